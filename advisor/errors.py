@@ -1,0 +1,33 @@
+"""What can go wrong, each told in one sentence that says what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+_MATCH_CUTOFF = 0.5
+# difflib takes quadratic time; no id in any catalogue is anywhere near this long.
+_LONGEST_COMPARED = 100
+
+
+class AdvisorError(Exception):
+    """Base of every error meant for the person using the advisor; its text is shown as it is."""
+
+
+class InputError(AdvisorError):
+    """The user asked for something that cannot be answered (command line exit code 2)."""
+
+
+class DataError(AdvisorError):
+    """A file under data/ is broken; the text names file, row, column and reason."""
+
+
+def nearest(value: str, options: Iterable[str], n: int = 3) -> str:
+    """Return "did you mean 'a', 'b'?" with up to `n` of `options` that resemble `value`, or "" if none does."""
+    wanted = "-".join(value[:_LONGEST_COMPARED].lower().replace("_", " ").split())
+    if not wanted:
+        return ""
+    by_lower = {option.lower(): option for option in options}
+    # What somebody typed in part ("4090") comes before what merely looks alike.
+    containing = sorted((key for key in by_lower if wanted in key), key=lambda key: (len(key), key))
+    alike = difflib.get_close_matches(wanted, by_lower, n=n, cutoff=_MATCH_CUTOFF)
+    found = [by_lower[key] for key in dict.fromkeys([*containing, *alike])][:n]
+    return f"did you mean {', '.join(repr(option) for option in found)}?" if found else ""

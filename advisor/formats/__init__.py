@@ -1,0 +1,1 @@
+"""How weights are stored: which tensor gets which type, and its exact bytes."""

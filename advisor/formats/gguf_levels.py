@@ -1,0 +1,78 @@
+"""The GGUF levels llama.cpp's quantizer offers, and what each starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+Type = GGMLQuantizationType
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One choice within the GGUF format.
+
+    `base` is the type most tensors get. `nominal_bits` is what the rule of thumb "parameters x bits / 8"
+    would use. `needs_imatrix` says the quantizer refuses it without an importance matrix for ordinary
+    models. `note` warns about levels that are not general-purpose.
+    """
+
+    name: str
+    base: Type
+    nominal_bits: float
+    needs_imatrix: bool = False
+    note: str = ""
+
+
+_TRAINED_FOR = "Only for models trained for it; useless as a level for other models."
+
+LEVELS: dict[str, Level] = {
+    level.name: level
+    for level in (
+        Level("F32", Type.F32, 32),
+        Level("F16", Type.F16, 16),
+        Level("BF16", Type.BF16, 16),
+        Level("Q8_0", Type.Q8_0, 8),
+        Level("Q6_K", Type.Q6_K, 6),
+        Level("Q5_K_M", Type.Q5_K, 5),
+        Level("Q5_K_S", Type.Q5_K, 5),
+        Level("Q5_1", Type.Q5_1, 5),
+        Level("Q5_0", Type.Q5_0, 5),
+        Level("Q4_K_M", Type.Q4_K, 4),
+        Level("Q4_K_S", Type.Q4_K, 4),
+        Level("Q4_1", Type.Q4_1, 4),
+        Level("Q4_0", Type.Q4_0, 4),
+        Level("IQ4_NL", Type.IQ4_NL, 4),
+        Level("IQ4_XS", Type.IQ4_XS, 4),
+        Level("MXFP4_MOE", Type.MXFP4, 4, note="Experts in 4 bits, everything else in 8: meant for mixtures of experts."),
+        Level("Q3_K_L", Type.Q3_K, 3),
+        Level("Q3_K_M", Type.Q3_K, 3),
+        Level("Q3_K_S", Type.Q3_K, 3),
+        Level("IQ3_M", Type.IQ3_S, 3),
+        Level("IQ3_S", Type.IQ3_S, 3),
+        Level("IQ3_XS", Type.IQ3_S, 3, needs_imatrix=True),
+        Level("IQ3_XXS", Type.IQ3_XXS, 3, needs_imatrix=True),
+        Level("Q2_K", Type.Q2_K, 2),
+        Level("Q2_K_S", Type.Q2_K, 2, needs_imatrix=True),
+        Level("IQ2_M", Type.IQ2_S, 2, needs_imatrix=True),
+        Level("IQ2_S", Type.IQ2_XS, 2, needs_imatrix=True),
+        Level("IQ2_XS", Type.IQ2_XS, 2, needs_imatrix=True),
+        Level("IQ2_XXS", Type.IQ2_XXS, 2, needs_imatrix=True),
+        Level("TQ2_0", Type.TQ2_0, 2, note=_TRAINED_FOR),
+        Level("TQ1_0", Type.TQ1_0, 1.6, note=_TRAINED_FOR),
+        Level("IQ1_M", Type.IQ1_M, 1, needs_imatrix=True),
+        Level("IQ1_S", Type.IQ1_S, 1, needs_imatrix=True),
+    )
+}
+
+
+def block_size(kind: Type) -> int:
+    """Elements per block."""
+    return GGML_QUANT_SIZES[kind][0]
+
+
+def row_bytes(kind: Type, elements: int) -> int:
+    """Bytes of `elements` stored as `kind`; `elements` is a multiple of the block size."""
+    block, size = GGML_QUANT_SIZES[kind]
+    return elements // block * size

@@ -1,0 +1,131 @@
+"""How much of a device's memory a runtime can use, and how much of that is gone before a model is loaded.
+
+"Fits" is a promise, so whatever is not known is taken on the safe side: never more than what is sold, the lowest share
+that similar devices report, the smaller of two operating systems' budgets.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from advisor.units import GIB, MIB, gib
+
+# A CUDA process pays twice before its first tensor. (1) It can allocate less than nvidia-smi's total, by what the
+# driver reserves; totals in llama.cpp and PyTorch logs are lower by 8 GB cards 190-490, 3060 399, T4 451, 3090 452,
+# L4 475, 4090 484, 5090 501, H100 520, L40S 613, H200 616, PRO 6000 640, B200 729, A100 768 MiB (ggml-org/llama.cpp
+# issues 17482, 17536, 23679 and pull 23604). (2) The context grows with the number of cores: 107 MiB bare on a 4060 Ti
+# and 555 on a PRO 6000 (pull 23604); "unaccounted" 451-456 MiB in use on a 4090 (pull 15860), 753 on a PRO 6000.
+# The line is drawn to cover both at each of these cards.
+_CUDA_LEAST_BYTES = 640 * MIB
+_CUDA_SHARE = 64
+_CUDA_MOST_BYTES = 1536 * MIB
+# Of the driver's total llama.cpp logs show less missing with ROCm (164 MiB on a 9070 XT, 202 on a 6700 XT, 242 in use
+# on a 7900 XT; PyTorch about 300 on an MI300X) and SYCL (254 MiB on an Arc Pro B70, 288 on a B50).
+_OTHER_CARD_BYTES = 512 * MIB
+# Desktop and browser on the card that drives the screen: about 0.3 GiB on a Linux desktop, 1.6 GiB on a Windows one
+# (nibor1896/Crow issue 105). Laptops and workstations mostly leave the screen to another GPU or have none.
+_SCREEN_BYTES = 512 * MIB
+# Metal's budget is enforced as it stands: llama.cpp's memory breakdown shows 0 MiB unaccounted on Apple M5 and M4 Pro.
+_METAL_BYTES = 256 * MIB
+# The share left to the operating system already covers it; what remains is the runtime's own context.
+_SHARED_BYTES = 512 * MIB
+# Where the GPU may take nearly all memory, the system's own use comes out of the same pool: 118548 of 122570 MiB are
+# free on an idle DGX Spark.
+_WHOLE_POOL_SHARE = 0.9
+_WHOLE_POOL_BYTES = 4 * GIB
+# A server or desktop without much else running.
+_HOST_SYSTEM_BYTES = 2 * GIB
+
+CPU_KIND = "cpu-platform"
+UNIFIED_KINDS = frozenset({"apple-silicon", "unified-memory-pc"})
+_CONSUMER_KIND = "consumer-gpu"
+
+
+class Amount(NamedTuple):
+    """A number of bytes and one sentence about where it comes from."""
+
+    bytes: int
+    basis: str
+
+
+class ReportedShare(NamedTuple):
+    """What one card's driver reports, as a share of the memory it is sold with."""
+
+    vendor: str
+    kind: str
+    memory_type: str
+    share: float
+
+
+def reported_capacity(reported_mib: int, note: str | None = None) -> Amount:
+    """Return the capacity of a card whose driver's total is known."""
+    return Amount(reported_mib * MIB, f"The driver reports {reported_mib} MiB{_in_brackets(note)}.")
+
+
+def assumed_capacity(
+    memory_bytes: int, vendor: str, kind: str, memory_type: str, reported: Iterable[ReportedShare]
+) -> Amount:
+    """Return a cautious capacity for a card whose driver's total is not known.
+
+    It is the lowest share among the nearest cards that do report, as soon as two of them do: same vendor, kind and
+    memory type; same vendor and kind; same vendor; any.
+    """
+    known = list(reported)
+    of_vendor = [row for row in known if row.vendor == vendor]
+    of_kind = [row for row in of_vendor if row.kind == kind]
+    of_type = [row for row in of_kind if row.memory_type == memory_type]
+    groups = (
+        (f"{vendor} {kind} with {memory_type}", of_type),
+        (f"{vendor} {kind}", of_kind),
+        (f"{vendor} card", of_vendor),
+        ("card", known),
+    )
+    for what, rows in groups:
+        if len(rows) >= 2:
+            share = min(1.0, *(row.share for row in rows))
+            basis = (
+                f"No driver report found: {share:.1%} of {gib(memory_bytes)}, the least that any listed {what} shows."
+            )
+            return Amount(int(memory_bytes * share), basis)
+    return Amount(memory_bytes, "No driver report found: the size it is sold with.")
+
+
+def unified_capacity(memory_bytes: int, share: float, older_share: float | None, note: str | None = None) -> Amount:
+    """Return what the operating system lets the GPU use of memory that it shares with the CPU.
+
+    `older_share` is what its older releases allow, where the machine can run one.
+    """
+    lower = share if older_share is None else min(share, older_share)
+    releases = f" on older releases, {share:.1%} on current ones: the lower is used" if lower < share else ""
+    basis = f"The system lets the GPU use {lower:.1%} of {gib(memory_bytes)}{releases}{_in_brackets(note)}."
+    return Amount(int(memory_bytes * lower), basis)
+
+
+def card_overhead(vendor: str, kind: str, memory_bytes: int) -> Amount:
+    """Return what a discrete card spends before the first tensor."""
+    if vendor == "NVIDIA":
+        size = min(_CUDA_LEAST_BYTES + memory_bytes // _CUDA_SHARE, _CUDA_MOST_BYTES)
+        context = "CUDA context"
+    else:
+        size, context = _OTHER_CARD_BYTES, "runtime context"
+    basis = f"{gib(size)} for the driver's reserve and the {context}, from public logs"
+    if kind == _CONSUMER_KIND:
+        return Amount(size + _SCREEN_BYTES, f"{basis}; {gib(_SCREEN_BYTES)} for the screen.")
+    return Amount(size, f"{basis}.")
+
+
+def unified_overhead(kind: str, share: float) -> Amount:
+    """Return what is spent before the first tensor where GPU and system share the memory."""
+    if kind == "apple-silicon":
+        return Amount(_METAL_BYTES, f"{gib(_METAL_BYTES)} for the runtime; the system lives outside the GPU's budget.")
+    if share > _WHOLE_POOL_SHARE:
+        return Amount(_WHOLE_POOL_BYTES, f"{gib(_WHOLE_POOL_BYTES)} for the system, which shares the GPU's memory.")
+    return Amount(_SHARED_BYTES, f"{gib(_SHARED_BYTES)} for the runtime; the system lives outside the GPU's share.")
+
+
+def host_overhead() -> Amount:
+    """Return what the operating system keeps of the host memory."""
+    return Amount(_HOST_SYSTEM_BYTES, f"{gib(_HOST_SYSTEM_BYTES)} for the operating system, assumed.")
+
+
+def _in_brackets(note: str | None) -> str:
+    return f" ({note})" if note else ""

@@ -1,0 +1,164 @@
+"""The machines in data/machines.csv, and machines that the user describes."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import get_args
+
+from advisor.errors import InputError, nearest
+from advisor.machines import capacity
+from advisor.machines.capacity import Amount, ReportedShare
+from advisor.machines.machine import Machine
+from advisor.machines.rows import ROOT, Kind, Row, Vendor, read_rows
+from advisor.units import GIB, MIB
+
+__all__ = ["CATALOGUE", "Machine", "custom_machine", "load", "machine", "machines", "with_memory"]
+
+CATALOGUE = ROOT / "data" / "machines.csv"
+
+MAX_MEMORY_GIB = 100_000
+MAX_BANDWIDTH_GB_S = 1_000_000
+_LONGEST_QUOTED = 60
+
+
+@cache
+def machines() -> Mapping[str, Machine]:
+    """Return the catalogue by id: by vendor, then kind, then the newest first."""
+    return load(CATALOGUE)
+
+
+def machine(machine_id: str) -> Machine:
+    """Return one machine of the catalogue; raise InputError naming similar ids when there is none."""
+    found = machines().get(machine_id)
+    if found is None:
+        shown = machine_id if len(machine_id) <= _LONGEST_QUOTED else machine_id[:_LONGEST_QUOTED] + "..."
+        hint = nearest(machine_id, machines())
+        raise InputError(f"There is no machine {shown!r} in the catalogue" + (f": {hint}" if hint else "."))
+    return found
+
+
+def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Machine:
+    """Return a card that is in no catalogue: the memory its driver reports in GiB, and for speed its GB/s."""
+    size = _memory_bytes(memory_gib)
+    if bandwidth_gb_s is not None and not (_is_number(bandwidth_gb_s) and 1 <= bandwidth_gb_s <= MAX_BANDWIDTH_GB_S):
+        raise InputError(f"The memory bandwidth must be a number of GB/s from 1 to {MAX_BANDWIDTH_GB_S:,}.")
+    overhead = capacity.card_overhead("NVIDIA", "custom", size)
+    return Machine(
+        id="custom",
+        name=f"Custom device, {memory_gib:g} GiB",
+        vendor="generic",
+        kind="custom",
+        architecture=None,
+        memory_bytes=size,
+        capacity_bytes=size,
+        capacity_basis="The memory you gave.",
+        unified=False,
+        bandwidth_bytes_per_s=None if bandwidth_gb_s is None else bandwidth_gb_s * 1e9,
+        host_memory_bytes=None,
+        overhead_bytes=overhead.bytes,
+        overhead_basis=overhead.basis,
+        confidence="user",
+        source="your input",
+        as_of=None,
+    )
+
+
+def with_memory(chosen: Machine, memory_gib: float) -> Machine:
+    """Return a machine that needs memory (`Machine.needs_memory`) with `memory_gib` GiB of host memory."""
+    if not chosen.needs_memory:
+        raise InputError(f"{chosen.name} comes with its memory, so no other size can be given.")
+    size = _memory_bytes(memory_gib)
+    return replace(
+        chosen,
+        memory_bytes=size,
+        capacity_bytes=size,
+        capacity_basis="The host memory you gave.",
+        host_memory_bytes=size,
+    )
+
+
+def load(path: Path) -> Mapping[str, Machine]:
+    """Read a catalogue file; raise DataError naming file, row, column and reason when it is broken."""
+    rows = read_rows(path)
+    reported = [
+        ReportedShare(row.vendor, row.kind, row.memory_type, row.reported_mib * MIB / (row.memory_gib * GIB))
+        for row in rows
+        if row.reported_mib is not None and row.memory_gib is not None and row.kind not in capacity.UNIFIED_KINDS
+    ]
+    vendors, kinds = get_args(Vendor), get_args(Kind)
+    rows.sort(key=lambda row: (vendors.index(row.vendor), kinds.index(row.kind), -row.release_year))
+    return MappingProxyType({row.id: _machine(row, reported) for row in rows})
+
+
+def _machine(row: Row, reported: list[ReportedShare]) -> Machine:
+    memory_bytes = int((row.memory_gib or 0) * GIB) // row.devices
+    room, overhead = _capacity_and_overhead(row, memory_bytes, reported)
+    unified = row.kind in capacity.UNIFIED_KINDS
+
+    def each(total: float | None) -> float | None:
+        return None if total is None else total / row.devices
+
+    return Machine(
+        id=row.id,
+        name=row.name,
+        vendor=row.vendor,
+        kind=row.kind,
+        architecture=row.architecture,
+        memory_bytes=memory_bytes,
+        capacity_bytes=room.bytes,
+        capacity_basis=room.basis,
+        unified=unified or row.kind == capacity.CPU_KIND,
+        bandwidth_bytes_per_s=row.memory_bandwidth_gb_s * 1e9 / row.devices,
+        host_memory_bytes=memory_bytes if unified else None,
+        overhead_bytes=overhead.bytes,
+        overhead_basis=overhead.basis,
+        confidence=row.confidence,
+        source=row.source_url,
+        as_of=row.as_of,
+        count=row.devices,
+        second_source=row.second_source_url,
+        notes=row.notes,
+        release_year=row.release_year,
+        memory_type=row.memory_type,
+        compute_capability=row.compute_capability,
+        fp32_tflops=each(row.fp32_tflops),
+        fp16_tflops=each(row.fp16_tflops),
+        fp16_basis=row.fp16_basis,
+        fp8_tflops=each(row.fp8_tflops),
+        int8_tops=each(row.int8_tops),
+        fp4_tflops=each(row.fp4_tflops),
+        interconnect=row.interconnect,
+        interconnect_gb_s=row.interconnect_gb_s,
+        tdp_w=row.tdp_w,
+        idle_w=row.idle_w,
+        launch_price_usd=row.launch_price_usd,
+        street_price_usd=row.street_price_usd,
+        street_price_source=row.street_price_source,
+    )
+
+
+def _capacity_and_overhead(row: Row, memory_bytes: int, reported: list[ReportedShare]) -> tuple[Amount, Amount]:
+    if row.kind == capacity.CPU_KIND:
+        return Amount(0, "How much host memory there is must be given."), capacity.host_overhead()
+    if row.gpu_memory_fraction is not None:
+        shares = (row.gpu_memory_fraction, row.gpu_memory_fraction_older_os)
+        return (
+            capacity.unified_capacity(memory_bytes, *shares, note=row.capacity_note),
+            capacity.unified_overhead(row.kind, row.gpu_memory_fraction),
+        )
+    overhead = capacity.card_overhead(row.vendor, row.kind, memory_bytes)
+    if row.reported_mib is not None:
+        return capacity.reported_capacity(row.reported_mib // row.devices, row.capacity_note), overhead
+    return capacity.assumed_capacity(memory_bytes, row.vendor, row.kind, row.memory_type, reported), overhead
+
+
+def _memory_bytes(memory_gib: float) -> int:
+    if not (_is_number(memory_gib) and 0 < memory_gib <= MAX_MEMORY_GIB):
+        raise InputError(f"The memory must be a number of GiB above 0 and at most {MAX_MEMORY_GIB:,}.")
+    return max(1, int(memory_gib * GIB))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

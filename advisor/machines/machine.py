@@ -1,0 +1,68 @@
+"""A machine as the engine sees it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One catalogue row: one device with its own memory, or `count` equal devices that are only sold together.
+
+    Units: `*_bytes` are bytes, `*_bytes_per_s` bytes a second, `*_tflops` and `*_tops` 10^12 operations a second on
+    dense data, `*_w` watts, `*_usd` US dollars. Memory, bandwidth and rates are for one device; watts and prices are
+    for what is bought, that is for all `count` devices together. None means unknown, never zero.
+    """
+
+    id: str
+    name: str
+    vendor: str
+    kind: str
+    architecture: str | None
+    # As sold; 0 where the buyer chooses it (see `needs_memory`).
+    memory_bytes: int
+    # What the driver or the operating system lets a runtime use of it, before `overhead_bytes`.
+    capacity_bytes: int
+    # One sentence: where `capacity_bytes` comes from.
+    capacity_basis: str
+    # The device's memory is the host's memory: Apple silicon, unified-memory PCs, plain CPUs.
+    unified: bool
+    bandwidth_bytes_per_s: float | None
+    # Memory of the host; None for a card, whose host is not known.
+    host_memory_bytes: int | None
+    # Part of the capacity that is gone before the first tensor is loaded: driver reserve, context, screen, system.
+    overhead_bytes: int
+    overhead_basis: str
+    confidence: str
+    source: str
+    # Month of the research; None for what the user describes.
+    as_of: str | None
+    count: int = 1
+    second_source: str | None = None
+    notes: str = ""
+    release_year: int | None = None
+    memory_type: str | None = None
+    compute_capability: str | None = None
+    fp32_tflops: float | None = None
+    fp16_tflops: float | None = None
+    # What kind of number `fp16_tflops` is: a tensor-core rate, a shader rate, a scaled estimate.
+    fp16_basis: str | None = None
+    fp8_tflops: float | None = None
+    int8_tops: float | None = None
+    fp4_tflops: float | None = None
+    interconnect: str | None = None
+    # Both directions together, in GB/s as vendors print it.
+    interconnect_gb_s: float | None = None
+    tdp_w: float | None = None
+    idle_w: float | None = None
+    launch_price_usd: float | None = None
+    street_price_usd: float | None = None
+    street_price_source: str | None = None
+
+    @property
+    def needs_memory(self) -> bool:
+        """Whether the user must say how much memory there is before anything can be placed (`with_memory`)."""
+        return self.memory_bytes == 0
+
+    @property
+    def price_usd(self) -> float | None:
+        """The street price, or where none is known the launch price, of all `count` devices together."""
+        return self.launch_price_usd if self.street_price_usd is None else self.street_price_usd

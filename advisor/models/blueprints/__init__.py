@@ -1,0 +1,37 @@
+"""Blueprints: from a `config.json` to a model, per architecture.
+
+A blueprint composes the blocks of `advisor.models.mixers` and `advisor.models.feed_forward`; it holds no
+sizes of its own. An architecture without a blueprint is named as unknown, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.errors import InputError, nearest
+from advisor.models.blueprints import deepseek, dense, encoder, experts, gemma, hybrid
+from advisor.models.blueprints.common import REGISTRY
+from advisor.models.config import Config
+from advisor.models.model import Model
+
+__all__ = ["known_architectures", "model_from_config"]
+
+_FAMILIES = (dense, experts, deepseek, gemma, hybrid, encoder)  # importing a family registers its blueprints
+
+
+def known_architectures() -> list[str]:
+    return sorted(REGISTRY)
+
+
+def model_from_config(raw: Mapping[str, Any]) -> Model:
+    """The model a `config.json` describes.
+
+    Raises InputError, in one sentence, for an unknown architecture or for a missing or implausible field.
+    """
+    config = Config(raw)
+    blueprint = REGISTRY.get(config.architecture)
+    if blueprint is None:
+        hint = nearest(config.architecture, REGISTRY)
+        raise InputError(f"Architecture '{config.architecture[:80]}' is not known to this version. {hint}".strip())
+    return blueprint(config)

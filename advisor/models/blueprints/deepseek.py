@@ -1,0 +1,156 @@
+"""Decoders with latent attention (MLA): DeepSeek V2/V3/V3.2/V4, Kimi K2, GLM 4.7 Flash and 5, Mistral 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from advisor.models.blueprints.common import HYPER_CONNECTIONS, blueprint, decoder, dense, norms, width_of
+from advisor.models.blueprints.experts import draft_head, own_draft_vocabulary
+from advisor.models.config import Config
+from advisor.models.feed_forward import MixtureOfExperts
+from advisor.models.mixers import CompressedAttention, Indexer, LatentAttention
+from advisor.models.model import Layer, Model
+from advisor.models.tensors import Part, Role, matrix
+
+
+def latent_attention(config: Config, **options: object) -> LatentAttention:
+    return LatentAttention(
+        heads=config.integer("num_attention_heads"),
+        query_rank=config.integer("q_lora_rank", default=0, low=0),
+        kv_rank=config.integer("kv_lora_rank"),
+        nope_size=config.integer("qk_nope_head_dim"),
+        rope_size=config.integer("qk_rope_head_dim", low=0),
+        value_size=config.integer("v_head_dim"),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def routed_experts(config: Config, **options: object) -> MixtureOfExperts:
+    inner = config.integer("moe_intermediate_size")
+    return MixtureOfExperts(
+        experts=config.experts("n_routed_experts", "num_experts"),
+        used=config.experts("num_experts_per_tok", "num_experts_per_token"),
+        inner=inner,
+        shared_inner=inner * config.experts("n_shared_experts", "num_shared_experts", default=0),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def lightning_indexer(config: Config, **options: object) -> Indexer:
+    return Indexer(config.integer("index_n_heads"), config.integer("index_head_dim"), **options)  # type: ignore[arg-type]
+
+
+def _latent_decoder(
+    config: Config,
+    architecture: str,
+    attention: LatentAttention,
+    *,
+    draft_vocabulary: int,
+    indexed: Sequence[bool] | None = None,
+    **options: object,
+) -> Model:
+    """`indexed` says which layers carry the attention's indexer; None: all of them."""
+    width, count = width_of(config), config.layers()
+    leading = config.integer("first_k_dense_replace", default=0, low=0, high=count)
+    routed = routed_experts(config, selection_bias=config.text("topk_method") == "noaux_tc")
+    extras = norms(width, ("attn_norm", "ffn_norm"))
+    plain = replace(attention, indexer=None)
+    layers = []
+    for number in range(count):
+        mixer = attention if indexed is None or indexed[number] else plain
+        layers.append(Layer((mixer,), dense(config) if number < leading else routed, extras))
+    drafts = config.integer("num_nextn_predict_layers", default=0, low=0, high=16)
+    draft = Layer((attention,), routed, extras + draft_head(width, draft_vocabulary))
+    return decoder(
+        config,
+        architecture,
+        layers,
+        mtp_layers=[draft] * drafts,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+@blueprint(
+    "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "KimiK25ForConditionalGeneration", "Glm4MoeLiteForCausalLM"
+)
+def deepseek_v2(config: Config) -> Model:
+    return _latent_decoder(
+        config, "deepseek2", latent_attention(config), draft_vocabulary=own_draft_vocabulary(config)
+    )
+
+
+@blueprint("Mistral4ForCausalLM")
+def mistral4(config: Config) -> Model:
+    return _latent_decoder(config, "mistral4", latent_attention(config), draft_vocabulary=0)
+
+
+@blueprint("DeepseekV32ForCausalLM")
+def deepseek_v32(config: Config) -> Model:
+    attention = latent_attention(config, indexer=lightning_indexer(config))
+    return _latent_decoder(config, "deepseek32", attention, draft_vocabulary=own_draft_vocabulary(config))
+
+
+@blueprint("GlmMoeDsaForCausalLM")
+def glm_dsa(config: Config) -> Model:
+    """From GLM 5.2 on, most layers reuse the token selection of an earlier one and carry no indexer."""
+    attention = latent_attention(config, indexer=lightning_indexer(config))
+    indexed = None
+    if config.has("indexer_types"):
+        indexed = [kind == "full" for kind in config.sequence("indexer_types", config.layers())]
+    return _latent_decoder(config, "glm-dsa", attention, draft_vocabulary=0, indexed=indexed)
+
+
+@blueprint("DeepseekV4ForCausalLM")
+def deepseek_v4(config: Config) -> Model:
+    """Compressed attention, hyper-connections, and first layers that route by token instead of by score."""
+    width, count = width_of(config), config.layers()
+    streams = config.integer("hc_mult", high=64)
+    connections = hyper_connections(width, streams)
+    hashed = config.integer("num_hash_layers", default=0, low=0, high=count)
+    ratios = config.sequence("compress_ratios", count)
+    layers = []
+    for number in range(count):
+        attention = CompressedAttention(
+            heads=config.integer("num_attention_heads"),
+            head_size=config.integer("head_dim"),
+            query_rank=config.integer("q_lora_rank"),
+            output_groups=config.integer("o_groups"),
+            output_rank=config.integer("o_lora_rank"),
+            window=config.integer("sliding_window"),
+            ratio=int(ratios[number]),
+            indexer=lightning_indexer(config),
+        )
+        by_token = number < hashed
+        routed = routed_experts(
+            config,
+            selection_bias=not by_token,
+            hashed_router=config.integer("vocab_size") if by_token else 0,
+        )
+        layers.append(Layer((attention,), routed, norms(width, ("attn_norm", "ffn_norm")) + connections))
+    head = (
+        matrix("output_hc_fn", streams * width, streams, Role.OTHER),
+        Part("output_hc_base.weight", (streams,), Role.OTHER),
+        Part("output_hc_scale.weight", (1,), Role.OTHER),
+    )
+    return decoder(
+        config,
+        "deepseek4",
+        layers,
+        extra_globals=head,
+        grouped_query_ratio=config.integer("num_attention_heads"),
+        traits=(HYPER_CONNECTIONS,),
+    )
+
+
+def hyper_connections(width: int, streams: int) -> tuple[Part, ...]:
+    """Mixing weights between the parallel residual streams around attention and feed-forward."""
+    mix = (2 + streams) * streams
+    parts = []
+    for block in ("hc_attn", "hc_ffn"):
+        parts += [
+            matrix(f"{block}_fn", streams * width, mix, Role.OTHER),
+            Part(f"{block}_base.weight", (mix,), Role.OTHER),
+            Part(f"{block}_scale.weight", (3,), Role.OTHER),
+        ]
+    return tuple(parts)

@@ -1,0 +1,386 @@
+"""Decoders that mix attention with recurrent layers, whose state does not grow with the context."""
+
+from __future__ import annotations
+
+from advisor.errors import InputError
+from advisor.models.blueprints.common import (
+    HYPER_CONNECTIONS,
+    PRE_NORMS,
+    blueprint,
+    decoder,
+    dense,
+    grouped_query_attention,
+    norms,
+    width_of,
+)
+from advisor.models.blueprints.deepseek import (
+    hyper_connections,
+    latent_attention,
+    lightning_indexer,
+    routed_experts,
+)
+from advisor.models.blueprints.experts import draft_head
+from advisor.models.config import MAX_LAYERS, Config, integer_in
+from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
+from advisor.models.mixers import Attention, GatedDeltaNet, Indexer, KimiDelta, Mamba2, ShortConvolution
+from advisor.models.model import Layer, Model
+from advisor.models.tensors import Part, Role, matrix
+
+
+@blueprint("GraniteMoeHybridForCausalLM")
+def granite_hybrid(config: Config) -> Model:
+    width, count = width_of(config), config.layers()
+    kinds: dict[str, Attention | Mamba2] = {"attention": grouped_query_attention(config)}
+    types = config.layer_types(count)
+    if set(types) != {"attention"}:
+        kinds["mamba"] = _mamba(config, config.integer("mamba_expand") * width)
+    experts = config.experts("num_local_experts", default=0)
+    block: FeedForward
+    if experts:
+        block = MixtureOfExperts(
+            experts,
+            config.experts("num_experts_per_tok"),
+            config.integer("intermediate_size"),
+            shared_inner=config.integer("shared_intermediate_size"),
+        )
+    else:
+        block = Dense(config.integer("shared_intermediate_size"))
+    extras = norms(width, PRE_NORMS)
+    return decoder(config, "granitehybrid", [Layer((kinds[kind],), block, extras) for kind in types])
+
+
+def _mamba(config: Config, inner: int, norm: bool = True) -> Mamba2:
+    return Mamba2(
+        inner=inner,
+        state=config.integer("mamba_d_state"),
+        groups=config.integer("mamba_n_groups"),
+        heads=config.integer("mamba_n_heads"),
+        kernel=config.integer("mamba_d_conv"),
+        convolution_bias=config.flag("mamba_conv_bias", default=True),
+        norm=norm,
+    )
+
+
+@blueprint("FalconH1ForCausalLM")
+def falcon_h1(config: Config) -> Model:
+    """Attention and a state-space block side by side in every layer."""
+    width, count = width_of(config), config.layers()
+    inner = config.integer("mamba_d_ssm", default=0, low=0) or config.integer("mamba_expand") * width
+    mamba = _mamba(config, inner, norm=config.flag("mamba_rms_norm"))
+    layer = Layer((grouped_query_attention(config), mamba), dense(config), norms(width, PRE_NORMS))
+    return decoder(config, "falcon-h1", [layer] * count)
+
+
+@blueprint("NemotronHForCausalLM")
+def nemotron_h(config: Config) -> Model:
+    """Each layer is one of state space (M), attention (*), dense (-) or experts (E)."""
+    width = width_of(config)
+    pattern = _nemotron_pattern(config)
+    heads = config.integer("mamba_num_heads")
+    mamba = Mamba2(
+        inner=heads * config.integer("mamba_head_dim"),
+        state=config.integer("ssm_state_size"),
+        groups=config.integer("n_groups"),
+        heads=heads,
+        kernel=config.integer("conv_kernel"),
+        convolution_bias=config.flag("use_conv_bias", default=True),
+    )
+    attention = grouped_query_attention(config)
+    experts = config.experts("n_routed_experts", default=0)
+    block: FeedForward = (
+        MixtureOfExperts(
+            experts,
+            config.experts("num_experts_per_tok"),
+            config.integer("moe_intermediate_size"),
+            gate=False,
+            selection_bias=True,
+            shared_inner=config.integer("moe_shared_expert_intermediate_size"),
+            latent=config.integer("moe_latent_size", default=0, low=0),
+        )
+        if experts
+        else Dense(config.integer("intermediate_size"), gate="none")
+    )
+    plain = Dense(config.integer("intermediate_size"), gate="none")
+    extras = norms(width, ("attn_norm",))
+    kinds = {
+        "M": Layer((mamba,), None, extras),
+        "*": Layer((attention,), None, extras),
+        "-": Layer((), plain, extras),
+        "E": Layer((), block, extras),
+    }
+    drafts = config.integer("num_nextn_predict_layers", default=0, low=0, high=16)
+    draft = Layer((attention,), block, norms(width, ("attn_norm", "post_attention_norm")) + draft_head(width))
+    return decoder(
+        config,
+        "nemotron_h_moe" if experts else "nemotron_h",
+        [kinds[kind] for kind in pattern],
+        mtp_layers=[draft] * drafts,
+    )
+
+
+def _nemotron_pattern(config: Config) -> str:
+    """One letter a layer, from the pattern string or, in newer configs, from the list of block types."""
+    if config.has("layers_block_type"):
+        letters = {"mamba": "M", "attention": "*", "mlp": "-", "moe": "E"}
+        pattern = "".join(letters.get(str(kind), "?") for kind in config.sequence("layers_block_type"))
+    else:
+        pattern = config.text("hybrid_override_pattern")
+    count = config.integer("num_hidden_layers", default=len(pattern), high=MAX_LAYERS)
+    if not pattern or len(pattern) != count or not set(pattern) <= set("M*-E"):
+        raise InputError(
+            f"config.json: the layer pattern must name mamba, attention, mlp or moe for each of the {count} layers."
+        )
+    return pattern
+
+
+def _delta_net(config: Config, joint_beta_alpha: bool) -> GatedDeltaNet:
+    return GatedDeltaNet(
+        key_heads=config.integer("linear_num_key_heads"),
+        value_heads=config.integer("linear_num_value_heads"),
+        key_size=config.integer("linear_key_head_dim"),
+        value_size=config.integer("linear_value_head_dim"),
+        kernel=config.integer("linear_conv_kernel_dim"),
+        joint_beta_alpha=joint_beta_alpha,
+    )
+
+
+def _full_attention_layers(config: Config, count: int) -> list[bool]:
+    if config.has("layer_types"):
+        return [kind == "full_attention" for kind in config.layer_types(count)]
+    interval = config.integer("full_attention_interval", default=4)
+    return [(number + 1) % interval == 0 for number in range(count)]
+
+
+def _gated_experts(config: Config) -> MixtureOfExperts:
+    return MixtureOfExperts(
+        config.experts("num_experts"),
+        config.experts("num_experts_per_tok"),
+        config.integer("moe_intermediate_size"),
+        shared_inner=config.integer("shared_expert_intermediate_size"),
+        shared_gate=True,
+    )
+
+
+@blueprint(
+    "Qwen3NextForCausalLM", "Qwen3_5ForConditionalGeneration", "Qwen3_5MoeForConditionalGeneration", "Qwen3_5ForCausalLM"
+)
+def qwen3_next(config: Config) -> Model:
+    """Three delta-net layers for one of gated attention."""
+    width, count = width_of(config), config.layers()
+    first_generation = config.architecture.startswith("Qwen3Next")
+    experts = config.experts("num_experts", default=0)
+    names = {(True, True): "qwen3next", (False, True): "qwen35moe", (False, False): "qwen35"}
+    attention = grouped_query_attention(config, query_key_norm="head", gated_query=True)
+    recurrent = _delta_net(config, joint_beta_alpha=first_generation)
+    block: FeedForward = _gated_experts(config) if experts else dense(config)
+    extras = norms(width, ("attn_norm", "post_attention_norm"))
+    layers = [
+        Layer((attention if full else recurrent,), block, extras) for full in _full_attention_layers(config, count)
+    ]
+    drafts = config.integer("mtp_num_hidden_layers", "num_nextn_predict_layers", default=0, low=0, high=16)
+    draft = Layer((attention,), block, extras + draft_head(width))
+    return decoder(
+        config,
+        names[(first_generation, bool(experts))],
+        layers,
+        grouped_query_ratio=attention.heads // attention.kv_heads,
+        mtp_layers=[draft] * drafts,
+    )
+
+
+@blueprint("Lfm2ForCausalLM", "Lfm2MoeForCausalLM")
+def lfm2(config: Config) -> Model:
+    """Short convolutions with a few attention layers."""
+    width, count = width_of(config), config.layers()
+    attention = grouped_query_attention(config, query_key_norm="head")
+    convolution = ShortConvolution(config.integer("conv_L_cache"))
+    inner = config.integer("intermediate_size", "block_ff_dim")
+    if config.flag("block_auto_adjust_ff_dim"):
+        inner = int(2 * inner / 3)
+        multiple = config.integer("block_multiple_of", default=256)
+        inner = -(-int(inner * float(config.get("block_ffn_dim_multiplier", 1.0))) // multiple) * multiple
+    plain = Dense(inner)
+    experts = config.experts("num_experts", default=0)
+    leading = config.integer("num_dense_layers", default=0, low=0, high=count) if experts else count
+    routed = (
+        MixtureOfExperts(
+            experts,
+            config.experts("num_experts_per_tok"),
+            config.integer("moe_intermediate_size"),
+            selection_bias=True,
+        )
+        if experts
+        else None
+    )
+    extras = norms(width, PRE_NORMS)
+    if config.has("layer_types"):
+        types = config.layer_types(count)
+    else:
+        full = set(config.sequence("full_attn_idxs"))
+        types = ["full_attention" if number in full else "conv" for number in range(count)]
+    layers = [
+        Layer(
+            (attention if kind == "full_attention" else convolution,),
+            plain if number < leading else routed,
+            extras,
+        )
+        for number, kind in enumerate(types)
+    ]
+    return decoder(
+        config, "lfm2moe" if experts else "lfm2", layers, tied_default=True, final_norm="token_embd_norm"
+    )
+
+
+def _kimi_mixers(config: Config, count: int, **options: object) -> list[KimiDelta | object]:
+    section = config.section("linear_attn_config")
+    delta = KimiDelta(
+        integer_in(section, "num_heads"),
+        integer_in(section, "head_dim"),
+        integer_in(section, "short_conv_kernel_size"),
+        full_gate=section.get("use_full_rank_gate") is True,
+    )
+    attention = latent_attention(config, gate=config.flag("mla_use_output_gate"))
+    full = set(section.get("full_attn_layers") or ())  # numbered from 1
+    return [attention if number + 1 in full else delta for number in range(count)]
+
+
+@blueprint("KimiLinearForCausalLM", "KimiK3ForConditionalGeneration")
+def kimi_linear(config: Config) -> Model:
+    """Kimi delta attention with some latent-attention layers; K3 adds latent experts and residual scores."""
+    width, count = width_of(config), config.layers()
+    leading = config.integer("first_k_dense_replace", default=0, low=0, high=count)
+    third_generation = config.architecture.startswith("KimiK3")
+    names = PRE_NORMS
+    residual_scores = config.integer("attn_res_block_size", default=0, low=0)
+    extras = norms(width, names)
+    if residual_scores:
+        extras += tuple(
+            Part(f"{name}.weight", (width,), Role.OTHER) for name in ("attn_res_score", "ffn_res_score")
+        )
+    latent = config.integer("routed_expert_hidden_size", default=0, low=0)
+    routed = routed_experts(
+        config,
+        selection_bias=True,
+        latent=latent,
+        latent_names=("ffn_routed_down", "ffn_routed_up"),
+        latent_norm=config.flag("latent_moe_use_norm"),
+    )
+    layers = [
+        Layer((mixer,), dense(config) if number < leading else routed, extras)  # type: ignore[arg-type]
+        for number, mixer in enumerate(_kimi_mixers(config, count))
+    ]
+    score = (Part("output_res_score.weight", (width,), Role.OTHER),) if residual_scores else ()
+    return decoder(
+        config, "kimi-k3" if third_generation else "kimi-linear", layers, extra_globals=score
+    )
+
+
+@blueprint("Glm5NextForConditionalGeneration")
+def glm5_next(config: Config) -> Model:
+    """Kimi delta attention, pooled sparse latent attention, hyper-connections."""
+    width, count = width_of(config), config.layers()
+    delta = KimiDelta(
+        config.integer("linear_num_heads"),
+        config.integer("linear_head_dim"),
+        config.integer("linear_conv_kernel_dim"),
+    )
+    indexer = lightning_indexer(config, style="pooled", pool=config.integer("index_kpool"))
+    attention = latent_attention(config, indexer=indexer)
+    routed = routed_experts(config, selection_bias=True)
+    kinds = config.sequence("mlp_layer_types", count)
+    extras = norms(width, PRE_NORMS)
+    connections = hyper_connections(width, config.integer("hc_mult", high=64))
+    layers = [
+        Layer(
+            (delta if kind == "linear_attention" else attention,),
+            dense(config) if kinds[number] == "dense" else routed,
+            extras + connections,
+        )
+        for number, kind in enumerate(config.layer_types(count))
+    ]
+    drafts = config.integer("num_nextn_predict_layers", default=0, low=0, high=16)
+    draft = Layer((attention,), routed, extras + draft_head(width))
+    return decoder(
+        config, "glm5-next", layers, mtp_layers=[draft] * drafts, traits=(HYPER_CONNECTIONS,)
+    )
+
+
+@blueprint("Qwen4ExpForConditionalGeneration")
+def qwen4_exp(config: Config) -> Model:
+    """Delta net and indexed attention, low-rank hyper-connections instead of norms, one n-gram table."""
+    width, count = width_of(config), config.layers()
+    streams, rank = config.integer("hc_count", high=64), config.integer("hc_lowrank")
+    indexer = Indexer(config.integer("indexer_n_heads"), config.integer("indexer_head_dim"), style="projected")
+    attention = grouped_query_attention(config, query_key_norm="head", gated_query=True, indexer=indexer)
+    recurrent = _delta_net(config, joint_beta_alpha=False)
+    connections: list[Part] = []
+    for block in ("hc_attn", "hc_ffn"):
+        connections += [
+            Part(f"{block}_norm.weight", (width, streams), Role.NORM),
+            matrix(f"{block}_down", streams * width, rank, Role.OTHER),
+            matrix(f"{block}_up", rank, streams * width, Role.OTHER),
+            matrix(f"{block}_inject", streams * width, streams, Role.OTHER),
+        ]
+    lookups = {int(number) - 1 for number in config.get("ple_layer_ids", [])}
+    layers = []
+    for number, full in enumerate(_full_attention_layers(config, count)):
+        extras = tuple(connections)
+        if number in lookups:
+            extras += _ngram_lookup(config, width, streams)
+        mixer: Attention | GatedDeltaNet = attention if full else recurrent
+        layers.append(Layer((mixer,), _gated_experts(config), extras))
+    tables = [
+        Part("output_hc_norm.weight", (width, streams), Role.NORM),
+        matrix("output_hc_down", streams * width, rank, Role.OTHER),
+        matrix("output_hc_up", rank, streams * width, Role.OTHER),
+    ]
+    if lookups:
+        tables.append(_ngram_table(config))
+    return decoder(
+        config,
+        "qwen4exp",
+        layers,
+        final_norm="",
+        extra_globals=tables,
+        grouped_query_ratio=attention.heads // attention.kv_heads,
+        traits=(HYPER_CONNECTIONS,),
+    )
+
+
+def _ngram_lookup(config: Config, width: int, streams: int) -> tuple[Part, ...]:
+    return (
+        matrix("ple_key", width, streams * width, Role.OTHER),
+        matrix("ple_value", width, width, Role.OTHER),
+        Part("ple_norm_key.weight", (width, streams), Role.NORM),
+        Part("ple_norm_query.weight", (width, streams), Role.NORM),
+        Part("ple_norm_conv.weight", (width, streams), Role.NORM),
+        matrix("ple_conv1d", config.integer("ple_conv_kernel_size"), streams * width, Role.OTHER),
+    )
+
+
+def _ngram_table(config: Config) -> Part:
+    """The n-gram table: one hashed range of rows per head; the exact row count depends on primes."""
+    heads = config.integer("heads_per_ngram") * (config.integer("ngram_size", high=64) - 1)
+    rows = _ngram_rows(config.integer("ngram_vocab_size_base", high=1 << 30), heads)
+    multiple = config.integer("make_ngram_vocab_size_divisible_by", default=1)
+    rows = -(-rows // multiple) * multiple
+    return matrix("per_layer_token_embd", config.integer("ple_embed_dim") // heads, rows, Role.EMBEDDING)
+
+
+def _ngram_rows(base: int, heads: int) -> int:
+    """Sum of the first `heads` primes above `base`: each head hashes into a range of prime size."""
+    rows, candidate = 0, base
+    for _ in range(heads):
+        candidate += 1
+        while not _is_prime(candidate):
+            candidate += 1
+        rows += candidate
+    return rows
+
+
+def _is_prime(number: int) -> bool:
+    if number % 2 == 0:
+        return number == 2
+    return all(number % divisor for divisor in range(3, int(number**0.5) + 1, 2))
+
+

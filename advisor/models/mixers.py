@@ -1,0 +1,327 @@
+"""The blocks that mix information between tokens: attention in its variants and recurrent layers.
+
+Each block is plain data; `parts(width)` lists its tensors as llama.cpp stores them, `width` being the
+size of the residual stream. What a block keeps per token or per sequence is in `advisor.sizing.kv_cache`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from advisor.models.tensors import Part, Role, bias, matrix, norm
+
+ATTENTION = Role.ATTENTION
+RECURRENT = Role.RECURRENT
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Grouped-query attention (multi-head when `kv_heads == heads`)."""
+
+    heads: int
+    kv_heads: int
+    head_size: int
+    value_size: int = 0  # 0: same as head_size
+    window: int = 0  # 0: full attention; else the sliding window in tokens
+    fused_qkv: bool = False
+    qkv_bias: bool = False
+    output_bias: bool = False
+    query_key_norm: str = ""  # "", "head" (one head wide), "full" (all heads), "per_head" (heads x head size)
+    norm_bias: bool = False
+    gated_query: bool = False  # Qwen3-Next: query projection also yields the output gate
+    gate: bool = False  # a separate projection gates the output
+    sinks: bool = False
+    value_projection: bool = True  # False: values are the keys (Gemma 4 global layers)
+    own_kv: bool = True  # False: reads the KV cache of an earlier layer (Gemma 3n/4)
+    chunked: bool = False  # Llama 4: window counts from chunk starts
+    indexer: Indexer | None = None  # block-sparse selection that keeps its own key cache
+
+    @property
+    def value_head_size(self) -> int:
+        return self.value_size or self.head_size
+
+    @property
+    def key_width(self) -> int:
+        return self.kv_heads * self.head_size
+
+    @property
+    def value_width(self) -> int:
+        return self.kv_heads * self.value_head_size
+
+    def parts(self, width: int) -> Iterator[Part]:
+        query = self.heads * self.head_size
+        projections = [("attn_q", query * (2 if self.gated_query else 1))]
+        if self.own_kv:
+            projections.append(("attn_k", self.key_width))
+            if self.value_projection:
+                projections.append(("attn_v", self.value_width))
+        if self.fused_qkv:
+            projections = [("attn_qkv", sum(rows for _, rows in projections))]
+        for name, rows in projections:
+            yield matrix(name, width, rows, ATTENTION)
+            if self.qkv_bias:
+                yield bias(name, rows, ATTENTION)
+        yield matrix("attn_output", self.heads * self.value_head_size, width, ATTENTION)
+        if self.output_bias:
+            yield bias("attn_output", width, ATTENTION)
+        yield from self._query_key_norms(query)
+        if self.gate:
+            yield matrix("attn_gate", width, self.heads * self.value_head_size, ATTENTION)
+        if self.sinks:
+            yield Part("attn_sinks.weight", (self.heads,), ATTENTION)
+        if self.indexer is not None:
+            yield from self.indexer.parts(width, 0)
+
+    def _query_key_norms(self, query: int) -> Iterator[Part]:
+        if self.query_key_norm == "head":
+            yield from norm("attn_q_norm", self.head_size, self.norm_bias)
+            if self.own_kv:
+                yield from norm("attn_k_norm", self.head_size, self.norm_bias)
+        elif self.query_key_norm == "full":
+            yield from norm("attn_q_norm", query, self.norm_bias)
+            yield from norm("attn_k_norm", self.key_width, self.norm_bias)
+        elif self.query_key_norm == "per_head":
+            yield Part("attn_q_norm.weight", (self.head_size, self.heads), Role.NORM)
+            yield Part("attn_k_norm.weight", (self.head_size, self.kv_heads), Role.NORM)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexer:
+    """Sparse-attention selector: scores past tokens with small heads of its own.
+
+    style: "lightning" (DeepSeek V3.2, GLM 5), "pooled" (GLM 5 Next) or "projected" (MiniMax M3, Qwen4).
+    """
+
+    heads: int
+    head_size: int
+    style: str = "lightning"
+    pool: int = 1
+
+    def parts(self, width: int, query_rank: int) -> Iterator[Part]:
+        if self.style == "projected":
+            yield matrix("indexer.q_proj", width, self.heads * self.head_size, ATTENTION)
+            yield matrix("indexer.k_proj", width, self.head_size, ATTENTION)
+            yield from norm("indexer.q_norm", self.head_size)
+            yield from norm("indexer.k_norm", self.head_size)
+            return
+        yield from norm("indexer.k_norm", self.head_size, with_bias=True)
+        yield matrix("indexer.proj", width, self.heads, ATTENTION)
+        yield matrix("indexer.attn_k", width, self.head_size, ATTENTION)
+        yield matrix("indexer.attn_q_b", query_rank, self.heads * self.head_size, ATTENTION)
+        if self.style == "pooled":
+            yield matrix("indexer_compressor_gate", width, self.head_size, ATTENTION)
+            yield matrix("indexer_compressor_ape", self.head_size, self.pool, ATTENTION)
+
+
+@dataclass(frozen=True, slots=True)
+class LatentAttention:
+    """Multi-head latent attention (MLA), with the up-projection split as llama.cpp stores it."""
+
+    heads: int
+    query_rank: int  # 0: queries are projected directly
+    kv_rank: int
+    nope_size: int
+    rope_size: int
+    value_size: int
+    gate: bool = False
+    indexer: Indexer | None = None
+
+    @property
+    def key_width(self) -> int:
+        """Elements cached per token: the latent vector and the shared rotary key."""
+        return self.kv_rank + self.rope_size
+
+    def parts(self, width: int) -> Iterator[Part]:
+        query = self.heads * (self.nope_size + self.rope_size)
+        if self.query_rank:
+            yield from norm("attn_q_a_norm", self.query_rank)
+            yield matrix("attn_q_a", width, self.query_rank, ATTENTION)
+            yield matrix("attn_q_b", self.query_rank, query, ATTENTION)
+        else:
+            yield matrix("attn_q", width, query, ATTENTION)
+        yield from norm("attn_kv_a_norm", self.kv_rank)
+        yield matrix("attn_kv_a_mqa", width, self.key_width, ATTENTION)
+        yield Part("attn_k_b.weight", (self.nope_size, self.kv_rank, self.heads), ATTENTION)
+        yield Part("attn_v_b.weight", (self.kv_rank, self.value_size, self.heads), ATTENTION)
+        yield matrix("attn_output", self.heads * self.value_size, width, ATTENTION)
+        if self.gate:
+            yield matrix("attn_gate", width, self.heads * self.value_size, ATTENTION)
+        if self.indexer is not None:
+            yield from self.indexer.parts(width, self.query_rank)
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedAttention:
+    """DeepSeek V4 attention: one shared key/value head, a window, and compressed older tokens.
+
+    `ratio` tokens are pooled into one (0: window only); ratio 4 also carries an indexer.
+    """
+
+    heads: int
+    head_size: int
+    query_rank: int
+    output_groups: int
+    output_rank: int
+    window: int
+    ratio: int
+    indexer: Indexer
+
+    def parts(self, width: int) -> Iterator[Part]:
+        inner = self.heads * self.head_size
+        yield Part("attn_sinks.weight", (self.heads,), ATTENTION)
+        yield matrix("attn_q_a", width, self.query_rank, ATTENTION)
+        yield from norm("attn_q_a_norm", self.query_rank)
+        yield matrix("attn_q_b", self.query_rank, inner, ATTENTION)
+        yield matrix("attn_kv", width, self.head_size, ATTENTION)
+        yield from norm("attn_kv_a_norm", self.head_size)
+        yield matrix("attn_output_a", inner // self.output_groups, self.output_rank * self.output_groups, ATTENTION)
+        yield matrix("attn_output_b", self.output_groups * self.output_rank, width, ATTENTION)
+        if not self.ratio:
+            return
+        overlap = 2 if self.ratio == 4 else 1
+        yield from _compressor("attn_compressor", width, self.head_size, overlap, self.ratio)
+        if self.ratio == 4:
+            index = self.indexer
+            yield matrix("indexer.proj", width, index.heads, ATTENTION)
+            yield matrix("indexer.attn_q_b", self.query_rank, index.heads * index.head_size, ATTENTION)
+            yield from _compressor("indexer_compressor", width, index.head_size, 2, self.ratio)
+
+
+def _compressor(prefix: str, width: int, head_size: int, overlap: int, ratio: int) -> Iterator[Part]:
+    yield matrix(f"{prefix}_kv", width, overlap * head_size, ATTENTION)
+    yield matrix(f"{prefix}_gate", width, overlap * head_size, ATTENTION)
+    yield matrix(f"{prefix}_ape", overlap * head_size, ratio, ATTENTION)
+    yield from norm(f"{prefix}_norm", head_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Mamba2:
+    """State-space layer: convolution state and one state matrix per head, constant in context length."""
+
+    inner: int
+    state: int
+    groups: int
+    heads: int
+    kernel: int
+    convolution_bias: bool = True
+    norm: bool = True
+
+    @property
+    def convolution_width(self) -> int:
+        return self.inner + 2 * self.groups * self.state
+
+    @property
+    def state_elements(self) -> int:
+        return self.state * self.inner
+
+    def parts(self, width: int) -> Iterator[Part]:
+        yield matrix("ssm_in", width, self.inner + self.convolution_width + self.heads, RECURRENT)
+        yield Part("ssm_conv1d.weight", (self.kernel, self.convolution_width), RECURRENT)
+        if self.convolution_bias:
+            yield bias("ssm_conv1d", self.convolution_width, RECURRENT)
+        yield bias("ssm_dt", self.heads, RECURRENT)
+        yield Part("ssm_a", (1, self.heads), RECURRENT)
+        yield Part("ssm_d", (1, self.heads), RECURRENT)
+        if self.norm:
+            yield Part("ssm_norm.weight", (self.inner // self.groups, self.groups), Role.NORM)
+        yield matrix("ssm_out", self.inner, width, RECURRENT)
+
+
+@dataclass(frozen=True, slots=True)
+class GatedDeltaNet:
+    """Linear attention of Qwen3-Next and Qwen3.5: a state matrix per value head."""
+
+    key_heads: int
+    value_heads: int
+    key_size: int
+    value_size: int
+    kernel: int
+    joint_beta_alpha: bool = False  # Qwen3-Next stores both gates as one matrix
+
+    @property
+    def convolution_width(self) -> int:
+        return 2 * self.key_heads * self.key_size + self.value_heads * self.value_size
+
+    @property
+    def state_elements(self) -> int:
+        return self.key_size * self.value_heads * self.value_size
+
+    def parts(self, width: int) -> Iterator[Part]:
+        value = self.value_heads * self.value_size
+        yield matrix("attn_qkv", width, self.convolution_width, RECURRENT)
+        yield matrix("attn_gate", width, value, RECURRENT)
+        yield Part("ssm_conv1d.weight", (self.kernel, self.convolution_width), RECURRENT)
+        yield bias("ssm_dt", self.value_heads, RECURRENT)
+        yield Part("ssm_a", (self.value_heads,), RECURRENT)
+        if self.joint_beta_alpha:
+            yield matrix("ssm_ba", width, 2 * self.value_heads, RECURRENT)
+        else:
+            yield matrix("ssm_beta", width, self.value_heads, RECURRENT)
+            yield matrix("ssm_alpha", width, self.value_heads, RECURRENT)
+        yield from norm("ssm_norm", self.value_size)
+        yield matrix("ssm_out", value, width, RECURRENT)
+
+
+@dataclass(frozen=True, slots=True)
+class KimiDelta:
+    """Kimi delta attention (KDA): delta net with a decay per channel and three convolutions."""
+
+    heads: int
+    head_size: int
+    kernel: int
+    full_gate: bool = False
+
+    @property
+    def inner(self) -> int:
+        return self.heads * self.head_size
+
+    @property
+    def convolution_width(self) -> int:
+        return 3 * self.inner
+
+    @property
+    def state_elements(self) -> int:
+        return self.head_size * self.inner
+
+    def parts(self, width: int) -> Iterator[Part]:
+        for name in ("ssm_conv1d_q", "ssm_conv1d_k", "ssm_conv1d_v"):
+            yield Part(f"{name}.weight", (self.kernel, 1, self.inner), RECURRENT)
+        for name in ("attn_q", "attn_k", "attn_v"):
+            yield matrix(name, width, self.inner, RECURRENT)
+        yield matrix("ssm_f_a", width, self.head_size, RECURRENT)
+        yield matrix("ssm_f_b", self.head_size, self.inner, RECURRENT)
+        yield matrix("ssm_beta", width, self.heads, RECURRENT)
+        yield Part("ssm_a", (1, self.heads), RECURRENT)
+        yield bias("ssm_dt", self.inner, RECURRENT)
+        if self.full_gate:
+            yield matrix("ssm_g", width, self.inner, RECURRENT)
+        else:
+            yield matrix("ssm_g_a", width, self.head_size, RECURRENT)
+            yield matrix("ssm_g_b", self.head_size, self.inner, RECURRENT)
+        yield from norm("ssm_norm", self.head_size)
+        yield matrix("attn_output", self.inner, width, RECURRENT)
+
+
+@dataclass(frozen=True, slots=True)
+class ShortConvolution:
+    """LFM2's gated short convolution: keeps the last few tokens only."""
+
+    kernel: int
+
+    def parts(self, width: int) -> Iterator[Part]:
+        yield Part("shortconv.conv.weight", (self.kernel, width), RECURRENT)
+        yield matrix("shortconv.in_proj", width, 3 * width, RECURRENT)
+        yield matrix("shortconv.out_proj", width, width, RECURRENT)
+
+
+@dataclass(frozen=True, slots=True)
+class LinearAttention:
+    """A single projection in place of attention (Nemotron-NAS); keeps nothing per token."""
+
+    def parts(self, width: int) -> Iterator[Part]:
+        yield matrix("attn_output", width, width, ATTENTION)
+
+
+Recurrent = Mamba2 | GatedDeltaNet | KimiDelta | ShortConvolution
+Mixer = Attention | LatentAttention | CompressedAttention | LinearAttention | Recurrent

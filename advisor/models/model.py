@@ -1,0 +1,124 @@
+"""A model: its hyper-parameters as a list of layers, and the tensor table that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
+from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, Mixer
+from advisor.models.tensors import Part, Role, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One transformer block: what mixes tokens, the feed-forward part, and the norms and extras around them."""
+
+    mixers: tuple[Mixer, ...]
+    feed_forward: FeedForward | None
+    extras: tuple[Part, ...] = ()
+
+    def parts(self, width: int) -> Iterator[Part]:
+        for mixer in self.mixers:
+            yield from mixer.parts(width)
+        if self.feed_forward is not None:
+            yield from self.feed_forward.parts(width)
+        yield from self.extras
+
+
+@dataclass(frozen=True, eq=False)  # compared by identity, so that what follows from it can be kept beside it
+class Model:
+    """What every size follows from. Lengths are in elements, `context_length` in tokens (None: unknown).
+
+    `architecture` is llama.cpp's name for the family. `mtp_layers` are multi-token-prediction blocks that
+    follow the main ones; they are left out of files unless asked for. `grouped_query_ratio` is what
+    llama.cpp's quantizer sees as query heads per KV head of layer 0 (0 where that layer has no KV heads).
+    The last `shared_kv_layers` layers read the KV cache of earlier ones.
+    `runtime_note` says why llama.cpp cannot run it, empty when it can.
+    """
+
+    architecture: str
+    width: int
+    vocabulary: int
+    layers: tuple[Layer, ...]
+    globals: tuple[Part, ...]
+    context_length: int | None
+    grouped_query_ratio: int
+    mtp_layers: tuple[Layer, ...] = ()
+    causal: bool = True
+    shared_kv_layers: int = 0
+    runtime_note: str = ""
+    traits: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensor table of a plain conversion, without multi-token-prediction layers."""
+        table = [part.outside_layers() for part in self.globals]
+        table.extend(self._in_layers(self.layers, 0))
+        return tuple(table)
+
+    @cached_property
+    def mtp_tensors(self) -> tuple[Tensor, ...]:
+        return tuple(self._in_layers(self.mtp_layers, len(self.layers)))
+
+    def _in_layers(self, layers: tuple[Layer, ...], first: int) -> Iterator[Tensor]:
+        for number, layer in enumerate(layers, start=first):
+            for part in layer.parts(self.width):
+                yield part.in_layer(number)
+
+    def with_mtp(self) -> Model:
+        """The same model with its multi-token-prediction layers as part of the file."""
+        if not self.mtp_layers:
+            return self
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Model(**{**fields, "layers": self.layers + self.mtp_layers, "mtp_layers": ()})
+
+    @cached_property
+    def parameters(self) -> int:
+        """Weights of the text model, without multi-token prediction; tables that were not trained do not count."""
+        return sum(t.elements for t in self.tensors if not t.name.startswith("rope_f") and "tid2eid" not in t.name)
+
+    @cached_property
+    def mtp_parameters(self) -> int:
+        return sum(t.elements for t in self.mtp_tensors)
+
+    @cached_property
+    def active_parameters(self) -> int:
+        """Weights read for one token: of the routed experts only those used."""
+        inactive = 0
+        for layer in self.layers:
+            block = layer.feed_forward
+            if isinstance(block, MixtureOfExperts):
+                routed = sum(part.elements for part in block.parts(self.width) if part.role is Role.EXPERTS)
+                inactive += routed * (block.experts - block.used) // block.experts
+        return self.parameters - inactive
+
+    @property
+    def tied_embeddings(self) -> bool:
+        """Whether input and output embeddings are one matrix (no separate output head in the file)."""
+        return not any(part.name == "output.weight" for part in self.globals)
+
+    @property
+    def has_output_head(self) -> bool:
+        """Whether the network ends in token scores; BERT-style encoders end in the last layer."""
+        return any(part.name.startswith(("output_norm", "output_hc")) for part in self.globals) or any(
+            part.name == "token_embd_norm.weight" and self.causal for part in self.globals
+        )
+
+    @cached_property
+    def experts(self) -> int:
+        return max((b.experts for b in self._feed_forwards() if isinstance(b, MixtureOfExperts)), default=0)
+
+    @cached_property
+    def widest_feed_forward(self) -> int:
+        return max((b.inner for b in self._feed_forwards() if isinstance(b, Dense)), default=0)
+
+    def _feed_forwards(self) -> Iterator[FeedForward]:
+        return (layer.feed_forward for layer in self.layers if layer.feed_forward is not None)
+
+    @cached_property
+    def attention_layers(self) -> int:
+        kinds = (Attention, LatentAttention, CompressedAttention)
+        return sum(any(isinstance(mixer, kinds) for mixer in layer.mixers) for layer in self.layers)
+

@@ -1,0 +1,51 @@
+"""What the runtime is told: llama.cpp's options that decide where memory goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Storage types llama.cpp accepts for the KV cache (-ctk, -ctv), as (elements, bytes) per block.
+CACHE_TYPES: dict[str, tuple[int, int]] = {
+    "f32": (1, 4),
+    "f16": (1, 2),
+    "bf16": (1, 2),
+    "q8_0": (32, 34),
+    "q5_1": (32, 24),
+    "q5_0": (32, 22),
+    "q4_1": (32, 20),
+    "q4_0": (32, 18),
+    "iq4_nl": (32, 18),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """llama.cpp settings of a run.
+
+    `context` is in tokens per user; llama.cpp's `-c` is context x users, `-np` is users. `gpu_layers` None
+    means all (`-ngl all`); `cpu_moe_layers` is `-ncmoe`. `micro_batch` is `-ub`.
+    """
+
+    context: int
+    users: int = 1
+    micro_batch: int = 512
+    flash_attention: bool = True
+    cache_type_k: str = "f16"
+    cache_type_v: str = "f16"
+    gpu_layers: int | None = None
+    cpu_moe_layers: int = 0
+
+    @property
+    def cells(self) -> int:
+        """KV cells per user: the context rounded up to 256, as llama.cpp does."""
+        return round_up(self.context, 256)
+
+
+def round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def cache_bytes(kind: str, elements: int) -> int:
+    """Bytes of `elements` in the KV cache type `kind`."""
+    block, size = CACHE_TYPES[kind]
+    return elements // block * size

@@ -1,0 +1,84 @@
+"""Bytes of weights on each device at a level."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.formats.gguf_levels import Level, Type
+from advisor.formats.gguf_sizes import grouped_tensors
+from advisor.models.blueprints.common import OUTPUT_HEAD_FIRST
+from advisor.models.model import Model
+from advisor.models.tensors import Role, Tensor
+from advisor.sizing.placement import HOST, Placement
+
+# Looked up row by row rather than multiplied, so llama.cpp leaves them in host memory.
+_INPUT_TABLES = ("token_embd.weight", "per_layer_token_embd.weight", "position_embd.weight", "token_types.weight")
+_WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm", "rope_")
+
+
+class _WeightMap:
+    """How many tensors of each group lie in the input, in each layer, in its experts, and in the output."""
+
+    def __init__(self, model: Model):
+        table = grouped_tensors(model)
+        layers = len(model.layers)
+        self.layers = layers
+        self.causal = model.causal
+        self.counts: NDArray[np.int64] = np.zeros((2 * layers + 2, len(table.groups)), dtype=np.int64)
+        self.tied = np.zeros(len(table.groups), dtype=np.int64)  # repeated beside the output head
+        self.everywhere = np.zeros(len(table.groups), dtype=np.int64)  # repeated on every device
+        for tensor, group in table.members:
+            self.counts[self._row(tensor), group] += 1
+            if tensor.name == "token_embd.weight" and model.tied_embeddings and model.has_output_head:
+                self.tied[group] += 1
+            if tensor.name.startswith("rope_"):
+                self.everywhere[group] += 1
+
+    def _row(self, tensor: Tensor) -> int:
+        """Row 0: input; 1..n: layers; n+1..2n: experts of the layers; last: output."""
+        if tensor.layer is not None:
+            return 1 + tensor.layer + (self.layers if tensor.role is Role.EXPERTS else 0)
+        if tensor.name in _INPUT_TABLES:
+            return 0
+        if tensor.name.startswith(_WITH_FIRST_LAYER) or (tensor.name.startswith("token_embd_norm") and not self.causal):
+            return 1
+        return 2 * self.layers + 1
+
+
+_MAPS: WeakKeyDictionary[Model, _WeightMap] = WeakKeyDictionary()
+
+
+def _weight_map(model: Model) -> _WeightMap:
+    if (found := _MAPS.get(model)) is None:
+        found = _MAPS[model] = _WeightMap(model)
+    return found
+
+
+def weight_bytes(model: Model, level: Level, placement: Placement, imatrix: bool = False) -> dict[int, int]:
+    """Bytes of weights per device number (HOST = -1).
+
+    Input embeddings stay on the host; with tied embeddings a GPU that holds the output head keeps its own copy.
+    """
+    table = grouped_tensors(model)
+    where = _weight_map(model)
+    # A 16-bit file is normally the converter's own: it keeps a few small matrices in 32 bit that the
+    # quantizer, asked for F16, would shrink as well.
+    types = table.converted_types(level) if level.base in (Type.F16, Type.BF16) else table.types(level, imatrix)
+    each = np.array(table.bytes_each(types), dtype=np.int64)
+    rows = where.counts @ each
+    held = dict.fromkeys((HOST, *range(placement.devices)), 0)
+    held[HOST] += int(rows[0])
+    for number, device in enumerate(placement.layers):
+        held[device] += int(rows[1 + number])
+        experts = HOST if number < placement.cpu_moe_layers else device
+        held[experts] += int(rows[1 + where.layers + number])
+    held[placement.output] += int(rows[-1])
+    if placement.output != HOST or OUTPUT_HEAD_FIRST in model.traits:
+        held[placement.output] += int(where.tied @ each)
+    first = placement.layers[0]
+    for device in {*placement.layers} - {first}:
+        held[device] += int(where.everywhere @ each)
+    return held
