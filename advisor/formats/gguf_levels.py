@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
+from advisor.models.blueprints.common import NATIVE_MXFP4
+from advisor.models.model import Model
+
 Type = GGMLQuantizationType
 
 
@@ -23,6 +26,10 @@ class Level:
     nominal_bits: float
     needs_imatrix: bool = False
     note: str = ""
+    native_only: bool = False  # only for models published in this very type
+
+    def offered_for(self, model: Model) -> bool:
+        return not self.native_only or NATIVE_MXFP4 in model.traits
 
 
 _TRAINED_FOR = "Only for models trained for it; useless as a level for other models."
@@ -45,6 +52,7 @@ LEVELS: dict[str, Level] = {
         Level("Q4_0", Type.Q4_0, 4),
         Level("IQ4_NL", Type.IQ4_NL, 4),
         Level("IQ4_XS", Type.IQ4_XS, 4),
+        Level("MXFP4", Type.MXFP4, 4, note="As published: experts in MXFP4, the rest in 16 bit.", native_only=True),
         Level("MXFP4_MOE", Type.MXFP4, 4, note="Experts in 4 bits, everything else in 8: meant for mixtures of experts."),
         Level("Q3_K_L", Type.Q3_K, 3),
         Level("Q3_K_M", Type.Q3_K, 3),

@@ -111,5 +111,5 @@ def size_level(model: Model, level: Level, imatrix: bool = False) -> SizedLevel:
 
 
 def size_levels(model: Model, imatrix: bool = False) -> list[SizedLevel]:
-    """All levels, largest nominal precision first."""
-    return [size_level(model, level, imatrix) for level in LEVELS.values()]
+    """All levels that make sense for the model, largest nominal precision first."""
+    return [size_level(model, level, imatrix) for level in LEVELS.values() if level.offered_for(model)]

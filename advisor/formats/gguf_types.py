@@ -97,6 +97,7 @@ _CONVERTED_TO_F32 = (
     "indexer.proj.weight",
 )
 _CONVERTED_TO_F32_BY_ARCHITECTURE = {
+    "deepseek4": ("hc_", "_compressor_ape"),
     "minimax-m3": (".indexer.",),
     "glm5-next": ("hc_attn_", "hc_ffn_", "indexer_compressor_"),
 }
@@ -167,8 +168,10 @@ def _quantizable(tensor: Tensor, architecture: str) -> bool:
 
 
 def source_type(tensor: Tensor, architecture: str) -> Type:
-    """Type in a 16-bit conversion: F32 for vectors, norms and a few small matrices, else F16 (or BF16)."""
+    """Type in an F16 conversion: F32 for vectors, norms and a few small matrices, else F16."""
     name = tensor.name
+    if "tid2eid" in name:
+        return Type.I32  # a look-up table of expert numbers
     if len(tensor.shape) < 2 or not name.endswith(".weight"):
         return Type.F32
     fragments = _CONVERTED_TO_F32 + _CONVERTED_TO_F32_BY_ARCHITECTURE.get(architecture, ())
@@ -245,6 +248,8 @@ def type_for(kind: TensorClass, level: Level, model: Traits, imatrix: bool) -> T
     """The type of a class of tensors at a level, with or without an importance matrix."""
     if not kind.quantizable:
         return kind.source
+    if level.native_only:
+        return level.base if kind.stacked else kind.source
     if level.base in (Type.F32, Type.F16, Type.BF16):
         return level.base
     if kind.at_least_8_bit:

@@ -97,6 +97,7 @@ class Indexer:
     head_size: int
     style: str = "lightning"
     pool: int = 1
+    keeps_values: bool = False  # llama.cpp's cache for MiniMax M3 stores a value beside each indexer key
 
     def parts(self, width: int, query_rank: int) -> Iterator[Part]:
         if self.style == "projected":
@@ -271,6 +272,7 @@ class KimiDelta:
     head_size: int
     kernel: int
     full_gate: bool = False
+    decay_as_matrix: bool = False  # Kimi Linear stores the decay as one row, later models as a vector
 
     @property
     def inner(self) -> int:
@@ -292,7 +294,7 @@ class KimiDelta:
         yield matrix("ssm_f_a", width, self.head_size, RECURRENT)
         yield matrix("ssm_f_b", self.head_size, self.inner, RECURRENT)
         yield matrix("ssm_beta", width, self.heads, RECURRENT)
-        yield Part("ssm_a", (1, self.heads), RECURRENT)
+        yield Part("ssm_a", (1, self.heads) if self.decay_as_matrix else (self.heads,), RECURRENT)
         yield bias("ssm_dt", self.inner, RECURRENT)
         if self.full_gate:
             yield matrix("ssm_g", width, self.inner, RECURRENT)
@@ -323,5 +325,28 @@ class LinearAttention:
         yield matrix("attn_output", width, width, ATTENTION)
 
 
+@dataclass(frozen=True, slots=True)
+class NgramLookup:
+    """Qwen4's n-gram embeddings: a hashed table is looked up, mixed into every stream, and convolved.
+
+    The table itself belongs to the model, not to the layer.
+    """
+
+    streams: int
+    kernel: int
+    ngram: int
+
+    def state_elements(self, width: int) -> int:
+        return (self.kernel - 1) * self.ngram * self.streams * width
+
+    def parts(self, width: int) -> Iterator[Part]:
+        wide = self.streams * width
+        yield matrix("ple_key", width, wide, RECURRENT)
+        yield matrix("ple_value", width, width, RECURRENT)
+        for name in ("ple_norm_key", "ple_norm_query", "ple_norm_conv"):
+            yield Part(f"{name}.weight", (wide,), Role.NORM)
+        yield matrix("ple_conv1d", self.kernel, wide, RECURRENT)
+
+
 Recurrent = Mamba2 | GatedDeltaNet | KimiDelta | ShortConvolution
-Mixer = Attention | LatentAttention | CompressedAttention | LinearAttention | Recurrent
+Mixer = Attention | LatentAttention | CompressedAttention | LinearAttention | NgramLookup | Recurrent

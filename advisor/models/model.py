@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
@@ -69,10 +69,7 @@ class Model:
 
     def with_mtp(self) -> Model:
         """The same model with its multi-token-prediction layers as part of the file."""
-        if not self.mtp_layers:
-            return self
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Model(**{**fields, "layers": self.layers + self.mtp_layers, "mtp_layers": ()})
+        return replace(self, layers=self.layers + self.mtp_layers, mtp_layers=()) if self.mtp_layers else self
 
     @cached_property
     def parameters(self) -> int:

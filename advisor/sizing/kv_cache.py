@@ -16,12 +16,14 @@ from advisor.models.mixers import (
     LinearAttention,
     Mamba2,
     Mixer,
+    NgramLookup,
     ShortConvolution,
 )
 from advisor.models.model import Model
 from advisor.sizing.settings import Settings, cache_bytes, round_up
 
 _F32 = 4
+_RECURRENT = (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)
 _OVERLAPPING_RATIO = 4  # DeepSeek V4: layers that pool 4 tokens do so in overlapping windows, with an indexer
 
 
@@ -30,11 +32,14 @@ def layer_cache_bytes(model: Model, settings: Settings) -> list[int]:
     if not model.causal:
         return [0] * len(model.layers)
     value_floor = 0 if settings.flash_attention else _widest_values(model)
+    hybrid = any(isinstance(mixer, _RECURRENT) for layer in model.layers for mixer in layer.mixers)
+    padding = 0 if hybrid else settings.users * settings.cells * cache_bytes(settings.cache_type_v, value_floor)
     owners = len(model.layers) - model.shared_kv_layers
-    kept = [
-        sum(_mixer_bytes(mixer, model.width, settings, value_floor) for mixer in layer.mixers)
-        for layer in model.layers[:owners]
-    ]
+    kept = []
+    for layer in model.layers[:owners]:
+        held = sum(_mixer_bytes(mixer, model.width, settings, value_floor) for mixer in layer.mixers)
+        # Layers without attention get the padding all the same, except in hybrids, which filter them out.
+        kept.append(held or padding)
     return kept + [0] * model.shared_kv_layers
 
 
@@ -55,6 +60,8 @@ def _mixer_bytes(mixer: Mixer, width: int, settings: Settings, value_floor: int)
             return _compressed_bytes(mixer, settings)
         case LinearAttention():
             return 0
+        case NgramLookup():
+            state = mixer.state_elements(width)
         case ShortConvolution():
             state = (mixer.kernel - 1) * width
         case KimiDelta() | Mamba2() | GatedDeltaNet():
@@ -79,7 +86,8 @@ def _indexer_bytes(indexer: Indexer | None, settings: Settings) -> int:
     if indexer is None:
         return 0
     elements = indexer.head_size * (3 if indexer.style == "pooled" else 1)
-    return settings.users * settings.cells * cache_bytes(settings.cache_type_k, elements)
+    values = cache_bytes(settings.cache_type_v, indexer.head_size) if indexer.keeps_values else 0
+    return settings.users * settings.cells * (cache_bytes(settings.cache_type_k, elements) + values)
 
 
 def _compressed_bytes(attention: CompressedAttention, settings: Settings) -> int:

@@ -34,4 +34,11 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
     if blueprint is None:
         hint = nearest(config.architecture, REGISTRY)
         raise InputError(f"Architecture '{config.architecture[:80]}' is not known to this version. {hint}".strip())
-    return blueprint(config)
+    try:
+        return blueprint(config)
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # Lists and nested objects of a config can be malformed in more ways than it pays to name one by one.
+        raise InputError(
+            f"config.json: a field of this {config.architecture[:80]} has an unexpected form ({type(error).__name__}: "
+            f"{str(error)[:80]})."
+        ) from None

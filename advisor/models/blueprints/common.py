@@ -16,6 +16,8 @@ from advisor.models.tensors import Part, Role, bias, matrix, norm
 OUTPUT_HEAD_FIRST = "output head first"
 # llama.cpp's quantizer gives attention-v of some 80-layer models extra bits and recognises them by size name.
 EXTRA_VALUE_BITS = "extra value bits"
+# Published with its experts in MXFP4, which a conversion keeps as they are.
+NATIVE_MXFP4 = "native mxfp4"
 # Several residual streams side by side (DeepSeek V4, GLM 5 Next, Qwen4).
 HYPER_CONNECTIONS = "hyper connections"
 

@@ -48,12 +48,15 @@ def _latent_decoder(
     *,
     draft_vocabulary: int,
     indexed: Sequence[bool] | None = None,
+    fused_gate_up: bool = False,
     **options: object,
 ) -> Model:
     """`indexed` says which layers carry the attention's indexer; None: all of them."""
     width, count = width_of(config), config.layers()
     leading = config.integer("first_k_dense_replace", default=0, low=0, high=count)
-    routed = routed_experts(config, selection_bias=config.text("topk_method") == "noaux_tc")
+    routed = routed_experts(
+        config, selection_bias=config.text("topk_method") == "noaux_tc", fused_gate_up=fused_gate_up
+    )
     extras = norms(width, ("attn_norm", "ffn_norm"))
     plain = replace(attention, indexer=None)
     layers = []
@@ -82,7 +85,7 @@ def deepseek_v2(config: Config) -> Model:
 
 @blueprint("Mistral4ForCausalLM")
 def mistral4(config: Config) -> Model:
-    return _latent_decoder(config, "mistral4", latent_attention(config), draft_vocabulary=0)
+    return _latent_decoder(config, "mistral4", latent_attention(config), draft_vocabulary=0, fused_gate_up=True)
 
 
 @blueprint("DeepseekV32ForCausalLM")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.models.blueprints.common import (
+    NATIVE_MXFP4,
     blueprint,
     decoder,
     dense,
@@ -123,7 +124,10 @@ def minimax_m3(config: Config) -> Model:
     leading = config.integer("first_k_dense_replace", low=0, high=count)
     sparse = config.section("sparse_attention_config")
     indexer = Indexer(
-        integer_in(sparse, "sparse_num_index_heads"), integer_in(sparse, "sparse_index_dim"), style="projected"
+        integer_in(sparse, "sparse_num_index_heads"),
+        integer_in(sparse, "sparse_index_dim"),
+        style="projected",
+        keeps_values=True,
     )
     inner = config.integer("moe_intermediate_size")
     routed = MixtureOfExperts(
@@ -181,6 +185,7 @@ def gpt_oss(config: Config) -> Model:
         ),
         norm_names=("attn_norm", "post_attention_norm"),
         windows=sliding_windows(config, config.layers(), 2),
+        traits=(NATIVE_MXFP4,),
     )
 
 

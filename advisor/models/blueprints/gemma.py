@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.models.blueprints.common import (
     OUTPUT_HEAD_FIRST,
     SANDWICH_NORMS,
@@ -54,8 +56,7 @@ def gemma3(config: Config) -> Model:
     )
     if config.architecture != "Gemma3TextModel":
         return model
-    fields = {name: getattr(model, name) for name in model.__dataclass_fields__}
-    return Model(**{**fields, "causal": False})
+    return replace(model, causal=False)
 
 
 @blueprint("Gemma3nForConditionalGeneration", "Gemma3nForCausalLM")
@@ -83,7 +84,8 @@ def gemma3n(config: Config) -> Model:
         for n in range(count)
     ]
     tables = (
-        matrix("per_layer_token_embd", per_layer * count, config.integer("vocab_size_per_layer_input"), Role.EMBEDDING),
+        # The checkpoint has fewer rows; the converter fills up to the vocabulary.
+        matrix("per_layer_token_embd", per_layer * count, config.integer("vocab_size"), Role.EMBEDDING),
         matrix("per_layer_model_proj", width, per_layer * count, Role.OTHER),
         *norm("per_layer_proj_norm", per_layer),
         Part("altup_proj.weight", (width, width, streams - 1), Role.OTHER),

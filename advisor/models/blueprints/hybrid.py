@@ -22,7 +22,17 @@ from advisor.models.blueprints.deepseek import (
 from advisor.models.blueprints.experts import draft_head
 from advisor.models.config import MAX_LAYERS, Config, integer_in
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
-from advisor.models.mixers import Attention, GatedDeltaNet, Indexer, KimiDelta, Mamba2, ShortConvolution
+from advisor.models.mixers import (
+    Attention,
+    GatedDeltaNet,
+    Indexer,
+    KimiDelta,
+    LatentAttention,
+    Mamba2,
+    Mixer,
+    NgramLookup,
+    ShortConvolution,
+)
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, matrix
 
@@ -67,7 +77,9 @@ def falcon_h1(config: Config) -> Model:
     width, count = width_of(config), config.layers()
     inner = config.integer("mamba_d_ssm", default=0, low=0) or config.integer("mamba_expand") * width
     mamba = _mamba(config, inner, norm=config.flag("mamba_rms_norm"))
-    layer = Layer((grouped_query_attention(config), mamba), dense(config), norms(width, PRE_NORMS))
+    # llama.cpp's converter writes this one norm without the usual ".weight".
+    extras = (*norms(width, ("attn_norm",)), Part("ffn_norm", (width,), Role.NORM))
+    layer = Layer((grouped_query_attention(config), mamba), dense(config), extras)
     return decoder(config, "falcon-h1", [layer] * count)
 
 
@@ -231,13 +243,14 @@ def lfm2(config: Config) -> Model:
     )
 
 
-def _kimi_mixers(config: Config, count: int, **options: object) -> list[KimiDelta | object]:
+def _kimi_mixers(config: Config, count: int, first_generation: bool) -> list[KimiDelta | LatentAttention]:
     section = config.section("linear_attn_config")
     delta = KimiDelta(
         integer_in(section, "num_heads"),
         integer_in(section, "head_dim"),
         integer_in(section, "short_conv_kernel_size"),
         full_gate=section.get("use_full_rank_gate") is True,
+        decay_as_matrix=first_generation,
     )
     attention = latent_attention(config, gate=config.flag("mla_use_output_gate"))
     full = set(section.get("full_attn_layers") or ())  # numbered from 1
@@ -250,9 +263,8 @@ def kimi_linear(config: Config) -> Model:
     width, count = width_of(config), config.layers()
     leading = config.integer("first_k_dense_replace", default=0, low=0, high=count)
     third_generation = config.architecture.startswith("KimiK3")
-    names = PRE_NORMS
     residual_scores = config.integer("attn_res_block_size", default=0, low=0)
-    extras = norms(width, names)
+    extras = norms(width, PRE_NORMS)
     if residual_scores:
         extras += tuple(
             Part(f"{name}.weight", (width,), Role.OTHER) for name in ("attn_res_score", "ffn_res_score")
@@ -266,8 +278,8 @@ def kimi_linear(config: Config) -> Model:
         latent_norm=config.flag("latent_moe_use_norm"),
     )
     layers = [
-        Layer((mixer,), dense(config) if number < leading else routed, extras)  # type: ignore[arg-type]
-        for number, mixer in enumerate(_kimi_mixers(config, count))
+        Layer((mixer,), dense(config) if number < leading else routed, extras)
+        for number, mixer in enumerate(_kimi_mixers(config, count, not third_generation))
     ]
     score = (Part("output_res_score.weight", (width,), Role.OTHER),) if residual_scores else ()
     return decoder(
@@ -316,21 +328,25 @@ def qwen4_exp(config: Config) -> Model:
     connections: list[Part] = []
     for block in ("hc_attn", "hc_ffn"):
         connections += [
-            Part(f"{block}_norm.weight", (width, streams), Role.NORM),
+            Part(f"{block}_norm.weight", (width * streams,), Role.NORM),
             matrix(f"{block}_down", streams * width, rank, Role.OTHER),
             matrix(f"{block}_up", rank, streams * width, Role.OTHER),
             matrix(f"{block}_inject", streams * width, streams, Role.OTHER),
         ]
+    lookup = NgramLookup(
+        streams=streams,
+        kernel=config.integer("ple_conv_kernel_size", default=1),
+        ngram=config.integer("ngram_size", default=1, high=64),
+    )
     lookups = {int(number) - 1 for number in config.get("ple_layer_ids", [])}
     layers = []
     for number, full in enumerate(_full_attention_layers(config, count)):
-        extras = tuple(connections)
+        mixers: tuple[Mixer, ...] = (attention if full else recurrent,)
         if number in lookups:
-            extras += _ngram_lookup(config, width, streams)
-        mixer: Attention | GatedDeltaNet = attention if full else recurrent
-        layers.append(Layer((mixer,), _gated_experts(config), extras))
+            mixers += (lookup,)
+        layers.append(Layer(mixers, _gated_experts(config), tuple(connections)))
     tables = [
-        Part("output_hc_norm.weight", (width, streams), Role.NORM),
+        Part("output_hc_norm.weight", (width * streams,), Role.NORM),
         matrix("output_hc_down", streams * width, rank, Role.OTHER),
         matrix("output_hc_up", rank, streams * width, Role.OTHER),
     ]
@@ -344,17 +360,6 @@ def qwen4_exp(config: Config) -> Model:
         extra_globals=tables,
         grouped_query_ratio=attention.heads // attention.kv_heads,
         traits=(HYPER_CONNECTIONS,),
-    )
-
-
-def _ngram_lookup(config: Config, width: int, streams: int) -> tuple[Part, ...]:
-    return (
-        matrix("ple_key", width, streams * width, Role.OTHER),
-        matrix("ple_value", width, width, Role.OTHER),
-        Part("ple_norm_key.weight", (width, streams), Role.NORM),
-        Part("ple_norm_query.weight", (width, streams), Role.NORM),
-        Part("ple_norm_conv.weight", (width, streams), Role.NORM),
-        matrix("ple_conv1d", config.integer("ple_conv_kernel_size"), streams * width, Role.OTHER),
     )
 
 

@@ -1,0 +1,131 @@
+"""The whole answer to a scenario, in one call: what the page, the command line and exports all show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from advisor.errors import InputError
+from advisor.formats.gguf_levels import LEVELS
+from advisor.machines.capacity import CPU_KIND
+from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
+from advisor.models.catalogue import Entry, find_model
+from advisor.models.model import Model
+from advisor.recommend import Recommendation, recommend
+from advisor.scenario import CUSTOM_MACHINE, Scenario
+from advisor.sizing.plan import Memory, Plan, plan_levels
+from advisor.units import GIB, MIB, format_count
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers."""
+
+    scenario: Scenario
+    entry: Entry
+    model: Model
+    machine: Machine
+    memory: Memory
+    plans: tuple[Plan, ...]
+    recommendation: Recommendation
+    notes: tuple[str, ...]
+
+    @property
+    def machine_name(self) -> str:
+        return f"{self.memory.devices} x {self.machine.name}" if self.memory.devices > 1 else self.machine.name
+
+
+@lru_cache(maxsize=256)
+def answer(scenario: Scenario) -> Answer:
+    """Answer a scenario; raises InputError in one sentence when it cannot be answered."""
+    entry = find_model(scenario.model)
+    model = entry.model.with_mtp() if scenario.mtp else entry.model
+    _check_limits(scenario, model, entry.name)
+    chosen = find_machine(scenario)
+    memory = usable_memory(scenario, chosen)
+    plans = tuple(
+        plan_levels(
+            model,
+            memory,
+            scenario.settings,
+            runtime=scenario.runtime,
+            margin=scenario.margin_percent / 100,
+            imatrix=scenario.imatrix,
+            only=scenario.level,
+        )
+    )
+    return Answer(
+        scenario=scenario,
+        entry=entry,
+        model=model,
+        machine=chosen,
+        memory=memory,
+        plans=plans,
+        recommendation=recommend(plans, model.parameters, chosen.name),
+        notes=_notes(entry, chosen, model),
+    )
+
+
+def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
+    limit = model.context_length
+    if limit is not None and scenario.context > limit:
+        raise InputError(f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens.")
+    if not scenario.level:
+        return
+    if not LEVELS[scenario.level].offered_for(model):
+        raise InputError(f"Level {scenario.level} is only for models published in it; {name} is not.")
+
+
+def find_machine(scenario: Scenario) -> Machine:
+    """The machine a scenario names, with the memory it gives where the catalogue leaves it open."""
+    if scenario.machine == CUSTOM_MACHINE:
+        assert scenario.memory_gib is not None  # the scenario demands it
+        return custom_machine(scenario.memory_gib, scenario.bandwidth_gb_s)
+    chosen = machine(scenario.machine)
+    if not chosen.needs_memory:
+        if scenario.memory_gib is not None:
+            raise InputError(f"memory_gib is for machine=custom; {chosen.name} has its own memory.")
+        return chosen
+    if scenario.memory_gib is None:
+        raise InputError(f"{chosen.name} has no memory of its own: give its RAM in GiB as memory_gib.")
+    return with_memory(chosen, scenario.memory_gib)
+
+
+def usable_memory(scenario: Scenario, chosen: Machine) -> Memory:
+    """What the runtime may use of the machine, after what driver and system take."""
+    overhead = chosen.overhead_bytes if scenario.overhead_mib is None else int(scenario.overhead_mib * MIB)
+    if chosen.kind == CPU_KIND:
+        return Memory(0, chosen.name, 0, 0, chosen.capacity_bytes, overhead)
+    if chosen.unified and scenario.gpus > 1:
+        raise InputError(f"gpus={scenario.gpus}: {chosen.name} is one device; several of them do not share memory.")
+    host = chosen.host_memory_bytes
+    if scenario.host_memory_gib is not None:
+        if chosen.unified:
+            raise InputError(f"host_memory_gib: {chosen.name} shares one memory between host and GPU.")
+        host = int(scenario.host_memory_gib * GIB)
+    return Memory(
+        devices=scenario.gpus * chosen.count,
+        device_name=chosen.name,
+        device_capacity_bytes=chosen.capacity_bytes,
+        device_overhead_bytes=overhead,
+        host_capacity_bytes=host,
+        host_overhead_bytes=0,
+        pooled=chosen.unified,
+    )
+
+
+def _notes(entry: Entry, chosen: Machine, model: Model) -> tuple[str, ...]:
+    notes = []
+    if model.runtime_note:
+        notes.append(f"{model.runtime_note} Sizes follow from the tensors; the runtime figures are hypothetical.")
+    if entry.confidence == "recalled":
+        fields = f" ({', '.join(entry.recalled_fields)})" if entry.recalled_fields else ""
+        notes.append(f"Part of this model's shape was not confirmed by a source{fields}; check before relying on it.")
+    if chosen.confidence == "weak":
+        notes.append(f"The figures for {chosen.name} come from a weak source.")
+    if model.mtp_layers:
+        notes.append(
+            f"{len(model.mtp_layers)} multi-token-prediction layer(s) with {format_count(model.mtp_parameters)} "
+            "parameters are left out; mtp=on includes them."
+        )
+    return tuple(notes)

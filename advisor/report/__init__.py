@@ -1,0 +1,1 @@
+"""Answers in forms other than the page."""

@@ -1,0 +1,97 @@
+"""The answer as JSON: a contract. Keys are documented here, units are in their names.
+
+`sizes`: a list of levels. `plan`: scenario, model, machine, one plan per level, recommendation, notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from advisor.advise import Answer
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.sizing.plan import DeviceMemory, Plan
+
+FORMAT = "gguf"
+
+
+def sizes_document(levels: Sequence[SizedLevel]) -> list[dict[str, Any]]:
+    """`tensor_bytes` is exact; `file_bytes` adds padding and the estimated header with the tokenizer."""
+    return [
+        {
+            "level": sized.level.name,
+            "format": FORMAT,
+            "tensor_bytes": sized.tensor_bytes,
+            "data_section_bytes": sized.data_bytes,
+            "file_bytes": sized.file_bytes,
+            "bits_per_weight": round(sized.bits_per_weight, 4),
+            "tensor_types": dict(sized.types),
+        }
+        for sized in levels
+    ]
+
+
+def plan_document(answer: Answer) -> dict[str, Any]:
+    """Everything computed for a scenario."""
+    model, machine = answer.model, answer.machine
+    return {
+        "scenario": {**answer.scenario.model_dump(), "query": answer.scenario.to_query()},
+        "model": {
+            "id": answer.entry.id,
+            "name": answer.entry.name,
+            "architecture": model.architecture,
+            "parameters": model.parameters,
+            "active_parameters": model.active_parameters,
+            "mtp_parameters": model.mtp_parameters,
+            "layers": len(model.layers),
+            "context_length": model.context_length,
+            "license": answer.entry.license,
+            "sources": answer.entry.sources,
+            "as_of": answer.entry.as_of,
+        },
+        "machine": {
+            "id": machine.id,
+            "name": machine.name,
+            "devices": answer.memory.devices,
+            "capacity_bytes": machine.capacity_bytes,
+            "capacity_basis": machine.capacity_basis,
+            "source": machine.source,
+            "as_of": machine.as_of,
+        },
+        "plans": [_plan(plan) for plan in answer.plans],
+        "recommendation": {
+            "level": answer.recommendation.level,
+            "reasons": list(answer.recommendation.reasons),
+            "alternatives": [
+                {"level": other.level, "reason": other.reason} for other in answer.recommendation.alternatives
+            ],
+        },
+        "notes": list(answer.notes),
+    }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "level": plan.level,
+        "format": FORMAT,
+        "runtime": plan.runtime,
+        "verdict": plan.verdict,
+        "file_bytes": plan.sized.file_bytes,
+        "bits_per_weight": round(plan.sized.bits_per_weight, 4),
+        "devices": [_device(device) for device in plan.devices],
+        "host": _device(plan.host),
+        "max_context": plan.max_context,
+        "missing_bytes": plan.missing_bytes,
+        "rule_of_thumb_bytes": plan.rule_of_thumb_bytes,
+    }
+
+
+def _device(device: DeviceMemory) -> dict[str, Any]:
+    return {
+        "name": device.name,
+        "capacity_bytes": device.capacity_bytes,
+        "weights_bytes": device.weights_bytes,
+        "kv_cache_bytes": device.kv_cache_bytes,
+        "compute_bytes": device.compute_bytes,
+        "overhead_bytes": device.overhead_bytes,
+    }

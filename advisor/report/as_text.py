@@ -1,0 +1,60 @@
+"""The answer as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from advisor.advise import Answer
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.models.model import Model
+from advisor.sizing.plan import Plan
+from advisor.units import format_count, gb, gib
+
+
+def sizes_table(levels: Sequence[SizedLevel], model: Model) -> str:
+    header = f"{format_count(model.parameters)} parameters, architecture {model.architecture}"
+    rows = [
+        (sized.level.name, gb(sized.file_bytes), f"{sized.bits_per_weight:.2f}", f"{sized.tensor_bytes:,}")
+        for sized in levels
+    ]
+    return f"{header}\n\n{_table(('level', 'file', 'bits/weight', 'tensor bytes'), rows)}"
+
+
+def plan_table(answer: Answer) -> str:
+    choice = answer.recommendation
+    lines = [
+        f"{answer.entry.name} on {answer.machine_name}: {answer.scenario.context:,} tokens x {answer.scenario.users} user(s)",
+        f"Recommended: {choice.level or 'nothing fits'}",
+        *(f"  - {reason}" for reason in choice.reasons),
+        *(f"  or {other.level}: {other.reason}" for other in choice.alternatives),
+        *(f"Note: {note}" for note in answer.notes),
+        "",
+        _table(
+            ("level", "file", "bits/weight", "memory", "free", "context", "verdict", "rule of thumb"),
+            [_row(plan) for plan in answer.plans],
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _row(plan: Plan) -> tuple[str, ...]:
+    return (
+        plan.level,
+        gb(plan.sized.file_bytes),
+        f"{plan.sized.bits_per_weight:.2f}",
+        gib(plan.needed_bytes),
+        "?" if plan.free_bytes is None else gib(plan.free_bytes),
+        f"{plan.max_context:,}" if plan.max_context else "-",
+        plan.verdict,
+        f"{gb(plan.rule_of_thumb_bytes)} ({plan.rule_of_thumb_error:+.0%})",
+    )
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """First column left-aligned, the others right-aligned."""
+    cells = [list(names), *(list(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
+    return "\n".join(
+        "  ".join(text.ljust(width) if column == 0 else text.rjust(width) for column, (text, width) in enumerate(zip(row, widths, strict=True)))
+        for row in cells
+    )

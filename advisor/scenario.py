@@ -1,0 +1,153 @@
+"""The question: everything the user chose. It is the page's query string, and back.
+
+Keys are short words in plain text; defaults are left out of the link, so they may never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+
+from advisor.errors import InputError, nearest
+from advisor.formats.gguf_levels import LEVELS
+from advisor.sizing.settings import CACHE_TYPES, Settings
+
+MAX_QUERY_LENGTH = 4096
+CUSTOM_MACHINE = "custom"
+RUNTIMES = ("llama.cpp",)
+
+
+def _switch(value: Any) -> Any:
+    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _all_or_number(value: Any) -> Any:
+    return None if value == "all" else value
+
+
+def _known(options: Mapping[str, object] | tuple[str, ...], what: str) -> Any:
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value not in options:
+            hint = nearest(value, options) or f"choose one of {', '.join(options)}."
+            raise ValueError(f"unknown {what} '{value[:40]}'; {hint}")
+        return value
+
+    return BeforeValidator(check)
+
+
+Switch = Annotated[bool, BeforeValidator(_switch), PlainSerializer(lambda on: "on" if on else "off")]
+GpuLayers = Annotated[
+    int | None,
+    Field(ge=0, le=4096),
+    BeforeValidator(_all_or_number),
+    PlainSerializer(lambda count: "all" if count is None else count),
+]
+CacheType = Annotated[str, _known(CACHE_TYPES, "KV cache type")]
+
+
+class Scenario(BaseModel):
+    """One question. Units are in the names; `context` is tokens per user.
+
+    `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
+    `host_memory_gib` is the RAM beside a graphics card, `overhead_mib` replaces the catalogue's figure for
+    what driver and runtime take per device, `margin_percent` of each device is kept free.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    model: str = Field("llama-3.1-70b-instruct", min_length=1, max_length=200)
+    machine: str = Field("rtx-4090", min_length=1, max_length=200)
+    gpus: int = Field(1, ge=1, le=64)
+    memory_gib: float | None = Field(None, gt=0, le=100_000)
+    bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
+    host_memory_gib: float | None = Field(None, gt=0, le=100_000)
+    context: int = Field(8192, ge=1, le=1 << 27)
+    users: int = Field(1, ge=1, le=4096)
+    runtime: Annotated[str, _known(RUNTIMES, "runtime")] = "llama.cpp"
+    level: Annotated[str | None, _known(LEVELS, "level")] = None
+    kv_type_k: CacheType = "f16"
+    kv_type_v: CacheType = "f16"
+    ubatch: int = Field(512, ge=1, le=65536)
+    flash_attention: Switch = True
+    gpu_layers: GpuLayers = None
+    cpu_moe_layers: int = Field(0, ge=0, le=4096)
+    imatrix: Switch = False
+    mtp: Switch = False
+    overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
+    margin_percent: float = Field(4, ge=0, le=50)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Scenario:
+        if not self.flash_attention and CACHE_TYPES[self.kv_type_v][0] > 1:
+            raise ValueError(
+                f"V cache type {self.kv_type_v} needs flash attention: set flash_attention=on or kv_type_v=f16"
+            )
+        if self.machine == CUSTOM_MACHINE and self.memory_gib is None:
+            raise ValueError("a custom machine needs memory_gib, the memory of one device in GiB")
+        return self
+
+    @property
+    def settings(self) -> Settings:
+        """What the runtime is told."""
+        return Settings(
+            context=self.context,
+            users=self.users,
+            micro_batch=self.ubatch,
+            flash_attention=self.flash_attention,
+            cache_type_k=self.kv_type_k,
+            cache_type_v=self.kv_type_v,
+            gpu_layers=self.gpu_layers,
+            cpu_moe_layers=self.cpu_moe_layers,
+        )
+
+    def to_query(self) -> str:
+        """The shortest query string that restores this scenario: defaults are left out."""
+        values = self.model_dump(exclude_defaults=True)
+        values = {"model": self.model, "machine": self.machine, **values}
+        return urlencode({key: _plain(value) for key, value in values.items()})
+
+    @classmethod
+    def from_query(cls, query: str) -> Scenario:
+        """The scenario of a query string; raises InputError in one sentence."""
+        if len(query) > MAX_QUERY_LENGTH:
+            raise InputError(f"The query is {len(query):,} characters long; at most {MAX_QUERY_LENGTH:,} are read.")
+        try:
+            pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+        except ValueError:
+            raise InputError("The query is not of the form key=value&key=value.") from None
+        values: dict[str, str] = {}
+        for key, value in pairs:
+            if key in values:
+                raise InputError(f"'{key[:40]}' is given twice; give it once.")
+            values[key] = value
+        return cls.from_values(values)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Scenario:
+        """The scenario of already separated values; raises InputError in one sentence."""
+        for key in values:
+            if key not in cls.model_fields:
+                hint = nearest(key, cls.model_fields) or f"known keys are {', '.join(cls.model_fields)}."
+                raise InputError(f"Unknown key '{key[:40]}'; {hint}")
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise InputError(_first_reason(error)) from None
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value == int(value) else value
+
+
+def _first_reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if not first["loc"] or first["type"] == "value_error":
+        return f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith('?') else '.'}"
+    shown = str(first["input"])[:40]
+    wanted = reason.lower().replace("input should be", "it must be").split(", unable")[0]
+    return f"{first['loc'][0]}={shown} is not possible: {wanted}."
+

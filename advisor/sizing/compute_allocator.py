@@ -1,0 +1,52 @@
+"""The address space of one compute buffer, handed out as llama.cpp does (`ggml_dyn_tallocr`, ggml/src/ggml-alloc.c)."""
+
+from __future__ import annotations
+
+_ALIGNMENT = 128  # bytes, CUDA's; the host aligns to 32, a difference without weight
+_ENDLESS = 1 << 62
+
+
+class Arena:
+    """Free blocks sorted by address; the last one is endless. `peak` is the highest address used, in bytes."""
+
+    __slots__ = ("_offsets", "_sizes", "peak")
+
+    def __init__(self) -> None:
+        self._offsets = [0]
+        self._sizes = [_ENDLESS]
+        self.peak = 0
+
+    def take(self, size: int) -> int:
+        """Address of a new block: the tightest hole that fits, else behind everything."""
+        size = -(-size // _ALIGNMENT) * _ALIGNMENT
+        sizes, offsets = self._sizes, self._offsets
+        best = len(sizes) - 1
+        tightest = _ENDLESS
+        for index in range(best):
+            free = sizes[index]
+            if size <= free <= tightest:
+                best, tightest = index, free
+        offset = offsets[best]
+        if sizes[best] == size:
+            del sizes[best], offsets[best]
+        else:
+            sizes[best] -= size
+            offsets[best] = offset + size
+        self.peak = max(self.peak, offset + size)
+        return offset
+
+    def give(self, offset: int, size: int) -> None:
+        """Return a block, merging it with free neighbours."""
+        size = -(-size // _ALIGNMENT) * _ALIGNMENT
+        sizes, offsets = self._sizes, self._offsets
+        index = 0
+        while offsets[index] < offset:
+            index += 1
+        offsets.insert(index, offset)
+        sizes.insert(index, size)
+        if offset + size == offsets[index + 1]:
+            sizes[index] += sizes[index + 1]
+            del sizes[index + 1], offsets[index + 1]
+        if index and offsets[index - 1] + sizes[index - 1] == offset:
+            sizes[index - 1] += sizes[index]
+            del sizes[index], offsets[index]

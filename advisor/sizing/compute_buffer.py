@@ -1,0 +1,63 @@
+"""Compute buffers: memory for intermediate results, per device.
+
+llama.cpp lays out the graph of one full micro-batch before it starts (`llama_context::sched_reserve`) and
+allocates what that takes. Here the same graph is built in outline and laid out the same way. The result
+does not depend on the quantization level.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from advisor.models.model import Layer, Model
+from advisor.sizing.compute_frame import Frame, reserved_tokens
+from advisor.sizing.compute_graph import Graph
+from advisor.sizing.compute_layers import add_embedding, add_layer, add_output
+from advisor.sizing.placement import HOST, Placement
+from advisor.sizing.settings import Settings
+
+_PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
+
+
+def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
+    """Bytes of compute buffer per device number (HOST = -1, 0..devices-1); devices that compute nothing have 0."""
+    graph = Graph()
+    frame = Frame(model, settings, graph, reserved_tokens(settings), settings.users)
+    stream = add_embedding(frame)
+    last = len(model.layers) - 1
+    for number in _distinct(model, placement):
+        graph.here = placement.layers[number]
+        frame.experts_home = HOST if number < placement.cpu_moe_layers else graph.here
+        stream = add_layer(frame, model.layers[number], number, stream, last=number == last)
+    graph.here = placement.output
+    add_output(frame, stream)
+    return graph.run(placement.devices, _PIPELINE_COPIES if _pipelined(placement) else 1)
+
+
+def _pipelined(placement: Placement) -> bool:
+    """llama.cpp overlaps micro-batches when several GPUs hold everything (constructor of `llama_context`)."""
+    everything = HOST not in placement.layers and placement.output != HOST
+    return placement.devices > 1 and everything and not placement.cpu_moe_layers
+
+
+def _distinct(model: Model, placement: Placement) -> list[int]:
+    """Layers worth simulating: each kind after each other kind, once per device; repetition adds nothing."""
+    kinds = _layer_kinds(model)
+    seen: set[tuple[object, ...]] = set()
+    chosen = []
+    previous: tuple[int, int, bool] | None = None
+    for number, kind in enumerate(kinds):
+        here = (kind, placement.layers[number], number < placement.cpu_moe_layers)
+        if (previous, here) not in seen or number == len(kinds) - 1:
+            seen.add((previous, here))
+            chosen.append(number)
+        previous = here
+    return chosen
+
+
+@lru_cache(maxsize=64)
+def _layer_kinds(model: Model) -> tuple[int, ...]:
+    """Equal numbers for equal layers."""
+    numbers: dict[Layer, int] = {}
+    owners = len(model.layers) - model.shared_kv_layers
+    return tuple(2 * numbers.setdefault(layer, len(numbers)) + (n >= owners) for n, layer in enumerate(model.layers))

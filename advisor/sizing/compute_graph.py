@@ -1,0 +1,199 @@
+"""A skeleton of llama.cpp's compute graph: the nodes that take memory, in execution order, with their devices.
+
+A node is a tensor that some operation writes. It is named by its position; `view(node)` names the same
+memory seen through a reshape or slice. What matters of an operation is how many bytes it writes, what it
+reads, whether it may overwrite an input, and on which device the weight it uses lies (if it uses one).
+
+`run()` follows llama.cpp (commit 0c1e57098) in three steps: `ggml_backend_sched_split_graph` gives every
+operation a device, copies what crosses devices, and `ggml_gallocr` lays the tensors out (ggml/src/ggml-backend.cpp,
+ggml/src/ggml-alloc.c).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from advisor.sizing.compute_allocator import Arena
+from advisor.sizing.placement import HOST
+
+_UNASSIGNED = -2
+
+
+def view(node: int) -> int:
+    """The same tensor seen through a view; a view is never overwritten in place."""
+    return node if node < 0 else ~node
+
+
+@dataclass(slots=True)
+class Graph:
+    """Nodes in execution order, as parallel lists (this is simulated for every change of a setting).
+
+    `here` is the device whose weights the operations being added use.
+    """
+
+    here: int = HOST
+    sizes: list[int] = field(default_factory=list)
+    homes: list[int] = field(default_factory=list)
+    reads: list[tuple[int, ...]] = field(default_factory=list)
+    reuses: list[bool] = field(default_factory=list)
+    is_leaf: list[bool] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+
+    def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
+        self.sizes.append(size)
+        self.homes.append(home)
+        self.reads.append(reads)
+        self.reuses.append(reuses)
+        self.is_leaf.append(leaf)
+        return len(self.sizes) - 1
+
+    def input(self, size: int) -> int:
+        """A tensor the caller fills: lives on the host, is allocated before anything else."""
+        self.inputs.append(len(self.sizes))
+        return self._add(size, (), HOST, False, True)
+
+    def constant(self, size: int) -> int:
+        """A tensor allocated before anything else on the device that reads it first."""
+        return self._add(size, (), _UNASSIGNED, False, True)
+
+    def op(self, size: int, *reads: int) -> int:
+        return self._add(size, reads, _UNASSIGNED, False, False)
+
+    def inplace(self, size: int, *reads: int) -> int:
+        """An operation that may overwrite one of its inputs (`ggml_op_can_inplace`)."""
+        return self._add(size, reads, _UNASSIGNED, True, False)
+
+    def matmul(self, size: int, *reads: int) -> int:
+        """Multiplication by a weight of the current layer."""
+        return self._add(size, reads, self.here, False, False)
+
+    def on(self, device: int, size: int, *reads: int) -> int:
+        """An operation with a weight (or cache) on `device`."""
+        return self._add(size, reads, device, False, False)
+
+    def norm(self, size: int, source: int, rms: bool = True) -> int:
+        """Normalization, then multiplication by its weight; only the RMS kind can be done in place."""
+        normed = self._add(size, (source,), _UNASSIGNED, rms, False)
+        return self._add(size, (normed,), self.here, True, False)
+
+    def store(self, *reads: int) -> None:
+        """Write into a cache that lies with the layer; takes no compute memory."""
+        self._add(0, reads, self.here, False, False)
+
+    def run(self, devices: int, copies: int = 1) -> dict[int, int]:
+        """Peak bytes per device (HOST and 0..devices-1).
+
+        With pipeline parallelism whatever enters a device exists in several `copies`, all held throughout.
+        """
+        homes = _assign(self.homes, self.is_leaf, self.reads)
+        steps = _schedule(homes, self.is_leaf, self.reads)
+        return _allocate(self, homes, steps, devices, copies)
+
+
+def _assign(homes: list[int], is_leaf: list[bool], reads: list[tuple[int, ...]]) -> list[int]:
+    """Give operations without a weight the device of their neighbours: GPUs first, downwards before upwards."""
+    result = list(homes)
+    order = [number for number, leaf in enumerate(is_leaf) if not leaf]
+    for host_too in (False, True):
+        for numbers in (order, order[::-1]):
+            current = _UNASSIGNED
+            for number in numbers:
+                home = result[number]
+                if home != _UNASSIGNED:
+                    current = home if host_too or home != HOST else _UNASSIGNED
+                elif current != _UNASSIGNED:
+                    result[number] = current
+    for number in order:
+        for read in reads[number]:
+            source = read if read >= 0 else ~read
+            if result[source] == _UNASSIGNED:
+                result[source] = result[number]
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One entry of the final order: an operation, or (copy_of >= 0) the arrival of a tensor from another device."""
+
+    node: int
+    device: int
+    reads: tuple[int, ...]
+    copy_of: int = -1
+
+
+def _schedule(homes: list[int], is_leaf: list[bool], reads: list[tuple[int, ...]]) -> list[_Step]:
+    """Cut the order into runs on one device; what a run needs from elsewhere is copied when the run starts.
+
+    A tensor is copied to a device once, and the copy stays until its last use there.
+    """
+    steps: list[_Step] = []
+    copies: dict[tuple[int, int], int] = {}
+    run_start, device, next_copy = 0, _UNASSIGNED, len(homes)
+    arrivals: list[_Step] = []
+    for number, home in enumerate(homes):
+        if is_leaf[number]:
+            continue
+        if home != device:
+            steps[run_start:run_start] = arrivals
+            arrivals, run_start, device = [], len(steps), home
+        sources = reads[number]
+        if any(homes[read if read >= 0 else ~read] != home for read in sources):
+            moved = []
+            for read in sources:
+                source = read if read >= 0 else ~read
+                if homes[source] == home:
+                    moved.append(read)
+                    continue
+                copy = copies.get((source, home))
+                if copy is None:
+                    copy = copies[source, home] = next_copy
+                    next_copy += 1
+                    arrivals.append(_Step(copy, home, (read,), source))
+                moved.append(copy)
+            sources = tuple(moved)
+        steps.append(_Step(number, home, sources))
+    steps[run_start:run_start] = arrivals
+    return steps
+
+
+def _allocate(graph: Graph, homes: list[int], steps: list[_Step], devices: int, copies: int) -> dict[int, int]:
+    """Lay out all tensors as `ggml_gallocr_alloc_graph_impl` does and report how far each device got."""
+    arenas = {device: Arena() for device in range(HOST, devices)}
+    arrivals = [step for step in steps if step.copy_of >= 0]
+    sizes = graph.sizes + [graph.sizes[step.copy_of] for step in arrivals]
+    pending = [0] * len(sizes)
+    for step in steps:
+        for read in step.reads:
+            pending[read if read >= 0 else ~read] += 1
+    place: list[tuple[Arena, int] | None] = [None] * len(sizes)
+    if copies > 1:
+        for device, number in [(HOST, n) for n in graph.inputs] + [(step.device, step.node) for step in arrivals]:
+            for _ in range(copies):
+                arenas[device].take(sizes[number])
+        fixed = set(graph.inputs) | {step.node for step in arrivals}
+    else:
+        fixed = set()
+    for number, leaf in enumerate(graph.is_leaf):
+        if leaf and number not in fixed:
+            arena = arenas[max(homes[number], HOST)]
+            place[number] = (arena, arena.take(sizes[number]))
+    for step in steps:
+        number = step.node
+        size = sizes[number]
+        if step.copy_of < 0 and graph.reuses[number]:
+            for read in step.reads:
+                # A tensor read through a view never gives up its memory: ggml-alloc sees the view as foreign.
+                if read >= 0 and pending[read] == 1 and sizes[read] == size and place[read] is not None:
+                    place[number], place[read] = place[read], None
+                    break
+        if place[number] is None and size and number not in fixed:
+            arena = arenas[step.device]
+            place[number] = (arena, arena.take(size))
+        for read in step.reads:
+            source = read if read >= 0 else ~read
+            pending[source] -= 1
+            spot = place[source]
+            if pending[source] == 0 and spot is not None:
+                spot[0].give(spot[1], sizes[source])
+                place[source] = None
+    return {device: arena.peak for device, arena in arenas.items()}
