@@ -10,10 +10,12 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
 from advisor.models.catalogue import Entry, find_model
+from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.recommend import Recommendation, recommend
 from advisor.scenario import CUSTOM_MACHINE, Scenario
 from advisor.sizing.plan import Memory, Plan, plan_levels
+from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.units import GIB, MIB, format_count
 
 
@@ -70,10 +72,27 @@ def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
     limit = model.context_length
     if limit is not None and scenario.context > limit:
         raise InputError(f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens.")
+    _check_cache_types(scenario.settings, model)
     if not scenario.level:
         return
     if not LEVELS[scenario.level].offered_for(model):
         raise InputError(f"Level {scenario.level} is only for models published in it; {name} is not.")
+
+
+def _check_cache_types(settings: Settings, model: Model) -> None:
+    """llama.cpp refuses a KV cache type whose blocks do not divide a head, and two types where K and V are one."""
+    for layer in model.layers:
+        for mixer in layer.mixers:
+            if isinstance(mixer, LatentAttention) and settings.cache_type_k != settings.cache_type_v:
+                raise InputError("This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type.")
+            if isinstance(mixer, Attention):
+                _check_head("kv_type_k", settings.cache_type_k, mixer.head_size)
+                _check_head("kv_type_v", settings.cache_type_v, mixer.value_head_size)
+
+
+def _check_head(key: str, kind: str, size: int) -> None:
+    if size % CACHE_TYPES[kind][0]:
+        raise InputError(f"{key}={kind} does not work with this model: its heads of {size} are no multiple of 32; use f16.")
 
 
 def find_machine(scenario: Scenario) -> Machine:
@@ -123,6 +142,8 @@ def _notes(entry: Entry, chosen: Machine, model: Model) -> tuple[str, ...]:
         notes.append(f"Part of this model's shape was not confirmed by a source{fields}; check before relying on it.")
     if chosen.confidence == "weak":
         notes.append(f"The figures for {chosen.name} come from a weak source.")
+    if model.trunk is not None:
+        notes.append("The multi-token-prediction layers are counted as weights; llama.cpp loads them only to draft with them.")
     if model.mtp_layers:
         notes.append(
             f"{len(model.mtp_layers)} multi-token-prediction layer(s) with {format_count(model.mtp_parameters)} "

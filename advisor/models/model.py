@@ -34,7 +34,8 @@ class Model:
     `architecture` is llama.cpp's name for the family. `mtp_layers` are multi-token-prediction blocks that
     follow the main ones; they are left out of files unless asked for. `grouped_query_ratio` is what
     llama.cpp's quantizer sees as query heads per KV head of layer 0 (0 where that layer has no KV heads).
-    The last `shared_kv_layers` layers read the KV cache of earlier ones.
+    The last `shared_kv_layers` layers read the KV cache of earlier ones. `trunk` is the model without the
+    multi-token-prediction layers that this one includes, None when it includes none.
     `runtime_note` says why llama.cpp cannot run it, empty when it can.
     """
 
@@ -50,6 +51,7 @@ class Model:
     shared_kv_layers: int = 0
     runtime_note: str = ""
     traits: frozenset[str] = field(default_factory=frozenset)
+    trunk: Model | None = None
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -68,8 +70,13 @@ class Model:
                 yield part.in_layer(number)
 
     def with_mtp(self) -> Model:
-        """The same model with its multi-token-prediction layers as part of the file."""
-        return replace(self, layers=self.layers + self.mtp_layers, mtp_layers=()) if self.mtp_layers else self
+        """The same model with its multi-token-prediction layers as part of the file.
+
+        They weigh, but the ordinary run neither computes them nor caches for them: that is `trunk`'s.
+        """
+        if not self.mtp_layers:
+            return self
+        return replace(self, layers=self.layers + self.mtp_layers, mtp_layers=(), trunk=self)
 
     @cached_property
     def parameters(self) -> int:

@@ -16,13 +16,21 @@ from advisor.sizing.compute_layers import add_embedding, add_layer, add_output
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 
+_REPEATS = 200
 _PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 
 
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     """Bytes of compute buffer per device number (HOST = -1, 0..devices-1); devices that compute nothing have 0."""
+    graph = _graph(model, settings, placement, fused=settings.flash_attention)
+    if settings.flash_attention and HOST in placement.layers and graph.misplaced():
+        graph = _graph(model, settings, placement, fused=False)
+    return graph.run(placement.devices, _PIPELINE_COPIES if _pipelined(placement) else 1)
+
+
+def _graph(model: Model, settings: Settings, placement: Placement, fused: bool) -> Graph:
     graph = Graph()
-    frame = Frame(model, settings, graph, reserved_tokens(settings), settings.users)
+    frame = Frame(model, settings, graph, reserved_tokens(settings), settings.users, fused)
     stream = add_embedding(frame)
     last = len(model.layers) - 1
     for number in _distinct(model, placement):
@@ -31,7 +39,7 @@ def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement)
         stream = add_layer(frame, model.layers[number], number, stream, last=number == last)
     graph.here = placement.output
     add_output(frame, stream)
-    return graph.run(placement.devices, _PIPELINE_COPIES if _pipelined(placement) else 1)
+    return graph
 
 
 def _pipelined(placement: Placement) -> bool:
@@ -43,13 +51,14 @@ def _pipelined(placement: Placement) -> bool:
 def _distinct(model: Model, placement: Placement) -> list[int]:
     """Layers worth simulating: each kind after each other kind, once per device; repetition adds nothing."""
     kinds = _layer_kinds(model)
-    seen: set[tuple[object, ...]] = set()
+    seen: dict[tuple[object, ...], int] = {}
     chosen = []
     previous: tuple[int, int, bool] | None = None
     for number, kind in enumerate(kinds):
         here = (kind, placement.layers[number], number < placement.cpu_moe_layers)
-        if (previous, here) not in seen or number == len(kinds) - 1:
-            seen.add((previous, here))
+        times = seen.get((previous, here), 0)
+        if times < _REPEATS or number == len(kinds) - 1:
+            seen[previous, here] = times + 1
             chosen.append(number)
         previous = here
     return chosen

@@ -6,6 +6,11 @@ from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 
+_GROUPED = frozenset({"deepseek2", "deepseek32"})
+_GROUPED_EXPERTS = 256  # DeepSeek V3 and its descendants: 8 groups of 32
+# Weights of the chosen experts are not normalized to one.
+_PLAIN_WEIGHTS = frozenset({"gpt-oss", "llama4", "olmoe", "phimoe"})
+
 
 def dense(frame: Frame, block: Dense, source: int) -> int:
     graph, inner = frame.graph, frame.f32(block.inner)
@@ -26,14 +31,15 @@ def experts(frame: Frame, block: MixtureOfExperts, source: int, router: int = -1
     """
     graph = frame.graph
     width = block.latent or frame.model.width
-    probabilities, choice = _routing(frame, block, source if router < 0 else router)
-    weights = graph.op(frame.f32(block.used), view(probabilities), choice)
+    weights, choice = _routing(frame, block, source if router < 0 else router)
     routed = source
     if block.latent:
         routed = graph.matmul(frame.f32(block.latent), source)
     weight_first = frame.model.architecture == "llama4"  # scales the expert's input instead of its output
     if weight_first:
-        routed = graph.inplace(frame.f32(width * block.used), graph.op(frame.f32(width * block.used), view(routed)))
+        routed = graph.inplace(
+            frame.f32(width * block.used), graph.op(frame.f32(width * block.used), view(routed)), weights
+        )
     home = frame.experts_home
     inner = frame.f32(block.used * block.inner)
     read = routed if weight_first else view(routed)
@@ -47,8 +53,9 @@ def experts(frame: Frame, block: MixtureOfExperts, source: int, router: int = -1
     spread = frame.f32(block.used * width)
     result = graph.on(home, spread, active, choice)
     if not weight_first:
-        result = graph.inplace(spread, result, view(weights))
+        result = graph.inplace(spread, result, weights)
     result = graph.op(frame.f32(width), view(result))
+    graph.settle()
     if block.latent:
         result = graph.matmul(frame.f32(frame.model.width), result)
     if block.shared_inner:
@@ -59,11 +66,33 @@ def experts(frame: Frame, block: MixtureOfExperts, source: int, router: int = -1
 
 
 def _routing(frame: Frame, block: MixtureOfExperts, source: int) -> tuple[int, int]:
-    """Probabilities of all experts and the sorted choice, the latter read through a view."""
-    graph, size = frame.graph, frame.f32(block.experts)
-    probabilities = graph.inplace(size, graph.matmul(size, source))
+    """Weights of the chosen experts, and the choice as a view into the sorted list of all."""
+    graph, size, used = frame.graph, frame.f32(block.experts), frame.f32(block.used)
+    logits = graph.matmul(size, source)
+    probabilities = graph.inplace(size, logits)
     ranked = probabilities
     if block.selection_bias:
-        ranked = graph.inplace(size, probabilities)
-    # The probabilities are read again for the weights, so the biased copy is a tensor of its own.
-    return probabilities, view(graph.op(size, ranked))
+        ranked = graph.op(size, probabilities)
+        if frame.model.architecture in _GROUPED and block.experts == _GROUPED_EXPERTS:
+            ranked = _best_groups(frame, size, ranked)
+    choice = view(graph.op(size, ranked))
+    weights = view(graph.op(used, view(probabilities), choice))
+    if frame.model.architecture not in _PLAIN_WEIGHTS and (
+        frame.model.architecture != "deepseek2" or block.selection_bias
+    ):
+        total = graph.op(frame.f32(1), weights)
+        weights = view(graph.op(used, weights, total))
+        if block.selection_bias:
+            weights = graph.op(used, weights)
+    graph.settle()
+    return weights, choice
+
+
+def _best_groups(frame: Frame, size: int, ranked: int) -> int:
+    """DeepSeek V3 picks groups of experts first and masks out the others."""
+    graph = frame.graph
+    order = graph.op(size, view(ranked))
+    chosen = graph.op(size // 2, view(ranked), view(order))
+    masked = graph.op(size, view(ranked))
+    graph.op(0, view(masked), view(chosen))
+    return view(masked)

@@ -22,6 +22,7 @@ class Frame:
     graph: Graph
     tokens: int
     users: int
+    fused: bool = True
     windowed: bool = False
     experts_home: int = HOST
     positions: int = -1
@@ -36,6 +37,13 @@ class Frame:
 
     def per_user(self, elements: int) -> int:
         return 4 * elements * self.users
+
+    def state(self, elements: int) -> int:
+        """Read a recurrent state of so many numbers per user (`build_rs`); unused ones are cleared in place."""
+        self.graph.early(0, self.graph.here)
+        node = self.graph.early(self.per_user(elements))
+        self.graph.early(0, self.graph.here)
+        return node
 
     def cells(self, window: int) -> int:
         """KV cells per user that a layer with this window sees."""
@@ -65,7 +73,7 @@ class Frame:
             turned_values = max(widths, default=1)
         for window in windows:
             self.value_rows = graph.input(_INDEX * self.tokens * turned_values)
-            cell = 2 if self.settings.flash_attention else 4
+            cell = 2 if self.fused else 4
             self.masks[window] = graph.input(cell * self.cells(window) * self.tokens)
         if not attending:
             self.masks[0] = graph.input(4)

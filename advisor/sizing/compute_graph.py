@@ -26,9 +26,12 @@ def view(node: int) -> int:
 
 @dataclass(slots=True)
 class Graph:
-    """Nodes in execution order, as parallel lists (this is simulated for every change of a setting).
+    """Nodes as parallel lists (this is simulated for every change of a setting).
 
-    `here` is the device whose weights the operations being added use.
+    `here` is the device whose weights the operations being added use. `order` is the execution order of
+    operations. llama.cpp creates operations first and puts them into the order when something asks for their
+    result (`ggml_build_forward_expand`); `settle()` marks such a point, and `early()` operations go to the
+    last one, before whatever has been created since.
     """
 
     here: int = HOST
@@ -38,6 +41,9 @@ class Graph:
     reuses: list[bool] = field(default_factory=list)
     is_leaf: list[bool] = field(default_factory=list)
     inputs: list[int] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)
+    settled: int = 0
+    fused: list[tuple[int, int]] = field(default_factory=list)
 
     def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
         self.sizes.append(size)
@@ -45,7 +51,21 @@ class Graph:
         self.reads.append(reads)
         self.reuses.append(reuses)
         self.is_leaf.append(leaf)
-        return len(self.sizes) - 1
+        node = len(self.sizes) - 1
+        if not leaf:
+            self.order.append(node)
+        return node
+
+    def settle(self) -> None:
+        self.settled = len(self.order)
+
+    def early(self, size: int, home: int | None = None) -> int:
+        """An operation on cached state that enters the order before operations still waiting."""
+        node = self._add(size, (), _UNASSIGNED if home is None else home, False, False)
+        self.order.pop()
+        self.order.insert(self.settled, node)
+        self.settled += 1
+        return node
 
     def input(self, size: int) -> int:
         """A tensor the caller fills: lives on the host, is allocated before anything else."""
@@ -79,36 +99,46 @@ class Graph:
     def store(self, *reads: int) -> None:
         """Write into a cache that lies with the layer; takes no compute memory."""
         self._add(0, reads, self.here, False, False)
+        self.settle()
+
+    def flash_attention(self, size: int, *reads: int) -> int:
+        """Fused attention; llama.cpp gives it up if it would not run where its layer lies."""
+        node = self.op(size, *reads)
+        self.fused.append((node, self.here))
+        self.settle()
+        return node
+
+    def misplaced(self) -> bool:
+        """Whether fused attention would land on another device than its layer (`llama_context::resolve_fused_ops`)."""
+        homes = self._assign()
+        return any(homes[node] != home for node, home in self.fused)
 
     def run(self, devices: int, copies: int = 1) -> dict[int, int]:
         """Peak bytes per device (HOST and 0..devices-1).
 
         With pipeline parallelism whatever enters a device exists in several `copies`, all held throughout.
         """
-        homes = _assign(self.homes, self.is_leaf, self.reads)
-        steps = _schedule(homes, self.is_leaf, self.reads)
-        return _allocate(self, homes, steps, devices, copies)
+        homes = self._assign()
+        return _allocate(self, homes, _schedule(self, homes), devices, copies)
 
-
-def _assign(homes: list[int], is_leaf: list[bool], reads: list[tuple[int, ...]]) -> list[int]:
-    """Give operations without a weight the device of their neighbours: GPUs first, downwards before upwards."""
-    result = list(homes)
-    order = [number for number, leaf in enumerate(is_leaf) if not leaf]
-    for host_too in (False, True):
-        for numbers in (order, order[::-1]):
-            current = _UNASSIGNED
-            for number in numbers:
-                home = result[number]
-                if home != _UNASSIGNED:
-                    current = home if host_too or home != HOST else _UNASSIGNED
-                elif current != _UNASSIGNED:
-                    result[number] = current
-    for number in order:
-        for read in reads[number]:
-            source = read if read >= 0 else ~read
-            if result[source] == _UNASSIGNED:
-                result[source] = result[number]
-    return result
+    def _assign(self) -> list[int]:
+        """Give operations without a weight the device of their neighbours: GPUs first, downwards before upwards."""
+        result = list(self.homes)
+        for host_too in (False, True):
+            for numbers in (self.order, self.order[::-1]):
+                current = _UNASSIGNED
+                for number in numbers:
+                    home = result[number]
+                    if home != _UNASSIGNED:
+                        current = home if host_too or home != HOST else _UNASSIGNED
+                    elif current != _UNASSIGNED:
+                        result[number] = current
+        for number in self.order:
+            for read in self.reads[number]:
+                source = read if read >= 0 else ~read
+                if result[source] == _UNASSIGNED:
+                    result[source] = result[number]
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +151,7 @@ class _Step:
     copy_of: int = -1
 
 
-def _schedule(homes: list[int], is_leaf: list[bool], reads: list[tuple[int, ...]]) -> list[_Step]:
+def _schedule(graph: Graph, homes: list[int]) -> list[_Step]:
     """Cut the order into runs on one device; what a run needs from elsewhere is copied when the run starts.
 
     A tensor is copied to a device once, and the copy stays until its last use there.
@@ -130,13 +160,12 @@ def _schedule(homes: list[int], is_leaf: list[bool], reads: list[tuple[int, ...]
     copies: dict[tuple[int, int], int] = {}
     run_start, device, next_copy = 0, _UNASSIGNED, len(homes)
     arrivals: list[_Step] = []
-    for number, home in enumerate(homes):
-        if is_leaf[number]:
-            continue
+    for number in graph.order:
+        home = homes[number]
         if home != device:
             steps[run_start:run_start] = arrivals
             arrivals, run_start, device = [], len(steps), home
-        sources = reads[number]
+        sources = graph.reads[number]
         if any(homes[read if read >= 0 else ~read] != home for read in sources):
             moved = []
             for read in sources:

@@ -15,13 +15,16 @@ from advisor.models.mixers import (
 from advisor.models.model import Layer, Model
 from advisor.sizing import compute_feed_forward, compute_mixers
 from advisor.sizing.compute_frame import Frame
-from advisor.sizing.compute_graph import view
 from advisor.sizing.placement import HOST
 
 _LAYER_NORM = frozenset({"phi2", "phimoe", "starcoder2", "command-r", "cohere2", "bert", "nomic-bert"})
 # Attention output is projected after the feed-forward part, which runs beside it.
 _PARALLEL_LATE = frozenset({"command-r", "cohere2"})
 _PARALLEL_EARLY = frozenset({"phi2"})
+# The residual is the first operand of the addition, so its memory is what the sum reuses.
+_RESIDUAL_FIRST = frozenset({"lfm2", "lfm2moe"})
+# Which tokens need logits is picked after the last layer instead of inside it.
+_ROWS_AT_END = frozenset({"gemma4", "nemotron_h", "nemotron_h_moe", "gpt-oss", "qwen35", "qwen35moe", "qwen3next"})
 
 
 def rotates(model: Model, number: int, attention: Attention) -> bool:
@@ -46,7 +49,9 @@ def add_embedding(frame: Frame) -> int:
     graph.input(frame.f32(model.width))  # the alternative to tokens: ready-made embeddings, reserved as well
     frame.add_inputs()
     frame.output_rows = graph.input(4 * frame.tokens)
-    return graph.on(HOST, frame.f32(model.width), tokens)
+    stream = graph.on(HOST, frame.f32(model.width), tokens)
+    graph.settle()
+    return stream
 
 
 def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: bool) -> int:
@@ -65,15 +70,12 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
         return graph.inplace(size, fed, stream)
     sandwich = bool(names & {"ffn_norm.weight", "post_ffw_norm.weight"})
     if layer.mixers:
-        outs = [graph.matmul(size, _mix(frame, mixer, number, source)) for mixer in layer.mixers]
-        out = outs[0]
-        for other in outs[1:]:
-            out = graph.inplace(size, out, other)
+        out = _mixed(frame, layer.mixers, number, source, stream)
         if "post_attention_norm.weight" in names and sandwich:
             out = graph.norm(size, out, rms)
-        if last:
+        if last and model.architecture not in _ROWS_AT_END:
             out, stream = graph.op(size, out, frame.output_rows), graph.op(size, stream, frame.output_rows)
-        stream = graph.inplace(size, out, stream)
+        stream = _residual(frame, out, stream, model.architecture in _RESIDUAL_FIRST)
         if layer.feed_forward is None:
             return stream
         source = stream
@@ -84,7 +86,26 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     fed = _feed(frame, layer.feed_forward, source)
     if "post_ffw_norm.weight" in names:
         fed = graph.norm(size, fed, rms)
-    return graph.inplace(size, fed, stream)
+    return _residual(frame, fed, stream, model.architecture in _RESIDUAL_FIRST | {"phi3"})
+
+
+def _residual(frame: Frame, out: int, stream: int, residual_first: bool) -> int:
+    size = frame.f32(frame.model.width)
+    return frame.graph.inplace(size, *((stream, out) if residual_first else (out, stream)))
+
+
+def _mixed(frame: Frame, mixers: tuple[Mixer, ...], number: int, source: int, stream: int) -> int:
+    """The mixers of a layer with their output projections."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    if len(mixers) == 1:
+        return graph.matmul(size, _mix(frame, mixers[0], number, source))
+    attention, mamba = mixers  # Falcon H1: both read the same norm, which is computed twice
+    assert isinstance(mamba, Mamba2)
+    core = _mix(frame, attention, number, source)
+    outs: list[int] = []
+    again = graph.norm(size, stream)
+    inner = compute_mixers.mamba2(frame, mamba, again, lambda: outs.append(graph.matmul(size, core)))
+    return graph.inplace(size, outs[0], graph.matmul(size, inner))
 
 
 def _mix(frame: Frame, mixer: Mixer, number: int, source: int) -> int:
@@ -114,8 +135,9 @@ def _feed(frame: Frame, block: FeedForward, source: int) -> int:
 def add_output(frame: Frame, stream: int) -> None:
     graph, model = frame.graph, frame.model
     size = frame.f32(model.width)
-    rms = model.architecture not in _LAYER_NORM
-    normed = graph.norm(size, stream, rms)
+    normed = graph.norm(size, stream, model.architecture not in _LAYER_NORM)
+    if model.architecture in _ROWS_AT_END:
+        normed = graph.op(size, normed, frame.output_rows)
     if model.causal:
-        graph.matmul(frame.f32(model.vocabulary), normed)
-    _ = view
+        rows = next((part.shape[1] for part in model.globals if part.name == "output.weight"), model.vocabulary)
+        graph.matmul(frame.f32(rows), normed)

@@ -6,6 +6,8 @@ that take or hold memory are listed; scalings that always happen in place are le
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from advisor.models.mixers import Attention, GatedDeltaNet, Indexer, LatentAttention, Mamba2, ShortConvolution
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
@@ -90,12 +92,18 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
         graph.store(view(keys), frame.key_rows)
         graph.store(view(values), frame.value_rows)
     mask = frame.mask(attention.window)
-    if settings.flash_attention:
-        out = view(graph.op(result, view(query), mask))
+    if frame.fused:
+        out = view(graph.flash_attention(result, view(query), mask))
     else:
-        table = frame.f32(frame.cells(attention.window) * attention.heads)
-        soft = graph.inplace(table, graph.op(table, view(query)), mask)
-        out = graph.op(result, view(graph.op(result, soft)))
+        cells = frame.cells(attention.window)
+        table = frame.f32(cells * attention.heads)
+        scored = graph.op(table, view(query))
+        soft = graph.inplace(table, scored, mask)
+        reads = (soft,)
+        if settings.flash_attention:  # the cache was laid out for fused attention: values must be transposed first
+            reads = (graph.op(cache_bytes(settings.cache_type_v, attention.value_width) * cells * frame.users), soft)
+        out = graph.op(result, view(graph.op(result, *reads)))
+        graph.settle()
     if frame.turned(settings.cache_type_v, attention.value_head_size):
         out = view(graph.op(result, view(out)))
     return out
@@ -107,10 +115,10 @@ def _scores_without_cache(
     """Encoders attend within the micro-batch; flash attention wants keys and values in half precision."""
     graph = frame.graph
     mask = frame.mask(attention.window)
-    if frame.settings.flash_attention:
+    if frame.fused:
         keys = graph.op(frame.f32(attention.key_width) // 2, view(keys))
         values = graph.op(frame.f32(attention.value_width) // 2, view(values))
-        return view(graph.op(result, view(query), keys, values, mask))
+        return view(graph.flash_attention(result, view(query), keys, values, mask))
     turned = graph.op(frame.f32(attention.value_width), view(values))
     table = frame.f32(frame.tokens * attention.heads)
     soft = graph.inplace(table, graph.op(table, view(query), view(keys)), mask)
@@ -140,8 +148,8 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
     if indexer is not None:
         mask = frame.selected_mask(indexer, reduced, source)
     value_width = heads * attention.value_size
-    if frame.settings.flash_attention:
-        latent_out = view(graph.op(frame.f32(heads * rank), view(query), mask))
+    if frame.fused:
+        latent_out = view(graph.flash_attention(frame.f32(heads * rank), view(query), mask))
         values = graph.matmul(frame.f32(value_width), latent_out)
         result = view(graph.op(frame.f32(value_width), view(values)))
     else:
@@ -158,18 +166,22 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
     return result
 
 
-def mamba2(frame: Frame, mamba: Mamba2, source: int) -> int:
-    """State-space block without its output projection (`build_mamba2_layer`, src/models/mamba-base.cpp)."""
+def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] = lambda: None) -> int:
+    """State-space block without its output projection (`build_mamba2_layer`, src/models/mamba-base.cpp).
+
+    `beside` adds what llama.cpp has waiting when the state has been written.
+    """
     graph, inner = frame.graph, frame.f32(mamba.inner)
     width = mamba.convolution_width
-    past = graph.op(frame.per_user((mamba.kernel - 1) * width))
+    past = frame.state((mamba.kernel - 1) * width)
     joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source))
     window = graph.op(frame.f32(width) + frame.per_user((mamba.kernel - 1) * width), view(past), joint)
-    convolved = view(graph.matmul(frame.f32(width), window))
     graph.store(view(window))
+    convolved = view(graph.matmul(frame.f32(width), window))
     step = graph.op(frame.f32(mamba.heads), joint)
     scan = view(graph.op(inner + frame.per_user(mamba.state_elements), convolved, step))
     graph.store(scan)
+    beside()
     gate = graph.op(inner, joint)
     skipped = graph.matmul(inner, convolved)
     mixed = graph.inplace(inner, scan, skipped)
@@ -184,11 +196,12 @@ def gated_delta_net(frame: Frame, net: GatedDeltaNet, source: int) -> int:
     graph = frame.graph
     width, inner = net.convolution_width, frame.f32(net.value_heads * net.value_size)
     history = frame.per_user((net.kernel - 1) * width)
-    past = graph.op(history)
+    graph.settle()
+    past = frame.state((net.kernel - 1) * width)
     joint = graph.matmul(frame.f32(width), source)
     window = graph.op(frame.f32(width) + history, view(past), view(joint))
     graph.store(view(window))
-    state = graph.op(frame.per_user(net.state_elements))
+    state = frame.state(net.state_elements)
     convolved = view(graph.matmul(frame.f32(width), window))
     one = frame.f32(net.key_heads * net.key_size)
     repeated = net.joint_beta_alpha and net.value_heads > net.key_heads
@@ -198,20 +211,29 @@ def gated_delta_net(frame: Frame, net: GatedDeltaNet, source: int) -> int:
         if repeated:
             side = graph.op(one * net.value_heads // net.key_heads, view(side))
         sides.append(side)
-    gates = graph.matmul(frame.f32(2 * net.value_heads), source)
-    result = graph.op(inner + frame.per_user(net.state_elements), *sides, convolved, gates, view(state))
+    gates = _delta_gates(frame, net, source)
+    result = graph.op(inner + frame.per_user(net.state_elements), *sides, convolved, *gates, view(state))
     graph.store(view(result))
     normed = graph.norm(inner, view(result))
     gate = graph.op(inner, view(graph.matmul(inner, source)))
     return view(graph.inplace(inner, normed, gate))
 
 
+def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, int]:
+    graph, size = frame.graph, frame.f32(net.value_heads)
+    if net.joint_beta_alpha:
+        joint = view(graph.matmul(2 * size, source))
+        return view(graph.op(size, joint)), view(graph.op(size, joint))
+    decay = graph.on(graph.here, size, view(graph.matmul(size, source)))
+    return view(decay), graph.op(size, view(graph.matmul(size, source)))
+
+
 def short_convolution(frame: Frame, block: ShortConvolution, source: int, width: int) -> int:
     """LFM2's gated convolution without its output projection (src/models/lfm2.cpp)."""
     graph, size = frame.graph, frame.f32(width)
+    past = frame.state((block.kernel - 1) * width)
     joint = view(graph.matmul(3 * size, view(source)))
     gated = graph.op(size, joint)
-    past = graph.op(frame.per_user((block.kernel - 1) * width))
     window = graph.op(size + frame.per_user((block.kernel - 1) * width), view(past), view(gated))
     graph.store(view(window))
     convolved = graph.matmul(size, window)

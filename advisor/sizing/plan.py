@@ -120,6 +120,9 @@ def plan_levels(
 @lru_cache(maxsize=4096)
 def _grown_bytes(model: Model, settings: Settings, placement: Placement) -> tuple[Mapping[int, int], Mapping[int, int]]:
     """KV cache and compute buffers per device; neither depends on the level."""
+    if model.trunk is not None:
+        model = model.trunk
+        placement = replace(placement, layers=placement.layers[: len(model.layers)])
     cache = dict.fromkeys((HOST, *range(placement.devices)), 0)
     for size, device in zip(layer_cache_bytes(model, settings), placement.layers, strict=True):
         cache[device] += size

@@ -1,0 +1,133 @@
+"""Plans: they add up, they are monotonic, and the longest context they promise really fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.models.catalogue import catalogue, find_model
+from advisor.recommend import QUALITY_LADDER, recommend
+from advisor.sizing.plan import GRAIN, Memory, Plan, plan_levels
+from advisor.sizing.settings import Settings
+from advisor.units import GB, GIB
+
+MODELS = st.sampled_from(sorted(catalogue()))
+LEVEL = st.sampled_from(("Q8_0", "Q5_K_M", "Q4_K_M", "Q2_K"))
+
+
+def gpu(gib: float, count: int = 1) -> Memory:
+    return Memory(count, "GPU", int(gib * GIB), GIB // 2, None, 0)
+
+
+def one(model_id: str, memory: Memory, wanted: Settings, level: str, margin: float = 0.04) -> Plan:
+    return plan_levels(find_model(model_id).model, memory, wanted, runtime="llama.cpp", margin=margin, only=level)[0]
+
+
+@given(model_id=MODELS, level=LEVEL, context=st.integers(1, 100_000), more=st.integers(1, 30_000))
+@settings(max_examples=60)
+def test_more_context_or_users_never_need_less(model_id: str, level: str, context: int, more: int) -> None:
+    base = one(model_id, gpu(80), Settings(context), level)
+    longer = one(model_id, gpu(80), Settings(context + more), level)
+    busier = one(model_id, gpu(80), Settings(context, users=1 + more % 7), level)
+    assert longer.needed_bytes >= base.needed_bytes
+    assert longer.devices[0].kv_cache_bytes >= base.devices[0].kv_cache_bytes
+    assert busier.devices[0].kv_cache_bytes >= base.devices[0].kv_cache_bytes
+
+
+@given(model_id=MODELS, level=LEVEL, gib=st.floats(2, 200), users=st.sampled_from((1, 1, 3)))
+@settings(max_examples=60)
+def test_the_longest_context_fits_and_much_more_does_not(model_id: str, level: str, gib: float, users: int) -> None:
+    model = find_model(model_id).model
+    wanted = Settings(1, users=users)
+    plan = one(model_id, gpu(gib), wanted, level)
+    limit = model.context_length or 1 << 20
+    if plan.max_context:
+        assert one(model_id, gpu(gib), replace(wanted, context=plan.max_context), level).verdict == "fits"
+        assert plan.max_context <= max(limit, GRAIN)
+    beyond = int(plan.max_context * 1.05) + 4 * GRAIN
+    if beyond <= limit and model.causal:
+        assert one(model_id, gpu(gib), replace(wanted, context=beyond), level).verdict != "fits"
+
+
+@given(model_id=MODELS, gib=st.floats(1, 400))
+@settings(max_examples=40)
+def test_verdict_follows_from_the_bytes(model_id: str, gib: float) -> None:
+    for plan in plan_levels(find_model(model_id).model, gpu(gib), Settings(2048), runtime="llama.cpp", margin=0.04):
+        free = plan.free_bytes
+        assert free is not None
+        assert (plan.verdict == "does not fit") == (free < 0)
+        if plan.verdict == "fits":
+            assert free >= 0.04 * gib * GIB - 1
+            assert plan.missing_bytes == 0
+        else:
+            assert plan.missing_bytes > 0
+
+
+def test_pooled_memory_counts_device_and_host_together() -> None:
+    shared = Memory(1, "Mac", 48 * GIB, 0, 64 * GIB, 0, pooled=True)
+    plan = one("llama-3.1-70b-instruct", shared, Settings(8192), "Q4_K_M")
+    assert plan.verdict == "fits"
+    small = replace(shared, host_capacity_bytes=44 * GIB)
+    assert one("llama-3.1-70b-instruct", small, Settings(8192), "Q4_K_M").verdict != "fits"
+
+
+def test_partial_offload_moves_bytes_to_the_host() -> None:
+    full = one("llama-3.1-70b-instruct", gpu(24), Settings(8192), "Q4_K_M")
+    part = one("llama-3.1-70b-instruct", gpu(24), Settings(8192, gpu_layers=35), "Q4_K_M")
+    assert full.verdict == "does not fit"
+    assert part.verdict == "fits"
+    assert part.host.weights_bytes > 20 * GB
+    assert part.host.kv_cache_bytes > 0
+
+
+def test_draft_layers_weigh_but_are_neither_cached_nor_computed() -> None:
+    model = find_model("qwen3.5-27b").model
+    plain, drafting = (
+        plan_levels(m, gpu(80), Settings(8192), runtime="llama.cpp", margin=0.04, only="Q4_K_M")[0]
+        for m in (model, model.with_mtp())
+    )
+    assert drafting.devices[0].weights_bytes > plain.devices[0].weights_bytes + model.mtp_parameters / 2
+    assert drafting.devices[0].kv_cache_bytes == plain.devices[0].kv_cache_bytes
+    assert drafting.devices[0].compute_bytes == plain.devices[0].compute_bytes
+
+
+@pytest.mark.parametrize(
+    ("model_id", "memory", "wanted", "expected"),
+    [
+        ("llama-3.1-70b-instruct", gpu(80, 2), Settings(8192), {"Q6_K"}),
+        ("llama-3.1-70b-instruct", gpu(80), Settings(8192), {"Q6_K"}),
+        ("llama-3.1-70b-instruct", gpu(48), Settings(8192), {"Q4_K_M"}),
+        ("llama-3.1-70b-instruct", gpu(24), Settings(8192), {"IQ2_XS"}),
+        ("llama-3.1-8b-instruct", gpu(8), Settings(8192), {"Q6_K"}),
+        ("llama-3.1-8b-instruct", gpu(24), Settings(8192), {"Q6_K"}),
+        ("llama-3.2-1b-instruct", gpu(8), Settings(8192), {"Q8_0"}),
+        ("gpt-oss-20b", gpu(16), Settings(8192), {"MXFP4"}),
+        ("llama-3.1-405b-instruct", gpu(24), Settings(8192), {None}),
+    ],
+)
+def test_recommended_level(model_id: str, memory: Memory, wanted: Settings, expected: set[str | None]) -> None:
+    model = find_model(model_id).model
+    plans = plan_levels(model, memory, wanted, runtime="llama.cpp", margin=0.04)
+    choice = recommend(plans, model.parameters, "the machine")
+    assert choice.level in expected
+    assert choice.reasons
+    if choice.level is not None:
+        chosen = next(plan for plan in plans if plan.level == choice.level)
+        assert chosen.verdict == "fits"
+    assert choice.level not in {other.level for other in choice.alternatives}
+
+
+@given(model_id=MODELS, gib=st.floats(1, 400), count=st.integers(1, 4))
+@settings(max_examples=40)
+def test_no_better_level_on_the_ladder_would_have_fitted(model_id: str, gib: float, count: int) -> None:
+    model = find_model(model_id).model
+    plans = plan_levels(model, gpu(gib, count), Settings(2048), runtime="llama.cpp", margin=0.04)
+    choice = recommend(plans, model.parameters, "the machine")
+    fitting = [level for level in QUALITY_LADDER if any(p.level == level and p.verdict == "fits" for p in plans)]
+    if choice.level in QUALITY_LADDER:
+        assert choice.level == fitting[0]
+    elif choice.level is None:
+        assert not fitting
