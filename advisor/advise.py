@@ -71,7 +71,9 @@ def answer(scenario: Scenario) -> Answer:
 def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
     limit = model.context_length
     if limit is not None and scenario.context > limit:
-        raise InputError(f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens.")
+        raise InputError(
+            f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens."
+        )
     _check_cache_types(scenario.settings, model)
     if not scenario.level:
         return
@@ -84,7 +86,9 @@ def _check_cache_types(settings: Settings, model: Model) -> None:
     for layer in model.layers:
         for mixer in layer.mixers:
             if isinstance(mixer, LatentAttention) and settings.cache_type_k != settings.cache_type_v:
-                raise InputError("This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type.")
+                raise InputError(
+                    "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
+                )
             if isinstance(mixer, Attention):
                 _check_head("kv_type_k", settings.cache_type_k, mixer.head_size)
                 _check_head("kv_type_v", settings.cache_type_v, mixer.value_head_size)
@@ -92,13 +96,14 @@ def _check_cache_types(settings: Settings, model: Model) -> None:
 
 def _check_head(key: str, kind: str, size: int) -> None:
     if size % CACHE_TYPES[kind][0]:
-        raise InputError(f"{key}={kind} does not work with this model: its heads of {size} are no multiple of 32; use f16.")
+        raise InputError(
+            f"{key}={kind} does not work with this model: its heads of {size} are no multiple of 32; use f16."
+        )
 
 
 def find_machine(scenario: Scenario) -> Machine:
     """The machine a scenario names, with the memory it gives where the catalogue leaves it open."""
-    if scenario.machine == CUSTOM_MACHINE:
-        assert scenario.memory_gib is not None  # the scenario demands it
+    if scenario.machine == CUSTOM_MACHINE and scenario.memory_gib is not None:
         return custom_machine(scenario.memory_gib, scenario.bandwidth_gb_s)
     chosen = machine(scenario.machine)
     if not chosen.needs_memory:
@@ -143,7 +148,9 @@ def _notes(entry: Entry, chosen: Machine, model: Model) -> tuple[str, ...]:
     if chosen.confidence == "weak":
         notes.append(f"The figures for {chosen.name} come from a weak source.")
     if model.trunk is not None:
-        notes.append("The multi-token-prediction layers are counted as weights; llama.cpp loads them only to draft with them.")
+        notes.append(
+            "The multi-token-prediction layers are counted as weights; llama.cpp loads them only to draft with them."
+        )
     if model.mtp_layers:
         notes.append(
             f"{len(model.mtp_layers)} multi-token-prediction layer(s) with {format_count(model.mtp_parameters)} "

@@ -59,9 +59,7 @@ def recommend(plans: Sequence[Plan], parameters: int, machine_name: str) -> Reco
     )
 
 
-def _reasons(
-    chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...], machine_name: str
-) -> tuple[str, ...]:
+def _reasons(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...], machine_name: str) -> tuple[str, ...]:
     reasons = []
     if chosen.level == "MXFP4":
         reasons.append("MXFP4 is how the model was trained and published: nothing is lost against the original.")
@@ -87,45 +85,42 @@ def _reasons(
     if chosen.level in ("Q4_K_M", "Q5_K_M"):
         reasons.append("Q4_K_M and Q5_K_M keep the most quality per byte: the sensitive tensors get more bits.")
     if chosen.level in _VISIBLE_LOSS:
-        reasons.append("Three bits cost visible quality, most in mathematics, code and reasoning; compare a smaller model at Q5_K_M.")
+        reasons.append("Three bits cost visible quality, most in mathematics, code and reasoning.")
     if chosen.level in _HEAVY_LOSS:
-        reasons.append("At two bits and less quality drops hard; a smaller model at Q4_K_M or more is usually the better choice.")
+        reasons.append("At two bits and less quality drops hard; a smaller model at Q4_K_M is usually better.")
     if chosen.sized.level.needs_imatrix:
         reasons.append("This level is made with an importance matrix; use a publisher's file that says it has one.")
-    reasons.append(f"Its file is {gb(chosen.sized.file_bytes)}; parameters x bits / 8 would say {gb(chosen.rule_of_thumb_bytes)}.")
+    reasons.append(
+        f"Its file is {gb(chosen.sized.file_bytes)}; parameters x bits / 8 would say {gb(chosen.rule_of_thumb_bytes)}."
+    )
     return tuple(reasons)
 
 
 def _alternatives(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...]) -> tuple[Alternative, ...]:
     found = []
     place = ladder.index(chosen.level)
-    smaller = [
-        level for level in ladder[place + 1 :] if by_level[level].sized.file_bytes < chosen.sized.file_bytes
-    ]
     whole = by_level.get(NO_VISIBLE_GAIN)
     if whole is not None and whole.verdict == "fits" and chosen.level == "Q6_K":
-        extra = whole.sized.file_bytes - chosen.sized.file_bytes
-        found.append(Alternative(NO_VISIBLE_GAIN, f"Fits too: {gb(extra)} more for no visible gain, and slower."))
-    for level in ladder[:place][::-1][:1]:
-        plan = by_level[level]
-        found.append(Alternative(level, f"Better quality; needs {gib(plan.missing_bytes)} more memory per device to fit with margin."))
-    for level in ("Q5_K_M", "Q4_K_M"):
-        if level in smaller and len(found) < 3:
-            plan = by_level[level]
-            saved = chosen.sized.file_bytes - plan.sized.file_bytes
-            found.append(Alternative(level, f"Saves {gb(saved)}: {_longer_context(plan, chosen)} at a small loss of quality."))
+        extra = gb(whole.sized.file_bytes - chosen.sized.file_bytes)
+        found.append(Alternative(NO_VISIBLE_GAIN, f"Fits too: {extra} more for no visible gain, and slower."))
+    if place:
+        better = by_level[ladder[place - 1]]
+        found.append(Alternative(better.level, f"Better quality; needs {gib(better.missing_bytes)} more per device."))
+    smaller = [
+        plan for level in ladder[place + 1 :] if (plan := by_level[level]).sized.file_bytes < chosen.sized.file_bytes
+    ]
+    usual = [plan for plan in smaller if plan.level in ("Q5_K_M", "Q4_K_M")]
+    found += [Alternative(plan.level, f"{_gain(plan, chosen)}, at a small loss of quality.") for plan in usual]
     if len(found) < 2:
-        for level in smaller[:1]:
-            plan = by_level[level]
-            saved = chosen.sized.file_bytes - plan.sized.file_bytes
-            found.append(Alternative(level, f"Saves {gb(saved)}: {_longer_context(plan, chosen)}, with lower quality."))
+        found += [Alternative(plan.level, f"{_gain(plan, chosen)}, with lower quality.") for plan in smaller[:1]]
     return tuple(found[:3])
 
 
-def _longer_context(plan: Plan, chosen: Plan) -> str:
+def _gain(plan: Plan, chosen: Plan) -> str:
+    saved = f"Saves {gb(chosen.sized.file_bytes - plan.sized.file_bytes)}"
     if plan.max_context > chosen.max_context:
-        return f"up to {plan.max_context:,} tokens of context instead of {chosen.max_context:,}"
-    return "faster, the context is limited by the model"
+        return f"{saved}: up to {plan.max_context:,} tokens of context instead of {chosen.max_context:,}"
+    return f"{saved} and is faster"
 
 
 def _nothing_fits(by_level: dict[str, Plan], ladder: tuple[str, ...], machine_name: str) -> Recommendation:

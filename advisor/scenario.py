@@ -115,7 +115,9 @@ class Scenario(BaseModel):
         if len(query) > MAX_QUERY_LENGTH:
             raise InputError(f"The query is {len(query):,} characters long; at most {MAX_QUERY_LENGTH:,} are read.")
         try:
-            pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+            pairs = parse_qsl(
+                query.removeprefix("?"), keep_blank_values=True, strict_parsing=query not in ("", "?"), errors="strict"
+            )
         except ValueError:
             raise InputError("The query is not of the form key=value&key=value.") from None
         values: dict[str, str] = {}
@@ -150,4 +152,3 @@ def _first_reason(error: ValidationError) -> str:
     shown = str(first["input"])[:40]
     wanted = reason.lower().replace("input should be", "it must be").split(", unable")[0]
     return f"{first['loc'][0]}={shown} is not possible: {wanted}."
-

@@ -36,9 +36,7 @@ class MemoryRow:
 
     @property
     def placement(self) -> Placement:
-        return place(
-            len(self.model.layers), (1.0,) * self.gpus, self.settings.gpu_layers, self.settings.cpu_moe_layers
-        )
+        return place(len(self.model.layers), (1.0,) * self.gpus, self.settings.gpu_layers, self.settings.cpu_moe_layers)
 
 
 def size_rows(name: str) -> list[dict[str, str]]:

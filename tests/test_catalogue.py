@@ -24,7 +24,11 @@ def test_parameter_count_follows_from_the_tensor_table(model_id: str) -> None:
 
 
 def test_published_counts_are_met_exactly_where_they_count_the_same_things() -> None:
-    exact = [e for e in catalogue().values() if e.parameters.published in (e.model.parameters, e.model.parameters + e.model.mtp_parameters)]
+    exact = [
+        e
+        for e in catalogue().values()
+        if e.parameters.published in (e.model.parameters, e.model.parameters + e.model.mtp_parameters)
+    ]
     assert len(exact) >= 140
 
 

@@ -30,7 +30,9 @@ def test_sizes_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(q2["tensor_types"].values()) == 724
 
 
-def test_sizes_of_a_config_file_equal_those_of_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sizes_of_a_config_file_equal_those_of_the_catalogue(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(catalogue()["qwen3-30b-a3b"].config))
     from_file = run(capsys, "sizes", str(path), "--format", "json")
@@ -47,7 +49,14 @@ def test_plan_as_json_keeps_its_keys(capsys: pytest.CaptureFixture[str]) -> None
         assert {"level", "format", "runtime", "verdict", "devices", "host", "max_context"} <= set(plan)
         assert len(plan["devices"]) == 2
         for device in (*plan["devices"], plan["host"]):
-            assert {"name", "capacity_bytes", "weights_bytes", "kv_cache_bytes", "compute_bytes", "overhead_bytes"} == set(device)
+            assert {
+                "name",
+                "capacity_bytes",
+                "weights_bytes",
+                "kv_cache_bytes",
+                "compute_bytes",
+                "overhead_bytes",
+            } == set(device)
     only = json.loads(run(capsys, "plan", f"{query}&level=Q4_K_M", "--format", "json"))
     assert [plan["level"] for plan in only["plans"]] == ["Q4_K_M"]
 
@@ -79,7 +88,9 @@ def test_errors_are_one_line_on_stderr(
     assert "/no/such" not in output.err
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"architectures": 7}', "[" * 100_000, "\x00\x01", '{"hidden_size": 1e400}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", '{"architectures": 7}', "[" * 100_000, "\x00\x01", '{"hidden_size": 1e400}']
+)
 def test_a_broken_config_file_is_one_line(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.json"
     path.write_text(content)

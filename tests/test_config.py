@@ -54,7 +54,14 @@ def test_a_config_must_be_an_object(raw: Any) -> None:
         model_from_config(raw)
 
 
-JUNK = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=3)
+JUNK = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**12), 10**12)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.lists(st.integers(), max_size=3)
+)
 
 
 @given(model_id=st.sampled_from(sorted(catalogue())), junk=JUNK, data=st.data())

@@ -41,7 +41,9 @@ def test_model_and_context_columns_equal_llamacpp_within_a_mebibyte(file: str) -
             if device == row.device
         )
         # llama.cpp cuts to whole MiB.
-        if not (row.model_mib <= weights / MIB < row.model_mib + 1 and row.context_mib <= cache / MIB < row.context_mib + 1):
+        if not (
+            row.model_mib <= weights / MIB < row.model_mib + 1 and row.context_mib <= cache / MIB < row.context_mib + 1
+        ):
             wrong.append((row, weights / MIB, cache / MIB))
     assert count > 1000
     assert not wrong[:3]

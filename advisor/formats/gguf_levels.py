@@ -53,7 +53,9 @@ LEVELS: dict[str, Level] = {
         Level("IQ4_NL", Type.IQ4_NL, 4),
         Level("IQ4_XS", Type.IQ4_XS, 4),
         Level("MXFP4", Type.MXFP4, 4, note="As published: experts in MXFP4, the rest in 16 bit.", native_only=True),
-        Level("MXFP4_MOE", Type.MXFP4, 4, note="Experts in 4 bits, everything else in 8: meant for mixtures of experts."),
+        Level(
+            "MXFP4_MOE", Type.MXFP4, 4, note="Experts in 4 bits, everything else in 8: meant for mixtures of experts."
+        ),
         Level("Q3_K_L", Type.Q3_K, 3),
         Level("Q3_K_M", Type.Q3_K, 3),
         Level("Q3_K_S", Type.Q3_K, 3),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from advisor.formats.gguf_levels import LEVELS, Level, Type, row_bytes
-from advisor.formats.gguf_types import TensorClass, classify, traits, type_for
+from advisor.formats.gguf_tensor_classes import TensorClass, classify
+from advisor.formats.gguf_types import traits, type_for
 from advisor.models.model import Model
 from advisor.models.tensors import Tensor
 
@@ -95,15 +96,15 @@ def size_level(model: Model, level: Level, imatrix: bool = False) -> SizedLevel:
     """Size of `model` at `level`; with `imatrix`, of a file made with an importance matrix."""
     table = grouped_tensors(model)
     types = table.types(level, imatrix)
-    each = table.bytes_each(types)
+    sizes = list(zip(table.bytes_each(types), table.counts, strict=True))
     counted: Counter[str] = Counter()
     for kind, count in zip(types, table.counts, strict=True):
         counted[kind.name] += count
     return SizedLevel(
         level=level,
         imatrix=imatrix,
-        tensor_bytes=sum(size * count for size, count in zip(each, table.counts, strict=True)),
-        data_bytes=sum(-(-size // ALIGNMENT) * ALIGNMENT * count for size, count in zip(each, table.counts, strict=True)),
+        tensor_bytes=sum(size * count for size, count in sizes),
+        data_bytes=sum(-(-size // ALIGNMENT) * ALIGNMENT * count for size, count in sizes),
         header_bytes=table.header_bytes,
         elements=table.elements,
         types=dict(sorted(counted.items())),

@@ -80,7 +80,9 @@ def read_entry(path: Path) -> Entry:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"Model file {path.name}: field '{field or 'entry'}': {first['msg'].removeprefix('Value error, ').lower()}.") from None
+        raise DataError(
+            f"Model file {path.name}: field '{field or 'entry'}': {first['msg'].removeprefix('Value error, ').lower()}."
+        ) from None
     except ValueError as error:
         raise DataError(f"Model file {path.name} is not valid JSON: {error}.") from None
     if entry.id != path.stem:

@@ -8,7 +8,9 @@ from typing import Any
 
 from advisor.errors import InputError
 
-MAX_DIMENSION = 1 << 24  # the largest real one is a vocabulary of about 2**18 rows; n-gram tables reach 2**29 and say so
+MAX_DIMENSION = (
+    1 << 24
+)  # the largest real one is a vocabulary of about 2**18 rows; n-gram tables reach 2**29 and say so
 MAX_LAYERS = 2048
 MAX_EXPERTS = 65536
 # Wrappers of vision-language models keep the language model's fields one level down.

@@ -125,4 +125,3 @@ class Model:
     def attention_layers(self) -> int:
         kinds = (Attention, LatentAttention, CompressedAttention)
         return sum(any(isinstance(mixer, kinds) for mixer in layer.mixers) for layer in self.layers)
-

@@ -23,7 +23,8 @@ def sizes_table(levels: Sequence[SizedLevel], model: Model) -> str:
 def plan_table(answer: Answer) -> str:
     choice = answer.recommendation
     lines = [
-        f"{answer.entry.name} on {answer.machine_name}: {answer.scenario.context:,} tokens x {answer.scenario.users} user(s)",
+        f"{answer.entry.name} on {answer.machine_name}",
+        f"Context: {answer.scenario.context:,} tokens x {answer.scenario.users} user(s)",
         f"Recommended: {choice.level or 'nothing fits'}",
         *(f"  - {reason}" for reason in choice.reasons),
         *(f"  or {other.level}: {other.reason}" for other in choice.alternatives),
@@ -54,7 +55,8 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """First column left-aligned, the others right-aligned."""
     cells = [list(names), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
-    return "\n".join(
-        "  ".join(text.ljust(width) if column == 0 else text.rjust(width) for column, (text, width) in enumerate(zip(row, widths, strict=True)))
-        for row in cells
-    )
+    lines = []
+    for first, *others in cells:
+        numbers = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join((first.ljust(widths[0]), *numbers)))
+    return "\n".join(lines)

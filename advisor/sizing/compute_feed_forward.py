@@ -9,7 +9,8 @@ from advisor.sizing.compute_graph import view
 _GROUPED = frozenset({"deepseek2", "deepseek32"})
 _GROUPED_EXPERTS = 256  # DeepSeek V3 and its descendants: 8 groups of 32
 # Weights of the chosen experts are not normalized to one.
-_PLAIN_WEIGHTS = frozenset({"gpt-oss", "llama4", "olmoe", "phimoe"})
+_SCALED_WEIGHTS = frozenset({"deepseek2", "deepseek32", "glm-dsa", "glm4moe", "nemotron_h_moe", "mistral4"})
+_PLAIN_WEIGHTS = frozenset({"llama4", "olmoe", "phimoe"})
 
 
 def dense(frame: Frame, block: Dense, source: int) -> int:
@@ -61,6 +62,8 @@ def experts(frame: Frame, block: MixtureOfExperts, source: int, router: int = -1
     if block.shared_inner:
         gate_kind = "separate" if block.gate else "none"
         shared = dense(frame, Dense(block.shared_inner, gate_kind), source)
+        if block.shared_gate:
+            shared = graph.inplace(frame.f32(width), shared, graph.matmul(frame.f32(1), source))
         result = graph.inplace(frame.f32(frame.model.width), result, shared)
     return result
 
@@ -77,12 +80,14 @@ def _routing(frame: Frame, block: MixtureOfExperts, source: int) -> tuple[int, i
             ranked = _best_groups(frame, size, ranked)
     choice = view(graph.op(size, ranked))
     weights = view(graph.op(used, view(probabilities), choice))
-    if frame.model.architecture not in _PLAIN_WEIGHTS and (
+    if frame.model.architecture == "gpt-oss":
+        weights = view(graph.op(used, weights))
+    elif frame.model.architecture not in _PLAIN_WEIGHTS and (
         frame.model.architecture != "deepseek2" or block.selection_bias
     ):
         total = graph.op(frame.f32(1), weights)
         weights = view(graph.op(used, weights, total))
-        if block.selection_bias:
+        if frame.model.architecture in _SCALED_WEIGHTS:
             weights = graph.op(used, weights)
     graph.settle()
     return weights, choice

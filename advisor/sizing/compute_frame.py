@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention
+from advisor.models.mixers import (
+    Attention,
+    CompressedAttention,
+    GatedDeltaNet,
+    Indexer,
+    KimiDelta,
+    LatentAttention,
+    Mamba2,
+    ShortConvolution,
+)
 from advisor.models.model import Model
 from advisor.sizing.compute_graph import Graph, view
 from advisor.sizing.kv_cache import window_cells
@@ -13,6 +22,8 @@ from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
 
 _INDEX = 8  # bytes of a cache row number
 _ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
+# Positions have several axes (time, height, width) where images may mix with text.
+_MULTI_AXIS = frozenset({"qwen2vl", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen4exp"})
 
 
 @dataclass(slots=True)
@@ -26,9 +37,10 @@ class Frame:
     windowed: bool = False
     experts_home: int = HOST
     positions: int = -1
-    key_rows: int = -1
-    value_rows: int = -1
+    rows: dict[int, tuple[int, int]] = field(default_factory=dict)
     masks: dict[int, int] = field(default_factory=dict)
+    state_rows: int = -1
+    unused_rows: int = -1
     output_rows: int = -1
 
     def f32(self, elements: int) -> int:
@@ -40,10 +52,18 @@ class Frame:
 
     def state(self, elements: int) -> int:
         """Read a recurrent state of so many numbers per user (`build_rs`); unused ones are cleared in place."""
-        self.graph.early(0, self.graph.here)
-        node = self.graph.early(self.per_user(elements))
-        self.graph.early(0, self.graph.here)
+        graph = self.graph
+        graph.early(0, graph.here)
+        node = graph.early(self.per_user(elements), reads=(self.state_rows,))
+        self.unused_states()
         return node
+
+    def unused_states(self) -> None:
+        """States beyond those of the users; there are none, but the empty tensor has a place all the same."""
+        graph = self.graph
+        rest = graph.early(0, reads=(self.unused_rows,))
+        graph.empty.add(rest)
+        graph.early(0, graph.here, (rest,))
 
     def cells(self, window: int) -> int:
         """KV cells per user that a layer with this window sees."""
@@ -61,22 +81,22 @@ class Frame:
     def add_inputs(self) -> None:
         """Inputs in the order llama.cpp creates them (`build_inp_*`, src/llama-graph.cpp)."""
         graph, model = self.graph, self.model
-        self.positions = graph.input(4 * self.tokens)
+        axes = 4 if model.architecture in _MULTI_AXIS else 1
+        self.positions = graph.input(4 * axes * self.tokens)
         kinds = [m for layer in model.layers for m in layer.mixers]
         attending = [m for m in kinds if isinstance(m, (Attention, LatentAttention, CompressedAttention))]
         windows = sorted({getattr(m, "window", 0) for m in attending}, reverse=True)
         self.windowed = any(windows)
-        self.key_rows = graph.input(_INDEX * self.tokens)
         turned_values = 1
         if not self.settings.flash_attention:  # transposed values are written element by element
-            widths = [m.value_width for m in attending if isinstance(m, Attention)]
-            turned_values = max(widths, default=1)
+            turned_values = max((m.value_width for m in attending if isinstance(m, Attention)), default=1)
         for window in windows:
-            self.value_rows = graph.input(_INDEX * self.tokens * turned_values)
-            cell = 2 if self.fused else 4
-            self.masks[window] = graph.input(cell * self.cells(window) * self.tokens)
-        if not attending:
-            self.masks[0] = graph.input(4)
+            self.rows[window] = graph.input(_INDEX * self.tokens), graph.input(_INDEX * self.tokens * turned_values)
+            self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
+        if any(isinstance(m, (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)) for m in kinds):
+            self.state_rows = graph.input(4 * self.users)
+            self.unused_rows = graph.input(0)
+            graph.empty.add(self.unused_rows)
 
     def store_index_keys(self, indexer: Indexer, source: int) -> None:
         size = self.f32(indexer.head_size)

@@ -43,6 +43,8 @@ class Graph:
     inputs: list[int] = field(default_factory=list)
     order: list[int] = field(default_factory=list)
     settled: int = 0
+    empty: set[int] = field(default_factory=set)
+    kept: list[int] = field(default_factory=list)
     fused: list[tuple[int, int]] = field(default_factory=list)
 
     def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
@@ -59,9 +61,9 @@ class Graph:
     def settle(self) -> None:
         self.settled = len(self.order)
 
-    def early(self, size: int, home: int | None = None) -> int:
+    def early(self, size: int, home: int = _UNASSIGNED, reads: tuple[int, ...] = ()) -> int:
         """An operation on cached state that enters the order before operations still waiting."""
-        node = self._add(size, (), _UNASSIGNED if home is None else home, False, False)
+        node = self._add(size, reads, home, False, False)
         self.order.pop()
         self.order.insert(self.settled, node)
         self.settled += 1
@@ -87,6 +89,10 @@ class Graph:
         """Multiplication by a weight of the current layer."""
         return self._add(size, reads, self.here, False, False)
 
+    def scaled(self, size: int, source: int) -> int:
+        """Scaling or shift by a weight of the current layer."""
+        return self._add(size, (source,), self.here, True, False)
+
     def on(self, device: int, size: int, *reads: int) -> int:
         """An operation with a weight (or cache) on `device`."""
         return self._add(size, reads, device, False, False)
@@ -107,6 +113,10 @@ class Graph:
         self.fused.append((node, self.here))
         self.settle()
         return node
+
+    def keep(self, node: int) -> None:
+        """Mark a result that is read after the graph has run, so that its memory is never given back."""
+        self.kept.append(node)
 
     def misplaced(self) -> bool:
         """Whether fused attention would land on another device than its layer (`llama_context::resolve_fused_ops`)."""
@@ -194,6 +204,8 @@ def _allocate(graph: Graph, homes: list[int], steps: list[_Step], devices: int, 
     for step in steps:
         for read in step.reads:
             pending[read if read >= 0 else ~read] += 1
+    for number in graph.kept:
+        pending[number] += 1
     place: list[tuple[Arena, int] | None] = [None] * len(sizes)
     if copies > 1:
         for device, number in [(HOST, n) for n in graph.inputs] + [(step.device, step.node) for step in arrivals]:
@@ -203,7 +215,7 @@ def _allocate(graph: Graph, homes: list[int], steps: list[_Step], devices: int, 
     else:
         fixed = set()
     for number, leaf in enumerate(graph.is_leaf):
-        if leaf and number not in fixed:
+        if leaf and number not in fixed and number not in graph.empty:
             arena = arenas[max(homes[number], HOST)]
             place[number] = (arena, arena.take(sizes[number]))
     for step in steps:
@@ -215,7 +227,11 @@ def _allocate(graph: Graph, homes: list[int], steps: list[_Step], devices: int, 
                 if read >= 0 and pending[read] == 1 and sizes[read] == size and place[read] is not None:
                     place[number], place[read] = place[read], None
                     break
-        if place[number] is None and size and number not in fixed:
+        if (
+            place[number] is None
+            and (size or number in graph.empty or step.copy_of in graph.empty)
+            and number not in fixed
+        ):
             arena = arenas[step.device]
             place[number] = (arena, arena.take(size))
         for read in step.reads:

@@ -15,6 +15,7 @@ from advisor.models.mixers import (
 from advisor.models.model import Layer, Model
 from advisor.sizing import compute_feed_forward, compute_mixers
 from advisor.sizing.compute_frame import Frame
+from advisor.sizing.compute_graph import view
 from advisor.sizing.placement import HOST
 
 _LAYER_NORM = frozenset({"phi2", "phimoe", "starcoder2", "command-r", "cohere2", "bert", "nomic-bert"})
@@ -23,6 +24,8 @@ _PARALLEL_LATE = frozenset({"command-r", "cohere2"})
 _PARALLEL_EARLY = frozenset({"phi2"})
 # The residual is the first operand of the addition, so its memory is what the sum reuses.
 _RESIDUAL_FIRST = frozenset({"lfm2", "lfm2moe"})
+# The output rows are picked from the sum with the residual.
+_ROWS_AFTER_RESIDUAL = frozenset({"falcon-h1"})
 # Which tokens need logits is picked after the last layer instead of inside it.
 _ROWS_AT_END = frozenset({"gemma4", "nemotron_h", "nemotron_h_moe", "gpt-oss", "qwen35", "qwen35moe", "qwen3next"})
 
@@ -58,35 +61,51 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     graph, model = frame.graph, frame.model
     rms = model.architecture not in _LAYER_NORM
     size = frame.f32(model.width)
-    names = {part.name for part in layer.extras}
-    source = graph.norm(size, stream, rms) if "attn_norm.weight" in names else stream
+    names = {part.name.removesuffix(".weight") for part in layer.extras}
+    source = graph.norm(size, stream, rms) if "attn_norm" in names else stream
     if layer.mixers and layer.feed_forward is not None and model.architecture in _PARALLEL_LATE:
         mixed = _mix(frame, layer.mixers[0], number, source)
         fed = graph.inplace(size, _feed(frame, layer.feed_forward, source), stream)
         return graph.inplace(size, fed, graph.matmul(size, mixed))
     if layer.mixers and layer.feed_forward is not None and model.architecture in _PARALLEL_EARLY:
         out = graph.matmul(size, _mix(frame, layer.mixers[0], number, source))
+        if last:
+            out, source = graph.op(size, out, frame.output_rows), graph.op(size, source, frame.output_rows)
         fed = graph.inplace(size, out, _feed(frame, layer.feed_forward, source))
+        if last:
+            stream = graph.op(size, stream, frame.output_rows)
         return graph.inplace(size, fed, stream)
-    sandwich = bool(names & {"ffn_norm.weight", "post_ffw_norm.weight"})
+    sandwich = bool(names & {"ffn_norm", "post_ffw_norm"})
     if layer.mixers:
-        out = _mixed(frame, layer.mixers, number, source, stream)
-        if "post_attention_norm.weight" in names and sandwich:
+        narrow = last and model.architecture not in _ROWS_AT_END
+        early = narrow and model.architecture in _RESIDUAL_FIRST
+        cores, stream = _mixed(frame, layer.mixers, number, source, stream, narrow_stream=early)
+        out = cores[0]
+        for other in cores[1:]:
+            out = graph.inplace(size, out, other)
+        if "post_attention_norm" in names and sandwich:
             out = graph.norm(size, out, rms)
-        if last and model.architecture not in _ROWS_AT_END:
-            out, stream = graph.op(size, out, frame.output_rows), graph.op(size, stream, frame.output_rows)
+        after = model.architecture in _ROWS_AFTER_RESIDUAL
+        if narrow and not after:
+            out = graph.op(size, out, frame.output_rows)
+            stream = stream if early else graph.op(size, stream, frame.output_rows)
         stream = _residual(frame, out, stream, model.architecture in _RESIDUAL_FIRST)
+        if narrow and after:
+            stream = graph.op(size, stream, frame.output_rows)
         if layer.feed_forward is None:
             return stream
         source = stream
-        if "ffn_norm.weight" in names or ("post_attention_norm.weight" in names and not sandwich):
+        if "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
             source = graph.norm(size, stream, rms)
     if layer.feed_forward is None:
         return stream
     fed = _feed(frame, layer.feed_forward, source)
-    if "post_ffw_norm.weight" in names:
+    if "post_ffw_norm" in names:
         fed = graph.norm(size, fed, rms)
-    return _residual(frame, fed, stream, model.architecture in _RESIDUAL_FIRST | {"phi3"})
+    stream = _residual(frame, fed, stream, model.architecture in _RESIDUAL_FIRST | {"phi3"})
+    if "layer_output_scale" in names:
+        stream = graph.scaled(size, stream)
+    return stream
 
 
 def _residual(frame: Frame, out: int, stream: int, residual_first: bool) -> int:
@@ -94,18 +113,35 @@ def _residual(frame: Frame, out: int, stream: int, residual_first: bool) -> int:
     return frame.graph.inplace(size, *((stream, out) if residual_first else (out, stream)))
 
 
-def _mixed(frame: Frame, mixers: tuple[Mixer, ...], number: int, source: int, stream: int) -> int:
-    """The mixers of a layer with their output projections."""
+def _mixed(
+    frame: Frame, mixers: tuple[Mixer, ...], number: int, source: int, stream: int, *, narrow_stream: bool
+) -> tuple[list[int], int]:
+    """The mixers of a layer with their output projections, and the stream, reduced to the output rows if asked."""
     graph, size = frame.graph, frame.f32(frame.model.width)
-    if len(mixers) == 1:
-        return graph.matmul(size, _mix(frame, mixers[0], number, source))
-    attention, mamba = mixers  # Falcon H1: both read the same norm, which is computed twice
-    assert isinstance(mamba, Mamba2)
-    core = _mix(frame, attention, number, source)
+
+    def beside() -> None:
+        nonlocal stream
+        if narrow_stream:
+            stream = graph.op(size, stream, frame.output_rows)
+        elif len(mixers) > 1:
+            outs.append(graph.matmul(size, core))
+
     outs: list[int] = []
-    again = graph.norm(size, stream)
-    inner = compute_mixers.mamba2(frame, mamba, again, lambda: outs.append(graph.matmul(size, core)))
-    return graph.inplace(size, outs[0], graph.matmul(size, inner))
+    core = -1
+    if len(mixers) > 1:  # Falcon H1: both read the same norm, which is computed twice
+        core = _mix(frame, mixers[0], number, source)
+        source = graph.norm(size, stream)
+    match mixers[-1]:
+        case Mamba2():
+            core_out = compute_mixers.mamba2(frame, mixers[-1], source, beside)
+        case ShortConvolution():
+            core_out = compute_mixers.short_convolution(frame, mixers[-1], source, frame.model.width, beside)
+        case _:
+            core_out = _mix(frame, mixers[-1], number, source)
+            beside()
+    out = graph.matmul(size, core_out)
+    outs.append(view(out) if isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) else out)
+    return outs, stream
 
 
 def _mix(frame: Frame, mixer: Mixer, number: int, source: int) -> int:
@@ -114,12 +150,8 @@ def _mix(frame: Frame, mixer: Mixer, number: int, source: int) -> int:
             return compute_mixers.attention_core(frame, mixer, source, rotates(frame.model, number, mixer))
         case LatentAttention():
             return compute_mixers.latent_attention(frame, mixer, source)
-        case Mamba2():
-            return compute_mixers.mamba2(frame, mixer, source)
         case GatedDeltaNet():
             return compute_mixers.gated_delta_net(frame, mixer, source)
-        case ShortConvolution():
-            return compute_mixers.short_convolution(frame, mixer, source, frame.model.width)
         case LinearAttention():
             return source
     raise NotImplementedError(type(mixer).__name__)
@@ -137,6 +169,7 @@ def add_output(frame: Frame, stream: int) -> None:
     size = frame.f32(model.width)
     normed = graph.norm(size, stream, model.architecture not in _LAYER_NORM)
     if model.architecture in _ROWS_AT_END:
+        graph.keep(normed)  # the input of draft layers, should there be any
         normed = graph.op(size, normed, frame.output_rows)
     if model.causal:
         rows = next((part.shape[1] for part in model.globals if part.name == "output.weight"), model.vocabulary)

@@ -13,7 +13,6 @@ from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 from advisor.sizing.settings import cache_bytes
 
-
 _NORMED_VALUES = frozenset({"gemma3n", "gemma4"})
 
 
@@ -26,8 +25,10 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
     if attention.fused_qkv:
         width = heads * size + attention.key_width + attention.value_width
         raw_query = fused = view(graph.matmul(frame.f32(width), source))
-        query = _turned_keys(frame, attention, graph.op(frame.f32(heads * size), fused), heads * size)
-        keys = _turned_keys(frame, attention, graph.op(frame.f32(attention.key_width), fused), attention.key_width)
+        query = _turned_keys(frame, attention, graph.op(frame.f32(heads * size), fused, frame.positions), heads * size)
+        keys = _turned_keys(
+            frame, attention, graph.op(frame.f32(attention.key_width), fused, frame.positions), attention.key_width
+        )
         values = _turned_values(frame, attention, fused)
     else:
         raw_query = graph.matmul(frame.f32(heads * size * (2 if attention.gated_query else 1)), source)
@@ -44,9 +45,9 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
             keys = _prepared(frame, attention, raw_keys, attention.key_width, rotated)
     result = scores(frame, attention, query, keys, values)
     if attention.gated_query:
-        return graph.inplace(result_size, view(result), graph.op(result_size, view(raw_query)))
+        return graph.inplace(result_size, result, graph.op(result_size, view(raw_query)))
     if attention.gate:
-        return graph.inplace(result_size, view(result), graph.matmul(result_size, source))
+        return graph.inplace(result_size, result, graph.matmul(result_size, source))
     return result
 
 
@@ -63,9 +64,11 @@ def _prepared(frame: Frame, attention: Attention, raw: int, width: int, rotated:
     graph, size = frame.graph, frame.f32(width)
     if attention.query_key_norm in ("head", "per_head"):
         result = graph.op(size, view(raw))
+        if rotated:
+            result = graph.inplace(size, result, frame.positions)
     else:
         result = graph.norm(size, raw) if attention.query_key_norm == "full" else raw
-        result = graph.op(size, view(result)) if rotated else result
+        result = graph.op(size, view(result), frame.positions) if rotated else result
     return _turned_keys(frame, attention, result, width)
 
 
@@ -89,8 +92,9 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
     if not frame.model.causal:
         return _scores_without_cache(frame, attention, query, keys, values, result)
     if attention.own_kv:
-        graph.store(view(keys), frame.key_rows)
-        graph.store(view(values), frame.value_rows)
+        rows = frame.rows[attention.window]
+        graph.store(view(keys), rows[0])
+        graph.store(view(values), rows[1])
     mask = frame.mask(attention.window)
     if frame.fused:
         out = view(graph.flash_attention(result, view(query), mask))
@@ -109,9 +113,7 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
     return out
 
 
-def _scores_without_cache(
-    frame: Frame, attention: Attention, query: int, keys: int, values: int, result: int
-) -> int:
+def _scores_without_cache(frame: Frame, attention: Attention, query: int, keys: int, values: int, result: int) -> int:
     """Encoders attend within the micro-batch; flash attention wants keys and values in half precision."""
     graph = frame.graph
     mask = frame.mask(attention.window)
@@ -137,13 +139,13 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
         reduced = graph.norm(size, graph.matmul(size, source))
     query = view(graph.matmul(frame.f32(heads * (attention.nope_size + attention.rope_size)), reduced))
     absorbed = graph.matmul(frame.f32(heads * rank), query)
-    turned = graph.op(frame.f32(heads * attention.rope_size), query)
+    turned = graph.op(frame.f32(heads * attention.rope_size), query, frame.positions)
     query = graph.op(frame.f32(heads * attention.key_width), view(absorbed), turned)
     joint = view(graph.matmul(frame.f32(attention.key_width), source))
     latent = graph.norm(frame.f32(rank), joint)
-    turned = graph.op(frame.f32(attention.rope_size), joint)
+    turned = graph.op(frame.f32(attention.rope_size), joint, frame.positions)
     keys = graph.op(frame.f32(attention.key_width), view(latent), turned)
-    graph.store(view(keys), frame.key_rows)
+    graph.store(view(keys), frame.rows[0][0])
     mask = frame.mask(0)
     if indexer is not None:
         mask = frame.selected_mask(indexer, reduced, source)
@@ -162,7 +164,7 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
         result = graph.op(frame.f32(value_width), view(values))
     if attention.gate:
         gate = graph.matmul(frame.f32(value_width), source)
-        result = graph.inplace(frame.f32(value_width), view(result), gate)
+        result = graph.inplace(frame.f32(value_width), result, gate)
     return result
 
 
@@ -179,7 +181,9 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
     graph.store(view(window))
     convolved = view(graph.matmul(frame.f32(width), window))
     step = graph.op(frame.f32(mamba.heads), joint)
-    scan = view(graph.op(inner + frame.per_user(mamba.state_elements), convolved, step))
+    scan = view(graph.op(inner + frame.per_user(mamba.state_elements), convolved, step, frame.state_rows))
+    graph.settle()
+    frame.unused_states()
     graph.store(scan)
     beside()
     gate = graph.op(inner, joint)
@@ -228,7 +232,9 @@ def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, in
     return view(decay), graph.op(size, view(graph.matmul(size, source)))
 
 
-def short_convolution(frame: Frame, block: ShortConvolution, source: int, width: int) -> int:
+def short_convolution(
+    frame: Frame, block: ShortConvolution, source: int, width: int, beside: Callable[[], None] = lambda: None
+) -> int:
     """LFM2's gated convolution without its output projection (src/models/lfm2.cpp)."""
     graph, size = frame.graph, frame.f32(width)
     past = frame.state((block.kernel - 1) * width)
@@ -236,6 +242,7 @@ def short_convolution(frame: Frame, block: ShortConvolution, source: int, width:
     gated = graph.op(size, joint)
     window = graph.op(size + frame.per_user((block.kernel - 1) * width), view(past), view(gated))
     graph.store(view(window))
+    beside()
     convolved = graph.matmul(size, window)
     return graph.inplace(size, joint, convolved)
 

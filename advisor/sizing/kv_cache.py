@@ -104,6 +104,6 @@ def _compressed_bytes(attention: CompressedAttention, settings: Settings) -> int
 
 
 def _pooling_state(head_size: int, ratio: int) -> int:
-    """Values and scores of the tokens not yet pooled, in 32 bit; the overlapping kind keeps two windows of both halves."""
+    """Values and scores of the tokens not yet pooled, in 32 bit; the overlapping kind keeps two windows."""
     overlap = 2 if ratio == _OVERLAPPING_RATIO else 1
     return 2 * (overlap * head_size) * (overlap * ratio) * _F32

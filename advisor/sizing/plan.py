@@ -109,9 +109,7 @@ def plan_levels(
     only: str | None = None,
 ) -> list[Plan]:
     """A plan for every level (or for `only` one), keeping the fraction `margin` of each device free."""
-    placement = place(
-        len(model.layers), (1.0,) * memory.devices, settings.gpu_layers, settings.cpu_moe_layers
-    )
+    placement = place(len(model.layers), (1.0,) * memory.devices, settings.gpu_layers, settings.cpu_moe_layers)
     growth = _Growth(model, settings, placement)
     levels = [LEVELS[only]] if only else [level for level in LEVELS.values() if level.offered_for(model)]
     return [_plan(model, memory, placement, growth, level, runtime, margin, imatrix) for level in levels]
@@ -137,16 +135,16 @@ class _Growth:
     """
 
     def __init__(self, model: Model, settings: Settings, placement: Placement):
-        self._at = lambda context: _grown_bytes(model, replace(settings, context=context), placement)
-        self.settings = settings
+        self.model, self.settings, self.placement = model, settings, placement
         limit = model.context_length or 1 << 20
         self.limit = max(GRAIN, limit)
         samples = {GRAIN << power for power in range(24) if GRAIN << power < self.limit} | {self.limit}
         windows = {getattr(m, "window", 0) for layer in model.layers for m in layer.mixers}
-        samples |= {
-            -(-(window + settings.micro_batch) // GRAIN) * GRAIN for window in windows if window
-        }
+        samples |= {-(-(window + settings.micro_batch) // GRAIN) * GRAIN for window in windows if window}
         self.samples = sorted(sample for sample in samples if sample <= self.limit)
+
+    def _at(self, context: int) -> tuple[Mapping[int, int], Mapping[int, int]]:
+        return _grown_bytes(self.model, replace(self.settings, context=context), self.placement)
 
     def now(self) -> tuple[Mapping[int, int], Mapping[int, int]]:
         return self._at(self.settings.context)
@@ -224,8 +222,7 @@ def _plan(
 def _shortage(memory: Memory, fixed: Mapping[int, int], grown: Mapping[int, float], margin: float) -> float:
     """Bytes the tightest memory lacks to keep `margin` free; zero or less when everything fits."""
     short = [
-        fixed[number] + grown[number] - memory.device_capacity_bytes * (1 - margin)
-        for number in range(memory.devices)
+        fixed[number] + grown[number] - memory.device_capacity_bytes * (1 - margin) for number in range(memory.devices)
     ]
     if memory.host_capacity_bytes is not None:
         on_host = fixed[HOST] + grown[HOST]

@@ -24,7 +24,9 @@ def milliseconds(work: Callable[[int], object], runs: int) -> str:
         start = time.perf_counter()
         work(run)
         times.append((time.perf_counter() - start) * 1000)
-    return f"median {statistics.median(times):8.1f} ms   least {min(times):8.1f}   most {max(times):8.1f}   ({runs} runs)"
+    return (
+        f"median {statistics.median(times):8.1f} ms   least {min(times):8.1f}   most {max(times):8.1f}   ({runs} runs)"
+    )
 
 
 def start_up(_: int) -> None:
@@ -33,9 +35,7 @@ def start_up(_: int) -> None:
 
 def full_plan(run: int) -> None:
     """All levels of a 94-layer mixture of experts; another context each time, so that nothing is looked up."""
-    plan_levels(
-        find_model("qwen3-235b-a22b").model, MACHINE, Settings(8192 + run), runtime="llama.cpp", margin=0.04
-    )
+    plan_levels(find_model("qwen3-235b-a22b").model, MACHINE, Settings(8192 + run), runtime="llama.cpp", margin=0.04)
 
 
 def whole_catalogue(run: int) -> None:

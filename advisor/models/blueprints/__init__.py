@@ -10,14 +10,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.errors import InputError, nearest
-from advisor.models.blueprints import deepseek, dense, encoder, experts, gemma, hybrid
+from advisor.models.blueprints import deepseek, dense, encoder, experts, gemma, hybrid, linear_attention
 from advisor.models.blueprints.common import REGISTRY
 from advisor.models.config import Config
 from advisor.models.model import Model
 
 __all__ = ["known_architectures", "model_from_config"]
 
-_FAMILIES = (dense, experts, deepseek, gemma, hybrid, encoder)  # importing a family registers its blueprints
+_FAMILIES = (
+    dense,
+    experts,
+    deepseek,
+    gemma,
+    hybrid,
+    linear_attention,
+    encoder,
+)  # importing a family registers its blueprints
 
 
 def known_architectures() -> list[str]:

@@ -12,7 +12,8 @@ from advisor.models.mixers import Attention, LatentAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, bias, matrix, norm
 
-# llama.cpp's loaders of Gemma 3n and 4 create the output head first and so hold a tied embedding twice, even on the host.
+# llama.cpp's loaders of Gemma 3n and 4 create the output head first and so hold a tied embedding twice, even
+# on the host.
 OUTPUT_HEAD_FIRST = "output head first"
 # llama.cpp's quantizer gives attention-v of some 80-layer models extra bits and recognises them by size name.
 EXTRA_VALUE_BITS = "extra value bits"
@@ -53,7 +54,9 @@ def grouped_query_attention(config: Config, **options: object) -> Attention:
         head_size = width_of(config) // heads
     kv_heads = config.integer("num_key_value_heads", default=heads, high=heads)
     if heads % kv_heads:
-        raise InputError(f"config.json: 'num_attention_heads' ({heads}) is not a multiple of 'num_key_value_heads' ({kv_heads}).")
+        raise InputError(
+            f"config.json: 'num_attention_heads' ({heads}) is not a multiple of 'num_key_value_heads' ({kv_heads})."
+        )
     fields: dict[str, object] = {"heads": heads, "kv_heads": kv_heads, "head_size": head_size, **options}
     return Attention(**fields)  # type: ignore[arg-type]
 

@@ -78,9 +78,7 @@ def _latent_decoder(
     "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "KimiK25ForConditionalGeneration", "Glm4MoeLiteForCausalLM"
 )
 def deepseek_v2(config: Config) -> Model:
-    return _latent_decoder(
-        config, "deepseek2", latent_attention(config), draft_vocabulary=own_draft_vocabulary(config)
-    )
+    return _latent_decoder(config, "deepseek2", latent_attention(config), draft_vocabulary=own_draft_vocabulary(config))
 
 
 @blueprint("Mistral4ForCausalLM")

@@ -22,6 +22,7 @@ from advisor.models.mixers import Attention, LinearAttention
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role
 
+
 def _size_traits(config: Config, architecture: str) -> tuple[str, ...]:
     if config.layers() != 80:
         return ()
@@ -219,9 +220,7 @@ def apertus_multimodal(config: Config) -> Model:
 
 @blueprint("ExaoneForCausalLM")
 def exaone(config: Config) -> Model:
-    return uniform_decoder(
-        config, "exaone", attention=grouped_query_attention(config), feed_forward=dense(config)
-    )
+    return uniform_decoder(config, "exaone", attention=grouped_query_attention(config), feed_forward=dense(config))
 
 
 @blueprint("Exaone4ForCausalLM")
@@ -239,9 +238,7 @@ def exaone4(config: Config) -> Model:
 
 @blueprint("InternLM2ForCausalLM")
 def internlm2(config: Config) -> Model:
-    return uniform_decoder(
-        config, "internlm2", attention=grouped_query_attention(config), feed_forward=dense(config)
-    )
+    return uniform_decoder(config, "internlm2", attention=grouped_query_attention(config), feed_forward=dense(config))
 
 
 @blueprint("MuseGlimmerForConditionalGeneration")
@@ -312,5 +309,3 @@ def _multiple_of_256(multiplier: float, width: int) -> int:
     """Feed-forward size of Nemotron-NAS: two thirds of the nominal size, rounded up to 256."""
     inner = int(2 * multiplier * width / 3)
     return -(-inner // 256) * 256
-
-

@@ -165,9 +165,7 @@ def glm4_moe(config: Config) -> Model:
     lead, rest = Layer((attention,), dense(config), extras), Layer((attention,), routed, extras)
     drafts = config.integer("num_nextn_predict_layers", default=0, low=0, high=16)
     draft = Layer((attention,), routed, extras + draft_head(width, own_draft_vocabulary(config)))
-    return decoder(
-        config, "glm4moe", [lead] * leading + [rest] * (count - leading), mtp_layers=[draft] * drafts
-    )
+    return decoder(config, "glm4moe", [lead] * leading + [rest] * (count - leading), mtp_layers=[draft] * drafts)
 
 
 @blueprint("GptOssForCausalLM")
@@ -268,9 +266,5 @@ def mimo_v2(config: Config) -> Model:
     extras = norms(width, ("attn_norm", "ffn_norm"))
     pattern = config.sequence("hybrid_layer_pattern", count)
     sparse = config.sequence("moe_layer_freq", count)
-    layers = [
-        Layer((windowed if pattern[n] else full,), routed if sparse[n] else plain, extras) for n in range(count)
-    ]
+    layers = [Layer((windowed if pattern[n] else full,), routed if sparse[n] else plain, extras) for n in range(count)]
     return decoder(config, "mimo2", layers)
-
-
