@@ -7,8 +7,10 @@ does not depend on the quantization level.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
+from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Layer, Model
 from advisor.sizing.compute_frame import Frame, reserved_tokens
 from advisor.sizing.compute_graph import Graph
@@ -16,7 +18,7 @@ from advisor.sizing.compute_layers import add_embedding, add_layer, add_output
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 
-_REPEATS = 200
+_REPEATS = 8
 _PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 
 
@@ -31,6 +33,8 @@ def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement)
 def _graph(model: Model, settings: Settings, placement: Placement, fused: bool) -> Graph:
     graph = Graph()
     frame = Frame(model, settings, graph, reserved_tokens(settings), settings.users, fused)
+    frame.output_home = placement.output
+    graph.here = frame.first_home = placement.layers[0]  # what lies between embedding and first layer
     stream = add_embedding(frame)
     last = len(model.layers) - 1
     for number in _distinct(model, placement):
@@ -49,19 +53,37 @@ def _pipelined(placement: Placement) -> bool:
 
 
 def _distinct(model: Model, placement: Placement) -> list[int]:
-    """Layers worth simulating: each kind after each other kind, once per device; repetition adds nothing."""
+    """Layers worth simulating: of plain attention, each kind after each other kind a few times per device.
+
+    The layout repeats after a few equal layers. Layers that hold something for themselves (recurrent states,
+    token choices, another layer's cache) are all simulated.
+    """
     kinds = _layer_kinds(model)
-    seen: dict[tuple[object, ...], int] = {}
-    chosen = []
-    previous: tuple[int, int, bool] | None = None
+    if not _repeats_itself(model):
+        return list(range(len(kinds)))
+    steps: list[tuple[object, ...]] = []
+    previous: object = None
     for number, kind in enumerate(kinds):
         here = (kind, placement.layers[number], number < placement.cpu_moe_layers)
-        times = seen.get((previous, here), 0)
-        if times < _REPEATS or number == len(kinds) - 1:
-            seen[previous, here] = times + 1
-            chosen.append(number)
+        steps.append((previous, here))
         previous = here
+    # The layout may alternate between two states, so an even number is left out.
+    left = {step: min(count, _REPEATS + count % 2) for step, count in Counter(steps).items()}
+    chosen = []
+    for number, step in enumerate(steps):
+        if left[step] > 0 or number == len(steps) - 1:
+            chosen.append(number)
+        left[step] -= 1
     return chosen
+
+
+@lru_cache(maxsize=64)
+def _repeats_itself(model: Model) -> bool:
+    return not model.shared_kv_layers and all(
+        isinstance(mixer, (Attention, LatentAttention)) and mixer.indexer is None
+        for layer in model.layers
+        for mixer in layer.mixers
+    )
 
 
 @lru_cache(maxsize=64)

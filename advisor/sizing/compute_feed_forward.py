@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 
+_SATURATED = frozenset({"kimi-k3"})
 _GROUPED = frozenset({"deepseek2", "deepseek32"})
 _GROUPED_EXPERTS = 256  # DeepSeek V3 and its descendants: 8 groups of 32
 # Weights of the chosen experts are not normalized to one.
-_SCALED_WEIGHTS = frozenset({"deepseek2", "deepseek32", "glm-dsa", "glm4moe", "nemotron_h_moe", "mistral4"})
-_PLAIN_WEIGHTS = frozenset({"llama4", "olmoe", "phimoe"})
+_SCALED_WEIGHTS = frozenset({"deepseek2", "deepseek32", "glm-dsa", "glm4moe", "nemotron_h_moe", "mistral4", "kimi-linear", "deepseek4", "glm5-next"})
+_PLAIN_WEIGHTS = frozenset({"llama4", "olmoe"})
 
 
 def dense(frame: Frame, block: Dense, source: int) -> int:
     graph, inner = frame.graph, frame.f32(block.inner)
-    if block.gate == "separate":
+    if frame.model.architecture in _SATURATED:
+        active = _saturated(frame, inner, lambda: graph.matmul(inner, source))
+    elif block.gate == "separate":
         gate = graph.matmul(inner, source)
         active = graph.op(inner, gate, graph.matmul(inner, source))
     elif block.gate == "fused":
@@ -25,14 +30,29 @@ def dense(frame: Frame, block: Dense, source: int) -> int:
     return graph.matmul(frame.f32(frame.model.width), active)
 
 
-def experts(frame: Frame, block: MixtureOfExperts, source: int, router: int = -1) -> int:
+def _saturated(frame: Frame, inner: int, project: Callable[[], int]) -> int:
+    """Kimi K3's activation: both gate and up projection pass a tanh, the gate also a sigmoid."""
+    graph = frame.graph
+    gate = project()
+    bounded = graph.op(inner, gate)
+    bounded = graph.inplace(inner, bounded, graph.inplace(inner, gate))
+    return graph.inplace(inner, bounded, graph.inplace(inner, project()))
+
+
+def experts(
+    frame: Frame, block: MixtureOfExperts, source: int, router: int = -1, normed: Callable[[], int] | None = None
+) -> int:
     """Routed experts, then the shared one. `router` is what the router reads, if not `source`.
+
+    `normed` makes the source once routing is done (Gemma 4).
 
     Experts kept on the host (`-ncmoe`) run there; the tensors around them cross over.
     """
     graph = frame.graph
     width = block.latent or frame.model.width
     weights, choice = _routing(frame, block, source if router < 0 else router)
+    if normed is not None:
+        source = normed()
     routed = source
     if block.latent:
         routed = graph.matmul(frame.f32(block.latent), source)
@@ -46,6 +66,8 @@ def experts(frame: Frame, block: MixtureOfExperts, source: int, router: int = -1
     read = routed if weight_first else view(routed)
     if block.fused_gate_up:
         active = graph.op(inner, view(graph.on(home, 2 * inner, read, choice)))
+    elif frame.model.architecture in _SATURATED:
+        active = _saturated(frame, inner, lambda: graph.on(home, inner, read, choice))
     elif block.gate:
         gate = graph.on(home, inner, read, choice)
         active = graph.op(inner, gate, graph.on(home, inner, read, choice))
@@ -53,10 +75,15 @@ def experts(frame: Frame, block: MixtureOfExperts, source: int, router: int = -1
         active = graph.inplace(inner, graph.on(home, inner, read, choice))
     spread = frame.f32(block.used * width)
     result = graph.on(home, spread, active, choice)
+    if block.expert_scale:
+        every = graph.op(frame.f32(block.experts))
+        result = graph.inplace(spread, result, graph.op(frame.f32(block.used), every, choice))
     if not weight_first:
         result = graph.inplace(spread, result, weights)
     result = graph.op(frame.f32(width), view(result))
     graph.settle()
+    if block.latent_norm:
+        result = graph.norm(frame.f32(width), result)
     if block.latent:
         result = graph.matmul(frame.f32(frame.model.width), result)
     if block.shared_inner:
@@ -73,12 +100,15 @@ def _routing(frame: Frame, block: MixtureOfExperts, source: int) -> tuple[int, i
     graph, size, used = frame.graph, frame.f32(block.experts), frame.f32(block.used)
     logits = graph.matmul(size, source)
     probabilities = graph.inplace(size, logits)
-    ranked = probabilities
+    ranked = logits if frame.model.architecture == "llama4" else probabilities
     if block.selection_bias:
         ranked = graph.op(size, probabilities)
         if frame.model.architecture in _GROUPED and block.experts == _GROUPED_EXPERTS:
             ranked = _best_groups(frame, size, ranked)
-    choice = view(graph.op(size, ranked))
+    if block.hashed_router:  # a table says which experts a token goes to
+        choice = graph.matmul(used, frame.tokens_input)
+    else:
+        choice = view(graph.op(size, ranked))
     weights = view(graph.op(used, view(probabilities), choice))
     if frame.model.architecture == "gpt-oss":
         weights = view(graph.op(used, weights))

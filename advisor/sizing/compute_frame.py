@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from advisor.models.mixers import (
     Attention,
     CompressedAttention,
     GatedDeltaNet,
-    Indexer,
     KimiDelta,
     LatentAttention,
     Mamba2,
+    Mixer,
     ShortConvolution,
 )
 from advisor.models.model import Model
-from advisor.sizing.compute_graph import Graph, view
+from advisor.sizing.compute_graph import Graph
 from advisor.sizing.kv_cache import window_cells
 from advisor.sizing.placement import HOST
 from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
@@ -39,9 +40,34 @@ class Frame:
     positions: int = -1
     rows: dict[int, tuple[int, int]] = field(default_factory=dict)
     masks: dict[int, int] = field(default_factory=dict)
+    turn_keys: dict[int, int] = field(default_factory=dict)
+    turn_values: dict[int, int] = field(default_factory=dict)
+    selecting: bool = False
+    selector_rows: int = -1
+    selector_mask: int = -1
+    selector_turn: int = -1
+    selected: int = -1
     state_rows: int = -1
     unused_rows: int = -1
+    temperature: int = -1
     output_rows: int = -1
+    deep: int = -1
+    pooled_masks: dict[int, int] = field(default_factory=dict)
+    cell_numbers: int = -1
+    cell_blocks: int = -1
+    pool_numbers: int = -1
+    recent: int = -1
+    wide_mask: int = -1
+    tokens_input: int = -1
+    looked_up: int = -1
+    banked: int = -1
+    bank_count: int = 0
+    per_layer_width: int = 0
+    per_layer: int = -1
+    embedded: int = -1
+    output_home: int = HOST
+    first_home: int = HOST
+    cache_homes: dict[int, int] = field(default_factory=dict)
 
     def f32(self, elements: int) -> int:
         """Bytes of so many 32-bit numbers per token of the micro-batch."""
@@ -71,43 +97,77 @@ class Frame:
             return self.tokens
         return window_cells(window, self.settings) if window else self.settings.cells
 
-    def mask(self, window: int) -> int:
-        return self.masks[window]
-
     def turned(self, cache_type: str, head_size: int) -> bool:
-        """Whether a cache of this type is kept rotated (`llama_kv_cache::get_k_rot`, src/llama-kv-cache.cpp)."""
-        return CACHE_TYPES[cache_type][0] > 1 and head_size % _ROTATION == 0
+        """Whether a cache of this type is kept rotated (`llama_kv_cache::build_input_k_rot`, src/llama-kv-cache.cpp)."""
+        return self.model.causal and CACHE_TYPES[cache_type][0] > 1 and head_size % _ROTATION == 0
 
     def add_inputs(self) -> None:
         """Inputs in the order llama.cpp creates them (`build_inp_*`, src/llama-graph.cpp)."""
         graph, model = self.graph, self.model
         axes = 4 if model.architecture in _MULTI_AXIS else 1
         self.positions = graph.input(4 * axes * self.tokens)
+        if model.architecture == "llama4":  # full layers scale queries by position
+            self.temperature = graph.input(4 * self.tokens)
         kinds = [m for layer in model.layers for m in layer.mixers]
         attending = [m for m in kinds if isinstance(m, (Attention, LatentAttention, CompressedAttention))]
         windows = sorted({getattr(m, "window", 0) for m in attending}, reverse=True)
         self.windowed = any(windows)
-        turned_values = 1
-        if not self.settings.flash_attention:  # transposed values are written element by element
-            turned_values = max((m.value_width for m in attending if isinstance(m, Attention)), default=1)
         for window in windows:
-            self.rows[window] = graph.input(_INDEX * self.tokens), graph.input(_INDEX * self.tokens * turned_values)
-            self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
+            self._add_cache_inputs(window, [m for m in attending if getattr(m, "window", 0) == window])
+        self._add_selector_inputs(attending)
         if any(isinstance(m, (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)) for m in kinds):
             self.state_rows = graph.input(4 * self.users)
             self.unused_rows = graph.input(0)
             graph.empty.add(self.unused_rows)
 
-    def store_index_keys(self, indexer: Indexer, source: int) -> None:
-        size = self.f32(indexer.head_size)
-        keys = self.graph.norm(size, self.graph.matmul(size, source), rms=False)
-        self.graph.store(view(self.graph.op(size, view(keys))))
+    def pooled_cells(self, ratio: int) -> int:
+        """Cells of pooled keys per user (DeepSeek V4)."""
+        return round_up(max(1, -(-self.settings.cells // ratio)), 256)
 
-    def selected_mask(self, indexer: Indexer, reduced: int, source: int) -> int:
-        raise NotImplementedError
+    def _add_selector_inputs(self, attending: Sequence[Mixer]) -> None:
+        graph, cell = self.graph, 2 if self.fused else 4
+        indexers = [m.indexer for m in attending if isinstance(m, (Attention, LatentAttention)) and m.indexer is not None]
+        for ratio in sorted({m.ratio for m in attending if isinstance(m, CompressedAttention)} - {0}):
+            self.pooled_masks[ratio] = graph.input(cell * self.pooled_cells(ratio) * self.tokens)
+            if ratio == min(self.pooled_masks):
+                indexers = [m.indexer for m in attending if isinstance(m, CompressedAttention)]
+        if not indexers:
+            return
+        first = indexers[0]
+        self.selector_rows = graph.input(_INDEX * self.tokens)
+        self.selector_turn = graph.input(4 * first.head_size**2)
+        if self.pooled_masks:
+            self.selector_mask = graph.input(2 * self.pooled_cells(min(self.pooled_masks)) * self.tokens)
+        elif first.style == "pooled":
+            pools = self.cells(0) * self.users // first.pool + 64
+            self.selector_mask = graph.input(4 * pools * self.tokens // 2)
+            self.cell_numbers = graph.input(4 * self.cells(0) * self.users)
+            self.pool_numbers = graph.input(4 * pools)
+            self.recent = graph.input(self.f32(first.pool * 512 + 3))
+        elif first.style == "projected" and self.model.architecture == "minimax-m3":
+            self.cell_numbers = graph.input(4 * 256)
+            self.cell_blocks = graph.input(4 * self.cells(0) * self.users)
+            self.recent = graph.input(self.f32(256))
+        elif first.style == "lightning":
+            self.selecting = True
+            self.selector_mask = graph.input(2 * self.cells(0) * self.tokens)
 
-    def select(self, indexer: Indexer, source: int) -> None:
-        raise NotImplementedError
+    def _add_cache_inputs(self, window: int, mixers: Sequence[Mixer]) -> None:
+        """Where to write keys and values, the mask, and the matrices that turn what goes into a quantized cache."""
+        graph, settings = self.graph, self.settings
+        layers = [m for m in mixers if isinstance(m, Attention)]
+        if self.model.causal:
+            written = 1
+            if not settings.flash_attention:  # transposed values are written element by element
+                every = [m for layer in self.model.layers for m in layer.mixers if isinstance(m, Attention)]
+                written = max((m.value_width for m in every), default=1)
+            self.rows[window] = graph.input(_INDEX * self.tokens), graph.input(_INDEX * self.tokens * written)
+        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
+        if layers and self.turned(settings.cache_type_k, layers[0].head_size):
+            side = layers[0].head_size & -layers[0].head_size  # the largest power of two that divides it
+            self.turn_keys[window] = graph.input(4 * side**2)
+        if layers and self.turned(settings.cache_type_v, layers[0].value_head_size):
+            self.turn_values[window] = graph.input(4 * _ROTATION**2)
 
 
 def reserved_tokens(settings: Settings) -> int:

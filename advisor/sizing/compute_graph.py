@@ -17,6 +17,7 @@ from advisor.sizing.compute_allocator import Arena
 from advisor.sizing.placement import HOST
 
 _UNASSIGNED = -2
+_NOTHING = -1 << 40
 
 
 def view(node: int) -> int:
@@ -43,6 +44,7 @@ class Graph:
     inputs: list[int] = field(default_factory=list)
     order: list[int] = field(default_factory=list)
     settled: int = 0
+    parts: dict[int, int] = field(default_factory=dict)
     empty: set[int] = field(default_factory=set)
     kept: list[int] = field(default_factory=list)
     fused: list[tuple[int, int]] = field(default_factory=list)
@@ -60,6 +62,15 @@ class Graph:
 
     def settle(self) -> None:
         self.settled = len(self.order)
+
+    def part(self, size: int, root: int = _NOTHING, home: int = _UNASSIGNED) -> int:
+        """A view that is copied by itself when it crosses devices, `size` bytes then.
+
+        `root` is the tensor seen; without one it is a cache that lies on device `home`.
+        """
+        node = self._add(size, (), home, False, True)
+        self.parts[node] = root
+        return node
 
     def early(self, size: int, home: int = _UNASSIGNED, reads: tuple[int, ...] = ()) -> int:
         """An operation on cached state that enters the order before operations still waiting."""
@@ -146,19 +157,16 @@ class Graph:
         for number in self.order:
             for read in self.reads[number]:
                 source = read if read >= 0 else ~read
-                if result[source] == _UNASSIGNED:
+                if source in self.parts and self.parts[source] != _NOTHING:
+                    root = self.parts[source]
+                    result[source] = result[root if root >= 0 else ~root]
+                elif result[source] == _UNASSIGNED:
                     result[source] = result[number]
         return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One entry of the final order: an operation, or (copy_of >= 0) the arrival of a tensor from another device."""
-
-    node: int
-    device: int
-    reads: tuple[int, ...]
-    copy_of: int = -1
+# One entry of the final order: node, device, what it reads, and the tensor it is a copy of (-1: an operation).
+_Step = tuple[int, int, tuple[int, ...], int]
 
 
 def _schedule(graph: Graph, homes: list[int]) -> list[_Step]:
@@ -170,27 +178,35 @@ def _schedule(graph: Graph, homes: list[int]) -> list[_Step]:
     copies: dict[tuple[int, int], int] = {}
     run_start, device, next_copy = 0, _UNASSIGNED, len(homes)
     arrivals: list[_Step] = []
+    parts = graph.parts
     for number in graph.order:
         home = homes[number]
         if home != device:
             steps[run_start:run_start] = arrivals
             arrivals, run_start, device = [], len(steps), home
         sources = graph.reads[number]
-        if any(homes[read if read >= 0 else ~read] != home for read in sources):
-            moved = []
-            for read in sources:
-                source = read if read >= 0 else ~read
-                if homes[source] == home:
-                    moved.append(read)
-                    continue
-                copy = copies.get((source, home))
-                if copy is None:
-                    copy = copies[source, home] = next_copy
-                    next_copy += 1
-                    arrivals.append(_Step(copy, home, (read,), source))
-                moved.append(copy)
-            sources = tuple(moved)
-        steps.append(_Step(number, home, sources))
+        for read in sources:
+            if homes[read if read >= 0 else ~read] != home or read in parts:
+                break
+        else:
+            steps.append((number, home, sources, -1))
+            continue
+        moved: list[int] = []
+        for read in sources:
+            source = read if read >= 0 else ~read
+            seen = (read,)
+            if source in parts:
+                seen = (parts[source],) if parts[source] != _NOTHING else ()
+            if homes[source] == home:
+                moved += seen
+                continue
+            copy = copies.get((source, home))
+            if copy is None:
+                copy = copies[source, home] = next_copy
+                next_copy += 1
+                arrivals.append((copy, home, seen, source))
+            moved.append(copy)
+        steps.append((number, home, tuple(moved), -1))
     steps[run_start:run_start] = arrivals
     return steps
 
@@ -198,47 +214,46 @@ def _schedule(graph: Graph, homes: list[int]) -> list[_Step]:
 def _allocate(graph: Graph, homes: list[int], steps: list[_Step], devices: int, copies: int) -> dict[int, int]:
     """Lay out all tensors as `ggml_gallocr_alloc_graph_impl` does and report how far each device got."""
     arenas = {device: Arena() for device in range(HOST, devices)}
-    arrivals = [step for step in steps if step.copy_of >= 0]
-    sizes = graph.sizes + [graph.sizes[step.copy_of] for step in arrivals]
+    arrivals = sorted((step for step in steps if step[3] >= 0), key=lambda step: step[0])
+    sizes = graph.sizes + [graph.sizes[original] for _, _, _, original in arrivals]
+    empty = graph.empty | {node for node, _, _, original in arrivals if original in graph.empty}
     pending = [0] * len(sizes)
-    for step in steps:
-        for read in step.reads:
+    for _, _, reads, _ in steps:
+        for read in reads:
             pending[read if read >= 0 else ~read] += 1
     for number in graph.kept:
         pending[number] += 1
     place: list[tuple[Arena, int] | None] = [None] * len(sizes)
+    fixed: set[int] = set()
     if copies > 1:
-        for device, number in [(HOST, n) for n in graph.inputs] + [(step.device, step.node) for step in arrivals]:
+        entering = [(HOST, number) for number in graph.inputs] + [
+            (device, node) for node, device, _, original in steps if original >= 0
+        ]
+        for device, number in entering:
+            fixed.add(number)
             for _ in range(copies):
                 arenas[device].take(sizes[number])
-        fixed = set(graph.inputs) | {step.node for step in arrivals}
-    else:
-        fixed = set()
     for number, leaf in enumerate(graph.is_leaf):
-        if leaf and number not in fixed and number not in graph.empty:
+        if leaf and number not in fixed and number not in graph.empty and number not in graph.parts:
             arena = arenas[max(homes[number], HOST)]
             place[number] = (arena, arena.take(sizes[number]))
-    for step in steps:
-        number = step.node
+    reuses = graph.reuses + [False] * len(arrivals)
+    for number, device, reads, _ in steps:
         size = sizes[number]
-        if step.copy_of < 0 and graph.reuses[number]:
-            for read in step.reads:
+        if reuses[number]:
+            for read in reads:
                 # A tensor read through a view never gives up its memory: ggml-alloc sees the view as foreign.
                 if read >= 0 and pending[read] == 1 and sizes[read] == size and place[read] is not None:
                     place[number], place[read] = place[read], None
                     break
-        if (
-            place[number] is None
-            and (size or number in graph.empty or step.copy_of in graph.empty)
-            and number not in fixed
-        ):
-            arena = arenas[step.device]
+        if place[number] is None and (size or number in empty) and number not in fixed:
+            arena = arenas[device]
             place[number] = (arena, arena.take(size))
-        for read in step.reads:
+        for read in reads:
             source = read if read >= 0 else ~read
             pending[source] -= 1
             spot = place[source]
-            if pending[source] == 0 and spot is not None:
+            if spot is not None and pending[source] == 0:
                 spot[0].give(spot[1], sizes[source])
                 place[source] = None
     return {device: arena.peak for device, arena in arenas.items()}

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
 from advisor.models.mixers import (
     Attention,
+    CompressedAttention,
     GatedDeltaNet,
+    KimiDelta,
     LatentAttention,
     LinearAttention,
     Mamba2,
     Mixer,
+    NgramLookup,
     ShortConvolution,
 )
 from advisor.models.model import Layer, Model
-from advisor.sizing import compute_feed_forward, compute_mixers
+from advisor.sizing import (
+    compute_feed_forward,
+    compute_gemma,
+    compute_mixers,
+    compute_recurrent,
+    compute_sparse,
+    compute_streams,
+)
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 from advisor.sizing.placement import HOST
 
-_LAYER_NORM = frozenset({"phi2", "phimoe", "starcoder2", "command-r", "cohere2", "bert", "nomic-bert"})
+_LAYER_NORM = frozenset({"phi2", "starcoder2", "command-r", "cohere2", "bert", "nomic-bert"})
+# Image features also enter after the first layers; text carries zeros in their place.
+_DEEP_IMAGES = frozenset({"qwen3vl", "qwen3vlmoe"})
+_DEEPSTACK = 3
 # Attention output is projected after the feed-forward part, which runs beside it.
 _PARALLEL_LATE = frozenset({"command-r", "cohere2"})
 _PARALLEL_EARLY = frozenset({"phi2"})
@@ -30,48 +45,70 @@ _ROWS_AFTER_RESIDUAL = frozenset({"falcon-h1"})
 _ROWS_AT_END = frozenset({"gemma4", "nemotron_h", "nemotron_h_moe", "gpt-oss", "qwen35", "qwen35moe", "qwen3next"})
 
 
-def rotates(model: Model, number: int, attention: Attention) -> bool:
-    """Whether a layer rotates queries and keys by position."""
-    match model.architecture:
-        case "nemotron_h" | "nemotron_h_moe":
-            return False
-        case "granitehybrid":  # models with state-space layers leave positions to them
-            return all(isinstance(m, Attention) for layer in model.layers for m in layer.mixers)
-        case "smollm3":
-            return (number + 1) % 4 != 0
-        case "cohere2" | "exaone4" | "llama4" | "muse-glimmer":  # full layers among windowed ones see no positions
-            return attention.window > 0 or not any(
-                isinstance(m, Attention) and m.window for layer in model.layers for m in layer.mixers
-            )
-    return True
-
-
 def add_embedding(frame: Frame) -> int:
     graph, model = frame.graph, frame.model
     tokens = graph.input(4 * frame.tokens)
-    graph.input(frame.f32(model.width))  # the alternative to tokens: ready-made embeddings, reserved as well
+    size = frame.f32(model.width)
+    deep = 1 + _DEEPSTACK if model.architecture in _DEEP_IMAGES else 1
+    graph.input(size * deep)  # the alternative to tokens: ready-made embeddings, reserved as well
     frame.add_inputs()
     frame.output_rows = graph.input(4 * frame.tokens)
-    stream = graph.on(HOST, frame.f32(model.width), tokens)
+    frame.tokens_input = tokens
+    stream = graph.on(HOST, size, tokens)
+    if "token_types.weight" in {part.name for part in model.globals}:  # BERT: token type and position are added, then a norm
+        learned = any(part.name == "position_embd.weight" for part in model.globals)
+        place = graph.on(HOST, size, frame.positions) if learned else -1
+        stream = graph.inplace(size, stream)
+        stream = graph.inplace(size, place, stream) if learned else stream
+        stream = graph.norm(size, stream, rms=False)
+    gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
+    if gates:
+        frame.per_layer_width = gates[0]
+        graph.settle()
+        stream = compute_gemma.add_layer_embeddings(frame, stream)
+    if model.architecture == "gemma3n":
+        stream = compute_gemma.split_streams(frame, stream)
+    if count := stream_count(model):
+        graph.settle()
+        if any(isinstance(mixer, NgramLookup) for layer in model.layers for mixer in layer.mixers):
+            frame.looked_up = graph.on(HOST, size, graph.input(4 * 16 * frame.tokens))
+            graph.settle()
+        return compute_streams.widened(frame, stream, count)
+    if deep > 1:
+        frame.deep = graph.op(size * deep, stream)
+        stream = view(frame.deep)
     graph.settle()
     return stream
 
 
 def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: bool) -> int:
     graph, model = frame.graph, frame.model
+    if model.architecture == "gemma3n":
+        return altup_layer(frame, layer, number, stream)
+    if count := stream_count(model):
+        return hyper_layer(frame, layer, number, stream, count)
+    if model.architecture == "kimi-k3":
+        return banked_layer(frame, layer, number, stream)
     rms = model.architecture not in _LAYER_NORM
     size = frame.f32(model.width)
     names = {part.name.removesuffix(".weight") for part in layer.extras}
     source = graph.norm(size, stream, rms) if "attn_norm" in names else stream
     if layer.mixers and layer.feed_forward is not None and model.architecture in _PARALLEL_LATE:
-        mixed = _mix(frame, layer.mixers[0], number, source)
-        fed = graph.inplace(size, _feed(frame, layer.feed_forward, source), stream)
-        return graph.inplace(size, fed, graph.matmul(size, mixed))
+        mixed = turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source))
+        if last:
+            source = graph.op(size, source, frame.output_rows)
+        fed = feed(frame, layer.feed_forward, source)
+        if last:
+            stream = graph.op(size, stream, frame.output_rows)
+        fed = graph.inplace(size, fed, stream)
+        out = graph.matmul(size, mixed)
+        return graph.inplace(size, fed, graph.op(size, out, frame.output_rows) if last else out)
     if layer.mixers and layer.feed_forward is not None and model.architecture in _PARALLEL_EARLY:
-        out = graph.matmul(size, _mix(frame, layer.mixers[0], number, source))
+        mixed = turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source))
+        out = graph.matmul(size, mixed)
         if last:
             out, source = graph.op(size, out, frame.output_rows), graph.op(size, source, frame.output_rows)
-        fed = graph.inplace(size, out, _feed(frame, layer.feed_forward, source))
+        fed = graph.inplace(size, out, feed(frame, layer.feed_forward, source))
         if last:
             stream = graph.op(size, stream, frame.output_rows)
         return graph.inplace(size, fed, stream)
@@ -95,14 +132,28 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
         if layer.feed_forward is None:
             return stream
         source = stream
-        if "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
+        beside = isinstance(layer.feed_forward, MixtureOfExperts) and layer.feed_forward.dense is not None
+        if beside:  # Gemma 4 norms the input of each part by itself
+            pass
+        elif "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
             source = graph.norm(size, stream, rms)
     if layer.feed_forward is None:
         return stream
-    fed = _feed(frame, layer.feed_forward, source)
+    if isinstance(layer.feed_forward, MixtureOfExperts) and layer.feed_forward.dense is not None:
+        fed = graph.norm(size, compute_gemma.experts_beside_dense(frame, layer.feed_forward, stream))
+        return graph.scaled(size, graph.inplace(size, fed, stream))
+    if "attn_output_norm" in names:
+        stream = source = graph.norm(size, stream, rms)
+    fed = feed(frame, layer.feed_forward, source)
     if "post_ffw_norm" in names:
         fed = graph.norm(size, fed, rms)
-    stream = _residual(frame, fed, stream, model.architecture in _RESIDUAL_FIRST | {"phi3"})
+    stream = _residual(frame, fed, stream, model.architecture in _RESIDUAL_FIRST | {"phi3", "phimoe"})
+    if "inp_gate" in names:
+        stream = graph.inplace(size, stream, compute_gemma.layer_embedding(frame, stream))
+    if "layer_output_norm" in names:
+        stream = graph.norm(size, stream, rms)
+    if frame.deep >= 0 and number < _DEEPSTACK:
+        stream = graph.inplace(size, stream, view(frame.deep))
     if "layer_output_scale" in names:
         stream = graph.scaled(size, stream)
     return stream
@@ -124,49 +175,41 @@ def _mixed(
         if narrow_stream:
             stream = graph.op(size, stream, frame.output_rows)
         elif len(mixers) > 1:
-            outs.append(graph.matmul(size, core))
+            outs.append(graph.matmul(size, turned_back(frame, mixers[0], core)))
 
     outs: list[int] = []
     core = -1
     if len(mixers) > 1:  # Falcon H1: both read the same norm, which is computed twice
-        core = _mix(frame, mixers[0], number, source)
+        core = mix(frame, mixers[0], number, source)
         source = graph.norm(size, stream)
     match mixers[-1]:
         case Mamba2():
-            core_out = compute_mixers.mamba2(frame, mixers[-1], source, beside)
+            core_out = compute_recurrent.mamba2(frame, mixers[-1], source, beside)
         case ShortConvolution():
-            core_out = compute_mixers.short_convolution(frame, mixers[-1], source, frame.model.width, beside)
+            core_out = compute_recurrent.short_convolution(frame, mixers[-1], source, frame.model.width, beside)
         case _:
-            core_out = _mix(frame, mixers[-1], number, source)
+            core_out = turned_back(frame, mixers[-1], mix(frame, mixers[-1], number, source))
             beside()
     out = graph.matmul(size, core_out)
     outs.append(view(out) if isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) else out)
     return outs, stream
 
 
-def _mix(frame: Frame, mixer: Mixer, number: int, source: int) -> int:
-    match mixer:
-        case Attention():
-            return compute_mixers.attention_core(frame, mixer, source, rotates(frame.model, number, mixer))
-        case LatentAttention():
-            return compute_mixers.latent_attention(frame, mixer, source)
-        case GatedDeltaNet():
-            return compute_mixers.gated_delta_net(frame, mixer, source)
-        case LinearAttention():
-            return source
-    raise NotImplementedError(type(mixer).__name__)
-
-
-def _feed(frame: Frame, block: FeedForward, source: int) -> int:
-    if isinstance(block, Dense):
-        return compute_feed_forward.dense(frame, block, source)
-    assert isinstance(block, MixtureOfExperts)
-    return compute_feed_forward.experts(frame, block, source)
-
-
 def add_output(frame: Frame, stream: int) -> None:
     graph, model = frame.graph, frame.model
     size = frame.f32(model.width)
+    if not model.causal and not any(part.name == "output_norm.weight" for part in model.globals):
+        return
+    if model.architecture == "gemma3n":
+        stream = compute_gemma.merged(frame, stream)
+    if model.architecture == "kimi-k3":
+        stream = graph.op(size, compute_streams.mixed_with_bank(frame, stream), frame.output_rows)
+    if (count := stream_count(model)) and (rank := low_rank(model)):
+        graph.matmul(frame.f32(model.vocabulary), compute_streams.low_rank_end(frame, stream, count, rank))
+        return
+    if count:
+        weighted = any(part.name == "output_hc_fn.weight" for part in model.globals)
+        stream = compute_streams.narrowed(frame, stream, count, weighted)
     normed = graph.norm(size, stream, model.architecture not in _LAYER_NORM)
     if model.architecture in _ROWS_AT_END:
         graph.keep(normed)  # the input of draft layers, should there be any

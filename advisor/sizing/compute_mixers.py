@@ -6,22 +6,26 @@ that take or hold memory are listed; scalings that always happen in place are le
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from advisor.models.mixers import Attention, GatedDeltaNet, Indexer, LatentAttention, Mamba2, ShortConvolution
+from advisor.models.mixers import Attention, LatentAttention
+from advisor.sizing.compute_selection import Selection
+from advisor.sizing import compute_sparse
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 from advisor.sizing.settings import cache_bytes
 
+_UNROTATED_LATENT = frozenset({"kimi-linear", "kimi-k3", "glm5-next"})
 _NORMED_VALUES = frozenset({"gemma3n", "gemma4"})
 
 
 def attention_core(frame: Frame, attention: Attention, source: int, rotated: bool) -> int:
-    """Projections, scores and values; returns what the output projection reads."""
+    """Projections, scores, values and gate; returns what the output projection reads."""
     graph = frame.graph
     heads, size = attention.heads, attention.head_size
     result_size = frame.f32(heads * attention.value_head_size)
     keys = values = -1
+    by_block = frame.cell_blocks >= 0 and attention.indexer is not None and frame.fused
+    if by_block and attention.indexer is not None:
+        compute_sparse.block_keys(frame, attention.indexer, source)
     if attention.fused_qkv:
         width = heads * size + attention.key_width + attention.value_width
         raw_query = fused = view(graph.matmul(frame.f32(width), source))
@@ -35,7 +39,7 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
         query = _prepared(frame, attention, raw_query, heads * size, rotated)
         if not attention.own_kv:
             pass
-        elif frame.windowed or not frame.model.causal or not attention.value_projection:
+        elif frame.windowed or by_block or not frame.model.causal or not attention.value_projection:
             raw_keys = graph.matmul(frame.f32(attention.key_width), source)
             keys = _prepared(frame, attention, raw_keys, attention.key_width, rotated)
             values = _values(frame, attention, source, raw_keys)
@@ -43,12 +47,17 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
             values = _values(frame, attention, source, -1)
             raw_keys = graph.matmul(frame.f32(attention.key_width), source)
             keys = _prepared(frame, attention, raw_keys, attention.key_width, rotated)
+    if by_block:
+        graph.store(view(keys), frame.rows[0][0])
+        graph.store(view(values), frame.rows[0][1])
+        return compute_sparse.block_attention(frame, attention, source, query)
     result = scores(frame, attention, query, keys, values)
+    if not attention.gated_query and not attention.gate:
+        return result
+    result = turned_back(frame, attention, result)
     if attention.gated_query:
         return graph.inplace(result_size, result, graph.op(result_size, view(raw_query)))
-    if attention.gate:
-        return graph.inplace(result_size, result, graph.matmul(result_size, source))
-    return result
+    return graph.inplace(result_size, result, graph.matmul(result_size, source))
 
 
 def _values(frame: Frame, attention: Attention, source: int, raw_keys: int) -> int:
@@ -68,20 +77,23 @@ def _prepared(frame: Frame, attention: Attention, raw: int, width: int, rotated:
             result = graph.inplace(size, result, frame.positions)
     else:
         result = graph.norm(size, raw) if attention.query_key_norm == "full" else raw
-        result = graph.op(size, view(result), frame.positions) if rotated else result
+        if rotated:
+            result = graph.op(size, view(result), frame.positions)
+        elif frame.temperature >= 0 and width == attention.heads * attention.head_size:
+            result = graph.op(size, view(result), frame.temperature)
     return _turned_keys(frame, attention, result, width)
 
 
 def _turned_keys(frame: Frame, attention: Attention, tensor: int, width: int) -> int:
     """Quantized caches store keys and values turned by a fixed matrix, against outliers."""
     if frame.turned(frame.settings.cache_type_k, attention.head_size):
-        return frame.graph.op(frame.f32(width), view(tensor))
+        return frame.graph.op(frame.f32(width), frame.turn_keys[attention.window], view(tensor))
     return tensor
 
 
 def _turned_values(frame: Frame, attention: Attention, tensor: int) -> int:
     if frame.turned(frame.settings.cache_type_v, attention.value_head_size):
-        return frame.graph.op(frame.f32(attention.value_width), view(tensor))
+        return frame.graph.op(frame.f32(attention.value_width), frame.turn_values[attention.window], view(tensor))
     return tensor
 
 
@@ -91,32 +103,49 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
     result = frame.f32(attention.heads * attention.value_head_size)
     if not frame.model.causal:
         return _scores_without_cache(frame, attention, query, keys, values, result)
+    window = attention.window
+    cache: tuple[int, ...] = ()
+    if not attention.own_kv or not frame.fused:
+        home = graph.here if attention.own_kv else frame.cache_homes[window]
+        per_cell = frame.cells(window) * frame.users
+        cache = (
+            graph.part(cache_bytes(settings.cache_type_k, attention.key_width) * per_cell, home=home),
+            graph.part(cache_bytes(settings.cache_type_v, attention.value_width) * per_cell, home=home),
+        )
     if attention.own_kv:
+        frame.cache_homes[window] = graph.here
         rows = frame.rows[attention.window]
         graph.store(view(keys), rows[0])
         graph.store(view(values), rows[1])
-    mask = frame.mask(attention.window)
+    mask = frame.masks[attention.window]
     if frame.fused:
-        out = view(graph.flash_attention(result, view(query), mask))
+        out = view(graph.flash_attention(result, view(query), *cache, mask))
     else:
         cells = frame.cells(attention.window)
         table = frame.f32(cells * attention.heads)
-        scored = graph.op(table, view(query))
-        soft = graph.inplace(table, scored, mask)
-        reads = (soft,)
+        straight: tuple[int, ...] = ()
         if settings.flash_attention:  # the cache was laid out for fused attention: values must be transposed first
-            reads = (graph.op(cache_bytes(settings.cache_type_v, attention.value_width) * cells * frame.users), soft)
-        out = graph.op(result, view(graph.op(result, *reads)))
+            size = cache_bytes(settings.cache_type_v, attention.value_width) * cells * frame.users
+            straight = (graph.op(size, cache[1]),)
+        scored = graph.op(table, cache[0], view(query))
+        soft = graph.inplace(table, scored, mask)
+        out = graph.op(result, view(graph.op(result, soft, *straight)))
         graph.settle()
-    if frame.turned(settings.cache_type_v, attention.value_head_size):
-        out = view(graph.op(result, view(out)))
     return out
+
+
+def turned_back(frame: Frame, attention: Attention, result: int) -> int:
+    """Undo the turning of values that came out of a quantized cache."""
+    if not frame.turned(frame.settings.cache_type_v, attention.value_head_size):
+        return result
+    size = frame.f32(attention.heads * attention.value_head_size)
+    return view(frame.graph.op(size, frame.turn_values[attention.window], view(result)))
 
 
 def _scores_without_cache(frame: Frame, attention: Attention, query: int, keys: int, values: int, result: int) -> int:
     """Encoders attend within the micro-batch; flash attention wants keys and values in half precision."""
     graph = frame.graph
-    mask = frame.mask(attention.window)
+    mask = frame.masks[attention.window]
     if frame.fused:
         keys = graph.op(frame.f32(attention.key_width) // 2, view(keys))
         values = graph.op(frame.f32(attention.value_width) // 2, view(values))
@@ -130,123 +159,55 @@ def _scores_without_cache(frame: Frame, attention: Attention, query: int, keys: 
 def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> int:
     """MLA in absorbed form: queries and results live in the latent space (src/models/deepseek2.cpp)."""
     graph, heads, rank = frame.graph, attention.heads, attention.kv_rank
-    indexer = attention.indexer
-    if indexer is not None:
-        frame.store_index_keys(indexer, source)
+    rotated = frame.model.architecture not in _UNROTATED_LATENT
+    selection = Selection(frame, attention.indexer, source) if frame.selecting else None
+    pooled = attention.indexer if attention.indexer is not None and attention.indexer.style == "pooled" else None
+    if pooled is not None:
+        compute_sparse.pooled_selection(frame, pooled, source)
+    if selection is not None:
+        selection.store_keys()
     reduced = source
     if attention.query_rank:
         size = frame.f32(attention.query_rank)
         reduced = graph.norm(size, graph.matmul(size, source))
     query = view(graph.matmul(frame.f32(heads * (attention.nope_size + attention.rope_size)), reduced))
     absorbed = graph.matmul(frame.f32(heads * rank), query)
-    turned = graph.op(frame.f32(heads * attention.rope_size), query, frame.positions)
-    query = graph.op(frame.f32(heads * attention.key_width), view(absorbed), turned)
-    joint = view(graph.matmul(frame.f32(attention.key_width), source))
-    latent = graph.norm(frame.f32(rank), joint)
-    turned = graph.op(frame.f32(attention.rope_size), joint, frame.positions)
-    keys = graph.op(frame.f32(attention.key_width), view(latent), turned)
+    position = query
+    if rotated and attention.rope_size:
+        position = graph.op(frame.f32(heads * attention.rope_size), query, frame.positions)
+    query = absorbed
+    if attention.rope_size:
+        query = graph.op(frame.f32(heads * attention.key_width), view(absorbed), position)
+    joint = graph.matmul(frame.f32(attention.key_width), source)
+    if attention.rope_size:
+        joint = view(joint)
+        keys = graph.norm(frame.f32(rank), joint)
+        position = graph.op(frame.f32(attention.rope_size), joint, frame.positions) if rotated else joint
+        keys = graph.op(frame.f32(attention.key_width), view(keys), position)
+    else:
+        keys = graph.norm(frame.f32(rank), joint)
     graph.store(view(keys), frame.rows[0][0])
-    mask = frame.mask(0)
-    if indexer is not None:
-        mask = frame.selected_mask(indexer, reduced, source)
+
+    def mask() -> int:
+        if pooled is not None:
+            return compute_sparse.pooled_mask(frame, pooled, reduced, source)
+        return frame.masks[0] if selection is None else selection.mask(reduced)
+
     value_width = heads * attention.value_size
     if frame.fused:
-        latent_out = view(graph.flash_attention(frame.f32(heads * rank), view(query), mask))
+        latent_out = view(graph.flash_attention(frame.f32(heads * rank), view(query), mask()))
         values = graph.matmul(frame.f32(value_width), latent_out)
         result = view(graph.op(frame.f32(value_width), view(values)))
     else:
         cached = cache_bytes(frame.settings.cache_type_k, rank) * frame.cells(0) * frame.users
         straight = graph.op(cached)
         table = frame.f32(frame.cells(0) * heads)
-        soft = graph.inplace(table, graph.op(table, view(query)), mask)
+        scored = graph.op(table, view(query))
+        soft = graph.inplace(table, scored, mask())
         latent_out = graph.op(frame.f32(heads * rank), straight, soft)
         values = graph.matmul(frame.f32(value_width), latent_out)
         result = graph.op(frame.f32(value_width), view(values))
+    graph.settle()
     if attention.gate:
-        gate = graph.matmul(frame.f32(value_width), source)
-        result = graph.inplace(frame.f32(value_width), result, gate)
+        result = graph.inplace(frame.f32(value_width), result, graph.matmul(frame.f32(value_width), source))
     return result
-
-
-def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] = lambda: None) -> int:
-    """State-space block without its output projection (`build_mamba2_layer`, src/models/mamba-base.cpp).
-
-    `beside` adds what llama.cpp has waiting when the state has been written.
-    """
-    graph, inner = frame.graph, frame.f32(mamba.inner)
-    width = mamba.convolution_width
-    past = frame.state((mamba.kernel - 1) * width)
-    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source))
-    window = graph.op(frame.f32(width) + frame.per_user((mamba.kernel - 1) * width), view(past), joint)
-    graph.store(view(window))
-    convolved = view(graph.matmul(frame.f32(width), window))
-    step = graph.op(frame.f32(mamba.heads), joint)
-    scan = view(graph.op(inner + frame.per_user(mamba.state_elements), convolved, step, frame.state_rows))
-    graph.settle()
-    frame.unused_states()
-    graph.store(scan)
-    beside()
-    gate = graph.op(inner, joint)
-    skipped = graph.matmul(inner, convolved)
-    mixed = graph.inplace(inner, scan, skipped)
-    mixed = graph.op(inner, gate, mixed)
-    if mamba.norm:
-        mixed = graph.norm(inner, view(mixed))
-    return view(mixed)
-
-
-def gated_delta_net(frame: Frame, net: GatedDeltaNet, source: int) -> int:
-    """Gated delta net without its output projection (src/models/qwen3next.cpp, qwen35.cpp, delta-net-base.cpp)."""
-    graph = frame.graph
-    width, inner = net.convolution_width, frame.f32(net.value_heads * net.value_size)
-    history = frame.per_user((net.kernel - 1) * width)
-    graph.settle()
-    past = frame.state((net.kernel - 1) * width)
-    joint = graph.matmul(frame.f32(width), source)
-    window = graph.op(frame.f32(width) + history, view(past), view(joint))
-    graph.store(view(window))
-    state = frame.state(net.state_elements)
-    convolved = view(graph.matmul(frame.f32(width), window))
-    one = frame.f32(net.key_heads * net.key_size)
-    repeated = net.joint_beta_alpha and net.value_heads > net.key_heads
-    sides = []
-    for _ in range(2):
-        side = graph.op(one, convolved)
-        if repeated:
-            side = graph.op(one * net.value_heads // net.key_heads, view(side))
-        sides.append(side)
-    gates = _delta_gates(frame, net, source)
-    result = graph.op(inner + frame.per_user(net.state_elements), *sides, convolved, *gates, view(state))
-    graph.store(view(result))
-    normed = graph.norm(inner, view(result))
-    gate = graph.op(inner, view(graph.matmul(inner, source)))
-    return view(graph.inplace(inner, normed, gate))
-
-
-def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, int]:
-    graph, size = frame.graph, frame.f32(net.value_heads)
-    if net.joint_beta_alpha:
-        joint = view(graph.matmul(2 * size, source))
-        return view(graph.op(size, joint)), view(graph.op(size, joint))
-    decay = graph.on(graph.here, size, view(graph.matmul(size, source)))
-    return view(decay), graph.op(size, view(graph.matmul(size, source)))
-
-
-def short_convolution(
-    frame: Frame, block: ShortConvolution, source: int, width: int, beside: Callable[[], None] = lambda: None
-) -> int:
-    """LFM2's gated convolution without its output projection (src/models/lfm2.cpp)."""
-    graph, size = frame.graph, frame.f32(width)
-    past = frame.state((block.kernel - 1) * width)
-    joint = view(graph.matmul(3 * size, view(source)))
-    gated = graph.op(size, joint)
-    window = graph.op(size + frame.per_user((block.kernel - 1) * width), view(past), view(gated))
-    graph.store(view(window))
-    beside()
-    convolved = graph.matmul(size, window)
-    return graph.inplace(size, joint, convolved)
-
-
-def selector_size(indexer: Indexer, cells: int) -> int:
-    """Tokens an indexer picks: llama.cpp reads it from the file; published models all use 2048."""
-    return min(2048, cells)

@@ -1,0 +1,87 @@
+"""Layers whose residual is more than one stream (src/models/gemma3n.cpp, deepseek4.cpp, qwen4exp.cpp, kimi-k3.cpp)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.models.mixers import Attention, NgramLookup
+from advisor.models.feed_forward import Dense
+from advisor.models.model import Layer, Model
+from advisor.sizing import compute_gemma, compute_streams
+from advisor.sizing.compute_blocks import feed, mix, turned_back
+from advisor.sizing.compute_frame import Frame
+from advisor.sizing.compute_graph import view
+
+_BANK_EVERY = 12  # attn_res_block_size of Kimi K3
+
+
+
+
+def stream_count(model: Model) -> int:
+    """How many residual streams hyper-connections keep, 0 without."""
+    names = ("hc_attn_fn.weight", "hc_attn_down.weight")
+    shapes = [part.shape for part in model.layers[0].extras if part.name in names]
+    return shapes[0][0] // model.width if shapes else 0
+
+
+def low_rank(model: Model) -> int:
+    """Inner size of Qwen4's low-rank hyper-connections, 0 for the ordinary ones."""
+    return next((part.shape[1] for part in model.layers[0].extras if part.name == "hc_attn_down.weight"), 0)
+
+
+def _low_rank_layer(frame: Frame, layer: Layer, number: int, streams: int, count: int, rank: int) -> int:
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    for mixer in layer.mixers:
+        if isinstance(mixer, NgramLookup):
+            streams = compute_streams.ngram_lookup(frame, mixer, streams)
+    normed, source = compute_streams.low_rank_in(frame, streams, count, rank)
+    out = graph.matmul(size, turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source)))
+    streams = compute_streams.low_rank_out(frame, normed, out, streams, count)
+    normed, source = compute_streams.low_rank_in(frame, streams, count, rank)
+    fed = feed(frame, layer.feed_forward, source)
+    return compute_streams.low_rank_out(frame, normed, fed, streams, count)
+
+
+def banked_layer(frame: Frame, layer: Layer, number: int, stream: int) -> int:
+    """A layer of Kimi K3: every twelfth banks the residual stream and starts a new one."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    source = compute_streams.mixed_with_bank(frame, stream)
+    restart = number % _BANK_EVERY == 0
+    if restart:
+        compute_streams.bank(frame, stream)
+    source = graph.norm(size, source)
+    graph.settle()
+    out = graph.matmul(size, mix(frame, layer.mixers[0], number, source))
+    stream = out if restart else graph.inplace(size, stream, out)
+    source = graph.norm(size, compute_streams.mixed_with_bank(frame, stream))
+    return graph.inplace(size, stream, feed(frame, layer.feed_forward, source))
+
+
+def hyper_layer(frame: Frame, layer: Layer, number: int, streams: int, count: int) -> int:
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    if rank := low_rank(frame.model):
+        return _low_rank_layer(frame, layer, number, streams, count, rank)
+    weights, source = compute_streams.mixed_in(frame, streams, count)
+    out = graph.matmul(size, mix(frame, layer.mixers[0], number, graph.norm(size, source)))
+    streams = compute_streams.mixed_out(frame, weights, out, streams, count)
+    weights, source = compute_streams.mixed_in(frame, streams, count)
+    fed = feed(frame, layer.feed_forward, graph.norm(size, source))
+    return compute_streams.mixed_out(frame, weights, fed, streams, count)
+
+
+def altup_layer(frame: Frame, layer: Layer, number: int, streams: int) -> int:
+    """A layer of Gemma 3n: predict all streams, compute one, correct the others."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    predictions = compute_gemma.predicted(frame, streams)
+    source = graph.norm(size, view(predictions))
+    attention = layer.mixers[0]
+    assert isinstance(attention, Attention) and isinstance(layer.feed_forward, Dense)
+    if number >= len(frame.model.layers) - frame.model.shared_kv_layers:
+        attention = replace(attention, own_kv=False)
+    out = graph.matmul(size, turned_back(frame, attention, mix(frame, attention, number, source)))
+    out = graph.inplace(size, graph.norm(size, out), view(predictions))
+    rank = next(part.shape[1] for part in layer.extras if part.name == "laurel_l.weight")
+    out = graph.inplace(size, out, compute_gemma.low_rank_residual(frame, source, rank))
+    fed = compute_gemma.activations(frame, layer.feed_forward, graph.norm(size, out), compute_gemma.is_sparse(number))
+    out = graph.inplace(size, graph.norm(size, fed), out)
+    return compute_gemma.corrected(frame, predictions, out)

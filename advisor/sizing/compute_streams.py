@@ -1,0 +1,111 @@
+"""Residual streams that are more than a sum: hyper-connections and banked residuals.
+
+src/models/deepseek4.cpp, qwen4exp.cpp, kimi-k3.cpp.
+"""
+
+from __future__ import annotations
+
+from advisor.models.mixers import NgramLookup
+from advisor.sizing.compute_frame import Frame
+from advisor.sizing.compute_graph import view
+
+
+def widened(frame: Frame, stream: int, count: int) -> int:
+    return frame.graph.op(count * frame.f32(frame.model.width), view(stream))
+
+
+def mixed_in(frame: Frame, streams: int, count: int) -> tuple[int, int]:
+    """The mixing weights of a block, and what it reads of the streams."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    normed = graph.op(count * size, view(streams))
+    weights = graph.matmul(frame.f32((2 + count) * count), normed)
+    before = graph.inplace(frame.f32(count), graph.matmul(frame.f32(count), view(weights)))
+    return weights, graph.op(size, streams, before)
+
+
+def mixed_out(frame: Frame, weights: int, result: int, streams: int, count: int) -> int:
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    after = graph.inplace(frame.f32(count), graph.matmul(frame.f32(count), view(weights)))
+    across = graph.matmul(frame.f32(count * count), weights)
+    return graph.op(count * size, result, streams, after, across)
+
+
+def narrowed(frame: Frame, streams: int, count: int, weighted: bool) -> int:
+    """The streams of the output rows become one."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    rows = graph.op(count * size, view(streams), frame.output_rows)
+    if not weighted:
+        return graph.op(size, view(rows))
+    weights = graph.matmul(frame.f32(count), graph.op(count * size, view(rows)))
+    total = graph.op(size, view(rows), view(weights))
+    for _ in range(count - 1):
+        total = graph.inplace(size, total, graph.op(size, view(rows), view(weights)))
+    return total
+
+
+def low_rank_in(frame: Frame, streams: int, count: int, rank: int) -> tuple[int, int]:
+    """Qwen4's connections: the normed streams, and what a block reads of them through a low-rank gate."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    normed = view(graph.norm(count * size, streams))
+    gate = graph.matmul(count * size, graph.inplace(frame.f32(rank), graph.matmul(frame.f32(rank), normed)))
+    return normed, graph.op(size, normed, view(gate))
+
+
+def low_rank_out(frame: Frame, normed: int, result: int, streams: int, count: int) -> int:
+    graph = frame.graph
+    weights = graph.matmul(frame.f32(count), normed)
+    return graph.op(count * frame.f32(frame.model.width), result, streams, weights)
+
+
+def low_rank_end(frame: Frame, streams: int, count: int, rank: int) -> int:
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    normed = view(graph.norm(count * size, streams))
+    gate = graph.matmul(count * size, graph.inplace(frame.f32(rank), graph.matmul(frame.f32(rank), normed)))
+    mixed = graph.inplace(count * size, normed, gate)
+    return graph.op(size, view(mixed))
+
+
+def ngram_lookup(frame: Frame, lookup: NgramLookup, streams: int) -> int:
+    """Qwen4: add what a hashed table says about the last few tokens to every stream."""
+    graph, width = frame.graph, frame.model.width
+    size, wide = frame.f32(width), lookup.streams * frame.f32(width)
+    state = lookup.state_elements(width)
+    past = frame.state(state)
+    value = graph.op(wide, view(graph.matmul(size, frame.looked_up)))
+    key = graph.norm(wide, view(graph.matmul(wide, frame.looked_up)))
+    query = graph.norm(wide, view(streams))
+    gate = graph.op(frame.f32(lookup.streams), graph.inplace(wide, key, query))
+    gated = graph.inplace(wide, value, gate)
+    normed = graph.norm(wide, view(gated))
+    window = graph.op(wide + frame.per_user(state), view(past), view(normed))
+    graph.store(graph.op(frame.per_user(state), view(window)))
+    total = graph.op(wide, view(window))
+    for _ in range(lookup.kernel - 1):
+        total = graph.inplace(wide, total, graph.op(wide, view(window)))
+    total = graph.op(wide, total)
+    return graph.inplace(wide, streams, graph.inplace(wide, gated, view(total)))
+
+
+def bank(frame: Frame, stream: int) -> None:
+    """Kimi K3 keeps the residual stream of every twelfth layer."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    if frame.banked < 0:
+        frame.banked = graph.part(size, stream)
+    else:
+        frame.banked = graph.op((frame.bank_count + 1) * size, frame.banked, view(stream))
+    frame.bank_count += 1
+
+
+def mixed_with_bank(frame: Frame, stream: int) -> int:
+    """Banked residuals and the current one, weighed by how well they score."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    if not frame.bank_count:
+        return stream
+    banked = frame.banked if frame.bank_count == 1 else frame.banked
+    scores = graph.op(frame.f32(frame.bank_count), graph.op(frame.bank_count * size, banked))
+    graph.settle()
+    own = graph.op(frame.f32(1), graph.scaled(size, graph.op(size, stream)))
+    weights = graph.op(frame.f32(frame.bank_count + 1), view(scores), own)
+    first = graph.op(size, banked, graph.op(frame.f32(frame.bank_count), view(weights)))
+    second = graph.op(size, stream, graph.op(frame.f32(1), view(weights)))
+    return graph.inplace(size, first, second)

@@ -1,0 +1,1 @@
+"""The pages in the browser. They ask and draw; every number comes from the engine."""

@@ -1,0 +1,158 @@
+"""The first page: which level to run on this machine, and why."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor.advise import Answer
+from advisor.sizing.plan import Plan, Verdict
+from advisor.ui import sources
+from advisor.ui.charts import memory_chart
+from advisor.ui.question import Question
+from advisor.ui.tables import common_plans, fullest_device, levels_table, memory_by_level
+from advisor.ui.text import SIGNS, plain, small, tokens, users, verdict_words
+from advisor.units import gb, gib
+
+_COLOURS: dict[Verdict, str] = {"fits": "green", "tight": "orange", "does not fit": "red"}
+
+_TILE = 140  # pixels
+
+
+def draw(question: Question) -> None:
+    """Draw the page."""
+    answer = question.answer
+    st.title(plain(f"{answer.entry.name} on {answer.machine_name}") if answer else "LLM Fit Advisor", anchor=False)
+    if answer is None:
+        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        return
+    _verdict(answer)
+    for note in answer.notes:
+        st.info(plain(note), icon=":material/info:")
+    _memory(answer)
+    _levels(answer)
+    sources.draw(answer)
+
+
+def _verdict(answer: Answer) -> None:
+    choice, scenario = answer.recommendation, answer.scenario
+    chosen = next((plan for plan in answer.plans if plan.level == choice.level), None)
+    with st.container(border=True, key="verdict"):
+        asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}, with {scenario.runtime}"
+        st.markdown(small(plain(f"{'Recommended for' if chosen else 'For'} {asked}")))
+        if chosen is None:
+            st.header(_why_none(answer), anchor=False)
+        else:
+            st.header(f"{chosen.level} :{_COLOURS[chosen.verdict]}[{verdict_words(chosen.verdict)}]", anchor=False)
+            _figures(answer, chosen)
+        st.markdown("\n".join(f"- {plain(reason)}" for reason in choice.reasons))
+        if choice.alternatives:
+            st.markdown("**Other choices**")
+            others = (f"- **{plain(other.level)}**: {plain(other.reason)}" for other in choice.alternatives)
+            st.markdown("\n".join(others))
+
+
+def _why_none(answer: Answer) -> str:
+    """The verdict in a few words where nothing is recommended."""
+    best: Verdict = "tight" if any(plan.verdict == "tight" for plan in answer.plans) else "does not fit"
+    what = answer.scenario.level or "The best level" if best == "tight" else answer.scenario.level or "No level"
+    ending = "fits only without the margin" if best == "tight" else "does not fit" if answer.scenario.level else "fits"
+    return f":{_COLOURS[best]}[{SIGNS[best]} {what} {ending}]"
+
+
+def _figures(answer: Answer, chosen: Plan) -> None:
+    devices = len(chosen.devices)
+    held_by = fullest_device(chosen)
+    capacity = gib(held_by.capacity_bytes or 0)
+    row = st.container(horizontal=True)  # wraps to two rows of two on a phone
+    row.metric("File size", gb(chosen.sized.file_bytes), help="What is downloaded, in GB (1000³ bytes).", width=_TILE)
+    row.metric(
+        "Memory needed",
+        gib(chosen.needed_bytes),
+        help="Weights, KV cache, compute buffers and overhead, in GiB (1024³ bytes)"
+        + (f", on {devices} devices together." if devices > 1 else "."),
+        width=_TILE,
+    )
+    free = chosen.free_bytes
+    row.metric(
+        "Least free" if devices > 1 else "Free",
+        "unknown" if free is None else gib(free),
+        help=(f"On the fullest device, of {capacity}" if devices > 1 else f"Of {capacity}") + ", margin included.",
+        width=_TILE,
+    )
+    row.metric(
+        "Longest context",
+        f"{chosen.max_context:,}" if chosen.max_context else "none",
+        help="Tokens per user that still fit with the safety margin, at most what the model was trained for.",
+        width=_TILE,
+    )
+
+
+def _memory(answer: Answer) -> None:
+    st.subheader("Memory by level", anchor=False)
+    kept = [answer.recommendation.level or "", *(other.level for other in answer.recommendation.alternatives)]
+    shown = list(answer.plans)
+    if len(shown) > 1 and not st.toggle("All levels", key="all_levels", persist_state="session"):
+        shown = common_plans(answer.plans, kept)
+    devices = len(answer.plans[0].devices)
+    where = f"on the fullest of {devices} devices" if devices > 1 else "on the GPU" if devices else "on the host"
+    if devices == 1 and answer.machine.unified:
+        where = "in the shared memory"
+    _chart(answer, shown, where)
+    scenario = answer.scenario
+    if devices and (scenario.gpu_layers is not None or scenario.cpu_moe_layers):
+        _chart(answer, shown, "on the host", host=True)
+    elif devices:
+        on_host = [plan.host.needed_bytes for plan in shown]
+        st.markdown(
+            small(f"Besides, the host holds input embeddings and a buffer: {gib(min(on_host))} to {gib(max(on_host))}.")
+        )
+
+
+def _chart(answer: Answer, plans: list[Plan], where: str, host: bool = False) -> None:
+    table = memory_by_level(plans, host=host)
+    figure = memory_chart(table, answer.recommendation.level, answer.scenario.margin_percent, where)
+    capacity = table["capacity"].iloc[0]
+    limit = f" against a capacity of {capacity:,.1f} GiB" if capacity == capacity and capacity is not None else ""
+    st.plotly_chart(
+        figure,
+        key=f"memory_{'host' if host else 'device'}",
+        config={"displayModeBar": False},
+        alt=f"Memory {where} for {len(table)} levels{limit}, split into weights, KV cache, compute buffers and "
+        "overhead. The table below has the same figures.",
+    )
+
+
+def _levels(answer: Answer) -> None:
+    st.subheader("All levels" if len(answer.plans) > 1 else "The level", anchor=False)
+    table = levels_table(answer.plans, answer.recommendation.level)
+    number = st.column_config.NumberColumn
+    text = st.column_config.TextColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        key="levels",
+        placeholder="–",
+        alt=f"{len(table)} levels of {answer.entry.name} on {answer.machine_name} with file size, memory and verdict",
+        column_config={
+            "level": text("Level", pinned=True, width=115, help="★ marks the recommended one."),
+            "verdict": text("Verdict", help="Tight: fits, but not with the safety margin."),
+            "file_gb": number(
+                "File (GB)",
+                format="%.2f",
+                help="Exact tensor data; header and tokenizer estimated. 1 GB is 1000³ bytes.",
+            ),
+            "bits_per_weight": number("Bits per weight", format="%.2f"),
+            "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices together. 1 GiB is 1024³ bytes."),
+            "free_gib": number("Free (GiB)", format="%.1f", help="On the fullest device; negative: missing."),
+            "max_context": number(
+                "Longest context", format="localized", help="Tokens per user that fit with the safety margin."
+            ),
+            "rule_gb": number("Rule (GB)", format="%.1f", help="Parameters × bits / 8."),
+            "rule_error_percent": number(
+                "Rule error (%)", format="%+.1f", help="Against the real file; negative: too low."
+            ),
+            "host_gib": number("Host (GiB)", format="%.1f", help="Host memory needed beside the devices."),
+            "note": text("Note", width="large"),
+        },
+    )

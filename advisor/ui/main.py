@@ -1,0 +1,31 @@
+"""The entry script, run for each visitor and each change: inputs first, then the page that was asked for."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from advisor.ui import fit_page, inputs, rules_page
+from advisor.ui.question import Question
+from advisor.ui.text import plain, small
+
+HERE = Path(__file__).parent
+
+# A local picture: a named icon would be fetched from a font server.
+st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
+st.html(HERE / "style.css")
+
+# Pages are registered before the inputs and run after them: the inputs need to exist whatever the page.
+question: Question
+page = st.navigation(
+    [
+        st.Page(lambda: fit_page.draw(question), title="Fit", url_path="fit", default=True),
+        st.Page(lambda: rules_page.draw(question), title="Rules of thumb", url_path="rules-of-thumb"),
+    ],
+    position="top",
+)
+question = inputs.asked()
+with st.container(key="phone_hint"):
+    st.markdown(small("Model, machine and context: tap » at the top left."))
+for problem in question.problems:
+    st.warning(plain(problem), icon=":material/link_off:")
+page.run()

@@ -1,0 +1,138 @@
+"""From what a link asks and what the inputs hold to an answer, with one sentence for each thing that is not possible.
+
+Knows no Streamlit. A link may ask for anything; inputs drop silently what they cannot hold, so what the link said
+is compared with what the inputs made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.advise import Answer, answer, find_machine, usable_memory
+from advisor.errors import InputError
+from advisor.machines.catalogue import machine, machines
+from advisor.models.catalogue import catalogue, find_model
+from advisor.scenario import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
+
+CUSTOM_NAME = "Custom machine"
+_MOST_PROBLEMS = 5
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the page has to show: an answer or the sentence why there is none, and what was wrong with the link."""
+
+    answer: Answer | None
+    error: str | None
+    problems: tuple[str, ...]
+
+
+def model_names() -> dict[str, str]:
+    """Names by id, in the catalogue's order."""
+    return {entry.id: entry.name for entry in catalogue().values()}
+
+
+def machine_names() -> dict[str, str]:
+    """Names by id, the user's own machine first."""
+    return {CUSTOM_MACHINE: CUSTOM_NAME} | {found.id: found.name for found in machines().values()}
+
+
+def needs_memory(machine_id: str) -> bool:
+    """Whether the user must say how much memory there is."""
+    return machine_id == CUSTOM_MACHINE or machine(machine_id).needs_memory
+
+
+def ask(
+    values: Mapping[str, Any], link: Mapping[str, Sequence[str]], before: Mapping[str, Any] | None = None
+) -> Question:
+    """Answer what the inputs hold (`values`; what is None was left empty).
+
+    `link` is the raw query. What it shares with `before`, the values of the last run, the page wrote itself.
+    """
+    asked = {key: given for key, given in link.items() if not before or not _holds(before, key, given)}
+    problems = link_problems(asked, values)
+    try:
+        scenario = Scenario.from_values({key: value for key, value in values.items() if value is not None})
+        limit = find_model(scenario.model).model.context_length
+        try:
+            return Question(answer(scenario), None, problems)
+        except InputError as error:
+            if limit is None or scenario.context <= limit:
+                raise
+            # Choosing a model with a shorter context is no mistake: go on with what it can do, and say so.
+            shorter = answer(scenario.model_copy(update={"context": limit}))
+            return Question(shorter, None, (*problems, f"{error} Shown for {limit:,} tokens."))
+    except InputError as error:
+        return Question(None, str(error), problems)
+
+
+def link_problems(link: Mapping[str, Sequence[str]], used: Mapping[str, Any]) -> tuple[str, ...]:
+    """One sentence for each part of a link that the inputs did not take over."""
+    found = []
+    length = sum(len(key) + len(value) + 2 for key, values in link.items() for value in values)
+    if length > MAX_QUERY_LENGTH:
+        found.append(f"The link is {length:,} characters long, more than any link of this page: check the inputs.")
+    found += [problem for key, values in link.items() if (problem := _problem(key, values, used))]
+    if len(found) > _MOST_PROBLEMS:
+        more = len(found) - _MOST_PROBLEMS + 1
+        found[_MOST_PROBLEMS - 1 :] = [f"{more} more parts of the link could not be used."]
+    return tuple(found)
+
+
+def _problem(key: str, values: Sequence[str], used: Mapping[str, Any]) -> str | None:
+    value = values[-1]
+    try:
+        wanted = _meaning(key, value)
+    except InputError as error:
+        return f"{error}{_instead(key, used)}"
+    if len(values) > 1:
+        return f"'{key}' is given {len(values)} times; give it once.{_instead(key, used)}"
+    if key not in used:
+        return _why_unused(key, wanted, used)
+    if not _holds(used, key, values):
+        return f"{key}={value[:40]} could not be used.{_instead(key, used)}"
+    return None
+
+
+def _holds(held: Mapping[str, Any], key: str, given: Sequence[str]) -> bool:
+    """Whether the inputs held what a link gives for a key."""
+    if key not in held or len(given) != 1:
+        return False
+    try:
+        wanted = _meaning(key, given[0])
+    except InputError:
+        return False
+    value = held[key]
+    return bool(wanted == (Scenario.model_fields[key].default if value is None else _meaning(key, value)))
+
+
+def _meaning(key: str, value: Any) -> Any:
+    """What the value of a link or an input means to the engine; raises InputError in one sentence."""
+    if key == "model":
+        return find_model(value).id
+    if key == "machine":
+        return value if value == CUSTOM_MACHINE else machine(value).id
+    return getattr(Scenario.from_values({key: value}), key)
+
+
+def _instead(key: str, used: Mapping[str, Any]) -> str:
+    if key not in used:
+        return " It was left out."
+    value = used[key]
+    shown = {"model": model_names, "machine": machine_names}[key]()[value] if key in ("model", "machine") else value
+    return f" Shown with {key}={shown}." if value is not None else f" Shown without {key}."
+
+
+def _why_unused(key: str, wanted: Any, used: Mapping[str, Any]) -> str | None:
+    """The engine's reason why an input does not apply to the machine in use; None where it changes nothing."""
+    if wanted == Scenario.model_fields[key].default:
+        return None
+    try:
+        scenario = Scenario.model_construct(machine=used["machine"], memory_gib=used.get("memory_gib"))
+        scenario = scenario.model_copy(update={key: wanted})
+        usable_memory(scenario, find_machine(scenario))
+    except InputError as error:
+        return f"{error} It was left out."
+    return f"{key} has no effect with this machine and was left out."

@@ -1,0 +1,90 @@
+"""What the server does around the pages: readiness, start-up, and headers on every answer."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_STREAMLIT_PAGE = Path(st.__file__).parent / "static" / "index.html"
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Load what every session needs once, before the first visitor, so that a broken data file stops the start."""
+    import pandas  # noqa: F401
+    import plotly.graph_objects  # noqa: F401
+
+    from advisor.advise import answer
+    from advisor.scenario import Scenario
+
+    answer(Scenario.from_values({}))
+    # What was loaded stays for good; frozen, no later collection has to walk through it.
+    gc.collect()
+    gc.freeze()
+    yield {}
+
+
+async def healthz(_: Request) -> Response:
+    """Say that the catalogues are loaded and questions can be answered, for a load balancer."""
+    return PlainTextResponse("ok")
+
+
+def _inline_script_hashes() -> str:
+    """Hashes of the scripts written into Streamlit's own page, the only inline ones allowed to run."""
+    scripts = re.findall(r"<script>(.*?)</script>", _STREAMLIT_PAGE.read_text("utf-8"), re.DOTALL)
+    return " ".join(f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
+
+
+# As strict as Streamlit works with: it writes styles from scripts, and draws charts and icons from data and blob URLs.
+_HEADERS = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' {_inline_script_hashes()}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # A link holds the whole question: it is nobody else's business.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class SecurityHeaders:
+    """Adds the headers to every HTTP answer, static files included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)

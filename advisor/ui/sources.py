@@ -1,0 +1,45 @@
+"""The part of a page that says where its numbers come from, and how to get them elsewhere."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor.advise import Answer
+from advisor.ui.text import LLAMA_CPP_RULES, plain
+
+_EXACT = "the bytes of every tensor at every level, and the KV cache."
+_ESTIMATED = "header and tokenizer of the file, compute buffers, and what driver, runtime and screen take."
+
+
+def draw(answer: Answer) -> None:
+    """Draw sources and the same question as a command and a link."""
+    entry, machine = answer.entry, answer.machine
+    st.subheader("Where the numbers come from", anchor=False)
+    st.markdown(
+        f"- **Exact:** {_EXACT} The rules are those of {LLAMA_CPP_RULES}.\n"
+        f"- **Estimated, on the safe side:** {_ESTIMATED}\n"
+        f"- **Model:** {plain(entry.name)} by {plain(entry.publisher)}, licence {plain(entry.license)}, "
+        f"{entry.confidence} in {entry.as_of}: {_links(entry.sources) or 'no public source'}\n"
+        f"- **Capacity:** {plain(machine.capacity_basis)} ({machine.confidence}, {machine.as_of or 'today'}: "
+        f"{_links([s for s in (machine.source, machine.second_source) if s])})\n"
+        f"- **Overhead:** {_overhead(answer)}"
+    )
+    st.subheader("The same question elsewhere", anchor=False)
+    query = answer.scenario.to_query()
+    st.markdown("On the command line:")
+    st.code(f'python -m advisor plan "{query}"', language=None, wrap_lines=True)
+    st.markdown("As a link, after this page's address:")
+    st.code(f"/?{query}", language=None, wrap_lines=True)
+
+
+def _overhead(answer: Answer) -> str:
+    given = answer.scenario.overhead_mib
+    return plain(answer.machine.overhead_basis if given is None else f"{given:,g} MiB per device, as you gave it.")
+
+
+def _links(sources: list[str]) -> str:
+    """Sources as links named by their host; what is no address stays text."""
+    return ", ".join(
+        f"[{plain(source.split('/')[2])}](<{source}>)" if source.startswith("https://") else plain(source)
+        for source in sources
+    )

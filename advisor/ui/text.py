@@ -1,0 +1,40 @@
+"""Words and signs that the pages share."""
+
+from __future__ import annotations
+
+import re
+
+from advisor.sizing.plan import Verdict
+
+LLAMA_CPP_RULES = "llama.cpp commit 0c1e57098 of October 2026"
+
+# A word always stands beside the sign: colour and shape alone say nothing to many people.
+SIGNS: dict[Verdict, str] = {"fits": "✔", "tight": "▲", "does not fit": "✖"}
+RECOMMENDED = "★"
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """The verdict with its sign: "✔ fits"."""
+    return f"{SIGNS[verdict]} {verdict}"
+
+
+def plain(text: str) -> str:
+    """`text` so that Streamlit's Markdown shows it letter by letter, on one line, whatever a link put into it."""
+    one_line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    # Word joiners keep addresses from turning into links, which escaping alone does not.
+    unlinked = re.sub(r"(?i)(www|https?|mailto|xmpp)(?=[.:])|@", "\\g<0>\u2060", one_line)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", unlinked)
+
+
+def small(text: str) -> str:
+    """Markdown for a smaller line. Streamlit's own captions are too pale to read on white."""
+    return f":small[{text}]"
+
+
+def tokens(count: int) -> str:
+    """A context length as people read it: "8,192 tokens"."""
+    return f"{count:,} token{'' if count == 1 else 's'}"
+
+
+def users(count: int) -> str:
+    return f"{count:,} user{'' if count == 1 else 's'}"

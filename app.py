@@ -1,0 +1,14 @@
+"""Starts the dashboard: `streamlit run app.py`."""
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from advisor.ui.server import SecurityHeaders, healthz, lifespan
+
+app = st.App(
+    "advisor/ui/main.py",
+    routes=[Route("/healthz", healthz)],
+    middleware=[Middleware(SecurityHeaders)],
+    lifespan=lifespan,
+)
