@@ -57,11 +57,15 @@ class GroupedTensors:
 
     def __init__(self, model: Model):
         self.traits = traits(model)
+        self._types: dict[tuple[str, bool], list[Type]] = {}
         self.members: list[tuple[Tensor, int]] = []
         index: dict[TensorGroup, int] = {}
+        met: dict[tuple[int, tuple[int, ...]], tuple[int, TensorClass]] = {}  # spares hashing equal groups again
         for tensor, kind in classify(model):
-            group = TensorGroup(kind, tensor.elements)
-            self.members.append((tensor, index.setdefault(group, len(index))))
+            key = (id(kind), tensor.shape)
+            if key not in met:
+                met[key] = (index.setdefault(TensorGroup(kind, tensor.elements), len(index)), kind)
+            self.members.append((tensor, met[key][0]))
         self.groups = tuple(index)
         sizes = Counter(number for _, number in self.members)
         self.counts = tuple(sizes[number] for number in range(len(self.groups)))
@@ -71,7 +75,11 @@ class GroupedTensors:
 
     def types(self, level: Level, imatrix: bool) -> list[Type]:
         """The type of each group at a level."""
-        return [type_for(group.kind, level, self.traits, imatrix) for group in self.groups]
+        key = (level.name, imatrix)
+        if (found := self._types.get(key)) is None:
+            found = [type_for(group.kind, level, self.traits, imatrix) for group in self.groups]
+            self._types[key] = found
+        return found
 
     def converted_types(self, level: Level) -> list[Type]:
         """The type of each group in the 16-bit file the converter writes, before any quantizer."""

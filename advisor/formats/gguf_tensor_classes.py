@@ -187,13 +187,14 @@ _NOWHERE = (False,) * 7
 
 
 def classify(model: Model) -> Iterator[tuple[Tensor, TensorClass]]:
-    """Every tensor of the model, in file order, with its class."""
+    """Every tensor of the model, in file order, with its class; equal classes are mostly one object."""
     ordered = in_file_order(model.tensors)
     layer_count = len(model.layers)
     value_count = sum(_part(tensor.name) in VALUE_LIKE for tensor in ordered)
     seen: dict[Part, int] = {}
     # The classes of most tensors repeat over layers; the cache turns name tests into one lookup.
     by_name: dict[str, tuple[Part, bool, Type, bool]] = {}
+    classes: dict[tuple[str, tuple[int, ...], tuple[bool, ...]], TensorClass] = {}
     for tensor in ordered:
         short = tensor.name if tensor.layer is None else tensor.name.split(".", 2)[2]
         key = f"{short}{tensor.dimensions}"
@@ -217,5 +218,8 @@ def classify(model: Model) -> Iterator[tuple[Tensor, TensorClass]]:
             layer = tensor.layer if model.experts > 1 and tensor.layer is not None else ordinal
             position = Position(ordinal, value_count if value_like else layer_count, layer, layer_count)
             deep = _deep(position, value_like)
-        stacked = len(tensor.shape) > 2 and tensor.shape[2] > 1
-        yield tensor, TensorClass(part, quantizable, source, tensor.shape[0], stacked, deep, precious)
+        if (kind := classes.get((key, tensor.shape, deep))) is None:
+            stacked = len(tensor.shape) > 2 and tensor.shape[2] > 1
+            kind = TensorClass(part, quantizable, source, tensor.shape[0], stacked, deep, precious)
+            classes[key, tensor.shape, deep] = kind
+        yield tensor, kind

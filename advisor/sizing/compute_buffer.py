@@ -18,12 +18,17 @@ from advisor.sizing.compute_layers import add_embedding, add_layer, add_output
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 
-_REPEATS = 8
+_REPEATS = 6  # the layout settles within these, then cycles through one, two or three states: 6 fits all
 _PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 
 
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     """Bytes of compute buffer per device number (HOST = -1, 0..devices-1); devices that compute nothing have 0."""
+    return dict(_laid_out(model.trunk or model, settings, placement))
+
+
+@lru_cache(maxsize=256)  # quantization levels share one layout
+def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     graph = _graph(model, settings, placement, fused=settings.flash_attention)
     if settings.flash_attention and HOST in placement.layers and graph.misplaced():
         graph = _graph(model, settings, placement, fused=False)
@@ -55,8 +60,8 @@ def _pipelined(placement: Placement) -> bool:
 def _distinct(model: Model, placement: Placement) -> list[int]:
     """Layers worth simulating: of plain attention, each kind after each other kind a few times per device.
 
-    The layout repeats after a few equal layers. Layers that hold something for themselves (recurrent states,
-    token choices, another layer's cache) are all simulated.
+    The layout repeats after a few equal layers; what is left out is whole cycles. Layers that hold
+    something for themselves (recurrent states, token choices, another layer's cache) are all simulated.
     """
     kinds = _layer_kinds(model)
     if not _repeats_itself(model):
@@ -65,13 +70,15 @@ def _distinct(model: Model, placement: Placement) -> list[int]:
     previous: object = None
     for number, kind in enumerate(kinds):
         here = (kind, placement.layers[number], number < placement.cpu_moe_layers)
-        steps.append((previous, here))
+        steps.append((previous, here, number == len(kinds) - 1))
         previous = here
-    # The layout may alternate between two states, so an even number is left out.
-    left = {step: min(count, _REPEATS + count % 2) for step, count in Counter(steps).items()}
+    left = {
+        step: count if count <= _REPEATS else _REPEATS + (count - _REPEATS) % _REPEATS
+        for step, count in Counter(steps).items()
+    }
     chosen = []
     for number, step in enumerate(steps):
-        if left[step] > 0 or number == len(steps) - 1:
+        if left[step] > 0:
             chosen.append(number)
         left[step] -= 1
     return chosen

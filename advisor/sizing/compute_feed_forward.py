@@ -12,7 +12,19 @@ _SATURATED = frozenset({"kimi-k3"})
 _GROUPED = frozenset({"deepseek2", "deepseek32"})
 _GROUPED_EXPERTS = 256  # DeepSeek V3 and its descendants: 8 groups of 32
 # Weights of the chosen experts are not normalized to one.
-_SCALED_WEIGHTS = frozenset({"deepseek2", "deepseek32", "glm-dsa", "glm4moe", "nemotron_h_moe", "mistral4", "kimi-linear", "deepseek4", "glm5-next"})
+_SCALED_WEIGHTS = frozenset(
+    {
+        "deepseek2",
+        "deepseek32",
+        "glm-dsa",
+        "glm4moe",
+        "nemotron_h_moe",
+        "mistral4",
+        "kimi-linear",
+        "deepseek4",
+        "glm5-next",
+    }
+)
 _PLAIN_WEIGHTS = frozenset({"llama4", "olmoe"})
 
 
@@ -105,10 +117,8 @@ def _routing(frame: Frame, block: MixtureOfExperts, source: int) -> tuple[int, i
         ranked = graph.op(size, probabilities)
         if frame.model.architecture in _GROUPED and block.experts == _GROUPED_EXPERTS:
             ranked = _best_groups(frame, size, ranked)
-    if block.hashed_router:  # a table says which experts a token goes to
-        choice = graph.matmul(used, frame.tokens_input)
-    else:
-        choice = view(graph.op(size, ranked))
+    # A table says which experts a token goes to, or the scores do.
+    choice = graph.matmul(used, frame.tokens_input) if block.hashed_router else view(graph.op(size, ranked))
     weights = view(graph.op(used, view(probabilities), choice))
     if frame.model.architecture == "gpt-oss":
         weights = view(graph.op(used, weights))

@@ -62,6 +62,7 @@ class Frame:
     looked_up: int = -1
     banked: int = -1
     bank_count: int = 0
+    to_bank: int = -1
     per_layer_width: int = 0
     per_layer: int = -1
     embedded: int = -1
@@ -98,7 +99,7 @@ class Frame:
         return window_cells(window, self.settings) if window else self.settings.cells
 
     def turned(self, cache_type: str, head_size: int) -> bool:
-        """Whether a cache of this type is kept rotated (`llama_kv_cache::build_input_k_rot`, src/llama-kv-cache.cpp)."""
+        """Whether a cache of this type is kept rotated (`build_input_k_rot`, src/llama-kv-cache.cpp)."""
         return self.model.causal and CACHE_TYPES[cache_type][0] > 1 and head_size % _ROTATION == 0
 
     def add_inputs(self) -> None:
@@ -126,7 +127,9 @@ class Frame:
 
     def _add_selector_inputs(self, attending: Sequence[Mixer]) -> None:
         graph, cell = self.graph, 2 if self.fused else 4
-        indexers = [m.indexer for m in attending if isinstance(m, (Attention, LatentAttention)) and m.indexer is not None]
+        indexers = [
+            m.indexer for m in attending if isinstance(m, (Attention, LatentAttention)) and m.indexer is not None
+        ]
         for ratio in sorted({m.ratio for m in attending if isinstance(m, CompressedAttention)} - {0}):
             self.pooled_masks[ratio] = graph.input(cell * self.pooled_cells(ratio) * self.tokens)
             if ratio == min(self.pooled_masks):
@@ -134,7 +137,8 @@ class Frame:
         if not indexers:
             return
         first = indexers[0]
-        self.selector_rows = graph.input(_INDEX * self.tokens)
+        if not self.pooled_masks:
+            self.selector_rows = graph.input(_INDEX * self.tokens)
         self.selector_turn = graph.input(4 * first.head_size**2)
         if self.pooled_masks:
             self.selector_mask = graph.input(2 * self.pooled_cells(min(self.pooled_masks)) * self.tokens)
@@ -161,8 +165,14 @@ class Frame:
             if not settings.flash_attention:  # transposed values are written element by element
                 every = [m for layer in self.model.layers for m in layer.mixers if isinstance(m, Attention)]
                 written = max((m.value_width for m in every), default=1)
-            self.rows[window] = graph.input(_INDEX * self.tokens), graph.input(_INDEX * self.tokens * written)
+            keys = graph.input(_INDEX * self.tokens)
+            alike = isinstance(mixers[0], CompressedAttention)  # values are the keys
+            self.rows[window] = keys, keys if alike else graph.input(_INDEX * self.tokens * written)
         self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
+        compressed = [m for m in mixers if isinstance(m, CompressedAttention)]
+        if compressed and self.turned(settings.cache_type_k, compressed[0].head_size):
+            for _ in {0} | {m.ratio for m in compressed}:  # recent tokens and every kind of pool
+                graph.input(4 * compressed[0].head_size ** 2)
         if layers and self.turned(settings.cache_type_k, layers[0].head_size):
             side = layers[0].head_size & -layers[0].head_size  # the largest power of two that divides it
             self.turn_keys[window] = graph.input(4 * side**2)

@@ -45,18 +45,16 @@ def layer_embedding(frame: Frame, source: int) -> int:
     return graph.norm(width, graph.matmul(width, gated))
 
 
-def experts_beside_dense(frame: Frame, block: MixtureOfExperts, stream: int) -> int:
+def experts_beside_dense(frame: Frame, block: MixtureOfExperts, beside: Dense, stream: int) -> int:
     """Gemma 4 26B: experts and a dense block side by side, each with norms of its own."""
     graph, size = frame.graph, frame.f32(frame.model.width)
     router = graph.scaled(size, graph.inplace(size, stream))
-    source = -1
 
     def normed() -> int:
         return graph.norm(size, stream)
 
-    routed = compute_feed_forward.experts(frame, block, source, router, normed)
-    assert isinstance(block.dense, Dense)
-    plain = graph.norm(size, compute_feed_forward.dense(frame, block.dense, normed()))
+    routed = compute_feed_forward.experts(frame, block, -1, router, normed)
+    plain = graph.norm(size, compute_feed_forward.dense(frame, beside, normed()))
     return graph.inplace(size, plain, graph.norm(size, routed))
 
 
@@ -100,9 +98,9 @@ def low_rank_residual(frame: Frame, source: int, rank: int) -> int:
     return graph.inplace(size, mapped, source)
 
 
-def activations(frame: Frame, block: Dense, source: int, sparse: bool) -> int:
+def activations(frame: Frame, elements: int, source: int, sparse: bool) -> int:
     """Feed-forward part of Gemma 3n; the first layers zero what is below a threshold of mean and spread."""
-    graph, inner = frame.graph, frame.f32(block.inner)
+    graph, inner = frame.graph, frame.f32(elements)
     up = graph.matmul(inner, source)
     gate = graph.matmul(inner, source)
     if sparse:

@@ -72,9 +72,9 @@ class Graph:
         self.parts[node] = root
         return node
 
-    def early(self, size: int, home: int = _UNASSIGNED, reads: tuple[int, ...] = ()) -> int:
-        """An operation on cached state that enters the order before operations still waiting."""
-        node = self._add(size, reads, home, False, False)
+    def early(self, size: int, home: int = _UNASSIGNED, reads: tuple[int, ...] = (), *, reuses: bool = False) -> int:
+        """An operation on what is long known, which enters the order before operations still waiting."""
+        node = self._add(size, reads, home, reuses, False)
         self.order.pop()
         self.order.insert(self.settled, node)
         self.settled += 1
@@ -194,7 +194,7 @@ def _schedule(graph: Graph, homes: list[int]) -> list[_Step]:
         moved: list[int] = []
         for read in sources:
             source = read if read >= 0 else ~read
-            seen = (read,)
+            seen: tuple[int, ...] = (read,)
             if source in parts:
                 seen = (parts[source],) if parts[source] != _NOTHING else ()
             if homes[source] == home:

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
-from advisor.models.mixers import (
-    Attention,
-    CompressedAttention,
-    GatedDeltaNet,
-    KimiDelta,
-    LatentAttention,
-    LinearAttention,
-    Mamba2,
-    Mixer,
-    NgramLookup,
-    ShortConvolution,
-)
-from advisor.models.model import Layer, Model
-from advisor.sizing import (
-    compute_feed_forward,
-    compute_gemma,
-    compute_mixers,
-    compute_recurrent,
-    compute_sparse,
-    compute_streams,
-)
+from advisor.models.feed_forward import MixtureOfExperts
+from advisor.models.mixers import GatedDeltaNet, Mamba2, Mixer, NgramLookup, ShortConvolution
+from advisor.models.model import Layer
+from advisor.sizing import compute_gemma, compute_multi_stream, compute_recurrent, compute_streams
+from advisor.sizing.compute_blocks import feed, mix, turned_back
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 from advisor.sizing.placement import HOST
@@ -55,8 +36,9 @@ def add_embedding(frame: Frame) -> int:
     frame.output_rows = graph.input(4 * frame.tokens)
     frame.tokens_input = tokens
     stream = graph.on(HOST, size, tokens)
-    if "token_types.weight" in {part.name for part in model.globals}:  # BERT: token type and position are added, then a norm
-        learned = any(part.name == "position_embd.weight" for part in model.globals)
+    tables = {part.name for part in model.globals}
+    if "token_types.weight" in tables:  # BERT: token type and position are added, then a norm
+        learned = "position_embd.weight" in tables
         place = graph.on(HOST, size, frame.positions) if learned else -1
         stream = graph.inplace(size, stream)
         stream = graph.inplace(size, place, stream) if learned else stream
@@ -68,7 +50,7 @@ def add_embedding(frame: Frame) -> int:
         stream = compute_gemma.add_layer_embeddings(frame, stream)
     if model.architecture == "gemma3n":
         stream = compute_gemma.split_streams(frame, stream)
-    if count := stream_count(model):
+    if count := compute_multi_stream.stream_count(model):
         graph.settle()
         if any(isinstance(mixer, NgramLookup) for layer in model.layers for mixer in layer.mixers):
             frame.looked_up = graph.on(HOST, size, graph.input(4 * 16 * frame.tokens))
@@ -84,34 +66,19 @@ def add_embedding(frame: Frame) -> int:
 def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: bool) -> int:
     graph, model = frame.graph, frame.model
     if model.architecture == "gemma3n":
-        return altup_layer(frame, layer, number, stream)
-    if count := stream_count(model):
-        return hyper_layer(frame, layer, number, stream, count)
+        return compute_multi_stream.altup_layer(frame, layer, number, stream)
+    if count := compute_multi_stream.stream_count(model):
+        return compute_multi_stream.hyper_layer(frame, layer, number, stream, count)
     if model.architecture == "kimi-k3":
-        return banked_layer(frame, layer, number, stream)
+        return compute_multi_stream.banked_layer(frame, layer, number, stream)
     rms = model.architecture not in _LAYER_NORM
     size = frame.f32(model.width)
     names = {part.name.removesuffix(".weight") for part in layer.extras}
     source = graph.norm(size, stream, rms) if "attn_norm" in names else stream
-    if layer.mixers and layer.feed_forward is not None and model.architecture in _PARALLEL_LATE:
-        mixed = turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source))
-        if last:
-            source = graph.op(size, source, frame.output_rows)
-        fed = feed(frame, layer.feed_forward, source)
-        if last:
-            stream = graph.op(size, stream, frame.output_rows)
-        fed = graph.inplace(size, fed, stream)
-        out = graph.matmul(size, mixed)
-        return graph.inplace(size, fed, graph.op(size, out, frame.output_rows) if last else out)
-    if layer.mixers and layer.feed_forward is not None and model.architecture in _PARALLEL_EARLY:
-        mixed = turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source))
-        out = graph.matmul(size, mixed)
-        if last:
-            out, source = graph.op(size, out, frame.output_rows), graph.op(size, source, frame.output_rows)
-        fed = graph.inplace(size, out, feed(frame, layer.feed_forward, source))
-        if last:
-            stream = graph.op(size, stream, frame.output_rows)
-        return graph.inplace(size, fed, stream)
+    if model.architecture in _PARALLEL_LATE:
+        return _parallel_late(frame, layer, number, source, stream, last)
+    if model.architecture in _PARALLEL_EARLY:
+        return _parallel_early(frame, layer, number, source, stream, last)
     sandwich = bool(names & {"ffn_norm", "post_ffw_norm"})
     if layer.mixers:
         narrow = last and model.architecture not in _ROWS_AT_END
@@ -132,16 +99,14 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
         if layer.feed_forward is None:
             return stream
         source = stream
-        beside = isinstance(layer.feed_forward, MixtureOfExperts) and layer.feed_forward.dense is not None
-        if beside:  # Gemma 4 norms the input of each part by itself
-            pass
-        elif "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
+        block = layer.feed_forward
+        if isinstance(block, MixtureOfExperts) and block.dense is not None:
+            fed = graph.norm(size, compute_gemma.experts_beside_dense(frame, block, block.dense, stream))
+            return graph.scaled(size, graph.inplace(size, fed, stream))
+        if "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
             source = graph.norm(size, stream, rms)
     if layer.feed_forward is None:
         return stream
-    if isinstance(layer.feed_forward, MixtureOfExperts) and layer.feed_forward.dense is not None:
-        fed = graph.norm(size, compute_gemma.experts_beside_dense(frame, layer.feed_forward, stream))
-        return graph.scaled(size, graph.inplace(size, fed, stream))
     if "attn_output_norm" in names:
         stream = source = graph.norm(size, stream, rms)
     fed = feed(frame, layer.feed_forward, source)
@@ -157,6 +122,31 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     if "layer_output_scale" in names:
         stream = graph.scaled(size, stream)
     return stream
+
+
+def _parallel_late(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    mixed = turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source))
+    if last:
+        source = graph.op(size, source, frame.output_rows)
+    fed = feed(frame, layer.feed_forward, source)
+    if last:
+        stream = graph.op(size, stream, frame.output_rows)
+    fed = graph.inplace(size, fed, stream)
+    out = graph.matmul(size, mixed)
+    return graph.inplace(size, fed, graph.op(size, out, frame.output_rows) if last else out)
+
+
+def _parallel_early(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    mixed = turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source))
+    out = graph.matmul(size, mixed)
+    if last:
+        out, source = graph.op(size, out, frame.output_rows), graph.op(size, source, frame.output_rows)
+    fed = graph.inplace(size, out, feed(frame, layer.feed_forward, source))
+    if last:
+        stream = graph.op(size, stream, frame.output_rows)
+    return graph.inplace(size, fed, stream)
 
 
 def _residual(frame: Frame, out: int, stream: int, residual_first: bool) -> int:
@@ -204,7 +194,7 @@ def add_output(frame: Frame, stream: int) -> None:
         stream = compute_gemma.merged(frame, stream)
     if model.architecture == "kimi-k3":
         stream = graph.op(size, compute_streams.mixed_with_bank(frame, stream), frame.output_rows)
-    if (count := stream_count(model)) and (rank := low_rank(model)):
+    if (count := compute_multi_stream.stream_count(model)) and (rank := compute_multi_stream.low_rank(model)):
         graph.matmul(frame.f32(model.vocabulary), compute_streams.low_rank_end(frame, stream, count, rank))
         return
     if count:

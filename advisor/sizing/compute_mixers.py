@@ -7,10 +7,10 @@ that take or hold memory are listed; scalings that always happen in place are le
 from __future__ import annotations
 
 from advisor.models.mixers import Attention, LatentAttention
-from advisor.sizing.compute_selection import Selection
 from advisor.sizing import compute_sparse
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
+from advisor.sizing.compute_selection import Selection
 from advisor.sizing.settings import cache_bytes
 
 _UNROTATED_LATENT = frozenset({"kimi-linear", "kimi-k3", "glm5-next"})

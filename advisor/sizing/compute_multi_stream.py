@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.mixers import Attention, NgramLookup
-from advisor.models.feed_forward import Dense
 from advisor.models.model import Layer, Model
 from advisor.sizing import compute_gemma, compute_streams
 from advisor.sizing.compute_blocks import feed, mix, turned_back
@@ -13,8 +13,6 @@ from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 
 _BANK_EVERY = 12  # attn_res_block_size of Kimi K3
-
-
 
 
 def stream_count(model: Model) -> int:
@@ -53,7 +51,8 @@ def banked_layer(frame: Frame, layer: Layer, number: int, stream: int) -> int:
     graph.settle()
     out = graph.matmul(size, mix(frame, layer.mixers[0], number, source))
     stream = out if restart else graph.inplace(size, stream, out)
-    source = graph.norm(size, compute_streams.mixed_with_bank(frame, stream))
+    early = isinstance(layer.feed_forward, MixtureOfExperts)
+    source = graph.norm(size, compute_streams.mixed_with_bank(frame, stream, early=early))
     return graph.inplace(size, stream, feed(frame, layer.feed_forward, source))
 
 
@@ -75,13 +74,13 @@ def altup_layer(frame: Frame, layer: Layer, number: int, streams: int) -> int:
     predictions = compute_gemma.predicted(frame, streams)
     source = graph.norm(size, view(predictions))
     attention = layer.mixers[0]
-    assert isinstance(attention, Attention) and isinstance(layer.feed_forward, Dense)
-    if number >= len(frame.model.layers) - frame.model.shared_kv_layers:
+    if isinstance(attention, Attention) and number >= len(frame.model.layers) - frame.model.shared_kv_layers:
         attention = replace(attention, own_kv=False)
     out = graph.matmul(size, turned_back(frame, attention, mix(frame, attention, number, source)))
     out = graph.inplace(size, graph.norm(size, out), view(predictions))
     rank = next(part.shape[1] for part in layer.extras if part.name == "laurel_l.weight")
     out = graph.inplace(size, out, compute_gemma.low_rank_residual(frame, source, rank))
-    fed = compute_gemma.activations(frame, layer.feed_forward, graph.norm(size, out), compute_gemma.is_sparse(number))
+    inner = layer.feed_forward.inner if isinstance(layer.feed_forward, Dense) else 0
+    fed = compute_gemma.activations(frame, inner, graph.norm(size, out), compute_gemma.is_sparse(number))
     out = graph.inplace(size, graph.norm(size, fed), out)
     return compute_gemma.corrected(frame, predictions, out)

@@ -107,7 +107,9 @@ def kimi_delta(frame: Frame, delta: KimiDelta, source: int) -> int:
     decay = graph.matmul(inner, graph.matmul(frame.f32(delta.head_size), source))
     decay = graph.matmul(inner, view(decay))
     beta = graph.op(frame.f32(delta.heads), view(graph.matmul(frame.f32(delta.heads), source)))
-    result = graph.op(inner + frame.per_user(delta.state_elements), *sides, view(values), view(decay), beta, view(state))
+    result = graph.op(
+        inner + frame.per_user(delta.state_elements), *sides, view(values), view(decay), beta, view(state)
+    )
     graph.store(view(result))
     normed = graph.norm(inner, view(graph.op(inner, view(result))))
     reduced = source if delta.full_gate else graph.matmul(frame.f32(delta.head_size), view(source))

@@ -1,4 +1,7 @@
-"""Graph nodes of attention that compresses or pools the past (src/models/deepseek4.cpp, glm5-next.cpp, minimax-m3.cpp)."""
+"""Graph nodes of attention that compresses or pools the past.
+
+src/models/deepseek4.cpp, glm5-next.cpp, minimax-m3.cpp.
+"""
 
 from __future__ import annotations
 
@@ -159,7 +162,8 @@ def block_keys(frame: Frame, indexer: Indexer, source: int) -> None:
 def block_attention(frame: Frame, attention: Attention, source: int, query: int) -> int:
     """MiniMax M3: each KV head sees the blocks its indexer head scores highest."""
     graph, indexer = frame.graph, attention.indexer
-    assert indexer is not None
+    if indexer is None:
+        return query
     cells, groups, users = frame.cells(0), indexer.heads, frame.users
     tokens = frame.tokens // users
     size = frame.f32(groups * indexer.head_size) // users

@@ -92,18 +92,28 @@ def bank(frame: Frame, stream: int) -> None:
     if frame.banked < 0:
         frame.banked = graph.part(size, stream)
     else:
-        frame.banked = graph.op((frame.bank_count + 1) * size, frame.banked, view(stream))
+        frame.to_bank = stream  # joined to the others when these are next read
     frame.bank_count += 1
 
 
-def mixed_with_bank(frame: Frame, stream: int) -> int:
-    """Banked residuals and the current one, weighed by how well they score."""
+def mixed_with_bank(frame: Frame, stream: int, *, early: bool = True) -> int:
+    """Banked residuals and the current one, weighed by how well they score.
+
+    What is banked is scored `early`, before what the current stream still waits for.
+    """
     graph, size = frame.graph, frame.f32(frame.model.width)
     if not frame.bank_count:
         return stream
-    banked = frame.banked if frame.bank_count == 1 else frame.banked
-    scores = graph.op(frame.f32(frame.bank_count), graph.op(frame.bank_count * size, banked))
-    graph.settle()
+    every = frame.bank_count * size
+    if frame.to_bank >= 0:
+        frame.banked = graph.early(every, reads=(frame.banked, view(frame.to_bank)))
+        frame.to_bank = -1
+    banked = frame.banked
+    if early:
+        scores = graph.early(every, graph.here, (graph.early(every, reads=(banked,)),), reuses=True)
+        scores = graph.early(frame.f32(frame.bank_count), reads=(scores,))
+    else:
+        scores = graph.op(frame.f32(frame.bank_count), graph.scaled(every, graph.op(every, banked)))
     own = graph.op(frame.f32(1), graph.scaled(size, graph.op(size, stream)))
     weights = graph.op(frame.f32(frame.bank_count + 1), view(scores), own)
     first = graph.op(size, banked, graph.op(frame.f32(frame.bank_count), view(weights)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from advisor.formats.gguf_levels import LEVELS, Level
@@ -58,7 +58,7 @@ class Memory:
     pooled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """One level on one machine under one workload."""
 
@@ -67,9 +67,14 @@ class Plan:
     verdict: Verdict
     devices: tuple[DeviceMemory, ...]
     host: DeviceMemory
-    max_context: int  # tokens per user that fit with margin, 0: none
     missing_bytes: int  # how much more memory the tightest device would need to fit with margin
     rule_of_thumb_bytes: int
+    find_longest_context: Callable[[], int] = field(repr=False, compare=False)
+
+    @cached_property
+    def max_context(self) -> int:
+        """The longest context that fits with margin, in tokens per user; 0: none. Searched for when asked."""
+        return self.find_longest_context()
 
     @property
     def level(self) -> str:
@@ -146,7 +151,9 @@ class _Growth:
     def _at(self, context: int) -> tuple[Mapping[int, int], Mapping[int, int]]:
         return _grown_bytes(self.model, replace(self.settings, context=context), self.placement)
 
+    @cached_property
     def now(self) -> tuple[Mapping[int, int], Mapping[int, int]]:
+        """KV cache and compute buffers at the context asked for."""
         return self._at(self.settings.context)
 
     def total(self, context: int) -> dict[int, int]:
@@ -186,7 +193,7 @@ def _plan(
     imatrix: bool,
 ) -> Plan:
     weights = weight_bytes(model, level, placement, imatrix)
-    cache, compute = growth.now()
+    cache, compute = growth.now
     devices = tuple(
         DeviceMemory(
             memory.device_name if memory.devices == 1 else f"{memory.device_name} #{number + 1}",
@@ -213,9 +220,9 @@ def _plan(
         verdict=verdict,
         devices=devices,
         host=host,
-        max_context=growth.longest(lambda more: _shortage(memory, fixed, more, margin) <= 0),
         missing_bytes=max(0, round(short)),
         rule_of_thumb_bytes=rule_of_thumb_bytes(model.parameters, level.nominal_bits),
+        find_longest_context=lambda: growth.longest(lambda more: _shortage(memory, fixed, more, margin) <= 0),
     )
 
 

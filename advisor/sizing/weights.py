@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -57,6 +58,13 @@ def _weight_map(model: Model) -> _WeightMap:
     return found
 
 
+@lru_cache(maxsize=64)
+def _devices_of_rows(placement: Placement) -> NDArray[np.int64]:
+    """The device of each row of a weight map."""
+    experts = (HOST if number < placement.cpu_moe_layers else device for number, device in enumerate(placement.layers))
+    return np.array([HOST, *placement.layers, *experts, placement.output], dtype=np.int64)
+
+
 def weight_bytes(model: Model, level: Level, placement: Placement, imatrix: bool = False) -> dict[int, int]:
     """Bytes of weights per device number (HOST = -1).
 
@@ -68,14 +76,9 @@ def weight_bytes(model: Model, level: Level, placement: Placement, imatrix: bool
     # quantizer, asked for F16, would shrink as well.
     types = table.converted_types(level) if level.base in (Type.F16, Type.BF16) else table.types(level, imatrix)
     each = np.array(table.bytes_each(types), dtype=np.int64)
-    rows = where.counts @ each
-    held = dict.fromkeys((HOST, *range(placement.devices)), 0)
-    held[HOST] += int(rows[0])
-    for number, device in enumerate(placement.layers):
-        held[device] += int(rows[1 + number])
-        experts = HOST if number < placement.cpu_moe_layers else device
-        held[experts] += int(rows[1 + where.layers + number])
-    held[placement.output] += int(rows[-1])
+    totals = np.zeros(placement.devices + 1, dtype=np.int64)  # the host is last, where index -1 finds it
+    np.add.at(totals, _devices_of_rows(placement), where.counts @ each)
+    held = {device: int(totals[device]) for device in (HOST, *range(placement.devices))}
     if placement.output != HOST or OUTPUT_HEAD_FIRST in model.traits:
         held[placement.output] += int(where.tied @ each)
     first = placement.layers[0]

@@ -6,10 +6,13 @@ to another page.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.machines.catalogue import machine
@@ -47,6 +50,7 @@ def _main() -> dict[str, Any]:
     reach = f"up to {limit:,} tokens" if limit else "context limit not published"
     st.markdown(small(plain(f"{entry.publisher} · {format_count(entry.model.parameters)} parameters · {reach}")))
     chosen = _picker("machine", "Machine", machine_names(), on_change=_give_memory)
+    _set_first_value()
     values: dict[str, Any] = {"model": model, "machine": chosen}
     if needs_memory(chosen):
         what = "Memory (GiB)" if chosen == CUSTOM_MACHINE else "RAM (GiB)"
@@ -159,6 +163,9 @@ def _number(key: str, label: str, *, step: int | float, placeholder: str | None 
     """A number input with the scenario's own default and bounds."""
     field = Scenario.model_fields[key]
     kind = type(step)
+    binding: dict[str, Any] = {"key": key, "bind": "query-params"}
+    if kind is int and _is_endless(st.query_params.get(key, "")):
+        binding = _bound_later(key)
     lowest, highest = _bounds(field.metadata)
     # Either all int or all float, as `step` says; the signature cannot tell.
     draw: Callable[..., Any] = st.number_input
@@ -169,11 +176,38 @@ def _number(key: str, label: str, *, step: int | float, placeholder: str | None 
         value=None if field.default is None else kind(field.default),
         step=step,
         format="%d" if kind is int else "%g",
-        key=key,
-        bind="query-params",
         placeholder=placeholder,
         help=help,
+        **binding,
     )
+
+
+def _is_endless(text: str) -> bool:
+    try:
+        return math.isinf(float(text))
+    except ValueError:
+        return False
+
+
+def _bound_later(key: str) -> dict[str, Any]:
+    """Arguments of a whole-number input for one run without the URL, which Streamlit 1.67 fails to read "inf" from."""
+    with suppress(StreamlitAPIException):  # already bound: then it takes the value out of the URL itself
+        del st.query_params[key]
+    now = f"{key}_now"
+
+    def take_over() -> None:
+        st.session_state["first_value"] = (key, st.session_state[now])
+
+    return {"key": now, "on_change": take_over}
+
+
+def _set_first_value() -> None:
+    """Set an input that is about to be drawn for the first time; the URL takes over later values by itself."""
+    if first := st.session_state.pop("first_value", None):
+        key, value = first
+        st.session_state[key] = value
+        with suppress(StreamlitAPIException):  # drawn before: then the URL follows
+            st.query_params[key] = f"{value:g}"
 
 
 def _bounds(metadata: list[Any]) -> tuple[float | None, float]:
@@ -202,7 +236,8 @@ def _choice(
 
 def _give_memory(machine_id: str) -> None:
     if needs_memory(machine_id) and st.session_state.get("memory_gib") is None:
-        st.session_state["memory_gib"] = _FIRST_MEMORY_GIB["custom" if machine_id == CUSTOM_MACHINE else "cpu"]
+        gib_given = _FIRST_MEMORY_GIB["custom" if machine_id == CUSTOM_MACHINE else "cpu"]
+        st.session_state["first_value"] = ("memory_gib", gib_given)
 
 
 def _takes_several(machine_id: str) -> bool:

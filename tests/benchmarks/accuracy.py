@@ -48,12 +48,11 @@ def memory(file: str) -> None:
     shares = [abs(share) for _, share, _ in errors]
     high = max(errors, key=lambda error: error[1] if error[0] > 32 else 0)
     low = min(errors, key=lambda error: error[1])
-    print(
-        f"  compute: median error {statistics.median(shares):.2%}, {sum(s <= 0.03 for s in shares) / len(shares):.1%} within 3 %"
-    )
+    close = sum(share <= 0.03 for share in shares) / len(shares)
+    print(f"  compute: median error {statistics.median(shares):.2%}, {close:.1%} within 3 %")
     for name, (mib, share, row) in (("most too high", high), ("most too low", low)):
         print(
-            f"  {name}: {share:+.1%} ({mib:+d} MiB) {row.model_id} {row.settings} on {row.gpus} GPU(s), device {row.device}"
+            f"  {name}: {share:+.1%} ({mib:+d} MiB) {row.model_id}, device {row.device} of {row.gpus}, {row.settings}"
         )
     print(f"  more than 5 % too low: {sum(share < -0.05 and mib < -1 for mib, share, _ in errors)} rows")
     print(f"  above 15 % and 32 MiB: {sum(abs(share) > 0.15 and abs(mib) > 32 for mib, share, _ in errors)} rows")

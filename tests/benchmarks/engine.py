@@ -35,11 +35,13 @@ def start_up(_: int) -> None:
 
 def full_plan(run: int) -> None:
     """All levels of a 94-layer mixture of experts; another context each time, so that nothing is looked up."""
-    plan_levels(find_model("qwen3-235b-a22b").model, MACHINE, Settings(8192 + run), runtime="llama.cpp", margin=0.04)
+    model = find_model("qwen3-235b-a22b").model
+    for plan in plan_levels(model, MACHINE, Settings(8192 + run), runtime="llama.cpp", margin=0.04):
+        assert plan.max_context >= 0
 
 
 def whole_catalogue(run: int) -> None:
-    """Every model at every level, as fresh model objects: nothing kept from an earlier run."""
+    """Every model at every level, verdicts and bytes, as fresh model objects: nothing kept from an earlier run."""
     for entry in catalogue().values():
         model = replace(entry.model)
         plan_levels(model, MACHINE, Settings(4096 + run), runtime="llama.cpp", margin=0.04)
