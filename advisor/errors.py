@@ -20,6 +20,12 @@ class DataError(AdvisorError):
     """A file under data/ is broken; the text names file, row, column and reason."""
 
 
+def one_line(text: object, longest: int = 40) -> str:
+    """What somebody gave, fit to be repeated inside a sentence: no line breaks or control characters, cut short."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in str(text)[: longest + 1])
+    return " ".join(shown.split()) if len(shown) <= longest else shown[:longest] + "..."
+
+
 def nearest(value: str, options: Iterable[str], n: int = 3) -> str:
     """Return "did you mean 'a', 'b'?" with up to `n` of `options` that resemble `value`, or "" if none does."""
     wanted = "-".join(value[:_LONGEST_COMPARED].lower().replace("_", " ").split())

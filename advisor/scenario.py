@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
-from advisor.errors import InputError, nearest
+from advisor.errors import InputError, nearest, one_line
 from advisor.formats.gguf_levels import LEVELS
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
@@ -32,7 +32,7 @@ def _known(options: Mapping[str, object] | tuple[str, ...], what: str) -> Any:
     def check(value: Any) -> Any:
         if isinstance(value, str) and value not in options:
             hint = nearest(value, options) or f"choose one of {', '.join(options)}."
-            raise ValueError(f"unknown {what} '{value[:40]}'; {hint}")
+            raise ValueError(f"unknown {what} '{one_line(value)}'; {hint}")
         return value
 
     return BeforeValidator(check)
@@ -123,7 +123,7 @@ class Scenario(BaseModel):
         values: dict[str, str] = {}
         for key, value in pairs:
             if key in values:
-                raise InputError(f"'{key[:40]}' is given twice; give it once.")
+                raise InputError(f"'{one_line(key)}' is given twice; give it once.")
             values[key] = value
         return cls.from_values(values)
 
@@ -133,7 +133,7 @@ class Scenario(BaseModel):
         for key in values:
             if key not in cls.model_fields:
                 hint = nearest(key, cls.model_fields) or f"known keys are {', '.join(cls.model_fields)}."
-                raise InputError(f"Unknown key '{key[:40]}'; {hint}")
+                raise InputError(f"Unknown key '{one_line(key)}'; {hint}")
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
@@ -149,6 +149,6 @@ def _first_reason(error: ValidationError) -> str:
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     if not first["loc"] or first["type"] == "value_error":
         return f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith('?') else '.'}"
-    shown = str(first["input"])[:40]
+    shown = one_line(first["input"])
     wanted = reason.lower().replace("input should be", "it must be").split(", unable")[0]
     return f"{first['loc'][0]}={shown} is not possible: {wanted}."

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.errors import AdvisorError, DataError, InputError, nearest
+from advisor.errors import AdvisorError, DataError, InputError, nearest, one_line
 
 IDS = ["rtx-4090", "rtx-4090-d", "rtx-4080", "a100-sxm4-80gb", "nvidia-l4"]
 
@@ -41,3 +41,9 @@ def test_nearest_keeps_the_spelling_of_the_options() -> None:
 def test_nearest_takes_any_text(typed: str) -> None:
     hint = nearest(typed, IDS)
     assert hint == "" or (hint.startswith("did you mean '") and hint.endswith("?"))
+
+
+def test_what_somebody_gave_is_repeated_on_one_short_line() -> None:
+    assert one_line("a\nb\x00\u2028c") == "a b c"
+    assert one_line("x" * 50) == "x" * 40 + "..."
+    assert one_line(3.5) == "3.5"

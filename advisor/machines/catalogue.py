@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
 
-from advisor.errors import InputError, nearest
+from advisor.errors import InputError, nearest, one_line
 from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
 from advisor.machines.machine import Machine
@@ -33,7 +33,7 @@ def machine(machine_id: str) -> Machine:
     """Return one machine of the catalogue; raise InputError naming similar ids when there is none."""
     found = machines().get(machine_id)
     if found is None:
-        shown = machine_id if len(machine_id) <= _LONGEST_QUOTED else machine_id[:_LONGEST_QUOTED] + "..."
+        shown = one_line(machine_id, _LONGEST_QUOTED)
         hint = nearest(machine_id, machines())
         raise InputError(f"There is no machine {shown!r} in the catalogue" + (f": {hint}" if hint else "."))
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.errors import InputError, nearest
+from advisor.errors import InputError, nearest, one_line
 from advisor.models.blueprints import deepseek, dense, encoder, experts, gemma, hybrid, linear_attention
 from advisor.models.blueprints.common import REGISTRY
 from advisor.models.config import Config
@@ -41,12 +41,12 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
     blueprint = REGISTRY.get(config.architecture)
     if blueprint is None:
         hint = nearest(config.architecture, REGISTRY)
-        raise InputError(f"Architecture '{config.architecture[:80]}' is not known to this version. {hint}".strip())
+        raise InputError(
+            f"Architecture '{one_line(config.architecture, 80)}' is not known to this version. {hint}".strip()
+        )
     try:
         return blueprint(config)
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         # Lists and nested objects of a config can be malformed in more ways than it pays to name one by one.
-        raise InputError(
-            f"config.json: a field of this {config.architecture[:80]} has an unexpected form ({type(error).__name__}: "
-            f"{str(error)[:80]})."
-        ) from None
+        name, reason = one_line(config.architecture, 80), f"{type(error).__name__}: {one_line(error, 80)}"
+        raise InputError(f"config.json: a field of this {name} has an unexpected form ({reason}).") from None
