@@ -30,14 +30,18 @@ def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement)
 @lru_cache(maxsize=256)  # quantization levels share one layout
 def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     graph = _graph(model, settings, placement, fused=settings.flash_attention)
-    if settings.flash_attention and HOST in placement.layers and graph.misplaced():
-        graph = _graph(model, settings, placement, fused=False)
+    if HOST in placement.layers:
+        fused = settings.flash_attention and not graph.misplaced(graph.fused)
+        if fused != settings.flash_attention:
+            graph = _graph(model, settings, placement, fused)
+        if graph.misplaced(graph.fused_streams):
+            graph = _graph(model, settings, placement, fused, fused_streams=False)
     return graph.run(placement.devices, _PIPELINE_COPIES if _pipelined(placement) else 1)
 
 
-def _graph(model: Model, settings: Settings, placement: Placement, fused: bool) -> Graph:
+def _graph(model: Model, settings: Settings, placement: Placement, fused: bool, fused_streams: bool = True) -> Graph:
     graph = Graph()
-    frame = Frame(model, settings, graph, reserved_tokens(settings), settings.users, fused)
+    frame = Frame(model, settings, graph, reserved_tokens(settings), settings.users, fused, fused_streams)
     frame.output_home = placement.output
     graph.here = frame.first_home = placement.layers[0]  # what lies between embedding and first layer
     stream = add_embedding(frame)

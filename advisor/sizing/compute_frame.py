@@ -35,6 +35,7 @@ class Frame:
     tokens: int
     users: int
     fused: bool = True
+    fused_streams: bool = True
     windowed: bool = False
     experts_home: int = HOST
     positions: int = -1

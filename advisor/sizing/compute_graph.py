@@ -48,6 +48,7 @@ class Graph:
     empty: set[int] = field(default_factory=set)
     kept: list[int] = field(default_factory=list)
     fused: list[tuple[int, int]] = field(default_factory=list)
+    fused_streams: list[tuple[int, int]] = field(default_factory=list)
 
     def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
         self.sizes.append(size)
@@ -129,10 +130,10 @@ class Graph:
         """Mark a result that is read after the graph has run, so that its memory is never given back."""
         self.kept.append(node)
 
-    def misplaced(self) -> bool:
-        """Whether fused attention would land on another device than its layer (`llama_context::resolve_fused_ops`)."""
-        homes = self._assign()
-        return any(homes[node] != home for node, home in self.fused)
+    def misplaced(self, operations: list[tuple[int, int]]) -> bool:
+        """Whether a fused operation would land on another device than its layer (`resolve_fused_ops`)."""
+        homes = self._assign() if operations else []
+        return any(homes[node] != home for node, home in operations)
 
     def run(self, devices: int, copies: int = 1) -> dict[int, int]:
         """Peak bytes per device (HOST and 0..devices-1).

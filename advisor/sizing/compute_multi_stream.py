@@ -63,7 +63,8 @@ def hyper_layer(frame: Frame, layer: Layer, number: int, streams: int, count: in
     weights, source = compute_streams.mixed_in(frame, streams, count)
     out = graph.matmul(size, mix(frame, layer.mixers[0], number, graph.norm(size, source)))
     streams = compute_streams.mixed_out(frame, weights, out, streams, count)
-    weights, source = compute_streams.mixed_in(frame, streams, count)
+    ready = frame.model.architecture == "deepseek4"
+    weights, source = compute_streams.mixed_in(frame, streams, count, result_first=ready)
     fed = feed(frame, layer.feed_forward, graph.norm(size, source))
     return compute_streams.mixed_out(frame, weights, fed, streams, count)
 

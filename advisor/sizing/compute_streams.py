@@ -1,33 +1,84 @@
 """Residual streams that are more than a sum: hyper-connections and banked residuals.
 
-src/models/deepseek4.cpp, qwen4exp.cpp, kimi-k3.cpp.
+src/models/deepseek4.cpp, glm5-next.cpp, qwen4exp.cpp, kimi-k3.cpp.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from advisor.models.mixers import NgramLookup
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
+
+# The last operation of a layer is named `l_last`, which pins it to the layer's device while llama.cpp checks where
+# fused operations land (`llama_context::graph_get_cb`).
+_PINNED = frozenset({"deepseek4"})
 
 
 def widened(frame: Frame, stream: int, count: int) -> int:
     return frame.graph.op(count * frame.f32(frame.model.width), view(stream))
 
 
-def mixed_in(frame: Frame, streams: int, count: int) -> tuple[int, int]:
-    """The mixing weights of a block, and what it reads of the streams."""
+@dataclass(slots=True)
+class Mixing:
+    """Weights of one block's hyper-connection: all of them, those of its result, those among old and new streams."""
+
+    weights: int
+    result: int = -1
+    across: int = -1
+
+
+def mixed_in(frame: Frame, streams: int, count: int, *, result_first: bool = False) -> tuple[Mixing, int]:
+    """The mixing weights of a block, and what it reads of the streams.
+
+    `result_first`: the weights of the block's result are ready before the block runs.
+    """
     graph, size = frame.graph, frame.f32(frame.model.width)
     normed = graph.op(count * size, view(streams))
-    weights = graph.matmul(frame.f32((2 + count) * count), normed)
-    before = graph.inplace(frame.f32(count), graph.matmul(frame.f32(count), view(weights)))
-    return weights, graph.op(size, streams, before)
+    mixing = Mixing(graph.matmul(frame.f32((2 + count) * count), normed))
+    if result_first:
+        _weigh_result(frame, mixing, count)
+        _weigh_streams(frame, mixing, count)
+    before = graph.inplace(frame.f32(count), graph.matmul(frame.f32(count), view(mixing.weights)))
+    return mixing, graph.op(size, streams, before)
 
 
-def mixed_out(frame: Frame, weights: int, result: int, streams: int, count: int) -> int:
+def _weigh_result(frame: Frame, mixing: Mixing, count: int) -> None:
+    graph, size = frame.graph, frame.f32(count)
+    mixing.result = graph.inplace(size, graph.matmul(size, view(mixing.weights)))
+
+
+def _weigh_streams(frame: Frame, mixing: Mixing, count: int) -> None:
+    mixing.across = frame.graph.matmul(frame.f32(count * count), mixing.weights)
+
+
+def mixed_out(frame: Frame, mixing: Mixing, result: int, streams: int, count: int) -> int:
+    """The new streams: each the block's result and all old streams, weighed."""
     graph, size = frame.graph, frame.f32(frame.model.width)
-    after = graph.inplace(frame.f32(count), graph.matmul(frame.f32(count), view(weights)))
-    across = graph.matmul(frame.f32(count * count), weights)
-    return graph.op(count * size, result, streams, after, across)
+    if mixing.result < 0:
+        _weigh_result(frame, mixing, count)
+    if frame.fused_streams:
+        if mixing.across < 0:
+            _weigh_streams(frame, mixing, count)
+        joined = graph.op(count * size, result, streams, mixing.result, mixing.across)
+        if frame.model.architecture not in _PINNED:
+            graph.fused_streams.append((joined, graph.here))
+        return joined
+    joined = -1
+    for number in range(count):
+        total = graph.inplace(size, result, view(mixing.result))
+        if mixing.across < 0:
+            _weigh_streams(frame, mixing, count)
+        for _ in range(count):  # each view of a stream is copied by itself where it crosses devices
+            old = graph.part(count * size, streams)
+            total = graph.inplace(size, total, graph.op(size, old, view(mixing.across)))
+        if number:
+            earlier = view(joined) if number == 1 else joined
+            joined = graph.op((number + 1) * size, earlier, view(total))
+        else:
+            joined = total
+    return joined
 
 
 def narrowed(frame: Frame, streams: int, count: int, weighted: bool) -> int:
