@@ -18,6 +18,9 @@ from advisor.sizing.plan import Memory, Plan, plan_levels
 from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.units import GIB, MIB, format_count
 
+# MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
+_BLOCK_SELECTION_USERS = 16
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -75,10 +78,20 @@ def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
             f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens."
         )
     _check_cache_types(scenario.settings, model)
+    if scenario.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
+        raise InputError(
+            f"users={scenario.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
+            "run several instances."
+        )
     if not scenario.level:
         return
     if not LEVELS[scenario.level].offered_for(model):
         raise InputError(f"Level {scenario.level} is only for models published in it; {name} is not.")
+
+
+def _selects_blocks_per_user(model: Model) -> bool:
+    mixers = (mixer for layer in model.layers for mixer in layer.mixers)
+    return any(isinstance(m, Attention) and m.indexer is not None and m.indexer.keeps_values for m in mixers)
 
 
 def _check_cache_types(settings: Settings, model: Model) -> None:

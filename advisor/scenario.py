@@ -16,6 +16,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_QUERY_LENGTH = 4096
+MAX_USERS = 256  # llama.cpp: LLAMA_MAX_SEQ, the most sequences one process serves at a time
 CUSTOM_MACHINE = "custom"
 RUNTIMES = ("llama.cpp",)
 
@@ -65,7 +66,7 @@ class Scenario(BaseModel):
     bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
     host_memory_gib: float | None = Field(None, gt=0, le=100_000)
     context: int = Field(8192, ge=1, le=1 << 27)
-    users: int = Field(1, ge=1, le=4096)
+    users: int = Field(1, ge=1, le=MAX_USERS)
     runtime: Annotated[str, _known(RUNTIMES, "runtime")] = "llama.cpp"
     level: Annotated[str | None, _known(LEVELS, "level")] = None
     kv_type_k: CacheType = "f16"

@@ -11,7 +11,7 @@ from advisor.errors import AdvisorError, InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.scenario import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
+from advisor.scenario import CUSTOM_MACHINE, MAX_QUERY_LENGTH, MAX_USERS, Scenario
 from advisor.sizing.settings import CACHE_TYPES
 
 SCENARIOS = st.builds(
@@ -22,7 +22,7 @@ SCENARIOS = st.builds(
     memory_gib=st.none() | st.floats(0.5, 1000, allow_nan=False).map(lambda size: round(size, 3)),
     host_memory_gib=st.none() | st.integers(1, 4096).map(float),
     context=st.integers(1, 1 << 20),
-    users=st.integers(1, 4096),
+    users=st.integers(1, MAX_USERS),
     level=st.none() | st.sampled_from(sorted(LEVELS)),
     kv_type_k=st.sampled_from(sorted(CACHE_TYPES)),
     kv_type_v=st.sampled_from(sorted(CACHE_TYPES)),
@@ -54,6 +54,7 @@ def test_the_default_link_is_short_and_names_its_subject() -> None:
         ("context=-5", "context=-5 is not possible"),
         ("context=1e99", "context=1e99 is not possible"),
         ("users=0", "users=0 is not possible"),
+        ("users=257", "users=257 is not possible"),
         ("memory_gib=nan", "finite"),
         ("memory_gib=inf", "finite"),
         ("margin_percent=90", "margin_percent=90 is not possible"),
@@ -93,6 +94,7 @@ def test_a_bad_link_gets_one_sentence(query: str, message: str) -> None:
         ("level=MXFP4", "only for models published in it"),
         ("model=exaone-3.5-2.4b-instruct&kv_type_k=q8_0", "no multiple of 32"),
         ("model=deepseek-v3.1&kv_type_k=q8_0", "same type"),
+        ("model=minimax-m3&users=16", "aborts"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(query: str, message: str) -> None:

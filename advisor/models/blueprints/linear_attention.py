@@ -137,7 +137,7 @@ def qwen4_exp(config: Config) -> Model:
 
 def _ngram_table(config: Config) -> Part:
     """The n-gram table: one hashed range of rows per head; the exact row count depends on primes."""
-    heads = config.integer("heads_per_ngram") * (config.integer("ngram_size", high=64) - 1)
+    heads = config.integer("heads_per_ngram", high=256) * (config.integer("ngram_size", high=64) - 1)
     rows = _ngram_rows(config.integer("ngram_vocab_size_base", high=1 << 30), heads)
     multiple = config.integer("make_ngram_vocab_size_divisible_by", default=1)
     rows = -(-rows // multiple) * multiple
