@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from advisor.models.config import MAX_LAYERS
 from advisor.sources.gguf_header import GgufHeader, StoredTensor
 
 Fields = dict[str, Any]
@@ -20,17 +21,19 @@ class Facts:
         self.header = header
         self.tensors: Mapping[str, StoredTensor] = {tensor.name: tensor for tensor in header.tensors}
         self.drafts = self.get("nextn_predict_layers", 0)
-        self.layers = self.get("block_count", 0) - self.drafts
+        self.layers = max(0, min(self.get("block_count", 0) - self.drafts, MAX_LAYERS))
 
     def get(self, key: str, default: Any = None) -> Any:
-        """A single value; of a list with one entry a layer, the largest."""
-        value = self.header.metadata.get(f"{self.header.architecture}.{key}", default)
-        return max(value, default=default) if isinstance(value, tuple) else value
+        """A whole number; of a list with one entry a layer, the largest. `default` for anything else."""
+        value = self.header.metadata.get(f"{self.header.architecture}.{key}")
+        numbers = [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, int)]
+        return max(numbers, default=default)
 
-    def per_layer(self, key: str) -> tuple[Any, ...]:
-        """One entry a layer, whether the file stores a list or a single value."""
+    def per_layer(self, key: str) -> tuple[int, ...]:
+        """One whole number a layer, whether the file stores a list or a single value; 0 for anything else."""
         value = self.header.metadata.get(f"{self.header.architecture}.{key}", 0)
-        return value[: self.layers] if isinstance(value, tuple) else (value,) * self.layers
+        items = value[: self.layers] if isinstance(value, tuple) else (value,) * self.layers
+        return tuple(item if isinstance(item, int) else 0 for item in items)
 
     def has(self, name: str) -> bool:
         return name in self.tensors

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 _KEY_BYTES = 40
 _TENSOR_BYTES = 60
-_TOKEN_BYTES = {"llama": 12.5}  # 8 for the length and the text; byte-pair tokens are longer
+# Bytes a token takes with its length, and merges per token, of tokenizers that many models share.
+_KNOWN_TOKENIZERS = {"llama": (13.7, 0.0), "llama-bpe": (16.4, 2.184), "qwen2": (17.0, 0.9964), "gemma4": (16.8, 1.964)}
 _OTHER_TOKEN_BYTES = 14.8
 _SAMPLE = 4096  # entries after which their own mean is believed
 _NO_TOKENIZER_YET = 2048
@@ -30,7 +31,9 @@ class Forecast:
         self.left = 0
         self._tokenizer = ""
         self._tokens = 0
-        self._token_bytes = 0.0
+        self._token_bytes = _OTHER_TOKEN_BYTES
+        self._merges_per_token = 1.0
+        self._known = False
         self._seen: set[str] = set()
         self._key = ""
         self._begin = 0
@@ -40,7 +43,9 @@ class Forecast:
     def string(self, key: str, value: object) -> None:
         if key == "tokenizer.ggml.model":
             self._tokenizer = str(value)
-            self._token_bytes = _TOKEN_BYTES.get(self._tokenizer, _OTHER_TOKEN_BYTES)
+        if key in ("tokenizer.ggml.model", "tokenizer.ggml.pre") and str(value) in _KNOWN_TOKENIZERS:
+            self._token_bytes, self._merges_per_token = _KNOWN_TOKENIZERS[str(value)]
+            self._known = True
 
     def array(self, key: str, begin: int, count: int, size: int) -> None:
         """A list begins at byte `begin`; `size` is that of an entry, 0 for strings."""
@@ -59,10 +64,10 @@ class Forecast:
         if self._tokens:
             ahead += sum(4 * self._tokens for key in _NUMBERS[: 1 if self._merging else 2] if key not in self._seen)
             if self._merging and _MERGES not in self._seen:
-                ahead += self._tokens * (self._token_bytes + 1)
-                sure = False  # there can be twice as many merges as tokens
+                ahead += self._tokens * self._merges_per_token * (self._token_bytes + 2)
+                sure = self._known  # otherwise there can be twice as many merges as tokens
             elif self._key == _TOKENS and self._count:
-                sure = self._count - self.left > _SAMPLE
+                sure = self._known or self._count - self.left > _SAMPLE
         elif self.keys > 1:
             ahead += _NO_TOKENIZER_YET  # perhaps there is none, perhaps it is next
         ahead += self.keys * _KEY_BYTES + self.tensors * _TENSOR_BYTES

@@ -17,7 +17,7 @@ from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGUF_MAGIC,
 
 from advisor.errors import InputError
 from advisor.sources.gguf_forecast import Forecast
-from advisor.sources.reading import ReadRange, Window
+from advisor.sources.reading import CutOff, ReadRange, Window
 
 MAX_HEADER_BYTES = 64 << 20  # the largest real ones, with 262,144 tokens and their merges, take 16 MB
 MAX_KEYS = 4096
@@ -197,7 +197,7 @@ class _Parser:
     def _preamble(self) -> tuple[int, int, int]:
         try:
             magic, version = struct.unpack("<II", self.window.take(8))
-        except InputError:
+        except CutOff:
             raise self.fail("this is not a GGUF file: it holds fewer than 8 bytes.") from None
         if magic != GGUF_MAGIC:
             raise self.fail("this is not a GGUF file: it does not begin with 'GGUF'.")

@@ -20,6 +20,7 @@ from advisor.sources.gguf_header import GgufHeader
 
 # Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
 _TOLERATED = 0.01
+_BORNE_OUT = 0.25
 _SPLIT_NAME = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)", re.IGNORECASE)
 _LEVEL_IN_NAME = re.compile(
     r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8]_(?:K_XXL|K_XL|K_[SML]|K|XXS|XS|NL|[01SML])(?:_[LX]L?)?|BF16|FP?16|FP?32|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4))"
@@ -48,15 +49,18 @@ def level_of_name(name: str) -> str:
 
 
 def level_of(header: GgufHeader) -> str:
-    """The level that the file itself states, else the one its name tells, else the type most of its bytes have."""
+    """The level that the file states and its tensors bear out, else the one its name tells, else its commonest type."""
     named = level_of_name(header.name)
+    if named and named not in LEVELS:
+        return named  # a publisher's own mix states the stock level nearest to it
     try:
         stated = LlamaFileType(header.number("general.file_type", -1)).name.removeprefix("MOSTLY_").removeprefix("ALL_")
     except ValueError:
         stated = ""
-    if named and (named not in LEVELS or not stated):
-        return named  # a publisher's own mix carries the number of the stock level nearest to it
-    return stated if stated and stated != "GUESSED" else next(iter(header.bytes_by_type), "")
+    for level in (stated, named):
+        if level in LEVELS and header.bytes_by_type.get(LEVELS[level].base.name, 0) > _BORNE_OUT * header.tensor_bytes:
+            return level
+    return named or next(iter(header.bytes_by_type), "")
 
 
 def model_of(header: GgufHeader) -> GgufModel:

@@ -30,6 +30,10 @@ def read_from_path(path: Path) -> ReadRange:
     return read
 
 
+class CutOff(InputError):
+    """The file ends before its header does."""
+
+
 class Window:
     """The beginning of a file, held only from where the parser stands, and fetched as the parser advances.
 
@@ -64,7 +68,7 @@ class Window:
         self.data = self.data[self.at :] + more[: end - held]
         self._base, self.at = self._base + self.at, 0
         if count > len(self.data):
-            raise InputError(f"{self._name} is cut off within its header, after {self._base + len(self.data):,} bytes.")
+            raise CutOff(f"{self._name} is cut off within its header, after {self._base + len(self.data):,} bytes.")
 
     def take(self, count: int) -> bytes:
         self.need(count)
