@@ -36,7 +36,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m advisor", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sizes = commands.add_parser("sizes", help="exact size of a model at every level")
-    sizes.add_argument("model", metavar="MODEL", help="catalogue id, Hub repository or link, path or link of a GGUF file, path of a config.json, or a size such as 70B")
+    sizes.add_argument(
+        "model",
+        metavar="MODEL",
+        help="catalogue id, Hub repository, link or path of a GGUF file, path of a config.json, or a size such as 70B",
+    )
     sizes.add_argument("--imatrix", action="store_true", help="sizes of files made with an importance matrix")
     sizes.add_argument("--mtp", action="store_true", help="include multi-token-prediction layers")
     plan = commands.add_parser("plan", help="what fits where, level by level")

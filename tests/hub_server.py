@@ -116,7 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
-            asked = Request(path, self.headers.get("Range", ""), self.status, self.sent, "authorization" in self.headers)
+            asked = Request(
+                path, self.headers.get("Range", ""), self.status, self.sent, "authorization" in self.headers
+            )
             self.hub.requests.append(asked)
 
     def _route(self, path: str) -> None:
@@ -145,7 +147,13 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None or self.fault(found.fault):
             return
         siblings = [{"rfilename": path, "size": file.size} for path, file in found.files.items()]
-        document = {"id": name, "sha": found.commit, "siblings": siblings, "gated": "manual" if found.gated else False, "private": found.private}
+        document = {
+            "id": name,
+            "sha": found.commit,
+            "siblings": siblings,
+            "gated": "manual" if found.gated else False,
+            "private": found.private,
+        }
         self.reply(200, json.dumps({**document, **found.info}).encode())
 
     def _resolve(self, name: str, revision: str, path: str) -> None:
@@ -153,7 +161,11 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None or self.fault(found.file_fault):
             return
         if found.gated and "authorization" not in self.headers:
-            self.reply(401, b'{"error":"gated"}', {"X-Error-Code": "GatedRepo", "X-Error-Message": f"Access to model {name} is restricted."})
+            self.reply(
+                401,
+                b'{"error":"gated"}',
+                {"X-Error-Code": "GatedRepo", "X-Error-Message": f"Access to model {name} is restricted."},
+            )
             return
         file = found.files.get(path)
         if file is None:

@@ -21,7 +21,16 @@ from advisor.sources.gguf_header import GgufHeader, join_splits, read_gguf_heade
 from advisor.sources.gguf_model import level_of, level_of_name, model_of
 from advisor.sources.reading import ReadRange, read_from_bytes
 from advisor.sources.safetensors_header import CheckpointTensor, read_safetensors_header
-from tests.model_files import Type, gguf_file, gguf_header, gguf_metadata, gguf_string, safetensors_file, tensors_at, tokenizer
+from tests.model_files import (
+    Type,
+    gguf_file,
+    gguf_header,
+    gguf_metadata,
+    gguf_string,
+    safetensors_file,
+    tensors_at,
+    tokenizer,
+)
 
 SMALL = [("token_embd.weight", (32, 8), Type.Q8_0), ("output_norm.weight", (32,), Type.F32)]
 
@@ -40,17 +49,31 @@ def test_a_model_rebuilt_from_gguf_metadata_equals_the_catalogue_s(model_id: str
     assert model is not None
     assert model.tensors == wanted.tensors
     assert model.layers == wanted.layers
-    assert (model.grouped_query_ratio, model.causal, model.shared_kv_layers) == (wanted.grouped_query_ratio, wanted.causal, wanted.shared_kv_layers)
+    assert (model.grouped_query_ratio, model.causal, model.shared_kv_layers) == (
+        wanted.grouped_query_ratio,
+        wanted.causal,
+        wanted.shared_kv_layers,
+    )
     assert model.traits == wanted.traits
     assert model.context_length == header.number(f"{header.architecture}.context_length")
 
 
 def test_a_file_with_draft_layers_is_recognised() -> None:
     model = catalogue()["glm-4.5-air"].model
-    metadata = gguf_metadata()[next(key for key in gguf_metadata() if gguf_metadata()[key]["general.architecture"] == "glm4moe")]
+    metadata = gguf_metadata()[
+        next(key for key in gguf_metadata() if gguf_metadata()[key]["general.architecture"] == "glm4moe")
+    ]
     real = {**metadata, "glm4moe.block_count": len(model.layers) + 1, "glm4moe.nextn_predict_layers": 1}
-    real |= {"glm4moe.embedding_length": model.width, "glm4moe.feed_forward_length": 10944, "glm4moe.attention.head_count": 96}
-    real |= {"glm4moe.expert_count": 128, "glm4moe.expert_feed_forward_length": 1408, "glm4moe.leading_dense_block_count": 1}
+    real |= {
+        "glm4moe.embedding_length": model.width,
+        "glm4moe.feed_forward_length": 10944,
+        "glm4moe.attention.head_count": 96,
+    }
+    real |= {
+        "glm4moe.expert_count": 128,
+        "glm4moe.expert_feed_forward_length": 1408,
+        "glm4moe.leading_dense_block_count": 1,
+    }
     header = parse(gguf_header(real, tensors_at(model.with_mtp(), "Q4_K_M")))
     found = model_of(header)
     assert found.model is not None
@@ -90,7 +113,7 @@ def test_gguf_s_own_writer_is_read_as_its_own_reader_reads_it(tmp_path: Path) ->
 
 def test_a_header_is_read_in_few_pieces_without_much_beyond_it() -> None:
     for tokens, merges in ((0, 0), (1000, 0), (32_000, 0), (60_000, 59_000), (60_000, 125_000)):
-        header, size = gguf_file("qwen3-30b-a3b", more=tokenizer(tokens, merges) if tokens else {})
+        header, _ = gguf_file("qwen3-30b-a3b", more=tokenizer(tokens, merges) if tokens else {})
         content = header + bytes(4 << 20)
         reads = []
 
@@ -110,7 +133,9 @@ def entry(key: str, kind: int, value: bytes) -> bytes:
     return V3 + struct.pack("<QQ", 0, 1) + gguf_string(key) + struct.pack("<I", kind) + value
 
 
-def tensor(name: bytes = b"a", dimensions: int = 1, shape: tuple[int, ...] = (32,), kind: int = 0, offset: int = 0) -> bytes:
+def tensor(
+    name: bytes = b"a", dimensions: int = 1, shape: tuple[int, ...] = (32,), kind: int = 0, offset: int = 0
+) -> bytes:
     numbers = struct.pack(f"<I{len(shape)}QIQ", dimensions, *shape, kind, offset)
     return V3 + struct.pack("<QQ", 1, 0) + gguf_string(name) + numbers + bytes(64)
 
@@ -191,7 +216,17 @@ def test_split_files_are_joined_and_missing_parts_named() -> None:
     tensors = tensors_at(catalogue()["llama-3.1-8b-instruct"].model, "Q4_K_M")
     base = gguf_metadata()["llama-3.1-8b-instruct"]
     parts = [
-        parse(gguf_header({**(base if number == 0 else {}), "split.no": number, "split.count": 3, "split.tensors.count": len(tensors)}, some))
+        parse(
+            gguf_header(
+                {
+                    **(base if number == 0 else {}),
+                    "split.no": number,
+                    "split.count": 3,
+                    "split.tensors.count": len(tensors),
+                },
+                some,
+            )
+        )
         for number, some in enumerate((tensors[:9], tensors[9:99], tensors[99:]))
     ]
     whole = join_splits([parts[2], parts[0], parts[1]])
@@ -209,23 +244,35 @@ def test_split_files_are_joined_and_missing_parts_named() -> None:
 @pytest.mark.parametrize(
     ("name", "level"),
     [
-        ("Llama-3.3-70B-Instruct-Q4_K_M.gguf", "Q4_K_M"), ("a/UD-IQ1_S/x-UD-IQ1_S-00001-of-00003.gguf", "UD-IQ1_S"),
-        ("m.i1-IQ3_XXS.gguf", "IQ3_XXS"), ("gpt-oss-20b-mxfp4.gguf", "MXFP4"), ("x.Q6_K_L.gguf", "Q6_K_L"), ("q8_0.gguf", "Q8_0"),
-        ("x-fp16.gguf", "F16"), ("x-BF16-00001-of-00002.gguf", "BF16"), ("x-TQ1_0.gguf", "TQ1_0"), ("phi-q4.gguf", ""), ("Q2.gguf", ""),
+        ("Llama-3.3-70B-Instruct-Q4_K_M.gguf", "Q4_K_M"),
+        ("a/UD-IQ1_S/x-UD-IQ1_S-00001-of-00003.gguf", "UD-IQ1_S"),
+        ("m.i1-IQ3_XXS.gguf", "IQ3_XXS"),
+        ("gpt-oss-20b-mxfp4.gguf", "MXFP4"),
+        ("x.Q6_K_L.gguf", "Q6_K_L"),
+        ("q8_0.gguf", "Q8_0"),
+        ("x-fp16.gguf", "F16"),
+        ("x-BF16-00001-of-00002.gguf", "BF16"),
+        ("x-TQ1_0.gguf", "TQ1_0"),
+        ("phi-q4.gguf", ""),
+        ("Q2.gguf", ""),
     ],
-)  # fmt: skip
+)
 def test_levels_told_by_names(name: str, level: str) -> None:
     assert level_of_name(name) == level
 
 
-@pytest.mark.parametrize("level", ["F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K"])
+@pytest.mark.parametrize(
+    "level", ["F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K"]
+)
 def test_levels_told_by_the_header(level: str) -> None:
     stated = {"F16": "MOSTLY_F16", "BF16": "MOSTLY_BF16"}.get(level, f"MOSTLY_{level}")
     more = {"general.file_type": int(gguf.LlamaFileType[stated])}
     assert level_of(parse(gguf_file("llama-3.1-8b-instruct", level, more)[0])) == level
 
 
-CHECKPOINT = safetensors_file([("a.weight", "BF16", (4, 8)), ("b.bias", "F32", (3,)), ("scalar", "I64", ()), ("none", "F16", (0, 4))])[0]
+CHECKPOINT = safetensors_file(
+    [("a.weight", "BF16", (4, 8)), ("b.bias", "F32", (3,)), ("scalar", "I64", ()), ("none", "F16", (0, 4))]
+)[0]
 
 
 def checkpoint(content: bytes) -> tuple[CheckpointTensor, ...]:
@@ -234,8 +281,11 @@ def checkpoint(content: bytes) -> tuple[CheckpointTensor, ...]:
 
 def test_a_safetensors_header_is_read_exactly() -> None:
     assert [(t.name, t.dtype, t.shape, t.bytes) for t in checkpoint(CHECKPOINT)] == [
-        ("a.weight", "BF16", (4, 8), 64), ("b.bias", "F32", (3,), 12), ("scalar", "I64", (), 8), ("none", "F16", (0, 4), 0),
-    ]  # fmt: skip
+        ("a.weight", "BF16", (4, 8), 64),
+        ("b.bias", "F32", (3,), 12),
+        ("scalar", "I64", (), 8),
+        ("none", "F16", (0, 4), 0),
+    ]
 
 
 def with_header(header: Any, length: int | None = None) -> bytes:
@@ -271,7 +321,14 @@ def test_a_broken_safetensors_header_is_one_sentence(content: bytes, message: st
 
 
 GGUF_SEED = gguf_header(
-    {"general.architecture": "llama", "general.alignment": 32, "llama.block_count": 2, "a.list": [1, 2, 3], "a.words": ["x", "yy"], "f": 0.5},
+    {
+        "general.architecture": "llama",
+        "general.alignment": 32,
+        "llama.block_count": 2,
+        "a.list": [1, 2, 3],
+        "a.words": ["x", "yy"],
+        "f": 0.5,
+    },
     SMALL,
 )
 
@@ -285,7 +342,9 @@ def mutate(seed: bytes, data: st.DataObject) -> bytes:
             case 0:
                 content[at : at + 1] = bytes([data.draw(st.integers(0, 255))])
             case 1:
-                content[at : at + 8] = struct.pack("<Q", data.draw(st.sampled_from((0, 1, 2**16, 2**31, 2**32, 2**62, 2**64 - 1))))
+                content[at : at + 8] = struct.pack(
+                    "<Q", data.draw(st.sampled_from((0, 1, 2**16, 2**31, 2**32, 2**62, 2**64 - 1)))
+                )
             case 2:
                 del content[at:]
             case 3:
@@ -302,7 +361,7 @@ def test_mutated_gguf_headers_raise_only_our_error(data: st.DataObject) -> None:
     try:
         model_of(parse(content))
     except InputError as error:
-        assert "\n" not in str(error)  # noqa: PT017
+        assert "\n" not in str(error)
 
 
 @given(data=st.data())
@@ -312,7 +371,7 @@ def test_mutated_safetensors_headers_raise_only_our_error(data: st.DataObject) -
     try:
         checkpoint(content)
     except InputError as error:
-        assert "\n" not in str(error)  # noqa: PT017
+        assert "\n" not in str(error)
 
 
 def endless(head: bytes, piece: bytes) -> ReadRange:

@@ -19,7 +19,15 @@ from advisor.models.catalogue import catalogue
 from advisor.sources import remote
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from tests.hub_server import COMMIT, FakeHub
-from tests.model_files import checkpoint_tensors, gguf_file, gguf_header, gguf_metadata, safetensors_file, tensors_at, tokenizer
+from tests.model_files import (
+    checkpoint_tensors,
+    gguf_file,
+    gguf_header,
+    gguf_metadata,
+    safetensors_file,
+    tensors_at,
+    tokenizer,
+)
 
 LLAMA = "llama-3.1-8b-instruct"
 
@@ -58,7 +66,16 @@ def resolve(hub: FakeHub, text: str) -> ResolvedModel:
 
 @pytest.mark.parametrize(
     "model_id",
-    [LLAMA, "qwen3-30b-a3b", "mixtral-8x7b-instruct-v0.1", "gemma-3-12b-it", "gpt-oss-20b", "glm-4.7-flash", "lfm2-8b-a1b", "deepseek-v2-lite-chat"],
+    [
+        LLAMA,
+        "qwen3-30b-a3b",
+        "mixtral-8x7b-instruct-v0.1",
+        "gemma-3-12b-it",
+        "gpt-oss-20b",
+        "glm-4.7-flash",
+        "lfm2-8b-a1b",
+        "deepseek-v2-lite-chat",
+    ],
 )
 def test_a_sharded_repository_is_verified_from_its_headers_alone(hub: FakeHub, model_id: str) -> None:
     hub.add("org/name", files_of(model_id), info={"cardData": {"license": "apache-2.0"}})
@@ -87,7 +104,11 @@ def test_a_gguf_header_takes_three_reads(hub: FakeHub, tokens: int, merges: int)
 
 def test_a_gguf_repository_lists_every_file_and_joins_splits(hub: FakeHub) -> None:
     small, small_size = gguf_file(LLAMA, "Q4_K_M")
-    files: dict[str, Any] = {"Llama-Q4_K_M.gguf": (small, small_size), "mmproj-F16.gguf": (b"GGUF", 900), "imatrix.gguf": b"x"}
+    files: dict[str, Any] = {
+        "Llama-Q4_K_M.gguf": (small, small_size),
+        "mmproj-F16.gguf": (b"GGUF", 900),
+        "imatrix.gguf": b"x",
+    }
     for number in (1, 2, 3):
         files[f"BF16/Llama-BF16-0000{number}-of-00003.gguf"] = (b"GGUF", 5_000_000_000 + number)
     files["Llama-UD-Q2_K_XL-00001-of-00002.gguf"] = (b"GGUF", 2_000_000_000)
@@ -130,17 +151,25 @@ def packed(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, tuple[
     yield f"{base}g_idx", "I32", (columns,)
 
 
+def compressed(form: str, weights: dict[str, Any], inputs: dict[str, Any] | None) -> dict[str, Any]:
+    groups = {"group_0": {"weights": weights, "input_activations": inputs}}
+    return {"quantization_config": {"quant_method": "compressed-tensors", "format": form, "config_groups": groups}}
+
+
 QUANTIZED: list[tuple[dict[str, Any], str]] = [
     ({"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}}, "GPTQ-W4A16-g128"),
     ({"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 64}}, "AWQ-W4A16-g64"),
     ({"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}, "FP8-block128"),
     ({"quantization_config": {"quant_method": "mxfp4"}}, "MXFP4"),
-    ({"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}}, "NF4"),
+    (
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}},
+        "NF4",
+    ),
     ({"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}}, "LLM.int8"),
     ({"quantization": {"bits": 4, "group_size": 64}}, "MLX-4bit-g64"),
     ({"quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4"}}, "NVFP4"),
     *(
-        ({"quantization_config": {"quant_method": "compressed-tensors", "format": form, "config_groups": {"group_0": {"weights": weights, "input_activations": inputs}}}}, level)
+        (compressed(form, weights, inputs), level)
         for form, weights, inputs, level in (
             ("pack-quantized", {"num_bits": 4, "type": "int", "group_size": 128}, None, "W4A16-g128"),
             ("int-quantized", {"num_bits": 8, "type": "int"}, {"num_bits": 8, "dynamic": True}, "W8A8-INT8"),
@@ -148,7 +177,7 @@ QUANTIZED: list[tuple[dict[str, Any], str]] = [
             ("nvfp4-pack-quantized", {"num_bits": 4, "type": "float", "group_size": 16}, None, "NVFP4"),
         )
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("extra", "level"), QUANTIZED, ids=[level for _, level in QUANTIZED])
@@ -175,8 +204,13 @@ def test_vision_and_draft_parts_are_told_apart(hub: FakeHub) -> None:
     assert found.repository is not None
     assert found.repository.bytes_by_part["vision"] > 500_000_000
     assert any("vision part" in note and "mmproj" in note for note in found.notes)
-    tensors = [*((name, "BF16", shape) for name, shape in checkpoint_tensors("qwen3-8b")), ("mtp.layers.0.fc.weight", "BF16", (4096, 8192))]
-    hub.add("org/drafts", {"config.json": catalogue()["qwen3-8b"].config, "model.safetensors": safetensors_file(tensors)})
+    tensors = [
+        *((name, "BF16", shape) for name, shape in checkpoint_tensors("qwen3-8b")),
+        ("mtp.layers.0.fc.weight", "BF16", (4096, 8192)),
+    ]
+    hub.add(
+        "org/drafts", {"config.json": catalogue()["qwen3-8b"].config, "model.safetensors": safetensors_file(tensors)}
+    )
     drafts = resolve(hub, "org/drafts").repository
     assert drafts is not None
     assert drafts.bytes_by_part["mtp"] == 2 * 4096 * 8192
@@ -251,7 +285,7 @@ LORA = {"adapter_config.json": {"base_model_name_or_path": "meta/base"}, "adapte
         ({"mmproj.gguf": b"GGUF"}, {}, "no config.json and no GGUF"),
         ({"a-00001-of-00002.gguf": b"GGUF"}, {}, "No GGUF file of org/name is complete"),
     ],
-)  # fmt: skip
+)
 def test_trouble_is_one_sentence(hub: FakeHub, files: dict[str, Any], more: dict[str, Any], message: str) -> None:
     assert message in trouble(hub, files, **more)
 
@@ -343,7 +377,14 @@ def test_the_command_line_reads_the_hub_of_the_environment(hub: FakeHub) -> None
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_TELEMETRY": "1"}
-        return subprocess.run([sys.executable, "-m", "advisor", *arguments, "--format", "json"], capture_output=True, text=True, check=False, timeout=60, env=environment)  # fmt: skip
+        return subprocess.run(
+            [sys.executable, "-m", "advisor", *arguments, "--format", "json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=environment,
+        )
 
     levels = json.loads(run("sizes", f"{hub.url}/org/name").stdout)
     assert {row["level"] for row in levels} >= {"Q4_K_M", "as published (published)"}

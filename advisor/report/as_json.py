@@ -46,7 +46,9 @@ def published_document(found: ResolvedModel) -> list[dict[str, Any]]:
     if repository is not None and repository.tensors:
         level = repository.quantization.level if repository.quantization is not None else "as published"
         kind = repository.quantization.kind.lower() if repository.quantization is not None else "plain"
-        rows.append(_published(level, kind, f"{repository.id}, safetensors", repository.weight_bytes, repository.weight_bytes))
+        rows.append(
+            _published(level, kind, f"{repository.id}, safetensors", repository.weight_bytes, repository.weight_bytes)
+        )
     for file in repository.models if repository is not None else ():
         rows.append(_published(file.level or "unknown", FORMAT, file.name, None, file.bytes))
     return rows

@@ -1,4 +1,4 @@
-"""What a person pasted: a repository, a link into one, or a link to a file elsewhere; and which links may be followed."""
+"""What a person pasted: a repository, a link into one, or to a file elsewhere; and which links may be followed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def parse_address(text: str) -> HubAddress | str | None:
     """A HubAddress, or the URL of a file on another host, or None when `text` is neither."""
     text = text.strip()
     scheme = text.partition("://")[0].lower() if "://" in text[:12] else ""
-    if scheme == "hf" or (scheme in ("http", "https") and _hostname(text) in {*constants.HF_URL_HOSTS, "www.huggingface.co"}):
+    if scheme == "hf" or (
+        scheme in ("http", "https") and _hostname(text) in {*constants.HF_URL_HOSTS, "www.huggingface.co"}
+    ):
         return _hub_link(text)
     if scheme or text.lower().startswith("file:"):
         return text
@@ -77,7 +79,7 @@ def _hub_page(url: str) -> HubAddress:
 
 
 def check_public(url: str) -> None:
-    """Refuse what a server must not fetch for others: anything but https to a host that the whole internet can reach."""
+    """Refuse what a server must not fetch for others: all but https to a host that the whole internet can reach."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip(".").lower(), parts.port or 443
@@ -87,12 +89,14 @@ def check_public(url: str) -> None:
         raise InputError("Only https links are followed; give one that begins with https://.")
     if parts.username is not None or parts.password is not None:
         raise InputError("A link with a user name or password in it is not followed; give a public one.")
-    if "." not in host.strip("[]") and ":" not in host or host.endswith(_LOCAL_NAMES):
+    if ("." not in host.strip("[]") and ":" not in host) or host.endswith(_LOCAL_NAMES):
         raise _private()
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
-        raise InputError(f"The host {host[:80]} is not known; check the link, or the connection to the internet.") from None
+        raise InputError(
+            f"The host {host[:80]} is not known; check the link, or the connection to the internet."
+        ) from None
     if not all(_is_public(address) for address in found):
         raise _private()
 
@@ -104,4 +108,6 @@ def _is_public(text: str) -> bool:
 
 
 def _private() -> InputError:
-    return InputError("This link leads to a private or local network, which is not reached from here; give a public https link.")
+    return InputError(
+        "This link leads to a private or local network, which is not reached from here; give a public https link."
+    )

@@ -24,10 +24,14 @@ _VISION = re.compile(
     r"(^|\.)(vision_tower|vision_model|vision_encoder|visual|vit|multi_modal_projector|mm_projector|vision_embed_tokens|embed_vision"
     r"|patch_merger|vision_language_adapter|pre_mm_projector_norm|vision_adapter|image_newline|img_projection|mm_input_projection\w*)(\.|$)"
 )
-_AUDIO = re.compile(r"(^|\.)(audio_tower|audio_encoder|embed_audio|audio_projection|audio_adapter|speech_\w+|talker|code2wav|token2wav)(\.|$)")
+_AUDIO = re.compile(
+    r"(^|\.)(audio_tower|audio_encoder|embed_audio|audio_projection|audio_adapter|speech_\w+|talker|code2wav|token2wav)(\.|$)"
+)
 _DRAFT = re.compile(r"(^|\.)(mtp|nextn|eagle)(\.|$)")
 # Buffers and copies that a conversion leaves out, and tables that it computes.
-_LEFT_OUT = re.compile(r"(rotary_emb\.inv_freq|position_ids|(^|\.)pooler\.|\.attn\.(masked_)?bias|\.rotary_emb\.|activation_sparsity)")
+_LEFT_OUT = re.compile(
+    r"(rotary_emb\.inv_freq|position_ids|(^|\.)pooler\.|\.attn\.(masked_)?bias|\.rotary_emb\.|activation_sparsity)"
+)
 _COMPUTED = ("rope_freqs", "rope_factors")
 _SHOWN = 4
 
@@ -58,7 +62,11 @@ class Comparison:
             packed = f", {self.repacked:,} of them joined or split by the conversion" if self.repacked else ""
             return f"Verified against {what}: all {self.agreeing + self.repacked:,} agree{packed}."
         parts = []
-        for names, how in ((self.missing, "not there"), (self.extra, "not foreseen"), (self.different, "of another shape")):
+        for names, how in (
+            (self.missing, "not there"),
+            (self.extra, "not foreseen"),
+            (self.different, "of another shape"),
+        ):
             if names:
                 more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
                 parts.append(f"{', '.join(names[:_SHOWN])}{more} {'is' if len(names) == 1 else 'are'} {how}")
@@ -85,7 +93,9 @@ def compare_with_header(model: Model, header: GgufHeader) -> Comparison:
     missing, extra = [name for name in expected if name not in found], [name for name in found if name not in expected]
     off = sum(math.prod(expected[name]) for name in missing) + sum(math.prod(found[name]) for name in extra)
     off += sum(abs(math.prod(expected[name]) - math.prod(found[name])) for name in different)
-    return Comparison(len(expected) - len(missing) - len(different), 0, tuple(missing), tuple(extra), tuple(different), off)
+    return Comparison(
+        len(expected) - len(missing) - len(different), 0, tuple(missing), tuple(extra), tuple(different), off
+    )
 
 
 def compare_with_checkpoint(model: Model, tensors: Iterable[tuple[str, int, Shape | None]]) -> Comparison:
@@ -134,7 +144,7 @@ def compare_with_checkpoint(model: Model, tensors: Iterable[tuple[str, int, Shap
 
 
 def _same_shape(ours: Shape, pieces: Sequence[tuple[int, Shape | None]]) -> bool:
-    """Experts that are stored one by one agree when each is one slice of ours; what packing hides, is not held against it."""
+    """Experts stored one by one agree when each is a slice of ours; what packing hides is not held against it."""
     for _, theirs in pieces:
         if theirs is None:
             continue
@@ -162,7 +172,11 @@ class _Names:
     def __init__(self, model: Model):
         architecture = next((key for key, value in MODEL_ARCH_NAMES.items() if value == model.architecture), None)
         self._known: Mapping[str, str] = {tensor.name: tensor.name for tensor in model.tensors}
-        self._map = get_tensor_name_map(architecture, len(model.layers) + len(model.mtp_layers)) if architecture is not None else None
+        self._map = (
+            get_tensor_name_map(architecture, len(model.layers) + len(model.mtp_layers))
+            if architecture is not None
+            else None
+        )
 
     def __call__(self, name: str) -> str | None:
         if self._map is None:
@@ -172,7 +186,9 @@ class _Names:
         plain = re.sub(r"\.experts\.\d+\.", ".experts.", plain)
         if not plain.endswith((".weight", ".bias")):
             plain = f"{plain}.weight"
-        plain = plain.replace("_proj_bias.weight", "_proj.bias").replace("e_score_correction_bias.weight", "e_score_correction.bias")
+        plain = plain.replace("_proj_bias.weight", "_proj.bias").replace(
+            "e_score_correction_bias.weight", "e_score_correction.bias"
+        )
         for candidate in (plain, re.sub(r"^model\.layers\.(\d+)\.block_sparse_moe", r"layers.\1.feed_forward", plain)):
             if (ours := self._map.get_name(candidate, try_suffixes=(".weight", ".bias"))) is not None:
                 return ours

@@ -43,7 +43,8 @@ class TypicalModel:
         real = f" (such as {', '.join(self.like[:3])})" if self.like else ""
         return (
             f"A {self.name}: the shape of {self.based_on.name}, scaled. Real models of this size{real} are "
-            f"{self.low:.2f} to {self.high:.2f} times as large, and their KV cache differs more: name a model for exact figures."
+            f"{self.low:.2f} to {self.high:.2f} times as large, and their KV cache differs more: "
+            "name a model for exact figures."
         )
 
 
@@ -79,9 +80,13 @@ def _bounded(size: float, text: str) -> float:
 
 def _candidates(families: tuple[str, ...]) -> list[Entry]:
     return [
-        entry for entry in catalogue().values()
-        if entry.model.architecture in families and entry.variant != "embedding" and bool(entry.model.experts) == (families is _EXPERT_FAMILIES)
-    ]  # fmt: skip
+        entry
+        for entry in catalogue().values()
+        if entry.model.architecture in families
+        and entry.variant != "embedding"
+        and "num_attention_heads" in entry.config  # not wrapped in a vision model's config
+        and ("num_experts_per_tok" in entry.config if families is _EXPERT_FAMILIES else not entry.model.experts)
+    ]
 
 
 def _typical(name: str, total: float, active: float, families: tuple[str, ...]) -> TypicalModel:
@@ -90,7 +95,10 @@ def _typical(name: str, total: float, active: float, families: tuple[str, ...]) 
         return abs(math.log(model.parameters / total)) + abs(math.log(model.active_parameters / active))
 
     # The nearest; among equally near ones the newest.
-    nearest = sorted(sorted(_candidates(families), key=lambda entry: entry.released, reverse=True), key=lambda entry: round(distance(entry), 1))[0]
+    nearest = sorted(
+        sorted(_candidates(families), key=lambda entry: entry.released, reverse=True),
+        key=lambda entry: round(distance(entry), 1),
+    )[0]
     model = _scaled(nearest, total, active)
     peers = [
         entry for entry in catalogue().values()
@@ -98,9 +106,18 @@ def _typical(name: str, total: float, active: float, families: tuple[str, ...]) 
         and abs(math.log(entry.model.parameters / total)) <= _SAME_SIZE
         and abs(math.log(entry.model.active_parameters / active)) <= 2 * _SAME_SIZE
     ]  # fmt: skip
-    ratios = [entry.model.parameters / model.parameters for entry in peers] or [bound * total / model.parameters for bound in _UNKNOWN_RANGE]
+    ratios = [entry.model.parameters / model.parameters for entry in peers] or [
+        bound * total / model.parameters for bound in _UNKNOWN_RANGE
+    ]
     ordered = sorted(peers, key=lambda entry: entry.released, reverse=True)
-    return TypicalModel(name, model, nearest, min(*ratios, 1.0), max(*ratios, 1.0), tuple(dict.fromkeys(entry.name for entry in ordered)))
+    return TypicalModel(
+        name,
+        model,
+        nearest,
+        min(*ratios, 1.0),
+        max(*ratios, 1.0),
+        tuple(dict.fromkeys(entry.name for entry in ordered)),
+    )
 
 
 def _mixture(experts: int, size: float) -> TypicalModel:
@@ -114,7 +131,9 @@ def _mixture(experts: int, size: float) -> TypicalModel:
     factor = size * 1e9 / dense[nearest.id]
     config = _stretched(nearest.config, 1.0 if 0.9 < factor < 1.1 else factor)
     model = model_from_config({**config, "num_local_experts": experts})
-    return TypicalModel(_name(f"{experts}x{size:g}B"), model, nearest, *_UNKNOWN_RANGE, () if experts != 8 else (nearest.name,))
+    return TypicalModel(
+        _name(f"{experts}x{size:g}B"), model, nearest, *_UNKNOWN_RANGE, () if experts != 8 else (nearest.name,)
+    )
 
 
 def _scaled(entry: Entry, total: float, active: float) -> Model:
@@ -127,7 +146,12 @@ def _scaled(entry: Entry, total: float, active: float) -> Model:
         config = _stretched(config, factor)
     if entry.model.experts and not 0.75 < active / entry.model.active_parameters / factor < 1.35:
         used = "num_experts_per_tok"
-        config = {**config, used: max(1, min(entry.model.experts, round(config[used] * active / entry.model.active_parameters / factor)))}
+        config = {
+            **config,
+            used: max(
+                1, min(entry.model.experts, round(config[used] * active / entry.model.active_parameters / factor))
+            ),
+        }
     model = replace(model_from_config(config), mtp_layers=())
     return min((model, _with_layers(model, total)), key=lambda one: abs(one.parameters - total))
 
@@ -136,7 +160,9 @@ def _with_layers(model: Model, total: float) -> Model:
     in_layers = sum(tensor.elements for tensor in model.tensors if tensor.layer is not None)
     rest = model.parameters - in_layers
     count = max(1, round((total - rest) / in_layers * len(model.layers)))
-    layers = tuple(model.layers[min(number * len(model.layers) // count, len(model.layers) - 1)] for number in range(count))
+    layers = tuple(
+        model.layers[min(number * len(model.layers) // count, len(model.layers) - 1)] for number in range(count)
+    )
     return replace(model, layers=layers)
 
 

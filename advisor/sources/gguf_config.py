@@ -55,7 +55,10 @@ def config_of(header: GgufHeader) -> Fields | None:
     facts = Facts(header)
     name, more = known
     fields = {**_common(facts), **(more(facts) if more else {})}
-    return {"architectures": [fields.pop("class", name)], **{key: value for key, value in fields.items() if value is not None}}
+    return {
+        "architectures": [fields.pop("class", name)],
+        **{key: value for key, value in fields.items() if value is not None},
+    }
 
 
 def _common(facts: Facts) -> Fields:
@@ -118,7 +121,11 @@ def _common(facts: Facts) -> Fields:
 
 
 def _llama(facts: Facts) -> Fields:
-    return {"class": "MixtralForCausalLM"} if facts.get("expert_count") else {"bias": facts.has_in_layers("attn_output.bias")}
+    return (
+        {"class": "MixtralForCausalLM"}
+        if facts.get("expert_count")
+        else {"bias": facts.has_in_layers("attn_output.bias")}
+    )
 
 
 def _experts_are_all(facts: Facts) -> Fields:
@@ -167,7 +174,9 @@ def _llama4(facts: Facts) -> Fields:
 
 
 def _indexed(facts: Facts) -> Fields:
-    return {"indexer_types": ["full" if facts.has(f"blk.{n}.indexer.proj.weight") else "none" for n in range(facts.layers)]}
+    return {
+        "indexer_types": ["full" if facts.has(f"blk.{n}.indexer.proj.weight") else "none" for n in range(facts.layers)]
+    }
 
 
 def _delta_net(facts: Facts) -> Fields:
@@ -179,10 +188,10 @@ def _delta_net(facts: Facts) -> Fields:
         "linear_value_head_dim": inner // heads if inner and heads else None,
         "linear_conv_kernel_dim": facts.get("ssm.conv_kernel"),
         "layer_types": [
-            "linear_attention" if facts.has(f"blk.{n}.ssm_conv1d.weight") else "full_attention" for n in range(facts.layers)
+            "linear_attention" if facts.has(f"blk.{n}.ssm_conv1d.weight") else "full_attention"
+            for n in range(facts.layers)
         ],
     }
-
 
 
 def _short_convolution(facts: Facts) -> Fields:

@@ -142,7 +142,9 @@ def join_splits(headers: Sequence[GgufHeader]) -> GgufHeader:
     tensors = tuple(tensor for part in parts for tensor in part.tensors)
     promised = first.number("split.tensors.count", len(tensors))
     if len({tensor.name for tensor in tensors}) != len(tensors) or promised != len(tensors):
-        raise InputError(f"The parts of {first.name} hold {len(tensors):,} tensors together, not the {promised:,} it promises.")
+        raise InputError(
+            f"The parts of {first.name} hold {len(tensors):,} tensors together, not the {promised:,} it promises."
+        )
     return replace(first, tensors=tensors, header_bytes=sum(part.header_bytes for part in parts), split_count=1)
 
 
@@ -156,9 +158,7 @@ class _Parser:
     def __init__(self, read: ReadRange, name: str):
         self.name = name
         self.forecast = Forecast()
-        self.window = Window(
-            read, name, MAX_HEADER_BYTES, _FIRST_READ, lambda: self.forecast.end(self.window.position)
-        )
+        self.window = Window(read, name, MAX_HEADER_BYTES, _FIRST_READ, lambda: self.forecast.end(self.window.position))
         self.metadata: dict[str, Value] = {}
         self.array_lengths: dict[str, int] = {}
         self.strings_left = MAX_STRINGS
@@ -302,7 +302,9 @@ class _Parser:
             self.forecast.left = left
             if left and at + 8 <= end:  # the string itself lies beyond what was read
                 if length > MAX_STRING_BYTES:
-                    raise self.fail(f"an entry of '{key[:80]}' is {length:,} bytes long; at most {MAX_STRING_BYTES:,} are read.")
+                    raise self.fail(
+                        f"an entry of '{key[:80]}' is {length:,} bytes long; at most {MAX_STRING_BYTES:,} are read."
+                    )
                 window.need(8 + length)
         self.forecast.array_done()
 

@@ -21,13 +21,18 @@ from advisor.sources.gguf_header import GgufHeader
 # Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
 _TOLERATED = 0.01
 _BORNE_OUT = 0.25
+_BLOCK = re.compile(r"blk\.(\d{1,6})\.")
 _SPLIT_NAME = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)", re.IGNORECASE)
 _LEVEL_IN_NAME = re.compile(
     r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8]_(?:K_XXL|K_XL|K_[SML]|K|XXS|XS|NL|[01SML])(?:_[LX]L?)?|BF16|FP?16|FP?32|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4))"
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
-NOT_MODELS = {"mmproj": "a vision or audio projector", "clip": "a vision or audio projector", "imatrix": "an importance matrix"}
+NOT_MODELS = {
+    "mmproj": "a vision or audio projector",
+    "clip": "a vision or audio projector",
+    "imatrix": "an importance matrix",
+}
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,10 @@ def model_of(header: GgufHeader) -> GgufModel:
             best = model, comparison, how
         if comparison.agrees:
             break
-    if best is None or best[1].off_by > _TOLERATED * header.elements:
-        known = "is not known to this version" if best is None else "is stored in a form that this version does not know"
+    if best is None or best[1].off_by > _TOLERATED * header.elements or len(best[0].layers) != _blocks(header):
+        known = (
+            "is not known to this version" if best is None else "is stored in a form that this version does not know"
+        )
         return GgufModel(
             None,
             f"Architecture '{header.architecture[:40]}' {known}: the sizes from the file's header are exact, "
@@ -85,6 +92,12 @@ def model_of(header: GgufHeader) -> GgufModel:
         )
     model, comparison, how = best
     return GgufModel(model, f"{how} {comparison.sentence('the tensors in the file')}", comparison)
+
+
+def _blocks(header: GgufHeader) -> int:
+    """How many blocks the tensors belong to."""
+    numbers = (_BLOCK.match(tensor.name) for tensor in header.tensors)
+    return max((int(found[1]) + 1 for found in numbers if found), default=0)
 
 
 def _refuse_other_kinds(header: GgufHeader) -> None:
@@ -109,7 +122,9 @@ def _candidates(header: GgufHeader) -> Iterator[tuple[Model, str]]:
             pass
         else:
             model = replace(model, context_length=model.context_length or context)
-            yield from ((variant, "Rebuilt from the file's metadata.") for variant in _with_and_without_drafts(model, header))
+            yield from (
+                (variant, "Rebuilt from the file's metadata.") for variant in _with_and_without_drafts(model, header)
+            )
     for entry in catalogue().values():
         shape = Config(entry.config)
         width, layers = shape.get("hidden_size"), shape.get("num_hidden_layers")

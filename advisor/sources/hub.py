@@ -91,7 +91,11 @@ def _read(info: ModelInfo, repository: str, revision: str, asked: str, endpoint:
     library = str(info.library_name or "")
     base = ""
     if "adapter_config.json" in names:
-        base = str((_json(names["adapter_config.json"], repository, revision, endpoint) or {}).get("base_model_name_or_path", ""))
+        base = str(
+            (_json(names["adapter_config.json"], repository, revision, endpoint) or {}).get(
+                "base_model_name_or_path", ""
+            )
+        )
     refuse_what_is_no_model(repository, files, library, base[:120])
     config = _json(names["config.json"], repository, revision, endpoint) if "config.json" in names else None
     if config is not None and "quantization_config" not in config:
@@ -100,7 +104,9 @@ def _read(info: ModelInfo, repository: str, revision: str, asked: str, endpoint:
     tensors = _checkpoint(paths, repository, revision, endpoint)
     gguf = group_gguf(files)
     if only_pickled(files):
-        notices.append("The weights are there only as .bin files, which are not opened: sizes follow from config.json alone.")
+        notices.append(
+            "The weights are there only as .bin files, which are not opened: sizes follow from config.json alone."
+        )
     if base:
         notices.append(f"There is a LoRA adapter for {base[:120]} beside the model; it is not counted.")
     notices += [f"{file.name} is incomplete: parts are missing." for file in gguf if not file.complete]
@@ -132,18 +138,28 @@ def _license(info: ModelInfo) -> str:
 def _json(file: RepositoryFile, repository: str, revision: str, endpoint: str) -> dict[str, Any] | None:
     remote = HubFile(HubAddress(repository, revision, file.path), endpoint)
     if (file.size or 0) > MAX_CONFIG_BYTES:
-        raise InputError(f"{file.path} of {repository} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config is.")
+        raise InputError(
+            f"{file.path} of {repository} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config is."
+        )
     content = remote.read(0, MAX_CONFIG_BYTES)
     try:
         found = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise InputError(f"{file.path} of {repository} is not valid JSON; tell its publisher, or choose another repository.") from None
+        raise InputError(
+            f"{file.path} of {repository} is not valid JSON; tell its publisher, or choose another repository."
+        ) from None
     return found if isinstance(found, dict) else None
 
 
-def _separate_quantization(names: dict[str, RepositoryFile], repository: str, revision: str, endpoint: str) -> dict[str, Any]:
+def _separate_quantization(
+    names: dict[str, RepositoryFile], repository: str, revision: str, endpoint: str
+) -> dict[str, Any]:
     """Older GPTQ and ModelOpt repositories describe their quantization in a file of its own."""
-    for name, method in (("quantize_config.json", "gptq"), ("quant_config.json", "awq"), ("hf_quant_config.json", "modelopt")):
+    for name, method in (
+        ("quantize_config.json", "gptq"),
+        ("quant_config.json", "awq"),
+        ("hf_quant_config.json", "modelopt"),
+    ):
         if name in names:
             found = _json(names[name], repository, revision, endpoint) or {}
             inner = found.get("quantization")

@@ -1,4 +1,4 @@
-"""What can go wrong with the Hub, each in one sentence. Server texts and URLs are not passed on: they may hold secrets."""
+"""What can go wrong with the Hub, each in one sentence. Server texts and URLs are left out: they may hold secrets."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from huggingface_hub.errors import (
 
 from advisor.errors import InputError
 
-TOKEN_HELP = (
-    "set the environment variable HF_TOKEN to an access token of that account, or run 'hf auth login', where this program runs"
+_HOW_TO_LOG_IN = (
+    "set the environment variable HF_TOKEN to an access token of that account, "
+    "or run 'hf auth login', where this program runs"
 )
 
 
@@ -43,7 +44,14 @@ def hub_errors(repository: str, revision: str | None = None, path: str = "") -> 
         yield
     except InputError:
         raise
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, EntryNotFoundError, HFValidationError) as error:
+    except (
+        httpx2.HTTPError,
+        httpx2.InvalidURL,
+        httpx2.StreamError,
+        OSError,
+        EntryNotFoundError,
+        HFValidationError,
+    ) as error:
         raise _explain(error, repository[:120], (revision or "main")[:80], path[-120:]) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise HubUnreachable(f"The Hub's answer about {repository[:120]} makes no sense; try again later.") from None
@@ -52,9 +60,11 @@ def hub_errors(repository: str, revision: str | None = None, path: str = "") -> 
 def _explain(error: Exception, repository: str, revision: str, path: str) -> HubError:
     status = error.response.status_code if isinstance(error, HfHubHTTPError) and error.response is not None else 0
     if isinstance(error, OfflineModeIsEnabled):
-        return HubUnreachable("The Hub is switched off here (HF_HUB_OFFLINE is set); use a catalogue model or a local file.")
+        return HubUnreachable(
+            "The Hub is switched off here (HF_HUB_OFFLINE is set); use a catalogue model or a local file."
+        )
     if isinstance(error, GatedRepoError):
-        return HubForbidden(f"{repository} is gated: accept its terms on its page on the Hub, then {TOKEN_HELP}.")
+        return HubForbidden(f"{repository} is gated: accept its terms on its page on the Hub, then {_HOW_TO_LOG_IN}.")
     if isinstance(error, DisabledRepoError):
         return HubError(f"Access to {repository} has been disabled by the Hub; choose another repository.")
     if isinstance(error, RevisionNotFoundError):
@@ -62,11 +72,17 @@ def _explain(error: Exception, repository: str, revision: str, path: str) -> Hub
     if isinstance(error, EntryNotFoundError) or (status == 404 and path):
         return HubError(f"{repository} has no file {path or 'of that name'}; open its page to see what it holds.")
     if isinstance(error, RepositoryNotFoundError | HFValidationError) or status in (401, 404):
-        return HubError(f"There is no public model {repository} on the Hub: check the spelling; if it is private, {TOKEN_HELP}.")
+        return HubError(
+            f"There is no public model {repository} on the Hub: check the spelling; if it is private, {_HOW_TO_LOG_IN}."
+        )
     if status == 403:
-        return HubForbidden(f"The Hub does not let this program read {repository}: if you have access, {TOKEN_HELP}.")
+        return HubForbidden(
+            f"The Hub does not let this program read {repository}: if you have access, {_HOW_TO_LOG_IN}."
+        )
     if status == 429:
-        return HubUnreachable(f"The Hub asks to wait: too many requests from here; try again in a few minutes, or {TOKEN_HELP}.")
+        return HubUnreachable(
+            f"The Hub asks to wait: too many requests from here; try again in a few minutes, or {_HOW_TO_LOG_IN}."
+        )
     if status == 416:
         return HubError(f"{path or 'A file'} of {repository} is empty or shorter than the Hub says.")
     if status >= 400:

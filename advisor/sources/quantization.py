@@ -42,7 +42,10 @@ def _inner(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _from_section(section: Mapping[str, Any]) -> Quantization | None:
     method = str(section.get("quant_method", "")).lower()
-    bits, group = _whole(section.get("bits", section.get("w_bit")), 4), _whole(section.get("group_size", section.get("q_group_size")), 128)
+    bits, group = (
+        _whole(section.get("bits", section.get("w_bit")), 4),
+        _whole(section.get("group_size", section.get("q_group_size")), 128),
+    )
     if method in ("gptq", "gptq_marlin", "auto-round", "autoround", "intel/auto-round"):
         kind = "GPTQ" if method.startswith("gptq") else "AutoRound"
         return Quantization(kind, f"{kind}-W{bits}A16{_group(group)}", bits, max(group, 0))
@@ -72,8 +75,8 @@ def _from_section(section: Mapping[str, Any]) -> Quantization | None:
 def _compressed(section: Mapping[str, Any]) -> Quantization:
     form = str(section.get("format", ""))
     groups = section.get("config_groups")
-    first = next(iter(groups.values()), {}) if isinstance(groups, Mapping) else {}
-    first = first if isinstance(first, Mapping) else {}
+    chosen: Any = next(iter(groups.values()), {}) if isinstance(groups, Mapping) else {}
+    first: Mapping[str, Any] = chosen if isinstance(chosen, Mapping) else {}
     weights, inputs = first.get("weights"), first.get("input_activations")
     weights = weights if isinstance(weights, Mapping) else {}
     bits, group = _whole(weights.get("num_bits"), 8), _whole(weights.get("group_size"), 0)
@@ -86,7 +89,9 @@ def _compressed(section: Mapping[str, Any]) -> Quantization:
         dynamic = isinstance(inputs, Mapping) and inputs.get("dynamic")
         if weights.get("strategy") == "block":
             return Quantization("compressed-tensors", "FP8-block128", 8, 128)
-        return Quantization("compressed-tensors", "FP8-dynamic" if dynamic else "FP8-static" if inputs else "FP8-W8A16", 8)
+        return Quantization(
+            "compressed-tensors", "FP8-dynamic" if dynamic else "FP8-static" if inputs else "FP8-W8A16", 8
+        )
     if inputs:
         return Quantization("compressed-tensors", f"W{bits}A8-INT8", bits, max(group, 0))
     return Quantization("compressed-tensors", f"W{bits}A16{_group(group)}", bits, max(group, 0))
@@ -98,7 +103,7 @@ def _from_types(tensors: Iterable[CheckpointTensor]) -> Quantization | None:
     types = {tensor.dtype for tensor in tensors if len(tensor.shape) > 1}
     if "qweight" in names:
         return Quantization("GPTQ or AWQ", "W4A16", 4)
-    if any(kind.startswith("F8_E4M3") or kind.startswith("F8_E5M2") for kind in types):
+    if any(kind.startswith(("F8_E4M3", "F8_E5M2")) for kind in types):
         return Quantization("FP8", "FP8", 8)
     if "weight_packed" in names:
         return Quantization("compressed-tensors", "packed", 4)
@@ -120,7 +125,9 @@ _SCALES = re.compile(
 )
 
 
-def unpacked(tensors: Iterable[CheckpointTensor], how: Quantization | None) -> Iterable[tuple[str, int, tuple[int, ...] | None]]:
+def unpacked(
+    tensors: Iterable[CheckpointTensor], how: Quantization | None
+) -> Iterable[tuple[str, int, tuple[int, ...] | None]]:
     """Name, number of weights and shape (None where packing hides it) of each tensor as it was before quantization."""
     for tensor in tensors:
         name = tensor.name

@@ -72,18 +72,24 @@ class LinkedFile:
             for _ in range(_REDIRECTS):
                 if not self._allow_local:
                     check_public(url)
-                with get_session().stream("GET", url, headers=wanted, timeout=TIMEOUT_S, follow_redirects=False) as response:
+                with get_session().stream(
+                    "GET", url, headers=wanted, timeout=TIMEOUT_S, follow_redirects=False
+                ) as response:
                     if response.has_redirect_location:
                         url = urljoin(url, response.headers["Location"])
                         continue
                     if response.status_code == 416:
                         return b""
                     if response.status_code >= 400:
-                        raise InputError(f"The server answers with error {response.status_code} for {self.name}; check the link.")
+                        raise InputError(
+                            f"The server answers with error {response.status_code} for {self.name}; check the link."
+                        )
                     self._url = url
                     return _receive(response, start, end)
         except httpx2.TimeoutException:
-            raise InputError(f"The server of {self.name} does not answer; try again, or download the file and give its path.") from None
+            raise InputError(
+                f"The server of {self.name} does not answer; try again, or download the file and give its path."
+            ) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError):
             raise InputError(f"{self.name} cannot be reached; check the link.") from None
         raise InputError(f"The link to {self.name} is redirected too often; give the file's own link.")

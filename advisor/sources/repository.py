@@ -156,7 +156,9 @@ def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]
     usual = [name for name in top if not name.startswith("consolidated")]
     chosen, notices = usual or top, []
     if usual and len(usual) < len(top):
-        notices.append("The same weights are there a second time in Mistral's own layout (consolidated.safetensors); they are counted once.")
+        notices.append(
+            "The same weights are there again in Mistral's own layout (consolidated.safetensors); they count once."
+        )
     elif top and not usual:
         notices.append("The weights are in Mistral's own layout (consolidated.safetensors).")
     shards = {name: found for name in chosen if (found := _SHARD.fullmatch(name))}
@@ -166,7 +168,10 @@ def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]
         stem, count = min(sets, key=lambda key: (key[0] != "model", key[0]))
         chosen = sorted(name for name, found in shards.items() if (found["stem"], int(found["count"])) == (stem, count))
         if len(chosen) != count:
-            raise InputError(f"The repository is incomplete: {len(chosen)} of {count} parts of its weights are there; try another revision.")
+            raise InputError(
+                f"The repository is incomplete: {len(chosen)} of {count} parts of its weights are there; "
+                "try another revision."
+            )
         if len(sets) > 1 or any(name in ("model.safetensors", "pytorch_model.safetensors") for name in plain):
             notices.append(f"Several copies of the weights are there; {stem}-*.safetensors was read.")
         # What the index adds to the numbered parts, such as a separate draft head, belongs to the model as well.
@@ -192,11 +197,16 @@ def refuse_what_is_no_model(repository: str, files: Sequence[RepositoryFile], li
         raise InputError(f"{repository} is a LoRA adapter, not a whole model; {hint}.")
     if not has_weights and "config.json" not in names:
         if any(name.endswith(_PICKLED) for name in endings):
-            raise InputError(f"{repository} holds weights only in a format that is not read here (.bin and the like), and no config.json; choose a repository with safetensors or GGUF files.")
+            raise InputError(
+                f"{repository} holds weights only in a format that is not read here (.bin and the like), and no "
+                "config.json; choose a repository with safetensors or GGUF files."
+            )
         raise InputError(f"{repository} holds no model: neither config.json nor safetensors or GGUF files.")
 
 
 def only_pickled(files: Sequence[RepositoryFile]) -> bool:
     """Whether the weights are there only as PyTorch or similar files."""
     names = [file.path.lower() for file in files]
-    return any(name.endswith(_PICKLED) for name in names) and not any(name.endswith((".safetensors", ".gguf")) for name in names)
+    return any(name.endswith(_PICKLED) for name in names) and not any(
+        name.endswith((".safetensors", ".gguf")) for name in names
+    )

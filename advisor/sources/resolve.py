@@ -1,4 +1,4 @@
-"""Any way of naming a model, one answer: catalogue id, Hub repository or link, GGUF link or file, config.json, or a size."""
+"""Any way of naming a model, one answer: catalogue id, Hub repository, GGUF link or file, config.json, or a size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ from advisor.units import gb
 
 MAX_CONFIG_BYTES = 4 << 20
 _SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
-_QUANTIZED_NOTE = "It is published quantized as {level}, {size} on disk exactly; the levels below are computed for its 16-bit weights."
+_QUANTIZED_NOTE = (
+    "It is published quantized as {level}, {size} on disk exactly; "
+    "the computed levels are those of the same model from 16-bit weights."
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,11 @@ def find_any_model(text: str, *, allow_local: bool = False, endpoint: str | None
 
 
 def _names_a_file(text: str) -> bool:
-    return text.lower().endswith((".json", ".gguf", ".safetensors")) or text.startswith(("/", "./", "../", "~")) or "\\" in text
+    return (
+        text.lower().endswith((".json", ".gguf", ".safetensors"))
+        or text.startswith(("/", "./", "../", "~"))
+        or "\\" in text
+    )
 
 
 def from_entry(entry: Entry) -> ResolvedModel:
@@ -136,7 +143,9 @@ def from_config_text(text: str, name: str = "Your config.json") -> ResolvedModel
     except (ValueError, RecursionError):
         raise InputError(f"{name} is not valid JSON.") from None
     model = model_from_config(raw)
-    return ResolvedModel(id=text, name=name, model=model, source=f"Computed from {name}; nothing to compare it with.", as_of=_today())
+    return ResolvedModel(
+        id=text, name=name, model=model, source=f"Computed from {name}; nothing to compare it with.", as_of=_today()
+    )
 
 
 def from_gguf_bytes(content: bytes, name: str) -> ResolvedModel:
@@ -148,13 +157,18 @@ def from_path(path: Path) -> ResolvedModel:
     """A config.json or a GGUF file (any part of a split one) on this machine."""
     path = path.expanduser()
     if not path.is_file():
-        raise InputError(f"There is no file {path.name}; give a catalogue id, a Hub repository, or the path of a config.json or GGUF file.")
+        raise InputError(
+            f"There is no file {path.name}; give a catalogue id, a Hub repository, or the path of a "
+            "config.json or GGUF file."
+        )
     if path.suffix.lower() == ".gguf":
         headers = [read_gguf_header(read_from_path(part), part.name) for part in _parts_on_disk(path)]
         header = join_splits(headers) if headers[0].split_count > 1 else headers[0]
         return _from_header(header, str(path), path.name)
     if path.suffix.lower() == ".safetensors":
-        raise InputError(f"{path.name} holds weights without the model's shape; give the config.json that lies beside it.")
+        raise InputError(
+            f"{path.name} holds weights without the model's shape; give the config.json that lies beside it."
+        )
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise InputError(f"{path.name} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config.json is.")
@@ -169,10 +183,14 @@ def _parts_on_disk(path: Path) -> list[Path]:
     if split is None:
         return [path]
     stem = path.name[: split.start()]
-    parts = [path.with_name(f"{stem}-{number:05}-of-{split[2]}.gguf") for number in range(1, min(int(split[2]), 999) + 1)]
+    parts = [
+        path.with_name(f"{stem}-{number:05}-of-{split[2]}.gguf") for number in range(1, min(int(split[2]), 999) + 1)
+    ]
     missing = [part.name for part in parts if not part.is_file()]
     if missing:
-        raise InputError(f"{path.name} is one of {len(parts)} parts, and {missing[0]} is not beside it; give all parts one folder.")
+        raise InputError(
+            f"{path.name} is one of {len(parts)} parts, and {missing[0]} is not beside it; give all parts one folder."
+        )
     return parts
 
 
@@ -184,7 +202,9 @@ def from_link(url: str, allow_local: bool = False) -> ResolvedModel:
         check_public(url)
     remote = LinkedFile(url, allow_local)
     if _SPLIT.search(remote.name):
-        raise InputError(f"{remote.name} is one part of a split file; from other hosts than the Hub only whole files are read.")
+        raise InputError(
+            f"{remote.name} is one part of a split file; from other hosts than the Hub only whole files are read."
+        )
     return _from_header(read_gguf_header(remote.read, remote.name), url, remote.name)
 
 
@@ -208,7 +228,10 @@ def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
 
 def _from_config_of(repository: Repository) -> ResolvedModel:
     if repository.config is None:
-        raise InputError(f"{repository.id} has no config.json and no GGUF files, so the model's shape is not known; choose another repository.")
+        raise InputError(
+            f"{repository.id} has no config.json and no GGUF files, so the model's shape is not known; "
+            "choose another repository."
+        )
     model = model_from_config(repository.config)
     what = f"the repository's own tensors (commit {repository.revision[:8]})"
     source = f"From the config.json of {repository.id} (commit {repository.revision[:8]})."
@@ -259,14 +282,21 @@ def _parts(repository: Repository) -> list[str]:
     sizes = repository.bytes_by_part
     for part, what in (("vision", "vision part"), ("audio", "audio part")):
         if sizes.get(part):
-            notes.append(f"Its {what} takes {gb(sizes[part])} as published; it is a file of its own (mmproj) and not counted.")
+            notes.append(
+                f"Its {what} takes {gb(sizes[part])} as published; it is a file of its own (mmproj) and not counted."
+            )
     if repository.quantization is not None:
         notes.append(_QUANTIZED_NOTE.format(level=repository.quantization.level, size=gb(repository.weight_bytes)))
     projectors = [file for file in repository.gguf if file.projector]
     if projectors:
-        notes.append(f"{len(projectors)} projector file(s) for images or sound lie beside the model and are not counted.")
+        notes.append(
+            f"{len(projectors)} projector file(s) for images or sound lie beside the model and are not counted."
+        )
     if repository.models:
-        notes.append(f"It holds {len(repository.models)} GGUF file(s); their real sizes differ from the computed ones where the publisher uses a mix of its own.")
+        notes.append(
+            f"It holds {len(repository.models)} GGUF file(s); their real sizes differ from the computed ones "
+            "where the publisher uses a mix of its own."
+        )
     return notes
 
 
@@ -282,13 +312,18 @@ def _from_hub_file(address: HubAddress, endpoint: str | None) -> ResolvedModel:
     link = f"https://huggingface.co/{address.repository}/blob/{address.revision or 'main'}/{address.path}"
     found = _from_header(header, link, address.path.rpartition("/")[2])
     owner = address.repository.partition("/")[0]
-    return ResolvedModel(**{**vars(found), "publisher": owner, "sources": (link,), "license": found.license or "see its page"})
+    return ResolvedModel(
+        **{**vars(found), "publisher": owner, "sources": (link,), "license": found.license or "see its page"}
+    )
 
 
 def _from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
     found = model_of(header)
     file = stored_file(header)
-    notes = [f"This is {file.name} itself, {gb(file.file_bytes)} at its own types; levels without 'this file' are llama.cpp's stock mixes."]
+    notes = [
+        f"This is {file.name} itself, {gb(file.file_bytes)} at its own types; "
+        "levels without 'this file' are llama.cpp's stock mixes."
+    ]
     if found.comparison is not None and not found.comparison.agrees:
         notes.append(found.note)
     return ResolvedModel(

@@ -19,10 +19,29 @@ MAX_TENSORS = 200_000
 MAX_DIMENSIONS = 8
 MAX_ELEMENTS = 1 << 44
 BITS = {
-    "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16, "U16": 16,
-    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F8_E8M0": 8, "I8": 8, "U8": 8, "BOOL": 8,
-    "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
-}  # fmt: skip
+    "F64": 64,
+    "I64": 64,
+    "U64": 64,
+    "C64": 64,
+    "F32": 32,
+    "I32": 32,
+    "U32": 32,
+    "F16": 16,
+    "BF16": 16,
+    "I16": 16,
+    "U16": 16,
+    "F8_E4M3": 8,
+    "F8_E5M2": 8,
+    "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "F8_E8M0": 8,
+    "I8": 8,
+    "U8": 8,
+    "BOOL": 8,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+    "F4": 4,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +69,9 @@ def read_safetensors_header(read: ReadRange, name: str) -> tuple[CheckpointTenso
         raise InputError(f"{name} is not a safetensors file: it holds fewer than 8 bytes.")
     length = int.from_bytes(prefix, "little")
     if length > MAX_HEADER_BYTES:
-        raise InputError(f"{name}: its header would be {length:,} bytes long; at most {MAX_HEADER_BYTES >> 20} MiB are read.")
+        raise InputError(
+            f"{name}: its header would be {length:,} bytes long; at most {MAX_HEADER_BYTES >> 20} MiB are read."
+        )
     content = read(8, 8 + length)[:length]
     if len(content) < length:
         raise InputError(f"{name} is cut off within its header, after {len(content) + 8:,} of {length + 8:,} bytes.")
@@ -69,7 +90,9 @@ def read_safetensors_header(read: ReadRange, name: str) -> tuple[CheckpointTenso
 def _tensor(file: str, name: str, entry: Any) -> CheckpointTensor:
     if not isinstance(entry, Mapping):
         raise _broken(file, name, "is not described")
-    dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
+    dtype: Any = entry.get("dtype")
+    shape: Any = entry.get("shape")
+    offsets: Any = entry.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in BITS:
         raise _broken(file, name, f"is of type {str(dtype)[:20]!r}, which is unknown to this version")
     if not _are_whole(shape, MAX_DIMENSIONS) or math.prod(shape) > MAX_ELEMENTS:

@@ -34,7 +34,9 @@ class StoredFile:
         stock = LEVELS.get(self.level)
         biggest = max(self.header.tensors, key=lambda tensor: tensor.bytes).type
         bits = stock.nominal_bits if stock else _nominal_bits(self.level, self.header)
-        level = Level(f"{self.level} ({_THIS_FILE})", stock.base if stock else biggest, bits, note=f"As stored in {self.name}.")
+        level = Level(
+            f"{self.level} ({_THIS_FILE})", stock.base if stock else biggest, bits, note=f"As stored in {self.name}."
+        )
         return SizedLevel(
             level=level,
             imatrix=any(key.startswith("quantize.imatrix") for key in self.header.metadata),
