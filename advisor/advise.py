@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,8 @@ from advisor.sizing.plan import Memory, Plan, plan_file, plan_levels
 from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.units import GIB, MIB, format_count
+
+_REMEMBERED_S = 600
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,19 @@ class Answer:
         return f"{self.memory.devices} x {self.machine.name}" if self.memory.devices > 1 else self.machine.name
 
 
+@lru_cache(maxsize=64)
+def _find(text: str, allow_local: bool, _period: int) -> ResolvedModel:
+    """The model, asked for again only in the next period: a branch on the Hub may move."""
+    return find_any_model(text, allow_local=allow_local)
+
+
 @lru_cache(maxsize=256)
 def answer(scenario: Scenario, allow_local: bool = False) -> Answer:
     """Answer a scenario; raises InputError in one sentence when it cannot be answered.
 
     `allow_local` lets its model be a path on this machine: for the command line only.
     """
-    entry = find_any_model(scenario.model, allow_local=allow_local)
+    entry = _find(scenario.model, allow_local, int(time.monotonic() // _REMEMBERED_S))
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()

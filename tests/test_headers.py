@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from advisor.errors import InputError
 from advisor.models.catalogue import catalogue
-from advisor.sources.gguf_header import GgufHeader, join_splits, read_gguf_header
+from advisor.sources.gguf_file import GgufHeader, join_splits
+from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.gguf_model import level_of, level_of_name, model_of
 from advisor.sources.reading import ReadRange, read_from_bytes
 from advisor.sources.safetensors_header import CheckpointTensor, read_safetensors_header

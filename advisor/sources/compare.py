@@ -16,7 +16,7 @@ from gguf import get_tensor_name_map
 from gguf.constants import MODEL_ARCH_NAMES
 
 from advisor.models.model import Model
-from advisor.sources.gguf_header import GgufHeader
+from advisor.sources.gguf_file import GgufHeader
 
 Shape = tuple[int, ...]
 _LAYER = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|blk)\.(\d+)\.")

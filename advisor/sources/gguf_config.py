@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from advisor.models.config import MAX_LAYERS
-from advisor.sources.gguf_header import GgufHeader, StoredTensor
+from advisor.sources.gguf_file import GgufHeader, StoredTensor
 
 Fields = dict[str, Any]
 
@@ -49,16 +49,13 @@ class Facts:
 
 def config_of(header: GgufHeader) -> Fields | None:
     """The `config.json` this header corresponds to; None for an architecture that is not among the known ones."""
-    known = _ARCHITECTURES.get(header.architecture)
-    if known is None:
+    if (known := _ARCHITECTURES.get(header.architecture)) is None:
         return None
     facts = Facts(header)
     name, more = known
     fields = {**_common(facts), **(more(facts) if more else {})}
-    return {
-        "architectures": [fields.pop("class", name)],
-        **{key: value for key, value in fields.items() if value is not None},
-    }
+    name = fields.pop("class", name)
+    return {"architectures": [name], **{key: value for key, value in fields.items() if value is not None}}
 
 
 def _common(facts: Facts) -> Fields:
@@ -174,9 +171,8 @@ def _llama4(facts: Facts) -> Fields:
 
 
 def _indexed(facts: Facts) -> Fields:
-    return {
-        "indexer_types": ["full" if facts.has(f"blk.{n}.indexer.proj.weight") else "none" for n in range(facts.layers)]
-    }
+    indexed = [facts.has(f"blk.{number}.indexer.proj.weight") for number in range(facts.layers)]
+    return {"indexer_types": ["full" if has else "none" for has in indexed]}
 
 
 def _delta_net(facts: Facts) -> Fields:

@@ -16,7 +16,7 @@ from advisor.models.config import Config
 from advisor.models.model import Model
 from advisor.sources.compare import Comparison, compare_with_header
 from advisor.sources.gguf_config import config_of
-from advisor.sources.gguf_header import GgufHeader
+from advisor.sources.gguf_file import GgufHeader
 
 # Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
 _TOLERATED = 0.01

@@ -14,7 +14,8 @@ from huggingface_hub.hf_api import ModelInfo
 from advisor.errors import InputError
 from advisor.sources import cache
 from advisor.sources.addresses import HubAddress
-from advisor.sources.gguf_header import GgufHeader, join_splits, read_gguf_header
+from advisor.sources.gguf_file import GgufHeader, join_splits
+from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.hub_errors import HubForbidden, HubUnreachable, hub_errors
 from advisor.sources.quantization import recognise
 from advisor.sources.remote import TIMEOUT_S, HubFile

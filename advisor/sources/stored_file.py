@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel
-from advisor.sources.gguf_header import GgufHeader
+from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.gguf_model import level_of
 
 _THIS_FILE = "this file"
