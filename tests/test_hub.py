@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -304,7 +305,7 @@ def test_a_gguf_of_an_unknown_architecture_still_has_its_size(hub: FakeHub) -> N
     assert found.file is not None
     assert found.model is None
     assert found.file.header.tensor_bytes == 4_912_902_144 or found.file.header.tensor_bytes > 4 * 10**9
-    with pytest.raises(InputError, match="Architecture 'brandnew' is not known to this version: the sizes"):
+    with pytest.raises(InputError, match="Architecture 'brandnew' is not known to this version: sizes"):
         found.must_have_model()
 
 
@@ -343,6 +344,21 @@ def test_a_commit_that_was_read_opens_without_the_hub(hub: FakeHub) -> None:
     assert len(hub.requests) == before + 1  # a branch may have moved: asked for, but nothing is read again
     hub.repositories["org/name"].fault = "503"
     assert resolve(hub, "org/name").id == first.id
+
+
+def test_gguf_headers_that_were_read_open_without_the_hub(hub: FakeHub) -> None:
+    hub.add("org/name-GGUF", {"name-Q4_K_M.gguf": gguf_file(LLAMA)})
+    for text in ("org/name-GGUF", "https://huggingface.co/org/name-GGUF/blob/main/name-Q4_K_M.gguf"):
+        first = resolve(hub, text)
+        assert COMMIT in first.id
+        before = len(hub.requests)
+        again = resolve(hub, first.id)
+        assert len(hub.requests) == before
+        assert again == replace(first, model=again.model)
+        assert again.must_have_model().tensors == first.must_have_model().tensors
+        assert again.must_have_model().layers == first.must_have_model().layers
+    hub.repositories["org/name-GGUF"].file_fault = "503"
+    assert resolve(hub, text).file is not None
 
 
 def test_private_repositories_are_not_kept(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,19 @@ import sys
 import tempfile
 import zlib
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.repository import Repository
 
 FOLDER_VARIABLE = "LLM_FIT_ADVISOR_CACHE"
-_FORMAT = 1  # raise it when Repository changes
+_FORMAT = "1"  # raise it when what is kept changes
 _MOST_FILES = 500
-_ADAPTER = TypeAdapter(Repository)
+_REPOSITORY = TypeAdapter(Repository)
+_HEADER = TypeAdapter(GgufHeader)
+_Kept = TypeVar("_Kept")
 
 
 def cache_folder() -> Path | None:
@@ -36,34 +40,54 @@ def cache_folder() -> Path | None:
 
 def load(endpoint: str, repository: str, revision: str) -> Repository | None:
     """What was read before, by commit or by the branch it was asked for; None where there is nothing usable."""
+    return _load(_REPOSITORY, endpoint, repository, revision)
+
+
+def save(endpoint: str, found: Repository) -> None:
+    """Keep a result, unless the repository is private."""
+    if not found.private:
+        _save(_REPOSITORY.dump_json(found), {(endpoint, found.id, name) for name in (found.revision, found.asked)})
+
+
+def load_gguf(endpoint: str, repository: str, revision: str, file: str) -> GgufHeader | None:
+    """The header of a GGUF file that was read before."""
+    return _load(_HEADER, endpoint, repository, revision, file)
+
+
+def save_gguf(endpoint: str, repository: str, revisions: set[str], file: str, header: GgufHeader) -> None:
+    """Keep the header of a GGUF file."""
+    _save(_HEADER.dump_json(header), {(endpoint, repository, revision, file) for revision in revisions})
+
+
+def _load(adapter: TypeAdapter[_Kept], *key: str) -> _Kept | None:
     folder = cache_folder()
     if folder is None:
         return None
     try:
-        with gzip.open(_path(folder, endpoint, repository, revision)) as file:
-            return _ADAPTER.validate_json(file.read())
-    except (OSError, EOFError, zlib.error, ValidationError, ValueError):
+        with gzip.open(_path(folder, key)) as file:
+            return adapter.validate_json(file.read())
+    except (OSError, EOFError, zlib.error, ValueError):
         return None
 
 
-def save(endpoint: str, found: Repository) -> None:
-    """Keep a result, unless the repository is private; a disk that cannot be written to is not an error."""
+def _save(content: bytes, keys: set[tuple[str, ...]]) -> None:
+    """A disk that cannot be written to is not an error."""
     folder = cache_folder()
-    if folder is None or found.private:
+    if folder is None:
         return
-    content = gzip.compress(_ADAPTER.dump_json(found), compresslevel=5)
+    packed = gzip.compress(content, compresslevel=5)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for revision in {found.revision, found.asked}:
-            _replace(_path(folder, endpoint, found.id, revision), content)
+        for key in keys:
+            _replace(_path(folder, key), packed)
         _tidy(folder)
     except OSError:
         return
 
 
-def _path(folder: Path, endpoint: str, repository: str, revision: str) -> Path:
-    key = f"{_FORMAT}\n{endpoint}\n{repository.lower()}\n{revision}"
-    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.json.gz"
+def _path(folder: Path, key: tuple[str, ...]) -> Path:
+    text = "\n".join((_FORMAT, *key))
+    return folder / f"{hashlib.sha256(text.encode()).hexdigest()[:40]}.json.gz"
 
 
 def _replace(path: Path, content: bytes) -> None:

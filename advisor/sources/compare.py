@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from gguf import get_tensor_name_map
 from gguf.constants import MODEL_ARCH_NAMES
 
+from advisor.errors import printable
 from advisor.models.model import Model
 from advisor.sources.gguf_file import GgufHeader
 
@@ -69,7 +70,8 @@ class Comparison:
         ):
             if names:
                 more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-                parts.append(f"{', '.join(names[:_SHOWN])}{more} {'is' if len(names) == 1 else 'are'} {how}")
+                shown = printable(", ".join(name[:80] for name in names[:_SHOWN]))
+                parts.append(f"{shown}{more} {'is' if len(names) == 1 else 'are'} {how}")
         return f"Differs from {what}: {'; '.join(parts)} ({self.off_by:,} weights in all)."
 
 

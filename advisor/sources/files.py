@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from advisor.errors import InputError
+from advisor.errors import InputError, printable
 from advisor.models.blueprints import model_from_config
 from advisor.sources.addresses import check_public
 from advisor.sources.gguf_file import GgufHeader, join_splits
@@ -107,10 +107,10 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
         notes.append(found.note)
     return ResolvedModel(
         id=reference,
-        name=header.text("general.name")[:80] or name,
+        name=printable(header.text("general.name")[:80]).strip() or printable(name),
         model=found.model,
         source=f"From the file's own header. {found.note}",
-        license=header.text("general.license")[:60],
+        license=printable(header.text("general.license")[:60]),
         as_of=today(),
         notes=tuple(notes),
         file=file,

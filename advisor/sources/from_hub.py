@@ -24,9 +24,12 @@ _QUANTIZED_NOTE = (
 def from_repository(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
     """A repository, read as far as sizing needs."""
     repository = hub.read_repository(address, endpoint)
-    if repository.config is None and repository.models:
-        return _from_gguf_repository(repository, endpoint)
-    return _from_config_of(repository)
+    try:
+        return _from_config_of(repository)
+    except InputError:
+        if not repository.models:
+            raise
+    return _from_gguf_repository(repository, endpoint)
 
 
 def _from_config_of(repository: Repository) -> ResolvedModel:
@@ -51,12 +54,12 @@ def _from_config_of(repository: Repository) -> ResolvedModel:
 
 
 def _from_gguf_repository(repository: Repository, endpoint: str | None) -> ResolvedModel:
-    """GGUF files only: the smallest complete one tells the model's shape."""
+    """Without a usable config.json, the smallest complete GGUF file tells the model's shape."""
     chosen = next((file for file in reversed(repository.models) if file.complete), None)
     if chosen is None:
         raise InputError(f"No GGUF file of {repository.id} is complete; choose another repository.")
-    header = hub.read_gguf(repository.id, repository.revision, chosen, endpoint)
-    found = model_of(header)
+    remote = hub.read_gguf(repository.id, repository.revision, chosen, endpoint, public=not repository.private)
+    found = model_of(remote.header)
     if found.model is None:
         raise InputError(f"{repository.id}: {found.note}")
     source = f"From the header of {chosen.name} in {repository.id} (commit {repository.revision[:8]}). {found.note}"
@@ -111,9 +114,9 @@ def from_hub_file(address: HubAddress, endpoint: str | None) -> ResolvedModel:
         stem = address.path[: split.start()]
         paths = [f"{stem}-{number:05}-of-{split[2]}.gguf" for number in range(1, min(int(split[2]), 999) + 1)]
     file = group_gguf(RepositoryFile(path, None) for path in paths)[0]
-    header = hub.read_gguf(address.repository, address.revision or "main", file, endpoint)
-    link = f"https://huggingface.co/{address.repository}/blob/{address.revision or 'main'}/{address.path}"
-    found = from_header(header, link, address.path.rpartition("/")[2])
+    remote = hub.read_gguf(address.repository, address.revision or "main", file, endpoint)
+    link = f"https://huggingface.co/{address.repository}/blob/{remote.revision}/{address.path}"
+    found = from_header(remote.header, link, address.path.rpartition("/")[2])
     owner = address.repository.partition("/")[0]
     return ResolvedModel(
         **{**vars(found), "publisher": owner, "sources": (link,), "license": found.license or "see its page"}

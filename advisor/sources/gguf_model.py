@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gguf.constants import LlamaFileType
 
-from advisor.errors import InputError
+from advisor.errors import InputError, printable
 from advisor.formats.gguf_levels import LEVELS
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
@@ -86,7 +86,7 @@ def model_of(header: GgufHeader) -> GgufModel:
         )
         return GgufModel(
             None,
-            f"Architecture '{header.architecture[:40]}' {known}: the sizes from the file's header are exact, "
+            f"Architecture '{printable(header.architecture[:40])}' {known}: sizes from the file's header are exact, "
             "but memory beyond the weights is not computed.",
             best[1] if best else None,
         )

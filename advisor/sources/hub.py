@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from huggingface_hub import HfApi, constants
 from huggingface_hub.hf_api import ModelInfo
 
-from advisor.errors import InputError
+from advisor.errors import InputError, printable
 from advisor.sources import cache
 from advisor.sources.addresses import HubAddress
 from advisor.sources.gguf_file import GgufHeader, join_splits
 from advisor.sources.gguf_header import read_gguf_header
-from advisor.sources.hub_errors import HubForbidden, HubUnreachable, hub_errors
+from advisor.sources.hub_errors import HubUnreachable, hub_errors
 from advisor.sources.quantization import recognise
 from advisor.sources.remote import TIMEOUT_S, HubFile
 from advisor.sources.repository import (
@@ -35,6 +36,8 @@ _MAX_FILES = 20_000
 _MAX_SHARDS = 1000
 _AT_A_TIME = 8
 _MAIN = "main"
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 _COMMIT_LENGTH = 40
 
 
@@ -63,16 +66,39 @@ def read_repository(address: HubAddress, endpoint: str | None = None) -> Reposit
     return found
 
 
-def read_gguf(repository: str, revision: str, file: GgufFile, endpoint: str | None = None) -> GgufHeader:
-    """The header of a GGUF file in a repository, all its parts joined."""
+@dataclass(frozen=True)
+class RemoteGguf:
+    """The header of a GGUF file, its parts joined, and the commit it was read from."""
+
+    header: GgufHeader
+    revision: str
+
+
+def read_gguf(
+    repository: str, revision: str, file: GgufFile, endpoint: str | None = None, *, public: bool = False
+) -> RemoteGguf:
+    """The header of a GGUF file in a repository; from the disk cache where this commit was read before.
+
+    `public` says that the repository is known to be so; without it, nothing read with a token is kept.
+    """
     if not file.complete:
         raise InputError(f"{file.name} is incomplete: parts of it are missing in {repository}; choose another file.")
-
-    def header(path: str) -> GgufHeader:
-        return read_gguf_header(HubFile(HubAddress(repository, revision, path), endpoint).read, path.rpartition("/")[2])
-
-    headers = _in_parallel(header, file.paths)
-    return join_splits(headers) if len(headers) > 1 or headers[0].split_count > 1 else headers[0]
+    endpoint = endpoint or constants.ENDPOINT
+    if _is_commit(revision) and (kept := cache.load_gguf(endpoint, repository, revision, file.name)) is not None:
+        return RemoteGguf(kept, revision)
+    remotes = [HubFile(HubAddress(repository, revision, path), endpoint) for path in file.paths]
+    try:
+        headers = _in_parallel(lambda remote: read_gguf_header(remote.read, remote.name), remotes)
+    except HubUnreachable:
+        kept = cache.load_gguf(endpoint, repository, revision, file.name)
+        if kept is None:
+            raise
+        return RemoteGguf(kept, revision)
+    header = join_splits(headers) if len(headers) > 1 or headers[0].split_count > 1 else headers[0]
+    commit = remotes[0].commit or revision
+    if public or not remotes[0].with_token:
+        cache.save_gguf(endpoint, repository, {commit, revision}, file.name, header)
+    return RemoteGguf(header, commit)
 
 
 def _is_commit(revision: str) -> bool:
@@ -92,12 +118,9 @@ def _read(info: ModelInfo, repository: str, revision: str, asked: str, endpoint:
     library = str(info.library_name or "")
     base = ""
     if "adapter_config.json" in names:
-        base = str(
-            (_json(names["adapter_config.json"], repository, revision, endpoint) or {}).get(
-                "base_model_name_or_path", ""
-            )
-        )
-    refuse_what_is_no_model(repository, files, library, base[:120])
+        adapter = _json(names["adapter_config.json"], repository, revision, endpoint) or {}
+        base = printable(str(adapter.get("base_model_name_or_path", "")))[:120]
+    refuse_what_is_no_model(repository, files, library, base)
     config = _json(names["config.json"], repository, revision, endpoint) if "config.json" in names else None
     if config is not None and "quantization_config" not in config:
         config |= _separate_quantization(names, repository, revision, endpoint)
@@ -109,7 +132,7 @@ def _read(info: ModelInfo, repository: str, revision: str, asked: str, endpoint:
             "The weights are there only as .bin files, which are not opened: sizes follow from config.json alone."
         )
     if base:
-        notices.append(f"There is a LoRA adapter for {base[:120]} beside the model; it is not counted.")
+        notices.append(f"There is a LoRA adapter for {base} beside the model; it is not counted.")
     notices += [f"{file.name} is incomplete: parts are missing." for file in gguf if not file.complete]
     return Repository(
         id=repository,
@@ -178,7 +201,7 @@ def _checkpoint(paths: Sequence[str], repository: str, revision: str, endpoint: 
     return tuple(tensor for tensors in _in_parallel(header, paths) for tensor in tensors)
 
 
-def _in_parallel(work: Any, items: Sequence[str]) -> list[Any]:
+def _in_parallel(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
     """Results in order; the first error ends it."""
     if len(items) < 2:
         return [work(item) for item in items]
@@ -190,6 +213,3 @@ def _in_parallel(work: Any, items: Sequence[str]) -> list[Any]:
             for future in futures:
                 future.cancel()
             raise
-
-
-__all__ = ["HubForbidden", "HubUnreachable", "read_gguf", "read_repository"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urljoin
 
 import httpx2
-from huggingface_hub import hf_hub_url
+from huggingface_hub import constants, hf_hub_url
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from advisor.errors import InputError
@@ -20,7 +20,7 @@ _REDIRECTS = 5
 
 
 class HubFile:
-    """One file of a repository. `requests` and `received_bytes` count what reading it took."""
+    """One file of a repository."""
 
     def __init__(self, address: HubAddress, endpoint: str | None = None):
         self.address = address
@@ -28,8 +28,8 @@ class HubFile:
         self._url = hf_hub_url(address.repository, address.path, revision=address.revision, endpoint=endpoint)
         self._headers = build_hf_headers()
         self._direct: str | None = ""  # where the Hub redirected to: later ranges need not ask again; None: they must
-        self.requests = 0
-        self.received_bytes = 0
+        self.with_token = "authorization" in self._headers
+        self.commit = ""  # the revision that the name stood for, once something was read
 
     def read(self, start: int, end: int) -> bytes:
         """A ReadRange."""
@@ -43,17 +43,15 @@ class HubFile:
 
     def _fetch(self, url: str, headers: Mapping[str, str], start: int, end: int) -> bytes:
         wanted = {**headers, "Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
-        self.requests += 1
         with get_session().stream("GET", url, headers=wanted, timeout=TIMEOUT_S, follow_redirects=True) as response:
-            self.requests += len(response.history)
             if response.status_code == 416:
                 return b""
             hf_raise_for_status(response)
             if response.history and self._direct is not None:
                 self._direct = str(response.url)
-            content = _receive(response, start, end)
-        self.received_bytes += len(content)
-        return content
+            for answer in (*response.history, response):
+                self.commit = answer.headers.get(constants.HUGGINGFACE_HEADER_X_REPO_COMMIT) or self.commit
+            return _receive(response, start, end)
 
 
 class LinkedFile:
