@@ -356,7 +356,7 @@ def mutate(seed: bytes, data: st.DataObject) -> bytes:
 
 
 @given(data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_mutated_gguf_headers_raise_only_our_error(data: st.DataObject) -> None:
     content = mutate(GGUF_SEED, data)
     try:
@@ -366,7 +366,7 @@ def test_mutated_gguf_headers_raise_only_our_error(data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_mutated_safetensors_headers_raise_only_our_error(data: st.DataObject) -> None:
     content = mutate(CHECKPOINT, data)
     try:
