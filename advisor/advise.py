@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,15 +10,16 @@ from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
-from advisor.models.catalogue import Entry, find_model
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.recommend import Recommendation, recommend
 from advisor.scenario import CUSTOM_MACHINE, Scenario
-from advisor.sizing.plan import Memory, Plan, plan_levels
+from advisor.sizing.plan import Memory, Plan, plan_file, plan_levels
 from advisor.sizing.settings import CACHE_TYPES, Settings
+from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.units import GIB, MIB, format_count
 
+_REMEMBERED_S = 600
 # MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
 _BLOCK_SELECTION_USERS = 16
 
@@ -27,7 +29,7 @@ class Answer:
     """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers."""
 
     scenario: Scenario
-    entry: Entry
+    entry: ResolvedModel
     model: Model
     machine: Machine
     memory: Memory
@@ -40,25 +42,26 @@ class Answer:
         return f"{self.memory.devices} x {self.machine.name}" if self.memory.devices > 1 else self.machine.name
 
 
+@lru_cache(maxsize=64)
+def _find(text: str, allow_local: bool, _period: int) -> ResolvedModel:
+    """The model, asked for again only in the next period: a branch on the Hub may move."""
+    return find_any_model(text, allow_local=allow_local)
+
+
 @lru_cache(maxsize=256)
-def answer(scenario: Scenario) -> Answer:
-    """Answer a scenario; raises InputError in one sentence when it cannot be answered."""
-    entry = find_model(scenario.model)
-    model = entry.model.with_mtp() if scenario.mtp else entry.model
+def answer(scenario: Scenario, allow_local: bool = False) -> Answer:
+    """Answer a scenario; raises InputError in one sentence when it cannot be answered.
+
+    `allow_local` lets its model be a path on this machine: for the command line only.
+    """
+    entry = _find(scenario.model, allow_local, int(time.monotonic() // _REMEMBERED_S))
+    model = entry.must_have_model()
+    if scenario.mtp:
+        model = model.with_mtp()
     _check_limits(scenario, model, entry.name)
     chosen = find_machine(scenario)
     memory = usable_memory(scenario, chosen)
-    plans = tuple(
-        plan_levels(
-            model,
-            memory,
-            scenario.settings,
-            runtime=scenario.runtime,
-            margin=scenario.margin_percent / 100,
-            imatrix=scenario.imatrix,
-            only=scenario.level,
-        )
-    )
+    plans = _plans(scenario, entry, model, memory)
     return Answer(
         scenario=scenario,
         entry=entry,
@@ -68,6 +71,25 @@ def answer(scenario: Scenario) -> Answer:
         plans=plans,
         recommendation=recommend(plans, model.parameters, chosen.name),
         notes=_notes(entry, chosen, model),
+    )
+
+
+def _plans(scenario: Scenario, entry: ResolvedModel, model: Model, memory: Memory) -> tuple[Plan, ...]:
+    """One plan per level; for a GGUF file that was asked for, the plan of that very file."""
+    margin = scenario.margin_percent / 100
+    if entry.file is not None and scenario.level is None:
+        sized, tensors = entry.file.sized(), entry.file.tensor_bytes()
+        return (plan_file(model, sized, tensors, memory, scenario.settings, runtime=scenario.runtime, margin=margin),)
+    return tuple(
+        plan_levels(
+            model,
+            memory,
+            scenario.settings,
+            runtime=scenario.runtime,
+            margin=margin,
+            imatrix=scenario.imatrix,
+            only=scenario.level,
+        )
     )
 
 
@@ -151,8 +173,8 @@ def usable_memory(scenario: Scenario, chosen: Machine) -> Memory:
     )
 
 
-def _notes(entry: Entry, chosen: Machine, model: Model) -> tuple[str, ...]:
-    notes = []
+def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ...]:
+    notes = list(entry.notes)
     if model.runtime_note:
         notes.append(f"{model.runtime_note} Sizes follow from the tensors; the runtime figures are hypothetical.")
     if entry.confidence == "recalled":

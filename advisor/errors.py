@@ -9,7 +9,10 @@ _LONGEST_COMPARED = 100
 
 
 class AdvisorError(Exception):
-    """Base of every error meant for the person using the advisor; its text is shown as it is."""
+    """Base of every error meant for the person using the advisor; its text, always one line, is shown as it is."""
+
+    def __init__(self, text: str):
+        super().__init__(printable(text))
 
 
 class InputError(AdvisorError):
@@ -20,9 +23,14 @@ class DataError(AdvisorError):
     """A file under data/ is broken; the text names file, row, column and reason."""
 
 
+def printable(text: str) -> str:
+    """Text from elsewhere on one line: signs that cannot be shown, line breaks among them, become spaces."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 def one_line(text: object, longest: int = 40) -> str:
     """What somebody gave, fit to be repeated inside a sentence: no line breaks or control characters, cut short."""
-    shown = "".join(sign if sign.isprintable() else " " for sign in str(text)[: longest + 1])
+    shown = printable(str(text)[: longest + 1])
     return " ".join(shown.split()) if len(shown) <= longest else shown[:longest] + "..."
 
 

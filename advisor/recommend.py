@@ -63,6 +63,8 @@ def _reasons(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...], m
     reasons = []
     if chosen.level == "MXFP4":
         reasons.append("MXFP4 is how the model was trained and published: nothing is lost against the original.")
+    elif len(ladder) == 1 and chosen.level not in QUALITY_LADDER:
+        reasons.append(f"{chosen.level} fits.")
     elif chosen.level == ladder[0]:
         reasons.append(f"{chosen.level} fits, and a larger level would bring no gain that anybody sees.")
     else:

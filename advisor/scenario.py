@@ -59,7 +59,7 @@ class Scenario(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    model: str = Field("llama-3.1-70b-instruct", min_length=1, max_length=200)
+    model: str = Field("llama-3.1-70b-instruct", min_length=1, max_length=1000)
     machine: str = Field("rtx-4090", min_length=1, max_length=200)
     gpus: int = Field(1, ge=1, le=64)
     memory_gib: float | None = Field(None, gt=0, le=100_000)

@@ -11,6 +11,7 @@ from typing import Any
 from advisor.advise import Answer
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.sizing.plan import DeviceMemory, Plan
+from advisor.sources.resolve import ResolvedModel
 
 FORMAT = "gguf"
 
@@ -21,6 +22,7 @@ def sizes_document(levels: Sequence[SizedLevel]) -> list[dict[str, Any]]:
         {
             "level": sized.level.name,
             "format": FORMAT,
+            "origin": "computed",
             "tensor_bytes": sized.tensor_bytes,
             "data_section_bytes": sized.data_bytes,
             "file_bytes": sized.file_bytes,
@@ -29,6 +31,41 @@ def sizes_document(levels: Sequence[SizedLevel]) -> list[dict[str, Any]]:
         }
         for sized in levels
     ]
+
+
+def published_document(found: ResolvedModel) -> list[dict[str, Any]]:
+    """What is published, in the same keys, under `origin`: "file" (read from its header) or "published" (as listed).
+
+    `level` says "(this file)" or "(published)", because such a file need not be llama.cpp's stock mix of that name;
+    what is not known is null.
+    """
+    rows = []
+    if found.file is not None:
+        rows.append({**sizes_document([found.file.sized()])[0], "origin": "file", "file": found.file.name})
+    repository = found.repository
+    if repository is not None and repository.tensors:
+        level = repository.quantization.level if repository.quantization is not None else "as published"
+        kind = repository.quantization.kind.lower() if repository.quantization is not None else "plain"
+        rows.append(
+            _published(level, kind, f"{repository.id}, safetensors", repository.weight_bytes, repository.weight_bytes)
+        )
+    for file in repository.models if repository is not None else ():
+        rows.append(_published(file.level or "unknown", FORMAT, file.name, None, file.bytes))
+    return rows
+
+
+def _published(level: str, kind: str, name: str, tensor_bytes: int | None, file_bytes: int | None) -> dict[str, Any]:
+    return {
+        "level": f"{level} (published)",
+        "format": kind,
+        "origin": "published",
+        "file": name,
+        "tensor_bytes": tensor_bytes,
+        "data_section_bytes": None,
+        "file_bytes": file_bytes,
+        "bits_per_weight": None,
+        "tensor_types": {},
+    }
 
 
 def plan_document(answer: Answer) -> dict[str, Any]:
@@ -46,7 +83,8 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "layers": len(model.layers),
             "context_length": model.context_length,
             "license": answer.entry.license,
-            "sources": answer.entry.sources,
+            "source": answer.entry.source,
+            "sources": list(answer.entry.sources),
             "as_of": answer.entry.as_of,
         },
         "machine": {

@@ -6,18 +6,36 @@ from collections.abc import Iterable, Sequence
 
 from advisor.advise import Answer
 from advisor.formats.gguf_sizes import SizedLevel
-from advisor.models.model import Model
+from advisor.report.as_json import published_document
 from advisor.sizing.plan import Plan
+from advisor.sources.resolve import ResolvedModel
 from advisor.units import format_count, gb, gib
 
 
-def sizes_table(levels: Sequence[SizedLevel], model: Model) -> str:
-    header = f"{format_count(model.parameters)} parameters, architecture {model.architecture}"
+def sizes_table(levels: Sequence[SizedLevel], found: ResolvedModel) -> str:
+    model = found.model
+    about = f"{found.name}: "
+    about += (
+        f"{format_count(model.parameters)} parameters, architecture {model.architecture}" if model else "weights only"
+    )
+    header = "\n".join([about, found.source, *(f"Note: {note}" for note in found.notes if note != found.source)])
     rows = [
         (sized.level.name, gb(sized.file_bytes), f"{sized.bits_per_weight:.2f}", f"{sized.tensor_bytes:,}")
         for sized in levels
     ]
+    rows += [
+        (row["level"], _gb(row["file_bytes"]), row["file"], _count(row["tensor_bytes"]))
+        for row in published_document(found)
+    ]
     return f"{header}\n\n{_table(('level', 'file', 'bits/weight', 'tensor bytes'), rows)}"
+
+
+def _gb(size: int | None) -> str:
+    return "?" if size is None else gb(size)
+
+
+def _count(size: int | None) -> str:
+    return "-" if size is None else f"{size:,}"
 
 
 def plan_table(answer: Answer) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.models.model import Model
 from advisor.sizing.compute_buffer import compute_buffer_bytes
 from advisor.sizing.kv_cache import layer_cache_bytes
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
-from advisor.sizing.weights import weight_bytes
+from advisor.sizing.weights import stored_weight_bytes, weight_bytes
 
 Verdict = Literal["fits", "tight", "does not fit"]
 GRAIN = 256  # tokens; llama.cpp rounds the context of a user up to this
@@ -117,7 +117,36 @@ def plan_levels(
     placement = place(len(model.layers), (1.0,) * memory.devices, settings.gpu_layers, settings.cpu_moe_layers)
     growth = _Growth(model, settings, placement)
     levels = [LEVELS[only]] if only else [level for level in LEVELS.values() if level.offered_for(model)]
-    return [_plan(model, memory, placement, growth, level, runtime, margin, imatrix) for level in levels]
+    return [
+        _plan(
+            size_level(model, level, imatrix),
+            weight_bytes(model, level, placement, imatrix),
+            rule_of_thumb_bytes(model.parameters, level.nominal_bits),
+            memory,
+            growth,
+            runtime,
+            margin,
+        )
+        for level in levels
+    ]
+
+
+def plan_file(
+    model: Model,
+    sized: SizedLevel,
+    tensor_bytes: Iterable[tuple[str, int]],
+    memory: Memory,
+    settings: Settings,
+    *,
+    runtime: str,
+    margin: float,
+) -> Plan:
+    """A plan for one GGUF file as it is, given what each of its tensors takes."""
+    placement = place(len(model.layers), (1.0,) * memory.devices, settings.gpu_layers, settings.cpu_moe_layers)
+    growth = _Growth(model, settings, placement)
+    weights = stored_weight_bytes(model, tensor_bytes, placement)
+    rule = rule_of_thumb_bytes(model.parameters, sized.level.nominal_bits)
+    return _plan(sized, weights, rule, memory, growth, runtime, margin)
 
 
 @lru_cache(maxsize=4096)
@@ -183,16 +212,14 @@ class _Growth:
 
 
 def _plan(
-    model: Model,
+    sized: SizedLevel,
+    weights: Mapping[int, int],
+    rule_of_thumb: int,
     memory: Memory,
-    placement: Placement,
     growth: _Growth,
-    level: Level,
     runtime: str,
     margin: float,
-    imatrix: bool,
 ) -> Plan:
-    weights = weight_bytes(model, level, placement, imatrix)
     cache, compute = growth.now
     devices = tuple(
         DeviceMemory(
@@ -213,7 +240,6 @@ def _plan(
     grown = {device: cache[device] + compute[device] for device in cache}
     short = _shortage(memory, fixed, grown, margin)
     verdict: Verdict = "fits" if short <= 0 else "tight" if _shortage(memory, fixed, grown, 0) <= 0 else "does not fit"
-    sized = size_level(model, level, imatrix)
     return Plan(
         sized=sized,
         runtime=runtime,
@@ -221,7 +247,7 @@ def _plan(
         devices=devices,
         host=host,
         missing_bytes=max(0, round(short)),
-        rule_of_thumb_bytes=rule_of_thumb_bytes(model.parameters, level.nominal_bits),
+        rule_of_thumb_bytes=rule_of_thumb,
         find_longest_context=lambda: growth.longest(lambda more: _shortage(memory, fixed, more, margin) <= 0),
     )
 

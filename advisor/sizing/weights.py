@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
@@ -18,6 +20,7 @@ from advisor.sizing.placement import HOST, Placement
 # Looked up row by row rather than multiplied, so llama.cpp leaves them in host memory.
 _INPUT_TABLES = ("token_embd.weight", "per_layer_token_embd.weight", "position_embd.weight", "token_types.weight")
 _WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm", "rope_")
+_BLOCK = re.compile(r"blk\.(\d{1,6})\.")
 
 
 class _WeightMap:
@@ -84,4 +87,29 @@ def weight_bytes(model: Model, level: Level, placement: Placement, imatrix: bool
     first = placement.layers[0]
     for device in {*placement.layers} - {first}:
         held[device] += int(where.everywhere @ each)
+    return held
+
+
+def stored_weight_bytes(model: Model, tensor_bytes: Iterable[tuple[str, int]], placement: Placement) -> dict[int, int]:
+    """The same for a file as it is, given the name and the bytes of each tensor, whatever type it has."""
+    held = dict.fromkeys((HOST, *range(placement.devices)), 0)
+    first, last = placement.layers[0], len(placement.layers) - 1
+    for name, size in tensor_bytes:
+        block = _BLOCK.match(name)
+        if block is not None:
+            layer = min(int(block[1]), last)
+            on_host = "_exps." in name and layer < placement.cpu_moe_layers
+            held[HOST if on_host else placement.layers[layer]] += size
+        elif name in _INPUT_TABLES:
+            held[HOST] += size
+            tied = name == "token_embd.weight" and model.tied_embeddings and model.has_output_head
+            if tied and (placement.output != HOST or OUTPUT_HEAD_FIRST in model.traits):
+                held[placement.output] += size
+        elif name.startswith("rope_"):
+            for device in {*placement.layers}:
+                held[device] += size
+        elif name.startswith(_WITH_FIRST_LAYER) or (name.startswith("token_embd_norm") and not model.causal):
+            held[first] += size
+        else:
+            held[placement.output] += size
     return held

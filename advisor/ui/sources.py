@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from advisor.advise import Answer
@@ -37,7 +39,7 @@ def _overhead(answer: Answer) -> str:
     return plain(answer.machine.overhead_basis if given is None else f"{given:,g} MiB per device, as you gave it.")
 
 
-def _links(sources: list[str]) -> str:
+def _links(sources: Sequence[str]) -> str:
     """Sources as links named by their host; what is no address stays text."""
     return ", ".join(
         f"[{plain(source.split('/')[2])}](<{source}>)" if source.startswith("https://") else plain(source)

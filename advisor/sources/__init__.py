@@ -1,0 +1,1 @@
+"""Where a model comes from besides the catalogue: the Hugging Face Hub, GGUF files, a config.json, or just a size."""

@@ -1,0 +1,113 @@
+"""What a person pasted: a repository, a link into one, or to a file elsewhere; and which links may be followed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from huggingface_hub import constants
+from huggingface_hub.errors import HfUriError
+from huggingface_hub.utils import parse_hf_uri
+
+from advisor.errors import InputError
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}")
+_REVISION = re.compile(r"[\w.\-/]{1,120}")
+_NOT_MODELS = ("datasets", "spaces", "collections", "docs", "blog", "papers", "api", "models", "organizations")
+_LOCAL_NAMES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
+
+
+@dataclass(frozen=True, slots=True)
+class HubAddress:
+    """A repository on the Hub; `revision` None is its main branch, `path` a file within it or ""."""
+
+    repository: str
+    revision: str | None = None
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.repository}@{self.revision}" if self.revision else self.repository
+
+
+def parse_address(text: str) -> HubAddress | str | None:
+    """A HubAddress, or the URL of a file on another host, or None when `text` is neither."""
+    text = text.strip()
+    scheme = text.partition("://")[0].lower() if "://" in text[:12] else ""
+    if scheme == "hf" or (
+        scheme in ("http", "https") and _hostname(text) in {*constants.HF_URL_HOSTS, "www.huggingface.co"}
+    ):
+        return _hub_link(text)
+    if scheme or text.lower().startswith("file:"):
+        return text
+    if text.lower().startswith(("huggingface.co/", "hf.co/", "www.huggingface.co/")):
+        return _hub_link(f"https://{text}")
+    name, _, revision = text.partition("@")
+    if not _REPOSITORY.fullmatch(name) or (revision and not _REVISION.fullmatch(revision)):
+        return None
+    return HubAddress(name, revision or None)
+
+
+def _hostname(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _hub_link(url: str) -> HubAddress:
+    try:
+        found = parse_hf_uri(url.replace("://www.huggingface.co", "://huggingface.co", 1))
+    except HfUriError:
+        return _hub_page(url)
+    if found.type != "model":
+        raise InputError(f"This link leads to a {found.type} on the Hub, not to a model; give a model's page.")
+    if found.id.partition("/")[0] in _NOT_MODELS:
+        raise InputError("This page of the Hub is not a model; give a link such as huggingface.co/org/name.")
+    return HubAddress(found.id, found.revision, found.path_in_repo or "")
+
+
+def _hub_page(url: str) -> HubAddress:
+    """Other pages of a repository (its discussions, its commits), and the few old ones without an owner."""
+    parts = [unquote(part) for part in urlsplit(url).path.split("/") if part]
+    name = "/".join(parts[:2])
+    if not parts or parts[0] in _NOT_MODELS or not re.fullmatch(r"[\w.\-]+(/[\w.\-]+)?", name):
+        raise InputError("This page of the Hub is not a model; give a link such as huggingface.co/org/name.")
+    return HubAddress(name)
+
+
+def check_public(url: str) -> None:
+    """Refuse what a server must not fetch for others: all but https to a host that the whole internet can reach."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip(".").lower(), parts.port or 443
+    except ValueError:
+        raise InputError("This is not a valid link.") from None
+    if parts.scheme.lower() != "https" or not host:
+        raise InputError("Only https links are followed; give one that begins with https://.")
+    if parts.username is not None or parts.password is not None:
+        raise InputError("A link with a user name or password in it is not followed; give a public one.")
+    if ("." not in host.strip("[]") and ":" not in host) or host.endswith(_LOCAL_NAMES):
+        raise _private()
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        raise InputError(
+            f"The host {host[:80]} is not known; check the link, or the connection to the internet."
+        ) from None
+    if not all(_is_public(address) for address in found):
+        raise _private()
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+    return address.is_global and not address.is_multicast and (inner is None or inner.is_global)
+
+
+def _private() -> InputError:
+    return InputError(
+        "This link leads to a private or local network, which is not reached from here; give a public https link."
+    )

@@ -1,0 +1,117 @@
+"""Models from single files: a GGUF file on disk, uploaded or behind a link, and a config.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from advisor.errors import InputError, printable
+from advisor.models.blueprints import model_from_config
+from advisor.sources.addresses import check_public
+from advisor.sources.gguf_file import GgufHeader, join_splits
+from advisor.sources.gguf_header import read_gguf_header
+from advisor.sources.gguf_model import model_of
+from advisor.sources.reading import read_from_bytes, read_from_path
+from advisor.sources.remote import LinkedFile
+from advisor.sources.resolved import ResolvedModel, today
+from advisor.sources.stored_file import stored_file
+from advisor.units import gb
+
+MAX_CONFIG_BYTES = 4 << 20
+SPLIT_NAME = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
+
+
+def from_config_text(text: str, name: str = "Your config.json") -> ResolvedModel:
+    """A pasted or uploaded config.json."""
+    if len(text) > MAX_CONFIG_BYTES:
+        raise InputError(f"{name} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config.json is.")
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError(f"{name} is not valid JSON.") from None
+    model = model_from_config(raw)
+    return ResolvedModel(
+        id=text, name=name, model=model, source=f"Computed from {name}; nothing to compare it with.", as_of=today()
+    )
+
+
+def from_gguf_bytes(content: bytes, name: str) -> ResolvedModel:
+    """An uploaded GGUF file, or as much of its beginning as holds the header."""
+    return from_header(read_gguf_header(read_from_bytes(content), name), name, name)
+
+
+def from_path(path: Path) -> ResolvedModel:
+    """A config.json or a GGUF file (any part of a split one) on this machine."""
+    path = path.expanduser()
+    if not path.is_file():
+        raise InputError(
+            f"There is no file {path.name}; give a catalogue id, a Hub repository, or the path of a "
+            "config.json or GGUF file."
+        )
+    if path.suffix.lower() == ".gguf":
+        headers = [read_gguf_header(read_from_path(part), part.name) for part in _parts_on_disk(path)]
+        header = join_splits(headers) if headers[0].split_count > 1 else headers[0]
+        return from_header(header, str(path), path.name)
+    if path.suffix.lower() == ".safetensors":
+        raise InputError(
+            f"{path.name} holds weights without the model's shape; give the config.json that lies beside it."
+        )
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise InputError(f"{path.name} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config.json is.")
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{path.name} cannot be read as a text file.") from None
+    return from_config_text(text, path.name)
+
+
+def _parts_on_disk(path: Path) -> list[Path]:
+    split = SPLIT_NAME.search(path.name)
+    if split is None:
+        return [path]
+    stem = path.name[: split.start()]
+    parts = [
+        path.with_name(f"{stem}-{number:05}-of-{split[2]}.gguf") for number in range(1, min(int(split[2]), 999) + 1)
+    ]
+    missing = [part.name for part in parts if not part.is_file()]
+    if missing:
+        raise InputError(
+            f"{path.name} is one of {len(parts)} parts, and {missing[0]} is not beside it; give all parts one folder."
+        )
+    return parts
+
+
+def from_link(url: str, allow_local: bool = False) -> ResolvedModel:
+    """A GGUF file on any host but the Hub."""
+    if not url.lower().startswith(("https://", "http://")) or (url.lower().startswith("http://") and not allow_local):
+        raise InputError("Only https links are followed; give one that begins with https://.")
+    if not allow_local:
+        check_public(url)
+    remote = LinkedFile(url, allow_local)
+    if SPLIT_NAME.search(remote.name):
+        raise InputError(
+            f"{remote.name} is one part of a split file; from other hosts than the Hub only whole files are read."
+        )
+    return from_header(read_gguf_header(remote.read, remote.name), url, remote.name)
+
+
+def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
+    found = model_of(header)
+    file = stored_file(header)
+    notes = [
+        f"This is {file.name} itself, {gb(file.file_bytes)} at its own types; "
+        "levels without 'this file' are llama.cpp's stock mixes."
+    ]
+    if found.comparison is not None and not found.comparison.agrees:
+        notes.append(found.note)
+    return ResolvedModel(
+        id=reference,
+        name=printable(header.text("general.name")[:80]).strip() or printable(name),
+        model=found.model,
+        source=f"From the file's own header. {found.note}",
+        license=printable(header.text("general.license")[:60]),
+        as_of=today(),
+        notes=tuple(notes),
+        file=file,
+    )

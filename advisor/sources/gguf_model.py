@@ -1,0 +1,146 @@
+"""From a GGUF header to a model that can be planned for, and to the level its file is at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from gguf.constants import LlamaFileType
+
+from advisor.errors import InputError, printable
+from advisor.formats.gguf_levels import LEVELS
+from advisor.models.blueprints import model_from_config
+from advisor.models.catalogue import catalogue
+from advisor.models.config import Config
+from advisor.models.model import Model
+from advisor.sources.compare import Comparison, compare_with_header
+from advisor.sources.gguf_config import config_of
+from advisor.sources.gguf_file import GgufHeader
+
+# Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
+_TOLERATED = 0.01
+_BORNE_OUT = 0.25
+_BLOCK = re.compile(r"blk\.(\d{1,6})\.")
+_SPLIT_NAME = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)", re.IGNORECASE)
+_LEVEL_IN_NAME = re.compile(
+    r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8]_(?:K_XXL|K_XL|K_[SML]|K|XXS|XS|NL|[01SML])(?:_[LX]L?)?|BF16|FP?16|FP?32|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4))"
+    r"(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+NOT_MODELS = {
+    "mmproj": "a vision or audio projector",
+    "clip": "a vision or audio projector",
+    "imatrix": "an importance matrix",
+}
+
+
+@dataclass(frozen=True)
+class GgufModel:
+    """`model` is None where only the file's own sizes are known; `note` says how sure the rest is."""
+
+    model: Model | None
+    note: str
+    comparison: Comparison | None = None
+
+
+def level_of_name(name: str) -> str:
+    """The level that a file's name tells, in our spelling, or ""; "UD-" and suffixes of publishers' own mixes stay."""
+    found = _LEVEL_IN_NAME.findall(_SPLIT_NAME.sub("", name))
+    if not found:
+        return ""
+    level = str(found[-1]).upper()
+    return {"FP16": "F16", "FP32": "F32"}.get(level, level)
+
+
+def level_of(header: GgufHeader) -> str:
+    """The level that the file states and its tensors bear out, else the one its name tells, else its commonest type."""
+    named = level_of_name(header.name)
+    if named and named not in LEVELS:
+        return named  # a publisher's own mix states the stock level nearest to it
+    try:
+        stated = LlamaFileType(header.number("general.file_type", -1)).name.removeprefix("MOSTLY_").removeprefix("ALL_")
+    except ValueError:
+        stated = ""
+    for level in (stated, named):
+        if level in LEVELS and header.bytes_by_type.get(LEVELS[level].base.name, 0) > _BORNE_OUT * header.tensor_bytes:
+            return level
+    return named or next(iter(header.bytes_by_type), "")
+
+
+def model_of(header: GgufHeader) -> GgufModel:
+    """The model in the file; raises InputError when the file holds no language model."""
+    _refuse_other_kinds(header)
+    if header.architecture == "":
+        raise InputError(f"{header.name} does not say which architecture it holds ('general.architecture' is missing).")
+    best: tuple[Model, Comparison, str] | None = None
+    for model, how in _candidates(header):
+        comparison = compare_with_header(model, header)
+        if best is None or comparison.off_by < best[1].off_by:
+            best = model, comparison, how
+        if comparison.agrees:
+            break
+    if best is None or best[1].off_by > _TOLERATED * header.elements or len(best[0].layers) != _blocks(header):
+        known = (
+            "is not known to this version" if best is None else "is stored in a form that this version does not know"
+        )
+        return GgufModel(
+            None,
+            f"Architecture '{printable(header.architecture[:40])}' {known}: sizes from the file's header are exact, "
+            "but memory beyond the weights is not computed.",
+            best[1] if best else None,
+        )
+    model, comparison, how = best
+    return GgufModel(model, f"{how} {comparison.sentence('the tensors in the file')}", comparison)
+
+
+def _blocks(header: GgufHeader) -> int:
+    """How many blocks the tensors belong to."""
+    numbers = (_BLOCK.match(tensor.name) for tensor in header.tensors)
+    return max((int(found[1]) + 1 for found in numbers if found), default=0)
+
+
+def _refuse_other_kinds(header: GgufHeader) -> None:
+    kind = header.text("general.type")
+    if header.architecture in NOT_MODELS or kind in NOT_MODELS:
+        what = NOT_MODELS.get(header.architecture) or NOT_MODELS[kind]
+        raise InputError(f"{header.name} holds {what}, not a language model; give the model's own GGUF file.")
+    if kind == "adapter":
+        raise InputError(f"{header.name} is a LoRA adapter, not a whole model; give the model that it belongs to.")
+    if not header.tensors:
+        raise InputError(f"{header.name} holds no tensors, only a tokenizer; give the model's own GGUF file.")
+
+
+def _candidates(header: GgufHeader) -> Iterator[tuple[Model, str]]:
+    """Models this could be: from its own metadata, then whatever of the catalogue has the same outline."""
+    context = header.number(f"{header.architecture}.context_length") or None
+    config = config_of(header)
+    if config is not None:
+        try:
+            model = model_from_config(config)
+        except InputError:
+            pass
+        else:
+            model = replace(model, context_length=model.context_length or context)
+            yield from (
+                (variant, "Rebuilt from the file's metadata.") for variant in _with_and_without_drafts(model, header)
+            )
+    for entry in catalogue().values():
+        shape = Config(entry.config)
+        width, layers = shape.get("hidden_size"), shape.get("num_hidden_layers")
+        if width != header.number(f"{header.architecture}.embedding_length") or not isinstance(layers, int):
+            continue
+        if layers > header.number(f"{header.architecture}.block_count"):
+            continue
+        if entry.model.architecture == header.architecture:
+            model = replace(entry.model, context_length=context or entry.model.context_length)
+            how = f"Its metadata is not enough to rebuild the model, but it has the shape of {entry.name}."
+            yield from ((variant, how) for variant in _with_and_without_drafts(model, header))
+
+
+def _with_and_without_drafts(model: Model, header: GgufHeader) -> Iterator[Model]:
+    """Files of some publishers carry the multi-token-prediction layers, others leave them out."""
+    if model.mtp_layers and any(tensor.name.startswith(f"blk.{len(model.layers)}.") for tensor in header.tensors):
+        yield model.with_mtp()
+    else:
+        yield replace(model, mtp_layers=())

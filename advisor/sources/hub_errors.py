@@ -1,0 +1,92 @@
+"""What can go wrong with the Hub, each in one sentence. Server texts and URLs are left out: they may hold secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+from huggingface_hub.errors import (
+    DisabledRepoError,
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from advisor.errors import InputError
+
+_HOW_TO_LOG_IN = (
+    "set the environment variable HF_TOKEN to an access token of that account, "
+    "or run 'hf auth login', where this program runs"
+)
+
+
+class HubError(InputError):
+    """The Hub could not be read."""
+
+
+class HubUnreachable(HubError):
+    """The Hub gives no usable answer at the moment; what was read earlier may do."""
+
+
+class HubForbidden(HubError):
+    """The repository is there, but gated: its files need a token."""
+
+
+@contextmanager
+def hub_errors(repository: str, revision: str | None = None, path: str = "") -> Iterator[None]:
+    """Turn whatever huggingface_hub raises into a HubError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (
+        httpx2.HTTPError,
+        httpx2.InvalidURL,
+        httpx2.StreamError,
+        OSError,
+        EntryNotFoundError,
+        HFValidationError,
+    ) as error:
+        raise _explain(error, repository[:120], (revision or "main")[:80], path[-120:]) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise HubUnreachable(f"The Hub's answer about {repository[:120]} makes no sense; try again later.") from None
+
+
+def _explain(error: Exception, repository: str, revision: str, path: str) -> HubError:
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) and error.response is not None else 0
+    if isinstance(error, OfflineModeIsEnabled):
+        return HubUnreachable(
+            "The Hub is switched off here (HF_HUB_OFFLINE is set); use a catalogue model or a local file."
+        )
+    if isinstance(error, GatedRepoError):
+        return HubForbidden(f"{repository} is gated: accept its terms on its page on the Hub, then {_HOW_TO_LOG_IN}.")
+    if isinstance(error, DisabledRepoError):
+        return HubError(f"Access to {repository} has been disabled by the Hub; choose another repository.")
+    if isinstance(error, RevisionNotFoundError):
+        return HubError(f"{repository} has no revision '{revision}'; leave it out for the main branch.")
+    if isinstance(error, EntryNotFoundError) or (status == 404 and path):
+        return HubError(f"{repository} has no file {path or 'of that name'}; open its page to see what it holds.")
+    if isinstance(error, RepositoryNotFoundError | HFValidationError) or status in (401, 404):
+        return HubError(
+            f"There is no public model {repository} on the Hub: check the spelling; if it is private, {_HOW_TO_LOG_IN}."
+        )
+    if status == 403:
+        return HubForbidden(
+            f"The Hub does not let this program read {repository}: if you have access, {_HOW_TO_LOG_IN}."
+        )
+    if status == 429:
+        return HubUnreachable(
+            f"The Hub asks to wait: too many requests from here; try again in a few minutes, or {_HOW_TO_LOG_IN}."
+        )
+    if status == 416:
+        return HubError(f"{path or 'A file'} of {repository} is empty or shorter than the Hub says.")
+    if status >= 400:
+        return HubUnreachable(f"The Hub answers with error {status} about {repository}; try again in a few minutes.")
+    if isinstance(error, httpx2.TimeoutException):
+        return HubUnreachable("The Hub does not answer; try again, or use a catalogue model or a local file.")
+    return HubUnreachable("The Hub cannot be reached; check the connection, or use a catalogue model or a local file.")

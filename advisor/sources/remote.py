@@ -1,0 +1,113 @@
+"""Ranged reads of remote files through huggingface_hub's own session: its proxies, retries of connections and token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urljoin
+
+import httpx2
+from huggingface_hub import constants, hf_hub_url
+from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+from advisor.errors import InputError
+from advisor.sources.addresses import HubAddress, check_public
+from advisor.sources.hub_errors import hub_errors
+
+TIMEOUT_S = 10.0
+_PATIENCE_S = 60.0  # for one range, however slowly it drips in
+_REDIRECTS = 5
+
+
+class HubFile:
+    """One file of a repository."""
+
+    def __init__(self, address: HubAddress, endpoint: str | None = None):
+        self.address = address
+        self.name = address.path.rpartition("/")[2]
+        self._url = hf_hub_url(address.repository, address.path, revision=address.revision, endpoint=endpoint)
+        self._headers = build_hf_headers()
+        self._direct: str | None = ""  # where the Hub redirected to: later ranges need not ask again; None: they must
+        self.with_token = "authorization" in self._headers
+        self.commit = ""  # the revision that the name stood for, once something was read
+
+    def read(self, start: int, end: int) -> bytes:
+        """A ReadRange."""
+        with hub_errors(self.address.repository, self.address.revision, self.address.path):
+            if self._direct:
+                try:
+                    return self._fetch(self._direct, {}, start, end)
+                except httpx2.HTTPError:
+                    self._direct = None  # such links expire, and some are good for one range only
+            return self._fetch(self._url, self._headers, start, end)
+
+    def _fetch(self, url: str, headers: Mapping[str, str], start: int, end: int) -> bytes:
+        wanted = {**headers, "Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+        with get_session().stream("GET", url, headers=wanted, timeout=TIMEOUT_S, follow_redirects=True) as response:
+            if response.status_code == 416:
+                return b""
+            hf_raise_for_status(response)
+            if response.history and self._direct is not None:
+                self._direct = str(response.url)
+            for answer in (*response.history, response):
+                self.commit = answer.headers.get(constants.HUGGINGFACE_HEADER_X_REPO_COMMIT) or self.commit
+            return _receive(response, start, end)
+
+
+class LinkedFile:
+    """A file on any other host; unless `allow_local`, every hop must be https to a public host."""
+
+    def __init__(self, url: str, allow_local: bool):
+        self._url = url
+        self._allow_local = allow_local
+        self.name = url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2][-120:] or "The linked file"
+
+    def read(self, start: int, end: int) -> bytes:
+        """A ReadRange."""
+        wanted = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+        url = self._url
+        try:
+            for _ in range(_REDIRECTS):
+                if not self._allow_local:
+                    check_public(url)
+                with get_session().stream(
+                    "GET", url, headers=wanted, timeout=TIMEOUT_S, follow_redirects=False
+                ) as response:
+                    if response.has_redirect_location:
+                        url = urljoin(url, response.headers["Location"])
+                        continue
+                    if response.status_code == 416:
+                        return b""
+                    if response.status_code >= 400:
+                        raise InputError(
+                            f"The server answers with error {response.status_code} for {self.name}; check the link."
+                        )
+                    self._url = url
+                    return _receive(response, start, end)
+        except httpx2.TimeoutException:
+            raise InputError(
+                f"The server of {self.name} does not answer; try again, or download the file and give its path."
+            ) from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError):
+            raise InputError(f"{self.name} cannot be reached; check the link.") from None
+        raise InputError(f"The link to {self.name} is redirected too often; give the file's own link.")
+
+
+def _receive(response: httpx2.Response, start: int, end: int) -> bytes:
+    """The wanted range and no more, also from servers that ignore ranges and send the whole file."""
+    skip = start if response.status_code == 200 else 0
+    wanted = skip + end - start
+    deadline = time.monotonic() + _PATIENCE_S
+    pieces = bytearray()
+    for piece in response.iter_raw(1 << 16):
+        pieces += piece
+        if skip:
+            passed = min(skip, len(pieces))
+            del pieces[:passed]
+            skip -= passed
+            wanted -= passed
+        if len(pieces) >= wanted:
+            break
+        if time.monotonic() > deadline:
+            raise httpx2.ReadTimeout("too slow")
+    return bytes(pieces[:wanted])

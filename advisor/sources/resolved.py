@@ -1,0 +1,50 @@
+"""A model that was found, and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from advisor.errors import InputError
+from advisor.models.catalogue import Entry
+from advisor.models.model import Model
+from advisor.sources.repository import Repository
+from advisor.sources.stored_file import StoredFile
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model and where it comes from.
+
+    `model` is None where only a file's own sizes are known. `id` restores it in a link, with the commit that was
+    read. `source` is the sentence that says what the figures rest on. `file` is the GGUF file that was asked for,
+    `repository` what else its repository holds. `size_range` is how many times as large real models of a mere
+    size are, at least and at most.
+    """
+
+    id: str
+    name: str
+    model: Model | None
+    source: str
+    publisher: str = ""
+    license: str = ""
+    confidence: Literal["verified", "recalled"] = "verified"
+    recalled_fields: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    as_of: str = ""
+    notes: tuple[str, ...] = ()
+    entry: Entry | None = None
+    repository: Repository | None = None
+    file: StoredFile | None = None
+    size_range: tuple[float, float] | None = None
+
+    def must_have_model(self) -> Model:
+        """The model; raises InputError where the file's architecture is not known."""
+        if self.model is None:
+            raise InputError(f"{self.name}: {self.source}")
+        return self.model
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()

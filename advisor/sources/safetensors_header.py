@@ -1,0 +1,117 @@
+"""The header of a safetensors file: names, types and shapes of its tensors, without their data.
+
+The header's length stands in its first 8 bytes, so two reads get it exactly, however large or small it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.errors import InputError
+from advisor.sources.reading import ReadRange
+
+MAX_HEADER_BYTES = 25 << 20  # a single file with 75,000 unfused expert tensors needs about 10 MB
+MAX_TENSORS = 200_000
+MAX_DIMENSIONS = 8
+MAX_ELEMENTS = 1 << 44
+BITS = {
+    "F64": 64,
+    "I64": 64,
+    "U64": 64,
+    "C64": 64,
+    "F32": 32,
+    "I32": 32,
+    "U32": 32,
+    "F16": 16,
+    "BF16": 16,
+    "I16": 16,
+    "U16": 16,
+    "F8_E4M3": 8,
+    "F8_E5M2": 8,
+    "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "F8_E8M0": 8,
+    "I8": 8,
+    "U8": 8,
+    "BOOL": 8,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+    "F4": 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointTensor:
+    """A tensor of a checkpoint; `shape` in the publisher's order, rows first."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.elements * BITS[self.dtype] // 8
+
+
+def read_safetensors_header(read: ReadRange, name: str) -> tuple[CheckpointTensor, ...]:
+    """The tensors of one file; raises InputError in one sentence for anything that is not a sound header."""
+    name = name[-120:]
+    prefix = read(0, 8)
+    if len(prefix) < 8:
+        raise InputError(f"{name} is not a safetensors file: it holds fewer than 8 bytes.")
+    length = int.from_bytes(prefix, "little")
+    if length > MAX_HEADER_BYTES:
+        raise InputError(
+            f"{name}: its header would be {length:,} bytes long; at most {MAX_HEADER_BYTES >> 20} MiB are read."
+        )
+    content = read(8, 8 + length)[:length]
+    if len(content) < length:
+        raise InputError(f"{name} is cut off within its header, after {len(content) + 8:,} of {length + 8:,} bytes.")
+    try:
+        header = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise InputError(f"{name} is not a safetensors file: its header is not valid JSON.") from None
+    if not isinstance(header, dict):
+        raise InputError(f"{name} is not a safetensors file: its header is not a JSON object.")
+    header.pop("__metadata__", None)
+    if len(header) > MAX_TENSORS:
+        raise InputError(f"{name} holds {len(header):,} tensors; at most {MAX_TENSORS:,} are read.")
+    return tuple(_tensor(name, tensor, entry) for tensor, entry in header.items())
+
+
+def _tensor(file: str, name: str, entry: Any) -> CheckpointTensor:
+    if not isinstance(entry, Mapping):
+        raise _broken(file, name, "is not described")
+    dtype: Any = entry.get("dtype")
+    shape: Any = entry.get("shape")
+    offsets: Any = entry.get("data_offsets")
+    if not isinstance(dtype, str) or dtype not in BITS:
+        raise _broken(file, name, f"is of type {str(dtype)[:20]!r}, which is unknown to this version")
+    if not _are_whole(shape, MAX_DIMENSIONS) or math.prod(shape) > MAX_ELEMENTS:
+        raise _broken(file, name, "has an impossible shape")
+    if not _are_whole(offsets, 2) or len(offsets) != 2:
+        raise _broken(file, name, "has no valid place in the file")
+    tensor = CheckpointTensor(name, dtype, tuple(shape))
+    if offsets[1] - offsets[0] != tensor.bytes:
+        raise _broken(file, name, "has a place in the file that does not match its shape")
+    return tensor
+
+
+def _are_whole(values: Any, most: int) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) <= most
+        and all(isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1 << 60 for value in values)
+    )
+
+
+def _broken(file: str, name: str, what: str) -> InputError:
+    return InputError(f"{file}: tensor '{name[:80]}' {what}.")

@@ -1,0 +1,58 @@
+"""A GGUF file as it is, at its own types: what it weighs where, tensor by tensor, whatever mix its publisher chose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.sources.gguf_file import GgufHeader
+from advisor.sources.gguf_model import level_of
+
+_THIS_FILE = "this file"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """`name` is the file's, without its folder; `level` what it says it is at."""
+
+    name: str
+    level: str
+    header: GgufHeader
+
+    @property
+    def file_bytes(self) -> int:
+        return self.header.header_bytes + self.header.data_bytes
+
+    def tensor_bytes(self) -> Iterable[tuple[str, int]]:
+        """Name and bytes of each tensor."""
+        return ((tensor.name, tensor.bytes) for tensor in self.header.tensors)
+
+    def sized(self) -> SizedLevel:
+        """The file as a level of its own, so named that nobody takes it for llama.cpp's stock mix."""
+        stock = LEVELS.get(self.level)
+        biggest = max(self.header.tensors, key=lambda tensor: tensor.bytes).type
+        bits = stock.nominal_bits if stock else _nominal_bits(self.level, self.header)
+        level = Level(
+            f"{self.level} ({_THIS_FILE})", stock.base if stock else biggest, bits, note=f"As stored in {self.name}."
+        )
+        return SizedLevel(
+            level=level,
+            imatrix=any(key.startswith("quantize.imatrix") for key in self.header.metadata),
+            tensor_bytes=self.header.tensor_bytes,
+            data_bytes=self.header.data_bytes,
+            header_bytes=self.header.header_bytes,
+            elements=self.header.elements,
+            types=self.header.tensors_by_type,
+        )
+
+
+def stored_file(header: GgufHeader) -> StoredFile:
+    return StoredFile(header.name, level_of(header), header)
+
+
+def _nominal_bits(level: str, header: GgufHeader) -> float:
+    """What "parameters x bits / 8" would take: the first digit of the level's name."""
+    digit = next((int(sign) for sign in level if sign.isdigit() and sign != "0"), 0)
+    return float(digit or round(header.tensor_bytes * 8 / header.elements))
