@@ -14,10 +14,11 @@ from pathlib import Path
 from advisor.advise import answer
 from advisor.errors import AdvisorError, InputError
 from advisor.formats.gguf_sizes import size_levels
+from advisor.formats.safetensors_sizes import size_safetensors_levels
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue, find_model
 from advisor.models.model import Model
-from advisor.report.as_json import plan_document, sizes_document
+from advisor.report.as_json import plan_document, safetensors_document, sizes_document
 from advisor.report.as_text import plan_table, sizes_table
 from advisor.scenario import Scenario
 
@@ -52,10 +53,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sizes(options: argparse.Namespace) -> str:
     model = _load_model(options.model)
-    levels = size_levels(model.with_mtp() if options.mtp else model, options.imatrix)
+    chosen = model.with_mtp() if options.mtp else model
+    levels, others = size_levels(chosen, options.imatrix), size_safetensors_levels(chosen)
     if options.format == "json":
-        return json.dumps(sizes_document(levels), indent=1)
-    return sizes_table(levels, model)
+        return json.dumps(sizes_document(levels) + safetensors_document(others), indent=1)
+    return sizes_table(levels, model, others)
 
 
 def _plan(options: argparse.Namespace) -> str:
