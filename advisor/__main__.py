@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from advisor.advise import answer
 from advisor.errors import AdvisorError
 from advisor.formats.gguf_sizes import size_levels
-from advisor.report.as_json import plan_document, published_document, sizes_document
+from advisor.formats.safetensors_sizes import size_safetensors_levels
+from advisor.report.as_json import plan_document, published_document, safetensors_document, sizes_document
 from advisor.report.as_text import plan_table, sizes_table
 from advisor.scenario import Scenario
 from advisor.sources.resolve import find_any_model
@@ -56,9 +57,11 @@ def _sizes(options: argparse.Namespace) -> str:
     if model is not None and options.mtp:
         model = model.with_mtp()
     levels = size_levels(model, options.imatrix) if model is not None else []
+    others = size_safetensors_levels(model) if model is not None else []
     if options.format == "json":
-        return json.dumps([*sizes_document(levels), *published_document(found)], indent=1)
-    return sizes_table(levels, found)
+        rows = [*sizes_document(levels), *safetensors_document(others), *published_document(found)]
+        return json.dumps(rows, indent=1)
+    return sizes_table(levels, found, others)
 
 
 def _plan(options: argparse.Namespace) -> str:

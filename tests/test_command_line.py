@@ -21,13 +21,18 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_sizes_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     levels = json.loads(run(capsys, "sizes", "llama-3.1-70b-instruct", "--format", "json"))
     by_name = {level["level"]: level for level in levels}
-    assert len(by_name) == 33
+    assert len(by_name) == len(levels)
+    assert [level["format"] == "gguf" for level in levels] == [True] * 33 + [False] * (len(levels) - 33)
     q2 = by_name["Q2_K"]
     assert q2["tensor_bytes"] == 26_367_246_592
     assert q2["format"] == "gguf"
     assert q2["file_bytes"] > q2["tensor_bytes"]
     assert 2.9 < q2["bits_per_weight"] < 3.1
     assert sum(q2["tensor_types"].values()) == 724
+    awq = by_name["AWQ-W4A16-g128"]
+    assert awq["file_bytes"] == awq["tensor_bytes"] == 39_767_785_472
+    assert awq["writer"].startswith("AutoAWQ")
+    assert set(q2) <= set(awq)
 
 
 def test_sizes_of_a_config_file_equal_those_of_the_catalogue(
@@ -65,7 +70,11 @@ def test_tables_are_readable(capsys: pytest.CaptureFixture[str]) -> None:
     table = run(capsys, "plan", "model=llama-3.1-8b-instruct&machine=rtx-4090")
     assert "Recommended: Q6_K" in table
     assert "rule of thumb" in table
-    assert "Q4_K_M" in run(capsys, "sizes", "llama-3.1-8b-instruct")
+    sizes = run(capsys, "sizes", "llama-3.1-8b-instruct")
+    assert "Q4_K_M" in sizes
+    assert "FP8-dynamic" in sizes
+    assert "llmcompressor" in sizes
+    assert "the writer stops" in run(capsys, "sizes", "gpt-oss-20b")
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ from advisor.report.as_json import published_document
 from advisor.sizing.placement import place
 from advisor.sizing.weights import stored_weight_bytes, weight_bytes
 from advisor.sources.addresses import HubAddress, check_public, parse_address
+from advisor.sources.files import from_gguf_bytes
 from advisor.sources.free_size import looks_like_size, typical_model
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.reading import read_from_bytes
-from advisor.sources.resolve import find_any_model, from_gguf_bytes
+from advisor.sources.resolve import find_any_model
 from advisor.sources.stored_file import stored_file
 from tests.hub_server import FakeHub
 from tests.model_files import gguf_file, gguf_header, gguf_metadata, tensors_at

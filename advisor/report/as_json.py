@@ -1,6 +1,6 @@
 """The answer as JSON: a contract. Keys are documented here, units are in their names.
 
-`sizes`: a list of levels. `plan`: scenario, model, machine, one plan per level, recommendation, notes.
+`sizes`: a list of levels, GGUF first. `plan`: scenario, model, machine, one plan per level, recommendation, notes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from advisor.advise import Answer
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sources.resolve import ResolvedModel
 
@@ -28,6 +29,35 @@ def sizes_document(levels: Sequence[SizedLevel]) -> list[dict[str, Any]]:
             "file_bytes": sized.file_bytes,
             "bits_per_weight": round(sized.bits_per_weight, 4),
             "tensor_types": dict(sized.types),
+        }
+        for sized in levels
+    ]
+
+
+def safetensors_document(levels: Sequence[SizedSafetensors]) -> list[dict[str, Any]]:
+    """As `sizes_document`, for the formats besides GGUF: `file_bytes` is the sum of the tensor data.
+
+    `header_bytes` is estimated and comes on top. `kept_16_bit` names the layers that stay unpacked although
+    `writer` packs their like; where `refused`, it stops at them unless told to ignore them. `tied_copy_bytes` is
+    what a second copy of a tied embedding would add.
+    """
+    return [
+        {
+            "level": sized.level.name,
+            "format": sized.format,
+            "origin": "computed",
+            "tensor_bytes": sized.tensor_bytes,
+            "data_section_bytes": sized.tensor_bytes,
+            "file_bytes": sized.file_bytes,
+            "bits_per_weight": round(sized.bits_per_weight, 4),
+            "tensor_types": dict(sized.types),
+            "header_bytes": sized.header_bytes,
+            "nominal_bits": sized.level.nominal_bits,
+            "writer": sized.level.writer,
+            "note": sized.level.note,
+            "kept_16_bit": list(sized.kept),
+            "refused": sized.refuses,
+            "tied_copy_bytes": sized.tied_copy_bytes,
         }
         for sized in levels
     ]

@@ -6,28 +6,43 @@ from collections.abc import Iterable, Sequence
 
 from advisor.advise import Answer
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.report.as_json import published_document
 from advisor.sizing.plan import Plan
 from advisor.sources.resolve import ResolvedModel
 from advisor.units import format_count, gb, gib
 
 
-def sizes_table(levels: Sequence[SizedLevel], found: ResolvedModel) -> str:
+def sizes_table(levels: Sequence[SizedLevel], found: ResolvedModel, others: Sequence[SizedSafetensors] = ()) -> str:
+    """GGUF levels, then the safetensors formats with what stands behind their figures, then what is published."""
     model = found.model
     about = f"{found.name}: "
     about += (
         f"{format_count(model.parameters)} parameters, architecture {model.architecture}" if model else "weights only"
     )
     header = "\n".join([about, found.source, *(f"Note: {note}" for note in found.notes if note != found.source)])
+    every: list[SizedLevel | SizedSafetensors] = [*levels, *others]
     rows = [
         (sized.level.name, gb(sized.file_bytes), f"{sized.bits_per_weight:.2f}", f"{sized.tensor_bytes:,}")
-        for sized in levels
+        for sized in every
     ]
     rows += [
         (row["level"], _gb(row["file_bytes"]), row["file"], _count(row["tensor_bytes"]))
         for row in published_document(found)
     ]
-    return f"{header}\n\n{_table(('level', 'file', 'bits/weight', 'tensor bytes'), rows)}"
+    lines = [header, "", _table(("level", "file", "bits/weight", "tensor bytes"), rows)]
+    if kept := [sized for sized in others if sized.kept]:
+        lines += ["", "Some layers stay in 16 bit:"]
+        lines += [f"  {sized.level.name}: {_kept(sized)}" for sized in kept]
+    writers = dict.fromkeys(f"{sized.format}: {sized.level.writer}" for sized in others)
+    if writers:
+        lines += ["", "Sizes besides GGUF are those of files written by", *(f"  {writer}" for writer in writers)]
+    return "\n".join(lines)
+
+
+def _kept(sized: SizedSafetensors) -> str:
+    reasons = "; ".join(dict.fromkeys(entry.partition(": ")[2] for entry in sized.kept))
+    return f"{reasons}{' (the writer stops unless told to ignore them)' if sized.refuses else ''}"
 
 
 def _gb(size: int | None) -> str:

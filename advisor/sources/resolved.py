@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from advisor.errors import InputError
 from advisor.models.catalogue import Entry
 from advisor.models.model import Model
-from advisor.sources.repository import Repository
-from advisor.sources.stored_file import StoredFile
+
+if TYPE_CHECKING:  # they bring the Hub's library along
+    from advisor.sources.repository import Repository
+    from advisor.sources.stored_file import StoredFile
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,23 @@ class ResolvedModel:
         if self.model is None:
             raise InputError(f"{self.name}: {self.source}")
         return self.model
+
+
+def from_entry(entry: Entry) -> ResolvedModel:
+    """A model of the bundled catalogue."""
+    return ResolvedModel(
+        id=entry.id,
+        name=entry.name,
+        model=entry.model,
+        source=f"From the catalogue, as of {entry.as_of}.",
+        publisher=entry.publisher,
+        license=entry.license,
+        confidence=entry.confidence,
+        recalled_fields=tuple(entry.recalled_fields),
+        sources=tuple(entry.sources),
+        as_of=entry.as_of,
+        entry=entry,
+    )
 
 
 def today() -> str:

@@ -1,0 +1,197 @@
+"""The tensors that stand for one packed matrix, scheme by scheme.
+
+Layouts of compressed-tensors, GPTQModel (4 bits) and bitsandbytes were measured on files those libraries wrote;
+AutoAWQ's and mlx-lm's were read from their source and agree with published files. Shapes are (outputs, inputs) of
+the Linear layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
+
+# Bytes per element of a safetensors dtype.
+DTYPE_BYTES = {
+    "F64": 8, "I64": 8, "F32": 4, "I32": 4, "U32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "I8": 1, "U8": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor of a safetensors file: the end of its name, its dtype and its shape."""
+
+    suffix: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.elements * DTYPE_BYTES[self.dtype]
+
+
+Layout = Callable[[int, int, SafetensorsLevel, str], tuple[Stored, ...]]
+
+
+def _gptq(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    """Zero points and the index are written even when symmetric and in order; scales are always F16."""
+    groups = -(-columns // (level.group or columns))
+    return (
+        Stored("g_idx", "I32", (columns,)),
+        Stored("scales", "F16", (groups, rows)),
+        Stored("qweight", "I32", (columns // 32 * level.bits, rows)),
+        Stored("qzeros", "I32", (groups, rows // 32 * level.bits)),
+    )
+
+
+def _awq(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    groups = columns // level.group
+    return (
+        Stored("qweight", "I32", (columns, rows // 8)),
+        Stored("qzeros", "I32", (groups, rows // 8)),
+        Stored("scales", "F16", (groups, rows)),
+    )
+
+
+def _packed(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    per_word = 32 // level.bits
+    groups = -(-columns // (level.group or columns))
+    tensors = (
+        Stored("weight_packed", "I32", (rows, -(-columns // per_word))),
+        Stored("weight_scale", source, (rows, groups)),
+        Stored("weight_shape", "I64", (2,)),
+    )
+    if not level.zero_points:
+        return tensors
+    return (*tensors, Stored("weight_zero_point", "I32", (-(-rows // per_word), groups)))
+
+
+def _channel(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    return Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", source, (rows, 1))
+
+
+def _tensor(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    return (
+        Stored("weight", level.dtype, (rows, columns)),
+        Stored("weight_scale", source, (1,)),
+        Stored("input_scale", source, (1,)),
+    )
+
+
+def _block(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    scales = (-(-rows // level.group), -(-columns // level.group))
+    return Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", source, scales)
+
+
+def _nvfp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    tensors = (
+        Stored("weight_packed", "U8", (rows, columns // 2)),
+        Stored("weight_scale", "F8_E4M3", (rows, columns // level.group)),
+        Stored("weight_global_scale", "F32", (1,)),
+    )
+    return (*tensors, Stored("input_global_scale", "F32", (1,))) if level.activation_scale else tensors
+
+
+def _mxfp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    return (
+        Stored("weight_packed", "U8", (rows, columns // 2)),
+        Stored("weight_scale", "U8", (rows, columns // level.group)),
+    )
+
+
+def _mxfp8(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    return (
+        Stored("weight", level.dtype, (rows, columns)),
+        Stored("weight_scale", "U8", (rows, columns // level.group)),
+    )
+
+
+def _native_mxfp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    """gpt-oss: 16 bytes of packed values and one exponent for 32 inputs."""
+    groups = columns // level.group
+    return Stored("blocks", "U8", (rows, groups, 16)), Stored("scales", "U8", (rows, groups))
+
+
+def _nf4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    """One 8-bit scale for 64 values, their scales again in blocks of 256, and a JSON text with the rest."""
+    values = rows * columns
+    blocks = -(-values // level.group)
+    return (
+        Stored("weight", "U8", (-(-values // 2), 1)),
+        Stored("weight.absmax", "U8", (blocks,)),
+        Stored("weight.quant_map", "F32", (16,)),
+        Stored("weight.nested_absmax", "F32", (-(-blocks // 256),)),
+        Stored("weight.nested_quant_map", "F32", (256,)),
+        Stored("weight.quant_state.bitsandbytes__nf4", "U8", (_nf4_state_length(rows, columns, source),)),
+    )
+
+
+def _nf4_state_length(rows: int, columns: int, source: str) -> int:
+    """Bytes of the JSON text beside a 4-bit matrix. Its offset has 17 to 22 characters; 19 are assumed."""
+    dtype = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}[source]
+    text = (
+        f'{{"quant_type": "nf4", "blocksize": 64, "dtype": "{dtype}", "shape": [{rows}, {columns}], '
+        '"nested_blocksize": 256, "nested_dtype": "float32", "nested_offset": }'
+    )
+    return len(text) + 19
+
+
+def _llm_int8(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    return (
+        Stored("weight", "I8", (rows, columns)),
+        Stored("SCB", "F32", (rows,)),
+        Stored("weight_format", "U8", ()),
+    )
+
+
+def _mlx(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    groups = columns // level.group
+    return (
+        Stored("weight", "U32", (rows, columns * level.bits // 32)),
+        Stored("scales", source, (rows, groups)),
+        Stored("biases", source, (rows, groups)),
+    )
+
+
+_LAYOUTS: dict[Scheme, Layout] = {
+    Scheme.GPTQ: _gptq,
+    Scheme.AWQ: _awq,
+    Scheme.PACKED: _packed,
+    Scheme.CHANNEL: _channel,
+    Scheme.TENSOR: _tensor,
+    Scheme.BLOCK: _block,
+    Scheme.NVFP4: _nvfp4,
+    Scheme.MXFP4: _mxfp4,
+    Scheme.MXFP8: _mxfp8,
+    Scheme.NATIVE_MXFP4: _native_mxfp4,
+    Scheme.NF4: _nf4,
+    Scheme.LLM_INT8: _llm_int8,
+    Scheme.MLX: _mlx,
+}
+# Where the inputs must be whole groups. Block scales may cover a partial block, bitsandbytes ignores rows,
+# and GPTQ's last group may be smaller.
+_WHOLE_GROUPS = frozenset(
+    {Scheme.AWQ, Scheme.PACKED, Scheme.NVFP4, Scheme.MXFP4, Scheme.MXFP8, Scheme.NATIVE_MXFP4, Scheme.MLX}
+)
+
+
+def packed_tensors(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    """What a Linear layer of `rows` outputs and `columns` inputs becomes; `source` is the model's own dtype."""
+    return _LAYOUTS[level.scheme](rows, columns, level, source)
+
+
+def refusal(rows: int, columns: int, level: SafetensorsLevel) -> str:
+    """Why the scheme cannot hold a matrix of this shape; empty when it can."""
+    if level.scheme in _WHOLE_GROUPS and level.group and columns % level.group:
+        return f"{columns} inputs are not a multiple of the group of {level.group}"
+    if level.scheme is Scheme.GPTQ and (columns % 32 or rows % 32):
+        return f"{rows} x {columns} is not a multiple of 32, which packing needs"
+    if level.scheme is Scheme.AWQ and rows % 8:
+        return f"{rows} outputs are not a multiple of 8, which packing needs"
+    return ""

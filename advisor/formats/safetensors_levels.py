@@ -1,0 +1,152 @@
+"""The levels of the safetensors formats: GPTQ, AWQ, INT8, FP8, NVFP4, MXFP4, bitsandbytes, MLX and plain.
+
+Each level names the writer whose layout is counted, with the version it was read from.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from advisor.errors import InputError, nearest
+from advisor.models.blueprints.common import NATIVE_MXFP4
+from advisor.models.model import Model
+
+
+class Scheme(StrEnum):
+    """Which tensors stand for one packed matrix; `advisor.formats.safetensors_layouts` lists them."""
+
+    PLAIN = "plain"
+    GPTQ = "gptq"
+    AWQ = "awq"
+    PACKED = "packed integers"
+    CHANNEL = "one scale per channel"
+    TENSOR = "one scale per tensor"
+    BLOCK = "one scale per block"
+    NVFP4 = "nvfp4"
+    MXFP4 = "mxfp4"
+    MXFP8 = "mxfp8"
+    NATIVE_MXFP4 = "native mxfp4"
+    NF4 = "nf4"
+    LLM_INT8 = "llm.int8"
+    MLX = "mlx"
+
+
+@dataclass(frozen=True, slots=True)
+class SafetensorsLevel:
+    """One choice within a safetensors format.
+
+    `format` is the family shown to users. `nominal_bits` is what the rule of thumb would use. `group` is the
+    number of inputs that share a scale (0: all of them), `dtype` the type that packed values or plain weights
+    have in the file. `zero_points` and `activation_scale` say that the file holds those as well.
+    """
+
+    name: str
+    format: str
+    scheme: Scheme
+    nominal_bits: float
+    writer: str
+    bits: int = 0
+    group: int = 0
+    dtype: str = ""
+    zero_points: bool = False
+    activation_scale: bool = False
+    note: str = ""
+
+    def offered_for(self, model: Model) -> bool:
+        """Native MXFP4 exists only where it was published; GPTQ, AWQ and MLX writers do not know encoders."""
+        if self.scheme is Scheme.NATIVE_MXFP4:
+            return NATIVE_MXFP4 in model.traits
+        return model.causal or self.scheme not in (Scheme.GPTQ, Scheme.AWQ, Scheme.MLX)
+
+
+GPTQMODEL = "GPTQModel 7.6.0 (AutoGPTQ writes the same tensors)"
+AUTOAWQ = "AutoAWQ 0.2.9, version gemm"
+COMPRESSED_TENSORS = "llmcompressor 0.14.0.1 with compressed-tensors 0.19.0"
+BITSANDBYTES = "bitsandbytes 0.50.2 through transformers 4.57.6"
+MLX_LM = "mlx-lm 0.32.2"
+TRANSFORMERS = "transformers save_pretrained"
+PUBLISHER = "the publisher's own file"
+
+GROUPS = (128, 64, 32)
+GPTQ_BITS = (8, 4, 3, 2)
+MLX_BITS = (8, 6, 5, 4, 3, 2)
+
+
+def _gptq(bits: int, group: int) -> SafetensorsLevel:
+    name = f"GPTQ-W{bits}A16-" + (f"g{group}" if group else "channel")
+    return SafetensorsLevel(name, "gptq", Scheme.GPTQ, bits, GPTQMODEL, bits, group, zero_points=True)
+
+
+def _awq(group: int) -> SafetensorsLevel:
+    return SafetensorsLevel(f"AWQ-W4A16-g{group}", "awq", Scheme.AWQ, 4, AUTOAWQ, 4, group, zero_points=True)
+
+
+def _packed(bits: int, group: int, zero_points: bool = False) -> SafetensorsLevel:
+    """Integer weights in compressed-tensors' packed form; AWQ with zero points is written like this as well."""
+    name = f"W{bits}A16{'-asym' if zero_points else ''}-" + (f"g{group}" if group else "channel")
+    family = "int8" if bits == 8 else "awq" if zero_points else "gptq"
+    return SafetensorsLevel(name, family, Scheme.PACKED, bits, COMPRESSED_TENSORS, bits, group, zero_points=zero_points)
+
+
+def _mlx(bits: int, group: int) -> SafetensorsLevel:
+    return SafetensorsLevel(f"MLX-{bits}bit-g{group}", "mlx", Scheme.MLX, bits, MLX_LM, bits, group, zero_points=True)
+
+
+def _eight_bit(name: str, family: str, scheme: Scheme, dtype: str, **options: bool | int) -> SafetensorsLevel:
+    level = SafetensorsLevel(name, family, scheme, 8, COMPRESSED_TENSORS, 8, dtype=dtype)
+    return replace(level, **options)  # type: ignore[arg-type]
+
+
+_MICROSCALED = "The same bytes with quantized activations (W4A4), whose scales are computed at run time."
+_NATIVE = "As published: experts in MXFP4, the rest in 16 bit."
+
+SAFETENSORS_LEVELS: dict[str, SafetensorsLevel] = {
+    level.name: level
+    for level in (
+        SafetensorsLevel("F32-safetensors", "plain", Scheme.PLAIN, 32, TRANSFORMERS, 32, dtype="F32"),
+        SafetensorsLevel("BF16-safetensors", "plain", Scheme.PLAIN, 16, TRANSFORMERS, 16, dtype="BF16"),
+        SafetensorsLevel("F16-safetensors", "plain", Scheme.PLAIN, 16, TRANSFORMERS, 16, dtype="F16"),
+        _eight_bit("FP8-dynamic", "fp8", Scheme.CHANNEL, "F8_E4M3"),
+        _eight_bit("FP8-static", "fp8", Scheme.TENSOR, "F8_E4M3", activation_scale=True),
+        _eight_bit("FP8-block128", "fp8", Scheme.BLOCK, "F8_E4M3", group=128),
+        _eight_bit("MXFP8", "fp8", Scheme.MXFP8, "F8_E4M3", group=32),
+        _eight_bit("W8A8-INT8", "int8", Scheme.CHANNEL, "I8"),
+        _packed(8, 128),
+        _packed(8, 0),
+        SafetensorsLevel("INT8-bnb", "bnb", Scheme.LLM_INT8, 8, BITSANDBYTES, 8, dtype="I8"),
+        _gptq(8, 128),
+        _packed(4, 128),
+        _packed(4, 128, zero_points=True),
+        *(_gptq(4, group) for group in GROUPS),
+        _gptq(3, 128),
+        _gptq(2, 64),
+        _awq(128),
+        _awq(64),
+        SafetensorsLevel("NVFP4", "nvfp4", Scheme.NVFP4, 4, COMPRESSED_TENSORS, 4, 16, "U8", activation_scale=True),
+        SafetensorsLevel("NVFP4A16", "nvfp4", Scheme.NVFP4, 4, COMPRESSED_TENSORS, 4, 16, "U8"),
+        SafetensorsLevel("MXFP4A16", "mxfp4", Scheme.MXFP4, 4, COMPRESSED_TENSORS, 4, 32, "U8", note=_MICROSCALED),
+        SafetensorsLevel("MXFP4-native", "mxfp4", Scheme.NATIVE_MXFP4, 4, PUBLISHER, 4, 32, "U8", note=_NATIVE),
+        SafetensorsLevel("NF4", "bnb", Scheme.NF4, 4, BITSANDBYTES, 4, 64, "U8", note="With double quantization."),
+        *(_mlx(bits, 64) for bits in MLX_BITS),
+        _mlx(4, 128),
+        _mlx(4, 32),
+    )
+}
+
+
+def find_safetensors_level(name: str) -> SafetensorsLevel:
+    """A level by name: a listed one, or any other group and bit width that its writer supports."""
+    if found := SAFETENSORS_LEVELS.get(name):
+        return found
+    if match := re.fullmatch(r"GPTQ-W([2348])A16-(?:g(32|64|128)|channel)", name):
+        return _gptq(int(match[1]), int(match[2] or 0))
+    if match := re.fullmatch(r"AWQ-W4A16-g(32|64|128)", name):
+        return _awq(int(match[1]))
+    if match := re.fullmatch(r"W([48])A16(-asym)?-(?:g(32|64|128)|channel)", name):
+        return _packed(int(match[1]), int(match[3] or 0), bool(match[2]))
+    if match := re.fullmatch(r"MLX-([234568])bit-g(32|64|128)", name):
+        return _mlx(int(match[1]), int(match[2]))
+    hint = nearest(name, SAFETENSORS_LEVELS)
+    raise InputError(f"Unknown level '{name[:80]}'{'; ' + hint if hint else '.'}")
