@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        print(_sizes(options) if options.command == "sizes" else _plan(options))
+        print(_sizes(options) if options.command == "sizes" else _plan(options), flush=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except AdvisorError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -80,9 +80,10 @@ def _reasons(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...], m
             )
     free = chosen.free_bytes
     where = machine_name if len(chosen.devices) <= 1 else f"each of {len(chosen.devices)} x {machine_name}"
+    least = "at least " if len(chosen.devices) > 1 else ""
     reasons.append(
         f"It needs {gib(chosen.needed_bytes)} in all"
-        + (f" and leaves {gib(free)} free on {where}." if free is not None else f" on {where}.")
+        + (f" and leaves {least}{gib(free)} free on {where}." if free is not None else f" on {where}.")
     )
     if chosen.level in ("Q4_K_M", "Q5_K_M"):
         reasons.append("Q4_K_M and Q5_K_M keep the most quality per byte: the sensitive tensors get more bits.")

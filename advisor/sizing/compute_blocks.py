@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
-from advisor.models.mixers import (
-    Attention,
-    CompressedAttention,
-    GatedDeltaNet,
-    KimiDelta,
-    LatentAttention,
-    LinearAttention,
-    Mixer,
-)
+from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Model
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta
 from advisor.sizing import compute_feed_forward, compute_mixers, compute_recurrent, compute_sparse
 from advisor.sizing.compute_frame import Frame
 

@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from advisor.models.mixers import (
-    Attention,
-    CompressedAttention,
-    GatedDeltaNet,
-    KimiDelta,
-    LatentAttention,
-    Mamba2,
-    Mixer,
-    ShortConvolution,
-)
+from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, Mixer
 from advisor.models.model import Model
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.sizing.compute_graph import Graph
 from advisor.sizing.kv_cache import window_cells
 from advisor.sizing.placement import HOST

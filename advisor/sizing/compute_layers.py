@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from advisor.models.feed_forward import MixtureOfExperts
-from advisor.models.mixers import GatedDeltaNet, Mamba2, Mixer, NgramLookup, ShortConvolution
+from advisor.models.mixers import Mixer
 from advisor.models.model import Layer
+from advisor.models.recurrent import GatedDeltaNet, Mamba2, NgramLookup, ShortConvolution
 from advisor.sizing import compute_gemma, compute_multi_stream, compute_recurrent, compute_streams
 from advisor.sizing.compute_blocks import feed, mix, turned_back
 from advisor.sizing.compute_frame import Frame

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.models.feed_forward import Dense, MixtureOfExperts
-from advisor.models.mixers import Attention, NgramLookup
+from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
+from advisor.models.recurrent import NgramLookup
 from advisor.sizing import compute_gemma, compute_streams
 from advisor.sizing.compute_blocks import feed, mix, turned_back
 from advisor.sizing.compute_frame import Frame

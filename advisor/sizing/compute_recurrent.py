@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from advisor.models.mixers import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 

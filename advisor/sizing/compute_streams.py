@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.models.mixers import NgramLookup
+from advisor.models.recurrent import NgramLookup
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 

@@ -6,20 +6,9 @@ with its default of one stream per sequence. Checked against `llama-fit-params`.
 
 from __future__ import annotations
 
-from advisor.models.mixers import (
-    Attention,
-    CompressedAttention,
-    GatedDeltaNet,
-    Indexer,
-    KimiDelta,
-    LatentAttention,
-    LinearAttention,
-    Mamba2,
-    Mixer,
-    NgramLookup,
-    ShortConvolution,
-)
+from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Model
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.sizing.settings import Settings, cache_bytes, round_up
 
 _F32 = 4

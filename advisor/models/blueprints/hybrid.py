@@ -15,13 +15,9 @@ from advisor.models.blueprints.common import (
 from advisor.models.blueprints.experts import draft_head
 from advisor.models.config import MAX_LAYERS, Config
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
-from advisor.models.mixers import (
-    Attention,
-    GatedDeltaNet,
-    Mamba2,
-    ShortConvolution,
-)
+from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
+from advisor.models.recurrent import GatedDeltaNet, Mamba2, ShortConvolution
 from advisor.models.tensors import Part, Role
 
 

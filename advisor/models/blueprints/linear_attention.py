@@ -16,8 +16,9 @@ from advisor.models.blueprints.deepseek import hyper_connections, latent_attenti
 from advisor.models.blueprints.experts import draft_head
 from advisor.models.blueprints.hybrid import delta_net, full_attention_layers, gated_experts
 from advisor.models.config import Config, integer_in
-from advisor.models.mixers import Indexer, KimiDelta, LatentAttention, Mixer, NgramLookup
+from advisor.models.mixers import Indexer, LatentAttention, Mixer
 from advisor.models.model import Layer, Model
+from advisor.models.recurrent import KimiDelta, NgramLookup
 from advisor.models.tensors import Part, Role, matrix
 
 
