@@ -43,18 +43,21 @@ class Answer:
 
 
 @lru_cache(maxsize=64)
-def _find(text: str, allow_local: bool, _period: int) -> ResolvedModel:
+def _find(text: str, allow_local: bool, period: int) -> ResolvedModel:
     """The model, asked for again only in the next period: a branch on the Hub may move."""
     return find_any_model(text, allow_local=allow_local)
 
 
-@lru_cache(maxsize=256)
 def answer(scenario: Scenario, allow_local: bool = False) -> Answer:
     """Answer a scenario; raises InputError in one sentence when it cannot be answered.
 
     `allow_local` lets its model be a path on this machine: for the command line only.
     """
-    entry = _find(scenario.model, allow_local, int(time.monotonic() // _REMEMBERED_S))
+    return _answer(scenario, _find(scenario.model, allow_local, int(time.monotonic() // _REMEMBERED_S)))
+
+
+@lru_cache(maxsize=256)
+def _answer(scenario: Scenario, entry: ResolvedModel) -> Answer:
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()

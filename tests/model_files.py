@@ -15,9 +15,9 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import grouped_tensors
+from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
-from advisor.sources.safetensors_header import BITS
 
 TRUTH = Path(__file__).parent / "truth"
 Type = GGMLQuantizationType
@@ -132,7 +132,7 @@ def safetensors_file(tensors: Iterable[tuple[str, str, tuple[int, ...]]]) -> tup
         elements = 1
         for length in shape:
             elements *= length
-        end = offset + elements * BITS[dtype] // 8
+        end = offset + elements * DTYPE_BITS[dtype] // 8
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()

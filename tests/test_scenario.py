@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,3 +135,16 @@ def test_a_custom_machine_and_a_cpu_take_their_memory_from_the_link() -> None:
     assert on_cpu.plans[0].host.capacity_bytes == 32 << 30
     with pytest.raises(InputError, match="memory_gib"):
         answer(Scenario.from_query(f"model=qwen3-0.6b&machine={cpu}"))
+
+
+def test_a_model_that_changed_is_read_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "config.json"
+    config = dict(catalogue()["llama-2-7b"].config)
+    path.write_text(json.dumps(config))
+    scenario = Scenario(model=str(path), level="Q4_K_M", context=2048)
+    first = answer(scenario, allow_local=True)
+    path.write_text(json.dumps({**config, "num_hidden_layers": 16}))
+    assert answer(scenario, allow_local=True) is first
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert answer(scenario, allow_local=True).model.parameters < first.model.parameters

@@ -11,6 +11,9 @@ from advisor.models.model import Model
 
 Type = GGMLQuantizationType
 
+# Whose rules for types, caches and buffers the engine follows.
+LLAMA_CPP_RULES = "llama.cpp commit 0c1e57098 of October 2026"
+
 
 @dataclass(frozen=True, slots=True)
 class Level:

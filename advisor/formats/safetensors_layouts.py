@@ -11,12 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
-
-# Bytes per element of a safetensors dtype.
-DTYPE_BYTES = {
-    "F64": 8, "I64": 8, "F32": 4, "I32": 4, "U32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "I8": 1, "U8": 1,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Stored:
 
     @property
     def size_bytes(self) -> int:
-        return self.elements * DTYPE_BYTES[self.dtype]
+        return self.elements * DTYPE_BITS[self.dtype] // 8
 
 
 Layout = Callable[[int, int, SafetensorsLevel, str], tuple[Stored, ...]]

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.formats.safetensors_header import estimated_header_bytes
-from advisor.formats.safetensors_layouts import DTYPE_BYTES, Stored, packed_tensors, refusal
+from advisor.formats.safetensors_layouts import Stored, packed_tensors, refusal
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
 from advisor.models.linear_layers import Kind, Weight, stored_globals, stored_layers
 from advisor.models.model import Model
@@ -182,7 +183,7 @@ def _tied_copy_bytes(model: Model, level: SafetensorsLevel, source: str) -> int:
     if not (model.causal and model.tied_embeddings) or level.scheme is Scheme.MLX:
         return 0
     dtype = level.dtype if level.scheme is Scheme.PLAIN else source
-    return model.width * model.vocabulary * DTYPE_BYTES[dtype]
+    return model.width * model.vocabulary * DTYPE_BITS[dtype] // 8
 
 
 def size_safetensors_levels(model: Model) -> list[SizedSafetensors]:

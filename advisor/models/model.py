@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
-from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, Mixer
+from advisor.models.feed_forward import FeedForward, MixtureOfExperts
+from advisor.models.mixers import Mixer
 from advisor.models.tensors import Part, Role, Tensor
 
 
@@ -114,14 +114,5 @@ class Model:
     def experts(self) -> int:
         return max((b.experts for b in self._feed_forwards() if isinstance(b, MixtureOfExperts)), default=0)
 
-    @cached_property
-    def widest_feed_forward(self) -> int:
-        return max((b.inner for b in self._feed_forwards() if isinstance(b, Dense)), default=0)
-
     def _feed_forwards(self) -> Iterator[FeedForward]:
         return (layer.feed_forward for layer in self.layers if layer.feed_forward is not None)
-
-    @cached_property
-    def attention_layers(self) -> int:
-        kinds = (Attention, LatentAttention, CompressedAttention)
-        return sum(any(isinstance(mixer, kinds) for mixer in layer.mixers) for layer in self.layers)

@@ -89,13 +89,6 @@ class Repository:
         return sum(tensor.bytes for tensor in self.tensors)
 
     @cached_property
-    def bytes_by_dtype(self) -> dict[str, int]:
-        counted: Counter[str] = Counter()
-        for tensor in self.tensors:
-            counted[tensor.dtype] += tensor.bytes
-        return dict(counted.most_common())
-
-    @cached_property
     def bytes_by_part(self) -> dict[str, int]:
         """Bytes of the text model and, where there are any, of its vision, audio and draft ("mtp") parts."""
         counted: Counter[str] = Counter()

@@ -12,36 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.errors import InputError
+from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.sources.reading import ReadRange
 
 MAX_HEADER_BYTES = 25 << 20  # a single file with 75,000 unfused expert tensors needs about 10 MB
 MAX_TENSORS = 200_000
 MAX_DIMENSIONS = 8
 MAX_ELEMENTS = 1 << 44
-BITS = {
-    "F64": 64,
-    "I64": 64,
-    "U64": 64,
-    "C64": 64,
-    "F32": 32,
-    "I32": 32,
-    "U32": 32,
-    "F16": 16,
-    "BF16": 16,
-    "I16": 16,
-    "U16": 16,
-    "F8_E4M3": 8,
-    "F8_E5M2": 8,
-    "F8_E4M3FNUZ": 8,
-    "F8_E5M2FNUZ": 8,
-    "F8_E8M0": 8,
-    "I8": 8,
-    "U8": 8,
-    "BOOL": 8,
-    "F6_E2M3": 6,
-    "F6_E3M2": 6,
-    "F4": 4,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +35,7 @@ class CheckpointTensor:
 
     @property
     def bytes(self) -> int:
-        return self.elements * BITS[self.dtype] // 8
+        return self.elements * DTYPE_BITS[self.dtype] // 8
 
 
 def read_safetensors_header(read: ReadRange, name: str) -> tuple[CheckpointTensor, ...]:
@@ -93,7 +70,7 @@ def _tensor(file: str, name: str, entry: Any) -> CheckpointTensor:
     dtype: Any = entry.get("dtype")
     shape: Any = entry.get("shape")
     offsets: Any = entry.get("data_offsets")
-    if not isinstance(dtype, str) or dtype not in BITS:
+    if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
         raise _broken(file, name, f"is of type {str(dtype)[:20]!r}, which is unknown to this version")
     if not _are_whole(shape, MAX_DIMENSIONS) or math.prod(shape) > MAX_ELEMENTS:
         raise _broken(file, name, "has an impossible shape")

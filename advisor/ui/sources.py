@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from advisor.advise import Answer
-from advisor.ui.text import LLAMA_CPP_RULES, plain
+from advisor.formats.gguf_levels import LLAMA_CPP_RULES
+from advisor.ui.text import plain
 
 _EXACT = "the bytes of every tensor at every level, and the KV cache."
-_ESTIMATED = "header and tokenizer of the file, compute buffers, and what driver, runtime and screen take."
+_MODELLED = "compute buffers, by laying out the network's steps in memory as llama.cpp does."
+_ESTIMATED = "header and tokenizer of the file, and what driver, runtime and screen take."
 
 
 def draw(answer: Answer) -> None:
@@ -19,6 +21,7 @@ def draw(answer: Answer) -> None:
     st.subheader("Where the numbers come from", anchor=False)
     st.markdown(
         f"- **Exact:** {_EXACT} The rules are those of {LLAMA_CPP_RULES}.\n"
+        f"- **Modelled:** {_MODELLED}\n"
         f"- **Estimated, on the safe side:** {_ESTIMATED}\n"
         f"- **Model:** {plain(entry.name)} by {plain(entry.publisher)}, licence {plain(entry.license)}, "
         f"{entry.confidence} in {entry.as_of}: {_links(entry.sources) or 'no public source'}\n"

@@ -6,8 +6,6 @@ import re
 
 from advisor.sizing.plan import Verdict
 
-LLAMA_CPP_RULES = "llama.cpp commit 0c1e57098 of October 2026"
-
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
 SIGNS: dict[Verdict, str] = {"fits": "✔", "tight": "▲", "does not fit": "✖"}
 RECOMMENDED = "★"

@@ -19,8 +19,6 @@ OUTPUT_HEAD_FIRST = "output head first"
 EXTRA_VALUE_BITS = "extra value bits"
 # Published with its experts in MXFP4, which a conversion keeps as they are.
 NATIVE_MXFP4 = "native mxfp4"
-# Several residual streams side by side (DeepSeek V4, GLM 5 Next, Qwen4).
-HYPER_CONNECTIONS = "hyper connections"
 
 Blueprint = Callable[[Config], Model]
 REGISTRY: dict[str, Blueprint] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from advisor.models.blueprints.common import HYPER_CONNECTIONS, blueprint, decoder, dense, norms, width_of
+from advisor.models.blueprints.common import blueprint, decoder, dense, norms, width_of
 from advisor.models.blueprints.experts import draft_head, own_draft_vocabulary
 from advisor.models.config import Config
 from advisor.models.feed_forward import MixtureOfExperts
@@ -140,7 +140,6 @@ def deepseek_v4(config: Config) -> Model:
         layers,
         extra_globals=head,
         grouped_query_ratio=config.integer("num_attention_heads"),
-        traits=(HYPER_CONNECTIONS,),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from advisor.models.blueprints.common import (
-    HYPER_CONNECTIONS,
     PRE_NORMS,
     blueprint,
     decoder,
@@ -87,7 +86,7 @@ def glm5_next(config: Config) -> Model:
     ]
     drafts = config.integer("num_nextn_predict_layers", default=0, low=0, high=16)
     draft = Layer((attention,), routed, extras + draft_head(width))
-    return decoder(config, "glm5-next", layers, mtp_layers=[draft] * drafts, traits=(HYPER_CONNECTIONS,))
+    return decoder(config, "glm5-next", layers, mtp_layers=[draft] * drafts)
 
 
 @blueprint("Qwen4ExpForConditionalGeneration")
@@ -132,7 +131,6 @@ def qwen4_exp(config: Config) -> Model:
         final_norm="",
         extra_globals=tables,
         grouped_query_ratio=attention.heads // attention.kv_heads,
-        traits=(HYPER_CONNECTIONS,),
     )
 
 
