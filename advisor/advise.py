@@ -53,11 +53,12 @@ def answer(scenario: Scenario, allow_local: bool = False) -> Answer:
 
     `allow_local` lets its model be a path on this machine: for the command line only.
     """
-    return _answer(scenario, _find(scenario.model, allow_local, int(time.monotonic() // _REMEMBERED_S)))
+    return _answer(scenario, allow_local, int(time.monotonic() // _REMEMBERED_S))
 
 
 @lru_cache(maxsize=256)
-def _answer(scenario: Scenario, entry: ResolvedModel) -> Answer:
+def _answer(scenario: Scenario, allow_local: bool, period: int) -> Answer:
+    entry = _find(scenario.model, allow_local, period)
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # they bring the Hub's library along
     from advisor.sources.stored_file import StoredFile
 
 
-@dataclass(frozen=True, eq=False)  # found anew, it is another one
+@dataclass(frozen=True)
 class ResolvedModel:
     """A model and where it comes from.
 
