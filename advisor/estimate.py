@@ -1,11 +1,13 @@
-"""A figure that is estimated, with how far off it may be."""
+"""An estimate with its range: what every figure that is not exact is given as."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The least, the likely and the most that a figure may be; its unit is its user's."""
+    """A low, a typical and a high value, in the unit of whatever it belongs to."""
 
     low: float
     typical: float
@@ -13,8 +15,8 @@ class Range:
 
     def __post_init__(self) -> None:
         if not self.low <= self.typical <= self.high:
-            raise ValueError(f"a range must rise from low to high, not {self.low}, {self.typical}, {self.high}")
+            raise ValueError(f"not in order: {self.low} <= {self.typical} <= {self.high}")
 
-    def scaled(self, factor: float) -> "Range":
-        """The same range in another unit or under another factor, which must not be negative."""
+    def scaled(self, factor: float) -> Range:
+        """The same range times a factor that is not negative."""
         return Range(self.low * factor, self.typical * factor, self.high * factor)
