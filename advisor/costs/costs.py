@@ -4,52 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Literal
 
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import MoneyRange, Price, cents, decimal, money_of, per_million, shown
+from advisor.costs.money import Price, money_of, shown
+from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option, running_cost
 from advisor.costs.own import Owned, own
 from advisor.costs.pay_per_token import Hosted, pay_per_token
-from advisor.costs.price_tables import Case
-from advisor.costs.rent import Rented, rent
-from advisor.costs.staircase import Line, Staircase
+from advisor.costs.price_tables import CASES
+from advisor.costs.rent import rent
+from advisor.costs.staircase import Staircase
 from advisor.costs.verdict import verdict_of
 from advisor.costs.workload import Throughput
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.machines.catalogue import Machine
 
-_CASES: tuple[Case, ...] = ("low", "typical", "high")
 _NEVER_MONTHS = 1200
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One way to get the tokens, at the planned load.
-
-    `title` says what exactly is bought in the typical case; `bill` is a month of it and adds up to `monthly.typical`.
-    `units` are machines or instances in the three cases (0 for an API), `offers` how many offers low, typical and
-    high are the cheapest, the median and the dearest of. `total` is over the years asked for, after resale.
-    `upfront` and `resale` are for all machines; `utilisation` is the share of the hours they compute, where known.
-    `typical_inputs`: the prices of the typical case by the keys under which a user would give them.
-    """
-
-    name: Literal["own", "rent", "api"]
-    title: str
-    monthly: MoneyRange
-    per_million_tokens: MoneyRange
-    total: MoneyRange
-    units: tuple[int, int, int]
-    offers: int
-    bill: tuple[Line, ...]
-    typical: Staircase
-    upfront: Decimal
-    resale: Decimal
-    utilisation: float | None
-    typical_inputs: tuple[tuple[str, Decimal], ...]
-    prices: tuple[Price, ...]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +93,20 @@ def cost_of(
     offers, no_offer = rent(machine, devices, speed, inputs, money)
     hosts, no_host = pay_per_token(model_id, inputs, money, today)
     what = f"{devices} x {machine.name}" if devices > 1 else machine.name
-    own_option = None if isinstance(owned, str) else _own_option(owned, what, tokens, inputs)
-    rent_option = _rent_option(offers, tokens, inputs) if offers else None
-    api_option = _api_option(hosts, tokens, inputs) if hosts else None
-    found = [option for option in (own_option, rent_option, api_option) if option is not None]
+    to_own = None if isinstance(owned, str) else own_option(owned, what, tokens, inputs)
+    to_rent = rent_option(offers, tokens, inputs) if offers else None
+    to_pay = api_option(hosts, tokens, inputs) if hosts else None
+    found = [option for option in (to_own, to_rent, to_pay) if option is not None]
     energy = None if isinstance(owned, str) else _energy(owned, tokens)
     missing = [("own", owned)] if isinstance(owned, str) else []
     missing += [(name, why) for name, why in (("rent", no_offer), ("api", no_host)) if why is not None]
-    own_even = _against_api([owned.case(case).bill for case in _CASES], hosts) if not isinstance(owned, str) else None
+    own_even = _against_api([owned.case(case).bill for case in CASES], hosts) if not isinstance(owned, str) else None
     rent_even = None
-    if rent_option is not None:
-        chosen = _of_rank(offers, tokens)
-        rent_even = _against_api([offer.bill(case) for offer, case in zip(chosen, _CASES, strict=True)], hosts)
+    if to_rent is not None:
+        chosen = of_rank(offers, tokens)
+        rent_even = _against_api([offer.bill(case) for offer, case in zip(chosen, CASES, strict=True)], hosts)
     months = {
-        other.name: _months(own_option, other)
-        for other in (rent_option, api_option)
-        if own_option is not None and other is not None
+        other.name: _months(to_own, other) for other in (to_rent, to_pay) if to_own is not None and other is not None
     }
     prices = tuple(dict.fromkeys(price for option in found for price in option.prices))
     return Costs(
@@ -146,9 +114,9 @@ def cost_of(
         today=today,
         currency=inputs.currency,
         tokens_per_month=tokens,
-        own=own_option,
-        rent=rent_option,
-        api=api_option,
+        own=to_own,
+        rent=to_rent,
+        api=to_pay,
         missing=tuple(missing),
         own_against_api=own_even,
         rent_against_api=rent_even,
@@ -156,131 +124,17 @@ def cost_of(
         months_against_rent=months.get("rent"),
         energy_kwh_per_month=energy,
         co2_kg_per_month=_co2(energy, inputs),
-        verdict=verdict_of(tokens, own_option, rent_option, api_option, own_even, inputs.currency),
+        verdict=verdict_of(tokens, to_own, to_rent, to_pay, own_even, inputs.currency),
         notes=_notes(found, speed, inputs),
         prices=(*prices, *money.rates_used(prices)),
     )
-
-
-def _own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Option:
-    bills = [owned.case(case).bill for case in _CASES]
-    units = [bill.units(tokens) for bill in bills]
-    vat = 1 + bills[1].vat
-    upfront = [cents(n * owned.case(case).upfront * vat) for n, case in zip(units, _CASES, strict=True)]
-    resale = [cents(n * owned.case(case).resale * vat) for n, case in zip(units, _CASES, strict=True)]
-    monthly = [bill.cost(tokens) for bill in bills]
-    months = 12 * inputs.years
-    total = [m * months for m in monthly]
-    typical = owned.case("typical")
-    busy = _utilisation(tokens, typical.bill, inputs)
-    shares = () if busy is None else (("utilisation_percent", decimal(100 * busy)),)
-    many = f"{units[1]} machines with {what} each" if units[1] > 1 else what
-    return Option(
-        name="own",
-        title=many,
-        monthly=MoneyRange(*monthly),
-        per_million_tokens=_per_million(monthly, tokens),
-        total=MoneyRange(*total),
-        units=(units[0], units[1], units[2]),
-        offers=1,
-        bill=typical.bill.bill(tokens),
-        typical=typical.bill,
-        upfront=upfront[1],
-        resale=resale[1],
-        utilisation=busy,
-        typical_inputs=(*owned.typical_inputs, *shares),
-        prices=owned.prices,
-        notes=owned.notes,
-    )
-
-
-def _rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> Option:
-    chosen = _of_rank(offers, tokens)
-    bills = [offer.bill(case) for offer, case in zip(chosen, _CASES, strict=True)]
-    monthly = [bill.cost(tokens) for bill in bills]
-    typical = bills[1]
-    units = [bill.units(tokens) for bill in bills]
-    notes = []
-    if inputs.term == "spot":
-        notes.append("Spot instances can be taken away at short notice.")
-    if inputs.term == "1-year":
-        notes.append("A one-year term is paid for every hour of the year, used or not.")
-    if not inputs.storage_gb or not inputs.egress_gb:
-        notes.append("Storage and traffic are counted where storage_gb and egress_gb are given with their prices.")
-    return Option(
-        name="rent",
-        title=f"{units[1]} x {chosen[1].name}" if units[1] > 1 else chosen[1].name,
-        monthly=MoneyRange(*monthly),
-        per_million_tokens=_per_million(monthly, tokens),
-        total=MoneyRange(*(12 * inputs.years * amount for amount in monthly)),
-        units=(units[0], units[1], units[2]),
-        offers=len(offers),
-        bill=typical.bill(tokens),
-        typical=typical,
-        upfront=Decimal(0),
-        resale=Decimal(0),
-        utilisation=_utilisation(tokens, typical, inputs),
-        typical_inputs=(),
-        prices=tuple(dict.fromkeys(price for offer in chosen for price in offer.prices)),
-        notes=tuple(notes),
-    )
-
-
-def _api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Option:
-    ranked = _by_price(hosts)
-    chosen = [ranked[0], ranked[(len(ranked) - 1) // 2], ranked[-1]]
-    monthly = [host.bill.cost(tokens) for host in chosen]
-    return Option(
-        name="api",
-        title=chosen[1].name,
-        monthly=MoneyRange(*monthly),
-        per_million_tokens=_per_million(monthly, tokens),
-        total=MoneyRange(*(12 * inputs.years * amount for amount in monthly)),
-        units=(0, 0, 0),
-        offers=len(hosts),
-        bill=chosen[1].bill.bill(tokens),
-        typical=chosen[1].bill,
-        upfront=Decimal(0),
-        resale=Decimal(0),
-        utilisation=None,
-        typical_inputs=chosen[1].typical_inputs,
-        prices=tuple(dict.fromkeys(price for host in chosen for price in host.prices)),
-        notes=("Hosts choose their own precision: their model need not be the level planned here.",),
-    )
-
-
-def _of_rank(offers: tuple[Rented, ...], tokens: int) -> tuple[Rented, Rented, Rented]:
-    """The cheapest, the median and the dearest offer for so many tokens, each at its case's speed.
-
-    Ranks of costs that never fall with tokens never fall with tokens either.
-    """
-    low, typical, high = (
-        sorted(offers, key=lambda offer, case=case: (offer.bill(case).cost(tokens), offer.name))  # type: ignore[misc]
-        for case in _CASES
-    )
-    return low[0], typical[(len(offers) - 1) // 2], high[-1]
-
-
-def _by_price(hosts: tuple[Hosted, ...]) -> list[Hosted]:
-    return sorted(hosts, key=lambda host: (host.per_token, host.name))
-
-
-def _per_million(monthly: list[Decimal], tokens: int) -> MoneyRange:
-    return MoneyRange(*(per_million(amount, tokens) for amount in monthly))
-
-
-def _utilisation(tokens: int, bill: Staircase, inputs: CostInputs) -> float | None:
-    """The share of the hours in which the machines compute: the average load over what they serve at their peak."""
-    if bill.unit_tokens is None:
-        return None
-    return round(float(tokens / (bill.units(tokens) * bill.unit_tokens * decimal(inputs.peak_factor))), 4)
 
 
 def _against_api(bills: list[Staircase], hosts: tuple[Hosted, ...]) -> BreakEven | None:
     """Break-even of something in its three cases against the dearest, the median and the cheapest host."""
     if not hosts:
         return None
-    ranked = _by_price(hosts)
+    ranked = by_price(hosts)
     rates = (ranked[-1], ranked[(len(ranked) - 1) // 2], ranked[0])
     return BreakEven(*(bill.break_even(host.per_token) for bill, host in zip(bills, rates, strict=True)))
 
@@ -296,18 +150,10 @@ def _months(bought: Option | None, other: Option | None) -> int | None:
     return months if months <= _NEVER_MONTHS else None
 
 
-def running_cost(option: Option) -> Decimal:
-    """What is paid each month besides the purchase: the bill without depreciation."""
-    if option.name != "own":
-        return option.monthly.typical
-    written_off = next(line.amount for line in option.bill if line.label == "Depreciation")
-    return option.monthly.typical - cents(written_off * (1 + option.typical.vat))
-
-
 def _energy(owned: Owned, tokens: int) -> Range | None:
     values = [
         float(each.bill.units(tokens) * each.kwh_per_unit + tokens * each.kwh_per_token)
-        for each in (owned.case(case) for case in _CASES)
+        for each in (owned.case(case) for case in CASES)
     ]
     return Range(*(round(value, 2) for value in values)) if any(values) else None
 

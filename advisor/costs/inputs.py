@@ -1,4 +1,4 @@
-"""What the user says about load, terms and prices. The field names are keys of a link, so names and defaults never change.
+"""What the user says about load, terms and prices. Field names are keys of a link: names and defaults never change.
 
 Prices the user gives are net of VAT and in the `currency` of the question; None takes the price tables' value, or where
 nothing is published leaves the item out of the sum, which the answer then says.

@@ -65,7 +65,7 @@ class Money:
     rates: tuple[tuple[str, Price], ...]
 
     def convert(self, amount: Decimal, currency: str) -> Decimal:
-        """An amount of `currency` in the currency of the question; a converted one to a millionth, so it can be shown."""
+        """An amount of `currency` in that of the question; a converted one to a millionth, so it can be shown."""
         if currency == self.currency:
             return amount
         rates = dict(self.per_eur)

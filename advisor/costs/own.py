@@ -10,29 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
 
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import Money, Price, cents, decimal, plain, vat_of
-from advisor.costs.price_tables import Case, Figure, electricity_prices, figures
+from advisor.costs.power import COMPLETE, DATA_CENTRE, Power, energy, power_of, pue_of, tariff_of
+from advisor.costs.price_tables import CASES, Case, Figure, figures
 from advisor.costs.staircase import Staircase, Step
-from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_per_token, tokens_per_machine
+from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.errors import InputError
-from advisor.machines.capacity import CPU_KIND, UNIFIED_KINDS
-from advisor.machines.catalogue import Machine, machines
+from advisor.machines.capacity import CPU_KIND
+from advisor.machines.catalogue import Machine
 
-_CASES: tuple[Case, ...] = ("low", "typical", "high")
-_DATA_CENTRE = "datacenter-gpu"
-# Sold as whole computers: there is no host to buy around them.
-_COMPLETE = UNIFIED_KINDS | {"laptop-gpu"}
-
-
-@dataclass(frozen=True, slots=True)
-class Power:
-    """Watts of one machine at the wall, devices and host, and what that rests on."""
-
-    load: Decimal
-    idle: Decimal
+DEPRECIATION = "Depreciation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +66,14 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     if hardware is None:
         return f"No price is known for {machine.name}: give device_price to compare with buying it."
     host = _host_price(machine, inputs, money, prices, notes)
-    tariff = _tariff(inputs, money, prices, notes)
-    power = _power(machine, sets, inputs, prices, notes)
+    tariff = tariff_of(inputs, money, prices, notes)
+    power = power_of(machine, sets, inputs, prices, notes)
     _not_counted(inputs, notes)
     cases = []
-    for case in _CASES:
+    for case in CASES:
         upfront = cents(sets * hardware[case] + host[case])
         share = _resale_share(machine, inputs, case)
-        pue = _pue(machine, inputs, case)
+        pue = pue_of(machine, inputs, case)
         cases.append((case, _ownership(case, upfront, share, pue, tariff[case], power, speed, inputs)))
     prices += _figure_prices(machine, inputs, money)
     typical = (("device_price", hardware["typical"]), ("electricity_price", tariff["typical"]))
@@ -105,7 +94,7 @@ def _ownership(
     resale = upfront * resale_share
     steps = [
         Step(
-            "Depreciation",
+            DEPRECIATION,
             (upfront - resale) / months,
             Decimal(0),
             f"{upfront:,.2f} x (1 - {plain(resale_share)} resale) / {months} months, for each machine",
@@ -125,7 +114,7 @@ def _ownership(
         )
     kwh_per_unit = kwh_per_token = Decimal(0)
     if power is not None:
-        kwh_per_unit, kwh_per_token, how = _energy(case, power, pue, speed, inputs)
+        kwh_per_unit, kwh_per_token, how = energy(case, power, pue, speed, inputs)
         steps.append(
             Step("Electricity", kwh_per_unit * tariff, kwh_per_token * tariff, f"{how}, at {plain(tariff)} a kWh")
         )
@@ -143,39 +132,13 @@ def _ownership(
     return Ownership(Staircase(tuple(steps), unit_tokens, vat_of(inputs)), upfront, resale, kwh_per_unit, kwh_per_token)
 
 
-def _energy(
-    case: Case, power: Power, pue: Decimal, speed: Throughput | None, inputs: CostInputs
-) -> tuple[Decimal, Decimal, str]:
-    """kWh a month of one machine, kWh of a token, and how."""
-    hours = decimal(inputs.hours_per_month)
-    idle_kwh = hours * power.idle / 1000 * pue
-    if speed is not None and inputs.utilisation_percent is None:
-        busy_hours = seconds_per_token(speed, inputs, case) / SECONDS_PER_HOUR
-        per_token = busy_hours * (power.load - power.idle) / 1000 * pue
-        how = (
-            f"{plain(hours)} h x {plain(power.idle)} W idle for each machine, and ({seconds_formula(speed, inputs, case)}) "
-            f"s / 3600 x {plain(power.load - power.idle)} W more for each request, x PUE {plain(pue)}"
-        )
-        return idle_kwh, per_token, how
-    if inputs.utilisation_percent is not None:
-        busy = decimal(inputs.utilisation_percent) / 100
-    else:
-        busy = figures()["gpu_utilisation_in_practice"].value(case) / 100
-    kwh = idle_kwh + hours * busy * (power.load - power.idle) / 1000 * pue
-    how = (
-        f"{plain(hours)} h x ({plain(busy)} x {plain(power.load)} W + {plain(1 - busy)} x {plain(power.idle)} W) "
-        f"x PUE {plain(pue)}"
-    )
-    return kwh, Decimal(0), f"{how}, for each machine"
-
-
 def _device_price(
     machine: Machine, inputs: CostInputs, money: Money, prices: list[Price]
 ) -> dict[Case, Decimal] | None:
     if inputs.device_price is not None:
         given = decimal(inputs.device_price)
         prices.append(money.own(machine.name, given, "each"))
-        return dict.fromkeys(_CASES, given)
+        return dict.fromkeys(CASES, given)
     if machine.price_usd is None:
         return None
     typical = decimal(machine.price_usd)
@@ -202,67 +165,15 @@ def _host_price(
     if inputs.host_price is not None:
         given = decimal(inputs.host_price)
         prices.append(money.own("Host system", given, "each"))
-        return dict.fromkeys(_CASES, given)
-    if machine.kind in _COMPLETE:
-        return dict.fromkeys(_CASES, Decimal(0))
-    if machine.kind in (_DATA_CENTRE, CPU_KIND):
+        return dict.fromkeys(CASES, given)
+    if machine.kind in COMPLETE:
+        return dict.fromkeys(CASES, Decimal(0))
+    if machine.kind in (DATA_CENTRE, CPU_KIND):
         notes.append("The server around it is not counted, because no price is published: give host_price.")
-        return dict.fromkeys(_CASES, Decimal(0))
+        return dict.fromkeys(CASES, Decimal(0))
     row = figures()["host_cost_desktop"]
     prices.append(_figure(money, row, "Host system", "each", "USD"))
-    return {case: money.convert(row.value(case), "USD") for case in _CASES}
-
-
-def _tariff(inputs: CostInputs, money: Money, prices: list[Price], notes: list[str]) -> dict[Case, Decimal]:
-    if inputs.electricity_price is not None:
-        given = decimal(inputs.electricity_price)
-        prices.append(money.own("Electricity", given, "kWh"))
-        if not given:
-            notes.append("Electricity counts as free because you set electricity_price=0, as for your own solar power.")
-        return dict.fromkeys(_CASES, given)
-    table = electricity_prices()
-    rows = {case: table.get((inputs.country, case), table[inputs.country, "typical"]) for case in _CASES}
-    for row in dict.fromkeys(rows.values()):
-        label = f"Electricity, {row.name}, {row.customer}"
-        prices.append(
-            money.listed("electricity", label, row.price_per_kwh, "kWh", row.currency, row.source, row.observed_on)
-        )
-    return {case: money.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
-
-
-def _power(machine: Machine, sets: int, inputs: CostInputs, prices: list[Price], notes: list[str]) -> Power | None:
-    load = _watts(inputs.device_load_w, machine.tdp_w)
-    if load is None:
-        notes.append(f"Electricity is not counted: the power of {machine.name} is not known; give device_load_w.")
-        return None
-    idle = _watts(inputs.device_idle_w, machine.idle_w)
-    if idle is None:
-        idle = load * _usual_idle_share()
-        notes.append(
-            f"The idle power of {machine.name} is not known; {_usual_idle_share():.0%} of its full power is taken, "
-            "the middle of the machines where it was measured."
-        )
-    if machine.kind in _COMPLETE and inputs.host_load_w is None and inputs.host_idle_w is None:
-        return Power(sets * load, sets * min(idle, load))
-    host_load = _watts(inputs.host_load_w, None)
-    host_idle = _watts(inputs.host_idle_w, None)
-    if machine.kind == _DATA_CENTRE and host_load is None:
-        notes.append("The host's power is a desktop's; a server takes more: give host_load_w and host_idle_w.")
-    host_load = figures()["host_power_desktop_load"].typical if host_load is None else host_load
-    host_idle = figures()["host_power_desktop_idle"].typical if host_idle is None else host_idle
-    return Power(sets * load + host_load, sets * min(idle, load) + min(host_idle, host_load))
-
-
-def _watts(given: float | None, known: float | None) -> Decimal | None:
-    value = known if given is None else given
-    return None if value is None else decimal(value)
-
-
-@cache
-def _usual_idle_share() -> Decimal:
-    """Idle over full power, the median of the catalogue's machines where both are known, to a hundredth."""
-    shares = sorted(decimal(m.idle_w) / decimal(m.tdp_w) for m in machines().values() if m.idle_w and m.tdp_w)
-    return round(shares[len(shares) // 2], 2)
+    return {case: money.convert(row.value(case), "USD") for case in CASES}
 
 
 def _resale_share(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
@@ -274,17 +185,11 @@ def _resale_share(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
     if inputs.resale_percent is not None:
         return decimal(inputs.resale_percent) / 100
     opposite: Case = {"low": "high", "typical": "typical", "high": "low"}[case]  # type: ignore[assignment]
-    if machine.kind == _DATA_CENTRE:
+    if machine.kind == DATA_CENTRE:
         after_three = figures()["resale_value_after_3_years"].value(opposite) / 100
         return (after_three ** (Decimal(inputs.years) / 3)).quantize(Decimal("0.0001"))
     lost = figures()["resale_value_annual_loss_consumer_rig"].value(case) / 100
     return ((1 - lost) ** inputs.years).quantize(Decimal("0.0001"))
-
-
-def _pue(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
-    if inputs.pue is not None:
-        return decimal(inputs.pue)
-    return figures()["pue"].value(case) if machine.kind == _DATA_CENTRE else Decimal(1)
 
 
 def _not_counted(inputs: CostInputs, notes: list[str]) -> None:
@@ -304,14 +209,14 @@ def _not_counted(inputs: CostInputs, notes: list[str]) -> None:
 
 def _figure_prices(machine: Machine, inputs: CostInputs, money: Money) -> list[Price]:
     found = []
-    data_centre = machine.kind == _DATA_CENTRE
+    data_centre = machine.kind == DATA_CENTRE
     if inputs.resale_percent is None:
         name = "resale_value_after_3_years" if data_centre else "resale_value_annual_loss_consumer_rig"
         row = figures()[name]
         found.append(_figure(money, row, "Resale value" if data_centre else "Loss of value", row.unit, ""))
     if inputs.pue is None and data_centre:
         found.append(_figure(money, figures()["pue"], "PUE", "ratio", ""))
-    if machine.kind not in _COMPLETE:
+    if machine.kind not in COMPLETE:
         for name, label, given in (
             ("host_power_desktop_load", "Host system, power at load", inputs.host_load_w),
             ("host_power_desktop_idle", "Host system, power when idle", inputs.host_idle_w),

@@ -23,6 +23,7 @@ Currency = Literal["USD", "EUR", "CHF"]
 Region = Literal["ch", "eu", "us", "any"]
 Term = Literal["on-demand", "spot", "1-year"]
 Case = Literal["low", "typical", "high"]
+CASES: tuple[Case, ...] = ("low", "typical", "high")
 
 _LONGEST_QUOTED = 60
 

@@ -102,8 +102,7 @@ def _needed(gpu_id: str, machine: Machine, devices: int, other_gpus: bool) -> in
         return None
     if (other.bandwidth_bytes_per_s or 0) < machine.bandwidth_bytes_per_s:
         return None
-    needed = next((n for n in range(1, devices + 1) if _room(other, n) >= _room(machine, devices)), None)
-    return needed
+    return next((n for n in range(1, devices + 1) if _room(other, n) >= _room(machine, devices)), None)
 
 
 def _room(machine: Machine, devices: int) -> int:

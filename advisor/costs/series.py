@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
-from advisor.costs.costs import Costs, Option, cost_of, running_cost
+from advisor.costs.costs import Costs, cost_of
 from advisor.costs.money import decimal
+from advisor.costs.options import Option, running_cost
 from advisor.costs.staircase import Crossing, crossings
 from advisor.costs.workload import Throughput
 from advisor.machines.catalogue import Machine
@@ -19,7 +20,7 @@ _SWING = Decimal("0.5")
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """What each option costs for a month with so many tokens, in the typical case; None where there is no such option."""
+    """What each option costs for a month with so many tokens, in the typical case; None: no such option."""
 
     tokens: int
     own: Decimal | None
@@ -29,7 +30,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class MonthPoint:
-    """What has been paid after so many months at the planned load; the last month of owning has the resale taken off."""
+    """What has been paid after so many months at the planned load; in the last one the resale is taken off."""
 
     month: int
     own: Decimal | None
@@ -119,7 +120,7 @@ def sensitivity(
 
 
 def savings(costs: Costs) -> Decimal | None:
-    """What owning saves a month against the cheapest other option, in the typical case; negative where it costs more."""
+    """What owning saves a month against the cheapest other option, typically; negative where it costs more."""
     others = [option.monthly.typical for option in (costs.rent, costs.api) if option is not None]
     return None if costs.own is None or not others else min(others) - costs.own.monthly.typical
 

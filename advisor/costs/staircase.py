@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from itertools import pairwise
 
 from advisor.costs.money import cents, plain
 
@@ -116,8 +117,7 @@ def crossings(
         return cost(tokens) > other_cost(tokens)
 
     found = []
-    points = list(grid)
-    for start, end in zip(points, points[1:], strict=False):
+    for start, end in pairwise(grid):
         before = is_dearer(start)
         if before == is_dearer(end):
             continue

@@ -8,7 +8,8 @@ from advisor.costs.money import shown
 from advisor.units import format_count
 
 if TYPE_CHECKING:
-    from advisor.costs.costs import BreakEven, Option
+    from advisor.costs.costs import BreakEven
+    from advisor.costs.options import Option
 
 _ADVICE = {"own": "own it", "rent": "rent it", "api": "use the API"}
 
@@ -30,8 +31,7 @@ def verdict_of(
     advice = _ADVICE[best.name]
     if best.name == "api" and own is not None:
         advice += ", or share the machine"
-    costs = ", ".join(f"{option.name} {shown(option.monthly.typical, currency)}" for option in options)
-    costs = costs.replace("api ", "API ")
+    costs = ", ".join(_priced(option, currency) for option in options)
     if own is None or api is None or own_against_api is None:
         return f"{planned[:1].upper()}{planned[1:]} tokens a month: {advice} (a month: {costs})."
     even = own_against_api.typical
@@ -43,3 +43,9 @@ def verdict_of(
     if even <= tokens and own.monthly.typical > api.monthly.typical:
         condition += f", but not just after a machine has to be added, as here with {own.units[1]}"
     return f"{condition}; {planned}: {advice} (a month: {costs})."
+
+
+def _priced(option: Option, currency: str) -> str:
+    name = "API" if option.name == "api" else option.name
+    cheapest = f" (from {option.monthly.low:,.2f})" if option.offers > 1 else ""
+    return f"{name} {shown(option.monthly.typical, currency)}{cheapest}"
