@@ -10,9 +10,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from advisor.advise import answer
-from advisor.errors import AdvisorError
+from advisor.costs.refresh import FEEDS, refresh, report
+from advisor.errors import AdvisorError, InputError
 from advisor.formats.gguf_sizes import size_levels
 from advisor.formats.safetensors_sizes import size_safetensors_levels
 from advisor.report.as_json import plan_document, published_document, safetensors_document, sizes_document
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        print(_sizes(options) if options.command == "sizes" else _plan(options), flush=True)
+        print(_COMMANDS[options.command](options), flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except AdvisorError as error:
@@ -49,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     sizes.add_argument("--mtp", action="store_true", help="include multi-token-prediction layers")
     plan = commands.add_parser("plan", help="what fits where, level by level")
     plan.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
+    update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
+    update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
     for command in (sizes, plan):
         command.add_argument("--format", choices=_FORMATS, default="table")
     return parser
@@ -70,6 +75,17 @@ def _sizes(options: argparse.Namespace) -> str:
 def _plan(options: argparse.Namespace) -> str:
     result = answer(Scenario.from_query(options.query), allow_local=True)
     return json.dumps(plan_document(result), indent=1) if options.format == "json" else plan_table(result)
+
+
+def _refresh(options: argparse.Namespace) -> str:
+    outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
+    if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
+        print(report(outcomes), flush=True)
+        raise InputError(f"Not updated: {', '.join(problems)}; their last prices are kept.")
+    return report(outcomes)
+
+
+_COMMANDS = {"sizes": _sizes, "plan": _plan, "refresh": _refresh}
 
 
 if __name__ == "__main__":
