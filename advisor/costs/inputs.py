@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
+from math import ceil
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,7 +27,6 @@ from advisor.costs.price_tables import Currency, Region, Term, electricity_price
 from advisor.errors import InputError, nearest, one_line
 
 HOURS_PER_MONTH = Decimal(730)  # 365 days x 24 hours / 12
-DAYS_PER_MONTH = Decimal(365) / 12
 MAX_TOKENS_PER_MONTH = 10**15
 _MAX_PRICE = 1e9
 _SMALLEST_PRICE = 1e-9
@@ -55,28 +56,26 @@ def _country(value: Any) -> Any:
 
 def _price(value: float, info: ValidationInfo) -> float:
     if value < 0:
-        raise ValueError(f"{info.field_name}={value:g} is not possible: a price cannot be negative")
+        raise ValueError(f"a price cannot be negative: {info.field_name}={value:g}; leave it out for the listed price")
     if value > _MAX_PRICE:
-        raise ValueError(f"{info.field_name}={value:g} is not possible: the most is {_MAX_PRICE:,.0f}")
+        raise ValueError(f"a price of {info.field_name}={value:g} is not possible: at most {_MAX_PRICE:,.0f}")
     # Also keeps every division by a price within what Decimal can show.
     if 0 < value < _SMALLEST_PRICE:
-        raise ValueError(f"{info.field_name}={value:g} is not possible: give 0 if it is free")
+        raise ValueError(f"a price of {info.field_name}={value:g} is too small to count: give 0 if it is free")
     return value
 
 
 def _paid_price(value: float, info: ValidationInfo) -> float:
     if value == 0:
-        raise ValueError(
-            f"{info.field_name}=0 is not possible: nobody gives it away; leave it out for the listed price"
-        )
+        raise ValueError(f"this price or rate cannot be 0: {info.field_name}=0; leave it out for the listed one")
     return value
 
 
 def _hours(value: float) -> float:
     if not 0 < value <= HOURS_PER_MONTH:
         raise ValueError(
-            f"hours_per_month={value:g} is not possible: give the hours in which requests arrive, "
-            f"above 0 and at most {HOURS_PER_MONTH} (always on)"
+            f"a machine has to run to serve anybody: hours_per_month={value:g} must be above 0 and "
+            f"at most {HOURS_PER_MONTH} (always on)"
         )
     return value
 
@@ -84,7 +83,7 @@ def _hours(value: float) -> float:
 def _requests(value: float) -> float:
     if not value >= 1 / 31:
         raise ValueError(
-            f"requests_per_day={value:g} is no load to compare costs for: give at least one request a month (0.033)"
+            f"there is no load to compare costs for: requests_per_day={value:g} must be at least 0.033 (one a month)"
         )
     return value
 
@@ -161,9 +160,8 @@ class CostInputs(BaseModel):
     @model_validator(mode="after")
     def _adds_up(self) -> CostInputs:
         if self.tokens_in + self.tokens_out == 0:
-            raise ValueError("tokens_in and tokens_out are both 0: there is no load to compare costs for")
-        # Compared as whole numbers: a float would overflow first.
-        if Decimal(self.requests_per_day) * (self.tokens_in + self.tokens_out) * DAYS_PER_MONTH > MAX_TOKENS_PER_MONTH:
+            raise ValueError("there is no load to compare costs for: tokens_in and tokens_out are both 0")
+        if self._exact_tokens_per_month > MAX_TOKENS_PER_MONTH:
             raise ValueError(
                 "this is more than 10^15 tokens a month, beyond what all providers serve together: "
                 "check requests_per_day, tokens_in and tokens_out"
@@ -171,22 +169,26 @@ class CostInputs(BaseModel):
         if (self.api_input_price is None) != (self.api_output_price is None):
             raise ValueError("give api_input_price and api_output_price together, or neither")
         if self.api_input_price is not None and not (self.api_input_price or self.api_output_price):
-            raise ValueError("api_input_price and api_output_price are both 0: an API that is free needs no comparison")
+            raise ValueError("an API that is free needs no comparison: api_input_price and api_output_price are both 0")
         if self.api_cached_price is not None and self.api_input_price is None:
-            raise ValueError("api_cached_price goes with api_input_price and api_output_price: give all three")
+            raise ValueError("give api_input_price and api_output_price with api_cached_price")
         if self.admin_hours and self.admin_rate is None:
-            raise ValueError("admin_hours needs admin_rate, the price of one hour")
+            raise ValueError("give admin_rate, the price of one hour, with admin_hours")
         if self.storage_gb and self.storage_price is None:
-            raise ValueError("storage_gb needs storage_price, the price of a GB a month")
+            raise ValueError("give storage_price, the price of a GB a month, with storage_gb")
         if self.egress_gb and self.egress_price is None:
-            raise ValueError("egress_gb needs egress_price, the price of a GB")
+            raise ValueError("give egress_price, the price of a GB, with egress_gb")
         return self
 
     @property
     def tokens_per_month(self) -> int:
         """Input and output tokens of a month of 365/12 days, rounded up: the load that everything is priced for."""
-        exact = Decimal(str(self.requests_per_day)) * (self.tokens_in + self.tokens_out) * DAYS_PER_MONTH
-        return int(exact.to_integral_value(rounding="ROUND_CEILING"))
+        return ceil(self._exact_tokens_per_month)
+
+    @property
+    def _exact_tokens_per_month(self) -> Fraction:
+        # A fraction: a twelfth of 365 days has no end as a decimal, and a float would overflow.
+        return Fraction(str(self.requests_per_day)) * (self.tokens_in + self.tokens_out) * 365 / 12
 
     @property
     def input_share(self) -> Decimal:

@@ -10,7 +10,7 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import MoneyRange, Price, cents, decimal, per_million
 from advisor.costs.own import DEPRECIATION, Owned
 from advisor.costs.pay_per_token import Hosted
-from advisor.costs.price_tables import CASES
+from advisor.costs.price_tables import CASES, Case
 from advisor.costs.rent import Rented
 from advisor.costs.staircase import Line, Staircase
 
@@ -20,8 +20,8 @@ class Option:
     """One way to get the tokens, at the planned load.
 
     `title` says what exactly is bought in the typical case; `bill` is a month of it and adds up to `monthly.typical`.
-    `units` are machines or instances in the three cases (0 for an API), `offers` how many offers low, typical and
-    high are the cheapest, the median and the dearest of. `total` is over the years asked for, after resale.
+    `units` are machines or instances in the three cases (0 for an API), `offers` how many providers low,
+    typical and high are the cheapest, the median and the dearest of. `total` is over the years asked for, after resale.
     `upfront` and `resale` are for all machines; `utilisation` is the share of the hours they compute, where known.
     `typical_inputs`: the prices of the typical case by the keys under which a user would give them.
     """
@@ -98,7 +98,7 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
         per_million_tokens=_per_million(monthly, tokens),
         total=MoneyRange(*(12 * inputs.years * amount for amount in monthly)),
         units=(units[0], units[1], units[2]),
-        offers=len(offers),
+        offers=len({offer.provider for offer in offers}),
         bill=typical.bill(tokens),
         typical=typical,
         upfront=Decimal(0),
@@ -134,15 +134,21 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
 
 
 def of_rank(offers: tuple[Rented, ...], tokens: int) -> tuple[Rented, Rented, Rented]:
-    """The cheapest, the median and the dearest offer for so many tokens, each at its case's speed.
+    """The cheapest, the median and the dearest provider's offer for so many tokens, each at its case's speed.
 
-    Ranks of costs that never fall with tokens never fall with tokens either.
+    Of a provider's sizes and grades the one that costs least at this load counts. Least costs and ranks of costs that
+    never fall with tokens never fall with tokens either.
     """
-    low, typical, high = (
-        sorted(offers, key=lambda offer, case=case: (offer.bill(case).cost(tokens), offer.name))  # type: ignore[misc]
-        for case in CASES
-    )
-    return low[0], typical[(len(offers) - 1) // 2], high[-1]
+    low, typical, high = (_best_by_provider(offers, case, tokens) for case in CASES)
+    return low[0], typical[(len(typical) - 1) // 2], high[-1]
+
+
+def _best_by_provider(offers: tuple[Rented, ...], case: Case, tokens: int) -> list[Rented]:
+    ranked = sorted(offers, key=lambda offer: (offer.bill(case).cost(tokens), offer.name))
+    best: dict[str, Rented] = {}
+    for offer in ranked:
+        best.setdefault(offer.provider, offer)
+    return list(best.values())
 
 
 def by_price(hosts: tuple[Hosted, ...]) -> list[Hosted]:

@@ -39,6 +39,7 @@ class Fit:
 class Rented:
     """One offer with its bill in each of the cases, which differ by speed only."""
 
+    provider: str
     name: str
     bills: tuple[tuple[Case, Staircase], ...]
     prices: tuple[Price, ...]
@@ -55,7 +56,7 @@ def rent(
     if inputs.instance_price is not None:
         price = decimal(inputs.instance_price)
         paid = money.own("Your instance, holding the plan once", price, "hour")
-        return (_rented("your instance", price, 1, paid, speed, inputs, money),), None
+        return (_rented("you", "your instance", price, 1, paid, speed, inputs, money),), None
     found = fitting_offers(machine, devices, inputs.region, inputs.term, inputs.rent_gpu == "any")
     if not found:
         return (), _why_none(machine, devices, inputs)
@@ -66,7 +67,7 @@ def rent(
         unit, times = ("GPU-hour", fit.gpus) if offer.sold_by == "gpu" else ("hour", 1)
         paid = money.listed("cloud", fit.name, offer.price_per_hour, unit, currency, offer.source, offer.observed_on)
         hourly = money.convert(offer.price_per_hour, currency) * times
-        options.append(_rented(fit.name, hourly, fit.copies, paid, speed, inputs, money))
+        options.append(_rented(offer.provider, fit.name, hourly, fit.copies, paid, speed, inputs, money))
     return tuple(options), None
 
 
@@ -110,7 +111,14 @@ def _room(machine: Machine, devices: int) -> int:
 
 
 def _rented(
-    name: str, hourly: Decimal, copies: int, paid: Price, speed: Throughput | None, inputs: CostInputs, money: Money
+    provider: str,
+    name: str,
+    hourly: Decimal,
+    copies: int,
+    paid: Price,
+    speed: Throughput | None,
+    inputs: CostInputs,
+    money: Money,
 ) -> Rented:
     hours = HOURS_PER_MONTH if inputs.term == "1-year" else decimal(inputs.hours_per_month)
     prices = [paid]
@@ -128,7 +136,7 @@ def _rented(
     for case in ("low", "typical", "high"):
         one = None if speed is None else tokens_per_machine(speed, inputs, case)
         bills.append((case, Staircase(tuple(steps), None if one is None else one * copies, vat_of(inputs))))
-    return Rented(name, tuple(bills), tuple(prices))
+    return Rented(provider, name, tuple(bills), tuple(prices))
 
 
 def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> str:
