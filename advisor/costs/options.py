@@ -121,7 +121,7 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
         per_million_tokens=_per_million(monthly, tokens),
         total=MoneyRange(*(12 * inputs.years * amount for amount in monthly)),
         units=(0, 0, 0),
-        offers=len(hosts),
+        offers=len(ranked),
         bill=chosen[1].bill.bill(tokens),
         typical=chosen[1].bill,
         upfront=Decimal(0),
@@ -152,7 +152,11 @@ def _best_by_provider(offers: tuple[Rented, ...], case: Case, tokens: int) -> li
 
 
 def by_price(hosts: tuple[Hosted, ...]) -> list[Hosted]:
-    return sorted(hosts, key=lambda host: (host.per_token, host.name))
+    """The cheapest offer of each host, cheapest host first."""
+    best: dict[str, Hosted] = {}
+    for host in sorted(hosts, key=lambda host: (host.per_token, host.name)):
+        best.setdefault(host.provider, host)
+    return list(best.values())
 
 
 def _per_million(monthly: list[Decimal], tokens: int) -> MoneyRange:

@@ -18,6 +18,7 @@ _MILLION = 1_000_000
 class Hosted:
     """One host's offer with its bill."""
 
+    provider: str
     name: str
     bill: Staircase
     typical_inputs: tuple[tuple[str, Decimal], ...]
@@ -41,7 +42,7 @@ def pay_per_token(
         ]
         if cached is not None and inputs.cached_percent:
             prices.append(money.own("API, cached input", cached, "million tokens"))
-        return (_hosted_at("your API", *given, cached, tuple(prices), inputs),), None
+        return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs),), None
     family = None if model_id is None else family_of(model_id)
     offers = () if family is None else prices_of(family, today)
     if not offers:
@@ -68,10 +69,11 @@ def _hosted(offer: ApiPrice, inputs: CostInputs, money: Money) -> Hosted:
     )
     cached = None if offer.cached is None else money.convert(offer.cached, "USD")
     converted = money.convert(offer.input, "USD"), money.convert(offer.output, "USD")
-    return _hosted_at(name, *converted, cached, prices, inputs)
+    return _hosted_at(offer.provider, name, *converted, cached, prices, inputs)
 
 
 def _hosted_at(
+    provider: str,
     name: str,
     input_price: Decimal,
     output_price: Decimal,
@@ -82,7 +84,7 @@ def _hosted_at(
     given = [("api_input_price", input_price), ("api_output_price", output_price)]
     if cached_price is not None:
         given.append(("api_cached_price", cached_price))
-    return Hosted(name, _bill(input_price, output_price, cached_price, inputs), tuple(given), prices)
+    return Hosted(provider, name, _bill(input_price, output_price, cached_price, inputs), tuple(given), prices)
 
 
 def _bill(input_price: Decimal, output_price: Decimal, cached_price: Decimal | None, inputs: CostInputs) -> Staircase:

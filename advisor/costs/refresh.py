@@ -6,6 +6,7 @@ of a provider's rows leaves its rows as they are, and says so. A file is replace
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -283,4 +284,9 @@ def _api_prices(rows: Iterable[ApiOffer]) -> dict[str, Decimal]:
 
 
 def _tariffs(rows: Iterable[ElectricityPrice]) -> dict[str, Decimal]:
-    return {f"{row.name}, {row.case}": row.price_per_kwh for row in rows}
+    """By the consumption band where one is named: what counts as a country's typical tariff may be another band now."""
+    tariffs = {}
+    for row in rows:
+        band = re.search(r"band I[A-Z]", row.customer)
+        tariffs[f"{row.name}, {band[0] if band else row.case}"] = row.price_per_kwh
+    return tariffs
