@@ -13,18 +13,20 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import ConfigDict
 
 import advisor.costs
 from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, article
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.document import cost_document
 from advisor.costs.inputs import CostInputs, cost_inputs
-from advisor.costs.series import cost_curve, cumulative, curve_crossings, savings, sensitivity
+from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.machines.catalogue import custom_machine, machine
+from advisor.scenario import Scenario
 
 TODAY = date(2026, 11, 25)
 LLAMA = "llama-3.3-70b-instruct"
@@ -451,6 +453,57 @@ def test_cumulative_ends_at_the_total() -> None:
     assert series[-1].own == asked.own.total.typical
     assert series[-1].rent == asked.rent.total.typical
     assert series[-1].api == asked.api.total.typical
+
+
+def test_longer_use_costs_less_a_month() -> None:
+    asked = costs()
+    years = over_years(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
+    assert [each.inputs.years for each in years] == [1, 2, 3, 4, 5]
+    assert years[2] == asked
+    monthly = [each.own.monthly.typical for each in years if each.own is not None]
+    assert monthly == sorted(monthly, reverse=True)
+
+
+def test_a_launch_price_long_ago_does_not_bound_what_an_old_card_costs() -> None:
+    """A Tesla P40 cost 5,700 dollars and sells for 175; an RTX 5090 cost 1,999 and sells for 3,200."""
+    old, new = costs(MEASURED, "tesla-p40", 2), costs(MEASURED, "rtx-5090", 2)
+    assert [p.label for p in old.own.prices if "launch" in p.label] == []  # type: ignore[union-attr]
+    assert [p.value for p in new.own.prices if "launch" in p.label] == [1999]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        ({"api_input_price": 100, "api_output_price": 100}, "you plan 36.5 M: own it"),
+        ({"api_input_price": 0.001, "api_output_price": 0.001}, "use the API, or share the machine"),
+        ({"api_input_price": 100, "api_output_price": 100, "device_price": 1e6}, "rent it"),
+    ],
+)
+def test_verdict_names_the_cheapest(values: dict[str, Any], advice: str) -> None:
+    assert advice in costs(**values).verdict
+
+
+def test_verdict_explains_the_step_just_after_the_break_even() -> None:
+    """One machine breaks even at 79.1 million tokens and serves 105.12; of 106 million a second one serves little."""
+    asked = costs(flat(16, 400), **PRICED, requests_per_day=2904, peak_factor=2)
+    assert asked.own is not None
+    assert asked.own.units[1] == 2
+    assert "but not just after a machine has to be added, as here with 2" in asked.verdict
+
+
+def test_the_users_key_can_be_inherited_by_the_question() -> None:
+    class Question(CostInputs):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        model: str = LLAMA
+
+    asked = Question.model_validate({"model": "x", "years": "5", "currency": "CHF", "requests_per_day": "250.5"})
+    assert (asked.years, asked.currency, asked.requests_per_day) == (5, "CHF", 250.5)
+    assert asked.model_dump(exclude_defaults=True) == {
+        "model": "x", "years": 5, "currency": "CHF", "requests_per_day": 250.5
+    }  # fmt: skip
+    assert hash(asked) == hash(asked.model_copy())
+    assert not set(CostInputs.model_fields) & set(Scenario.model_fields) or issubclass(Scenario, CostInputs)
 
 
 def test_sensitivity_varies_one_input_at_a_time() -> None:

@@ -175,9 +175,7 @@ def test_broken_shapes_are_named(tmp_path: Path) -> None:
         tmp_path, "cloud.csv", lambda rows: rows.__setitem__(5, rows[1])
     )
     assert "cloud.csv holds no row." in broken(tmp_path, "cloud.csv", lambda rows: rows.__delitem__(slice(1, None)))
-    assert "what is sold by the GPU must be listed for one" in broken(
-        tmp_path, "cloud.csv", lambda rows: [cell("sold_by", "gpu")(rows), cell("gpus", "2")(rows)] and None
-    )
+    assert "what is sold by the GPU must be listed for one" in broken(tmp_path, "cloud.csv", cell("sold_by", "gpu"))
     assert "low, typical and high must rise" in broken(tmp_path, "tco.csv", cell("low", "99"))
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "none.csv", Figure, ("parameter",))
@@ -219,16 +217,18 @@ def test_every_mapped_model_has_hosts() -> None:
     assert all(prices_of(family, TODAY) for family in found)
 
 
-def test_package_and_table_agree_on_every_row() -> None:
-    """The ids are right, and none of the prices has moved between the table and the package that is installed."""
+def test_package_and_table_agree() -> None:
+    """The ids are right: nearly all are known to the installed package, which may be newer, at much the same price."""
     at = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    checked = 0
-    for offer in api_offers():
-        if offer.feed == "genai-prices":
-            found = packaged_price(offer.feed_key, at)
-            assert abs(found[0] - offer.input_per_mtok) <= offer.input_per_mtok, offer
-            checked += 1
-    assert checked > 400
+    rows = [offer for offer in api_offers() if offer.feed == "genai-prices"]
+    same = 0
+    for offer in rows:
+        try:
+            same += packaged_price(offer.feed_key, at)[:2] == (offer.input_per_mtok, offer.output_per_mtok)
+        except LookupError:
+            continue
+    assert len(rows) > 400
+    assert same > 0.8 * len(rows)
 
 
 def test_package_price_wins_and_the_table_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:

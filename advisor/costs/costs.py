@@ -82,7 +82,8 @@ def cost_of(
     """What it costs to run a model on a machine with `devices` devices, against renting and paying per token.
 
     `model_id` is a catalogue id or a Hub repository; None, or a model nobody hosts, has no API to compare with.
-    `speed` is of one such machine at the planned users; None counts one machine, however much there is to do.
+    `devices` counts all of them, and is 1 for a CPU. `speed` is of one such machine at the planned users; None counts
+    one machine, however much there is to do.
     Raises InputError in one sentence when the machine cannot be bought like that.
     """
     if not 1 <= devices <= 1024:
