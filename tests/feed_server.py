@@ -55,7 +55,14 @@ class FeedServer:
     @property
     def urls(self) -> FeedUrls:
         base = f"http://127.0.0.1:{self._server.server_address[1]}"
-        return FeedUrls(f"{base}/v3", f"{base}/v8", f"{base}/litellm.json", f"{base}/exoscale", f"{base}/nrg_pc_205")
+        return FeedUrls(
+            f"{base}/v3",
+            f"{base}/v8",
+            f"{base}/litellm.json",
+            f"{base}/exoscale",
+            f"{base}/nrg_pc_205",
+            f"{base}/ecb.xml",
+        )
 
     def gpuhunt(self, provider: str, *rows: str, header: str = GPUHUNT_HEADER) -> None:
         """Publish a catalogue: a version file, and a zip under that version."""
@@ -74,6 +81,11 @@ class FeedServer:
 
     def exoscale(self, **prices: str) -> None:
         self.files["/exoscale"] = json.dumps(dict.fromkeys(("chf", "eur", "usd"), prices)).encode()
+
+    def ecb(self, day: str, **rates: str) -> None:
+        cubes = "\n".join(f"<Cube currency='{currency}' rate='{rate}'/>" for currency, rate in rates.items())
+        envelope = f"<gesmes:subject>Reference rates</gesmes:subject><Cube><Cube time='{day}'>{cubes}</Cube></Cube>"
+        self.files["/ecb.xml"] = f'<?xml version="1.0" encoding="UTF-8"?>{envelope}'.encode()
 
     def eurostat(self, prices: dict[tuple[str, str, str], float]) -> None:
         """JSON-stat as the real one: sparse values, eight dimensions, the last one running fastest."""

@@ -18,7 +18,7 @@ from pydantic import ConfigDict
 import advisor.costs
 from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, article
 from advisor.costs.costs import Costs, cost_of
-from advisor.costs.document import cost_document
+from advisor.costs.document import closed_document, cost_document
 from advisor.costs.inputs import CostInputs, cost_inputs
 from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
 from advisor.costs.staircase import Staircase, Step
@@ -254,6 +254,8 @@ def test_stale_prices_are_flagged_by_kind() -> None:
     assert all(price.is_stale == ((price.age_days or 0) > 30) for price in fresh.api.prices)  # type: ignore[union-attr]
     tariff = next(price for price in later.own.prices if "Electricity" in price.label)  # type: ignore[union-attr]
     assert tariff.is_stale
+    assert any("of the prices used are old" in note for note in later.notes)
+    assert not any("prices used are old" in note for note in costs(**PRICED, pue=1).notes)
 
 
 # Laws
@@ -576,6 +578,16 @@ def test_document_is_plain_json_and_carries_the_prices() -> None:
         "label": "USD for one EUR", "value": 1.2, "unit": "", "currency": "", "source": "your input",
         "observed_on": None, "age_days": None, "is_stale": False, "users_own": True,
     }  # fmt: skip
+
+
+def test_closed_models_are_listed_for_the_same_load() -> None:
+    inputs = cost_inputs({"requests_per_day": 100, "currency": "EUR"})
+    listed = json.loads(json.dumps(closed_document(inputs, TODAY)))
+    assert [entry["per_month"] for entry in listed] == sorted(entry["per_month"] for entry in listed)
+    sonnet = next(entry for entry in listed if entry["title"] == "Anthropic, claude-sonnet-5")
+    dollars = (1000 * 2 + 200 * 10) / 1e6 * 100 * 365 / 12
+    assert sonnet["per_month"] == pytest.approx(dollars / 1.1403, abs=0.01)
+    assert [price["value"] for price in sonnet["prices"]] == [2, 10]
 
 
 def test_the_users_rate_converts() -> None:

@@ -14,7 +14,15 @@ import pytest
 from advisor.__main__ import main
 from advisor.costs import download
 from advisor.costs.feed_gpus import gpu_id_of, region_of
-from advisor.costs.price_tables import FOLDER, ApiOffer, CloudOffer, ElectricityPrice, cloud_offers, read_table
+from advisor.costs.price_tables import (
+    FOLDER,
+    ApiOffer,
+    CloudOffer,
+    ElectricityPrice,
+    ExchangeRate,
+    cloud_offers,
+    read_table,
+)
 from advisor.costs.refresh import Outcome, refresh, report
 from advisor.errors import DataError
 from advisor.machines.catalogue import machines
@@ -265,6 +273,18 @@ def test_eurostat_takes_the_newest_half_year_of_each_country(folder: Path, feeds
     assert "nrg_cons=MWH20-499" in feeds.asked[0]
 
 
+def test_ecb_rates_replace_the_table(folder: Path, feeds: FeedServer) -> None:
+    feeds.ecb("2026-11-24", USD="1.1510", JPY="171.94", CHF="0.9312")
+    outcome = run(folder, feeds, "ecb")["ecb"]
+    assert outcome.problem is None
+    assert "CHF for one EUR: 0.9197 -> 0.9312 (+1.3%)" in outcome.changes
+    rows = {row.currency: row for row in read_table(folder / "exchange_rates.csv", ExchangeRate, ("currency",))}
+    assert (rows["USD"].per_eur, rows["USD"].observed_on) == (Decimal("1.1510"), date(2026, 11, 24))
+    assert rows["EUR"].per_eur == 1
+    feeds.ecb("2026-11-25", USD="115.10", CHF="0.9312")
+    assert "USD for one EUR would move" in (run(folder, feeds, "ecb")["ecb"].problem or "")
+
+
 # Everything that can go wrong
 
 
@@ -289,6 +309,11 @@ def gpt_oss(price: str) -> bytes:
         ("exoscale", "/exoscale", b"{}", "Exoscale: there is no price table for USD, EUR and CHF."),
         ("exoscale", "/exoscale", b'{"usd": {}, "eur": {}, "chf": {}}', "Refused: Exoscale would keep 0 of 12 rows"),
         ("eurostat", "/nrg_pc_205", b'{"id": [], "size": [], "value": {}}', "not the shape of JSON-stat"),
+        ("ecb", "/ecb.xml", b"<html>", "names no day, or no rate of USD and CHF"),
+        ("ecb", "/ecb.xml", b"<Cube time='2026-13-01'><Cube currency='USD' rate='1'/><Cube currency='CHF' rate='1'/>",
+         "ECB: 2026-13-01 is no day."),
+        ("ecb", "/ecb.xml", b"<Cube time='2026-11-01'><Cube currency='USD' rate='x'/><Cube currency='CHF' rate='1'/>",
+         "'x' is no amount"),
         ("eurostat", "/nrg_pc_205", b'{"error": [{"status": 413}]}', "not the shape of JSON-stat"),
     ],
 )  # fmt: skip

@@ -179,6 +179,12 @@ def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) 
             f"The ranges overlap: the cheapest may cost up to {shown(first.high, inputs.currency)} a month, "
             f"the next as little as {shown(second.low, inputs.currency)}."
         )
+    stale = [price for option in options for price in option.prices if price.is_stale]
+    if stale:
+        oldest = max(price.age_days or 0 for price in stale)
+        notes.append(
+            f"{len(stale)} of the prices used are old, up to {oldest} days: refresh the tables or give your own."
+        )
     if inputs.co2_g_per_kwh is None:
         notes.append("CO2 is shown once co2_g_per_kwh, your electricity's footprint, is given.")
     for option in options:

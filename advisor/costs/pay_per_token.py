@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from advisor.costs.api_prices import ApiPrice, closed_prices, family_of, prices_of
 from advisor.costs.inputs import CostInputs
@@ -30,10 +31,11 @@ class Hosted:
         return self.bill.per_token
 
 
+@lru_cache(maxsize=64)
 def pay_per_token(
     model_id: str | None, inputs: CostInputs, money: Money, today: date
 ) -> tuple[tuple[Hosted, ...], str | None]:
-    """Every host of the model; and where there is none, one sentence why."""
+    """Every host of the model; and where there is none, one sentence why. Remembered: all plans of a model share it."""
     if inputs.api_input_price is not None and inputs.api_output_price is not None:
         given = decimal(inputs.api_input_price), decimal(inputs.api_output_price)
         cached = None if inputs.api_cached_price is None else decimal(inputs.api_cached_price)
@@ -52,8 +54,9 @@ def pay_per_token(
 
 def closed_models(inputs: CostInputs, money: Money, today: date) -> tuple[Hosted, ...]:
     """Models that can only be had by the token, cheapest first for this load."""
+    tokens = inputs.tokens_per_month
     found = (_hosted(offer, inputs, money) for offer in closed_prices(today))
-    return tuple(sorted(found, key=lambda hosted: (hosted.per_token, hosted.name)))
+    return tuple(sorted(found, key=lambda hosted: (hosted.bill.cost(tokens), hosted.name)))
 
 
 _KINDS = ("input", "output", "cached input")
