@@ -55,14 +55,8 @@ class FeedServer:
     @property
     def urls(self) -> FeedUrls:
         base = f"http://127.0.0.1:{self._server.server_address[1]}"
-        return FeedUrls(
-            f"{base}/v3",
-            f"{base}/v8",
-            f"{base}/litellm.json",
-            f"{base}/exoscale",
-            f"{base}/nrg_pc_205",
-            f"{base}/ecb.xml",
-        )
+        paths = ("v3", "v8", "litellm.json", "exoscale", "nrg_pc_205", "ecb.xml")
+        return FeedUrls(*(f"{base}/{path}" for path in paths))
 
     def gpuhunt(self, provider: str, *rows: str, header: str = GPUHUNT_HEADER) -> None:
         """Publish a catalogue: a version file, and a zip under that version."""
