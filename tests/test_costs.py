@@ -291,7 +291,7 @@ VALUES = st.fixed_dictionaries(
         "country": st.sampled_from(["CH", "DE", "US", "FR"]),
         "device_price": st.just(0.0) | st.floats(0.01, 1e5),
         "electricity_price": st.just(0.0) | st.floats(0.001, 2),
-        "cost_of_capital_percent": st.floats(0, 20),
+        "cost_of_capital_percent": st.floats(0, 100),
         "support_per_year": st.floats(1, 1e4),
         "api_prices": st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)),
     },
@@ -329,6 +329,10 @@ def test_ranges_rise_and_bills_add_up(values: dict[str, Any], chosen: tuple[str,
         if option.name == "own":  # what is rented may hold the plan more than once
             assert option.units[0] <= option.units[1] <= option.units[2]
         assert option.utilisation is None or 0 <= option.utilisation <= 1
+    for even in (asked.own_against_api, asked.rent_against_api):
+        if even is not None:
+            low, typical, high = (inf if tokens is None else tokens for tokens in (even.low, even.typical, even.high))
+            assert 1 <= low <= typical <= high
     text = json.dumps(cost_document(asked))
     assert "NaN" not in text
     assert "Infinity" not in text

@@ -137,7 +137,10 @@ def _against_api(bills: list[Staircase], hosts: tuple[Hosted, ...]) -> BreakEven
         return None
     ranked = by_price(hosts)
     rates = (ranked[-1], ranked[(len(ranked) - 1) // 2], ranked[0])
-    return BreakEven(*(bill.break_even(host.per_token) for bill, host in zip(bills, rates, strict=True)))
+    found = [bill.break_even(host.per_token) for bill, host in zip(bills, rates, strict=True)]
+    reached = [tokens for tokens in found if tokens is not None]
+    # Offers of different sizes, or capital tied up in a high resale value, can turn the order of the cases round.
+    return BreakEven(min(reached, default=None), found[1], max(reached) if len(reached) == len(found) else None)
 
 
 def _months(bought: Option | None, other: Option | None) -> int | None:

@@ -164,7 +164,7 @@ def _per_million(monthly: list[Decimal], tokens: int) -> MoneyRange:
 
 
 def _range(cases: list[Decimal]) -> MoneyRange:
-    """The three cases in order: rounding, or capital tied up by a high resale value, can make the low one the dearer."""
+    """The three cases in order: rounding, or capital tied up in a high resale value, can make the low one dearer."""
     return MoneyRange(min(cases), cases[1], max(cases))
 
 
