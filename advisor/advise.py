@@ -14,7 +14,8 @@ from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.recommend import Recommendation, recommend
 from advisor.scenario import CUSTOM_MACHINE, Scenario
-from advisor.sizing.plan import Memory, Plan, plan_file, plan_levels
+from advisor.sizing.llama_cpp import plan_file, plan_levels
+from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.units import GIB, MIB, format_count
@@ -39,7 +40,8 @@ class Answer:
 
     @property
     def machine_name(self) -> str:
-        return f"{self.memory.devices} x {self.machine.name}" if self.memory.devices > 1 else self.machine.name
+        count = len(self.memory.devices)
+        return f"{count} x {self.machine.name}" if count > 1 else self.machine.name
 
 
 @lru_cache(maxsize=64)
@@ -158,7 +160,7 @@ def usable_memory(scenario: Scenario, chosen: Machine) -> Memory:
     """What the runtime may use of the machine, after what driver and system take."""
     overhead = chosen.overhead_bytes if scenario.overhead_mib is None else int(scenario.overhead_mib * MIB)
     if chosen.kind == CPU_KIND:
-        return Memory(0, chosen.name, 0, 0, chosen.capacity_bytes, overhead)
+        return Memory((), chosen.capacity_bytes, overhead)
     if chosen.unified and scenario.gpus > 1:
         raise InputError(f"gpus={scenario.gpus}: {chosen.name} is one device; several of them do not share memory.")
     host = chosen.host_memory_bytes
@@ -166,15 +168,8 @@ def usable_memory(scenario: Scenario, chosen: Machine) -> Memory:
         if chosen.unified:
             raise InputError(f"host_memory_gib: {chosen.name} shares one memory between host and GPU.")
         host = int(scenario.host_memory_gib * GIB)
-    return Memory(
-        devices=scenario.gpus * chosen.count,
-        device_name=chosen.name,
-        device_capacity_bytes=chosen.capacity_bytes,
-        device_overhead_bytes=overhead,
-        host_capacity_bytes=host,
-        host_overhead_bytes=0,
-        pooled=chosen.unified,
-    )
+    device = Device(chosen.name, chosen.capacity_bytes, overhead)
+    return Memory((device,) * (scenario.gpus * chosen.count), host, pooled=chosen.unified)
 
 
 def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def _reasons(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...], m
         reasons.append("Three bits cost visible quality, most in mathematics, code and reasoning.")
     if chosen.level in _HEAVY_LOSS:
         reasons.append("At two bits and less quality drops hard; a smaller model at Q4_K_M is usually better.")
-    if chosen.sized.level.needs_imatrix:
+    if chosen.needs_imatrix:
         reasons.append("This level is made with an importance matrix; use a publisher's file that says it has one.")
     reasons.append(
         f"Its file is {gb(chosen.sized.file_bytes)}; parameters x bits / 8 would say {gb(chosen.rule_of_thumb_bytes)}."

@@ -120,7 +120,7 @@ def plan_document(answer: Answer) -> dict[str, Any]:
         "machine": {
             "id": machine.id,
             "name": machine.name,
-            "devices": answer.memory.devices,
+            "devices": len(answer.memory.devices),
             "capacity_bytes": machine.capacity_bytes,
             "capacity_basis": machine.capacity_basis,
             "source": machine.source,
