@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from advisor.errors import InputError, nearest, one_line
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
+from advisor.requirements import Requirements, Switch, known
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_QUERY_LENGTH = 4096
@@ -26,10 +27,6 @@ BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 SPLITS = ("layer", "row", "tensor")
 _MOST_SHARES = 64
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
-
-
-def _switch(value: Any) -> Any:
-    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
 
 
 def _automatic(value: Any) -> Any:
@@ -59,17 +56,6 @@ def _known_level(value: Any) -> Any:
         raise ValueError(f"unknown level '{one_line(value)}'; {hint}") from None
 
 
-def _known(options: Mapping[str, object] | tuple[str, ...], what: str) -> Any:
-    def check(value: Any) -> Any:
-        if isinstance(value, str) and value not in options:
-            hint = nearest(value, options) or f"choose one of {', '.join(options)}."
-            raise ValueError(f"unknown {what} '{one_line(value)}'; {hint}")
-        return value
-
-    return BeforeValidator(check)
-
-
-Switch = Annotated[bool, BeforeValidator(_switch), PlainSerializer(lambda on: "on" if on else "off")]
 GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]
 Share = Annotated[float, Field(ge=0, le=1_000_000)]
 Shares = Annotated[
@@ -77,10 +63,10 @@ Shares = Annotated[
     BeforeValidator(_shares),
     PlainSerializer(lambda shares: shares and ",".join(f"{share:g}" for share in shares)),
 ]
-CacheType = Annotated[str, _known(CACHE_TYPES, "KV cache type")]
+CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
 
 
-class Scenario(BaseModel):
+class Scenario(Requirements):
     """One question. Units are in the names; `context` is tokens per user.
 
     `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
@@ -90,8 +76,6 @@ class Scenario(BaseModel):
     is searched for: everything on the devices where it fits. `context_used` is how full the context is when speed is
     asked for (None: the prompt), in tokens.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str = Field("llama-3.1-70b-instruct", min_length=1, max_length=1000)
     machine: str = Field("rtx-4090", min_length=1, max_length=200)
@@ -106,8 +90,8 @@ class Scenario(BaseModel):
     users: int = Field(1, ge=1, le=MAX_USERS)
     context_used: int | None = Field(None, ge=0, le=1 << 27)
     prompt_tokens: int = Field(1024, ge=1, le=1 << 27)
-    runtime: Annotated[str, _known(RUNTIMES, "runtime")] = AUTO
-    backend: Annotated[str, _known(BACKENDS, "backend")] = AUTO
+    runtime: Annotated[str, known(RUNTIMES, "runtime")] = AUTO
+    backend: Annotated[str, known(BACKENDS, "backend")] = AUTO
     level: Annotated[str | None, BeforeValidator(_known_level)] = None
     kv_type_k: CacheType = "f16"
     kv_type_v: CacheType = "f16"
@@ -117,7 +101,7 @@ class Scenario(BaseModel):
     cpu_moe_layers: int = Field(0, ge=0, le=4096)
     kv_offload: Switch = True
     mmap: Switch = True
-    split: Annotated[str, _known(SPLITS, "split")] = "layer"
+    split: Annotated[str, known(SPLITS, "split")] = "layer"
     tensor_split: Shares = None
     gpu_memory_utilization: float = Field(0.92, gt=0, le=1)
     kv_fp8: Switch = False
