@@ -184,7 +184,9 @@ def _first_reason(error: ValidationError) -> str:
     first = error.errors()[0]
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     if not first["loc"] or first["type"] == "value_error":
-        return f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith('?') else '.'}"
+        starts_with_key = "=" in reason.partition(" ")[0]
+        shown = reason if starts_with_key else f"{reason[:1].upper()}{reason[1:]}"
+        return f"{shown}{'' if reason.endswith('?') else '.'}"
     shown = one_line(first["input"])
     wanted = reason.lower().replace("input should be", "it must be").split(", unable")[0]
     return f"{first['loc'][0]}={shown} is not possible: {wanted}."
