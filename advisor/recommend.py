@@ -1,7 +1,7 @@
-"""From options to a recommendation with reasons.
+"""From candidates to a recommendation with reasons.
 
-An option can be recommended when it fits and meets every requirement. Without a least quality the best such option is
-taken, up to the level above which nobody sees a gain; with one, the smallest that keeps it: the fastest and cheapest.
+A candidate can be recommended when it fits and meets every requirement. Without a least quality the best one is taken,
+up to the level above which nobody sees a gain; with one, the smallest that keeps it: the fastest and cheapest.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.option import Option
+from advisor.candidate import Candidate, task_words
 from advisor.quality.tasks import DEMANDS
 from advisor.requirements import Requirements, Unmet
-from advisor.unmet import unmet_requirements
 from advisor.units import gb, gib
 
 # The levels that publishers offer, best first. Above Q6_K nothing is gained that anybody sees; near equals of these
@@ -76,15 +75,15 @@ def ladder(levels: Sequence[str], subject: Subject) -> tuple[str, ...]:
     return known or tuple(levels)
 
 
-def recommend(options: Sequence[Option], requirements: Requirements, subject: Subject) -> Recommendation:
-    """Choose among `options`, one per level of one model on one machine."""
-    by_level = {option.level: option for option in options}
-    ranked = [by_level[level] for level in ladder([option.level for option in options], subject)]
-    running = [option for option in ranked if option.plan.runs]
+def recommend(candidates: Sequence[Candidate], requirements: Requirements, subject: Subject) -> Recommendation:
+    """Choose among `candidates`, one per level of one model on one machine."""
+    by_level = {candidate.level: candidate for candidate in candidates}
+    ranked = [by_level[level] for level in ladder([candidate.level for candidate in candidates], subject)]
+    running = [candidate for candidate in ranked if candidate.plan.fits]
     if not running:
         return _nothing_fits(ranked, subject)
-    unmet = {option.level: unmet_requirements(option, requirements, subject.licence) for option in running}
-    eligible = [option for option in running if not unmet[option.level]]
+    unmet = {candidate.level: candidate.unmet(requirements, subject.licence) for candidate in running}
+    eligible = [candidate for candidate in running if not unmet[candidate.level]]
     if not eligible:
         return _requirements_in_the_way(running, unmet)
     chosen = _choose(eligible, requirements)
@@ -95,41 +94,38 @@ def recommend(options: Sequence[Option], requirements: Requirements, subject: Su
     )
 
 
-def _choose(eligible: Sequence[Option], requirements: Requirements) -> Option:
+def _choose(eligible: Sequence[Candidate], requirements: Requirements) -> Candidate:
     """`eligible` is best first and not empty."""
-    on_device = [option for option in eligible if option.plan.verdict == "fits"]
-    offloaded = [option for option in eligible if option.plan.verdict != "fits"]
+    on_device = [candidate for candidate in eligible if candidate.plan.verdict == "fits"]
+    offloaded = [candidate for candidate in eligible if candidate.plan.verdict != "fits"]
     if requirements.least_percent is not None and on_device:
-        return min(on_device, key=lambda option: option.plan.sized.file_bytes)
-    quick = [option for option in offloaded if option.tokens_per_s is None or option.typical_speed >= _least_speed()]
+        return min(on_device, key=lambda candidate: candidate.plan.sized.file_bytes)
+    quick = [candidate for candidate in offloaded if _typical_speed(candidate) >= READING_TOKENS_PER_S]
     if not on_device:
-        return (quick or [min(offloaded, key=lambda option: -option.typical_speed)])[0]
+        return quick[0] if quick else max(offloaded, key=_typical_speed)
     best = on_device[0]
-    kept = best.percent
+    kept = best.kept
     # Slower but usable beats fast but visibly worse.
     if quick and kept is not None and kept.typical < _SMALL_LOSS and _better(quick[0], best):
         return quick[0]
     return best
 
 
-def _least_speed() -> float:
-    return READING_TOKENS_PER_S
+def _typical_speed(candidate: Candidate) -> float:
+    return 0.0 if candidate.tokens_per_s is None else candidate.tokens_per_s.typical
 
 
-def _better(one: Option, other: Option) -> bool:
-    return one.percent is not None and other.percent is not None and one.percent.typical > other.percent.typical
+def _better(one: Candidate, other: Candidate) -> bool:
+    return one.kept is not None and other.kept is not None and one.kept.typical > other.kept.typical
 
 
 def _reasons(
-    chosen: Option, ranked: Sequence[Option], requirements: Requirements, subject: Subject
+    chosen: Candidate, ranked: Sequence[Candidate], requirements: Requirements, subject: Subject
 ) -> tuple[str, ...]:
     plan = chosen.plan
     reasons = [_why_this_level(chosen, ranked, requirements)]
     reasons.append(_memory_reason(chosen, subject.machine_name))
-    if chosen.quality_sentence:
-        reasons.append(chosen.quality_sentence)
-    if chosen.speed_sentence:
-        reasons.append(chosen.speed_sentence)
+    reasons += [sentence for sentence in (_quality_reason(chosen), _speed_reason(chosen)) if sentence]
     if plan.needs_imatrix:
         reasons.append("This level is made with an importance matrix; use a publisher's file that says it has one.")
     reasons.append(
@@ -138,7 +134,7 @@ def _reasons(
     return tuple(reasons)
 
 
-def _why_this_level(chosen: Option, ranked: Sequence[Option], requirements: Requirements) -> str:
+def _why_this_level(chosen: Candidate, ranked: Sequence[Candidate], requirements: Requirements) -> str:
     place = ranked.index(chosen)
     if chosen.level in _NATIVE:
         return f"{chosen.level} is how the model was trained and published: nothing is lost against the original."
@@ -159,7 +155,30 @@ def _why_this_level(chosen: Option, ranked: Sequence[Option], requirements: Requ
     return f"{chosen.level} is the best level that fits and meets the requirements."
 
 
-def _memory_reason(chosen: Option, machine_name: str) -> str:
+def _quality_reason(chosen: Candidate) -> str:
+    kept, quality = chosen.kept, chosen.quality
+    if kept is None or kept.low == kept.high:
+        return ""
+    behind = {
+        "measured": "measured on this model",
+        "transferred": "carried over from other measurements of this model",
+        "estimated": "estimated from other models",
+    }.get(quality.basis, quality.basis)
+    return (
+        f"It keeps about {kept.typical:.1f} % of the 16-bit score at {task_words(chosen.task)} "
+        f"({kept.low:.0f} to {kept.high:.0f} %, {behind}, n = {quality.n})."
+    )
+
+
+def _speed_reason(chosen: Candidate) -> str:
+    speed = chosen.tokens_per_s
+    if speed is None:
+        return ""
+    slow = "" if speed.typical >= READING_TOKENS_PER_S else ", slower than people read"
+    return f"It writes about {speed.typical:,.3g} tokens/s for each user ({speed.low:,.3g} to {speed.high:,.3g}){slow}."
+
+
+def _memory_reason(chosen: Candidate, machine_name: str) -> str:
     plan = chosen.plan
     free = plan.free_bytes
     where = machine_name if len(plan.devices) <= 1 else f"each of the devices of {machine_name}"
@@ -171,7 +190,7 @@ def _memory_reason(chosen: Option, machine_name: str) -> str:
 
 
 def _alternatives(
-    chosen: Option, ranked: Sequence[Option], by_level: dict[str, Option], unmet: dict[str, tuple[Unmet, ...]]
+    chosen: Candidate, ranked: Sequence[Candidate], by_level: dict[str, Candidate], unmet: dict[str, tuple[Unmet, ...]]
 ) -> tuple[Alternative, ...]:
     found = []
     place = ranked.index(chosen)
@@ -182,15 +201,20 @@ def _alternatives(
     if place:
         found.append(_better_alternative(ranked[place - 1], chosen, unmet))
     below = [o for o in ranked[place + 1 :] if o.plan.sized.file_bytes < chosen.plan.sized.file_bytes]
-    below = [option for option in below if not unmet.get(option.level)]
-    usual = [option for option in below if option.level in ("Q5_K_M", "Q4_K_M")]
-    found += [Alternative(option.level, f"{_gain(option, chosen)}{_loss(option, chosen)}.") for option in usual]
+    below = [candidate for candidate in below if not unmet.get(candidate.level)]
+    usual = [candidate for candidate in below if candidate.level in ("Q5_K_M", "Q4_K_M")]
+    found += [
+        Alternative(candidate.level, f"{_gain(candidate, chosen)}{_loss(candidate, chosen)}.") for candidate in usual
+    ]
     if len(found) < 2:
-        found += [Alternative(option.level, f"{_gain(option, chosen)}{_loss(option, chosen)}.") for option in below[:1]]
+        found += [
+            Alternative(candidate.level, f"{_gain(candidate, chosen)}{_loss(candidate, chosen)}.")
+            for candidate in below[:1]
+        ]
     return tuple(found[:3])
 
 
-def _better_alternative(above: Option, chosen: Option, unmet: dict[str, tuple[Unmet, ...]]) -> Alternative:
+def _better_alternative(above: Candidate, chosen: Candidate, unmet: dict[str, tuple[Unmet, ...]]) -> Alternative:
     if above.plan.missing_bytes > 0:
         return Alternative(above.level, f"Better quality; needs {gib(above.plan.missing_bytes)} more per device.")
     if broken := unmet.get(above.level):
@@ -200,55 +224,55 @@ def _better_alternative(above: Option, chosen: Option, unmet: dict[str, tuple[Un
     return Alternative(above.level, f"Better quality; fits too{slower}, for {extra} more.")
 
 
-def _speed(option: Option) -> str:
-    return f"about {option.typical_speed:,.3g} tokens/s"
+def _speed(candidate: Candidate) -> str:
+    return f"about {_typical_speed(candidate):,.3g} tokens/s"
 
 
-def _gain(option: Option, chosen: Option) -> str:
-    saved = f"Saves {gb(chosen.plan.sized.file_bytes - option.plan.sized.file_bytes)}"
-    if option.plan.max_context > chosen.plan.max_context:
-        return (
-            f"{saved}: up to {option.plan.max_context:,} tokens of context instead of {chosen.plan.max_context:,}"
-        )
+def _gain(candidate: Candidate, chosen: Candidate) -> str:
+    saved = f"Saves {gb(chosen.plan.sized.file_bytes - candidate.plan.sized.file_bytes)}"
+    if candidate.plan.max_context > chosen.plan.max_context:
+        return f"{saved}: up to {candidate.plan.max_context:,} tokens of context instead of {chosen.plan.max_context:,}"
     return f"{saved} and is faster"
 
 
-def _loss(option: Option, chosen: Option) -> str:
-    one, other = option.percent, chosen.percent
+def _loss(candidate: Candidate, chosen: Candidate) -> str:
+    one, other = candidate.kept, chosen.kept
     if one is None or other is None:
         return ", at a loss of quality that is not known"
     return f", keeping about {one.typical:.1f} % of the quality instead of {other.typical:.1f} %"
 
 
-def _requirements_in_the_way(running: Sequence[Option], unmet: dict[str, tuple[Unmet, ...]]) -> Recommendation:
-    """What fits breaks a requirement: the option that comes nearest says which, and by how much."""
+def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tuple[Unmet, ...]]) -> Recommendation:
+    """What fits breaks a requirement: the candidate that comes nearest says which, and by how much."""
 
-    def distance(option: Option) -> tuple[int, float]:
-        broken = unmet[option.level]
+    def distance(candidate: Candidate) -> tuple[int, float]:
+        broken = unmet[candidate.level]
         return len(broken), sum(1.0 if one.gap is None else one.gap for one in broken)
 
     nearest = min(running, key=distance)
     broken = unmet[nearest.level]
     reasons = [f"No level that fits meets every requirement; {nearest.level} comes nearest."]
     reasons += [one.sentence for one in broken]
-    without = [option for option in running if {u.requirement for u in unmet[option.level]} < {u.requirement for u in broken}]
-    others = tuple(Alternative(option.level, unmet[option.level][0].sentence) for option in (nearest, *without))
-    return Recommendation(None, tuple(reasons), others[:3], broken)
+    others = tuple(
+        Alternative(candidate.level, unmet[candidate.level][0].sentence)
+        for candidate in sorted(running, key=distance)[1:3]
+    )
+    return Recommendation(None, tuple(reasons), (Alternative(nearest.level, broken[0].sentence), *others), broken)
 
 
-def _nothing_fits(ranked: Sequence[Option], subject: Subject) -> Recommendation:
-    smallest = min(ranked, key=lambda option: option.plan.missing_bytes).plan
+def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendation:
+    smallest = min(ranked, key=lambda candidate: candidate.plan.missing_bytes).plan
     reasons = [
         f"No level fits on {subject.machine_name} with this context and number of users: even {smallest.level} lacks "
         f"{gib(smallest.missing_bytes)} per device."
     ]
-    shorter = [option.plan for option in ranked if option.plan.max_context]
+    shorter = [candidate.plan for candidate in ranked if candidate.plan.max_context]
     if shorter:
         reasons.append(f"With at most {shorter[0].max_context:,} tokens per user, {shorter[0].level} would fit.")
-    reasons.append("Options: more or larger devices, part of the layers on the host, or a smaller model.")
+    reasons.append("Candidates: more or larger devices, part of the layers on the host, or a smaller model.")
     tight = tuple(
-        Alternative(option.level, "Fits only without the safety margin.")
-        for option in ranked
-        if option.plan.verdict == "tight"
+        Alternative(candidate.level, "Fits only without the safety margin.")
+        for candidate in ranked
+        if candidate.plan.verdict == "tight"
     )
     return Recommendation(None, tuple(reasons), tight[:3])

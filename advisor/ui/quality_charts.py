@@ -102,7 +102,13 @@ def heat_map(values: pd.DataFrame, words: pd.DataFrame, colour_title: str) -> go
             xgap=1,
             ygap=1,
             hoverongaps=False,
-            colorbar={"title": {"text": colour_title, "side": "right"}, "thickness": 12, "len": 0.5, "y": 1, "yanchor": "top"},
+            colorbar={
+                "title": {"text": colour_title, "side": "right"},
+                "thickness": 12,
+                "len": 0.5,
+                "y": 1,
+                "yanchor": "top",
+            },
             hovertemplate="<b>%{y}</b> at %{x}<br>%{customdata}<extra></extra>",
         )
     )
