@@ -102,7 +102,7 @@ AMD = [
     ("AMD Instinct MI300X OAM", 196592, "gfx942", "mi300x"),
     ("AMD Instinct MI210", 65520, None, "mi210"),
     ("AMD Instinct MI250X / MI250", 65520, "gfx90a", "mi250"),
-    ("AMD Instinct MI60 / MI50", 32752, None, "mi60-32gb"),
+    ("AMD Instinct MI60 / MI50", 32752, None, "mi50-32gb"),
     ("AMD Radeon RX 7900M", 16368, None, "rx-7900m"),
     ("AMD Radeon Graphics", 16384, None, None),
 ]
