@@ -326,6 +326,14 @@ def test_installed_programs_know_the_options(runtime: str, program: str, call: t
         assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", said), option
 
 
+def test_an_installed_llama_server_takes_the_whole_command(tmp_path: Path) -> None:
+    """It gets as far as looking for the file; a word it does not know ends with its usage instead."""
+    whole = replace(EVERYTHING, file=str(tmp_path / "none.gguf"), override_tensors=(r"blk\.0\.ffn_.*=CPU",))
+    words = arguments(commands(whole)[-1].text)
+    assert "to show complete usage" not in help_text(*words, variable="LLAMA_SERVER")
+    assert "to show complete usage" in help_text(*words, "-sm", "bogus", variable="LLAMA_SERVER")
+
+
 def test_recorded_lists_name_their_source() -> None:
     files = sorted(RECORDED.glob("flags_*.txt"))
     assert len(files) == 10

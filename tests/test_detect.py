@@ -219,6 +219,17 @@ def test_an_unlisted_card_becomes_a_custom_machine_with_its_own_memory() -> None
     assert values == {"machine": "custom", "gpus": 1, "memory_gib": 80.0, "host_memory_gib": 100}
 
 
+def test_memory_that_is_missing_from_a_card_is_not_promised() -> None:
+    for reported_mib, missing_mib in ((49140, 0), (46068, 3072)):
+        detected = found(card("NVIDIA RTX A6000", reported_mib, "8.6"))
+        scenario = Scenario.from_values({"model": "llama-3.1-8b-instruct", **scenario_values(detected)})
+        memory = usable_memory(scenario, machine("rtx-a6000"))
+        expected = machine("rtx-a6000").overhead_bytes + missing_mib * MIB
+        assert expected <= memory.device_overhead_bytes < expected + MIB
+    mac = read_apple_gpu("Apple M3 Max", 64 * GIB, "20480", None)
+    assert scenario_values(found(mac, ram_gib=64))["overhead_mib"] > 20_000
+
+
 def test_one_part_of_a_partitioned_card_is_planned_with() -> None:
     parts = [card("NVIDIA A100-SXM4-40GB MIG 1g.5gb", 4864, mig=True), card("NVIDIA A100 MIG 3g.20gb", 19968, mig=True)]
     values = scenario_values(found(*parts))

@@ -80,15 +80,14 @@ class Launch:
 
 
 def command_line(*arguments: object) -> str:
-    """Arguments as a POSIX shell takes them, one option a line where the line would be long."""
+    """Arguments as a POSIX shell takes them, one option a line where one line would be long."""
     quoted = [shlex.quote(str(argument)) for argument in arguments]
     line = " ".join(quoted)
     if len(line) <= 100:
         return line
     lines = [quoted[0]]
     for argument, shown in zip(arguments[1:], quoted[1:], strict=True):
-        is_option = str(argument).startswith("-") and not str(argument).lstrip("-")[:1].isdigit()
-        if is_option or len(lines) == 1:
+        if re.match(r"--?[A-Za-z]", str(argument)):
             lines.append(shown)
         else:
             lines[-1] += f" {shown}"

@@ -37,8 +37,10 @@ from advisor.machines.detect_system import (
     read_pci_gpus,
     run_command,
 )
-from advisor.units import GIB, gib
+from advisor.machines.machine import Machine
+from advisor.units import GIB, MIB, gib
 
+CUSTOM = "custom"
 SERVER_NOTE = "This describes the machine the advisor runs on; opened from elsewhere, that is the server, not yours."
 _NO_GPU = "No GPU that a runtime can use was found, so this machine counts as a CPU with its RAM."
 # macOS' cautious default: the share every release allows (data/machines.csv has the newer ones).
@@ -67,7 +69,7 @@ def detect(root: Path = Path("/")) -> Detected:
         ram_total_bytes=total,
         ram_free_bytes=min(memory.available, total),
         os=f"{platform.system()} {platform.release()}",
-        notes=(*notes, *_notes(known, cpu)),
+        notes=tuple(dict.fromkeys((*notes, *_notes(known, cpu)))),
     )
 
 
@@ -98,6 +100,8 @@ def match_gpus(gpus: Sequence[DetectedGpu], cpu: str, board: str, ram_bytes: int
 def scenario_values(detected: Detected) -> dict[str, Any]:
     """The scenario's keys for "this machine": `machine`, and what it needs of `gpus`, `memory_gib`, `host_memory_gib`.
 
+    `overhead_mib` is given where the devices have less memory than the catalogue says: the difference counts as gone.
+
     Equal cards form a group. The group with the most memory comes first; the next one, if it is listed, becomes
     `other_machine` and `other_gpus`.
     """
@@ -110,7 +114,7 @@ def scenario_values(detected: Detected) -> dict[str, Any]:
     values = {**first, "host_memory_gib": _gib(detected.ram_total_bytes)}
     for group in groups[1:]:
         other = _group_values(group)
-        if "memory_gib" not in other and not group[0].unified:
+        if other["machine"] != CUSTOM and not group[0].unified:
             return {**values, "other_machine": other["machine"], "other_gpus": other["gpus"]}
     return values
 
@@ -158,17 +162,25 @@ def _groups(gpus: Sequence[DetectedGpu]) -> list[list[DetectedGpu]]:
 
 
 def _group_values(group: Sequence[DetectedGpu]) -> dict[str, Any]:
-    gpu = group[0]
-    count = min(len(group), _MOST_GPUS)
-    if gpu.machine is not None:
-        chosen = machine(gpu.machine)
-        return (
-            {"machine": gpu.machine} if chosen.unified else {"machine": gpu.machine, "gpus": -(-count // chosen.count)}
-        )
-    total = gpu.memory_total_bytes or 0
-    if gpu.unified:
-        total = gpu.gpu_limit_bytes or int(total * _unified_share(gpu))
-    return {"machine": "custom", "gpus": count, "memory_gib": _gib(total)}
+    gpu, count = group[0], min(len(group), _MOST_GPUS)
+    if gpu.machine is None:
+        total = gpu.memory_total_bytes or 0
+        if gpu.unified:
+            total = gpu.gpu_limit_bytes or int(total * _unified_share(gpu))
+        return {"machine": CUSTOM, "gpus": count, "memory_gib": _gib(total)}
+    chosen = machine(gpu.machine)
+    values: dict[str, Any] = {"machine": chosen.id}
+    if not chosen.unified:
+        values["gpus"] = -(-count // chosen.count)
+    if missing := _missing_bytes(group, chosen):
+        values["overhead_mib"] = -(-(chosen.overhead_bytes + missing) // MIB)
+    return values
+
+
+def _missing_bytes(group: Sequence[DetectedGpu], chosen: Machine) -> int:
+    """What the catalogue promises and this machine does not have: ECC that is switched on, a lower limit on a Mac."""
+    known = [gpu.gpu_limit_bytes if chosen.unified else gpu.memory_total_bytes for gpu in group]
+    return max(0, *(chosen.capacity_bytes - (size or chosen.capacity_bytes) for size in known))
 
 
 def _unified_share(gpu: DetectedGpu) -> float:
@@ -186,6 +198,11 @@ def _notes(gpus: Sequence[DetectedGpu], cpu: str) -> list[str]:
             notes.append("The memory's speed is not known; two channels of DDR4-3200 are assumed.")
     for gpu in dict.fromkeys(gpu for group in groups for gpu in group if gpu.machine is None):
         notes.append(f"{gpu.name} is not in the catalogue; its memory is known, its speed is not.")
+    for gpu in gpus:
+        if not (gpu.integrated or gpu.machine or gpu.memory_total_bytes):
+            notes.append(f"{gpu.name} was found, but not how much memory it has: choose it by hand.")
+        elif gpu.machine and (missing := _missing_bytes([gpu], machine(gpu.machine))):
+            notes.append(f"{gpu.name} has {gib(missing)} less than the catalogue says; that is counted as overhead.")
     if any(gpu.integrated for gpu in gpus):
         notes.append("Graphics inside the processor has no memory of its own and is left out.")
     if any(gpu.mig for gpu in gpus):
