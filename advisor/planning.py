@@ -47,3 +47,58 @@ def plans_of(
         case "mlx":
             return _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime)
+
+
+def _llama_cpp_plans(
+    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
+) -> tuple[Plan, ...]:
+    asked = {
+        "runtime": runtime,
+        "margin": scenario.margin_percent / 100,
+        "search": scenario.searches_placement,
+        "rates": _rates(hardware),
+    }
+    if entry.file is not None and scenario.level is None:
+        sized, tensors = entry.file.sized(), entry.file.tensor_bytes()
+        return (plan_file(model, sized, tensors, hardware.memory, scenario.settings, **asked),)
+    plans = plan_levels(
+        model, hardware.memory, scenario.settings, imatrix=scenario.imatrix, only=scenario.level, **asked
+    )
+    return tuple(plans)
+
+
+def _rates(hardware: Hardware) -> Rates:
+    devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
+    return Rates(devices, hardware.host_bandwidth or HOST_BANDWIDTH)
+
+
+def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+    card = _same_cards(hardware)
+    asked = {
+        "margin": scenario.margin_percent / 100,
+        "options": VllmOptions(
+            utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto"
+        ),
+        "vendor": card.vendor,
+        "compute_capability": None if card.compute_capability is None else float(card.compute_capability),
+    }
+    if scenario.level is not None:
+        level = find_safetensors_level(scenario.level)
+        return (plan_vllm(model, hardware.memory, scenario.settings, level, **asked),)
+    return tuple(plan_vllm_levels(model, hardware.memory, scenario.settings, **asked))
+
+
+def _same_cards(hardware: Hardware) -> Machine:
+    if not hardware.cards:
+        raise InputError(f"vLLM is planned for graphics cards, and {hardware.machine.name} has none: use llama.cpp.")
+    if len(set(hardware.cards)) > 1:
+        raise InputError("vLLM splits every tensor evenly, so all cards must be of one kind: leave other_machine out.")
+    return hardware.cards[0]
+
+
+def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+    margin = scenario.margin_percent / 100
+    if scenario.level is not None:
+        level = find_safetensors_level(scenario.level)
+        return (plan_mlx(model, hardware.memory, scenario.settings, level, margin=margin),)
+    return tuple(plan_mlx_levels(model, hardware.memory, scenario.settings, margin=margin))

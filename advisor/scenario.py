@@ -137,6 +137,10 @@ class Scenario(Requirements):
             cache_type_v=self.kv_type_v,
             gpu_layers=None if self.gpu_layers == "all" else self.gpu_layers,
             cpu_moe_layers=self.cpu_moe_layers,
+            kv_on_host=not self.kv_offload,
+            mmap=self.mmap,
+            split=self.split,
+            tensor_split=self.tensor_split,
         )
 
     def to_query(self) -> str:
