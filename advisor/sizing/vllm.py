@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from advisor.errors import InputError
 from advisor.estimate import Range
@@ -21,8 +22,9 @@ from advisor.sizing.plan import Device, DeviceMemory, Memory, Plan, Verdict, rul
 from advisor.sizing.settings import Settings
 from advisor.sizing.vllm_kv_cache import PagedCache, paged_cache
 from advisor.sizing.vllm_overheads import Batch, default_batch, overhead_range
+from advisor.sizing.vllm_published import published_weights_per_gpu
 from advisor.sizing.vllm_support import VERSION, support
-from advisor.sizing.vllm_weights import check_split, published_weights_per_gpu, weights_per_gpu
+from advisor.sizing.vllm_weights import check_split, weights_per_gpu
 from advisor.units import MIB
 
 UTILISATION = 0.92  # the default since version 0.21
@@ -48,7 +50,9 @@ class VllmOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.utilisation <= 1:
-            raise InputError(f"GPU memory utilisation is a share between 0 and 1, such as 0.92; got {self.utilisation}.")
+            raise InputError(
+                f"GPU memory utilisation is a share between 0 and 1, such as 0.92; got {self.utilisation}."
+            )
         for what, value in (("batched tokens", self.max_batched_tokens), ("requests", self.max_requests)):
             if value is not None and not 1 <= value <= _LONGEST_BATCH:
                 raise InputError(f"vLLM's maximum of {what} must be between 1 and {_LONGEST_BATCH:,}; got {value}.")
@@ -83,7 +87,7 @@ def plan_vllm(
         expert_parallel=options.expert_parallel,
         compute_capability=compute_capability,
     )
-    return frame.plan(size_safetensors_level(frame.model, level), weights, allowed.note)
+    return frame.plan(_sized(frame.model, level), weights, allowed.note)
 
 
 def plan_vllm_levels(
@@ -116,7 +120,7 @@ def plan_vllm_levels(
             )
         except InputError:
             continue
-        plans.append(frame.plan(size_safetensors_level(frame.model, level), weights, allowed.note))
+        plans.append(frame.plan(_sized(frame.model, level), weights, allowed.note))
     return plans
 
 
@@ -158,6 +162,11 @@ def plan_vllm_published(
         compute_capability=compute_capability,
     )
     return frame.plan(sized, weights, "")
+
+
+@lru_cache(maxsize=1024)
+def _sized(model: Model, level: SafetensorsLevel) -> SizedSafetensors:
+    return size_safetensors_level(model, level)
 
 
 def _offered(model: Model) -> list[SafetensorsLevel]:

@@ -34,7 +34,7 @@ Kind = Literal["full", "window", "chunk", "state"]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What one layer keeps on one GPU: bytes per token, or of a whole state; `span` is its window or chunk in tokens."""
+    """What one layer keeps on one GPU: bytes per token, or of a whole state. `span`: window or chunk in tokens."""
 
     kind: Kind
     size: int
@@ -100,7 +100,9 @@ def paged_cache(model: Model, gpus: int = 1, kv_dtype: str = "auto") -> PagedCac
     `kv_dtype` is vLLM's `--kv-cache-dtype`. Raises InputError for one that is not known.
     """
     if kv_dtype not in KV_DTYPES:
-        raise InputError(f"vLLM's KV cache type '{kv_dtype[:20]}' is not known here; use one of {', '.join(KV_DTYPES)}.")
+        raise InputError(
+            f"vLLM's KV cache type '{kv_dtype[:20]}' is not known here; use one of {', '.join(KV_DTYPES)}."
+        )
     if not model.causal:
         return None
     width = KV_DTYPES[kv_dtype]

@@ -54,9 +54,7 @@ def overhead_range(model: Model, gpus: int, batch: Batch, enforce_eager: bool) -
         share = min(1.0, 2 * batch.requests / LARGEST_GRAPH_BATCH)
         graphs = GRAPH_BYTES_PER_LAYER.scaled(len(model.layers) * max(share, 0.1))
     parts = (activations, outside, graphs)
-    return Range(
-        sum(part.low for part in parts), sum(part.typical for part in parts), sum(part.high for part in parts)
-    )
+    return Range(sum(part.low for part in parts), sum(part.typical for part in parts), sum(part.high for part in parts))
 
 
 def _activations(model: Model, gpus: int, batch: Batch) -> Range:

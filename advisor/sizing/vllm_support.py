@@ -65,7 +65,9 @@ def _note(level: SafetensorsLevel, capability: float | None) -> str:
     known = capability if capability is not None else 99.0
     match level.scheme:
         case Scheme.CHANNEL | Scheme.TENSOR | Scheme.BLOCK if level.dtype.startswith("F8") and known < _FP8:
-            return "No FP8 arithmetic before compute capability 8.9: weights stay in FP8, computing is in 16 bit (Marlin)."
+            return (
+                "No FP8 arithmetic before compute capability 8.9: weights stay in FP8, computing is in 16 bit (Marlin)."
+            )
         case Scheme.NVFP4 | Scheme.MXFP4 | Scheme.NATIVE_MXFP4 | Scheme.MXFP8 if known < _FP4:
             return "No such arithmetic before compute capability 10.0: weights stay packed, computing is in 16 bit."
         case Scheme.NF4 | Scheme.LLM_INT8:

@@ -7,14 +7,11 @@ are split like dense layers; with expert parallelism every GPU holds some of the
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 
 from advisor.errors import InputError
-from advisor.formats.gguf_levels import NATIVE_MXFP4
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
 from advisor.formats.safetensors_sizes import StoredWeight, stored_weight
 from advisor.models.linear_layers import Kind, Weight, stored_block, stored_globals
@@ -71,9 +68,9 @@ _DROPPED = {
     Scheme.PACKED: frozenset({"weight_shape"}),
     Scheme.LLM_INT8: frozenset({"weight_format"}),
 }
-_BLOCK = 128  # FP8 block scales: what a GPU holds of a matrix must be whole blocks
 
 
+@lru_cache(maxsize=4096)
 def weights_per_gpu(
     model: Model,
     level: SafetensorsLevel,
@@ -87,23 +84,20 @@ def weights_per_gpu(
     total = 0
     for weight in stored_globals(model):
         total += _held(_global_shard(weight, gpus), level, model.architecture)
-    for layer, count in Counter(model.layers).items():
-        total += count * _layer_bytes(model, layer, level, gpus, expert_parallel, compute_capability)
+    for layer, count, weights in blocks_of(model):
+        for weight in weights:
+            shard = padded_for_kernels(shard_of(weight, layer, gpus, expert_parallel), level, compute_capability)
+            if shard.shape != weight.shape:
+                _check_groups(weight, shard, level, model.architecture, gpus)
+            total += count * _held(shard, _level_held(shard, level), model.architecture)
+        total += count * _unpacked_latent(layer, level, gpus)
     return total
 
 
-def _layer_bytes(
-    model: Model, layer: Layer, level: SafetensorsLevel, gpus: int, expert_parallel: bool, capability: float | None
-) -> int:
-    total = 0
-    for weight in stored_block(model, layer):
-        shard = _padded(_shard(weight, layer, gpus, expert_parallel), level, capability)
-        if gpus > 1:
-            _check_blocks(weight, shard, level, model.architecture, gpus)
-        total += _held(shard, level, model.architecture)
-        if weight.name == "self_attn.kv_b_proj":
-            total += _unpacked_latent(layer, level, gpus)
-    return total
+@lru_cache(maxsize=64)
+def blocks_of(model: Model) -> tuple[tuple[Layer, int, tuple[Weight, ...]], ...]:
+    """Each different block, how many there are, and its weights."""
+    return tuple((layer, count, stored_block(model, layer)) for layer, count in Counter(model.layers).items())
 
 
 def check_split(model: Model, gpus: int) -> None:
@@ -112,12 +106,12 @@ def check_split(model: Model, gpus: int) -> None:
         raise InputError(f"vLLM splits a model over 1 to 64 GPUs; {gpus} were asked for.")
     if gpus == 1:
         return
-    for mixer in _mixers(model):
+    for mixer in mixers_of(model):
         heads = getattr(mixer, "heads", 0) or getattr(mixer, "value_heads", 0)
         if heads % gpus:
             fitting = ", ".join(str(n) for n in range(1, 17) if heads % n == 0)
             raise InputError(
-                f"vLLM cannot split {heads} attention heads over {gpus} GPUs; use a number that divides them ({fitting})."
+                f"vLLM cannot split {heads} attention heads over {gpus} GPUs; use as many as divide them ({fitting})."
             )
         if isinstance(mixer, Attention) and mixer.kv_heads % gpus and gpus % mixer.kv_heads:
             raise InputError(
@@ -127,7 +121,7 @@ def check_split(model: Model, gpus: int) -> None:
 
 
 @lru_cache(maxsize=512)
-def _mixers(model: Model) -> tuple[object, ...]:
+def mixers_of(model: Model) -> tuple[object, ...]:
     return tuple(dict.fromkeys(mixer for layer in model.layers for mixer in layer.mixers))
 
 
@@ -153,7 +147,7 @@ def _global_shard(weight: Weight, gpus: int) -> Weight:
     return replace(weight, shape=(padded // gpus, weight.columns))
 
 
-def _shard(weight: Weight, layer: Layer, gpus: int, expert_parallel: bool) -> Weight:
+def shard_of(weight: Weight, layer: Layer, gpus: int, expert_parallel: bool) -> Weight:
     if weight.kind is Kind.EXPERT and expert_parallel:
         return replace(weight, copies=-(-weight.copies // gpus))
     if weight.name in _COLUMN_SPLIT:
@@ -186,23 +180,36 @@ def _divided(weight: Weight, size: int, gpus: int) -> int:
     return size // gpus
 
 
-def _check_blocks(weight: Weight, shard: Weight, level: SafetensorsLevel, architecture: str, gpus: int) -> None:
-    """Groups and blocks of the quantization must not be cut in two by the split."""
-    if shard.shape == weight.shape:
+def _check_groups(weight: Weight, shard: Weight, level: SafetensorsLevel, architecture: str, gpus: int) -> None:
+    """Groups of inputs, and blocks of FP8 scales, must not be cut in two by the split."""
+    if len(stored_weight(weight, level, architecture).tensors) == 1:
+        return  # not packed
+    blocks = level.scheme is Scheme.BLOCK
+    sizes = shard.shape if blocks else shard.shape[1:]
+    if not level.group or _regrouped(shard, level) or not any(size % level.group for size in sizes):
         return
-    whole = stored_weight(weight, level, architecture)
-    cut = stored_weight(shard, level, architecture)
-    packed = len(whole.tensors) > 1
-    blocks = level.scheme is Scheme.BLOCK and packed and any(size % _BLOCK for size in shard.shape)
-    if (cut.refused and not whole.refused) or blocks:
-        name = weight.name.replace(".{}", "")
-        raise InputError(
-            f"{level.name} cannot be split over {gpus} GPUs: {name} would be {shard.rows:,} x {shard.columns:,} on each, "
-            f"which is not a whole number of its {'blocks' if blocks else 'groups'}; use fewer GPUs."
-        )
+    name = weight.name.replace(".{}", "")
+    raise InputError(
+        f"{level.name} cannot be split over {gpus} GPUs: {name} would be {shard.rows:,} x {shard.columns:,} on each, "
+        f"which is not a whole number of its {'blocks' if blocks else 'groups'} of {level.group}; use fewer GPUs."
+    )
 
 
-def _padded(shard: Weight, level: SafetensorsLevel, capability: float | None) -> Weight:
+def _regrouped(shard: Weight, level: SafetensorsLevel) -> bool:
+    """Experts in GPTQ or AWQ fall back to kernels (`moe_wna16.py`) that repeat scales for smaller groups."""
+    return shard.kind is Kind.EXPERT and level.scheme in (Scheme.GPTQ, Scheme.AWQ)
+
+
+def _level_held(shard: Weight, level: SafetensorsLevel) -> SafetensorsLevel:
+    if not _regrouped(shard, level) or not level.group:
+        return level
+    group = level.group
+    while shard.columns % group and group > 1:
+        group //= 2
+    return level if group == level.group else replace(level, group=group)
+
+
+def padded_for_kernels(shard: Weight, level: SafetensorsLevel, capability: float | None) -> Weight:
     """MXFP4 experts are padded for the kernels: Marlin to 256 x 128, Triton (Hopper) in one direction only."""
     if shard.kind is not Kind.EXPERT or level.scheme is not Scheme.NATIVE_MXFP4:
         return shard
@@ -210,7 +217,7 @@ def _padded(shard: Weight, level: SafetensorsLevel, capability: float | None) ->
     down = shard.name.endswith("down_proj")
     rows, columns = shard.shape
     hidden, inner = (rows, columns) if down else (columns, rows // 2)
-    hidden, inner = round_up(hidden, 256), inner if hopper else round_up(inner, 128)
+    hidden, inner = round_up(hidden, 256), round_up(inner, 64 if hopper else 128)
     return replace(shard, shape=(hidden, inner) if down else (2 * inner, hidden))
 
 
@@ -223,64 +230,3 @@ def _unpacked_latent(layer: Layer, level: SafetensorsLevel, gpus: int) -> int:
         for mixer in layer.mixers
         if isinstance(mixer, LatentAttention)
     )
-
-
-_VOCABULARY = re.compile(r"(^|\.)(embed_tokens|embed_tokens_per_layer|lm_head|word_embeddings|wte)\.")
-_COLUMNS = re.compile(
-    r"\.(q_proj|qkv_proj|query_key_value|gate_proj|up_proj|gate_up_proj|q_b_proj|kv_b_proj|o_a_proj|in_proj\w*|w1|w3|fc1)"
-    r"(\.|_|$)"
-)
-_ROWS = re.compile(r"\.(o_proj|o_b_proj|out_proj|down_proj|w2|fc2)(\.|_|$)")
-_KEYS_AND_VALUES = re.compile(r"\.self_attn\.(k_proj|v_proj)\.")
-_EXPERT = re.compile(r"\.experts\.")
-_SMALL_BYTES = 1 << 14  # norms, scales of a tensor, biases of a row-split layer: whole on every GPU
-
-
-def published_weights_per_gpu(
-    model: Model,
-    tensors: Iterable[tuple[str, int]],
-    gpus: int,
-    *,
-    expert_parallel: bool = False,
-    compute_capability: float | None = None,
-) -> int:
-    """The same for a checkpoint as published, from (name, bytes) of its tensors.
-
-    Give what vLLM loads: text and vision, without draft layers. Splits go by names; what no rule names is counted
-    whole on every GPU, so that the sum errs on the high side.
-    """
-    check_split(model, gpus)
-    listed = list(tensors)
-    symmetric = any(name.endswith(".g_idx") for name, _ in listed)
-    kv_heads = min((m.kv_heads for m in _mixers(model) if isinstance(m, Attention)), default=gpus)
-    total = 0.0
-    for name, size in listed:
-        if name.endswith((".g_idx", ".weight_shape")) or (symmetric and name.endswith(".qzeros")):
-            continue
-        total += size * _share(name, size, gpus, kv_heads, expert_parallel)
-        if NATIVE_MXFP4 in model.traits and name.endswith(("_blocks", "_scales")):
-            total += size / gpus * _padding(model, gpus, compute_capability)
-    return round(total)
-
-
-def _share(name: str, size: int, gpus: int, kv_heads: int, expert_parallel: bool) -> float:
-    if _VOCABULARY.search(name) or (expert_parallel and _EXPERT.search(name)):
-        return 1 / gpus
-    if size < _SMALL_BYTES:
-        return 1.0
-    if _KEYS_AND_VALUES.search(name):
-        return 1 / min(gpus, kv_heads)
-    return 1 / gpus if _COLUMNS.search(name) or _ROWS.search(name) else 1.0
-
-
-def _padding(model: Model, gpus: int, capability: float | None) -> float:
-    """How much larger MXFP4 experts become, as a fraction of what is in the file."""
-    native = SafetensorsLevel("", "mxfp4", Scheme.NATIVE_MXFP4, 4, "", 4, 32, "U8")
-    before = after = 0
-    for layer in Counter(model.layers):
-        for weight in stored_block(model, layer):
-            if weight.kind is Kind.EXPERT:
-                shard = _shard(weight, layer, gpus, False)
-                before += shard.elements
-                after += _padded(shard, native, capability).elements
-    return after / before - 1 if before else 0.0
