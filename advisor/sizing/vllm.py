@@ -189,7 +189,7 @@ class _Frame:
         )
         self.cache: PagedCache | None = paged_cache(self.model, self.gpus, options.kv_dtype)
         self.overheads: Range = overhead_range(self.model, self.gpus, self.batch, options.enforce_eager)
-        self.rotary_bytes = _rotary_table_bytes(self.model)
+        self.rotary_bytes = rotary_table_bytes(self.model)
 
     def usable(self, device: Device) -> int:
         """What vLLM may take: its share of what the driver reports, or what is there when that is less."""
@@ -279,7 +279,7 @@ def _check_request(model: Model, memory: Memory, settings: Settings, gpus: int) 
     check_split(model, gpus)
 
 
-def _rotary_table_bytes(model: Model) -> int:
+def rotary_table_bytes(model: Model) -> int:
     """Sines and cosines of all positions in 16 bit, once for all layers."""
     sizes = {
         mixer.head_size if isinstance(mixer, Attention) else mixer.rope_size

@@ -18,8 +18,8 @@ from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2
 from advisor.units import GIB
 
 # Bytes per request and vocabulary entry while sampling: FlashInfer's or the fused kernel keeps scores and
-# probabilities; a sort over the vocabulary, as on GPUs without either, took 36 (gpt-oss-120b on an H100: 7.4 GiB).
-SAMPLER_BYTES = Range(8, 16, 36)
+# probabilities; a sort over the vocabulary, as on GPUs without either, took 36 to 39 (gpt-oss-120b: 7.4 GiB).
+SAMPLER_BYTES = Range(4, 16, 40)
 # Fusion by torch.compile saves some of the copies of a token's state; attention backends add workspaces.
 FORWARD_FACTOR = Range(0.8, 1.1, 2.0)
 # Logged: 0.03 to 0.35 GiB on one GPU, 0.25 to 0.8 with NCCL; attention workspaces of newer backends add 0.4.
