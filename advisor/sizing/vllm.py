@@ -53,6 +53,8 @@ class VllmOptions:
             raise InputError(
                 f"GPU memory utilisation is a share between 0 and 1, such as 0.92; got {self.utilisation}."
             )
+        if self.tensor_parallel is not None and self.tensor_parallel < 1:
+            raise InputError(f"vLLM splits a model over at least 1 GPU; {self.tensor_parallel} were asked for.")
         for what, value in (("batched tokens", self.max_batched_tokens), ("requests", self.max_requests)):
             if value is not None and not 1 <= value <= _LONGEST_BATCH:
                 raise InputError(f"vLLM's maximum of {what} must be between 1 and {_LONGEST_BATCH:,}; got {value}.")
@@ -74,7 +76,8 @@ def plan_vllm(
 ) -> Plan:
     """A plan for one level. Raises InputError where vLLM cannot load it, cannot split it, or finds no GPU.
 
-    Of `settings` only `context` (tokens per user) and `users` count.
+    Weights are those of the language model; vLLM also loads a vision part unless told `--language-model-only`, which
+    `plan_vllm_published` counts where its tensors are given. Of `settings` only `context` (tokens per user) and `users` count.
     """
     frame = _Frame(model, memory, settings, options, margin)
     allowed = support(level, vendor=vendor, compute_capability=compute_capability)
