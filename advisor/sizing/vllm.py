@@ -77,7 +77,8 @@ def plan_vllm(
     """A plan for one level. Raises InputError where vLLM cannot load it, cannot split it, or finds no GPU.
 
     Weights are those of the language model; vLLM also loads a vision part unless told `--language-model-only`, which
-    `plan_vllm_published` counts where its tensors are given. Of `settings` only `context` (tokens per user) and `users` count.
+    `plan_vllm_published` counts where its tensors are given. Of `settings` only `context` (tokens per user) and `users`
+    count.
     """
     frame = _Frame(model, memory, settings, options, margin)
     allowed = support(level, vendor=vendor, compute_capability=compute_capability)
