@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from advisor.estimate import Range
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.sizing.placement import Placement
@@ -72,6 +73,10 @@ class Plan:
     """One level on one machine under one workload.
 
     `settings` are those it runs with and `placement` where its layers lie, both as searched for or as asked.
+
+    What only some runtimes know: `rules` names the version whose rules were applied; `compute_range` is the range of
+    `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
+    how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold.
     """
 
     sized: Sized
@@ -84,6 +89,11 @@ class Plan:
     missing_bytes: int  # how much more memory the tightest device would need to fit with margin
     rule_of_thumb_bytes: int
     find_longest_context: Callable[[], int] = field(repr=False, compare=False)
+    rules: str = ""
+    compute_range: Range | None = None
+    kv_tokens: int | None = None
+    max_concurrency: float | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def max_context(self) -> int:
