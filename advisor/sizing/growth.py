@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+from advisor.models.mixers import LatentAttention
 from advisor.models.model import Model
 from advisor.sizing.compute_buffer import compute_buffer_bytes
 from advisor.sizing.compute_frame import reserved_tokens
@@ -16,7 +17,18 @@ from advisor.sizing.settings import Settings
 GRAIN = 256  # tokens; llama.cpp rounds the context of a user up to this
 _LENT_TOKENS = 32  # from this many tokens on a GPU computes for layers on the host (`op_offload`, ggml-backend.cpp)
 
-ByDevice = Mapping[int, int]
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """Bytes per device number (HOST = -1) that depend on the context but not on the level.
+
+    `lent` is what the first GPU holds while it computes for the host, beside the one weight that passes through;
+    0 where it does not.
+    """
+
+    cache: Mapping[int, int]
+    compute: Mapping[int, int]
+    lent: int
 
 
 def lends_gpu(settings: Settings, placement: Placement) -> bool:
@@ -33,8 +45,8 @@ def layer_caches(model: Model, settings: Settings) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _grown_bytes(model: Model, settings: Settings, placement: Placement) -> tuple[ByDevice, ByDevice]:
-    """KV cache and compute buffers per device."""
+def grown(model: Model, settings: Settings, placement: Placement) -> Grown:
+    """KV cache and compute buffers of one placement; `settings` say nothing about placement."""
     caches = layer_caches(model, settings)
     held = dict.fromkeys((HOST, *range(placement.devices)), 0)
     for size, device in zip(caches, placement.caches, strict=True):
@@ -42,31 +54,32 @@ def _grown_bytes(model: Model, settings: Settings, placement: Placement) -> tupl
     if model.trunk is not None:
         model = model.trunk
         placement = replace(placement, layers=placement.layers[: len(model.layers)])
-    return held, _compute_bytes(model, settings, placement, caches)
-
-
-def _compute_bytes(model: Model, settings: Settings, placement: Placement, caches: tuple[int, ...]) -> ByDevice:
-    """The graph's own buffers, and an upper bound for what else passes through when a GPU computes for the host.
-
-    The first GPU then holds the intermediate results of host layers and, during their attention, a copy of the
-    largest KV cache among them. With all of the cache on the host every GPU copies its layers' caches in turn.
-    """
     compute = compute_buffer_bytes(model, settings, placement)
-    if lends_gpu(settings, placement):
-        whole = placement.devices == 1 or placement.output == HOST
-        alike = place(len(model.layers), (1.0,)) if whole else _all_but_one(model, placement.devices)
-        compute[0] = max(compute[0], compute_buffer_bytes(model, settings, alike)[0])
-        compute[0] += max((size for size, home in zip(caches, placement.layers, strict=False) if home == HOST), default=0)
     if placement.kv_on_host:
+        # Each GPU attends with a copy of the cache of one layer at a time. An upper bound.
         for device in range(placement.devices):
-            sizes = (size for size, home in zip(caches, placement.layers, strict=False) if home == device)
-            compute[device] += max(sizes, default=0)
-    return compute
+            compute[device] += _largest_copy(model, caches, placement, device)
+        compute[HOST] += max(caches, default=0)
+    lent = _lent_bytes(model, settings, placement, caches) if lends_gpu(settings, placement) else 0
+    return Grown(held, compute, lent)
 
 
-def _all_but_one(model: Model, devices: int) -> Placement:
-    """One layer on the host, so that the buffers are those without overlapping micro-batches."""
-    return place(len(model.layers), (1.0,) * devices, len(model.layers))
+def _lent_bytes(model: Model, settings: Settings, placement: Placement, caches: tuple[int, ...]) -> int:
+    """An upper bound: the intermediate results of a layer as on a GPU, and the largest cache among host layers."""
+    layers = len(model.layers)
+    if placement.output == HOST:
+        held = compute_buffer_bytes(model, settings, place(layers, (1.0,)))[0]
+    else:  # the first of two GPUs has layers but no output head; one layer on the host keeps micro-batches apart
+        held = compute_buffer_bytes(model, settings, place(layers, (1.0, 1.0), layers))[0]
+    devices = {HOST, *placement.layers} if placement.kv_on_host else {HOST}
+    return held + max(_largest_copy(model, caches, placement, device) for device in devices)
+
+
+def _largest_copy(model: Model, caches: tuple[int, ...], placement: Placement, device: int) -> int:
+    """Of a latent cache keys and values, which overlap, are copied one by one."""
+    views = 1 + any(isinstance(mixer, LatentAttention) for layer in model.layers for mixer in layer.mixers)
+    sizes = (size for size, home in zip(caches, placement.layers, strict=False) if home == device)
+    return views * max(sizes, default=0)
 
 
 class Growth:
@@ -90,27 +103,23 @@ class Growth:
         samples |= {-(-(window + settings.micro_batch) // GRAIN) * GRAIN for window in windows if window}
         return sorted(sample for sample in samples if sample <= self.limit)
 
-    def _at(self, context: int) -> tuple[ByDevice, ByDevice]:
-        return _grown_bytes(self.model, replace(self.settings, context=context), self.placement)
+    def at(self, context: int) -> Grown:
+        return grown(self.model, replace(self.settings, context=context), self.placement)
 
     @cached_property
-    def now(self) -> tuple[ByDevice, ByDevice]:
+    def now(self) -> Grown:
         """KV cache and compute buffers at the context asked for."""
-        return self._at(self.settings.context)
+        return self.at(self.settings.context)
 
-    def total(self, context: int) -> dict[int, int]:
-        cache, compute = self._at(context)
-        return {device: cache[device] + compute[device] for device in cache}
-
-    def longest(self, fits: Callable[[Mapping[int, float]], bool]) -> int:
-        """The longest context for which `fits` holds of what the devices then need."""
+    def longest(self, needed: Callable[[Grown], Mapping[int, int]], fits: Callable[[Mapping[int, float]], bool]) -> int:
+        """The longest context for which `fits` holds of what the devices then need, as `needed` says."""
         best = 0
         for lower, upper in zip([0, *self.samples], self.samples, strict=False):
-            high = self.total(upper)
+            high = needed(self.at(upper))
             if fits(high):
                 best = upper
                 continue
-            low = self.total(lower) if lower else dict.fromkeys(high, 0)
+            low = needed(self.at(lower)) if lower else dict.fromkeys(high, 0)
             low_step, high_step = (lower + GRAIN - 1) // GRAIN, upper // GRAIN
             while high_step - low_step > 1:
                 middle = (low_step + high_step) // 2

@@ -11,7 +11,7 @@ from advisor.models.model import Model
 from advisor.sizing.checks import MAX_DEVICES, cache_type_refusal
 from advisor.sizing.growth import GRAIN, Growth
 from advisor.sizing.placement import HOST
-from advisor.sizing.placement_search import Rates, Search, passing_bytes, place_as_told, shortage
+from advisor.sizing.placement_search import Rates, Search, needed_bytes, passing_bytes, place_as_told, shortage
 from advisor.sizing.plan import DeviceMemory, Memory, Plan, Verdict, WayOut, rule_of_thumb_bytes
 from advisor.sizing.settings import Settings
 from advisor.sizing.weights import Weights, file_weights, level_weights
@@ -101,15 +101,15 @@ class _Planner:
         found = self.searcher.best(weights) if self.search else None
         placement = found.placement if found else self.told
         growth = self.searcher.growth(placement)
-        cache, compute = growth.now
-        held, passing = weights.on_devices(placement), passing_bytes(weights, growth)
+        now, held = growth.now, weights.on_devices(placement)
+        passing = passing_bytes(weights, placement, now)
         devices = tuple(
             DeviceMemory(
                 name=name,
                 capacity_bytes=device.capacity_bytes,
                 weights_bytes=held[number],
-                kv_cache_bytes=cache[number],
-                compute_bytes=compute[number] + (0 if number else passing),
+                kv_cache_bytes=now.cache[number],
+                compute_bytes=now.compute[number] + (0 if number else passing),
                 overhead_bytes=device.overhead_bytes,
                 passing_bytes=0 if number else passing,
             )
@@ -119,16 +119,16 @@ class _Planner:
             name="Host",
             capacity_bytes=self.memory.host_capacity_bytes,
             weights_bytes=held[HOST],
-            kv_cache_bytes=cache[HOST],
-            compute_bytes=compute[HOST],
+            kv_cache_bytes=now.cache[HOST],
+            compute_bytes=now.compute[HOST],
             overhead_bytes=self.memory.host_overhead_bytes,
         )
         needed = self.searcher.needed(weights, placement)
-        fixed = {number: size - cache[number] - compute[number] for number, size in needed.items()}
 
         def longest() -> int:
             return growth.longest(
-                lambda more: shortage(self.memory, {n: fixed[n] + more[n] for n in fixed}, self.margin) <= 0
+                lambda grown: needed_bytes(weights, self.memory, placement, grown),
+                lambda needs: shortage(self.memory, needs, self.margin) <= 0,
             )
 
         short = shortage(self.memory, needed, self.margin)

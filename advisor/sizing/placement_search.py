@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from advisor.formats.gguf_levels import Level
 from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.model import Model
-from advisor.sizing.growth import Growth, layer_caches, lends_gpu
+from advisor.sizing.growth import Grown, Growth, layer_caches, lends_gpu
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.plan import Memory
 from advisor.sizing.settings import Settings
@@ -157,7 +157,7 @@ class Search:
         self.shares = default_shares(memory)
         self.count = len(model.layers)
         self._growths: dict[Placement, Growth] = {}
-        self._compute: dict[tuple[bool, bool], dict[int, int]] = {}
+        self._typical: dict[tuple[bool, bool], Grown] = {}
         speeds = {rates.of(number) for number in range(len(memory.devices))}
         self.uneven_speed = len(speeds) > 1
         self.fastest = max(speeds, default=rates.host)
@@ -169,7 +169,7 @@ class Search:
 
     def needed(self, weights: Weights, placement: Placement) -> dict[int, int]:
         """Bytes on each device and the host, all included."""
-        return needed_bytes(weights, self.memory, self.growth(placement), self.growth(placement).now)
+        return needed_bytes(weights, self.memory, placement, self.growth(placement).now)
 
     def fits(self, weights: Weights, placement: Placement, memory: Memory) -> bool:
         return shortage(memory, self.needed(weights, placement), self.margin) <= 0
@@ -192,18 +192,18 @@ class Search:
             fits = self.fits(weights, placement, memory)
             if fits and (best is None or seconds < best[0]):
                 best = (seconds, choice)
-            if placement in tried or not level.learn(choice, self.growth(placement).now[1], raising=not fits):
+            if placement in tried or not level.learn(choice, self.growth(placement).now, raising=not fits):
                 break
             tried.add(placement)
         return self._found(weights, best[1]) if best else None
 
-    def compute(self, kv_on_host: bool, full: bool) -> dict[int, int]:
-        """Compute buffers to search with: those of a typical placement of this kind."""
-        key = (kv_on_host, full)
-        if key not in self._compute:
-            typical = _Choice(0 if full else max(1, self.count // 2), 0, kv_on_host)
-            self._compute[key] = dict(self.growth(self.place(typical)).now[1])
-        return self._compute[key]
+    def typical(self, choice: _Choice) -> Grown:
+        """Compute buffers to search with: those of some placement of this kind."""
+        key = (choice.kv_on_host, choice.full)
+        if key not in self._typical:
+            typical = _Choice(0 if choice.full else max(1, self.count // 2), 0, choice.kv_on_host)
+            self._typical[key] = self.growth(self.place(typical)).now
+        return self._typical[key]
 
     def place(self, choice: _Choice) -> Placement:
         """The placement that a choice means."""
@@ -223,26 +223,24 @@ class Search:
         return Found(settings, placement, self.reading.seconds(weights, placement, self.rates))
 
 
-def needed_bytes(
-    weights: Weights, memory: Memory, growth: Growth, grown: tuple[Mapping[int, int], Mapping[int, int]]
-) -> dict[int, int]:
+def needed_bytes(weights: Weights, memory: Memory, placement: Placement, grown: Grown) -> dict[int, int]:
     """Bytes on each device and the host, overheads and passing copies of weights included."""
-    cache, compute = grown
-    needed = weights.on_devices(growth.placement)
+    needed = weights.on_devices(placement)
     for number in needed:
-        needed[number] += cache[number] + compute[number]
+        needed[number] += grown.cache[number] + grown.compute[number]
     for number, device in enumerate(memory.devices):
         needed[number] += device.overhead_bytes
     needed[HOST] += memory.host_overhead_bytes
     if memory.devices:
-        needed[0] += passing_bytes(weights, growth)
+        needed[0] += passing_bytes(weights, placement, grown)
     return needed
 
 
-def passing_bytes(weights: Weights, growth: Growth) -> int:
-    """What the first GPU sets aside for the weights it copies from the host, one tensor at a time."""
-    lends = lends_gpu(growth.settings, growth.placement)
-    return weights.widest_on_host(growth.placement) if lends else 0
+def passing_bytes(weights: Weights, placement: Placement, grown: Grown) -> int:
+    """How much more the first GPU sets aside because weights of the host pass through it, one tensor at a time."""
+    if not grown.lent:
+        return 0
+    return max(0, grown.lent + weights.passing_through(placement) - grown.compute[0])
 
 
 class _Level:
@@ -259,20 +257,18 @@ class _Level:
         self.read_plain, self.read_experts = _prefix(read), _prefix(used)
         self.read_cache = _prefix(np.append(search.reading.caches, 0))
         self.has_experts = bool(weights.experts.any())
-        self.compute: dict[tuple[bool, bool], dict[int, int]] = {}
+        self.known: dict[tuple[bool, bool], Grown] = {}
 
-    def _estimate(self, choice: _Choice) -> dict[int, int]:
-        key = (choice.kv_on_host, choice.full)
-        if key not in self.compute:
-            self.compute[key] = dict(self.search.compute(*key))
-        return self.compute[key]
+    def _estimate(self, choice: _Choice) -> Grown:
+        return self.known.get((choice.kv_on_host, choice.full)) or self.search.typical(choice)
 
-    def learn(self, choice: _Choice, compute: Mapping[int, int], raising: bool) -> bool:
+    def learn(self, choice: _Choice, grown: Grown, raising: bool) -> bool:
         """Take over modelled buffers; whether that may change the choice."""
         known = self._estimate(choice)
-        new = {device: max(size, known[device]) if raising else size for device, size in compute.items()}
-        self.compute[choice.kv_on_host, choice.full] = new
-        return new != known
+        compute = {n: max(size, known.compute[n]) if raising else size for n, size in grown.compute.items()}
+        lent = max(grown.lent, known.lent) if raising else grown.lent or known.lent
+        self.known[choice.kv_on_host, choice.full] = Grown(known.cache, compute, lent)
+        return compute != known.compute or lent != known.lent
 
     def choose(self, limit: float) -> _Choice | None:
         """The fastest choice that fits and takes less than `limit` seconds a token."""
@@ -296,7 +292,7 @@ class _Level:
             return found
         for kv_on_host in (False, True) if self.cache[-1] else (False,):
             held = self.plain if kv_on_host else self.plain + self.cache
-            compute = self._estimate(_Choice(1, 0, kv_on_host))
+            compute = self._estimate(_Choice(1, 0, kv_on_host)).compute
             room = sum(
                 device.capacity_bytes * (1 - self.search.margin) - device.overhead_bytes - compute[number]
                 for number, device in enumerate(self.memory.devices)
@@ -346,12 +342,12 @@ class _Level:
         search = self.search
         first, moe = choice.host_layers, max(choice.host_layers, choice.moe_layers)
         placement = search.place(choice)
-        compute = self._estimate(choice)
-        passing = self.weights.widest_on_host(placement) if lends_gpu(search.settings, placement) else 0
+        estimate = self._estimate(choice)
+        passing = passing_bytes(self.weights, placement, estimate) if lends_gpu(search.settings, placement) else 0
         budgets = [
             int(device.capacity_bytes * (1 - search.margin))
             - device.overhead_bytes
-            - compute[number]
+            - estimate.compute[number]
             - self.weights.everywhere
             - (passing if number == 0 else 0)
             for number, device in enumerate(self.memory.devices)
@@ -390,7 +386,7 @@ class _Level:
         needed += int(self.cache[-1] if choice.kv_on_host else self.cache[first])
         if first > self.search.count:
             needed += weights.output + (weights.tied if weights.tied_on_host else 0)
-        needed += memory.host_overhead_bytes + self._estimate(choice)[HOST]
+        needed += memory.host_overhead_bytes + self._estimate(choice).compute[HOST]
         return needed <= memory.host_capacity_bytes * (1 - self.search.margin)
 
     def _fast_cuts(self, held: NDArray[np.int64], budgets: Sequence[int], choice: _Choice) -> list[int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -13,13 +14,16 @@ from numpy.typing import NDArray
 from advisor.formats.gguf_levels import Level, Type
 from advisor.formats.gguf_sizes import grouped_tensors
 from advisor.models.blueprints.common import OUTPUT_HEAD_FIRST
+from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.model import Model
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.models.tensors import Role, Tensor
 from advisor.sizing.placement import HOST, Placement
 
 # Looked up row by row rather than multiplied, so llama.cpp leaves them in host memory.
 _INPUT_TABLES = ("token_embd.weight", "per_layer_token_embd.weight", "position_embd.weight", "token_types.weight")
 _WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm", "rope_")
+_RECURRENT = (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)
 _BLOCK = re.compile(r"blk\.(\d{1,6})\.")
 
 
@@ -29,6 +33,7 @@ class Weights:
 
     `tied` is what is held again with the output head, `everywhere` what each device with layers holds.
     `widest_*` are the largest single tensors, which are copied to a GPU when it computes with them for the host.
+    `mixed` says that layers with and without experts, or with and without recurrence, take turns.
     """
 
     input: int
@@ -41,6 +46,7 @@ class Weights:
     widest_layer: NDArray[np.int64]
     widest_expert: NDArray[np.int64]
     widest_output: int
+    mixed: bool
 
     def on_devices(self, placement: Placement) -> dict[int, int]:
         """Bytes per device number (HOST = -1).
@@ -61,12 +67,19 @@ class Weights:
             held[device] += self.everywhere
         return held
 
-    def widest_on_host(self, placement: Placement) -> int:
-        """The largest weight the host holds that is multiplied with; 0 where it holds none."""
+    def passing_through(self, placement: Placement) -> int:
+        """What the weights take that a GPU copies from the host one at a time: the largest that is multiplied with.
+
+        Where layers of different kinds take turns, or the KV cache passes through as well, the place of one copy
+        may be too small for the next: two were seen side by side, never three.
+        """
         layers, experts = placement.host_layers, max(placement.host_layers, placement.cpu_moe_layers)
+        routed = int(self.widest_expert[:experts].max(initial=0))
+        if experts > layers and (self.mixed or placement.kv_on_host):
+            routed *= 2
         return max(
             int(self.widest_layer[:layers].max(initial=0)),
-            int(self.widest_expert[:experts].max(initial=0)),
+            routed,
             self.widest_output if placement.output == HOST else 0,
         )
 
@@ -100,7 +113,7 @@ class _WeightMap:
             return 1
         return 2 * self.layers + 1
 
-    def weights(self, each: NDArray[np.int64], tied_on_host: bool) -> Weights:
+    def weights(self, model: Model, each: NDArray[np.int64]) -> Weights:
         """Add up, given the bytes of one tensor of each group."""
         sums = self.counts @ each
         widest = (self.present * each).max(axis=1)
@@ -111,11 +124,12 @@ class _WeightMap:
             experts=sums[layers + 1 : -1],
             output=int(sums[-1]),
             tied=tied,
-            tied_on_host=tied_on_host,
+            tied_on_host=OUTPUT_HEAD_FIRST in model.traits,
             everywhere=int(self.everywhere @ each),
             widest_layer=widest[1 : layers + 1],
             widest_expert=widest[layers + 1 : -1],
             widest_output=max(int(widest[-1]), tied),
+            mixed=_mixed(model),
         )
 
 
@@ -128,6 +142,13 @@ def _weight_map(model: Model) -> _WeightMap:
     return found
 
 
+def _mixed(model: Model) -> bool:
+    """Whether layers with and without experts alternate, or layers with and without a recurrent state."""
+    routed = [isinstance(layer.feed_forward, MixtureOfExperts) for layer in model.layers]
+    recurrent = {any(isinstance(mixer, _RECURRENT) for mixer in layer.mixers) for layer in model.layers}
+    return len(recurrent) > 1 or any(before and not after for before, after in pairwise(routed))
+
+
 def level_weights(model: Model, level: Level, imatrix: bool = False) -> Weights:
     """The weights of `model` at `level`."""
     table = grouped_tensors(model)
@@ -135,7 +156,7 @@ def level_weights(model: Model, level: Level, imatrix: bool = False) -> Weights:
     # quantizer, asked for F16, would shrink as well.
     types = table.converted_types(level) if level.base in (Type.F16, Type.BF16) else table.types(level, imatrix)
     each = np.array(table.bytes_each(types), dtype=np.int64)
-    return _weight_map(model).weights(each, OUTPUT_HEAD_FIRST in model.traits)
+    return _weight_map(model).weights(model, each)
 
 
 def file_weights(model: Model, tensor_bytes: Iterable[tuple[str, int]]) -> Weights:
@@ -173,6 +194,7 @@ def file_weights(model: Model, tensor_bytes: Iterable[tuple[str, int]]) -> Weigh
         widest_layer=widest_layer,
         widest_expert=widest_expert,
         widest_output=max(widest_output, tied),
+        mixed=_mixed(model),
     )
 
 
