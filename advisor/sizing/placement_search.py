@@ -7,7 +7,7 @@ with the KV cache on the host; at the end everything on the host.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -172,6 +172,11 @@ class Search:
         return needed_bytes(weights, self.memory, placement, self.growth(placement).now)
 
     def fits(self, weights: Weights, placement: Placement, memory: Memory) -> bool:
+        held = weights.on_devices(placement)
+        for size, home in zip(self.caches, placement.caches, strict=True):
+            held[home] += size
+        if shortage(memory, held, self.margin) > 0:  # spares laying out compute buffers
+            return False
         return shortage(memory, self.needed(weights, placement), self.margin) <= 0
 
     def best(self, weights: Weights, *, any_host: bool = False) -> Found | None:
@@ -273,9 +278,9 @@ class _Level:
     def choose(self, limit: float) -> _Choice | None:
         """The fastest choice that fits and takes less than `limit` seconds a token."""
         best: _Choice | None = None
-        for _, choice in self._candidates():
-            if self._least_seconds(choice) >= limit:
-                continue
+        for least, choice in self._candidates():
+            if least >= limit:
+                break
             fitting = self._fewest_experts(choice)
             if fitting is None or not self._host_fits(fitting):
                 continue
@@ -284,27 +289,48 @@ class _Level:
                 best, limit = fitting, seconds
         return best
 
-    def _candidates(self) -> list[tuple[float, _Choice]]:
-        """Whole layers on the host and at least as many layers' experts as memory demands, fastest first."""
-        everything = _Choice(0, 0, False)
-        found = [(0.0, everything)]
+    def _candidates(self) -> Iterator[tuple[float, _Choice]]:
+        """Whole layers on the host and at least as many layers' experts as memory demands, with the least seconds.
+
+        Everything on the devices comes first, then what reads fastest.
+        """
+        yield 0.0, _Choice(0, 0, False)
         if self.memory.host_capacity_bytes is None:
-            return found
-        for kv_on_host in (False, True) if self.cache[-1] else (False,):
-            held = self.plain if kv_on_host else self.plain + self.cache
-            compute = self._estimate(_Choice(1, 0, kv_on_host)).compute
-            room = sum(
-                device.capacity_bytes * (1 - self.search.margin) - device.overhead_bytes - compute[number]
-                for number, device in enumerate(self.memory.devices)
-            )
-            # Bytes of experts that must leave the devices, for each number of whole layers that leave.
-            excess = self.experts[-1] + held[-1] - held - room
-            moe = np.searchsorted(self.experts, excess, side="left")
-            for host_layers in np.flatnonzero(moe < len(self.experts)).tolist():
-                choice = _Choice(host_layers, max(int(moe[host_layers]), host_layers), kv_on_host)
-                if choice != everything:
-                    found.append((self._least_seconds(choice), choice))
-        return sorted(found, key=lambda pair: pair[0])
+            return
+        kinds = (False, True) if self.cache[-1] else (False,)
+        found = [self._offloads(kv_on_host) for kv_on_host in kinds]
+        least = np.concatenate([seconds for seconds, _ in found])
+        size = len(self.plain)
+        for index in np.argsort(least, kind="stable").tolist():
+            if not np.isfinite(least[index]):
+                return
+            which, host_layers = divmod(index, size)
+            choice = _Choice(host_layers, int(found[which][1][host_layers]), kinds[which])
+            if not choice.full:
+                yield float(least[index]), choice
+
+    def _offloads(self, kv_on_host: bool) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """For each number of whole layers on the host: the least seconds a token, infinite where it cannot fit, and
+        of how many layers the experts must at least be there."""
+        search, rates = self.search, self.search.rates
+        held = self.plain if kv_on_host else self.plain + self.cache
+        compute = self._estimate(_Choice(1, 0, kv_on_host)).compute
+        room = sum(
+            device.capacity_bytes * (1 - search.margin) - device.overhead_bytes - compute[number]
+            for number, device in enumerate(self.memory.devices)
+        )
+        layers = np.arange(len(held))
+        moe = np.searchsorted(self.experts, self.experts[-1] + held[-1] - held - room, side="left")
+        possible = moe < len(held)
+        moe = np.minimum(np.maximum(moe, layers), search.count)
+        on_host = self.read_plain + self.read_experts[np.maximum(moe, layers)]
+        elsewhere = self.read_plain[-1] + self.read_experts[-1] - on_host
+        if kv_on_host:
+            cache = np.full(len(held), self.read_cache[-1] / min(rates.link, rates.host))
+        else:
+            cache = self.read_cache / rates.host + (self.read_cache[-1] - self.read_cache) / search.fastest
+        seconds = on_host / rates.host + elsewhere / search.fastest + cache
+        return np.where(possible, seconds, np.inf), moe
 
     def _fewest_experts(self, choice: _Choice) -> _Choice | None:
         """The choice with as many more layers' experts on the host as it takes to split the rest; None: never."""
@@ -322,17 +348,6 @@ class _Level:
             else:
                 low = middle
         return replace(choice, moe_layers=high)
-
-    def _least_seconds(self, choice: _Choice) -> float:
-        """No choice with at least so much on the host reads faster than this."""
-        rates, first = self.search.rates, choice.host_layers
-        on_host = self.read_plain[first] + self.read_experts[max(first, choice.moe_layers)]
-        elsewhere = self.read_plain[-1] + self.read_experts[-1] - on_host
-        if choice.kv_on_host:
-            cache = self.read_cache[-1] / min(rates.link, rates.host)
-        else:
-            cache = self.read_cache[first] / rates.host + (self.read_cache[-1] - self.read_cache[first]) / self.search.fastest
-        return float(on_host / rates.host + elsewhere / self.search.fastest + cache)
 
     def _seconds(self, choice: _Choice) -> float:
         return self.search.reading.seconds(self.weights, self.search.place(choice), self.search.rates)
