@@ -90,6 +90,29 @@ def weight_bytes(model: Model, level: Level, placement: Placement, imatrix: bool
     return held
 
 
+def weights_read(
+    model: Model, level: Level, placement: Placement, imatrix: bool = False
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Bytes per device that generating tokens reads: outside the routed experts, and of all routed experts.
+
+    Input tables are left out: of them one row is read. A tied output head counts where it is multiplied.
+    """
+    table = grouped_tensors(model)
+    where = _weight_map(model)
+    types = table.converted_types(level) if level.base in (Type.F16, Type.BF16) else table.types(level, imatrix)
+    each = np.array(table.bytes_each(types), dtype=np.int64)
+    sizes = where.counts @ each
+    sizes[0] = 0
+    sizes[-1] += where.tied @ each
+    devices, split = _devices_of_rows(placement), where.layers + 1
+    totals = np.zeros((2, placement.devices + 1), dtype=np.int64)
+    np.add.at(totals[1], devices[split:-1], sizes[split:-1])
+    sizes[split:-1] = 0
+    np.add.at(totals[0], devices, sizes)
+    names = (HOST, *range(placement.devices))
+    return {name: int(totals[0, name]) for name in names}, {name: int(totals[1, name]) for name in names}
+
+
 def stored_weight_bytes(model: Model, tensor_bytes: Iterable[tuple[str, int]], placement: Placement) -> dict[int, int]:
     """The same for a file as it is, given the name and the bytes of each tensor, whatever type it has."""
     held = dict.fromkeys((HOST, *range(placement.devices)), 0)
