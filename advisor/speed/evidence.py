@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.machines.catalogue import machines
-from advisor.machines.machine import Machine
 from advisor.models.catalogue import catalogue
 from advisor.sizing.placement import place
 from advisor.sizing.settings import Settings
 from advisor.speed.backends import BACKENDS, Backend, check_backend, chip_of, group_of, peak_flops
 from advisor.speed.load import Shape, SpeedLoad, gguf_load
 from advisor.speed.measurements import Measurement
-from advisor.speed.roofline import TENSOR_SPLIT_YIELD, Device, Terms, decode_terms, prefill_terms
+from advisor.speed.roofline import Device, Terms, decode_terms, pipeline_gain, prefill_terms
 from advisor.units import GIB
 
 # Bits per weight where neither a GGUF level nor a file size is given.
@@ -44,6 +43,13 @@ class Case:
     terms: Terms
     ms: float
 
+    @cached_property
+    def keys(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """What its factors are kept by: chip and backend, the model on it, a level of that."""
+        chip = (self.chip, self.backend)
+        model = (*chip, self.model)
+        return chip, model, (*model, self.row.level or self.row.quant)
+
     @property
     def catalogued(self) -> bool:
         return bool(self.row.machine)
@@ -66,17 +72,19 @@ def _case(row: Measurement) -> Case | None:
         return None
     bandwidth = machine.bandwidth_bytes_per_s if machine else (row.bandwidth_gb_s or 0) * 1e9
     device = Device(bandwidth or 0, peak_flops(machine) if machine else None)
-    if row.split == "tensor":
-        load = load.divided(row.devices * TENSOR_SPLIT_YIELD)
+    sharing = row.devices if row.split == "tensor" else 1
+    if sharing > 1:
+        load = load.divided(sharing)
     # Layer by layer over equal devices takes as long as one device that holds everything.
     if row.kind == "prefill":
         if device.peak is None:
             return None
         depth = row.depth + (row.prompt_tokens or 0) / 2
         terms = prefill_terms(load, 0, device, first=True, depth=depth)
-        ms = 1000 / row.tokens_per_s
+        # Several devices work on successive micro-batches at once.
+        ms = 1000 / row.tokens_per_s * (pipeline_gain(row.devices) if row.split == "layer" else 1)
     else:
-        terms = decode_terms(load, 0, device, first=True)
+        terms = decode_terms(load, 0, device, first=True, sharing=sharing)
         ms = 1000 * load.users / row.tokens_per_s
     group = group_of(machine, backend) if machine else _group_of_name(row, backend)
     return Case(row, backend, group, chip_of(machine) if machine else row.device, row.model_id or row.model, terms, ms)
@@ -115,20 +123,11 @@ def _catalogued(row: Measurement) -> SpeedLoad | None:
             return load
         # A mix of somebody's own: between levels, as its file is.
         size = size_level(catalogue()[row.model_id].model, LEVELS[row.level]).file_bytes
-        return _scaled(load, row.file_gib * GIB / size, LEVELS[row.level].nominal_bits)
+        return load.scaled(row.file_gib * GIB / size, load.bits)
     bits = _BITS.get(row.quant)
     if bits is None and row.runtime == "ollama":
         bits = 8.3 if "mxfp8" in row.model else 4.5
-    return None if bits is None else _scaled(_exact(row.model_id, "BF16", row.depth), bits / 16, bits)
-
-
-def _scaled(load: SpeedLoad, factor: float, bits: float) -> SpeedLoad:
-    return replace(
-        load,
-        dense_bytes={device: size * factor for device, size in load.dense_bytes.items()},
-        expert_bytes={device: size * factor for device, size in load.expert_bytes.items()},
-        bits=bits,
-    )
+    return None if bits is None else _exact(row.model_id, "BF16", row.depth).scaled(bits / 16, bits)
 
 
 def _described(row: Measurement) -> SpeedLoad | None:
@@ -144,8 +143,3 @@ def _described(row: Measurement) -> SpeedLoad | None:
     layers = round(_KNOWN_LAYERS * (total * 1e9 / _KNOWN_PARAMETERS) ** (1 / 3))
     shape = Shape(layers, layers if active < 0.7 * total else 0, 1.0, active * 1e9)
     return SpeedLoad({0: active * 1e9 * bits / 8}, {}, {}, shape, LEVELS[row.level].nominal_bits if row.level else bits)
-
-
-def machine_of(row: Measurement) -> Machine | None:
-    """The catalogue's machine of a row."""
-    return machines().get(row.machine)

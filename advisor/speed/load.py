@@ -68,6 +68,15 @@ class SpeedLoad:
         held = {d for part in (self.dense_bytes, self.expert_bytes, self.cache_bytes) for d, size in part.items() if size}
         return tuple(sorted(held - {HOST})) + ((HOST,) if HOST in held else ())
 
+    def scaled(self, factor: float, bits: float) -> SpeedLoad:
+        """The same model with weights `factor` times as large, of nominally `bits` bits."""
+        return replace(
+            self,
+            dense_bytes={device: size * factor for device, size in self.dense_bytes.items()},
+            expert_bytes={device: size * factor for device, size in self.expert_bytes.items()},
+            bits=bits,
+        )
+
     def divided(self, parts: float) -> SpeedLoad:
         """What one of `parts` equal devices reads that share every tensor."""
         return replace(

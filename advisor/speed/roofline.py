@@ -13,14 +13,12 @@ from dataclasses import dataclass
 
 from advisor.speed.load import SpeedLoad
 
-DECODE_TERMS = ("weights", "low_bits", "cache", "step", "layer", "moe_layer", "batch_compute")
+DECODE_TERMS = ("weights", "low_bits", "cache", "step", "layer", "moe_layer", "batch_compute", "exchange")
 PREFILL_TERMS = ("compute", "compute_moe", "attention", "weights", "pass")
 Terms = tuple[float, ...]
 
 MICRO_BATCH = 512  # tokens llama.cpp works on in one pass of a prompt (-ub)
-# What n devices that share every tensor reach of n times one: 22.1 to 37.1 tok/s with a second RTX 5060 Ti
-# (sudoingX/qwen38-mtp, August 2026).
-TENSOR_SPLIT_YIELD = 0.84
+_PIPELINE_GAIN = 0.13  # what each further card adds to reading a prompt, by XiongjieDai's runs on 2, 4, 6 and 8 cards
 _LOW_BITS = 4  # levels below need more arithmetic to unpack
 _MS = 1000.0
 _LAYERS = 32  # the fixed cost is given per this many layers
@@ -34,10 +32,11 @@ class Device:
     peak: float | None = None
 
 
-def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool) -> Terms:
+def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, sharing: int = 1) -> Terms:
     """Terms of one step that generates a token for each user, on device `number`.
 
-    Only the `first` device counts what a step and its layers cost whatever their size.
+    Only the `first` device counts what a step and its layers cost whatever their size. `sharing` devices that hold
+    a part of every tensor (then `load` is what one of them holds) exchange results in every layer.
     """
     weights = load.weight_bytes(number, load.users) / device.bandwidth * _MS
     cache = load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS
@@ -52,6 +51,7 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool) -
         load.shape.layers / _LAYERS if first else 0.0,
         load.shape.moe_layers / _LAYERS if first else 0.0,
         batch,
+        load.shape.layers / _LAYERS if first and sharing > 1 else 0.0,
     )
 
 
@@ -68,6 +68,11 @@ def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
         load.weight_bytes(number, tokens) / tokens / device.bandwidth * _MS,
         (1.0 if first else 0.0) / tokens,
     )
+
+
+def pipeline_gain(devices: int) -> float:
+    """How many times faster a prompt is read that passes through `devices` cards, layer after layer."""
+    return 1 + _PIPELINE_GAIN * (devices - 1)
 
 
 def weighed(terms: Terms, constants: Sequence[float]) -> float:
