@@ -97,20 +97,26 @@ def weights_read(
 
     Input tables are left out: of them one row is read. A tied output head counts where it is multiplied.
     """
+    sizes = _sizes_read(model, level, imatrix)
+    devices, split = _devices_of_rows(placement) + 1, len(model.layers) + 1
+    expert_rows = slice(split, -1)
+    experts = np.bincount(devices[expert_rows], sizes[expert_rows], placement.devices + 1)
+    dense = np.bincount(devices, sizes, placement.devices + 1) - experts
+    names = (HOST, *range(placement.devices))
+    return dict(zip(names, map(int, dense), strict=True)), dict(zip(names, map(int, experts), strict=True))
+
+
+@lru_cache(maxsize=8192)
+def _sizes_read(model: Model, level: Level, imatrix: bool) -> NDArray[np.int64]:
+    """Bytes of each row of a weight map, without the input and with the output head that is tied to it."""
     table = grouped_tensors(model)
     where = _weight_map(model)
     types = table.converted_types(level) if level.base in (Type.F16, Type.BF16) else table.types(level, imatrix)
     each = np.array(table.bytes_each(types), dtype=np.int64)
-    sizes = where.counts @ each
+    sizes: NDArray[np.int64] = where.counts @ each
     sizes[0] = 0
     sizes[-1] += where.tied @ each
-    devices, split = _devices_of_rows(placement), where.layers + 1
-    totals = np.zeros((2, placement.devices + 1), dtype=np.int64)
-    np.add.at(totals[1], devices[split:-1], sizes[split:-1])
-    sizes[split:-1] = 0
-    np.add.at(totals[0], devices, sizes)
-    names = (HOST, *range(placement.devices))
-    return {name: int(totals[0, name]) for name in names}, {name: int(totals[1, name]) for name in names}
+    return sizes
 
 
 def stored_weight_bytes(model: Model, tensor_bytes: Iterable[tuple[str, int]], placement: Placement) -> dict[int, int]:

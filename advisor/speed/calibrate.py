@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.speed.constants import POOLED, TIERS
 from advisor.speed.evidence import Case
-from advisor.speed.fitting import Fit, fit
+from advisor.speed.fitting import fit
 
 # Ends at these quantiles of measured / predicted hold 84 %: a little more than promised, as the next source may differ.
 _LOW, _HIGH = 0.08, 0.92
@@ -20,7 +20,7 @@ _LEAST_WIDTH = 0.04  # log
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A case predicted without its own kind: `error` is log(measured / predicted rate), `tier` what was left to know."""
+    """A case predicted without its own kind: `error` is log(measured / predicted rate), `tier` what remained."""
 
     case: Case
     error: float
@@ -33,6 +33,13 @@ SCHEMES: Mapping[str, Callable[[Case], Hashable]] = {
     "device and model": lambda case: (case.chip, case.model),
     "device, model and level": lambda case: (case.chip, case.model, case.row.level or case.row.quant),
     "device": lambda case: case.chip,
+    "measurement": lambda case: (
+        case.chip,
+        case.model,
+        case.row.level or case.row.quant,
+        case.row.depth,
+        case.row.users,
+    ),
 }
 
 
@@ -41,8 +48,13 @@ def range_group(case: Case) -> str:
     return "several users" if (case.row.users or 1) > 1 else "several devices" if case.row.devices > 1 else case.group
 
 
-def cross_validate(cases: Sequence[Case], kind: str, key: Callable[[Case], Hashable]) -> list[HeldOut]:
-    """Leave out all cases of one key at a time, fit what is left, predict them."""
+def cross_validate(
+    cases: Sequence[Case], kind: str, key: Callable[[Case], Hashable], *, refit: bool = True
+) -> list[HeldOut]:
+    """Leave out all cases of one key at a time, fit what is left, predict them.
+
+    Without `refit` the constants of the groups stay as they are and only the factors are found again.
+    """
     whole = fit(cases, kind)
     by_key: dict[Hashable, list[Case]] = defaultdict(list)
     for case in cases:
@@ -52,7 +64,7 @@ def cross_validate(cases: Sequence[Case], kind: str, key: Callable[[Case], Hasha
         concerned, out = {case.group for case in test}, key(test[0])
         # Constants of other groups stay, and the pooled ones move too little to matter.
         rest = [case for case in cases if case.group in concerned and key(case) != out]
-        left = fit(rest, kind, pooled=whole.pooled)
+        left = fit(rest, kind, given=None if refit else whole.groups, pooled=whole.pooled)
         found += [HeldOut(case, left.log_ms(case) - float(np.log(case.ms)), left.tier(case)) for case in test]
     return found
 
@@ -81,7 +93,4 @@ def ends(held_out: Iterable[HeldOut]) -> dict[tuple[str, str], tuple[float, floa
 
 def all_held_out(cases: Sequence[Case], kind: str) -> dict[str, list[HeldOut]]:
     """Cross-validation by every scheme."""
-    return {name: cross_validate(cases, kind, key) for name, key in SCHEMES.items()}
-
-
-__all__ = ["SCHEMES", "Fit", "HeldOut", "all_held_out", "cross_validate", "ends", "range_group"]
+    return {name: cross_validate(cases, kind, key, refit=name != "measurement") for name, key in SCHEMES.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.machines.capacity import CPU_KIND
@@ -14,6 +16,7 @@ from advisor.speed.estimate import Speed, Split, estimate_speed
 from advisor.speed.load import gguf_load
 
 _MOST_GPUS = 64
+_place = lru_cache(maxsize=1024)(place)
 
 
 def speed_of(
@@ -46,7 +49,7 @@ def speed_of(
     chosen = check_backend(backend) if backend else default_backend(machine)
     alone = machine.kind == CPU_KIND or chosen == "cpu"
     devices = () if alone else (machine,) * (gpus * machine.count)
-    placement = place(len(model.layers), (1.0,) * len(devices), gpu_layers, cpu_moe_layers)
+    placement = _place(len(model.layers), (1.0,) * len(devices), gpu_layers, cpu_moe_layers)
     settings = Settings(
         max(1, context_used), users=users, cache_type_k=cache_type, cache_type_v=cache_type, gpu_layers=gpu_layers
     )
@@ -57,6 +60,5 @@ def speed_of(
         settings=settings,
         context_used=context_used,
         prompt_tokens=prompt_tokens,
-        model_id=model_id,
     )
     return estimate_speed(load, devices or (machine,), chosen, host_bandwidth=host_bandwidth, split=split)

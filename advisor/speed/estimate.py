@@ -78,7 +78,7 @@ class Speed:
         """Published measurements of this model on this device, the nearest to this plan first; few at most."""
         rows = [
             row
-            for row in measured_on(chip_of(self.devices[0]), self.load.model_id)
+            for row in measured_on(chip_of(self.devices[0]), self.load.shape.known_as)
             if row.backend == self.backend and row.devices == len(self.devices)
         ]
         rows.sort(key=self._distance)
@@ -122,7 +122,9 @@ def estimate_speed(
         prompt, step = prefill.range, decode.range
         tokens = load.prompt_tokens
         first = Range(
-            tokens / prompt.high + 1 / step.high, tokens / prompt.typical + 1 / step.typical, tokens / prompt.low + 1 / step.low
+            tokens / prompt.high + 1 / step.high,
+            tokens / prompt.typical + 1 / step.typical,
+            tokens / prompt.low + 1 / step.low,
         )
     basis: Basis = "measured" if decode.tier == "level" else "scaled" if decode.tier == "model" else "estimated"
     return Speed(
@@ -160,7 +162,12 @@ def _parts(
 
 
 def _decode(
-    load: SpeedLoad, devices: Sequence[Machine], backend: Backend, parts: dict[int, Device], split: Split, known: Constants
+    load: SpeedLoad,
+    devices: Sequence[Machine],
+    backend: Backend,
+    parts: dict[int, Device],
+    split: Split,
+    known: Constants,
 ) -> Rate:
     group = group_of(devices[0], backend)
     own, numbers = known.of(group), [number for number in parts if number != HOST or backend == "cpu"]
@@ -176,7 +183,9 @@ def _decode(
         host_ms = weighed(terms, known.of(_CPU_GROUP))
     tier, n, factor = _evidence(load, devices[0], backend, group, known)
     ms = weighed(total, own) * factor + host_ms
-    return Rate(_range(1000 / ms, load, devices, group, tier, known, bool(host_ms)), tier, n, total, own, factor, host_ms)
+    return Rate(
+        _range(1000 / ms, load, devices, group, tier, known, bool(host_ms)), tier, n, total, own, factor, host_ms
+    )
 
 
 def _plus(left: float, right: float) -> float:
@@ -184,7 +193,12 @@ def _plus(left: float, right: float) -> float:
 
 
 def _prefill(
-    load: SpeedLoad, devices: Sequence[Machine], backend: Backend, parts: dict[int, Device], split: Split, known: Constants
+    load: SpeedLoad,
+    devices: Sequence[Machine],
+    backend: Backend,
+    parts: dict[int, Device],
+    split: Split,
+    known: Constants,
 ) -> Rate | None:
     group = group_of(devices[0], backend)
     own, numbers = known.of(group), [number for number in parts if number != HOST or backend == "cpu"]
@@ -197,8 +211,12 @@ def _prefill(
         total = tuple(map(max if split != "layer" else _plus, total, terms))
     host_ms = 0.0
     if HOST in parts and backend != "cpu":
-        terms = prefill_terms(load, HOST, Device(min(parts[HOST].bandwidth, _BUS), parts[numbers[0]].peak), first=False, depth=depth)
-        total = tuple(term if name == 3 else term + extra for name, (term, extra) in enumerate(zip(total, terms, strict=True)))
+        terms = prefill_terms(
+            load, HOST, Device(min(parts[HOST].bandwidth, _BUS), parts[numbers[0]].peak), first=False, depth=depth
+        )
+        total = tuple(
+            term if name == 3 else term + extra for name, (term, extra) in enumerate(zip(total, terms, strict=True))
+        )
         host_ms = terms[3]
     tier, n, factor = _evidence(load, devices[0], backend, group, known)
     gain = pipeline_gain(len(numbers)) if split == "layer" else 1.0
@@ -214,7 +232,7 @@ def _evidence(
     """The nearest tier with measurements, their number, and the factor on the time that follows from all tiers."""
     tier, n, log_factor = "group", known.sizes.get(group, known.sizes[POOLED]), 0.0
     key: tuple[str, ...] = (chip_of(machine), backend)
-    for name, part in (("chip", None), ("model", load.model_id), ("level", load.level)):
+    for name, part in (("chip", None), ("model", load.shape.known_as), ("level", load.level)):
         if part is not None:
             key = (*key, part)
         if not all(key) or key not in known.factors:

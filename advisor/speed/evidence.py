@@ -13,9 +13,10 @@ from advisor.models.catalogue import catalogue
 from advisor.sizing.placement import place
 from advisor.sizing.settings import Settings
 from advisor.speed.backends import BACKENDS, Backend, check_backend, chip_of, group_of, peak_flops
-from advisor.speed.load import Shape, SpeedLoad, gguf_load
+from advisor.speed.load import SpeedLoad, gguf_load
 from advisor.speed.measurements import Measurement
 from advisor.speed.roofline import Device, Terms, decode_terms, pipeline_gain, prefill_terms
+from advisor.speed.shape import Shape
 from advisor.units import GIB
 
 # Bits per weight where neither a GGUF level nor a file size is given.
@@ -87,7 +88,9 @@ def _case(row: Measurement) -> Case | None:
         terms = decode_terms(load, 0, device, first=True, sharing=sharing)
         ms = 1000 * load.users / row.tokens_per_s
     group = group_of(machine, backend) if machine else _group_of_name(row, backend)
-    return Case(row, backend, group, chip_of(machine) if machine else row.device, row.model_id or row.model, terms, ms)
+    return Case(
+        row, backend, group, chip_of(machine) if machine else row.device, load.shape.known_as or row.model, terms, ms
+    )
 
 
 def _group_of_name(row: Measurement, backend: Backend) -> str:

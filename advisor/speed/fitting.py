@@ -58,7 +58,9 @@ class Fit:
         return "level" if known[2] else "model" if known[1] else "chip" if known[0] else "group"
 
 
-def fit(cases: Sequence[Case], kind: str, given: Mapping[str, Vector] | None = None, pooled: Vector | None = None) -> Fit:
+def fit(
+    cases: Sequence[Case], kind: str, given: Mapping[str, Vector] | None = None, pooled: Vector | None = None
+) -> Fit:
     """Fit all three stages; `given` and `pooled` are constants that need not be fitted again."""
     given = given or {}
     if pooled is None:
@@ -106,9 +108,7 @@ def _non_negative(products: Vector, target: Vector) -> Vector:
     return solution
 
 
-def _factors(
-    cases: Iterable[Case], plain: Fit
-) -> tuple[dict[tuple[str, ...], float], dict[tuple[str, ...], int]]:
+def _factors(cases: Iterable[Case], plain: Fit) -> tuple[dict[tuple[str, ...], float], dict[tuple[str, ...], int]]:
     left: list[tuple[Case, float]] = [
         (case, float(np.clip(np.log(case.ms) - plain.log_ms(case), -_CLIP, _CLIP))) for case in cases
     ]

@@ -14,7 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from advisor.errors import DataError
 from advisor.machines.catalogue import machines
+from advisor.models.catalogue import catalogue
 from advisor.speed.backends import chip_of
+from advisor.speed.shape import shape_of
 
 MEASUREMENTS = Path(__file__).parents[2] / "data" / "speed_measurements.csv"
 
@@ -89,10 +91,11 @@ def _by_chip_and_model() -> Mapping[tuple[str, str], tuple[Measurement, ...]]:
     found: dict[tuple[str, str], list[Measurement]] = defaultdict(list)
     for row in measurements():
         if row.machine and row.model_id:
-            found[chip_of(machines()[row.machine]), row.model_id].append(row)
+            shape = shape_of(catalogue()[row.model_id].model).known_as or row.model_id
+            found[chip_of(machines()[row.machine]), shape].append(row)
     return MappingProxyType({key: tuple(rows) for key, rows in found.items()})
 
 
-def measured_on(chip: str, model_id: str | None) -> tuple[Measurement, ...]:
-    """All measurements of a model, or one of the same shape, on a chip (`chip_of`)."""
-    return _by_chip_and_model().get((chip, model_id), ()) if model_id else ()
+def measured_on(chip: str, known_as: str | None) -> tuple[Measurement, ...]:
+    """All measurements of models of one shape (`Shape.known_as`) on a chip (`chip_of`)."""
+    return _by_chip_and_model().get((chip, known_as), ()) if known_as else ()

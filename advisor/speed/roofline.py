@@ -8,6 +8,7 @@ operations per active weight and token. All terms are in milliseconds at the mac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,15 +57,15 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
 
 
 def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, depth: float) -> Terms:
-    """Terms per token of a prompt, on device `number`, at a mean depth of `depth` tokens; its peak must be known."""
-    assert device.peak is not None
+    """Terms per token of a prompt, on device `number`, at a mean depth of `depth` tokens; needs its peak."""
+    peak = device.peak or math.nan
     tokens = min(load.prompt_tokens or MICRO_BATCH, MICRO_BATCH)
     share = load.share_of(number)
-    compute = 2 * load.shape.active_parameters * share / device.peak * _MS
+    compute = 2 * load.shape.active_parameters * share / peak * _MS
     return (
         compute,
         compute if load.shape.moe_layers else 0.0,
-        load.shape.attention_operations(depth) * share / device.peak * _MS,
+        load.shape.attention_operations(depth) * share / peak * _MS,
         load.weight_bytes(number, tokens) / tokens / device.bandwidth * _MS,
         (1.0 if first else 0.0) / tokens,
     )
