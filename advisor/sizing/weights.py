@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -66,6 +67,21 @@ class Weights:
         for device in {*placement.layers} - {placement.layers[0]}:
             held[device] += self.everywhere
         return held
+
+    def read_on_devices(self, placement: Placement) -> tuple[dict[int, int], dict[int, int]]:
+        """Bytes per device that generating a token reads: outside the routed experts, and of all routed experts.
+
+        Input tables are left out, of which one row is read; a tied output head counts where it is multiplied.
+        """
+        dense = np.zeros(placement.devices + 1, dtype=np.int64)
+        routed = dense.copy()
+        homes = np.array(placement.layers, dtype=np.int64)
+        np.add.at(dense, homes, self.layers)
+        homes[: placement.cpu_moe_layers] = HOST
+        np.add.at(routed, homes, self.experts)
+        dense[placement.output] += self.output + self.tied
+        devices = (HOST, *range(placement.devices))
+        return {n: int(dense[n]) for n in devices}, {n: int(routed[n]) for n in devices}
 
     def passing_through(self, placement: Placement) -> int:
         """What the weights take that a GPU copies from the host one at a time: the largest that is multiplied with.
@@ -149,6 +165,7 @@ def _mixed(model: Model) -> bool:
     return len(recurrent) > 1 or any(before and not after for before, after in pairwise(routed))
 
 
+@lru_cache(maxsize=8192)
 def level_weights(model: Model, level: Level, imatrix: bool = False) -> Weights:
     """The weights of `model` at `level`."""
     table = grouped_tensors(model)
