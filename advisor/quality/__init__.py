@@ -1,0 +1,1 @@
+"""What a level costs in quality, from published measurements."""
