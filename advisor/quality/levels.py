@@ -29,7 +29,7 @@ SERIES: dict[str, tuple[str, ...]] = {
     ),
     "first types": ("Q4_0", "Q4_1", "Q5_0", "Q5_1"),
     "weights only, calibrated": ("W2 calibrated", "W3 calibrated", "W4 calibrated", "W8"),
-    "weights only, rounded": ("W3 rounded", "W4 rounded", "W5", "W6", "W8"),
+    "weights only, rounded": ("W2 rounded", "W3 rounded", "W4 rounded", "W5", "W6"),
 }  # fmt: skip
 
 _UNKNOWABLE = {"TQ2_0", "TQ1_0"}  # for models trained in three values; useless as a level for others
