@@ -32,6 +32,11 @@ SERIES: dict[str, tuple[str, ...]] = {
     "weights only, rounded": ("W2 rounded", "W3 rounded", "W4 rounded", "W5", "W6"),
 }  # fmt: skip
 
+# Bits per weight of whole files of Llama 3.1 8B, smallest first.
+_FILE_BITS: dict[str, float] = {
+    "Q2_K_S": 2.98, "Q2_K": 3.16, "Q3_K_S": 3.65, "Q3_K_M": 4.0, "Q3_K_L": 4.31, "Q4_K_S": 4.67, "Q4_K_M": 4.89,
+    "Q5_K_S": 5.57, "Q5_K_M": 5.7, "Q6_K": 6.56, "Q8_0": 8.5,
+}  # fmt: skip
 _UNKNOWABLE = {"TQ2_0", "TQ1_0"}  # for models trained in three values; useless as a level for others
 
 
@@ -48,6 +53,7 @@ class QualityLevel:
     group: str
     bits: int
     stock: bool = True
+    gguf: bool = False
 
 
 def _safetensors_group(level: SafetensorsLevel) -> str:
@@ -72,7 +78,7 @@ def _own_levels() -> dict[str, QualityLevel]:
     for name, level in LEVELS.items():
         group = UNQUANTIZED if level.nominal_bits >= 16 or level.native_only else name
         group = {"MXFP4_MOE": "Q4_0"}.get(group, "" if name in _UNKNOWABLE else group)
-        found[name] = QualityLevel(name, group, round(level.nominal_bits))
+        found[name] = QualityLevel(name, group, round(level.nominal_bits), gguf=True)
     for name, other in SAFETENSORS_LEVELS.items():
         found[name] = QualityLevel(name, _safetensors_group(other), round(other.nominal_bits))
     return found
@@ -156,9 +162,24 @@ def known_level(name: str) -> QualityLevel | None:
     return QualityLevel(other.name, _safetensors_group(other), round(other.nominal_bits))
 
 
-def find_quality_level(name: str) -> QualityLevel:
-    """The level with this name; raises InputError for a name nobody uses."""
+def find_quality_level(name: str, bits_per_weight: float | None = None) -> QualityLevel:
+    """The level with this name, or for an unknown name the k-quant that a file of these bits per weight is like.
+
+    The k-quant is the largest that is not larger, and is never the measured recipe itself. Raises InputError for
+    an unknown name without bits, and for bits that no file has.
+    """
     if len(name) <= MOST_CHARACTERS and (found := known_level(name)):
         return found
-    hint = nearest(name, _levels())
-    raise InputError(f"Unknown level '{one_line(name, 80)}'{'; ' + hint if hint else '.'}")
+    if bits_per_weight is None:
+        hint = nearest(name, _levels())
+        raise InputError(f"Unknown level '{one_line(name, 80)}'{'; ' + hint if hint else '.'}")
+    if not 0 < bits_per_weight <= 64:
+        raise InputError(f"A level cannot have {bits_per_weight:g} bits per weight; give file bits / parameters.")
+    shown = one_line(name, MOST_CHARACTERS)
+    if bits_per_weight >= 15:
+        return QualityLevel(shown, UNQUANTIZED, 16, stock=False)
+    smaller = [level for level, bits in _FILE_BITS.items() if bits <= bits_per_weight]
+    if not smaller:
+        return QualityLevel(shown, "", 1, stock=False)
+    like = _levels()[smaller[-1]]
+    return QualityLevel(shown, like.group, like.bits, stock=False, gguf=True)

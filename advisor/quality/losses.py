@@ -57,7 +57,7 @@ _SOURCES_TO_TRUST = 5
 _CAUTION = 1.3
 # Reported to collapse now and then where other tasks do not (arXiv 2505.20276 finds up to 59 % lost at 4 bits).
 _HEAVY_TAILED = {"long_context": 3.0, "multilingual": 3.0}
-_TIERS = {8: 0, 6: 0, 5: 0, 4: 1, 3: 2, 2: 2, 1: 2}
+TIERS = {8: 0, 6: 0, 5: 0, 4: 1, 3: 2, 2: 2, 1: 2}
 _LEAST_NOISE = 0.6
 
 GROUPS = tuple(_LEVEL_PRIOR)
@@ -97,7 +97,7 @@ def scores(rows: Sequence[Evidence]) -> Scores:
         if row.task in _TASK_NUMBER and level and level.group in _GROUP_NUMBER and level.group != UNQUANTIZED:
             kept.append(row)
             group.append(_GROUP_NUMBER[level.group])
-            tier.append(_TIERS[level.bits])
+            tier.append(TIERS[level.bits])
     lineages = [lineage(row.model) for row in kept]
     models = tuple(sorted(set(lineages)))
     number = {name: index for index, name in enumerate(models)}
