@@ -83,9 +83,7 @@ def fit_line(rows: Sequence[Evidence], losses: Floats) -> Line:
         residual = (value - design @ known) / _SCATTER
         trust = _HUBER / np.maximum(np.abs(residual), _HUBER) / _SCATTER**2
         weighted = design * trust[:, None]
-        known = np.linalg.solve(
-            weighted.T @ design + np.diag(spread**-2.0), weighted.T @ value + prior / spread**2
-        )
+        known = np.linalg.solve(weighted.T @ design + np.diag(spread**-2.0), weighted.T @ value + prior / spread**2)
     within = value - design @ known
     across = within + known[len(GROUPS) + 1 + model]
     counts = np.bincount(model, minlength=len(models))

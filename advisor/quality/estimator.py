@@ -100,7 +100,8 @@ class Estimator:
         self._bands: list[list[list[float]]] = self._loss.bands.tolist()
         by_level = np.exp(self._loss.level)
         self._lines: dict[str, Line] = {
-            task: fit_line([row for row in self.rows if row.task == task], by_level) for task in (DIVERGENCE, PERPLEXITY)
+            task: fit_line([row for row in self.rows if row.task == task], by_level)
+            for task in (DIVERGENCE, PERPLEXITY)
         }
         self._pulls = self._pull(data)
         self._scored_groups = {GROUPS[number] for number in set(data.group.tolist())}

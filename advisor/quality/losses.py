@@ -136,7 +136,9 @@ class LossModel:
     def loss(self, group: Ints, task: Ints, size: Floats, model: Floats) -> Floats:
         """Typical loss in percent."""
         limit = _LIMIT[task]
-        found: Floats = limit * -np.expm1(-np.exp(self.level[group] + self.task[task] - self.slope * size + model) / limit)
+        found: Floats = limit * -np.expm1(
+            -np.exp(self.level[group] + self.task[task] - self.slope * size + model) / limit
+        )
         return found
 
     def spread(self, loss: Floats, task: Ints) -> Floats:
@@ -193,7 +195,12 @@ def fit(data: Scores) -> LossModel:
         factor = factor + np.clip(lean / curvature, -_LARGEST_STEP, _LARGEST_STEP) / 2
     level = in_order(known[:groups])
     fitted = LossModel(
-        level, known[groups:-1], float(known[-1]), dict(zip(data.models, factor.tolist(), strict=True)), noise, np.zeros(0)
+        level,
+        known[groups:-1],
+        float(known[-1]),
+        dict(zip(data.models, factor.tolist(), strict=True)),
+        noise,
+        np.zeros(0),
     )
     return LossModel(fitted.level, fitted.task, fitted.slope, fitted.model, noise, _bands(fitted, data))
 

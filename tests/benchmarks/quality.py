@@ -106,7 +106,9 @@ def check(estimator: Estimator, row: Evidence) -> Checked | None:
     if row.task == DIVERGENCE:
         if quality.kld is None:
             return None
-        value, low, typical, high = map(math.log, (figure(row) or 1, quality.kld.low, quality.kld.typical, quality.kld.high))
+        value, low, typical, high = map(
+            math.log, (figure(row) or 1, quality.kld.low, quality.kld.typical, quality.kld.high)
+        )
     elif quality.kept is None:
         return None
     else:
@@ -132,7 +134,9 @@ def _print(title: str, checked: Iterable[Checked], key: Callable[[Checked], obje
         groups[key(one)].append(one)
     for name, group in sorted(groups.items(), key=lambda item: str(item[0])):
         error = statistics.median(abs(one.value - one.typical) for one in group)
-        print(f"    {name!s:14} n {len(group):5}  inside {coverage(group):6.1%}  width {width(group):6.2f}  off {error:5.2f}")
+        print(
+            f"    {name!s:14} n {len(group):5}  inside {coverage(group):6.1%}  width {width(group):6.2f}  off {error:5.2f}"
+        )
 
 
 def main() -> None:
@@ -161,8 +165,10 @@ def _print_demands() -> None:
         if row.task in SCORED_TASKS and (level := known_level(row.level)) and level.bits == 8
     ]
     shares = statistics.quantiles(eight, n=20)
-    print(f"single scores at 8 bits (n {len(eight)}) differ from 16 bit by: half of them {shares[9]:.2f} % or more, "
-          f"a quarter {shares[14]:.2f} %, a tenth {shares[17]:.2f} %")
+    print(
+        f"single scores at 8 bits (n {len(eight)}) differ from 16 bit by: half of them {shares[9]:.2f} % or more, "
+        f"a quarter {shares[14]:.2f} %, a tenth {shares[17]:.2f} %"
+    )
 
 
 if __name__ == "__main__":
