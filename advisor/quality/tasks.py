@@ -10,8 +10,7 @@ from advisor.errors import InputError, nearest, one_line
 TASKS: dict[str, str] = {
     "chat": "overall: averages over several kinds of benchmarks",
     "knowledge": "MMLU, MMLU-Pro, ARC, TruthfulQA, C-Eval",
-    "commonsense": "HellaSwag, WinoGrande, PIQA, BoolQ, LAMBADA",
-    "reasoning": "GPQA, BBH, MuSR",
+    "reasoning": "HellaSwag, WinoGrande, LAMBADA, BoolQ, PIQA, GPQA, BBH, MuSR",
     "math": "GSM8K, MATH, AIME",
     "code": "HumanEval, MBPP, LiveCodeBench",
     "instruction": "IFEval, CS4, tau2",
@@ -26,7 +25,8 @@ SCORED_TASKS = tuple(task for task in TASKS if task not in (DIVERGENCE, PERPLEXI
 _ALSO_CALLED = {
     "overall": "chat",
     "general": "chat",
-    "common_sense": "commonsense",
+    "commonsense": "reasoning",
+    "common_sense": "reasoning",
     "coding": "code",
     "instruction_following": "instruction",
     "longcontext": "long_context",
