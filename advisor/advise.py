@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 
-from advisor.candidate import Candidate, candidates_of
+from advisor.assess import candidates_of
+from advisor.candidate import Candidate
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.hardware import Hardware, hardware_of

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
+from advisor.costs.inputs import CostInputs
 from advisor.errors import InputError, nearest, one_line
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
@@ -66,9 +67,10 @@ Shares = Annotated[
 CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
 
 
-class Scenario(Requirements):
+class Scenario(Requirements, CostInputs):
     """One question. Units are in the names; `context` is tokens per user.
 
+    What is required is in `Requirements`, load and prices are in `CostInputs`.
     `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
     `other_gpus` devices of `other_machine` stand in the same host. `host_memory_gib` is the RAM beside graphics
     cards, `host_bandwidth_gb_s` how fast it is. `overhead_mib` replaces the catalogue's figure for what driver and
