@@ -61,9 +61,7 @@ def _quality(facts: ModelFacts, plan: Plan, task: str) -> Quality:
     return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight)
 
 
-def _speed(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan
-) -> Speed | None:
+def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
     trunk = model.trunk or model
     load = _load(scenario, entry, trunk, hardware, plan)
     return estimate_speed(
@@ -72,13 +70,10 @@ def _speed(
         hardware.backend,
         host_bandwidth=hardware.host_bandwidth,
         split="tensor" if hardware.backend == "vllm" else plan.settings.split,
-        model_id=None if entry.entry is None else entry.entry.id,
     )
 
 
-def _load(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan
-) -> SpeedLoad:
+def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> SpeedLoad:
     prompt = min(scenario.prompt_tokens, scenario.context)
     depth = prompt if scenario.context_used is None else scenario.context_used
     if isinstance(plan.sized, SizedLevel):

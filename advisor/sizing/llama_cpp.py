@@ -9,7 +9,7 @@ from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.models.model import Model
 from advisor.sizing.checks import MAX_DEVICES, cache_type_refusal
-from advisor.sizing.growth import GRAIN, Growth
+from advisor.sizing.growth import GRAIN
 from advisor.sizing.placement import HOST
 from advisor.sizing.placement_search import Rates, Search, needed_bytes, passing_bytes, place_as_told, shortage
 from advisor.sizing.plan import DeviceMemory, Memory, Plan, Verdict, WayOut, rule_of_thumb_bytes

@@ -94,9 +94,7 @@ def shortage(memory: Memory, needed: Mapping[int, float], margin: float) -> floa
 
     Zero or less when everything fits.
     """
-    short = [
-        needed[number] - device.capacity_bytes * (1 - margin) for number, device in enumerate(memory.devices)
-    ]
+    short = [needed[number] - device.capacity_bytes * (1 - margin) for number, device in enumerate(memory.devices)]
     if memory.host_capacity_bytes is not None:
         on_host = needed[HOST]
         if memory.pooled:
@@ -181,7 +179,9 @@ class Search:
 
     def best(self, weights: Weights, *, any_host: bool = False) -> Found | None:
         """See `best_placement`."""
-        memory = replace(self.memory, host_capacity_bytes=1 << 62) if any_host and not self.memory.pooled else self.memory
+        memory = (
+            replace(self.memory, host_capacity_bytes=1 << 62) if any_host and not self.memory.pooled else self.memory
+        )
         default = self.place(_Choice(0, 0, False))
         if not memory.devices or (not self.uneven_speed and self.fits(weights, default, memory)):
             return self._found(weights, _Choice(0, 0, False)) if self.fits(weights, default, memory) else None

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from advisor.formats.gguf_levels import Level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import stored_weights
+from advisor.models.linear_layers import Kind
 from advisor.models.model import Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.sizing.kv_cache import layer_cache_bytes
