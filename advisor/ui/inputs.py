@@ -27,6 +27,7 @@ _SWITCH = ("on", "off")
 _CONTEXTS = (4096, 8192, 16384, 32768, 65536, 131072)
 # What a machine without a size of its own starts with, so that there is an answer at once. It goes into the URL.
 _FIRST_MEMORY_GIB = {"custom": 24.0, "cpu": 64.0}
+_MOST_LAYERS = 256
 _SMALLEST_GIB = 0.01  # inputs need a smallest value where the engine wants "more than 0"
 
 
@@ -79,8 +80,12 @@ def _advanced() -> dict[str, Any]:
             "kv_type_v": _choice("kv_type_v", "KV cache type, values", tuple(CACHE_TYPES), help="llama.cpp `-ctv`"),
             "ubatch": _number("ubatch", "Micro-batch (tokens)", step=128, help="llama.cpp `-ub`"),
             "flash_attention": _choice("flash_attention", "Flash attention", _SWITCH, help="llama.cpp `-fa`"),
-            "gpu_layers": _number(
-                "gpu_layers", "Layers on the GPU", step=1, placeholder="all", help="llama.cpp `-ngl`; empty: all"
+            "gpu_layers": _choice(
+                "gpu_layers",
+                "Layers on the GPU",
+                ("all", *(str(count) for count in range(_MOST_LAYERS + 1))),
+                placeholder="automatic",
+                help="llama.cpp `-ngl`; empty: all where they fit, else the fastest placement that does",
             ),
             "cpu_moe_layers": _number(
                 "cpu_moe_layers",
