@@ -1,4 +1,4 @@
-"""Models from outside the catalogue: a Hub repository, a GGUF link or file, an upload, a config.json, or a mere size."""
+"""Models from outside the catalogue: a Hub repository, a GGUF link or file, an upload, a config, or a mere size."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def canonical(text: str) -> str:
         return text
     address = parse_address(text)
     if isinstance(address, HubAddress):
-        return hub_file_link(address) if address.path.lower().endswith(".gguf") else str(address)
+        if address.path.lower().endswith(".gguf"):
+            return hub_file_link(address)
+        return str(address) if "/" in address.repository else f"https://huggingface.co/{address.repository}"
     if address is None:
         return _must_be_known(text, allow_local=False).id
     check_link(address)

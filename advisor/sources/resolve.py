@@ -72,9 +72,7 @@ def _read(text: str) -> ResolvedModel:
 
 
 def _late(text: str) -> str:
-    return (
-        f"Reading {one_line(text, 80)} takes long; it goes on in the background, and this page shows it when it is there."
-    )
+    return f"Reading {one_line(text, 80)} takes long; it goes on in the background and is shown when it is done."
 
 
 READING: Background[str, ResolvedModel] = Background(_read, _late, patience_s=_PATIENCE_S)

@@ -67,7 +67,7 @@ def search_hub(search: Search, endpoint: str | None = None) -> tuple[Hit, ...]:
     except OfflineModeIsEnabled:
         raise HubUnreachable(f"The Hub is switched off here (HF_HUB_OFFLINE is set); {_OFFLINE}") from None
     except HfHubHTTPError as error:
-        raise _refused(error.response.status_code if error.response is not None else 0) from None
+        raise _refused(error.response.status_code) from None
     except httpx2.TimeoutException:
         raise HubUnreachable(f"The Hub does not answer; {_OFFLINE}") from None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError):
