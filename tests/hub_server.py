@@ -138,12 +138,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self, asked: Mapping[str, list[str]]) -> None:
         if self.fault(self.hub.search_fault):
             return
-        words = asked.get("search", [""])[0].lower()
+        words = asked.get("search", [""])[0].lower().split()
         found = [
             {"id": name, "downloads": 1000, "pipeline_tag": "text-generation", "trendingScore": 1, **repository.info}
             | {"gated": "manual" if repository.gated else False}
             for name, repository in self.hub.repositories.items()
-            if words in name.lower() and not repository.private
+            if all(word in name.lower() for word in words) and not repository.private
         ]
         found.sort(key=lambda item: -item[asked["sort"][0]])
         self.reply(200, json.dumps(found[: int(asked["limit"][0])]).encode())

@@ -100,11 +100,6 @@ def _parts(repository: Repository) -> list[str]:
         notes.append(
             f"{len(projectors)} projector file(s) for images or sound lie beside the model and are not counted."
         )
-    if repository.models:
-        notes.append(
-            f"It holds {len(repository.models)} GGUF file(s); their real sizes differ from the computed ones "
-            "where the publisher uses a mix of its own."
-        )
     return notes
 
 

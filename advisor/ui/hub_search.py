@@ -59,7 +59,7 @@ def fill(slot: DeltaGenerator, choose: Choose) -> None:
 
     search = Search(st.session_state[_WORDS], st.session_state[_ORDER])
     found = dict.fromkeys(matching_models(search.words)[:_MOST_OF_CATALOGUE], "in the catalogue")
-    trouble = ""
+    hits, trouble = (), ""
     with slot:
         try:
             with st.spinner("Searching the Hub …"):
@@ -70,8 +70,6 @@ def fill(slot: DeltaGenerator, choose: Choose) -> None:
             for hit in hits:
                 words = [f"{format_count(hit.downloads)} downloads", "GGUF" * hit.gguf, "gated" * hit.gated]
                 found[hit.repository] = " · ".join(word for word in words if word)
-            if not hits:
-                trouble = "The Hub has no language model by these words."
         if found:
             st.session_state[_FOUND] = None
             st.radio(
@@ -86,4 +84,6 @@ def fill(slot: DeltaGenerator, choose: Choose) -> None:
             )
         if trouble:
             st.markdown(small(plain(trouble)))
-            st.button("Search again", on_click=lambda: HUB_SEARCH.forget(search), key="search_again")
+            st.button("Search again", on_click=HUB_SEARCH.forget, args=(search,), key="search_again")
+        elif not hits:
+            st.markdown(small("The Hub has no language model by these words."))

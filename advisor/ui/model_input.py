@@ -51,7 +51,7 @@ class ModelInput:
         """Say next to the input what the model is, or why it could not be read."""
         with self.about:
             if question.model_error is not None and not question.waiting:
-                st.error(plain(str(question.model_error)), icon=":material/error:")
+                st.error(small(plain(str(question.model_error))), icon=":material/error:")
                 st.button("Try again", on_click=READING.forget, args=(self.model,), key="try_again")
             elif question.waiting:
                 st.markdown(small("Reading …"))
@@ -85,12 +85,11 @@ def draw() -> ModelInput:
         key=_SHOWN,
         on_change=lambda: choose(st.session_state[_SHOWN]),
         accept_new_options=True,
-        required=True,
         help=_HELP,
     )
     about = st.container()
     if problem := st.session_state.get(_PROBLEM):
-        st.error(plain(problem), icon=":material/error:")
+        st.error(small(plain(problem)), icon=":material/error:")
     results = hub_search.place()
     _other_ways()
     return ModelInput(chosen, about, results)

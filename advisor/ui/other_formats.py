@@ -53,8 +53,8 @@ def draw(model: Model) -> None:
             "format": text("Format"),
             "size_gb": number("Size (GB)", format="%.2f", help="Sum of the tensor data, exact. 1 GB is 1000³ bytes."),
             "bits_per_weight": number("Bits per weight", format="%.2f"),
-            "kept": text("Stays 16-bit", width="medium"),
-            "writer": text("Layout written by", width="medium"),
+            "kept": text("Stays 16-bit", width=260),
+            "writer": text("Layout written by", width=330),
             "note": text("Note", width="large"),
         },
     )

@@ -91,11 +91,10 @@ def _repository(found: ResolvedModel, stock: Mapping[str, SizedLevel]) -> None:
     repository = found.repository
     assert repository is not None  # noqa: S101
     icon = "✔ " if "Verified against" in found.source else "▲ " if "Differs from" in found.source else ""
-    lines = [f"{icon}{plain(found.source)}"]
+    st.markdown(f"{icon}{plain(found.source)}")
     if len(repository.bytes_by_part) > 1:
         parts = ", ".join(f"{_PARTS.get(part, part)} {gb(size)}" for part, size in repository.bytes_by_part.items())
-        lines.append(f"Its safetensors files hold: {parts}.")
-    st.markdown("\n".join(f"- {line}" for line in lines))
+        st.markdown(f"Its safetensors files hold: {parts}.")
     if repository.tensors:
         _ready_made(found)
     if repository.models:
