@@ -1,7 +1,7 @@
 """A small Hub: the endpoints of the real one that huggingface_hub uses, over real sockets, with faults on demand.
 
-Model search and info, and files through a redirect to another path with ranges, as large files are served. What was asked
-for and how much was sent is counted.
+Model search and info, and files through a redirect to another path with ranges, as large files are served. What was
+asked for and how much was sent is counted.
 """
 
 from __future__ import annotations

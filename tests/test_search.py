@@ -28,7 +28,11 @@ def test_language_models_are_found_by_words_in_the_order_asked_for(hub: FakeHub)
     hub.add("a/other", {})
     found = search_hub(Search("llama"), hub.url)
     assert [hit.repository for hit in found] == ["a/llama-vision", "a/Some-Llama-GGUF", "a/Some-Llama"]
-    assert [(hit.downloads, hit.gated, hit.gguf) for hit in found] == [(70, True, False), (50, False, True), (5, False, False)]
+    assert [(hit.downloads, hit.gated, hit.gguf) for hit in found] == [
+        (70, True, False),
+        (50, False, True),
+        (5, False, False),
+    ]
     assert search_hub(Search("some llama", "trending"), hub.url)[0].repository == "a/Some-Llama"
     assert search_hub(Search("nothing like it"), hub.url) == ()
     assert len(hub.requests) == 3

@@ -75,7 +75,7 @@ def test_what_is_no_model_is_not_kept(folder: Path, content: bytes, name: str, m
 
 @pytest.mark.parametrize("text", ["upload-" + "0" * 20, "upload-../../etc/passwd", "upload-" + "F" * 20])
 def test_a_link_to_nothing_kept_says_so(text: str) -> None:
-    with pytest.raises(InputError, match="uploaded here and is not kept any more|did you mean|Unknown model|by path"):
+    with pytest.raises(InputError, match=r"uploaded here and is not kept any more|did you mean|Unknown model|by path"):
         find_any_model(text)
     assert name_of_upload(text) == text
 

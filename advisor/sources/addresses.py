@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
@@ -110,6 +111,9 @@ def check_link(url: str) -> tuple[str, int]:
         raise InputError("A link with a user name or password in it is not followed; give a public one.")
     if ("." not in host.strip("[]") and ":" not in host) or host.endswith(_LOCAL_NAMES):
         raise _private()
+    with suppress(ValueError):  # most hosts are names
+        if not _is_public(host.strip("[]")):
+            raise _private()
     return host, port
 
 

@@ -138,7 +138,7 @@ def _repaired_link() -> str | None:
         wanted = check_model(given) if len(given) <= _LONGEST else ""
     except InputError:
         wanted = ""
-    if wanted == given:
+    if wanted and wanted == given:
         return None
     if wanted:
         st.query_params[_KEY] = wanted
