@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -19,6 +20,9 @@ _ORDER = "search_order"
 _FOUND = "search_found"
 _MOST_OF_CATALOGUE = 5
 _ORDERS = {"downloads": "Downloads", "trending": "Trending"}
+
+if TYPE_CHECKING:  # it brings the Hub's library along
+    from advisor.sources.search import Hit
 
 Choose = Callable[[str | None], None]
 
@@ -59,7 +63,8 @@ def fill(slot: DeltaGenerator, choose: Choose) -> None:
 
     search = Search(st.session_state[_WORDS], st.session_state[_ORDER])
     found = dict.fromkeys(matching_models(search.words)[:_MOST_OF_CATALOGUE], "in the catalogue")
-    hits, trouble = (), ""
+    hits: tuple[Hit, ...] = ()
+    trouble = ""
     with slot:
         try:
             with st.spinner("Searching the Hub …"):
