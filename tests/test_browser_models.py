@@ -99,12 +99,11 @@ def test_a_click_on_a_file_sizes_it_from_its_own_header(visit: Open, hub: FakeHu
     one = visit("/?model=acme/Some-Eight-GGUF")
     expect_title(one, "Some-Eight-GGUF on GeForce RTX 4090")
     table = one.page.locator("[class*=st-key-published_]")
-    table.scroll_into_view_if_needed()
+    one.chart()
     table.locator("canvas").first.wait_for()
     one.settle()
-    box = table.locator("[data-testid=stDataFrameResizable]").bounding_box()
-    assert box is not None
-    one.page.mouse.click(box["x"] + 16, box["y"] + 35 * 2.5)  # the header, the first file, the second
+    second = {"x": 16, "y": 35 * 2.5}  # below the header and the first file
+    table.locator("[data-testid=stDataFrameResizable]").click(position=second)
     one.settle()
     file = f"https://huggingface.co/acme/Some-Eight-GGUF/blob/{COMMIT}/Some-Eight-Q4_K_M.gguf"
     one.expect_query({"model": file})
