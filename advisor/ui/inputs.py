@@ -16,12 +16,12 @@ from streamlit.errors import StreamlitAPIException
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.machines.catalogue import machine
-from advisor.models.catalogue import catalogue
 from advisor.scenario import CUSTOM_MACHINE, Scenario
 from advisor.sizing.settings import CACHE_TYPES
-from advisor.ui.question import Question, ask, machine_names, model_names, needs_memory
+from advisor.ui import model_input
+from advisor.ui.question import Question, ask, machine_names, model_name, needs_memory
 from advisor.ui.text import plain, small
-from advisor.units import MIB, format_count, gib
+from advisor.units import MIB, gib
 
 _SWITCH = ("on", "off")
 _CONTEXTS = (4096, 8192, 16384, 32768, 65536, 131072)
@@ -31,28 +31,27 @@ _MOST_LAYERS = 256
 _SMALLEST_GIB = 0.01  # inputs need a smallest value where the engine wants "more than 0"
 
 
-def asked() -> Question:
-    """Draw all inputs and answer what they hold."""
+def asked() -> tuple[Question, Callable[[], None]]:
+    """Draw all inputs and answer what they hold; the second thing returned draws what may take longer, when called."""
     link = {key: st.query_params.get_all(key) for key in st.query_params}
     with st.sidebar:
         st.markdown("**LLM Fit Advisor**")
-        values = _main() | _advanced()
+        model = model_input.draw()
+        values = {"model": model.model} | _main() | _advanced()
     values.setdefault("runtime", Scenario.model_fields["runtime"].default)
     # In a run that a button or a list started, the URL still says what the inputs held before.
     before = st.session_state.get("held", {})
     st.session_state["held"] = values
-    return ask(values, link, before)
+    with st.spinner(f"Reading {plain(model_name(model.model))}: metadata and file headers, no weights …"):
+        question = ask(values, link, before)
+    model.show_about(question)
+    return question, model.show_results
 
 
 def _main() -> dict[str, Any]:
-    model = _picker("model", "Model", model_names())
-    entry = catalogue()[model]
-    limit = entry.model.context_length
-    reach = f"up to {limit:,} tokens" if limit else "context limit not published"
-    st.markdown(small(plain(f"{entry.publisher} · {format_count(entry.model.parameters)} parameters · {reach}")))
     chosen = _picker("machine", "Machine", machine_names(), on_change=_give_memory)
     _set_first_value()
-    values: dict[str, Any] = {"model": model, "machine": chosen}
+    values: dict[str, Any] = {"machine": chosen}
     if needs_memory(chosen):
         what = "Memory (GiB)" if chosen == CUSTOM_MACHINE else "RAM (GiB)"
         values["memory_gib"] = _number("memory_gib", what, step=8.0, help="As the driver or the system reports it.")
