@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Mapping
 from functools import cache, lru_cache
 
 from advisor.errors import InputError, one_line
@@ -56,9 +56,9 @@ def facts_of(model_id: str) -> ModelFacts:
     )
 
 
-def _keys(config: dict[str, object]) -> set[Hashable]:
+def _keys(config: Mapping[str, object]) -> set[str]:
     """Every key of a config, those of nested sections too."""
-    found: set[Hashable] = set(config)
+    found = set(config)
     for value in config.values():
         if isinstance(value, dict):
             found |= _keys(value)

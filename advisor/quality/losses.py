@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from advisor.quality.evidence import Evidence
 from advisor.quality.levels import SERIES, UNQUANTIZED, known_level
+from advisor.quality.least_squares import Floats, Ints, solve
 from advisor.quality.names import lineage
 from advisor.quality.tasks import SCORED_TASKS
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 REFERENCE_B = 7.0
 
@@ -171,8 +170,7 @@ def fit(data: Scores) -> LossModel:
     )
     noise, limit = _noise(data), _LIMIT[data.task]
     known, factor = prior.copy(), np.zeros(len(data.models))
-    everyone = np.arange(len(data.rows))
-    jacobian = np.zeros((len(data.rows), groups + tasks + 1))
+    columns = np.stack([data.group, groups + data.task, np.full(len(data.rows), groups + tasks)])
     for _ in range(_ROUNDS):
         x = np.exp(known[data.group] + known[groups + data.task] - known[-1] * data.size + factor[data.model])
         loss = limit * -np.expm1(-x / limit)
@@ -181,13 +179,8 @@ def fit(data: Scores) -> LossModel:
         residual = (data.loss - loss) / unit
         trust = data.weight * _HUBER / np.maximum(np.abs(residual), _HUBER)
         gradient = slope / unit
-        jacobian[everyone, data.group] = gradient
-        jacobian[everyone, groups + data.task] = gradient
-        jacobian[:, -1] = -data.size * gradient
-        weighted = jacobian * trust[:, None]
-        step = np.linalg.solve(
-            weighted.T @ jacobian + np.diag(spread**-2.0), weighted.T @ residual + (prior - known) / spread**2
-        )
+        entries = np.stack([gradient, gradient, -data.size * gradient])
+        step = solve(columns, entries, trust, residual, spread**-2.0, prior - known)
         known = known + np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
         pull = _PRIOR_SPREAD["model"] ** -2.0
         curvature = np.bincount(data.model, trust * gradient**2, len(factor)) + pull
