@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.quality.evidence import Evidence
+from advisor.quality.least_squares import Floats, solve
 from advisor.quality.levels import UNQUANTIZED, known_level
 from advisor.quality.losses import GROUPS, REFERENCE_B, effective_b, in_order
-from advisor.quality.least_squares import Floats, solve
 from advisor.quality.names import lineage
 from advisor.quality.tasks import DIVERGENCE
 

@@ -14,9 +14,9 @@ import numpy as np
 from advisor.estimate import Range
 from advisor.quality.divergence import Line, figure, fit_line
 from advisor.quality.evidence import Evidence
+from advisor.quality.least_squares import Floats
 from advisor.quality.levels import UNQUANTIZED, QualityLevel, known_level
 from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, Scores, effective_b, fit, in_order, scores
-from advisor.quality.least_squares import Floats
 from advisor.quality.names import lineage, slug
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
 

@@ -21,5 +21,4 @@ def solve(columns: Ints, entries: Floats, weights: Floats, target: Floats, pull:
         right = right + np.bincount(first, weights * one * target, size)
         for second, other in zip(columns, entries, strict=True):
             matrix = matrix + np.bincount(first * size + second, weights * one * other, size * size)
-    solved: Floats = np.linalg.solve(matrix.reshape(size, size), right)
-    return solved
+    return np.asarray(np.linalg.solve(matrix.reshape(size, size), right), dtype=np.float64)

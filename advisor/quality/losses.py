@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.quality.evidence import Evidence
-from advisor.quality.levels import SERIES, UNQUANTIZED, known_level
 from advisor.quality.least_squares import Floats, Ints, solve
+from advisor.quality.levels import SERIES, UNQUANTIZED, known_level
 from advisor.quality.names import lineage
 from advisor.quality.tasks import SCORED_TASKS
-
 
 REFERENCE_B = 7.0
 

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from advisor.quality import Basis, ModelFacts
+from advisor.quality import Basis, facts_of_row
 from advisor.quality.divergence import figure
 from advisor.quality.estimator import Estimator
 from advisor.quality.evidence import Evidence, evidence
@@ -49,19 +49,6 @@ class Checked:
     @property
     def width(self) -> float:
         return self.high - self.low
-
-
-def facts(row: Evidence) -> ModelFacts:
-    active = row.active_parameters_b
-    return ModelFacts(
-        id=row.model,
-        name=row.model,
-        family=row.family,
-        parameters=row.parameters_b * 1e9,
-        active_parameters=active * 1e9 if active else None,
-        variant=row.variant,
-        moe=active is not None,
-    )
 
 
 def usable(rows: Iterable[Evidence]) -> list[Evidence]:
@@ -102,7 +89,7 @@ def check(estimator: Estimator, row: Evidence) -> Checked | None:
     level = known_level(row.level)
     if level is None:
         return None
-    quality = estimator.estimate(facts(row), level, row.task)
+    quality = estimator.estimate(facts_of_row(row), level, row.task)
     if row.task == DIVERGENCE:
         if quality.kld is None:
             return None
