@@ -49,12 +49,13 @@ _LARGEST_STEP = 0.7
 _SOURCE_DISCOUNT = 0.25
 
 # Share of single scores left out at either end of the range, by tier: from 5 bits up, 4 bits, 3 bits and less.
-_TAILS = (0.045, 0.05, 0.03)
+_TAILS = (0.045, 0.05, 0.04)
 # A cell that this many sources measured counts half, the wider cell it belongs to the other half.
 _SOURCES_TO_TRUST = 7
 _CAUTION = 1.3
 # Reported to collapse now and then where other tasks do not (arXiv 2505.20276 finds up to 59 % lost at 4 bits).
 _HEAVY_TAILED = {"long_context": 4.0, "multilingual": 4.0}
+_COLLAPSE_TELLS = 0.2  # weight of such scores in a model's own factor: a collapse there says little of other tasks
 TIERS = {8: 0, 6: 0, 5: 0, 4: 1, 3: 2, 2: 2, 1: 2}
 # Before any measurement: a test of 1,000 questions answered at 70 % moves by 2 % of its score, an average by less.
 _NOISE, _AVERAGE_NOISE, _LEAST_NOISE, _NOISE_ROWS = 2.0, 0.8, 0.6, 4
@@ -169,6 +170,7 @@ def fit(data: Scores) -> LossModel:
     )
     noise, limit = _noise(data), _LIMIT[data.task]
     known, factor = prior.copy(), np.zeros(len(data.models))
+    telling = np.array([_COLLAPSE_TELLS if task in _HEAVY_TAILED else 1.0 for task in SCORED_TASKS])[data.task]
     columns = np.stack([data.group, groups + data.task, np.full(len(data.rows), groups + tasks)])
     for _ in range(_ROUNDS):
         x = np.exp(known[data.group] + known[groups + data.task] - known[-1] * data.size + factor[data.model])
@@ -182,8 +184,9 @@ def fit(data: Scores) -> LossModel:
         step = solve(columns, entries, trust, residual, spread**-2.0, prior - known)
         known = known + np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
         pull = _PRIOR_SPREAD["model"] ** -2.0
-        curvature = np.bincount(data.model, trust * gradient**2, len(factor)) + pull
-        lean = np.bincount(data.model, trust * gradient * residual, len(factor)) - pull * factor
+        steady = trust * telling
+        curvature = np.bincount(data.model, steady * gradient**2, len(factor)) + pull
+        lean = np.bincount(data.model, steady * gradient * residual, len(factor)) - pull * factor
         factor = factor + np.clip(lean / curvature, -_LARGEST_STEP, _LARGEST_STEP) / 2
     level = in_order(known[:groups])
     fitted = LossModel(
