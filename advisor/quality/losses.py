@@ -53,7 +53,7 @@ _TAILS = (0.045, 0.05, 0.04)
 # A cell that this many sources measured counts half, the wider cell it belongs to the other half.
 _SOURCES_TO_TRUST = 7
 _CAUTION = 1.3
-# Reported to collapse now and then where other tasks do not (arXiv 2505.20276 finds up to 59 % lost at 4 bits).
+# Reported to collapse now and then at 4 bits and less where other tasks do not (arXiv 2505.20276 finds up to 59 % lost at 4 bits).
 _HEAVY_TAILED = {"long_context": 4.0, "multilingual": 4.0}
 _COLLAPSE_TELLS = 0.2  # weight of such scores in a model's own factor: a collapse there says little of other tasks
 TIERS = {8: 0, 6: 0, 5: 0, 4: 1, 3: 2, 2: 2, 1: 2}
@@ -257,7 +257,9 @@ def _bands(model: LossModel, data: Scores) -> Floats:
     for tier, tail in enumerate(_TAILS):
         overall = tails(everywhere, tail, np.array([-2.0, 2.0])) * _CAUTION
         for number, task in enumerate(SCORED_TASKS):
-            of_task = tails(data.task == number, tail, overall * _HEAVY_TAILED.get(task, 1.0))
+            of_task = tails(data.task == number, tail, overall * (_HEAVY_TAILED.get(task, 1.0) if tier else 1.0))
             bands[tier, number] = tails((data.task == number) & (data.tier == tier), tail, of_task)
     bands[..., 0], bands[..., 1] = np.minimum(bands[..., 0], 0), np.maximum(bands[..., 1], 0)
+    # More bits are never the less certain choice, or the worst case would advise fewer.
+    bands[..., 1] = np.minimum.accumulate(bands[::-1, :, 1])[::-1]
     return bands
