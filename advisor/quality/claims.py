@@ -7,7 +7,7 @@ figure here is typed in but the claims themselves; all are computed from data/qu
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -37,7 +37,7 @@ class Claim:
     id: str
     claim: str
     verdict: Verdict
-    numbers: dict[str, float]
+    numbers: Mapping[str, float]
     n: int
     sentence: str
 
@@ -112,8 +112,8 @@ def _table(scores: Sequence[_Score]) -> list[Claim]:
             "holds partly",
             _rounded({"kld_nats": worst}),
             len(plain),
-            f"16 bit is what all others are compared with, 100 % by definition; storing the comparison itself in 16 bit "
-            f"shows a divergence of {worst:.4f} nats, far too little for a benchmark to see.",
+            f"16 bit is what all others are compared with, 100 % by definition; storing the comparison itself in 16 "
+            f"bit shows a divergence of {worst:.4f} nats, far too little for a benchmark to see.",
         ),
         _share_between("int8", "INT8 keeps about 99 % (98.5 to 99.5)", scores, 98.5, 99.5, 8),
         _share_between("int4", "INT4 keeps 95 to 98 %", scores, 95, 98, 4),
@@ -203,7 +203,7 @@ def _large_better(scores: Sequence[_Score]) -> Claim:
     below_large, below_small = _median(large_low), _median(small_low)
     ladders = _divergences(70, 8, "llama-3-")
     wins = [at_large > at_small, p10_large > p10_small, below_large > below_small]
-    exception = bool(ladders) and ladders[0] > ladders[1]
+    exception = ladders is not None and ladders[0] > ladders[1]
     verdict: Verdict = "not supported" if not any(wins) else "holds partly" if exception or not all(wins) else "holds"
     sentence = (
         f"At 4 bits models from 45 B up keep {at_large:.1f} % in the median and 6 to 10 B {at_small:.1f} %, the worst "
@@ -213,7 +213,7 @@ def _large_better(scores: Sequence[_Score]) -> Claim:
     sentence += (
         f"; yet Llama 3 70B's perplexity rises more than Llama 3 8B's at 4 bits and less "
         f"({ladders[0]:.2f} against {ladders[1]:.2f} times)."
-        if exception
+        if ladders and exception
         else "."
     )
     numbers = {"large": at_large, "small": at_small, "large_p10": p10_large, "small_p10": p10_small,
@@ -263,11 +263,12 @@ def _best_per_bit() -> Claim:
     scores = [s.kept for s in _scores(evidence()) if s.level.name == "Q4_K_M" and s.level.stock]
     knee = ratios["Q3_K_M / Q4_K_M"] > ratios["Q4_K_M / Q5_K_M"]
     verdict: Verdict = "holds partly" if knee and statistics.median(scores) >= 99 else "not supported"
+    kept = statistics.median(scores)
     sentence = (
         f"One step down costs {ratios['Q3_K_M / Q4_K_M']:.1f} times the divergence, one step up saves "
-        f"{ratios['Q4_K_M / Q5_K_M']:.1f} times, and IQ4_XS, a tenth smaller, has {ratios['IQ4_XS / Q4_K_M']:.1f} times: "
-        f"the loss shrinks by about the same factor with every bit, so no level is best; Q4_K_M is where benchmarks stop "
-        f"showing it (median {statistics.median(scores):.1f} % of {len(scores)} scores)."
+        f"{ratios['Q4_K_M / Q5_K_M']:.1f} times, and IQ4_XS, a tenth smaller, has "
+        f"{ratios['IQ4_XS / Q4_K_M']:.1f} times: every bit shrinks the loss by about the same factor, so no level is "
+        f"best; Q4_K_M is where benchmarks stop showing it (median {kept:.1f} % of {len(scores)} scores)."
     )
     n = len(middle) + len(after) + len(before) + len(smaller) + len(scores)
     return Claim("q4-k-m", "Q4_K_M is the best quality per bit", verdict, _rounded(ratios), n, sentence)

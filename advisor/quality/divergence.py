@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.quality.evidence import Evidence
+from advisor.quality.least_squares import Floats, solve
 from advisor.quality.levels import UNQUANTIZED, known_level
-from advisor.quality.losses import GROUPS, REFERENCE_B, Floats, effective_b, in_order
+from advisor.quality.losses import GROUPS, REFERENCE_B, effective_b, in_order
 from advisor.quality.names import lineage
 from advisor.quality.tasks import DIVERGENCE
 
@@ -61,10 +62,10 @@ def fit_line(rows: Sequence[Evidence], losses: Floats) -> Line:
     number = {group: index for index, group in enumerate(GROUPS)}
     found: list[tuple[int, float, str, float, bool]] = []
     for row in rows:
-        level, value = known_level(row.level), figure(row)
-        if value is not None and level and level.group in number and level.group != UNQUANTIZED:
-            size = math.log(effective_b(row.parameters_b, row.active_parameters_b) / REFERENCE_B)
-            found.append((number[level.group], size, lineage(row.model), math.log(value), level.bits >= 6))
+        kind, seen = known_level(row.level), figure(row)
+        if seen is not None and kind and kind.group in number and kind.group != UNQUANTIZED:
+            place = math.log(effective_b(row.parameters_b, row.active_parameters_b) / REFERENCE_B)
+            found.append((number[kind.group], place, lineage(row.model), math.log(seen), kind.bits >= 6))
     models = sorted({model for _, _, model, _, _ in found})
     index = {model: place for place, model in enumerate(models)}
     group = np.array([entry[0] for entry in found], dtype=np.int64)
@@ -73,21 +74,16 @@ def fit_line(rows: Sequence[Evidence], losses: Floats) -> Line:
     value = np.array([entry[3] for entry in found], dtype=float)
     prior = np.concatenate([np.log(losses * _NATS_PER_PERCENT), [_SLOPE_PRIOR], np.zeros(len(models))])
     spread = np.array([_LEVEL_SPREAD] * len(GROUPS) + [_SLOPE_SPREAD] + [_MODEL_SPREAD] * len(models))
-    design = np.zeros((len(found), prior.size))
-    every = np.arange(len(found))
-    design[every, group] = 1
-    design[:, len(GROUPS)] = -size
-    design[every, len(GROUPS) + 1 + model] = 1
+    columns = np.stack([group, np.full(group.size, len(GROUPS)), len(GROUPS) + 1 + model])
+    entries = np.stack([np.ones(group.size), -size, np.ones(group.size)])
     known = prior
     for _ in range(_ROUNDS):
-        residual = (value - design @ known) / _SCATTER
-        trust = _HUBER / np.maximum(np.abs(residual), _HUBER) / _SCATTER**2
-        weighted = design * trust[:, None]
-        known = np.linalg.solve(weighted.T @ design + np.diag(spread**-2.0), weighted.T @ value + prior / spread**2)
-    within = value - design @ known
+        within = value - (known[columns] * entries).sum(axis=0)
+        trust = _HUBER / np.maximum(np.abs(within / _SCATTER), _HUBER) / _SCATTER**2
+        known = solve(columns, entries, trust, value, spread**-2.0, prior)
+    within = value - (known[columns] * entries).sum(axis=0)
     across = within + known[len(GROUPS) + 1 + model]
     counts = np.bincount(model, minlength=len(models))
-
     fine = np.array([entry[4] for entry in found], dtype=bool)
 
     def band(residuals: Floats, factor: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from advisor.errors import InputError, nearest, one_line
 from advisor.formats.gguf_levels import LEVELS
@@ -143,7 +143,7 @@ def _by_lower() -> dict[str, QualityLevel]:
     return {name.lower(): level for name, level in _levels().items()}
 
 
-@cache
+@lru_cache(4096)
 def known_level(name: str) -> QualityLevel | None:
     """The level meant by one of our names or by a publisher's spelling, None where it is none that we know."""
     text = " ".join(name.split())

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from advisor.quality import Basis, ModelFacts
+from advisor.quality import Basis, facts_of_row
 from advisor.quality.divergence import figure
 from advisor.quality.estimator import Estimator
 from advisor.quality.evidence import Evidence, evidence
@@ -49,19 +49,6 @@ class Checked:
     @property
     def width(self) -> float:
         return self.high - self.low
-
-
-def facts(row: Evidence) -> ModelFacts:
-    active = row.active_parameters_b
-    return ModelFacts(
-        id=row.model,
-        name=row.model,
-        family=row.family,
-        parameters=row.parameters_b * 1e9,
-        active_parameters=active * 1e9 if active else None,
-        variant=row.variant,
-        moe=active is not None,
-    )
 
 
 def usable(rows: Iterable[Evidence]) -> list[Evidence]:
@@ -102,7 +89,7 @@ def check(estimator: Estimator, row: Evidence) -> Checked | None:
     level = known_level(row.level)
     if level is None:
         return None
-    quality = estimator.estimate(facts(row), level, row.task)
+    quality = estimator.estimate(facts_of_row(row), level, row.task)
     if row.task == DIVERGENCE:
         if quality.kld is None:
             return None
@@ -134,9 +121,8 @@ def _print(title: str, checked: Iterable[Checked], key: Callable[[Checked], obje
         groups[key(one)].append(one)
     for name, group in sorted(groups.items(), key=lambda item: str(item[0])):
         error = statistics.median(abs(one.value - one.typical) for one in group)
-        print(
-            f"    {name!s:14} n {len(group):5}  inside {coverage(group):6.1%}  width {width(group):6.2f}  off {error:5.2f}"
-        )
+        found = f"inside {coverage(group):6.1%}  width {width(group):6.2f}  off {error:5.2f}"
+        print(f"    {name!s:14} n {len(group):5}  {found}")
 
 
 def main() -> None:
@@ -164,11 +150,9 @@ def _print_demands() -> None:
         for row in usable(evidence())
         if row.task in SCORED_TASKS and (level := known_level(row.level)) and level.bits == 8
     ]
-    shares = statistics.quantiles(eight, n=20)
-    print(
-        f"single scores at 8 bits (n {len(eight)}) differ from 16 bit by: half of them {shares[9]:.2f} % or more, "
-        f"a quarter {shares[14]:.2f} %, a tenth {shares[17]:.2f} %"
-    )
+    print(f"single scores at 8 bits (n {len(eight)}) that differ from 16 bit by so many percent or more:")
+    for percent in (0.5, 1, 2, 3, 5, 10):
+        print(f"  {percent:4}  {sum(off >= percent for off in eight) / len(eight):.0%}")
 
 
 if __name__ == "__main__":
