@@ -179,9 +179,12 @@ def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() 
 
 
 def test_other_gpus_read_their_memory_no_slower_and_have_room() -> None:
-    plan = machine("rtx-a6000")
+    # Many cards have the 24 GB of two RTX 4090, and several of them, such as the L40S, read them slower.
+    plan = machine("rtx-4090")
     fits = fitting_offers(plan, 2, "any", "on-demand", True)
-    assert len({fit.offer.gpu_id for fit in fits}) > 5
+    gpus = {fit.offer.gpu_id for fit in fits}
+    assert len(gpus) > 5
+    assert "nvidia-l40s" not in gpus
     for fit in fits:
         other = machine(fit.offer.gpu_id)
         assert (other.bandwidth_bytes_per_s or 0) >= (plan.bandwidth_bytes_per_s or 0)
