@@ -191,5 +191,3 @@ def _steps(
             if not settings.flash_attention and model.causal:
                 cells = window_cells(mixer.window, settings) if mixer.window else settings.cells
                 yield step("the attention scores", batch, (mixer.heads, "heads"), (cells, "past tokens"), single)
-
-

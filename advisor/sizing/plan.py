@@ -89,9 +89,7 @@ class Memory:
         return tuple(f"{device.name} #{number}" for number, device in enumerate(self.devices, start=1))
 
 
-WayKind = Literal[
-    "lower level", "shorter context", "smaller KV cache", "more devices", "host memory"
-]
+WayKind = Literal["lower level", "shorter context", "smaller KV cache", "more devices", "host memory"]
 
 
 @dataclass(frozen=True, slots=True)
