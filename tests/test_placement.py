@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -133,9 +134,8 @@ def test_devices_and_host_add_up(
     ],
 )
 def test_what_cannot_be_is_one_sentence(check, sentence: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(InputError, match="") as caught:
+    with pytest.raises(InputError, match=re.escape(sentence)):
         check()
-    assert sentence in str(caught.value)
 
 
 def test_vulkan_drives_cards_of_two_vendors() -> None:

@@ -23,7 +23,7 @@ def place_as_told(model: Model, memory: Memory, settings: Settings) -> Placement
     shares = (*shares, *[0.0] * len(memory.devices))[: len(memory.devices)]
     kv_on_host = settings.kv_on_host and bool(memory.devices)
     moe = min(settings.cpu_moe_layers, len(model.layers)) if memory.devices else 0
-    return place(len(model.layers), shares, settings.gpu_layers, moe, kv_on_host)
+    return place(len(model.layers), shares, settings.gpu_layers, moe, kv_on_host, settings.op_offload)
 
 
 def needed_bytes(weights: Weights, memory: Memory, placement: Placement, grown: Grown) -> dict[int, int]:

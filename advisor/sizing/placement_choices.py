@@ -29,6 +29,7 @@ class Choice:
     moe_layers: int
     kv_on_host: bool
     shares: tuple[float, ...] | None = None  # None: as llama.cpp does by itself
+    alone: bool = False  # no device computes for the host
 
     @property
     def full(self) -> bool:
@@ -67,7 +68,14 @@ class Ground:
         """The placement that a choice means."""
         on_devices = self.count + 1 - choice.host_layers
         moe = choice.moe_layers if choice.moe_layers > choice.host_layers else 0
-        return place(self.count, choice.shares or self.shares, on_devices, moe, choice.kv_on_host)
+        return place(
+            self.count,
+            choice.shares or self.shares,
+            on_devices,
+            moe,
+            choice.kv_on_host,
+            self.settings.op_offload and not choice.alone,
+        )
 
 
 class LevelChoices:

@@ -94,7 +94,14 @@ class Search(Ground):
             if placement in tried or not level.learn(choice, self.growth(placement).now, raising=not fits):
                 break
             tried.add(placement)
-        return self._found(weights, best[1]) if best else None
+        return self._found(weights, best[1]) if best else self._without_gpu(weights, memory)
+
+    def _without_gpu(self, weights: Weights, memory: Memory) -> Found | None:
+        """Everything on the host, prompts too: for devices that are too small to be of any use."""
+        alone = Choice(self.count + 1, 0, False, alone=True)
+        if memory.host_capacity_bytes is None or not self.fits(weights, self.place(alone), memory):
+            return None
+        return self._found(weights, alone)
 
     def _found(self, weights: Weights, choice: Choice) -> Found:
         placement = self.place(choice)
@@ -104,5 +111,6 @@ class Search(Ground):
             cpu_moe_layers=choice.moe_layers if choice.moe_layers > choice.host_layers else 0,
             kv_on_host=choice.kv_on_host,
             tensor_split=choice.shares,
+            op_offload=self.settings.op_offload and not choice.alone,
         )
         return Found(settings, placement, self.reading.seconds(weights, placement, self.rates))
