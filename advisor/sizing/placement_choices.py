@@ -124,7 +124,9 @@ class LevelChoices:
 
         Everything on the devices comes first, then what reads fastest.
         """
-        yield 0.0, Choice(0, 0, False)
+        whole = self.plain[-1] + self.experts[-1] + self.cache[-1]
+        if whole <= self._room({}):
+            yield 0.0, Choice(0, 0, False)
         if self.memory.host_capacity_bytes is None:
             return
         kinds = (False, True) if self.cache[-1] else (False,)
@@ -139,16 +141,19 @@ class LevelChoices:
             if not choice.full:
                 yield float(least[index]), choice
 
+    def _room(self, compute: Mapping[int, int]) -> float:
+        """What all devices together have left for weights and cache."""
+        return sum(
+            device.capacity_bytes * (1 - self.ground.margin) - device.overhead_bytes - compute.get(number, 0)
+            for number, device in enumerate(self.memory.devices)
+        )
+
     def _offloads(self, kv_on_host: bool) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """For each number of whole layers on the host: the least seconds a token, infinite where it cannot fit, and
         of how many layers the experts must at least be there."""
         ground, rates = self.ground, self.ground.rates
         held = self.plain if kv_on_host else self.plain + self.cache
-        compute = self._estimate(Choice(1, 0, kv_on_host)).compute
-        room = sum(
-            device.capacity_bytes * (1 - ground.margin) - device.overhead_bytes - compute[number]
-            for number, device in enumerate(self.memory.devices)
-        )
+        room = self._room(self._estimate(Choice(1, 0, False)).compute)
         layers = np.arange(len(held))
         moe = np.searchsorted(self.experts, self.experts[-1] + held[-1] - held - room, side="left")
         possible = moe < len(held)
