@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from advisor.errors import InputError
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
-from advisor.sizing.placement_search import Rates
 from advisor.sizing.plan import Memory
+from advisor.sizing.reading import Rates
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_DEVICES = 64
@@ -17,39 +17,10 @@ MAX_DEVICES = 64
 _ANY_VENDOR = frozenset({"vulkan"})
 # Architectures for which `llm_arch_supports_sm_tensor` says no (src/llama-arch.cpp), by llama.cpp's names.
 _WITHOUT_TENSOR_SPLIT = frozenset(
-    [
-        "grok",
-        "mpt",
-        "plamo2",
-        "minicpm3",
-        "gemma3n",
-        "mamba",
-        "mamba2",
-        "jamba",
-        "falcon-h1",
-        "olmo2",
-        "olmoe",
-        "deepseek2",
-        "deepseek32",
-        "hy-v4",
-        "dots3note",
-        "glm-dsa",
-        "bitnet",
-        "t5",
-        "nemotron_h",
-        "nemotron_h_moe",
-        "granitehybrid",
-        "minimax-01",
-        "minimax-m2",
-        "minimax-m3",
-        "mistral4",
-        "kimi-linear",
-        "bailingmoe3",
-        "kimi-k3",
-        "glm5-next",
-        "qwen3tts",
-        "qwen4exp",
-    ]
+    {"grok", "mpt", "plamo2", "minicpm3", "gemma3n", "mamba", "mamba2", "jamba", "falcon-h1", "olmo2", "olmoe"}
+    | {"deepseek2", "deepseek32", "hy-v4", "dots3note", "glm-dsa", "bitnet", "t5", "nemotron_h", "nemotron_h_moe"}
+    | {"granitehybrid", "minimax-01", "minimax-m2", "minimax-m3", "mistral4", "kimi-linear", "bailingmoe3"}
+    | {"kimi-k3", "glm5-next", "qwen3tts", "qwen4exp"}
 )
 
 
