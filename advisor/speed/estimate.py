@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -13,12 +13,12 @@ from advisor.estimate import Range
 from advisor.machines.machine import Machine
 from advisor.sizing.placement import HOST
 from advisor.speed.backends import Backend, chip_of, group_of, peak_flops
-from advisor.speed.constants import POOLED, TIERS, Constants, constants
+from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.explain import explanation
 from advisor.speed.load import SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
 from advisor.speed.roofline import (
-    MICRO_BATCH,
+    DECODE_TERMS,
     Device,
     Terms,
     decode_terms,
@@ -49,6 +49,7 @@ class Rate:
     constants: tuple[float, ...]
     factor: float  # on the time, from what was measured on the chip
     host_ms: float
+    in_turn: bool = False  # whether serving the users one after the other is faster than all at once
 
 
 @dataclass(frozen=True)
@@ -170,22 +171,35 @@ def _decode(
     known: Constants,
 ) -> Rate:
     group = group_of(devices[0], backend)
-    own, numbers = known.of(group), [number for number in parts if number != HOST or backend == "cpu"]
+    own = known.of(group)
+    tier, n, factor = _evidence(load, devices[0], backend, group, known)
+
+    def step(some: SpeedLoad) -> tuple[Terms, float, float]:
+        """Terms on the devices, milliseconds on the host, and in all."""
+        terms, host = _step(some, backend, parts, split)
+        host_ms = weighed(host, known.of(_CPU_GROUP)) if host else 0.0
+        return terms, host_ms, weighed(terms, own) * factor + host_ms
+
+    terms, host_ms, ms = step(load)
+    in_turn = False
+    if load.users > 1 and (alone := step(replace(load, users=1))[2] * load.users) < ms:
+        ms, in_turn = alone, True
+    spread = _range(1000 / ms, load, devices, group, tier, known, bool(host_ms))
+    return Rate(spread, tier, n, terms, own, factor, host_ms, in_turn)
+
+
+def _step(load: SpeedLoad, backend: Backend, parts: dict[int, Device], split: Split) -> tuple[Terms, Terms | None]:
+    """Terms of one step on the devices, and on the host where something lies there."""
+    numbers = [number for number in parts if number != HOST or backend == "cpu"]
     sharing = len(numbers) if split != "layer" else 1
-    total: Terms = (0.0,) * len(own)
+    total: Terms = (0.0,) * len(DECODE_TERMS)
     for place, number in enumerate(numbers):
         terms = decode_terms(load, number, parts[number], first=not place, sharing=sharing)
         # Devices that share every tensor work at once: the slowest counts. Otherwise they work in turn.
         total = tuple(map(max if sharing > 1 else _plus, total, terms))
-    host_ms = 0.0
-    if HOST in parts and backend != "cpu":
-        terms = decode_terms(load, HOST, parts[HOST], first=not numbers)
-        host_ms = weighed(terms, known.of(_CPU_GROUP))
-    tier, n, factor = _evidence(load, devices[0], backend, group, known)
-    ms = weighed(total, own) * factor + host_ms
-    return Rate(
-        _range(1000 / ms, load, devices, group, tier, known, bool(host_ms)), tier, n, total, own, factor, host_ms
-    )
+    if HOST not in parts or backend == "cpu":
+        return total, None
+    return total, decode_terms(load, HOST, parts[HOST], first=not numbers)
 
 
 def _plus(left: float, right: float) -> float:
@@ -250,6 +264,3 @@ def _range(
     if offloaded:
         low, high = low**_OFFLOADED, high**_OFFLOADED
     return Range(rate * low, rate, rate * high)
-
-
-__all__ = ["MICRO_BATCH", "TIERS", "Basis", "Rate", "Speed", "Split", "estimate_speed"]

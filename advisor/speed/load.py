@@ -49,7 +49,7 @@ class SpeedLoad:
 
     @cached_property
     def _token_bytes(self) -> float:
-        return sum(map(self.weight_bytes, self.devices))
+        return sum(self.weight_bytes(device) for device in self.devices)
 
     def scaled(self, factor: float, bits: float) -> SpeedLoad:
         """The same model with weights `factor` times as large, of nominally `bits` bits."""
