@@ -38,7 +38,8 @@ def speed_of(
     """The speed of catalogue model `model_id` at `level` on `gpus` machines `machine_id`, whether it fits or not.
 
     `context_used` is the number of tokens already in the cache while generating. Other arguments as in `Settings`.
-    None where a bandwidth is not known, and for encoders, which generate nothing; InputError where an id, a level or a number is not.
+    None where a bandwidth is not known, and for encoders, which generate nothing; InputError where an id, a level or a
+    number is not known or out of bounds.
     """
     if level not in LEVELS:
         raise InputError(f"Level {level[:30]!r} is not known; use one of {', '.join(LEVELS)}.")
