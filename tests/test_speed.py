@@ -166,9 +166,9 @@ def test_more_bits_are_never_faster(model: str, machine_id: str, depth: int) -> 
     assert rates == sorted(rates, reverse=True)
 
 
-def _load(model_id: str, level: str = "Q4_K_M", devices: int = 1, **where: int) -> SpeedLoad:
+def _load(model_id: str, level: str = "Q4_K_M", devices: int = 1, gpu_layers: int | None = None) -> SpeedLoad:
     model = catalogue()[model_id].model
-    placement = place(len(model.layers), (1.0,) * devices, **where)
+    placement = place(len(model.layers), (1.0,) * devices, gpu_layers)
     return gguf_load(model, LEVELS[level], placement, settings=Settings(4096), context_used=2048, prompt_tokens=512)
 
 
@@ -180,9 +180,8 @@ def _read(model_id: str, level: str) -> float:
 def test_more_bandwidth_is_never_slower(model: str, machine_id: str, times: float) -> None:
     device = machine(machine_id)
     faster = replace(device, bandwidth_bytes_per_s=(device.bandwidth_bytes_per_s or 0) * times)
-    backend = "cuda"
-    slow = known(estimate_speed(_load(model), [device], backend))
-    fast = known(estimate_speed(_load(model), [faster], backend))
+    slow = known(estimate_speed(_load(model), [device], "cuda"))
+    fast = known(estimate_speed(_load(model), [faster], "cuda"))
     assert fast.decode_tokens_per_s.typical >= slow.decode_tokens_per_s.typical * (1 - 1e-9)
 
 

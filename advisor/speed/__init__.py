@@ -3,7 +3,7 @@
 from advisor.speed.backends import BACKENDS, Backend, default_backend
 from advisor.speed.catalogued import speed_of
 from advisor.speed.estimate import Speed, estimate_speed
-from advisor.speed.load import SpeedLoad, gguf_load, placed_load
+from advisor.speed.load import SpeedLoad, gguf_load, placed_load, safetensors_load
 from advisor.speed.measurements import Measurement, measured_on, measurements
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "measured_on",
     "measurements",
     "placed_load",
+    "safetensors_load",
     "speed_of",
 ]

@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from advisor.formats.gguf_levels import Level
+from advisor.formats.safetensors_levels import SafetensorsLevel
+from advisor.formats.safetensors_sizes import stored_weights
+from advisor.models.linear_layers import Kind
 from advisor.models.model import Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.sizing.kv_cache import layer_cache_bytes
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
-from advisor.sizing.weights import weights_read
+from advisor.sizing.weights import Weights, level_weights
 from advisor.speed.shape import Shape, shape_of
 
 _RECURRENT = (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)
@@ -98,39 +101,11 @@ def _cache_read(model: Model, context_used: int, keys: str, values: str, placeme
     upper = sizes(below + _BLOCK)
     lower = sizes(below) if below else [0] * len(upper)
     read: dict[int, float] = dict.fromkeys((HOST, *range(placement.devices)), 0.0)
-    for layer, low, high, device in zip(model.layers, lower, upper, placement.layers, strict=False):
+    for layer, low, high, device in zip(model.layers, lower, upper, placement.caches, strict=False):
         # A recurrent state is read and written whole, whatever came before.
         recurrent = any(isinstance(mixer, _RECURRENT) for mixer in layer.mixers)
         read[device] += 2 * high if recurrent else low + share * (high - low)
     return read
-
-
-def placed_load(
-    model: Model,
-    weights: tuple[Mapping[int, float], Mapping[int, float]],
-    placement: Placement,
-    *,
-    bits: float,
-    level: str,
-    settings: Settings,
-    context_used: int = 0,
-    prompt_tokens: int = 0,
-) -> SpeedLoad:
-    """The load of any format, given bytes by device outside the routed experts and of all routed experts.
-
-    Cache types and users are those of `settings`; `bits` are the nominal bits of most weights.
-    """
-    return SpeedLoad(
-        dense_bytes=weights[0],
-        expert_bytes=weights[1],
-        cache_bytes=_cache_read(model, context_used, settings.cache_type_k, settings.cache_type_v, placement),
-        shape=shape_of(model),
-        bits=bits,
-        level=level,
-        context_used=context_used,
-        prompt_tokens=prompt_tokens,
-        users=settings.users,
-    )
 
 
 def gguf_load(
@@ -149,11 +124,77 @@ def gguf_load(
         model = model.trunk
     return placed_load(
         model,
-        weights_read(model, level, placement, imatrix),
+        level_weights(model, level, imatrix),
         placement,
-        bits=level.nominal_bits,
-        level=level.name,
+        level.name,
+        level.nominal_bits,
         settings=settings,
         context_used=context_used,
         prompt_tokens=prompt_tokens,
     )
+
+
+def placed_load(
+    model: Model,
+    weights: Weights,
+    placement: Placement,
+    level: str,
+    bits: float,
+    *,
+    settings: Settings,
+    context_used: int = 0,
+    prompt_tokens: int = 0,
+) -> SpeedLoad:
+    """The same for weights as they are, such as those of a file; `bits` is nominal."""
+    dense, experts = weights.read_on_devices(placement)
+    return SpeedLoad(
+        dense_bytes=dense,
+        expert_bytes=experts,
+        cache_bytes=_cache_read(model, context_used, settings.cache_type_k, settings.cache_type_v, placement),
+        shape=shape_of(model),
+        bits=bits,
+        level=level,
+        context_used=context_used,
+        prompt_tokens=prompt_tokens,
+        users=settings.users,
+    )
+
+
+def safetensors_load(
+    model: Model,
+    level: SafetensorsLevel,
+    gpus: int,
+    *,
+    settings: Settings,
+    context_used: int = 0,
+    prompt_tokens: int = 0,
+) -> SpeedLoad:
+    """The load of a safetensors level that `gpus` devices share evenly, as tensor parallelism does."""
+    model = model.trunk or model
+    dense, experts = _safetensors_bytes(model, level)
+    placement = Placement(1, (0,) * len(model.layers), 0)
+    cache = _cache_read(model, context_used, settings.cache_type_k, settings.cache_type_v, placement)[0]
+    return SpeedLoad(
+        dense_bytes=dict.fromkeys(range(gpus), dense / gpus),
+        expert_bytes=dict.fromkeys(range(gpus), experts / gpus),
+        cache_bytes=dict.fromkeys(range(gpus), cache / gpus),
+        shape=shape_of(model),
+        bits=level.nominal_bits,
+        level=level.name,
+        context_used=context_used,
+        prompt_tokens=prompt_tokens,
+        users=settings.users,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _safetensors_bytes(model: Model, level: SafetensorsLevel) -> tuple[int, int]:
+    """Bytes read for a token outside the routed experts, and of all routed experts."""
+    dense = experts = 0
+    for blocks, stored in stored_weights(model, level):
+        size = (blocks or 1) * stored.size_bytes
+        if stored.weight.kind is Kind.EXPERT:
+            experts += size
+        elif stored.weight.kind is not Kind.EMBEDDING or model.tied_embeddings:
+            dense += size
+    return dense, experts

@@ -6,7 +6,7 @@ import streamlit as st
 
 from advisor.advise import Answer
 from advisor.sizing.plan import Plan, Verdict
-from advisor.ui import sources
+from advisor.ui import model_input, other_formats, published, sources
 from advisor.ui.charts import memory_chart
 from advisor.ui.question import Question
 from advisor.ui.tables import common_plans, fullest_device, levels_table, memory_by_level
@@ -23,14 +23,29 @@ def draw(question: Question) -> None:
     answer = question.answer
     st.title(plain(f"{answer.entry.name} on {answer.machine_name}") if answer else "LLM Fit Advisor", anchor=False)
     if answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        _no_answer(question)
         return
     _verdict(answer)
     for note in answer.notes:
         st.info(plain(note), icon=":material/info:")
     _memory(answer)
     _levels(answer)
+    published.draw(answer.entry, answer.model, answer.scenario.imatrix)
+    other_formats.draw(answer.model)
     sources.draw(answer)
+
+
+def _no_answer(question: Question) -> None:
+    """Why there is none, and what is known even so; a model that is still being read comes by itself."""
+    if question.waiting:
+        st.info(plain(question.error or ""), icon=":material/hourglass_top:")
+        model_input.wait(question.model)
+        return
+    st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+    if question.needs_token:
+        model_input.explain_token()
+    if question.found is not None and question.found.file is not None:
+        published.draw(question.found, question.found.model)
 
 
 def _verdict(answer: Answer) -> None:

@@ -102,6 +102,5 @@ def _percent(fraction: float) -> float:
 
 
 def _note(plan: Plan) -> str:
-    level = plan.sized.level
-    needs = "Needs an importance matrix." if level.needs_imatrix else ""
-    return f"{needs} {level.note}".strip()
+    needs = "Needs an importance matrix." if plan.needs_imatrix else ""
+    return f"{needs} {plan.sized.level.note}".strip()

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from advisor.models.catalogue import catalogue, find_model
-from advisor.sizing.plan import Memory, plan_levels
+from advisor.sizing.llama_cpp import plan_levels
+from advisor.sizing.plan import Device, Memory
 from advisor.sizing.settings import Settings
 from advisor.units import GIB
 
 START_UP = "import advisor.advise; from advisor.models.catalogue import catalogue; catalogue()"
-MACHINE = Memory(8, "GPU", 80 * GIB, GIB // 2, None, 0)
+MACHINE = Memory((Device("GPU", 80 * GIB, GIB // 2),) * 8, None)
 
 
 def milliseconds(work: Callable[[int], object], runs: int) -> str:
