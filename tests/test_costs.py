@@ -13,18 +13,20 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import ConfigDict
 
 import advisor.costs
 from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, article
 from advisor.costs.costs import Costs, cost_of
-from advisor.costs.document import cost_document
+from advisor.costs.document import closed_document, cost_document
 from advisor.costs.inputs import CostInputs, cost_inputs
-from advisor.costs.series import cost_curve, cumulative, curve_crossings, savings, sensitivity
+from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.machines.catalogue import custom_machine, machine
+from advisor.scenario import Scenario
 
 TODAY = date(2026, 11, 25)
 LLAMA = "llama-3.3-70b-instruct"
@@ -252,6 +254,8 @@ def test_stale_prices_are_flagged_by_kind() -> None:
     assert all(price.is_stale == ((price.age_days or 0) > 30) for price in fresh.api.prices)  # type: ignore[union-attr]
     tariff = next(price for price in later.own.prices if "Electricity" in price.label)  # type: ignore[union-attr]
     assert tariff.is_stale
+    assert any("of the prices used are old" in note for note in later.notes)
+    assert not any("prices used are old" in note for note in costs(**PRICED, pue=1).notes)
 
 
 # Laws
@@ -287,7 +291,7 @@ VALUES = st.fixed_dictionaries(
         "country": st.sampled_from(["CH", "DE", "US", "FR"]),
         "device_price": st.just(0.0) | st.floats(0.01, 1e5),
         "electricity_price": st.just(0.0) | st.floats(0.001, 2),
-        "cost_of_capital_percent": st.floats(0, 20),
+        "cost_of_capital_percent": st.floats(0, 100),
         "support_per_year": st.floats(1, 1e4),
         "api_prices": st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)),
     },
@@ -325,6 +329,10 @@ def test_ranges_rise_and_bills_add_up(values: dict[str, Any], chosen: tuple[str,
         if option.name == "own":  # what is rented may hold the plan more than once
             assert option.units[0] <= option.units[1] <= option.units[2]
         assert option.utilisation is None or 0 <= option.utilisation <= 1
+    for even in (asked.own_against_api, asked.rent_against_api):
+        if even is not None:
+            low, typical, high = (inf if tokens is None else tokens for tokens in (even.low, even.typical, even.high))
+            assert 1 <= low <= typical <= high
     text = json.dumps(cost_document(asked))
     assert "NaN" not in text
     assert "Infinity" not in text
@@ -453,6 +461,57 @@ def test_cumulative_ends_at_the_total() -> None:
     assert series[-1].api == asked.api.total.typical
 
 
+def test_longer_use_costs_less_a_month() -> None:
+    asked = costs()
+    years = over_years(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
+    assert [each.inputs.years for each in years] == [1, 2, 3, 4, 5]
+    assert years[2] == asked
+    monthly = [each.own.monthly.typical for each in years if each.own is not None]
+    assert monthly == sorted(monthly, reverse=True)
+
+
+def test_a_launch_price_long_ago_does_not_bound_what_an_old_card_costs() -> None:
+    """A Tesla P40 cost 5,700 dollars and sells for 175; an RTX 5090 cost 1,999 and sells for 3,200."""
+    old, new = costs(MEASURED, "tesla-p40", 2), costs(MEASURED, "rtx-5090", 2)
+    assert [p.label for p in old.own.prices if "launch" in p.label] == []  # type: ignore[union-attr]
+    assert [p.value for p in new.own.prices if "launch" in p.label] == [1999]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        ({"api_input_price": 100, "api_output_price": 100}, "you plan 36.5 M: own it"),
+        ({"api_input_price": 0.001, "api_output_price": 0.001}, "use the API, or share the machine"),
+        ({"api_input_price": 100, "api_output_price": 100, "device_price": 1e6}, "rent it"),
+    ],
+)
+def test_verdict_names_the_cheapest(values: dict[str, Any], advice: str) -> None:
+    assert advice in costs(**values).verdict
+
+
+def test_verdict_explains_the_step_just_after_the_break_even() -> None:
+    """One machine breaks even at 79.1 million tokens and serves 105.12; of 106 million a second one serves little."""
+    asked = costs(flat(16, 400), **PRICED, requests_per_day=2904, peak_factor=2)
+    assert asked.own is not None
+    assert asked.own.units[1] == 2
+    assert "but not just after a machine has to be added, as here with 2" in asked.verdict
+
+
+def test_the_users_key_can_be_inherited_by_the_question() -> None:
+    class Question(CostInputs):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        model: str = LLAMA
+
+    asked = Question.model_validate({"model": "x", "years": "5", "currency": "CHF", "requests_per_day": "250.5"})
+    assert (asked.years, asked.currency, asked.requests_per_day) == (5, "CHF", 250.5)
+    assert asked.model_dump(exclude_defaults=True) == {
+        "model": "x", "years": 5, "currency": "CHF", "requests_per_day": 250.5
+    }  # fmt: skip
+    assert hash(asked) == hash(asked.model_copy())
+    assert not set(CostInputs.model_fields) & set(Scenario.model_fields) or issubclass(Scenario, CostInputs)
+
+
 def test_sensitivity_varies_one_input_at_a_time() -> None:
     values = {"requests_per_day": 2000, "peak_factor": 1.5}
     asked = costs(**values)
@@ -523,6 +582,16 @@ def test_document_is_plain_json_and_carries_the_prices() -> None:
         "label": "USD for one EUR", "value": 1.2, "unit": "", "currency": "", "source": "your input",
         "observed_on": None, "age_days": None, "is_stale": False, "users_own": True,
     }  # fmt: skip
+
+
+def test_closed_models_are_listed_for_the_same_load() -> None:
+    inputs = cost_inputs({"requests_per_day": 100, "currency": "EUR"})
+    listed = json.loads(json.dumps(closed_document(inputs, TODAY)))
+    assert [entry["per_month"] for entry in listed] == sorted(entry["per_month"] for entry in listed)
+    sonnet = next(entry for entry in listed if entry["title"] == "Anthropic, claude-sonnet-5")
+    dollars = (1000 * 2 + 200 * 10) / 1e6 * 100 * 365 / 12
+    assert sonnet["per_month"] == pytest.approx(dollars / 1.1403, abs=0.01)
+    assert [price["value"] for price in sonnet["prices"]] == [2, 10]
 
 
 def test_the_users_rate_converts() -> None:
