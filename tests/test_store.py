@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +33,6 @@ from tests.postgres import PASSWORD, Postgres, postgres
 __all__ = ["postgres"]
 MIGRATIONS = Path(migrate.__file__).parent / "migrations"
 OWNER = "an owner's secret, long enough"
-_numbers = itertools.count()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -53,8 +51,21 @@ def store(url: str) -> Iterator[Store]:
     store.close()
 
 
-def at(url: str, moment: datetime) -> Store:
-    return Store(make_engine(url), lambda: moment)
+At = Callable[[datetime], Store]
+
+
+@pytest.fixture
+def at(url: str) -> Iterator[At]:
+    """Stores of one database that live at another time."""
+    made = []
+
+    def open_at(moment: datetime) -> Store:
+        made.append(Store(make_engine(url), lambda: moment))
+        return made[-1]
+
+    yield open_at
+    for store in made:
+        store.close()
 
 
 def test_a_real_answer_comes_back_to_the_digit(store: Store) -> None:
@@ -96,28 +107,28 @@ def test_only_the_owner_deletes_and_the_link_stops_at_once(store: Store) -> None
         assert connection.execute(text("SELECT result, note FROM snapshots")).all() == [("{}", "")]
 
 
-def test_a_list_holds_ones_own_newest_first(url: str) -> None:
+def test_a_list_holds_ones_own_newest_first(at: At) -> None:
     start = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    ids = [at(url, start + timedelta(hours=hour)).freeze(f"users={hour}", {}, OWNER).id for hour in range(3)]
-    at(url, start).freeze("model=other", {}, new_owner())
-    assert [summary.id for summary in at(url, start).list_own(OWNER)] == ids[::-1]
+    ids = [at(start + timedelta(hours=hour)).freeze(f"users={hour}", {}, OWNER).id for hour in range(3)]
+    at(start).freeze("model=other", {}, new_owner())
+    assert [summary.id for summary in at(start).list_own(OWNER)] == ids[::-1]
 
 
-def test_what_expired_is_gone_and_purged_later(url: str) -> None:
+def test_what_expired_is_gone_and_purged_later(at: At) -> None:
     start = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    short = at(url, start).freeze("model=a", {}, OWNER, expires_in_days=1)
-    deleted = at(url, start).freeze("model=a", {}, OWNER)
-    forever = at(url, start).freeze("model=a", {}, OWNER)
-    at(url, start).delete(deleted.id, OWNER)
-    assert at(url, start + timedelta(hours=23)).load(short.id) == short
+    short = at(start).freeze("model=a", {}, OWNER, expires_in_days=1)
+    deleted = at(start).freeze("model=a", {}, OWNER)
+    forever = at(start).freeze("model=a", {}, OWNER)
+    at(start).delete(deleted.id, OWNER)
+    assert at(start + timedelta(hours=23)).load(short.id) == short
     with pytest.raises(SnapshotNotFound, match="expired on 2026-11-26"):
-        at(url, start + timedelta(days=1)).load(short.id)
-    assert [summary.id for summary in at(url, start + timedelta(days=1)).list_own(OWNER)] == [forever.id]
-    assert at(url, start + timedelta(days=29)).purge_expired() == 0
-    assert at(url, start + timedelta(days=31)).purge_expired() == 2
-    assert at(url, start + timedelta(days=9999)).load(forever.id) == forever
+        at(start + timedelta(days=1)).load(short.id)
+    assert [summary.id for summary in at(start + timedelta(days=1)).list_own(OWNER)] == [forever.id]
+    assert at(start + timedelta(days=29)).purge_expired() == 0
+    assert at(start + timedelta(days=31)).purge_expired() == 2
+    assert at(start + timedelta(days=9999)).load(forever.id) == forever
     with pytest.raises(SnapshotNotFound, match="no frozen"):
-        at(url, start + timedelta(days=31)).load(short.id)
+        at(start + timedelta(days=31)).load(short.id)
 
 
 def test_what_is_too_large_or_no_json_is_refused(store: Store) -> None:
@@ -150,7 +161,7 @@ def test_an_owner_cannot_fill_the_database(store: Store, monkeypatch: pytest.Mon
 def test_what_was_changed_in_the_database_is_not_shown(store: Store) -> None:
     frozen = store.freeze("model=a", {"price": 1}, OWNER)
     with store._engine.begin() as connection:
-        connection.execute(text("""UPDATE snapshots SET result = '{"price":2}'"""))
+        connection.execute(text("UPDATE snapshots SET result = '{}'"))
     with pytest.raises(StoreUnavailable, match="was changed"):
         store.load(frozen.id)
 
@@ -219,8 +230,10 @@ def test_a_database_from_the_future_is_left_alone(url: str) -> None:
     migrate.upgrade(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    store = open_store(url)
     with pytest.raises(StoreUnavailable, match="schema 9999"):
-        open_store(url).check()
+        store.check()
+    store.close()
     engine.dispose()
 
 
