@@ -110,7 +110,6 @@ def report(**changes: object) -> ReportDocument:
         "24 tokens/s, and is cheaper than renting after 17 months.",
         tone="good",
         generated_at=datetime(2026, 11, 25, 9, 30, tzinfo=UTC),
-        recommended_level=RECOMMENDED,
         key_figures=(
             Fact("Recommended level", RECOMMENDED, "5.7 bits a weight"),
             Fact("Memory", "60.1 GiB", "of 79.2 GiB"),

@@ -210,7 +210,6 @@ class ReportDocument:
     verdict: str  # one sentence
     tone: Tone
     generated_at: datetime
-    recommended_level: str = ""
     key_figures: tuple[Fact, ...] = ()  # up to four stand in one row
     model: tuple[Fact, ...] = ()
     machine: tuple[Fact, ...] = ()

@@ -56,7 +56,13 @@ def _check_png(data: bytes) -> None:
             raise broken
         chunks.append((name, body))
         place = end
-    if len(chunks) < 3 or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13 or chunks[-1][0] != b"IEND":
+    if (
+        place != len(data)
+        or len(chunks) < 3
+        or chunks[0][0] != b"IHDR"
+        or len(chunks[0][1]) != 13
+        or chunks[-1][0] != b"IEND"
+    ):
         raise broken
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     if not width or not height or colour not in _COLOUR_CHANNELS:
