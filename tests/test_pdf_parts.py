@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import pairwise
 
@@ -12,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from advisor.errors import InputError
+from advisor.errors import DataError, InputError
 from advisor.estimate import Range
-from advisor.report.document import CostLine, Costs, Logo, MemoryBar, MemoryChart, QualityRow, Table, chart_bars
+from advisor.report.document import CostLine, Costs, Cover, Logo, MemoryBar, MemoryChart, QualityRow, Table, chart_bars
 from advisor.report.drawing import (
     costs_payload,
     figures,
@@ -24,10 +26,12 @@ from advisor.report.drawing import (
     range_text,
     ticks,
 )
+from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.glyphs import BOX, COVERAGE, FONTS, TEXT_FONT, drawable
 from advisor.report.logo import LOGO_BYTES, checked_logo
+from advisor.report.pdf import render_pdf
 from tests.benchmarks.font_coverage import rows as coverage_rows
-from tests.sample_report import bars, costs
+from tests.sample_report import bars, costs, report
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">{}</svg>'
 
@@ -246,3 +250,32 @@ def test_any_bytes_are_a_logo_or_refused(data: bytes) -> None:
     for content in (data, b"\x89PNG\r\n\x1a\n" + data, b"<svg " + data):
         with pytest.raises(InputError):
             checked_logo(content)
+
+
+def test_a_frozen_report_is_the_same_document() -> None:
+    document = report(cover=Cover("Größe", logo=Logo(png(), "png")), generated_at=datetime(2026, 1, 2, 3, 4, 5, 6, UTC))
+    text = json.dumps(report_to_result(document))
+    again = report_from_result(json.loads(text), document.cover)
+    assert again == document
+    assert render_pdf(again) == render_pdf(document)
+    assert "Größe" not in text
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e9))
+def test_frozen_figures_come_back_to_the_digit(low: float, more: float) -> None:
+    row = QualityRow("Code", Range(low, low + more, low + more), "a")
+    document = report(quality=(row,))
+    again = report_from_result(json.loads(json.dumps(report_to_result(document))), document.cover)
+    assert again.quality == (row,)
+
+
+def test_a_frozen_report_of_another_format_or_damaged_is_told() -> None:
+    result = report_to_result(report())
+    with pytest.raises(DataError, match="not in the format report/1"):
+        report_from_result({**result, "format": "report/0"}, Cover())
+    for damage in ({"verdict": 1}, {"generated_at": "x"}, {"quality": [{"task": "a"}]}, {"speed": 7}):
+        with pytest.raises(DataError, match="damaged"):
+            report_from_result({**result, **damage}, Cover())
+    del result["subject"]
+    with pytest.raises(DataError, match="damaged"):
+        report_from_result(result, Cover())
