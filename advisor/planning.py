@@ -11,8 +11,8 @@ from advisor.models.model import Model
 from advisor.scenario import AUTO, Scenario
 from advisor.sizing.llama_cpp import plan_file, plan_levels
 from advisor.sizing.mlx import plan_mlx, plan_mlx_levels
-from advisor.sizing.reading import Rates
 from advisor.sizing.plan import Plan
+from advisor.sizing.reading import Rates
 from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels
 from advisor.sources.resolve import ResolvedModel
 
