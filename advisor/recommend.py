@@ -21,6 +21,7 @@ QUALITY_LADDER = (
 NO_VISIBLE_GAIN = "Q8_0"
 _VISIBLE_LOSS = ("Q3_K_L", "Q3_K_M", "IQ3_M", "IQ3_XS", "IQ3_XXS")
 _HEAVY_LOSS = ("Q2_K", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S")
+_ACCEPTED = ("fits", "fits with offload")  # a level that needs no host comes first, however low
 _SMALL_MODEL = 4_000_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
 
 
@@ -51,7 +52,8 @@ def recommend(plans: Sequence[Plan], parameters: int, machine_name: str) -> Reco
     else:
         ladder = (NO_VISIBLE_GAIN, *QUALITY_LADDER) if parameters < _SMALL_MODEL else QUALITY_LADDER
     ladder = tuple(level for level in ladder if level in by_level)
-    chosen = next((by_level[level] for level in ladder if by_level[level].verdict == "fits"), None)
+    found = {verdict: [by_level[n] for n in ladder if by_level[n].verdict == verdict] for verdict in _ACCEPTED}
+    chosen = next((plans_of[0] for plans_of in found.values() if plans_of), None)
     if chosen is None:
         return _nothing_fits(by_level, ladder, machine_name)
     return Recommendation(
@@ -73,6 +75,11 @@ def _reasons(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...], m
             reasons.append(
                 f"{chosen.level} is the best level that fits with margin; {above.level} would fit only without "
                 f"the safety margin ({gib(above.missing_bytes)} short of it)."
+            )
+        elif above.fits:
+            reasons.append(
+                f"{chosen.level} is the best level that fits on {machine_name} alone; {above.level} would leave part "
+                "of the model to the host and be slower."
             )
         else:
             reasons.append(
@@ -108,7 +115,8 @@ def _alternatives(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ..
         found.append(Alternative(NO_VISIBLE_GAIN, f"Fits too: {extra} more for no visible gain, and slower."))
     if place:
         better = by_level[ladder[place - 1]]
-        found.append(Alternative(better.level, f"Better quality; needs {gib(better.missing_bytes)} more per device."))
+        price = "slower" if better.fits else f"needs {gib(better.missing_bytes)} more per device"
+        found.append(Alternative(better.level, f"Better quality; {price}."))
     smaller = [
         plan for level in ladder[place + 1 :] if (plan := by_level[level]).sized.file_bytes < chosen.sized.file_bytes
     ]

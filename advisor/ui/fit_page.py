@@ -13,7 +13,12 @@ from advisor.ui.tables import common_plans, fullest_device, levels_table, memory
 from advisor.ui.text import SIGNS, plain, small, tokens, users, verdict_words
 from advisor.units import gb, gib
 
-_COLOURS: dict[Verdict, str] = {"fits": "green", "tight": "orange", "does not fit": "red"}
+_COLOURS: dict[Verdict, str] = {
+    "fits": "green",
+    "fits with offload": "blue",
+    "tight": "orange",
+    "does not fit": "red",
+}
 
 _TILE = 140  # pixels
 

@@ -7,7 +7,7 @@ import re
 from advisor.sizing.plan import Verdict
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
-SIGNS: dict[Verdict, str] = {"fits": "✔", "tight": "▲", "does not fit": "✖"}
+SIGNS: dict[Verdict, str] = {"fits": "✔", "fits with offload": "◐", "tight": "▲", "does not fit": "✖"}
 RECOMMENDED = "★"
 
 
