@@ -1,4 +1,4 @@
-"""The same questions without a browser: `python -m advisor sizes MODEL` and `python -m advisor plan "QUERY"`.
+"""The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, and `detect` for this machine.
 
 Errors go to stderr as one line, with exit code 2.
 """
@@ -10,11 +10,15 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from advisor.advise import answer
-from advisor.errors import AdvisorError
+from advisor.costs.refresh import FEEDS, refresh, report
+from advisor.errors import AdvisorError, InputError
 from advisor.formats.gguf_sizes import size_levels
 from advisor.formats.safetensors_sizes import size_safetensors_levels
+from advisor.machines.detect import detect
+from advisor.machines.detect_report import detected_document, detected_table
 from advisor.report.as_json import plan_document, published_document, safetensors_document, sizes_document
 from advisor.report.as_text import plan_table, sizes_table
 from advisor.scenario import Scenario
@@ -27,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        print(_sizes(options) if options.command == "sizes" else _plan(options), flush=True)
+        print(_COMMANDS[options.command](options), flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except AdvisorError as error:
@@ -49,7 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     sizes.add_argument("--mtp", action="store_true", help="include multi-token-prediction layers")
     plan = commands.add_parser("plan", help="what fits where, level by level")
     plan.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
-    for command in (sizes, plan):
+    found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine")
+    update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
+    update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
+    update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
+    for command in (sizes, plan, found):
         command.add_argument("--format", choices=_FORMATS, default="table")
     return parser
 
@@ -70,6 +78,22 @@ def _sizes(options: argparse.Namespace) -> str:
 def _plan(options: argparse.Namespace) -> str:
     result = answer(Scenario.from_query(options.query), allow_local=True)
     return json.dumps(plan_document(result), indent=1) if options.format == "json" else plan_table(result)
+
+
+def _detect(options: argparse.Namespace) -> str:
+    detected = detect()
+    return json.dumps(detected_document(detected), indent=1) if options.format == "json" else detected_table(detected)
+
+
+def _refresh(options: argparse.Namespace) -> str:
+    outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
+    if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
+        print(report(outcomes), flush=True)
+        raise InputError(f"Not updated: {', '.join(problems)}; their last prices are kept.")
+    return report(outcomes)
+
+
+_COMMANDS = {"sizes": _sizes, "plan": _plan, "detect": _detect, "refresh": _refresh}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""From plans to a recommendation with reasons.
+"""From candidates to a recommendation with reasons.
 
-First version: the order of levels is fixed, from what quantization studies agree on. Which level is good
-enough for which task will come from measurements; `QUALITY_LADDER` is the seam.
+A candidate can be recommended when it fits and meets every requirement. Without a least quality the best one is taken,
+up to the level above which nobody sees a gain; with one, the smallest that keeps it: the fastest and cheapest.
 """
 
 from __future__ import annotations
@@ -9,136 +9,270 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.sizing.plan import Plan
+from advisor.candidate import Candidate, task_words
+from advisor.quality.tasks import DEMANDS
+from advisor.requirements import Requirements, Unmet
 from advisor.units import gb, gib
 
-# Best first. Above Q6_K nothing is gained that anybody sees; Q5_K_M and Q4_K_M are the best quality per byte,
-# so their near equals (Q5_0, Q4_1, IQ4_NL ...) are not worth a separate recommendation.
+# The levels that publishers offer, best first. Above Q6_K nothing is gained that anybody sees; near equals of these
+# (Q5_0, Q4_1, IQ4_NL ...) are not worth a separate recommendation.
 QUALITY_LADDER = (
     "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_L", "Q3_K_M", "IQ3_M", "IQ3_XS", "IQ3_XXS",
     "Q2_K", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S",
 )  # fmt: skip
 NO_VISIBLE_GAIN = "Q8_0"
-_VISIBLE_LOSS = ("Q3_K_L", "Q3_K_M", "IQ3_M", "IQ3_XS", "IQ3_XXS")
-_HEAVY_LOSS = ("Q2_K", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S")
+VLLM_LADDER = (
+    "FP8-dynamic", "W8A8-INT8", "GPTQ-W8A16-g128", "W4A16-g128", "GPTQ-W4A16-g128", "AWQ-W4A16-g128", "NVFP4A16",
+    "NVFP4", "NF4",
+)  # fmt: skip
+MLX_LADDER = ("MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64", "MLX-3bit-g64", "MLX-2bit-g64")
+_WHOLE = {"llama.cpp": (NO_VISIBLE_GAIN,), "vllm": ("BF16-safetensors",), "mlx": ("MLX-8bit-g64",)}
+_NATIVE = ("MXFP4", "MXFP4-native")
+_LADDERS = {"llama.cpp": QUALITY_LADDER, "vllm": VLLM_LADDER, "mlx": MLX_LADDER}
 _SMALL_MODEL = 4_000_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
+# Silent reading is about 240 words a minute (Brysbaert 2019), 1.3 tokens a word: slower than this, people wait.
+READING_TOKENS_PER_S = 5.0
+_SMALL_LOSS = next(demand.percent for demand in DEMANDS if demand.id == "small")
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another level worth knowing about, and why in a sentence."""
+    """Another level worth knowing about, and why in a sentence. `model_id` None: of the same model."""
 
     level: str
     reason: str
+    model_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The chosen level (None when nothing fits), the reasons, and the runners-up."""
+    """The chosen level (None when nothing will do), the reasons, the runners-up, and what is in the way."""
 
     level: str | None
     reasons: tuple[str, ...]
     alternatives: tuple[Alternative, ...]
+    in_the_way: tuple[Unmet, ...] = ()
 
 
-def recommend(plans: Sequence[Plan], parameters: int, machine_name: str) -> Recommendation:
-    """Choose among `plans` (one per level of one model on one machine)."""
-    by_level = {plan.level: plan for plan in plans}
-    if len(plans) == 1 and plans[0].level not in (*QUALITY_LADDER, NO_VISIBLE_GAIN):
-        ladder: tuple[str, ...] = (plans[0].level,)
-    elif "MXFP4" in by_level:
-        ladder = ("MXFP4", *QUALITY_LADDER)
-    else:
-        ladder = (NO_VISIBLE_GAIN, *QUALITY_LADDER) if parameters < _SMALL_MODEL else QUALITY_LADDER
-    ladder = tuple(level for level in ladder if level in by_level)
-    chosen = next((by_level[level] for level in ladder if by_level[level].verdict == "fits"), None)
-    if chosen is None:
-        return _nothing_fits(by_level, ladder, machine_name)
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the sentences are about."""
+
+    parameters: int
+    machine_name: str
+    licence: str = ""
+    family: str = "llama.cpp"  # whose levels are compared: llama.cpp, vllm or mlx
+
+
+def ladder(levels: Sequence[str], subject: Subject) -> tuple[str, ...]:
+    """The levels among `levels` that may be recommended, best first; all of them where none is a usual one."""
+    usual = _LADDERS[subject.family]
+    if native := tuple(level for level in _NATIVE if level in levels):
+        usual = (*native, *usual)
+    elif subject.parameters < _SMALL_MODEL:
+        usual = (*_WHOLE[subject.family], *usual)
+    known = tuple(level for level in usual if level in levels)
+    return known or tuple(levels)
+
+
+def recommend(candidates: Sequence[Candidate], requirements: Requirements, subject: Subject) -> Recommendation:
+    """Choose among `candidates`, one per level of one model on one machine."""
+    by_level = {candidate.level: candidate for candidate in candidates}
+    ranked = [by_level[level] for level in ladder([candidate.level for candidate in candidates], subject)]
+    running = [candidate for candidate in ranked if candidate.plan.fits]
+    if not running:
+        return _nothing_fits(ranked, subject)
+    unmet = {candidate.level: candidate.unmet(requirements, subject.licence) for candidate in running}
+    eligible = [candidate for candidate in running if not unmet[candidate.level]]
+    if not eligible:
+        return _requirements_in_the_way(running, unmet)
+    chosen = _choose(eligible, requirements)
     return Recommendation(
-        chosen.level, _reasons(chosen, by_level, ladder, machine_name), _alternatives(chosen, by_level, ladder)
+        chosen.level,
+        _reasons(chosen, ranked, requirements, subject),
+        _alternatives(chosen, ranked, by_level, unmet),
     )
 
 
-def _reasons(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...], machine_name: str) -> tuple[str, ...]:
-    reasons = []
-    if chosen.level == "MXFP4":
-        reasons.append("MXFP4 is how the model was trained and published: nothing is lost against the original.")
-    elif len(ladder) == 1 and chosen.level not in QUALITY_LADDER:
-        reasons.append(f"{chosen.level} fits.")
-    elif chosen.level == ladder[0]:
-        reasons.append(f"{chosen.level} fits, and a larger level would bring no gain that anybody sees.")
-    else:
-        above = by_level[ladder[ladder.index(chosen.level) - 1]]
-        if above.verdict == "tight":
-            reasons.append(
-                f"{chosen.level} is the best level that fits with margin; {above.level} would fit only without "
-                f"the safety margin ({gib(above.missing_bytes)} short of it)."
-            )
-        else:
-            reasons.append(
-                f"{chosen.level} is the best level that fits; {above.level} needs {gib(above.missing_bytes)} more."
-            )
-    free = chosen.free_bytes
-    where = machine_name if len(chosen.devices) <= 1 else f"each of {len(chosen.devices)} x {machine_name}"
-    least = "at least " if len(chosen.devices) > 1 else ""
-    reasons.append(
-        f"It needs {gib(chosen.needed_bytes)} in all"
-        + (f" and leaves {least}{gib(free)} free on {where}." if free is not None else f" on {where}.")
-    )
-    if chosen.level in ("Q4_K_M", "Q5_K_M"):
-        reasons.append("Q4_K_M and Q5_K_M keep the most quality per byte: the sensitive tensors get more bits.")
-    if chosen.level in _VISIBLE_LOSS:
-        reasons.append("Three bits cost visible quality, most in mathematics, code and reasoning.")
-    if chosen.level in _HEAVY_LOSS:
-        reasons.append("At two bits and less quality drops hard; a smaller model at Q4_K_M is usually better.")
-    if chosen.sized.level.needs_imatrix:
+def _choose(eligible: Sequence[Candidate], requirements: Requirements) -> Candidate:
+    """`eligible` is best first and not empty."""
+    on_device = [candidate for candidate in eligible if candidate.plan.verdict == "fits"]
+    offloaded = [candidate for candidate in eligible if candidate.plan.verdict != "fits"]
+    if requirements.least_percent is not None and on_device:
+        return min(on_device, key=lambda candidate: candidate.plan.sized.file_bytes)
+    quick = [candidate for candidate in offloaded if _typical_speed(candidate) >= READING_TOKENS_PER_S]
+    if not on_device:
+        return quick[0] if quick else max(offloaded, key=_typical_speed)
+    best = on_device[0]
+    kept = best.kept
+    # Slower but usable beats fast but visibly worse.
+    if quick and kept is not None and kept.typical < _SMALL_LOSS and _better(quick[0], best):
+        return quick[0]
+    return best
+
+
+def _typical_speed(candidate: Candidate) -> float:
+    return 0.0 if candidate.tokens_per_s is None else candidate.tokens_per_s.typical
+
+
+def _better(one: Candidate, other: Candidate) -> bool:
+    return one.kept is not None and other.kept is not None and one.kept.typical > other.kept.typical
+
+
+def _reasons(
+    chosen: Candidate, ranked: Sequence[Candidate], requirements: Requirements, subject: Subject
+) -> tuple[str, ...]:
+    plan = chosen.plan
+    reasons = [_why_this_level(chosen, ranked, requirements)]
+    reasons.append(_memory_reason(chosen, subject.machine_name))
+    reasons += [sentence for sentence in (_quality_reason(chosen), _speed_reason(chosen)) if sentence]
+    if plan.needs_imatrix:
         reasons.append("This level is made with an importance matrix; use a publisher's file that says it has one.")
     reasons.append(
-        f"Its file is {gb(chosen.sized.file_bytes)}; parameters x bits / 8 would say {gb(chosen.rule_of_thumb_bytes)}."
+        f"Its file is {gb(plan.sized.file_bytes)}; parameters x bits / 8 would say {gb(plan.rule_of_thumb_bytes)}."
     )
     return tuple(reasons)
 
 
-def _alternatives(chosen: Plan, by_level: dict[str, Plan], ladder: tuple[str, ...]) -> tuple[Alternative, ...]:
+def _why_this_level(chosen: Candidate, ranked: Sequence[Candidate], requirements: Requirements) -> str:
+    place = ranked.index(chosen)
+    if chosen.level in _NATIVE:
+        return f"{chosen.level} is how the model was trained and published: nothing is lost against the original."
+    if len(ranked) == 1:
+        return f"{chosen.level} fits."
+    if requirements.least_percent is not None:
+        return f"{chosen.level} is the smallest level that keeps {requirements.quality_words} and fits."
+    if place == 0:
+        return f"{chosen.level} fits, and a larger level would bring no gain that anybody sees."
+    above = ranked[place - 1].plan
+    if above.verdict == "tight":
+        return (
+            f"{chosen.level} is the best level that fits with margin; {above.level} would fit only without "
+            f"the safety margin ({gib(above.missing_bytes)} short of it)."
+        )
+    if above.verdict == "does not fit":
+        return f"{chosen.level} is the best level that fits; {above.level} needs {gib(above.missing_bytes)} more."
+    return f"{chosen.level} is the best level that fits and meets the requirements."
+
+
+def _quality_reason(chosen: Candidate) -> str:
+    kept, quality = chosen.kept, chosen.quality
+    if kept is None or kept.low == kept.high:
+        return ""
+    behind = {
+        "measured": "measured on this model",
+        "transferred": "carried over from other measurements of this model",
+        "estimated": "estimated from other models",
+    }.get(quality.basis, quality.basis)
+    return (
+        f"It keeps about {kept.typical:.1f} % of the 16-bit score at {task_words(chosen.task)} "
+        f"({kept.low:.0f} to {kept.high:.0f} %, {behind}, n = {quality.n})."
+    )
+
+
+def _speed_reason(chosen: Candidate) -> str:
+    speed = chosen.tokens_per_s
+    if speed is None:
+        return ""
+    slow = "" if speed.typical >= READING_TOKENS_PER_S else ", slower than people read"
+    return f"It writes about {speed.typical:,.3g} tokens/s for each user ({speed.low:,.3g} to {speed.high:,.3g}){slow}."
+
+
+def _memory_reason(chosen: Candidate, machine_name: str) -> str:
+    plan = chosen.plan
+    free = plan.free_bytes
+    where = machine_name if len(plan.devices) <= 1 else f"each of the devices of {machine_name}"
+    least = "at least " if len(plan.devices) > 1 else ""
+    end = f"and leaves {least}{gib(free)} free on {where}." if free is not None else f"on {where}."
+    if plan.verdict == "fits with offload":
+        return f"It needs {gib(plan.needed_bytes)} on the GPU and {gib(plan.host.needed_bytes)} on the host {end}"
+    return f"It needs {gib(plan.needed_bytes)} in all {end}"
+
+
+def _alternatives(
+    chosen: Candidate, ranked: Sequence[Candidate], by_level: dict[str, Candidate], unmet: dict[str, tuple[Unmet, ...]]
+) -> tuple[Alternative, ...]:
     found = []
-    place = ladder.index(chosen.level)
+    place = ranked.index(chosen)
     whole = by_level.get(NO_VISIBLE_GAIN)
-    if whole is not None and whole.verdict == "fits" and chosen.level == "Q6_K":
-        extra = gb(whole.sized.file_bytes - chosen.sized.file_bytes)
+    if whole is not None and whole.plan.verdict == "fits" and chosen.level == "Q6_K":
+        extra = gb(whole.plan.sized.file_bytes - chosen.plan.sized.file_bytes)
         found.append(Alternative(NO_VISIBLE_GAIN, f"Fits too: {extra} more for no visible gain, and slower."))
     if place:
-        better = by_level[ladder[place - 1]]
-        found.append(Alternative(better.level, f"Better quality; needs {gib(better.missing_bytes)} more per device."))
-    smaller = [
-        plan for level in ladder[place + 1 :] if (plan := by_level[level]).sized.file_bytes < chosen.sized.file_bytes
+        found.append(_better_alternative(ranked[place - 1], chosen, unmet))
+    below = [o for o in ranked[place + 1 :] if o.plan.sized.file_bytes < chosen.plan.sized.file_bytes]
+    below = [candidate for candidate in below if not unmet.get(candidate.level)]
+    usual = [candidate for candidate in below if candidate.level in ("Q5_K_M", "Q4_K_M")]
+    found += [
+        Alternative(candidate.level, f"{_gain(candidate, chosen)}{_loss(candidate, chosen)}.") for candidate in usual
     ]
-    usual = [plan for plan in smaller if plan.level in ("Q5_K_M", "Q4_K_M")]
-    found += [Alternative(plan.level, f"{_gain(plan, chosen)}, at a small loss of quality.") for plan in usual]
     if len(found) < 2:
-        found += [Alternative(plan.level, f"{_gain(plan, chosen)}, with lower quality.") for plan in smaller[:1]]
+        found += [
+            Alternative(candidate.level, f"{_gain(candidate, chosen)}{_loss(candidate, chosen)}.")
+            for candidate in below[:1]
+        ]
     return tuple(found[:3])
 
 
-def _gain(plan: Plan, chosen: Plan) -> str:
-    saved = f"Saves {gb(chosen.sized.file_bytes - plan.sized.file_bytes)}"
-    if plan.max_context > chosen.max_context:
-        return f"{saved}: up to {plan.max_context:,} tokens of context instead of {chosen.max_context:,}"
+def _better_alternative(above: Candidate, chosen: Candidate, unmet: dict[str, tuple[Unmet, ...]]) -> Alternative:
+    if above.plan.missing_bytes > 0:
+        return Alternative(above.level, f"Better quality; needs {gib(above.plan.missing_bytes)} more per device.")
+    if broken := unmet.get(above.level):
+        return Alternative(above.level, f"Better quality, but {broken[0].sentence[:1].lower()}{broken[0].sentence[1:]}")
+    extra = gb(above.plan.sized.file_bytes - chosen.plan.sized.file_bytes)
+    slower = f" at {_speed(above)}" if above.tokens_per_s is not None else ""
+    return Alternative(above.level, f"Better quality; fits too{slower}, for {extra} more.")
+
+
+def _speed(candidate: Candidate) -> str:
+    return f"about {_typical_speed(candidate):,.3g} tokens/s"
+
+
+def _gain(candidate: Candidate, chosen: Candidate) -> str:
+    saved = f"Saves {gb(chosen.plan.sized.file_bytes - candidate.plan.sized.file_bytes)}"
+    if candidate.plan.max_context > chosen.plan.max_context:
+        return f"{saved}: up to {candidate.plan.max_context:,} tokens of context instead of {chosen.plan.max_context:,}"
     return f"{saved} and is faster"
 
 
-def _nothing_fits(by_level: dict[str, Plan], ladder: tuple[str, ...], machine_name: str) -> Recommendation:
-    smallest = min((by_level[level] for level in ladder), key=lambda plan: plan.missing_bytes)
+def _loss(candidate: Candidate, chosen: Candidate) -> str:
+    one, other = candidate.kept, chosen.kept
+    if one is None or other is None:
+        return ", at a loss of quality that is not known"
+    return f", keeping about {one.typical:.1f} % of the quality instead of {other.typical:.1f} %"
+
+
+def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tuple[Unmet, ...]]) -> Recommendation:
+    """What fits breaks a requirement: the candidate that comes nearest says which, and by how much."""
+
+    def distance(candidate: Candidate) -> tuple[int, float]:
+        broken = unmet[candidate.level]
+        return len(broken), sum(1.0 if one.gap is None else one.gap for one in broken)
+
+    nearest = min(running, key=distance)
+    broken = unmet[nearest.level]
+    reasons = [f"No level that fits meets every requirement; {nearest.level} comes nearest."]
+    reasons += [one.sentence for one in broken]
+    others = tuple(
+        Alternative(candidate.level, unmet[candidate.level][0].sentence)
+        for candidate in sorted(running, key=distance)[1:3]
+    )
+    return Recommendation(None, tuple(reasons), (Alternative(nearest.level, broken[0].sentence), *others), broken)
+
+
+def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendation:
+    smallest = min(ranked, key=lambda candidate: candidate.plan.missing_bytes).plan
     reasons = [
-        f"No level fits on {machine_name} with this context and number of users: even {smallest.level} lacks "
+        f"No level fits on {subject.machine_name} with this context and number of users: even {smallest.level} lacks "
         f"{gib(smallest.missing_bytes)} per device."
     ]
-    shorter = [by_level[level] for level in ladder if by_level[level].max_context]
+    shorter = [candidate.plan for candidate in ranked if candidate.plan.max_context]
     if shorter:
         reasons.append(f"With at most {shorter[0].max_context:,} tokens per user, {shorter[0].level} would fit.")
-    reasons.append("Options: more or larger devices, fewer layers on the GPU (gpu_layers), or a smaller model.")
+    reasons.append("Candidates: more or larger devices, part of the layers on the host, or a smaller model.")
     tight = tuple(
-        Alternative(level, "Fits only without the safety margin.")
-        for level in ladder
-        if by_level[level].verdict == "tight"
+        Alternative(candidate.level, "Fits only without the safety margin.")
+        for candidate in ranked
+        if candidate.plan.verdict == "tight"
     )
     return Recommendation(None, tuple(reasons), tight[:3])

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.models.catalogue import find_model
 from advisor.models.model import Model
-from advisor.sizing.plan import Memory, plan_levels, rule_of_thumb_bytes
+from advisor.sizing.llama_cpp import plan_levels
+from advisor.sizing.plan import Device, Memory, rule_of_thumb_bytes
 from advisor.sizing.settings import Settings
 from advisor.units import GB, format_count
 
@@ -82,7 +83,7 @@ def _against_article(
 
 def _compare(model: Model, rule: str, level: str, rule_bytes: int, said_billions: float | None) -> Comparison:
     settings = Settings(context=min(CONTEXT, model.context_length or CONTEXT))
-    device = Memory(1, "device", _BOUNDLESS, 0, None, 0)
+    device = Memory((Device("device", _BOUNDLESS, 0),), None)
     plan = plan_levels(model, device, settings, runtime="llama.cpp", margin=0, only=level)[0]
     return Comparison(
         rule=rule,
@@ -92,7 +93,7 @@ def _compare(model: Model, rule: str, level: str, rule_bytes: int, said_billions
         bits_per_weight=plan.sized.bits_per_weight,
         running_bytes=plan.needed_bytes + plan.host.needed_bytes,
         context=settings.context,
-        reason=_reason(model, plan.sized, rule_bytes, said_billions),
+        reason=_reason(model, size_level(model, LEVELS[level]), rule_bytes, said_billions),
     )
 
 

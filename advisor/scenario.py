@@ -6,75 +6,106 @@ Keys are short words in plain text; defaults are left out of the link, so they m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
+from advisor.costs.inputs import CostInputs
 from advisor.errors import InputError, nearest, one_line
 from advisor.formats.gguf_levels import LEVELS
-from advisor.sizing.settings import CACHE_TYPES, Settings
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
+from advisor.requirements import Requirements, Switch, known
+from advisor.sizing.settings import CACHE_TYPES, Settings, Split
 
 MAX_QUERY_LENGTH = 4096
 MAX_USERS = 256  # llama.cpp: LLAMA_MAX_SEQ, the most sequences one process serves at a time
 CUSTOM_MACHINE = "custom"
-RUNTIMES = ("llama.cpp",)
+AUTO = "auto"
+# Ollama and LM Studio are llama.cpp with their own defaults.
+RUNTIMES = (AUTO, "llama.cpp", "ollama", "lm-studio", "vllm", "mlx")
+BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
+_MOST_SHARES = 64
+_MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
 
 
-def _switch(value: Any) -> Any:
-    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+def _automatic(value: Any) -> Any:
+    return None if value == AUTO else value
 
 
-def _all_or_number(value: Any) -> Any:
-    return None if value == "all" else value
-
-
-def _known(options: Mapping[str, object] | tuple[str, ...], what: str) -> Any:
-    def check(value: Any) -> Any:
-        if isinstance(value, str) and value not in options:
-            hint = nearest(value, options) or f"choose one of {', '.join(options)}."
-            raise ValueError(f"unknown {what} '{one_line(value)}'; {hint}")
+def _shares(value: Any) -> Any:
+    """ "3,1" as a pair of numbers."""
+    if not isinstance(value, str):
         return value
+    parts = value.split(",")
+    if len(parts) > _MOST_SHARES:
+        raise ValueError(f"the list of tensor_split is too long: {len(parts)} shares, at most {_MOST_SHARES}")
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        raise ValueError(f"'{one_line(value)}' of tensor_split is not a list of numbers such as 3,1") from None
 
-    return BeforeValidator(check)
+
+def _known_level(value: Any) -> Any:
+    if not isinstance(value, str) or value in LEVELS:
+        return value
+    hint = nearest(value, (*LEVELS, *SAFETENSORS_LEVELS)) or f"choose one of {', '.join(LEVELS)}."
+    try:
+        return find_safetensors_level(value).name
+    except InputError:
+        raise ValueError(f"unknown level '{one_line(value)}'; {hint}") from None
 
 
-Switch = Annotated[bool, BeforeValidator(_switch), PlainSerializer(lambda on: "on" if on else "off")]
-GpuLayers = Annotated[
-    int | None,
-    Field(ge=0, le=4096),
-    BeforeValidator(_all_or_number),
-    PlainSerializer(lambda count: "all" if count is None else count),
+GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]
+Share = Annotated[float, Field(ge=0, le=1_000_000)]
+Shares = Annotated[
+    tuple[Share, ...] | None,
+    BeforeValidator(_shares),
+    PlainSerializer(lambda shares: shares and ",".join(f"{share:g}" for share in shares)),
 ]
-CacheType = Annotated[str, _known(CACHE_TYPES, "KV cache type")]
+CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
 
 
-class Scenario(BaseModel):
+class Scenario(Requirements, CostInputs):
     """One question. Units are in the names; `context` is tokens per user.
 
+    What is required is in `Requirements`, load and prices are in `CostInputs`.
     `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
-    `host_memory_gib` is the RAM beside a graphics card, `overhead_mib` replaces the catalogue's figure for
-    what driver and runtime take per device, `margin_percent` of each device is kept free.
+    `other_gpus` devices of `other_machine` stand in the same host. `host_memory_gib` is the RAM beside graphics
+    cards, `host_bandwidth_gb_s` how fast it is. `overhead_mib` replaces the catalogue's figure for what driver and
+    runtime take per device, `margin_percent` of each device is kept free. `gpu_layers` None means that the placement
+    is searched for: everything on the devices where it fits. `context_used` is how full the context is when speed is
+    asked for (None: the prompt), in tokens.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str = Field("llama-3.1-70b-instruct", min_length=1, max_length=1000)
     machine: str = Field("rtx-4090", min_length=1, max_length=200)
     gpus: int = Field(1, ge=1, le=64)
     memory_gib: float | None = Field(None, gt=0, le=100_000)
     bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
+    other_machine: str | None = Field(None, min_length=1, max_length=200)
+    other_gpus: int = Field(1, ge=1, le=64)
     host_memory_gib: float | None = Field(None, gt=0, le=100_000)
+    host_bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
     context: int = Field(8192, ge=1, le=1 << 27)
     users: int = Field(1, ge=1, le=MAX_USERS)
-    runtime: Annotated[str, _known(RUNTIMES, "runtime")] = "llama.cpp"
-    level: Annotated[str | None, _known(LEVELS, "level")] = None
+    context_used: int | None = Field(None, ge=0, le=1 << 27)
+    prompt_tokens: int = Field(1024, ge=1, le=1 << 27)
+    runtime: Annotated[str, known(RUNTIMES, "runtime")] = AUTO
+    backend: Annotated[str, known(BACKENDS, "backend")] = AUTO
+    level: Annotated[str | None, BeforeValidator(_known_level)] = None
     kv_type_k: CacheType = "f16"
     kv_type_v: CacheType = "f16"
     ubatch: int = Field(512, ge=1, le=65536)
     flash_attention: Switch = True
     gpu_layers: GpuLayers = None
     cpu_moe_layers: int = Field(0, ge=0, le=4096)
+    kv_offload: Switch = True
+    mmap: Switch = True
+    split: Annotated[Split, known(get_args(Split), "split")] = "layer"
+    tensor_split: Shares = None
+    gpu_memory_utilization: float = Field(0.92, gt=0, le=1)
+    kv_fp8: Switch = False
     imatrix: Switch = False
     mtp: Switch = False
     overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
@@ -91,6 +122,11 @@ class Scenario(BaseModel):
         return self
 
     @property
+    def searches_placement(self) -> bool:
+        """Whether the placement is left to us."""
+        return self.gpu_layers is None and not self.cpu_moe_layers
+
+    @property
     def settings(self) -> Settings:
         """What the runtime is told."""
         return Settings(
@@ -100,8 +136,12 @@ class Scenario(BaseModel):
             flash_attention=self.flash_attention,
             cache_type_k=self.kv_type_k,
             cache_type_v=self.kv_type_v,
-            gpu_layers=self.gpu_layers,
+            gpu_layers=None if self.gpu_layers == "all" else self.gpu_layers,
             cpu_moe_layers=self.cpu_moe_layers,
+            kv_on_host=not self.kv_offload,
+            mmap=self.mmap,
+            split=self.split,
+            tensor_split=self.tensor_split,
         )
 
     def to_query(self) -> str:
@@ -133,7 +173,7 @@ class Scenario(BaseModel):
         """The scenario of already separated values; raises InputError in one sentence."""
         for key in values:
             if key not in cls.model_fields:
-                hint = nearest(key, cls.model_fields) or f"known keys are {', '.join(cls.model_fields)}."
+                hint = nearest(key, cls.model_fields) or f"among the {len(cls.model_fields)} known are {_MAIN_KEYS}."
                 raise InputError(f"Unknown key '{one_line(key)}'; {hint}")
         try:
             return cls.model_validate(dict(values))
@@ -149,7 +189,9 @@ def _first_reason(error: ValidationError) -> str:
     first = error.errors()[0]
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     if not first["loc"] or first["type"] == "value_error":
-        return f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith('?') else '.'}"
+        starts_with_key = "=" in reason.partition(" ")[0]
+        shown = reason if starts_with_key else f"{reason[:1].upper()}{reason[1:]}"
+        return f"{shown}{'' if reason.endswith('?') else '.'}"
     shown = one_line(first["input"])
     wanted = reason.lower().replace("input should be", "it must be").split(", unable")[0]
     return f"{first['loc'][0]}={shown} is not possible: {wanted}."

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from advisor.models.catalogue import catalogue, find_model
 from advisor.recommend import QUALITY_LADDER, recommend
-from advisor.sizing.plan import GRAIN, Memory, Plan, plan_levels
+from advisor.sizing.llama_cpp import GRAIN, plan_levels
+from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
 from advisor.units import GB, GIB
 
@@ -19,7 +20,7 @@ LEVEL = st.sampled_from(("Q8_0", "Q5_K_M", "Q4_K_M", "Q2_K"))
 
 
 def gpu(gib: float, count: int = 1) -> Memory:
-    return Memory(count, "GPU", int(gib * GIB), GIB // 2, None, 0)
+    return Memory((Device("GPU", int(gib * GIB), GIB // 2),) * count, None)
 
 
 def one(model_id: str, memory: Memory, wanted: Settings, level: str, margin: float = 0.04) -> Plan:
@@ -68,7 +69,7 @@ def test_verdict_follows_from_the_bytes(model_id: str, gib: float) -> None:
 
 
 def test_pooled_memory_counts_device_and_host_together() -> None:
-    shared = Memory(1, "Mac", 48 * GIB, 0, 64 * GIB, 0, pooled=True)
+    shared = Memory((Device("Mac", 48 * GIB, 0),), 64 * GIB, pooled=True)
     plan = one("llama-3.1-70b-instruct", shared, Settings(8192), "Q4_K_M")
     assert plan.verdict == "fits"
     small = replace(shared, host_capacity_bytes=44 * GIB)
@@ -77,11 +78,18 @@ def test_pooled_memory_counts_device_and_host_together() -> None:
 
 def test_partial_offload_moves_bytes_to_the_host() -> None:
     full = one("llama-3.1-70b-instruct", gpu(24), Settings(8192), "Q4_K_M")
-    part = one("llama-3.1-70b-instruct", gpu(24), Settings(8192, gpu_layers=35), "Q4_K_M")
+    beside = replace(gpu(24), host_capacity_bytes=64 * GIB)
+    part = one("llama-3.1-70b-instruct", beside, Settings(8192, gpu_layers=35), "Q4_K_M")
     assert full.verdict == "does not fit"
-    assert part.verdict == "fits"
+    assert part.verdict == "fits with offload"
     assert part.host.weights_bytes > 20 * GB
     assert part.host.kv_cache_bytes > 0
+
+
+def test_nothing_is_promised_of_a_host_that_nobody_knows() -> None:
+    part = one("llama-3.1-70b-instruct", gpu(24), Settings(8192, gpu_layers=35), "Q4_K_M")
+    assert part.verdict == "tight"
+    assert part.offload_needs_host_bytes is not None
 
 
 def test_draft_layers_weigh_but_are_neither_cached_nor_computed() -> None:

@@ -58,6 +58,7 @@ class GroupedTensors:
     def __init__(self, model: Model):
         self.traits = traits(model)
         self._types: dict[tuple[str, bool], list[Type]] = {}
+        self._sized: dict[tuple[str, bool], SizedLevel] = {}
         self.members: list[tuple[Tensor, int]] = []
         index: dict[TensorGroup, int] = {}
         met: dict[tuple[int, tuple[int, ...]], tuple[int, TensorClass]] = {}  # spares hashing equal groups again
@@ -81,6 +82,29 @@ class GroupedTensors:
             self._types[key] = found
         return found
 
+    def sized(self, level: Level, imatrix: bool) -> SizedLevel:
+        """The whole model at a level."""
+        key = (level.name, imatrix)
+        if (found := self._sized.get(key)) is None:
+            found = self._sized[key] = self._size(level, imatrix)
+        return found
+
+    def _size(self, level: Level, imatrix: bool) -> SizedLevel:
+        types = self.types(level, imatrix)
+        sizes = list(zip(self.bytes_each(types), self.counts, strict=True))
+        counted: Counter[str] = Counter()
+        for kind, count in zip(types, self.counts, strict=True):
+            counted[kind.name] += count
+        return SizedLevel(
+            level=level,
+            imatrix=imatrix,
+            tensor_bytes=sum(size * count for size, count in sizes),
+            data_bytes=sum(-(-size // ALIGNMENT) * ALIGNMENT * count for size, count in sizes),
+            header_bytes=self.header_bytes,
+            elements=self.elements,
+            types=dict(sorted(counted.items())),
+        )
+
     def converted_types(self, level: Level) -> list[Type]:
         """The type of each group in the 16-bit file the converter writes, before any quantizer."""
         return [level.base if group.kind.source is Type.F16 else group.kind.source for group in self.groups]
@@ -102,21 +126,7 @@ def grouped_tensors(model: Model) -> GroupedTensors:
 
 def size_level(model: Model, level: Level, imatrix: bool = False) -> SizedLevel:
     """Size of `model` at `level`; with `imatrix`, of a file made with an importance matrix."""
-    table = grouped_tensors(model)
-    types = table.types(level, imatrix)
-    sizes = list(zip(table.bytes_each(types), table.counts, strict=True))
-    counted: Counter[str] = Counter()
-    for kind, count in zip(types, table.counts, strict=True):
-        counted[kind.name] += count
-    return SizedLevel(
-        level=level,
-        imatrix=imatrix,
-        tensor_bytes=sum(size * count for size, count in sizes),
-        data_bytes=sum(-(-size // ALIGNMENT) * ALIGNMENT * count for size, count in sizes),
-        header_bytes=table.header_bytes,
-        elements=table.elements,
-        types=dict(sorted(counted.items())),
-    )
+    return grouped_tensors(model).sized(level, imatrix)
 
 
 def size_levels(model: Model, imatrix: bool = False) -> list[SizedLevel]:

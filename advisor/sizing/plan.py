@@ -1,28 +1,34 @@
-"""One plan per level: what lies where, whether it fits, and how much context is left."""
+"""A plan: one level on one machine under one workload, whatever runtime computes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
-from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.gguf_sizes import SizedLevel, size_level
-from advisor.models.model import Model
-from advisor.sizing.compute_buffer import compute_buffer_bytes
-from advisor.sizing.kv_cache import layer_cache_bytes
-from advisor.sizing.placement import HOST, Placement, place
+from advisor.estimate import Range
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.safetensors_sizes import SizedSafetensors
+from advisor.sizing.placement import Placement
 from advisor.sizing.settings import Settings
-from advisor.sizing.weights import stored_weight_bytes, weight_bytes
 
-Verdict = Literal["fits", "tight", "does not fit"]
-GRAIN = 256  # tokens; llama.cpp rounds the context of a user up to this
+Verdict = Literal["fits", "fits with offload", "tight", "does not fit"]
+Sized = SizedLevel | SizedSafetensors
+
+# How far a modelled compute buffer may be off llama.cpp's own figure (README: 3.9 % too low to 14.7 % too high).
+_COMPUTE_LOW, _COMPUTE_HIGH = 1 / 1.147, 1 / 0.961
+# Overheads are drawn to cover every card in public logs; the leanest show about half.
+_OVERHEAD_LOW = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """What one device, or the host, has to hold. Bytes; `capacity_bytes` None where it is not known."""
+    """What one device, or the host, has to hold. Bytes; `capacity_bytes` None where it is not known.
+
+    `passing_bytes` is the part of `compute_bytes` set aside for weights that only pass through: a GPU that computes
+    prompts for layers on the host copies them over one tensor at a time.
+    """
 
     name: str
     capacity_bytes: int | None
@@ -30,10 +36,22 @@ class DeviceMemory:
     kv_cache_bytes: int
     compute_bytes: int
     overhead_bytes: int
+    passing_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
         return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes + self.overhead_bytes
+
+    @property
+    def needed_range(self) -> Range:
+        """`needed_bytes` with what may be wrong about its estimated parts; weights and KV cache are exact."""
+        exact = self.weights_bytes + self.kv_cache_bytes
+        laid_out = self.compute_bytes - self.passing_bytes
+        return Range(
+            exact + laid_out * _COMPUTE_LOW + self.overhead_bytes * _OVERHEAD_LOW,
+            self.needed_bytes,
+            exact + laid_out * _COMPUTE_HIGH + self.passing_bytes + self.overhead_bytes,
+        )
 
     @property
     def free_bytes(self) -> int | None:
@@ -42,43 +60,113 @@ class DeviceMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A GPU, or the one device of unified memory: what its driver offers, and what is gone before. Bytes."""
+
+    name: str
+    capacity_bytes: int
+    overhead_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
-    """The memory a runtime can use: GPUs (or one unified device), and the host beside them.
+    """The memory a runtime can use: devices in the order they are filled (none: a plain CPU), and the host beside them.
 
     `pooled` says that device and host share one memory of `host_capacity_bytes`, of which the device may
-    use `device_capacity_bytes`. `devices` is 0 for a machine without a GPU.
+    use its own capacity. `host_capacity_bytes` None means that it is not known.
     """
 
-    devices: int
-    device_name: str
-    device_capacity_bytes: int
-    device_overhead_bytes: int
+    devices: tuple[Device, ...]
     host_capacity_bytes: int | None
-    host_overhead_bytes: int
+    host_overhead_bytes: int = 0
     pooled: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per device, numbered where there are several."""
+        if len(self.devices) == 1:
+            return (self.devices[0].name,)
+        return tuple(f"{device.name} #{number}" for number, device in enumerate(self.devices, start=1))
+
+
+WayKind = Literal["lower level", "shorter context", "smaller KV cache", "more devices", "host memory"]
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """One change that makes a plan fit.
+
+    `value` is what the change is made to: a level's name, tokens per user, a KV cache type, a number of devices, or
+    bytes of host memory.
+    """
+
+    kind: WayKind
+    value: str | int
+    sentence: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One level on one machine under one workload."""
+    """One level on one machine under one workload.
 
-    sized: SizedLevel
+    `settings` are those it runs with and `placement` where its layers lie, both as searched for or as asked.
+
+    What only some runtimes know: `rules` names the version whose rules were applied; `compute_range` is the range of
+    `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
+    how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold;
+    `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed.
+    """
+
+    sized: Sized
     runtime: str
+    settings: Settings
+    placement: Placement
     verdict: Verdict
     devices: tuple[DeviceMemory, ...]
     host: DeviceMemory
     missing_bytes: int  # how much more memory the tightest device would need to fit with margin
     rule_of_thumb_bytes: int
     find_longest_context: Callable[[], int] = field(repr=False, compare=False)
+    rules: str = ""
+    compute_range: Range | None = None
+    kv_tokens: int | None = None
+    max_concurrency: float | None = None
+    notes: tuple[str, ...] = ()
+    seconds_per_token: float | None = None
+    find_offload_bytes: Callable[[], int | None] = field(default=lambda: None, repr=False, compare=False)
+    find_ways_out: Callable[[], tuple[WayOut, ...]] = field(default=tuple, repr=False, compare=False)
 
     @cached_property
     def max_context(self) -> int:
         """The longest context that fits with margin, in tokens per user; 0: none. Searched for when asked."""
         return self.find_longest_context()
 
+    @cached_property
+    def offload_needs_host_bytes(self) -> int | None:
+        """Host memory with which it fits by leaving part of the model to the host; None: it fits as it is, or never.
+
+        Searched for when asked.
+        """
+        return self.find_offload_bytes()
+
+    @cached_property
+    def ways_out(self) -> tuple[WayOut, ...]:
+        """The nearest changes that make it fit, nothing for a plan that fits. Searched for when asked."""
+        return self.find_ways_out()
+
+    @property
+    def fits(self) -> bool:
+        """Whether it fits with margin, be it with part of the model on the host."""
+        return self.verdict in ("fits", "fits with offload")
+
     @property
     def level(self) -> str:
         return self.sized.level.name
+
+    @property
+    def needs_imatrix(self) -> bool:
+        """Whether the level cannot be made without an importance matrix."""
+        return isinstance(self.sized, SizedLevel) and self.sized.level.needs_imatrix
 
     @property
     def needed_bytes(self) -> int:
@@ -101,165 +189,3 @@ class Plan:
 def rule_of_thumb_bytes(parameters: int, bits: float) -> int:
     """What everybody uses: parameters x bits / 8."""
     return int(parameters * bits / 8)
-
-
-def plan_levels(
-    model: Model,
-    memory: Memory,
-    settings: Settings,
-    *,
-    runtime: str,
-    margin: float,
-    imatrix: bool = False,
-    only: str | None = None,
-) -> list[Plan]:
-    """A plan for every level (or for `only` one), keeping the fraction `margin` of each device free."""
-    placement = place(len(model.layers), (1.0,) * memory.devices, settings.gpu_layers, settings.cpu_moe_layers)
-    growth = _Growth(model, settings, placement)
-    levels = [LEVELS[only]] if only else [level for level in LEVELS.values() if level.offered_for(model)]
-    return [
-        _plan(
-            size_level(model, level, imatrix),
-            weight_bytes(model, level, placement, imatrix),
-            rule_of_thumb_bytes(model.parameters, level.nominal_bits),
-            memory,
-            growth,
-            runtime,
-            margin,
-        )
-        for level in levels
-    ]
-
-
-def plan_file(
-    model: Model,
-    sized: SizedLevel,
-    tensor_bytes: Iterable[tuple[str, int]],
-    memory: Memory,
-    settings: Settings,
-    *,
-    runtime: str,
-    margin: float,
-) -> Plan:
-    """A plan for one GGUF file as it is, given what each of its tensors takes."""
-    placement = place(len(model.layers), (1.0,) * memory.devices, settings.gpu_layers, settings.cpu_moe_layers)
-    growth = _Growth(model, settings, placement)
-    weights = stored_weight_bytes(model, tensor_bytes, placement)
-    rule = rule_of_thumb_bytes(model.parameters, sized.level.nominal_bits)
-    return _plan(sized, weights, rule, memory, growth, runtime, margin)
-
-
-@lru_cache(maxsize=4096)
-def _grown_bytes(model: Model, settings: Settings, placement: Placement) -> tuple[Mapping[int, int], Mapping[int, int]]:
-    """KV cache and compute buffers per device; neither depends on the level."""
-    if model.trunk is not None:
-        model = model.trunk
-        placement = replace(placement, layers=placement.layers[: len(model.layers)])
-    cache = dict.fromkeys((HOST, *range(placement.devices)), 0)
-    for size, device in zip(layer_cache_bytes(model, settings), placement.layers, strict=True):
-        cache[device] += size
-    return cache, compute_buffer_bytes(model, settings, placement)
-
-
-class _Growth:
-    """KV cache and compute buffers as a function of the context, sampled and joined by straight lines.
-
-    Between samples both grow in proportion (the windows of sliding layers are samples of their own), so the
-    line is exact or, where a buffer starts to grow, slightly high.
-    """
-
-    def __init__(self, model: Model, settings: Settings, placement: Placement):
-        self.model, self.settings, self.placement = model, settings, placement
-        limit = model.context_length or 1 << 20
-        self.limit = max(GRAIN, limit)
-        samples = {GRAIN << power for power in range(24) if GRAIN << power < self.limit} | {self.limit}
-        windows = {getattr(m, "window", 0) for layer in model.layers for m in layer.mixers}
-        samples |= {-(-(window + settings.micro_batch) // GRAIN) * GRAIN for window in windows if window}
-        self.samples = sorted(sample for sample in samples if sample <= self.limit)
-
-    def _at(self, context: int) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        return _grown_bytes(self.model, replace(self.settings, context=context), self.placement)
-
-    @cached_property
-    def now(self) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        """KV cache and compute buffers at the context asked for."""
-        return self._at(self.settings.context)
-
-    def total(self, context: int) -> dict[int, int]:
-        cache, compute = self._at(context)
-        return {device: cache[device] + compute[device] for device in cache}
-
-    def longest(self, fits: Callable[[Mapping[int, float]], bool]) -> int:
-        """The longest context for which `fits` holds of what the devices then need."""
-        best = 0
-        for lower, upper in zip([0, *self.samples], self.samples, strict=False):
-            high = self.total(upper)
-            if fits(high):
-                best = upper
-                continue
-            low = self.total(lower) if lower else dict.fromkeys(high, 0)
-            low_step, high_step = (lower + GRAIN - 1) // GRAIN, upper // GRAIN
-            while high_step - low_step > 1:
-                middle = (low_step + high_step) // 2
-                share = (middle * GRAIN - lower) / (upper - lower)
-                between = {device: low[device] + share * (high[device] - low[device]) for device in high}
-                if lower and fits(between):
-                    low_step, best = middle, middle * GRAIN
-                else:
-                    high_step = middle
-            break
-        return best
-
-
-def _plan(
-    sized: SizedLevel,
-    weights: Mapping[int, int],
-    rule_of_thumb: int,
-    memory: Memory,
-    growth: _Growth,
-    runtime: str,
-    margin: float,
-) -> Plan:
-    cache, compute = growth.now
-    devices = tuple(
-        DeviceMemory(
-            memory.device_name if memory.devices == 1 else f"{memory.device_name} #{number + 1}",
-            memory.device_capacity_bytes,
-            weights[number],
-            cache[number],
-            compute[number],
-            memory.device_overhead_bytes,
-        )
-        for number in range(memory.devices)
-    )
-    host = DeviceMemory(
-        "Host", memory.host_capacity_bytes, weights[HOST], cache[HOST], compute[HOST], memory.host_overhead_bytes
-    )
-    fixed = {number: weights[number] + memory.device_overhead_bytes for number in range(memory.devices)}
-    fixed[HOST] = weights[HOST] + memory.host_overhead_bytes
-    grown = {device: cache[device] + compute[device] for device in cache}
-    short = _shortage(memory, fixed, grown, margin)
-    verdict: Verdict = "fits" if short <= 0 else "tight" if _shortage(memory, fixed, grown, 0) <= 0 else "does not fit"
-    return Plan(
-        sized=sized,
-        runtime=runtime,
-        verdict=verdict,
-        devices=devices,
-        host=host,
-        missing_bytes=max(0, round(short)),
-        rule_of_thumb_bytes=rule_of_thumb,
-        find_longest_context=lambda: growth.longest(lambda more: _shortage(memory, fixed, more, margin) <= 0),
-    )
-
-
-def _shortage(memory: Memory, fixed: Mapping[int, int], grown: Mapping[int, float], margin: float) -> float:
-    """Bytes the tightest memory lacks to keep `margin` free; zero or less when everything fits."""
-    short = [
-        fixed[number] + grown[number] - memory.device_capacity_bytes * (1 - margin) for number in range(memory.devices)
-    ]
-    if memory.host_capacity_bytes is not None:
-        on_host = fixed[HOST] + grown[HOST]
-        if memory.pooled:
-            on_host += sum(fixed[number] + grown[number] for number in range(memory.devices))
-        short.append(on_host - memory.host_capacity_bytes * (1 - margin))
-    return max(short, default=0)

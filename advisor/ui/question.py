@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from advisor.advise import Answer, answer, find_machine, usable_memory
+from advisor.advise import Answer, answer
 from advisor.errors import InputError
+from advisor.hardware import hardware_of
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
 from advisor.scenario import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
@@ -191,7 +192,7 @@ def _why_unused(key: str, wanted: Any, used: Mapping[str, Any]) -> str | None:
     try:
         scenario = Scenario.model_construct(machine=used["machine"], memory_gib=used.get("memory_gib"))
         scenario = scenario.model_copy(update={key: wanted})
-        usable_memory(scenario, find_machine(scenario))
+        hardware_of(scenario, "llama.cpp")
     except InputError as error:
         return f"{error} It was left out."
     return f"{key} has no effect with this machine and was left out."

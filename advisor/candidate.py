@@ -1,0 +1,138 @@
+"""A candidate: one plan with what it keeps of the model's quality, how fast it is and what it costs a month."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from advisor.costs.costs import Costs
+from advisor.estimate import Range
+from advisor.models.licences import commercial_use
+from advisor.quality.estimator import Quality
+from advisor.requirements import Requirements, Unmet
+from advisor.sizing.plan import Plan
+from advisor.speed.estimate import Speed
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for."""
+
+    plan: Plan
+    task: str
+    speed: Speed | None
+    find_quality: Callable[[str], Quality] = field(repr=False, compare=False)
+    find_costs: Callable[[], Costs | None] = field(repr=False, compare=False)
+
+    @cached_property
+    def quality(self) -> Quality:
+        """What it keeps at the task asked for."""
+        return self.find_quality(self.task)
+
+    @cached_property
+    def costs(self) -> Costs | None:
+        """What it costs owned, rented and per token; None for a machine that cannot be priced."""
+        return self.find_costs()
+
+    @property
+    def level(self) -> str:
+        return self.plan.level
+
+    @property
+    def kept(self) -> Range | None:
+        """Percent of the 16-bit score kept."""
+        return self.quality.kept
+
+    @property
+    def tokens_per_s(self) -> Range | None:
+        """Decode speed for each user."""
+        return self.speed.decode_tokens_per_s if self.speed is not None else None
+
+    @cached_property
+    def own_monthly(self) -> float | None:
+        """A month on bought hardware, in the scenario's currency."""
+        return float(self.costs.own.monthly.typical) if self.costs is not None and self.costs.own is not None else None
+
+    @cached_property
+    def rent_monthly(self) -> float | None:
+        """A month on rented instances, in the scenario's currency."""
+        return (
+            float(self.costs.rent.monthly.typical) if self.costs is not None and self.costs.rent is not None else None
+        )
+
+    def monthly(self, own_hardware: bool) -> float | None:
+        """The cheaper of bought and rented; None where no price is known."""
+        known = [self.own_monthly] if own_hardware else [self.own_monthly, self.rent_monthly]
+        return min((cost for cost in known if cost is not None), default=None)
+
+    def unmet(self, asked: Requirements, licence: str) -> tuple[Unmet, ...]:
+        """The requirements it breaks, compared with typical values. What is not known counts as broken."""
+        found = [self._quality_gap(asked), self._speed_gap(asked), self._first_token_gap(asked), self._cost_gap(asked)]
+        if asked.commercial and not (use := commercial_use(licence)).possible:
+            found.append(Unmet("commercial", use.sentence, None))
+        return tuple(gap for gap in found if gap is not None)
+
+    def _quality_gap(self, asked: Requirements) -> Unmet | None:
+        least = asked.least_percent
+        if least is None:
+            return None
+        if self.kept is None:
+            return Unmet("min_quality", f"What {self.level} keeps at {task_words(self.task)} is not known.", None)
+        if self.kept.typical >= least:
+            return None
+        sentence = (
+            f"{self.level} keeps about {self.kept.typical:.1f} % at {task_words(self.task)}; "
+            f"at least {least:g} % is asked for."
+        )
+        return Unmet("min_quality", sentence, (least - self.kept.typical) / least)
+
+    def _speed_gap(self, asked: Requirements) -> Unmet | None:
+        least = asked.min_tokens_per_s
+        if least is None:
+            return None
+        if self.tokens_per_s is None:
+            return Unmet("min_tokens_per_s", f"How fast {self.level} runs here is not known.", None)
+        typical = self.tokens_per_s.typical
+        if typical >= least:
+            return None
+        sentence = f"{self.level} gives about {typical:,.3g} tokens/s to each user; {least:g} are asked for."
+        return Unmet("min_tokens_per_s", sentence, (least - typical) / least)
+
+    def _first_token_gap(self, asked: Requirements) -> Unmet | None:
+        most = asked.max_first_token_s
+        if most is None:
+            return None
+        wait = self.speed.time_to_first_token_s if self.speed is not None else None
+        if wait is None:
+            return Unmet("max_first_token_s", f"How soon {self.level} answers here is not known.", None)
+        if wait.typical <= most:
+            return None
+        sentence = (
+            f"{self.level} takes about {wait.typical:,.3g} s to the first token; at most {most:g} s is asked for."
+        )
+        return Unmet("max_first_token_s", sentence, wait.typical / most - 1)
+
+    def _cost_gap(self, asked: Requirements) -> Unmet | None:
+        most = asked.max_cost_per_month
+        if most is None:
+            return None
+        cost = self.monthly(asked.own_hardware)
+        if cost is None:
+            what = "owning this machine" if asked.own_hardware else "owning or renting this machine"
+            return Unmet("max_cost_per_month", f"What {what} costs is not known: give a price.", None)
+        if cost <= most:
+            return None
+        currency = self.costs.currency if self.costs is not None else ""
+        sentence = f"The machine costs about {cost:,.0f} {currency} a month; at most {most:,.0f} is asked for."
+        return Unmet("max_cost_per_month", sentence, cost / most - 1)
+
+
+def task_words(task: str) -> str:
+    """A task as it is called in a sentence."""
+    return {
+        "chat": "tasks overall",
+        "long_context": "long context",
+        "instruction": "following instructions",
+        "multilingual": "languages other than English",
+    }.get(task, task)

@@ -1,0 +1,103 @@
+"""From a scenario to its hardware: the devices in order, the memory a runtime may use of them, and how fast it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.errors import InputError
+from advisor.machines.capacity import CPU_KIND
+from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
+from advisor.scenario import AUTO, CUSTOM_MACHINE, Scenario
+from advisor.sizing.plan import Device, Memory
+from advisor.speed.backends import Backend, check_backend, default_backend
+from advisor.units import GIB, MIB
+
+_USUAL_HOST_BANDWIDTH = 89.6e9  # bytes a second: two channels of DDR5-5600, the usual desktop
+_ONE_VENDOR = ("cuda", "rocm", "sycl", "vllm")  # backends that drive the cards of one vendor only
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """`machine` is what the scenario names first, `cards` one machine for each device of `memory`, in its order.
+
+    A machine without a GPU has no cards. `host_bandwidth` is what the host's memory is rated at in bytes a second;
+    `host_bandwidth_assumed` says that nobody gave it.
+    """
+
+    machine: Machine
+    cards: tuple[Machine, ...]
+    memory: Memory
+    host_bandwidth: float
+    host_bandwidth_assumed: bool
+    backend: Backend
+
+    @property
+    def name(self) -> str:
+        """What stands there, in words: "2 x RTX 3090 + RTX 3060"."""
+        if not self.cards:
+            return self.machine.name
+        counts = {card.name: self.cards.count(card) for card in self.cards}
+        return " + ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
+
+
+def hardware_of(scenario: Scenario, runtime: str) -> Hardware:
+    """The hardware a scenario names; raises InputError in one sentence when it cannot be built like that."""
+    first = first_machine(scenario)
+    cards = _cards(scenario, first)
+    backend = _backend(scenario, first, cards, runtime)
+    given = first.bandwidth_bytes_per_s if first.unified else None
+    if scenario.host_bandwidth_gb_s is not None:
+        given = scenario.host_bandwidth_gb_s * 1e9
+    memory = _memory(scenario, first, cards)
+    return Hardware(first, cards, memory, given or _USUAL_HOST_BANDWIDTH, given is None, backend)
+
+
+def first_machine(scenario: Scenario) -> Machine:
+    """The machine a scenario names, with the memory it gives where the catalogue leaves it open."""
+    if scenario.machine == CUSTOM_MACHINE and scenario.memory_gib is not None:
+        return custom_machine(scenario.memory_gib, scenario.bandwidth_gb_s)
+    chosen = machine(scenario.machine)
+    if not chosen.needs_memory:
+        if scenario.memory_gib is not None:
+            raise InputError(f"memory_gib is for machine=custom; {chosen.name} has its own memory.")
+        return chosen
+    if scenario.memory_gib is None:
+        raise InputError(f"{chosen.name} has no memory of its own: give its RAM in GiB as memory_gib.")
+    return with_memory(chosen, scenario.memory_gib)
+
+
+def _cards(scenario: Scenario, first: Machine) -> tuple[Machine, ...]:
+    if first.unified and scenario.gpus > 1:
+        raise InputError(f"gpus={scenario.gpus}: {first.name} is one device; several of them do not share memory.")
+    if scenario.other_machine is None:
+        return () if first.kind == CPU_KIND else (first,) * (scenario.gpus * first.count)
+    other = machine(scenario.other_machine)
+    for one in (first, other):
+        if one.unified:
+            raise InputError(f"other_machine: {one.name} is no graphics card that stands beside others in one host.")
+    return (first,) * (scenario.gpus * first.count) + (other,) * (scenario.other_gpus * other.count)
+
+
+def _memory(scenario: Scenario, first: Machine, cards: tuple[Machine, ...]) -> Memory:
+    def overhead(one: Machine) -> int:
+        return one.overhead_bytes if scenario.overhead_mib is None else int(scenario.overhead_mib * MIB)
+
+    if first.kind == CPU_KIND:
+        return Memory((), first.capacity_bytes, overhead(first))
+    host = first.host_memory_bytes
+    if scenario.host_memory_gib is not None:
+        if first.unified:
+            raise InputError(f"host_memory_gib: {first.name} shares one memory between host and GPU.")
+        host = int(scenario.host_memory_gib * GIB)
+    devices = tuple(Device(card.name, card.capacity_bytes, overhead(card)) for card in cards)
+    return Memory(devices, host, pooled=first.unified)
+
+
+def _backend(scenario: Scenario, first: Machine, cards: tuple[Machine, ...], runtime: str) -> Backend:
+    usual = scenario.backend == AUTO
+    backend = default_backend(first, runtime) if usual else check_backend(scenario.backend)
+    vendors = {card.vendor for card in cards if card.vendor != "generic"}
+    if len(vendors) > 1 and backend in _ONE_VENDOR:
+        names = " and ".join(sorted(vendors))
+        raise InputError(f"One {backend} process does not drive cards of {names} together; choose backend=vulkan.")
+    return backend
