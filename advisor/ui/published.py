@@ -6,6 +6,7 @@ A computed stock size and the size of a published file stand side by side; neith
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import pandas as pd
 import streamlit as st
@@ -24,7 +25,8 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
     """Draw what is known of published files; `model` None: there is nothing computed to compare with."""
     if found.file is None and found.repository is None and (found.entry is None or not found.entry.hf_repo):
         return
-    stock = {sized.level.name: sized for sized in size_levels(model, imatrix)} if model is not None else {}
+    compared = found.file is not None or _has_gguf(found)
+    stock = _stock_sizes(model, imatrix) if model is not None and compared else {}
     st.subheader("Published files", anchor=False)
     if found.file is not None:
         _file(found, stock)
@@ -47,6 +49,11 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
             args=(f"{name} GGUF",),
             key="find_gguf",
         )
+
+
+@lru_cache(maxsize=32)
+def _stock_sizes(model: Model, imatrix: bool) -> Mapping[str, SizedLevel]:
+    return {sized.level.name: sized for sized in size_levels(model, imatrix)}
 
 
 def _has_gguf(found: ResolvedModel) -> bool:
