@@ -78,6 +78,11 @@ def enter(page: AppTest, text: str) -> AppTest:
     return page
 
 
+def link_of(page: AppTest) -> str:
+    """The link that the page offers, as the browser would hold it."""
+    return str(next(code.value for code in page.code if code.value.startswith("/?")))
+
+
 def title(page: AppTest) -> str:
     return page.title[0].value.replace("\\", "")
 
@@ -97,7 +102,7 @@ def test_a_repository_is_opened_by_link_and_by_typing(hub: FakeHub, text: str, m
         assert title(page) == "Eight on GeForce RTX 4090"
         assert "Verified against the repository's own tensors (commit 01234567): all 291 agree." in said(page)
         assert "acme · 8.0 B parameters · up to 131,072 tokens" in said(page)
-        assert f"model=acme%2FEight%40{COMMIT}" in page.code[1].value  # the link says what was read
+        assert f"model=acme%2FEight%40{COMMIT}" in link_of(page)  # the link says what was read
         assert "hf_secret" not in said(page)
         assert not messages(page)
         assert not page.error
@@ -209,7 +214,7 @@ def test_an_uploaded_beginning_of_a_gguf_file_is_sized_and_has_a_link(tmp_path: 
     assert page.header[0].value == "IQ4_XS (this file) :green[✔ fits]"
     assert f"mine-IQ4_XS.gguf: {gb(size)} ({size:,} bytes) exactly, by its own header." in said(page).replace("**", "")
     assert "llama.cpp's stock IQ4_XS of this model, computed: 4.5 GB." in said(page)
-    assert f"model={link}" in page.code[1].value
+    assert f"model={link}" in link_of(page)
     forget_everything()
     again = opened(f"model={link}")
     assert title(again) == title(page)
@@ -431,7 +436,7 @@ def test_a_shared_link_opens_in_another_process_without_the_hub(hub: FakeHub) ->
     links = []
     for model in ("acme/Eight", "acme/Eight-GGUF", file):
         page = opened(f"model={model}")
-        links.append((page.code[1].value.removeprefix("/?"), title(page)))
+        links.append((link_of(page).removeprefix("/?"), title(page)))
     hub.server.shutdown()
     hub.server.server_close()
     script = (
