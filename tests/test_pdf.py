@@ -236,6 +236,12 @@ def test_any_text_makes_a_report(title: str, other: str) -> None:
     assert render_pdf(document).startswith(b"%PDF-")
 
 
+def test_a_title_of_nothing_visible_is_none() -> None:
+    assert "Llama 3.1 70B Instruct on one A100" in str(read(report(cover=Cover(title="\u200b\x1f"))).metadata.title)
+    bare = ReportDocument(Cover(), "\u200b", "", "bad", datetime(2026, 1, 2, tzinfo=UTC))
+    assert "LLM Fit Advisor" in whole(bare)
+
+
 def test_a_logo_that_cannot_be_drawn_is_left_out() -> None:
     without = whole(report())
     assert whole(report(cover=replace(report().cover, logo=Logo(b"\x89PNG nonsense", "png")))) == without

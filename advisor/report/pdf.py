@@ -79,6 +79,8 @@ def _checked(payload: dict[str, Any], fonts: tuple[str, ...] | None = None) -> d
     """Only signs that can be drawn, and a line about the others."""
     drawn: dict[str, Any] = drawable_all({key: value for key, value in payload.items() if key != "logo"}, fonts)
     drawn["logo"] = payload["logo"]
+    # A title of nothing that can be seen is none, and a document must have one.
+    drawn["title"] = drawn["title"].strip() or drawn["subject"].strip() or PRODUCT
     if BOX in json.dumps(drawn, ensure_ascii=False):
         drawn["notes"] = [*drawn["notes"], f"{BOX} stands for a sign that none of this report's fonts can draw."]
     return drawn
