@@ -20,7 +20,7 @@ from segno.encoder import DataOverflowError
 
 from advisor.errors import AdvisorError
 from advisor.report.document import Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
-from advisor.report.drawing import costs_payload, figures, memory_payload, quality_payload, range_text
+from advisor.report.drawing import costs_payload, cut, figures, memory_payload, quality_payload, range_text
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
 
 Paper = Literal["a4", "letter"]
@@ -104,7 +104,7 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
         "author": cover.company.strip() or PRODUCT,
         "company": cover.company.strip(),
         "kicker": " \u00b7 ".join(kicker),
-        "footer": f"{_short(document.title, 70)} \u00b7 {day}",
+        "footer": f"{cut(document.title, 70)} \u00b7 {day}",
         "date": [moment.year, moment.month, moment.day],
         "logo": None if cover.logo is None else _logo(cover.logo, cover.company.strip()),
         "note": [line.strip() for line in cover.note.splitlines() if line.strip()][:_MOST_PARAGRAPHS],
@@ -186,7 +186,3 @@ def _qr(link: str) -> str | None:
     except DataOverflowError:
         return None
     return drawn.getvalue().decode("utf-8")
-
-
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "\u2026"
