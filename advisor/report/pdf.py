@@ -20,7 +20,7 @@ from segno.encoder import DataOverflowError
 
 from advisor.errors import AdvisorError
 from advisor.report.document import Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
-from advisor.report.drawing import costs_payload, figures, memory_payload, quality_payload, range_text
+from advisor.report.drawing import costs_payload, cut, figures, memory_payload, quality_payload, range_text
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
 
 Paper = Literal["a4", "letter"]
@@ -79,6 +79,8 @@ def _checked(payload: dict[str, Any], fonts: tuple[str, ...] | None = None) -> d
     """Only signs that can be drawn, and a line about the others."""
     drawn: dict[str, Any] = drawable_all({key: value for key, value in payload.items() if key != "logo"}, fonts)
     drawn["logo"] = payload["logo"]
+    # A title of nothing that can be seen is none, and a document must have one.
+    drawn["title"] = drawn["title"].strip() or drawn["subject"].strip() or PRODUCT
     if BOX in json.dumps(drawn, ensure_ascii=False):
         drawn["notes"] = [*drawn["notes"], f"{BOX} stands for a sign that none of this report's fonts can draw."]
     return drawn
@@ -102,7 +104,7 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
         "author": cover.company.strip() or PRODUCT,
         "company": cover.company.strip(),
         "kicker": " \u00b7 ".join(kicker),
-        "footer": f"{_short(document.title, 70)} \u00b7 {day}",
+        "footer": f"{cut(document.title, 70)} \u00b7 {day}",
         "date": [moment.year, moment.month, moment.day],
         "logo": None if cover.logo is None else _logo(cover.logo, cover.company.strip()),
         "note": [line.strip() for line in cover.note.splitlines() if line.strip()][:_MOST_PARAGRAPHS],
@@ -184,7 +186,3 @@ def _qr(link: str) -> str | None:
     except DataOverflowError:
         return None
     return drawn.getvalue().decode("utf-8")
-
-
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "\u2026"
