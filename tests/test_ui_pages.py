@@ -47,7 +47,9 @@ def test_the_first_page_shows_the_engines_answer(query: str) -> None:
     found = answer(Scenario.from_query(query))
     plan = next(plan for plan in found.plans if plan.level == found.recommendation.level)
     assert page.title[0].value.replace("\\", "") == f"{found.entry.name} on {found.machine_name}"
-    assert page.header[0].value == f"{plan.level} :green[✔ fits]"
+    offloads = "gpu_layers" in query
+    verdict = ":blue[◐ fits with offload]" if offloads else ":green[✔ fits]"
+    assert page.header[0].value == f"{plan.level} {verdict}"
     figures = [metric.value for metric in page.metric]
     assert plan.free_bytes is not None
     assert figures[:3] == [gb(plan.sized.file_bytes), gib(plan.needed_bytes), gib(plan.free_bytes)]

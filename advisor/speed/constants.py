@@ -81,7 +81,7 @@ def _constants(rows: Iterable[ConstantRow]) -> Constants:
     terms: dict[str, dict[str, float]] = defaultdict(dict)
     ends: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     sizes, factors, counts = {}, {}, {}
-    names = PREFILL_TERMS
+    names: tuple[str, ...] = ()
     for row in rows:
         names = DECODE_TERMS if row.kind == "decode" else PREFILL_TERMS
         if row.constant == "log_factor":

@@ -15,7 +15,7 @@ from advisor.ui.tables import common_plans, fullest_device, levels_table, memory
 from advisor.ui.text import COLOURS, SIGNS, figures, plain, small, span, tokens, users, verdict_words
 from advisor.units import gb, gib
 
-_TILE = 140  # pixels
+_TILE = 160  # pixels
 
 
 def draw(question: Question) -> None:
