@@ -32,8 +32,9 @@ def draw(question: Question) -> None:
     _levels(answer)
     shown = answer.chosen or nearest_candidate(answer)
     memory_view.draw(answer, shown)
-    speed_view.draw(shown)
-    run_view.draw(answer, shown)
+    if shown.plan.verdict != "does not fit":
+        speed_view.draw(shown)
+        run_view.draw(answer, shown)
     published.draw(answer.entry, answer.model, answer.scenario.imatrix)
     other_formats.draw(answer.model)
     sources.draw(answer)
