@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
@@ -180,6 +181,13 @@ def test_equal_documents_give_equal_bytes_wherever_they_are_made() -> None:
     east = datetime(2026, 11, 25, 20, 30, tzinfo=timezone(timedelta(hours=11)))
     assert render_pdf(report(generated_at=east)) == render_pdf(report())
     assert render_pdf(report(generated_at=datetime(2026, 11, 26, tzinfo=UTC))) != render_pdf(report())
+
+
+def test_threads_get_the_report_they_asked_for() -> None:
+    subjects = [f"Subject {number}" for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda subject: whole(report(cover=Cover(), subject=subject)), subjects))
+    assert all(subject in text for subject, text in zip(subjects, made, strict=True))
 
 
 def test_a_long_table_repeats_its_header() -> None:

@@ -12,6 +12,7 @@ from datetime import UTC
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import segno
@@ -30,6 +31,7 @@ _TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 _STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
 _LONGEST_QR = 1200  # characters; a denser code is hard to scan from paper
 _MOST_PARAGRAPHS = 12
+_one_at_a_time = Lock()
 _TYPST_PAPER = {"a4": "a4", "letter": "us-letter"}
 
 
@@ -57,22 +59,24 @@ def render_pdf(document: ReportDocument, paper: Paper = "a4") -> bytes:
 
 
 def _compile(payload: dict[str, Any], moment: int) -> bytes:
-    compiler = typst.Compiler(root=str(_TEMPLATE.parent), font_paths=_fonts(), ignore_system_fonts=True)
-    made = compiler.compile(
-        str(_TEMPLATE),
-        format="pdf",
-        sys_inputs={"document": json.dumps(payload)},
-        pdf_standards=_STANDARDS,
-        timestamp=moment,
-    )
+    with _one_at_a_time:
+        made = _compiler().compile(
+            str(_TEMPLATE),
+            format="pdf",
+            sys_inputs={"document": json.dumps(payload)},
+            pdf_standards=_STANDARDS,
+            timestamp=moment,
+        )
     if not isinstance(made, bytes):
         raise ReportError("The report could not be typeset: there are no pages.")
     return made
 
 
 @lru_cache(maxsize=1)
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
+def _compiler() -> typst.Compiler:
+    """One for all reports: each new one would keep some memory for ever."""
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
+    return typst.Compiler(root=str(_TEMPLATE.parent), font_paths=fonts, ignore_system_fonts=True)
 
 
 def _checked(payload: dict[str, Any], fonts: tuple[str, ...] | None = None) -> dict[str, Any]:
