@@ -150,7 +150,7 @@ def _pieces(folder: ModelFolder, plan: Conversion, slot: Slot) -> Iterator[bytes
 
 
 def _interleaved(folder: ModelFolder, raw: npt.NDArray[np.uint8], slot: Slot) -> npt.NDArray[np.uint8]:
-    """Rows in the order llama.cpp rotates them: pairs lie side by side, not half a head apart (as LlamaModel.permute)."""
+    """Rows in the order llama.cpp rotates them: pairs lie side by side, not half a head apart."""
     heads = int(folder.config["num_attention_heads"])
     if slot.name.endswith("attn_k.weight"):
         heads = int(folder.config.get("num_key_value_heads") or heads)

@@ -103,7 +103,9 @@ def open_gguf_source(path: Path) -> GgufSource:
     if header.split_count > 1:
         raise InputError(f"{path.name} is one of {header.split_count} parts; join them with llama-gguf-split --merge.")
     if header.alignment != ALIGNMENT:
-        raise InputError(f"{path.name} aligns its tensors to {header.alignment} bytes; only the usual 32 can be written.")
+        raise InputError(
+            f"{path.name} aligns its tensors to {header.alignment} bytes; only the usual 32 can be written."
+        )
     end = max((tensor.offset + tensor.bytes for tensor in header.tensors), default=0) + header.header_bytes
     if length < end:
         raise InputError(f"{path.name} is cut off: it holds {length:,} of {end:,} bytes; download it again.")

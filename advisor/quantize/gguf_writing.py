@@ -57,9 +57,7 @@ class Layout:
         return sum(slot.bytes for slot in self.slots)
 
 
-def lay_out(
-    metadata: Iterable[Entry], tensors: Sequence[tuple[str, tuple[int, ...], Type]], scratch: Path
-) -> Layout:
+def lay_out(metadata: Iterable[Entry], tensors: Sequence[tuple[str, tuple[int, ...], Type]], scratch: Path) -> Layout:
     """The header that gguf-py writes for these tensors, in this order; `scratch` is a file to write it to for a moment.
 
     Shapes have the contiguous row first.

@@ -67,7 +67,9 @@ def open_folder(path: Path) -> ModelFolder:
     _refuse_programs(path, files)
     config = _json(path / "config.json")
     if "quantization_config" in config:
-        raise InputError(f"{path.name} is already quantized ('quantization_config' in its config.json); give the original.")
+        raise InputError(
+            f"{path.name} is already quantized ('quantization_config' in its config.json); give the original."
+        )
     model = model_from_config(config)
     tensors: dict[str, Placed] = {}
     for file in files:

@@ -9,8 +9,20 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-from collections import deque
-from ctypes import POINTER, byref, c_bool, c_char_p, c_float, c_int, c_int8, c_int32, c_int64, c_size_t, c_uint8, c_void_p
+from ctypes import (
+    POINTER,
+    byref,
+    c_bool,
+    c_char_p,
+    c_float,
+    c_int,
+    c_int8,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_void_p,
+)
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -98,13 +110,15 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 _LogFunction = ctypes.CFUNCTYPE(None, c_int, c_char_p, c_void_p)
-_last_lines: deque[str] = deque(maxlen=20)
+_errors: list[str] = []
 
 
-@_LogFunction
-def _keep_log(level: int, text: bytes, _: int) -> None:
-    if level >= 3:  # warnings and errors
-        _last_lines.append(text.decode("utf-8", "replace").strip())
+def _log(level: int, text: bytes, _: int) -> None:
+    if level == 4:  # errors
+        _errors.append(text.decode("utf-8", "replace").strip())
+
+
+_keep_log = _LogFunction(_log)  # alive as long as the library
 
 
 def is_installed() -> bool:
@@ -178,7 +192,7 @@ def quantize_rows(
 
 
 def _failed(what: str) -> NoReturn:
-    said = next((line for line in reversed(_last_lines) if line), "it gives no reason")
+    said = next((line for line in _errors if line), "it gives no reason")  # later ones only say that it failed
     raise RunFailed(f"{what}: {said}")
 
 
@@ -188,7 +202,7 @@ class Network:
     def __init__(self, path: Path, context: int, threads: int, gpu_layers: int = -1):
         self._lib = _runtime()
         self._context = self._model = None
-        _last_lines.clear()
+        _errors.clear()
         settings = self._lib.llama_model_default_params()
         settings.set(N_GPU_LAYERS, c_int32, gpu_layers)
         self._model = self._lib.llama_model_load_from_file(str(path).encode(), settings)

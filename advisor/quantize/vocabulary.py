@@ -114,7 +114,9 @@ def _add_byte_pairs(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
 
 def _pre_tokenizer(folder: Path, found: Any) -> str:
     steps = found.get("pretokenizers", [found]) if isinstance(found, dict) else []
-    patterns = [step["pattern"].get("Regex") for step in steps if isinstance(step, dict) and step.get("type") == "Split"]
+    patterns = [
+        step["pattern"].get("Regex") for step in steps if isinstance(step, dict) and step.get("type") == "Split"
+    ]
     for pattern in patterns:
         if pattern in _PRE_TOKENIZERS:
             return _PRE_TOKENIZERS[pattern]
