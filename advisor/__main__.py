@@ -10,9 +10,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from advisor.advise import answer
-from advisor.errors import AdvisorError
+from advisor.costs.refresh import FEEDS, refresh, report
+from advisor.errors import AdvisorError, InputError
 from advisor.formats.gguf_sizes import size_levels
 from advisor.formats.safetensors_sizes import size_safetensors_levels
 from advisor.machines.detect import detect
@@ -52,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     plan = commands.add_parser("plan", help="what fits where, level by level")
     plan.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
     found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine")
+    update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
+    update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
+    update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
     for command in (sizes, plan, found):
         command.add_argument("--format", choices=_FORMATS, default="table")
     return parser
@@ -80,7 +85,15 @@ def _detect(options: argparse.Namespace) -> str:
     return json.dumps(detected_document(detected), indent=1) if options.format == "json" else detected_table(detected)
 
 
-_COMMANDS = {"sizes": _sizes, "plan": _plan, "detect": _detect}
+def _refresh(options: argparse.Namespace) -> str:
+    outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
+    if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
+        print(report(outcomes), flush=True)
+        raise InputError(f"Not updated: {', '.join(problems)}; their last prices are kept.")
+    return report(outcomes)
+
+
+_COMMANDS = {"sizes": _sizes, "plan": _plan, "detect": _detect, "refresh": _refresh}
 
 
 if __name__ == "__main__":

@@ -4,44 +4,65 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import UTC, date, datetime
+from functools import cached_property, lru_cache
 
+from advisor.assess import candidates_of
+from advisor.candidate import Candidate
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
-from advisor.machines.capacity import CPU_KIND
-from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
+from advisor.hardware import Hardware, hardware_of
+from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
-from advisor.recommend import Recommendation, recommend
-from advisor.scenario import CUSTOM_MACHINE, Scenario
-from advisor.sizing.llama_cpp import plan_file, plan_levels
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.planning import family_of, plans_of, runtime_of
+from advisor.recommend import Recommendation, Subject, recommend
+from advisor.scenario import Scenario
+from advisor.sizing.plan import Memory, Plan
 from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.sources.resolve import ResolvedModel, find_any_model
-from advisor.units import GIB, MIB, format_count
+from advisor.units import format_count
 
 _REMEMBERED_S = 600
 # MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
 _BLOCK_SELECTION_USERS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: what follows from it is kept beside it
 class Answer:
     """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers."""
 
     scenario: Scenario
     entry: ResolvedModel
     model: Model
-    machine: Machine
-    memory: Memory
-    plans: tuple[Plan, ...]
+    hardware: Hardware
+    runtime: str
+    candidates: tuple[Candidate, ...]
     recommendation: Recommendation
     notes: tuple[str, ...]
+    today: date
+
+    @cached_property
+    def plans(self) -> tuple[Plan, ...]:
+        """The memory plans of the candidates."""
+        return tuple(candidate.plan for candidate in self.candidates)
+
+    @cached_property
+    def chosen(self) -> Candidate | None:
+        """The recommended candidate."""
+        return next((one for one in self.candidates if one.level == self.recommendation.level), None)
+
+    @property
+    def machine(self) -> Machine:
+        return self.hardware.machine
+
+    @property
+    def memory(self) -> Memory:
+        return self.hardware.memory
 
     @property
     def machine_name(self) -> str:
-        count = len(self.memory.devices)
-        return f"{count} x {self.machine.name}" if count > 1 else self.machine.name
+        return self.hardware.name
 
 
 @lru_cache(maxsize=64)
@@ -50,52 +71,38 @@ def _find(text: str, allow_local: bool, period: int) -> ResolvedModel:
     return find_any_model(text, allow_local=allow_local)
 
 
-def answer(scenario: Scenario, allow_local: bool = False) -> Answer:
+def answer(scenario: Scenario, allow_local: bool = False, today: date | None = None) -> Answer:
     """Answer a scenario; raises InputError in one sentence when it cannot be answered.
 
-    `allow_local` lets its model be a path on this machine: for the command line only.
+    `allow_local` lets its model be a path on this machine: for the command line only. `today` is the day from which
+    the age of prices is counted.
     """
-    return _answer(scenario, allow_local, int(time.monotonic() // _REMEMBERED_S))
+    day = today or datetime.now(UTC).date()
+    return _answer(scenario, allow_local, day, int(time.monotonic() // _REMEMBERED_S))
 
 
 @lru_cache(maxsize=256)
-def _answer(scenario: Scenario, allow_local: bool, period: int) -> Answer:
+def _answer(scenario: Scenario, allow_local: bool, today: date, period: int) -> Answer:
     entry = _find(scenario.model, allow_local, period)
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()
     _check_limits(scenario, model, entry.name)
-    chosen = find_machine(scenario)
-    memory = usable_memory(scenario, chosen)
-    plans = _plans(scenario, entry, model, memory)
+    runtime = runtime_of(scenario)
+    hardware = hardware_of(scenario, runtime)
+    plans = plans_of(scenario, entry, model, hardware, runtime)
+    candidates = candidates_of(scenario, entry, model, hardware, plans, today)
+    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
     return Answer(
         scenario=scenario,
         entry=entry,
         model=model,
-        machine=chosen,
-        memory=memory,
-        plans=plans,
-        recommendation=recommend(plans, model.parameters, chosen.name),
-        notes=_notes(entry, chosen, model),
-    )
-
-
-def _plans(scenario: Scenario, entry: ResolvedModel, model: Model, memory: Memory) -> tuple[Plan, ...]:
-    """One plan per level; for a GGUF file that was asked for, the plan of that very file."""
-    margin = scenario.margin_percent / 100
-    if entry.file is not None and scenario.level is None:
-        sized, tensors = entry.file.sized(), entry.file.tensor_bytes()
-        return (plan_file(model, sized, tensors, memory, scenario.settings, runtime=scenario.runtime, margin=margin),)
-    return tuple(
-        plan_levels(
-            model,
-            memory,
-            scenario.settings,
-            runtime=scenario.runtime,
-            margin=margin,
-            imatrix=scenario.imatrix,
-            only=scenario.level,
-        )
+        hardware=hardware,
+        runtime=runtime,
+        candidates=candidates,
+        recommendation=recommend(candidates, scenario, subject),
+        notes=_notes(entry, hardware.machine, model),
+        today=today,
     )
 
 
@@ -105,15 +112,17 @@ def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
         raise InputError(
             f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens."
         )
+    if scenario.context_used is not None and scenario.context_used > scenario.context:
+        raise InputError(
+            f"context_used={scenario.context_used:,} is more than the context of {scenario.context:,} tokens."
+        )
     _check_cache_types(scenario.settings, model)
     if scenario.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
         raise InputError(
             f"users={scenario.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
             "run several instances."
         )
-    if not scenario.level:
-        return
-    if not LEVELS[scenario.level].offered_for(model):
+    if scenario.level in LEVELS and not LEVELS[scenario.level].offered_for(model):
         raise InputError(f"Level {scenario.level} is only for models published in it; {name} is not.")
 
 
@@ -140,36 +149,6 @@ def _check_head(key: str, kind: str, size: int) -> None:
         raise InputError(
             f"{key}={kind} does not work with this model: its heads of {size} are no multiple of 32; use f16."
         )
-
-
-def find_machine(scenario: Scenario) -> Machine:
-    """The machine a scenario names, with the memory it gives where the catalogue leaves it open."""
-    if scenario.machine == CUSTOM_MACHINE and scenario.memory_gib is not None:
-        return custom_machine(scenario.memory_gib, scenario.bandwidth_gb_s)
-    chosen = machine(scenario.machine)
-    if not chosen.needs_memory:
-        if scenario.memory_gib is not None:
-            raise InputError(f"memory_gib is for machine=custom; {chosen.name} has its own memory.")
-        return chosen
-    if scenario.memory_gib is None:
-        raise InputError(f"{chosen.name} has no memory of its own: give its RAM in GiB as memory_gib.")
-    return with_memory(chosen, scenario.memory_gib)
-
-
-def usable_memory(scenario: Scenario, chosen: Machine) -> Memory:
-    """What the runtime may use of the machine, after what driver and system take."""
-    overhead = chosen.overhead_bytes if scenario.overhead_mib is None else int(scenario.overhead_mib * MIB)
-    if chosen.kind == CPU_KIND:
-        return Memory((), chosen.capacity_bytes, overhead)
-    if chosen.unified and scenario.gpus > 1:
-        raise InputError(f"gpus={scenario.gpus}: {chosen.name} is one device; several of them do not share memory.")
-    host = chosen.host_memory_bytes
-    if scenario.host_memory_gib is not None:
-        if chosen.unified:
-            raise InputError(f"host_memory_gib: {chosen.name} shares one memory between host and GPU.")
-        host = int(scenario.host_memory_gib * GIB)
-    device = Device(chosen.name, chosen.capacity_bytes, overhead)
-    return Memory((device,) * (scenario.gpus * chosen.count), host, pooled=chosen.unified)
 
 
 def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ...]:

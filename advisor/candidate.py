@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from advisor.costs.costs import Costs
@@ -16,13 +17,23 @@ from advisor.speed.estimate import Speed
 
 @dataclass(frozen=True)
 class Candidate:
-    """`quality` is for the task asked for; `speed` and `costs` are None where they cannot be told."""
+    """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for."""
 
     plan: Plan
     task: str
-    quality: Quality
     speed: Speed | None
-    costs: Costs | None
+    find_quality: Callable[[str], Quality] = field(repr=False, compare=False)
+    find_costs: Callable[[], Costs | None] = field(repr=False, compare=False)
+
+    @cached_property
+    def quality(self) -> Quality:
+        """What it keeps at the task asked for."""
+        return self.find_quality(self.task)
+
+    @cached_property
+    def costs(self) -> Costs | None:
+        """What it costs owned, rented and per token; None for a machine that cannot be priced."""
+        return self.find_costs()
 
     @property
     def level(self) -> str:

@@ -12,6 +12,7 @@ from advisor.sizing.plan import Device, Memory
 from advisor.speed.backends import Backend, check_backend, default_backend
 from advisor.units import GIB, MIB
 
+_USUAL_HOST_BANDWIDTH = 89.6e9  # bytes a second: two channels of DDR5-5600, the usual desktop
 _ONE_VENDOR = ("cuda", "rocm", "sycl", "vllm")  # backends that drive the cards of one vendor only
 
 
@@ -19,13 +20,15 @@ _ONE_VENDOR = ("cuda", "rocm", "sycl", "vllm")  # backends that drive the cards 
 class Hardware:
     """`machine` is what the scenario names first, `cards` one machine for each device of `memory`, in its order.
 
-    A machine without a GPU has no cards. `host_bandwidth` is in bytes a second, None where it is not known.
+    A machine without a GPU has no cards. `host_bandwidth` is what the host's memory is rated at in bytes a second;
+    `host_bandwidth_assumed` says that nobody gave it.
     """
 
     machine: Machine
     cards: tuple[Machine, ...]
     memory: Memory
-    host_bandwidth: float | None
+    host_bandwidth: float
+    host_bandwidth_assumed: bool
     backend: Backend
 
     @property
@@ -42,10 +45,11 @@ def hardware_of(scenario: Scenario, runtime: str) -> Hardware:
     first = first_machine(scenario)
     cards = _cards(scenario, first)
     backend = _backend(scenario, first, cards, runtime)
-    bandwidth = None if scenario.host_bandwidth_gb_s is None else scenario.host_bandwidth_gb_s * 1e9
-    if bandwidth is None and first.unified:
-        bandwidth = first.bandwidth_bytes_per_s
-    return Hardware(first, cards, _memory(scenario, first, cards), bandwidth, backend)
+    given = first.bandwidth_bytes_per_s if first.unified else None
+    if scenario.host_bandwidth_gb_s is not None:
+        given = scenario.host_bandwidth_gb_s * 1e9
+    memory = _memory(scenario, first, cards)
+    return Hardware(first, cards, memory, given or _USUAL_HOST_BANDWIDTH, given is None, backend)
 
 
 def first_machine(scenario: Scenario) -> Machine:
@@ -90,10 +94,8 @@ def _memory(scenario: Scenario, first: Machine, cards: tuple[Machine, ...]) -> M
 
 
 def _backend(scenario: Scenario, first: Machine, cards: tuple[Machine, ...], runtime: str) -> Backend:
-    if scenario.backend == AUTO:
-        backend = default_backend(first, runtime)
-    else:
-        backend = check_backend(scenario.backend)
+    usual = scenario.backend == AUTO
+    backend = default_backend(first, runtime) if usual else check_backend(scenario.backend)
     vendors = {card.vendor for card in cards if card.vendor != "generic"}
     if len(vendors) > 1 and backend in _ONE_VENDOR:
         names = " and ".join(sorted(vendors))

@@ -11,11 +11,12 @@ from advisor.models.model import Model
 from advisor.scenario import AUTO, Scenario
 from advisor.sizing.llama_cpp import plan_file, plan_levels
 from advisor.sizing.mlx import plan_mlx, plan_mlx_levels
-from advisor.sizing.placement_search import HOST_BANDWIDTH, Rates
+from advisor.sizing.reading import Rates
 from advisor.sizing.plan import Plan
 from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels
 from advisor.sources.resolve import ResolvedModel
 
+_READ_SHARE = 2 / 3  # of the rated bandwidth that a CPU reads weights at
 FRONTENDS_OF_LLAMA_CPP = ("ollama", "lm-studio")
 Family = str  # whose levels and rules: llama.cpp, vllm or mlx
 
@@ -47,3 +48,84 @@ def plans_of(
         case "mlx":
             return _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime)
+
+
+def _llama_cpp_plans(
+    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
+) -> tuple[Plan, ...]:
+    margin, rates = scenario.margin_percent / 100, _rates(hardware)
+    if entry.file is not None and scenario.level is None:
+        plan = plan_file(
+            model,
+            entry.file.sized(),
+            entry.file.tensor_bytes(),
+            hardware.memory,
+            scenario.settings,
+            runtime=runtime,
+            margin=margin,
+            search=scenario.searches_placement,
+            rates=rates,
+        )
+        return (plan,)
+    plans = plan_levels(
+        model,
+        hardware.memory,
+        scenario.settings,
+        runtime=runtime,
+        margin=margin,
+        imatrix=scenario.imatrix,
+        only=scenario.level,
+        search=scenario.searches_placement,
+        rates=rates,
+    )
+    return tuple(plans)
+
+
+def _rates(hardware: Hardware) -> Rates:
+    devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
+    return Rates(devices, hardware.host_bandwidth * _READ_SHARE)
+
+
+def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+    card = _same_cards(hardware)
+    margin = scenario.margin_percent / 100
+    options = VllmOptions(utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto")
+    capability = None if card.compute_capability is None else float(card.compute_capability)
+    if scenario.level is None:
+        plans = plan_vllm_levels(
+            model,
+            hardware.memory,
+            scenario.settings,
+            margin=margin,
+            options=options,
+            vendor=card.vendor,
+            compute_capability=capability,
+        )
+        return tuple(plans)
+    plan = plan_vllm(
+        model,
+        hardware.memory,
+        scenario.settings,
+        find_safetensors_level(scenario.level),
+        margin=margin,
+        options=options,
+        vendor=card.vendor,
+        compute_capability=capability,
+    )
+    return (plan,)
+
+
+def _same_cards(hardware: Hardware) -> Machine:
+    if not hardware.cards:
+        raise InputError(f"vLLM is planned for graphics cards, and {hardware.machine.name} has none: use llama.cpp.")
+    if len(set(hardware.cards)) > 1:
+        raise InputError("vLLM splits every tensor evenly, so all cards must be of one kind: leave other_machine out.")
+    return hardware.cards[0]
+
+
+def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+    margin = scenario.margin_percent / 100
+    if scenario.level is not None:
+        level = find_safetensors_level(scenario.level)
+        return (plan_mlx(model, hardware.memory, scenario.settings, level, margin=margin),)
+    return tuple(plan_mlx_levels(model, hardware.memory, scenario.settings, margin=margin))

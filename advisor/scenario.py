@@ -6,16 +6,17 @@ Keys are short words in plain text; defaults are left out of the link, so they m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
+from advisor.costs.inputs import CostInputs
 from advisor.errors import InputError, nearest, one_line
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
 from advisor.requirements import Requirements, Switch, known
-from advisor.sizing.settings import CACHE_TYPES, Settings
+from advisor.sizing.settings import CACHE_TYPES, Settings, Split
 
 MAX_QUERY_LENGTH = 4096
 MAX_USERS = 256  # llama.cpp: LLAMA_MAX_SEQ, the most sequences one process serves at a time
@@ -24,7 +25,6 @@ AUTO = "auto"
 # Ollama and LM Studio are llama.cpp with their own defaults.
 RUNTIMES = (AUTO, "llama.cpp", "ollama", "lm-studio", "vllm", "mlx")
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
-SPLITS = ("layer", "row", "tensor")
 _MOST_SHARES = 64
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
 
@@ -66,9 +66,10 @@ Shares = Annotated[
 CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
 
 
-class Scenario(Requirements):
+class Scenario(Requirements, CostInputs):
     """One question. Units are in the names; `context` is tokens per user.
 
+    What is required is in `Requirements`, load and prices are in `CostInputs`.
     `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
     `other_gpus` devices of `other_machine` stand in the same host. `host_memory_gib` is the RAM beside graphics
     cards, `host_bandwidth_gb_s` how fast it is. `overhead_mib` replaces the catalogue's figure for what driver and
@@ -101,7 +102,7 @@ class Scenario(Requirements):
     cpu_moe_layers: int = Field(0, ge=0, le=4096)
     kv_offload: Switch = True
     mmap: Switch = True
-    split: Annotated[str, known(SPLITS, "split")] = "layer"
+    split: Annotated[Split, known(get_args(Split), "split")] = "layer"
     tensor_split: Shares = None
     gpu_memory_utilization: float = Field(0.92, gt=0, le=1)
     kv_fp8: Switch = False
@@ -137,6 +138,10 @@ class Scenario(Requirements):
             cache_type_v=self.kv_type_v,
             gpu_layers=None if self.gpu_layers == "all" else self.gpu_layers,
             cpu_moe_layers=self.cpu_moe_layers,
+            kv_on_host=not self.kv_offload,
+            mmap=self.mmap,
+            split=self.split,
+            tensor_split=self.tensor_split,
         )
 
     def to_query(self) -> str:

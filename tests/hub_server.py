@@ -1,7 +1,7 @@
 """A small Hub: the endpoints of the real one that huggingface_hub uses, over real sockets, with faults on demand.
 
-Model info, and files through a redirect to another path with ranges, as large files are served. What was asked
-for and how much was sent is counted.
+Model search and info, and files through a redirect to another path with ranges, as large files are served. What was
+asked for and how much was sent is counted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _LARGE = 10_000_000  # stored apart, and so served through a redirect
@@ -56,6 +56,7 @@ class FakeHub:
     def __init__(self) -> None:
         self.repositories: dict[str, FakeRepository] = {}
         self.requests: list[Request] = []
+        self.search_fault = ""
         self.release = threading.Event()  # ends what hangs
         hub = self
 
@@ -123,7 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self, path: str) -> None:
         parts = path.strip("/").split("/")
-        if parts[:2] == ["api", "models"]:
+        if parts == ["api", "models"]:
+            self._list(parse_qs(urlsplit(self.path).query))
+        elif parts[:2] == ["api", "models"]:
             self._info("/".join(parts[2:4]), "/".join(parts[5:]) if len(parts) > 4 else "main")
         elif parts[0] == "cdn":
             self._content(self.hub.repositories["/".join(parts[1:3])], "/".join(parts[3:]))
@@ -131,6 +134,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._resolve("/".join(parts[:2]), parts[3], "/".join(parts[4:]))
         else:
             self.reply(404, b"Not Found")
+
+    def _list(self, asked: Mapping[str, list[str]]) -> None:
+        if self.fault(self.hub.search_fault):
+            return
+        words = asked.get("search", [""])[0].lower().split()
+        found = [
+            {"id": name, "downloads": 1000, "pipeline_tag": "text-generation", "trendingScore": 1, **repository.info}
+            | {"gated": "manual" if repository.gated else False}
+            for name, repository in self.hub.repositories.items()
+            if all(word in name.lower() for word in words) and not repository.private
+        ]
+        found.sort(key=lambda item: -item[asked["sort"][0]])
+        self.reply(200, json.dumps(found[: int(asked["limit"][0])]).encode())
 
     def _find(self, name: str, revision: str) -> FakeRepository | None:
         found = self.hub.repositories.get(name)

@@ -78,11 +78,18 @@ def test_pooled_memory_counts_device_and_host_together() -> None:
 
 def test_partial_offload_moves_bytes_to_the_host() -> None:
     full = one("llama-3.1-70b-instruct", gpu(24), Settings(8192), "Q4_K_M")
-    part = one("llama-3.1-70b-instruct", gpu(24), Settings(8192, gpu_layers=35), "Q4_K_M")
+    beside = replace(gpu(24), host_capacity_bytes=64 * GIB)
+    part = one("llama-3.1-70b-instruct", beside, Settings(8192, gpu_layers=35), "Q4_K_M")
     assert full.verdict == "does not fit"
-    assert part.verdict == "fits"
+    assert part.verdict == "fits with offload"
     assert part.host.weights_bytes > 20 * GB
     assert part.host.kv_cache_bytes > 0
+
+
+def test_nothing_is_promised_of_a_host_that_nobody_knows() -> None:
+    part = one("llama-3.1-70b-instruct", gpu(24), Settings(8192, gpu_layers=35), "Q4_K_M")
+    assert part.verdict == "tight"
+    assert part.offload_needs_host_bytes is not None
 
 
 def test_draft_layers_weigh_but_are_neither_cached_nor_computed() -> None:

@@ -93,7 +93,10 @@ def test_every_key_of_a_scenario_has_an_input() -> None:
     custom = opened("machine=custom&memory_gib=24")
     card = opened()
     keys = {
-        element.key for page in (custom, card) for kind in ("selectbox", "number_input") for element in page.get(kind)
+        element.key
+        for page in (custom, card)
+        for kind in ("selectbox", "number_input", "text_input")
+        for element in page.get(kind)
     }
     assert set(Scenario.model_fields) - keys == {"runtime"}  # one runtime so far: nothing to choose
 

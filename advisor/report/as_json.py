@@ -1,6 +1,7 @@
 """The answer as JSON: a contract. Keys are documented here, units are in their names.
 
 `sizes`: a list of levels, GGUF first. `plan`: scenario, model, machine, one plan per level, recommendation, notes.
+An estimate is an object of low, typical and high; null where it is not known.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from advisor.advise import Answer
+from advisor.candidate import Candidate
+from advisor.costs.document import cost_document
+from advisor.estimate import Range
+from advisor.flips import flips
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
-from advisor.sizing.plan import DeviceMemory, Plan
+from advisor.quality import SCORED_TASKS
+from advisor.quality.tasks import DIVERGENCE
+from advisor.sizing.plan import DeviceMemory
 from advisor.sources.resolve import ResolvedModel
 
 FORMAT = "gguf"
@@ -121,37 +128,97 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "id": machine.id,
             "name": machine.name,
             "devices": len(answer.memory.devices),
+            "name_of_all": answer.machine_name,
+            "backend": answer.hardware.backend,
             "capacity_bytes": machine.capacity_bytes,
             "capacity_basis": machine.capacity_basis,
             "source": machine.source,
             "as_of": machine.as_of,
         },
-        "plans": [_plan(plan) for plan in answer.plans],
+        "plans": [_plan(candidate) for candidate in answer.candidates],
         "recommendation": {
             "level": answer.recommendation.level,
             "reasons": list(answer.recommendation.reasons),
             "alternatives": [
-                {"level": other.level, "reason": other.reason} for other in answer.recommendation.alternatives
+                {"level": other.level, "reason": other.reason, "model": other.model_id}
+                for other in answer.recommendation.alternatives
             ],
+            "in_the_way": [
+                {"requirement": unmet.requirement, "sentence": unmet.sentence, "gap": unmet.gap}
+                for unmet in answer.recommendation.in_the_way
+            ],
+            "flips": list(flips(answer)),
         },
         "notes": list(answer.notes),
     }
 
 
-def _plan(plan: Plan) -> dict[str, Any]:
+def _plan(candidate: Candidate) -> dict[str, Any]:
+    plan = candidate.plan
     return {
         "level": plan.level,
-        "format": FORMAT,
+        "format": getattr(plan.sized, "format", FORMAT),
         "runtime": plan.runtime,
+        "rules": plan.rules,
         "verdict": plan.verdict,
         "file_bytes": plan.sized.file_bytes,
         "bits_per_weight": round(plan.sized.bits_per_weight, 4),
         "devices": [_device(device) for device in plan.devices],
         "host": _device(plan.host),
+        "placement": {
+            "gpu_layers": plan.settings.gpu_layers,
+            "cpu_moe_layers": plan.settings.cpu_moe_layers,
+            "kv_on_host": plan.settings.kv_on_host,
+            "tensor_split": plan.settings.tensor_split,
+        },
         "max_context": plan.max_context,
+        "kv_tokens": plan.kv_tokens,
+        "max_concurrency": plan.max_concurrency,
         "missing_bytes": plan.missing_bytes,
+        "ways_out": [{"kind": way.kind, "value": way.value, "sentence": way.sentence} for way in plan.ways_out],
         "rule_of_thumb_bytes": plan.rule_of_thumb_bytes,
+        "speed": _speed(candidate),
+        "quality": _quality(candidate),
+        "kld": _range(candidate.find_quality(DIVERGENCE).kld),
+        "cost": None if candidate.costs is None else cost_document(candidate.costs),
+        "notes": list(plan.notes),
     }
+
+
+def _speed(candidate: Candidate) -> dict[str, Any] | None:
+    speed = candidate.speed
+    if speed is None:
+        return None
+    return {
+        "decode_tokens_per_s": _range(speed.decode_tokens_per_s),
+        "total_decode_tokens_per_s": _range(speed.total_decode_tokens_per_s),
+        "prefill_tokens_per_s": _range(speed.prefill_tokens_per_s),
+        "time_to_first_token_s": _range(speed.time_to_first_token_s),
+        "basis": speed.basis,
+        "n": speed.n,
+        "backend": speed.backend,
+    }
+
+
+def _quality(candidate: Candidate) -> dict[str, Any]:
+    """By task: percent of the 16-bit score kept."""
+    found = {task: candidate.find_quality(task) for task in SCORED_TASKS}
+    return {
+        task: {
+            "low": quality.low,
+            "typical": quality.typical,
+            "high": quality.high,
+            "basis": quality.basis,
+            "n": quality.n,
+        }
+        for task, quality in found.items()
+    }
+
+
+def _range(estimate: Range | None) -> dict[str, float] | None:
+    if estimate is None:
+        return None
+    return {"low": estimate.low, "typical": estimate.typical, "high": estimate.high}
 
 
 def _device(device: DeviceMemory) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def _graph(model: Model, settings: Settings, placement: Placement, fused: bool, 
 def _pipelined(placement: Placement) -> bool:
     """llama.cpp overlaps micro-batches when several GPUs hold everything (constructor of `llama_context`)."""
     everything = HOST not in placement.layers and placement.output != HOST
-    return placement.devices > 1 and everything and not placement.cpu_moe_layers
+    return placement.devices > 1 and everything and not (placement.cpu_moe_layers or placement.kv_on_host)
 
 
 def _distinct(model: Model, placement: Placement) -> list[int]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property, lru_cache
 
-from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.models.model import Model
-from advisor.sizing.compute_buffer import compute_buffer_bytes
-from advisor.sizing.kv_cache import layer_cache_bytes
-from advisor.sizing.placement import HOST, Placement, place
-from advisor.sizing.plan import DeviceMemory, Memory, Plan, Verdict, rule_of_thumb_bytes
+from advisor.sizing.checks import MAX_DEVICES, cache_type_refusal
+from advisor.sizing.growth import GRAIN
+from advisor.sizing.needs import needed_bytes, passing_bytes, place_as_told, shortage
+from advisor.sizing.placement import HOST
+from advisor.sizing.placement_search import Search
+from advisor.sizing.plan import DeviceMemory, Memory, Plan, Verdict, WayOut, rule_of_thumb_bytes
+from advisor.sizing.reading import Rates
 from advisor.sizing.settings import Settings
-from advisor.sizing.weights import stored_weight_bytes, weight_bytes
+from advisor.sizing.weights import Weights, file_weights, level_weights
+from advisor.units import gib
 
-GRAIN = 256  # tokens; llama.cpp rounds the context of a user up to this
+__all__ = ["GRAIN", "plan_file", "plan_levels"]
+
+_SMALLER_CACHE = "q8_0"
+_MORE_TRIES = 6  # numbers of devices looked at beyond the fewest whose memory could be enough
 
 
 def plan_levels(
@@ -28,23 +34,17 @@ def plan_levels(
     margin: float,
     imatrix: bool = False,
     only: str | None = None,
+    search: bool = False,
+    rates: Rates | None = None,
 ) -> list[Plan]:
-    """A plan for every level (or for `only` one), keeping the fraction `margin` of each device free."""
-    placement = _placement(model, memory, settings)
-    growth = _Growth(model, settings, placement)
+    """A plan for every level (or for `only` one), keeping the fraction `margin` of each memory free.
+
+    With `search` the fastest placement that fits replaces what `settings` say about it; `rates` are the bandwidths
+    that make one placement faster than another.
+    """
+    planner = _Planner(model, memory, settings, runtime, margin, imatrix, search, rates or Rates())
     levels = [LEVELS[only]] if only else [level for level in LEVELS.values() if level.offered_for(model)]
-    return [
-        _plan(
-            size_level(model, level, imatrix),
-            weight_bytes(model, level, placement, imatrix),
-            rule_of_thumb_bytes(model.parameters, level.nominal_bits),
-            memory,
-            growth,
-            runtime,
-            margin,
-        )
-        for level in levels
-    ]
+    return [planner.plan_level(level) for level in levels]
 
 
 def plan_file(
@@ -56,128 +56,194 @@ def plan_file(
     *,
     runtime: str,
     margin: float,
+    search: bool = False,
+    rates: Rates | None = None,
 ) -> Plan:
     """A plan for one GGUF file as it is, given what each of its tensors takes."""
-    placement = _placement(model, memory, settings)
-    growth = _Growth(model, settings, placement)
-    weights = stored_weight_bytes(model, tensor_bytes, placement)
-    rule = rule_of_thumb_bytes(model.parameters, sized.level.nominal_bits)
-    return _plan(sized, weights, rule, memory, growth, runtime, margin)
+    planner = _Planner(model, memory, settings, runtime, margin, False, search, rates or Rates())
+    return planner.plan(sized, file_weights(model, tensor_bytes))
 
 
-def _placement(model: Model, memory: Memory, settings: Settings) -> Placement:
-    return place(len(model.layers), (1.0,) * len(memory.devices), settings.gpu_layers, settings.cpu_moe_layers)
+class _Planner:
+    """Everything about a question but the level."""
 
+    def __init__(
+        self,
+        model: Model,
+        memory: Memory,
+        settings: Settings,
+        runtime: str,
+        margin: float,
+        imatrix: bool,
+        search: bool,
+        rates: Rates,
+    ):
+        self.model, self.memory, self.settings, self.runtime = model, memory, settings, runtime
+        self.margin, self.imatrix, self.search, self.rates = margin, imatrix, search, rates
+        self.searcher = Search(model, memory, settings, margin, rates)
+        self.told = place_as_told(model, memory, settings)
 
-@lru_cache(maxsize=4096)
-def _grown_bytes(model: Model, settings: Settings, placement: Placement) -> tuple[Mapping[int, int], Mapping[int, int]]:
-    """KV cache and compute buffers per device; neither depends on the level."""
-    if model.trunk is not None:
-        model = model.trunk
-        placement = replace(placement, layers=placement.layers[: len(model.layers)])
-    cache = dict.fromkeys((HOST, *range(placement.devices)), 0)
-    for size, device in zip(layer_cache_bytes(model, settings), placement.layers, strict=True):
-        cache[device] += size
-    return cache, compute_buffer_bytes(model, settings, placement)
-
-
-class _Growth:
-    """KV cache and compute buffers as a function of the context, sampled and joined by straight lines.
-
-    Between samples both grow in proportion (the windows of sliding layers are samples of their own), so the
-    line is exact or, where a buffer starts to grow, slightly high.
-    """
-
-    def __init__(self, model: Model, settings: Settings, placement: Placement):
-        self.model, self.settings, self.placement = model, settings, placement
-        limit = model.context_length or 1 << 20
-        self.limit = max(GRAIN, limit)
-        samples = {GRAIN << power for power in range(24) if GRAIN << power < self.limit} | {self.limit}
-        windows = {getattr(m, "window", 0) for layer in model.layers for m in layer.mixers}
-        samples |= {-(-(window + settings.micro_batch) // GRAIN) * GRAIN for window in windows if window}
-        self.samples = sorted(sample for sample in samples if sample <= self.limit)
-
-    def _at(self, context: int) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        return _grown_bytes(self.model, replace(self.settings, context=context), self.placement)
-
-    @cached_property
-    def now(self) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        """KV cache and compute buffers at the context asked for."""
-        return self._at(self.settings.context)
-
-    def total(self, context: int) -> dict[int, int]:
-        cache, compute = self._at(context)
-        return {device: cache[device] + compute[device] for device in cache}
-
-    def longest(self, fits: Callable[[Mapping[int, float]], bool]) -> int:
-        """The longest context for which `fits` holds of what the devices then need."""
-        best = 0
-        for lower, upper in zip([0, *self.samples], self.samples, strict=False):
-            high = self.total(upper)
-            if fits(high):
-                best = upper
-                continue
-            low = self.total(lower) if lower else dict.fromkeys(high, 0)
-            low_step, high_step = (lower + GRAIN - 1) // GRAIN, upper // GRAIN
-            while high_step - low_step > 1:
-                middle = (low_step + high_step) // 2
-                share = (middle * GRAIN - lower) / (upper - lower)
-                between = {device: low[device] + share * (high[device] - low[device]) for device in high}
-                if lower and fits(between):
-                    low_step, best = middle, middle * GRAIN
-                else:
-                    high_step = middle
-            break
-        return best
-
-
-def _plan(
-    sized: SizedLevel,
-    weights: Mapping[int, int],
-    rule_of_thumb: int,
-    memory: Memory,
-    growth: _Growth,
-    runtime: str,
-    margin: float,
-) -> Plan:
-    cache, compute = growth.now
-    devices = tuple(
-        DeviceMemory(
-            name, device.capacity_bytes, weights[number], cache[number], compute[number], device.overhead_bytes
+    def changed(self, memory: Memory | None = None, settings: Settings | None = None) -> _Planner:
+        """The same question on another machine or with other settings."""
+        return _Planner(
+            self.model,
+            memory or self.memory,
+            settings or self.settings,
+            self.runtime,
+            self.margin,
+            self.imatrix,
+            self.search,
+            self.rates,
         )
-        for number, (name, device) in enumerate(zip(memory.names, memory.devices, strict=True))
-    )
-    host = DeviceMemory(
-        "Host", memory.host_capacity_bytes, weights[HOST], cache[HOST], compute[HOST], memory.host_overhead_bytes
-    )
-    fixed = {number: weights[number] + device.overhead_bytes for number, device in enumerate(memory.devices)}
-    fixed[HOST] = weights[HOST] + memory.host_overhead_bytes
-    grown = {device: cache[device] + compute[device] for device in cache}
-    short = _shortage(memory, fixed, grown, margin)
-    verdict: Verdict = "fits" if short <= 0 else "tight" if _shortage(memory, fixed, grown, 0) <= 0 else "does not fit"
-    return Plan(
-        sized=sized,
-        runtime=runtime,
-        settings=growth.settings,
-        placement=growth.placement,
-        verdict=verdict,
-        devices=devices,
-        host=host,
-        missing_bytes=max(0, round(short)),
-        rule_of_thumb_bytes=rule_of_thumb,
-        find_longest_context=lambda: growth.longest(lambda more: _shortage(memory, fixed, more, margin) <= 0),
-    )
+
+    def plan_level(self, level: Level) -> Plan:
+        return self.plan(size_level(self.model, level, self.imatrix), level_weights(self.model, level, self.imatrix))
+
+    def plan(self, sized: SizedLevel, weights: Weights) -> Plan:
+        found = self.searcher.best(weights) if self.search else None
+        placement = found.placement if found else self.told
+        growth = self.searcher.growth(placement)
+        now, held = growth.now, weights.on_devices(placement)
+        passing = passing_bytes(weights, placement, now)
+        devices = tuple(
+            DeviceMemory(
+                name=name,
+                capacity_bytes=device.capacity_bytes,
+                weights_bytes=held[number],
+                kv_cache_bytes=now.cache[number],
+                compute_bytes=now.compute[number] + (0 if number else passing),
+                overhead_bytes=device.overhead_bytes,
+                passing_bytes=0 if number else passing,
+            )
+            for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
+        )
+        host = DeviceMemory(
+            name="Host",
+            capacity_bytes=self.memory.host_capacity_bytes,
+            weights_bytes=held[HOST],
+            kv_cache_bytes=now.cache[HOST],
+            compute_bytes=now.compute[HOST],
+            overhead_bytes=self.memory.host_overhead_bytes,
+        )
+        needed = self.searcher.needed(weights, placement)
+
+        def longest() -> int:
+            return growth.longest(
+                lambda grown: needed_bytes(weights, self.memory, placement, grown),
+                lambda needs: shortage(self.memory, needs, self.margin) <= 0,
+            )
+
+        short = shortage(self.memory, needed, self.margin)
+        plan = Plan(
+            sized=sized,
+            runtime=self.runtime,
+            settings=found.settings if found else self.settings,
+            placement=placement,
+            verdict=self._verdict(short, needed, placement.offloads),
+            devices=devices,
+            host=host,
+            missing_bytes=max(0, round(short)),
+            rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            find_longest_context=longest,
+            seconds_per_token=self.searcher.reading.seconds(weights, placement, self.rates),
+            find_offload_bytes=lambda: self.host_bytes_to_offload(weights),
+            find_ways_out=lambda: ways_out(self, plan, sized, weights),
+        )
+        return plan
+
+    def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:
+        if short > 0:
+            return "tight" if shortage(self.memory, needed, 0) <= 0 else "does not fit"
+        if not offloads:
+            return "fits"
+        # The user's own offload to a host that nobody knows anything about is no promise.
+        return "tight" if self.memory.host_capacity_bytes is None else "fits with offload"
+
+    def host_bytes_to_offload(self, weights: Weights) -> int | None:
+        """Host memory with which the fastest placement that offloads would fit, margin included."""
+        if not self.memory.devices or self.memory.pooled:
+            return None
+        found = self.searcher.best(weights, any_host=True)
+        if found is None or not found.placement.offloads:
+            return None
+        return int(self.searcher.needed(weights, found.placement)[HOST] / (1 - self.margin)) + 1
 
 
-def _shortage(memory: Memory, fixed: Mapping[int, int], grown: Mapping[int, float], margin: float) -> float:
-    """Bytes the tightest memory lacks to keep `margin` free; zero or less when everything fits."""
-    short = [
-        fixed[number] + grown[number] - device.capacity_bytes * (1 - margin)
-        for number, device in enumerate(memory.devices)
-    ]
-    if memory.host_capacity_bytes is not None:
-        on_host = fixed[HOST] + grown[HOST]
-        if memory.pooled:
-            on_host += sum(fixed[number] + grown[number] for number in range(len(memory.devices)))
-        short.append(on_host - memory.host_capacity_bytes * (1 - margin))
-    return max(short, default=0)
+def ways_out(planner: _Planner, plan: Plan, sized: SizedLevel, weights: Weights) -> tuple[WayOut, ...]:
+    """The nearest changes with which a plan fits, each on its own; each was planned and does fit."""
+    if plan.fits:
+        return ()
+    found = (
+        _lower_level(planner, plan),
+        _shorter_context(plan),
+        _smaller_cache(planner, sized, weights),
+        _more_devices(planner, plan, sized, weights),
+        _host_memory(planner, plan),
+    )
+    return tuple(way for way in found if way is not None)
+
+
+def _lower_level(planner: _Planner, plan: Plan) -> WayOut | None:
+    offered = (level for level in LEVELS.values() if level.offered_for(planner.model) and not level.note)
+    sizes = {level.name: size_level(planner.model, level, planner.imatrix).tensor_bytes for level in offered}
+    smaller = [name for name, size in sizes.items() if size < plan.sized.tensor_bytes]
+    for name in sorted(smaller, key=lambda name: -sizes[name]):
+        lower = planner.plan_level(LEVELS[name])
+        if lower.fits:
+            made = ", made with an importance matrix," if lower.needs_imatrix else ""
+            how = " with part of it on the host" if lower.verdict == "fits with offload" else ""
+            return WayOut("lower level", name, f"{name}{made} fits{how}: its weights take {gib(sizes[name])}.")
+    return None
+
+
+def _shorter_context(plan: Plan) -> WayOut | None:
+    longest = plan.max_context
+    if not 0 < longest < plan.settings.context:
+        return None
+    if plan.placement.offloads and plan.host.capacity_bytes is None:
+        return None
+    return WayOut("shorter context", longest, f"A context of {longest:,} tokens per user fits.")
+
+
+def _smaller_cache(planner: _Planner, sized: SizedLevel, weights: Weights) -> WayOut | None:
+    settings = replace(planner.settings, cache_type_k=_SMALLER_CACHE, cache_type_v=_SMALLER_CACHE)
+    wide = {"f32", "f16", "bf16"}
+    if not {planner.settings.cache_type_k, planner.settings.cache_type_v} <= wide or not settings.flash_attention:
+        return None
+    if cache_type_refusal(planner.model, settings):
+        return None
+    smaller = planner.changed(settings=settings).plan(sized, weights)
+    if not smaller.fits:
+        return None
+    total = sum(holder.kv_cache_bytes for holder in (*smaller.devices, smaller.host))
+    return WayOut("smaller KV cache", _SMALLER_CACHE, f"A KV cache in {_SMALLER_CACHE} fits: it takes {gib(total)}.")
+
+
+def _more_devices(planner: _Planner, plan: Plan, sized: SizedLevel, weights: Weights) -> WayOut | None:
+    memory = planner.memory
+    if not memory.devices or memory.pooled:
+        return None
+    kind = memory.devices[-1]
+    room = kind.capacity_bytes * (1 - planner.margin) - kind.overhead_bytes
+    if room <= 0:
+        return None
+    present = len(memory.devices)
+    total = sum(holder.weights_bytes + holder.kv_cache_bytes for holder in plan.devices)
+    had = sum(device.capacity_bytes * (1 - planner.margin) - device.overhead_bytes for device in memory.devices)
+    fewest = max(1, -int((had - total) // room))
+    for more in range(fewest, min(fewest + _MORE_TRIES, MAX_DEVICES - present + 1)):
+        larger = replace(memory, devices=memory.devices + (kind,) * more)
+        settings = replace(planner.settings, gpu_layers=None, cpu_moe_layers=0, kv_on_host=False, tensor_split=None)
+        fitting = planner.changed(memory=larger, settings=settings).plan(sized, weights)
+        if fitting.verdict == "fits":
+            return WayOut("more devices", more, f"{more} more {kind.name} ({present + more} in all) fit.")
+    return None
+
+
+def _host_memory(planner: _Planner, plan: Plan) -> WayOut | None:
+    needed = plan.offload_needs_host_bytes
+    if needed is None:
+        return None
+    return WayOut(
+        "host memory", needed, f"With {gib(needed)} of host memory it runs, slower, with part of the model there."
+    )

@@ -7,42 +7,71 @@ contiguous runs proportional to each GPU's share. Input embeddings always stay o
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+
+import numpy as np
 
 HOST = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Device number per layer (HOST = -1), of the output head, and how many layers keep their experts on the host."""
+    """Device number per layer (HOST = -1), of the output head, and how many layers keep their experts on the host.
+
+    `kv_on_host` says that all of the KV cache and recurrent state lies on the host, `lends` that the first device
+    computes prompts for what lies on the host.
+    """
 
     devices: int
     layers: tuple[int, ...]
     output: int
     cpu_moe_layers: int = 0
+    kv_on_host: bool = False
+    lends: bool = True
 
     @property
     def used(self) -> tuple[int, ...]:
         """Devices that hold anything, in order."""
         return tuple(sorted({*self.layers, self.output} - {HOST}))
 
+    @property
+    def host_layers(self) -> int:
+        """How many of the layers lie on the host; the first ones."""
+        return self.layers.count(HOST)
+
+    @property
+    def caches(self) -> tuple[int, ...]:
+        """Device number of what each layer keeps of the past."""
+        return (HOST,) * len(self.layers) if self.kv_on_host else self.layers
+
+    @property
+    def offloads(self) -> bool:
+        """Whether a machine with devices leaves part of the model, beyond the input embeddings, to the host."""
+        return self.devices > 0 and (
+            self.output == HOST or HOST in self.layers or self.cpu_moe_layers > 0 or self.kv_on_host
+        )
+
 
 def place(
-    layer_count: int, shares: tuple[float, ...], gpu_layers: int | None = None, cpu_moe_layers: int = 0
+    layer_count: int,
+    shares: Sequence[float],
+    gpu_layers: int | None = None,
+    cpu_moe_layers: int = 0,
+    kv_on_host: bool = False,
+    lends: bool = True,
 ) -> Placement:
-    """Place `layer_count` layers on GPUs with the given memory shares (empty: no GPU).
+    """Place `layer_count` layers on GPUs with the given shares (empty: no GPU; they need not add up to anything).
 
-    llama.cpp: `llama_model_base::load_tensors`, splits by free memory unless told otherwise.
+    llama.cpp: `llama_model_base::load_tensors`, in single precision as there. Shares are what `-ts` is given,
+    without it the free bytes of each GPU.
     """
     total = layer_count + 1
     active = 0 if not shares else total if gpu_layers is None else min(gpu_layers, total)
     start = total - active
-    bounds = [share / sum(shares) for share in accumulate(shares)]
-
-    def device(number: int) -> int:
-        if number < start:
-            return HOST
-        return min(bisect_right(bounds, (number - start) / active), len(shares) - 1)
-
-    return Placement(len(shares), tuple(device(n) for n in range(layer_count)), device(layer_count), cpu_moe_layers)
+    single = np.cumsum(np.asarray(shares, dtype=np.float32), dtype=np.float32)
+    bounds = (single / single[-1]).tolist() if active else []
+    fractions = (np.arange(active, dtype=np.float32) / np.float32(max(active, 1))).tolist()
+    last = len(shares) - 1
+    homes = (HOST,) * start + tuple(min(bisect_right(bounds, fraction), last) for fraction in fractions)
+    return Placement(len(shares), homes[:layer_count], homes[layer_count], cpu_moe_layers, kv_on_host, lends)

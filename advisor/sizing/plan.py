@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from advisor.estimate import Range
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.sizing.placement import Placement
@@ -15,10 +16,19 @@ from advisor.sizing.settings import Settings
 Verdict = Literal["fits", "fits with offload", "tight", "does not fit"]
 Sized = SizedLevel | SizedSafetensors
 
+# How far a modelled compute buffer may be off llama.cpp's own figure (README: 3.9 % too low to 14.7 % too high).
+_COMPUTE_LOW, _COMPUTE_HIGH = 1 / 1.147, 1 / 0.961
+# Overheads are drawn to cover every card in public logs; the leanest show about half.
+_OVERHEAD_LOW = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """What one device, or the host, has to hold. Bytes; `capacity_bytes` None where it is not known."""
+    """What one device, or the host, has to hold. Bytes; `capacity_bytes` None where it is not known.
+
+    `passing_bytes` is the part of `compute_bytes` set aside for weights that only pass through: a GPU that computes
+    prompts for layers on the host copies them over one tensor at a time.
+    """
 
     name: str
     capacity_bytes: int | None
@@ -26,10 +36,22 @@ class DeviceMemory:
     kv_cache_bytes: int
     compute_bytes: int
     overhead_bytes: int
+    passing_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
         return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes + self.overhead_bytes
+
+    @property
+    def needed_range(self) -> Range:
+        """`needed_bytes` with what may be wrong about its estimated parts; weights and KV cache are exact."""
+        exact = self.weights_bytes + self.kv_cache_bytes
+        laid_out = self.compute_bytes - self.passing_bytes
+        return Range(
+            exact + laid_out * _COMPUTE_LOW + self.overhead_bytes * _OVERHEAD_LOW,
+            self.needed_bytes,
+            exact + laid_out * _COMPUTE_HIGH + self.passing_bytes + self.overhead_bytes,
+        )
 
     @property
     def free_bytes(self) -> int | None:
@@ -67,11 +89,32 @@ class Memory:
         return tuple(f"{device.name} #{number}" for number, device in enumerate(self.devices, start=1))
 
 
+WayKind = Literal["lower level", "shorter context", "smaller KV cache", "more devices", "host memory"]
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """One change that makes a plan fit.
+
+    `value` is what the change is made to: a level's name, tokens per user, a KV cache type, a number of devices, or
+    bytes of host memory.
+    """
+
+    kind: WayKind
+    value: str | int
+    sentence: str
+
+
 @dataclass(frozen=True)
 class Plan:
     """One level on one machine under one workload.
 
     `settings` are those it runs with and `placement` where its layers lie, both as searched for or as asked.
+
+    What only some runtimes know: `rules` names the version whose rules were applied; `compute_range` is the range of
+    `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
+    how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold;
+    `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed.
     """
 
     sized: Sized
@@ -84,11 +127,37 @@ class Plan:
     missing_bytes: int  # how much more memory the tightest device would need to fit with margin
     rule_of_thumb_bytes: int
     find_longest_context: Callable[[], int] = field(repr=False, compare=False)
+    rules: str = ""
+    compute_range: Range | None = None
+    kv_tokens: int | None = None
+    max_concurrency: float | None = None
+    notes: tuple[str, ...] = ()
+    seconds_per_token: float | None = None
+    find_offload_bytes: Callable[[], int | None] = field(default=lambda: None, repr=False, compare=False)
+    find_ways_out: Callable[[], tuple[WayOut, ...]] = field(default=tuple, repr=False, compare=False)
 
     @cached_property
     def max_context(self) -> int:
         """The longest context that fits with margin, in tokens per user; 0: none. Searched for when asked."""
         return self.find_longest_context()
+
+    @cached_property
+    def offload_needs_host_bytes(self) -> int | None:
+        """Host memory with which it fits by leaving part of the model to the host; None: it fits as it is, or never.
+
+        Searched for when asked.
+        """
+        return self.find_offload_bytes()
+
+    @cached_property
+    def ways_out(self) -> tuple[WayOut, ...]:
+        """The nearest changes that make it fit, nothing for a plan that fits. Searched for when asked."""
+        return self.find_ways_out()
+
+    @property
+    def fits(self) -> bool:
+        """Whether it fits with margin, be it with part of the model on the host."""
+        return self.verdict in ("fits", "fits with offload")
 
     @property
     def level(self) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Split = Literal["layer", "tensor", "row"]
 
 # Storage types llama.cpp accepts for the KV cache (-ctk, -ctv), as (elements, bytes) per block.
 CACHE_TYPES: dict[str, tuple[int, int]] = {
@@ -23,7 +26,10 @@ class Settings:
     """llama.cpp settings of a run.
 
     `context` is in tokens per user; llama.cpp's `-c` is context x users, `-np` is users. `gpu_layers` None
-    means all (`-ngl all`); `cpu_moe_layers` is `-ncmoe`. `micro_batch` is `-ub`.
+    means all (`-ngl all`); `cpu_moe_layers` is `-ncmoe`. `micro_batch` is `-ub`. `kv_on_host` is
+    `--no-kv-offload`, `split` is `-sm`, `tensor_split` is `-ts` (None: by free memory). `mmap` False is
+    `--no-mmap`; it changes how weights get into memory, not how many there are. `op_offload` False is
+    `--no-op-offload`: no GPU computes prompts for layers on the host.
     """
 
     context: int
@@ -34,6 +40,25 @@ class Settings:
     cache_type_v: str = "f16"
     gpu_layers: int | None = None
     cpu_moe_layers: int = 0
+    kv_on_host: bool = False
+    split: Split = "layer"
+    tensor_split: tuple[float, ...] | None = None
+    mmap: bool = True
+    op_offload: bool = True
+
+    @property
+    def without_placement(self) -> Settings:
+        """The same run with nothing said about what lies where: what KV cache and graph depend on."""
+        return replace(
+            self,
+            gpu_layers=None,
+            cpu_moe_layers=0,
+            kv_on_host=False,
+            split="layer",
+            tensor_split=None,
+            mmap=True,
+            op_offload=True,
+        )
 
     @property
     def cells(self) -> int:

@@ -1,10 +1,12 @@
-"""Bytes of weights on each device at a level."""
+"""Bytes of weights: of each layer and of its experts, and from there on each device."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,14 +15,86 @@ from numpy.typing import NDArray
 from advisor.formats.gguf_levels import Level, Type
 from advisor.formats.gguf_sizes import grouped_tensors
 from advisor.models.blueprints.common import OUTPUT_HEAD_FIRST
+from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.model import Model
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.models.tensors import Role, Tensor
 from advisor.sizing.placement import HOST, Placement
 
 # Looked up row by row rather than multiplied, so llama.cpp leaves them in host memory.
 _INPUT_TABLES = ("token_embd.weight", "per_layer_token_embd.weight", "position_embd.weight", "token_types.weight")
 _WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm", "rope_")
+_RECURRENT = (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)
 _BLOCK = re.compile(r"blk\.(\d{1,6})\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Bytes by where they go: `layers` and `experts` hold one number per layer, experts not being part of `layers`.
+
+    `tied` is what is held again with the output head, `everywhere` what each device with layers holds.
+    `widest_*` are the largest single tensors, which are copied to a GPU when it computes with them for the host.
+    `alternating` says that layers with and without experts take turns, `hybrid` layers with and without recurrence.
+    """
+
+    input: int
+    layers: NDArray[np.int64]
+    experts: NDArray[np.int64]
+    output: int
+    tied: int
+    tied_on_host: bool
+    everywhere: int
+    widest_layer: NDArray[np.int64]
+    widest_expert: NDArray[np.int64]
+    widest_output: int
+    alternating: bool
+    hybrid: bool
+
+    def on_devices(self, placement: Placement) -> dict[int, int]:
+        """Bytes per device number (HOST = -1).
+
+        Input embeddings stay on the host; with tied embeddings a GPU that holds the output head keeps its own copy.
+        """
+        totals = np.zeros(placement.devices + 1, dtype=np.int64)  # the host is last, where index -1 finds it
+        homes = np.array(placement.layers, dtype=np.int64)
+        np.add.at(totals, homes, self.layers)
+        homes[: placement.cpu_moe_layers] = HOST
+        np.add.at(totals, homes, self.experts)
+        held = {device: int(totals[device]) for device in (HOST, *range(placement.devices))}
+        held[HOST] += self.input
+        held[placement.output] += self.output
+        if placement.output != HOST or self.tied_on_host:
+            held[placement.output] += self.tied
+        for device in {*placement.layers} - {placement.layers[0]}:
+            held[device] += self.everywhere
+        return held
+
+    def read_on_devices(self, placement: Placement) -> tuple[dict[int, int], dict[int, int]]:
+        """Bytes per device that generating a token reads: outside the routed experts, and of all routed experts.
+
+        Input tables are left out, of which one row is read; a tied output head counts where it is multiplied.
+        """
+        dense = np.zeros(placement.devices + 1, dtype=np.int64)
+        routed = dense.copy()
+        homes = np.array(placement.layers, dtype=np.int64)
+        np.add.at(dense, homes, self.layers)
+        homes[: placement.cpu_moe_layers] = HOST
+        np.add.at(routed, homes, self.experts)
+        dense[placement.output] += self.output + self.tied
+        devices = (HOST, *range(placement.devices))
+        return {n: int(dense[n]) for n in devices}, {n: int(routed[n]) for n in devices}
+
+    def passing_through(self, placement: Placement) -> int:
+        """What the weights take that a GPU copies from the host one at a time: the largest that is multiplied with.
+
+        Where layers of different kinds take turns, or the KV cache passes through as well, the place of one copy
+        may be too small for the next: two were seen side by side, never three.
+        """
+        layers, experts = placement.host_layers, max(placement.host_layers, placement.cpu_moe_layers)
+        widest = max(int(self.widest_layer[:layers].max(initial=0)), int(self.widest_expert[:experts].max(initial=0)))
+        only_experts = experts > layers
+        copies = 2 if self.hybrid or (only_experts and (self.alternating or placement.kv_on_host)) else 1
+        return max(copies * widest, self.widest_output if placement.output == HOST else 0)
 
 
 class _WeightMap:
@@ -40,6 +114,7 @@ class _WeightMap:
                 self.tied[group] += 1
             if tensor.name.startswith("rope_"):
                 self.everywhere[group] += 1
+        self.present = self.counts > 0
 
     def _row(self, tensor: Tensor) -> int:
         """Row 0: input; 1..n: layers; n+1..2n: experts of the layers; last: output."""
@@ -51,6 +126,26 @@ class _WeightMap:
             return 1
         return 2 * self.layers + 1
 
+    def weights(self, model: Model, each: NDArray[np.int64]) -> Weights:
+        """Add up, given the bytes of one tensor of each group."""
+        sums = self.counts @ each
+        widest = (self.present * each).max(axis=1)
+        tied, layers = int(self.tied @ each), self.layers
+        return Weights(
+            input=int(sums[0]),
+            layers=sums[1 : layers + 1],
+            experts=sums[layers + 1 : -1],
+            output=int(sums[-1]),
+            tied=tied,
+            tied_on_host=OUTPUT_HEAD_FIRST in model.traits,
+            everywhere=int(self.everywhere @ each),
+            widest_layer=widest[1 : layers + 1],
+            widest_expert=widest[layers + 1 : -1],
+            widest_output=max(int(widest[-1]), tied),
+            alternating=_alternating(model),
+            hybrid=_hybrid(model),
+        )
+
 
 _MAPS: WeakKeyDictionary[Model, _WeightMap] = WeakKeyDictionary()
 
@@ -61,55 +156,71 @@ def _weight_map(model: Model) -> _WeightMap:
     return found
 
 
-@lru_cache(maxsize=64)
-def _devices_of_rows(placement: Placement) -> NDArray[np.int64]:
-    """The device of each row of a weight map."""
-    experts = (HOST if number < placement.cpu_moe_layers else device for number, device in enumerate(placement.layers))
-    return np.array([HOST, *placement.layers, *experts, placement.output], dtype=np.int64)
+def _alternating(model: Model) -> bool:
+    routed = [isinstance(layer.feed_forward, MixtureOfExperts) for layer in model.layers]
+    return any(before and not after for before, after in pairwise(routed))
 
 
-def weight_bytes(model: Model, level: Level, placement: Placement, imatrix: bool = False) -> dict[int, int]:
-    """Bytes of weights per device number (HOST = -1).
+def _hybrid(model: Model) -> bool:
+    return len({any(isinstance(mixer, _RECURRENT) for mixer in layer.mixers) for layer in model.layers}) > 1
 
-    Input embeddings stay on the host; with tied embeddings a GPU that holds the output head keeps its own copy.
-    """
+
+@lru_cache(maxsize=8192)
+def level_weights(model: Model, level: Level, imatrix: bool = False) -> Weights:
+    """The weights of `model` at `level`."""
     table = grouped_tensors(model)
-    where = _weight_map(model)
     # A 16-bit file is normally the converter's own: it keeps a few small matrices in 32 bit that the
     # quantizer, asked for F16, would shrink as well.
     types = table.converted_types(level) if level.base in (Type.F16, Type.BF16) else table.types(level, imatrix)
     each = np.array(table.bytes_each(types), dtype=np.int64)
-    totals = np.zeros(placement.devices + 1, dtype=np.int64)  # the host is last, where index -1 finds it
-    np.add.at(totals, _devices_of_rows(placement), where.counts @ each)
-    held = {device: int(totals[device]) for device in (HOST, *range(placement.devices))}
-    if placement.output != HOST or OUTPUT_HEAD_FIRST in model.traits:
-        held[placement.output] += int(where.tied @ each)
-    first = placement.layers[0]
-    for device in {*placement.layers} - {first}:
-        held[device] += int(where.everywhere @ each)
-    return held
+    return _weight_map(model).weights(model, each)
 
 
-def stored_weight_bytes(model: Model, tensor_bytes: Iterable[tuple[str, int]], placement: Placement) -> dict[int, int]:
-    """The same for a file as it is, given the name and the bytes of each tensor, whatever type it has."""
-    held = dict.fromkeys((HOST, *range(placement.devices)), 0)
-    first, last = placement.layers[0], len(placement.layers) - 1
+def file_weights(model: Model, tensor_bytes: Iterable[tuple[str, int]]) -> Weights:
+    """The weights of a file as it is, given the name and the bytes of each tensor, whatever type it has."""
+    count = len(model.layers)
+    layers, experts = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    widest_layer, widest_expert = layers.copy(), experts.copy()
+    table = output = tied = everywhere = widest_output = 0
     for name, size in tensor_bytes:
         block = _BLOCK.match(name)
         if block is not None:
-            layer = min(int(block[1]), last)
-            on_host = "_exps." in name and layer < placement.cpu_moe_layers
-            held[HOST if on_host else placement.layers[layer]] += size
+            layer = min(int(block[1]), count - 1)
+            sums, widest = (experts, widest_expert) if "_exps." in name else (layers, widest_layer)
+            sums[layer] += size
+            widest[layer] = max(widest[layer], size)
         elif name in _INPUT_TABLES:
-            held[HOST] += size
-            tied = name == "token_embd.weight" and model.tied_embeddings and model.has_output_head
-            if tied and (placement.output != HOST or OUTPUT_HEAD_FIRST in model.traits):
-                held[placement.output] += size
-        elif name.startswith("rope_"):
-            for device in {*placement.layers}:
-                held[device] += size
+            table += size
+            if name == "token_embd.weight" and model.tied_embeddings and model.has_output_head:
+                tied += size
         elif name.startswith(_WITH_FIRST_LAYER) or (name.startswith("token_embd_norm") and not model.causal):
-            held[first] += size
+            layers[0] += size
+            if name.startswith("rope_"):
+                everywhere += size
         else:
-            held[placement.output] += size
-    return held
+            output += size
+            widest_output = max(widest_output, size)
+    return Weights(
+        input=table,
+        layers=layers,
+        experts=experts,
+        output=output,
+        tied=tied,
+        tied_on_host=OUTPUT_HEAD_FIRST in model.traits,
+        everywhere=everywhere,
+        widest_layer=widest_layer,
+        widest_expert=widest_expert,
+        widest_output=max(widest_output, tied),
+        alternating=_alternating(model),
+        hybrid=_hybrid(model),
+    )
+
+
+def weight_bytes(model: Model, level: Level, placement: Placement, imatrix: bool = False) -> dict[int, int]:
+    """Bytes of weights per device number (HOST = -1) of `model` at `level`."""
+    return level_weights(model, level, imatrix).on_devices(placement)
+
+
+def stored_weight_bytes(model: Model, tensor_bytes: Iterable[tuple[str, int]], placement: Placement) -> dict[int, int]:
+    """The same for a file as it is, given the name and the bytes of each tensor."""
+    return file_weights(model, tensor_bytes).on_devices(placement)

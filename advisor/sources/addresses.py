@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from huggingface_hub import constants
 from huggingface_hub.errors import HfUriError
@@ -78,8 +79,27 @@ def _hub_page(url: str) -> HubAddress:
     return HubAddress(name)
 
 
+def hub_file_link(address: HubAddress) -> str:
+    """The link of a file in a repository."""
+    path = quote(address.path)
+    return f"https://huggingface.co/{address.repository}/blob/{quote(address.revision or 'main', safe='')}/{path}"
+
+
 def check_public(url: str) -> None:
     """Refuse what a server must not fetch for others: all but https to a host that the whole internet can reach."""
+    host, port = check_link(url)
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        raise InputError(
+            f"The host {host[:80]} is not known; check the link, or the connection to the internet."
+        ) from None
+    for address in found:
+        check_address(address)
+
+
+def check_link(url: str) -> tuple[str, int]:
+    """Host and port of a link that may be followed, as far as its text tells; raises InputError."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip(".").lower(), parts.port or 443
@@ -91,13 +111,15 @@ def check_public(url: str) -> None:
         raise InputError("A link with a user name or password in it is not followed; give a public one.")
     if ("." not in host.strip("[]") and ":" not in host) or host.endswith(_LOCAL_NAMES):
         raise _private()
-    try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError):
-        raise InputError(
-            f"The host {host[:80]} is not known; check the link, or the connection to the internet."
-        ) from None
-    if not all(_is_public(address) for address in found):
+    with suppress(ValueError):  # most hosts are names
+        if not _is_public(host.strip("[]")):
+            raise _private()
+    return host, port
+
+
+def check_address(text: str) -> None:
+    """Refuse an IP address that is not on the public internet."""
+    if not _is_public(text):
         raise _private()
 
 

@@ -79,7 +79,7 @@ def _save(content: bytes, keys: set[tuple[str, ...]]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for key in keys:
-            _replace(_path(folder, key), packed)
+            replace_file(_path(folder, key), packed)
         _tidy(folder)
     except OSError:
         return
@@ -90,8 +90,8 @@ def _path(folder: Path, key: tuple[str, ...]) -> Path:
     return folder / f"{hashlib.sha256(text.encode()).hexdigest()[:40]}.json.gz"
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Other processes see the old file or the new one, never half of it."""
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a whole file: other processes see the old file or the new one, never half of it."""
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     with os.fdopen(handle, "wb") as file:
         file.write(content)

@@ -1,4 +1,4 @@
-"""Models from outside the catalogue: a Hub repository, a GGUF link or file, a config.json, or a mere size."""
+"""Models from outside the catalogue: a Hub repository, a GGUF link or file, an upload, a config, or a mere size."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.errors import InputError
-from advisor.models.catalogue import catalogue, find_model
-from advisor.sources.addresses import HubAddress, parse_address
+from advisor.models.catalogue import Entry, catalogue, find_model
+from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
 from advisor.sources.files import from_config_text, from_link, from_path
 from advisor.sources.free_size import looks_like_size, typical_model
 from advisor.sources.from_hub import from_hub_file, from_repository
 from advisor.sources.hub_errors import HubForbidden, HubUnreachable
 from advisor.sources.resolved import ResolvedModel, from_entry, today
+from advisor.sources.uploads import find_upload, is_upload
 
 
 def find_elsewhere(text: str, *, allow_local: bool = False, endpoint: str | None = None) -> ResolvedModel:
@@ -21,6 +22,8 @@ def find_elsewhere(text: str, *, allow_local: bool = False, endpoint: str | None
         return from_config_text(text)
     if looks_like_size(text):
         return from_size(text)
+    if is_upload(text):
+        return find_upload(text)
     if allow_local and "://" not in text and (Path(text).is_file() or _names_a_file(text)):
         return from_path(Path(text))
     address = parse_address(text)
@@ -28,9 +31,31 @@ def find_elsewhere(text: str, *, allow_local: bool = False, endpoint: str | None
         return from_hub(address, endpoint)
     if address is not None:
         return from_link(address, allow_local)
+    return from_entry(_must_be_known(text, allow_local))
+
+
+def canonical(text: str) -> str:
+    """`text` as a link should hold it, short and without what else a pasted address carries, such as a password.
+
+    Raises InputError for what can never be the name of a model. Nothing is asked for, and no local file is read.
+    """
+    if text.startswith("{") or looks_like_size(text) or is_upload(text):
+        return text
+    address = parse_address(text)
+    if isinstance(address, HubAddress):
+        if address.path.lower().endswith(".gguf"):
+            return hub_file_link(address)
+        return str(address) if "/" in address.repository else f"https://huggingface.co/{address.repository}"
+    if address is None:
+        return _must_be_known(text, allow_local=False).id
+    check_link(address)
+    return address
+
+
+def _must_be_known(text: str, allow_local: bool) -> Entry:
     if not allow_local and _names_a_file(text):
         raise InputError("Files are not read by path here: upload the file, or give a Hub repository or a link.")
-    return from_entry(find_model(text))
+    return find_model(text)
 
 
 def _names_a_file(text: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.errors import InputError
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
 from advisor.sources import hub
-from advisor.sources.addresses import HubAddress
+from advisor.sources.addresses import HubAddress, hub_file_link
 from advisor.sources.compare import compare_with_checkpoint
 from advisor.sources.files import SPLIT_NAME, from_header
 from advisor.sources.gguf_model import model_of
@@ -98,11 +100,6 @@ def _parts(repository: Repository) -> list[str]:
         notes.append(
             f"{len(projectors)} projector file(s) for images or sound lie beside the model and are not counted."
         )
-    if repository.models:
-        notes.append(
-            f"It holds {len(repository.models)} GGUF file(s); their real sizes differ from the computed ones "
-            "where the publisher uses a mix of its own."
-        )
     return notes
 
 
@@ -115,7 +112,7 @@ def from_hub_file(address: HubAddress, endpoint: str | None) -> ResolvedModel:
         paths = [f"{stem}-{number:05}-of-{split[2]}.gguf" for number in range(1, min(int(split[2]), 999) + 1)]
     file = group_gguf(RepositoryFile(path, None) for path in paths)[0]
     remote = hub.read_gguf(address.repository, address.revision or "main", file, endpoint)
-    link = f"https://huggingface.co/{address.repository}/blob/{remote.revision}/{address.path}"
+    link = hub_file_link(replace(address, revision=remote.revision))
     found = from_header(remote.header, link, address.path.rpartition("/")[2])
     owner = address.repository.partition("/")[0]
     return ResolvedModel(

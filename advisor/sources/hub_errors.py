@@ -36,6 +36,8 @@ class HubUnreachable(HubError):
 class HubForbidden(HubError):
     """The repository is there, but gated: its files need a token."""
 
+    needs_token = True
+
 
 @contextmanager
 def hub_errors(repository: str, revision: str | None = None, path: str = "") -> Iterator[None]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from urllib.parse import urljoin
+from urllib.request import getproxies
 
 import httpx2
 from huggingface_hub import constants, hf_hub_url
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from advisor.errors import InputError
-from advisor.sources.addresses import HubAddress, check_public
+from advisor.sources.addresses import HubAddress, check_address, check_public
 from advisor.sources.hub_errors import hub_errors
 
 TIMEOUT_S = 10.0
@@ -73,6 +74,8 @@ class LinkedFile:
                 with get_session().stream(
                     "GET", url, headers=wanted, timeout=TIMEOUT_S, follow_redirects=False
                 ) as response:
+                    if not self._allow_local:
+                        _check_peer(response)
                     if response.has_redirect_location:
                         url = urljoin(url, response.headers["Location"])
                         continue
@@ -91,6 +94,14 @@ class LinkedFile:
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError):
             raise InputError(f"{self.name} cannot be reached; check the link.") from None
         raise InputError(f"The link to {self.name} is redirected too often; give the file's own link.")
+
+
+def _check_peer(response: httpx2.Response) -> None:
+    """Between the look at a host's addresses and the connection, its name may have been made to lead elsewhere."""
+    stream = response.extensions.get("network_stream")
+    peer = stream.get_extra_info("server_addr") if stream is not None else None
+    if peer and not getproxies():  # a proxy of this network's own is private by nature
+        check_address(str(peer[0]))
 
 
 def _receive(response: httpx2.Response, start: int, end: int) -> bytes:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from advisor.errors import InputError
+import time
+from collections import OrderedDict
+
+from advisor.errors import InputError, one_line
 from advisor.models.catalogue import catalogue, find_model
+from advisor.sources.background import Background
 from advisor.sources.resolved import ResolvedModel, from_entry
 
-__all__ = ["ResolvedModel", "find_any_model"]
+__all__ = ["READING", "ResolvedModel", "check_model", "find_any_model", "find_in_time"]
+
+_PATIENCE_S = 8.0
+_REMEMBERED_S = 600
+_MOST_REMEMBERED = 64
+_lately: OrderedDict[str, tuple[float, ResolvedModel]] = OrderedDict()
 
 
 def find_any_model(text: str, *, allow_local: bool = False, endpoint: str | None = None) -> ResolvedModel:
@@ -20,7 +29,50 @@ def find_any_model(text: str, *, allow_local: bool = False, endpoint: str | None
         raise InputError("Name a model: a catalogue id, a Hub repository, a link, or a size such as 70B.")
     if text in catalogue():
         return from_entry(find_model(text))
+    known = _lately.get(text)
+    if known is not None and endpoint is None and not allow_local and time.monotonic() < known[0] + _REMEMBERED_S:
+        return known[1]
     # The Hub's library takes a third of a second to load, and most questions are about the catalogue.
     from advisor.sources.elsewhere import find_elsewhere
 
     return find_elsewhere(text, allow_local=allow_local, endpoint=endpoint)
+
+
+def check_model(text: str) -> str:
+    """`text` in the form that links hold, without asking anybody; raises InputError for what can never be a model."""
+    text = text.strip()
+    if not text or text in catalogue():
+        return text or find_any_model(text).id
+    from advisor.sources.elsewhere import canonical
+
+    return canonical(text)
+
+
+def find_in_time(text: str) -> ResolvedModel:
+    """As find_any_model, for a page: whatever takes longer than 8 seconds goes on while the page says so.
+
+    Raises StillWorking then. What was found is remembered for ten minutes, so that it is read once for all that a
+    page asks about it, even where nothing may be kept on disk.
+    """
+    text = text.strip()
+    return find_any_model(text) if not text or text in catalogue() else READING.get(text)
+
+
+def _read(text: str) -> ResolvedModel:
+    from advisor.sources.elsewhere import find_elsewhere
+
+    found = find_elsewhere(text)
+    now = time.monotonic()
+    for name in (text, found.id) if found.entry is None else (text,):
+        _lately[name] = (now, found)
+        _lately.move_to_end(name)
+    while len(_lately) > _MOST_REMEMBERED:
+        _lately.popitem(last=False)
+    return found
+
+
+def _late(text: str) -> str:
+    return f"Reading {one_line(text, 80)} takes long; it goes on in the background and is shown when it is done."
+
+
+READING: Background[str, ResolvedModel] = Background(_read, _late, patience_s=_PATIENCE_S)

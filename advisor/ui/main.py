@@ -23,9 +23,10 @@ page = st.navigation(
     ],
     position="top",
 )
-question = inputs.asked()
+question, show_more = inputs.asked()
 with st.container(key="phone_hint"):
     st.markdown(small("Model, machine and context: tap » at the top left."))
 for problem in question.problems:
     st.warning(plain(problem), icon=":material/link_off:")
 page.run()
+show_more()

@@ -9,29 +9,76 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
-from advisor.advise import Answer, answer, find_machine, usable_memory
+from advisor.advise import Answer, answer
 from advisor.errors import InputError
+from advisor.hardware import hardware_of
 from advisor.machines.catalogue import machine, machines
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
 from advisor.scenario import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
+from advisor.sources.background import StillWorking
+from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
 
 CUSTOM_NAME = "Custom machine"
 _MOST_PROBLEMS = 5
+_COMMIT_LENGTH = 40
 
 
 @dataclass(frozen=True)
 class Question:
-    """What the page has to show: an answer or the sentence why there is none, and what was wrong with the link."""
+    """What the page has to show: an answer or the sentence why there is none, and what was wrong with the link.
+
+    `found` is the model, also where there is no answer about it; `model_error` says that `error` is about finding it,
+    and `model` is what was asked for.
+    """
 
     answer: Answer | None
     error: str | None
     problems: tuple[str, ...]
+    found: ResolvedModel | None = None
+    model_error: InputError | None = None
+    model: str = ""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the model is still being read."""
+        return isinstance(self.model_error, StillWorking)
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether the Hub would answer to somebody with access."""
+        return bool(getattr(self.model_error, "needs_token", False))
 
 
 def model_names() -> dict[str, str]:
     """Names by id, in the catalogue's order."""
     return {entry.id: entry.name for entry in catalogue().values()}
+
+
+def matching_models(words: str) -> list[str]:
+    """Ids of the catalogue's models whose id, name or publisher hold all the words, shortest name first."""
+    wanted = words.lower().split()
+    found = [
+        entry
+        for entry in catalogue().values()
+        if wanted and all(word in f"{entry.id} {entry.name} {entry.publisher}".lower() for word in wanted)
+    ]
+    return [entry.id for entry in sorted(found, key=lambda entry: len(entry.name))]
+
+
+def model_name(text: str) -> str:
+    """What to call a model before it is read: its name, the file's name, or the text itself."""
+    if text in catalogue():
+        return catalogue()[text].name
+    if text.startswith("upload-"):
+        from advisor.sources.uploads import name_of_upload
+
+        return f"{name_of_upload(text)} (uploaded)"
+    if text.startswith("https://"):
+        return unquote(text.partition("?")[0].rstrip("/").rpartition("/")[2]) or text
+    name, _, revision = text.partition("@")
+    return f"{name}@{revision[:8]}" if len(revision) == _COMMIT_LENGTH else text
 
 
 def machine_names() -> dict[str, str]:
@@ -55,17 +102,30 @@ def ask(
     problems = link_problems(asked, values)
     try:
         scenario = Scenario.from_values({key: value for key, value in values.items() if value is not None})
-        limit = find_model(scenario.model).model.context_length
-        try:
-            return Question(answer(scenario), None, problems)
-        except InputError as error:
-            if limit is None or scenario.context <= limit:
-                raise
-            # Choosing a model with a shorter context is no mistake: go on with what it can do, and say so.
-            shorter = answer(scenario.model_copy(update={"context": limit}))
-            return Question(shorter, None, (*problems, f"{error} Shown for {limit:,} tokens."))
     except InputError as error:
         return Question(None, str(error), problems)
+    try:
+        found = find_in_time(scenario.model)
+    except InputError as error:
+        return Question(None, str(error), problems, model_error=error, model=scenario.model)
+    if found.entry is None:  # with the commit that was read, so that a link opens the same again
+        scenario = scenario.model_copy(update={"model": found.id})
+    try:
+        return _answered(scenario, found, problems)
+    except InputError as error:
+        return Question(None, str(error), problems, found)
+
+
+def _answered(scenario: Scenario, found: ResolvedModel, problems: tuple[str, ...]) -> Question:
+    try:
+        return Question(answer(scenario), None, problems, found)
+    except InputError as error:
+        limit = found.model.context_length if found.model is not None else None
+        if limit is None or scenario.context <= limit:
+            raise
+        # Choosing a model with a shorter context is no mistake: go on with what it can do, and say so.
+        shorter = answer(scenario.model_copy(update={"context": limit}))
+        return Question(shorter, None, (*problems, f"{error} Shown for {limit:,} tokens."), found)
 
 
 def link_problems(link: Mapping[str, Sequence[str]], used: Mapping[str, Any]) -> tuple[str, ...]:
@@ -111,7 +171,7 @@ def _holds(held: Mapping[str, Any], key: str, given: Sequence[str]) -> bool:
 def _meaning(key: str, value: Any) -> Any:
     """What the value of a link or an input means to the engine; raises InputError in one sentence."""
     if key == "model":
-        return find_model(value).id
+        return check_model(str(value))
     if key == "machine":
         return value if value == CUSTOM_MACHINE else machine(value).id
     return getattr(Scenario.from_values({key: value}), key)
@@ -121,7 +181,7 @@ def _instead(key: str, used: Mapping[str, Any]) -> str:
     if key not in used:
         return " It was left out."
     value = used[key]
-    shown = {"model": model_names, "machine": machine_names}[key]()[value] if key in ("model", "machine") else value
+    shown = model_name(value) if key == "model" else machine_names()[value] if key == "machine" else value
     return f" Shown with {key}={shown}." if value is not None else f" Shown without {key}."
 
 
@@ -132,7 +192,7 @@ def _why_unused(key: str, wanted: Any, used: Mapping[str, Any]) -> str | None:
     try:
         scenario = Scenario.model_construct(machine=used["machine"], memory_gib=used.get("memory_gib"))
         scenario = scenario.model_copy(update={key: wanted})
-        usable_memory(scenario, find_machine(scenario))
+        hardware_of(scenario, "llama.cpp")
     except InputError as error:
         return f"{error} It was left out."
     return f"{key} has no effect with this machine and was left out."

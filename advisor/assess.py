@@ -1,0 +1,124 @@
+"""From plans to candidates: each plan with how fast it is, what it keeps of the quality and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+
+from advisor.candidate import Candidate
+from advisor.costs.costs import Costs, cost_of
+from advisor.costs.workload import Throughput
+from advisor.errors import InputError
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.hardware import Hardware
+from advisor.models.model import Model
+from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
+from advisor.scenario import Scenario
+from advisor.sizing.plan import Plan
+from advisor.sizing.weights import Weights, file_weights, level_weights
+from advisor.sources.resolve import ResolvedModel
+from advisor.speed import Speed, estimate_speed
+from advisor.speed.load import SpeedLoad, placed_load, safetensors_load
+
+
+def candidates_of(
+    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plans: Sequence[Plan], today: date
+) -> tuple[Candidate, ...]:
+    """The candidates of a scenario, in the order of `plans`."""
+    facts = _facts(entry, model)
+    priced_as = _priced_as(entry)
+
+    def candidate(plan: Plan) -> Candidate:
+        speed = _speed(scenario, entry, model, hardware, plan)
+        return Candidate(
+            plan=plan,
+            task=scenario.task,
+            speed=speed,
+            find_quality=lambda task: _quality(facts, plan, task),
+            find_costs=lambda: _costs(scenario, hardware, priced_as, speed, today),
+        )
+
+    return tuple(candidate(plan) for plan in plans)
+
+
+def _facts(entry: ResolvedModel, model: Model) -> ModelFacts:
+    if entry.entry is not None:
+        return facts_of(entry.entry.id)
+    active = model.active_parameters if model.experts else None
+    return ModelFacts(
+        id=entry.id,
+        name=entry.name,
+        family=model.architecture,
+        parameters=model.parameters,
+        active_parameters=active,
+        variant="instruct" if model.causal else "embedding",
+        moe=active is not None,
+    )
+
+
+def _quality(facts: ModelFacts, plan: Plan, task: str) -> Quality:
+    return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight)
+
+
+def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
+    trunk = model.trunk or model
+    load = _load(scenario, entry, trunk, hardware, plan)
+    return estimate_speed(
+        load,
+        hardware.cards or (hardware.machine,),
+        hardware.backend,
+        host_bandwidth=hardware.host_bandwidth,
+        split="tensor" if hardware.backend == "vllm" else plan.settings.split,
+    )
+
+
+def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> SpeedLoad:
+    prompt = min(scenario.prompt_tokens, scenario.context)
+    depth = prompt if scenario.context_used is None else scenario.context_used
+    if isinstance(plan.sized, SizedLevel):
+        return placed_load(
+            model,
+            _gguf_weights(scenario, entry, model, plan.sized),
+            plan.placement,
+            plan.level,
+            plan.sized.level.nominal_bits,
+            settings=plan.settings,
+            context_used=depth,
+            prompt_tokens=prompt,
+        )
+    gpus = max(1, len(hardware.cards))
+    return safetensors_load(
+        model, plan.sized.level, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
+    )
+
+
+def _gguf_weights(scenario: Scenario, entry: ResolvedModel, model: Model, sized: SizedLevel) -> Weights:
+    if entry.file is not None and scenario.level is None:
+        return file_weights(model, entry.file.tensor_bytes())
+    return level_weights(model, sized.level, scenario.imatrix)
+
+
+def _priced_as(entry: ResolvedModel) -> str | None:
+    """The name under which hosts may offer the model."""
+    return entry.id.partition("@")[0] if entry.entry is None else entry.entry.id
+
+
+def _costs(
+    scenario: Scenario, hardware: Hardware, priced_as: str | None, speed: Speed | None, today: date
+) -> Costs | None:
+    throughput = None
+    if speed is not None:
+        throughput = Throughput(decode=speed.total_decode_tokens_per_s, prefill=speed.prefill_tokens_per_s)
+    return _cost(scenario, hardware, priced_as, throughput, today)
+
+
+@lru_cache(maxsize=4096)
+def _cost(
+    scenario: Scenario, hardware: Hardware, priced_as: str | None, throughput: Throughput | None, today: date
+) -> Costs | None:
+    devices = max(1, len(hardware.cards))
+    try:
+        return cost_of(priced_as, hardware.machine, devices, throughput, scenario, today)
+    except InputError:
+        return None

@@ -1,0 +1,195 @@
+"""The answer: what a plan costs owned, rented and by the token, and where one becomes cheaper than another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from advisor.costs.inputs import CostInputs
+from advisor.costs.money import Price, money_of, shown
+from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option, running_cost
+from advisor.costs.own import Owned, own
+from advisor.costs.pay_per_token import Hosted, pay_per_token
+from advisor.costs.price_tables import CASES
+from advisor.costs.rent import rent
+from advisor.costs.staircase import Staircase
+from advisor.costs.verdict import verdict_of
+from advisor.costs.workload import Throughput
+from advisor.errors import InputError
+from advisor.estimate import Range
+from advisor.machines.catalogue import Machine
+
+_NEVER_MONTHS = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """The fewest tokens a month from which one option costs no more than another; None: never, at any load.
+
+    `low` is the first option's cheap case against the other's dear one.
+    """
+
+    low: int | None
+    typical: int | None
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Everything about the cost of one plan; amounts are in `currency`.
+
+    Where an option is missing, `missing` says why, by its name. `months_against_*`: after how many months buying has
+    cost no more than the other, at the planned load and before resale; None: never.
+    """
+
+    inputs: CostInputs
+    today: date
+    currency: str
+    tokens_per_month: int
+    own: Option | None
+    rent: Option | None
+    api: Option | None
+    missing: tuple[tuple[str, str], ...]
+    own_against_api: BreakEven | None
+    rent_against_api: BreakEven | None
+    months_against_api: int | None
+    months_against_rent: int | None
+    energy_kwh_per_month: Range | None
+    co2_kg_per_month: Range | None
+    verdict: str
+    notes: tuple[str, ...]
+    prices: tuple[Price, ...]
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """What there is to choose from, in the order own, rent, API."""
+        return tuple(option for option in (self.own, self.rent, self.api) if option is not None)
+
+    @property
+    def stale_prices(self) -> tuple[Price, ...]:
+        """The prices used that are too old to be relied on."""
+        return tuple(price for price in self.prices if price.is_stale)
+
+
+def cost_of(
+    model_id: str | None,
+    machine: Machine,
+    devices: int,
+    speed: Throughput | None,
+    inputs: CostInputs,
+    today: date,
+) -> Costs:
+    """What it costs to run a model on a machine with `devices` devices, against renting and paying per token.
+
+    `model_id` is a catalogue id or a Hub repository; None, or a model nobody hosts, has no API to compare with.
+    `devices` counts all of them, and is 1 for a CPU. `speed` is of one such machine at the planned users; None counts
+    one machine, however much there is to do.
+    Raises InputError in one sentence when the machine cannot be bought like that.
+    """
+    if not 1 <= devices <= 1024:
+        raise InputError(f"devices={devices}: a plan runs on 1 to 1,024 devices.")
+    tokens = inputs.tokens_per_month
+    money = money_of(inputs, today)
+    owned = own(machine, devices, speed, inputs, money)
+    offers, no_offer = rent(machine, devices, speed, inputs, money)
+    hosts, no_host = pay_per_token(model_id, inputs, money, today)
+    what = f"{devices} x {machine.name}" if devices > 1 else machine.name
+    to_own = None if isinstance(owned, str) else own_option(owned, what, tokens, inputs)
+    to_rent = rent_option(offers, tokens, inputs) if offers else None
+    to_pay = api_option(hosts, tokens, inputs) if hosts else None
+    found = [option for option in (to_own, to_rent, to_pay) if option is not None]
+    energy = None if isinstance(owned, str) else _energy(owned, tokens)
+    missing = [("own", owned)] if isinstance(owned, str) else []
+    missing += [(name, why) for name, why in (("rent", no_offer), ("api", no_host)) if why is not None]
+    own_even = _against_api([owned.case(case).bill for case in CASES], hosts) if not isinstance(owned, str) else None
+    rent_even = None
+    if to_rent is not None:
+        chosen = of_rank(offers, tokens)
+        rent_even = _against_api([offer.bill(case) for offer, case in zip(chosen, CASES, strict=True)], hosts)
+    months = {
+        other.name: _months(to_own, other) for other in (to_rent, to_pay) if to_own is not None and other is not None
+    }
+    prices = tuple(dict.fromkeys(price for option in found for price in option.prices))
+    return Costs(
+        inputs=inputs,
+        today=today,
+        currency=inputs.currency,
+        tokens_per_month=tokens,
+        own=to_own,
+        rent=to_rent,
+        api=to_pay,
+        missing=tuple(missing),
+        own_against_api=own_even,
+        rent_against_api=rent_even,
+        months_against_api=months.get("api"),
+        months_against_rent=months.get("rent"),
+        energy_kwh_per_month=energy,
+        co2_kg_per_month=_co2(energy, inputs),
+        verdict=verdict_of(tokens, to_own, to_rent, to_pay, own_even, inputs.currency),
+        notes=_notes(found, speed, inputs),
+        prices=(*prices, *money.rates_used(prices)),
+    )
+
+
+def _against_api(bills: list[Staircase], hosts: tuple[Hosted, ...]) -> BreakEven | None:
+    """Break-even of something in its three cases against the dearest, the median and the cheapest host."""
+    if not hosts:
+        return None
+    ranked = by_price(hosts)
+    rates = (ranked[-1], ranked[(len(ranked) - 1) // 2], ranked[0])
+    found = [bill.break_even(host.per_token) for bill, host in zip(bills, rates, strict=True)]
+    reached = [tokens for tokens in found if tokens is not None]
+    # Offers of different sizes, or capital tied up in a high resale value, can turn the order of the cases round.
+    return BreakEven(min(reached, default=None), found[1], max(reached) if len(reached) == len(found) else None)
+
+
+def _months(bought: Option | None, other: Option | None) -> int | None:
+    """After how many months buying has cost no more, without counting on a resale."""
+    if bought is None or other is None:
+        return None
+    saved = other.monthly.typical - running_cost(bought)
+    if saved <= 0:
+        return None
+    months = int((bought.upfront / saved).to_integral_value(rounding="ROUND_CEILING"))
+    return months if months <= _NEVER_MONTHS else None
+
+
+def _energy(owned: Owned, tokens: int) -> Range | None:
+    values = [
+        float(each.bill.units(tokens) * each.kwh_per_unit + tokens * each.kwh_per_token)
+        for each in (owned.case(case) for case in CASES)
+    ]
+    return Range(*(round(value, 2) for value in values)) if any(values) else None
+
+
+def _co2(energy: Range | None, inputs: CostInputs) -> Range | None:
+    if energy is None or inputs.co2_g_per_kwh is None:
+        return None
+    scaled = energy.scaled(inputs.co2_g_per_kwh / 1000)
+    return Range(round(scaled.low, 2), round(scaled.typical, 2), round(scaled.high, 2))
+
+
+def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) -> tuple[str, ...]:
+    notes = []
+    if speed is None:
+        notes.append("The speed is not known: one machine is counted, and whether it serves the load is not checked.")
+    elif speed.prefill is None:
+        notes.append("Reading the prompts is not counted in the machines' time, because its speed is not known.")
+    ranked = sorted(options, key=lambda option: option.monthly.typical)
+    if len(ranked) > 1 and ranked[0].monthly.high > ranked[1].monthly.low:
+        first, second = ranked[0].monthly, ranked[1].monthly
+        notes.append(
+            f"The ranges overlap: the cheapest may cost up to {shown(first.high, inputs.currency)} a month, "
+            f"the next as little as {shown(second.low, inputs.currency)}."
+        )
+    stale = [price for option in options for price in option.prices if price.is_stale]
+    if stale:
+        oldest = max(price.age_days or 0 for price in stale)
+        notes.append(
+            f"{len(stale)} of the prices used are old, up to {oldest} days: refresh the tables or give your own."
+        )
+    if inputs.co2_g_per_kwh is None:
+        notes.append("CO2 is shown once co2_g_per_kwh, your electricity's footprint, is given.")
+    for option in options:
+        notes += option.notes
+    return tuple(dict.fromkeys(notes))

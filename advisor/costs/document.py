@@ -1,0 +1,110 @@
+"""The cost of a plan as JSON: a contract. Amounts are in `currency`, net of VAT unless `vat_percent` was given.
+
+`cost`: `currency`, `tokens_per_month`, then `own`, `rent`, `api` (null where there is none: `missing` says why),
+`break_even_tokens_per_month` (null: never), `break_even_months`, `energy_kwh_per_month`, `co2_kg_per_month`, `verdict`,
+`notes`. Every range has `low`, `typical` and `high`; every option lists its typical month line by line (`bill`, which
+adds up to `per_month.typical`) and the `prices` it rests on.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from advisor.costs.costs import BreakEven, Costs
+from advisor.costs.inputs import CostInputs
+from advisor.costs.money import MoneyRange, Price, money_of
+from advisor.costs.options import Option
+from advisor.costs.pay_per_token import closed_models
+from advisor.estimate import Range
+
+
+def cost_document(costs: Costs) -> dict[str, Any]:
+    """Everything about one plan's cost; keys as documented above."""
+    return {
+        "currency": costs.currency,
+        "tokens_per_month": costs.tokens_per_month,
+        "years": costs.inputs.years,
+        "own": _option(costs.own),
+        "rent": _option(costs.rent),
+        "api": _option(costs.api),
+        "missing": dict(costs.missing),
+        "break_even_tokens_per_month": {
+            "own_against_api": _break_even(costs.own_against_api),
+            "rent_against_api": _break_even(costs.rent_against_api),
+        },
+        "break_even_months": {
+            "own_against_api": costs.months_against_api,
+            "own_against_rent": costs.months_against_rent,
+        },
+        "energy_kwh_per_month": _range(costs.energy_kwh_per_month),
+        "co2_kg_per_month": _range(costs.co2_kg_per_month),
+        "exchange_rates": [price_document(price) for price in costs.prices if "for one" in price.label],
+        "verdict": costs.verdict,
+        "notes": list(costs.notes),
+    }
+
+
+def closed_document(inputs: CostInputs, today: date) -> list[dict[str, Any]]:
+    """What models that can only be had by the token cost for the same load, cheapest first."""
+    hosts = closed_models(inputs, money_of(inputs, today), today)
+    return [
+        {
+            "title": host.name,
+            "per_month": _number(host.bill.cost(inputs.tokens_per_month)),
+            "prices": [price_document(price) for price in host.prices],
+        }
+        for host in hosts
+    ]
+
+
+def price_document(price: Price) -> dict[str, Any]:
+    """One price used: `value` as its source states it, in `currency` per `unit` ("" where it is no money)."""
+    return {
+        "label": price.label,
+        "value": _number(price.value),
+        "unit": price.unit,
+        "currency": price.currency,
+        "source": price.source,
+        "observed_on": None if price.observed_on is None else price.observed_on.isoformat(),
+        "age_days": price.age_days,
+        "is_stale": price.is_stale,
+        "users_own": price.users_own,
+    }
+
+
+def _option(option: Option | None) -> dict[str, Any] | None:
+    if option is None:
+        return None
+    return {
+        "title": option.title,
+        "per_month": _money(option.monthly),
+        "per_million_tokens": _money(option.per_million_tokens),
+        "total": _money(option.total),
+        "units": dict(zip(("low", "typical", "high"), option.units, strict=True)),
+        "offers": option.offers,
+        "upfront": _number(option.upfront),
+        "resale": _number(option.resale),
+        "utilisation": option.utilisation,
+        "bill": [{"label": line.label, "amount": _number(line.amount), "how": line.how} for line in option.bill],
+        "prices": [price_document(price) for price in option.prices],
+        "notes": list(option.notes),
+    }
+
+
+def _money(amounts: MoneyRange) -> dict[str, float]:
+    return {"low": _number(amounts.low), "typical": _number(amounts.typical), "high": _number(amounts.high)}
+
+
+def _range(values: Range | None) -> dict[str, float] | None:
+    return None if values is None else {"low": values.low, "typical": values.typical, "high": values.high}
+
+
+def _break_even(tokens: BreakEven | None) -> dict[str, int | None] | None:
+    return None if tokens is None else {"low": tokens.low, "typical": tokens.typical, "high": tokens.high}
+
+
+def _number(amount: Decimal) -> float:
+    """JSON has only floats; of an amount in whole cents the shortest one is printed, without noise."""
+    return float(amount)

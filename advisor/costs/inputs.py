@@ -1,0 +1,209 @@
+"""What the user says about load, terms and prices. Field names are keys of a link: names and defaults never change.
+
+Prices the user gives are net of VAT and in the `currency` of the question; None takes the price tables' value, or where
+nothing is published leaves the item out of the sum, which the answer then says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from advisor.costs.price_tables import Currency, Region, Term, electricity_prices
+from advisor.errors import InputError, nearest, one_line
+
+HOURS_PER_MONTH = Decimal(730)  # 365 days x 24 hours / 12
+MAX_TOKENS_PER_MONTH = 10**15
+_MAX_PRICE = 1e9
+_SMALLEST_PRICE = 1e-9
+
+
+def _choice(what: str, *options: str) -> BeforeValidator:
+    """Refuse what is not among the options, in one sentence."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value not in options:
+            raise ValueError(f"unknown {what} '{one_line(value)}'; choose one of {', '.join(options)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _country(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    known = dict.fromkeys(country for country, _ in electricity_prices())
+    code = value.upper()
+    if code not in known:
+        hint = nearest(code, known) or "give electricity_price, or country=WORLD for the world's average"
+        raise ValueError(f"no electricity price is known for country '{one_line(value)}'; {hint}")
+    return code
+
+
+def _price(value: float, info: ValidationInfo) -> float:
+    if value < 0:
+        raise ValueError(f"a price cannot be negative: {info.field_name}={value:g}; leave it out for the listed price")
+    if value > _MAX_PRICE:
+        raise ValueError(f"a price of {info.field_name}={value:g} is not possible: at most {_MAX_PRICE:,.0f}")
+    # Also keeps every division by a price within what Decimal can show.
+    if 0 < value < _SMALLEST_PRICE:
+        raise ValueError(f"a price of {info.field_name}={value:g} is too small to count: give 0 if it is free")
+    return value
+
+
+def _paid_price(value: float, info: ValidationInfo) -> float:
+    if value == 0:
+        raise ValueError(f"this price or rate cannot be 0: {info.field_name}=0; leave it out for the listed one")
+    return value
+
+
+def _hours(value: float) -> float:
+    if not 0 < value <= HOURS_PER_MONTH:
+        raise ValueError(
+            f"a machine has to run to serve anybody: hours_per_month={value:g} must be above 0 and "
+            f"at most {HOURS_PER_MONTH} (always on)"
+        )
+    return value
+
+
+def _requests(value: float) -> float:
+    if not value >= 1 / 31:
+        raise ValueError(
+            f"there is no load to compare costs for: requests_per_day={value:g} must be at least 0.033 (one a month)"
+        )
+    return value
+
+
+Price = Annotated[float | None, AfterValidator(lambda v, info: v if v is None else _price(v, info))]
+PaidPrice = Annotated[
+    float | None,
+    AfterValidator(lambda v, info: v if v is None else _paid_price(_price(v, info), info)),
+]
+Percent = Annotated[float | None, Field(ge=0, le=100)]
+Watts = Annotated[float | None, Field(ge=0, le=1_000_000)]
+
+
+class CostInputs(BaseModel):
+    """Load, terms and prices. Money is in `currency`, percentages are 0 to 100.
+
+    Load: `tokens_in` and `tokens_out` are per request; `peak_factor` is the busiest hour over the average one;
+    `hours_per_month` is how long the machines serve (730: always); `cached_percent` of the input tokens are billed by
+    an API as cached.
+    Own: `device_price` is one device (as the catalogue sells it), `host_price` the computer around the devices of one
+    machine; `admin_hours` (a month), `support_per_year`, `colocation_per_month` are for each machine;
+    `resale_percent` is what hardware fetches after `years`; `utilisation_percent` replaces the share of the hours in
+    which the devices compute, which otherwise follows from load and speed; `*_w` are watts of one device or host.
+    Rent: `rent_gpu=any` also takes other GPUs with enough memory that are no slower to read it.
+    `eur_rate` and `chf_rate` are US dollars for one euro and one franc. `vat_percent` is put on top of every option.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    requests_per_day: Annotated[float, AfterValidator(_requests)] = 1000
+    tokens_in: int = Field(1000, ge=0)
+    tokens_out: int = Field(200, ge=0)
+    peak_factor: float = Field(3, ge=1, le=1000)
+    hours_per_month: Annotated[float, AfterValidator(_hours)] = 730
+    cached_percent: float = Field(0, ge=0, le=100)
+
+    currency: Annotated[Currency, _choice("currency", "USD", "EUR", "CHF")] = "USD"
+    eur_rate: PaidPrice = None
+    chf_rate: PaidPrice = None
+    vat_percent: float = Field(0, ge=0, le=100)
+    years: int = Field(3, ge=1, le=5)
+
+    country: Annotated[str, BeforeValidator(_country)] = "US"
+    device_price: Price = None
+    host_price: Price = None
+    resale_percent: Percent = None
+    cost_of_capital_percent: Percent = None
+    electricity_price: Price = None
+    pue: float | None = Field(None, ge=1, le=5)
+    co2_g_per_kwh: float | None = Field(None, ge=0, le=5000)
+    utilisation_percent: Percent = None
+    device_load_w: Watts = None
+    device_idle_w: Watts = None
+    host_load_w: Watts = None
+    host_idle_w: Watts = None
+    colocation_per_month: Price = None
+    admin_hours: float | None = Field(None, ge=0, le=1000)
+    admin_rate: Price = None
+    support_per_year: Price = None
+
+    region: Annotated[Region, _choice("region", "ch", "eu", "us", "any")] = "any"
+    term: Annotated[Term, _choice("term", "on-demand", "spot", "1-year")] = "on-demand"
+    rent_gpu: Annotated[Literal["same", "any"], _choice("rent_gpu", "same", "any")] = "same"
+    instance_price: PaidPrice = None
+    storage_gb: float = Field(0, ge=0, le=1_000_000_000)
+    storage_price: Price = None
+    egress_gb: float = Field(0, ge=0, le=1_000_000_000)
+    egress_price: Price = None
+
+    api_input_price: Price = None
+    api_output_price: Price = None
+    api_cached_price: Price = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> CostInputs:
+        if self.tokens_in + self.tokens_out == 0:
+            raise ValueError("there is no load to compare costs for: tokens_in and tokens_out are both 0")
+        if self._exact_tokens_per_month > MAX_TOKENS_PER_MONTH:
+            raise ValueError(
+                "this is more than 10^15 tokens a month, beyond what all providers serve together: "
+                "check requests_per_day, tokens_in and tokens_out"
+            )
+        if (self.api_input_price is None) != (self.api_output_price is None):
+            raise ValueError("give api_input_price and api_output_price together, or neither")
+        if self.api_input_price is not None and not (self.api_input_price or self.api_output_price):
+            raise ValueError("an API that is free needs no comparison: api_input_price and api_output_price are both 0")
+        if self.api_cached_price is not None and self.api_input_price is None:
+            raise ValueError("give api_input_price and api_output_price with api_cached_price")
+        if self.admin_hours and self.admin_rate is None:
+            raise ValueError("give admin_rate, the price of one hour, with admin_hours")
+        if self.storage_gb and self.storage_price is None:
+            raise ValueError("give storage_price, the price of a GB a month, with storage_gb")
+        if self.egress_gb and self.egress_price is None:
+            raise ValueError("give egress_price, the price of a GB, with egress_gb")
+        return self
+
+    @property
+    def tokens_per_month(self) -> int:
+        """Input and output tokens of a month of 365/12 days, rounded up: the load that everything is priced for."""
+        return ceil(self._exact_tokens_per_month)
+
+    @property
+    def _exact_tokens_per_month(self) -> Fraction:
+        # A fraction: a twelfth of 365 days has no end as a decimal, and a float would overflow.
+        return Fraction(str(self.requests_per_day)) * (self.tokens_in + self.tokens_out) * 365 / 12
+
+    @property
+    def input_share(self) -> Decimal:
+        """Input tokens over all tokens."""
+        return Decimal(self.tokens_in) / (self.tokens_in + self.tokens_out)
+
+
+def cost_inputs(values: Mapping[str, Any]) -> CostInputs:
+    """The inputs from separate values; raises InputError in one sentence."""
+    try:
+        return CostInputs.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+        if first["type"] == "value_error":
+            raise InputError(f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith('?') else '.'}") from None
+        shown, wanted = one_line(first["input"]), reason.lower().replace("input should be", "it must be")
+        raise InputError(f"{first['loc'][0]}={shown} is not possible: {wanted.split(', unable')[0]}.") from None

@@ -1,0 +1,139 @@
+"""Money: decimal sums, three currencies, and every price that went into an answer with its source and age.
+
+Rates and prices are kept exact; an amount is rounded once, to the cent, where it becomes a line of a bill, and a sum is
+the sum of its lines. So whatever is shown adds up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
+
+from advisor.costs.inputs import CostInputs
+from advisor.costs.price_tables import Currency, exchange_rates
+
+CENT = Decimal("0.01")
+_PER_MILLION = Decimal("0.0001")
+_MILLIONTH = Decimal("0.000001")
+
+Kind = Literal["cloud", "api", "electricity", "hardware", "currency", "figure", "yours"]
+# Days after which a price is flagged; what is not listed is not.
+STALE_AFTER_DAYS: dict[str, int] = {"cloud": 60, "api": 30, "electricity": 548, "hardware": 183, "currency": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One figure that an answer rests on, as its source states it.
+
+    `value` is in `currency` per `unit` ("" where it is no money); `age_days` and `is_stale` are as of the day asked;
+    `users_own`: the user gave it.
+    """
+
+    label: str
+    value: Decimal
+    unit: str
+    currency: str
+    source: str
+    observed_on: date | None
+    users_own: bool
+    age_days: int | None
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRange:
+    """An amount in whole cents: the least, the likely and the most."""
+
+    low: Decimal
+    typical: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Converts into the currency of a question and notes what was used.
+
+    Rates are euro reference rates: one unit of A is `per_eur[B] / per_eur[A]` units of B.
+    """
+
+    currency: Currency
+    per_eur: tuple[tuple[str, Decimal], ...]
+    today: date
+    rates: tuple[tuple[str, Price], ...]
+
+    def convert(self, amount: Decimal, currency: str) -> Decimal:
+        """An amount of `currency` in that of the question; a converted one to a millionth, so it can be shown."""
+        if currency == self.currency:
+            return amount
+        rates = dict(self.per_eur)
+        return (amount * rates[self.currency] / rates[currency]).quantize(_MILLIONTH, ROUND_HALF_UP)
+
+    def listed(
+        self, kind: Kind, label: str, value: Decimal, unit: str, currency: str, source: str, observed_on: date | None
+    ) -> Price:
+        """A price from the tables, with its age."""
+        age = None if observed_on is None else (self.today - observed_on).days
+        stale = age is not None and age > STALE_AFTER_DAYS.get(kind, age)
+        return Price(label, value, unit, currency, source, observed_on, False, age, stale)
+
+    def rates_used(self, prices: Iterable[Price]) -> tuple[Price, ...]:
+        """The exchange rates that were needed to bring these prices into the currency of the question."""
+        foreign = {price.currency for price in prices} - {self.currency, ""}
+        needed = foreign | {self.currency} if foreign else set()
+        return tuple(price for currency, price in self.rates if currency in needed)
+
+    def own(self, label: str, value: Decimal, unit: str) -> Price:
+        """A price of the user's, in the currency of the question."""
+        return Price(label, value, unit, self.currency, "your input", None, True, None, False)
+
+
+def money_of(inputs: CostInputs, today: date) -> Money:
+    """The converter for a question: published euro rates, where the user gives none of their own."""
+    table = exchange_rates()
+    usd, chf = table["USD"], table["CHF"]
+    per_eur = {"EUR": Decimal(1), "USD": usd.per_eur, "CHF": chf.per_eur}
+    money = Money(inputs.currency, (), today, ())
+    used = {
+        currency: money.listed("currency", f"{currency} for one EUR", row.per_eur, "", "", row.source, row.observed_on)
+        for currency, row in (("USD", usd), ("CHF", chf))
+    }
+    if inputs.eur_rate is not None:
+        per_eur["USD"] = decimal(inputs.eur_rate)
+        used["USD"] = replace(money.own("USD for one EUR", per_eur["USD"], ""), currency="")
+    if inputs.chf_rate is not None:
+        per_eur["CHF"] = per_eur["USD"] / decimal(inputs.chf_rate)
+        used["CHF"] = replace(money.own("USD for one CHF", decimal(inputs.chf_rate), ""), currency="")
+    return Money(inputs.currency, tuple(per_eur.items()), today, tuple(used.items()))
+
+
+def decimal(number: float) -> Decimal:
+    """The decimal number that a float is written as: 0.1 is 0.1."""
+    return Decimal(str(number))
+
+
+def vat_of(inputs: CostInputs) -> Decimal:
+    """The share of VAT that the user wants on top of net prices."""
+    return decimal(inputs.vat_percent) / 100
+
+
+def cents(amount: Decimal) -> Decimal:
+    """Rounded to whole cents, halves away from zero, as bills do."""
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def per_million(amount: Decimal, tokens: int) -> Decimal:
+    """What a million tokens cost if `tokens` cost `amount`, to a hundredth of a cent."""
+    return (amount * 1_000_000 / tokens).quantize(_PER_MILLION, ROUND_HALF_UP)
+
+
+def plain(number: Decimal) -> str:
+    """A number with the digits it has and no others: "0.59", "730"."""
+    return f"{number.normalize():f}"
+
+
+def shown(amount: Decimal, currency: str) -> str:
+    """An amount as people read it: "USD 1,234.50"."""
+    return f"{currency} {amount:,.2f}"

@@ -1,0 +1,186 @@
+"""One way to get the tokens, at the planned load: a month's bill with its range, what is bought, what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from advisor.costs.inputs import CostInputs
+from advisor.costs.money import MoneyRange, Price, cents, decimal, per_million
+from advisor.costs.own import DEPRECIATION, Owned
+from advisor.costs.pay_per_token import Hosted
+from advisor.costs.price_tables import CASES, Case
+from advisor.costs.rent import Rented
+from advisor.costs.staircase import Line, Staircase
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to get the tokens, at the planned load.
+
+    `title` says what exactly is bought in the typical case; `bill` is a month of it and adds up to `monthly.typical`.
+    `units` are machines or instances in the three cases (0 for an API), `offers` how many providers low,
+    typical and high are the cheapest, the median and the dearest of. `total` is over the years asked for, after resale.
+    `upfront` and `resale` are for all machines; `utilisation` is the share of the hours they compute, where known.
+    `typical_inputs`: the prices of the typical case by the keys under which a user would give them.
+    """
+
+    name: Literal["own", "rent", "api"]
+    title: str
+    monthly: MoneyRange
+    per_million_tokens: MoneyRange
+    total: MoneyRange
+    units: tuple[int, int, int]
+    offers: int
+    bill: tuple[Line, ...]
+    typical: Staircase
+    upfront: Decimal
+    resale: Decimal
+    utilisation: float | None
+    typical_inputs: tuple[tuple[str, Decimal], ...]
+    prices: tuple[Price, ...]
+    notes: tuple[str, ...]
+
+
+def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Option:
+    bills = [owned.case(case).bill for case in CASES]
+    units = [bill.units(tokens) for bill in bills]
+    vat = 1 + bills[1].vat
+    upfront = [cents(n * owned.case(case).upfront * vat) for n, case in zip(units, CASES, strict=True)]
+    resale = [cents(n * owned.case(case).resale * vat) for n, case in zip(units, CASES, strict=True)]
+    monthly = [bill.cost(tokens) for bill in bills]
+    months = 12 * inputs.years
+    total = [
+        paid - back + months * (amount - _written_off(bill, tokens))
+        for paid, back, amount, bill in zip(upfront, resale, monthly, bills, strict=True)
+    ]
+    typical = owned.case("typical")
+    busy = _utilisation(tokens, typical.bill, inputs)
+    shares = () if busy is None else (("utilisation_percent", decimal(100 * busy)),)
+    many = f"{units[1]} machines with {what} each" if units[1] > 1 else what
+    return Option(
+        name="own",
+        title=many,
+        monthly=_range(monthly),
+        per_million_tokens=_per_million(monthly, tokens),
+        total=_range(total),
+        units=(units[0], units[1], units[2]),
+        offers=1,
+        bill=typical.bill.bill(tokens),
+        typical=typical.bill,
+        upfront=upfront[1],
+        resale=resale[1],
+        utilisation=busy,
+        typical_inputs=(*owned.typical_inputs, *shares),
+        prices=owned.prices,
+        notes=owned.notes,
+    )
+
+
+def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> Option:
+    chosen = of_rank(offers, tokens)
+    bills = [offer.bill(case) for offer, case in zip(chosen, CASES, strict=True)]
+    monthly = [bill.cost(tokens) for bill in bills]
+    typical = bills[1]
+    units = [bill.units(tokens) for bill in bills]
+    notes = []
+    if inputs.term == "spot":
+        notes.append("Spot instances can be taken away at short notice.")
+    if inputs.term == "1-year":
+        notes.append("A one-year term is paid for every hour of the year, used or not.")
+    if not inputs.storage_gb or not inputs.egress_gb:
+        notes.append("Storage and traffic are counted where storage_gb and egress_gb are given with their prices.")
+    return Option(
+        name="rent",
+        title=f"{units[1]} x {chosen[1].name}" if units[1] > 1 else chosen[1].name,
+        monthly=_range(monthly),
+        per_million_tokens=_per_million(monthly, tokens),
+        total=_range([12 * inputs.years * amount for amount in monthly]),
+        units=(units[0], units[1], units[2]),
+        offers=len({offer.provider for offer in offers}),
+        bill=typical.bill(tokens),
+        typical=typical,
+        upfront=Decimal(0),
+        resale=Decimal(0),
+        utilisation=_utilisation(tokens, typical, inputs),
+        typical_inputs=(),
+        prices=tuple(dict.fromkeys(price for offer in chosen for price in offer.prices)),
+        notes=tuple(notes),
+    )
+
+
+def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Option:
+    ranked = by_price(hosts)
+    chosen = [ranked[0], ranked[(len(ranked) - 1) // 2], ranked[-1]]
+    monthly = [host.bill.cost(tokens) for host in chosen]
+    return Option(
+        name="api",
+        title=chosen[1].name,
+        monthly=_range(monthly),
+        per_million_tokens=_per_million(monthly, tokens),
+        total=_range([12 * inputs.years * amount for amount in monthly]),
+        units=(0, 0, 0),
+        offers=len(ranked),
+        bill=chosen[1].bill.bill(tokens),
+        typical=chosen[1].bill,
+        upfront=Decimal(0),
+        resale=Decimal(0),
+        utilisation=None,
+        typical_inputs=chosen[1].typical_inputs,
+        prices=tuple(dict.fromkeys(price for host in chosen for price in host.prices)),
+        notes=("Hosts choose their own precision: their model need not be the level planned here.",),
+    )
+
+
+def of_rank(offers: tuple[Rented, ...], tokens: int) -> tuple[Rented, Rented, Rented]:
+    """The cheapest, the median and the dearest provider's offer for so many tokens, each at its case's speed.
+
+    Of a provider's sizes and grades the one that costs least at this load counts. Least costs and ranks of costs that
+    never fall with tokens never fall with tokens either.
+    """
+    low, typical, high = (_best_by_provider(offers, case, tokens) for case in CASES)
+    return low[0], typical[(len(typical) - 1) // 2], high[-1]
+
+
+def _best_by_provider(offers: tuple[Rented, ...], case: Case, tokens: int) -> list[Rented]:
+    ranked = sorted(offers, key=lambda offer: (offer.bill(case).cost(tokens), offer.name))
+    best: dict[str, Rented] = {}
+    for offer in ranked:
+        best.setdefault(offer.provider, offer)
+    return list(best.values())
+
+
+def by_price(hosts: tuple[Hosted, ...]) -> list[Hosted]:
+    """The cheapest offer of each host, cheapest host first."""
+    best: dict[str, Hosted] = {}
+    for host in sorted(hosts, key=lambda host: (host.per_token, host.name)):
+        best.setdefault(host.provider, host)
+    return list(best.values())
+
+
+def _per_million(monthly: list[Decimal], tokens: int) -> MoneyRange:
+    return _range([per_million(amount, tokens) for amount in monthly])
+
+
+def _range(cases: list[Decimal]) -> MoneyRange:
+    """The three cases in order: rounding, or capital tied up in a high resale value, can make the low one dearer."""
+    return MoneyRange(min(cases), cases[1], max(cases))
+
+
+def _utilisation(tokens: int, bill: Staircase, inputs: CostInputs) -> float | None:
+    """The share of the hours in which the machines compute: the average load over what they serve at their peak."""
+    if bill.unit_tokens is None:
+        return None
+    return round(float(tokens / (bill.units(tokens) * bill.unit_tokens * decimal(inputs.peak_factor))), 4)
+
+
+def running_cost(option: Option) -> Decimal:
+    """What is paid each month besides the purchase: the bill without depreciation."""
+    written_off = sum((line.amount for line in option.bill if line.label == DEPRECIATION), Decimal(0))
+    return option.monthly.typical - cents(written_off * (1 + option.typical.vat))
+
+
+def _written_off(bill: Staircase, tokens: int) -> Decimal:
+    lines = (line.amount for line in bill.bill(tokens) if line.label == DEPRECIATION)
+    return cents(sum(lines, Decimal(0)) * (1 + bill.vat))

@@ -1,0 +1,112 @@
+"""Paying a host for each token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from advisor.costs.api_prices import ApiPrice, closed_prices, family_of, prices_of
+from advisor.costs.inputs import CostInputs
+from advisor.costs.money import Money, Price, decimal, plain, vat_of
+from advisor.costs.staircase import Staircase, Step
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """One host's offer with its bill."""
+
+    provider: str
+    name: str
+    bill: Staircase
+    typical_inputs: tuple[tuple[str, Decimal], ...]
+    prices: tuple[Price, ...]
+
+    @property
+    def per_token(self) -> Decimal:
+        """What an average token of the load costs, VAT included."""
+        return self.bill.per_token
+
+
+@lru_cache(maxsize=64)
+def pay_per_token(
+    model_id: str | None, inputs: CostInputs, money: Money, today: date
+) -> tuple[tuple[Hosted, ...], str | None]:
+    """Every host of the model; and where there is none, one sentence why. Remembered: all plans of a model share it."""
+    if inputs.api_input_price is not None and inputs.api_output_price is not None:
+        given = decimal(inputs.api_input_price), decimal(inputs.api_output_price)
+        cached = None if inputs.api_cached_price is None else decimal(inputs.api_cached_price)
+        prices = [
+            money.own(f"API, {what}", price, "million tokens") for what, price in zip(_KINDS, given, strict=False)
+        ]
+        if cached is not None and inputs.cached_percent:
+            prices.append(money.own("API, cached input", cached, "million tokens"))
+        return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs),), None
+    family = None if model_id is None else family_of(model_id)
+    offers = () if family is None else prices_of(family, today)
+    if not offers:
+        return (), "No host's price for this model is listed: give api_input_price and api_output_price."
+    return tuple(_hosted(offer, inputs, money) for offer in offers), None
+
+
+def closed_models(inputs: CostInputs, money: Money, today: date) -> tuple[Hosted, ...]:
+    """Models that can only be had by the token, cheapest first for this load."""
+    tokens = inputs.tokens_per_month
+    found = (_hosted(offer, inputs, money) for offer in closed_prices(today))
+    return tuple(sorted(found, key=lambda hosted: (hosted.bill.cost(tokens), hosted.name)))
+
+
+_KINDS = ("input", "output", "cached input")
+
+
+def _hosted(offer: ApiPrice, inputs: CostInputs, money: Money) -> Hosted:
+    name = f"{offer.provider}, {offer.model}"
+    used = (offer.input, offer.output, offer.cached if inputs.cached_percent else None)
+    prices = tuple(
+        money.listed("api", f"{name}, {what}", price, "million tokens", "USD", offer.source, offer.seen_on)
+        for what, price in zip(_KINDS, used, strict=True)
+        if price is not None
+    )
+    cached = None if offer.cached is None else money.convert(offer.cached, "USD")
+    converted = money.convert(offer.input, "USD"), money.convert(offer.output, "USD")
+    return _hosted_at(offer.provider, name, *converted, cached, prices, inputs)
+
+
+def _hosted_at(
+    provider: str,
+    name: str,
+    input_price: Decimal,
+    output_price: Decimal,
+    cached_price: Decimal | None,
+    prices: tuple[Price, ...],
+    inputs: CostInputs,
+) -> Hosted:
+    given = [("api_input_price", input_price), ("api_output_price", output_price)]
+    if cached_price is not None:
+        given.append(("api_cached_price", cached_price))
+    return Hosted(provider, name, _bill(input_price, output_price, cached_price, inputs), tuple(given), prices)
+
+
+def _bill(input_price: Decimal, output_price: Decimal, cached_price: Decimal | None, inputs: CostInputs) -> Staircase:
+    """Input that a host has in its cache costs less where it has a price for that."""
+    percent = decimal(inputs.cached_percent) if cached_price is not None else Decimal(0)
+    share, cached = inputs.input_share, percent / 100
+    both = inputs.tokens_in + inputs.tokens_out
+    steps = []
+    for label, part, price, how in (
+        ("Input tokens", share * (1 - cached), input_price, f"{plain(100 - percent)} % of {inputs.tokens_in}/{both}"),
+        (
+            "Cached input tokens",
+            share * cached,
+            cached_price or Decimal(0),
+            f"{plain(percent)} % of {inputs.tokens_in}/{both}",
+        ),
+        ("Output tokens", 1 - share, output_price, f"{inputs.tokens_out}/{both}"),
+    ):
+        if part:
+            how = f"{how} of the tokens at {plain(price)} a million"
+            steps.append(Step(label, Decimal(0), part * price / _MILLION, how))
+    return Staircase(tuple(steps), None, vat_of(inputs), has_units=False)

@@ -1,0 +1,111 @@
+"""The electricity of an owned machine: watts at the wall, kWh of a month and of a token, tariff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from advisor.costs.inputs import CostInputs
+from advisor.costs.money import Money, Price, decimal, plain
+from advisor.costs.price_tables import CASES, Case, electricity_prices, figures
+from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_per_token
+from advisor.machines.capacity import UNIFIED_KINDS
+from advisor.machines.catalogue import Machine, machines
+
+DATA_CENTRE = "datacenter-gpu"
+# Sold as whole computers: there is no host to buy or to feed around them.
+COMPLETE = UNIFIED_KINDS | {"laptop-gpu"}
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Watts of one machine at the wall, devices and host, and what that rests on."""
+
+    load: Decimal
+    idle: Decimal
+
+
+def energy(
+    case: Case, power: Power, pue: Decimal, speed: Throughput | None, inputs: CostInputs
+) -> tuple[Decimal, Decimal, str]:
+    """kWh a month of one machine, kWh of a token, and how."""
+    hours = decimal(inputs.hours_per_month)
+    idle_kwh = hours * power.idle / 1000 * pue
+    if speed is not None and inputs.utilisation_percent is None:
+        busy_hours = seconds_per_token(speed, inputs, case) / SECONDS_PER_HOUR
+        per_token = busy_hours * (power.load - power.idle) / 1000 * pue
+        busy = f"({seconds_formula(speed, inputs, case)}) s / 3600"
+        how = (
+            f"{plain(hours)} h x {plain(power.idle)} W idle for each machine, and {busy} x "
+            f"{plain(power.load - power.idle)} W more for each request, x PUE {plain(pue)}"
+        )
+        return idle_kwh, per_token, how
+    if inputs.utilisation_percent is not None:
+        share = decimal(inputs.utilisation_percent) / 100
+    else:
+        share = figures()["gpu_utilisation_in_practice"].value(case) / 100
+    kwh = idle_kwh + hours * share * (power.load - power.idle) / 1000 * pue
+    how = (
+        f"{plain(hours)} h x ({plain(share)} x {plain(power.load)} W + {plain(1 - share)} x {plain(power.idle)} W) "
+        f"x PUE {plain(pue)}"
+    )
+    return kwh, Decimal(0), f"{how}, for each machine"
+
+
+def tariff_of(inputs: CostInputs, money: Money, prices: list[Price], notes: list[str]) -> dict[Case, Decimal]:
+    if inputs.electricity_price is not None:
+        given = decimal(inputs.electricity_price)
+        prices.append(money.own("Electricity", given, "kWh"))
+        if not given:
+            notes.append("Electricity counts as free because you set electricity_price=0, as for your own solar power.")
+        return dict.fromkeys(CASES, given)
+    table = electricity_prices()
+    rows = {case: table.get((inputs.country, case), table[inputs.country, "typical"]) for case in CASES}
+    for row in dict.fromkeys(rows.values()):
+        label = f"Electricity, {row.name}, {row.customer}"
+        prices.append(
+            money.listed("electricity", label, row.price_per_kwh, "kWh", row.currency, row.source, row.observed_on)
+        )
+    return {case: money.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
+
+
+def power_of(machine: Machine, sets: int, inputs: CostInputs, prices: list[Price], notes: list[str]) -> Power | None:
+    load = _watts(inputs.device_load_w, machine.tdp_w)
+    if load is None:
+        notes.append(f"Electricity is not counted: the power of {machine.name} is not known; give device_load_w.")
+        return None
+    idle = _watts(inputs.device_idle_w, machine.idle_w)
+    if idle is None:
+        idle = load * _usual_idle_share()
+        notes.append(
+            f"The idle power of {machine.name} is not known; {_usual_idle_share():.0%} of its full power is taken, "
+            "the middle of the machines where it was measured."
+        )
+    if machine.kind in COMPLETE and inputs.host_load_w is None and inputs.host_idle_w is None:
+        return Power(sets * load, sets * min(idle, load))
+    host_load = _watts(inputs.host_load_w, None)
+    host_idle = _watts(inputs.host_idle_w, None)
+    if machine.kind == DATA_CENTRE and host_load is None:
+        notes.append("The host's power is a desktop's; a server takes more: give host_load_w and host_idle_w.")
+    host_load = figures()["host_power_desktop_load"].typical if host_load is None else host_load
+    host_idle = figures()["host_power_desktop_idle"].typical if host_idle is None else host_idle
+    return Power(sets * load + host_load, sets * min(idle, load) + min(host_idle, host_load))
+
+
+def _watts(given: float | None, known: float | None) -> Decimal | None:
+    value = known if given is None else given
+    return None if value is None else decimal(value)
+
+
+@cache
+def _usual_idle_share() -> Decimal:
+    """Idle over full power, the median of the catalogue's machines where both are known, to a hundredth."""
+    shares = sorted(decimal(m.idle_w) / decimal(m.tdp_w) for m in machines().values() if m.idle_w and m.tdp_w)
+    return round(shares[len(shares) // 2], 2)
+
+
+def pue_of(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
+    if inputs.pue is not None:
+        return decimal(inputs.pue)
+    return figures()["pue"].value(case) if machine.kind == DATA_CENTRE else Decimal(1)

@@ -1,0 +1,167 @@
+"""Renting GPUs by the hour: whole instances only.
+
+An instance holds one or more copies of the plan; a month costs instances x price x hours. A one-year term is paid for
+every hour, used or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
+from advisor.costs.money import Money, Price, decimal, plain, vat_of
+from advisor.costs.price_tables import CASES, Case, CloudOffer, Region, Term, cloud_offers
+from advisor.costs.staircase import Staircase, Step
+from advisor.costs.workload import Throughput, tokens_per_machine
+from advisor.machines.catalogue import Machine, machines
+
+_REGION_NAMES = {"ch": "Switzerland", "eu": "the EU", "us": "the US", "any": "any region"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """An offer that holds the plan: `gpus` of it are paid for at once and hold `copies` copies of the plan."""
+
+    offer: CloudOffer
+    gpus: int
+    copies: int
+
+    @property
+    def name(self) -> str:
+        """As a person would look it up."""
+        offer = self.offer
+        return f"{offer.provider} {offer.instance}, {self.gpus} x {offer.gpu_id}, {offer.term}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """An offer before it is known how much it serves."""
+
+    provider: str
+    name: str
+    copies: int
+    steps: tuple[Step, ...]
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rented:
+    """One offer with its bill in each of the cases, which differ by speed only."""
+
+    provider: str
+    name: str
+    bills: tuple[tuple[Case, Staircase], ...]
+    prices: tuple[Price, ...]
+
+    def bill(self, case: Case) -> Staircase:
+        """The bill in one case."""
+        return dict(self.bills)[case]
+
+
+def rent(
+    machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, money: Money
+) -> tuple[tuple[Rented, ...], str | None]:
+    """Every offer that holds the plan; and where there is none, one sentence why."""
+    priced = _priced_offers(machine, devices, inputs, money)
+    if not priced:
+        return (), _why_none(machine, devices, inputs)
+    reach = {case: None if speed is None else tokens_per_machine(speed, inputs, case) for case in CASES}
+    vat = vat_of(inputs)
+    options = []
+    for offer in priced:
+        bills = [
+            (case, Staircase(offer.steps, None if one is None else one * offer.copies, vat))
+            for case, one in reach.items()
+        ]
+        options.append(Rented(offer.provider, offer.name, tuple(bills), offer.prices))
+    return tuple(options), None
+
+
+@lru_cache(maxsize=1024)
+def fitting_offers(
+    machine: Machine, devices: int, region: Region, term: Term, other_gpus: bool = False
+) -> tuple[Fit, ...]:
+    """The offers that hold `devices` of a machine's devices; "any" region means all of them.
+
+    `other_gpus` also takes a GPU whose memory is no slower and of which no more are needed, so that the plan's speed
+    is the least to expect.
+    """
+    fits = []
+    for offer in cloud_offers():
+        if offer.term != term or region not in ("any", offer.region):
+            continue
+        needed = _needed(offer.gpu_id, machine, devices, other_gpus)
+        if needed is None:
+            continue
+        if offer.sold_by == "gpu" and needed <= 8:
+            fits.append(Fit(offer, needed, 1))
+        elif offer.sold_by == "instance" and offer.gpus >= needed:
+            fits.append(Fit(offer, offer.gpus, offer.gpus // needed))
+    return tuple(fits)
+
+
+def _needed(gpu_id: str, machine: Machine, devices: int, other_gpus: bool) -> int | None:
+    """How many of this GPU hold the plan; None if it is the wrong one."""
+    if gpu_id == machine.id:
+        return devices
+    other = machines().get(gpu_id)
+    if not other_gpus or other is None or machine.unified or machine.needs_memory or not machine.bandwidth_bytes_per_s:
+        return None
+    if (other.bandwidth_bytes_per_s or 0) < machine.bandwidth_bytes_per_s:
+        return None
+    return next((n for n in range(1, devices + 1) if _room(other, n) >= _room(machine, devices)), None)
+
+
+def _room(machine: Machine, devices: int) -> int:
+    return devices * (machine.capacity_bytes - machine.overhead_bytes)
+
+
+# The plans of a machine differ in speed, not in what is rented for them.
+@lru_cache(maxsize=256)
+def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, money: Money) -> tuple[_Priced, ...]:
+    if inputs.instance_price is not None:
+        price = decimal(inputs.instance_price)
+        paid = money.own("Your instance, holding the plan once", price, "hour")
+        return (_priced("you", "your instance", price, 1, paid, inputs, money),)
+    found = []
+    for fit in fitting_offers(machine, devices, inputs.region, inputs.term, inputs.rent_gpu == "any"):
+        offer = fit.offer
+        currency = money.currency if money.currency in offer.currencies else offer.currencies.split()[0]
+        unit, times = ("GPU-hour", fit.gpus) if offer.sold_by == "gpu" else ("hour", 1)
+        paid = money.listed("cloud", fit.name, offer.price_per_hour, unit, currency, offer.source, offer.observed_on)
+        hourly = money.convert(offer.price_per_hour, currency) * times
+        found.append(_priced(offer.provider, fit.name, hourly, fit.copies, paid, inputs, money))
+    return tuple(found)
+
+
+def _priced(
+    provider: str, name: str, hourly: Decimal, copies: int, paid: Price, inputs: CostInputs, money: Money
+) -> _Priced:
+    hours = HOURS_PER_MONTH if inputs.term == "1-year" else decimal(inputs.hours_per_month)
+    prices = [paid]
+    steps = [Step("Instances", hourly * hours, Decimal(0), f"{plain(hourly)} x {plain(hours)} h, for each instance")]
+    if inputs.storage_gb and inputs.storage_price is not None:
+        size, price = decimal(inputs.storage_gb), decimal(inputs.storage_price)
+        prices.append(money.own("Storage", price, "GB a month"))
+        steps.append(Step("Storage", size * price, Decimal(0), f"{size} GB x {price}, for each instance"))
+    if inputs.egress_gb and inputs.egress_price is not None:
+        size, price = decimal(inputs.egress_gb), decimal(inputs.egress_price)
+        prices.append(money.own("Egress", price, "GB"))
+        per_token = size * price / inputs.tokens_per_month
+        steps.append(Step("Egress", Decimal(0), per_token, f"{size} GB x {price} at the planned load"))
+    return _Priced(provider, name, copies, tuple(steps), tuple(prices))
+
+
+def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> str:
+    what = f"{devices} x {machine.name}" if devices > 1 else machine.name
+    where = _REGION_NAMES[inputs.region]
+    elsewhere = fitting_offers(machine, devices, "any", inputs.term, inputs.rent_gpu == "any")
+    if elsewhere and inputs.region != "any":
+        return f"No {inputs.term} offer of {what} in {where} is listed; {len(elsewhere)} elsewhere: set region=any."
+    if inputs.term != "on-demand" and fitting_offers(machine, devices, "any", "on-demand", inputs.rent_gpu == "any"):
+        return f"No {inputs.term} offer of {what} is listed; there are on-demand ones: set term=on-demand."
+    if inputs.rent_gpu == "same":
+        return f"Nobody is listed who rents out {what}: set rent_gpu=any for other GPUs, or give instance_price."
+    return f"Nobody is listed who rents out {what} or a GPU as fast with as much memory: give instance_price."

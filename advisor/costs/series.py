@@ -1,0 +1,165 @@
+"""What the charts draw: cost against tokens, cost against time, and which input matters most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations
+
+from advisor.costs.costs import Costs, cost_of
+from advisor.costs.money import decimal
+from advisor.costs.options import Option, running_cost
+from advisor.costs.staircase import Crossing, crossings
+from advisor.costs.workload import Throughput
+from advisor.machines.catalogue import Machine
+
+_POINTS = 200
+_SWING = Decimal("0.5")
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What each option costs for a month with so many tokens, in the typical case; None: no such option."""
+
+    tokens: int
+    own: Decimal | None
+    rent: Decimal | None
+    api: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthPoint:
+    """What has been paid after so many months at the planned load; in the last one the resale is taken off."""
+
+    month: int
+    own: Decimal | None
+    rent: Decimal | None
+    api: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What owning saves a month against the cheapest other option when one input is half and half as much again.
+
+    Negative: owning costs more. `from_value` and `to_value` are that input's values.
+    """
+
+    label: str
+    from_value: Decimal
+    to_value: Decimal
+    saves_from: Decimal
+    saves_to: Decimal
+
+    @property
+    def swing(self) -> Decimal:
+        """How far apart the two answers are."""
+        return abs(self.saves_to - self.saves_from)
+
+
+def cost_curve(costs: Costs, most_tokens: int | None = None) -> tuple[CurvePoint, ...]:
+    """The staircase chart: up to twice the planned load, or further where owning breaks even later."""
+    grid = _grid(costs, most_tokens)
+    functions = _functions(costs)
+    return tuple(
+        CurvePoint(tokens, *(functions[name](tokens) if name in functions else None for name in ("own", "rent", "api")))
+        for tokens in grid
+    )
+
+
+def curve_crossings(costs: Costs, most_tokens: int | None = None) -> tuple[Crossing, ...]:
+    """Every point of the staircase chart where two options change places, in rising order."""
+    grid = _grid(costs, most_tokens)
+    found = [
+        crossing
+        for first, second in combinations(_functions(costs).items(), 2)
+        for crossing in crossings(first, second, grid)
+    ]
+    return tuple(sorted(found, key=lambda crossing: (crossing.tokens, crossing.cheaper, crossing.dearer)))
+
+
+def cumulative(costs: Costs) -> tuple[MonthPoint, ...]:
+    """The cumulative-cost chart, month by month over the years asked for."""
+    months = 12 * costs.inputs.years
+    return tuple(
+        MonthPoint(month, *(_paid(option, month, months) for option in (costs.own, costs.rent, costs.api)))
+        for month in range(months + 1)
+    )
+
+
+def over_years(
+    costs: Costs, model_id: str | None, machine: Machine, devices: int, speed: Throughput | None
+) -> tuple[Costs, ...]:
+    """The same question for one to five years of use; the other arguments are those that `costs` came from."""
+    asked = (costs.inputs.model_copy(update={"years": years}) for years in range(1, 6))
+    return tuple(cost_of(model_id, machine, devices, speed, inputs, costs.today) for inputs in asked)
+
+
+def sensitivity(
+    costs: Costs, model_id: str | None, machine: Machine, devices: int, speed: Throughput | None
+) -> tuple[Sensitivity, ...]:
+    """The tornado chart, the largest swing first; the other arguments are those that `costs` came from.
+
+    Empty where there is nothing to own, or nothing to compare it with.
+    """
+    found = []
+    for label, keys in (
+        ("Requests a day", ("requests_per_day",)),
+        (f"Price of {machine.name}", ("device_price",)),
+        ("Electricity price", ("electricity_price",)),
+        ("Utilisation in %", ("utilisation_percent",)),
+        ("API prices", ("api_input_price", "api_output_price", "api_cached_price")),
+    ):
+        base = {key: value for key, value in _typical_values(costs).items() if key in keys and value}
+        if not base:
+            continue
+        ends = []
+        for factor in (1 - _SWING, 1 + _SWING):
+            values = {key: value * factor for key, value in base.items()}
+            if "utilisation_percent" in values:
+                values = {key: min(value, Decimal(100)) for key, value in values.items()}
+            changed = costs.inputs.model_copy(update={key: float(value) for key, value in values.items()})
+            saved = savings(cost_of(model_id, machine, devices, speed, changed, costs.today))
+            if saved is None:
+                return ()
+            ends.append((next(iter(values.values())), saved))
+        found.append(Sensitivity(label, ends[0][0], ends[1][0], ends[0][1], ends[1][1]))
+    return tuple(sorted(found, key=lambda each: (-each.swing, each.label)))
+
+
+def savings(costs: Costs) -> Decimal | None:
+    """What owning saves a month against the cheapest other option, typically; negative where it costs more."""
+    others = [option.monthly.typical for option in (costs.rent, costs.api) if option is not None]
+    return None if costs.own is None or not others else min(others) - costs.own.monthly.typical
+
+
+def _typical_values(costs: Costs) -> dict[str, Decimal]:
+    """The inputs that, given by the user, would lead to the typical case as it is."""
+    values = {"requests_per_day": decimal(costs.inputs.requests_per_day)}
+    for option in costs.options:
+        values.update(option.typical_inputs)
+    return values
+
+
+def _functions(costs: Costs) -> dict[str, Callable[[int], Decimal]]:
+    return {option.name: option.typical.cost for option in costs.options}
+
+
+def _grid(costs: Costs, most_tokens: int | None) -> list[int]:
+    """Evenly spaced tokens, with both sides of the first steps at which a machine is added."""
+    even = costs.own_against_api.typical if costs.own_against_api is not None else None
+    most = most_tokens or 2 * max(costs.tokens_per_month, even or 0)
+    points = {max(1, most * number // _POINTS) for number in range(_POINTS + 1)} | {costs.tokens_per_month}
+    for option in costs.options:
+        limit = option.typical.unit_tokens
+        if limit is not None and limit >= 1:
+            edges = (int(limit * number) for number in range(1, _POINTS + 1))
+            points |= {edge + side for edge in edges for side in (0, 1) if edge + side <= most}
+    return sorted(point for point in points if point <= most)
+
+
+def _paid(option: Option | None, month: int, months: int) -> Decimal | None:
+    if option is None:
+        return None
+    back = option.resale if month == months else Decimal(0)
+    return option.upfront + month * running_cost(option) - back

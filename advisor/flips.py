@@ -1,0 +1,93 @@
+"""What would flip a recommendation: a little more memory, a longer context, another user, more load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from advisor.advise import Answer, answer
+from advisor.candidate import Candidate
+from advisor.costs.costs import Costs
+from advisor.errors import InputError
+from advisor.planning import family_of
+from advisor.recommend import Subject, ladder
+from advisor.scenario import MAX_USERS
+from advisor.units import format_count, gib
+
+
+@lru_cache(maxsize=256)
+def flips(found: Answer) -> tuple[str, ...]:
+    """One sentence for each change that would lead to another recommendation; empty where nothing is recommended."""
+    chosen = found.chosen
+    if chosen is None:
+        return ()
+    subject = Subject(found.model.parameters, found.machine_name, found.entry.license, family_of(found.runtime))
+    by_level = {candidate.level: candidate for candidate in found.candidates}
+    ranked = [by_level[level] for level in ladder(list(by_level), subject)]
+    sentences = [_memory(chosen, ranked), _context(found, chosen, ranked), _users(found, chosen), _load(chosen.costs)]
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _memory(chosen: Candidate, ranked: list[Candidate]) -> str:
+    better = [candidate for candidate in ranked[: ranked.index(chosen)] if candidate.plan.missing_bytes > 0]
+    if not better:
+        return ""
+    next_up = min(better, key=lambda candidate: candidate.plan.missing_bytes)
+    per_device = " on each device" if len(next_up.plan.devices) > 1 else ""
+    return f"With {gib(next_up.plan.missing_bytes)} more memory{per_device}: {next_up.level}."
+
+
+def _context(found: Answer, chosen: Candidate, ranked: list[Candidate]) -> str:
+    reach, limit = chosen.plan.max_context, found.model.context_length
+    if not reach or (limit is not None and reach >= limit):
+        return ""
+    below = ranked[ranked.index(chosen) + 1 :]
+    instead = next((candidate.level for candidate in below if candidate.plan.max_context > reach), None)
+    return f"Above {reach:,} tokens per user: {instead or 'nothing fits on this machine'}."
+
+
+def _users(found: Answer, chosen: Candidate) -> str:
+    def holds(users: int) -> bool:
+        try:
+            other = answer(found.scenario.model_copy(update={"users": users, "level": chosen.level}), today=found.today)
+        except InputError:
+            return False
+        return other.chosen is not None and other.chosen.plan.verdict == chosen.plan.verdict
+
+    users = first_failing(holds, found.scenario.users, MAX_USERS)
+    if users is None:
+        return ""
+    try:
+        after = answer(found.scenario.model_copy(update={"users": users}), today=found.today)
+        instead = after.recommendation.level
+    except InputError:
+        instead = None
+    if instead == chosen.level:
+        instead = f"{instead} with part of it on the host"
+    return f"From {users} users on: {instead or 'more or larger devices'}."
+
+
+def first_failing(holds: Callable[[int], bool], known_good: int, most: int) -> int | None:
+    """The smallest number above `known_good`, at most `most`, for which `holds` fails, as it does from there on."""
+    low, high = known_good, known_good + 1
+    while high <= most and holds(high):
+        low, high = high, high * 2
+    if high > most:
+        if holds(most):
+            return None
+        high = most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return high
+
+
+def _load(costs: Costs | None) -> str:
+    even = costs.own_against_api if costs is not None else None
+    if costs is None or even is None or even.typical is None:
+        return ""
+    above, even_tokens = costs.tokens_per_month >= even.typical, format_count(even.typical)
+    planned = f"{format_count(costs.tokens_per_month)} are planned"
+    if above:
+        return f"Below {even_tokens} tokens a month the API beats owning; {planned}."
+    return f"Above {even_tokens} tokens a month owning beats the API; {planned}."

@@ -1,0 +1,271 @@
+"""The estimate for one model, level and task, from a given set of measurements."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from advisor.estimate import Range
+from advisor.quality.divergence import Line, figure, fit_line
+from advisor.quality.evidence import Evidence
+from advisor.quality.least_squares import Floats
+from advisor.quality.levels import UNQUANTIZED, QualityLevel, known_level
+from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, Scores, effective_b, fit, in_order, scores
+from advisor.quality.names import lineage, slug
+from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
+
+Basis = Literal["measured", "transferred", "estimated", "unknown"]
+
+KV_CACHE_NOTE = "A quantized KV cache is not covered."
+# Kept aside, they lie inside in about 7 of 10 cases: nine tenths of the scores are of the larger tests.
+_SMALL_TESTS_NOTE = "Small tests such as GPQA and MuSR scatter more."
+_RECIPE_NOTE = "At 3 bits and less the maker's recipe matters as much as the level."
+_SCORE = "score"
+_MOST_EVIDENCE = 20  # rows handed out; `n` counts all
+_SIMILAR_SIZE = math.log(3.0)
+# The scatter of single scores, times this; the further the evidence, the wider. Another source's score of the same
+# model and level narrows it only a little, which is what leaving out one source at a time shows.
+_WIDENING = {"measured": 0.93, "transferred": 0.96, "estimated": 1.0}
+_NO_SCORE_FOR_TASK, _NO_SCORE_FOR_LEVEL, _FRAGILE = 1.15, 1.3, 1.15
+_FRAGILE_ACTIVE_B, _FRAGILE_TOTAL_B = 5.0, 2.0
+_SCORES_TO_TRUST = 4  # as many scores of this model, level and task move the estimate half way to them
+_FURTHEST = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the estimate needs to know of a model. `active_parameters` is None or `parameters` for a dense one."""
+
+    id: str
+    name: str
+    family: str
+    parameters: float
+    active_parameters: float | None = None
+    variant: str = "instruct"
+    moe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What is kept of the 16-bit score, in percent.
+
+    `kept` is where one published benchmark score of this task lies in about 9 of 10 cases. The benchmark's own
+    noise is part of it: `high` may exceed 100, `typical` never does. Only `chat` stands for averages over several
+    benchmarks, whose noise is smaller. For perplexity it is 16-bit / quantized perplexity. None: not known.
+    `kld` is the mean divergence in nats, where there are measurements to place it. `n` counts the measurements
+    that `basis` speaks of, `evidence` holds the nearest of them, `note` says it in a sentence.
+    """
+
+    kept: Range | None
+    basis: Basis
+    n: int
+    kld: Range | None
+    evidence: tuple[Evidence, ...]
+    note: str
+
+    @property
+    def low(self) -> float | None:
+        return self.kept.low if self.kept else None
+
+    @property
+    def typical(self) -> float | None:
+        return self.kept.typical if self.kept else None
+
+    @property
+    def high(self) -> float | None:
+        return self.kept.high if self.kept else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A model as the fits see it; `size` is ln(effective size / 7 B)."""
+
+    name: str
+    lineage: str
+    size: float
+    fragile: bool
+
+
+class Estimator:
+    """Everything fitted to a set of measurements; answers from memory afterwards."""
+
+    def __init__(self, rows: Iterable[Evidence]):
+        self.rows = tuple(rows)
+        data = scores(self.rows)
+        self._loss = fit(data)
+        self._noise: list[float] = self._loss.noise.tolist()
+        self._bands: list[list[list[float]]] = self._loss.bands.tolist()
+        by_level = np.exp(self._loss.level)
+        self._lines: dict[str, Line] = {
+            task: fit_line([row for row in self.rows if row.task == task], by_level)
+            for task in (DIVERGENCE, PERPLEXITY)
+        }
+        self._pulls = self._pull(data)
+        self._scored_groups = {GROUPS[number] for number in set(data.group.tolist())}
+        self._of_model: dict[tuple[str, str, str], list[Evidence]] = defaultdict(list)
+        self._of_lineage: dict[tuple[str, ...], list[Evidence]] = defaultdict(list)
+        self._of_group: dict[tuple[str, str], list[tuple[float, Evidence]]] = defaultdict(list)
+        self._group_of: dict[str, str] = {}
+        for row in self.rows:
+            level = known_level(row.level)
+            if not level or level.group not in _GROUP_NUMBER or (row.task in self._lines and figure(row) is None):
+                continue
+            if level.stock:
+                self._of_model[slug(row.model), level.name, row.task].append(row)
+            kind = row.task if row.task in self._lines else _SCORE
+            self._of_lineage[lineage(row.model), kind].append(row)
+            self._of_lineage[lineage(row.model), kind, level.group].append(row)
+            size = math.log(effective_b(row.parameters_b, row.active_parameters_b) / REFERENCE_B)
+            self._of_group[level.group, row.task].append((size, row))
+            self._group_of[row.level] = level.group
+        # Caches of this very object, gone with it.
+        self._table = lru_cache(4096)(self._table_of)
+        self._line_range = lru_cache(1 << 15)(self._line_range_of)
+        self._nearest = lru_cache(1 << 14)(self._nearest_of)
+        self._kin = lru_cache(1 << 14)(self._kin_of)
+
+    def estimate(self, model: ModelFacts, level: QualityLevel, task: str) -> Quality:
+        """`task` is an id of `TASKS`."""
+        subject = _subject(model)
+        if model.variant == "embedding":
+            return _unknown("No benchmark of generated text applies to an embedding model.")
+        if level.group == UNQUANTIZED:
+            nothing = Range(0.0, 0.0, 0.0)
+            kept = None if task == DIVERGENCE else Range(100.0, 100.0, 100.0)
+            return Quality(kept, "measured", 0, nothing, (), "The file as published: what others are compared with.")
+        if level.group not in _GROUP_NUMBER:
+            return _unknown(f"No measurement tells what {level.name} costs this model.")
+        basis, n, rows = self._behind(subject, level, task)
+        kld, kept = self._line_range(DIVERGENCE, subject, level.group, level.bits >= 6), None
+        if task == PERPLEXITY and (ratio := self._line_range(PERPLEXITY, subject, level.group, level.bits >= 6)):
+            kept = Range(*(100 * math.exp(-value) for value in (ratio.high, ratio.typical, ratio.low)))
+        elif task in _TASK_NUMBER:
+            kept = self._kept(subject, level, task, basis)
+        if kept is None and (task != DIVERGENCE or kld is None):
+            return _unknown(f"No {task} of any model at {level.name} or its like is published.")
+        return Quality(kept, basis, n, kld, rows, _note(basis, n, level.name, level.bits, task))
+
+    def _kept(self, subject: _Subject, level: QualityLevel, task: str, basis: Basis) -> Range:
+        losses, units = self._table(subject.lineage, subject.size)
+        number = _TASK_NUMBER[task]
+        loss, unit = losses[_GROUP_NUMBER[level.group]][number], units[_GROUP_NUMBER[level.group]][number]
+        unit *= _WIDENING[basis]
+        if level.group not in self._scored_groups:
+            unit *= _NO_SCORE_FOR_LEVEL
+        elif (level.group, task) not in self._of_group:
+            unit *= _NO_SCORE_FOR_TASK
+        if subject.fragile and basis == "estimated":
+            unit *= _FRAGILE
+        below, above = self._bands[TIERS[level.bits]][number]
+        typical = 100 - loss
+        # Noise alone lifts a score above 16 bit's, however uncertain the loss is.
+        most = 100 - below * self._noise[number] * _WIDENING["estimated"]
+        return Range(max(0.0, typical - above * unit), typical, max(typical, min(most, typical - below * unit)))
+
+    def _table_of(self, kin: str, size: float) -> tuple[list[list[float]], list[list[float]]]:
+        """Typical loss and the unit of its scatter by group and task, in percent."""
+        groups, tasks = len(GROUPS), len(SCORED_TASKS)
+        group, task = np.repeat(np.arange(groups), tasks), np.tile(np.arange(tasks), groups)
+        factor = np.full(group.size, self._loss.model.get(kin, 0.0))
+        plain = self._loss.loss(group, task, np.full(group.size, size), factor)
+        unit = self._loss.spread(plain, task).reshape(groups, tasks)
+        losses: Floats = plain.reshape(groups, tasks)
+        if (pull := self._pulls.get(kin)) is not None:
+            losses = in_order(np.clip(losses + pull * unit, 0, 100))
+        return losses.tolist(), unit.tolist()
+
+    def _pull(self, data: Scores) -> dict[str, Floats]:
+        """By lineage: how far scores of the same level and task lie from the fit, in units of scatter."""
+        factor = np.array([self._loss.model[data.models[number]] for number in data.model])
+        typical = self._loss.loss(data.group, data.task, data.size, factor)
+        off = np.clip((data.loss - typical) / self._loss.spread(typical, data.task), -_FURTHEST, _FURTHEST)
+        found = {}
+        for number, name in enumerate(data.models):
+            own = data.model == number
+            cell = data.group[own] * len(SCORED_TASKS) + data.task[own]
+            cells = len(GROUPS) * len(SCORED_TASKS)
+            total = np.bincount(cell, off[own], cells) / (np.bincount(cell, minlength=cells) + _SCORES_TO_TRUST)
+            found[name] = total.reshape(len(GROUPS), len(SCORED_TASKS))
+        return found
+
+    def _line_range_of(self, task: str, subject: _Subject, group: str, fine: bool) -> Range | None:
+        line, number = self._lines[task], _GROUP_NUMBER[group]
+        if number not in line.measured:
+            return None
+        known = subject.lineage in line.model
+        typical = line.at(number, subject.size, line.model.get(subject.lineage, 0.0))
+        low, high = (line.known if known else line.new)[fine]
+        return Range(typical * math.exp(low), typical, typical * math.exp(high))
+
+    def _behind(self, subject: _Subject, level: QualityLevel, task: str) -> tuple[Basis, int, tuple[Evidence, ...]]:
+        if own := self._of_model.get((subject.name, level.name, task)):
+            return "measured", len(own), tuple(own[:_MOST_EVIDENCE])
+        if (subject.lineage, task if task in self._lines else _SCORE) in self._of_lineage:
+            return "transferred", *self._kin(subject.lineage, level, task)
+        n, rows = self._nearest(level.group, task, round(2 * subject.size) / 2)
+        return "estimated", n, rows
+
+    def _kin_of(self, kin: str, level: QualityLevel, task: str) -> tuple[int, tuple[Evidence, ...]]:
+        """Measurements of the same network that move the estimate: of the same kind, same level and task first."""
+        kind = task if task in self._lines else _SCORE
+        every = self._of_lineage.get((kin, kind), ())
+        near = self._of_lineage.get((kin, kind, level.group), ())
+        first = [row for row in near if row.task == task] + [row for row in near if row.task != task]
+        group_of = self._group_of
+        for row in every:
+            if len(first) >= _MOST_EVIDENCE:
+                break
+            if group_of[row.level] != level.group:
+                first.append(row)
+        return len(every), tuple(first[:_MOST_EVIDENCE])
+
+    def _nearest_of(self, group: str, task: str, size: float) -> tuple[int, tuple[Evidence, ...]]:
+        """Measurements at the level, of models of similar size if there are any; else for other tasks."""
+        rows = self._of_group.get((group, task)) or [
+            pair for other in SCORED_TASKS for pair in self._of_group.get((group, other), ()) if task in _TASK_NUMBER
+        ]
+        ordered = sorted((abs(own - size), place) for place, (own, _) in enumerate(rows))
+        similar = [pair for pair in ordered if pair[0] <= _SIMILAR_SIZE] or ordered
+        return len(similar), tuple(rows[place][1] for _, place in similar[:_MOST_EVIDENCE])
+
+
+_GROUP_NUMBER = {group: number for number, group in enumerate(GROUPS)}
+_TASK_NUMBER = {task: number for number, task in enumerate(SCORED_TASKS)}
+
+
+@lru_cache(4096)
+def _subject(model: ModelFacts) -> _Subject:
+    total = model.parameters / 1e9
+    active = (model.active_parameters or model.parameters) / 1e9 if model.moe else total
+    return _Subject(
+        name=slug(model.id),
+        lineage=lineage(model.id),
+        size=round(math.log(effective_b(total, active) / REFERENCE_B), 4),
+        fragile=total < _FRAGILE_TOTAL_B or (model.moe and active < _FRAGILE_ACTIVE_B),
+    )
+
+
+def _unknown(why: str) -> Quality:
+    return Quality(None, "unknown", 0, None, (), why)
+
+
+@lru_cache(4096)
+def _note(basis: Basis, n: int, level: str, bits: int, task: str) -> str:
+    what = {DIVERGENCE: "divergence", PERPLEXITY: "perplexity"}.get(task, "score")
+    count = f"{n} published {what} measurement{'s' if n != 1 else ''}"
+    if basis == "measured":
+        text = f"{count} of this very model at {level}."
+    elif basis == "transferred":
+        text = f"Not published for {level}: placed by {count} of the same network at other levels or tasks."
+    elif n:
+        text = f"Nothing published for this model: from {count} of models of other families and sizes at this level."
+    else:
+        text = "Nothing published for this level and its like: from the trend over levels."
+    more = [_SMALL_TESTS_NOTE] if task == "reasoning" else []
+    return " ".join([text, *more, *([_RECIPE_NOTE] if bits <= 3 else []), KV_CACHE_NOTE])

@@ -1,0 +1,266 @@
+"""How much of a benchmark's score a level loses: a small model fitted to all published scores.
+
+    loss = limit of the task x (1 - exp(-x / limit)),  x = level x task x (size / 7 B) ^ -slope x model
+
+Each of level, task and slope is one number fitted to the measurements (robust least squares in which a weak prior
+stands in where measurements are few); the model's own factor is pulled towards 1, because another source's figures
+for the same model and level turn out to say little. What single scores scatter around that sets the range. Sizes
+of mixtures of experts count as the geometric mean of total and active parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.quality.evidence import Evidence
+from advisor.quality.least_squares import Floats, Ints, solve
+from advisor.quality.levels import SERIES, UNQUANTIZED, known_level
+from advisor.quality.names import lineage
+from advisor.quality.tasks import SCORED_TASKS
+
+REFERENCE_B = 7.0
+
+# Where measurements are few: percent of MMLU lost at 7 B, about 30 % per nat of measured divergence.
+_LEVEL_PRIOR: dict[str, float] = {
+    "Q8_0": 0.04, "Q6_K": 0.1, "Q5_1": 0.25, "Q5_K_M": 0.27, "Q5_K_S": 0.31, "Q5_0": 0.33, "Q4_K_M": 0.66,
+    "Q4_K_S": 0.78, "IQ4_NL": 0.81, "IQ4_XS": 0.86, "Q4_1": 1.05, "Q4_0": 1.2, "Q3_K_L": 2.0, "Q3_K_M": 2.4,
+    "IQ3_M": 2.6, "IQ3_S": 2.7, "IQ3_XS": 3.3, "Q3_K_S": 3.9, "IQ3_XXS": 4.7, "IQ2_M": 7.8, "Q2_K": 8.4,
+    "Q2_K_S": 9.9, "IQ2_S": 10.8, "IQ2_XS": 13.0, "IQ2_XXS": 21.6, "IQ1_M": 33.0, "IQ1_S": 54.0,
+    "W8": 0.12, "W6": 0.2, "W5": 0.5, "W4 calibrated": 1.0, "W4 rounded": 2.0, "W4 per channel": 2.0, "NVFP4": 1.5,
+    "MXFP4 W4A4": 6.0, "W3 calibrated": 5.0, "W3 rounded": 8.0, "W2 calibrated": 30.0, "W2 rounded": 70.0,
+}  # fmt: skip
+# Loss relative to knowledge's, and the most that can be lost: multiple choice keeps what guessing earns.
+_TASK_PRIOR: dict[str, tuple[float, float]] = {
+    "chat": (0.8, 60), "knowledge": (1.0, 65), "reasoning": (0.8, 65), "math": (1.8, 100),
+    "code": (1.3, 100), "instruction": (1.1, 80), "long_context": (1.8, 100), "multilingual": (1.6, 100),
+}  # fmt: skip
+_SLOPE_PRIOR, _SLOPE_SPREAD = 0.46, 0.08  # divergence falls with size to this power, see advisor.quality.divergence
+_PRIOR_SPREAD = {"gguf": 0.5, "other": 1.0, "task": 0.5, "model": 0.3}  # of logarithms
+_RELATIVE_SCATTER = 0.5  # models differ in proportion to the loss itself, on top of the benchmark's noise
+_HUBER = 1.5
+_ROUNDS = 12
+_LARGEST_STEP = 0.7
+# One source's many cells are not as many independent experiments.
+_SOURCE_DISCOUNT = 0.1
+
+# Share of single scores left out at either end of the range, by tier: from 5 bits up, 4 bits, 3 bits and less.
+_TAILS = (0.045, 0.05, 0.04)
+# A cell that this many sources measured counts half, the wider cell it belongs to the other half.
+_SOURCES_TO_TRUST = 7
+_CAUTION = 1.3
+# At 4 bits and less these collapse now and then where other tasks do not (up to 59 % lost in the study of
+# long-context tasks that most such rows are from).
+_HEAVY_TAILED = {"long_context": 4.0, "multilingual": 4.0}
+_COLLAPSE_TELLS = 0.2  # weight of such scores in a model's own factor: a collapse there says little of other tasks
+TIERS = {8: 0, 6: 0, 5: 0, 4: 1, 3: 2, 2: 2, 1: 2}
+# Before any measurement: a test of 1,000 questions answered at 70 % moves by 2 % of its score, an average by less.
+_NOISE, _AVERAGE_NOISE, _LEAST_NOISE, _NOISE_ROWS = 2.0, 0.8, 0.6, 4
+
+GROUPS = tuple(_LEVEL_PRIOR)
+_GROUP_NUMBER = {group: number for number, group in enumerate(GROUPS)}
+_SERIES_NUMBERS = [[_GROUP_NUMBER[group] for group in series] for series in SERIES.values()]
+_ROUNDED = [_GROUP_NUMBER[group] for group in SERIES["weights only, rounded"]]
+_TASK_NUMBER = {task: number for number, task in enumerate(SCORED_TASKS)}
+_LIMIT: Floats = np.array([_TASK_PRIOR[task][1] for task in SCORED_TASKS], dtype=float)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Benchmark scores as columns; `loss` in percent of the 16-bit score, `size` = ln(size / 7 B)."""
+
+    rows: tuple[Evidence, ...]
+    group: Ints
+    task: Ints
+    tier: Ints
+    size: Floats
+    loss: Floats
+    weight: Floats
+    model: Ints
+    models: tuple[str, ...]
+    source: tuple[str, ...]
+
+
+def effective_b(parameters_b: float, active_b: float | None) -> float:
+    """Billions of parameters that a model's robustness goes with."""
+    return math.sqrt(parameters_b * active_b) if active_b else parameters_b
+
+
+def scores(rows: Sequence[Evidence]) -> Scores:
+    """The rows that are benchmark scores of a level we know."""
+    kept, group, tier = [], [], []
+    for row in rows:
+        level = known_level(row.level)
+        if row.task in _TASK_NUMBER and level and level.group in _GROUP_NUMBER and level.group != UNQUANTIZED:
+            kept.append(row)
+            group.append(_GROUP_NUMBER[level.group])
+            tier.append(TIERS[level.bits])
+    lineages = [lineage(row.model) for row in kept]
+    models = tuple(sorted(set(lineages)))
+    number = {name: index for index, name in enumerate(models)}
+    source = tuple(row.source for row in kept)
+    counts: dict[str, int] = {}
+    for name in source:
+        counts[name] = counts.get(name, 0) + 1
+    weight = np.array([counts[name] ** -_SOURCE_DISCOUNT for name in source], dtype=float)
+    size = [math.log(effective_b(row.parameters_b, row.active_parameters_b) / REFERENCE_B) for row in kept]
+    return Scores(
+        rows=tuple(kept),
+        group=np.array(group, dtype=np.int64),
+        task=np.array([_TASK_NUMBER[row.task] for row in kept], dtype=np.int64),
+        tier=np.array(tier, dtype=np.int64),
+        size=np.array(size, dtype=float),
+        loss=np.array([100 - (row.retention_percent or 0.0) for row in kept], dtype=float),
+        weight=weight / weight.mean(),
+        model=np.array([number[name] for name in lineages], dtype=np.int64),
+        models=models,
+        source=source,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LossModel:
+    """The fitted numbers; logarithms of factors. `bands` [tier, task] are the standardised scatter below and above."""
+
+    level: Floats
+    task: Floats
+    slope: float
+    model: Mapping[str, float]
+    noise: Floats
+    bands: Floats
+
+    def loss(self, group: Ints, task: Ints, size: Floats, model: Floats) -> Floats:
+        """Typical loss in percent."""
+        limit = _LIMIT[task]
+        found: Floats = limit * -np.expm1(
+            -np.exp(self.level[group] + self.task[task] - self.slope * size + model) / limit
+        )
+        return found
+
+    def spread(self, loss: Floats, task: Ints) -> Floats:
+        """One standard unit of scatter around a typical loss."""
+        found: Floats = np.hypot(self.noise[task], _RELATIVE_SCATTER * loss)
+        return found
+
+
+def _noise(data: Scores) -> Floats:
+    """Scatter of single scores where nothing is lost (8 bits), by task, in percent; a few count for little."""
+    found = []
+    for number, task in enumerate(SCORED_TASKS):
+        losses = np.abs(data.loss[(data.tier == 0) & (data.task == number)])
+        seen = float(np.quantile(losses, 0.68)) if losses.size else 0.0
+        prior = _AVERAGE_NOISE if task == "chat" else _NOISE
+        found.append(max(_LEAST_NOISE, (seen * losses.size + prior * _NOISE_ROWS) / (losses.size + _NOISE_ROWS)))
+    return np.array(found)
+
+
+def fit(data: Scores) -> LossModel:
+    """Fit the model to the scores; deterministic."""
+    groups, tasks = len(GROUPS), len(SCORED_TASKS)
+    prior = np.concatenate(
+        [np.log(list(_LEVEL_PRIOR.values())), np.log([_TASK_PRIOR[task][0] for task in SCORED_TASKS]), [_SLOPE_PRIOR]]
+    )
+    spread = np.array(
+        [_PRIOR_SPREAD["other" if group[0] in "WNM" else "gguf"] for group in GROUPS]
+        + [0.1 if task == "knowledge" else _PRIOR_SPREAD["task"] for task in SCORED_TASKS]
+        + [_SLOPE_SPREAD]
+    )
+    noise, limit = _noise(data), _LIMIT[data.task]
+    known, factor = prior.copy(), np.zeros(len(data.models))
+    telling = np.array([_COLLAPSE_TELLS if task in _HEAVY_TAILED else 1.0 for task in SCORED_TASKS])[data.task]
+    columns = np.stack([data.group, groups + data.task, np.full(len(data.rows), groups + tasks)])
+    for _ in range(_ROUNDS):
+        x = np.exp(known[data.group] + known[groups + data.task] - known[-1] * data.size + factor[data.model])
+        loss = limit * -np.expm1(-x / limit)
+        slope = x * np.exp(-x / limit)
+        unit = np.hypot(noise[data.task], _RELATIVE_SCATTER * loss)
+        residual = (data.loss - loss) / unit
+        trust = data.weight * _HUBER / np.maximum(np.abs(residual), _HUBER)
+        gradient = slope / unit
+        entries = np.stack([gradient, gradient, -data.size * gradient])
+        step = solve(columns, entries, trust, residual, spread**-2.0, prior - known)
+        known = known + np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
+        pull = _PRIOR_SPREAD["model"] ** -2.0
+        steady = trust * telling
+        curvature = np.bincount(data.model, steady * gradient**2, len(factor)) + pull
+        lean = np.bincount(data.model, steady * gradient * residual, len(factor)) - pull * factor
+        factor = factor + np.clip(lean / curvature, -_LARGEST_STEP, _LARGEST_STEP) / 2
+    level = in_order(known[:groups])
+    fitted = LossModel(
+        level,
+        known[groups:-1],
+        float(known[-1]),
+        dict(zip(data.models, factor.tolist(), strict=True)),
+        noise,
+        np.zeros(0),
+    )
+    return LossModel(fitted.level, fitted.task, fitted.slope, fitted.model, noise, _bands(fitted, data))
+
+
+def in_order(losses: Floats) -> Floats:
+    """Losses by group, with neighbours of a series pooled until none with more bits loses more.
+
+    Pool-adjacent-violators along the first axis; any other axes are independent.
+    """
+    ordered = losses.copy()
+    for series in _SERIES_NUMBERS:
+        for number, group in enumerate(series[1:], start=1):
+            if np.any(ordered[group] > ordered[series[number - 1]]):
+                ordered[list(series)] = _pooled(ordered[list(series)])
+                break
+    ordered[_ROUNDED] = np.maximum(ordered[_ROUNDED], ordered[_GROUP_NUMBER["W8"]])
+    return ordered
+
+
+def _pooled(falling: Floats) -> Floats:
+    """The closest sequence that never rises along the first axis: max over ends of min over starts of means."""
+    length = len(falling)
+    sums = np.concatenate([np.zeros_like(falling[:1]), np.cumsum(falling, axis=0)])
+    found = np.empty_like(falling)
+    for here in range(length):
+        starts = []
+        for start in range(here + 1):
+            means = [(sums[end + 1] - sums[start]) / (end + 1 - start) for end in range(here, length)]
+            starts.append(np.max(means, axis=0))
+        found[here] = np.min(starts, axis=0)
+    return found
+
+
+def _quantile(values: Floats, weights: Floats, share: float) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return float(values[order][min(int(np.searchsorted(reached, share * reached[-1])), values.size - 1)])
+
+
+def _bands(model: LossModel, data: Scores) -> Floats:
+    """Where all but `_TAILS` of single scores lie, in standard units, for a model never seen before.
+
+    A cell of tier and task that few sources measured borrows from its task, and that from all.
+    """
+    typical = model.loss(data.group, data.task, data.size, np.zeros(len(data.rows)))
+    residual = (data.loss - typical) / model.spread(typical, data.task)
+    sources = np.array(data.source)
+
+    def tails(where: NDArray[np.bool_], tail: float, fallback: Floats) -> Floats:
+        if where.sum() < 3:
+            return fallback
+        own = np.array([_quantile(residual[where], data.weight[where], share) for share in (tail, 1 - tail)])
+        seen = len(set(sources[where]))
+        found: Floats = (seen * own + _SOURCES_TO_TRUST * fallback) / (seen + _SOURCES_TO_TRUST)
+        return found
+
+    everywhere = np.ones(len(data.rows), dtype=bool)
+    bands = np.zeros((len(_TAILS), len(SCORED_TASKS), 2))
+    for tier, tail in enumerate(_TAILS):
+        overall = tails(everywhere, tail, np.array([-2.0, 2.0])) * _CAUTION
+        for number, task in enumerate(SCORED_TASKS):
+            of_task = tails(data.task == number, tail, overall * (_HEAVY_TAILED.get(task, 1.0) if tier else 1.0))
+            bands[tier, number] = tails((data.task == number) & (data.tier == tier), tail, of_task)
+    bands[..., 0], bands[..., 1] = np.minimum(bands[..., 0], 0), np.maximum(bands[..., 1], 0)
+    # More bits are never the less certain choice, or the worst case would advise fewer.
+    bands[..., 1] = np.minimum.accumulate(bands[::-1, :, 1])[::-1]
+    return bands

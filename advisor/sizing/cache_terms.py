@@ -1,0 +1,141 @@
+"""What a layer keeps of the past as multiplications a reader can check: 8 KV heads x 128 x 2 (K and V) x ..."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, Mixer
+from advisor.models.model import Model
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
+from advisor.sizing.kv_cache import layer_cache_bytes, window_cells
+from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
+
+_F32 = Fraction(4)
+_OVERLAPPING_RATIO = 4  # DeepSeek V4's layers that pool 4 tokens do so in overlapping windows, with an indexer
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A product: numbers, each with the word that follows it, for so many equal layers."""
+
+    what: str
+    factors: tuple[tuple[Fraction, str], ...]
+    layers: int = 1
+
+    def times(self, layers: int) -> Term:
+        return replace(self, layers=self.layers * layers)
+
+    @property
+    def bytes(self) -> Fraction:
+        return self.layers * math.prod((number for number, _ in self.factors), start=Fraction(1))
+
+    def __str__(self) -> str:
+        kind = f"{self.what} " if self.what else ""
+        shown = [f"{self.layers:,} {kind}{'layer' if self.layers == 1 else 'layers'}"]
+        shown += [f"{_shown(number)} {word}".rstrip() for number, word in self.factors]
+        return " x ".join(shown)
+
+
+def _shown(number: Fraction) -> str:
+    return f"{int(number):,}" if number.denominator == 1 else f"{number.numerator}/{number.denominator}"
+
+
+def _term(what: str, *factors: tuple[int | Fraction, str]) -> Term:
+    return Term(what, tuple((Fraction(number), word) for number, word in factors))
+
+
+def layer_terms(model: Model, number: int, settings: Settings) -> list[Term]:
+    """The products that add up to what layer `number` keeps for all users together."""
+    layer = model.layers[number]
+    found = [term for mixer in layer.mixers for term in _mixer_terms(mixer, model, settings)]
+    kept = layer_cache_bytes(model, settings)[number]
+    if sum(term.bytes for term in found) == kept:
+        return [term for term in found if term.bytes]
+    # Layers without attention that llama.cpp pads like the others.
+    return [_term("padded", (kept, "bytes"))]
+
+
+def _stored(kind: str) -> tuple[Fraction, str]:
+    block, size = CACHE_TYPES[kind]
+    number = Fraction(size, block)
+    return number, "bytes" if block == 1 else f"bytes ({kind})"
+
+
+def _tokens(cells: int, word: str = "tokens") -> tuple[int, str]:
+    return cells, word
+
+
+def _users(settings: Settings) -> tuple[int, str]:
+    return settings.users, "user" if settings.users == 1 else "users"
+
+
+def _mixer_terms(mixer: Mixer, model: Model, settings: Settings) -> Iterator[Term]:
+    users = _users(settings)
+    match mixer:
+        case Attention():
+            yield from _attention_terms(mixer, model, settings)
+        case LatentAttention():
+            width = (mixer.key_width, f"numbers ({mixer.kv_rank} latent + {mixer.rope_size} rotary)")
+            yield _term("latent", width, _stored(settings.cache_type_k), _tokens(settings.cells), users)
+            yield from _indexer_terms(mixer.indexer, settings)
+        case CompressedAttention():
+            yield from _compressed_terms(mixer, settings)
+        case NgramLookup():
+            yield _term("n-gram", (mixer.state_elements(model.width), "state numbers"), (_F32, "bytes"), users)
+        case ShortConvolution():
+            kept = (mixer.kernel - 1, "past tokens")
+            yield _term("convolution", kept, (model.width, "wide"), (_F32, "bytes"), users)
+        case KimiDelta() | Mamba2() | GatedDeltaNet():
+            convolved = (mixer.kernel - 1, "past tokens"), (mixer.convolution_width, "wide")
+            yield _term("convolution in recurrent", *convolved, (_F32, "bytes"), users)
+            yield _term("recurrent", (mixer.state_elements, "state numbers"), (_F32, "bytes"), users)
+
+
+def _attention_terms(mixer: Attention, model: Model, settings: Settings) -> Iterator[Term]:
+    users = _users(settings)
+    if mixer.window and window_cells(mixer.window, settings) < settings.cells:
+        what, tokens = "sliding-window", _tokens(window_cells(mixer.window, settings), "tokens of the window")
+    else:
+        cells = window_cells(mixer.window, settings) if mixer.window else settings.cells
+        what, tokens = "", _tokens(cells)
+    heads = mixer.kv_heads, "KV head" if mixer.kv_heads == 1 else "KV heads"
+    keys, values = _stored(settings.cache_type_k), _stored(settings.cache_type_v)
+    # Without flash attention values lie transposed, as wide as those of the widest layer.
+    widths = (m.value_width for layer in model.layers for m in layer.mixers if isinstance(m, Attention))
+    widest = 0 if settings.flash_attention else max(widths, default=0)
+    padded = widest > mixer.value_width
+    if not padded and keys == values and mixer.head_size == mixer.value_head_size:
+        yield _term(what, heads, (mixer.head_size, ""), (2, "(K and V)"), keys, tokens, users)
+    else:
+        yield _term(what, heads, (mixer.head_size, "(K)"), keys, tokens, users)
+        wide = ((widest, "(V, as wide as the widest layer)"),) if padded else (heads, (mixer.value_head_size, "(V)"))
+        yield _term(what, *wide, values, tokens, users)
+    yield from _indexer_terms(mixer.indexer, settings)
+
+
+def _indexer_terms(indexer: Indexer | None, settings: Settings) -> Iterator[Term]:
+    if indexer is None:
+        return
+    rest = _tokens(settings.cells), _users(settings)
+    parts = ((3, "(keys, gates, pooled)"),) if indexer.style == "pooled" else ()
+    yield _term("indexer of", (indexer.head_size, ""), *parts, _stored(settings.cache_type_k), *rest)
+    if indexer.keeps_values:
+        yield _term("indexer of", (indexer.head_size, "(V)"), _stored(settings.cache_type_v), *rest)
+
+
+def _compressed_terms(mixer: CompressedAttention, settings: Settings) -> Iterator[Term]:
+    users, keys = _users(settings), _stored(settings.cache_type_k)
+    near = _tokens(window_cells(mixer.window, settings), "tokens of the window")
+    yield _term("compressed", (mixer.head_size, ""), keys, near, users)
+    if not mixer.ratio:
+        return
+    far = _tokens(round_up(max(1, -(-settings.cells // mixer.ratio)), 256), f"groups of {mixer.ratio} tokens")
+    overlap = 2 if mixer.ratio == _OVERLAPPING_RATIO else 1
+    sizes = [mixer.head_size, mixer.indexer.head_size] if mixer.ratio == _OVERLAPPING_RATIO else [mixer.head_size]
+    for size, what in zip(sizes, ("compressed", "indexer of compressed"), strict=False):
+        yield _term(what, (size, ""), keys, far, users)
+        pooled = (2, "(values and scores)"), (overlap * size, "wide"), (overlap * mixer.ratio, "tokens being pooled")
+        yield _term(what, *pooled, (_F32, "bytes"), users)

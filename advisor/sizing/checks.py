@@ -1,0 +1,118 @@
+"""What llama.cpp would refuse or misread, said in a sentence before anything is computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from advisor.errors import InputError
+from advisor.models.mixers import Attention, LatentAttention
+from advisor.models.model import Model
+from advisor.sizing.plan import Memory
+from advisor.sizing.reading import Rates
+from advisor.sizing.settings import CACHE_TYPES, Settings
+
+MAX_DEVICES = 64
+# Vulkan drives cards of any vendor, and so does RPC; a CUDA, ROCm, Metal or SYCL build knows its own only.
+_ANY_VENDOR = frozenset({"vulkan"})
+# Architectures for which `llm_arch_supports_sm_tensor` says no (src/llama-arch.cpp), by llama.cpp's names.
+_WITHOUT_TENSOR_SPLIT = frozenset(
+    {"grok", "mpt", "plamo2", "minicpm3", "gemma3n", "mamba", "mamba2", "jamba", "falcon-h1", "olmo2", "olmoe"}
+    | {"deepseek2", "deepseek32", "hy-v4", "dots3note", "glm-dsa", "bitnet", "t5", "nemotron_h", "nemotron_h_moe"}
+    | {"granitehybrid", "minimax-01", "minimax-m2", "minimax-m3", "mistral4", "kimi-linear", "bailingmoe3"}
+    | {"kimi-k3", "glm5-next", "qwen3tts", "qwen4exp"}
+)
+
+
+def check_devices(count: int, vendors: Collection[str] = (), backend: str | None = None) -> None:
+    """Raise InputError for a number of devices, or a mixture of vendors, that one llama.cpp process cannot use."""
+    if count < 1:
+        raise InputError(f"gpus={count}: give at least one, or choose a CPU platform to run without a GPU.")
+    if count > MAX_DEVICES:
+        raise InputError(f"gpus={count:,} is more than one process can use; give at most {MAX_DEVICES}.")
+    mixed = sorted(set(vendors))
+    if len(mixed) > 1 and (backend or "").lower() not in _ANY_VENDOR:
+        raise InputError(
+            f"One llama.cpp process does not drive cards of {' and '.join(mixed)} together, except with its Vulkan "
+            "backend: choose Vulkan, or cards of one vendor."
+        )
+
+
+def check_memory(memory: Memory) -> None:
+    """Raise InputError for sizes that no machine has."""
+    if len(memory.devices) > MAX_DEVICES:
+        raise InputError(f"{len(memory.devices):,} devices are more than one process can use; at most {MAX_DEVICES}.")
+    for device in memory.devices:
+        if device.capacity_bytes <= 0:
+            raise InputError(f"{device.name} has no memory: give its size in GiB, more than 0.")
+        if device.overhead_bytes < 0:
+            raise InputError(f"{device.name}: the memory taken before the model cannot be negative.")
+    if not memory.devices and memory.host_capacity_bytes is None:
+        raise InputError("Without a GPU the host's memory must be known: give its RAM in GiB.")
+    if memory.host_capacity_bytes is not None and memory.host_capacity_bytes <= 0:
+        raise InputError("The host has no memory: give its RAM in GiB, more than 0.")
+
+
+def check_rates(rates: Rates) -> None:
+    """Raise InputError for a bandwidth that is not a positive number."""
+    for bandwidth in (*rates.devices, rates.host):
+        if bandwidth is not None and not (bandwidth > 0 and math.isfinite(bandwidth)):
+            raise InputError(f"A bandwidth of {bandwidth / 1e9:g} GB/s is not possible: it must be more than 0.")
+
+
+def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
+    """Raise InputError for settings that llama.cpp refuses on this model and machine."""
+    if settings.gpu_layers is not None and settings.gpu_layers < 0:
+        raise InputError("gpu_layers must be 0 or more, or all.")
+    if settings.cpu_moe_layers < 0:
+        raise InputError("cpu_moe_layers must be 0 or more.")
+    if settings.cpu_moe_layers and not model.experts:
+        raise InputError("cpu_moe_layers is for mixtures of experts, and this model has no experts: leave it at 0.")
+    _check_split(settings, model)
+    if settings.tensor_split is not None:
+        _check_shares(settings.tensor_split, len(memory.devices))
+    if refusal := cache_type_refusal(model, settings):
+        raise InputError(refusal)
+
+
+def _check_split(settings: Settings, model: Model) -> None:
+    if settings.split == "row":
+        raise InputError(
+            "Current llama.cpp splits by rows with its SYCL backend only and refuses to elsewhere: use split=layer."
+        )
+    if settings.split != "tensor":
+        return
+    if model.architecture in _WITHOUT_TENSOR_SPLIT:
+        raise InputError(f"llama.cpp cannot split the tensors of {model.architecture} models: use split=layer.")
+    raise InputError("What each device holds with split=tensor is not worked out yet: use split=layer.")
+
+
+def _check_shares(shares: Sequence[float], devices: int) -> None:
+    if len(shares) > devices:
+        raise InputError(f"tensor_split has {len(shares)} shares for {devices} device(s): give one for each.")
+    if any(share < 0 or not math.isfinite(share) for share in shares):
+        raise InputError("tensor_split: shares must be 0 or more.")
+    if not any(shares):
+        raise InputError("tensor_split: at least one share must be more than 0.")
+
+
+def cache_type_refusal(model: Model, settings: Settings) -> str | None:
+    """Why llama.cpp refuses these KV cache types; None: it does not.
+
+    It refuses a type whose blocks do not divide a head, and two types where K and V are one.
+    """
+    for layer in model.layers:
+        for mixer in layer.mixers:
+            if isinstance(mixer, LatentAttention) and settings.cache_type_k != settings.cache_type_v:
+                return "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
+            if isinstance(mixer, Attention):
+                for key, kind, size in (
+                    ("kv_type_k", settings.cache_type_k, mixer.head_size),
+                    ("kv_type_v", settings.cache_type_v, mixer.value_head_size),
+                ):
+                    if size % CACHE_TYPES[kind][0]:
+                        return (
+                            f"{key}={kind} does not work with this model: its heads of {size} are no multiple of "
+                            f"{CACHE_TYPES[kind][0]}; use f16."
+                        )
+    return None

@@ -1,0 +1,193 @@
+"""Every line of a llama.cpp memory bill: is it exact, modelled or assumed, and how does it come about."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.formats.gguf_levels import LLAMA_CPP_RULES
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.models.feed_forward import Dense, MixtureOfExperts
+from advisor.models.mixers import Attention
+from advisor.models.model import Model
+from advisor.sizing.cache_terms import Term, layer_terms
+from advisor.sizing.compute_frame import reserved_tokens
+from advisor.sizing.growth import layer_caches
+from advisor.sizing.kv_cache import window_cells
+from advisor.sizing.placement import HOST, Placement
+from advisor.sizing.plan import DeviceMemory, Plan
+from advisor.sizing.settings import Settings
+from advisor.units import gib
+
+Word = Literal["exact", "modelled", "assumed"]
+Component = Literal["weights", "KV cache", "compute", "passing weights", "overhead"]
+
+_CHECKED = f"{LLAMA_CPP_RULES}, checked against what it reports itself (tests/truth)"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLine:
+    """One part of what one device, or the host, holds.
+
+    `formula` is one sentence with the numbers at hand in it; where `terms` are given, they add up to `bytes`.
+    """
+
+    component: Component
+    place: str
+    bytes: int
+    word: Word
+    formula: str
+    source: str
+    terms: tuple[Term, ...] = ()
+
+
+def memory_lines(plan: Plan, model: Model, overhead_basis: str = "", host_basis: str = "") -> tuple[MemoryLine, ...]:
+    """The lines of a plan for llama.cpp, device after device, the host last; lines of nothing are left out.
+
+    The lines of a place add up to its `needed_bytes`. `overhead_basis` and `host_basis` say where the overhead of
+    devices and host comes from, as the machine knows it.
+    """
+    holders = [*enumerate(plan.devices), (HOST, plan.host)]
+    lines = [
+        line
+        for number, holder in holders
+        for line in _lines(plan, model, number, holder, host_basis if number == HOST else overhead_basis)
+    ]
+    return tuple(line for line in lines if line.bytes)
+
+
+def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: str) -> Iterator[MemoryLine]:
+    placement, settings = plan.placement, plan.settings
+    yield MemoryLine(
+        "weights", holder.name, holder.weights_bytes, "exact", _weights_sentence(plan, model, number), _CHECKED
+    )
+    terms = cache_terms(model, settings, placement, number)
+    yield MemoryLine(
+        "KV cache",
+        holder.name,
+        holder.kv_cache_bytes,
+        "exact",
+        f"{' + '.join(map(str, terms))} = {gib(holder.kv_cache_bytes)}.",
+        _CHECKED,
+        tuple(terms),
+    )
+    laid_out = holder.compute_bytes - holder.passing_bytes
+    yield MemoryLine(
+        "compute",
+        holder.name,
+        laid_out,
+        "modelled",
+        _compute_sentence(model, settings, placement, number, laid_out),
+        f"the steps of the network laid out as its allocator does: {_CHECKED}",
+    )
+    yield MemoryLine(
+        "passing weights",
+        holder.name,
+        holder.passing_bytes,
+        "modelled",
+        "For prompts this GPU computes layers that lie on the host: each of their weights is copied over in turn, and "
+        f"the largest needs {gib(holder.passing_bytes)} more than was set aside for other steps.",
+        f"the scheduler's rule (op_offload), {_CHECKED}",
+    )
+    yield MemoryLine(
+        "overhead",
+        holder.name,
+        holder.overhead_bytes,
+        "assumed",
+        basis or f"{gib(holder.overhead_bytes)} taken before the first tensor is loaded.",
+        "the machine's entry in the catalogue, or what was given for it",
+    )
+
+
+def cache_terms(model: Model, settings: Settings, placement: Placement, device: int) -> list[Term]:
+    """What a device keeps of the past: one term for each kind of layer and part, equal layers counted together."""
+    trunk = model.trunk or model
+    plain = settings.without_placement
+    counted: Counter[Term] = Counter()
+    for number, (size, home) in enumerate(zip(layer_caches(model, plain), placement.caches, strict=True)):
+        if home == device and size:
+            counted.update(layer_terms(trunk, number, plain))
+    return [term.times(count) for term, count in counted.items()]
+
+
+def _weights_sentence(plan: Plan, model: Model, device: int) -> str:
+    parts = _held(plan.placement, model, device)
+    sized = plan.sized
+    if not isinstance(sized, SizedLevel):
+        return f"{_listed(parts)}."
+    types = ", ".join(f"{count:,} {kind}" for kind, count in sorted(sized.types.items(), key=lambda item: -item[1]))
+    total = sum(sized.types.values())
+    return (
+        f"{_listed(parts)}: the bytes of their tensors added up; the whole file has {total:,} tensors ({types}) "
+        f"with {gib(sized.tensor_bytes)}."
+    )
+
+
+def _held(placement: Placement, model: Model, device: int) -> list[str]:
+    parts = []
+    layers = [number for number, home in enumerate(placement.layers) if home == device]
+    if device == HOST:
+        parts.append("input embeddings")
+        away = placement.cpu_moe_layers - placement.host_layers
+        if away > 0:
+            parts.append(f"the experts of the first {placement.cpu_moe_layers} layers")
+    if layers:
+        without = device != HOST and layers[0] < placement.cpu_moe_layers
+        run = f"layers {layers[0]} to {layers[-1]}" if len(layers) > 1 else f"layer {layers[0]}"
+        parts.append(f"{run} of {len(placement.layers)}" + (", some without their experts" if without else ""))
+    if placement.output == device and model.has_output_head:
+        parts.append("the output head")
+    return parts or ["nothing"]
+
+
+def _listed(parts: Sequence[str]) -> str:
+    text = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+    return text[:1].upper() + text[1:]
+
+
+def _compute_sentence(model: Model, settings: Settings, placement: Placement, device: int, size: int) -> str:
+    tokens = reserved_tokens(settings)
+    # A result may take the place of what it is made from, but never more than the whole buffer.
+    steps = [step for step in _steps(model, settings, placement, device, tokens) if step[1] <= size]
+    laid_out = f"Room for the steps of one micro-batch of {tokens:,} tokens, laid out in turn"
+    if not steps:
+        return f"{laid_out}: {gib(size)}."
+    name, amount, shown = max(steps, key=lambda step: step[1])
+    return f"{laid_out}: {gib(size)}; the largest single result is {name}, {shown} = {gib(amount)}."
+
+
+def _steps(
+    model: Model, settings: Settings, placement: Placement, device: int, tokens: int
+) -> Iterator[tuple[str, int, str]]:
+    """Large results of a device: what they are, their bytes, and the multiplication."""
+
+    def step(name: str, *factors: tuple[int, str]) -> tuple[str, int, str]:
+        shown = " x ".join(f"{number:,} {label}".rstrip() for number, label in factors)
+        return name, math.prod(number for number, _ in factors), shown
+
+    batch, single = (tokens, "tokens"), (4, "bytes")
+    if placement.output == device and model.has_output_head:
+        yield step("the scores of all words of the vocabulary", batch, (model.vocabulary, "words"), single)
+    here = [number for number, home in enumerate(placement.layers) if home == device]
+    if not here:
+        yield step("the input of the first layer", batch, (model.width, "wide"), single)
+        return
+    layers = {model.layers[number] for number in here}
+    for layer in layers:
+        block = layer.feed_forward
+        if isinstance(block, Dense):
+            yield step("inside the feed-forward block", batch, (block.inner, "wide"), single)
+        if isinstance(block, MixtureOfExperts):
+            used = (block.used, "experts used")
+            yield step("inside the experts", batch, used, (block.inner, "wide"), single)
+            yield step("what the experts return", batch, used, (block.latent or model.width, "wide"), single)
+        for mixer in layer.mixers:
+            if not isinstance(mixer, Attention):
+                continue
+            yield step("the queries", batch, (mixer.heads, "heads"), (mixer.head_size, "wide"), single)
+            if not settings.flash_attention and model.causal:
+                cells = window_cells(mixer.window, settings) if mixer.window else settings.cells
+                yield step("the attention scores", batch, (mixer.heads, "heads"), (cells, "past tokens"), single)

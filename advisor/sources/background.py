@@ -1,0 +1,111 @@
+"""Slow questions asked in threads of their own, so that nobody waits longer than a page may take.
+
+Who asks again meets the same thread or, later, its result. A page that gave up waiting loses nothing: the work goes
+on, and its result is there when it is asked for next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Lock, Thread
+from typing import Generic, TypeVar
+
+from advisor.errors import InputError
+
+_MOST_THREADS = 16
+_MOST_KEPT = 64
+_SHORT_S = 0.1  # what is left for somebody who asks again after patience ran out
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
+
+
+class StillWorking(InputError):
+    """The result is not there yet; ask again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task(Generic[Result]):
+    future: Future[Result]
+    started: float
+
+
+class Background(Generic[Key, Result]):
+    """Results of `work` by key, kept `kept_s` seconds; failures are kept `failures_kept_s`, so that a server in
+    trouble is not asked with every change on a page.
+
+    `late` is the sentence for a key whose result takes longer than `patience_s`.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Key], Result],
+        late: Callable[[Key], str],
+        *,
+        patience_s: float,
+        kept_s: float = 600,
+        failures_kept_s: float = 30,
+    ):
+        self._work = work
+        self._late = late
+        self.patience_s = patience_s
+        self._kept_s = kept_s
+        self._failures_kept_s = failures_kept_s
+        self._lock = Lock()
+        self._tasks: OrderedDict[Key, _Task[Result]] = OrderedDict()
+
+    def start(self, key: Key) -> None:
+        """Begin, unless it has begun; raises InputError where too much is going on."""
+        self._task(key)
+
+    def get(self, key: Key) -> Result:
+        """The result; raises what `work` raises, or StillWorking when patience runs out."""
+        task = self._task(key)
+        left = max(task.started + self.patience_s - time.monotonic(), _SHORT_S)
+        try:
+            return task.future.result(left)
+        except TimeoutError:
+            raise StillWorking(self._late(key)) from None
+        except InputError as error:
+            raise type(error)(str(error)) from None  # the same one, raised again and again, would grow without end
+
+    def settled(self, key: Key) -> bool:
+        """Whether there is a result, good or bad, or nothing going on."""
+        with self._lock:
+            task = self._tasks.get(key)
+        return task is None or task.future.done()
+
+    def forget(self, key: Key) -> None:
+        """Ask anew the next time."""
+        with self._lock:
+            self._tasks.pop(key, None)
+
+    def _task(self, key: Key) -> _Task[Result]:
+        with self._lock:
+            self._drop_old()
+            if (task := self._tasks.get(key)) is not None:
+                return task
+            if sum(not task.future.done() for task in self._tasks.values()) >= _MOST_THREADS:
+                raise StillWorking("Too much is being read at the moment; try again in a minute.")
+            task = self._tasks[key] = _Task(Future(), time.monotonic())
+        # A daemon: a server that never answers must not keep the program from ending.
+        Thread(target=self._run, args=(key, task.future), daemon=True).start()
+        return task
+
+    def _run(self, key: Key, future: Future[Result]) -> None:
+        try:
+            future.set_result(self._work(key))
+        except BaseException as error:
+            future.set_exception(error)
+
+    def _drop_old(self) -> None:
+        now = time.monotonic()
+        for key, task in list(self._tasks.items()):
+            if task.future.done():
+                kept = self._failures_kept_s if task.future.exception() else self._kept_s
+                if now > task.started + kept or len(self._tasks) > _MOST_KEPT:
+                    del self._tasks[key]

@@ -1,0 +1,75 @@
+"""Which backend runs on a machine, and whose constants it shares."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Literal, get_args
+
+from advisor.errors import InputError
+from advisor.machines.capacity import CPU_KIND
+from advisor.machines.machine import Machine
+
+Backend = Literal["cuda", "metal", "rocm", "vulkan", "sycl", "cpu", "mlx", "vllm"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+_BY_VENDOR: dict[str, Backend] = {"NVIDIA": "cuda", "Apple": "metal", "AMD": "rocm", "Intel": "sycl"}
+# Sold with several sizes of one memory: the same chip at the same speed.
+_MEMORY_SIZE = re.compile(r"-\d{1,4}gb$")
+# Cards without tensor cores and, mostly, without fast 16-bit arithmetic.
+_OLD_NVIDIA = {"Maxwell", "Pascal"}
+
+
+def default_backend(machine: Machine, runtime: str = "llama.cpp") -> Backend:
+    """The backend `runtime` uses on a machine unless told otherwise; Ollama and LM Studio are llama.cpp."""
+    if runtime in ("mlx", "vllm"):
+        return "mlx" if runtime == "mlx" else "vllm"
+    if machine.kind == CPU_KIND:
+        return "cpu"
+    if machine.vendor == "AMD" and machine.kind == "unified-memory-pc":
+        return "vulkan"
+    return _BY_VENDOR.get(machine.vendor, "cuda" if machine.kind == "custom" else "vulkan")
+
+
+def check_backend(backend: str) -> Backend:
+    """The backend of that name; raises InputError for another word."""
+    for known in BACKENDS:
+        if known == backend:
+            return known
+    raise InputError(f"backend={backend[:30]!r} is not known; use one of {', '.join(BACKENDS)}.")
+
+
+@lru_cache(maxsize=1024)
+def chip_of(machine: Machine) -> str:
+    """The machine's id without the size of its memory, where one chip is sold with several."""
+    return _MEMORY_SIZE.sub("", machine.id) if machine.unified else machine.id
+
+
+@lru_cache(maxsize=4096)
+def group_of(machine: Machine, backend: Backend) -> str:
+    """The group of machines that share constants: the backend, and the kind of memory and chip."""
+    match backend:
+        case "cuda":
+            if machine.architecture in _OLD_NVIDIA:
+                return "cuda-old"
+            if "HBM" in (machine.memory_type or ""):
+                return "cuda-hbm"
+            return "cuda-unified" if machine.unified else "cuda"
+        case "rocm" | "vulkan":
+            return f"{backend}-unified" if machine.unified else backend
+        case "cpu":
+            return "cpu-apple" if machine.vendor == "Apple" else "cpu"
+        case _:
+            return backend
+
+
+def peak_flops(machine: Machine) -> float | None:
+    """The rate that prompt processing is measured against, in operations/s on dense data; None where unknown.
+
+    On NVIDIA half the 8-bit rate, which quantized models are multiplied at and which GeForce and workstation cards
+    reach alike, while 16 bits with 32-bit sums run at half speed on GeForce; elsewhere the 16-bit rate.
+    """
+    known = [machine.fp16_tflops, machine.fp32_tflops]
+    if machine.vendor == "NVIDIA" and machine.int8_tops:
+        known.append(machine.int8_tops / 2)
+    return max((rate for rate in known if rate), default=0.0) * 1e12 or None

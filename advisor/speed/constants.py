@@ -1,0 +1,106 @@
+"""The fitted constants in data/speed_constants.csv, which `python -m advisor.speed.fit` writes."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from advisor.errors import DataError
+from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
+
+CONSTANTS = Path(__file__).parents[2] / "data" / "speed_constants.csv"
+Kind = Literal["decode", "prefill"]
+TIERS = ("level", "model", "chip", "group")  # how close the evidence behind an estimate is, closest first
+POOLED = ""  # the group that stands for all of them
+
+
+class ConstantRow(BaseModel):
+    """One number of the fit: a constant of a group, a factor on the time of a chip, or an end of a range.
+
+    Which it is says `constant`: a term of `roofline` (times milliseconds at nominal rates), "log_factor" (logarithm,
+    for the chip, model and level named), "low" or "high" (times the typical rate, for the tier named) or "error" (the
+    median absolute error of the group in leave-one-source-out cross-validation). `n` is the rows behind it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind
+    group: str
+    chip: str
+    backend: str
+    model: str
+    level: str
+    tier: str
+    constant: str = Field(min_length=1)
+    value: Annotated[float, Field(ge=-5, le=1000)]
+    n: Annotated[int, BeforeValidator(int), Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Everything the estimate needs of one kind, by what it is looked up with."""
+
+    terms: Mapping[str, tuple[float, ...]]
+    sizes: Mapping[str, int]
+    factors: Mapping[tuple[str, ...], float]
+    counts: Mapping[tuple[str, ...], int]
+    ends: Mapping[tuple[str, str], tuple[float, float]]  # (group, tier): low and high times typical
+
+    def of(self, group: str) -> tuple[float, ...]:
+        return self.terms.get(group) or self.terms[POOLED]
+
+    def range_of(self, group: str, tier: str) -> tuple[float, float]:
+        return self.ends.get((group, tier)) or self.ends[POOLED, tier]
+
+
+def read_constants(path: Path) -> Mapping[str, Constants]:
+    """Constants by kind; raises DataError naming file, row, column and reason."""
+    rows = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                rows.append(ConstantRow.model_validate(row))
+            except ValidationError as error:
+                first = error.errors()[0]
+                column = ".".join(str(part) for part in first["loc"]) or "row"
+                raise DataError(f"{path.name}, row {number}, column {column!r}: {first['msg'].lower()}.") from None
+    try:
+        return {kind: _constants(row for row in rows if row.kind == kind) for kind in ("decode", "prefill")}
+    except KeyError as error:
+        raise DataError(f"{path.name}: no row for {error}; run `python -m advisor.speed.fit`.") from None
+
+
+def _constants(rows: Iterable[ConstantRow]) -> Constants:
+    terms: dict[str, dict[str, float]] = defaultdict(dict)
+    ends: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    sizes, factors, counts = {}, {}, {}
+    names: tuple[str, ...] = ()
+    for row in rows:
+        names = DECODE_TERMS if row.kind == "decode" else PREFILL_TERMS
+        if row.constant == "log_factor":
+            key = tuple(part for part in (row.chip, row.backend, row.model, row.level) if part)
+            factors[key], counts[key] = row.value, row.n
+        elif row.constant in ("low", "high"):
+            ends[row.group, row.tier][row.constant] = row.value
+        elif row.constant != "error":
+            terms[row.group][row.constant], sizes[row.group] = row.value, row.n
+    return Constants(
+        terms={group: tuple(values[name] for name in names) for group, values in terms.items()},
+        sizes=sizes,
+        factors=factors,
+        counts=counts,
+        ends={key: (pair["low"], pair["high"]) for key, pair in ends.items()},
+    )
+
+
+@cache
+def constants() -> Mapping[str, Constants]:
+    """The bundled constants, read once."""
+    return read_constants(CONSTANTS)

@@ -1,0 +1,264 @@
+"""Tokens a second: of a model as it is placed on devices, with what the figure rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+from advisor.errors import InputError
+from advisor.estimate import Range
+from advisor.machines.machine import Machine
+from advisor.sizing.placement import HOST
+from advisor.speed.backends import Backend, chip_of, group_of, peak_flops
+from advisor.speed.constants import POOLED, Constants, constants
+from advisor.speed.explain import explanation
+from advisor.speed.load import SpeedLoad
+from advisor.speed.measurements import Measurement, measured_on
+from advisor.speed.roofline import (
+    DECODE_TERMS,
+    PREFILL_TERMS,
+    Device,
+    Terms,
+    decode_terms,
+    pipeline_gain,
+    prefill_terms,
+    weighed,
+)
+
+Basis = Literal["measured", "scaled", "estimated"]
+Split = Literal["layer", "tensor", "row"]
+
+# Weights in host memory are copied to the GPU to read a prompt; PCIe 4.0 x16 moves about this, in bytes/s.
+_BUS = 25e9
+# No placement with a part on the host is in the evidence: the logarithm of its range is made this much wider.
+_OFFLOADED = 1.5
+_CPU_GROUP = "cpu"
+_MOST_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate in tokens/s, how near its evidence is (`constants.TIERS`), and the measurements behind it."""
+
+    range: Range
+    tier: str
+    n: int
+    terms: Terms  # milliseconds at nominal rates on the devices
+    constants: tuple[float, ...]
+    factor: float  # on the time, from what was measured on the chip
+    host_ms: float
+    in_turn: bool = False  # whether serving the users one after the other is faster than all at once
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a plan runs. Rates in tokens/s; None where a figure it needs is not known.
+
+    `decode_tokens_per_s` is what each user sees, `total_decode_tokens_per_s` the sum over users. Prefill and time to
+    first token are for one user's prompt on an idle machine. `basis` says what the decode rate rests on, `n` how many
+    measurements: "measured" on this device with this model and level, "scaled" from this device and model, or
+    "estimated" from the device or from devices like it.
+    """
+
+    decode_tokens_per_s: Range
+    total_decode_tokens_per_s: Range
+    prefill_tokens_per_s: Range | None
+    time_to_first_token_s: Range | None
+    basis: Basis
+    n: int
+    backend: Backend
+    load: SpeedLoad
+    devices: tuple[Machine, ...]
+    decode: Rate = field(repr=False)
+    prefill: Rate | None = field(repr=False)
+
+    @cached_property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Published measurements of this model on this device, the nearest to this plan first; few at most."""
+        rows = [
+            row
+            for row in measured_on(chip_of(self.devices[0]), self.load.shape.known_as)
+            if row.backend == self.backend and row.devices == len(self.devices)
+        ]
+        rows.sort(key=self._distance)
+        return tuple(rows[:_MOST_SHOWN])
+
+    def _distance(self, row: Measurement) -> tuple[bool, bool, bool, float, int]:
+        depth = abs(math.log((row.depth + 512) / (self.load.context_used + 512)))
+        users = abs((row.users or 1) - self.load.users)
+        return bool(row.left_out), row.level != self.load.level, row.kind == "prefill", depth, users
+
+    @cached_property
+    def explanation(self) -> tuple[str, ...]:
+        """One sentence per formula, with the plan's own numbers in it."""
+        return explanation(self)
+
+
+def estimate_speed(
+    load: SpeedLoad,
+    devices: Sequence[Machine],
+    backend: Backend,
+    *,
+    host_bandwidth: float | None = None,
+    split: Split = "layer",
+) -> Speed | None:
+    """How fast `load` runs on `devices`, in the order of the placement; None where a memory's bandwidth is not known.
+
+    `host_bandwidth` is that of the host's memory in bytes/s, for what lies there; devices that share the host's memory
+    bring it along. For a machine without a GPU, or backend "cpu", give the machine itself as the only device.
+    `split` "layer" lets devices work one after the other, "tensor" and "row" together on every tensor.
+    """
+    if not devices:
+        raise InputError("A speed needs at least one device; for a machine without a GPU give the machine itself.")
+    parts = _parts(load, devices, backend, host_bandwidth)
+    if parts is None:
+        return None
+    table = constants()
+    decode = _decode(load, devices, backend, parts, split, table["decode"])
+    prefill = _prefill(load, devices, backend, parts, split, table["prefill"])
+    first = None
+    if prefill is not None:
+        prompt, step = prefill.range, decode.range
+        tokens = load.prompt_tokens
+        first = Range(
+            tokens / prompt.high + 1 / step.high,
+            tokens / prompt.typical + 1 / step.typical,
+            tokens / prompt.low + 1 / step.low,
+        )
+    basis: Basis = "measured" if decode.tier == "level" else "scaled" if decode.tier == "model" else "estimated"
+    return Speed(
+        decode_tokens_per_s=decode.range,
+        total_decode_tokens_per_s=decode.range.scaled(load.users),
+        prefill_tokens_per_s=None if prefill is None else prefill.range,
+        time_to_first_token_s=first,
+        basis=basis,
+        n=decode.n,
+        backend=backend,
+        load=load,
+        devices=tuple(devices),
+        decode=decode,
+        prefill=prefill,
+    )
+
+
+def _parts(
+    load: SpeedLoad, devices: Sequence[Machine], backend: Backend, host_bandwidth: float | None
+) -> dict[int, Device] | None:
+    """The nominal rates of every memory that is read; None where one is not known."""
+    first = devices[0]
+    found: dict[int, Device] = {}
+    for number in load.devices:
+        if number == HOST and backend != "cpu":
+            bandwidth = first.bandwidth_bytes_per_s if first.unified else host_bandwidth
+            peak = None
+        else:
+            machine = first if number == HOST else devices[min(number, len(devices) - 1)]
+            bandwidth, peak = machine.bandwidth_bytes_per_s, peak_flops(machine)
+        if not bandwidth:
+            return None
+        found[number] = Device(bandwidth, peak)
+    return found
+
+
+def _decode(
+    load: SpeedLoad,
+    devices: Sequence[Machine],
+    backend: Backend,
+    parts: dict[int, Device],
+    split: Split,
+    known: Constants,
+) -> Rate:
+    group = group_of(devices[0], backend)
+    own, host_group = known.of(group), group_of(devices[0], "cpu") if devices[0].unified else _CPU_GROUP
+    tier, n, factor = _evidence(load, devices[0], backend, group, known)
+
+    def step(some: SpeedLoad) -> tuple[Terms, float, float]:
+        """Terms on the devices, milliseconds on the host, and in all."""
+        terms, host = _step(some, backend, parts, split)
+        host_ms = weighed(host, known.of(host_group)) if host else 0.0
+        return terms, host_ms, weighed(terms, own) * factor + host_ms
+
+    terms, host_ms, ms = step(load)
+    in_turn = False
+    if load.users > 1 and (alone := step(replace(load, users=1))[2] * load.users) < ms:
+        ms, in_turn = alone, True
+    spread = _range(1000 / ms, load.users, devices, group, tier, known, bool(host_ms))
+    return Rate(spread, tier, n, terms, own, factor, host_ms, in_turn)
+
+
+def _step(load: SpeedLoad, backend: Backend, parts: dict[int, Device], split: Split) -> tuple[Terms, Terms | None]:
+    """Terms of one step on the devices, and on the host where something lies there."""
+    numbers = [number for number in parts if number != HOST or backend == "cpu"]
+    sharing = len(numbers) if split != "layer" else 1
+    total: Terms = (0.0,) * len(DECODE_TERMS)
+    for place, number in enumerate(numbers):
+        terms = decode_terms(load, number, parts[number], first=not place, sharing=sharing)
+        # Devices that share every tensor work at once: the slowest counts. Otherwise they work in turn.
+        total = tuple(map(max if sharing > 1 else _plus, total, terms))
+    if HOST not in parts or backend == "cpu":
+        return total, None
+    return total, decode_terms(load, HOST, parts[HOST], first=not numbers)
+
+
+def _plus(left: float, right: float) -> float:
+    return left + right
+
+
+def _prefill(
+    load: SpeedLoad,
+    devices: Sequence[Machine],
+    backend: Backend,
+    parts: dict[int, Device],
+    split: Split,
+    known: Constants,
+) -> Rate | None:
+    group = group_of(devices[0], backend)
+    own, numbers = known.of(group), [number for number in parts if number != HOST or backend == "cpu"]
+    if not numbers or any(parts[number].peak is None for number in numbers):
+        return None
+    total: Terms = (0.0,) * len(own)
+    depth = load.prompt_tokens / 2
+    for place, number in enumerate(numbers):
+        terms = prefill_terms(load, number, parts[number], first=not place, depth=depth)
+        total = tuple(map(max if split != "layer" else _plus, total, terms))
+    host_ms = 0.0
+    if HOST in parts and backend != "cpu":
+        bus = Device(min(parts[HOST].bandwidth, _BUS), parts[numbers[0]].peak)
+        terms = prefill_terms(load, HOST, bus, first=False, depth=depth)
+        moved = PREFILL_TERMS.index("weights")
+        host_ms = terms[moved]
+        total = tuple(map(_plus, total, (*terms[:moved], 0.0, *terms[moved + 1 :])))
+    tier, n, factor = _evidence(load, devices[0], backend, group, known)
+    if split == "layer":
+        factor /= pipeline_gain(len(numbers))
+    spread = _range(1000 / (weighed(total, own) * factor + host_ms), 1, devices, group, tier, known, bool(host_ms))
+    return Rate(spread, tier, n, total, own, factor, host_ms)
+
+
+def _evidence(
+    load: SpeedLoad, machine: Machine, backend: Backend, group: str, known: Constants
+) -> tuple[str, int, float]:
+    """The nearest tier with measurements, their number, and the factor on the time that follows from all tiers."""
+    tier, n, log_factor = "group", known.sizes.get(group, known.sizes[POOLED]), 0.0
+    key: tuple[str, ...] = (chip_of(machine), backend)
+    for name, part in (("chip", ""), ("model", load.shape.known_as or ""), ("level", load.level)):
+        if name != "chip":
+            key = (*key, part)
+        if key not in known.factors:
+            break
+        tier, n = name, known.counts[key]
+        log_factor += known.factors[key]
+    return tier, n, math.exp(log_factor)
+
+
+def _range(
+    rate: float, users: int, devices: Sequence[Machine], group: str, tier: str, known: Constants, offloaded: bool
+) -> Range:
+    whose = "several users" if users > 1 else "several devices" if len(devices) > 1 else group
+    low, high = known.range_of(whose, tier)
+    if offloaded:
+        low, high = low**_OFFLOADED, high**_OFFLOADED
+    return Range(rate * low, rate, rate * high)

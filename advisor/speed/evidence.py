@@ -1,0 +1,148 @@
+"""From a row of evidence to the terms its rate is explained by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_sizes import size_level
+from advisor.machines.catalogue import machines
+from advisor.models.catalogue import catalogue
+from advisor.sizing.placement import place
+from advisor.sizing.settings import Settings
+from advisor.speed.backends import BACKENDS, Backend, check_backend, chip_of, group_of, peak_flops
+from advisor.speed.load import SpeedLoad, gguf_load
+from advisor.speed.measurements import Measurement
+from advisor.speed.roofline import Device, Terms, decode_terms, pipeline_gain, prefill_terms
+from advisor.speed.shape import Shape
+from advisor.units import GIB
+
+# Bits per weight where neither a GGUF level nor a file size is given.
+_BITS = {
+    "MLX-4bit": 4.5, "4bit": 4.5, "MLX-8bit": 8.5, "NVFP4": 4.5, "nvfp4": 4.5, "FP8": 8.0, "fp8": 8.0, "BF16": 16.0,
+    "FP16": 16.0, "F16": 16.0, "INT8": 8.0, "GPTQ-Int8": 8.3, "AutoRound INT4": 4.4, "AWQ": 4.4, "INT4": 4.4,
+    "AWQ-INT4": 4.4, "GPTQ-INT4": 4.4, "W4A16": 4.4, "MXFP4": 4.4, "INT4-AWQ": 4.4, "NVFP4 (W4A16 fallback)": 4.5,
+}  # fmt: skip
+# Of a model that is not in the catalogue only its size is known: 8B has 32 layers, and depth grows with the cube root.
+_KNOWN_LAYERS, _KNOWN_PARAMETERS = 32, 8e9
+
+
+@dataclass(frozen=True)
+class Case:
+    """A measurement as the fit sees it: `ms` a pass (decode) or a token (prefill) took, and what explains it.
+
+    `chip` is what `chip_of` says, or the device's name where the catalogue lacks it.
+    """
+
+    row: Measurement
+    backend: Backend
+    group: str
+    chip: str
+    model: str
+    terms: Terms
+    ms: float
+
+    @cached_property
+    def keys(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """What its factors are kept by: chip and backend, the model on it, a level of that."""
+        chip = (self.chip, self.backend)
+        model = (*chip, self.model)
+        return chip, model, (*model, self.row.level or self.row.quant or "unknown")
+
+    @property
+    def catalogued(self) -> bool:
+        return bool(self.row.machine)
+
+
+def cases(rows: Iterable[Measurement], kind: str) -> list[Case]:
+    """The rows that constants may rest on: `kind` is "decode" (with batches) or "prefill"."""
+    kinds = ("prefill",) if kind == "prefill" else ("decode", "batch")
+    found = (_case(row) for row in rows if row.kind in kinds and not row.left_out and row.backend in BACKENDS)
+    return [case for case in found if case is not None]
+
+
+def _case(row: Measurement) -> Case | None:
+    backend = check_backend(row.backend)
+    machine = machines().get(row.machine)
+    if machine is None and row.bandwidth_gb_s is None:
+        return None
+    load = load_of(row)
+    if load is None:
+        return None
+    bandwidth = machine.bandwidth_bytes_per_s if machine else (row.bandwidth_gb_s or 0) * 1e9
+    device = Device(bandwidth or 0, peak_flops(machine) if machine else None)
+    sharing = row.devices if row.split == "tensor" else 1
+    if sharing > 1:
+        load = load.divided(sharing)
+    # Layer by layer over equal devices takes as long as one device that holds everything.
+    if row.kind == "prefill":
+        if device.peak is None:
+            return None
+        depth = row.depth + (row.prompt_tokens or 0) / 2
+        terms = prefill_terms(load, 0, device, first=True, depth=depth)
+        # Several devices work on successive micro-batches at once.
+        ms = 1000 / row.tokens_per_s * (pipeline_gain(row.devices) if row.split == "layer" else 1)
+    else:
+        terms = decode_terms(load, 0, device, first=True, sharing=sharing)
+        ms = 1000 * load.users / row.tokens_per_s
+    group = group_of(machine, backend) if machine else _group_of_name(row, backend)
+    return Case(
+        row, backend, group, chip_of(machine) if machine else row.device, load.shape.known_as or row.model, terms, ms
+    )
+
+
+def _group_of_name(row: Measurement, backend: Backend) -> str:
+    """The group of a device that the catalogue lacks."""
+    if backend == "cpu" and row.device.startswith("Apple"):
+        return "cpu-apple"
+    if backend == "cuda" and "GTX 10" in row.device:
+        return "cuda-old"
+    if backend == "vulkan" and "w/" in row.device:
+        return "vulkan-unified"
+    return backend
+
+
+def load_of(row: Measurement) -> SpeedLoad | None:
+    """What a row's model has to read; None where the row does not tell how large it is."""
+    load = _catalogued(row) if row.model_id else _described(row)
+    if load is None:
+        return None
+    return replace(load, prompt_tokens=row.prompt_tokens or 0, users=row.users or 1)
+
+
+@lru_cache(maxsize=8192)
+def _exact(model_id: str, level: str, depth: int) -> SpeedLoad:
+    model = catalogue()[model_id].model
+    placement = place(len(model.layers), (1.0,))
+    return gguf_load(model, LEVELS[level], placement, settings=Settings(max(1, depth)), context_used=depth)
+
+
+def _catalogued(row: Measurement) -> SpeedLoad | None:
+    if row.level:
+        load = _exact(row.model_id, row.level, row.depth)
+        if row.file_gib is None or row.quant == row.level:
+            return load
+        # A mix of somebody's own: between levels, as its file is.
+        size = size_level(catalogue()[row.model_id].model, LEVELS[row.level]).file_bytes
+        return load.scaled(row.file_gib * GIB / size, load.bits)
+    bits = _BITS.get(row.quant)
+    if bits is None and row.runtime == "ollama":
+        bits = 8.3 if "mxfp8" in row.model else 4.5
+    return None if bits is None else _exact(row.model_id, "BF16", row.depth).scaled(bits / 16, bits)
+
+
+def _described(row: Measurement) -> SpeedLoad | None:
+    """From the sizes a source gives; the cache, which it does not tell, only where it is nearly empty."""
+    total, active = row.parameters_b, row.active_parameters_b
+    if not total or not active or row.depth > 1024 or (row.users or 1) > 1:
+        return None
+    bits = LEVELS[row.level].nominal_bits * 1.2 if row.level else _BITS.get(row.quant)
+    if row.file_gib:
+        bits = row.file_gib * GIB * 8 / total / 1e9
+    if bits is None:
+        return None
+    layers = round(_KNOWN_LAYERS * (total * 1e9 / _KNOWN_PARAMETERS) ** (1 / 3))
+    shape = Shape(layers, layers if active < 0.7 * total else 0, 1.0, active * 1e9)
+    return SpeedLoad({0: active * 1e9 * bits / 8}, {}, {}, shape, LEVELS[row.level].nominal_bits if row.level else bits)

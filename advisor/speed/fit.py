@@ -1,0 +1,73 @@
+"""Writes data/speed_constants.csv from data/speed_measurements.csv: `python -m advisor.speed.fit`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from advisor.models.catalogue import catalogue
+from advisor.speed.calibrate import all_held_out, ends
+from advisor.speed.constants import CONSTANTS, POOLED, ConstantRow
+from advisor.speed.evidence import Case, cases
+from advisor.speed.fitting import TERMS, Fit, fit
+from advisor.speed.measurements import measurements
+
+Row = dict[str, str | float]
+
+
+def fitted_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
+    """Constants of groups and factors of chips, as the file holds them."""
+    fitted = fit(known, kind)
+    for group in (POOLED, *sorted(fitted.groups)):
+        values = fitted.groups[group] if group else fitted.pooled
+        n = fitted.sizes[group] if group else len(known)
+        for name, value in zip(TERMS[kind], values, strict=True):
+            yield _row(kind, name, float(value), n, group=group)
+    yield from _factor_rows(fitted, {case.chip for case in known if case.catalogued})
+
+
+def _factor_rows(fitted: Fit, chips: set[str]) -> Iterator[Row]:
+    for key, value in sorted(fitted.factors.items()):
+        chip, backend, model, level = (*key, "", "")[:4]
+        if chip in chips and (not model or model in catalogue()):
+            where = {"chip": chip, "backend": backend, "model": model, "level": level}
+            yield _row(fitted.kind, "log_factor", value, fitted.counts[key], **where)
+
+
+def range_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
+    """Errors and ends of ranges, from cross-validation by every scheme; takes some seconds."""
+    held_out = all_held_out(known, kind)
+    by_group: dict[str, list[float]] = defaultdict(list)
+    for each in held_out["source"]:
+        by_group[each.case.group].append(abs(np.exp(-each.error) - 1))
+    for group, errors in sorted(by_group.items()):
+        yield _row(kind, "error", float(np.median(errors)), len(errors), group=group)
+    for (group, tier), (low, high, n) in ends([each for scheme in held_out.values() for each in scheme]).items():
+        yield _row(kind, "low", low, n, group=group, tier=tier)
+        yield _row(kind, "high", high, n, group=group, tier=tier)
+
+
+def _row(kind: str, constant: str, value: float, n: int, **where: str) -> Row:
+    blank = dict.fromkeys(("group", "chip", "backend", "model", "level", "tier"), "")
+    return {"kind": kind, **blank, **where, "constant": constant, "value": round(value, 4), "n": n}
+
+
+def write(path: Path) -> None:
+    """Fit both kinds and write the file."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(ConstantRow.model_fields), lineterminator="\n")
+        table.writeheader()
+        for kind in ("decode", "prefill"):
+            known = cases(measurements(), kind)
+            table.writerows(fitted_rows(known, kind))
+            table.writerows(range_rows(known, kind))
+
+
+if __name__ == "__main__":
+    write(CONSTANTS)
+    sys.stdout.write(f"{CONSTANTS.name} written from {len(measurements()):,} measurements.\n")

@@ -1,0 +1,108 @@
+"""Published speed measurements: the evidence in data/speed_measurements.csv.
+
+Collected from benchmark tables, run logs and submissions up to September 2026. Dropped on the way in: repeated rows,
+prompts answered from a cache (above 10,000 tokens/s on a laptop), sweeps of the micro-batch, and rates that more than
+1.4 times the nominal bandwidth would be needed for (models whose active size the source got wrong, or speculation).
+Kept but left out of every fit, with the reason in `left_out`: speculative decoding, kernels of 2023, runs that may not
+have fitted the device, part of the cores, cards in single-board computers, other runtimes, unknown numbers of users.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from advisor.errors import DataError
+from advisor.machines.catalogue import machines
+from advisor.models.catalogue import catalogue
+from advisor.speed.backends import chip_of
+from advisor.speed.shape import shape_of
+
+MEASUREMENTS = Path(__file__).parents[2] / "data" / "speed_measurements.csv"
+
+
+def _blank(value: object) -> object:
+    return None if value == "" else value
+
+
+_Number = Annotated[Annotated[float, Field(gt=0, lt=1e7)] | None, BeforeValidator(_blank)]
+_Whole = Annotated[Annotated[int, Field(gt=0, lt=10**7)] | None, BeforeValidator(_blank)]
+
+
+class Measurement(BaseModel):
+    """One measured rate in tokens/s; for `batch` it is the sum over `users`.
+
+    `machine` and `model_id` name catalogue entries: the one measured, or one of the same chip and the same tensor
+    shapes. `level` is the GGUF level or, for mixes of others' making, the nearest one; `quant` is what the source
+    says. `depth` is the number of tokens already in the cache. `left_out` says why no constant rests on the row.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["decode", "prefill", "batch"]
+    machine: str
+    model_id: str
+    level: str
+    device: str = Field(min_length=1)
+    devices: int = Field(ge=1, le=1000)
+    split: Literal["", "layer", "tensor"]
+    bandwidth_gb_s: _Number
+    backend: str = Field(min_length=1)
+    runtime: str = Field(min_length=1)
+    model: str = Field(min_length=1)
+    parameters_b: _Number
+    active_parameters_b: _Number
+    quant: str
+    file_gib: _Number
+    test: str
+    prompt_tokens: _Whole
+    depth: int = Field(ge=0, lt=10**7)
+    users: _Whole
+    tokens_per_s: float = Field(gt=0, lt=1e7)
+    version: str
+    date: str = Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?|-\d{4})?)?$")
+    left_out: str
+    source: str = Field(pattern=r"^https://\S+$")
+    notes: str
+
+
+def read_measurements(path: Path) -> tuple[Measurement, ...]:
+    """Every row of a file; raises DataError naming file, row, column and reason."""
+    found = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                found.append(Measurement.model_validate(row))
+            except ValidationError as error:
+                first = error.errors()[0]
+                column = ".".join(str(part) for part in first["loc"]) or "row"
+                raise DataError(f"{path.name}, row {number}, column {column!r}: {first['msg'].lower()}.") from None
+    return tuple(found)
+
+
+@cache
+def measurements() -> tuple[Measurement, ...]:
+    """The bundled measurements, read once."""
+    return read_measurements(MEASUREMENTS)
+
+
+@cache
+def _by_chip_and_model() -> Mapping[tuple[str, str], tuple[Measurement, ...]]:
+    found: dict[tuple[str, str], list[Measurement]] = defaultdict(list)
+    for row in measurements():
+        if row.machine and row.model_id:
+            shape = shape_of(catalogue()[row.model_id].model).known_as or row.model_id
+            found[chip_of(machines()[row.machine]), shape].append(row)
+    return MappingProxyType({key: tuple(rows) for key, rows in found.items()})
+
+
+def measured_on(chip: str, known_as: str | None) -> tuple[Measurement, ...]:
+    """All measurements of models of one shape (`Shape.known_as`) on a chip (`chip_of`)."""
+    return _by_chip_and_model().get((chip, known_as), ()) if known_as else ()

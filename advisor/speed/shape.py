@@ -1,0 +1,75 @@
+"""What the speed of a model depends on besides the bytes of its weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from weakref import WeakKeyDictionary
+
+from advisor.models.catalogue import Entry, catalogue
+from advisor.models.feed_forward import MixtureOfExperts
+from advisor.models.mixers import Attention, CompressedAttention, LatentAttention
+from advisor.models.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What speed depends on besides bytes: see `shape_of`.
+
+    `expert_share` is the fraction of the routed experts that one token uses (1 for dense models). `known_as` is the
+    first catalogue id of a model of this very shape: what was measured with one holds for all of them.
+    """
+
+    layers: int
+    moe_layers: int
+    expert_share: float
+    active_parameters: float
+    attention: tuple[tuple[int, int], ...] = ()  # (window in tokens, 0: none; operations per token and cell)
+    known_as: str | None = None
+
+    def attention_operations(self, depth: float) -> float:
+        """Operations that attention spends on one token after `depth` others."""
+        return sum(each * (min(window, depth) if window else depth) for window, each in self.attention)
+
+
+_SHAPES: WeakKeyDictionary[Model, Shape] = WeakKeyDictionary()
+
+
+def shape_of(model: Model) -> Shape:
+    """The shape of a model, computed once per model object."""
+    if (found := _SHAPES.get(model)) is None:
+        moe = [layer.feed_forward for layer in model.layers if isinstance(layer.feed_forward, MixtureOfExperts)]
+        attention: Counter[int] = Counter()  # products per token and cell by window
+        for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
+            if isinstance(mixer, Attention):
+                attention[mixer.window] += mixer.heads * (mixer.head_size + mixer.value_head_size)
+            elif isinstance(mixer, LatentAttention):
+                attention[0] += mixer.heads * (mixer.key_width + mixer.kv_rank)
+            elif isinstance(mixer, CompressedAttention):
+                attention[mixer.window] += 2 * mixer.heads * mixer.head_size
+        found = _SHAPES[model] = Shape(
+            layers=len(model.layers),
+            moe_layers=len(moe),
+            expert_share=moe[0].used / moe[0].experts if moe else 1.0,
+            active_parameters=model.active_parameters,
+            known_as=_known_shapes().get(_signature(model)),
+            attention=tuple((window, 2 * each) for window, each in attention.items()),
+        )
+    return found
+
+
+def _signature(model: Model) -> Hashable:
+    """Equal for models with the same tensors: fine-tunes and later releases of one design."""
+    return model.architecture, len(model.layers), model.width, model.vocabulary, model.parameters
+
+
+@cache
+def _known_shapes() -> Mapping[Hashable, str]:
+    """The first catalogue id, alphabetically, of every shape."""
+    return {_signature(entry.model): entry.id for entry in sorted(catalogue().values(), key=_id, reverse=True)}
+
+
+def _id(entry: Entry) -> str:
+    return entry.id

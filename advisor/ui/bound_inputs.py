@@ -1,0 +1,146 @@
+"""Widgets bound to the URL: each stands under a key of the scenario and starts at the scenario's own default."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from advisor.scenario import Scenario
+
+SWITCH = ("on", "off")
+_SMALLEST = 0.01  # inputs need a smallest value where the engine wants "more than 0"
+
+
+def number(
+    key: str,
+    label: str,
+    *,
+    step: int | float,
+    bounds: tuple[float, float] | None = None,
+    placeholder: str | None = None,
+    help: str | None = None,
+) -> Any:
+    """A number input; `bounds` where the scenario's field does not state its own."""
+    field = Scenario.model_fields[key]
+    kind = type(step)
+    binding: dict[str, Any] = {"key": key, "bind": "query-params"}
+    if kind is int and _is_endless(st.query_params.get(key, "")):
+        binding = _bound_later(key)
+    lowest, highest = bounds or _bounds(field)
+    # Either all int or all float, as `step` says; the signature cannot tell.
+    draw: Callable[..., Any] = st.number_input
+    return draw(
+        label,
+        min_value=kind(lowest),
+        max_value=kind(highest),
+        value=None if field.default is None else kind(field.default),
+        step=step,
+        format="%d" if kind is int else "%g",
+        placeholder=placeholder,
+        help=help,
+        **binding,
+    )
+
+
+def choice(
+    key: str, label: str, options: Sequence[str], *, placeholder: str | None = None, help: str | None = None
+) -> Any:
+    """A list of words (no default: nothing is chosen)."""
+    default = Scenario.model_fields[key].default
+    if isinstance(default, bool):
+        default = SWITCH[not default]
+    return st.selectbox(
+        label,
+        options,
+        index=None if default is None else list(options).index(default),
+        key=key,
+        bind="query-params",
+        placeholder=placeholder,
+        help=help,
+    )
+
+
+def switch(key: str, label: str, *, help: str | None = None) -> Any:
+    """ "on" or "off"."""
+    return choice(key, label, SWITCH, help=help)
+
+
+def text(key: str, label: str, *, placeholder: str | None = None, help: str | None = None) -> str | None:
+    """A line of text; None when it is empty."""
+    given = st.text_input(
+        label, value="", key=key, bind="query-params", max_chars=200, placeholder=placeholder, help=help
+    )
+    return given.strip() or None
+
+
+def picker(
+    key: str, label: str, names: Mapping[str, str], on_change: Any = None, help: str | None = None
+) -> str | None:
+    """A searchable list of names, with the id in the URL.
+
+    A bound list writes what it shows into the URL (streamlit issue 14224), and ids such as `rtx-4090` are not found
+    by typing "RTX 4090". So the bound list holds ids and is never shown; the one people see only sets it.
+    """
+    default = Scenario.model_fields[key].default
+    shown = f"{key}_name"
+
+    def take_over() -> None:
+        st.session_state[key] = st.session_state[shown]
+        if on_change is not None:
+            on_change(st.session_state[shown])
+
+    ids = list(names)
+    index = None if default is None else ids.index(default)
+    with st.container(key=f"link_{key}"):
+        chosen = st.selectbox(f"{label} id", ids, index=index, key=key, bind="query-params")
+    st.session_state[shown] = chosen
+    st.selectbox(
+        label,
+        ids,
+        index=index,
+        format_func=names.__getitem__,
+        key=shown,
+        on_change=take_over,
+        placeholder="none",
+        help=help,
+    )
+    return chosen
+
+
+def set_first_value() -> None:
+    """Set an input that is about to be drawn for the first time; the URL takes over later values by itself."""
+    if first := st.session_state.pop("first_value", None):
+        key, value = first
+        st.session_state[key] = value
+        with suppress(StreamlitAPIException):  # drawn before: then the URL follows
+            st.query_params[key] = f"{value:g}"
+
+
+def _is_endless(given: str) -> bool:
+    try:
+        return math.isinf(float(given))
+    except ValueError:
+        return False
+
+
+def _bound_later(key: str) -> dict[str, Any]:
+    """Arguments of a whole-number input for one run without the URL, which Streamlit 1.67 fails to read "inf" from."""
+    with suppress(StreamlitAPIException):  # already bound: then it takes the value out of the URL itself
+        del st.query_params[key]
+    now = f"{key}_now"
+
+    def take_over() -> None:
+        st.session_state["first_value"] = (key, st.session_state[now])
+
+    return {"key": now, "on_change": take_over}
+
+
+def _bounds(field: Any) -> tuple[float, float]:
+    """Smallest and largest value of a scenario's field."""
+    lowest = next((rule.ge for rule in field.metadata if hasattr(rule, "ge")), _SMALLEST)
+    return lowest, next(rule.le for rule in field.metadata if hasattr(rule, "le"))

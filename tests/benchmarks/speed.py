@@ -1,0 +1,85 @@
+"""How close the speed estimate comes to measurements it has not seen: `python -m tests.benchmarks.speed`.
+
+Cross-validation from data/ alone: all rows of one source, of one model on one device, or of one device are left out,
+constants and factors are fitted to the rest, and the rows left out are predicted. Their ranges come from the misses of
+the other rows only. "fitted" is the error when nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from advisor.speed.calibrate import SCHEMES, HeldOut, all_held_out, ends, range_group
+from advisor.speed.constants import POOLED
+from advisor.speed.evidence import Case, cases
+from advisor.speed.fitting import fit
+from advisor.speed.measurements import measurements
+
+_SHOWN = ("source", "device and model", "device")
+
+
+def single(case: Case) -> bool:
+    """One device, one user, llama.cpp."""
+    return case.row.devices == 1 and (case.row.users or 1) == 1 and case.backend not in ("mlx", "vllm")
+
+
+def groups_of(case: Case) -> Iterator[str]:
+    """The lines of the table a case counts in; devices the catalogue lacks have a line of their own."""
+    if not case.catalogued:
+        yield "not in the machine catalogue"
+        return
+    if case.backend not in ("mlx", "vllm"):
+        yield "llama.cpp, over all"
+    if single(case):
+        vendor = {"cuda": "NVIDIA", "metal": "Apple"}.get(case.backend, "other")
+        yield f"llama.cpp, single {vendor}"
+    elif case.backend in ("mlx", "vllm"):
+        yield {"mlx": "MLX", "vllm": "vLLM"}[case.backend]
+    else:
+        yield f"llama.cpp, {range_group(case)}"
+
+
+def within(
+    held_out: Sequence[HeldOut], everything: Sequence[HeldOut], scheme: str
+) -> Iterator[tuple[HeldOut, float, float]]:
+    """Each case with the low and high end (times typical) that the misses of the other keys give."""
+    key = SCHEMES[scheme]
+    by_key = defaultdict(list)
+    for each in held_out:
+        by_key[key(each.case)].append(each)
+    for left_out, tested in by_key.items():
+        known = ends([each for each in everything if key(each.case) != left_out])
+        for each in tested:
+            low, high, _ = known.get((range_group(each.case), each.tier)) or known[POOLED, each.tier]
+            yield each, low, high
+
+
+def table(kind: str) -> None:
+    known = cases(measurements(), kind)
+    fitted = fit(known, kind)
+    inside_fit = {id(case): fitted.log_ms(case) - np.log(case.ms) for case in known}
+    schemes = all_held_out(known, kind)
+    everything = [each for scheme in schemes.values() for each in scheme]
+    for scheme in _SHOWN:
+        lines = defaultdict(list)
+        for each, low, high in within(schemes[scheme], everything, scheme):
+            miss = float(np.exp(each.error))  # measured / predicted
+            for group in groups_of(each.case):
+                row = (abs(1 / miss - 1), low <= miss <= high, high / low, abs(np.exp(-inside_fit[id(each.case)]) - 1))
+                lines[group].append(row)
+        print(f"\n{kind}, left out: one {scheme} at a time ({len({SCHEMES[scheme](case) for case in known})})")
+        print(f"{'':32}{'n':>6}{'median error':>14}{'in range':>10}{'high/low':>10}{'fitted':>8}")
+        for group, rows in sorted(lines.items()):
+            error, inside, width, own = np.array(rows, dtype=float).T
+            print(
+                f"{group:32}{len(rows):6}{np.median(error):14.1%}{inside.mean():10.1%}"
+                f"{np.median(width):10.2f}{np.median(own):8.1%}"
+            )
+
+
+if __name__ == "__main__":
+    for each_kind in ("decode", "prefill"):
+        table(each_kind)
