@@ -53,7 +53,7 @@ class Parameters(ctypes.Structure):
 
 # Place and documented default (llama.h, llama_context_default_params and llama_model_default_params).
 N_CTX, N_BATCH, N_UBATCH, N_SEQ_MAX, N_THREADS, N_THREADS_BATCH, FLASH_ATTENTION = 0, 4, 8, 12, 28, 32, 52
-TYPE_K, TYPE_V, OFFLOAD_KQV = 104, 108, 137
+TYPE_K, TYPE_V, OFFLOAD_KQV, SWA_FULL = 104, 108, 137, 140
 _CONTEXT_DEFAULTS = (
     (N_CTX, c_int32, 512),
     (N_BATCH, c_int32, 2048),
@@ -65,9 +65,10 @@ _CONTEXT_DEFAULTS = (
     (TYPE_K, c_int32, 1),
     (TYPE_V, c_int32, 1),
     (OFFLOAD_KQV, c_bool, True),
+    (SWA_FULL, c_bool, True),
 )
-N_GPU_LAYERS = 16
-_MODEL_DEFAULTS = ((N_GPU_LAYERS, c_int32, -1),)
+N_GPU_LAYERS, EXTRA_BUFFERS = 16, 74
+_MODEL_DEFAULTS = ((N_GPU_LAYERS, c_int32, -1), (EXTRA_BUFFERS, c_bool, True))
 
 
 class Batch(ctypes.Structure):
@@ -300,8 +301,10 @@ def print_memory(path: Path, settings: dict[int, int], gpu_layers: int, offload_
     report.restype, report.argtypes = None, (c_char_p, POINTER(Parameters), POINTER(Parameters))
     model, context = lib.llama_model_default_params(), lib.llama_context_default_params()
     model.set(N_GPU_LAYERS, c_int32, gpu_layers)
+    model.set(EXTRA_BUFFERS, c_bool, False)  # weights repacked for the CPU would not be counted
     for place, value in settings.items():
         context.set(place, c_int32, value)
     context.set(OFFLOAD_KQV, c_bool, offload_cache)
+    context.set(SWA_FULL, c_bool, False)  # as llama.cpp's programs do
     report(str(path).encode(), byref(model), byref(context))
     ctypes.CDLL(None).fflush(None)
