@@ -138,7 +138,7 @@ def _answer(engine: str, output: str) -> Answer:
 
 
 def compare_with_plan(answer: Answer, plan: Plan) -> tuple[Compared, ...]:
-    """Our prediction beside llama.cpp's answer; raises InputError where this machine has other devices than the plan."""
+    """Our prediction beside llama.cpp's answer; raises InputError where the plan is for another number of GPUs."""
     predicted: tuple[DeviceMemory, ...] = (*plan.devices, plan.host)
     if len(predicted) != len(answer.devices):
         raise InputError(

@@ -19,7 +19,7 @@ from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Type
 from advisor.formats.gguf_sizes import grouped_tensors
 from advisor.quantize.errors import Cancelled, RunFailed
-from advisor.quantize.gguf_quantize import Progress, Report, Stop, _never, _silent, discard
+from advisor.quantize.gguf_quantize import Progress, Report, Stop, discard, never, silent
 from advisor.quantize.gguf_source import as_float32, as_stored
 from advisor.quantize.gguf_writing import Entry, Layout, Slot, finish_file, lay_out, start_file
 from advisor.quantize.hf_folder import ModelFolder
@@ -94,7 +94,7 @@ def _names(folder: ModelFolder, wanted: set[str]) -> dict[str, str]:
     return found
 
 
-def convert(folder: ModelFolder, target: Path, report: Report = _silent, stop: Stop = _never) -> Layout:
+def convert(folder: ModelFolder, target: Path, report: Report = silent, stop: Stop = never) -> Layout:
     """Write the folder's model as F16, or as BF16 where a weight is too large for F16. Progress counts bytes.
 
     Raises InputError, Cancelled, RunFailed; nothing is left behind then.

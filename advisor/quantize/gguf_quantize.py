@@ -50,11 +50,11 @@ Report = Callable[[Progress], None]
 Stop = Callable[[], bool]
 
 
-def _silent(_: Progress) -> None:
+def silent(_: Progress) -> None:
     return
 
 
-def _never() -> bool:
+def never() -> bool:
     return False
 
 
@@ -100,8 +100,8 @@ def quantize_gguf(
     *,
     matrix: ImportanceMatrix | None = None,
     threads: int | None = None,
-    report: Report = _silent,
-    stop: Stop = _never,
+    report: Report = silent,
+    stop: Stop = never,
 ) -> Layout:
     """Write `source` at `level` to `target`; goes on where an interrupted call for the same file was.
 

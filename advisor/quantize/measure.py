@@ -23,7 +23,7 @@ import psutil
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.quantize.errors import Cancelled, RunFailed
-from advisor.quantize.gguf_quantize import Progress, Report, Stop, _never, _silent, worker_threads
+from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
 from advisor.quantize.gguf_writing import write_atomically
 from advisor.quantize.native import Network, engine_name
 from advisor.sources.gguf_header import read_gguf_header
@@ -113,6 +113,12 @@ def scored_per_chunk(context: int) -> int:
     return context - 1 - context // 2
 
 
+def reference_bytes(context: int | None, vocabulary: int, chunks: int) -> int:
+    """The most disk that the reference's logits take."""
+    each = scored_per_chunk(min(context or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)) * vocabulary * 4
+    return each * min(chunks, max(2, MAX_REFERENCE_BYTES // each))
+
+
 def read_text(path: Path) -> str:
     """The evaluation text; raises InputError where it is none."""
     try:
@@ -136,8 +142,8 @@ def make_reference(
     chunks: int | None = None,
     context: int | None = None,
     threads: int | None = None,
-    report: Report = _silent,
-    stop: Stop = _never,
+    report: Report = silent,
+    stop: Stop = never,
 ) -> Reference:
     """Run the unquantized file over the text and keep its logits at `target`.
 
@@ -150,7 +156,7 @@ def make_reference(
     with Network(model, size, threads or worker_threads(), gpu_layers=0) as network:
         tokens = network.tokens(text)
         each = scored_per_chunk(size) * network.vocabulary * 4
-        count = min(len(tokens) // size, max(1, MAX_REFERENCE_BYTES // each), chunks or len(tokens))
+        count = min(len(tokens) // size, max(2, MAX_REFERENCE_BYTES // each), chunks or len(tokens))
         if count < 2:
             raise InputError(
                 f"{text_file.name} holds {len(tokens):,} tokens; at least {2 * size:,} are needed, two contexts."
@@ -200,8 +206,8 @@ def measure_quality(
     text_file: Path,
     *,
     threads: int | None = None,
-    report: Report = _silent,
-    stop: Stop = _never,
+    report: Report = silent,
+    stop: Stop = never,
 ) -> Quality:
     """Perplexity of the file over the reference's text, and how far its predictions are from the reference's."""
     text = read_text(text_file)
@@ -265,7 +271,7 @@ def _standard_error(values: npt.NDArray[np.float64]) -> float:
     return float(values.std() / math.sqrt(max(1, len(values) - 1)))
 
 
-def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = _never) -> tuple[Speed, int]:
+def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = never) -> tuple[Speed, int]:
     """Tokens per second for one user, and the memory that loading and running took, in bytes.
 
     Best in a process of its own: the memory is the growth of this process's peak.
