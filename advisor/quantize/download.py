@@ -6,9 +6,6 @@ import shutil
 import threading
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
-
 from advisor.errors import InputError
 from advisor.quantize.errors import RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report
@@ -21,6 +18,9 @@ _LOOK_EVERY_S = 0.5
 
 def download(repository: str, target: Path, most_bytes: int, report: Report) -> Path:
     """Fetch the repository into `target`, going on where it was; raises InputError or RunFailed in one sentence."""
+    from huggingface_hub import HfApi, snapshot_download  # takes a while, and most runs need no Hub
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+
     try:
         info = HfApi().model_info(repository, files_metadata=True, timeout=30)
         wanted = [file for file in info.siblings or [] if _is_wanted(file.rfilename)]

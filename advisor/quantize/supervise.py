@@ -79,7 +79,8 @@ def _start(run: Run, folder: Path) -> subprocess.Popen[bytes]:
     with (folder / _LOG).open("wb") as log:
         return subprocess.Popen(  # noqa: S603
             python_command("advisor.quantize.run_child", str(folder)),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=ROOT, env=environment, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=ROOT, env=environment,
+            start_new_session=True,
         )  # fmt: skip
 
 

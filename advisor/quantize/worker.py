@@ -1,7 +1,7 @@
 """Workers: huey brings them the numbers of runs, the database says what there is to do.
 
-`python -m advisor worker` is one; the app starts one of its own, which outlives it. A worker does one run at a time, and
-a machine has one worker a queue, so no GPU is shared. Whatever huey loses, the worker finds in the database.
+`python -m advisor worker` is one; the app starts one of its own, which outlives it. A worker does one run at a time,
+and a machine has one worker a queue, so no GPU is shared. Whatever huey loses, the worker finds in the database.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import threading
@@ -41,6 +42,7 @@ def make_huey(queue: str, address: str = "") -> Any:
     """The queue: in the address that is set, else in the runs' own PostgreSQL, else in an SQLite file."""
     try:
         import huey
+        import huey.exceptions
     except ImportError:
         raise ToolMissing(f"Real runs need the package huey: {INSTALL}") from None
     chosen = address or default_url()
@@ -49,7 +51,10 @@ def make_huey(queue: str, address: str = "") -> Any:
         scheme, _, rest = chosen.partition("://")
         return huey.PostgresHuey(name, dsn=f"{scheme.partition('+')[0]}://{rest}", results=False)
     if chosen.startswith(("redis://", "rediss://", "unix://")):
-        return huey.RedisHuey(name, url=chosen, results=False)
+        try:
+            return huey.RedisHuey(name, url=chosen, results=False)
+        except huey.exceptions.ConfigurationError:
+            raise ToolMissing("A queue on Redis needs the package redis: pip install redis.") from None
     if address:
         raise InputError("The queue's address must begin with postgresql:// or redis://.")
     folder = data_folder()
@@ -167,8 +172,6 @@ def _find_forgotten(queue: str, huey: Any, task: Any, runs: Runs, state: _State)
 
 def remove_files(id: str, settings: QuantizeSettings | None = None) -> None:
     """Remove what a run left on this machine's disk. Only for ended runs."""
-    import shutil
-
     if id.isalnum():
         shutil.rmtree((settings or read_settings()).output / id, ignore_errors=True)
 
