@@ -21,6 +21,7 @@ from advisor.quantize.gguf_writing import Entry
 
 # Architectures (llama.cpp's names) whose metadata is written here, and whether rope dimensions are stated.
 _STATES_ROPE_DIMENSIONS = {"llama": True, "qwen2": False, "qwen3": False, "qwen3moe": False}
+WRITTEN = tuple(_STATES_ROPE_DIMENSIONS)
 CONVERTED = ("llama", "qwen2", "qwen3")  # dense: their tensors map one to one
 
 
