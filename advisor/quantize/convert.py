@@ -18,6 +18,7 @@ from gguf.constants import MODEL_ARCH_NAMES, GGUFValueType, LlamaFileType
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Type
 from advisor.formats.gguf_sizes import grouped_tensors
+from advisor.models.model import Model
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, discard, never, silent
 from advisor.quantize.gguf_source import as_float32, as_stored
@@ -45,10 +46,15 @@ class Conversion:
     names: Mapping[str, str]
 
 
+def can_convert(model: Model) -> bool:
+    """Whether this architecture's tensors map one to one."""
+    return model.architecture in CONVERTED and not model.experts
+
+
 def plan_conversion(folder: ModelFolder, target: Path, stored_as: Type = Type.F16) -> Conversion:
     """What the converted file will be, exact to the byte; raises InputError where the folder cannot be converted."""
     model = folder.model
-    if model.architecture not in CONVERTED or model.experts:
+    if not can_convert(model):
         writer_for(model, folder.config)  # names what is missing for architectures that are not written at all
         raise InputError(
             f"Folders of architecture '{model.architecture}' are converted by llama.cpp's own converter: set "

@@ -80,3 +80,6 @@ def matrix_of(request: RunRequest, settings: QuantizeSettings) -> Path | None:
     if request.matrix == MATRIX_OF_TINYLM and request.source == "tinylm":
         return tinylm.IMPORTANCE_MATRIX
     return settings.allowed_path(request.matrix)
+
+
+TRY_IT_NOW = RunRequest(source="tinylm", levels=tinylm.QUICK_LEVELS, chunks=52)

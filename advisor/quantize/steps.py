@@ -14,7 +14,7 @@ from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.formats.gguf_levels import Level
 from advisor.quantize import tinylm
-from advisor.quantize.convert import convert, plan_conversion
+from advisor.quantize.convert import can_convert, convert
 from advisor.quantize.download import download
 from advisor.quantize.errors import RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, check_level, plan_file, quantize_gguf
@@ -36,8 +36,8 @@ from advisor.quantize.measure import (
 from advisor.quantize.native import engine_name
 from advisor.quantize.request import RunRequest, check_request, matrix_of, text_of
 from advisor.quantize.settings import QuantizeSettings
-from advisor.quantize.tool_runs import make_imatrix, quantize_with_tool
-from advisor.quantize.tools import plain_environment, python_command, run_briefly
+from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
+from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.reading import read_from_path
 from advisor.units import gb
@@ -95,9 +95,11 @@ class Steps:
         self._check_size(model.weight_bytes)
         target = self.folder / f"{request.name}-16bit.gguf"
         if not target.exists():
-            planned = plan_conversion(model, target).layout.file_bytes
-            _check_free(self.folder, planned + SPARE_BYTES)
-            convert(model, target, report)
+            _check_free(self.folder, 2 * model.model.parameters + SPARE_BYTES)
+            if can_convert(model.model) or find_converter() is None:
+                convert(model, target, report)
+            else:
+                convert_with_tree(model, target, report)
         return self._same_as_before(open_gguf_source(target))
 
     def _same_as_before(self, source: GgufSource) -> GgufSource:

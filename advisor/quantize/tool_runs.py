@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from advisor.formats.gguf_levels import Level
-from advisor.quantize.errors import Cancelled, RunFailed
+from advisor.quantize.errors import Cancelled, RunFailed, ToolMissing
 from advisor.quantize.gguf_quantize import (
     Progress,
     Report,
@@ -24,12 +25,14 @@ from advisor.quantize.gguf_quantize import (
 )  # fmt: skip
 from advisor.quantize.gguf_source import GgufSource
 from advisor.quantize.gguf_writing import Layout, sync_folder
+from advisor.quantize.hf_folder import ModelFolder
 from advisor.quantize.imatrix import ImportanceMatrix
-from advisor.quantize.tools import Tool, ended, must_find
+from advisor.quantize.tools import TREE_PYTHON_VARIABLE, TREE_VARIABLE, Tool, ended, find_converter, must_find
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.reading import read_from_path
 
 _TENSOR = re.compile(r"\[ *(\d+)/ *(\d+)\] (\S+)")
+_PERCENT = re.compile(r"(\d+)%\|")
 _CHUNK = re.compile(r"\[(\d+)\]")
 _CHUNKS = re.compile(r"over (\d+) chunks")
 _KEPT_LINES = 8
@@ -109,6 +112,33 @@ def make_imatrix(
         _run(tool, command, target.parent, line, stop)
         if not part.is_file():
             raise RunFailed(f"llama-imatrix ({tool.version}) ended without writing a matrix.")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def convert_with_tree(folder: ModelFolder, target: Path, report: Report = silent, stop: Stop = never) -> None:
+    """llama.cpp's own converter, for architectures that are not written here; raises ToolMissing, RunFailed.
+
+    It would run code that a folder names; `open_folder` has refused such folders.
+    """
+    tool = find_converter()
+    if tool is None:
+        raise ToolMissing(f"llama.cpp's converter was not found: set {TREE_VARIABLE} to its source tree.")
+    python = Path(os.environ.get(TREE_PYTHON_VARIABLE) or sys.executable)
+    part = target.with_name(target.name + ".part")
+    command: list[str | Path] = [python, tool.path, folder.path, "--outfile", part, "--outtype", "f16"]
+
+    def line(text: str) -> None:
+        if found := _PERCENT.search(text):
+            report(Progress(int(found[1]), 100, "converting"))
+
+    try:
+        _run(tool, command, target.parent, line, stop)
+        # Without weight files it still reports success, with no tensors in the file.
+        names = {tensor.name for tensor in read_gguf_header(read_from_path(part), target.name).tensors}
+        if missing := sorted({tensor.name for tensor in folder.model.tensors} - names - {"rope_freqs.weight"}):
+            raise RunFailed(f"llama.cpp's converter left out {len(missing)} tensors, '{missing[0]}' among them.")
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

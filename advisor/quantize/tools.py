@@ -18,6 +18,7 @@ from advisor.quantize.errors import RunFailed, ToolMissing
 
 FOLDER_VARIABLE = "LLAMA_CPP_BIN"  # the folder with llama-quantize and the others
 TREE_VARIABLE = "LLAMA_CPP_DIR"  # llama.cpp's source tree, with convert_hf_to_gguf.py
+TREE_PYTHON_VARIABLE = "LLAMA_CPP_PYTHON"  # a Python with what the converter imports, such as PyTorch
 TOOLS = ("llama-quantize", "llama-imatrix", "llama-fit-params")
 _PROBE_S = 20
 _VERSION = re.compile(r"version: *(.+)")
@@ -69,11 +70,13 @@ def must_find(name: str, option: str = "") -> Tool:
     return tool
 
 
-def find_converter() -> Path | None:
+def find_converter() -> Tool | None:
     """llama.cpp's converter, where LLAMA_CPP_DIR names its source tree."""
     folder = os.environ.get(TREE_VARIABLE)
     script = Path(folder) / "convert_hf_to_gguf.py" if folder else None
-    return script if script is not None and script.is_file() else None
+    if script is None or not script.is_file():
+        return None
+    return Tool(script, {**plain_environment(), "TRANSFORMERS_OFFLINE": "1"}, "of the configured source tree", "")
 
 
 def _candidates(name: str) -> Iterator[Path]:
