@@ -356,6 +356,31 @@ def test_the_app_can_die_once_it_has_started_a_run(home: Path, rows: Runs) -> No
     assert (waiting.state, waiting.attempt) == ("queued", 0)
 
 
+@needs_library
+def test_a_database_killed_meanwhile_loses_nothing(
+    home: Path, postgres: Postgres, worker: Callable[..., subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows and queue both lie in PostgreSQL here; the work goes on without it and is told afterwards."""
+    url = postgres.new_database()
+    monkeypatch.setenv("LLM_FIT_ADVISOR_DATABASE", url)
+    store = Runs.open(url)
+    assert type(make_huey("cpu")).__name__ == "PostgresHuey"
+    id = store.submit(SLOW, OWNER)
+    worker()
+    until(store, id, first_level_done)
+    postgres.kill()
+    with pytest.raises(StoreUnavailable, match="Runs cannot be read now"):
+        store.get(id)
+    time.sleep(1)
+    postgres.start()
+    run = until(store, id, ended)
+    assert (run.state, run.attempt) == ("done", 1)
+    assert set(run.result) == set(SLOW.levels)
+    again = store.submit(TINY, OWNER)
+    assert until(store, again, ended).state == "done", "the queue is served again"
+    store.close()
+
+
 def test_only_partial_files_are_removed(tmp_path: Path) -> None:
     for name in ("a.gguf", "a.gguf.part", "b.part.json", "level-Q8_0.json", "reference.logits", "x.new", "log.txt"):
         (tmp_path / name).write_text("")
