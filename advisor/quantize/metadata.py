@@ -6,7 +6,8 @@ As llama.cpp's converter (conversion/base.py, llama.py, qwen.py; October 2026) w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gguf
@@ -19,15 +20,67 @@ from advisor.models.config import Config
 from advisor.models.model import Model
 from advisor.quantize.gguf_writing import Entry
 
-# Architectures (llama.cpp's names) whose metadata is written here, and whether rope dimensions are stated.
-_STATES_ROPE_DIMENSIONS = {"llama": True, "qwen2": False, "qwen3": False, "qwen3moe": False}
-WRITTEN = tuple(_STATES_ROPE_DIMENSIONS)
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What an architecture's files state besides the common fields; `more` adds fields of its own."""
+
+    rope_dimensions: bool = False
+    head_size: bool = False  # stated even where it follows from the other fields
+    window: bool = False
+    more: Callable[[gguf.GGUFWriter, Config], None] | None = None
+
+
+def _gemma2(writer: gguf.GGUFWriter, fields: Config) -> None:
+    writer.add_attn_logit_softcapping(float(fields.get("attn_logit_softcapping", 50.0)))
+    writer.add_final_logit_softcapping(float(fields.get("final_logit_softcapping", 30.0)))
+
+
+def _gemma3(writer: gguf.GGUFWriter, fields: Config) -> None:
+    local = fields.get("rope_local_base_freq", 10000.0)
+    writer.add_float32(f"{writer.arch}.rope.freq_base_swa", float(local))
+
+
+def _granite(writer: gguf.GGUFWriter, fields: Config) -> None:
+    writer.add_attention_scale(float(fields.get("attention_multiplier", 1.0)))
+    writer.add_embedding_scale(float(fields.get("embedding_multiplier", 1.0)))
+    writer.add_residual_scale(float(fields.get("residual_multiplier", 1.0)))
+    writer.add_logit_scale(float(fields.get("logits_scaling", 1.0)))
+
+
+def _cohere(writer: gguf.GGUFWriter, fields: Config) -> None:
+    writer.add_logit_scale(float(fields.get("logit_scale", 0.0625)))
+    writer.add_rope_scaling_type(RopeScalingType.NONE)
+
+
+# llama.cpp's names of the architectures whose metadata is written here.
+_OUTLINES: dict[str, _Outline] = {
+    "llama": _Outline(rope_dimensions=True),
+    "qwen2": _Outline(),
+    "qwen3": _Outline(),
+    "qwen3moe": _Outline(),
+    "smollm3": _Outline(rope_dimensions=True),
+    "seed_oss": _Outline(),
+    "olmoe": _Outline(),
+    "starcoder2": _Outline(),
+    "gemma2": _Outline(head_size=True, window=True, more=_gemma2),
+    "gemma3": _Outline(head_size=True, window=True, more=_gemma3),
+    "granite": _Outline(rope_dimensions=True, more=_granite),
+    "command-r": _Outline(more=_cohere),
+    "cohere2": _Outline(rope_dimensions=True, head_size=True, window=True, more=_cohere),
+    "glm4": _Outline(rope_dimensions=True),
+    "minimax-m2": _Outline(rope_dimensions=True),
+    "gpt-oss": _Outline(window=True),
+}
+WRITTEN = tuple(_OUTLINES)
 CONVERTED = ("llama", "qwen2", "qwen3")  # dense: their tensors map one to one
+_LAYER_NORMS = ("norm_epsilon", "layer_norm_eps", "layer_norm_epsilon", "norm_eps")
 
 
 def writer_for(model: Model, config: Mapping[str, Any]) -> gguf.GGUFWriter:
     """A writer that holds the model's hyper-parameters and no tokenizer; raises InputError where it cannot."""
-    if model.architecture not in _STATES_ROPE_DIMENSIONS:
+    outline = _OUTLINES.get(model.architecture)
+    if outline is None:
         raise InputError(
             f"Architecture '{model.architecture}' is not written here; set LLAMA_CPP_DIR to a llama.cpp source tree, "
             "or give a GGUF file of the model."
@@ -44,20 +97,37 @@ def writer_for(model: Model, config: Mapping[str, Any]) -> gguf.GGUFWriter:
     writer.add_head_count_kv(fields.integer("num_key_value_heads", default=heads))
     rope = _rope(fields)
     writer.add_rope_freq_base(float(rope.get("rope_theta") or 10000.0))
-    writer.add_layer_norm_rms_eps(float(fields.get("rms_norm_eps", 1e-6)))
-    if fields.has("head_dim"):
+    _add_norm(writer, fields)
+    if outline.head_size or fields.has("head_dim"):
         writer.add_key_length(head_size)
         writer.add_value_length(head_size)
-    if (experts := model.experts) > 0:
-        writer.add_expert_count(experts)
+    if outline.window and fields.has("sliding_window"):
+        writer.add_sliding_window(fields.integer("sliding_window"))
+    if model.experts > 0:
+        writer.add_expert_count(model.experts)
         writer.add_expert_used_count(fields.integer("num_experts_per_tok"))
-        if fields.has("moe_intermediate_size"):
-            writer.add_expert_feed_forward_length(fields.integer("moe_intermediate_size"))
+        if model.architecture in ("gpt-oss", "minimax-m2") or fields.has("moe_intermediate_size"):
+            inner = fields.integer("moe_intermediate_size", "intermediate_size")
+            writer.add_expert_feed_forward_length(inner)
+        if fields.get("scoring_func") == "sigmoid":
+            writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
     writer.add_vocab_size(model.vocabulary)
-    if _STATES_ROPE_DIMENSIONS[model.architecture]:
-        writer.add_rope_dimension_count(head_size)
+    if outline.rope_dimensions:
+        share = float(rope.get("partial_rotary_factor") or fields.get("partial_rotary_factor", 1.0))
+        writer.add_rope_dimension_count(fields.integer("rotary_dim", default=int(head_size * share)))
+    if outline.more is not None:
+        outline.more(writer, fields)
     _add_rope_scaling(writer, rope)
     return writer
+
+
+def _add_norm(writer: gguf.GGUFWriter, fields: Config) -> None:
+    """Root-mean-square or plain layer norms, by what the config calls its epsilon."""
+    plain = next((key for key in _LAYER_NORMS if fields.has(key)), None)
+    if plain is not None and not fields.has("rms_norm_eps"):
+        writer.add_layer_norm_eps(float(fields.get(plain)))
+    else:
+        writer.add_layer_norm_rms_eps(float(fields.get("rms_norm_eps", 1e-6)))
 
 
 def entries(writer: gguf.GGUFWriter) -> list[Entry]:
@@ -81,8 +151,11 @@ def _add_rope_scaling(writer: gguf.GGUFWriter, rope: Mapping[str, Any]) -> None:
         raise InputError(f"Rope scaling '{str(kind)[:40]}' is not written here; give a GGUF file of the model.")
     writer.add_rope_scaling_type(RopeScalingType(kind))
     writer.add_rope_scaling_factor(float(rope["factor"]))
-    if kind == "yarn" and rope.get("original_max_position_embeddings"):
-        writer.add_rope_scaling_orig_ctx_len(int(rope["original_max_position_embeddings"]))
+    if kind == "yarn":
+        if rope.get("original_max_position_embeddings"):
+            writer.add_rope_scaling_orig_ctx_len(int(rope["original_max_position_embeddings"]))
+        writer.add_rope_scaling_yarn_beta_fast(float(rope.get("beta_fast", 32.0)))
+        writer.add_rope_scaling_yarn_beta_slow(float(rope.get("beta_slow", 1.0)))
 
 
 def rope_factors(config: Mapping[str, Any], model: Model) -> npt.NDArray[np.float32]:
