@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from advisor.errors import InputError, nearest
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
 from advisor.formats.safetensors_sizes import size_safetensors_level
-from advisor.quantize.errors import Cancelled, RunFailed, ToolMissing
+from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent
 from advisor.quantize.hf_folder import ModelFolder
 from advisor.quantize.measure import Quality
-from advisor.quantize.tools import ended, plain_environment
+from advisor.quantize.tools import ended, plain_environment, run_streaming
 from advisor.sources.reading import read_from_path
 from advisor.sources.safetensors_header import read_safetensors_header
 
@@ -143,32 +142,21 @@ def compress(
 
 def _run(python: Path, order: Mapping[str, Any], cwd: Path, report: Report, stop: Stop) -> dict[str, Any]:
     environment = {**plain_environment(), "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    process = subprocess.Popen(  # noqa: S603
-        [python, _PROGRAM, json.dumps(order)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, cwd=cwd, env=environment,
-    )  # fmt: skip
-    assert process.stdout is not None  # noqa: S101
     last: deque[str] = deque(maxlen=5)
     result: dict[str, Any] | None = None
-    buffer = b""
-    try:
-        while data := process.stdout.read1(65536):  # type: ignore[attr-defined]
-            if stop():
-                raise Cancelled
-            *lines, buffer = re.split(rb"[\r\n]", buffer + data)
-            for raw in lines:
-                line = raw.decode("utf-8", "replace").strip()
-                if line.startswith('{"quality"'):
-                    result = json.loads(line)
-                elif line:
-                    last.append(line)
-                    if step := _STEP.search(line):
-                        report(Progress(int(step[1]), int(step[2]), step[3]))
-        code = process.wait()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+
+    def hear(line: str, complete: bool) -> None:
+        nonlocal result
+        if not complete:
+            return
+        if line.startswith('{"quality"'):
+            result = json.loads(line)
+            return
+        last.append(line)
+        if step := _STEP.search(line):
+            report(Progress(int(step[1]), int(step[2]), step[3]))
+
+    code = run_streaming([python, _PROGRAM, json.dumps(order)], environment, cwd, hear, stop)
     if code == -9:
         raise RunFailed("llmcompressor was killed (signal 9): most likely the machine ran out of memory.")
     if code != 0 or result is None:

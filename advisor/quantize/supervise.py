@@ -60,7 +60,7 @@ def work(id: str, runs: Runs, settings: QuantizeSettings, worker: str, stopping:
         return
     finally:
         _end(child)
-        reader.join(_GRACE_S)
+        _close(child, reader)
     if outcome is None and stopping():
         runs.give_back(run)
         return
@@ -129,6 +129,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.wait(patience)
     if child.stdin is not None:
         child.stdin.close()
+
+
+def _close(child: subprocess.Popen[bytes], reader: threading.Thread) -> None:
+    """Hear the child out, then let go of its output."""
+    reader.join(_GRACE_S)
+    if child.stdout is not None and not reader.is_alive():
+        child.stdout.close()
 
 
 def _outcome(child: subprocess.Popen[bytes], heard: _Heard, folder: Path) -> tuple[State, str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from advisor.formats.gguf_levels import Level
-from advisor.quantize.errors import Cancelled, RunFailed, ToolMissing
+from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_quantize import (
     Progress,
     Report,
@@ -27,7 +26,15 @@ from advisor.quantize.gguf_source import GgufSource
 from advisor.quantize.gguf_writing import Layout, sync_folder
 from advisor.quantize.hf_folder import ModelFolder
 from advisor.quantize.imatrix import ImportanceMatrix
-from advisor.quantize.tools import TREE_PYTHON_VARIABLE, TREE_VARIABLE, Tool, ended, find_converter, must_find
+from advisor.quantize.tools import (
+    TREE_PYTHON_VARIABLE,
+    TREE_VARIABLE,
+    Tool,
+    ended,
+    find_converter,
+    must_find,
+    run_streaming,
+)
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.reading import read_from_path
 
@@ -145,30 +152,15 @@ def convert_with_tree(folder: ModelFolder, target: Path, report: Report = silent
 
 
 def _run(tool: Tool, command: list[str | Path], cwd: Path, line: Callable[[str], None], stop: Stop) -> None:
-    """Run to the end, in this process's group; raises RunFailed with the tool's last line, Cancelled."""
+    """Run to the end; raises RunFailed with the tool's last line, Cancelled."""
     last: deque[str] = deque(maxlen=_KEPT_LINES)
-    process = subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd,
-        env=dict(tool.environment),
-    )  # fmt: skip
-    assert process.stdout is not None  # noqa: S101
-    buffer = b""
-    try:
-        while data := process.stdout.read1(65536):  # type: ignore[attr-defined]
-            if stop():
-                raise Cancelled
-            *lines, buffer = re.split(rb"[\r\n]", buffer + data)
-            for raw in lines:
-                text = raw.decode("utf-8", "replace").strip()
-                if text:
-                    last.append(text)
-                    line(text)
-            line(buffer.decode("utf-8", "replace"))  # progress without line ends
-        code = process.wait()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+
+    def hear(text: str, complete: bool) -> None:
+        if complete:
+            last.append(text)
+        line(text)
+
+    code = run_streaming(command, tool.environment, cwd, hear, stop)
     if code != 0:
         errors = [text for text in last if "rror" in text or "fail" in text.lower()]
         raise RunFailed(f"{tool.name} failed ({ended(code)}): {(errors or [*last, 'it gives no reason'])[0][:300]}")

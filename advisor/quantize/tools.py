@@ -9,12 +9,12 @@ import site
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from advisor.quantize.errors import RunFailed, ToolMissing
+from advisor.quantize.errors import Cancelled, RunFailed, ToolMissing
 
 FOLDER_VARIABLE = "LLAMA_CPP_BIN"  # the folder with llama-quantize and the others
 TREE_VARIABLE = "LLAMA_CPP_DIR"  # llama.cpp's source tree, with convert_hf_to_gguf.py
@@ -141,6 +141,40 @@ def run_briefly(command: list[str | Path], environment: Mapping[str, str], cwd: 
     if done.returncode != 0:
         raise RunFailed(f"{name} failed ({ended(done.returncode)}): {last_line(done.stderr or done.stdout)}")
     return Printed(done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
+def run_streaming(
+    command: list[str | Path],
+    environment: Mapping[str, str],
+    cwd: Path,
+    line: Callable[[str, bool], None],
+    stop: Callable[[], bool],
+) -> int:
+    """Run a program that takes long, in this process's group; its exit code.
+
+    `line` gets what it prints, output and errors alike, and whether the line is complete: progress often is not.
+    Raises Cancelled.
+    """
+    with subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd,
+        env=dict(environment), bufsize=0,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None  # noqa: S101
+        left = b""
+        try:
+            while data := process.stdout.read(65536):
+                if stop():
+                    raise Cancelled
+                *lines, left = re.split(rb"[\r\n]", left + data)
+                for raw in lines:
+                    if text := raw.decode("utf-8", "replace").strip():
+                        line(text, True)
+                if left:
+                    line(left.decode("utf-8", "replace"), False)
+            return process.wait()
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def last_line(output: bytes) -> str:
