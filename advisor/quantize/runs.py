@@ -100,6 +100,11 @@ class Runs:
             rows = connection.execute(select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit))
             return tuple(_run(dict(row._mapping)) for row in rows)
 
+    def own_ids(self, owner: str) -> frozenset[str]:
+        """The runs that `owner` may cancel or remove."""
+        with self._reading() as connection:
+            return frozenset(connection.execute(select(runs.c.id).where(runs.c.owner_hash == _hash(owner))).scalars())
+
     def cancel(self, id: str, owner: str) -> bool:
         """Ask for one's own run to stop: at once where it only waits. False where there is nothing to stop."""
         with self._writing() as connection:

@@ -193,7 +193,7 @@ class Steps:
             speed = self._speed(target)
             result |= {
                 "quality": asdict(quality), **speed, "engine": engine_name(), "context": reference.context,
-                "text": reference.text,
+                "text": reference.text, "reference_perplexity": reference.perplexity,
             }  # fmt: skip
         if not self.request.keep_files:
             target.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import logging
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -16,6 +17,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from advisor.errors import AdvisorError
 
 _STREAMLIT_PAGE = Path(st.__file__).parent / "static" / "index.html"
 
@@ -33,7 +36,23 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     # What was loaded stays for good; frozen, no later collection has to walk through it.
     gc.collect()
     gc.freeze()
+    _start_worker()
     yield {}
+
+
+def _start_worker() -> None:
+    """Where real runs are enabled: a worker of this machine, which outlives the app and any restart of it."""
+    from advisor.ui.prove_parts import missing_parts
+
+    try:
+        from advisor.quantize.settings import read_settings
+
+        if read_settings().enabled and not missing_parts():
+            from advisor.quantize.worker import ensure_worker
+
+            ensure_worker()
+    except (AdvisorError, OSError) as error:  # the page says it too; everything else works without
+        logging.getLogger(__name__).warning("Real runs cannot be worked on: %s", error)
 
 
 async def healthz(_: Request) -> Response:

@@ -1,0 +1,76 @@
+"""The page that checks the predictions: llama.cpp is asked, and files are really made and measured.
+
+What it needs is optional and imported only where it is there and switched on.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor.errors import InputError
+from advisor.quantize.settings import ENABLED, FOLDERS, REPOSITORIES, QuantizeSettings, read_settings
+from advisor.store import new_owner
+from advisor.ui.prove_parts import INSTALL, missing_parts
+from advisor.ui.question import Question
+from advisor.ui.text import plain
+
+_OWNER_COOKIE = "llm_fit_advisor_owner"  # the one by which people own their frozen recommendations
+
+
+def draw(question: Question) -> None:
+    """Draw the page."""
+    st.title("Prove it", anchor=False)
+    st.markdown(
+        "The other pages predict. Here llama.cpp itself is asked what it would allocate, and real files are made and "
+        "measured beside what was predicted for them."
+    )
+    try:
+        settings = read_settings()
+    except InputError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    missing = missing_parts()
+    if missing or not settings.enabled:
+        _explain(missing, settings)
+        return
+    from advisor.ui import prove_ask, prove_board, prove_form, prove_results
+
+    prove_ask.draw(question)
+    owner = _owner()
+    prove_form.draw(settings, owner)
+    ended = prove_board.draw(owner)
+    prove_results.draw(ended, settings, owner)
+
+
+def _explain(missing: tuple[str, ...], settings: QuantizeSettings) -> None:
+    """What would be possible, and what switches it on."""
+    st.info("This part is optional and not switched on here. Everything else works without it.", icon=":material/info:")
+    st.markdown(
+        "**What it adds**\n"
+        "- **Ask llama.cpp**: its own planner gets a file with a real header and no weights, and says within seconds "
+        "what a model of any size would take. Nothing is downloaded.\n"
+        "- **Quantize and measure**: a model becomes real GGUF files, whose bytes, perplexity, KL divergence, speed "
+        "and memory are measured and put beside the prediction. A tiny model for a first try comes along; no compiler "
+        "is needed."
+    )
+    st.markdown("**How to get it**, where the dashboard runs:")
+    if missing:
+        st.markdown(f"- Install the optional packages (not there: {', '.join(missing)}):")
+        st.code(INSTALL, language="sh")
+    if not settings.enabled:
+        st.markdown("- Set this environment variable and start the dashboard again:")
+        st.code(f"{ENABLED}=on", language="sh")
+    st.markdown(
+        f"Only what is allowed is read: folders by `{FOLDERS}`, Hub repositories by `{REPOSITORIES}`. "
+        "Without them, only the tiny model can be quantized."
+    )
+
+
+def _owner() -> str:
+    """The secret by which people may cancel their own runs: the browser's cookie, else one for this visit."""
+    kept = st.context.cookies.get(_OWNER_COOKIE, "")
+    if kept:
+        return kept
+    if "owner" not in st.session_state:
+        st.session_state["owner"] = new_owner()
+    return str(st.session_state["owner"])
