@@ -215,7 +215,7 @@ def test_only_what_is_allowed_can_be_chosen(home: Path, monkeypatch: pytest.Monk
 
 
 def page_sources(page: AppTest) -> list[str]:
-    return [option.content for option in page.button_group(key="run_source").options]
+    return [str(option) for option in page.button_group(key="run_source").options]
 
 
 @needs_library
@@ -238,8 +238,8 @@ def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[],
     figures = {level: {row.figure: row for row in rows_of(run, level, read_settings())} for level in run.result}
     assert figures["Q8_0"]["Tensor data"].verdict == figures["Q2_K"]["File"].verdict == "exact"
     assert figures["Q8_0"]["KL divergence"].measured < figures["Q2_K"]["KL divergence"].measured
-    assert figures["Q2_K"]["KL divergence"].predicted is not None
-    assert figures["Q2_K"]["Perplexity increase"].measured > 0.05
+    assert figures["Q2_K"]["KL divergence"].verdict == "no prediction"  # four chunks are not the whole text
+    assert figures["Q2_K"]["Perplexity increase"].measured > 0.01
     text = measured_csv(run, read_settings())
     assert len(text.splitlines()) == 1 + 2 * 8
     assert "xllamacpp" in text
@@ -292,7 +292,9 @@ def test_the_disk_that_is_asked_for_covers_what_a_run_writes(home: Path) -> None
     all_levels = MADE_LEVELS[: settings.most_levels]
     many = need_of(request_of(source="tinylm", levels=all_levels, measure=False), settings)
     measured = need_of(request_of(source="tinylm", levels=("Q8_0",), measure=True), settings)
-    assert one.bytes is not None and many.bytes is not None and measured.bytes is not None
+    assert one.bytes is not None
+    assert many.bytes is not None
+    assert measured.bytes is not None
     assert 3_073_024 < one.bytes < measured.bytes
     assert one.bytes < many.bytes
     assert set(MADE_LEVELS) < set(LEVELS)

@@ -1,37 +1,20 @@
-"""What was predicted for a finished level, beside what was measured. Knows no Streamlit."""
+"""A finished level as a table: what was predicted, beside what was measured. Knows no Streamlit."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
-from advisor.errors import AdvisorError, InputError
 from advisor.estimate import Range
-from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.gguf_sizes import size_level
-from advisor.machines.catalogue import machine
-from advisor.machines.detect import detect
-from advisor.models.catalogue import catalogue
-from advisor.models.model import Model
-from advisor.quality import ModelFacts, estimate_quality, facts_of
 from advisor.quantize.compare import Predicted, Row, compare
 from advisor.quantize.compare import Verdict as Compared
 from advisor.quantize.runs import Run
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.steps import measured_of
 from advisor.report.exports import csv_text
-from advisor.sizing.llama_cpp import plan_levels
-from advisor.sizing.placement import place
-from advisor.sizing.plan import Memory
-from advisor.sizing.settings import Settings
-from advisor.speed.backends import default_backend
-from advisor.speed.estimate import Speed, estimate_speed
-from advisor.speed.load import gguf_load
-from advisor.ui.prove_sources import model_of
+from advisor.ui.prove_predicted import predicted_of
 from advisor.units import MIB
 
 SIGNS: dict[Compared, str] = {
@@ -41,7 +24,6 @@ SIGNS: dict[Compared, str] = {
     "differs": "✖",
     "no prediction": "–",
 }
-_MEASURED_CONTEXT = 512  # tokens; what speed and memory are measured with
 _COLUMNS = (
     *("run", "model", "level", "imatrix", "figure", "unit", "predicted_low", "predicted", "predicted_high", "measured"),
     *("difference", "verdict", "engine", "context_tokens", "text", "scored_tokens", "threads", "busy"),
@@ -51,7 +33,7 @@ _COLUMNS = (
 def rows_of(run: Run, level: str, settings: QuantizeSettings) -> tuple[Row, ...]:
     """Every figure of a finished level; raises AdvisorError where its result cannot be read."""
     result = run.result[level]
-    predicted = _predicted(run, result, settings)
+    predicted = predicted_of(run, result, settings)
     if "quality" not in result:
         return _bytes_only(predicted, result)
     reference = result.get("reference_perplexity")
@@ -71,70 +53,6 @@ def _bytes_only(predicted: Predicted, result: Mapping[str, Any]) -> tuple[Row, .
             verdict: Compared = "exact" if said == measured else "differs"
             rows.append(Row(figure, "bytes", Range(said, said, said), measured, measured / said - 1, verdict))
     return tuple(rows)
-
-
-def _predicted(run: Run, result: Mapping[str, Any], settings: QuantizeSettings) -> Predicted:
-    file_bytes = result.get("predicted_file_bytes")
-    try:
-        model = model_of(run.request, settings)
-    except (AdvisorError, OSError):  # the source may be gone or no longer allowed
-        model = None
-    if model is None:
-        return Predicted(file_bytes=file_bytes)
-    level, imatrix = LEVELS[result["level"]], bool(result["imatrix"])
-    facts = _facts(run, model)
-    perplexity = estimate_quality(facts, level.name, "perplexity").kept
-    here = run.worker.startswith(f"{socket.gethostname()[:40]}:")
-    speed = _speed(model, level.name, imatrix) if here else None
-    return Predicted(
-        tensor_bytes=size_level(model, level, imatrix).tensor_bytes,
-        file_bytes=file_bytes,
-        memory_bytes=_memory(model, level.name, imatrix),
-        kl_divergence=estimate_quality(facts, level.name).kld,
-        perplexity_increase=None if perplexity is None else _increase(perplexity),
-        prefill_per_s=speed.prefill_tokens_per_s if speed else None,
-        decode_per_s=speed.decode_tokens_per_s if speed else None,
-    )
-
-
-def _increase(kept: Range) -> Range:
-    """From percent of the 16-bit perplexity kept to how much higher it is, as a fraction."""
-    return Range(100 / kept.high - 1, 100 / kept.typical - 1, 100 / kept.low - 1)
-
-
-def _facts(run: Run, model: Model) -> ModelFacts:
-    known = {entry.hf_repo for entry in catalogue().values()}
-    if run.request.source == "hub" and run.request.location in known:
-        return facts_of(run.request.location)
-    active = model.active_parameters if model.experts else None
-    name = run.request.name
-    return ModelFacts(name, name, "", model.parameters, active, variant="base", moe=bool(model.experts))
-
-
-def _context(model: Model) -> int:
-    return min(model.context_length or _MEASURED_CONTEXT, _MEASURED_CONTEXT)
-
-
-def _memory(model: Model, level: str, imatrix: bool) -> int:
-    """Weights, KV cache and buffers on the CPU."""
-    settings = Settings(_context(model))
-    (plan,) = plan_levels(model, Memory((), None), settings, runtime="llama.cpp", margin=0, imatrix=imatrix, only=level)
-    return plan.host.needed_bytes
-
-
-@lru_cache(maxsize=64)
-def _speed(model: Model, level: str, imatrix: bool) -> Speed | None:
-    """On this machine's CPU, where it is one of the catalogue."""
-    try:
-        here = machine(detect().cpu.machine)
-    except InputError:
-        return None
-    context = _context(model)
-    placement = place(len(model.layers), ())
-    load = gguf_load(
-        model, LEVELS[level], placement, settings=Settings(context), prompt_tokens=context, imatrix=imatrix
-    )
-    return estimate_speed(load, (here,), default_backend(here))
 
 
 def rows_table(rows: tuple[Row, ...]) -> pd.DataFrame:

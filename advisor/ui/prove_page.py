@@ -69,7 +69,7 @@ def _explain(missing: tuple[str, ...], settings: QuantizeSettings) -> None:
 def _owner() -> str:
     """The secret by which people may cancel their own runs: the browser's cookie, else one for this visit."""
     kept = st.context.cookies.get(_OWNER_COOKIE, "")
-    if kept:
+    if isinstance(kept, str) and len(kept) > 20:
         return kept
     if "owner" not in st.session_state:
         st.session_state["owner"] = new_owner()

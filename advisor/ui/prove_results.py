@@ -35,6 +35,13 @@ def draw(ended: Sequence[Run], settings: QuantizeSettings, owner: str) -> None:
         st.error("What this run measured cannot be read.", icon=":material/error:")
         return
     st.markdown(_summary(rows))
+    if run.request.source == "tinylm" and run.request.measure:
+        st.markdown(
+            small(
+                "Predicted quality of the tiny model: what llama.cpp's own programs measured before (10 % either way, and "
+                "only for the whole text). Larger models have the estimates of the Quality page."
+            )
+        )
     for place, (level, found) in zip(st.tabs(list(rows)), rows.items(), strict=True):
         with place:
             _level(level, found, run.result[level])
@@ -95,8 +102,8 @@ def _conditions(result: Mapping[str, Any]) -> str:
     busy = " The machine was busy: speeds differ by much between samples." if speed["busy"] else ""
     return (
         f"KL divergence and perplexity by {result['engine']}, over {quality['tokens']:,} tokens of {result['text']} "
-        f"at a context of {result['context']}; perplexity {quality['perplexity']:.3f}{against}. Made {matrix} an importance "
-        f"matrix. Speed: median on {speed['threads']} threads. Memory: what the process grew by.{busy}"
+        f"at a context of {result['context']}; perplexity {quality['perplexity']:.3f}{against}. Made {matrix} an "
+        f"importance matrix. Speed: median on {speed['threads']} threads. Memory: what the process grew by.{busy}"
     )
 
 
