@@ -240,6 +240,7 @@ def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[],
     assert figures["Q8_0"]["KL divergence"].measured < figures["Q2_K"]["KL divergence"].measured
     assert figures["Q2_K"]["KL divergence"].verdict == "no prediction"  # four chunks are not the whole text
     assert figures["Q2_K"]["Perplexity increase"].measured > 0.01
+    assert "MiB" in table(page, "figure")["measured"][2]
     text = measured_csv(run, read_settings())
     assert len(text.splitlines()) == 1 + 2 * 8
     assert "xllamacpp" in text
@@ -267,7 +268,7 @@ def test_runs_of_others_are_seen_and_only_own_ones_cancelled(rows: Runs, worker:
     rows.end(working, "failed", "Because of **that**.")
     rows.cancel(other, "somebody else's secret")
     page.run()
-    assert list(table(page, "message")["message"]) == ["", "Because of **that**."]
+    assert list(table(page, "message")["message"]) == ["0 of 2 levels finished.", "Because of **that**."]
     assert list(table(page, "message")["state"]) == ["■ cancelled", "✖ failed"]
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from advisor.advise import Answer
 from advisor.candidate import Candidate
 from advisor.errors import AdvisorError, InputError
-from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_levels import LEVELS, LLAMA_CPP_RULES, Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.models.model import Model
 from advisor.quantize import ask
@@ -144,7 +144,7 @@ def _dry_run(model: Model, level: Level, metadata: list[Entry]) -> tuple[int | N
 def _show(answer: Answer, level: str, told: Told) -> None:
     asked = len(answer.memory.devices)
     if told.gpus != asked:
-        here = f"{told.gpus or 'no'} GPU{'' if told.gpus == 1 else 's'}"
+        here = f"{told.gpus or 'no'} GPU{'s' if told.gpus > 1 else ''}"
         st.markdown(
             plain(
                 f"llama.cpp answers for the machine it runs on. Here it has {here}, so both columns are for that, "
@@ -169,7 +169,14 @@ def _show(answer: Answer, level: str, told: Told) -> None:
             "verdict": "Verdict",
         },
     )
-    st.markdown(small(plain(f"Answered by {told.engine}.")))
+    st.markdown(
+        small(
+            plain(
+                f"Answered by {told.engine}. Weights and KV cache are exact; compute buffers are modelled by the rules "
+                f"of {LLAMA_CPP_RULES}, and other releases lay them out differently."
+            )
+        )
+    )
     if told.dry_run_bytes is None:
         st.markdown(small(plain(told.why)))
     else:

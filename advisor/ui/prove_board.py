@@ -102,7 +102,7 @@ def _table(ended: Sequence[Run]) -> None:
                     "state": _STATES[run.state],
                     "model": run.request.name,
                     "levels": ", ".join(run.request.levels),
-                    "message": run.message,
+                    "message": run.message or f"{len(run.result)} of {len(run.request.levels)} levels finished.",
                     "changed": run.changed_at,
                 }
                 for run in ended

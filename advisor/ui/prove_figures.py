@@ -15,6 +15,7 @@ from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.steps import measured_of
 from advisor.report.exports import csv_text
 from advisor.ui.prove_predicted import predicted_of
+from advisor.ui.text import figures
 from advisor.units import MIB
 
 SIGNS: dict[Compared, str] = {
@@ -74,17 +75,25 @@ def rows_table(rows: tuple[Row, ...]) -> pd.DataFrame:
 def _range(found: Range, row: Row) -> str:
     if found.low == found.high:
         return _value(found.typical, row)
-    return f"{_value(found.typical, row)} ({_value(found.low, row)} to {_value(found.high, row)})"
+    low, high = (_number(value, row).lstrip("+") for value in (found.low, found.high))
+    return f"{_value(found.typical, row)} ({low} to {high})"
 
 
 def _value(value: float, row: Row) -> str:
+    unit = {"bytes": "bytes", "tokens/s": "tok/s", "nats/token": "nats"}.get(row.unit, "%")
+    return f"{_number(value, row)} {'MiB' if row.figure == 'Memory' else unit}"
+
+
+def _number(value: float, row: Row) -> str:
     if row.figure == "Memory":
-        return f"{value / MIB:,.1f} MiB"
+        return f"{value / MIB:,.1f}"
     if row.unit == "bytes":
-        return f"{value:,.0f} bytes"
+        return f"{value:,.0f}"
     if row.unit == "tokens/s":
-        return f"{value:,.0f} tok/s" if value >= 10 else f"{value:.1f} tok/s"
-    return f"{value:.4f} nats" if row.unit == "nats/token" else f"{value:.2%}"
+        return figures(value)
+    if row.unit == "nats/token":
+        return f"{value:.3g}"
+    return f"{round(value * 100, 2) + 0.0:.2f}"  # + 0.0: never "-0.00"
 
 
 def measured_csv(run: Run, settings: QuantizeSettings) -> str:

@@ -32,8 +32,11 @@ from advisor.speed.load import gguf_load
 from advisor.ui.prove_sources import model_of
 
 _MEASURED_CONTEXT = 512  # tokens; what speed and memory are measured with
-_LEAST_PARAMETERS = 300e6  # the smallest model with published measurements has 490 M: nothing is said of far smaller
+# The smallest model with published measurements has 490 M: nothing is said of far smaller ones, whose speed
+# is that of everything but the weights.
+_LEAST_PARAMETERS = 300e6
 _MARGIN = 0.1
+_SAME_TOP = 0.02
 _NOISE = 0.002  # of perplexity, between two engines
 
 
@@ -50,7 +53,7 @@ def predicted_of(run: Run, result: Mapping[str, Any], settings: QuantizeSettings
     divergence, perplexity, same_top = _quality(run, model, level, imatrix)
     # The catalogue's processor is that of this machine, which need not be the worker's.
     here = run.worker.startswith(f"{socket.gethostname()[:40]}:")
-    speed = _speed(model, level, imatrix) if here else None
+    speed = _speed(model, level, imatrix) if here and model.parameters >= _LEAST_PARAMETERS else None
     return Predicted(
         tensor_bytes=size_level(model, LEVELS[level], imatrix).tensor_bytes,
         file_bytes=file_bytes,
@@ -66,8 +69,8 @@ def predicted_of(run: Run, result: Mapping[str, Any], settings: QuantizeSettings
 def _quality(run: Run, model: Model, level: str, imatrix: bool) -> tuple[Range | None, Range | None, Range | None]:
     """KL divergence, how much higher the perplexity is (a fraction), and how often the first choice is the same."""
     if run.request.source == "tinylm":
-        whole = run.request.chunks >= TRY_IT_NOW.chunks and not run.request.text
-        return _recorded().get((level, imatrix), (None, None, None)) if whole else (None, None, None)
+        enough = run.request.chunks >= TRY_IT_NOW.chunks and not run.request.text
+        return _recorded().get((level, imatrix), (None, None, None)) if enough else (None, None, None)
     if model.parameters < _LEAST_PARAMETERS:
         return None, None, None
     facts = _facts(run, model)
@@ -84,9 +87,10 @@ def _recorded() -> Mapping[tuple[str, bool], tuple[Range, Range, Range]]:
         for row in csv.DictReader(file):
             if row["method"] == "llama-quantize" and row["same_top_pct"]:
                 increase = float(row["ppl"]) / float(row["ppl_base"]) - 1
+                same = float(row["same_top_pct"]) / 100
                 found[row["level"], row["imatrix"] == "1"] = (
                     _around(float(row["kld_mean"])), _around(increase, _NOISE),
-                    _around(float(row["same_top_pct"]) / 100),
+                    Range(max(0.0, same - _SAME_TOP), same, min(1.0, same + _SAME_TOP)),
                 )  # fmt: skip
     return found
 

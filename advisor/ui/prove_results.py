@@ -38,8 +38,8 @@ def draw(ended: Sequence[Run], settings: QuantizeSettings, owner: str) -> None:
     if run.request.source == "tinylm" and run.request.measure:
         st.markdown(
             small(
-                "Predicted quality of the tiny model: what llama.cpp's own programs measured before (10 % either way, and "
-                "only for the whole text). Larger models have the estimates of the Quality page."
+                "Predicted quality of the tiny model: what llama.cpp's own programs measured over the whole text, "
+                "10 % either way (52 chunks are a quarter of it). Quality and speed are estimated for models of 300 M parameters or more."
             )
         )
     for place, (level, found) in zip(st.tabs(list(rows)), rows.items(), strict=True):
@@ -103,7 +103,8 @@ def _conditions(result: Mapping[str, Any]) -> str:
     return (
         f"KL divergence and perplexity by {result['engine']}, over {quality['tokens']:,} tokens of {result['text']} "
         f"at a context of {result['context']}; perplexity {quality['perplexity']:.3f}{against}. Made {matrix} an "
-        f"importance matrix. Speed: median on {speed['threads']} threads. Memory: what the process grew by.{busy}"
+        f"importance matrix. Speed: median, threads: {speed['threads']}. Memory: what the process grew by, "
+        f"with llama.cpp's own few MiB.{busy}"
     )
 
 
