@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -22,6 +23,7 @@ from advisor.ui import prove_parts
 from advisor.ui.prove_figures import measured_csv, rows_of
 from advisor.ui.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.text import plain
+from tests.conftest import dashboard
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 240
@@ -141,6 +143,29 @@ def test_llama_cpp_is_asked_about_a_70b_beside_the_prediction(home: Path) -> Non
 
 
 @needs_library
+@pytest.mark.parametrize(("gpus", "here"), [(1, None), (2, "Here it has 1 GPU, so both columns are for that")])
+def test_the_answer_is_compared_with_a_plan_for_the_same_devices(
+    gpus: int, here: str | None, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
+    path = home / "llama-fit-params"
+    path.write_text(
+        '#!/bin/sh\ncase "$1" in --version) echo "version: 9.9" >&2; exit 0;; --help) exit 0;; esac\n'
+        'printf "CUDA0 4403 256 258 \\nHost 281 0 18 \\n"\n'
+    )
+    path.chmod(0o755)
+    page = opened(f"model=llama-3.1-8b-instruct&machine=rtx-4090&gpus={gpus}&context=2048")
+    page.selectbox(key="ask_level").select("Q4_K_M").run()
+    page.button(key="ask_llama_cpp").click().run()
+    assert not page.error
+    told = table(page, "told").set_index(["device", "figure"])
+    assert told.loc[("CUDA0", "weights"), "verdict"] == "✔ agrees"
+    assert told.loc[("CUDA0", "KV cache"), "difference"] == 0
+    assert ("answers for the machine it runs on" in said(page)) == (here is not None)
+    assert (here or "llama-fit-params, 9.9") in said(page)
+
+
+@needs_library
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
@@ -229,7 +254,7 @@ def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[],
     worker()
     run = until(rows, lambda run: run.ended)
     assert (run.state, run.message) == ("done", "")
-    page = opened()  # another visit: everything comes from the database
+    own, page = page, opened()  # another visit: everything comes from the database
     assert "Next in line" not in said(page)
     assert list(table(page, "levels")["state"]) == ["✔ done"]
     assert "✔ The sizes of 2 levels are the predicted ones to the byte." in said(page)
@@ -246,6 +271,13 @@ def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[],
     assert "xllamacpp" in text
     page.button(key="remove_run").click().run()
     assert len(rows.newest()) == 1  # not this visit's run
+    files = read_settings().output / run.id
+    assert len(list(files.glob("*.gguf"))) == 3
+    own.run()
+    own.button(key="remove_run").click().run()
+    assert not own.exception
+    assert rows.newest() == ()
+    assert not files.exists()
 
 
 @needs_library
@@ -300,3 +332,27 @@ def test_the_disk_that_is_asked_for_covers_what_a_run_writes(home: Path) -> None
     assert one.bytes < many.bytes
     assert set(MADE_LEVELS) < set(LEVELS)
     assert tools.find_tool("no-such-tool") is None
+
+
+@needs_library
+def test_a_browser_starts_a_run_that_the_apps_own_worker_does(home: Path, chromium: Any, tmp_path: Path) -> None:
+    """The worker outlives the app; a reload shows the same."""
+    with dashboard(tmp_path / "log.txt") as address:
+        page = chromium.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.goto(f"{address}/prove-it")
+        page.get_by_text("Measure perplexity, KL divergence").click()
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.get_by_text("The sizes of 4 levels are the predicted ones to the byte.").wait_for()
+        page.reload()
+        page.get_by_text("The sizes of 4 levels are the predicted ones to the byte.").wait_for()
+        assert page.get_by_role("button", name="Cancel").count() == 0
+        page.close()
+    found = Runs.open()
+    (run,) = found.newest()
+    found.close()
+    assert run.state == "done"
+    at_work = psutil.Process(int(run.worker.split(":")[1]))
+    assert "worker" in at_work.cmdline()
+    at_work.terminate()
+    psutil.wait_procs([at_work], timeout=60)

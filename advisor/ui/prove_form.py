@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from advisor.errors import AdvisorError, InputError
+from advisor.errors import AdvisorError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.quantize import tinylm
 from advisor.quantize.request import MATRIX_OF_TINYLM, TRY_IT_NOW, RunRequest
@@ -119,7 +119,7 @@ def _checked(fields: dict[str, Any], settings: QuantizeSettings) -> tuple[RunReq
     try:
         request = request_of(**fields)
         return request, need_of(request, settings)
-    except InputError as error:
+    except AdvisorError as error:
         st.warning(plain(str(error)), icon=":material/info:")
         return None, None
 

@@ -35,7 +35,7 @@ _MEASURED_CONTEXT = 512  # tokens; what speed and memory are measured with
 # The smallest model with published measurements has 490 M: nothing is said of far smaller ones, whose speed
 # is that of everything but the weights.
 _LEAST_PARAMETERS = 300e6
-_MARGIN = 0.1
+_DIVERGENCE, _PERPLEXITY = 0.1, 0.35  # margins: a part of the text moves perplexity more
 _SAME_TOP = 0.02
 _NOISE = 0.002  # of perplexity, between two engines
 
@@ -89,14 +89,14 @@ def _recorded() -> Mapping[tuple[str, bool], tuple[Range, Range, Range]]:
                 increase = float(row["ppl"]) / float(row["ppl_base"]) - 1
                 same = float(row["same_top_pct"]) / 100
                 found[row["level"], row["imatrix"] == "1"] = (
-                    _around(float(row["kld_mean"])), _around(increase, _NOISE),
+                    _around(float(row["kld_mean"]), _DIVERGENCE), _around(increase, _PERPLEXITY, _NOISE),
                     Range(max(0.0, same - _SAME_TOP), same, min(1.0, same + _SAME_TOP)),
                 )  # fmt: skip
     return found
 
 
-def _around(value: float, least: float = 0.0) -> Range:
-    margin = max(_MARGIN * abs(value), least)
+def _around(value: float, share: float, least: float = 0.0) -> Range:
+    margin = max(share * abs(value), least)
     return Range(value - margin, value, value + margin)
 
 
