@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
@@ -19,10 +20,22 @@ from pypdf import PdfReader
 from pypdf.generic import IndirectObject
 
 from advisor.errors import InputError
-from advisor.report.document import Appendix, Cover, Fact, Logo, ReportDocument, SourceRow, Table
+from advisor.estimate import Range
+from advisor.report.document import (
+    Appendix,
+    CostLine,
+    Cover,
+    Fact,
+    Logo,
+    MemoryChart,
+    QualityRow,
+    ReportDocument,
+    SourceRow,
+    Table,
+)
 from advisor.report.glyphs import BOX
 from advisor.report.pdf import Paper, render_pdf
-from tests.sample_report import LINK, RECOMMENDED, bars, levels, report
+from tests.sample_report import LINK, RECOMMENDED, bars, costs, levels, report
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG_NAME = "Very-Long-Organisation_Model-Name-v3.5-480B-A35B-Instruct-25"
@@ -38,6 +51,14 @@ def pages(reader: PdfReader) -> list[str]:
 
 def whole(document: ReportDocument) -> str:
     return " ".join(pages(read(document)))
+
+
+def rightmost(reader: PdfReader) -> float:
+    """Where the last piece of text on the first two pages begins, in points from the left."""
+    right: list[float] = []
+    for page in reader.pages[:2]:
+        page.extract_text(visitor_text=lambda text, cm, tm, font, size: right.append(tm[4] + cm[4]))
+    return max(right)
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +183,13 @@ def test_equal_documents_give_equal_bytes_wherever_they_are_made() -> None:
     assert render_pdf(report(generated_at=datetime(2026, 11, 26, tzinfo=UTC))) != render_pdf(report())
 
 
+def test_threads_get_the_report_they_asked_for() -> None:
+    subjects = [f"Subject {number}" for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda subject: whole(report(cover=Cover(), subject=subject)), subjects))
+    assert all(subject in text for subject, text in zip(subjects, made, strict=True))
+
+
 def test_a_long_table_repeats_its_header() -> None:
     table = levels()
     long = replace(table, rows=tuple(table.rows) * 4, highlighted=None)
@@ -217,10 +245,23 @@ def test_a_long_name_stays_on_the_page() -> None:
     assert pages(reader)[2].startswith("Technical appendix")
     assert LONG_NAME in "".join(pages(reader)[0].split())
     assert unbroken in "".join(pages(reader)[0].split())
-    right: list[float] = []
-    for page in reader.pages[:2]:
-        page.extract_text(visitor_text=lambda text, cm, tm, font, size: right.append(tm[4] + cm[4]))
-    assert max(right) < 595 - 20
+    assert rightmost(reader) < 595 - 20
+
+
+def test_long_words_beside_charts_are_cut_there_and_told_in_full_below() -> None:
+    basis = "measured by three groups on models of the same family and by one on this very model, with 5 tasks"
+    task = "Answering questions in several languages"
+    chart = MemoryChart("here", (replace(bars()[5], level="GPTQ-W4A16-g128-actorder"), *bars()[6:9]), 79.2, 4, None)
+    option = "Rent eight cards of the newest kind by the hour from the cheapest provider"
+    lines = (CostLine(option, (0.0, 10.0)),)
+    document = report(
+        quality=(QualityRow(task, Range(97, 98, 99), basis),), memory=chart, costs=replace(costs(), lines=lines)
+    )
+    reader = read(document)
+    assert f"{task}: {basis}" in pages(reader)[1]
+    assert "GPTQ-W4A16-g128-actorder" in pages(reader)[0]
+    assert rightmost(reader) < 595 - 20
+    assert pages(reader)[2].startswith("Technical appendix")
 
 
 @settings(max_examples=40)
@@ -234,6 +275,12 @@ def test_any_text_makes_a_report(title: str, other: str) -> None:
     )  # fmt: skip
     document = ReportDocument(cover, other or "subject", title, "tight", made, notes=(other,), appendix=appendix)
     assert render_pdf(document).startswith(b"%PDF-")
+
+
+def test_a_title_of_nothing_visible_is_none() -> None:
+    assert "Llama 3.1 70B Instruct on one A100" in str(read(report(cover=Cover(title="\u200b\x1f"))).metadata.title)
+    bare = ReportDocument(Cover(), "\u200b", "", "bad", datetime(2026, 1, 2, tzinfo=UTC))
+    assert "LLM Fit Advisor" in whole(bare)
 
 
 def test_a_logo_that_cannot_be_drawn_is_left_out() -> None:

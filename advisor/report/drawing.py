@@ -12,6 +12,9 @@ from advisor.report.document import CostLine, Costs, MemoryChart, QualityRow, ch
 
 _LABEL_GAP = 0.1  # of the chart's height: the least distance of two names beside their lines
 _MINUS = "\u2212"
+# What fits beside a chart, in characters; longer texts are cut there and told in full elsewhere.
+_TASK, _BASIS, _OPTION = 22, 44, 28
+_LETTER_PT = 4.9  # the widest mean of a bold letter at 8.5 pt
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -26,6 +29,10 @@ def figures(value: float) -> str:
     if size >= 20 or value == 0:
         return number(value)
     return number(value, 1 if size >= 2 else 2 if size >= 0.1 else 3)
+
+
+def cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "\u2026"
 
 
 def range_text(value: Range) -> str:
@@ -81,6 +88,7 @@ def memory_payload(chart: MemoryChart) -> dict[str, Any] | None:
             }
             for bar in bars
         ],
+        "names_pt": min(150.0, max(52.0, 10 + _LETTER_PT * max(len(bar.level) for bar in bars))),
         "ticks": _axis(ticks(end), 0, end),
         "capacity": capacity / end if capacity else None,
         "capacity_label": f"Capacity {number(capacity, 1)} GiB" if capacity else "",
@@ -109,16 +117,17 @@ def quality_payload(rows: Sequence[QualityRow]) -> dict[str, Any] | None:
         + (f" The axis starts at {number(start)} %." if start else ""),
         "rows": [
             {
-                "name": row.task,
+                "name": cut(row.task, _TASK),
                 "low": (row.kept_percent.low - start) / (end - start),
                 "typical": (row.kept_percent.typical - start) / (end - start),
                 "high": (row.kept_percent.high - start) / (end - start),
                 "required": None if row.required_percent is None else (row.required_percent - start) / (end - start),
                 "value": f"{number(row.kept_percent.typical, 1)} %",
-                "basis": row.basis,
+                "basis": cut(row.basis, _BASIS),
             }
             for row in rows
         ],
+        "in_full": [f"{row.task}: {row.basis}" for row in rows if len(row.basis) > _BASIS or len(row.task) > _TASK],
         "ticks": [{**tick, "label": f"{tick['label']} %"} for tick in _axis(ticks(end, 5, start), start, end)],
     }
 
@@ -155,7 +164,7 @@ def _cost_chart(costs: Costs) -> dict[str, Any]:
         "x_name": "Months",
         "lines": [
             {
-                "name": line.name,
+                "name": cut(line.name, _OPTION),
                 "points": [[month / months, cost / end] for month, cost in enumerate(line.cumulative)],
                 "label_at": place,
             }

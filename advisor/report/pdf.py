@@ -12,6 +12,7 @@ from datetime import UTC
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import segno
@@ -20,7 +21,7 @@ from segno.encoder import DataOverflowError
 
 from advisor.errors import AdvisorError
 from advisor.report.document import Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
-from advisor.report.drawing import costs_payload, figures, memory_payload, quality_payload, range_text
+from advisor.report.drawing import costs_payload, cut, figures, memory_payload, quality_payload, range_text
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
 
 Paper = Literal["a4", "letter"]
@@ -30,6 +31,7 @@ _TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 _STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
 _LONGEST_QR = 1200  # characters; a denser code is hard to scan from paper
 _MOST_PARAGRAPHS = 12
+_one_at_a_time = Lock()
 _TYPST_PAPER = {"a4": "a4", "letter": "us-letter"}
 
 
@@ -57,28 +59,32 @@ def render_pdf(document: ReportDocument, paper: Paper = "a4") -> bytes:
 
 
 def _compile(payload: dict[str, Any], moment: int) -> bytes:
-    compiler = typst.Compiler(root=str(_TEMPLATE.parent), font_paths=_fonts(), ignore_system_fonts=True)
-    made = compiler.compile(
-        str(_TEMPLATE),
-        format="pdf",
-        sys_inputs={"document": json.dumps(payload)},
-        pdf_standards=_STANDARDS,
-        timestamp=moment,
-    )
+    with _one_at_a_time:
+        made = _compiler().compile(
+            str(_TEMPLATE),
+            format="pdf",
+            sys_inputs={"document": json.dumps(payload)},
+            pdf_standards=_STANDARDS,
+            timestamp=moment,
+        )
     if not isinstance(made, bytes):
         raise ReportError("The report could not be typeset: there are no pages.")
     return made
 
 
 @lru_cache(maxsize=1)
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
+def _compiler() -> typst.Compiler:
+    """One for all reports: each new one would keep some memory for ever."""
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
+    return typst.Compiler(root=str(_TEMPLATE.parent), font_paths=fonts, ignore_system_fonts=True)
 
 
 def _checked(payload: dict[str, Any], fonts: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Only signs that can be drawn, and a line about the others."""
     drawn: dict[str, Any] = drawable_all({key: value for key, value in payload.items() if key != "logo"}, fonts)
     drawn["logo"] = payload["logo"]
+    # A title of nothing that can be seen is none, and a document must have one.
+    drawn["title"] = drawn["title"].strip() or drawn["subject"].strip() or PRODUCT
     if BOX in json.dumps(drawn, ensure_ascii=False):
         drawn["notes"] = [*drawn["notes"], f"{BOX} stands for a sign that none of this report's fonts can draw."]
     return drawn
@@ -102,7 +108,7 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
         "author": cover.company.strip() or PRODUCT,
         "company": cover.company.strip(),
         "kicker": " \u00b7 ".join(kicker),
-        "footer": f"{_short(document.title, 70)} \u00b7 {day}",
+        "footer": f"{cut(document.title, 70)} \u00b7 {day}",
         "date": [moment.year, moment.month, moment.day],
         "logo": None if cover.logo is None else _logo(cover.logo, cover.company.strip()),
         "note": [line.strip() for line in cover.note.splitlines() if line.strip()][:_MOST_PARAGRAPHS],
@@ -184,7 +190,3 @@ def _qr(link: str) -> str | None:
     except DataOverflowError:
         return None
     return drawn.getvalue().decode("utf-8")
-
-
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "\u2026"

@@ -31,7 +31,7 @@ def main() -> None:
         print(f"{what}: median {statistics.median(run[place] for run in cold):.3f} s")
     print(f"cold, both: median {statistics.median(sum(run) for run in cold):.3f} s")
     warm = []
-    for number in range(200):
+    for number in range(100):
         begin = time.perf_counter()
         made = render_pdf(report(subject=f"Subject {number}"))
         warm.append(time.perf_counter() - begin)
