@@ -2,7 +2,8 @@
 
     LLM_FIT_ADVISOR_COMPRESS_PYTHON=compress/bin/python python -m tests.benchmarks.quantize_gptq [LEVEL:MODIFIER ...]
 
-Checks that the predicted tensor bytes are what was written, and that the quality is within 20 % of data/tinylm/results.csv.
+Checks that the predicted tensor bytes are what was written, and that the quality is within 20 % of
+data/tinylm/results.csv.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def main(chosen: list[str]) -> int:
                 continue
         row = published[_PUBLISHED[level, modifier]] if (level, modifier) in _PUBLISHED else None
         expected = float(row["kld_mean"]) if row else made.quality.kl_divergence
-        exact = made.tensor_bytes == made.predicted_tensor_bytes and (row is None or made.file_bytes == int(row["bytes"]))
+        exact = made.tensor_bytes == made.predicted_tensor_bytes
+        exact &= row is None or made.file_bytes == int(row["bytes"])
         near = abs(made.quality.kl_divergence - expected) <= 0.2 * expected + 5e-6
         wrong += not (exact and near)
         print(
