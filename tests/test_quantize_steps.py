@@ -20,12 +20,14 @@ from advisor.quantize import compress as compressing
 from advisor.quantize import native, steps
 from advisor.quantize.compress import RECIPES, check_level, compress, compress_python
 from advisor.quantize.convert import convert
+from advisor.quantize.download import download
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.request import RunRequest, parse_request
 from advisor.quantize.settings import QuantizeSettings, read_settings
 from advisor.quantize.steps import Steps
 from advisor.quantize.tinylm import CALIBRATION_TEXT, EVALUATION_TEXT, FOLDER
+from tests.hub_server import FakeHub
 from tests.model_files import safetensors_file
 
 needs_library = pytest.mark.skipif(
@@ -97,6 +99,29 @@ def test_disk_and_limits_are_checked_before_anything_is_written(
 
 def replace_levels(request: RunRequest, *levels: str) -> RunRequest:
     return request.model_copy(update={"levels": levels})
+
+
+def test_a_repository_is_fetched_without_its_programs(tmp_path: Path) -> None:
+    names = ("config.json", "tokenizer.model", "tokenizer_config.json", "model.safetensors")
+    files = {name: (FOLDER / name).read_bytes() for name in names}
+    with FakeHub() as hub:
+        hub.add("owner/tiny", {**files, "modeling.py": b"raise SystemExit", "pytorch_model.bin": b"", "x/y.json": {}})
+        hub.add("owner/empty", {"config.json": {}})
+        hub.add("owner/gated", files, gated=True)
+        target = download("owner/tiny", tmp_path / "source", 10_000_000, endpoint=hub.url)
+        assert {path.name for path in target.iterdir() if path.is_file()} == set(names)
+        assert open_folder(target).model.parameters == 2_885_888
+        for name, most, reason in (
+            ("owner/tiny", 1_000_000, "5.8 MB; at most 1.0 MB are allowed"),
+            ("owner/empty", 10_000_000, "holds no safetensors weights"),
+            ("owner/gated", 10_000_000, "needs a token"),
+            ("owner/none", 10_000_000, "is not on the Hub"),
+        ):
+            with pytest.raises(InputError, match=reason):
+                download(name, tmp_path / name.replace("/", "-"), most, endpoint=hub.url)
+        hub.repositories["owner/tiny"].file_fault = "403"
+        with pytest.raises(RunFailed, match="owner/tiny cannot be downloaded: "):
+            download("owner/tiny", tmp_path / "again", 10_000_000, endpoint=hub.url)
 
 
 def test_a_damaged_request_is_one_sentence() -> None:

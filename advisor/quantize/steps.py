@@ -26,7 +26,6 @@ from advisor.quantize.measure import (
     Measured,
     Quality,
     Reference,
-    Speed,
     load_reference,
     make_reference,
     measure_quality,
@@ -36,6 +35,7 @@ from advisor.quantize.measure import (
 from advisor.quantize.native import engine_name
 from advisor.quantize.request import RunRequest, check_request, matrix_of, text_of
 from advisor.quantize.settings import QuantizeSettings
+from advisor.quantize.speed import Speed
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
 from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
 from advisor.sources.gguf_header import read_gguf_header
