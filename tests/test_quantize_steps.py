@@ -171,6 +171,23 @@ def test_what_a_compressor_makes_is_measured_against_the_prediction(program: Pat
     assert (tmp_path / "made" / "model.safetensors").stat().st_mode & 0o044 == 0o044
 
 
+def test_a_run_compresses_and_skips_what_is_done(
+    program: Path, settings: QuantizeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "made.safetensors").rename(tmp_path / "run" / "made.safetensors")
+    request = RunRequest(source="tinylm", method="gptq", levels=("W4A16-g128", "W4A16-asym-g128"))
+    results, stages = made(request, settings, tmp_path / "run")
+    assert stages == ["Preparing the source", "Compressing W4A16-g128", "Compressing W4A16-asym-g128"]
+    assert results["W4A16-g128"]["quality"]["kl_divergence"] == 0.0016
+    program.write_text("raise SystemExit(1)")
+    assert made(request, settings, tmp_path / "run") == (results, ["Preparing the source"])
+    with pytest.raises(InputError, match="cannot be made by gptq"):
+        made(replace_levels(request, "Q8_0"), settings, tmp_path / "other")
+    with pytest.raises(InputError, match="needs a model folder"):
+        made(request.model_copy(update={"source": "gguf"}), settings, tmp_path / "other")
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
