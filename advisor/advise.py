@@ -87,7 +87,7 @@ def _answer(scenario: Scenario, allow_local: bool, today: date, period: int) -> 
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()
-    _check_limits(scenario, model, entry.name)
+    check_limits(scenario, model, entry.name)
     runtime = runtime_of(scenario)
     hardware = hardware_of(scenario, runtime)
     plans = plans_of(scenario, entry, model, hardware, runtime)
@@ -106,7 +106,8 @@ def _answer(scenario: Scenario, allow_local: bool, today: date, period: int) -> 
     )
 
 
-def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
+def check_limits(scenario: Scenario, model: Model, name: str) -> None:
+    """Raise InputError in one sentence where the model cannot be run as asked."""
     limit = model.context_length
     if limit is not None and scenario.context > limit:
         raise InputError(

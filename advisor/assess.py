@@ -26,7 +26,7 @@ def candidates_of(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plans: Sequence[Plan], today: date
 ) -> tuple[Candidate, ...]:
     """The candidates of a scenario, in the order of `plans`."""
-    facts = _facts(entry, model)
+    facts = facts_of_model(entry, model)
     priced_as = _priced_as(entry)
 
     def candidate(plan: Plan) -> Candidate:
@@ -42,7 +42,8 @@ def candidates_of(
     return tuple(candidate(plan) for plan in plans)
 
 
-def _facts(entry: ResolvedModel, model: Model) -> ModelFacts:
+def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
+    """What the quality estimate needs to know of a model, wherever it comes from."""
     if entry.entry is not None:
         return facts_of(entry.entry.id)
     active = model.active_parameters if model.experts else None

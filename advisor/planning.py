@@ -53,7 +53,7 @@ def plans_of(
 def _llama_cpp_plans(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
 ) -> tuple[Plan, ...]:
-    margin, rates = scenario.margin_percent / 100, _rates(hardware)
+    margin, rates = scenario.margin_percent / 100, rates_of(hardware)
     if entry.file is not None and scenario.level is None:
         plan = plan_file(
             model,
@@ -81,7 +81,8 @@ def _llama_cpp_plans(
     return tuple(plans)
 
 
-def _rates(hardware: Hardware) -> Rates:
+def rates_of(hardware: Hardware) -> Rates:
+    """The bandwidths that make one placement faster than another."""
     devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
     return Rates(devices, hardware.host_bandwidth * _READ_SHARE)
 

@@ -6,12 +6,15 @@ up to the level above which nobody sees a gain; with one, the smallest that keep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from advisor.candidate import Candidate, task_words
+from advisor.estimate import Range
 from advisor.quality.tasks import DEMANDS
 from advisor.requirements import Requirements, Unmet
+from advisor.sizing.plan import Verdict
 from advisor.units import gb, gib
 
 # The levels that publishers offer, best first. Above Q6_K nothing is gained that anybody sees; near equals of these
@@ -32,7 +35,7 @@ _LADDERS = {"llama.cpp": QUALITY_LADDER, "vllm": VLLM_LADDER, "mlx": MLX_LADDER}
 _SMALL_MODEL = 4_000_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
 # Silent reading is about 240 words a minute (Brysbaert 2019), 1.3 tokens a word: slower than this, people wait.
 READING_TOKENS_PER_S = 5.0
-_SMALL_LOSS = next(demand.percent for demand in DEMANDS if demand.id == "small")
+SMALL_LOSS = next(demand.percent for demand in DEMANDS if demand.id == "small")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,25 @@ def ladder(levels: Sequence[str], subject: Subject) -> tuple[str, ...]:
     return known or tuple(levels)
 
 
+class Option(Protocol):
+    """What `choose` looks at: a candidate, or something that works a candidate's figures out when asked."""
+
+    @property
+    def level(self) -> str: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def file_bytes(self) -> int: ...
+    @property
+    def kept(self) -> Range | None: ...
+    @property
+    def tokens_per_s(self) -> Range | None: ...
+    def unmet(self, asked: Requirements, licence: str) -> tuple[Unmet, ...]: ...
+
+
+OptionT = TypeVar("OptionT", bound=Option)
+
+
 def recommend(candidates: Sequence[Candidate], requirements: Requirements, subject: Subject) -> Recommendation:
     """Choose among `candidates`, one per level of one model on one machine."""
     by_level = {candidate.level: candidate for candidate in candidates}
@@ -83,10 +105,9 @@ def recommend(candidates: Sequence[Candidate], requirements: Requirements, subje
     if not running:
         return _nothing_fits(ranked, subject)
     unmet = {candidate.level: candidate.unmet(requirements, subject.licence) for candidate in running}
-    eligible = [candidate for candidate in running if not unmet[candidate.level]]
-    if not eligible:
+    chosen = choose(ranked, requirements, subject.licence)
+    if chosen is None:
         return _requirements_in_the_way(running, unmet)
-    chosen = _choose(eligible, requirements)
     return Recommendation(
         chosen.level,
         _reasons(chosen, ranked, requirements, subject),
@@ -94,28 +115,32 @@ def recommend(candidates: Sequence[Candidate], requirements: Requirements, subje
     )
 
 
-def _choose(eligible: Sequence[Candidate], requirements: Requirements) -> Candidate:
-    """`eligible` is best first and not empty."""
-    on_device = [candidate for candidate in eligible if candidate.plan.verdict == "fits"]
-    offloaded = [candidate for candidate in eligible if candidate.plan.verdict != "fits"]
-    if requirements.least_percent is not None and on_device:
-        return min(on_device, key=lambda candidate: candidate.plan.sized.file_bytes)
-    quick = [candidate for candidate in offloaded if _typical_speed(candidate) >= READING_TOKENS_PER_S]
-    if not on_device:
-        return quick[0] if quick else max(offloaded, key=_typical_speed)
-    best = on_device[0]
-    kept = best.kept
+def choose(ranked: Sequence[OptionT], asked: Requirements, licence: str) -> OptionT | None:
+    """The option to run, among levels from the best down; None where none that fits meets every requirement.
+
+    Looks at no more of them than it must.
+    """
+    in_order = sorted(ranked, key=lambda option: option.file_bytes) if asked.least_percent is not None else ranked
+
+    def meeting(verdict: Verdict) -> Iterable[OptionT]:
+        return (option for option in in_order if option.verdict == verdict and not option.unmet(asked, licence))
+
+    best = next(iter(meeting("fits")), None)
+    if best is not None and (asked.least_percent is not None or best.kept is None or best.kept.typical >= SMALL_LOSS):
+        return best
+    offloaded = list(meeting("fits with offload"))
+    quick = next((option for option in offloaded if _typical_speed(option) >= READING_TOKENS_PER_S), None)
+    if best is None:
+        return quick or max(offloaded, key=_typical_speed, default=None)
     # Slower but usable beats fast but visibly worse.
-    if quick and kept is not None and kept.typical < _SMALL_LOSS and _better(quick[0], best):
-        return quick[0]
-    return best
+    return quick if quick is not None and _better(quick, best) else best
 
 
-def _typical_speed(candidate: Candidate) -> float:
-    return 0.0 if candidate.tokens_per_s is None else candidate.tokens_per_s.typical
+def _typical_speed(option: Option) -> float:
+    return 0.0 if option.tokens_per_s is None else option.tokens_per_s.typical
 
 
-def _better(one: Candidate, other: Candidate) -> bool:
+def _better(one: Option, other: Option) -> bool:
     return one.kept is not None and other.kept is not None and one.kept.typical > other.kept.typical
 
 
@@ -141,7 +166,12 @@ def _why_this_level(chosen: Candidate, ranked: Sequence[Candidate], requirements
     if len(ranked) == 1:
         return f"{chosen.level} fits."
     if requirements.least_percent is not None:
-        return f"{chosen.level} is the smallest level that keeps {requirements.quality_words} and fits."
+        where = "runs" if chosen.verdict == "fits with offload" else "fits"
+        return f"{chosen.level} is the smallest level that {where} and meets {requirements.quality_words}."
+    if chosen.verdict == "fits with offload":
+        whole = next((one for one in ranked[place:] if one.verdict == "fits"), None)
+        instead = f"the best level that fits on the GPU whole is {whole.level}" if whole is not None else "no level fits on the GPU whole"
+        return f"{chosen.level} runs with part of it on the host; {instead}."
     if place == 0:
         return f"{chosen.level} fits, and a larger level would bring no gain that anybody sees."
     above = ranked[place - 1].plan
