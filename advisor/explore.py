@@ -181,7 +181,10 @@ def choose_level(
         outlooks = _in_full(scenario, entry, model, hardware, runtime, today)
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
     by_level = {one.level: one for one in outlooks}
-    chosen = choose([by_level[level] for level in ladder(list(by_level), subject)], scenario, entry.license)
+    ranked = [by_level[level] for level in ladder(list(by_level), subject)]
+    # What was judged by its bytes alone may lack room for buffers after all.
+    while (chosen := choose(ranked, scenario, entry.license)) is not None and not chosen.candidate.plan.fits:
+        ranked.remove(chosen)
     return outlooks, None if chosen is None else chosen.candidate
 
 

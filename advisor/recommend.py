@@ -129,9 +129,12 @@ def choose(ranked: Sequence[OptionT], asked: Requirements, licence: str) -> Opti
     if best is not None and (asked.least_percent is not None or best.kept is None or best.kept.typical >= SMALL_LOSS):
         return best
     offloaded = list(meeting("fits with offload"))
-    quick = next((option for option in offloaded if _typical_speed(option) >= READING_TOKENS_PER_S), None)
+    smallest = min(offloaded, key=lambda option: option.file_bytes, default=None)  # and with it the fastest
+    quick = None
+    if smallest is not None and _typical_speed(smallest) >= READING_TOKENS_PER_S:
+        quick = next(option for option in offloaded if _typical_speed(option) >= READING_TOKENS_PER_S)
     if best is None:
-        return quick or max(offloaded, key=_typical_speed, default=None)
+        return quick or smallest
     # Slower but usable beats fast but visibly worse.
     return quick if quick is not None and _better(quick, best) else best
 
@@ -170,7 +173,11 @@ def _why_this_level(chosen: Candidate, ranked: Sequence[Candidate], requirements
         return f"{chosen.level} is the smallest level that {where} and meets {requirements.quality_words}."
     if chosen.verdict == "fits with offload":
         whole = next((one for one in ranked[place:] if one.verdict == "fits"), None)
-        instead = f"the best level that fits on the GPU whole is {whole.level}" if whole is not None else "no level fits on the GPU whole"
+        instead = (
+            f"the best level that fits on the GPU whole is {whole.level}"
+            if whole is not None
+            else "no level fits on the GPU whole"
+        )
         return f"{chosen.level} runs with part of it on the host; {instead}."
     if place == 0:
         return f"{chosen.level} fits, and a larger level would bring no gain that anybody sees."

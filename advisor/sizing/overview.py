@@ -57,7 +57,7 @@ def overview(
     short, bare = _shortage(memory, needed, margin), _shortage(memory, needed, 0)
     runs: dict[int, Verdict] = dict.fromkeys(np.flatnonzero(short <= 0).tolist(), "fits")
     if devices and (search.uneven_speed or len(runs) < len(levels)):
-        runs |= _searched(search, levels, imatrix, weights, runs)
+        runs |= _searched(search, levels, imatrix, needed, runs)
     totals = needed[:, :-1].sum(axis=1) if devices else needed[:, -1]
     sized = [size_level(model, level, imatrix) for level in levels]
     return tuple(
@@ -94,45 +94,33 @@ def _shortage(memory: Memory, needed: NDArray[np.int64], margin: float) -> NDArr
     if memory.host_capacity_bytes is None:
         return short
     on_host = needed.sum(axis=1) if memory.pooled else needed[:, -1]
-    return np.maximum(short, on_host - memory.host_capacity_bytes * (1 - margin))
+    return np.asarray(np.maximum(short, on_host - memory.host_capacity_bytes * (1 - margin)), dtype=np.float64)
 
 
 def _searched(
     search: Search,
     levels: tuple[Level, ...],
     imatrix: bool,
-    weights: NDArray[np.int64],
+    needed: NDArray[np.int64],
     plain: dict[int, Verdict],
 ) -> dict[int, Verdict]:
     """The levels that run split or offloaded, although they do not fit as llama.cpp splits them by itself.
 
-    Looks for the largest: what is smaller runs as well.
+    A split is searched for. Whether a level runs with part of it on the host is judged by its bytes alone: laying
+    out compute buffers for every placement would take a hundred times as long.
     """
     memory, keep = search.memory, 1 - search.margin
-    on_devices = sum(device.capacity_bytes * keep - device.overhead_bytes for device in memory.devices)
-    room = on_devices
-    if memory.host_capacity_bytes is not None:
-        host = memory.host_capacity_bytes * keep - memory.host_overhead_bytes
-        room = host if memory.pooled else on_devices + host
-    cache = sum(search.caches)
-    least = weights[:, :-1].sum(axis=1) + cache
-    split = np.flatnonzero(least <= on_devices).tolist() if len(memory.devices) > 1 else []
-    offloaded = np.flatnonzero(least <= room).tolist() if memory.host_capacity_bytes is not None else []
+    on_devices = sum(device.capacity_bytes * keep for device in memory.devices)
+    total = needed[:, :-1].sum(axis=1)
     found: dict[int, Verdict] = {}
-
-    def verdict(number: int) -> Verdict | None:
-        best = search.best(level_weights(search.model, levels[number], imatrix), first=True)
-        return None if best is None else "fits with offload" if best.placement.offloads else "fits"
-
-    for number in split:
-        if number not in plain and (how := verdict(number)):
-            found[number] = how
-    open_ones = sorted(set(offloaded) - set(plain) - set(found), key=lambda number: -int(least[number]))
-    first, end = 0, len(open_ones)
-    while first < end:
-        middle = (first + end) // 2
-        if verdict(open_ones[middle]):
-            end = middle
-        else:
-            first = middle + 1
-    return found | dict.fromkeys(open_ones[first:], "fits with offload")
+    if len(memory.devices) > 1:
+        for number in np.flatnonzero(total <= on_devices).tolist():
+            best = None if number in plain else search.best(level_weights(search.model, levels[number], imatrix))
+            if best is not None:
+                found[number] = "fits with offload" if best.placement.offloads else "fits"
+    if memory.host_capacity_bytes is not None:
+        host = memory.host_capacity_bytes * keep
+        runs = needed.sum(axis=1) <= (host if memory.pooled else host + on_devices)
+        rest = set(np.flatnonzero(runs).tolist()) - set(plain) - set(found)
+        found |= dict.fromkeys(rest, "fits with offload")
+    return found

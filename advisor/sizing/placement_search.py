@@ -177,8 +177,8 @@ class Search:
             return False
         return shortage(memory, self.needed(weights, placement), self.margin) <= 0
 
-    def best(self, weights: Weights, *, any_host: bool = False, first: bool = False) -> Found | None:
-        """See `best_placement`; with `first`, any placement that fits will do."""
+    def best(self, weights: Weights, *, any_host: bool = False) -> Found | None:
+        """See `best_placement`."""
         memory = (
             replace(self.memory, host_capacity_bytes=1 << 62) if any_host and not self.memory.pooled else self.memory
         )
@@ -197,8 +197,6 @@ class Search:
             fits = self.fits(weights, placement, memory)
             if fits and (best is None or seconds < best[0]):
                 best = (seconds, choice)
-            if best and first:
-                break
             if placement in tried or not level.learn(choice, self.growth(placement).now, raising=not fits):
                 break
             tried.add(placement)

@@ -10,7 +10,6 @@ from advisor.ui.text import RECOMMENDED
 _DOT = "#0072B2"
 _FRONTIER = "#0B9E72"
 _CAPACITY = "#D55E00"
-_POINT = {"frontier": 11, "other": 8}  # pixels
 _ROW_HEIGHT = 22  # pixels
 
 
@@ -47,7 +46,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
             },
             mode="markers+text",
             name=name,
-            text=[f"{RECOMMENDED} {level}" if level == recommended else level for level in rows["level"]],
+            text=[_label(level, recommended, symbol == "circle") for level in rows["level"]],
             textposition="bottom right",
             textfont={"size": 11},
             marker={
@@ -86,6 +85,13 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
         },
     )
     return figure
+
+
+def _label(level: str, recommended: str | None, on_frontier: bool) -> str:
+    """Names where they do not run into each other: on the frontier, and the recommended one."""
+    if level == recommended:
+        return f"<b>{RECOMMENDED} {level}</b>"
+    return level if on_frontier else ""
 
 
 def heat_map(values: pd.DataFrame, words: pd.DataFrame, colour_title: str) -> go.Figure:
