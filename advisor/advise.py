@@ -16,7 +16,7 @@ from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.planning import family_of, plans_of, runtime_of
-from advisor.recommend import Recommendation, Subject, recommend
+from advisor.recommend import Alternative, Recommendation, Subject, recommend
 from advisor.scenario import Scenario
 from advisor.sizing.plan import Memory, Plan
 from advisor.sizing.settings import CACHE_TYPES, Settings
@@ -51,6 +51,13 @@ class Answer:
     def chosen(self) -> Candidate | None:
         """The recommended candidate."""
         return next((one for one in self.candidates if one.level == self.recommendation.level), None)
+
+    @cached_property
+    def smaller_models(self) -> tuple[Alternative, ...]:
+        """Smaller models at higher precision, where this one does not run here without visible loss."""
+        from advisor.smaller_models import smaller_models
+
+        return smaller_models(self)
 
     @property
     def machine(self) -> Machine:

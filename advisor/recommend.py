@@ -253,9 +253,10 @@ def _alternatives(
 
 def _better_alternative(above: Candidate, chosen: Candidate, unmet: dict[str, tuple[Unmet, ...]]) -> Alternative:
     if above.plan.missing_bytes > 0:
-        return Alternative(above.level, f"Better quality; needs {gib(above.plan.missing_bytes)} more per device.")
+        each = " on each device" if len(above.plan.devices) > 1 else ""
+        return Alternative(above.level, f"Better quality; needs {gib(above.plan.missing_bytes)} more{each}.")
     if broken := unmet.get(above.level):
-        return Alternative(above.level, f"Better quality, but {broken[0].sentence[:1].lower()}{broken[0].sentence[1:]}")
+        return Alternative(above.level, f"Better quality, but {_lower(broken[0].sentence)}")
     extra = gb(above.plan.sized.file_bytes - chosen.plan.sized.file_bytes)
     slower = f" at {_speed(above)}" if above.tokens_per_s is not None else ""
     return Alternative(above.level, f"Better quality; fits too{slower}, for {extra} more.")
@@ -284,29 +285,55 @@ def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tupl
 
     def distance(candidate: Candidate) -> tuple[int, float]:
         broken = unmet[candidate.level]
-        return len(broken), sum(1.0 if one.gap is None else one.gap for one in broken)
+        return len(broken), round(sum(1.0 if one.gap is None else one.gap for one in broken), 1)
 
-    nearest = min(running, key=distance)
+    nearest = min(running, key=distance)  # the best level among equals
     broken = unmet[nearest.level]
-    reasons = [f"No level that fits meets every requirement; {nearest.level} comes nearest."]
+    said = {one.sentence for one in broken}
+    if all(one.requirement in _OF_EVERY_LEVEL for one in broken):
+        reasons = [f"{nearest.level} would fit, but not every requirement is met."]
+    else:
+        reasons = [f"No level that fits meets every requirement; {nearest.level} comes nearest."]
     reasons += [one.sentence for one in broken]
-    others = tuple(
-        Alternative(candidate.level, unmet[candidate.level][0].sentence)
-        for candidate in sorted(running, key=distance)[1:3]
-    )
-    return Recommendation(None, tuple(reasons), (Alternative(nearest.level, broken[0].sentence), *others), broken)
+    if others_met := [one for one in running if not _same(broken, unmet[one.level])]:
+        other = min(others_met, key=distance)
+        against = unmet[other.level][0].sentence.removeprefix(f"{other.level} ")
+        reasons.append(f"The requirements can be met, but not together: {other.level} meets that, but {against}")
+    others = []
+    for candidate in sorted(running, key=distance):
+        sentence = unmet[candidate.level][0].sentence
+        # What the machine or the licence breaks is the same for every level.
+        if unmet[candidate.level][0].requirement not in _OF_EVERY_LEVEL and sentence not in said:
+            others.append(Alternative(candidate.level, sentence))
+            said.add(sentence)
+    return Recommendation(None, tuple(reasons), tuple(others[:2]), broken)
+
+
+_OF_EVERY_LEVEL = ("commercial", "max_cost_per_month")
+
+
+def _same(one: tuple[Unmet, ...], other: tuple[Unmet, ...]) -> bool:
+    """Whether both break a requirement in common."""
+    return bool({unmet.requirement for unmet in one} & {unmet.requirement for unmet in other})
+
+
+def _lower(sentence: str) -> str:
+    """A sentence as the end of another; it starts with a level's name or an ordinary word."""
+    first = sentence.partition(" ")[0]
+    return sentence if first != first.capitalize() or first.isupper() else f"{first.lower()}{sentence[len(first) :]}"
 
 
 def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendation:
     smallest = min(ranked, key=lambda candidate: candidate.plan.missing_bytes).plan
+    each = " on each device" if len(smallest.devices) > 1 else ""
     reasons = [
         f"No level fits on {subject.machine_name} with this context and number of users: even {smallest.level} lacks "
-        f"{gib(smallest.missing_bytes)} per device."
+        f"{gib(smallest.missing_bytes)}{each}."
     ]
     shorter = [candidate.plan for candidate in ranked if candidate.plan.max_context]
     if shorter:
         reasons.append(f"With at most {shorter[0].max_context:,} tokens per user, {shorter[0].level} would fit.")
-    reasons.append("Candidates: more or larger devices, part of the layers on the host, or a smaller model.")
+    reasons.append("Ways out: more or larger devices, part of the layers on the host, or a smaller model.")
     tight = tuple(
         Alternative(candidate.level, "Fits only without the safety margin.")
         for candidate in ranked

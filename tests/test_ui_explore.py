@@ -93,11 +93,11 @@ def test_scenarios_side_by_side_with_differences_marked() -> None:
     lines = "model=gpt-oss-20b&machine=rtx-4090\nhttps://example.org/?model=llama-3.1-8b-instruct&machine=rtx-4090"
     page = drawn("compare_page", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"}, compare_lines=lines)
     table = page.dataframe[0].value
-    assert list(table.columns) == ["≠", "What", "This scenario", "Scenario 2"]  # the second line is the first again
+    assert list(table.columns) == ["What", "This scenario", "Scenario 2"]  # the second line is the first again
     by_name = table.set_index("What")
-    assert by_name.loc["Model", "≠"] == "≠"
-    assert by_name.loc["Machine", "≠"] == ""
-    assert by_name.loc["Recommended level", "Scenario 2"] == "MXFP4"
+    assert by_name.loc["≠ Model", "This scenario"] == "Llama 3.1 8B Instruct"
+    assert by_name.loc["Machine", "Scenario 2"] == "GeForce RTX 4090"
+    assert by_name.loc["≠ Recommended level", "Scenario 2"] == "MXFP4"
 
 
 def test_a_bad_line_and_one_too_many_are_said() -> None:
@@ -106,7 +106,7 @@ def test_a_bad_line_and_one_too_many_are_said() -> None:
     said = [one.value.replace("\\", "") for one in page.warning]
     assert said[0].startswith("Line 1: ")
     assert said[1].startswith("At most 4 scenarios")
-    assert len(page.dataframe[0].value.columns) == 6
+    assert len(page.dataframe[0].value.columns) == 5
 
 
 def test_the_current_scenario_is_added_once() -> None:

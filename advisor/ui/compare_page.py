@@ -74,19 +74,16 @@ def _inputs(current: Answer | None) -> None:
 def _side_by_side(answers: Sequence[Answer]) -> None:
     rows = compare(answers)
     table = comparison_table(rows)
-    names = [str(name) for name in table.columns[2:]]
+    names = [str(name) for name in table.columns[1:]]
     only = len(answers) > 1 and st.toggle("Only what differs", key="compare_differences", persist_state="session")
-    shown = table[table[_DIFFERENT] != ""] if only else table
+    shown = table[[row.differs for row in rows]] if only else table
     st.dataframe(
         shown.style.apply(_mark, axis=1),
         hide_index=True,
         height="content",
         key="comparison",
         alt=f"{len(answers)} scenarios side by side in {len(shown)} rows; {_DIFFERENT} marks what differs",
-        column_config={
-            _DIFFERENT: st.column_config.TextColumn(_DIFFERENT, width=30, help="Marks what differs."),
-            "What": st.column_config.TextColumn("What", pinned=True, width=130),
-        }
+        column_config={"What": st.column_config.TextColumn("What", pinned=True, width=150)}
         | {name: st.column_config.TextColumn(name, width="medium") for name in names},
     )
     if len(answers) == 1:
@@ -99,15 +96,15 @@ def _side_by_side(answers: Sequence[Answer]) -> None:
 
 
 def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """One row for each fact, one column for each scenario; the first column marks what differs."""
+    """One row for each fact, one column for each scenario; "≠" before the name marks what differs."""
     count = len(rows[0].values) if rows else 0
     columns = ["This scenario", *(f"Scenario {number}" for number in range(2, count + 1))]
+    named = [f"{_DIFFERENT} {row.name}" if row.differs else row.name for row in rows]
     return pd.DataFrame(
-        [[_DIFFERENT if row.differs else "", row.name, *row.values] for row in rows],
-        columns=[_DIFFERENT, "What", *columns],
+        [[name, *row.values] for name, row in zip(named, rows, strict=True)], columns=["What", *columns]
     )
 
 
 def _mark(row: pd.Series[str]) -> list[str]:
-    style = "background-color: rgba(196, 137, 15, 0.22)" if row[_DIFFERENT] else ""
+    style = "background-color: rgba(196, 137, 15, 0.22)" if row["What"].startswith(_DIFFERENT) else ""
     return [style] * len(row)

@@ -17,7 +17,7 @@ from advisor.ui.text import plain, small, tokens, users
 from advisor.units import GIB, format_count
 
 _FIRST = 40  # models drawn before anybody asks for all
-_COMMON = (NO_VISIBLE_GAIN, *QUALITY_LADDER, *VLLM_LADDER, *MLX_LADDER)
+_COMMON = (NO_VISIBLE_GAIN, *QUALITY_LADDER, *VLLM_LADDER, *MLX_LADDER, "MXFP4", "MXFP4-native")
 
 
 def draw(question: Question) -> None:
@@ -84,7 +84,7 @@ def _table(rows: Sequence[RunnableModel], task: str, machine: str) -> None:
             "model": text("Model", pinned=True, width=190),
             "parameters": text("Parameters", help="In brackets: active for each token."),
             "level": text("Level", help="The recommended one."),
-            "how": text("How", help="With offload: part of it lies on the host, which is slower."),
+            "how": text("How", width=130, help="With offload: part of it lies on the host, which is slower."),
             "kept": number(
                 "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept at {task_words(task)}, typical value."
             ),
@@ -162,7 +162,7 @@ def _map(rows: Sequence[RunnableModel], task: str, machine: str) -> None:
 def quality_map(rows: Sequence[RunnableModel], task: str, every_level: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Percent kept by model and level (empty where it does not run), and the words for each."""
     order = list(dict.fromkeys(one.level for row in rows for one in row.levels))
-    columns = [level for level in order if every_level or level in _COMMON or level.startswith("MXFP4")]
+    columns = [level for level in order if every_level or level in _COMMON]
     values, words = [], []
     for row in rows:
         by_level = {one.level: one for one in row.levels}

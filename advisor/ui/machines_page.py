@@ -16,7 +16,7 @@ from advisor.units import GIB
 
 _DRAWN = 15  # of the cheapest
 _OWN, _RENT = "#0072B2", "#C4890F"
-_ROW_HEIGHT = 34  # pixels
+_ROW_HEIGHT = 28  # pixels
 
 
 def draw(question: Question) -> None:
@@ -77,27 +77,43 @@ def _chart(rows: Sequence[FittingMachine], currency: str) -> None:
     if not drawn:
         return
     st.subheader("Cost a month", anchor=False)
+    st.markdown(
+        small(
+            "Own: the purchase written off, and power. Rent: the median provider's offer. Prices and load: at the left."
+        )
+    )
     names = [f"<b>{RECOMMENDED} {row.name}</b>" if row is rows[0] else row.name for row in drawn]
     figure = go.Figure()
-    for name, colour, cost in (
-        ("Own", _OWN, [row.chosen.own_monthly for row in drawn]),
-        ("Rent", _RENT, [row.chosen.rent_monthly for row in drawn]),
-    ):
-        figure.add_bar(
-            x=cost,
-            y=names,
-            name=name,
-            orientation="h",
-            marker={"color": colour},
-            hovertemplate=f"{name}: %{{x:,.0f}} {currency} a month<extra>%{{y}}</extra>",
-        )
+    hover = f"%{{x:,.0f}} {currency} a month<extra>%{{y}}</extra>"
+    figure.add_bar(
+        x=[row.chosen.own_monthly for row in drawn],
+        y=names,
+        name="Own",
+        orientation="h",
+        marker={"color": _OWN},
+        hovertemplate=f"Own: {hover}",
+    )
+    figure.add_scatter(
+        x=[row.chosen.rent_monthly for row in drawn],
+        y=names,
+        name="Rent",
+        mode="markers",
+        marker={"color": _RENT, "symbol": "diamond", "size": 12},
+        hovertemplate=f"Rent: {hover}",
+    )
     figure.update_layout(
-        barmode="group",
+        bargap=0.35,
         height=110 + _ROW_HEIGHT * len(drawn),
         margin={"l": 0, "r": 10, "t": 10, "b": 0},
         legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         xaxis={"title": {"text": f"{currency} a month"}, "fixedrange": True},
-        yaxis={"autorange": "reversed", "fixedrange": True, "automargin": True, "tickfont": {"size": 12}},
+        yaxis={
+            "autorange": "reversed",
+            "fixedrange": True,
+            "automargin": True,
+            "tickfont": {"size": 12},
+            "categoryarray": names,
+        },
     )
     st.plotly_chart(
         figure,
@@ -118,11 +134,11 @@ def _table(found: Shopping, currency: str) -> None:
         placeholder="–",
         alt=f"{len(found.machines)} machines that do it, with level, quality, speed and monthly cost, cheapest first",
         column_config={
-            "machine": text("Machine", pinned=True, width=200, help=f"{RECOMMENDED} marks the cheapest."),
+            "machine": text("Machine", pinned=True, width=250, help=f"{RECOMMENDED} marks the cheapest."),
             "own": number(f"Own ({currency}/month)", format="localized"),
             "rent": number(f"Rent ({currency}/month)", format="localized", help="Empty: no offer with it is listed."),
             "level": text("Level"),
-            "how": text("How", help="With offload: part of it lies on the host, which is slower."),
+            "how": text("How", width=130, help="With offload: part of it lies on the host, which is slower."),
             "kept": number("Quality (%)", format="%.1f", help="Of the 16-bit score kept, typical value."),
             "tokens_per_s": number("Tokens/s", format="%.3g", help="For each user, typical value."),
             "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices together."),

@@ -11,6 +11,7 @@ _DOT = "#0072B2"
 _FRONTIER = "#0B9E72"
 _CAPACITY = "#D55E00"
 _ROW_HEIGHT = 22  # pixels
+_NAME_WIDTH, _NAME_HEIGHT = 0.12, 0.08  # of a level, as shares of the chart
 
 
 def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: str | None, task: str) -> go.Figure:
@@ -20,6 +21,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
     """
     figure = go.Figure()
     frontier = table[table["frontier"]].sort_values("memory_gib")
+    named = _with_room(frontier, recommended)
     figure.add_scatter(
         x=frontier["memory_gib"],
         y=frontier["typical"],
@@ -46,7 +48,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
             },
             mode="markers+text",
             name=name,
-            text=[_label(level, recommended, symbol == "circle") for level in rows["level"]],
+            text=[_label(level, recommended, level in named) for level in rows["level"]],
             textposition="bottom right",
             textfont={"size": 11},
             marker={
@@ -87,11 +89,25 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
     return figure
 
 
-def _label(level: str, recommended: str | None, on_frontier: bool) -> str:
-    """Names where they do not run into each other: on the frontier, and the recommended one."""
+def _label(level: str, recommended: str | None, named: bool) -> str:
     if level == recommended:
         return f"<b>{RECOMMENDED} {level}</b>"
-    return level if on_frontier else ""
+    return level if named else ""
+
+
+def _with_room(frontier: pd.DataFrame, recommended: str | None) -> set[str]:
+    """Levels of the frontier whose names do not run into each other; the recommended one keeps its place."""
+    width = float(frontier["memory_gib"].max() - frontier["memory_gib"].min()) or 1.0
+    height = float(frontier["typical"].max() - frontier["typical"].min()) or 1.0
+    taken: list[tuple[float, float]] = []
+    named: set[str] = set()
+    first = frontier["level"] == recommended
+    for row in pd.concat([frontier[first], frontier[~first]]).itertuples():
+        here = (float(row.memory_gib) / width, float(row.typical) / height)  # type: ignore[arg-type]
+        if all(abs(here[0] - x) > _NAME_WIDTH or abs(here[1] - y) > _NAME_HEIGHT for x, y in taken):
+            taken.append(here)
+            named.add(str(row.level))
+    return named
 
 
 def heat_map(values: pd.DataFrame, words: pd.DataFrame, colour_title: str) -> go.Figure:

@@ -19,6 +19,7 @@ from advisor.ui.text import plain, small
 from advisor.units import GIB
 
 _TABLE_LINES = ("fp16", "int8", "int4", "int3", "int2")
+_WHOLE_BITS = 15.0
 _SIGNS = {"holds": "✔ holds", "holds partly": "▲ holds partly", "not supported": "✖ not supported"}
 
 
@@ -47,7 +48,8 @@ def _pareto(answer: Answer) -> None:
     st.markdown(
         small(
             f"Percent of the 16-bit score kept at {task_words(task)}, with the range in which one published score lies "
-            "in about 9 of 10 cases. A level on the line keeps more than any that needs no more memory."
+            "in about 9 of 10 cases. A level on the line keeps more than any that needs no more memory; 16 bit, which "
+            "keeps all, is left out."
         )
     )
     limit = f" against a capacity of {capacity:,.1f} GiB" if capacity is not None else ""
@@ -106,8 +108,8 @@ def pareto_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
 
 
 def _is_copy(one: Candidate) -> bool:
-    """F32 holds what F16 and BF16 hold, in twice the memory: it would only flatten the chart."""
-    return one.level == "F32"
+    """16 bit keeps 100 % by definition, in so much memory that it would only flatten the chart."""
+    return one.kept is not None and one.kept.low == one.kept.high and one.plan.sized.bits_per_weight >= _WHOLE_BITS
 
 
 def _chosen_level(answer: Answer) -> Candidate:
@@ -247,7 +249,7 @@ def _numbers(claim: Claim) -> dict[str, object]:
         inside = claim.numbers.get("share_inside")
         found: dict[str, object] = {words: claim.numbers.get(name) for name, words in _SHORT.items()}
         return found | {"As stated (%)": None if inside is None else round(100 * inside)}
-    return {"numbers": "; ".join(f"{name}: {value:g}" for name, value in claim.numbers.items())}
+    return {"Numbers": "; ".join(f"{name.replace('_', ' ')}: {value:g}" for name, value in claim.numbers.items())}
 
 
 def _figures(table: pd.DataFrame, names: dict[str, str], key: str, alt: str) -> None:
