@@ -285,7 +285,7 @@ def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tupl
 
     def distance(candidate: Candidate) -> tuple[int, float]:
         broken = unmet[candidate.level]
-        return len(broken), round(sum(1.0 if one.gap is None else one.gap for one in broken), 1)
+        return len(broken), sum(map(_gap, broken))
 
     nearest = min(running, key=distance)  # the best level among equals
     broken = unmet[nearest.level]
@@ -310,6 +310,12 @@ def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tupl
 
 
 _OF_EVERY_LEVEL = ("commercial", "max_cost_per_month")
+
+
+def _gap(unmet: Unmet) -> float:
+    """Of what is about the same for every level, differences that nobody acts on do not count."""
+    gap = 1.0 if unmet.gap is None else unmet.gap
+    return round(gap) if unmet.requirement in _OF_EVERY_LEVEL else gap
 
 
 def _same(one: tuple[Unmet, ...], other: tuple[Unmet, ...]) -> bool:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from advisor.candidate import task_words
 from advisor.errors import InputError
-from advisor.explore import RunnableModel, models_on
+from advisor.explore import Outlook, RunnableModel, models_on
 from advisor.recommend import MLX_LADDER, NO_VISIBLE_GAIN, QUALITY_LADDER, VLLM_LADDER
 from advisor.ui.quality_charts import heat_map
 from advisor.ui.question import Question
@@ -170,14 +170,8 @@ def quality_map(rows: Sequence[RunnableModel], task: str, every_level: bool) -> 
         said: list[str] = []
         for level in columns:
             one = by_level.get(level)
-            known = one is not None and one.runs and one.kept is not None
-            kept.append(one.kept.typical if known and one is not None and one.kept is not None else None)
-            said.append(
-                ""
-                if one is None or one.kept is None
-                else f"{one.kept.typical:.1f} % at {task_words(task)} ({one.kept.low:.0f} to {one.kept.high:.0f})"
-                f"<br>{one.on_machine.needed_bytes / GIB:,.1f} GiB, {one.verdict}"
-            )
+            kept.append(one.kept.typical if one is not None and one.runs and one.kept is not None else None)
+            said.append("" if one is None else _words(row.entry.name, one, task))
         values.append(kept)
         words.append(said)
     names = [row.entry.name for row in rows]
@@ -185,6 +179,14 @@ def quality_map(rows: Sequence[RunnableModel], task: str, every_level: bool) -> 
         pd.DataFrame(values, index=names, columns=columns, dtype=float),
         pd.DataFrame(words, index=names, columns=columns),
     )
+
+
+def _words(model: str, one: Outlook, task: str) -> str:
+    needed = f"{one.on_machine.needed_bytes / GIB:,.1f} GiB, {one.verdict}"
+    if one.kept is None:
+        return f"<b>{model}</b> at {one.level}<br>{needed}"
+    kept = f"{one.kept.typical:.1f} % at {task_words(task)} ({one.kept.low:.0f} to {one.kept.high:.0f})"
+    return f"<b>{model}</b> at {one.level}<br>{kept}<br>{needed}"
 
 
 def _not_running(rows: Sequence[RunnableModel]) -> None:

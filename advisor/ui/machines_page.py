@@ -134,7 +134,7 @@ def _table(found: Shopping, currency: str) -> None:
         placeholder="–",
         alt=f"{len(found.machines)} machines that do it, with level, quality, speed and monthly cost, cheapest first",
         column_config={
-            "machine": text("Machine", pinned=True, width=250, help=f"{RECOMMENDED} marks the cheapest."),
+            "machine": text("Machine", pinned=True, width=210, help=f"{RECOMMENDED} marks the cheapest."),
             "own": number(f"Own ({currency}/month)", format="localized"),
             "rent": number(f"Rent ({currency}/month)", format="localized", help="Empty: no offer with it is listed."),
             "level": text("Level"),

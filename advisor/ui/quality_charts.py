@@ -11,7 +11,9 @@ _DOT = "#0072B2"
 _FRONTIER = "#0B9E72"
 _CAPACITY = "#D55E00"
 _ROW_HEIGHT = 22  # pixels
-_NAME_WIDTH, _NAME_HEIGHT = 0.12, 0.08  # of a level, as shares of the chart
+_FRAME_HEIGHT = 145
+_LONGEST_NAME = 22
+_NAME_WIDTH, _NAME_HEIGHT = 0.14, 0.08  # of a level, as shares of the chart
 
 
 def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: str | None, task: str) -> go.Figure:
@@ -112,11 +114,12 @@ def _with_room(frontier: pd.DataFrame, recommended: str | None) -> set[str]:
 
 def heat_map(values: pd.DataFrame, words: pd.DataFrame, colour_title: str) -> go.Figure:
     """Models (rows) by levels (columns); `values` is drawn in colour (empty: does not run), `words` on hover."""
+    rows = list(range(len(values)))
     figure = go.Figure(
         go.Heatmap(
             z=values.to_numpy(dtype=float),
             x=list(values.columns),
-            y=list(values.index),
+            y=rows,
             customdata=words.to_numpy(),
             colorscale="Viridis",
             zmin=80,
@@ -125,19 +128,36 @@ def heat_map(values: pd.DataFrame, words: pd.DataFrame, colour_title: str) -> go
             ygap=1,
             hoverongaps=False,
             colorbar={
-                "title": {"text": colour_title, "side": "right"},
-                "thickness": 12,
-                "len": 0.5,
-                "y": 1,
-                "yanchor": "top",
+                "orientation": "h",
+                "title": {"text": colour_title, "side": "top"},
+                "thickness": 10,
+                "len": 1,
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
+                "tickvals": [80, 85, 90, 95, 100],
+                "ticktext": ["80 and less", "85", "90", "95", "100"],
             },
-            hovertemplate="<b>%{y}</b> at %{x}<br>%{customdata}<extra></extra>",
+            hovertemplate="%{customdata}<extra></extra>",
         )
     )
     figure.update_layout(
-        height=110 + _ROW_HEIGHT * len(values),
-        margin={"l": 0, "r": 0, "t": 60, "b": 0},
-        xaxis={"side": "top", "fixedrange": True, "tickangle": -60},
-        yaxis={"autorange": "reversed", "fixedrange": True, "automargin": True, "tickfont": {"size": 12}},
+        height=_FRAME_HEIGHT + _ROW_HEIGHT * len(values),
+        margin={"l": 0, "r": 0, "t": 70, "b": 70},
+        xaxis={"side": "top", "fixedrange": True, "tickangle": -60, "dtick": 1, "tickfont": {"size": 11}},
+        yaxis={
+            "autorange": "reversed",
+            "fixedrange": True,
+            "automargin": True,
+            "showgrid": False,
+            "tickfont": {"size": 12},
+            "tickvals": rows,
+            "ticktext": [_short(str(name)) for name in values.index],
+        },
     )
     return figure
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the levels on a phone; the whole one is in the table and on hover."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"

@@ -249,7 +249,12 @@ def _numbers(claim: Claim) -> dict[str, object]:
         inside = claim.numbers.get("share_inside")
         found: dict[str, object] = {words: claim.numbers.get(name) for name, words in _SHORT.items()}
         return found | {"As stated (%)": None if inside is None else round(100 * inside)}
-    return {"Numbers": "; ".join(f"{name.replace('_', ' ')}: {value:g}" for name, value in claim.numbers.items())}
+    return {"Numbers": "; ".join(f"{_spaced(name)}: {value:g}" for name, value in claim.numbers.items())}
+
+
+def _spaced(name: str) -> str:
+    """Names of levels keep their underscores."""
+    return name.replace("_", " ") if name.islower() else name
 
 
 def _figures(table: pd.DataFrame, names: dict[str, str], key: str, alt: str) -> None:
