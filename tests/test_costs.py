@@ -13,18 +13,24 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import ConfigDict
 
 import advisor.costs
 from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, article
 from advisor.costs.costs import Costs, cost_of
-from advisor.costs.document import cost_document
+from advisor.costs.document import closed_document, cost_document
 from advisor.costs.inputs import CostInputs, cost_inputs
-from advisor.costs.series import cost_curve, cumulative, curve_crossings, savings, sensitivity
+from advisor.costs.money import money_of
+from advisor.costs.own import own
+from advisor.costs.pay_per_token import pay_per_token
+from advisor.costs.rent import fitting_offers, rent
+from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
 from advisor.costs.staircase import Staircase, Step
-from advisor.costs.workload import Throughput
+from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.machines.catalogue import custom_machine, machine
+from advisor.scenario import Scenario
 
 TODAY = date(2026, 11, 25)
 LLAMA = "llama-3.3-70b-instruct"
@@ -162,6 +168,69 @@ def test_whole_instances_only() -> None:
     assert one.rent.monthly.low == round(hourly * 730, 2)
 
 
+def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() -> None:
+    plan, inputs = machine("h200-sxm-141gb"), cost_inputs({"region": "us"})
+    one = tokens_per_machine(MEASURED, inputs, "typical")
+    assert one is not None
+    offers, _ = rent(plan, 2, MEASURED, inputs, money_of(inputs, TODAY))
+    reach = {offer.name: offer.bill("typical").unit_tokens for offer in offers}
+    eight = next(name for name in reach if name.startswith("Azure") and "8 x h200" in name)
+    assert reach[eight] == 4 * one
+
+
+def test_other_gpus_read_their_memory_no_slower_and_have_room() -> None:
+    # Many cards have the 24 GB of two RTX 4090, and several of them, such as the L40S, read them slower.
+    plan = machine("rtx-4090")
+    fits = fitting_offers(plan, 2, "any", "on-demand", True)
+    gpus = {fit.offer.gpu_id for fit in fits}
+    assert len(gpus) > 5
+    assert "nvidia-l40s" not in gpus
+    for fit in fits:
+        other = machine(fit.offer.gpu_id)
+        assert (other.bandwidth_bytes_per_s or 0) >= (plan.bandwidth_bytes_per_s or 0)
+        assert fit.gpus * other.capacity_bytes // fit.copies >= 2 * (plan.capacity_bytes - plan.overhead_bytes)
+
+
+def test_cached_input_is_billed_at_its_own_price() -> None:
+    """A million requests a day x 365/12 days: 30,416.67 million tokens in, half of them cached, and none cached."""
+    load = {
+        "requests_per_day": 1_000_000,
+        "tokens_in": 1000,
+        "tokens_out": 0,
+        "api_input_price": 1,
+        "api_output_price": 9,
+    }
+    cached = costs(**load, cached_percent=50, api_cached_price=0.1)
+    assert cached.api is not None
+    assert [(line.label, str(line.amount)) for line in cached.api.bill] == [
+        ("Input tokens", "15208.33"), ("Cached input tokens", "1520.83")
+    ]  # fmt: skip
+    # A host that says nothing about cached input bills all of it as input.
+    plain = costs(**load, cached_percent=50)
+    assert plain.api is not None
+    assert str(plain.api.monthly.typical) == "30416.67"
+
+
+def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_host() -> None:
+    inputs = cost_inputs({"peak_factor": 1})
+    money = money_of(inputs, TODAY)
+    for name in ("rtx-3090", "h100-sxm5-80gb"):
+        owned = own(machine(name), 1, MEASURED, inputs, money)
+        assert not isinstance(owned, str)
+        shares = [owned.case(case).resale / owned.case(case).upfront for case in ("low", "typical", "high")]  # type: ignore[arg-type]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] > shares[2]
+    asked = costs(peak_factor=1)
+    owned = own(machine("rtx-3090"), 2, MEASURED, inputs, money)
+    hosts, _ = pay_per_token(LLAMA, inputs, money, TODAY)
+    assert not isinstance(owned, str)
+    dearest, cheapest = max(host.per_token for host in hosts), min(host.per_token for host in hosts)
+    assert asked.own_against_api is not None
+    assert asked.own_against_api.low == owned.case("low").bill.break_even(dearest)
+    assert owned.case("high").bill.break_even(cheapest) is None
+    assert asked.own_against_api.high is None
+
+
 def test_one_year_term_is_paid_for_every_hour() -> None:
     year, hourly = (costs(flat(50, 5000), "nvidia-l4", 1, region="us", term=term, hours_per_month=200, tokens_out=20)
                     for term in ("1-year", "on-demand"))  # fmt: skip
@@ -252,6 +321,8 @@ def test_stale_prices_are_flagged_by_kind() -> None:
     assert all(price.is_stale == ((price.age_days or 0) > 30) for price in fresh.api.prices)  # type: ignore[union-attr]
     tariff = next(price for price in later.own.prices if "Electricity" in price.label)  # type: ignore[union-attr]
     assert tariff.is_stale
+    assert any("of the prices used are old" in note for note in later.notes)
+    assert not any("prices used are old" in note for note in costs(**PRICED, pue=1).notes)
 
 
 # Laws
@@ -287,7 +358,7 @@ VALUES = st.fixed_dictionaries(
         "country": st.sampled_from(["CH", "DE", "US", "FR"]),
         "device_price": st.just(0.0) | st.floats(0.01, 1e5),
         "electricity_price": st.just(0.0) | st.floats(0.001, 2),
-        "cost_of_capital_percent": st.floats(0, 20),
+        "cost_of_capital_percent": st.floats(0, 100),
         "support_per_year": st.floats(1, 1e4),
         "api_prices": st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)),
     },
@@ -325,6 +396,10 @@ def test_ranges_rise_and_bills_add_up(values: dict[str, Any], chosen: tuple[str,
         if option.name == "own":  # what is rented may hold the plan more than once
             assert option.units[0] <= option.units[1] <= option.units[2]
         assert option.utilisation is None or 0 <= option.utilisation <= 1
+    for even in (asked.own_against_api, asked.rent_against_api):
+        if even is not None:
+            low, typical, high = (inf if tokens is None else tokens for tokens in (even.low, even.typical, even.high))
+            assert 1 <= low <= typical <= high
     text = json.dumps(cost_document(asked))
     assert "NaN" not in text
     assert "Infinity" not in text
@@ -453,6 +528,57 @@ def test_cumulative_ends_at_the_total() -> None:
     assert series[-1].api == asked.api.total.typical
 
 
+def test_longer_use_costs_less_a_month() -> None:
+    asked = costs()
+    years = over_years(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
+    assert [each.inputs.years for each in years] == [1, 2, 3, 4, 5]
+    assert years[2] == asked
+    monthly = [each.own.monthly.typical for each in years if each.own is not None]
+    assert monthly == sorted(monthly, reverse=True)
+
+
+def test_a_launch_price_long_ago_does_not_bound_what_an_old_card_costs() -> None:
+    """A Tesla P40 cost 5,700 dollars and sells for 175; an RTX 5090 cost 1,999 and sells for 3,200."""
+    old, new = costs(MEASURED, "tesla-p40", 2), costs(MEASURED, "rtx-5090", 2)
+    assert [p.label for p in old.own.prices if "launch" in p.label] == []  # type: ignore[union-attr]
+    assert [p.value for p in new.own.prices if "launch" in p.label] == [1999]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        ({"api_input_price": 100, "api_output_price": 100}, "you plan 36.5 M: own it"),
+        ({"api_input_price": 0.001, "api_output_price": 0.001}, "use the API, or share the machine"),
+        ({"api_input_price": 100, "api_output_price": 100, "device_price": 1e6}, "rent it"),
+    ],
+)
+def test_verdict_names_the_cheapest(values: dict[str, Any], advice: str) -> None:
+    assert advice in costs(**values).verdict
+
+
+def test_verdict_explains_the_step_just_after_the_break_even() -> None:
+    """One machine breaks even at 79.1 million tokens and serves 105.12; of 106 million a second one serves little."""
+    asked = costs(flat(16, 400), **PRICED, requests_per_day=2904, peak_factor=2)
+    assert asked.own is not None
+    assert asked.own.units[1] == 2
+    assert "but not just after a machine has to be added, as here with 2" in asked.verdict
+
+
+def test_the_users_key_can_be_inherited_by_the_question() -> None:
+    class Question(CostInputs):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        model: str = LLAMA
+
+    asked = Question.model_validate({"model": "x", "years": "5", "currency": "CHF", "requests_per_day": "250.5"})
+    assert (asked.years, asked.currency, asked.requests_per_day) == (5, "CHF", 250.5)
+    assert asked.model_dump(exclude_defaults=True) == {
+        "model": "x", "years": 5, "currency": "CHF", "requests_per_day": 250.5
+    }  # fmt: skip
+    assert hash(asked) == hash(asked.model_copy())
+    assert not set(CostInputs.model_fields) & set(Scenario.model_fields) or issubclass(Scenario, CostInputs)
+
+
 def test_sensitivity_varies_one_input_at_a_time() -> None:
     values = {"requests_per_day": 2000, "peak_factor": 1.5}
     asked = costs(**values)
@@ -523,6 +649,16 @@ def test_document_is_plain_json_and_carries_the_prices() -> None:
         "label": "USD for one EUR", "value": 1.2, "unit": "", "currency": "", "source": "your input",
         "observed_on": None, "age_days": None, "is_stale": False, "users_own": True,
     }  # fmt: skip
+
+
+def test_closed_models_are_listed_for_the_same_load() -> None:
+    inputs = cost_inputs({"requests_per_day": 100, "currency": "EUR"})
+    listed = json.loads(json.dumps(closed_document(inputs, TODAY)))
+    assert [entry["per_month"] for entry in listed] == sorted(entry["per_month"] for entry in listed)
+    sonnet = next(entry for entry in listed if entry["title"] == "Anthropic, claude-sonnet-5")
+    dollars = (1000 * 2 + 200 * 10) / 1e6 * 100 * 365 / 12
+    assert sonnet["per_month"] == pytest.approx(dollars / 1.1403, abs=0.01)
+    assert [price["value"] for price in sonnet["prices"]] == [2, 10]
 
 
 def test_the_users_rate_converts() -> None:

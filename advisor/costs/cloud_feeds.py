@@ -15,6 +15,7 @@ from typing import Any
 from advisor.costs.download import FeedError
 from advisor.costs.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feed_rows import amount, checked, csv_rows
+from advisor.costs.money import plain
 from advisor.costs.price_tables import CloudOffer, Term
 
 GPUHUNT = {
@@ -98,7 +99,7 @@ def exoscale_offers(prices: dict[str, Any], rows: Iterable[CloudOffer], today: d
             continue
         amounts = {currency: amount("Exoscale", 0, key, str(cell)) for currency, cell in cells.items()}
         same = [currency for currency, amount in amounts.items() if amount == amounts["USD"]]
-        changed = {"price_per_hour": round(amounts["USD"], 4), "currencies": " ".join(same), "observed_on": today}
+        changed = {"price_per_hour": _hourly(amounts["USD"]), "currencies": " ".join(same), "observed_on": today}
         found.append(checked(CloudOffer, "Exoscale", {**row.model_dump(), **changed}))
     return tuple(found)
 
@@ -126,7 +127,7 @@ def _cheapest(provider: str, seen: Iterable[_Seen], feed: str, source: str, toda
                 "gpus": each.gpus,
                 "sold_by": "instance",
                 "term": term,
-                "price_per_hour": round(each.price, 4),
+                "price_per_hour": _hourly(each.price),
                 "currencies": "USD",
                 "observed_on": today,
                 "source": source,
@@ -136,3 +137,8 @@ def _cheapest(provider: str, seen: Iterable[_Seen], feed: str, source: str, toda
         )
         for (instance, region, term), (each, gpu_id) in sorted(best.items())
     )
+
+
+def _hourly(price: Decimal) -> Decimal:
+    """A price an hour with the four digits our table has, without zeros at the end."""
+    return Decimal(plain(round(price, 4)))

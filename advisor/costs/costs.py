@@ -82,7 +82,8 @@ def cost_of(
     """What it costs to run a model on a machine with `devices` devices, against renting and paying per token.
 
     `model_id` is a catalogue id or a Hub repository; None, or a model nobody hosts, has no API to compare with.
-    `speed` is of one such machine at the planned users; None counts one machine, however much there is to do.
+    `devices` counts all of them, and is 1 for a CPU. `speed` is of one such machine at the planned users; None counts
+    one machine, however much there is to do.
     Raises InputError in one sentence when the machine cannot be bought like that.
     """
     if not 1 <= devices <= 1024:
@@ -136,7 +137,10 @@ def _against_api(bills: list[Staircase], hosts: tuple[Hosted, ...]) -> BreakEven
         return None
     ranked = by_price(hosts)
     rates = (ranked[-1], ranked[(len(ranked) - 1) // 2], ranked[0])
-    return BreakEven(*(bill.break_even(host.per_token) for bill, host in zip(bills, rates, strict=True)))
+    found = [bill.break_even(host.per_token) for bill, host in zip(bills, rates, strict=True)]
+    reached = [tokens for tokens in found if tokens is not None]
+    # Offers of different sizes, or capital tied up in a high resale value, can turn the order of the cases round.
+    return BreakEven(min(reached, default=None), found[1], max(reached) if len(reached) == len(found) else None)
 
 
 def _months(bought: Option | None, other: Option | None) -> int | None:
@@ -177,6 +181,12 @@ def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) 
         notes.append(
             f"The ranges overlap: the cheapest may cost up to {shown(first.high, inputs.currency)} a month, "
             f"the next as little as {shown(second.low, inputs.currency)}."
+        )
+    stale = [price for option in options for price in option.prices if price.is_stale]
+    if stale:
+        oldest = max(price.age_days or 0 for price in stale)
+        notes.append(
+            f"{len(stale)} of the prices used are old, up to {oldest} days: refresh the tables or give your own."
         )
     if inputs.co2_g_per_kwh is None:
         notes.append("CO2 is shown once co2_g_per_kwh, your electricity's footprint, is given.")

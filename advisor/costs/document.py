@@ -8,12 +8,15 @@ adds up to `per_month.typical`) and the `prices` it rests on.
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from advisor.costs.costs import BreakEven, Costs
-from advisor.costs.money import MoneyRange, Price
+from advisor.costs.inputs import CostInputs
+from advisor.costs.money import MoneyRange, Price, money_of
 from advisor.costs.options import Option
+from advisor.costs.pay_per_token import closed_models
 from advisor.estimate import Range
 
 
@@ -41,6 +44,19 @@ def cost_document(costs: Costs) -> dict[str, Any]:
         "verdict": costs.verdict,
         "notes": list(costs.notes),
     }
+
+
+def closed_document(inputs: CostInputs, today: date) -> list[dict[str, Any]]:
+    """What models that can only be had by the token cost for the same load, cheapest first."""
+    hosts = closed_models(inputs, money_of(inputs, today), today)
+    return [
+        {
+            "title": host.name,
+            "per_month": _number(host.bill.cost(inputs.tokens_per_month)),
+            "prices": [price_document(price) for price in host.prices],
+        }
+        for host in hosts
+    ]
 
 
 def price_document(price: Price) -> dict[str, Any]:

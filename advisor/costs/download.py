@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import time
 import zipfile
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -27,7 +29,7 @@ def fetch(name: str, url: str) -> bytes:
     deadline = time.monotonic() + _PATIENCE_S
     pieces = bytearray()
     try:
-        with httpx2.stream("GET", url, timeout=_TIMEOUT_S, follow_redirects=True) as response:
+        with httpx2.stream("GET", url, timeout=_TIMEOUT_S, follow_redirects=True, verify=_tls()) as response:
             if response.status_code != 200:
                 raise FeedError(f"{name}: the server answers with {response.status_code}.")
             for piece in response.iter_bytes(1 << 16):
@@ -41,6 +43,12 @@ def fetch(name: str, url: str) -> bytes:
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError):
         raise FeedError(f"{name}: the server cannot be reached.") from None
     return bytes(pieces)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Loading the certificates takes longer than most of the downloads: once for all feeds.
+    return httpx2.create_ssl_context()
 
 
 def as_text(name: str, data: bytes) -> str:

@@ -39,7 +39,8 @@ def eurostat_prices(data: dict[str, Any], source: str) -> tuple[ElectricityPrice
             at = _coordinates(int(index), sizes)
             band, geo, period = (codes[which][at[which]] for which in (band_at, geo_at, time_at))
             country = _COUNTRIES.get(geo, geo)
-            if band not in _BANDS or value is None or not re.fullmatch(r"[A-Z]{2}|EU27", country):
+            # EA is the euro area, whose members change.
+            if band not in _BANDS or value is None or not re.fullmatch(r"(?!EA)[A-Z]{2}|EU27", country):
                 continue
             case = _BANDS[band]
             if (country, case) not in rows or rows[country, case][0] < period:

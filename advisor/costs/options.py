@@ -62,9 +62,9 @@ def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Opti
     return Option(
         name="own",
         title=many,
-        monthly=MoneyRange(*monthly),
+        monthly=_range(monthly),
         per_million_tokens=_per_million(monthly, tokens),
-        total=MoneyRange(*total),
+        total=_range(total),
         units=(units[0], units[1], units[2]),
         offers=1,
         bill=typical.bill.bill(tokens),
@@ -94,9 +94,9 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
     return Option(
         name="rent",
         title=f"{units[1]} x {chosen[1].name}" if units[1] > 1 else chosen[1].name,
-        monthly=MoneyRange(*monthly),
+        monthly=_range(monthly),
         per_million_tokens=_per_million(monthly, tokens),
-        total=MoneyRange(*(12 * inputs.years * amount for amount in monthly)),
+        total=_range([12 * inputs.years * amount for amount in monthly]),
         units=(units[0], units[1], units[2]),
         offers=len({offer.provider for offer in offers}),
         bill=typical.bill(tokens),
@@ -117,11 +117,11 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
     return Option(
         name="api",
         title=chosen[1].name,
-        monthly=MoneyRange(*monthly),
+        monthly=_range(monthly),
         per_million_tokens=_per_million(monthly, tokens),
-        total=MoneyRange(*(12 * inputs.years * amount for amount in monthly)),
+        total=_range([12 * inputs.years * amount for amount in monthly]),
         units=(0, 0, 0),
-        offers=len(hosts),
+        offers=len(ranked),
         bill=chosen[1].bill.bill(tokens),
         typical=chosen[1].bill,
         upfront=Decimal(0),
@@ -152,11 +152,20 @@ def _best_by_provider(offers: tuple[Rented, ...], case: Case, tokens: int) -> li
 
 
 def by_price(hosts: tuple[Hosted, ...]) -> list[Hosted]:
-    return sorted(hosts, key=lambda host: (host.per_token, host.name))
+    """The cheapest offer of each host, cheapest host first."""
+    best: dict[str, Hosted] = {}
+    for host in sorted(hosts, key=lambda host: (host.per_token, host.name)):
+        best.setdefault(host.provider, host)
+    return list(best.values())
 
 
 def _per_million(monthly: list[Decimal], tokens: int) -> MoneyRange:
-    return MoneyRange(*(per_million(amount, tokens) for amount in monthly))
+    return _range([per_million(amount, tokens) for amount in monthly])
+
+
+def _range(cases: list[Decimal]) -> MoneyRange:
+    """The three cases in order: rounding, or capital tied up in a high resale value, can make the low one dearer."""
+    return MoneyRange(min(cases), cases[1], max(cases))
 
 
 def _utilisation(tokens: int, bill: Staircase, inputs: CostInputs) -> float | None:

@@ -142,20 +142,21 @@ def _device_price(
     if machine.price_usd is None:
         return None
     typical = decimal(machine.price_usd)
-    others = [typical, *(decimal(price) for price in (machine.launch_price_usd,) if price is not None)]
+    bounds = [typical]
     seen = None if machine.as_of is None else _first_day(machine.as_of)
     source = machine.street_price_source or machine.source
     kind = "street price" if machine.street_price_usd is not None else "launch price"
     prices.append(money.listed("hardware", f"{machine.name}, {kind}", typical, "each", "USD", source, seen))
-    if machine.launch_price_usd is not None and machine.launch_price_usd != machine.price_usd:
-        launch = decimal(machine.launch_price_usd)
-        prices.append(
-            money.listed("hardware", f"{machine.name}, launch price", launch, "each", "USD", machine.source, seen)
-        )
+    launch = None if machine.launch_price_usd is None else decimal(machine.launch_price_usd)
+    # What a new one once cost bounds a street price, but says nothing any more about a card sold off as old.
+    if launch is not None and launch != typical and typical / 2 <= launch <= typical * 2:
+        bounds.append(launch)
+        label = f"{machine.name}, launch price"
+        prices.append(money.listed("hardware", label, launch, "each", "USD", machine.source, seen))
     return {
-        "low": money.convert(min(others), "USD"),
+        "low": money.convert(min(bounds), "USD"),
         "typical": money.convert(typical, "USD"),
-        "high": money.convert(max(others), "USD"),
+        "high": money.convert(max(bounds), "USD"),
     }
 
 

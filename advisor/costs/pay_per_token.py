@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from advisor.costs.api_prices import ApiPrice, closed_prices, family_of, prices_of
 from advisor.costs.inputs import CostInputs
@@ -18,6 +19,7 @@ _MILLION = 1_000_000
 class Hosted:
     """One host's offer with its bill."""
 
+    provider: str
     name: str
     bill: Staircase
     typical_inputs: tuple[tuple[str, Decimal], ...]
@@ -29,10 +31,11 @@ class Hosted:
         return self.bill.per_token
 
 
+@lru_cache(maxsize=64)
 def pay_per_token(
     model_id: str | None, inputs: CostInputs, money: Money, today: date
 ) -> tuple[tuple[Hosted, ...], str | None]:
-    """Every host of the model; and where there is none, one sentence why."""
+    """Every host of the model; and where there is none, one sentence why. Remembered: all plans of a model share it."""
     if inputs.api_input_price is not None and inputs.api_output_price is not None:
         given = decimal(inputs.api_input_price), decimal(inputs.api_output_price)
         cached = None if inputs.api_cached_price is None else decimal(inputs.api_cached_price)
@@ -41,7 +44,7 @@ def pay_per_token(
         ]
         if cached is not None and inputs.cached_percent:
             prices.append(money.own("API, cached input", cached, "million tokens"))
-        return (_hosted_at("your API", *given, cached, tuple(prices), inputs),), None
+        return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs),), None
     family = None if model_id is None else family_of(model_id)
     offers = () if family is None else prices_of(family, today)
     if not offers:
@@ -51,8 +54,9 @@ def pay_per_token(
 
 def closed_models(inputs: CostInputs, money: Money, today: date) -> tuple[Hosted, ...]:
     """Models that can only be had by the token, cheapest first for this load."""
+    tokens = inputs.tokens_per_month
     found = (_hosted(offer, inputs, money) for offer in closed_prices(today))
-    return tuple(sorted(found, key=lambda hosted: (hosted.per_token, hosted.name)))
+    return tuple(sorted(found, key=lambda hosted: (hosted.bill.cost(tokens), hosted.name)))
 
 
 _KINDS = ("input", "output", "cached input")
@@ -68,10 +72,11 @@ def _hosted(offer: ApiPrice, inputs: CostInputs, money: Money) -> Hosted:
     )
     cached = None if offer.cached is None else money.convert(offer.cached, "USD")
     converted = money.convert(offer.input, "USD"), money.convert(offer.output, "USD")
-    return _hosted_at(name, *converted, cached, prices, inputs)
+    return _hosted_at(offer.provider, name, *converted, cached, prices, inputs)
 
 
 def _hosted_at(
+    provider: str,
     name: str,
     input_price: Decimal,
     output_price: Decimal,
@@ -82,7 +87,7 @@ def _hosted_at(
     given = [("api_input_price", input_price), ("api_output_price", output_price)]
     if cached_price is not None:
         given.append(("api_cached_price", cached_price))
-    return Hosted(name, _bill(input_price, output_price, cached_price, inputs), tuple(given), prices)
+    return Hosted(provider, name, _bill(input_price, output_price, cached_price, inputs), tuple(given), prices)
 
 
 def _bill(input_price: Decimal, output_price: Decimal, cached_price: Decimal | None, inputs: CostInputs) -> Staircase:

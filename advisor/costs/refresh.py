@@ -7,10 +7,9 @@ of a provider's rows leaves its rows as they are, and says so. A file is replace
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
@@ -19,16 +18,32 @@ from advisor.costs.api_feeds import litellm_offers, packaged_offers
 from advisor.costs.cloud_feeds import GPUHUNT, SKYPILOT, exoscale_offers, gpuhunt_offers, skypilot_offers
 from advisor.costs.download import FeedError, as_json, as_text, fetch, unzipped
 from advisor.costs.electricity_feed import EUROSTAT_QUERY, eurostat_prices
-from advisor.costs.price_tables import FOLDER, ApiOffer, CloudOffer, ElectricityPrice, read_table, write_table
+from advisor.costs.exchange_rate_feed import ecb_rates
+from advisor.costs.price_changes import (
+    cloud_prices,
+    compare,
+    rows_by_provider,
+    tariffs_by_band,
+    token_prices,
+)
+from advisor.costs.price_tables import (
+    FOLDER,
+    ApiOffer,
+    CloudOffer,
+    ElectricityPrice,
+    ExchangeRate,
+    write_table,
+)
+from advisor.csv_rows import read_rows
 
-FEEDS = ("genai-prices", "litellm", "gpuhunt", "skypilot", "exoscale", "eurostat")
-_LARGEST_MOVE = Decimal("0.4")
+FEEDS = ("genai-prices", "litellm", "gpuhunt", "skypilot", "exoscale", "eurostat", "ecb")
 _SHOWN_CHANGES = 40
 
-RowT = TypeVar("RowT", CloudOffer, ApiOffer, ElectricityPrice)
+RowT = TypeVar("RowT", CloudOffer, ApiOffer, ElectricityPrice, ExchangeRate)
 _CLOUD = ("provider", "region", "instance", "gpu_id", "term")
 _API = ("provider", "model")
 _ELECTRICITY = ("country", "case")
+_RATES = ("currency",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,7 @@ class FeedUrls:
     litellm: str = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
     exoscale: str = "https://portal.exoscale.com/api/pricing/opencompute"
     eurostat: str = "https://ec.europa.eu/eurostat/api/dissemination/statistics/1.0/data/nrg_pc_205"
+    ecb: str = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +107,15 @@ class _Tables:
 
     def __init__(self, folder: Path, today: date, accept: bool):
         self.folder, self.today, self.accept = folder, today, accept
-        self.cloud = read_table(folder / "cloud.csv", CloudOffer, _CLOUD)
-        self.api = read_table(folder / "api.csv", ApiOffer, _API)
-        self.electricity = read_table(folder / "electricity.csv", ElectricityPrice, _ELECTRICITY)
+        self.cloud = read_rows(folder / "cloud.csv", CloudOffer, _CLOUD)
+        self.api = read_rows(folder / "api.csv", ApiOffer, _API)
+        self.electricity = read_rows(folder / "electricity.csv", ElectricityPrice, _ELECTRICITY)
+        self.rates = read_rows(folder / "exchange_rates.csv", ExchangeRate, _RATES)
 
     def update_cloud(self, feed: str, new: tuple[CloudOffer, ...], replaced: Callable[[CloudOffer], bool]) -> Outcome:
         """Put `new` in the place of the rows that are `replaced`."""
         old = tuple(row for row in self.cloud if replaced(row))
-        changes, doubts = compare(_cloud_prices(old), _cloud_prices(new), _counts(old), _counts(new))
+        changes, doubts = compare(cloud_prices(old), cloud_prices(new), rows_by_provider(old), rows_by_provider(new))
         if doubts and not self.accept:
             return _refused(feed, changes, doubts)
         rows = (*(row for row in self.cloud if not replaced(row)), *new)
@@ -108,7 +125,7 @@ class _Tables:
     def update_api(self, feed: str, new: tuple[ApiOffer, ...]) -> Outcome:
         """Put `new` in the place of the rows that come from this feed."""
         old = tuple(row for row in self.api if row.feed == feed)
-        changes, doubts = compare(_api_prices(old), _api_prices(new), _counts(old), _counts(new))
+        changes, doubts = compare(token_prices(old), token_prices(new), rows_by_provider(old), rows_by_provider(new))
         if doubts and not self.accept:
             return _refused(feed, changes, doubts)
         fresh = {(row.provider, row.model): row for row in new}
@@ -133,7 +150,10 @@ class _Tables:
         before = tuple(row for row in self.electricity if row.feed == feed)
         after = (*(row for row in before if row.country not in typical), *fresh.values())
         changes, doubts = compare(
-            _tariffs(old), _tariffs(fresh.values()), Counter(Eurostat=len(before)), Counter(Eurostat=len(after))
+            tariffs_by_band(old),
+            tariffs_by_band(fresh.values()),
+            Counter(Eurostat=len(before)),
+            Counter(Eurostat=len(after)),
         )
         if doubts and not self.accept:
             return _refused(feed, changes, doubts)
@@ -141,27 +161,16 @@ class _Tables:
         self.electricity = _replace(path, (*fresh.values(), *kept), ElectricityPrice, _ELECTRICITY)
         return Outcome(feed, tuple(changes), None)
 
-
-def compare(
-    old: Mapping[str, Decimal], new: Mapping[str, Decimal], old_rows: Mapping[str, int], new_rows: Mapping[str, int]
-) -> tuple[list[str], list[str]]:
-    """What changed, in sentences, and which of it is doubtful: prices by name, numbers of rows by provider."""
-    changes, doubts = [], []
-    for provider, before in old_rows.items():
-        after = new_rows.get(provider, 0)
-        if 2 * after < before:
-            doubts.append(f"{provider} would keep {after} of {before} rows")
-    for name, price in new.items():
-        before_price = old.get(name)
-        if before_price is None:
-            changes.append(f"{name}: new, {price}")
-        elif price != before_price:
-            move = (price - before_price) / before_price
-            changes.append(f"{name}: {before_price} -> {price} ({move:+.1%})")
-            if abs(move) > _LARGEST_MOVE:
-                doubts.append(f"{name} would move from {before_price} to {price} ({move:+.0%})")
-    changes += [f"{name}: gone, was {price}" for name, price in old.items() if name not in new]
-    return changes, doubts
+    def update_rates(self, feed: str, new: tuple[ExchangeRate, ...]) -> Outcome:
+        """Put the new rates in the place of the old."""
+        old_rates, new_rates = (
+            {f"{row.currency} for one EUR": row.per_eur for row in rows} for rows in (self.rates, new)
+        )
+        changes, doubts = compare(old_rates, new_rates, {}, {})
+        if doubts and not self.accept:
+            return _refused(feed, changes, doubts)
+        self.rates = _replace(self.folder / "exchange_rates.csv", new, ExchangeRate, _RATES)
+        return Outcome(feed, tuple(changes), None)
 
 
 def _run(feed: str, tables: _Tables, urls: FeedUrls) -> list[Outcome]:
@@ -174,6 +183,7 @@ def _run(feed: str, tables: _Tables, urls: FeedUrls) -> list[Outcome]:
         "litellm": _from_litellm,
         "exoscale": _from_exoscale,
         "eurostat": _from_eurostat,
+        "ecb": _from_ecb,
     }[feed]
     return [_guarded(feed, lambda: work(tables, urls))]
 
@@ -238,6 +248,10 @@ def _from_eurostat(tables: _Tables, urls: FeedUrls) -> Outcome:
     return tables.update_electricity("eurostat", eurostat_prices(as_json("Eurostat", fetch("Eurostat", link)), link))
 
 
+def _from_ecb(tables: _Tables, urls: FeedUrls) -> Outcome:
+    return tables.update_rates("ecb", ecb_rates(as_text("ECB", fetch("ECB", urls.ecb)), urls.ecb))
+
+
 def _refused(feed: str, changes: list[str], doubts: list[str]) -> Outcome:
     more = f", and {len(doubts) - 3} more" if len(doubts) > 3 else ""
     return Outcome(feed, tuple(changes), f"Refused: {'; '.join(doubts[:3])}{more}. If it is right, run with --accept.")
@@ -248,7 +262,7 @@ def _replace(path: Path, rows: tuple[RowT, ...], kind: type[RowT], key: tuple[st
     new = path.with_name(f".{path.name}.new")
     try:
         write_table(new, rows, tuple(_columns(path)))
-        found = read_table(new, kind, key)
+        found = read_rows(new, kind, key)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
@@ -259,28 +273,3 @@ def _columns(path: Path) -> list[str]:
     """The columns in the order in which they stand in the file, so that a refresh changes only what changed."""
     with path.open(encoding="utf-8-sig") as file:
         return file.readline().strip().split(",")
-
-
-def _counts(rows: Iterable[CloudOffer] | Iterable[ApiOffer]) -> Counter[str]:
-    return Counter(row.provider for row in rows)
-
-
-def _cloud_prices(rows: Iterable[CloudOffer]) -> dict[str, Decimal]:
-    """The cheapest price by what is rented: instances are called differently from feed to feed."""
-    prices: dict[str, Decimal] = {}
-    for row in rows:
-        name = f"{row.provider}, {row.gpus} x {row.gpu_id}, {row.region}, {row.term}"
-        prices[name] = min(row.price_per_hour, prices.get(name, row.price_per_hour))
-    return prices
-
-
-def _api_prices(rows: Iterable[ApiOffer]) -> dict[str, Decimal]:
-    return {
-        f"{row.provider}, {row.model}, {what}": price
-        for row in rows
-        for what, price in (("input", row.input_per_mtok), ("output", row.output_per_mtok))
-    }
-
-
-def _tariffs(rows: Iterable[ElectricityPrice]) -> dict[str, Decimal]:
-    return {f"{row.name}, {row.case}": row.price_per_kwh for row in rows}

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
 from advisor.costs.money import Money, Price, decimal, plain, vat_of
-from advisor.costs.price_tables import Case, CloudOffer, Region, Term, cloud_offers
+from advisor.costs.price_tables import CASES, Case, CloudOffer, Region, Term, cloud_offers
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.machines.catalogue import Machine, machines
@@ -36,6 +36,17 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class _Priced:
+    """An offer before it is known how much it serves."""
+
+    provider: str
+    name: str
+    copies: int
+    steps: tuple[Step, ...]
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rented:
     """One offer with its bill in each of the cases, which differ by speed only."""
 
@@ -53,21 +64,18 @@ def rent(
     machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, money: Money
 ) -> tuple[tuple[Rented, ...], str | None]:
     """Every offer that holds the plan; and where there is none, one sentence why."""
-    if inputs.instance_price is not None:
-        price = decimal(inputs.instance_price)
-        paid = money.own("Your instance, holding the plan once", price, "hour")
-        return (_rented("you", "your instance", price, 1, paid, speed, inputs, money),), None
-    found = fitting_offers(machine, devices, inputs.region, inputs.term, inputs.rent_gpu == "any")
-    if not found:
+    priced = _priced_offers(machine, devices, inputs, money)
+    if not priced:
         return (), _why_none(machine, devices, inputs)
+    reach = {case: None if speed is None else tokens_per_machine(speed, inputs, case) for case in CASES}
+    vat = vat_of(inputs)
     options = []
-    for fit in found:
-        offer = fit.offer
-        currency = money.currency if money.currency in offer.currencies else offer.currencies.split()[0]
-        unit, times = ("GPU-hour", fit.gpus) if offer.sold_by == "gpu" else ("hour", 1)
-        paid = money.listed("cloud", fit.name, offer.price_per_hour, unit, currency, offer.source, offer.observed_on)
-        hourly = money.convert(offer.price_per_hour, currency) * times
-        options.append(_rented(offer.provider, fit.name, hourly, fit.copies, paid, speed, inputs, money))
+    for offer in priced:
+        bills = [
+            (case, Staircase(offer.steps, None if one is None else one * offer.copies, vat))
+            for case, one in reach.items()
+        ]
+        options.append(Rented(offer.provider, offer.name, tuple(bills), offer.prices))
     return tuple(options), None
 
 
@@ -110,16 +118,27 @@ def _room(machine: Machine, devices: int) -> int:
     return devices * (machine.capacity_bytes - machine.overhead_bytes)
 
 
-def _rented(
-    provider: str,
-    name: str,
-    hourly: Decimal,
-    copies: int,
-    paid: Price,
-    speed: Throughput | None,
-    inputs: CostInputs,
-    money: Money,
-) -> Rented:
+# The plans of a machine differ in speed, not in what is rented for them.
+@lru_cache(maxsize=256)
+def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, money: Money) -> tuple[_Priced, ...]:
+    if inputs.instance_price is not None:
+        price = decimal(inputs.instance_price)
+        paid = money.own("Your instance, holding the plan once", price, "hour")
+        return (_priced("you", "your instance", price, 1, paid, inputs, money),)
+    found = []
+    for fit in fitting_offers(machine, devices, inputs.region, inputs.term, inputs.rent_gpu == "any"):
+        offer = fit.offer
+        currency = money.currency if money.currency in offer.currencies else offer.currencies.split()[0]
+        unit, times = ("GPU-hour", fit.gpus) if offer.sold_by == "gpu" else ("hour", 1)
+        paid = money.listed("cloud", fit.name, offer.price_per_hour, unit, currency, offer.source, offer.observed_on)
+        hourly = money.convert(offer.price_per_hour, currency) * times
+        found.append(_priced(offer.provider, fit.name, hourly, fit.copies, paid, inputs, money))
+    return tuple(found)
+
+
+def _priced(
+    provider: str, name: str, hourly: Decimal, copies: int, paid: Price, inputs: CostInputs, money: Money
+) -> _Priced:
     hours = HOURS_PER_MONTH if inputs.term == "1-year" else decimal(inputs.hours_per_month)
     prices = [paid]
     steps = [Step("Instances", hourly * hours, Decimal(0), f"{plain(hourly)} x {plain(hours)} h, for each instance")]
@@ -132,11 +151,7 @@ def _rented(
         prices.append(money.own("Egress", price, "GB"))
         per_token = size * price / inputs.tokens_per_month
         steps.append(Step("Egress", Decimal(0), per_token, f"{size} GB x {price} at the planned load"))
-    bills: list[tuple[Case, Staircase]] = []
-    for case in ("low", "typical", "high"):
-        one = None if speed is None else tokens_per_machine(speed, inputs, case)
-        bills.append((case, Staircase(tuple(steps), None if one is None else one * copies, vat_of(inputs))))
-    return Rented(provider, name, tuple(bills), tuple(prices))
+    return _Priced(provider, name, copies, tuple(steps), tuple(prices))
 
 
 def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> str:

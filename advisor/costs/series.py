@@ -87,6 +87,14 @@ def cumulative(costs: Costs) -> tuple[MonthPoint, ...]:
     )
 
 
+def over_years(
+    costs: Costs, model_id: str | None, machine: Machine, devices: int, speed: Throughput | None
+) -> tuple[Costs, ...]:
+    """The same question for one to five years of use; the other arguments are those that `costs` came from."""
+    asked = (costs.inputs.model_copy(update={"years": years}) for years in range(1, 6))
+    return tuple(cost_of(model_id, machine, devices, speed, inputs, costs.today) for inputs in asked)
+
+
 def sensitivity(
     costs: Costs, model_id: str | None, machine: Machine, devices: int, speed: Throughput | None
 ) -> tuple[Sensitivity, ...]:

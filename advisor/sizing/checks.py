@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from advisor.errors import InputError
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
-from advisor.sizing.placement_search import Rates
 from advisor.sizing.plan import Memory
+from advisor.sizing.reading import Rates
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_DEVICES = 64
@@ -17,39 +17,10 @@ MAX_DEVICES = 64
 _ANY_VENDOR = frozenset({"vulkan"})
 # Architectures for which `llm_arch_supports_sm_tensor` says no (src/llama-arch.cpp), by llama.cpp's names.
 _WITHOUT_TENSOR_SPLIT = frozenset(
-    [
-        "grok",
-        "mpt",
-        "plamo2",
-        "minicpm3",
-        "gemma3n",
-        "mamba",
-        "mamba2",
-        "jamba",
-        "falcon-h1",
-        "olmo2",
-        "olmoe",
-        "deepseek2",
-        "deepseek32",
-        "hy-v4",
-        "dots3note",
-        "glm-dsa",
-        "bitnet",
-        "t5",
-        "nemotron_h",
-        "nemotron_h_moe",
-        "granitehybrid",
-        "minimax-01",
-        "minimax-m2",
-        "minimax-m3",
-        "mistral4",
-        "kimi-linear",
-        "bailingmoe3",
-        "kimi-k3",
-        "glm5-next",
-        "qwen3tts",
-        "qwen4exp",
-    ]
+    {"grok", "mpt", "plamo2", "minicpm3", "gemma3n", "mamba", "mamba2", "jamba", "falcon-h1", "olmo2", "olmoe"}
+    | {"deepseek2", "deepseek32", "hy-v4", "dots3note", "glm-dsa", "bitnet", "t5", "nemotron_h", "nemotron_h_moe"}
+    | {"granitehybrid", "minimax-01", "minimax-m2", "minimax-m3", "mistral4", "kimi-linear", "bailingmoe3"}
+    | {"kimi-k3", "glm5-next", "qwen3tts", "qwen4exp"}
 )
 
 
@@ -95,8 +66,6 @@ def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
         raise InputError("gpu_layers must be 0 or more, or all.")
     if settings.cpu_moe_layers < 0:
         raise InputError("cpu_moe_layers must be 0 or more.")
-    if settings.cpu_moe_layers and not model.experts:
-        raise InputError("cpu_moe_layers is for mixtures of experts, and this model has no experts: leave it at 0.")
     _check_split(settings, model)
     if settings.tensor_split is not None:
         _check_shares(settings.tensor_split, len(memory.devices))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from advisor.models.mixers import LatentAttention
+from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
+from advisor.models.recurrent import Mamba2
+from advisor.sizing.compute_blocks import rotates
 from advisor.sizing.compute_buffer import compute_buffer_bytes
 from advisor.sizing.compute_frame import reserved_tokens
 from advisor.sizing.kv_cache import layer_cache_bytes
@@ -15,6 +18,7 @@ from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
 
 GRAIN = 256  # tokens; llama.cpp rounds the context of a user up to this
+_MASK, _SCORE = 2, 4  # bytes of an entry of the attention mask, and of the scores
 _LENT_TOKENS = 32  # from this many tokens on a GPU computes for layers on the host (`op_offload`, ggml-backend.cpp)
 
 
@@ -34,7 +38,8 @@ class Grown:
 def lends_gpu(settings: Settings, placement: Placement) -> bool:
     """Whether the first GPU computes prompts with weights that lie on the host, copying them one at a time."""
     weights_on_host = placement.host_layers or placement.cpu_moe_layers or placement.output == HOST
-    return bool(placement.devices and weights_on_host and reserved_tokens(settings) >= _LENT_TOKENS)
+    enough = placement.lends and reserved_tokens(settings) >= _LENT_TOKENS
+    return bool(enough and placement.devices and weights_on_host)
 
 
 @lru_cache(maxsize=64)
@@ -56,12 +61,27 @@ def grown(model: Model, settings: Settings, placement: Placement) -> Grown:
         placement = replace(placement, layers=placement.layers[: len(model.layers)])
     compute = compute_buffer_bytes(model, settings, placement)
     if placement.kv_on_host:
-        # Each GPU attends with a copy of the cache of one layer at a time. An upper bound.
+        # Each GPU attends with a copy of the cache of one layer at a time, beside the mask. An upper bound.
+        mask = _MASK * reserved_tokens(settings) * settings.cells
         for device in range(placement.devices):
-            compute[device] += _largest_copy(model, caches, placement, device)
-        compute[HOST] += max(caches, default=0)
+            compute[device] += _largest_copy(model, caches, placement, device) + mask
+        compute[HOST] += max(caches, default=0) + _scores_on_host(model, settings)
     lent = _lent_bytes(model, settings, placement, caches) if lends_gpu(settings, placement) else 0
     return Grown(held, compute, lent)
+
+
+def _scores_on_host(model: Model, settings: Settings) -> int:
+    """In hybrids that do not rotate queries attention follows the cache to the host, and llama.cpp gives up its fused
+    form."""
+    if not any(isinstance(mixer, Mamba2) for layer in model.layers for mixer in layer.mixers):
+        return 0
+    heads = [
+        mixer.heads
+        for number, layer in enumerate(model.layers)
+        for mixer in layer.mixers
+        if isinstance(mixer, Attention) and model.causal and not rotates(model, number, mixer)
+    ]
+    return _SCORE * reserved_tokens(settings) * settings.cells * max(heads, default=0)
 
 
 def _lent_bytes(model: Model, settings: Settings, placement: Placement, caches: tuple[int, ...]) -> int:
@@ -113,21 +133,27 @@ class Growth:
 
     def longest(self, needed: Callable[[Grown], Mapping[int, int]], fits: Callable[[Mapping[int, float]], bool]) -> int:
         """The longest context for which `fits` holds of what the devices then need, as `needed` says."""
-        best = 0
-        for lower, upper in zip([0, *self.samples], self.samples, strict=False):
-            high = needed(self.at(upper))
-            if fits(high):
-                best = upper
-                continue
-            low = needed(self.at(lower)) if lower else dict.fromkeys(high, 0)
-            low_step, high_step = (lower + GRAIN - 1) // GRAIN, upper // GRAIN
-            while high_step - low_step > 1:
-                middle = (low_step + high_step) // 2
-                share = (middle * GRAIN - lower) / (upper - lower)
-                between = {device: low[device] + share * (high[device] - low[device]) for device in high}
-                if lower and fits(between):
-                    low_step, best = middle, middle * GRAIN
-                else:
-                    high_step = middle
-            break
-        return best
+
+        def holds(context: int) -> bool:
+            return fits(needed(self.at(context)))
+
+        place = bisect_left(self.samples, True, key=lambda context: not holds(context))
+        lower = self.samples[place - 1] if place else 0
+        if not lower or place == len(self.samples):
+            return lower
+        upper = self.samples[place]
+        low, high = needed(self.at(lower)), needed(self.at(upper))
+        low_step, high_step = lower // GRAIN, upper // GRAIN
+        while high_step - low_step > 1:
+            middle = (low_step + high_step) // 2
+            share = (middle * GRAIN - lower) / (upper - lower)
+            between = {device: low[device] + share * (high[device] - low[device]) for device in high}
+            low_step, high_step = (middle, high_step) if fits(between) else (low_step, middle)
+        return self._checked(max(lower, low_step * GRAIN), lower, holds)
+
+    def _checked(self, context: int, lower: int, holds: Callable[[int], bool]) -> int:
+        """`context`, or less where a buffer is larger than the line between two samples said."""
+        step = GRAIN
+        while context > lower and not holds(context):
+            context, step = max(lower, context - step), step * 2
+        return context

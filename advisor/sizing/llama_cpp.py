@@ -10,9 +10,11 @@ from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.models.model import Model
 from advisor.sizing.checks import MAX_DEVICES, cache_type_refusal
 from advisor.sizing.growth import GRAIN
+from advisor.sizing.needs import needed_bytes, passing_bytes, place_as_told, shortage
 from advisor.sizing.placement import HOST
-from advisor.sizing.placement_search import Rates, Search, needed_bytes, passing_bytes, place_as_told, shortage
+from advisor.sizing.placement_search import Search
 from advisor.sizing.plan import DeviceMemory, Memory, Plan, Verdict, WayOut, rule_of_thumb_bytes
+from advisor.sizing.reading import Rates
 from advisor.sizing.settings import Settings
 from advisor.sizing.weights import Weights, file_weights, level_weights
 from advisor.units import gib
@@ -145,7 +147,7 @@ class _Planner:
             find_longest_context=longest,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.rates),
             find_offload_bytes=lambda: self.host_bytes_to_offload(weights),
-            find_ways_out=lambda: ways_out(self, plan, weights),
+            find_ways_out=lambda: ways_out(self, plan, sized, weights),
         )
         return plan
 
@@ -167,15 +169,15 @@ class _Planner:
         return int(self.searcher.needed(weights, found.placement)[HOST] / (1 - self.margin)) + 1
 
 
-def ways_out(planner: _Planner, plan: Plan, weights: Weights) -> tuple[WayOut, ...]:
+def ways_out(planner: _Planner, plan: Plan, sized: SizedLevel, weights: Weights) -> tuple[WayOut, ...]:
     """The nearest changes with which a plan fits, each on its own; each was planned and does fit."""
     if plan.fits:
         return ()
     found = (
         _lower_level(planner, plan),
         _shorter_context(plan),
-        _smaller_cache(planner, plan, weights),
-        _more_devices(planner, plan, weights),
+        _smaller_cache(planner, sized, weights),
+        _more_devices(planner, plan, sized, weights),
         _host_memory(planner, plan),
     )
     return tuple(way for way in found if way is not None)
@@ -203,21 +205,21 @@ def _shorter_context(plan: Plan) -> WayOut | None:
     return WayOut("shorter context", longest, f"A context of {longest:,} tokens per user fits.")
 
 
-def _smaller_cache(planner: _Planner, plan: Plan, weights: Weights) -> WayOut | None:
+def _smaller_cache(planner: _Planner, sized: SizedLevel, weights: Weights) -> WayOut | None:
     settings = replace(planner.settings, cache_type_k=_SMALLER_CACHE, cache_type_v=_SMALLER_CACHE)
     wide = {"f32", "f16", "bf16"}
     if not {planner.settings.cache_type_k, planner.settings.cache_type_v} <= wide or not settings.flash_attention:
         return None
     if cache_type_refusal(planner.model, settings):
         return None
-    smaller = planner.changed(settings=settings).plan(_sized(plan), weights)
+    smaller = planner.changed(settings=settings).plan(sized, weights)
     if not smaller.fits:
         return None
     total = sum(holder.kv_cache_bytes for holder in (*smaller.devices, smaller.host))
     return WayOut("smaller KV cache", _SMALLER_CACHE, f"A KV cache in {_SMALLER_CACHE} fits: it takes {gib(total)}.")
 
 
-def _more_devices(planner: _Planner, plan: Plan, weights: Weights) -> WayOut | None:
+def _more_devices(planner: _Planner, plan: Plan, sized: SizedLevel, weights: Weights) -> WayOut | None:
     memory = planner.memory
     if not memory.devices or memory.pooled:
         return None
@@ -232,21 +234,19 @@ def _more_devices(planner: _Planner, plan: Plan, weights: Weights) -> WayOut | N
     for more in range(fewest, min(fewest + _MORE_TRIES, MAX_DEVICES - present + 1)):
         larger = replace(memory, devices=memory.devices + (kind,) * more)
         settings = replace(planner.settings, gpu_layers=None, cpu_moe_layers=0, kv_on_host=False, tensor_split=None)
-        fitting = planner.changed(memory=larger, settings=settings).plan(_sized(plan), weights)
+        fitting = planner.changed(memory=larger, settings=settings).plan(sized, weights)
         if fitting.verdict == "fits":
             return WayOut("more devices", more, f"{more} more {kind.name} ({present + more} in all) fit.")
     return None
 
 
 def _host_memory(planner: _Planner, plan: Plan) -> WayOut | None:
+    if not planner.memory.devices:
+        whole = int(plan.host.needed_bytes / (1 - planner.margin)) + 1
+        return WayOut("host memory", whole, f"With {gib(whole)} of memory it fits.")
     needed = plan.offload_needs_host_bytes
     if needed is None:
         return None
     return WayOut(
         "host memory", needed, f"With {gib(needed)} of host memory it runs, slower, with part of the model there."
     )
-
-
-def _sized(plan: Plan) -> SizedLevel:
-    assert isinstance(plan.sized, SizedLevel)
-    return plan.sized

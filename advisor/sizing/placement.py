@@ -19,7 +19,8 @@ HOST = -1
 class Placement:
     """Device number per layer (HOST = -1), of the output head, and how many layers keep their experts on the host.
 
-    `kv_on_host` says that all of the KV cache and recurrent state lies on the host.
+    `kv_on_host` says that all of the KV cache and recurrent state lies on the host, `lends` that the first device
+    computes prompts for what lies on the host.
     """
 
     devices: int
@@ -27,6 +28,7 @@ class Placement:
     output: int
     cpu_moe_layers: int = 0
     kv_on_host: bool = False
+    lends: bool = True
 
     @property
     def used(self) -> tuple[int, ...]:
@@ -57,6 +59,7 @@ def place(
     gpu_layers: int | None = None,
     cpu_moe_layers: int = 0,
     kv_on_host: bool = False,
+    lends: bool = True,
 ) -> Placement:
     """Place `layer_count` layers on GPUs with the given shares (empty: no GPU; they need not add up to anything).
 
@@ -71,4 +74,4 @@ def place(
     fractions = (np.arange(active, dtype=np.float32) / np.float32(max(active, 1))).tolist()
     last = len(shares) - 1
     homes = (HOST,) * start + tuple(min(bisect_right(bounds, fraction), last) for fraction in fractions)
-    return Placement(len(shares), homes[:layer_count], homes[layer_count], cpu_moe_layers, kv_on_host)
+    return Placement(len(shares), homes[:layer_count], homes[layer_count], cpu_moe_layers, kv_on_host, lends)

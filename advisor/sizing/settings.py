@@ -28,7 +28,8 @@ class Settings:
     `context` is in tokens per user; llama.cpp's `-c` is context x users, `-np` is users. `gpu_layers` None
     means all (`-ngl all`); `cpu_moe_layers` is `-ncmoe`. `micro_batch` is `-ub`. `kv_on_host` is
     `--no-kv-offload`, `split` is `-sm`, `tensor_split` is `-ts` (None: by free memory). `mmap` False is
-    `--no-mmap`; it changes how weights get into memory, not how many there are.
+    `--no-mmap`; it changes how weights get into memory, not how many there are. `op_offload` False is
+    `--no-op-offload`: no GPU computes prompts for layers on the host.
     """
 
     context: int
@@ -43,12 +44,20 @@ class Settings:
     split: Split = "layer"
     tensor_split: tuple[float, ...] | None = None
     mmap: bool = True
+    op_offload: bool = True
 
     @property
     def without_placement(self) -> Settings:
         """The same run with nothing said about what lies where: what KV cache and graph depend on."""
         return replace(
-            self, gpu_layers=None, cpu_moe_layers=0, kv_on_host=False, split="layer", tensor_split=None, mmap=True
+            self,
+            gpu_layers=None,
+            cpu_moe_layers=0,
+            kv_on_host=False,
+            split="layer",
+            tensor_split=None,
+            mmap=True,
+            op_offload=True,
         )
 
     @property

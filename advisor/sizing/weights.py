@@ -34,7 +34,7 @@ class Weights:
 
     `tied` is what is held again with the output head, `everywhere` what each device with layers holds.
     `widest_*` are the largest single tensors, which are copied to a GPU when it computes with them for the host.
-    `mixed` says that layers with and without experts, or with and without recurrence, take turns.
+    `alternating` says that layers with and without experts take turns, `hybrid` layers with and without recurrence.
     """
 
     input: int
@@ -47,7 +47,8 @@ class Weights:
     widest_layer: NDArray[np.int64]
     widest_expert: NDArray[np.int64]
     widest_output: int
-    mixed: bool
+    alternating: bool
+    hybrid: bool
 
     def on_devices(self, placement: Placement) -> dict[int, int]:
         """Bytes per device number (HOST = -1).
@@ -90,14 +91,10 @@ class Weights:
         may be too small for the next: two were seen side by side, never three.
         """
         layers, experts = placement.host_layers, max(placement.host_layers, placement.cpu_moe_layers)
-        routed = int(self.widest_expert[:experts].max(initial=0))
-        if experts > layers and (self.mixed or placement.kv_on_host):
-            routed *= 2
-        return max(
-            int(self.widest_layer[:layers].max(initial=0)),
-            routed,
-            self.widest_output if placement.output == HOST else 0,
-        )
+        widest = max(int(self.widest_layer[:layers].max(initial=0)), int(self.widest_expert[:experts].max(initial=0)))
+        only_experts = experts > layers
+        copies = 2 if self.hybrid or (only_experts and (self.alternating or placement.kv_on_host)) else 1
+        return max(copies * widest, self.widest_output if placement.output == HOST else 0)
 
 
 class _WeightMap:
@@ -145,7 +142,8 @@ class _WeightMap:
             widest_layer=widest[1 : layers + 1],
             widest_expert=widest[layers + 1 : -1],
             widest_output=max(int(widest[-1]), tied),
-            mixed=_mixed(model),
+            alternating=_alternating(model),
+            hybrid=_hybrid(model),
         )
 
 
@@ -158,11 +156,13 @@ def _weight_map(model: Model) -> _WeightMap:
     return found
 
 
-def _mixed(model: Model) -> bool:
-    """Whether layers with and without experts alternate, or layers with and without a recurrent state."""
+def _alternating(model: Model) -> bool:
     routed = [isinstance(layer.feed_forward, MixtureOfExperts) for layer in model.layers]
-    recurrent = {any(isinstance(mixer, _RECURRENT) for mixer in layer.mixers) for layer in model.layers}
-    return len(recurrent) > 1 or any(before and not after for before, after in pairwise(routed))
+    return any(before and not after for before, after in pairwise(routed))
+
+
+def _hybrid(model: Model) -> bool:
+    return len({any(isinstance(mixer, _RECURRENT) for mixer in layer.mixers) for layer in model.layers}) > 1
 
 
 @lru_cache(maxsize=8192)
@@ -211,7 +211,8 @@ def file_weights(model: Model, tensor_bytes: Iterable[tuple[str, int]]) -> Weigh
         widest_layer=widest_layer,
         widest_expert=widest_expert,
         widest_output=max(widest_output, tied),
-        mixed=_mixed(model),
+        alternating=_alternating(model),
+        hybrid=_hybrid(model),
     )
 
 

@@ -3,7 +3,7 @@
 from advisor.speed.backends import BACKENDS, Backend, default_backend
 from advisor.speed.catalogued import speed_of
 from advisor.speed.estimate import Speed, estimate_speed
-from advisor.speed.load import SpeedLoad, gguf_load
+from advisor.speed.load import SpeedLoad, gguf_load, placed_load, safetensors_load
 from advisor.speed.measurements import Measurement, measured_on, measurements
 
 __all__ = [
@@ -17,5 +17,7 @@ __all__ = [
     "gguf_load",
     "measured_on",
     "measurements",
+    "placed_load",
+    "safetensors_load",
     "speed_of",
 ]

@@ -38,7 +38,8 @@ def speed_of(
     """The speed of catalogue model `model_id` at `level` on `gpus` machines `machine_id`, whether it fits or not.
 
     `context_used` is the number of tokens already in the cache while generating. Other arguments as in `Settings`.
-    None where a bandwidth is not known; InputError where an id, a level or a number is not.
+    None where a bandwidth is not known, and for encoders, which generate nothing; InputError where an id, a level or a
+    number is not known or out of bounds.
     """
     if level not in LEVELS:
         raise InputError(f"Level {level[:30]!r} is not known; use one of {', '.join(LEVELS)}.")
@@ -46,6 +47,8 @@ def speed_of(
         raise InputError(f"Give no negative tokens, at least one user, and 1 to {_MOST_GPUS} GPUs.")
     machine = find_machine(machine_id)
     model = find_model(model_id).model
+    if not model.causal:
+        return None
     chosen = check_backend(backend) if backend else default_backend(machine)
     alone = machine.kind == CPU_KIND or chosen == "cpu"
     devices = () if alone else (machine,) * (gpus * machine.count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -13,12 +13,13 @@ from advisor.estimate import Range
 from advisor.machines.machine import Machine
 from advisor.sizing.placement import HOST
 from advisor.speed.backends import Backend, chip_of, group_of, peak_flops
-from advisor.speed.constants import POOLED, TIERS, Constants, constants
+from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.explain import explanation
 from advisor.speed.load import SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
 from advisor.speed.roofline import (
-    MICRO_BATCH,
+    DECODE_TERMS,
+    PREFILL_TERMS,
     Device,
     Terms,
     decode_terms,
@@ -49,6 +50,7 @@ class Rate:
     constants: tuple[float, ...]
     factor: float  # on the time, from what was measured on the chip
     host_ms: float
+    in_turn: bool = False  # whether serving the users one after the other is faster than all at once
 
 
 @dataclass(frozen=True)
@@ -170,22 +172,35 @@ def _decode(
     known: Constants,
 ) -> Rate:
     group = group_of(devices[0], backend)
-    own, numbers = known.of(group), [number for number in parts if number != HOST or backend == "cpu"]
+    own, host_group = known.of(group), group_of(devices[0], "cpu") if devices[0].unified else _CPU_GROUP
+    tier, n, factor = _evidence(load, devices[0], backend, group, known)
+
+    def step(some: SpeedLoad) -> tuple[Terms, float, float]:
+        """Terms on the devices, milliseconds on the host, and in all."""
+        terms, host = _step(some, backend, parts, split)
+        host_ms = weighed(host, known.of(host_group)) if host else 0.0
+        return terms, host_ms, weighed(terms, own) * factor + host_ms
+
+    terms, host_ms, ms = step(load)
+    in_turn = False
+    if load.users > 1 and (alone := step(replace(load, users=1))[2] * load.users) < ms:
+        ms, in_turn = alone, True
+    spread = _range(1000 / ms, load.users, devices, group, tier, known, bool(host_ms))
+    return Rate(spread, tier, n, terms, own, factor, host_ms, in_turn)
+
+
+def _step(load: SpeedLoad, backend: Backend, parts: dict[int, Device], split: Split) -> tuple[Terms, Terms | None]:
+    """Terms of one step on the devices, and on the host where something lies there."""
+    numbers = [number for number in parts if number != HOST or backend == "cpu"]
     sharing = len(numbers) if split != "layer" else 1
-    total: Terms = (0.0,) * len(own)
+    total: Terms = (0.0,) * len(DECODE_TERMS)
     for place, number in enumerate(numbers):
         terms = decode_terms(load, number, parts[number], first=not place, sharing=sharing)
         # Devices that share every tensor work at once: the slowest counts. Otherwise they work in turn.
         total = tuple(map(max if sharing > 1 else _plus, total, terms))
-    host_ms = 0.0
-    if HOST in parts and backend != "cpu":
-        terms = decode_terms(load, HOST, parts[HOST], first=not numbers)
-        host_ms = weighed(terms, known.of(_CPU_GROUP))
-    tier, n, factor = _evidence(load, devices[0], backend, group, known)
-    ms = weighed(total, own) * factor + host_ms
-    return Rate(
-        _range(1000 / ms, load, devices, group, tier, known, bool(host_ms)), tier, n, total, own, factor, host_ms
-    )
+    if HOST not in parts or backend == "cpu":
+        return total, None
+    return total, decode_terms(load, HOST, parts[HOST], first=not numbers)
 
 
 def _plus(left: float, right: float) -> float:
@@ -211,19 +226,16 @@ def _prefill(
         total = tuple(map(max if split != "layer" else _plus, total, terms))
     host_ms = 0.0
     if HOST in parts and backend != "cpu":
-        terms = prefill_terms(
-            load, HOST, Device(min(parts[HOST].bandwidth, _BUS), parts[numbers[0]].peak), first=False, depth=depth
-        )
-        total = tuple(
-            term if name == 3 else term + extra for name, (term, extra) in enumerate(zip(total, terms, strict=True))
-        )
-        host_ms = terms[3]
+        bus = Device(min(parts[HOST].bandwidth, _BUS), parts[numbers[0]].peak)
+        terms = prefill_terms(load, HOST, bus, first=False, depth=depth)
+        moved = PREFILL_TERMS.index("weights")
+        host_ms = terms[moved]
+        total = tuple(map(_plus, total, (*terms[:moved], 0.0, *terms[moved + 1 :])))
     tier, n, factor = _evidence(load, devices[0], backend, group, known)
-    gain = pipeline_gain(len(numbers)) if split == "layer" else 1.0
-    ms = weighed(total, own) * factor / gain + host_ms
-    return Rate(
-        _range(1000 / ms, load, devices, group, tier, known, bool(host_ms)), tier, n, total, own, factor / gain, host_ms
-    )
+    if split == "layer":
+        factor /= pipeline_gain(len(numbers))
+    spread = _range(1000 / (weighed(total, own) * factor + host_ms), 1, devices, group, tier, known, bool(host_ms))
+    return Rate(spread, tier, n, total, own, factor, host_ms)
 
 
 def _evidence(
@@ -232,10 +244,10 @@ def _evidence(
     """The nearest tier with measurements, their number, and the factor on the time that follows from all tiers."""
     tier, n, log_factor = "group", known.sizes.get(group, known.sizes[POOLED]), 0.0
     key: tuple[str, ...] = (chip_of(machine), backend)
-    for name, part in (("chip", None), ("model", load.shape.known_as), ("level", load.level)):
-        if part is not None:
+    for name, part in (("chip", ""), ("model", load.shape.known_as or ""), ("level", load.level)):
+        if name != "chip":
             key = (*key, part)
-        if not all(key) or key not in known.factors:
+        if key not in known.factors:
             break
         tier, n = name, known.counts[key]
         log_factor += known.factors[key]
@@ -243,13 +255,10 @@ def _evidence(
 
 
 def _range(
-    rate: float, load: SpeedLoad, devices: Sequence[Machine], group: str, tier: str, known: Constants, offloaded: bool
+    rate: float, users: int, devices: Sequence[Machine], group: str, tier: str, known: Constants, offloaded: bool
 ) -> Range:
-    whose = "several users" if load.users > 1 else "several devices" if len(devices) > 1 else group
+    whose = "several users" if users > 1 else "several devices" if len(devices) > 1 else group
     low, high = known.range_of(whose, tier)
     if offloaded:
         low, high = low**_OFFLOADED, high**_OFFLOADED
     return Range(rate * low, rate, rate * high)
-
-
-__all__ = ["MICRO_BATCH", "TIERS", "Basis", "Rate", "Speed", "Split", "estimate_speed"]

@@ -49,7 +49,7 @@ class Case:
         """What its factors are kept by: chip and backend, the model on it, a level of that."""
         chip = (self.chip, self.backend)
         model = (*chip, self.model)
-        return chip, model, (*model, self.row.level or self.row.quant)
+        return chip, model, (*model, self.row.level or self.row.quant or "unknown")
 
     @property
     def catalogued(self) -> bool:

@@ -41,6 +41,8 @@ def explanation(speed: Speed) -> tuple[str, ...]:
         f"{load.users} user{'s' * (load.users > 1)}) on {name}: {_spelled(decode, _OF_DECODE, DECODE_TERMS)} = "
         f"{1000 / decode.range.typical:.2f} ms, that is {decode.range.typical:.1f} tokens/s for each user.",
     ]
+    if decode.in_turn:
+        found.append("Serving the users in turn is no slower here than all at once, so that is what is shown.")
     if decode.host_ms:
         found.append(f"Of that, {decode.host_ms:.2f} ms are spent on what lies in the host's memory.")
     if speed.prefill is not None and speed.time_to_first_token_s is not None:
@@ -80,6 +82,6 @@ def _evidence(speed: Speed, chip: str, group: str) -> str:
         "group": f"measurements of other devices of the group {group!r}",
     }[rate.tier]
     return (
-        f"Rests on {rate.n} {what}; of such measurements, left out and predicted, 84 % lay between {low:+.0%} and "
+        f"Rests on {rate.n} {what}; of such measurements, left out and predicted, 86 % lay between {low:+.0%} and "
         f"{high:+.0%} of the typical value."
     )

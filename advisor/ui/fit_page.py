@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from advisor.advise import Answer
+from advisor.candidate import Candidate
+from advisor.flips import flips
 from advisor.sizing.plan import Plan, Verdict
-from advisor.ui import model_input, other_formats, published, sources
+from advisor.ui import memory_view, model_input, other_formats, published, run_view, sources, speed_view
 from advisor.ui.charts import memory_chart
 from advisor.ui.question import Question
 from advisor.ui.tables import common_plans, fullest_device, levels_table, memory_by_level
-from advisor.ui.text import SIGNS, plain, small, tokens, users, verdict_words
+from advisor.ui.text import COLOURS, SIGNS, figures, plain, small, span, tokens, users, verdict_words
 from advisor.units import gb, gib
 
-_COLOURS: dict[Verdict, str] = {"fits": "green", "tight": "orange", "does not fit": "red"}
-
-_TILE = 140  # pixels
+_TILE = 160  # pixels
 
 
 def draw(question: Question) -> None:
@@ -25,14 +26,21 @@ def draw(question: Question) -> None:
     if answer is None:
         _no_answer(question)
         return
-    _verdict(answer)
+    changes = _verdict(answer)
     for note in answer.notes:
         st.info(plain(note), icon=":material/info:")
     _memory(answer)
     _levels(answer)
+    shown = answer.chosen or nearest_candidate(answer)
+    memory_view.draw(answer, shown)
+    if shown.plan.verdict != "does not fit":
+        speed_view.draw(shown)
+        run_view.draw(answer, shown)
     published.draw(answer.entry, answer.model, answer.scenario.imatrix)
     other_formats.draw(answer.model)
     sources.draw(answer)
+    with changes:  # last: each of them is a plan of its own
+        _changes(answer)
 
 
 def _no_answer(question: Question) -> None:
@@ -48,46 +56,70 @@ def _no_answer(question: Question) -> None:
         published.draw(question.found, question.found.model)
 
 
-def _verdict(answer: Answer) -> None:
-    choice, scenario = answer.recommendation, answer.scenario
-    chosen = next((plan for plan in answer.plans if plan.level == choice.level), None)
+def _verdict(answer: Answer) -> DeltaGenerator:
+    """Draw what to run and why; the place that is returned is for what would change it."""
+    choice, scenario, chosen = answer.recommendation, answer.scenario, answer.chosen
     with st.container(border=True, key="verdict"):
-        asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}, with {scenario.runtime}"
+        asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}, with {answer.runtime}"
         st.markdown(small(plain(f"{'Recommended for' if chosen else 'For'} {asked}")))
         if chosen is None:
             st.header(_why_none(answer), anchor=False)
         else:
-            st.header(f"{chosen.level} :{_COLOURS[chosen.verdict]}[{verdict_words(chosen.verdict)}]", anchor=False)
-            _figures(answer, chosen)
+            verdict = chosen.plan.verdict
+            st.header(f"{chosen.level} :{COLOURS[verdict]}[{verdict_words(verdict)}]", anchor=False)
+            _figures(chosen)
         st.markdown("\n".join(f"- {plain(reason)}" for reason in choice.reasons))
         if choice.alternatives:
             st.markdown("**Other choices**")
             others = (f"- **{plain(other.level)}**: {plain(other.reason)}" for other in choice.alternatives)
             st.markdown("\n".join(others))
+        return st.container()
+
+
+def _changes(answer: Answer) -> None:
+    """What would lead to another recommendation, or, where nothing is recommended, to any."""
+    if changes := flips(answer):
+        st.markdown("**What would change it**")
+        st.markdown("\n".join(f"- {plain(change)}" for change in changes))
+    _ways_out(answer)
 
 
 def _why_none(answer: Answer) -> str:
     """The verdict in a few words where nothing is recommended."""
+    level = answer.scenario.level
+    if answer.recommendation.in_the_way:
+        return f":{COLOURS['tight']}[{SIGNS['tight']} {level or 'Nothing that fits'} meets not every requirement]"
     best: Verdict = "tight" if any(plan.verdict == "tight" for plan in answer.plans) else "does not fit"
-    what = answer.scenario.level or "The best level" if best == "tight" else answer.scenario.level or "No level"
-    ending = "fits only without the margin" if best == "tight" else "does not fit" if answer.scenario.level else "fits"
-    return f":{_COLOURS[best]}[{SIGNS[best]} {what} {ending}]"
+    what = level or "The best level" if best == "tight" else level or "No level"
+    ending = "fits only without the margin" if best == "tight" else "does not fit" if level else "fits"
+    return f":{COLOURS[best]}[{SIGNS[best]} {what} {ending}]"
 
 
-def _figures(answer: Answer, chosen: Plan) -> None:
-    devices = len(chosen.devices)
-    held_by = fullest_device(chosen)
+def _ways_out(answer: Answer) -> None:
+    """Where nothing is recommended, what would make the level that comes nearest fit."""
+    if answer.chosen is not None or answer.recommendation.in_the_way:
+        return
+    nearest = min(answer.plans, key=lambda plan: plan.missing_bytes)
+    if ways := nearest.ways_out:
+        st.markdown(f"**What would help {nearest.level}**")
+        st.markdown("\n".join(f"- {plain(way.sentence)}" for way in ways))
+
+
+def _figures(chosen: Candidate) -> None:
+    plan = chosen.plan
+    devices = len(plan.devices)
+    held_by = fullest_device(plan)
     capacity = gib(held_by.capacity_bytes or 0)
-    row = st.container(horizontal=True)  # wraps to two rows of two on a phone
-    row.metric("File size", gb(chosen.sized.file_bytes), help="What is downloaded, in GB (1000³ bytes).", width=_TILE)
+    row = st.container(horizontal=True)  # wraps to rows of two on a phone
+    row.metric("File size", gb(plan.sized.file_bytes), help="What is downloaded, in GB (1000³ bytes).", width=_TILE)
     row.metric(
         "Memory needed",
-        gib(chosen.needed_bytes),
+        gib(plan.needed_bytes),
         help="Weights, KV cache, compute buffers and overhead, in GiB (1024³ bytes)"
         + (f", on {devices} devices together." if devices > 1 else "."),
         width=_TILE,
     )
-    free = chosen.free_bytes
+    free = plan.free_bytes
     row.metric(
         "Least free" if devices > 1 else "Free",
         "unknown" if free is None else gib(free),
@@ -96,8 +128,22 @@ def _figures(answer: Answer, chosen: Plan) -> None:
     )
     row.metric(
         "Longest context",
-        f"{chosen.max_context:,}" if chosen.max_context else "none",
+        f"{plan.max_context:,}" if plan.max_context else "none",
         help="Tokens per user that still fit with the safety margin, at most what the model was trained for.",
+        width=_TILE,
+    )
+    speed = chosen.tokens_per_s
+    row.metric(
+        "Tokens/s per user",
+        "unknown" if speed is None else figures(speed.typical),
+        help="Bandwidth is not known." if speed is None else f"{span(speed)}; see Speed below.",
+        width=_TILE,
+    )
+    kept = chosen.kept
+    row.metric(
+        f"Quality kept, {chosen.task}",
+        "unknown" if kept is None else f"{kept.typical:.1f} %",
+        help="No measurement tells." if kept is None else f"Of the 16-bit score: {kept.low:.0f} to {kept.high:.0f} %.",
         width=_TILE,
     )
 
@@ -139,7 +185,7 @@ def _chart(answer: Answer, plans: list[Plan], where: str, host: bool = False) ->
 
 def _levels(answer: Answer) -> None:
     st.subheader("All levels" if len(answer.plans) > 1 else "The level", anchor=False)
-    table = levels_table(answer.plans, answer.recommendation.level)
+    table = levels_table(answer.candidates, answer.recommendation.level)
     number = st.column_config.NumberColumn
     text = st.column_config.TextColumn
     st.dataframe(
@@ -158,6 +204,10 @@ def _levels(answer: Answer) -> None:
                 help="Exact tensor data; header and tokenizer estimated. 1 GB is 1000³ bytes.",
             ),
             "bits_per_weight": number("Bits per weight", format="%.2f"),
+            "quality_percent": number(
+                "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept, typical; {answer.scenario.task}."
+            ),
+            "tokens_per_s": number("Tokens/s", format="%.1f", help="For each user, typical."),
             "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices together. 1 GiB is 1024³ bytes."),
             "free_gib": number("Free (GiB)", format="%.1f", help="On the fullest device; negative: missing."),
             "max_context": number(
@@ -171,3 +221,8 @@ def _levels(answer: Answer) -> None:
             "note": text("Note", width="large"),
         },
     )
+
+
+def nearest_candidate(answer: Answer) -> Candidate:
+    """Where nothing is recommended: the one that comes nearest to fitting."""
+    return min(answer.candidates, key=lambda candidate: (not candidate.plan.fits, candidate.plan.missing_bytes))

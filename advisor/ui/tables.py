@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from advisor.candidate import Candidate
 from advisor.rules_of_thumb import Comparison
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.ui.text import RECOMMENDED, verdict_words
@@ -57,7 +58,20 @@ def memory_by_level(plans: Sequence[Plan], *, host: bool = False) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def levels_table(plans: Sequence[Plan], recommended: str | None) -> pd.DataFrame:
+def memory_by_place(plan: Plan) -> pd.DataFrame:
+    """What each device and the host hold of one plan, in GiB, by component; places that hold nothing are left out."""
+    rows = []
+    for holder in (*plan.devices, plan.host):
+        if holder.needed_bytes:
+            row: dict[str, object] = {"place": holder.name}
+            row |= {name: getattr(holder, attribute) / GIB for name, attribute in COMPONENTS.items()}
+            row["total"] = holder.needed_bytes / GIB
+            row["capacity"] = None if holder.capacity_bytes is None else holder.capacity_bytes / GIB
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def levels_table(candidates: Sequence[Candidate], recommended: str | None) -> pd.DataFrame:
     """Every level with all its figures."""
     return pd.DataFrame(
         [
@@ -66,6 +80,8 @@ def levels_table(plans: Sequence[Plan], recommended: str | None) -> pd.DataFrame
                 "verdict": verdict_words(plan.verdict),
                 "file_gb": plan.sized.file_bytes / GB,
                 "bits_per_weight": plan.sized.bits_per_weight,
+                "quality_percent": None if candidate.kept is None else candidate.kept.typical,
+                "tokens_per_s": None if candidate.tokens_per_s is None else candidate.tokens_per_s.typical,
                 "memory_gib": plan.needed_bytes / GIB,
                 "free_gib": None if plan.free_bytes is None else plan.free_bytes / GIB,
                 "max_context": plan.max_context or None,
@@ -74,7 +90,8 @@ def levels_table(plans: Sequence[Plan], recommended: str | None) -> pd.DataFrame
                 "host_gib": plan.host.needed_bytes / GIB if plan.devices else None,
                 "note": _note(plan),
             }
-            for plan in plans
+            for candidate in candidates
+            for plan in (candidate.plan,)
         ]
     )
 

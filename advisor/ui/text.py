@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from advisor.estimate import Range
 from advisor.sizing.plan import Verdict
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
-SIGNS: dict[Verdict, str] = {"fits": "✔", "tight": "▲", "does not fit": "✖"}
+SIGNS: dict[Verdict, str] = {"fits": "✔", "fits with offload": "◐", "tight": "▲", "does not fit": "✖"}
+COLOURS: dict[Verdict, str] = {"fits": "green", "fits with offload": "blue", "tight": "orange", "does not fit": "red"}
 RECOMMENDED = "★"
 
 
@@ -36,3 +38,15 @@ def tokens(count: int) -> str:
 
 def users(count: int) -> str:
     return f"{count:,} user{'' if count == 1 else 's'}"
+
+
+def figures(value: float) -> str:
+    """A rate or a time with as many digits as an estimate deserves: "4.2", "31", "1,250"."""
+    if value >= 1000:
+        return f"{round(value, -1):,.0f}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def span(estimate: Range) -> str:
+    """A range in words: "18 to 26"."""
+    return f"{figures(estimate.low)} to {figures(estimate.high)}"

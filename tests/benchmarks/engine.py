@@ -1,4 +1,4 @@
-"""How long the engine takes: start-up, one full plan, the whole catalogue on one machine."""
+"""How long the engine takes: start-up, one full plan, the whole catalogue on one machine, searching placements."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.models.catalogue import catalogue, find_model
 from advisor.sizing.llama_cpp import plan_levels
+from advisor.sizing.placement_search import best_placement
 from advisor.sizing.plan import Device, Memory
 from advisor.sizing.settings import Settings
 from advisor.units import GIB
 
 START_UP = "import advisor.advise; from advisor.models.catalogue import catalogue; catalogue()"
+SERVER = Memory((Device("GPU", 24 * GIB, GIB // 2),) * 7 + (Device("Small GPU", 12 * GIB, GIB // 2),), 1024 * GIB)
 MACHINE = Memory((Device("GPU", 80 * GIB, GIB // 2),) * 8, None)
 
 
@@ -48,10 +51,25 @@ def whole_catalogue(run: int) -> None:
         plan_levels(model, MACHINE, Settings(4096 + run), runtime="llama.cpp", margin=0.04)
 
 
+def one_placement(run: int) -> None:
+    """126 layers on eight GPUs of two sizes, the rest on the host; nothing kept from an earlier run but the sizes."""
+    model = find_model("llama-3.1-405b-instruct").model
+    assert best_placement(model, LEVELS["Q4_K_M"], SERVER, Settings(4096 + 256 * run), 0.04) is not None
+
+
+def all_placements(run: int) -> None:
+    """The same for every level."""
+    model = find_model("llama-3.1-405b-instruct").model
+    plan_levels(model, SERVER, Settings(20_480 + 256 * run), runtime="llama.cpp", margin=0.04, search=True)
+
+
 def main() -> None:
     print("python -c 'import and catalogue' ", milliseconds(start_up, 5))
     full_plan(-1)
     print("full plan, 94-layer MoE, warm     ", milliseconds(full_plan, 20))
+    one_placement(-1)
+    print("placement, 126 layers on 8 GPUs   ", milliseconds(one_placement, 20))
+    print("placement, the same, every level  ", milliseconds(all_placements, 10))
     print("every model on one machine        ", milliseconds(whole_catalogue, 3))
 
 

@@ -1,0 +1,61 @@
+"""What has to be read from memory for one token, and how long that takes: the measure that compares placements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.models.feed_forward import MixtureOfExperts
+from advisor.models.model import Model
+from advisor.sizing.placement import HOST, Placement
+from advisor.sizing.settings import Settings
+from advisor.sizing.weights import Weights
+
+HOST_BANDWIDTH = 60e9  # bytes a second: two channels of DDR5-5600 read at two thirds of their 90 GB/s
+LINK_BANDWIDTH = 20e9  # between host and device: what PCIe 4.0 x16 moves of its nominal 32 GB/s
+DEVICE_BANDWIDTH = 500e9  # a device whose bandwidth is not known
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How fast memory is read, in bytes a second; None where a device's bandwidth is not known."""
+
+    devices: tuple[float | None, ...] = ()
+    host: float = HOST_BANDWIDTH
+    link: float = LINK_BANDWIDTH
+
+    def of(self, device: int) -> float:
+        if device == HOST:
+            return self.host
+        return (self.devices[device] if device < len(self.devices) else None) or DEVICE_BANDWIDTH
+
+
+class Reading:
+    """Bytes read for one token of each user, by layer: weights, experts and what is kept of the past."""
+
+    def __init__(self, model: Model, settings: Settings, caches: Sequence[int]):
+        shares = []
+        for layer in model.layers:
+            block = layer.feed_forward
+            routed = isinstance(block, MixtureOfExperts)
+            # Each user's token picks its own experts; some are picked twice.
+            missed = (1 - block.used / block.experts) ** settings.users if isinstance(block, MixtureOfExperts) else 0
+            shares.append(1 - missed if routed else 1.0)
+        self.expert_share: NDArray[np.float64] = np.array(shares)
+        self.caches: NDArray[np.float64] = np.array(caches, dtype=np.float64)
+
+    def seconds(self, weights: Weights, placement: Placement, rates: Rates) -> float:
+        """Time to read it all, device after device."""
+        homes = np.array(placement.layers)
+        experts = homes.copy()
+        experts[: placement.cpu_moe_layers] = HOST
+        pace = 1 / np.array([*(rates.of(number) for number in range(placement.devices)), rates.host])  # HOST is -1
+        total = weights.layers @ pace[homes] + (weights.experts * self.expert_share) @ pace[experts]
+        if placement.kv_on_host:  # devices compute attention all the same and fetch the cache for each token
+            total += self.caches.sum() / min(rates.link, rates.host)
+        else:
+            total += self.caches @ pace[homes]
+        return float(total + (weights.output + weights.tied) * pace[placement.output])

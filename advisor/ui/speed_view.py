@@ -1,0 +1,89 @@
+"""How fast one plan runs: the estimate, its formula, and published measurements beside it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from advisor.candidate import Candidate
+from advisor.speed import Measurement, Speed
+from advisor.ui.text import figures, plain, small, span
+
+_BASIS = {
+    "measured": "Measured on this device with this model and level",
+    "scaled": "Scaled from measurements of this model on this device",
+    "estimated": "Estimated from the device, or devices like it",
+}
+_TILE = 190  # pixels
+
+
+def draw(shown: Candidate) -> None:
+    """Draw it."""
+    st.subheader(f"Speed of {shown.level}", anchor=False)
+    speed = shown.speed
+    if speed is None:
+        st.markdown("The bandwidth of this machine's memory is not known: give it to get an estimate.")
+        return
+    _figures(speed)
+    st.markdown(small(plain(f"{_BASIS[speed.basis]} (n = {speed.n}), on {speed.backend}.")))
+    with st.expander("Formula and measurements"):
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in speed.explanation))
+        if speed.measurements:
+            _measurements(speed.measurements)
+        else:
+            st.markdown(small("No published measurement of this model on this machine is known here."))
+
+
+def _figures(speed: Speed) -> None:
+    row = st.container(horizontal=True)
+    users = speed.load.users
+    one = speed.decode_tokens_per_s
+    row.metric("Writing, per user", f"{figures(one.typical)} tok/s", help=f"{span(one)} tokens/s.", width=_TILE)
+    if users > 1:
+        total = speed.total_decode_tokens_per_s
+        row.metric(f"Writing, {users} users", f"{figures(total.typical)} tok/s", help=f"{span(total)}.", width=_TILE)
+    prompt, first = speed.prefill_tokens_per_s, speed.time_to_first_token_s
+    if prompt is not None:
+        row.metric("Reading the prompt", f"{figures(prompt.typical)} tok/s", help=f"{span(prompt)}.", width=_TILE)
+    if first is not None:
+        tokens = speed.load.prompt_tokens
+        row.metric(
+            "To the first token",
+            f"{figures(first.typical)} s",
+            help=f"{span(first)} s for a prompt of {tokens:,} tokens.",
+            width=_TILE,
+        )
+
+
+def _measurements(rows: tuple[Measurement, ...]) -> None:
+    st.dataframe(
+        pd.DataFrame(
+            [
+                {
+                    "level": row.level or row.quant,
+                    "kind": row.kind,
+                    "depth": row.depth,
+                    "users": row.users,
+                    "tokens_per_s": row.tokens_per_s,
+                    "version": row.version,
+                    "date": row.date,
+                    "source": row.source,
+                }
+                for row in rows
+            ]
+        ),
+        hide_index=True,
+        height="content",
+        key="speed_measurements",
+        alt="Published measurements of this model on this machine",
+        column_config={
+            "level": "Level",
+            "kind": "Test",
+            "depth": st.column_config.NumberColumn("Depth", help="Tokens already in the context"),
+            "users": "Users",
+            "tokens_per_s": st.column_config.NumberColumn("Tokens/s", format="%.1f"),
+            "version": "Version",
+            "date": "Date",
+            "source": st.column_config.LinkColumn("Source"),
+        },
+    )
