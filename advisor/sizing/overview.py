@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.models.model import Model
+from advisor.sizing.needs import place_as_told
 from advisor.sizing.placement import HOST, Placement
-from advisor.sizing.placement_search import Rates, Search, place_as_told
+from advisor.sizing.placement_search import Search
 from advisor.sizing.plan import Memory, Verdict
+from advisor.sizing.reading import Rates
 from advisor.sizing.settings import Settings
 from advisor.sizing.weights import level_weights
 
@@ -88,7 +90,7 @@ def _held(model: Model, placement: Placement, levels: tuple[Level, ...], imatrix
 
 
 def _shortage(memory: Memory, needed: NDArray[np.int64], margin: float) -> NDArray[np.float64]:
-    """As `placement_search.shortage`, for all levels at once."""
+    """As `needs.shortage`, for all levels at once."""
     room = np.array([device.capacity_bytes * (1 - margin) for device in memory.devices], dtype=np.float64)
     short: NDArray[np.float64] = (needed[:, :-1] - room).max(axis=1, initial=-np.inf)
     if memory.host_capacity_bytes is None:

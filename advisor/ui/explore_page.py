@@ -137,7 +137,7 @@ def _open(rows: Sequence[RunnableModel]) -> None:
 def _map(rows: Sequence[RunnableModel], task: str, machine: str) -> None:
     if not rows:
         return
-    st.subheader("Quality kept, level by level", anchor=False)
+    st.header("Quality kept, level by level", anchor=False)
     st.markdown(small("Coloured where the level runs on this machine, blank where it does not."))
     with st.container(horizontal=True):
         every_level = st.toggle("All levels", key="explore_all_levels", persist_state="session")

@@ -76,7 +76,7 @@ def _chart(rows: Sequence[FittingMachine], currency: str) -> None:
     drawn = [row for row in rows if row.monthly is not None][:_DRAWN]
     if not drawn:
         return
-    st.subheader("Cost a month", anchor=False)
+    st.header("Cost a month", anchor=False)
     st.markdown(
         small(
             "Own: the purchase written off, and power. Rent: the median provider's offer. Prices and load: at the left."
@@ -124,7 +124,7 @@ def _chart(rows: Sequence[FittingMachine], currency: str) -> None:
 
 
 def _table(found: Shopping, currency: str) -> None:
-    st.subheader("All that do it", anchor=False)
+    st.header("All that do it", anchor=False)
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
         machines_table(found),

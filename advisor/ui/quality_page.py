@@ -39,7 +39,7 @@ def draw(question: Question) -> None:
 
 def _pareto(answer: Answer) -> None:
     task = answer.scenario.task
-    st.subheader("Quality against memory", anchor=False)
+    st.header("Quality against memory", anchor=False)
     table = pareto_table(answer.candidates)
     if table.empty:
         st.info(plain(answer.candidates[0].quality.note), icon=":material/info:")
@@ -115,7 +115,7 @@ def _is_copy(one: Candidate) -> bool:
 def _chosen_level(answer: Answer) -> Candidate:
     levels = [one.level for one in answer.candidates]
     first = answer.recommendation.level or ("Q4_K_M" if "Q4_K_M" in levels else levels[0])
-    st.subheader("By task", anchor=False)
+    st.header("By task", anchor=False)
     level = st.selectbox("Level", levels, index=levels.index(first), key=f"quality_level_{answer.entry.id}_{first}")
     return next(one for one in answer.candidates if one.level == level)
 
@@ -165,7 +165,7 @@ def task_table(one: Candidate) -> pd.DataFrame:
 def _evidence(answer: Answer, one: Candidate) -> None:
     task = answer.scenario.task
     quality = one.quality
-    st.subheader(plain(f"Evidence for {one.level} at {task_words(task)}"), anchor=False)
+    st.header(plain(f"Evidence for {one.level} at {task_words(task)}"), anchor=False)
     st.markdown(plain(quality.note))
     if not quality.evidence:
         return
@@ -207,7 +207,7 @@ def _evidence(answer: Answer, one: Candidate) -> None:
 def _claims() -> None:
     with st.spinner("Testing the claims against the measurements …"):
         found = claims()
-    st.subheader("What is said about quantization, tested", anchor=False)
+    st.header("What is said about quantization, tested", anchor=False)
     st.markdown(
         "A table of five lines and four pieces of advice are repeated all over the web. Each is held against the "
         "published measurements; every figure is computed from them."
