@@ -110,7 +110,7 @@ def recommend(candidates: Sequence[Candidate], requirements: Requirements, subje
         return _requirements_in_the_way(running, unmet)
     return Recommendation(
         chosen.level,
-        _reasons(chosen, ranked, requirements, subject),
+        _reasons(chosen, ranked, requirements, subject, unmet),
         _alternatives(chosen, ranked, by_level, unmet),
     )
 
@@ -148,10 +148,14 @@ def _better(one: Option, other: Option) -> bool:
 
 
 def _reasons(
-    chosen: Candidate, ranked: Sequence[Candidate], requirements: Requirements, subject: Subject
+    chosen: Candidate,
+    ranked: Sequence[Candidate],
+    requirements: Requirements,
+    subject: Subject,
+    unmet: dict[str, tuple[Unmet, ...]],
 ) -> tuple[str, ...]:
     plan = chosen.plan
-    reasons = [_why_this_level(chosen, ranked, requirements)]
+    reasons = [_why_this_level(chosen, ranked, requirements, unmet)]
     reasons.append(_memory_reason(chosen, subject.machine_name))
     reasons += [sentence for sentence in (_quality_reason(chosen), _speed_reason(chosen)) if sentence]
     if plan.needs_imatrix:
@@ -162,12 +166,17 @@ def _reasons(
     return tuple(reasons)
 
 
-def _why_this_level(chosen: Candidate, ranked: Sequence[Candidate], requirements: Requirements) -> str:
+def _why_this_level(
+    chosen: Candidate,
+    ranked: Sequence[Candidate],
+    requirements: Requirements,
+    unmet: dict[str, tuple[Unmet, ...]],
+) -> str:
     place = ranked.index(chosen)
     if chosen.level in _NATIVE:
         return f"{chosen.level} is how the model was trained and published: nothing is lost against the original."
     if len(ranked) == 1:
-        return f"{chosen.level} fits."
+        return f"{chosen.level} {_RUNS[chosen.verdict]}."
     if requirements.least_percent is not None:
         where = "runs" if chosen.verdict == "fits with offload" else "fits"
         return f"{chosen.level} is the smallest level that {where} and meets {requirements.quality_words}."
@@ -189,7 +198,17 @@ def _why_this_level(chosen: Candidate, ranked: Sequence[Candidate], requirements
         )
     if above.verdict == "does not fit":
         return f"{chosen.level} is the best level that fits; {above.level} needs {gib(above.missing_bytes)} more."
+    if broken := unmet.get(above.level):
+        return f"{chosen.level} is the best level that fits and meets the requirements: {_lower(broken[0].sentence)}"
+    if above.verdict == "fits with offload":
+        return (
+            f"{chosen.level} is the best level that fits on the GPU whole; {above.level} would run with part of it on "
+            "the host, slower."
+        )
     return f"{chosen.level} is the best level that fits and meets the requirements."
+
+
+_RUNS = {"fits": "fits", "fits with offload": "runs with part of it on the host"}
 
 
 def _quality_reason(chosen: Candidate) -> str:

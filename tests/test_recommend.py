@@ -175,6 +175,26 @@ def test_flips_come_true() -> None:
     assert beyond.recommendation.level == sentences[1].removesuffix(".").rpartition(": ")[2]
 
 
+def test_a_flip_to_more_cards_comes_true() -> None:
+    query = f"{LLAMA_70B}&machine=rtx-4090&gpus=2&min_quality=lossless"
+    found = asked(query)
+    assert found.recommendation.level is not None
+    (sentence,) = (one for one in flips(found) if "users on" in one)
+    users = int(sentence.removeprefix("From ").partition(" ")[0])
+    assert ", with " in sentence
+    assert asked(f"{query}&users={users}").recommendation.level is None
+    machine, _, level = sentence.removesuffix(".").partition(": ")[2].partition(", with ")
+    count = machine.partition(" x ")[0]
+    more = asked(f"{LLAMA_70B}&machine=rtx-4090&gpus={count}&min_quality=lossless&users={users}")
+    assert more.recommendation.level == level
+    assert not any("more memory" in one for one in flips(found))
+
+
+def test_what_a_better_level_breaks_is_the_reason() -> None:
+    found = asked(f"{LLAMA_70B}&machine=a100-sxm4-80gb&min_tokens_per_s=20")
+    assert "20 are asked for" in found.recommendation.reasons[0]
+
+
 def test_where_nothing_is_recommended_nothing_flips() -> None:
     assert flips(asked(f"{LLAMA_70B}&machine=rtx-4060-laptop")) == ()
 
