@@ -157,9 +157,12 @@ def _model_on(scenario: Scenario, hardware: Hardware, entry: Entry, today: date)
 
 def _why_none(asked: Scenario, entry: Entry, levels: tuple[Outlook, ...]) -> str:
     running = [one for one in levels if one.runs]
+    if not levels:
+        return "None of its levels runs with this runtime."
     if not running:
         least = min(levels, key=lambda one: one.on_machine.missing_bytes).on_machine
-        return f"Even {least.level} lacks {gib(least.missing_bytes)} per device."
+        each = " on each device" if asked.gpus > 1 else ""
+        return f"Even {least.level} lacks {gib(least.missing_bytes)}{each}."
     nearest = max(running, key=lambda one: one.kept.typical if one.kept is not None else 0.0)
     broken = nearest.unmet(asked, entry.license)
     return broken[0].sentence if broken else "No usual level fits."

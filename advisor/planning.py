@@ -124,7 +124,8 @@ def _vllm_options(scenario: Scenario) -> VllmOptions:
 
 
 def _capability(card: Machine) -> float | None:
-    return None if card.compute_capability is None else float(card.compute_capability)
+    # AMD's name an architecture ("gfx942"), which vLLM's rules do not go by.
+    return None if card.compute_capability is None or card.vendor != "NVIDIA" else float(card.compute_capability)
 
 
 def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
@@ -164,6 +165,8 @@ def _same_cards(hardware: Hardware) -> Machine:
 
 
 def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+    if hardware.machine.kind != "apple-silicon":
+        raise InputError("MLX is sized for Apple silicon, whose GPU shares the system's memory; choose a Mac.")
     margin = scenario.margin_percent / 100
     if scenario.level is not None:
         level = find_safetensors_level(scenario.level)

@@ -99,6 +99,8 @@ OptionT = TypeVar("OptionT", bound=Option)
 
 def recommend(candidates: Sequence[Candidate], requirements: Requirements, subject: Subject) -> Recommendation:
     """Choose among `candidates`, one per level of one model on one machine."""
+    if not candidates:
+        return Recommendation(None, (f"No level of this model runs on {subject.machine_name} with this runtime.",), ())
     by_level = {candidate.level: candidate for candidate in candidates}
     ranked = [by_level[level] for level in ladder([candidate.level for candidate in candidates], subject)]
     running = [candidate for candidate in ranked if candidate.plan.fits]

@@ -235,3 +235,16 @@ def test_a_forbidding_licence_is_not_answered_with_another() -> None:
     assert found.smaller_models
     for one in found.smaller_models:
         assert catalogue()[one.model_id or ""].license not in ("cc-by-nc-4.0", "mrl", "qwen-research")
+
+
+@pytest.mark.parametrize("machine", ["rtx-4090", "ryzen-ai-max-395-64gb"])
+def test_mlx_is_for_macs_only(machine: str) -> None:
+    with pytest.raises(InputError, match="choose a Mac"):
+        asked(f"model=llama-3.1-8b-instruct&machine={machine}&runtime=mlx")
+
+
+@pytest.mark.parametrize("machine", ["gtx-1080-ti", "rx-9060-xt-8gb", "arc-b580"])
+def test_a_card_on_which_the_runtime_has_no_level_gets_a_sentence(machine: str) -> None:
+    found = asked(f"model=gpt-oss-20b&machine={machine}&runtime=vllm")
+    assert found.recommendation.level is None
+    assert found.recommendation.reasons[0].startswith("No level")
