@@ -57,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
     update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
+    worker = commands.add_parser("worker", help="take real quantization runs from the queue until stopped")
+    worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="which runs; one worker a machine each")
     for command in (sizes, plan, found):
         command.add_argument("--format", choices=_FORMATS, default="table")
     return parser
@@ -93,7 +95,13 @@ def _refresh(options: argparse.Namespace) -> str:
     return report(outcomes)
 
 
-_COMMANDS = {"sizes": _sizes, "plan": _plan, "detect": _detect, "refresh": _refresh}
+def _worker(options: argparse.Namespace) -> str:
+    from advisor.quantize.worker import run_worker  # an optional part
+
+    return run_worker(options.queue)
+
+
+_COMMANDS = {"sizes": _sizes, "plan": _plan, "detect": _detect, "refresh": _refresh, "worker": _worker}
 
 
 if __name__ == "__main__":

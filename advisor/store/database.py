@@ -26,11 +26,11 @@ _WAL_PAUSE_S = 0.05
 def default_url() -> str:
     """The address in LLM_FIT_ADVISOR_DATABASE, or an SQLite file in the user's data folder."""
     return os.environ.get(DATABASE_VARIABLE) or URL.create(
-        "sqlite", database=str(_data_folder() / "advisor.sqlite3")
+        "sqlite", database=str(data_folder() / "advisor.sqlite3")
     ).render_as_string(hide_password=False)
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":

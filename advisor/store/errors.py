@@ -34,13 +34,13 @@ class SnapshotNotFound(InputError):
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, what: str = "Frozen recommendations") -> Iterator[None]:
     """Tell a database's failure in one sentence: "Frozen recommendations cannot be {doing} now: its disk is full"."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = _reason(error)
-        raise StoreUnavailable(f"Frozen recommendations cannot be {doing} now: {reason}; {_GO_ON}") from None
+        raise StoreUnavailable(f"{what} cannot be {doing} now: {reason}; {_GO_ON}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, DateTime, Dialect, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.types import TypeDecorator
 
 
@@ -48,4 +61,27 @@ snapshots = Table(
     Column("owner_hash", String(64), nullable=False),
     Index(None, "owner_hash", "created_at"),
     Index(None, "expires_at"),
+)
+
+# Real quantization runs: the row is the truth, whatever delivers it to a worker (advisor/quantize/runs.py).
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("queue", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("request", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("worker", String(80), nullable=False),
+    Column("heartbeat_at", UtcDateTime),
+    Column("cancel", Boolean, nullable=False),
+    Column("owner_hash", String(64), nullable=False),
+    Index(None, "state", "queue"),
+    Index(None, "created_at"),
 )

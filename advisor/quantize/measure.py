@@ -1,0 +1,320 @@
+"""What a quantized file really costs in quality, and how fast it is, measured by running it.
+
+Perplexity, KL divergence and agreement of the first choice follow llama.cpp's llama-perplexity: the text is cut into
+chunks of one context, each is read on its own, and the second half of each is scored. The reference's logits are kept
+in a file, so that each level is run once and only one model is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from advisor.errors import InputError
+from advisor.estimate import Range
+from advisor.quantize.errors import Cancelled, RunFailed
+from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
+from advisor.quantize.gguf_writing import write_atomically
+from advisor.quantize.native import Network, engine_name
+from advisor.sources.gguf_header import read_gguf_header
+from advisor.sources.reading import read_from_path
+
+Scores = npt.NDArray[np.float32]
+
+MAX_TEXT_BYTES = 64 << 20
+MAX_REFERENCE_BYTES = 2 << 30  # about 16 chunks of 512 tokens with a vocabulary of 128,000
+_DEFAULT_CONTEXT = 512
+_SAMPLES = 5
+_DECODED = 32
+_BUSY = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Against the reference's logits; errors are standard errors of the mean.
+
+    `kl_divergence` is in nats per token, `same_top` the fraction of tokens with the same first choice, `tokens` how
+    many were scored.
+    """
+
+    perplexity: float
+    perplexity_error: float
+    kl_divergence: float
+    kl_error: float
+    same_top: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Tokens per second: fastest, median and slowest of several samples. `busy` says that they differ by much."""
+
+    prefill_per_s: Range
+    decode_per_s: Range
+    threads: int
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One level as measured here. `engine` names what computed the logits: figures of two engines do not compare.
+
+    `peak_memory_bytes` is what loading and running added to the process; `text` names the text and its fingerprint.
+    """
+
+    level: str
+    imatrix: bool
+    file_bytes: int
+    tensor_bytes: int
+    quality: Quality
+    speed: Speed
+    peak_memory_bytes: int
+    engine: str
+    context: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where the logits of the unquantized file lie: float32, shape (chunks, scored, vocabulary)."""
+
+    path: Path
+    text: str
+    context: int
+    chunks: int
+    vocabulary: int
+    perplexity: float
+    engine: str
+
+    @property
+    def scored(self) -> int:
+        return scored_per_chunk(self.context)
+
+    def logits(self) -> Scores:
+        shape = (self.chunks, self.scored, self.vocabulary)
+        try:
+            return np.memmap(self.path, np.float32, "r", shape=shape)
+        except (OSError, ValueError):
+            raise RunFailed("The reference's logits are gone; start the run again.") from None
+
+
+def scored_per_chunk(context: int) -> int:
+    """Tokens whose successor is predicted within the second half of a chunk."""
+    return context - 1 - context // 2
+
+
+def reference_bytes(context: int | None, vocabulary: int, chunks: int) -> int:
+    """The most disk that the reference's logits take."""
+    each = scored_per_chunk(min(context or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)) * vocabulary * 4
+    return each * min(chunks, max(2, MAX_REFERENCE_BYTES // each))
+
+
+def read_text(path: Path) -> str:
+    """The evaluation text; raises InputError where it is none."""
+    try:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise InputError(f"{path.name} is larger than {MAX_TEXT_BYTES >> 20} MiB; give a shorter text.")
+        text = path.read_bytes().decode("utf-8")
+    except OSError:
+        raise InputError(f"{path.name} cannot be read.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path.name} is no text in UTF-8; save it as such.") from None
+    if not text.strip() or "\0" in text:
+        raise InputError(f"{path.name} holds no text.")
+    return text
+
+
+def make_reference(
+    model: Path,
+    text_file: Path,
+    target: Path,
+    *,
+    chunks: int | None = None,
+    context: int | None = None,
+    threads: int | None = None,
+    report: Report = silent,
+    stop: Stop = never,
+) -> Reference:
+    """Run the unquantized file over the text and keep its logits at `target`.
+
+    `context` is at most what the model was trained for; `chunks` at most what the text and 2 GiB hold.
+    """
+    text = read_text(text_file)
+    header = read_gguf_header(read_from_path(model), model.name)
+    trained = header.number(f"{header.architecture}.context_length") or _DEFAULT_CONTEXT
+    size = min(context or _DEFAULT_CONTEXT, trained)  # beyond what it was trained for, a model predicts nothing
+    with Network(model, size, threads or worker_threads(), gpu_layers=0) as network:
+        tokens = network.tokens(text)
+        each = scored_per_chunk(size) * network.vocabulary * 4
+        count = min(len(tokens) // size, max(2, MAX_REFERENCE_BYTES // each), chunks or len(tokens))
+        if count < 2:
+            raise InputError(
+                f"{text_file.name} holds {len(tokens):,} tokens; at least {2 * size:,} are needed, two contexts."
+            )
+        part = target.with_name(target.name + ".part")
+        losses = []
+        try:
+            with part.open("wb") as file:
+                for chunk, logits in _run(network, tokens, size, count, report, stop):
+                    logits.tofile(file)
+                    losses.append(_losses(logits, chunk))
+            part.replace(target)
+        except OSError as error:
+            raise RunFailed(f"The reference's logits cannot be kept: {error.strerror or 'the disk fails'}.") from None
+        finally:
+            part.unlink(missing_ok=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return Reference(
+            path=target,
+            text=f"{text_file.name} ({digest})",
+            context=size,
+            chunks=count,
+            vocabulary=network.vocabulary,
+            perplexity=math.exp(float(np.concatenate(losses).mean())),
+            engine=engine_name(),
+        )
+
+
+def save_reference(reference: Reference, path: Path) -> None:
+    write_atomically(path, json.dumps({**asdict(reference), "path": reference.path.name}))
+
+
+def load_reference(path: Path) -> Reference | None:
+    """What `save_reference` wrote, or None where it or the logits are missing."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        reference = Reference(**{**found, "path": path.with_name(found["path"])})
+        reference.logits()
+    except (OSError, ValueError, KeyError, TypeError, RunFailed):
+        return None
+    return reference
+
+
+def measure_quality(
+    model: Path,
+    reference: Reference,
+    text_file: Path,
+    *,
+    threads: int | None = None,
+    report: Report = silent,
+    stop: Stop = never,
+) -> Quality:
+    """Perplexity of the file over the reference's text, and how far its predictions are from the reference's."""
+    text = read_text(text_file)
+    if not reference.text.endswith(f"({hashlib.sha256(text.encode()).hexdigest()[:12]})"):
+        raise InputError(f"{text_file.name} is not the text that the reference was made with.")
+    losses, divergences, agreeing = [], [], []
+    with Network(model, reference.context, threads or worker_threads(), gpu_layers=0) as network:
+        if network.vocabulary != reference.vocabulary:
+            raise InputError(f"{model.name} is another model than the reference: its vocabulary differs.")
+        tokens = network.tokens(text)
+        run = _run(network, tokens, reference.context, reference.chunks, report, stop)
+        for (chunk, logits), kept in zip(run, reference.logits(), strict=True):
+            base = _log_probabilities(kept)
+            own = _log_probabilities(logits)
+            losses.append(_losses(logits, chunk))
+            divergences.append((np.exp(base) * (base - own)).sum(axis=1))
+            agreeing.append(base.argmax(axis=1) == own.argmax(axis=1))
+    loss, divergence = np.concatenate(losses), np.concatenate(divergences)
+    if not np.isfinite(loss).all():
+        raise RunFailed(f"{model.name} computes numbers that are not finite; the file is damaged.")
+    perplexity = math.exp(float(loss.mean()))
+    return Quality(
+        perplexity=perplexity,
+        perplexity_error=perplexity * _standard_error(loss),
+        kl_divergence=float(divergence.mean()),
+        kl_error=_standard_error(divergence),
+        same_top=float(np.concatenate(agreeing).mean()),
+        tokens=len(loss),
+    )
+
+
+def _run(
+    network: Network, tokens: npt.NDArray[np.int32], context: int, chunks: int, report: Report, stop: Stop
+) -> Iterator[tuple[npt.NDArray[np.int32], Scores]]:
+    """For each chunk the tokens to be predicted, and the logits that predict them."""
+    first = context // 2
+    for number in range(chunks):
+        if stop():
+            raise Cancelled
+        chunk = tokens[number * context : (number + 1) * context]
+        asked = chunk.copy()
+        if network.first_token is not None:
+            asked[0] = network.first_token
+        network.clear()
+        yield chunk[first + 1 :], network.scores(asked, slice(first, context - 1))
+        report(Progress(number + 1, chunks, f"chunk {number + 1} of {chunks}"))
+
+
+def _log_probabilities(logits: Scores) -> npt.NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    found: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found
+
+
+def _losses(logits: Scores, targets: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    found: npt.NDArray[np.float64] = -_log_probabilities(logits)[np.arange(len(targets)), targets]
+    return found
+
+
+def _standard_error(values: npt.NDArray[np.float64]) -> float:
+    return float(values.std() / math.sqrt(max(1, len(values) - 1)))
+
+
+def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = never) -> tuple[Speed, int]:
+    """Tokens per second for one user, and the memory that loading and running took, in bytes.
+
+    Best in a process of its own: the memory is the growth of this process's peak.
+    """
+    used = threads or worker_threads()
+    process = psutil.Process()
+    before = process.memory_info().rss
+    with Network(model, _DEFAULT_CONTEXT, used) as network:
+        size = min(_DEFAULT_CONTEXT, network.trained_context)
+        prompt = np.arange(size, dtype=np.int32) % network.vocabulary
+        one = prompt[:1].copy()
+
+        def prefill() -> int:
+            network.read(prompt[: size - _DECODED])
+            return size - _DECODED
+
+        def decode() -> int:
+            for _ in range(_DECODED):
+                network.read(one)
+            return _DECODED
+
+        prefills, decodes = [], []
+        for number in range(_SAMPLES + 1):
+            if stop():
+                raise Cancelled
+            network.clear()
+            pair = _per_second(prefill), _per_second(decode)
+            if number:  # the first one warms up
+                prefills.append(pair[0])
+                decodes.append(pair[1])
+        peak = process.memory_info().rss
+    speed = Speed(_spread(prefills), _spread(decodes), used, _varies(prefills) or _varies(decodes))
+    return speed, max(0, peak - before)
+
+
+def _per_second(work: Callable[[], int]) -> float:
+    begin = time.perf_counter()
+    return work() / max(1e-9, time.perf_counter() - begin)
+
+
+def _spread(samples: list[float]) -> Range:
+    return Range(min(samples), median(samples), max(samples))
+
+
+def _varies(samples: list[float]) -> bool:
+    return float(np.std(samples)) > _BUSY * float(np.mean(samples))

@@ -1,0 +1,310 @@
+"""llama.cpp as the prebuilt xllamacpp wheel carries it, called through its C interface.
+
+The wheel's own API offers neither quantization nor the scores of a prompt, but its library exports the C functions.
+Structures are filled by the library and handed back; only fields whose place is confirmed by their documented
+default are ever changed, so that a release with another layout is refused instead of misread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from ctypes import (
+    POINTER,
+    byref,
+    c_bool,
+    c_char_p,
+    c_float,
+    c_int,
+    c_int8,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_void_p,
+)
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.formats.gguf_levels import Type, row_bytes
+from advisor.quantize.errors import RunFailed, ToolMissing
+
+INSTALL = "install it with: pip install -r advisor/quantize/requirements.txt"
+_FIT_PRINT = "_Z16common_fit_printPKcP18llama_model_paramsP20llama_context_params"
+_ROOM = 512  # bytes; the structures take 144 and 80
+
+
+class Parameters(ctypes.Structure):
+    """Room for a parameter structure of the library, larger than any version's."""
+
+    _fields_ = (("raw", c_uint8 * _ROOM),)
+
+    def get(self, place: int, kind: type[Any]) -> Any:
+        return kind.from_buffer(self, place).value
+
+    def set(self, place: int, kind: type[Any], value: Any) -> None:
+        kind.from_buffer(self, place).value = value
+
+
+# Place and documented default (llama.h, llama_context_default_params and llama_model_default_params).
+N_CTX, N_BATCH, N_UBATCH, N_SEQ_MAX, N_THREADS, N_THREADS_BATCH, FLASH_ATTENTION = 0, 4, 8, 12, 28, 32, 52
+TYPE_K, TYPE_V, OFFLOAD_KQV, SWA_FULL = 104, 108, 137, 140
+_CONTEXT_DEFAULTS = (
+    (N_CTX, c_int32, 512),
+    (N_BATCH, c_int32, 2048),
+    (N_UBATCH, c_int32, 512),
+    (N_SEQ_MAX, c_int32, 1),
+    (N_THREADS, c_int32, 4),
+    (N_THREADS_BATCH, c_int32, 4),
+    (FLASH_ATTENTION, c_int32, -1),
+    (TYPE_K, c_int32, 1),
+    (TYPE_V, c_int32, 1),
+    (OFFLOAD_KQV, c_bool, True),
+    (SWA_FULL, c_bool, True),
+)
+N_GPU_LAYERS, EXTRA_BUFFERS = 16, 74
+_MODEL_DEFAULTS = ((N_GPU_LAYERS, c_int32, -1), (EXTRA_BUFFERS, c_bool, True))
+
+
+class Batch(ctypes.Structure):
+    """llama_batch: tokens of one sequence, and which of them scores are wanted for."""
+
+    _fields_ = (
+        ("n_tokens", c_int32),
+        ("token", POINTER(c_int32)),
+        ("embd", c_void_p),
+        ("pos", c_void_p),
+        ("n_seq_id", c_void_p),
+        ("seq_id", c_void_p),
+        ("logits", POINTER(c_int8)),
+    )
+
+
+_SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "ggml_quantize_chunk": (c_size_t, (c_int, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p)),
+    "llama_version": (c_char_p, ()),
+    "llama_backend_init": (None, ()),
+    "llama_log_set": (None, (c_void_p, c_void_p)),
+    "llama_context_default_params": (Parameters, ()),
+    "llama_model_default_params": (Parameters, ()),
+    "llama_model_load_from_file": (c_void_p, (c_char_p, Parameters)),
+    "llama_model_free": (None, (c_void_p,)),
+    "llama_model_get_vocab": (c_void_p, (c_void_p,)),
+    "llama_model_n_ctx_train": (c_int32, (c_void_p,)),
+    "llama_model_has_encoder": (c_bool, (c_void_p,)),
+    "llama_vocab_n_tokens": (c_int32, (c_void_p,)),
+    "llama_vocab_bos": (c_int32, (c_void_p,)),
+    "llama_vocab_get_add_bos": (c_bool, (c_void_p,)),
+    "llama_tokenize": (c_int32, (c_void_p, c_char_p, c_int32, POINTER(c_int32), c_int32, c_bool, c_bool)),
+    "llama_init_from_model": (c_void_p, (c_void_p, Parameters)),
+    "llama_free": (None, (c_void_p,)),
+    "llama_get_memory": (c_void_p, (c_void_p,)),
+    "llama_memory_clear": (None, (c_void_p, c_bool)),
+    "llama_decode": (c_int32, (c_void_p, Batch)),
+    "llama_synchronize": (None, (c_void_p,)),
+    "llama_get_logits": (POINTER(c_float), (c_void_p,)),
+}
+
+_LogFunction = ctypes.CFUNCTYPE(None, c_int, c_char_p, c_void_p)
+_errors: list[str] = []
+
+
+def _log(level: int, text: bytes, _: int) -> None:
+    if level == 4:  # errors
+        _errors.append(text.decode("utf-8", "replace").strip())
+
+
+_keep_log = _LogFunction(_log)  # alive as long as the library
+
+
+def is_installed() -> bool:
+    return importlib.util.find_spec("xllamacpp") is not None
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The library; raises ToolMissing where it is not installed or differs from what is expected here."""
+    found = importlib.util.find_spec("xllamacpp")
+    folders = (found.submodule_search_locations if found else None) or []
+    files = [path for folder in folders for ending in ("*.so", "*.pyd") for path in Path(folder).glob(ending)]
+    if not files:
+        raise ToolMissing(f"Quantizing needs the package xllamacpp: {INSTALL}")
+    try:
+        loaded = ctypes.CDLL(str(files[0]))
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(loaded, name)
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError):
+        raise ToolMissing(
+            f"The installed xllamacpp {version('xllamacpp')} lacks functions that are needed here: {INSTALL}"
+        ) from None
+    loaded.llama_log_set(ctypes.cast(_keep_log, c_void_p), None)
+    return loaded
+
+
+@cache
+def _runtime() -> ctypes.CDLL:
+    """The library ready to run models; raises ToolMissing where its structures are laid out differently."""
+    lib = library()
+    context, model = lib.llama_context_default_params(), lib.llama_model_default_params()
+    for parameters, defaults in ((context, _CONTEXT_DEFAULTS), (model, _MODEL_DEFAULTS)):
+        if any(parameters.get(place, kind) != value for place, kind, value in defaults):
+            raise ToolMissing(
+                f"The installed xllamacpp {version('xllamacpp')} lays out its settings in a way that is not known "
+                f"here: {INSTALL}"
+            )
+    lib.llama_backend_init()
+    return lib
+
+
+def engine_name() -> str:
+    """What a measurement names beside its figures."""
+    return f"llama.cpp {library().llama_version().decode()} (xllamacpp {version('xllamacpp')})"
+
+
+def quantize_rows(
+    kind: Type, rows: npt.NDArray[np.float32], weights: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.uint8]:
+    """Rows of float32, shape (rows, columns), as bytes of `kind`, shape (rows, bytes per row).
+
+    `weights` is the importance of each column. The calling thread lets others run meanwhile.
+    """
+    rows = np.ascontiguousarray(rows, dtype=np.float32)
+    count, columns = rows.shape
+    target = np.empty((count, row_bytes(kind, columns)), dtype=np.uint8)
+    matrix = None if weights is None else np.ascontiguousarray(weights, dtype=np.float32)
+    written = library().ggml_quantize_chunk(
+        kind.value,
+        rows.ctypes.data,
+        target.ctypes.data,
+        0,
+        count,
+        columns,
+        None if matrix is None else matrix.ctypes.data,
+    )
+    if written != target.nbytes:
+        raise RunFailed(f"llama.cpp wrote {written:,} bytes of {kind.name} where {target.nbytes:,} were expected.")
+    return target
+
+
+def _failed(what: str) -> NoReturn:
+    said = next((line for line in _errors if line), "it gives no reason")  # later ones only say that it failed
+    raise RunFailed(f"{what}: {said}")
+
+
+class Network:
+    """A GGUF file loaded to compute with, on this machine's CPU (and GPUs where the library has a driver for them)."""
+
+    def __init__(self, path: Path, context: int, threads: int, gpu_layers: int = -1):
+        self._lib = _runtime()
+        self._context = self._model = None
+        _errors.clear()
+        settings = self._lib.llama_model_default_params()
+        settings.set(N_GPU_LAYERS, c_int32, gpu_layers)
+        self._model = self._lib.llama_model_load_from_file(str(path).encode(), settings)
+        if not self._model:
+            _failed(f"llama.cpp cannot load {path.name}")
+        self.trained_context = int(self._lib.llama_model_n_ctx_train(self._model))
+        self._vocabulary = self._lib.llama_model_get_vocab(self._model)
+        self.vocabulary = int(self._lib.llama_vocab_n_tokens(self._vocabulary))
+        self.first_token = (
+            int(self._lib.llama_vocab_bos(self._vocabulary))
+            if self._lib.llama_vocab_get_add_bos(self._vocabulary)
+            else None
+        )
+        if self._lib.llama_model_has_encoder(self._model):
+            self.close()
+            raise RunFailed(f"{path.name} is no model that continues a text, so it has no perplexity.")
+        parameters = self._lib.llama_context_default_params()
+        for place, value in (
+            (N_CTX, context),
+            (N_BATCH, context),
+            (N_UBATCH, min(512, context)),
+            (N_THREADS, threads),
+            (N_THREADS_BATCH, threads),
+        ):
+            parameters.set(place, c_int32, value)
+        self._context = self._lib.llama_init_from_model(self._model, parameters)
+        if not self._context:
+            self.close()
+            _failed(f"llama.cpp cannot run {path.name}")
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._context:
+            self._lib.llama_free(self._context)
+        if self._model:
+            self._lib.llama_model_free(self._model)
+        self._context = self._model = None
+
+    def tokens(self, text: str) -> npt.NDArray[np.int32]:
+        """The text as token numbers, without a first token."""
+        raw = text.encode()
+        room = np.empty(len(raw) + 8, dtype=np.int32)
+        found = self._lib.llama_tokenize(
+            self._vocabulary, raw, len(raw), room.ctypes.data_as(POINTER(c_int32)), len(room), False, False
+        )
+        if found < 0:
+            _failed("llama.cpp cannot tokenize the text")
+        return room[:found].copy()
+
+    def clear(self) -> None:
+        """Forget all tokens seen so far."""
+        self._lib.llama_memory_clear(self._lib.llama_get_memory(self._context), True)
+
+    def scores(self, tokens: npt.NDArray[np.int32], wanted: slice) -> npt.NDArray[np.float32]:
+        """Read `tokens` after those read before; the logits at the `wanted` places, shape (places, vocabulary)."""
+        tokens = np.ascontiguousarray(tokens, dtype=np.int32)
+        marks = np.zeros(len(tokens), dtype=np.int8)
+        marks[wanted] = 1
+        count = int(marks.sum())
+        self.read(tokens, marks)
+        if not count:
+            return np.empty((0, self.vocabulary), dtype=np.float32)
+        found = self._lib.llama_get_logits(self._context)
+        return np.ctypeslib.as_array(found, (count, self.vocabulary)).copy()
+
+    def read(self, tokens: npt.NDArray[np.int32], marks: npt.NDArray[np.int8] | None = None) -> None:
+        """Compute `tokens` and wait until that is done; without `marks` scores are made for the last one only."""
+        batch = Batch(
+            n_tokens=len(tokens),
+            token=tokens.ctypes.data_as(POINTER(c_int32)),
+            logits=None if marks is None else marks.ctypes.data_as(POINTER(c_int8)),
+        )
+        if self._lib.llama_decode(self._context, batch) != 0:
+            _failed("llama.cpp stopped computing")
+        self._lib.llama_synchronize(self._context)
+
+
+def can_ask() -> bool:
+    """Whether the library brings llama.cpp's own memory report along."""
+    return is_installed() and hasattr(library(), _FIT_PRINT)
+
+
+def print_memory(path: Path, settings: dict[int, int], gpu_layers: int, offload_cache: bool = True) -> None:
+    """Let llama.cpp print the memory a file would take, without loading it: a line for each device, MiB, to stdout.
+
+    `settings` maps places of the context's settings to values. Only for a process of its own.
+    """
+    lib = _runtime()
+    report = getattr(lib, _FIT_PRINT)
+    report.restype, report.argtypes = None, (c_char_p, POINTER(Parameters), POINTER(Parameters))
+    model, context = lib.llama_model_default_params(), lib.llama_context_default_params()
+    model.set(N_GPU_LAYERS, c_int32, gpu_layers)
+    model.set(EXTRA_BUFFERS, c_bool, False)  # weights repacked for the CPU would not be counted
+    for place, value in settings.items():
+        context.set(place, c_int32, value)
+    context.set(OFFLOAD_KQV, c_bool, offload_cache)
+    context.set(SWA_FULL, c_bool, False)  # as llama.cpp's programs do
+    report(str(path).encode(), byref(model), byref(context))
+    ctypes.CDLL(None).fflush(None)

@@ -1,0 +1,223 @@
+"""Runs as rows of the database. The row is the truth; queues and workers only act on it.
+
+Every change of state is one conditional UPDATE, and ages are told by the database's clock, so that any number of
+servers and workers can share them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, select, type_coerce, update
+
+from advisor.errors import InputError
+from advisor.quantize.request import RunRequest, parse_request
+from advisor.store import migrate
+from advisor.store.database import default_url, make_engine, writing
+from advisor.store.errors import translated
+from advisor.store.tables import UtcDateTime, runs
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+ENDED = ("done", "failed", "cancelled")
+STALE_S = 20.0  # without a heartbeat for this long, a worker is taken for lost
+MOST_ATTEMPTS = 5
+
+
+class RunLost(Exception):
+    """Another worker has this run now, or somebody removed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row. `progress` is 0..1 over the whole run, `message` how it ended; `result` what was measured by level."""
+
+    id: str
+    created_at: datetime
+    changed_at: datetime
+    queue: str
+    state: State
+    request: RunRequest
+    result: Mapping[str, Any]
+    stage: str
+    message: str
+    progress: float
+    attempt: int
+    worker: str
+    heartbeat_at: datetime | None
+    cancel: bool
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+class Runs:
+    """All runs in one database. Raises StoreUnavailable where that cannot be reached."""
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+        self._current = False
+
+    @classmethod
+    def open(cls, url: str | None = None) -> Runs:
+        return cls(make_engine(url or default_url()))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def submit(self, request: RunRequest, owner: str, queue: str = "cpu", most_waiting: int = 20) -> str:
+        """Put a checked request in the queue; its id."""
+        id = secrets.token_hex(8)
+        with self._writing() as connection:
+            waiting = select(func.count()).where(runs.c.state.in_(("queued", "running")))
+            if connection.execute(waiting).scalar_one() >= most_waiting:
+                raise InputError(f"{most_waiting} runs are waiting already; try again when some are through.")
+            now = _now(connection)
+            connection.execute(
+                insert(runs).values(
+                    id=id, created_at=now, changed_at=now, queue=queue, state="queued",
+                    request=request.model_dump_json(), result="{}", stage="", message="", progress=0.0, attempt=0,
+                    worker="", heartbeat_at=None, cancel=False, owner_hash=_hash(owner),
+                )
+            )  # fmt: skip
+        return id
+
+    def get(self, id: str) -> Run | None:
+        with self._reading() as connection:
+            row = connection.execute(select(runs).where(runs.c.id == id)).first()
+        return None if row is None else _run(dict(row._mapping))
+
+    def newest(self, limit: int = 50) -> tuple[Run, ...]:
+        """All sessions' runs, newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit))
+            return tuple(_run(dict(row._mapping)) for row in rows)
+
+    def cancel(self, id: str, owner: str) -> bool:
+        """Ask for one's own run to stop: at once where it only waits. False where there is nothing to stop."""
+        with self._writing() as connection:
+            own = and_(runs.c.id == id, runs.c.owner_hash == _hash(owner))
+            now = _now(connection)
+            waiting = update(runs).where(own, runs.c.state == "queued")
+            if connection.execute(waiting.values(state="cancelled", cancel=True, changed_at=now)).rowcount:
+                return True
+            running = update(runs).where(own, runs.c.state == "running")
+            return bool(connection.execute(running.values(cancel=True, changed_at=now)).rowcount)
+
+    def remove(self, id: str, owner: str) -> bool:
+        """Remove one's own ended run; its files are the worker's to clean."""
+        with self._writing() as connection:
+            own = (runs.c.id == id, runs.c.owner_hash == _hash(owner), runs.c.state.in_(ENDED))
+            return bool(connection.execute(delete(runs).where(*own)).rowcount)
+
+    def waiting(self, queue: str) -> tuple[str, ...]:
+        """Runs that some worker should take, oldest first: queued, or left behind by a lost worker."""
+        with self._reading() as connection:
+            takable = _takable(_now(connection))
+            found = select(runs.c.id).where(runs.c.queue == queue, takable).order_by(runs.c.created_at, runs.c.id)
+            return tuple(connection.execute(found).scalars())
+
+    def claim(self, id: str, worker: str) -> Run | None:
+        """Take a run; None where somebody else has it or it has ended."""
+        with self._writing() as connection:
+            now = _now(connection)
+            free = and_(runs.c.id == id, _takable(now))
+            # A lost worker's run that was to be cancelled, or that kills every worker, is not begun again.
+            over = {"state": "cancelled", "message": "Cancelled.", "changed_at": now}
+            connection.execute(update(runs).where(free, runs.c.cancel).values(over))
+            given_up = f"It was begun {MOST_ATTEMPTS} times and its worker was lost each time; out of memory?"
+            over = {"state": "failed", "message": given_up, "changed_at": now}
+            connection.execute(update(runs).where(free, runs.c.attempt >= MOST_ATTEMPTS).values(over))
+            taken = update(runs).where(free).values(
+                state="running", worker=worker, attempt=runs.c.attempt + 1, heartbeat_at=now, changed_at=now
+            )  # fmt: skip
+            if not connection.execute(taken).rowcount:
+                return None
+            row = connection.execute(select(runs).where(runs.c.id == id)).one()
+        return _run(dict(row._mapping))
+
+    def beat(self, run: Run, stage: str, progress: float) -> bool:
+        """Say that the worker is alive and how far it is; whether the run is to be cancelled. Raises RunLost."""
+        with self._writing() as connection:
+            values = {"heartbeat_at": _now(connection), "stage": stage[:200], "progress": min(1.0, max(0.0, progress))}
+            if not connection.execute(update(runs).where(*_held(run)).values(values)).rowcount:
+                raise RunLost
+            return bool(connection.execute(select(runs.c.cancel).where(runs.c.id == run.id)).scalar())
+
+    def keep_result(self, run: Run, result: Mapping[str, Any]) -> None:
+        """What is known so far; raises RunLost."""
+        with self._writing() as connection:
+            values = {"result": json.dumps(result), "heartbeat_at": _now(connection)}
+            if not connection.execute(update(runs).where(*_held(run)).values(values)).rowcount:
+                raise RunLost
+
+    def end(self, run: Run, state: State, message: str = "") -> None:
+        """The last word of a worker that still holds the run; raises RunLost."""
+        with self._writing() as connection:
+            values = {"state": state, "message": message[:1000], "changed_at": _now(connection)}
+            if state == "done":
+                values["progress"] = 1.0
+            if not connection.execute(update(runs).where(*_held(run)).values(values)).rowcount:
+                raise RunLost
+
+    def give_back(self, run: Run) -> None:
+        """A worker that was told to stop returns its run to the queue; another attempt is not counted."""
+        with self._writing() as connection:
+            values = {"state": "queued", "attempt": runs.c.attempt - 1, "changed_at": _now(connection)}
+            connection.execute(update(runs).where(*_held(run)).values(values))
+
+    def known_ids(self) -> set[str]:
+        with self._reading() as connection:
+            return set(connection.execute(select(runs.c.id)).scalars())
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with translated("kept", "Runs"):
+            self._upgrade()
+            with writing(self._engine) as connection:
+                yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated("read", "Runs"):
+            self._upgrade()
+            with self._engine.connect() as connection:
+                yield connection
+
+    def _upgrade(self) -> None:
+        if not self._current:
+            migrate.upgrade(self._engine)
+            self._current = True
+
+
+def _now(connection: Connection) -> datetime:
+    """By the database's clock; SQLite's own `now` knows no fractions."""
+    sqlite = connection.dialect.name == "sqlite"
+    clock: Any = func.strftime("%Y-%m-%d %H:%M:%f000", "now") if sqlite else func.now()
+    found: datetime = connection.execute(select(type_coerce(clock, UtcDateTime))).scalar_one()
+    return found
+
+
+def _takable(now: datetime) -> Any:
+    lost = and_(runs.c.state == "running", runs.c.heartbeat_at < now - timedelta(seconds=STALE_S))
+    return or_(runs.c.state == "queued", lost)
+
+
+def _held(run: Run) -> tuple[Any, ...]:
+    return (runs.c.id == run.id, runs.c.state == "running", runs.c.worker == run.worker, runs.c.attempt == run.attempt)
+
+
+def _hash(owner: str) -> str:
+    return hashlib.sha256(owner.encode("utf-8", "replace")).hexdigest()
+
+
+def _run(row: Mapping[str, Any]) -> Run:
+    fields = {key: value for key, value in row.items() if key != "owner_hash"}
+    return Run(**{**fields, "request": parse_request(row["request"]), "result": json.loads(row["result"])})

@@ -1,0 +1,252 @@
+"""What a run does, step by step, inside one folder. Each step finds what it finished before and skips it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import InputError
+from advisor.estimate import Range
+from advisor.formats.gguf_levels import Level
+from advisor.quantize import tinylm
+from advisor.quantize.convert import can_convert, convert
+from advisor.quantize.download import download
+from advisor.quantize.errors import RunFailed
+from advisor.quantize.gguf_quantize import Progress, Report, check_level, plan_file, quantize_gguf
+from advisor.quantize.gguf_source import GgufSource, open_gguf_source
+from advisor.quantize.gguf_writing import write_atomically
+from advisor.quantize.hf_folder import open_folder
+from advisor.quantize.imatrix import ImportanceMatrix, read_imatrix
+from advisor.quantize.measure import (
+    Measured,
+    Quality,
+    Reference,
+    Speed,
+    load_reference,
+    make_reference,
+    measure_quality,
+    reference_bytes,
+    save_reference,
+)  # fmt: skip
+from advisor.quantize.native import engine_name
+from advisor.quantize.request import RunRequest, check_request, matrix_of, text_of
+from advisor.quantize.settings import QuantizeSettings
+from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
+from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
+from advisor.sources.gguf_header import read_gguf_header
+from advisor.sources.reading import read_from_path
+from advisor.units import gb
+
+SPARE_BYTES = 64 << 20
+_SPEED_TIMEOUT_S = 3600.0
+# Shares of a run: getting the source ready, the reference, and the levels.
+_SOURCE, _REFERENCE = 0.1, 0.1
+_QUANTIZING = 0.4  # of a level that is measured too
+
+Tell = Callable[[str, float], None]  # stage, progress of the whole run
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One run at work. `keep` is called with the results known so far, by level."""
+
+    request: RunRequest
+    settings: QuantizeSettings
+    folder: Path
+    tell: Tell
+    keep: Callable[[Mapping[str, Any]], None]
+
+    def run(self) -> dict[str, Any]:
+        """Everything; returns what was measured, by level. Raises AdvisorError in one sentence."""
+        check_request(self.request, self.settings)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        source = self._source()
+        matrix = self._matrix(source)
+        for level in self.request.chosen_levels:
+            check_level(source, level, matrix)
+        self._check_disk(source, matrix)
+        reference = self._reference(source) if self.request.measure else None
+        results: dict[str, Any] = {}
+        for number, level in enumerate(self.request.chosen_levels):
+            results[level.name] = self._level(source, level, matrix, reference, number)
+            self.keep(results)
+        if reference is not None:
+            reference.path.unlink(missing_ok=True)
+        return results
+
+    def _source(self) -> GgufSource:
+        """The unquantized GGUF file: the one that was named, or one converted from a folder."""
+        report = self._reporter("Preparing the source", 0.0, _SOURCE)
+        request, settings = self.request, self.settings
+        if request.source == "gguf":
+            path = settings.allowed_path(request.location)
+            self._check_size(path.stat().st_size)
+            return self._same_as_before(open_gguf_source(path))
+        if request.source == "hub":
+            folder = download(request.location, self.folder / "source", settings.most_bytes, report)
+        else:
+            folder = tinylm.FOLDER if request.source == "tinylm" else settings.allowed_path(request.location)
+        model = open_folder(folder)
+        self._check_size(model.weight_bytes)
+        target = self.folder / f"{request.name}-16bit.gguf"
+        if not target.exists():
+            _check_free(self.folder, 2 * model.model.parameters + SPARE_BYTES)
+            if can_convert(model.model) or find_converter() is None:
+                convert(model, target, report)
+            else:
+                convert_with_tree(model, target, report)
+        return self._same_as_before(open_gguf_source(target))
+
+    def _same_as_before(self, source: GgufSource) -> GgufSource:
+        """An earlier attempt's levels count only if they came from this very file."""
+        note = self.folder / "source.json"
+        with suppress(OSError, ValueError):
+            if json.loads(note.read_text("utf-8")) == source.fingerprint:
+                return source
+        for path in self.folder.glob("*.json"):
+            path.unlink()
+        for path in self.folder.glob("*.gguf"):
+            if path != source.path:
+                path.unlink()
+        write_atomically(note, json.dumps(source.fingerprint))
+        return source
+
+    def _check_size(self, size: int) -> None:
+        if size > self.settings.most_bytes:
+            raise InputError(
+                f"The source has {gb(size)} of weights; at most {gb(self.settings.most_bytes)} are allowed."
+            )
+
+    def _matrix(self, source: GgufSource) -> ImportanceMatrix | None:
+        if not self.request.matrix:
+            return None
+        kept = self.folder / "imatrix.gguf"  # beside the files that are made: they record its name
+        if not kept.exists():
+            given = matrix_of(self.request, self.settings)
+            if given is not None:
+                shutil.copyfile(given, kept.with_suffix(".new"))
+                kept.with_suffix(".new").replace(kept)
+            else:
+                report = self._reporter("Making an importance matrix", _SOURCE, 0.0)
+                make_imatrix(source, tinylm.CALIBRATION_TEXT, kept, report=report)
+        return read_imatrix(kept)
+
+    def _check_disk(self, source: GgufSource, matrix: ImportanceMatrix | None) -> None:
+        """What is still to be written is known to the byte before any of it is."""
+        needed = SPARE_BYTES
+        for level in self.request.chosen_levels:
+            size = plan_file(source, level, self._file(level), matrix).file_bytes
+            missing = not self._file(level).exists() and not self._result(level).exists()
+            needed = needed + size * missing if self.request.keep_files else max(needed, SPARE_BYTES + size)
+        if self.request.measure:
+            vocabulary = source.model.vocabulary
+            needed += reference_bytes(source.model.context_length, vocabulary, self.request.chunks)
+        _check_free(self.folder, needed)
+
+    def _reference(self, source: GgufSource) -> Reference:
+        note = self.folder / "reference.json"
+        if (found := load_reference(note)) is not None:
+            return found
+        report = self._reporter("Running the unquantized model", _SOURCE, _REFERENCE)
+        made = make_reference(
+            source.path, text_of(self.request, self.settings), self.folder / "reference.logits",
+            chunks=self.request.chunks, report=report,
+        )  # fmt: skip
+        save_reference(made, note)
+        return made
+
+    def _level(
+        self,
+        source: GgufSource,
+        level: Level,
+        matrix: ImportanceMatrix | None,
+        reference: Reference | None,
+        number: int,
+    ) -> dict[str, Any]:
+        kept = self._result(level)
+        with suppress(OSError, ValueError):
+            found: dict[str, Any] = json.loads(kept.read_text("utf-8"))
+            return found
+        share = (1 - _SOURCE - _REFERENCE) / len(self.request.levels)
+        begin = _SOURCE + _REFERENCE + number * share
+        target = self._file(level)
+        layout = plan_file(source, level, target, matrix)
+        if not target.exists():
+            report = self._reporter(f"Quantizing {level.name}", begin, share * _QUANTIZING)
+            quantize = quantize_gguf if self.request.program == "library" else quantize_with_tool
+            quantize(source, level, target, matrix=matrix, report=report)
+        result: dict[str, Any] = {
+            "level": level.name,
+            "imatrix": matrix is not None,
+            "file_bytes": target.stat().st_size,
+            "predicted_file_bytes": layout.file_bytes,
+            "tensor_bytes": open_size(target),
+        }
+        if reference is not None:
+            report = self._reporter(f"Measuring {level.name}", begin + share * _QUANTIZING, share * (1 - _QUANTIZING))
+            quality = measure_quality(target, reference, text_of(self.request, self.settings), report=report)
+            speed = self._speed(target)
+            result |= {
+                "quality": asdict(quality), **speed, "engine": engine_name(), "context": reference.context,
+                "text": reference.text,
+            }  # fmt: skip
+        if not self.request.keep_files:
+            target.unlink()
+        write_atomically(kept, json.dumps(result))
+        return result
+
+    def _speed(self, target: Path) -> dict[str, Any]:
+        """In a process of its own, so that the memory is this file's alone."""
+        command = python_command("advisor.quantize.speed_process", str(target))
+        printed = run_briefly(command, plain_environment(), Path(__file__).parents[2], _SPEED_TIMEOUT_S)
+        found: dict[str, Any] = json.loads(printed.output)
+        return found
+
+    def _reporter(self, stage: str, begin: float, share: float) -> Report:
+        def report(at: Progress) -> None:
+            self.tell(stage, begin + share * at.fraction)
+
+        self.tell(stage, begin)
+        return report
+
+    def _file(self, level: Level) -> Path:
+        return self.folder / f"{self.request.name}-{level.name}.gguf"
+
+    def _result(self, level: Level) -> Path:
+        return self.folder / f"level-{level.name}.json"
+
+
+def open_size(path: Path) -> int:
+    """Tensor bytes of a finished file, read back from it."""
+    header = read_gguf_header(read_from_path(path), path.name)
+    if path.stat().st_size != header.header_bytes + header.data_bytes:
+        raise RunFailed(f"{path.name} is not as long as its header says.")
+    return header.tensor_bytes
+
+
+def _check_free(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise RunFailed(f"The run needs {gb(needed)} of disk, and {gb(free)} are free; remove old runs.")
+
+
+def measured_of(result: Mapping[str, Any]) -> Measured:
+    """A level's result as kept in the row; raises RunFailed where it was not measured."""
+    try:
+        speed = result["speed"]
+        return Measured(
+            level=result["level"], imatrix=result["imatrix"], file_bytes=result["file_bytes"],
+            tensor_bytes=result["tensor_bytes"], quality=Quality(**result["quality"]),
+            speed=Speed(
+                Range(**speed["prefill_per_s"]), Range(**speed["decode_per_s"]), speed["threads"], speed["busy"]
+            ),
+            peak_memory_bytes=result["peak_memory_bytes"], engine=result["engine"], context=result["context"],
+            text=result["text"],
+        )  # fmt: skip
+    except KeyError:
+        raise RunFailed("This level was made but not measured.") from None

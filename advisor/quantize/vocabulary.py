@@ -1,0 +1,126 @@
+"""A model folder's tokenizer as GGUF metadata."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gguf
+from gguf.constants import TokenType
+
+from advisor.errors import InputError
+from advisor.quantize.errors import ToolMissing
+from advisor.quantize.hf_folder import read_json
+from advisor.quantize.native import INSTALL
+
+# How text is split before byte-pair encoding: the pattern in tokenizer.json, and llama.cpp's name for it
+# (src/llama-vocab.cpp quotes the patterns).
+_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
+_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_CASED = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|"
+)
+_PRE_TOKENIZERS = {
+    _WORDS + r"\p{N}{1,3}" + _REST: "llama-bpe",
+    _WORDS + r"\p{N}" + _REST: "qwen2",
+    _CASED + r"\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+": "tekken",
+}
+
+
+def add_vocabulary(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
+    """Add `size` tokens and their special numbers; raises InputError for a tokenizer that is not known here."""
+    if (folder / "tokenizer.model").is_file():
+        _add_sentencepiece(writer, folder, size)
+        merges = False
+    elif (folder / "tokenizer.json").is_file():
+        _add_byte_pairs(writer, folder, size)
+        merges = True
+    else:
+        raise InputError(f"{folder.name} holds neither tokenizer.model nor tokenizer.json.")
+    try:
+        gguf.SpecialVocab(folder, load_merges=merges, n_vocab=size).add_to_gguf(writer, quiet=True)
+    except (KeyError, TypeError, ValueError, OSError, AttributeError):
+        raise InputError(f"The tokenizer files of {folder.name} have an unexpected form.") from None
+    prefix = read_json(folder, "tokenizer_config.json").get("add_prefix_space")
+    if isinstance(prefix, bool):
+        writer.add_add_space_prefix(prefix)
+
+
+def _add_sentencepiece(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
+    try:
+        from sentencepiece import SentencePieceProcessor
+    except ImportError:
+        raise ToolMissing(f"Reading tokenizer.model needs the package sentencepiece: {INSTALL}") from None
+    pieces = SentencePieceProcessor()
+    try:
+        pieces.Load(str(folder / "tokenizer.model"))
+    except (OSError, RuntimeError):
+        raise InputError(f"tokenizer.model in {folder.name} cannot be read.") from None
+    words = [f"[PAD{number}]" for number in range(size)]
+    scores, kinds = [-10000.0] * size, [int(TokenType.UNUSED)] * size
+    for number in range(min(pieces.GetPieceSize(), size)):
+        words[number], scores[number] = pieces.IdToPiece(number), pieces.GetScore(number)
+        kinds[number] = int(_piece_kind(pieces, number))
+    for word, number in read_json(folder, "added_tokens.json").items():
+        if isinstance(number, int) and 0 <= number < size:
+            words[number], scores[number], kinds[number] = word, -1000.0, int(TokenType.USER_DEFINED)
+    added = read_json(folder, "tokenizer_config.json").get("added_tokens_decoder", {})
+    for key, token in added.items() if isinstance(added, dict) else ():
+        if str(key).isdigit() and int(key) < size and isinstance(token, dict) and token.get("content"):
+            number = int(key)
+            if words[number] != token["content"]:
+                words[number], scores[number] = str(token["content"]), -1000.0
+                kinds[number] = int(TokenType.CONTROL if token.get("special") else TokenType.USER_DEFINED)
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(words)
+    writer.add_token_scores(scores)
+    writer.add_token_types(kinds)
+
+
+def _piece_kind(pieces: Any, number: int) -> TokenType:
+    for test, kind in (
+        (pieces.IsUnknown, TokenType.UNKNOWN),
+        (pieces.IsControl, TokenType.CONTROL),
+        (pieces.IsUnused, TokenType.UNUSED),
+        (pieces.IsByte, TokenType.BYTE),
+    ):
+        if test(number):
+            return kind
+    return TokenType.NORMAL
+
+
+def _add_byte_pairs(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
+    found = read_json(folder, "tokenizer.json")
+    model = found.get("model")
+    if not isinstance(model, dict) or model.get("type", "BPE") != "BPE" or not isinstance(model.get("vocab"), dict):
+        raise InputError(f"The tokenizer of {folder.name} is no byte-pair encoding; give a GGUF file of the model.")
+    words = [f"[PAD{number}]" for number in range(size)]
+    kinds = [int(TokenType.UNUSED)] * size
+    for word, number in model["vocab"].items():
+        if not isinstance(number, int) or not 0 <= number < size:
+            raise InputError(f"The tokenizer of {folder.name} has more tokens than the model's {size:,}.")
+        words[number], kinds[number] = word, int(TokenType.NORMAL)
+    for token in found.get("added_tokens") or ():
+        if 0 <= int(token["id"]) < size:
+            words[token["id"]] = token["content"]
+            kinds[token["id"]] = int(TokenType.CONTROL if token.get("special") else TokenType.USER_DEFINED)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(_pre_tokenizer(folder, found.get("pre_tokenizer")))
+    writer.add_token_list(words)
+    writer.add_token_types(kinds)
+
+
+def _pre_tokenizer(folder: Path, found: Any) -> str:
+    steps = found.get("pretokenizers", [found]) if isinstance(found, dict) else []
+    patterns = [
+        step["pattern"].get("Regex") for step in steps if isinstance(step, dict) and step.get("type") == "Split"
+    ]
+    for pattern in patterns:
+        if pattern in _PRE_TOKENIZERS:
+            return _PRE_TOKENIZERS[pattern]
+    raise InputError(
+        f"How the tokenizer of {folder.name} splits text is not known here; give a GGUF file of the model, or set "
+        "LLAMA_CPP_DIR to a llama.cpp source tree whose converter knows it."
+    )

@@ -1,0 +1,182 @@
+"""Workers: huey brings them the numbers of runs, the database says what there is to do.
+
+`python -m advisor worker` is one; the app starts one of its own, which outlives it. A worker does one run at a time,
+and a machine has one worker a queue, so no GPU is shared. Whatever huey loses, the worker finds in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from advisor.errors import InputError
+from advisor.quantize.errors import ToolMissing
+from advisor.quantize.native import INSTALL
+from advisor.quantize.request import RunRequest, check_request
+from advisor.quantize.runs import Runs
+from advisor.quantize.settings import QuantizeSettings, read_settings
+from advisor.quantize.supervise import ROOT, work
+from advisor.quantize.tools import python_command
+from advisor.store.database import data_folder, default_url
+from advisor.store.errors import StoreUnavailable
+
+QUEUES = ("cpu", "gpu")
+LOOK_EVERY_S = 2.0
+_MOST_IDLE_S = 1.0  # huey looks every 10 seconds otherwise
+_STOP_S = 15.0
+_log = logging.getLogger(__name__)
+
+
+def make_huey(queue: str, address: str = "") -> Any:
+    """The queue: in the address that is set, else in the runs' own PostgreSQL, else in an SQLite file."""
+    try:
+        import huey
+        import huey.exceptions
+    except ImportError:
+        raise ToolMissing(f"Real runs need the package huey: {INSTALL}") from None
+    chosen = address or default_url()
+    name = f"advisor-{queue}"
+    if chosen.startswith(("postgresql", "postgres:")):
+        scheme, _, rest = chosen.partition("://")
+        return huey.PostgresHuey(name, dsn=f"{scheme.partition('+')[0]}://{rest}", results=False)
+    if chosen.startswith(("redis://", "rediss://", "unix://")):
+        try:
+            return huey.RedisHuey(name, url=chosen, results=False)
+        except huey.exceptions.ConfigurationError:
+            raise ToolMissing("A queue on Redis needs the package redis: pip install redis.") from None
+    if address:
+        raise InputError("The queue's address must begin with postgresql:// or redis://.")
+    folder = data_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return huey.SqliteHuey(name, filename=str(folder / "queue.sqlite3"), fsync=True, timeout=15, results=False)
+
+
+def _task(huey: Any, runs: Runs | None = None, settings: QuantizeSettings | None = None, state: Any = None) -> Any:
+    """The one task there is; only workers give it something to run with."""
+
+    def deliver(id: str) -> None:
+        if runs is None or settings is None or state is None:
+            raise RuntimeError("not a worker")
+        state.busy.acquire()
+        try:
+            work(id, runs, settings, state.name, state.stopping.is_set)
+        finally:
+            state.busy.release()
+
+    return huey.task(name="advisor_run")(deliver)
+
+
+def start_run(request: RunRequest, owner: str, queue: str = "cpu", settings: QuantizeSettings | None = None) -> str:
+    """Check a request, queue it and make sure that this machine has a worker; the run's id.
+
+    Raises InputError, ToolMissing or StoreUnavailable in one sentence.
+    """
+    chosen = settings or read_settings()
+    check_request(request, chosen)
+    if queue not in QUEUES:
+        raise InputError(f"The queue must be one of: {', '.join(QUEUES)}.")
+    huey = make_huey(queue, chosen.queue)
+    runs = Runs.open()
+    id = runs.submit(request, owner, queue, chosen.most_waiting)
+    runs.close()
+    with suppress(Exception):  # the row stands; a worker finds it without the message
+        _task(huey)(id)
+    ensure_worker(queue)
+    return id
+
+
+def _lock(queue: str) -> FileLock:
+    folder = data_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return FileLock(folder / f"worker-{queue}.lock", timeout=0)
+
+
+def ensure_worker(queue: str = "cpu") -> bool:
+    """Start a worker that outlives this process, unless one is at work; whether one was started."""
+    lock = _lock(queue)
+    try:
+        lock.acquire()
+    except Timeout:
+        return False
+    lock.release()
+    with (data_folder() / f"worker-{queue}.log").open("ab") as log:
+        subprocess.Popen(  # noqa: S603
+            python_command("advisor", "worker", "--queue", queue),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, start_new_session=True,
+        )  # fmt: skip
+    return True
+
+
+class _State:
+    """What the worker's threads share."""
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.stopping = threading.Event()
+        self.busy = threading.Lock()
+
+
+def run_worker(queue: str = "cpu") -> str:
+    """Work until told to stop (SIGTERM; a run at work goes back to the queue). Returns how it ended."""
+    settings = read_settings()
+    settings.check_enabled()
+    lock = _lock(queue)
+    try:
+        lock.acquire()
+    except Timeout:
+        return f"This machine already has a worker for the queue '{queue}'."
+    runs, state = Runs.open(), _State()
+    huey = make_huey(queue, settings.queue)
+    task = _task(huey, runs, settings, state)
+    finder = threading.Thread(target=_find_forgotten, args=(queue, huey, task, runs, state), daemon=True)
+    finder.start()
+    consumer = huey.create_consumer(workers=1, periodic=False, max_delay=_MOST_IDLE_S, graceful_signal="INT")
+    try:
+        consumer.run()
+    finally:
+        state.stopping.set()
+        if state.busy.acquire(timeout=_STOP_S):
+            state.busy.release()
+        lock.release()
+    return "Stopped."
+
+
+def _find_forgotten(queue: str, huey: Any, task: Any, runs: Runs, state: _State) -> None:
+    """Deliver again what waits without a message: its worker was lost, or the message was."""
+    while not state.stopping.wait(LOOK_EVERY_S):
+        try:
+            waiting = runs.waiting(queue)
+            if not waiting or state.busy.locked():
+                continue
+            under_way = {str(message.args[0]) for message in huey.pending() if message.args}
+            for id in waiting:
+                if id not in under_way:
+                    task(id)
+        except StoreUnavailable as error:
+            _log.warning("%s", error)
+        except Exception:  # the queue's own database may be away
+            _log.exception("The queue cannot be looked at")
+            time.sleep(LOOK_EVERY_S)
+
+
+def remove_files(id: str, settings: QuantizeSettings | None = None) -> None:
+    """Remove what a run left on this machine's disk. Only for ended runs."""
+    if id.isalnum():
+        shutil.rmtree((settings or read_settings()).output / id, ignore_errors=True)
+
+
+def output_bytes(settings: QuantizeSettings | None = None) -> int:
+    """What all runs together take on this machine's disk."""
+    folder = (settings or read_settings()).output
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
