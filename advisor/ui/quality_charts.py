@@ -144,7 +144,7 @@ def heat_map(values: pd.DataFrame, words: pd.DataFrame, colour_title: str) -> go
     figure.update_layout(
         height=_FRAME_HEIGHT + _ROW_HEIGHT * len(values),
         margin={"l": 0, "r": 0, "t": 70, "b": 70},
-        xaxis={"side": "top", "fixedrange": True, "tickangle": -60, "dtick": 1, "tickfont": {"size": 11}},
+        xaxis={"side": "top", "fixedrange": True, "tickangle": -90, "dtick": 1, "tickfont": {"size": 10}},
         yaxis={
             "autorange": "reversed",
             "fixedrange": True,
