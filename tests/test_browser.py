@@ -17,7 +17,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 # Streamlit looks for its server below a page's own path first.
-EXPECTED_404 = re.compile(r"/rules-of-thumb/_stcore/(health|host-config)$")
+EXPECTED_404 = re.compile(r"/(cost|rules-of-thumb)/_stcore/(health|host-config)$")
 
 _TRIES = 150  # a tenth of a second each
 sync_api.expect.set_options(timeout=15_000)  # a busy machine is no failure

@@ -72,9 +72,7 @@ def curve_crossings(costs: Costs, most_tokens: int | None = None) -> tuple[Cross
     grid = _grid(costs, most_tokens)
     exact = {option.name: option.typical.exact_cost for option in costs.options}
     found = [
-        crossing
-        for first, second in combinations(exact.items(), 2)
-        for crossing in crossings(first, second, grid)
+        crossing for first, second in combinations(exact.items(), 2) for crossing in crossings(first, second, grid)
     ]
     return tuple(sorted(found, key=lambda crossing: (crossing.tokens, crossing.cheaper, crossing.dearer)))
 
