@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from math import log
 from textwrap import wrap
 
 import plotly.graph_objects as go
@@ -24,7 +25,7 @@ _HEIGHT = 380  # pixels
 _ROW_HEIGHT = 52
 _LABEL_WIDTH = 16  # letters
 _FAR_APART = 20  # times: from there on a linear axis would hide the smaller
-_NAMED = 3  # crossings with words in the chart; all are in the table
+_NAMED = 2  # crossings with words in the chart; all are in the table
 
 
 def cumulative_chart(costs: Costs) -> go.Figure:
@@ -55,11 +56,11 @@ def cumulative_chart(costs: Costs) -> go.Figure:
     if costs.own is not None:
         for name, month in (("Rent", costs.months_against_rent), ("API", costs.months_against_api)):
             if month is not None and month <= months[-1]:
-                words = f"Own has cost less than {name}<br>after {month} month{'' if month == 1 else 's'}"
+                words = f"Own cheaper than {name}<br>from month {month}"
                 marks.append((month, paid_after(costs.own, month).typical, words))
         if costs.own.resale:
             _add_resale(figure, costs, months[-1])
-    _add_marks(figure, marks, months[-1])
+    _add_marks(figure, marks, [month / months[-1] for month, _, _ in marks])
     most = max(paid_after(option, months[-1]).typical for option in costs.options)
     figure.update_layout(
         **_frame(),
@@ -128,8 +129,8 @@ def staircase_chart(costs: Costs, curve: Sequence[CurvePoint], crossings: Sequen
         for place, crossing in enumerate(crossings[:MOST_CROSSINGS])
         if crossing.tokens >= first
     ]  # fmt: skip
-    _add_marks(figure, named, curve[-1].tokens)
-    kind = {"type": "log"} if logarithmic else {"rangemode": "tozero"}
+    _add_marks(figure, named, [_place(tokens, first, curve[-1].tokens, logarithmic) for tokens, _, _ in named])
+    kind = {"type": "log", "dtick": 1} if logarithmic else {"rangemode": "tozero"}
     figure.update_layout(
         **_frame(),
         xaxis={"title": {"text": "Tokens a month"}, "fixedrange": True, "exponentformat": "B"} | kind,
@@ -161,11 +162,18 @@ def tornado_chart(sensitivities: Sequence[Sensitivity], base: Decimal, currency:
             hovertemplate=f"at %{{customdata[0]}}: saves {currency} %{{customdata[1]}}<extra>%{{y}}</extra>",
         )
     figure.add_vline(x=0, line={"color": _MARK, "width": 2})
-    figure.add_annotation(
-        x=0, y=1, yref="paper", yanchor="bottom", showarrow=False, text="Owning pays right of this line"
-    )
     ends = _floats([value for s in sensitivities for value in (s.saves_from, s.saves_to)] + [base, Decimal(0)])
     room = 0.08 * (max(ends) - min(ends) or 1)
+    place = (room - min(ends)) / (max(ends) - min(ends) + 2 * room)
+    figure.add_annotation(
+        x=0,
+        xanchor="left" if place < 0.3 else "right" if place > 0.7 else "center",
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+        text="Owning pays right of this line",
+    )
     figure.update_layout(
         **_frame(),
         barmode="overlay",
@@ -183,8 +191,13 @@ def tornado_chart(sensitivities: Sequence[Sensitivity], base: Decimal, currency:
     return figure
 
 
-def _add_marks(figure: go.Figure, marks: Sequence[tuple[float, Decimal, str]], end: float) -> None:
-    """Points with words, which stand on the side where there is room."""
+def _place(tokens: int, first: int, last: int, logarithmic: bool) -> float:
+    """Where on the horizontal axis, from 0 to 1."""
+    return log(tokens / first) / log(last / first) if logarithmic else tokens / last
+
+
+def _add_marks(figure: go.Figure, marks: Sequence[tuple[float, Decimal, str]], places: Sequence[float]) -> None:
+    """Points with words; of two the first has them on its left, where there is room. `places`: from 0 to 1."""
     if not marks:
         return
     figure.add_scatter(
@@ -192,7 +205,9 @@ def _add_marks(figure: go.Figure, marks: Sequence[tuple[float, Decimal, str]], e
         y=_floats([y for _, y, _ in marks]),
         mode="markers+text",
         text=[words for _, _, words in marks],
-        textposition=["top left" if x > end / 2 else "top right" for x, _, _ in marks],
+        textposition=[
+            "top left" if place > (0.3 if nth == 0 else 0.7) else "top right" for nth, place in enumerate(places)
+        ],
         textfont={"size": 12},
         cliponaxis=False,
         marker={"color": _MARK, "symbol": "diamond", "size": 11},

@@ -89,9 +89,9 @@ def prices(costs: Costs) -> None:
         placeholder="–",
         alt=f"{len(table)} prices used, with source, date and age",
         column_config={
-            "label": text("Price of", pinned=True, width=230),
+            "label": text("Price of", width=260),
             "value": text("Value", alignment="right", width=80),
-            "unit": text("Unit", width=150),
+            "unit": text("Unit", width=190),
             "flag": text("Flag", width=60, help="yours: given by you. old: too old to be relied on."),
             "age_days": whole("Age (days)", format="%d", width=85),
             "observed_on": st.column_config.DateColumn("Seen on", width=95),
@@ -135,7 +135,7 @@ def _closed_models(answer: Answer) -> None:
         placeholder="–",
         alt=f"{len(hosts)} closed models with what they cost for this load",
         column_config={
-            "model": st.column_config.TextColumn("Model", pinned=True, width=230),
+            "model": st.column_config.TextColumn("Model", width=240),
             "monthly": money(f"{inputs.currency} a month", format="accounting"),
             "per_million": money(
                 f"{inputs.currency} per million", format="%.4f", help="An average token of this load."

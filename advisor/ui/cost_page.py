@@ -51,7 +51,8 @@ def draw(question: Question) -> None:
         _nothing_to_price(answer)
     elif figures is None:
         st.info(
-            plain(f"{answer.machine_name} cannot be priced: it is not sold in this number."), icon=":material/info:"
+            plain(f"{answer.machine_name} cannot be priced: {answer.machine.name} is not sold in this number."),
+            icon=":material/info:",
         )
     else:
         _priced(answer, candidate, figures)
@@ -134,9 +135,9 @@ def _further_tiles(costs: Costs) -> None:
     row = st.container(horizontal=True)
     even = costs.own_against_api
     row.metric(
-        "Owning beats the API from",
+        "Own beats API, tokens a month",
         "–" if even is None else _tokens(even.typical),
-        help="Tokens a month. " + (_even_words(even) if even else "There is nothing to compare."),
+        help=_even_words(even) if even else "There is nothing to compare.",
         width=_TILE,
     )
     _energy(row, "Energy a month", costs.energy_kwh_per_month, "kWh", "The power of this machine is not known.")
@@ -156,7 +157,9 @@ def _tokens(count: int | None) -> str:
 
 
 def _even_words(even: BreakEven) -> str:
-    return f"From {_tokens(even.low)} in the best case, {_tokens(even.high)} in the worst."
+    return (
+        f"Above so many tokens a month owning is cheaper: {_tokens(even.low)} at best, {_tokens(even.high)} at worst."
+    )
 
 
 def _over_time(figures: Figures) -> None:
@@ -172,7 +175,9 @@ def _over_time(figures: Figures) -> None:
         "The table below has the same figures by year.",
     )
     st.table(paid_table(costs), hide_index=True, border="horizontal")
-    st.markdown("**By years of use**: longer use spreads the purchase; renting and the API cost the same every month.")
+    if costs.own is None:
+        return
+    st.markdown("**By years of use**, a month and in brackets a million tokens: longer use spreads the purchase.")
     st.table(years_table(figures.by_years), hide_index=True, border="horizontal")
 
 
@@ -184,9 +189,12 @@ def _paid_back(costs: Costs) -> list[str]:
     ):
         if costs.own is None or other is None:
             continue
-        when = f"after {months:,} month{'' if months == 1 else 's'}" if months else "never at this load"
-        beyond = " (beyond this chart)" if months and months > 12 * costs.inputs.years else ""
-        found.append(f"Owning has cost less than {name} {when}{beyond}, before the machine is sold again.")
+        if months is None:
+            found.append(f"Owning never comes out cheaper than {name} at this load.")
+            continue
+        beyond = " (beyond this chart)" if months > 12 * costs.inputs.years else ""
+        when = f"after {months:,} month{'' if months == 1 else 's'}{beyond}"
+        found.append(f"Owning has cost less than {name} {when}, before the machine is sold again.")
     if costs.rent_against_api is not None:
         even = costs.rent_against_api
         found.append(
@@ -205,8 +213,9 @@ def _by_load(figures: Figures) -> None:
     more = len(crossings) - MOST_CROSSINGS
     also = f", and {more} more points where a machine is added" if more > 0 else ""
     scale = " Both axes are logarithmic." if is_spread(costs, figures.curve) else ""
-    sentence = f"{points}{also}." if points else "No two of these lines cross in this range."
-    st.markdown(plain(f"Machines and instances come whole, so their cost is a staircase. {sentence}{scale}"))
+    sentence = f"{points}{also}." if points else "Nothing changes places in this range."
+    if len(costs.options) > 1:
+        st.markdown(plain(f"Machines and instances come whole, so their cost is a staircase. {sentence}{scale}"))
     st.plotly_chart(
         staircase_chart(costs, figures.curve, crossings),
         key="staircase",
@@ -238,7 +247,7 @@ def _sensitivity(figures: Figures) -> None:
         alt=f"What owning saves a month when one of {len(found)} inputs is half or half as much again; "
         f"{found[0].label} matters most. The table below has the same figures.",
     )
-    st.table(sensitivity_table(found), hide_index=True, border="horizontal")
+    st.table(sensitivity_table(found, costs.currency), hide_index=True, border="horizontal")
 
 
 def _named(options: Sequence[Option]) -> str:

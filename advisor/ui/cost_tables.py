@@ -23,7 +23,7 @@ _LOADS = (Decimal("0.1"), Decimal("0.5"), Decimal(1), Decimal(2), Decimal(10))  
 
 def amount(value: Decimal, decimals: int = 2) -> str:
     """ "1,234.50"; what a million tokens cost has four decimals, a hundredth of a cent."""
-    return f"{value:,.{decimals}f}"
+    return f"{value:,.{decimals}f}".replace("-", "−")
 
 
 def span(values: MoneyRange, decimals: int = 2) -> str:
@@ -57,19 +57,18 @@ def paid_table(costs: Costs) -> pd.DataFrame:
     if costs.own is not None:
         sold = {NAMES[option.name]: amount(option.total.typical) for option in costs.options}
         rows.append({"After": f"{_years(years)} and resale"} | sold)
-    rows.append({"After": "Low to high"} | {NAMES[option.name]: span(option.total) for option in costs.options})
+    rows.append({"After": "Low to high of that"} | {NAMES[option.name]: span(option.total) for option in costs.options})
     return pd.DataFrame(rows)
 
 
 def years_table(by_years: Sequence[Costs]) -> pd.DataFrame:
-    """A month and a million tokens, by how long it is used."""
+    """A month and, in brackets, a million tokens, by how long it is used."""
     rows = []
     for costs in by_years:
         row = {"Used for": _years(costs.inputs.years)}
         for option in costs.options:
-            row[f"{NAMES[option.name]}, a month"] = amount(option.monthly.typical)
-        for option in costs.options:
-            row[f"{NAMES[option.name]}, a million tokens"] = amount(option.per_million_tokens.typical, 4)
+            per_million = amount(option.per_million_tokens.typical, 4)
+            row[NAMES[option.name]] = f"{amount(option.monthly.typical)} ({per_million})"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -95,16 +94,16 @@ def crossing_words(crossing: Crossing) -> str:
     return f"{NAMES[crossing.cheaper]} beats {NAMES[crossing.dearer]}"
 
 
-def sensitivity_table(sensitivities: Sequence[Sensitivity]) -> pd.DataFrame:
+def sensitivity_table(sensitivities: Sequence[Sensitivity], currency: str) -> pd.DataFrame:
     """What owning saves a month when one input is half, and half as much again."""
     return pd.DataFrame(
         [
             {
                 "Input": plain(each.label),
-                "from": number(each.from_value),
-                "saves": amount(each.saves_from),
-                "to": number(each.to_value),
-                "saves ": amount(each.saves_to),  # a table's columns need different names
+                "Half of it": number(each.from_value),
+                f"saves {currency}": amount(each.saves_from),
+                "Half as much again": number(each.to_value),
+                f"saves {currency} ": amount(each.saves_to),  # a table's columns need different names
             }
             for each in sensitivities
         ]
@@ -116,9 +115,9 @@ def prices_table(prices: Sequence[Price]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "label": price.label,
+                "label": _priced_item(price)[0],
                 "value": number(price.value),
-                "unit": f"{price.currency} per {price.unit}" if price.currency and price.unit else price.unit or "–",
+                "unit": _unit(price),
                 "flag": "yours" if price.users_own else "old" if price.is_stale else "",
                 "age_days": price.age_days,
                 "observed_on": price.observed_on,
@@ -127,6 +126,21 @@ def prices_table(prices: Sequence[Price]) -> pd.DataFrame:
             for price in prices
         ]
     )
+
+
+def _priced_item(price: Price) -> tuple[str, str]:
+    """What costs so much, and for how much of it. Only the start of a long name is seen: kinds of tokens go last."""
+    if price.unit == "million tokens":
+        name, _, kind = price.label.rpartition(", ")
+        return name, f"million {kind} tokens"
+    return price.label, price.unit
+
+
+def _unit(price: Price) -> str:
+    unit = _priced_item(price)[1]
+    if not price.currency:
+        return unit or "–"
+    return f"{price.currency} {unit}" if unit == "each" else f"{price.currency} per {unit}"
 
 
 def address(source: str) -> str | None:
