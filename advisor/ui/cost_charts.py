@@ -65,7 +65,7 @@ def cumulative_chart(costs: Costs) -> go.Figure:
     figure.update_layout(
         **_frame(),
         xaxis={"title": {"text": "Months"}, "dtick": 6 if months[-1] <= 36 else 12, "fixedrange": True},
-        yaxis=_money_axis(costs.currency, "paid so far") | {"range": [0, 1.3 * float(most)]},
+        yaxis=_money_axis(costs.currency, "paid so far") | {"range": [0, 1.3 * float(most or 1)]},
     )
     return figure
 

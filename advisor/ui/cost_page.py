@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate
@@ -33,6 +34,7 @@ from advisor.units import format_count
 
 _ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
 _TILE = 230  # pixels
+_MILLION = 1_000_000
 _NO_TOOLS = {"displayModeBar": False}
 SIDEBAR = "“Load and money” in the sidebar"
 
@@ -119,7 +121,9 @@ def _option(costs: Costs, name: str, is_best: bool) -> None:
         st.metric(label, "–")
         st.markdown(small(plain(dict(costs.missing).get(name, ""))))
         return
-    st.metric(label, shown(option.monthly.typical, costs.currency))
+    monthly = option.monthly.typical
+    whole = f"{costs.currency} {monthly:,.0f}"  # beyond a million cents do not matter, and there is no room for them
+    st.metric(label, whole if monthly >= _MILLION else shown(monthly, costs.currency))
     per_token = option.per_million_tokens
     lines = [
         f"**{span(option.monthly)}** a month, low to high",
@@ -140,16 +144,20 @@ def _further_tiles(costs: Costs) -> None:
         help=_even_words(even) if even else "There is nothing to compare.",
         width=_TILE,
     )
-    _energy(row, "Energy a month", costs.energy_kwh_per_month, "kWh", "The power of this machine is not known.")
-    _energy(row, "CO2 a month", costs.co2_kg_per_month, "kg", f"Give “CO2 (g per kWh)” under {SIDEBAR}.")
+    why = "The power of this machine is not known."
+    _tile(row, "Energy a month", costs.energy_kwh_per_month, ("kWh", "MWh"), why)
+    _tile(row, "CO2 a month", costs.co2_kg_per_month, ("kg", "t"), f"Give “CO2 (g per kWh)” under {SIDEBAR}.")
 
 
-def _energy(row: st.delta_generator.DeltaGenerator, label: str, values: Range | None, unit: str, why: str) -> None:
+def _tile(row: DeltaGenerator, label: str, values: Range | None, units: tuple[str, str], why: str) -> None:
+    """A figure with its range; the second unit is a thousand of the first."""
     if values is None:
         row.metric(label, "–", help=why, width=_TILE)
         return
-    help_text = f"{values.low:,.1f} to {values.high:,.1f} {unit}, when owned."
-    row.metric(label, f"{values.typical:,.1f} {unit}", help=help_text, width=_TILE)
+    is_large = values.typical >= _MILLION
+    shown_as, unit = (values.scaled(0.001), units[1]) if is_large else (values, units[0])
+    help_text = f"{shown_as.low:,.1f} to {shown_as.high:,.1f} {unit}, when owned."
+    row.metric(label, f"{shown_as.typical:,.1f} {unit}", help=help_text, width=_TILE)
 
 
 def _tokens(count: int | None) -> str:

@@ -83,7 +83,7 @@ def load_table(costs: Costs, crossings: Sequence[Crossing]) -> pd.DataFrame:
         [
             {"Tokens a month": format_count(tokens)}
             | {NAMES[option.name]: amount(option.typical.cost(tokens)) for option in costs.options}
-            | {"": ", ".join(notes[tokens])}
+            | {"Note": ", ".join(notes[tokens])}
             for tokens in sorted(notes)
         ]
     )
