@@ -13,13 +13,13 @@ from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.hardware import Hardware, hardware_of
 from advisor.machines.catalogue import Machine
-from advisor.models.mixers import Attention, LatentAttention
+from advisor.models.mixers import Attention
 from advisor.models.model import Model
 from advisor.planning import family_of, plans_of, runtime_of
 from advisor.recommend import Recommendation, Subject, recommend
 from advisor.scenario import Scenario
+from advisor.sizing.checks import check_settings
 from advisor.sizing.plan import Memory, Plan
-from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.units import format_count
 
@@ -90,6 +90,8 @@ def _answer(scenario: Scenario, allow_local: bool, today: date, period: int) -> 
     _check_limits(scenario, model, entry.name)
     runtime = runtime_of(scenario)
     hardware = hardware_of(scenario, runtime)
+    if family_of(runtime) == "llama.cpp":
+        check_settings(scenario.settings, model, hardware.memory)
     plans = plans_of(scenario, entry, model, hardware, runtime)
     candidates = candidates_of(scenario, entry, model, hardware, plans, today)
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
@@ -116,7 +118,6 @@ def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
         raise InputError(
             f"context_used={scenario.context_used:,} is more than the context of {scenario.context:,} tokens."
         )
-    _check_cache_types(scenario.settings, model)
     if scenario.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
         raise InputError(
             f"users={scenario.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
@@ -129,26 +130,6 @@ def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
 def _selects_blocks_per_user(model: Model) -> bool:
     mixers = (mixer for layer in model.layers for mixer in layer.mixers)
     return any(isinstance(m, Attention) and m.indexer is not None and m.indexer.keeps_values for m in mixers)
-
-
-def _check_cache_types(settings: Settings, model: Model) -> None:
-    """llama.cpp refuses a KV cache type whose blocks do not divide a head, and two types where K and V are one."""
-    for layer in model.layers:
-        for mixer in layer.mixers:
-            if isinstance(mixer, LatentAttention) and settings.cache_type_k != settings.cache_type_v:
-                raise InputError(
-                    "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
-                )
-            if isinstance(mixer, Attention):
-                _check_head("kv_type_k", settings.cache_type_k, mixer.head_size)
-                _check_head("kv_type_v", settings.cache_type_v, mixer.value_head_size)
-
-
-def _check_head(key: str, kind: str, size: int) -> None:
-    if size % CACHE_TYPES[kind][0]:
-        raise InputError(
-            f"{key}={kind} does not work with this model: its heads of {size} are no multiple of 32; use f16."
-        )
 
 
 def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from advisor.sizing.plan import Plan
 from advisor.sizing.weights import Weights, file_weights, level_weights
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
-from advisor.speed.load import SpeedLoad, placed_load, safetensors_load
+from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 
 def candidates_of(
@@ -88,6 +88,10 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
             prompt_tokens=prompt,
         )
     gpus = max(1, len(hardware.cards))
+    if plan.sized.format == "published":
+        return checkpoint_load(
+            model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
+        )
     return safetensors_load(
         model, plan.sized.level, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
     )

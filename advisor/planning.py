@@ -10,10 +10,11 @@ from advisor.machines.machine import Machine
 from advisor.models.model import Model
 from advisor.scenario import AUTO, Scenario
 from advisor.sizing.llama_cpp import plan_file, plan_levels
-from advisor.sizing.mlx import plan_mlx, plan_mlx_levels
-from advisor.sizing.placement_search import Rates
+from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
 from advisor.sizing.plan import Plan
-from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels
+from advisor.sizing.reading import Rates
+from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published
+from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.resolve import ResolvedModel
 
 _READ_SHARE = 2 / 3  # of the rated bandwidth that a CPU reads weights at
@@ -44,9 +45,9 @@ def plans_of(
     """One plan per level; for a GGUF file that was asked for, the plan of that very file."""
     match family_of(runtime):
         case "vllm":
-            return _vllm_plans(scenario, model, hardware)
+            return _published(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
         case "mlx":
-            return _mlx_plans(scenario, model, hardware)
+            return _published(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime)
 
 
@@ -86,11 +87,49 @@ def _rates(hardware: Hardware) -> Rates:
     return Rates(devices, hardware.host_bandwidth * _READ_SHARE)
 
 
+def _published(
+    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
+) -> tuple[Plan, ...]:
+    """The repository's own checkpoint as it is, where the runtime loads its kind: sized from its headers."""
+    repository = entry.repository
+    if repository is None or not repository.tensors or scenario.level is not None:
+        return ()
+    quantization = repository.quantization
+    for_mlx = quantization is not None and quantization.kind == "MLX"
+    if for_mlx != (runtime == "mlx"):
+        return ()
+    name = "as published" if quantization is None else f"{quantization.level} (published)"
+    loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
+    sized = checkpoint_size(loaded, name, 16 if quantization is None else quantization.bits, model.parameters)
+    margin = scenario.margin_percent / 100
+    if for_mlx:
+        return (plan_mlx_file(model, hardware.memory, scenario.settings, sized, sized.tensor_bytes, margin=margin),)
+    card = _same_cards(hardware)
+    plan = plan_vllm_published(
+        model,
+        hardware.memory,
+        scenario.settings,
+        sized,
+        [(tensor.name, tensor.bytes) for tensor in loaded],
+        margin=margin,
+        options=_vllm_options(scenario),
+        compute_capability=_capability(card),
+    )
+    return (plan,)
+
+
+def _vllm_options(scenario: Scenario) -> VllmOptions:
+    return VllmOptions(utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto")
+
+
+def _capability(card: Machine) -> float | None:
+    return None if card.compute_capability is None else float(card.compute_capability)
+
+
 def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
     card = _same_cards(hardware)
     margin = scenario.margin_percent / 100
-    options = VllmOptions(utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto")
-    capability = None if card.compute_capability is None else float(card.compute_capability)
+    options, capability = _vllm_options(scenario), _capability(card)
     if scenario.level is None:
         plans = plan_vllm_levels(
             model,

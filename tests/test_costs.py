@@ -20,9 +20,13 @@ from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, 
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.document import closed_document, cost_document
 from advisor.costs.inputs import CostInputs, cost_inputs
+from advisor.costs.money import money_of
+from advisor.costs.own import own
+from advisor.costs.pay_per_token import pay_per_token
+from advisor.costs.rent import fitting_offers, rent
 from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
 from advisor.costs.staircase import Staircase, Step
-from advisor.costs.workload import Throughput
+from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.machines.catalogue import custom_machine, machine
@@ -162,6 +166,69 @@ def test_whole_instances_only() -> None:
     assert any("8 x h200-sxm-141gb" in name for name in names)
     hourly = min(price.value for price in one.rent.prices)
     assert one.rent.monthly.low == round(hourly * 730, 2)
+
+
+def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() -> None:
+    plan, inputs = machine("h200-sxm-141gb"), cost_inputs({"region": "us"})
+    one = tokens_per_machine(MEASURED, inputs, "typical")
+    assert one is not None
+    offers, _ = rent(plan, 2, MEASURED, inputs, money_of(inputs, TODAY))
+    reach = {offer.name: offer.bill("typical").unit_tokens for offer in offers}
+    eight = next(name for name in reach if name.startswith("Azure") and "8 x h200" in name)
+    assert reach[eight] == 4 * one
+
+
+def test_other_gpus_read_their_memory_no_slower_and_have_room() -> None:
+    # Many cards have the 24 GB of two RTX 4090, and several of them, such as the L40S, read them slower.
+    plan = machine("rtx-4090")
+    fits = fitting_offers(plan, 2, "any", "on-demand", True)
+    gpus = {fit.offer.gpu_id for fit in fits}
+    assert len(gpus) > 5
+    assert "nvidia-l40s" not in gpus
+    for fit in fits:
+        other = machine(fit.offer.gpu_id)
+        assert (other.bandwidth_bytes_per_s or 0) >= (plan.bandwidth_bytes_per_s or 0)
+        assert fit.gpus * other.capacity_bytes // fit.copies >= 2 * (plan.capacity_bytes - plan.overhead_bytes)
+
+
+def test_cached_input_is_billed_at_its_own_price() -> None:
+    """A million requests a day x 365/12 days: 30,416.67 million tokens in, half of them cached, and none cached."""
+    load = {
+        "requests_per_day": 1_000_000,
+        "tokens_in": 1000,
+        "tokens_out": 0,
+        "api_input_price": 1,
+        "api_output_price": 9,
+    }
+    cached = costs(**load, cached_percent=50, api_cached_price=0.1)
+    assert cached.api is not None
+    assert [(line.label, str(line.amount)) for line in cached.api.bill] == [
+        ("Input tokens", "15208.33"), ("Cached input tokens", "1520.83")
+    ]  # fmt: skip
+    # A host that says nothing about cached input bills all of it as input.
+    plain = costs(**load, cached_percent=50)
+    assert plain.api is not None
+    assert str(plain.api.monthly.typical) == "30416.67"
+
+
+def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_host() -> None:
+    inputs = cost_inputs({"peak_factor": 1})
+    money = money_of(inputs, TODAY)
+    for name in ("rtx-3090", "h100-sxm5-80gb"):
+        owned = own(machine(name), 1, MEASURED, inputs, money)
+        assert not isinstance(owned, str)
+        shares = [owned.case(case).resale / owned.case(case).upfront for case in ("low", "typical", "high")]  # type: ignore[arg-type]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] > shares[2]
+    asked = costs(peak_factor=1)
+    owned = own(machine("rtx-3090"), 2, MEASURED, inputs, money)
+    hosts, _ = pay_per_token(LLAMA, inputs, money, TODAY)
+    assert not isinstance(owned, str)
+    dearest, cheapest = max(host.per_token for host in hosts), min(host.per_token for host in hosts)
+    assert asked.own_against_api is not None
+    assert asked.own_against_api.low == owned.case("low").bill.break_even(dearest)
+    assert owned.case("high").bill.break_even(cheapest) is None
+    assert asked.own_against_api.high is None
 
 
 def test_one_year_term_is_paid_for_every_hour() -> None:

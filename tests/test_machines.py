@@ -337,7 +337,7 @@ def test_a_small_file_loads(write: Callable[..., Path]) -> None:
     ("row", "column", "value", "reason"),
     [
         (0, "id", "RTX 4090", "column id: "),
-        (1, "id", "rtx-4090", "column id: an earlier row is already called 'rtx-4090'"),
+        (1, "id", "rtx-4090", "column id: an earlier row has the same id ('rtx-4090')"),
         (0, "name", " ", "column name: "),
         (0, "vendor", "Nvidia", "column vendor: "),
         (0, "kind", "gpu", "column kind: "),
@@ -387,7 +387,7 @@ def test_a_long_broken_cell_is_cut(write: Callable[..., Path]) -> None:
     ("damage", "reason"),
     [
         (lambda text: "", "row 1, column id: the column is missing."),
-        (lambda text: text.splitlines()[0], "holds no machine."),
+        (lambda text: text.splitlines()[0], "holds no row."),
         (lambda text: text.replace("tdp_w", "tdp"), "row 1, column tdp_w: the column is missing."),
         (lambda text: text.replace("notes", "notes,extra", 1), "row 1, column extra: no such column is known."),
         (lambda text: text.replace("idle_w", "tdp_w", 1), "row 1, column tdp_w: the column is there twice."),

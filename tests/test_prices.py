@@ -28,8 +28,8 @@ from advisor.costs.price_tables import (
     electricity_prices,
     exchange_rates,
     figures,
-    read_table,
 )
+from advisor.csv_rows import read_rows
 from advisor.errors import AdvisorError, DataError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
@@ -124,7 +124,7 @@ def broken(tmp_path: Path, name: str, change: Callable[[list[list[str]]], None])
         csv.writer(file).writerows(rows)
     kind, key = TABLES[name]
     with pytest.raises(DataError) as error:
-        read_table(path, kind, key)  # type: ignore[type-var]
+        read_rows(path, kind, key)  # type: ignore[type-var]
     return str(error.value)
 
 
@@ -178,7 +178,7 @@ def test_broken_shapes_are_named(tmp_path: Path) -> None:
     assert "what is sold by the GPU must be listed for one" in broken(tmp_path, "cloud.csv", cell("sold_by", "gpu"))
     assert "low, typical and high must rise" in broken(tmp_path, "tco.csv", cell("low", "99"))
     with pytest.raises(DataError, match="cannot be read"):
-        read_table(tmp_path / "none.csv", Figure, ("parameter",))
+        read_rows(tmp_path / "none.csv", Figure, ("parameter",))
 
 
 @given(st.binary(max_size=300))
@@ -188,7 +188,7 @@ def test_whatever_a_file_holds_is_refused_in_one_sentence(
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(b"parameter,low,typical,high,unit,observed_on,source,notes\n" + data)
     try:
-        read_table(path, Figure, ("parameter",))
+        read_rows(path, Figure, ("parameter",))
     except AdvisorError as error:
         assert "any.csv" in str(error)
         assert "\n" not in str(error)

@@ -110,7 +110,7 @@ def test_a_broken_cell_is_named(tmp_path: Path, table: list[list[str]], column: 
 
 def test_a_broken_file_is_named(tmp_path: Path, table: list[list[str]]) -> None:
     for rows, reason in (
-        ([table[0]], "holds no measurement"),
+        ([table[0]], "holds no row"),
         ([table[0][1:]], "the column is missing"),
         ([[*table[0], "model"]], "twice"),
         ([[*table[0], "mood"]], "no such column"),

@@ -21,9 +21,9 @@ from advisor.costs.price_tables import (
     ElectricityPrice,
     ExchangeRate,
     cloud_offers,
-    read_table,
 )
 from advisor.costs.refresh import Outcome, refresh, report
+from advisor.csv_rows import read_rows
 from advisor.errors import DataError
 from advisor.machines.catalogue import machines
 from tests.feed_server import FeedServer
@@ -64,12 +64,12 @@ def run(folder: Path, feeds: FeedServer, feed: str, *, accept: bool = False) -> 
 
 
 def cloud(folder: Path, provider: str) -> list[CloudOffer]:
-    rows = read_table(folder / "cloud.csv", CloudOffer, ("provider", "region", "instance", "gpu_id", "term"))
+    rows = read_rows(folder / "cloud.csv", CloudOffer, ("provider", "region", "instance", "gpu_id", "term"))
     return [row for row in rows if row.provider == provider]
 
 
 def api(folder: Path) -> dict[str, ApiOffer]:
-    return {row.feed_key: row for row in read_table(folder / "api.csv", ApiOffer, ("provider", "model"))}
+    return {row.feed_key: row for row in read_rows(folder / "api.csv", ApiOffer, ("provider", "model"))}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -112,7 +112,7 @@ def test_gpuhunt_replaces_a_providers_rows(folder: Path, feeds: FeedServer) -> N
     assert ("a100-sxm4-40gb", 8) not in rows
     assert len(rows) == 8
     assert any("gone" in change for change in outcome.changes)
-    after = read_table(folder / "cloud.csv", CloudOffer, ("provider", "region", "instance", "gpu_id", "term"))
+    after = read_rows(folder / "cloud.csv", CloudOffer, ("provider", "region", "instance", "gpu_id", "term"))
     assert [row for row in after if row.provider != "Lambda"] == before_others
 
 
@@ -256,7 +256,7 @@ def test_eurostat_takes_the_newest_half_year_of_each_country(folder: Path, feeds
     assert "Greece, band IC: 0.1738 -> 0.22 (+26.6%)" in outcome.changes
     rows = {
         (row.country, row.case): row
-        for row in read_table(folder / "electricity.csv", ElectricityPrice, ("country", "case"))
+        for row in read_rows(folder / "electricity.csv", ElectricityPrice, ("country", "case"))
     }
     germany = rows["DE", "typical"]
     assert (germany.price_per_kwh, germany.period, germany.observed_on) == (
@@ -278,7 +278,7 @@ def test_ecb_rates_replace_the_table(folder: Path, feeds: FeedServer) -> None:
     outcome = run(folder, feeds, "ecb")["ecb"]
     assert outcome.problem is None
     assert "CHF for one EUR: 0.9197 -> 0.9312 (+1.3%)" in outcome.changes
-    rows = {row.currency: row for row in read_table(folder / "exchange_rates.csv", ExchangeRate, ("currency",))}
+    rows = {row.currency: row for row in read_rows(folder / "exchange_rates.csv", ExchangeRate, ("currency",))}
     assert (rows["USD"].per_eur, rows["USD"].observed_on) == (Decimal("1.1510"), date(2026, 11, 24))
     assert rows["EUR"].per_eur == 1
     feeds.ecb("2026-11-25", USD="115.10", CHF="0.9312")

@@ -115,6 +115,8 @@ def _memory(launch: Launch) -> list[object]:
     options += ["-ub", settings.micro_batch]
     if not launch.kv_offload:
         options.append("--no-kv-offload")
+    if not launch.settings.op_offload:
+        options.append("--no-op-offload")
     if not launch.mmap:
         options += ["-lm", "none"]
     if launch.mtp:

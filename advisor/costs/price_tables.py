@@ -4,7 +4,7 @@ Every row names its source and the day on which its price was seen. Prices are n
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -12,11 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from advisor.errors import DataError
+from advisor.csv_rows import ROOT, BlankIsNone, Filled, read_rows
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "data" / "prices"
 
 Currency = Literal["USD", "EUR", "CHF"]
@@ -25,16 +24,7 @@ Term = Literal["on-demand", "spot", "1-year"]
 Case = Literal["low", "typical", "high"]
 CASES: tuple[Case, ...] = ("low", "typical", "high")
 
-_LONGEST_QUOTED = 60
-
-
-def _blank_is_none(cell: object) -> object:
-    return None if cell == "" else cell
-
-
-_Blank = BeforeValidator(_blank_is_none)
 _Price = Annotated[Decimal, Field(gt=0, lt=1_000_000, allow_inf_nan=False)]
-_Filled = Annotated[str, Field(min_length=1)]
 _Link = Annotated[str, Field(pattern=r"^(https?://\S+|by definition)")]
 
 
@@ -61,10 +51,10 @@ class CloudOffer(_Row):
     `feed`: what `refresh` can update it from.
     """
 
-    provider: _Filled
+    provider: Filled
     region: Region
-    instance: _Filled
-    gpu_id: _Filled
+    instance: Filled
+    gpu_id: Filled
     gpus: Annotated[int, Field(ge=1, le=64)]
     sold_by: Literal["instance", "gpu"]
     term: Term
@@ -87,16 +77,16 @@ class ApiOffer(_Row):
     `retires_on`: the day the host announced as its last.
     """
 
-    provider: _Filled
-    model: _Filled
-    family: _Filled
+    provider: Filled
+    model: Filled
+    family: Filled
     open_weights: Literal["yes", "no"]
     input_per_mtok: _Price
     output_per_mtok: _Price
-    cached_per_mtok: Annotated[_Price | None, _Blank]
-    context_tokens: Annotated[Annotated[int, Field(gt=0)] | None, _Blank]
-    checked_on: Annotated[date | None, _Blank]
-    retires_on: Annotated[date | None, _Blank]
+    cached_per_mtok: Annotated[_Price | None, BlankIsNone]
+    context_tokens: Annotated[Annotated[int, Field(gt=0)] | None, BlankIsNone]
+    checked_on: Annotated[date | None, BlankIsNone]
+    retires_on: Annotated[date | None, BlankIsNone]
     feed: Literal["genai-prices", "litellm"]
     feed_key: Annotated[str, Field(pattern=r"^[^/]+/.+$")]
     notes: str
@@ -111,23 +101,23 @@ class ElectricityPrice(_Row):
     """A business tariff per kWh without VAT; `case` low and high are the bands of larger and smaller users."""
 
     country: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,8}(-[A-Z]{2})?$")]
-    name: _Filled
+    name: Filled
     case: Case
     price_per_kwh: Annotated[_Price, Field(lt=5)]
     currency: Currency
-    period: _Filled
-    customer: _Filled
+    period: Filled
+    customer: Filled
     feed: Literal["", "eurostat"]
 
 
 class Figure(_Row):
     """A published figure about running hardware, in `unit`; only the typical one is always there."""
 
-    parameter: _Filled
-    low: Annotated[_Price | None, _Blank]
+    parameter: Filled
+    low: Annotated[_Price | None, BlankIsNone]
     typical: _Price
-    high: Annotated[_Price | None, _Blank]
-    unit: _Filled
+    high: Annotated[_Price | None, BlankIsNone]
+    unit: Filled
     notes: str
 
     @model_validator(mode="after")
@@ -154,100 +144,40 @@ RowT = TypeVar("RowT", bound=_Row)
 @cache
 def cloud_offers() -> tuple[CloudOffer, ...]:
     """Every offer of a GPU by the hour."""
-    return read_table(FOLDER / "cloud.csv", CloudOffer, ("provider", "region", "instance", "gpu_id", "term"))
+    return read_rows(FOLDER / "cloud.csv", CloudOffer, ("provider", "region", "instance", "gpu_id", "term"))
 
 
 @cache
 def api_offers() -> tuple[ApiOffer, ...]:
     """Every offer of a model by the token."""
-    return read_table(FOLDER / "api.csv", ApiOffer, ("provider", "model"))
+    return read_rows(FOLDER / "api.csv", ApiOffer, ("provider", "model"))
 
 
 @cache
 def electricity_prices() -> Mapping[tuple[str, Case], ElectricityPrice]:
     """Tariffs by country code and case; a country always has the typical one."""
-    rows = read_table(FOLDER / "electricity.csv", ElectricityPrice, ("country", "case"))
+    rows = read_rows(FOLDER / "electricity.csv", ElectricityPrice, ("country", "case"))
     return MappingProxyType({(row.country, row.case): row for row in rows})
 
 
 @cache
 def figures() -> Mapping[str, Figure]:
     """Published figures by parameter."""
-    return MappingProxyType({row.parameter: row for row in read_table(FOLDER / "tco.csv", Figure, ("parameter",))})
+    return MappingProxyType({row.parameter: row for row in read_rows(FOLDER / "tco.csv", Figure, ("parameter",))})
 
 
 @cache
 def exchange_rates() -> Mapping[str, ExchangeRate]:
     """Rates by currency."""
-    rows = read_table(FOLDER / "exchange_rates.csv", ExchangeRate, ("currency",))
+    rows = read_rows(FOLDER / "exchange_rates.csv", ExchangeRate, ("currency",))
     return MappingProxyType({row.currency: row for row in rows})
 
 
-def read_table(path: Path, kind: type[RowT], key: tuple[str, ...]) -> tuple[RowT, ...]:
-    """Every row of a file; raises DataError naming file, row (the header is row 1), column and reason.
-
-    `key`: the columns that together may occur only once.
-    """
-    rows: dict[tuple[object, ...], RowT] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, cells in _cells(path, file, kind):
-                row = _row(path, number, cells, kind)
-                named = tuple(getattr(row, column) for column in key)
-                if named in rows:
-                    raise _broken(path, number, key[0], f"an earlier row has the same {', '.join(key)}")
-                rows[named] = row
-    except OSError as error:
-        raise DataError(f"{_shown(path)} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{_shown(path)} is not a CSV file in UTF-8: {error}.") from error
-    if not rows:
-        raise DataError(f"{_shown(path)} holds no row.")
-    return tuple(rows.values())
-
-
 def write_table(path: Path, rows: tuple[RowT, ...], columns: tuple[str, ...]) -> None:
-    """Write rows as `read_table` reads them."""
+    """Write rows as `read_rows` reads them."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for row in rows:
             values = row.model_dump(mode="json")
             writer.writerow("" if values[column] is None else values[column] for column in columns)
-
-
-def _cells(path: Path, file: Iterator[str], kind: type[_Row]) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(file, strict=True)
-    header = next(reader, [])
-    for column in kind.model_fields:
-        if header.count(column) != 1:
-            raise _broken(path, 1, column, "the column is there twice" if column in header else "the column is missing")
-    for column in header:
-        if column not in kind.model_fields:
-            raise _broken(path, 1, column, "no such column is known")
-    for number, cells in enumerate(reader, start=2):
-        if cells and len(cells) != len(header):
-            raise _broken(path, number, None, f"it has {len(cells)} cells, but the header has {len(header)}")
-        if cells:
-            yield number, dict(zip(header, cells, strict=True))
-
-
-def _row(path: Path, number: int, cells: dict[str, str], kind: type[RowT]) -> RowT:
-    try:
-        return kind.model_validate(cells)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        reason = first["msg"].removeprefix("Value error, ")
-        if not first["loc"]:
-            raise _broken(path, number, None, reason) from error
-        column = str(first["loc"][0])
-        raise _broken(path, number, column, f"{reason} (it is {cells[column][:_LONGEST_QUOTED]!r})") from error
-
-
-def _broken(path: Path, number: int, column: str | None, reason: str) -> DataError:
-    where = f"{_shown(path)}, row {number}" + (f", column {column}" if column else "")
-    return DataError(f"{where}: {reason}.")
-
-
-def _shown(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name

@@ -32,9 +32,9 @@ from advisor.costs.price_tables import (
     CloudOffer,
     ElectricityPrice,
     ExchangeRate,
-    read_table,
     write_table,
 )
+from advisor.csv_rows import read_rows
 
 FEEDS = ("genai-prices", "litellm", "gpuhunt", "skypilot", "exoscale", "eurostat", "ecb")
 _SHOWN_CHANGES = 40
@@ -107,10 +107,10 @@ class _Tables:
 
     def __init__(self, folder: Path, today: date, accept: bool):
         self.folder, self.today, self.accept = folder, today, accept
-        self.cloud = read_table(folder / "cloud.csv", CloudOffer, _CLOUD)
-        self.api = read_table(folder / "api.csv", ApiOffer, _API)
-        self.electricity = read_table(folder / "electricity.csv", ElectricityPrice, _ELECTRICITY)
-        self.rates = read_table(folder / "exchange_rates.csv", ExchangeRate, _RATES)
+        self.cloud = read_rows(folder / "cloud.csv", CloudOffer, _CLOUD)
+        self.api = read_rows(folder / "api.csv", ApiOffer, _API)
+        self.electricity = read_rows(folder / "electricity.csv", ElectricityPrice, _ELECTRICITY)
+        self.rates = read_rows(folder / "exchange_rates.csv", ExchangeRate, _RATES)
 
     def update_cloud(self, feed: str, new: tuple[CloudOffer, ...], replaced: Callable[[CloudOffer], bool]) -> Outcome:
         """Put `new` in the place of the rows that are `replaced`."""
@@ -262,7 +262,7 @@ def _replace(path: Path, rows: tuple[RowT, ...], kind: type[RowT], key: tuple[st
     new = path.with_name(f".{path.name}.new")
     try:
         write_table(new, rows, tuple(_columns(path)))
-        found = read_table(new, kind, key)
+        found = read_rows(new, kind, key)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
 
+from advisor.csv_rows import ROOT, read_rows
 from advisor.errors import InputError, nearest, one_line
 from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
 from advisor.machines.machine import Machine
-from advisor.machines.rows import ROOT, Kind, Row, Vendor, read_rows
+from advisor.machines.rows import Kind, Row, Vendor
 from advisor.units import GIB, MIB
 
 __all__ = ["CATALOGUE", "Machine", "custom_machine", "load", "machine", "machines", "with_memory"]
@@ -81,7 +82,7 @@ def with_memory(chosen: Machine, memory_gib: float) -> Machine:
 
 def load(path: Path) -> Mapping[str, Machine]:
     """Read a catalogue file; raise DataError naming file, row, column and reason when it is broken."""
-    rows = read_rows(path)
+    rows = list(read_rows(path, Row, ("id",)))
     reported = [
         ReportedShare(row.vendor, row.kind, row.memory_type, row.reported_mib * MIB / (row.memory_gib * GIB))
         for row in rows

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from advisor.errors import DataError
+from advisor.csv_rows import ROOT, BlankIsNone, Filled, read_rows
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, TASKS
 
-ROOT = Path(__file__).resolve().parents[2]
 QUALITY_FILE = ROOT / "data" / "quality.csv"
-_LONGEST_QUOTED = 60
-
-
-def _blank_is_none(cell: object) -> object:
-    return None if cell == "" else cell
 
 
 def _known_task(task: str) -> str:
@@ -28,10 +20,8 @@ def _known_task(task: str) -> str:
     return task
 
 
-_Blank = BeforeValidator(_blank_is_none)
 _Billions = Annotated[float, Field(gt=0.01, lt=20_000, allow_inf_nan=False)]
 _Score = Annotated[float, Field(ge=-1, le=1e6, allow_inf_nan=False)]
-_Filled = Annotated[str, Field(min_length=1)]
 
 Variant = Literal["base", "instruct", "reasoning"]
 
@@ -46,26 +36,26 @@ class Evidence(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: _Filled
+    model: Filled
     model_id: str
-    family: _Filled
+    family: Filled
     parameters_b: _Billions
-    active_parameters_b: Annotated[_Billions | None, _Blank]
+    active_parameters_b: Annotated[_Billions | None, BlankIsNone]
     variant: Variant
     format: Literal["gguf", "gptq", "awq", "fp8", "int8", "nvfp4", "mxfp4", "bnb", "mlx", "exl2", "other"]
-    level: _Filled
+    level: Filled
     level_id: str
     stock: Literal["yes", "no", ""]
     imatrix: Literal["yes", "no", "unknown"]
-    benchmark: _Filled
+    benchmark: Filled
     task: Annotated[str, BeforeValidator(_known_task)]
-    baseline_value: Annotated[_Score | None, _Blank]
-    quantized_value: Annotated[_Score | None, _Blank]
-    retention_percent: Annotated[Annotated[float, Field(ge=0, le=125)] | None, _Blank]
-    ppl_ratio: Annotated[Annotated[float, Field(gt=0.9, lt=1000)] | None, _Blank]
-    source: _Filled
+    baseline_value: Annotated[_Score | None, BlankIsNone]
+    quantized_value: Annotated[_Score | None, BlankIsNone]
+    retention_percent: Annotated[Annotated[float, Field(ge=0, le=125)] | None, BlankIsNone]
+    ppl_ratio: Annotated[Annotated[float, Field(gt=0.9, lt=1000)] | None, BlankIsNone]
+    source: Filled
     source_url: Annotated[str, Field(pattern=r"^https://\S+$")]
-    locator: _Filled
+    locator: Filled
     as_of: Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
     notes: str
 
@@ -95,56 +85,10 @@ class Evidence(BaseModel):
 
 def read_evidence(path: Path) -> tuple[Evidence, ...]:
     """Every row of the file; raises DataError naming file, row (the header is row 1), column and reason."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = tuple(_row(path, number, cells) for number, cells in _cells(path, file))
-    except OSError as error:
-        raise DataError(f"{_shown(path)} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{_shown(path)} is not a CSV file in UTF-8: {error}.") from error
-    if not rows:
-        raise DataError(f"{_shown(path)} holds no measurement.")
-    return rows
+    return read_rows(path, Evidence)
 
 
 @cache
 def evidence() -> tuple[Evidence, ...]:
     """The bundled measurements, read when first asked for."""
     return read_evidence(QUALITY_FILE)
-
-
-def _cells(path: Path, file: Iterator[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(file, strict=True)
-    header = next(reader, [])
-    for column in Evidence.model_fields:
-        if header.count(column) != 1:
-            raise _broken(path, 1, column, "the column is there twice" if column in header else "the column is missing")
-    for column in header:
-        if column not in Evidence.model_fields:
-            raise _broken(path, 1, column, "no such column is known")
-    for number, cells in enumerate(reader, start=2):
-        if cells and len(cells) != len(header):
-            raise _broken(path, number, None, f"it has {len(cells)} cells, but the header has {len(header)}")
-        if cells:
-            yield number, dict(zip(header, cells, strict=True))
-
-
-def _row(path: Path, number: int, cells: dict[str, str]) -> Evidence:
-    try:
-        return Evidence.model_validate(cells)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        reason = first["msg"].removeprefix("Value error, ")
-        if not first["loc"]:
-            raise _broken(path, number, None, reason) from error
-        column = str(first["loc"][0])
-        raise _broken(path, number, column, f"{reason} (it is {cells[column][:_LONGEST_QUOTED]!r})") from error
-
-
-def _broken(path: Path, number: int, column: str | None, reason: str) -> DataError:
-    where = f"{_shown(path)}, row {number}" + (f", column {column}" if column else "")
-    return DataError(f"{where}: {reason}.")
-
-
-def _shown(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from advisor.advise import Answer
+from advisor.candidate import Candidate
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.report.as_json import published_document
-from advisor.sizing.plan import Plan
 from advisor.sources.resolve import ResolvedModel
 from advisor.units import format_count, gb, gib
 
@@ -58,20 +58,32 @@ def plan_table(answer: Answer) -> str:
     lines = [
         f"{answer.entry.name} on {answer.machine_name}",
         f"Context: {answer.scenario.context:,} tokens x {answer.scenario.users} user(s)",
-        f"Recommended: {choice.level or 'nothing fits'}",
+        f"Recommended: {choice.level or ('nothing meets the requirements' if choice.in_the_way else 'nothing fits')}",
         *(f"  - {reason}" for reason in choice.reasons),
         *(f"  or {other.level}: {other.reason}" for other in choice.alternatives),
         *(f"Note: {note}" for note in answer.notes),
         "",
         _table(
-            ("level", "file", "bits/weight", "memory", "free", "context", "verdict", "rule of thumb"),
-            [_row(plan) for plan in answer.plans],
+            (
+                "level",
+                "file",
+                "bits/weight",
+                "memory",
+                "free",
+                "context",
+                "quality",
+                "tokens/s",
+                "verdict",
+                "rule of thumb",
+            ),
+            [_row(candidate) for candidate in answer.candidates],
         ),
     ]
     return "\n".join(lines)
 
 
-def _row(plan: Plan) -> tuple[str, ...]:
+def _row(candidate: Candidate) -> tuple[str, ...]:
+    plan, kept, speed = candidate.plan, candidate.kept, candidate.tokens_per_s
     return (
         plan.level,
         gb(plan.sized.file_bytes),
@@ -79,6 +91,8 @@ def _row(plan: Plan) -> tuple[str, ...]:
         gib(plan.needed_bytes),
         "?" if plan.free_bytes is None else gib(plan.free_bytes),
         f"{plan.max_context:,}" if plan.max_context else "-",
+        "?" if kept is None else f"{kept.typical:.1f} %",
+        "?" if speed is None else f"{speed.typical:.1f}",
         plan.verdict,
         f"{gb(plan.rule_of_thumb_bytes)} ({plan.rule_of_thumb_error:+.0%})",
     )

@@ -66,8 +66,6 @@ def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
         raise InputError("gpu_layers must be 0 or more, or all.")
     if settings.cpu_moe_layers < 0:
         raise InputError("cpu_moe_layers must be 0 or more.")
-    if settings.cpu_moe_layers and not model.experts:
-        raise InputError("cpu_moe_layers is for mixtures of experts, and this model has no experts: leave it at 0.")
     _check_split(settings, model)
     if settings.tensor_split is not None:
         _check_shares(settings.tensor_split, len(memory.devices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -132,21 +133,27 @@ class Growth:
 
     def longest(self, needed: Callable[[Grown], Mapping[int, int]], fits: Callable[[Mapping[int, float]], bool]) -> int:
         """The longest context for which `fits` holds of what the devices then need, as `needed` says."""
-        best = 0
-        for lower, upper in zip([0, *self.samples], self.samples, strict=False):
-            high = needed(self.at(upper))
-            if fits(high):
-                best = upper
-                continue
-            low = needed(self.at(lower)) if lower else dict.fromkeys(high, 0)
-            low_step, high_step = (lower + GRAIN - 1) // GRAIN, upper // GRAIN
-            while high_step - low_step > 1:
-                middle = (low_step + high_step) // 2
-                share = (middle * GRAIN - lower) / (upper - lower)
-                between = {device: low[device] + share * (high[device] - low[device]) for device in high}
-                if lower and fits(between):
-                    low_step, best = middle, middle * GRAIN
-                else:
-                    high_step = middle
-            break
-        return best
+
+        def holds(context: int) -> bool:
+            return fits(needed(self.at(context)))
+
+        place = bisect_left(self.samples, True, key=lambda context: not holds(context))
+        lower = self.samples[place - 1] if place else 0
+        if not lower or place == len(self.samples):
+            return lower
+        upper = self.samples[place]
+        low, high = needed(self.at(lower)), needed(self.at(upper))
+        low_step, high_step = lower // GRAIN, upper // GRAIN
+        while high_step - low_step > 1:
+            middle = (low_step + high_step) // 2
+            share = (middle * GRAIN - lower) / (upper - lower)
+            between = {device: low[device] + share * (high[device] - low[device]) for device in high}
+            low_step, high_step = (middle, high_step) if fits(between) else (low_step, middle)
+        return self._checked(max(lower, low_step * GRAIN), lower, holds)
+
+    def _checked(self, context: int, lower: int, holds: Callable[[int], bool]) -> int:
+        """`context`, or less where a buffer is larger than the line between two samples said."""
+        step = GRAIN
+        while context > lower and not holds(context):
+            context, step = max(lower, context - step), step * 2
+        return context

@@ -241,6 +241,9 @@ def _more_devices(planner: _Planner, plan: Plan, sized: SizedLevel, weights: Wei
 
 
 def _host_memory(planner: _Planner, plan: Plan) -> WayOut | None:
+    if not planner.memory.devices:
+        whole = int(plan.host.needed_bytes / (1 - planner.margin)) + 1
+        return WayOut("host memory", whole, f"With {gib(whole)} of memory it fits.")
     needed = plan.offload_needs_host_bytes
     if needed is None:
         return None

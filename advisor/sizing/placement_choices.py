@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -143,10 +143,10 @@ class LevelChoices:
 
     def _room(self, compute: Mapping[int, int]) -> float:
         """What all devices together have left for weights and cache."""
-        return sum(
-            device.capacity_bytes * (1 - self.ground.margin) - device.overhead_bytes - compute.get(number, 0)
-            for number, device in enumerate(self.memory.devices)
-        )
+        left = 0.0
+        for number, device in enumerate(self.memory.devices):
+            left += device.capacity_bytes * (1 - self.ground.margin) - device.overhead_bytes - compute.get(number, 0)
+        return left
 
     def _offloads(self, kv_on_host: bool) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """For each number of whole layers on the host: the least seconds a token, infinite where it cannot fit, and

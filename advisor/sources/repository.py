@@ -100,6 +100,10 @@ class Repository:
     def text_tensors(self) -> tuple[CheckpointTensor, ...]:
         return tuple(tensor for tensor in self.tensors if part_of(tensor.name, self.layers) == "text")
 
+    def part_of(self, tensor: CheckpointTensor) -> str:
+        """ "text", "vision", "audio" or "mtp"."""
+        return part_of(tensor.name, self.layers)
+
     @property
     def models(self) -> tuple[GgufFile, ...]:
         """The GGUF files that hold a language model."""

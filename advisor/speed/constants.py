@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from advisor.csv_rows import ROOT, read_rows
 from advisor.errors import DataError
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
-CONSTANTS = Path(__file__).parents[2] / "data" / "speed_constants.csv"
+CONSTANTS = ROOT / "data" / "speed_constants.csv"
 Kind = Literal["decode", "prefill"]
 TIERS = ("level", "model", "chip", "group")  # how close the evidence behind an estimate is, closest first
 POOLED = ""  # the group that stands for all of them
@@ -62,15 +62,7 @@ class Constants:
 
 def read_constants(path: Path) -> Mapping[str, Constants]:
     """Constants by kind; raises DataError naming file, row, column and reason."""
-    rows = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                rows.append(ConstantRow.model_validate(row))
-            except ValidationError as error:
-                first = error.errors()[0]
-                column = ".".join(str(part) for part in first["loc"]) or "row"
-                raise DataError(f"{path.name}, row {number}, column {column!r}: {first['msg'].lower()}.") from None
+    rows = read_rows(path, ConstantRow)
     try:
         return {kind: _constants(row for row in rows if row.kind == kind) for kind in ("decode", "prefill")}
     except KeyError as error:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from advisor.formats.gguf_levels import Level
-from advisor.formats.safetensors_levels import SafetensorsLevel
-from advisor.formats.safetensors_sizes import stored_weights
+from advisor.formats.safetensors_levels import SafetensorsLevel, find_safetensors_level
+from advisor.formats.safetensors_sizes import SizedSafetensors, stored_weights
 from advisor.models.linear_layers import Kind
 from advisor.models.model import Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
@@ -170,8 +170,36 @@ def safetensors_load(
     prompt_tokens: int = 0,
 ) -> SpeedLoad:
     """The load of a safetensors level that `gpus` devices share evenly, as tensor parallelism does."""
-    model = model.trunk or model
-    dense, experts = _safetensors_bytes(model, level)
+    read = _safetensors_bytes(model, level)
+    return _shared_load(model, read, level, gpus, settings, context_used, prompt_tokens)
+
+
+def checkpoint_load(
+    model: Model,
+    sized: SizedSafetensors,
+    gpus: int,
+    *,
+    settings: Settings,
+    context_used: int = 0,
+    prompt_tokens: int = 0,
+) -> SpeedLoad:
+    """The same for a checkpoint of which only the size is known: split into experts and the rest as in 16 bit."""
+    dense, experts = _safetensors_bytes(model, find_safetensors_level("BF16-safetensors"))
+    scale = sized.tensor_bytes / (dense + experts)
+    read = (round(dense * scale), round(experts * scale))
+    return _shared_load(model, read, sized.level, gpus, settings, context_used, prompt_tokens)
+
+
+def _shared_load(
+    model: Model,
+    read: tuple[int, int],
+    level: SafetensorsLevel,
+    gpus: int,
+    settings: Settings,
+    context_used: int,
+    prompt_tokens: int,
+) -> SpeedLoad:
+    dense, experts = read
     placement = Placement(1, (0,) * len(model.layers), 0)
     cache = _cache_read(model, context_used, settings.cache_type_k, settings.cache_type_v, placement)[0]
     return SpeedLoad(

@@ -9,7 +9,6 @@ have fitted the device, part of the cores, cards in single-board computers, othe
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
@@ -17,23 +16,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from advisor.errors import DataError
+from advisor.csv_rows import ROOT, BlankIsNone, read_rows
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.speed.backends import chip_of
 from advisor.speed.shape import shape_of
 
-MEASUREMENTS = Path(__file__).parents[2] / "data" / "speed_measurements.csv"
+MEASUREMENTS = ROOT / "data" / "speed_measurements.csv"
 
 
-def _blank(value: object) -> object:
-    return None if value == "" else value
-
-
-_Number = Annotated[Annotated[float, Field(gt=0, lt=1e7)] | None, BeforeValidator(_blank)]
-_Whole = Annotated[Annotated[int, Field(gt=0, lt=10**7)] | None, BeforeValidator(_blank)]
+_Number = Annotated[Annotated[float, Field(gt=0, lt=1e7)] | None, BlankIsNone]
+_Whole = Annotated[Annotated[int, Field(gt=0, lt=10**7)] | None, BlankIsNone]
 
 
 class Measurement(BaseModel):
@@ -75,16 +70,7 @@ class Measurement(BaseModel):
 
 def read_measurements(path: Path) -> tuple[Measurement, ...]:
     """Every row of a file; raises DataError naming file, row, column and reason."""
-    found = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                found.append(Measurement.model_validate(row))
-            except ValidationError as error:
-                first = error.errors()[0]
-                column = ".".join(str(part) for part in first["loc"]) or "row"
-                raise DataError(f"{path.name}, row {number}, column {column!r}: {first['msg'].lower()}.") from None
-    return tuple(found)
+    return read_rows(path, Measurement)
 
 
 @cache

@@ -112,13 +112,19 @@ def picker(
     return chosen
 
 
-def set_first_value() -> None:
-    """Set an input that is about to be drawn for the first time; the URL takes over later values by itself."""
-    if first := st.session_state.pop("first_value", None):
-        key, value = first
+def give_first_values(values: Mapping[str, Any]) -> None:
+    """Have inputs set in the next run, also those that are not drawn yet. For callbacks only."""
+    st.session_state["first_values"] = st.session_state.get("first_values", {}) | dict(values)
+
+
+def set_first_values() -> None:
+    """Set inputs that are about to be drawn for the first time; the URL takes over later values by itself."""
+    for key, value in st.session_state.pop("first_values", {}).items():
         st.session_state[key] = value
+        if value is None:
+            continue
         with suppress(StreamlitAPIException):  # drawn before: then the URL follows
-            st.query_params[key] = f"{value:g}"
+            st.query_params[key] = f"{value:g}" if isinstance(value, int | float) else value
 
 
 def _is_endless(given: str) -> bool:
@@ -135,7 +141,7 @@ def _bound_later(key: str) -> dict[str, Any]:
     now = f"{key}_now"
 
     def take_over() -> None:
-        st.session_state["first_value"] = (key, st.session_state[now])
+        give_first_values({key: st.session_state[now]})
 
     return {"key": now, "on_change": take_over}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate
@@ -15,7 +16,7 @@ from advisor.ui.tables import common_plans, fullest_device, levels_table, memory
 from advisor.ui.text import COLOURS, SIGNS, figures, plain, small, span, tokens, users, verdict_words
 from advisor.units import gb, gib
 
-_TILE = 140  # pixels
+_TILE = 160  # pixels
 
 
 def draw(question: Question) -> None:
@@ -25,18 +26,21 @@ def draw(question: Question) -> None:
     if answer is None:
         _no_answer(question)
         return
-    _verdict(answer)
+    changes = _verdict(answer)
     for note in answer.notes:
         st.info(plain(note), icon=":material/info:")
     _memory(answer)
     _levels(answer)
     shown = answer.chosen or nearest_candidate(answer)
     memory_view.draw(answer, shown)
-    speed_view.draw(shown)
-    run_view.draw(answer, shown)
+    if shown.plan.verdict != "does not fit":
+        speed_view.draw(shown)
+        run_view.draw(answer, shown)
     published.draw(answer.entry, answer.model, answer.scenario.imatrix)
     other_formats.draw(answer.model)
     sources.draw(answer)
+    with changes:  # last: each of them is a plan of its own
+        _changes(answer)
 
 
 def _no_answer(question: Question) -> None:
@@ -52,7 +56,8 @@ def _no_answer(question: Question) -> None:
         published.draw(question.found, question.found.model)
 
 
-def _verdict(answer: Answer) -> None:
+def _verdict(answer: Answer) -> DeltaGenerator:
+    """Draw what to run and why; the place that is returned is for what would change it."""
     choice, scenario, chosen = answer.recommendation, answer.scenario, answer.chosen
     with st.container(border=True, key="verdict"):
         asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}, with {answer.runtime}"
@@ -68,10 +73,15 @@ def _verdict(answer: Answer) -> None:
             st.markdown("**Other choices**")
             others = (f"- **{plain(other.level)}**: {plain(other.reason)}" for other in choice.alternatives)
             st.markdown("\n".join(others))
-        if changes := flips(answer):
-            st.markdown("**What would change it**")
-            st.markdown("\n".join(f"- {plain(change)}" for change in changes))
-        _ways_out(answer)
+        return st.container()
+
+
+def _changes(answer: Answer) -> None:
+    """What would lead to another recommendation, or, where nothing is recommended, to any."""
+    if changes := flips(answer):
+        st.markdown("**What would change it**")
+        st.markdown("\n".join(f"- {plain(change)}" for change in changes))
+    _ways_out(answer)
 
 
 def _why_none(answer: Answer) -> str:

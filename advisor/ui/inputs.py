@@ -13,8 +13,8 @@ import streamlit as st
 
 from advisor.machines.catalogue import machine
 from advisor.scenario import CUSTOM_MACHINE
-from advisor.ui import load_inputs, model_input, requirement_inputs, runtime_inputs
-from advisor.ui.bound_inputs import number, picker, set_first_value
+from advisor.ui import load_inputs, model_input, requirement_inputs, runtime_inputs, this_machine
+from advisor.ui.bound_inputs import give_first_values, number, picker, set_first_values
 from advisor.ui.question import Question, ask, machine_names, model_name, needs_memory
 from advisor.ui.text import plain, small
 from advisor.units import gib
@@ -43,7 +43,8 @@ def asked() -> tuple[Question, Callable[[], None]]:
 
 def _main() -> dict[str, Any]:
     chosen = str(picker("machine", "Machine", machine_names(), on_change=_give_memory))
-    set_first_value()
+    set_first_values()
+    this_machine.draw()
     values: dict[str, Any] = {"machine": chosen}
     if needs_memory(chosen):
         what = "Memory (GiB)" if chosen == CUSTOM_MACHINE else "RAM (GiB)"
@@ -90,7 +91,7 @@ def _context() -> int:
 def _give_memory(machine_id: str) -> None:
     if needs_memory(machine_id) and st.session_state.get("memory_gib") is None:
         gib_given = _FIRST_MEMORY_GIB["custom" if machine_id == CUSTOM_MACHINE else "cpu"]
-        st.session_state["first_value"] = ("memory_gib", gib_given)
+        give_first_values({"memory_gib": gib_given})
 
 
 def _capacity(machine_id: str) -> str:

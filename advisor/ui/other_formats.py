@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pandas as pd
 import streamlit as st
 
@@ -33,8 +35,8 @@ _USUALLY_KEPT = "Embeddings, output head, norms, routers."
 
 def draw(model: Model) -> None:
     """Draw the table of all levels."""
-    levels = size_safetensors_levels(model)
-    if not levels:
+    table = _table(model)
+    if table.empty:
         return
     st.subheader("Other formats", anchor=False)
     st.markdown(
@@ -43,11 +45,11 @@ def draw(model: Model) -> None:
     )
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
-        pd.DataFrame([_row(sized) for sized in levels]),
+        table,
         hide_index=True,
         height=420,
         key="other_formats",
-        alt=f"{len(levels)} levels of other formats with exact size, bits per weight and writer",
+        alt=f"{len(table)} levels of other formats with exact size, bits per weight and writer",
         column_config={
             "level": text("Level", pinned=True),
             "format": text("Format"),
@@ -58,6 +60,12 @@ def draw(model: Model) -> None:
             "note": text("Note", width="large"),
         },
     )
+
+
+@lru_cache(maxsize=32)
+def _table(model: Model) -> pd.DataFrame:
+    """The same model is asked about again and again, and its sizes do not depend on anything else on the page."""
+    return pd.DataFrame([_row(sized) for sized in size_safetensors_levels(model)])
 
 
 def _row(sized: SizedSafetensors) -> dict[str, object]:

@@ -6,6 +6,7 @@ A computed stock size and the size of a published file stand side by side; neith
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import pandas as pd
 import streamlit as st
@@ -24,7 +25,8 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
     """Draw what is known of published files; `model` None: there is nothing computed to compare with."""
     if found.file is None and found.repository is None and (found.entry is None or not found.entry.hf_repo):
         return
-    stock = {sized.level.name: sized for sized in size_levels(model, imatrix)} if model is not None else {}
+    compared = found.file is not None or _has_gguf(found)
+    stock = _stock_sizes(model, imatrix) if model is not None and compared else {}
     st.subheader("Published files", anchor=False)
     if found.file is not None:
         _file(found, stock)
@@ -49,6 +51,11 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
         )
 
 
+@lru_cache(maxsize=32)
+def _stock_sizes(model: Model, imatrix: bool) -> Mapping[str, SizedLevel]:
+    return {sized.level.name: sized for sized in size_levels(model, imatrix)}
+
+
 def _has_gguf(found: ResolvedModel) -> bool:
     return found.repository is not None and bool(found.repository.models)
 
@@ -56,7 +63,8 @@ def _has_gguf(found: ResolvedModel) -> bool:
 def _file(found: ResolvedModel, stock: Mapping[str, SizedLevel]) -> None:
     file = found.file
     assert file is not None  # noqa: S101
-    lines = [f"**{plain(file.name)}**: {gb(file.file_bytes)} exactly, by its own header."]
+    exact = f"{gb(file.file_bytes)} ({file.file_bytes:,} bytes)"
+    lines = [f"**{plain(file.name)}**: {exact} exactly, by its own header."]
     if (computed := stock.get(file.level)) is not None:
         difference = _percent(file.file_bytes, computed.file_bytes)
         lines.append(
@@ -72,7 +80,7 @@ def _file(found: ResolvedModel, stock: Mapping[str, SizedLevel]) -> None:
     st.markdown("\n".join(f"- {line}" for line in lines))
     if (repository := _repository_of(found)) is not None:
         st.button(
-            f"All files of {plain(repository)}",
+            f"All files of {plain(repository.partition('@')[0])}",
             on_click=model_input.choose,
             args=(repository,),
             key="whole_repository",
@@ -156,8 +164,8 @@ def _gguf_files(found: ResolvedModel, stock: Mapping[str, SizedLevel]) -> None:
         column_config={
             "file": st.column_config.TextColumn("File", width="medium"),
             "level": st.column_config.TextColumn("Level by its name"),
-            "published_gb": number("Published (GB)", format="%.2f", help="Real size, all parts. 1 GB is 1000³ bytes."),
-            "stock_gb": number("Stock, computed (GB)", format="%.2f", help="llama.cpp's own mix of that level."),
+            "published_gb": number("Published (GB)", format="%.3f", help="Real size, all parts. 1 GB is 1000³ bytes."),
+            "stock_gb": number("Stock, computed (GB)", format="%.3f", help="llama.cpp's own mix of that level."),
             "difference": number("Difference (%)", format="%+.1f", help="Published against computed."),
             "parts": number("Parts"),
             "note": st.column_config.TextColumn("Note", width="medium"),

@@ -1,0 +1,33 @@
+"""What the runtime is told to run a candidate of an answer."""
+
+from __future__ import annotations
+
+from advisor.advise import Answer
+from advisor.candidate import Candidate
+from advisor.commands import Launch
+
+
+def launch_of(answer: Answer, shown: Candidate) -> Launch:
+    """What the runtime is told to run this candidate."""
+    scenario, entry, plan = answer.scenario, answer.entry, shown.plan
+    repository = entry.repository.id if entry.repository is not None else None
+    if entry.entry is not None:
+        repository = entry.entry.hf_repo or None
+    return Launch(
+        model_name=entry.name,
+        level=plan.level,
+        runtime=answer.runtime,
+        settings=plan.settings,
+        hf_repo=repository,
+        file=entry.file.name if entry.file is not None else None,
+        gpus=len(plan.devices),
+        layers=len(answer.model.layers),
+        split_mode=plan.settings.split,
+        tensor_split=plan.settings.tensor_split,
+        kv_offload=not plan.settings.kv_on_host,
+        mmap=plan.settings.mmap,
+        imatrix=scenario.imatrix or plan.needs_imatrix,
+        mtp=scenario.mtp,
+        gpu_memory_utilization=scenario.gpu_memory_utilization,
+        kv_fp8=scenario.kv_fp8,
+    )

@@ -1,0 +1,192 @@
+"""The report as a PDF: two pages for whoever decides, a technical appendix for whoever checks.
+
+Typst sets it from `templates/`, with the fonts in `data/fonts/` and nothing else. The file is tagged (PDF/UA-1) and
+archivable (PDF/A-2a); equal documents give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+import segno
+import typst
+from segno.encoder import DataOverflowError
+
+from advisor.errors import AdvisorError
+from advisor.report.document import Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
+from advisor.report.drawing import costs_payload, cut, figures, memory_payload, quality_payload, range_text
+from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
+
+Paper = Literal["a4", "letter"]
+PRODUCT = "LLM Fit Advisor"
+
+_TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
+_STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
+_LONGEST_QR = 1200  # characters; a denser code is hard to scan from paper
+_MOST_PARAGRAPHS = 12
+_one_at_a_time = Lock()
+_TYPST_PAPER = {"a4": "a4", "letter": "us-letter"}
+
+
+class ReportError(AdvisorError):
+    """A report could not be typeset."""
+
+
+def render_pdf(document: ReportDocument, paper: Paper = "a4") -> bytes:
+    """The document as a PDF file; raises ReportError.
+
+    Texts are data and never parsed as markup. A sign that no font has becomes a box, and the report says so; a logo
+    that cannot be drawn is left out.
+    """
+    payload = _payload(document, paper)
+    moment = int(document.generated_at.timestamp())
+    try:
+        return _compile(_checked(payload), moment)
+    except typst.TypstError:
+        # Some script or picture is beyond the typesetter: plain letters and no logo are better than no report.
+        payload["logo"] = None
+    try:
+        return _compile(_checked(payload, (TEXT_FONT,)), moment)
+    except typst.TypstError as error:
+        raise ReportError(f"The report could not be typeset: {str(error)[:200]}") from None
+
+
+def _compile(payload: dict[str, Any], moment: int) -> bytes:
+    with _one_at_a_time:
+        made = _compiler().compile(
+            str(_TEMPLATE),
+            format="pdf",
+            sys_inputs={"document": json.dumps(payload)},
+            pdf_standards=_STANDARDS,
+            timestamp=moment,
+        )
+    if not isinstance(made, bytes):
+        raise ReportError("The report could not be typeset: there are no pages.")
+    return made
+
+
+@lru_cache(maxsize=1)
+def _compiler() -> typst.Compiler:
+    """One for all reports: each new one would keep some memory for ever."""
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
+    return typst.Compiler(root=str(_TEMPLATE.parent), font_paths=fonts, ignore_system_fonts=True)
+
+
+def _checked(payload: dict[str, Any], fonts: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Only signs that can be drawn, and a line about the others."""
+    drawn: dict[str, Any] = drawable_all({key: value for key, value in payload.items() if key != "logo"}, fonts)
+    drawn["logo"] = payload["logo"]
+    # A title of nothing that can be seen is none, and a document must have one.
+    drawn["title"] = drawn["title"].strip() or drawn["subject"].strip() or PRODUCT
+    if BOX in json.dumps(drawn, ensure_ascii=False):
+        drawn["notes"] = [*drawn["notes"], f"{BOX} stands for a sign that none of this report's fonts can draw."]
+    return drawn
+
+
+def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
+    cover, moment = document.cover, document.generated_at.astimezone(UTC)
+    day = f"{moment.day} {moment:%B %Y}"
+    advice = (
+        ("Risks", document.risks),
+        ("What would change it", document.what_would_flip),
+        ("Next steps", document.next_steps),
+    )
+    kicker = ["Recommendation", day]
+    if cover.prepared_for.strip():
+        kicker.append(f"prepared for {cover.prepared_for.strip()}")
+    payload: dict[str, Any] = {
+        "paper": _TYPST_PAPER[paper],
+        "title": document.title,
+        "subject": document.subject,
+        "author": cover.company.strip() or PRODUCT,
+        "company": cover.company.strip(),
+        "kicker": " \u00b7 ".join(kicker),
+        "footer": f"{cut(document.title, 70)} \u00b7 {day}",
+        "date": [moment.year, moment.month, moment.day],
+        "logo": None if cover.logo is None else _logo(cover.logo, cover.company.strip()),
+        "note": [line.strip() for line in cover.note.splitlines() if line.strip()][:_MOST_PARAGRAPHS],
+        "verdict": document.verdict,
+        "tone": document.tone,
+        "key_figures": _facts(document.key_figures),
+        "model": _facts(document.model),
+        "machine": _facts(document.machine),
+        "memory": None if document.memory is None else memory_payload(document.memory),
+        "quality": quality_payload(document.quality),
+        "speed": [_speed(row) for row in document.speed],
+        "costs": None if document.costs is None else costs_payload(document.costs),
+        "advice": [{"name": name, "items": list(items)} for name, items in advice if items],
+        "notes": list(document.notes),
+        "glossary": [_term(term) for term in document.glossary],
+        "appendix": _appendix(document.appendix, document.generated_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+    }
+    payload["one_page"] = not (payload["quality"] or payload["speed"] or payload["costs"] or payload["advice"])
+    return payload
+
+
+def _appendix(appendix: Appendix, moment: str) -> dict[str, Any]:
+    about = [Fact("Made", moment)]
+    if appendix.data_release:
+        about.append(Fact("Data release", appendix.data_release))
+    if appendix.app_version:
+        about.append(Fact(PRODUCT, appendix.app_version))
+    if appendix.link:
+        about.append(Fact("Live scenario", appendix.link, "Opens the same question with today's data and prices."))
+    return {
+        "levels": None if appendix.levels is None else _table(appendix.levels),
+        "assumptions": _facts(appendix.assumptions),
+        "sources": [{"what": row.what, "source": row.source, "as_of": row.as_of} for row in appendix.sources],
+        "commands": [{"purpose": command.purpose, "line": command.line} for command in appendix.commands],
+        "reproduce": appendix.reproduce,
+        "about": _facts(about),
+        "qr": _qr(appendix.link),
+    }
+
+
+def _facts(facts: Sequence[Fact]) -> list[dict[str, str]]:
+    return [{"label": fact.label, "value": fact.value, "note": fact.note} for fact in facts]
+
+
+def _term(term: Term) -> dict[str, str]:
+    return {"word": term.word, "meaning": term.meaning}
+
+
+def _speed(row: SpeedRow) -> dict[str, str]:
+    unit = f" {row.unit}" if row.unit else ""
+    return {
+        "what": row.what,
+        "typical": f"{figures(row.speed.typical)}{unit}",
+        "range": f"{range_text(row.speed)}{unit}",
+        "basis": row.basis,
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "columns": list(table.columns),
+        "rows": [list(row) for row in table.rows],
+        "right_aligned": [column in table.right_aligned for column in range(len(table.columns))],
+        "highlighted": table.highlighted,
+    }
+
+
+def _logo(logo: Logo, company: str) -> dict[str, Any]:
+    return {"kind": logo.kind, "bytes": list(logo.data), "alt": f"Logo of {company}" if company else "Company logo"}
+
+
+def _qr(link: str) -> str | None:
+    """The link as an SVG of a QR code; None where there is none or it is too long to be scanned from paper."""
+    if not link or len(link) > _LONGEST_QR:
+        return None
+    drawn = BytesIO()
+    try:
+        segno.make_qr(link, error="m").save(drawn, kind="svg", border=2, xmldecl=False, svgns=True)
+    except DataOverflowError:
+        return None
+    return drawn.getvalue().decode("utf-8")

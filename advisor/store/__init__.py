@@ -1,0 +1,17 @@
+"""Frozen recommendations: kept in SQLite by default, in PostgreSQL by one setting."""
+
+from advisor.store.errors import SnapshotNotFound, StoreUnavailable
+from advisor.store.release import data_release
+from advisor.store.snapshot import Snapshot, Summary
+from advisor.store.store import Store, new_owner, open_store
+
+__all__ = [
+    "Snapshot",
+    "SnapshotNotFound",
+    "Store",
+    "StoreUnavailable",
+    "Summary",
+    "data_release",
+    "new_owner",
+    "open_store",
+]

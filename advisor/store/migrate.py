@@ -1,0 +1,53 @@
+"""Brings a database to the newest schema, safely with several processes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from advisor.store.database import prepare_folder, writing
+from advisor.store.errors import StoreUnavailable
+
+NEWEST = "0001"  # the last file in migrations/versions
+_FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 7_342_986_120_551  # any number that no other program on the same PostgreSQL uses
+
+
+def upgrade(engine: Engine) -> None:
+    """Run what is missing, in one transaction that others wait for; a no-op on a current database.
+
+    Raises SQLAlchemyError or OSError where the database cannot be used, StoreUnavailable where it is newer than
+    this program.
+    """
+    prepare_folder(engine)
+    with engine.connect() as connection:
+        if _version(connection) == NEWEST:
+            return
+    with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        found = _version(connection)
+        if found is not None and found > NEWEST:
+            raise StoreUnavailable(
+                f"The database of frozen recommendations has schema {found}, this program knows {NEWEST}: update it."
+            )
+        if found != NEWEST:
+            _run(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _run(connection: Connection) -> None:
+    # Imported here: it takes longer than everything else, and is needed once in a database's life.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

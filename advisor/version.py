@@ -1,0 +1,3 @@
+"""The version of the application, shown on reports and kept with frozen recommendations."""
+
+VERSION = "0.3.0"
