@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from advisor.ui import fit_page, inputs, rules_page
+from advisor.ui import cost_page, fit_page, inputs, rules_page
 from advisor.ui.question import Question
 from advisor.ui.text import plain, small
 
@@ -19,6 +19,7 @@ question: Question
 page = st.navigation(
     [
         st.Page(lambda: fit_page.draw(question), title="Fit", url_path="fit", default=True),
+        st.Page(lambda: cost_page.draw(question), title="Cost", url_path="cost"),
         st.Page(lambda: rules_page.draw(question), title="Rules of thumb", url_path="rules-of-thumb"),
     ],
     position="top",
