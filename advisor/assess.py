@@ -127,6 +127,6 @@ def _cost(
 ) -> Costs | None:
     devices = max(1, len(hardware.cards))
     try:
-        return cost_of(hosted_as, hardware.machine, devices, throughput, scenario, today)
+        return cost_of(hosted_as, hardware.average_card, devices, throughput, scenario, today)
     except InputError:
         return None

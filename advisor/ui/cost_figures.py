@@ -50,7 +50,9 @@ def figures_of(answer: Answer, candidate: Candidate) -> Figures | None:
     if candidate.costs is None:
         return None
     devices = max(1, len(answer.hardware.cards))
-    return _figures(candidate.costs, priced_as(answer.entry), answer.machine, devices, throughput_of(candidate.speed))
+    return _figures(
+        candidate.costs, priced_as(answer.entry), answer.hardware.average_card, devices, throughput_of(candidate.speed)
+    )
 
 
 # A rerun after a change that has nothing to do with money, such as a sorted table, works out nothing again.

@@ -102,7 +102,9 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
                 _option(costs, name, is_best=best is not None and best.name == name)
         _further_tiles(costs)
     if scenario.other_machine is not None:
-        st.info(plain(f"All cards are priced as {answer.machine.name}; another card's price is not taken yet."))
+        st.info(
+            "Cards of different kinds: price and watts of one device are the mean of all; such a mix is not for rent."
+        )
 
 
 def _load(costs: Costs) -> str:
