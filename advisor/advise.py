@@ -16,7 +16,7 @@ from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
 from advisor.planning import family_of, plans_of, runtime_of
-from advisor.recommend import Recommendation, Subject, recommend
+from advisor.recommend import Alternative, Recommendation, Subject, recommend
 from advisor.scenario import Scenario
 from advisor.sizing.checks import check_settings
 from advisor.sizing.plan import Memory, Plan
@@ -51,6 +51,13 @@ class Answer:
     def chosen(self) -> Candidate | None:
         """The recommended candidate."""
         return next((one for one in self.candidates if one.level == self.recommendation.level), None)
+
+    @cached_property
+    def smaller_models(self) -> tuple[Alternative, ...]:
+        """Smaller models at higher precision, where this one does not run here without visible loss."""
+        from advisor.smaller_models import smaller_models
+
+        return smaller_models(self)
 
     @property
     def machine(self) -> Machine:
@@ -87,7 +94,7 @@ def _answer(scenario: Scenario, allow_local: bool, today: date, period: int) -> 
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()
-    _check_limits(scenario, model, entry.name)
+    check_limits(scenario, model, entry.name)
     runtime = runtime_of(scenario)
     hardware = hardware_of(scenario, runtime)
     if family_of(runtime) == "llama.cpp":
@@ -108,7 +115,8 @@ def _answer(scenario: Scenario, allow_local: bool, today: date, period: int) -> 
     )
 
 
-def _check_limits(scenario: Scenario, model: Model, name: str) -> None:
+def check_limits(scenario: Scenario, model: Model, name: str) -> None:
+    """Raise InputError in one sentence where the model cannot be run as asked."""
     limit = model.context_length
     if limit is not None and scenario.context > limit:
         raise InputError(

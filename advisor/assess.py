@@ -26,8 +26,8 @@ def candidates_of(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plans: Sequence[Plan], today: date
 ) -> tuple[Candidate, ...]:
     """The candidates of a scenario, in the order of `plans`."""
-    facts = _facts(entry, model)
-    priced_as = _priced_as(entry)
+    facts = facts_of_model(entry, model)
+    hosted_as = priced_as(entry)
 
     def candidate(plan: Plan) -> Candidate:
         speed = _speed(scenario, entry, model, hardware, plan)
@@ -36,13 +36,14 @@ def candidates_of(
             task=scenario.task,
             speed=speed,
             find_quality=lambda task: _quality(facts, plan, task),
-            find_costs=lambda: _costs(scenario, hardware, priced_as, speed, today),
+            find_costs=lambda: _costs(scenario, hardware, hosted_as, speed, today),
         )
 
     return tuple(candidate(plan) for plan in plans)
 
 
-def _facts(entry: ResolvedModel, model: Model) -> ModelFacts:
+def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
+    """What the quality estimate needs to know of a model, wherever it comes from."""
     if entry.entry is not None:
         return facts_of(entry.entry.id)
     active = model.active_parameters if model.experts else None
@@ -103,26 +104,30 @@ def _gguf_weights(scenario: Scenario, entry: ResolvedModel, model: Model, sized:
     return level_weights(model, sized.level, scenario.imatrix)
 
 
-def _priced_as(entry: ResolvedModel) -> str | None:
+def priced_as(entry: ResolvedModel) -> str | None:
     """The name under which hosts may offer the model."""
     return entry.id.partition("@")[0] if entry.entry is None else entry.entry.id
 
 
+def throughput_of(speed: Speed | None) -> Throughput | None:
+    """What a speed means for the number of machines: tokens a second of all users together."""
+    if speed is None:
+        return None
+    return Throughput(decode=speed.total_decode_tokens_per_s, prefill=speed.prefill_tokens_per_s)
+
+
 def _costs(
-    scenario: Scenario, hardware: Hardware, priced_as: str | None, speed: Speed | None, today: date
+    scenario: Scenario, hardware: Hardware, hosted_as: str | None, speed: Speed | None, today: date
 ) -> Costs | None:
-    throughput = None
-    if speed is not None:
-        throughput = Throughput(decode=speed.total_decode_tokens_per_s, prefill=speed.prefill_tokens_per_s)
-    return _cost(scenario, hardware, priced_as, throughput, today)
+    return _cost(scenario, hardware, hosted_as, throughput_of(speed), today)
 
 
 @lru_cache(maxsize=4096)
 def _cost(
-    scenario: Scenario, hardware: Hardware, priced_as: str | None, throughput: Throughput | None, today: date
+    scenario: Scenario, hardware: Hardware, hosted_as: str | None, throughput: Throughput | None, today: date
 ) -> Costs | None:
     devices = max(1, len(hardware.cards))
     try:
-        return cost_of(priced_as, hardware.machine, devices, throughput, scenario, today)
+        return cost_of(hosted_as, hardware.average_card, devices, throughput, scenario, today)
     except InputError:
         return None

@@ -11,7 +11,7 @@ from advisor.estimate import Range
 from advisor.models.licences import commercial_use
 from advisor.quality.estimator import Quality
 from advisor.requirements import Requirements, Unmet
-from advisor.sizing.plan import Plan
+from advisor.sizing.plan import Plan, Verdict
 from advisor.speed.estimate import Speed
 
 
@@ -38,6 +38,14 @@ class Candidate:
     @property
     def level(self) -> str:
         return self.plan.level
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.plan.verdict
+
+    @property
+    def file_bytes(self) -> int:
+        return self.plan.sized.file_bytes
 
     @property
     def kept(self) -> Range | None:
@@ -68,24 +76,10 @@ class Candidate:
 
     def unmet(self, asked: Requirements, licence: str) -> tuple[Unmet, ...]:
         """The requirements it breaks, compared with typical values. What is not known counts as broken."""
-        found = [self._quality_gap(asked), self._speed_gap(asked), self._first_token_gap(asked), self._cost_gap(asked)]
-        if asked.commercial and not (use := commercial_use(licence)).possible:
-            found.append(Unmet("commercial", use.sentence, None))
+        quality = quality_gap(self.level, self.kept, self.task, asked)
+        found = [quality, self._speed_gap(asked), self._first_token_gap(asked), self._cost_gap(asked)]
+        found.append(licence_gap(licence, asked))
         return tuple(gap for gap in found if gap is not None)
-
-    def _quality_gap(self, asked: Requirements) -> Unmet | None:
-        least = asked.least_percent
-        if least is None:
-            return None
-        if self.kept is None:
-            return Unmet("min_quality", f"What {self.level} keeps at {task_words(self.task)} is not known.", None)
-        if self.kept.typical >= least:
-            return None
-        sentence = (
-            f"{self.level} keeps about {self.kept.typical:.1f} % at {task_words(self.task)}; "
-            f"at least {least:g} % is asked for."
-        )
-        return Unmet("min_quality", sentence, (least - self.kept.typical) / least)
 
     def _speed_gap(self, asked: Requirements) -> Unmet | None:
         least = asked.min_tokens_per_s
@@ -126,6 +120,26 @@ class Candidate:
         currency = self.costs.currency if self.costs is not None else ""
         sentence = f"The machine costs about {cost:,.0f} {currency} a month; at most {most:,.0f} is asked for."
         return Unmet("max_cost_per_month", sentence, cost / most - 1)
+
+
+def quality_gap(level: str, kept: Range | None, task: str, asked: Requirements) -> Unmet | None:
+    """Whether a level that keeps `kept` percent keeps less than is asked for."""
+    least = asked.least_percent
+    if least is None:
+        return None
+    if kept is None:
+        return Unmet("min_quality", f"What {level} keeps at {task_words(task)} is not known.", None)
+    if kept.typical >= least:
+        return None
+    sentence = f"{level} keeps about {kept.typical:.1f} % at {task_words(task)}; at least {least:g} % is asked for."
+    return Unmet("min_quality", sentence, (least - kept.typical) / least)
+
+
+def licence_gap(licence: str, asked: Requirements) -> Unmet | None:
+    """Whether the licence stands against the use that is asked for."""
+    if not asked.commercial or (use := commercial_use(licence)).possible:
+        return None
+    return Unmet("commercial", use.sentence, None)
 
 
 def task_words(task: str) -> str:

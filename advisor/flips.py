@@ -24,26 +24,31 @@ def flips(found: Answer) -> tuple[str, ...]:
     subject = Subject(found.model.parameters, found.machine_name, found.entry.license, family_of(found.runtime))
     by_level = {candidate.level: candidate for candidate in found.candidates}
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
-    sentences = [_memory(chosen, ranked), _context(found, chosen, ranked), _users(found, chosen), _load(chosen.costs)]
+    place = ranked.index(chosen)
+    above, below = (
+        [one for one in part if not one.unmet(found.scenario, found.entry.license)]
+        for part in (ranked[:place], ranked[place + 1 :])
+    )
+    sentences = [_memory(found, above), _context(found, chosen, below), _users(found, chosen), _load(chosen.costs)]
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def _memory(chosen: Candidate, ranked: list[Candidate]) -> str:
-    better = [candidate for candidate in ranked[: ranked.index(chosen)] if candidate.plan.missing_bytes > 0]
-    if not better:
+def _memory(found: Answer, above: list[Candidate]) -> str:
+    """With a least quality the smallest level that keeps it is chosen, however much memory there is."""
+    better = [candidate for candidate in above if candidate.plan.missing_bytes > 0]
+    if not better or found.scenario.least_percent is not None:
         return ""
     next_up = min(better, key=lambda candidate: candidate.plan.missing_bytes)
     per_device = " on each device" if len(next_up.plan.devices) > 1 else ""
     return f"With {gib(next_up.plan.missing_bytes)} more memory{per_device}: {next_up.level}."
 
 
-def _context(found: Answer, chosen: Candidate, ranked: list[Candidate]) -> str:
+def _context(found: Answer, chosen: Candidate, below: list[Candidate]) -> str:
     reach, limit = chosen.plan.max_context, found.model.context_length
     if not reach or (limit is not None and reach >= limit):
         return ""
-    below = ranked[ranked.index(chosen) + 1 :]
     instead = next((candidate.level for candidate in below if candidate.plan.max_context > reach), None)
-    return f"Above {reach:,} tokens per user: {instead or 'nothing fits on this machine'}."
+    return f"Above {reach:,} tokens per user: {instead or 'nothing that meets the requirements fits here'}."
 
 
 def _users(found: Answer, chosen: Candidate) -> str:
@@ -64,7 +69,22 @@ def _users(found: Answer, chosen: Candidate) -> str:
         instead = None
     if instead == chosen.level:
         instead = f"{instead} with part of it on the host"
-    return f"From {users} users on: {instead or 'more or larger devices'}."
+    return f"From {users} users on: {instead or _more_devices(found, users) or 'more or larger devices'}."
+
+
+def _more_devices(found: Answer, users: int) -> str | None:
+    """The fewest more of the same cards with which so many users are served."""
+    scenario = found.scenario
+    if not found.hardware.cards or found.machine.unified or scenario.other_machine is not None:
+        return None
+    for gpus in (scenario.gpus + 1, scenario.gpus * 2, scenario.gpus * 4):
+        try:
+            larger = answer(scenario.model_copy(update={"users": users, "gpus": gpus}), today=found.today)
+        except InputError:
+            return None
+        if larger.recommendation.level is not None:
+            return f"{larger.machine_name}, with {larger.recommendation.level}"
+    return None
 
 
 def first_failing(holds: Callable[[int], bool], known_good: int, most: int) -> int | None:

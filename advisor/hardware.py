@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from advisor.errors import InputError
 from advisor.machines.capacity import CPU_KIND
@@ -31,6 +32,22 @@ class Hardware:
     host_bandwidth_assumed: bool
     backend: Backend
 
+    @cached_property
+    def average_card(self) -> Machine:
+        """The machine that prices and watts of one device are those of; of different cards, their mean."""
+        if len(set(self.cards)) <= 1:
+            return self.machine
+        return replace(
+            self.machine,
+            id="mixed",
+            name="mean card",
+            count=1,
+            street_price_usd=_mean([_each(card.street_price_usd, card) for card in self.cards]),
+            launch_price_usd=_mean([_each(card.launch_price_usd, card) for card in self.cards]),
+            tdp_w=_mean([_each(card.tdp_w, card) for card in self.cards]),
+            idle_w=_mean([_each(card.idle_w, card) for card in self.cards]),
+        )
+
     @property
     def name(self) -> str:
         """What stands there, in words: "2 x RTX 3090 + RTX 3060"."""
@@ -38,6 +55,16 @@ class Hardware:
             return self.machine.name
         counts = {card.name: self.cards.count(card) for card in self.cards}
         return " + ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
+
+
+def _each(of_all: float | None, card: Machine) -> float | None:
+    return None if of_all is None else of_all / card.count
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """The mean, None as soon as one is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(values) if len(known) == len(values) else None
 
 
 def hardware_of(scenario: Scenario, runtime: str) -> Hardware:

@@ -54,7 +54,7 @@ def plans_of(
 def _llama_cpp_plans(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
 ) -> tuple[Plan, ...]:
-    margin, rates = scenario.margin_percent / 100, _rates(hardware)
+    margin, rates = scenario.margin_percent / 100, rates_of(hardware)
     if entry.file is not None and scenario.level is None:
         plan = plan_file(
             model,
@@ -82,7 +82,8 @@ def _llama_cpp_plans(
     return tuple(plans)
 
 
-def _rates(hardware: Hardware) -> Rates:
+def rates_of(hardware: Hardware) -> Rates:
+    """The bandwidths that make one placement faster than another."""
     devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
     return Rates(devices, hardware.host_bandwidth * _READ_SHARE)
 
@@ -123,7 +124,8 @@ def _vllm_options(scenario: Scenario) -> VllmOptions:
 
 
 def _capability(card: Machine) -> float | None:
-    return None if card.compute_capability is None else float(card.compute_capability)
+    # AMD's name an architecture ("gfx942"), which vLLM's rules do not go by.
+    return None if card.compute_capability is None or card.vendor != "NVIDIA" else float(card.compute_capability)
 
 
 def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
@@ -163,6 +165,8 @@ def _same_cards(hardware: Hardware) -> Machine:
 
 
 def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+    if hardware.machine.kind != "apple-silicon":
+        raise InputError("MLX is sized for Apple silicon, whose GPU shares the system's memory; choose a Mac.")
     margin = scenario.margin_percent / 100
     if scenario.level is not None:
         level = find_safetensors_level(scenario.level)

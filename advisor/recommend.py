@@ -6,12 +6,15 @@ up to the level above which nobody sees a gain; with one, the smallest that keep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from advisor.candidate import Candidate, task_words
+from advisor.estimate import Range
 from advisor.quality.tasks import DEMANDS
 from advisor.requirements import Requirements, Unmet
+from advisor.sizing.plan import Verdict
 from advisor.units import gb, gib
 
 # The levels that publishers offer, best first. Above Q6_K nothing is gained that anybody sees; near equals of these
@@ -32,7 +35,7 @@ _LADDERS = {"llama.cpp": QUALITY_LADDER, "vllm": VLLM_LADDER, "mlx": MLX_LADDER}
 _SMALL_MODEL = 4_000_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
 # Silent reading is about 240 words a minute (Brysbaert 2019), 1.3 tokens a word: slower than this, people wait.
 READING_TOKENS_PER_S = 5.0
-_SMALL_LOSS = next(demand.percent for demand in DEMANDS if demand.id == "small")
+SMALL_LOSS = next(demand.percent for demand in DEMANDS if demand.id == "small")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,55 +78,86 @@ def ladder(levels: Sequence[str], subject: Subject) -> tuple[str, ...]:
     return known or tuple(levels)
 
 
+class Option(Protocol):
+    """What `choose` looks at: a candidate, or something that works a candidate's figures out when asked."""
+
+    @property
+    def level(self) -> str: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def file_bytes(self) -> int: ...
+    @property
+    def kept(self) -> Range | None: ...
+    @property
+    def tokens_per_s(self) -> Range | None: ...
+    def unmet(self, asked: Requirements, licence: str) -> tuple[Unmet, ...]: ...
+
+
+OptionT = TypeVar("OptionT", bound=Option)
+
+
 def recommend(candidates: Sequence[Candidate], requirements: Requirements, subject: Subject) -> Recommendation:
     """Choose among `candidates`, one per level of one model on one machine."""
+    if not candidates:
+        return Recommendation(None, (f"No level of this model runs on {subject.machine_name} with this runtime.",), ())
     by_level = {candidate.level: candidate for candidate in candidates}
     ranked = [by_level[level] for level in ladder([candidate.level for candidate in candidates], subject)]
     running = [candidate for candidate in ranked if candidate.plan.fits]
     if not running:
         return _nothing_fits(ranked, subject)
     unmet = {candidate.level: candidate.unmet(requirements, subject.licence) for candidate in running}
-    eligible = [candidate for candidate in running if not unmet[candidate.level]]
-    if not eligible:
+    chosen = choose(ranked, requirements, subject.licence)
+    if chosen is None:
         return _requirements_in_the_way(running, unmet)
-    chosen = _choose(eligible, requirements)
     return Recommendation(
         chosen.level,
-        _reasons(chosen, ranked, requirements, subject),
+        _reasons(chosen, ranked, requirements, subject, unmet),
         _alternatives(chosen, ranked, by_level, unmet),
     )
 
 
-def _choose(eligible: Sequence[Candidate], requirements: Requirements) -> Candidate:
-    """`eligible` is best first and not empty."""
-    on_device = [candidate for candidate in eligible if candidate.plan.verdict == "fits"]
-    offloaded = [candidate for candidate in eligible if candidate.plan.verdict != "fits"]
-    if requirements.least_percent is not None and on_device:
-        return min(on_device, key=lambda candidate: candidate.plan.sized.file_bytes)
-    quick = [candidate for candidate in offloaded if _typical_speed(candidate) >= READING_TOKENS_PER_S]
-    if not on_device:
-        return quick[0] if quick else max(offloaded, key=_typical_speed)
-    best = on_device[0]
-    kept = best.kept
+def choose(ranked: Sequence[OptionT], asked: Requirements, licence: str) -> OptionT | None:
+    """The option to run, among levels from the best down; None where none that fits meets every requirement.
+
+    Looks at no more of them than it must.
+    """
+    in_order = sorted(ranked, key=lambda option: option.file_bytes) if asked.least_percent is not None else ranked
+
+    def meeting(verdict: Verdict) -> Iterable[OptionT]:
+        return (option for option in in_order if option.verdict == verdict and not option.unmet(asked, licence))
+
+    best = next(iter(meeting("fits")), None)
+    if best is not None and (asked.least_percent is not None or best.kept is None or best.kept.typical >= SMALL_LOSS):
+        return best
+    offloaded = list(meeting("fits with offload"))
+    smallest = min(offloaded, key=lambda option: option.file_bytes, default=None)  # and with it the fastest
+    quick = None
+    if smallest is not None and _typical_speed(smallest) >= READING_TOKENS_PER_S:
+        quick = next(option for option in offloaded if _typical_speed(option) >= READING_TOKENS_PER_S)
+    if best is None:
+        return quick or smallest
     # Slower but usable beats fast but visibly worse.
-    if quick and kept is not None and kept.typical < _SMALL_LOSS and _better(quick[0], best):
-        return quick[0]
-    return best
+    return quick if quick is not None and _better(quick, best) else best
 
 
-def _typical_speed(candidate: Candidate) -> float:
-    return 0.0 if candidate.tokens_per_s is None else candidate.tokens_per_s.typical
+def _typical_speed(option: Option) -> float:
+    return 0.0 if option.tokens_per_s is None else option.tokens_per_s.typical
 
 
-def _better(one: Candidate, other: Candidate) -> bool:
+def _better(one: Option, other: Option) -> bool:
     return one.kept is not None and other.kept is not None and one.kept.typical > other.kept.typical
 
 
 def _reasons(
-    chosen: Candidate, ranked: Sequence[Candidate], requirements: Requirements, subject: Subject
+    chosen: Candidate,
+    ranked: Sequence[Candidate],
+    requirements: Requirements,
+    subject: Subject,
+    unmet: dict[str, tuple[Unmet, ...]],
 ) -> tuple[str, ...]:
     plan = chosen.plan
-    reasons = [_why_this_level(chosen, ranked, requirements)]
+    reasons = [_why_this_level(chosen, ranked, requirements, unmet)]
     reasons.append(_memory_reason(chosen, subject.machine_name))
     reasons += [sentence for sentence in (_quality_reason(chosen), _speed_reason(chosen)) if sentence]
     if plan.needs_imatrix:
@@ -134,14 +168,28 @@ def _reasons(
     return tuple(reasons)
 
 
-def _why_this_level(chosen: Candidate, ranked: Sequence[Candidate], requirements: Requirements) -> str:
+def _why_this_level(
+    chosen: Candidate,
+    ranked: Sequence[Candidate],
+    requirements: Requirements,
+    unmet: dict[str, tuple[Unmet, ...]],
+) -> str:
     place = ranked.index(chosen)
     if chosen.level in _NATIVE:
         return f"{chosen.level} is how the model was trained and published: nothing is lost against the original."
     if len(ranked) == 1:
-        return f"{chosen.level} fits."
+        return f"{chosen.level} {_RUNS[chosen.verdict]}."
     if requirements.least_percent is not None:
-        return f"{chosen.level} is the smallest level that keeps {requirements.quality_words} and fits."
+        where = "runs" if chosen.verdict == "fits with offload" else "fits"
+        return f"{chosen.level} is the smallest level that {where} and meets {requirements.quality_words}."
+    if chosen.verdict == "fits with offload":
+        whole = next((one for one in ranked[place:] if one.verdict == "fits"), None)
+        instead = (
+            f"the best level that fits on the GPU whole is {whole.level}"
+            if whole is not None
+            else "no level fits on the GPU whole"
+        )
+        return f"{chosen.level} runs with part of it on the host; {instead}."
     if place == 0:
         return f"{chosen.level} fits, and a larger level would bring no gain that anybody sees."
     above = ranked[place - 1].plan
@@ -152,7 +200,17 @@ def _why_this_level(chosen: Candidate, ranked: Sequence[Candidate], requirements
         )
     if above.verdict == "does not fit":
         return f"{chosen.level} is the best level that fits; {above.level} needs {gib(above.missing_bytes)} more."
+    if broken := unmet.get(above.level):
+        return f"{chosen.level} is the best level that fits and meets the requirements: {_lower(broken[0].sentence)}"
+    if above.verdict == "fits with offload":
+        return (
+            f"{chosen.level} is the best level that fits on the GPU whole; {above.level} would run with part of it on "
+            "the host, slower."
+        )
     return f"{chosen.level} is the best level that fits and meets the requirements."
+
+
+_RUNS = {"fits": "fits", "fits with offload": "runs with part of it on the host"}
 
 
 def _quality_reason(chosen: Candidate) -> str:
@@ -216,9 +274,10 @@ def _alternatives(
 
 def _better_alternative(above: Candidate, chosen: Candidate, unmet: dict[str, tuple[Unmet, ...]]) -> Alternative:
     if above.plan.missing_bytes > 0:
-        return Alternative(above.level, f"Better quality; needs {gib(above.plan.missing_bytes)} more per device.")
+        each = " on each device" if len(above.plan.devices) > 1 else ""
+        return Alternative(above.level, f"Better quality; needs {gib(above.plan.missing_bytes)} more{each}.")
     if broken := unmet.get(above.level):
-        return Alternative(above.level, f"Better quality, but {broken[0].sentence[:1].lower()}{broken[0].sentence[1:]}")
+        return Alternative(above.level, f"Better quality, but {_lower(broken[0].sentence)}")
     extra = gb(above.plan.sized.file_bytes - chosen.plan.sized.file_bytes)
     slower = f" at {_speed(above)}" if above.tokens_per_s is not None else ""
     return Alternative(above.level, f"Better quality; fits too{slower}, for {extra} more.")
@@ -247,29 +306,61 @@ def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tupl
 
     def distance(candidate: Candidate) -> tuple[int, float]:
         broken = unmet[candidate.level]
-        return len(broken), sum(1.0 if one.gap is None else one.gap for one in broken)
+        return len(broken), sum(map(_gap, broken))
 
-    nearest = min(running, key=distance)
+    nearest = min(running, key=distance)  # the best level among equals
     broken = unmet[nearest.level]
-    reasons = [f"No level that fits meets every requirement; {nearest.level} comes nearest."]
+    said = {one.sentence for one in broken}
+    if all(one.requirement in _OF_EVERY_LEVEL for one in broken):
+        reasons = [f"{nearest.level} would fit, but not every requirement is met."]
+    else:
+        reasons = [f"No level that fits meets every requirement; {nearest.level} comes nearest."]
     reasons += [one.sentence for one in broken]
-    others = tuple(
-        Alternative(candidate.level, unmet[candidate.level][0].sentence)
-        for candidate in sorted(running, key=distance)[1:3]
-    )
-    return Recommendation(None, tuple(reasons), (Alternative(nearest.level, broken[0].sentence), *others), broken)
+    if others_met := [one for one in running if not _same(broken, unmet[one.level])]:
+        other = min(others_met, key=distance)
+        against = unmet[other.level][0].sentence.removeprefix(f"{other.level} ")
+        reasons.append(f"The requirements can be met, but not together: {other.level} meets that, but {against}")
+    others = []
+    for candidate in sorted(running, key=distance):
+        sentence = unmet[candidate.level][0].sentence
+        # What the machine or the licence breaks is the same for every level.
+        if unmet[candidate.level][0].requirement not in _OF_EVERY_LEVEL and sentence not in said:
+            others.append(Alternative(candidate.level, sentence))
+            said.add(sentence)
+    return Recommendation(None, tuple(reasons), tuple(others[:2]), broken)
+
+
+_OF_EVERY_LEVEL = ("commercial", "max_cost_per_month")
+
+
+def _gap(unmet: Unmet) -> float:
+    """Of what is about the same for every level, differences that nobody acts on do not count."""
+    gap = 1.0 if unmet.gap is None else unmet.gap
+    return round(gap) if unmet.requirement in _OF_EVERY_LEVEL else gap
+
+
+def _same(one: tuple[Unmet, ...], other: tuple[Unmet, ...]) -> bool:
+    """Whether both break a requirement in common."""
+    return bool({unmet.requirement for unmet in one} & {unmet.requirement for unmet in other})
+
+
+def _lower(sentence: str) -> str:
+    """A sentence as the end of another; it starts with a level's name or an ordinary word."""
+    first = sentence.partition(" ")[0]
+    return sentence if first != first.capitalize() or first.isupper() else f"{first.lower()}{sentence[len(first) :]}"
 
 
 def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendation:
     smallest = min(ranked, key=lambda candidate: candidate.plan.missing_bytes).plan
+    each = " on each device" if len(smallest.devices) > 1 else ""
     reasons = [
         f"No level fits on {subject.machine_name} with this context and number of users: even {smallest.level} lacks "
-        f"{gib(smallest.missing_bytes)} per device."
+        f"{gib(smallest.missing_bytes)}{each}."
     ]
     shorter = [candidate.plan for candidate in ranked if candidate.plan.max_context]
     if shorter:
         reasons.append(f"With at most {shorter[0].max_context:,} tokens per user, {shorter[0].level} would fit.")
-    reasons.append("Candidates: more or larger devices, part of the layers on the host, or a smaller model.")
+    reasons.append("Ways out: more or larger devices, part of the layers on the host, or a smaller model.")
     tight = tuple(
         Alternative(candidate.level, "Fits only without the safety margin.")
         for candidate in ranked

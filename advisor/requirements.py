@@ -100,12 +100,12 @@ class Requirements(BaseModel):
 
     @property
     def quality_words(self) -> str:
-        """What is asked of quality: "no visible loss (at least 99 % of the 16-bit score)"."""
+        """What is asked of quality: '"no visible loss" (at least 99 % of the 16-bit score)'."""
         least = self.least_percent
         if least is None:
             return "no least quality"
         number = f"at least {least:g} % of the 16-bit score"
-        return f"{_DEMANDS[self.min_quality].words} ({number})" if isinstance(self.min_quality, str) else number
+        return f'"{_DEMANDS[self.min_quality].words}" ({number})' if isinstance(self.min_quality, str) else number
 
 
 @dataclass(frozen=True, slots=True)

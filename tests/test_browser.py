@@ -17,10 +17,11 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 # Streamlit looks for its server below a page's own path first.
-EXPECTED_404 = re.compile(r"/rules-of-thumb/_stcore/(health|host-config)$")
+EXPECTED_404 = re.compile(r"/(cost|rules-of-thumb)/_stcore/(health|host-config)$")
 
 _TRIES = 150  # a tenth of a second each
-sync_api.expect.set_options(timeout=15_000)  # a busy machine is no failure
+_PATIENCE_MS = 90_000  # a busy machine is no failure: it draws a page of charts in half a minute
+sync_api.expect.set_options(timeout=_PATIENCE_MS)
 
 Open = Callable[..., "Visit"]
 
@@ -32,6 +33,7 @@ class Visit:
         self.address = address
         self.context = browser.new_context(**({"viewport": {"width": 1400, "height": 900}} | context))
         self.page = self.context.new_page()
+        self.page.set_default_timeout(_PATIENCE_MS)
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))

@@ -509,10 +509,12 @@ def test_curve_is_a_staircase_and_names_its_crossings() -> None:
     against_api = [c for c in found if {c.cheaper, c.dearer} == {"own", "api"}]
     assert len(against_api) >= 3  # over, back at the second machine, over again
     for crossing in against_api:
-        own_cost, api_cost = asked.own.typical.cost, asked.api.typical.cost
+        own_cost, api_cost = asked.own.typical.exact_cost, asked.api.typical.exact_cost
         is_cheaper = own_cost(crossing.tokens) <= api_cost(crossing.tokens)
         assert is_cheaper == (crossing.cheaper == "own")
         assert is_cheaper != (own_cost(crossing.tokens - 1) <= api_cost(crossing.tokens - 1))
+    assert asked.own_against_api is not None
+    assert against_api[0].tokens == asked.own_against_api.typical
 
 
 def test_cumulative_ends_at_the_total() -> None:

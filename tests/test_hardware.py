@@ -143,3 +143,14 @@ def test_licences_are_told_by_name_and_never_guessed(licence: str, use: str) -> 
     assert found.use == use
     assert found.possible == (use in ("allowed", "with conditions"))
     assert found.sentence.endswith(".")
+
+
+def test_different_cards_are_priced_at_their_mean() -> None:
+    both = hardware("machine=rtx-3090&other_machine=rtx-3060-12gb")
+    first, second = both.cards
+    assert first.street_price_usd
+    assert second.street_price_usd
+    assert both.average_card.street_price_usd == (first.street_price_usd + second.street_price_usd) / 2
+    assert both.average_card.tdp_w is not None
+    alike = hardware("machine=rtx-3090&gpus=2")
+    assert alike.average_card == alike.machine

@@ -120,7 +120,7 @@ def test_only_its_own_levels_are_offered() -> None:
     assert {plan.level for plan in plans} == {
         level.name for level in SAFETENSORS_LEVELS.values() if level.scheme is Scheme.MLX
     }
-    assert all(plan.runtime == "MLX" for plan in plans)
+    assert all(plan.runtime == "mlx" for plan in plans)
 
 
 def test_what_cannot_be_is_said_in_one_sentence() -> None:

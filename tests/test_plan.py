@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.models.catalogue import catalogue, find_model
-from advisor.recommend import QUALITY_LADDER, recommend
 from advisor.sizing.llama_cpp import GRAIN, plan_levels
 from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
@@ -101,42 +99,3 @@ def test_draft_layers_weigh_but_are_neither_cached_nor_computed() -> None:
     assert drafting.devices[0].weights_bytes > plain.devices[0].weights_bytes + model.mtp_parameters / 2
     assert drafting.devices[0].kv_cache_bytes == plain.devices[0].kv_cache_bytes
     assert drafting.devices[0].compute_bytes == plain.devices[0].compute_bytes
-
-
-@pytest.mark.parametrize(
-    ("model_id", "memory", "wanted", "expected"),
-    [
-        ("llama-3.1-70b-instruct", gpu(80, 2), Settings(8192), {"Q6_K"}),
-        ("llama-3.1-70b-instruct", gpu(80), Settings(8192), {"Q6_K"}),
-        ("llama-3.1-70b-instruct", gpu(48), Settings(8192), {"Q4_K_M"}),
-        ("llama-3.1-70b-instruct", gpu(24), Settings(8192), {"IQ2_XS"}),
-        ("llama-3.1-8b-instruct", gpu(8), Settings(8192), {"Q6_K"}),
-        ("llama-3.1-8b-instruct", gpu(24), Settings(8192), {"Q6_K"}),
-        ("llama-3.2-1b-instruct", gpu(8), Settings(8192), {"Q8_0"}),
-        ("gpt-oss-20b", gpu(16), Settings(8192), {"MXFP4"}),
-        ("llama-3.1-405b-instruct", gpu(24), Settings(8192), {None}),
-    ],
-)
-def test_recommended_level(model_id: str, memory: Memory, wanted: Settings, expected: set[str | None]) -> None:
-    model = find_model(model_id).model
-    plans = plan_levels(model, memory, wanted, runtime="llama.cpp", margin=0.04)
-    choice = recommend(plans, model.parameters, "the machine")
-    assert choice.level in expected
-    assert choice.reasons
-    if choice.level is not None:
-        chosen = next(plan for plan in plans if plan.level == choice.level)
-        assert chosen.verdict == "fits"
-    assert choice.level not in {other.level for other in choice.alternatives}
-
-
-@given(model_id=MODELS, gib=st.floats(1, 400), count=st.integers(1, 4))
-@settings(max_examples=40)
-def test_no_better_level_on_the_ladder_would_have_fitted(model_id: str, gib: float, count: int) -> None:
-    model = find_model(model_id).model
-    plans = plan_levels(model, gpu(gib, count), Settings(2048), runtime="llama.cpp", margin=0.04)
-    choice = recommend(plans, model.parameters, "the machine")
-    fitting = [level for level in QUALITY_LADDER if any(p.level == level and p.verdict == "fits" for p in plans)]
-    if choice.level in QUALITY_LADDER:
-        assert choice.level == fitting[0]
-    elif choice.level is None:
-        assert not fitting

@@ -16,8 +16,9 @@ from advisor.quantize.ask import Answer, DeviceAnswer, ask_memory, ask_size, can
 from advisor.quantize.compare import Predicted, compare
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.header_only import metadata_of_config, metadata_of_header, write_header_only
-from advisor.quantize.measure import Measured, Quality, Speed
+from advisor.quantize.measure import Measured, Quality
 from advisor.quantize.metadata import WRITTEN
+from advisor.quantize.speed import Speed
 from advisor.sizing.llama_cpp import plan_levels
 from advisor.sizing.plan import Memory, Plan
 from advisor.sizing.settings import Settings

@@ -26,7 +26,8 @@ from advisor.quantize.gguf_quantize import Progress, plan_file, quantize_gguf
 from advisor.quantize.gguf_source import GgufSource, as_float32, open_gguf_source
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.imatrix import read_imatrix
-from advisor.quantize.measure import Reference, make_reference, measure_quality, measure_speed, read_text
+from advisor.quantize.measure import Reference, make_reference, measure_quality, read_text
+from advisor.quantize.speed import measure_speed
 from advisor.quantize.tinylm import EVALUATION_TEXT, FOLDER, IMPORTANCE_MATRIX, RESULTS
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.reading import read_from_path
@@ -331,7 +332,7 @@ def test_a_file_that_llama_cpp_cannot_load_is_its_own_sentence(source: GgufSourc
 def test_another_layout_of_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_CONTEXT_DEFAULTS", ((native.N_CTX, native.c_int32, 4096),))
     with pytest.raises(InputError, match="lays out its settings in a way that is not known"):
-        native._runtime.__wrapped__()
+        native.runtime.__wrapped__()
 
 
 def test_without_the_package_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -384,5 +384,6 @@ def test_a_database_killed_meanwhile_loses_nothing(
 def test_only_partial_files_are_removed(tmp_path: Path) -> None:
     for name in ("a.gguf", "a.gguf.part", "b.part.json", "level-Q8_0.json", "reference.logits", "x.new", "log.txt"):
         (tmp_path / name).write_text("")
+    (tmp_path / "made.part").mkdir()
     remove_partial(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gguf", "level-Q8_0.json", "log.txt"]

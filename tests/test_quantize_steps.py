@@ -20,12 +20,14 @@ from advisor.quantize import compress as compressing
 from advisor.quantize import native, steps
 from advisor.quantize.compress import RECIPES, check_level, compress, compress_python
 from advisor.quantize.convert import convert
+from advisor.quantize.download import download
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.request import RunRequest, parse_request
 from advisor.quantize.settings import QuantizeSettings, read_settings
 from advisor.quantize.steps import Steps
 from advisor.quantize.tinylm import CALIBRATION_TEXT, EVALUATION_TEXT, FOLDER
+from tests.hub_server import FakeHub
 from tests.model_files import safetensors_file
 
 needs_library = pytest.mark.skipif(
@@ -99,6 +101,29 @@ def replace_levels(request: RunRequest, *levels: str) -> RunRequest:
     return request.model_copy(update={"levels": levels})
 
 
+def test_a_repository_is_fetched_without_its_programs(tmp_path: Path) -> None:
+    names = ("config.json", "tokenizer.model", "tokenizer_config.json", "model.safetensors")
+    files = {name: (FOLDER / name).read_bytes() for name in names}
+    with FakeHub() as hub:
+        hub.add("owner/tiny", {**files, "modeling.py": b"raise SystemExit", "pytorch_model.bin": b"", "x/y.json": {}})
+        hub.add("owner/empty", {"config.json": {}})
+        hub.add("owner/gated", files, gated=True)
+        target = download("owner/tiny", tmp_path / "source", 10_000_000, endpoint=hub.url)
+        assert {path.name for path in target.iterdir() if path.is_file()} == set(names)
+        assert open_folder(target).model.parameters == 2_885_888
+        for name, most, reason in (
+            ("owner/tiny", 1_000_000, "5.8 MB; at most 1.0 MB are allowed"),
+            ("owner/empty", 10_000_000, "holds no safetensors weights"),
+            ("owner/gated", 10_000_000, "needs a token"),
+            ("owner/none", 10_000_000, "is not on the Hub"),
+        ):
+            with pytest.raises(InputError, match=reason):
+                download(name, tmp_path / name.replace("/", "-"), most, endpoint=hub.url)
+        hub.repositories["owner/tiny"].file_fault = "403"
+        with pytest.raises(RunFailed, match="owner/tiny cannot be downloaded: "):
+            download("owner/tiny", tmp_path / "again", 10_000_000, endpoint=hub.url)
+
+
 def test_a_damaged_request_is_one_sentence() -> None:
     for text, where in (("{}", "source"), ('{"source": "tinylm", "levels": []}', "levels"), ("x", "")):
         with pytest.raises(InputError, match=f"The run's '{where}' cannot be used"):
@@ -144,6 +169,23 @@ def test_what_a_compressor_makes_is_measured_against_the_prediction(program: Pat
     assert done.predicted_tensor_bytes == size_safetensors_level(folder.model, level).tensor_bytes
     assert done.quality.kl_divergence == 0.0016
     assert (tmp_path / "made" / "model.safetensors").stat().st_mode & 0o044 == 0o044
+
+
+def test_a_run_compresses_and_skips_what_is_done(
+    program: Path, settings: QuantizeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "made.safetensors").rename(tmp_path / "run" / "made.safetensors")
+    request = RunRequest(source="tinylm", method="gptq", levels=("W4A16-g128", "W4A16-asym-g128"))
+    results, stages = made(request, settings, tmp_path / "run")
+    assert stages == ["Preparing the source", "Compressing W4A16-g128", "Compressing W4A16-asym-g128"]
+    assert results["W4A16-g128"]["quality"]["kl_divergence"] == 0.0016
+    program.write_text("raise SystemExit(1)")
+    assert made(request, settings, tmp_path / "run") == (results, ["Preparing the source"])
+    with pytest.raises(InputError, match="cannot be made by gptq"):
+        made(replace_levels(request, "Q8_0"), settings, tmp_path / "other")
+    with pytest.raises(InputError, match="needs a model folder"):
+        made(request.model_copy(update={"source": "gguf"}), settings, tmp_path / "other")
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,23 @@ from advisor.costs.staircase import Line, Staircase
 
 
 @dataclass(frozen=True, slots=True)
+class Outlay:
+    """What one case takes: at once, then every month without depreciation; and what comes back at the end."""
+
+    upfront: Decimal
+    monthly: Decimal
+    resale: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One way to get the tokens, at the planned load.
 
     `title` says what exactly is bought in the typical case; `bill` is a month of it and adds up to `monthly.typical`.
     `units` are machines or instances in the three cases (0 for an API), `offers` how many providers low,
     typical and high are the cheapest, the median and the dearest of. `total` is over the years asked for, after resale.
-    `upfront` and `resale` are for all machines; `utilisation` is the share of the hours they compute, where known.
+    `upfront` and `resale` are for all machines, `outlays` their three cases; `utilisation` is the share of the hours
+    they compute, where known.
     `typical_inputs`: the prices of the typical case by the keys under which a user would give them.
     """
 
@@ -37,6 +47,7 @@ class Option:
     typical: Staircase
     upfront: Decimal
     resale: Decimal
+    outlays: tuple[Outlay, ...]
     utilisation: float | None
     typical_inputs: tuple[tuple[str, Decimal], ...]
     prices: tuple[Price, ...]
@@ -51,10 +62,9 @@ def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Opti
     resale = [cents(n * owned.case(case).resale * vat) for n, case in zip(units, CASES, strict=True)]
     monthly = [bill.cost(tokens) for bill in bills]
     months = 12 * inputs.years
-    total = [
-        paid - back + months * (amount - _written_off(bill, tokens))
-        for paid, back, amount, bill in zip(upfront, resale, monthly, bills, strict=True)
-    ]
+    running = [amount - _written_off(bill, tokens) for amount, bill in zip(monthly, bills, strict=True)]
+    outlays = tuple(Outlay(*case) for case in zip(upfront, running, resale, strict=True))
+    total = [case.upfront - case.resale + months * case.monthly for case in outlays]
     typical = owned.case("typical")
     busy = _utilisation(tokens, typical.bill, inputs)
     shares = () if busy is None else (("utilisation_percent", decimal(100 * busy)),)
@@ -71,6 +81,7 @@ def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Opti
         typical=typical.bill,
         upfront=upfront[1],
         resale=resale[1],
+        outlays=outlays,
         utilisation=busy,
         typical_inputs=(*owned.typical_inputs, *shares),
         prices=owned.prices,
@@ -103,6 +114,7 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
         typical=typical,
         upfront=Decimal(0),
         resale=Decimal(0),
+        outlays=tuple(Outlay(Decimal(0), amount, Decimal(0)) for amount in monthly),
         utilisation=_utilisation(tokens, typical, inputs),
         typical_inputs=(),
         prices=tuple(dict.fromkeys(price for offer in chosen for price in offer.prices)),
@@ -126,6 +138,7 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
         typical=chosen[1].bill,
         upfront=Decimal(0),
         resale=Decimal(0),
+        outlays=tuple(Outlay(Decimal(0), amount, Decimal(0)) for amount in monthly),
         utilisation=None,
         typical_inputs=chosen[1].typical_inputs,
         prices=tuple(dict.fromkeys(price for host in chosen for price in host.prices)),
@@ -177,8 +190,7 @@ def _utilisation(tokens: int, bill: Staircase, inputs: CostInputs) -> float | No
 
 def running_cost(option: Option) -> Decimal:
     """What is paid each month besides the purchase: the bill without depreciation."""
-    written_off = sum((line.amount for line in option.bill if line.label == DEPRECIATION), Decimal(0))
-    return option.monthly.typical - cents(written_off * (1 + option.typical.vat))
+    return option.outlays[1].monthly
 
 
 def _written_off(bill: Staircase, tokens: int) -> Decimal:

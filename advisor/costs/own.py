@@ -127,7 +127,8 @@ def _ownership(
             steps.append(Step(label, part, Decimal(0), f"{amount:,.2f} {how}"))
     if inputs.admin_hours is not None and inputs.admin_rate is not None:
         hours, rate = decimal(inputs.admin_hours), decimal(inputs.admin_rate)
-        steps.append(Step("Administration", hours * rate, Decimal(0), f"{hours} h x {rate}, for each machine"))
+        how = f"{plain(hours)} h x {plain(rate)}, for each machine"
+        steps.append(Step("Administration", hours * rate, Decimal(0), how))
     unit_tokens = None if speed is None else tokens_per_machine(speed, inputs, case)
     return Ownership(Staircase(tuple(steps), unit_tokens, vat_of(inputs)), upfront, resale, kwh_per_unit, kwh_per_token)
 

@@ -145,12 +145,12 @@ def _priced(
     if inputs.storage_gb and inputs.storage_price is not None:
         size, price = decimal(inputs.storage_gb), decimal(inputs.storage_price)
         prices.append(money.own("Storage", price, "GB a month"))
-        steps.append(Step("Storage", size * price, Decimal(0), f"{size} GB x {price}, for each instance"))
+        steps.append(Step("Storage", size * price, Decimal(0), f"{plain(size)} GB x {plain(price)}, for each instance"))
     if inputs.egress_gb and inputs.egress_price is not None:
         size, price = decimal(inputs.egress_gb), decimal(inputs.egress_price)
         prices.append(money.own("Egress", price, "GB"))
         per_token = size * price / inputs.tokens_per_month
-        steps.append(Step("Egress", Decimal(0), per_token, f"{size} GB x {price} at the planned load"))
+        steps.append(Step("Egress", Decimal(0), per_token, f"{plain(size)} GB x {plain(price)} at the planned load"))
     return _Priced(provider, name, copies, tuple(steps), tuple(prices))
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import combinations
 
 from advisor.costs.costs import Costs, cost_of
-from advisor.costs.money import decimal
+from advisor.costs.money import MoneyRange, decimal
 from advisor.costs.options import Option, running_cost
 from advisor.costs.staircase import Crossing, crossings
 from advisor.costs.workload import Throughput
@@ -70,10 +70,9 @@ def cost_curve(costs: Costs, most_tokens: int | None = None) -> tuple[CurvePoint
 def curve_crossings(costs: Costs, most_tokens: int | None = None) -> tuple[Crossing, ...]:
     """Every point of the staircase chart where two options change places, in rising order."""
     grid = _grid(costs, most_tokens)
+    exact = {option.name: option.typical.exact_cost for option in costs.options}
     found = [
-        crossing
-        for first, second in combinations(_functions(costs).items(), 2)
-        for crossing in crossings(first, second, grid)
+        crossing for first, second in combinations(exact.items(), 2) for crossing in crossings(first, second, grid)
     ]
     return tuple(sorted(found, key=lambda crossing: (crossing.tokens, crossing.cheaper, crossing.dearer)))
 
@@ -85,6 +84,12 @@ def cumulative(costs: Costs) -> tuple[MonthPoint, ...]:
         MonthPoint(month, *(_paid(option, month, months) for option in (costs.own, costs.rent, costs.api)))
         for month in range(months + 1)
     )
+
+
+def paid_after(option: Option, months: int) -> MoneyRange:
+    """What has been paid after so many months in the three cases, before anything is sold again."""
+    cases = [outlay.upfront + months * outlay.monthly for outlay in option.outlays]
+    return MoneyRange(min(cases), cases[1], max(cases))
 
 
 def over_years(

@@ -83,6 +83,10 @@ class Staircase:
         net = sum((cents(units * step.per_unit + tokens * step.per_token) for step in self.steps), Decimal(0))
         return net + cents(net * self.vat) if self.vat else net
 
+    def exact_cost(self, tokens: int) -> Decimal:
+        """The same, unrounded: for where two of them cross, which whole cents would blur."""
+        return self.units(tokens) * self.per_unit + tokens * self.per_token
+
     def break_even(self, per_token: Decimal) -> int | None:
         """The fewest tokens a month from which this costs no more than something at `per_token` a token.
 

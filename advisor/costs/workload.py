@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import decimal
+from advisor.costs.money import decimal, plain
 from advisor.costs.price_tables import Case
 from advisor.errors import InputError
 from advisor.estimate import Range
@@ -40,8 +40,8 @@ def seconds_per_token(speed: Throughput, inputs: CostInputs, case: Case) -> Deci
 
 def seconds_formula(speed: Throughput, inputs: CostInputs, case: Case) -> str:
     """How a request's seconds are computed, in numbers."""
-    output = f"{inputs.tokens_out} / {_at(speed.decode, case)}"
-    return output if speed.prefill is None else f"{inputs.tokens_in} / {_at(speed.prefill, case)} + {output}"
+    output = f"{inputs.tokens_out} / {plain(_at(speed.decode, case))}"
+    return output if speed.prefill is None else f"{inputs.tokens_in} / {plain(_at(speed.prefill, case))} + {output}"
 
 
 def tokens_per_machine(speed: Throughput, inputs: CostInputs, case: Case) -> Decimal | None:
@@ -53,4 +53,6 @@ def tokens_per_machine(speed: Throughput, inputs: CostInputs, case: Case) -> Dec
 
 
 def _at(speed: Range, case: Case) -> Decimal:
-    return decimal({"low": speed.high, "typical": speed.typical, "high": speed.low}[case])
+    """With six digits, so that what is computed with can be shown."""
+    value = {"low": speed.high, "typical": speed.typical, "high": speed.low}[case]
+    return Decimal(f"{value:.6g}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
 from advisor.models.model import Model
-from advisor.quantize import native
+from advisor.quantize import ask_library, native
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_writing import Entry
 from advisor.quantize.header_only import write_header_only
@@ -69,7 +69,7 @@ class Compared:
 
 def can_ask() -> bool:
     """Whether anything here can answer."""
-    return find_tool("llama-fit-params") is not None or native.can_ask()
+    return find_tool("llama-fit-params") is not None or ask_library.can_ask()
 
 
 def ask_memory(
@@ -77,7 +77,7 @@ def ask_memory(
 ) -> Answer:
     """What llama.cpp would allocate on this machine; raises ToolMissing, InputError or RunFailed."""
     tool = find_tool("llama-fit-params")
-    if tool is None and not native.can_ask():
+    if tool is None and not ask_library.can_ask():
         raise ToolMissing(f"Nothing here can ask llama.cpp: {native.INSTALL}")
     if tool is None and (settings.cpu_moe_layers or settings.tensor_split or settings.split != "layer"):
         must_find("llama-fit-params")  # such placements can only be told to the program

@@ -8,21 +8,22 @@ from pathlib import Path
 
 from advisor.errors import InputError
 from advisor.quantize.errors import RunFailed
-from advisor.quantize.gguf_quantize import Progress, Report
+from advisor.quantize.gguf_quantize import Progress, Report, silent
 from advisor.units import gb
 
-_WANTED = ("*.safetensors", "*.json", "tokenizer.model")
 _SPARE_BYTES = 64 << 20
 _LOOK_EVERY_S = 0.5
 
 
-def download(repository: str, target: Path, most_bytes: int, report: Report) -> Path:
+def download(
+    repository: str, target: Path, most_bytes: int, report: Report = silent, endpoint: str | None = None
+) -> Path:
     """Fetch the repository into `target`, going on where it was; raises InputError or RunFailed in one sentence."""
-    from huggingface_hub import HfApi, snapshot_download  # takes a while, and most runs need no Hub
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub import HfApi, hf_hub_download  # takes a while, and most runs need no Hub
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
     try:
-        info = HfApi().model_info(repository, files_metadata=True, timeout=30)
+        info = HfApi(endpoint=endpoint).model_info(repository, files_metadata=True, timeout=30)
         wanted = [file for file in info.siblings or [] if _is_wanted(file.rfilename)]
         total = sum(file.size or 0 for file in wanted)
         if not any(file.rfilename.endswith(".safetensors") for file in wanted):
@@ -34,10 +35,9 @@ def download(repository: str, target: Path, most_bytes: int, report: Report) -> 
         if free < total + _SPARE_BYTES:
             raise RunFailed(f"{repository} needs {gb(total)} of disk, and {gb(free)} are free.")
         with _Watch(target, total, report):
-            snapshot_download(
-                repository, revision=info.sha, local_dir=target, allow_patterns=list(_WANTED), ignore_patterns=["*/*"]
-            )
-    except RepositoryNotFoundError:
+            for file in wanted:
+                hf_hub_download(repository, file.rfilename, revision=info.sha, local_dir=target, endpoint=endpoint)
+    except (RepositoryNotFoundError, GatedRepoError):
         raise InputError(f"{repository} is not on the Hub, or needs a token.") from None
     except (HfHubHTTPError, OSError) as error:
         reason = getattr(error, "strerror", None) or "the Hub does not answer"

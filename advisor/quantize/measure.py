@@ -1,4 +1,4 @@
-"""What a quantized file really costs in quality, and how fast it is, measured by running it.
+"""What a quantized file really costs in quality, measured by running it.
 
 Perplexity, KL divergence and agreement of the first choice follow llama.cpp's llama-perplexity: the text is cut into
 chunks of one context, each is read on its own, and the second half of each is scored. The reference's logits are kept
@@ -10,22 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 
 from advisor.errors import InputError
-from advisor.estimate import Range
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
 from advisor.quantize.gguf_writing import write_atomically
 from advisor.quantize.native import Network, engine_name
+from advisor.quantize.speed import Speed
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.reading import read_from_path
 
@@ -34,9 +31,6 @@ Scores = npt.NDArray[np.float32]
 MAX_TEXT_BYTES = 64 << 20
 MAX_REFERENCE_BYTES = 2 << 30  # about 16 chunks of 512 tokens with a vocabulary of 128,000
 _DEFAULT_CONTEXT = 512
-_SAMPLES = 5
-_DECODED = 32
-_BUSY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +47,6 @@ class Quality:
     kl_error: float
     same_top: float
     tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """Tokens per second: fastest, median and slowest of several samples. `busy` says that they differ by much."""
-
-    prefill_per_s: Range
-    decode_per_s: Range
-    threads: int
-    busy: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,52 +253,3 @@ def _losses(logits: Scores, targets: npt.NDArray[np.int32]) -> npt.NDArray[np.fl
 
 def _standard_error(values: npt.NDArray[np.float64]) -> float:
     return float(values.std() / math.sqrt(max(1, len(values) - 1)))
-
-
-def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = never) -> tuple[Speed, int]:
-    """Tokens per second for one user, and the memory that loading and running took, in bytes.
-
-    Best in a process of its own: the memory is the growth of this process's peak.
-    """
-    used = threads or worker_threads()
-    process = psutil.Process()
-    before = process.memory_info().rss
-    with Network(model, _DEFAULT_CONTEXT, used) as network:
-        size = min(_DEFAULT_CONTEXT, network.trained_context)
-        prompt = np.arange(size, dtype=np.int32) % network.vocabulary
-        one = prompt[:1].copy()
-
-        def prefill() -> int:
-            network.read(prompt[: size - _DECODED])
-            return size - _DECODED
-
-        def decode() -> int:
-            for _ in range(_DECODED):
-                network.read(one)
-            return _DECODED
-
-        prefills, decodes = [], []
-        for number in range(_SAMPLES + 1):
-            if stop():
-                raise Cancelled
-            network.clear()
-            pair = _per_second(prefill), _per_second(decode)
-            if number:  # the first one warms up
-                prefills.append(pair[0])
-                decodes.append(pair[1])
-        peak = process.memory_info().rss
-    speed = Speed(_spread(prefills), _spread(decodes), used, _varies(prefills) or _varies(decodes))
-    return speed, max(0, peak - before)
-
-
-def _per_second(work: Callable[[], int]) -> float:
-    begin = time.perf_counter()
-    return work() / max(1e-9, time.perf_counter() - begin)
-
-
-def _spread(samples: list[float]) -> Range:
-    return Range(min(samples), median(samples), max(samples))
-
-
-def _varies(samples: list[float]) -> bool:
-    return float(np.std(samples)) > _BUSY * float(np.mean(samples))

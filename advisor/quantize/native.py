@@ -11,7 +11,6 @@ import ctypes
 import importlib.util
 from ctypes import (
     POINTER,
-    byref,
     c_bool,
     c_char_p,
     c_float,
@@ -35,7 +34,6 @@ from advisor.formats.gguf_levels import Type, row_bytes
 from advisor.quantize.errors import RunFailed, ToolMissing
 
 INSTALL = "install it with: pip install -r advisor/quantize/requirements.txt"
-_FIT_PRINT = "_Z16common_fit_printPKcP18llama_model_paramsP20llama_context_params"
 _ROOM = 512  # bytes; the structures take 144 and 80
 
 
@@ -148,7 +146,7 @@ def library() -> ctypes.CDLL:
 
 
 @cache
-def _runtime() -> ctypes.CDLL:
+def runtime() -> ctypes.CDLL:
     """The library ready to run models; raises ToolMissing where its structures are laid out differently."""
     lib = library()
     context, model = lib.llama_context_default_params(), lib.llama_model_default_params()
@@ -201,7 +199,7 @@ class Network:
     """A GGUF file loaded to compute with, on this machine's CPU (and GPUs where the library has a driver for them)."""
 
     def __init__(self, path: Path, context: int, threads: int, gpu_layers: int = -1):
-        self._lib = _runtime()
+        self._lib = runtime()
         self._context = self._model = None
         _errors.clear()
         settings = self._lib.llama_model_default_params()
@@ -284,27 +282,3 @@ class Network:
         if self._lib.llama_decode(self._context, batch) != 0:
             _failed("llama.cpp stopped computing")
         self._lib.llama_synchronize(self._context)
-
-
-def can_ask() -> bool:
-    """Whether the library brings llama.cpp's own memory report along."""
-    return is_installed() and hasattr(library(), _FIT_PRINT)
-
-
-def print_memory(path: Path, settings: dict[int, int], gpu_layers: int, offload_cache: bool = True) -> None:
-    """Let llama.cpp print the memory a file would take, without loading it: a line for each device, MiB, to stdout.
-
-    `settings` maps places of the context's settings to values. Only for a process of its own.
-    """
-    lib = _runtime()
-    report = getattr(lib, _FIT_PRINT)
-    report.restype, report.argtypes = None, (c_char_p, POINTER(Parameters), POINTER(Parameters))
-    model, context = lib.llama_model_default_params(), lib.llama_context_default_params()
-    model.set(N_GPU_LAYERS, c_int32, gpu_layers)
-    model.set(EXTRA_BUFFERS, c_bool, False)  # weights repacked for the CPU would not be counted
-    for place, value in settings.items():
-        context.set(place, c_int32, value)
-    context.set(OFFLOAD_KQV, c_bool, offload_cache)
-    context.set(SWA_FULL, c_bool, False)  # as llama.cpp's programs do
-    report(str(path).encode(), byref(model), byref(context))
-    ctypes.CDLL(None).fflush(None)

@@ -18,7 +18,8 @@ MATRIX_OF_TINYLM = "tinylm"
 class RunRequest(BaseModel):
     """One run. `location` is a path or a repository; `matrix` a path, "make" (with llama-imatrix) or "".
 
-    `text` is the evaluation text's path, "" the one that comes along. `program` says who does the arithmetic.
+    `method` says what makes the levels: our GGUF quantizer, or llmcompressor with one of its modifiers. `text` is the
+    evaluation text's path, "" the one that comes along. `program` says who does GGUF's arithmetic.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,6 +27,7 @@ class RunRequest(BaseModel):
     source: Literal["tinylm", "folder", "gguf", "hub"]
     location: str = Field(default="", max_length=4096)
     levels: tuple[str, ...] = Field(min_length=1)
+    method: Literal["gguf", "gptq", "awq", "rtn"] = "gguf"
     matrix: str = Field(default="", max_length=4096)
     text: str = Field(default="", max_length=4096)
     chunks: int = Field(default=100, ge=2, le=10_000)
@@ -57,7 +59,9 @@ def check_request(request: RunRequest, settings: QuantizeSettings) -> None:
     settings.check_enabled()
     if len(request.levels) > settings.most_levels or len(set(request.levels)) != len(request.levels):
         raise InputError(f"A run makes at most {settings.most_levels} levels, each once.")
-    for name in request.levels:
+    if request.method != "gguf" and request.source == "gguf":
+        raise InputError("llmcompressor needs a model folder or a repository, not a GGUF file.")
+    for name in request.levels if request.method == "gguf" else ():
         if name not in LEVELS or LEVELS[name].native_only:
             raise InputError(f"'{one_line(name)}' is no level that can be made. {nearest(name, LEVELS)}".strip())
     if request.source == "hub":

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from advisor.errors import AdvisorError
-from advisor.quantize.measure import measure_speed
+from advisor.quantize.speed import measure_speed
 
 
 def main(path: str) -> int:

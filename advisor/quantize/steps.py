@@ -14,19 +14,20 @@ from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.formats.gguf_levels import Level
 from advisor.quantize import tinylm
+from advisor.quantize.compress import check_level as check_compression
+from advisor.quantize.compress import compress
 from advisor.quantize.convert import can_convert, convert
 from advisor.quantize.download import download
 from advisor.quantize.errors import RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, check_level, plan_file, quantize_gguf
 from advisor.quantize.gguf_source import GgufSource, open_gguf_source
 from advisor.quantize.gguf_writing import write_atomically
-from advisor.quantize.hf_folder import open_folder
+from advisor.quantize.hf_folder import ModelFolder, open_folder
 from advisor.quantize.imatrix import ImportanceMatrix, read_imatrix
 from advisor.quantize.measure import (
     Measured,
     Quality,
     Reference,
-    Speed,
     load_reference,
     make_reference,
     measure_quality,
@@ -36,6 +37,7 @@ from advisor.quantize.measure import (
 from advisor.quantize.native import engine_name
 from advisor.quantize.request import RunRequest, check_request, matrix_of, text_of
 from advisor.quantize.settings import QuantizeSettings
+from advisor.quantize.speed import Speed
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
 from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
 from advisor.sources.gguf_header import read_gguf_header
@@ -65,6 +67,8 @@ class Steps:
         """Everything; returns what was measured, by level. Raises AdvisorError in one sentence."""
         check_request(self.request, self.settings)
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.request.method != "gguf":
+            return self._compress()
         source = self._source()
         matrix = self._matrix(source)
         for level in self.request.chosen_levels:
@@ -87,12 +91,7 @@ class Steps:
             path = settings.allowed_path(request.location)
             self._check_size(path.stat().st_size)
             return self._same_as_before(open_gguf_source(path))
-        if request.source == "hub":
-            folder = download(request.location, self.folder / "source", settings.most_bytes, report)
-        else:
-            folder = tinylm.FOLDER if request.source == "tinylm" else settings.allowed_path(request.location)
-        model = open_folder(folder)
-        self._check_size(model.weight_bytes)
+        model = self._model_folder(report)
         target = self.folder / f"{request.name}-16bit.gguf"
         if not target.exists():
             _check_free(self.folder, 2 * model.model.parameters + SPARE_BYTES)
@@ -101,6 +100,38 @@ class Steps:
             else:
                 convert_with_tree(model, target, report)
         return self._same_as_before(open_gguf_source(target))
+
+    def _model_folder(self, report: Report) -> ModelFolder:
+        request, settings = self.request, self.settings
+        if request.source == "hub":
+            path = download(request.location, self.folder / "source", settings.most_bytes, report)
+        else:
+            path = tinylm.FOLDER if request.source == "tinylm" else settings.allowed_path(request.location)
+        model = open_folder(path)
+        self._check_size(model.weight_bytes)
+        return model
+
+    def _compress(self) -> dict[str, Any]:
+        """The same with llmcompressor, which measures each level itself."""
+        model = self._model_folder(self._reporter("Preparing the source", 0.0, _SOURCE))
+        for name in self.request.levels:
+            check_compression(model, name, self.request.method)
+        _check_free(self.folder, model.weight_bytes * len(self.request.levels) + SPARE_BYTES)
+        share = (1 - _SOURCE) / len(self.request.levels)
+        results: dict[str, Any] = {}
+        for number, name in enumerate(self.request.levels):
+            kept = self.folder / f"level-{name}.json"
+            if not kept.exists():
+                made = compress(
+                    model, name, self.folder / f"{self.request.name}-{name}",
+                    calibration=tinylm.CALIBRATION_TEXT, evaluation=text_of(self.request, self.settings),
+                    modifier=self.request.method, chunks=self.request.chunks,
+                    report=self._reporter(f"Compressing {name}", _SOURCE + number * share, share),
+                )  # fmt: skip
+                write_atomically(kept, json.dumps(asdict(made)))
+            results[name] = json.loads(kept.read_text("utf-8"))
+            self.keep(results)
+        return results
 
     def _same_as_before(self, source: GgufSource) -> GgufSource:
         """An earlier attempt's levels count only if they came from this very file."""
@@ -193,7 +224,8 @@ class Steps:
             speed = self._speed(target)
             result |= {
                 "quality": asdict(quality), **speed, "engine": engine_name(), "context": reference.context,
-                "text": reference.text, "reference_perplexity": reference.perplexity,
+                "text": reference.text,
+                "reference_perplexity": reference.perplexity,
             }  # fmt: skip
         if not self.request.keep_files:
             target.unlink()

@@ -155,7 +155,10 @@ def remove_partial(folder: Path) -> None:
     """Files that no finished step stands behind."""
     for pattern in _PARTIAL:
         for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _say_until_heard(say: Callable[[], None], patience_s: float = 600.0) -> None:

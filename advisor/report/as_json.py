@@ -141,7 +141,7 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "reasons": list(answer.recommendation.reasons),
             "alternatives": [
                 {"level": other.level, "reason": other.reason, "model": other.model_id}
-                for other in answer.recommendation.alternatives
+                for other in (*answer.recommendation.alternatives, *answer.smaller_models)
             ],
             "in_the_way": [
                 {"requirement": unmet.requirement, "sentence": unmet.sentence, "gap": unmet.gap}

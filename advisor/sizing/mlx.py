@@ -78,7 +78,7 @@ def plan_mlx_file(
     verdict: Verdict = "fits" if short <= 0 else "tight" if tight else "does not fit"
     return Plan(
         sized=sized,
-        runtime="MLX",
+        runtime="mlx",
         settings=settings,
         placement=Placement(1, (0,) * len(model.layers), 0),
         verdict=verdict,

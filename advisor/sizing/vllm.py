@@ -232,7 +232,7 @@ class _Frame:
         context, batch = self.settings.context, self.batch.tokens
         return Plan(
             sized=sized,
-            runtime="vLLM",
+            runtime="vllm",
             settings=self.settings,
             placement=Placement(self.gpus, (0,) * len(self.model.layers), 0),
             verdict=verdict,

@@ -81,6 +81,9 @@ def _changes(answer: Answer) -> None:
     if changes := flips(answer):
         st.markdown("**What would change it**")
         st.markdown("\n".join(f"- {plain(change)}" for change in changes))
+    if smaller := answer.smaller_models:
+        st.markdown("**Smaller models at higher precision**")
+        st.markdown("\n".join(f"- **{plain(other.level)}**: {plain(other.reason)}" for other in smaller))
     _ways_out(answer)
 
 

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from advisor.ui import fit_page, inputs, prove_page, rules_page
+from advisor.ui import (
+    compare_page,
+    cost_page,
+    explore_page,
+    fit_page,
+    inputs,
+    machines_page,
+    prove_page,
+    quality_page,
+    rules_page,
+)
 from advisor.ui.question import Question
 from advisor.ui.text import plain, small
 
@@ -19,6 +29,11 @@ question: Question
 page = st.navigation(
     [
         st.Page(lambda: fit_page.draw(question), title="Fit", url_path="fit", default=True),
+        st.Page(lambda: quality_page.draw(question), title="Quality", url_path="quality"),
+        st.Page(lambda: cost_page.draw(question), title="Cost", url_path="cost"),
+        st.Page(lambda: explore_page.draw(question), title="What runs here", url_path="what-runs-here"),
+        st.Page(lambda: machines_page.draw(question), title="What to buy", url_path="what-to-buy"),
+        st.Page(lambda: compare_page.draw(question), title="Compare", url_path="compare"),
         st.Page(lambda: prove_page.draw(question), title="Prove it", url_path="prove-it"),
         st.Page(lambda: rules_page.draw(question), title="Rules of thumb", url_path="rules-of-thumb"),
     ],

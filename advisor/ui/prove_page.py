@@ -15,6 +15,7 @@ from advisor.ui.question import Question
 from advisor.ui.text import plain
 
 _OWNER_COOKIE = "llm_fit_advisor_owner"  # the one by which people own their frozen recommendations
+_SHORTEST_OWNER = 20
 
 
 def draw(question: Question) -> None:
@@ -68,8 +69,8 @@ def _explain(missing: tuple[str, ...], settings: QuantizeSettings) -> None:
 
 def _owner() -> str:
     """The secret by which people may cancel their own runs: the browser's cookie, else one for this visit."""
-    kept = st.context.cookies.get(_OWNER_COOKIE, "")
-    if isinstance(kept, str) and len(kept) > 20:
+    kept: object = st.context.cookies.get(_OWNER_COOKIE, "")
+    if isinstance(kept, str) and len(kept) > _SHORTEST_OWNER:
         return kept
     if "owner" not in st.session_state:
         st.session_state["owner"] = new_owner()

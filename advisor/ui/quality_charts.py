@@ -10,8 +10,10 @@ from advisor.ui.text import RECOMMENDED
 _DOT = "#0072B2"
 _FRONTIER = "#0B9E72"
 _CAPACITY = "#D55E00"
-_POINT = {"frontier": 11, "other": 8}  # pixels
 _ROW_HEIGHT = 22  # pixels
+_FRAME_HEIGHT = 145
+_LONGEST_NAME = 22
+_NAME_WIDTH, _NAME_HEIGHT = 0.14, 0.08  # of a level, as shares of the chart
 
 
 def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: str | None, task: str) -> go.Figure:
@@ -21,6 +23,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
     """
     figure = go.Figure()
     frontier = table[table["frontier"]].sort_values("memory_gib")
+    named = _with_room(frontier, recommended)
     figure.add_scatter(
         x=frontier["memory_gib"],
         y=frontier["typical"],
@@ -47,7 +50,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
             },
             mode="markers+text",
             name=name,
-            text=[f"{RECOMMENDED} {level}" if level == recommended else level for level in rows["level"]],
+            text=[_label(level, recommended, level in named) for level in rows["level"]],
             textposition="bottom right",
             textfont={"size": 11},
             marker={
@@ -88,13 +91,35 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
     return figure
 
 
+def _label(level: str, recommended: str | None, named: bool) -> str:
+    if level == recommended:
+        return f"<b>{RECOMMENDED} {level}</b>"
+    return level if named else ""
+
+
+def _with_room(frontier: pd.DataFrame, recommended: str | None) -> set[str]:
+    """Levels of the frontier whose names do not run into each other; the recommended one keeps its place."""
+    width = float(frontier["memory_gib"].max() - frontier["memory_gib"].min()) or 1.0
+    height = float(frontier["typical"].max() - frontier["typical"].min()) or 1.0
+    taken: list[tuple[float, float]] = []
+    named: set[str] = set()
+    first = frontier["level"] == recommended
+    for row in pd.concat([frontier[first], frontier[~first]]).itertuples():
+        here = (float(row.memory_gib) / width, float(row.typical) / height)  # type: ignore[arg-type]
+        if all(abs(here[0] - x) > _NAME_WIDTH or abs(here[1] - y) > _NAME_HEIGHT for x, y in taken):
+            taken.append(here)
+            named.add(str(row.level))
+    return named
+
+
 def heat_map(values: pd.DataFrame, words: pd.DataFrame, colour_title: str) -> go.Figure:
     """Models (rows) by levels (columns); `values` is drawn in colour (empty: does not run), `words` on hover."""
+    rows = list(range(len(values)))
     figure = go.Figure(
         go.Heatmap(
             z=values.to_numpy(dtype=float),
             x=list(values.columns),
-            y=list(values.index),
+            y=rows,
             customdata=words.to_numpy(),
             colorscale="Viridis",
             zmin=80,
@@ -103,19 +128,36 @@ def heat_map(values: pd.DataFrame, words: pd.DataFrame, colour_title: str) -> go
             ygap=1,
             hoverongaps=False,
             colorbar={
-                "title": {"text": colour_title, "side": "right"},
-                "thickness": 12,
-                "len": 0.5,
-                "y": 1,
-                "yanchor": "top",
+                "orientation": "h",
+                "title": {"text": colour_title, "side": "top"},
+                "thickness": 10,
+                "len": 1,
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
+                "tickvals": [80, 85, 90, 95, 100],
+                "ticktext": ["80 and less", "85", "90", "95", "100"],
             },
-            hovertemplate="<b>%{y}</b> at %{x}<br>%{customdata}<extra></extra>",
+            hovertemplate="%{customdata}<extra></extra>",
         )
     )
     figure.update_layout(
-        height=110 + _ROW_HEIGHT * len(values),
-        margin={"l": 0, "r": 0, "t": 60, "b": 0},
-        xaxis={"side": "top", "fixedrange": True, "tickangle": -60},
-        yaxis={"autorange": "reversed", "fixedrange": True, "automargin": True, "tickfont": {"size": 12}},
+        height=_FRAME_HEIGHT + _ROW_HEIGHT * len(values),
+        margin={"l": 0, "r": 0, "t": 70, "b": 70},
+        xaxis={"side": "top", "fixedrange": True, "tickangle": -90, "dtick": 1, "tickfont": {"size": 10}},
+        yaxis={
+            "autorange": "reversed",
+            "fixedrange": True,
+            "automargin": True,
+            "showgrid": False,
+            "tickfont": {"size": 12},
+            "tickvals": rows,
+            "ticktext": [_short(str(name)) for name in values.index],
+        },
     )
     return figure
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the levels on a phone; the whole one is in the table and on hover."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
