@@ -281,6 +281,42 @@ def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[],
 
 
 @needs_library
+def test_levels_of_llmcompressor_where_it_is_installed(rows: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [group for group in opened().button_group if group.key == "run_method"]
+    monkeypatch.setenv("LLM_FIT_ADVISOR_COMPRESS_PYTHON", sys.executable)
+    monkeypatch.setattr("advisor.quantize.worker.ensure_worker", lambda _queue="cpu": False)
+    page = opened()
+    page.session_state["run_method"] = "gptq"
+    page.run()
+    assert "W4A16-g128" in page.multiselect(key="run_levels_gptq").options
+    assert "FP8-dynamic" not in page.multiselect(key="run_levels_gptq").options
+    page.button(key="start_run").click().run()
+    assert not page.exception
+    (run,) = rows.newest()
+    assert (run.request.method, run.request.levels) == ("gptq", ("W4A16-g128",))
+    working = rows.claim(run.id, "a worker")
+    assert working is not None
+    quality = {
+        "perplexity": 12.0, "perplexity_error": 0.1, "kl_divergence": 0.01, "kl_error": 0.001, "same_top": 0.9,
+        "tokens": 1000,
+    }  # fmt: skip
+    made = {
+        "level": "W4A16-g128", "modifier": "gptq", "predicted_tensor_bytes": 1000, "tensor_bytes": 1001,
+        "file_bytes": 1100, "quality": quality, "reference_perplexity": 10.0, "engine": "transformers 9.9",
+    }  # fmt: skip
+    rows.keep_result(working, {"W4A16-g128": made})
+    rows.end(working, "done")
+    page.run()
+    assert not page.exception
+    assert "✖ 1 of 1 sizes differ from the prediction." in said(page)
+    figures = table(page, "figure").set_index("figure")
+    assert list(figures.index) == ["Tensor data", "File", "KL divergence", "Perplexity increase", "Same first choice"]
+    assert figures.loc["Perplexity increase", "measured"] == "20.00 %"
+    assert figures.loc["Tensor data", "verdict"] == "✖ differs"
+    assert "by transformers 9.9" in said(page)
+
+
+@needs_library
 def test_runs_of_others_are_seen_and_only_own_ones_cancelled(rows: Runs, worker: Callable[[], None]) -> None:
     page = opened()
     page.button(key="start_run").click().run()

@@ -25,6 +25,7 @@ SIGNS: dict[Compared, str] = {
     "differs": "✖",
     "no prediction": "–",
 }
+_RUNNING = ("Memory", "Prompt", "Generation")
 _COLUMNS = (
     *("run", "model", "level", "imatrix", "figure", "unit", "predicted_low", "predicted", "predicted_high", "measured"),
     *("difference", "verdict", "engine", "context_tokens", "text", "scored_tokens", "threads", "busy"),
@@ -38,6 +39,12 @@ def rows_of(run: Run, level: str, settings: QuantizeSettings) -> tuple[Row, ...]
     if "quality" not in result:
         return _bytes_only(predicted, result)
     reference = result.get("reference_perplexity")
+    if "speed" not in result:  # llmcompressor measures quality alone
+        nothing = {"low": 0.0, "typical": 0.0, "high": 0.0}
+        speed = {"prefill_per_s": nothing, "decode_per_s": nothing, "threads": 0, "busy": False}
+        result = {"imatrix": False, "speed": speed, "peak_memory_bytes": 0, "context": 0, "text": "", **result}
+        rows = compare(predicted, measured_of(result), reference or 1.0)
+        return tuple(row for row in rows if row.figure not in _RUNNING)
     rows = compare(predicted, measured_of(result), reference or 1.0)
     return tuple(row for row in rows if reference or row.figure != "Perplexity increase")
 
@@ -105,7 +112,7 @@ def measured_csv(run: Run, settings: QuantizeSettings) -> str:
             said = row.predicted
             lines.append(
                 {
-                    "run": run.id, "model": run.request.name, "level": level, "imatrix": result["imatrix"],
+                    "run": run.id, "model": run.request.name, "level": level, "imatrix": result.get("imatrix"),
                     "figure": row.figure, "unit": row.unit,
                     "predicted_low": said and said.low, "predicted": said and said.typical,
                     "predicted_high": said and said.high, "measured": row.measured, "difference": row.difference,

@@ -7,13 +7,22 @@ from typing import Any
 import streamlit as st
 
 from advisor.errors import AdvisorError
-from advisor.formats.gguf_levels import LEVELS
 from advisor.quantize import tinylm
+from advisor.quantize.compress import compress_python
+from advisor.quantize.errors import ToolMissing
 from advisor.quantize.request import MATRIX_OF_TINYLM, TRY_IT_NOW, RunRequest
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.tools import find_tool
 from advisor.quantize.worker import start_run
-from advisor.ui.prove_sources import MADE_LEVELS, Need, allowed_sources, need_of, request_of
+from advisor.ui.prove_sources import (
+    MADE_LEVELS,
+    Need,
+    allowed_sources,
+    compressed_levels,
+    need_of,
+    needs_matrix,
+    request_of,
+)
 from advisor.ui.text import plain, small
 from advisor.units import gb
 
@@ -25,6 +34,7 @@ _MATRICES = {
     _MAKE: "Made with llama-imatrix",
     _FILE: "A file in an allowed folder",
 }
+_METHODS = {"gguf": "GGUF", "gptq": "GPTQ", "awq": "AWQ", "rtn": "Rounding (FP8, INT8, INT4)"}
 _CHUNKS = 100
 
 
@@ -33,9 +43,10 @@ def draw(settings: QuantizeSettings, owner: str) -> None:
     st.subheader("Quantize and measure", anchor=False)
     with st.container(border=True, key="run_form"):
         fields = _source(settings)
-        fields |= _levels(settings)
+        method = _method()
+        fields |= {"method": method} | _levels(settings, method)
         with st.expander("More choices"):
-            fields |= _more(settings, str(fields["source"]))
+            fields |= _more(settings, str(fields["source"]), method)
         request, need = _checked(fields, settings)
         ready = request is not None and need is not None and _possible(need)
         if st.button("Start", type="primary", key="start_run", disabled=not ready) and request is not None:
@@ -76,15 +87,32 @@ def _source(settings: QuantizeSettings) -> dict[str, Any]:
     return {"source": "gguf" if location.endswith(".gguf") else "folder", "location": location}
 
 
-def _levels(settings: QuantizeSettings) -> dict[str, Any]:
+def _method() -> str:
+    """GGUF, unless llmcompressor is there and was chosen."""
+    try:
+        compress_python()
+    except ToolMissing:
+        return "gguf"
+    return str(
+        st.segmented_control(
+            "Method", list(_METHODS), format_func=_METHODS.__getitem__, default="gguf", key="run_method", required=True
+        )
+    )
+
+
+def _levels(settings: QuantizeSettings, method: str) -> dict[str, Any]:
+    gguf = method == "gguf"
+    offered = MADE_LEVELS if gguf else compressed_levels(method)
     levels = st.multiselect(
         "Levels",
-        MADE_LEVELS,
-        default=tinylm.QUICK_LEVELS,
+        offered,
+        default=tinylm.QUICK_LEVELS if gguf else offered[:1],
         max_selections=settings.most_levels,
-        format_func=lambda name: f"{name} (importance matrix)" if LEVELS[name].needs_imatrix else name,
-        key="run_levels",
+        format_func=lambda name: f"{name} (importance matrix)" if needs_matrix(name) else name,
+        key="run_levels" if gguf else f"run_levels_{method}",
     )
+    if not gguf:  # llmcompressor's levels are always measured, on the text's probabilities
+        return {"levels": tuple(levels)}
     measure = st.toggle(
         "Measure perplexity, KL divergence, speed and memory",
         value=True,
@@ -94,17 +122,19 @@ def _levels(settings: QuantizeSettings) -> dict[str, Any]:
     return {"levels": tuple(levels), "measure": measure}
 
 
-def _more(settings: QuantizeSettings, source: str) -> dict[str, Any]:
+def _more(settings: QuantizeSettings, source: str, method: str) -> dict[str, Any]:
+    first = TRY_IT_NOW.chunks if source == "tinylm" else _CHUNKS
+    chunks = st.number_input(
+        "Text to measure with (chunks of up to 512 tokens)", 2, 10_000, first, key=f"run_chunks_{source}"
+    )
+    if method != "gguf":
+        return {"chunks": int(chunks)}
     offered = [_NO_MATRIX, *[_TINY] * (source == "tinylm"), *[_FILE] * bool(settings.folders)]
     if find_tool("llama-imatrix") is not None:
         offered.append(_MAKE)
     matrix = st.selectbox("Importance matrix", offered, format_func=_MATRICES.__getitem__, key="run_matrix")
     if matrix == _FILE:
         matrix = st.text_input("Path of the importance matrix", key="run_matrix_path", max_chars=4096).strip()
-    first = TRY_IT_NOW.chunks if source == "tinylm" else _CHUNKS
-    chunks = st.number_input(
-        "Text to measure with (chunks of up to 512 tokens)", 2, 10_000, first, key=f"run_chunks_{source}"
-    )
     program = "library"
     if find_tool("llama-quantize") is not None:
         program = st.selectbox("Quantized by", ["library", "llama-quantize"], key="run_program")

@@ -49,8 +49,12 @@ def predicted_of(run: Run, result: Mapping[str, Any], settings: QuantizeSettings
         model = None
     if model is None:
         return Predicted(file_bytes=file_bytes)
-    level, imatrix = str(result["level"]), bool(result["imatrix"])
+    level, imatrix = str(result["level"]), bool(result.get("imatrix"))
     divergence, perplexity, same_top = _quality(run, model, level, imatrix)
+    if run.request.method != "gguf":
+        return Predicted(
+            tensor_bytes=result["predicted_tensor_bytes"], kl_divergence=divergence, perplexity_increase=perplexity
+        )
     # The catalogue's processor is that of this machine, which need not be the worker's.
     here = run.worker.startswith(f"{socket.gethostname()[:40]}:")
     speed = _speed(model, level, imatrix) if here and model.parameters >= _LEAST_PARAMETERS else None

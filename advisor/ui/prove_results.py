@@ -64,7 +64,9 @@ def _name(run: Run) -> str:
 
 
 def _summary(rows: Mapping[str, Sequence[Row]]) -> str:
-    exact = [row for found in rows.values() for row in found if row.unit == "bytes" and row.figure != "Memory"]
+    exact = [row for found in rows.values() for row in found if row.verdict in ("exact", "differs")]
+    if not exact:
+        return "Nothing was predicted to the byte."
     wrong = sum(row.verdict == "differs" for row in exact)
     if wrong:
         return f"✖ {wrong} of {len(exact)} sizes differ from the prediction."
@@ -94,6 +96,12 @@ def _level(level: str, rows: tuple[Row, ...], result: Mapping[str, Any]) -> None
 
 
 def _conditions(result: Mapping[str, Any]) -> str:
+    if "modifier" in result:
+        return (
+            f"Made by llmcompressor ({result['modifier']}). KL divergence and perplexity by {result['engine']}, over "
+            f"{result['quality']['tokens']:,} tokens; perplexity {result['quality']['perplexity']:.3f}, unquantized "
+            f"{result['reference_perplexity']:.3f}."
+        )
     matrix = "with" if result["imatrix"] else "without"
     if "quality" not in result:
         return f"Made {matrix} an importance matrix; only the bytes were compared."

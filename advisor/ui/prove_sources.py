@@ -16,6 +16,7 @@ from advisor.formats.gguf_sizes import size_level
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
 from advisor.quantize import tinylm
+from advisor.quantize.compress import RECIPES
 from advisor.quantize.gguf_source import open_gguf_source
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.measure import reference_bytes
@@ -25,6 +26,15 @@ from advisor.quantize.steps import SPARE_BYTES
 
 MADE_LEVELS = tuple(level.name for level in LEVELS.values() if not level.native_only)
 _MOST_LISTED = 200
+
+
+def compressed_levels(method: str) -> tuple[str, ...]:
+    """What llmcompressor makes by one of its modifiers."""
+    return tuple(name for name, recipes in RECIPES.items() if any(recipe.modifier == method for recipe in recipes))
+
+
+def needs_matrix(level: str) -> bool:
+    return level in LEVELS and LEVELS[level].needs_imatrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +98,20 @@ def _gguf_model(path: Path, _changed: int) -> Model:
 def need_of(request: RunRequest, settings: QuantizeSettings) -> Need:
     """Check a request and say what it will take; raises InputError for what can be seen to be impossible."""
     check_request(request, settings)
-    levels = request.chosen_levels
-    lacking = () if request.matrix else tuple(level.name for level in levels if level.needs_imatrix)
+    lacking = () if request.matrix else tuple(name for name in request.levels if needs_matrix(name))
     model = model_of(request, settings)
     if model is None:
         return Need(None, _free(settings.output), lacking)
-    sizes = [size_level(model, level, bool(request.matrix)).file_bytes for level in levels]
+    gguf, original = request.method == "gguf", size_level(model, LEVELS["F16"]).file_bytes
+    sizes = [original] * len(request.levels)  # at most, where llmcompressor makes them
+    if gguf:
+        sizes = [size_level(model, level, bool(request.matrix)).file_bytes for level in request.chosen_levels]
     total = sum(sizes) if request.keep_files else max(sizes)
-    if request.source != "gguf":
-        total += size_level(model, LEVELS["F16"]).file_bytes
     if request.source == "hub":
-        total += size_level(model, LEVELS["F16"]).file_bytes  # the download itself
-    if request.measure:
+        total += original  # the download
+    if gguf and request.source != "gguf":
+        total += original  # the conversion
+    if gguf and request.measure:
         total += reference_bytes(model.context_length, model.vocabulary, request.chunks)
     return Need(total + SPARE_BYTES, _free(settings.output), lacking)
 
