@@ -49,7 +49,7 @@ def _levels_table(answer: Answer) -> Table:
         rows.append(
             (
                 plan.level,
-                plan.verdict,
+                "offload" if plan.verdict == "fits with offload" else plan.verdict,  # on one line
                 f"{plan.sized.file_bytes / 1e9:,.2f}",
                 f"{plan.sized.bits_per_weight:.2f}",
                 f"{plan.needed_bytes / GIB:,.1f}",

@@ -31,7 +31,7 @@ def cost_section(costs: Found | None) -> Costs | None:
         options=tuple(_option(option, option is cheapest) for option in costs.options),
         lines=tuple(CostLine(NAMES[name], paid) for name, paid in lines.items()),
         break_evens=_break_evens(lines),
-        note=" ".join((costs.verdict, *_notes(costs))),
+        note=" ".join((without_keys(costs.verdict), *_notes(costs), *(without_keys(why) for _, why in costs.missing))),
         tokens_per_month=float(costs.tokens_per_month),
         own_beats_api_from=None if even is None or even.typical is None else float(even.typical),
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from advisor.ui import fit_page, inputs, rules_page
+from advisor.ui import fit_page, frozen_view, inputs, report_view, rules_page, share_page
 from advisor.ui.question import Question
 from advisor.ui.text import plain, small
 
@@ -14,11 +14,20 @@ HERE = Path(__file__).parent
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
 st.html(HERE / "style.css")
 
+# Links for readers open a report: no inputs, no other pages.
+if (frozen := frozen_view.wanted()) is not None:
+    frozen_view.draw(frozen)
+    st.stop()
+if report_view.is_wanted():
+    report_view.draw_link()
+    st.stop()
+
 # Pages are registered before the inputs and run after them: the inputs need to exist whatever the page.
 question: Question
 page = st.navigation(
     [
         st.Page(lambda: fit_page.draw(question), title="Fit", url_path="fit", default=True),
+        st.Page(lambda: share_page.draw(question), title="Share", url_path="share"),
         st.Page(lambda: rules_page.draw(question), title="Rules of thumb", url_path="rules-of-thumb"),
     ],
     position="top",
