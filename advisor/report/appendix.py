@@ -13,14 +13,20 @@ from advisor.launching import launch_of
 from advisor.planning import family_of
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
-from advisor.report.wording import key_words
+from advisor.report.wording import key_words, plural
+from advisor.scenario import Scenario
 from advisor.sizing.memory_lines import memory_lines
 from advisor.store.release import data_release
 from advisor.units import GIB, gib
 from advisor.version import VERSION
 
+ASKED = "as asked for"  # the note of an assumption that is the user's
+KEPT_FREE = "kept free of each device"
 _MOST_PRICES = 60
 _MOST_EVIDENCE = 8  # rows each for quality and speed
+# Told elsewhere or in other words.
+_TOLD = {"model", "machine", "context", "users", "requests_per_day", "tokens_in", "tokens_out", "years", "currency"}
+_TOLD |= {"country", "margin_percent"}
 _CONTINUED = re.compile(r"\s*\\\n\s*")
 _COLUMNS = (
     "Level", "Verdict", "File (GB)", "Bits per weight", "Memory (GiB)", "Free (GiB)", "Quality (%)", "Tokens/s",
@@ -72,9 +78,7 @@ def _levels_table(answer: Answer) -> Table:
 
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     scenario, plan = answer.scenario, shown.plan
-    asked = scenario.model_dump(mode="json", exclude_defaults=True)
-    facts = [Fact(_capital(key_words(key)), str(value), "as asked for") for key, value in asked.items()]
-    facts.append(Fact("Safety margin", f"{scenario.margin_percent:g} %", "kept free of each device"))
+    facts = [*_asked(scenario), Fact("Safety margin", f"{scenario.margin_percent:g} %", KEPT_FREE)]
     if family_of(answer.runtime) == "llama.cpp":
         basis = answer.machine.overhead_basis
         for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
@@ -93,6 +97,28 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
             facts += [Fact(f"{NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]
         facts += [Fact("Costs", "note", note) for note in shown.costs.notes]
     return tuple(facts)
+
+
+def _asked(scenario: Scenario) -> list[Fact]:
+    """What every answer rests on, and then whatever else was chosen."""
+    load = (
+        f"{scenario.requests_per_day:,.10g} requests a day, each of {scenario.tokens_in:,} tokens in and "
+        f"{scenario.tokens_out:,} out"
+    )
+    facts = [
+        Fact("Context", plural(scenario.context, "token"), ASKED),
+        Fact("Users at the same time", f"{scenario.users:,}", ASKED),
+        Fact("Load", load, ASKED),
+        Fact("Years of use", str(scenario.years), ASKED),
+        Fact("Currency", scenario.currency, ASKED),
+        Fact("Country of the electricity price", scenario.country, ASKED),
+    ]
+    others = scenario.model_dump(mode="json", exclude_defaults=True, exclude=_TOLD)
+    return facts + [Fact(_capital(key_words(key)), _value(value), ASKED) for key, value in others.items()]
+
+
+def _value(value: object) -> str:
+    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
 
 
 def _capital(text: str) -> str:

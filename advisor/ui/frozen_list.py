@@ -12,7 +12,7 @@ from advisor.ui.address import frozen_link
 from advisor.ui.frozen_links import owner, store
 from advisor.ui.text import plain, small
 
-_EXPIRIES = {None: "never", 7: "after a week", 30: "after a month", 90: "after three months", 365: "after a year"}
+_EXPIRIES = {0: "never", 7: "after a week", 30: "after a month", 90: "after three months", 365: "after a year"}
 _MOST_SHOWN = 20
 
 
@@ -31,7 +31,7 @@ def draw(query: str, document: ReportDocument) -> None:
         pressed = st.button("Freeze", type="primary", icon=":material/ac_unit:", key="freeze")
     try:
         if pressed:
-            made = store().freeze(query, report_to_result(document), secret, document.cover, days)
+            made = store().freeze(query, report_to_result(document), secret, document.cover, days or None)
             st.session_state["frozen_id"] = made.id
         own = store().list_own(secret)
     except AdvisorError as error:

@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from advisor.errors import InputError
+from advisor.report.appendix import ASKED, KEPT_FREE
 from advisor.report.document import Costs, Fact, Logo, ReportDocument
 from advisor.report.drawing import figures, number, range_text
 from advisor.report.from_answer import report_of
@@ -31,7 +32,7 @@ VIEW_KEY = "view"  # of the page, not of the scenario
 REPORT_VIEW = "report"
 _CSS = Path(__file__).parent / "report.css"
 _COLOURS = {"good": "green", "tight": "orange", "bad": "red"}
-_TILE = 165  # pixels
+_TILE = 155  # pixels; four stand in a row, two on a phone
 
 
 def is_wanted() -> bool:
@@ -163,10 +164,10 @@ def _logo(logo: Logo, company: str) -> str:
 
 def _figures(facts: Sequence[Fact]) -> None:
     row = st.container(horizontal=True)
-    for fact in facts:
-        with row.container(border=True, width=_TILE):
+    for place, fact in enumerate(facts):
+        with row.container(border=True, width=_TILE, key=f"figure_{place}"):
             note = f"  \n{small(plain(fact.note))}" if fact.note else ""
-            st.markdown(f"{small(plain(fact.label))}  \n:large[**{plain(fact.value)}**]{note}")
+            st.markdown(f"{small(plain(fact.label))}  \n**{plain(fact.value)}**{note}")
 
 
 def _facts(heading: str, facts: Sequence[Fact]) -> None:
@@ -226,23 +227,19 @@ def _list(heading: str, sentences: Sequence[str]) -> None:
 
 
 def _assumptions(document: ReportDocument) -> None:
+    """What was asked for; how each figure follows from it is in the PDF."""
     appendix = document.appendix
     st.header("Assumptions", anchor=False)
+    facts = [fact for fact in appendix.assumptions if fact.note in (ASKED, KEPT_FREE)]
+    lines = [f"- {plain(fact.label)}: **{plain(fact.value)}**" for fact in facts]
+    lines += [f"- {plain(note)}" for note in document.notes]
+    st.markdown("\n".join(lines))
     about = [
-        f"Data release {appendix.data_release}" if appendix.data_release else "",
-        f"LLM Fit Advisor {appendix.app_version}" if appendix.app_version else "",
+        "Every figure's formula and source, and the commands to run it, are in the PDF.",
+        f"Data release {appendix.data_release}." if appendix.data_release else "",
+        f"LLM Fit Advisor {appendix.app_version}." if appendix.app_version else "",
     ]
-    for note in document.notes:
-        st.markdown(f"- {plain(note)}")
-    facts = appendix.assumptions
-    _table(
-        {
-            "Assumption": [fact.label for fact in facts],
-            "Value": [fact.value for fact in facts],
-            "Why": [fact.note for fact in facts],
-        }
-    )
-    st.markdown(small(plain(" · ".join(part for part in about if part))))
+    st.markdown(small(plain(" ".join(about))))
 
 
 def _table(columns: dict[str, list[str]]) -> None:
