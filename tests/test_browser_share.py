@@ -88,7 +88,7 @@ def test_freeze_open_elsewhere_and_delete(browse: Open) -> None:
     mine = browse(f"/?{QUERY}")
     share(mine)
     report = browse(link_to(mine, "view=report"))
-    mine.get_by_text("Title, names, note and logo").click()
+    mine.get_by_text("Title, names, note and logo", exact=True).click()
     mine.get_by_label("Title", exact=True).fill(TITLE)
     mine.get_by_label("Title", exact=True).press("Enter")
     settle(mine)

@@ -153,12 +153,11 @@ def _import() -> None:
 
 
 def _use(scenario: Scenario) -> None:
-    """Set every input. For callbacks only."""
+    """Set every input, and those that are drawn but not in the file to their defaults. For callbacks only."""
     values = scenario.model_dump(mode="json")
-    for key, value in values.items():
-        values[key] = str(value) if key in ("gpu_layers", "min_quality") and value is not None else value
-    give_first_values(values)
-    # Drawn before `first_values` are set.
-    for key in ("model", "machine"):
+    for key in ("gpu_layers", "min_quality"):  # a list of words and a line of text
+        values[key] = None if values[key] is None else f"{values[key]}"
+    chosen = scenario.model_dump(exclude_defaults=True)
+    give_first_values({key: value for key, value in values.items() if key in chosen or key in st.session_state})
+    for key in ("model", "machine"):  # drawn before first values are set; the URL follows
         st.session_state[key] = values[key]
-        st.query_params[key] = values[key]
