@@ -157,7 +157,7 @@ def _use(scenario: Scenario) -> None:
     values = scenario.model_dump(mode="json")
     for key in ("gpu_layers", "min_quality"):  # a list of words and a line of text
         values[key] = None if values[key] is None else f"{values[key]}"
+    for key in ("model", "machine"):  # drawn before first values are set; the URL follows
+        st.session_state[key] = values.pop(key)
     chosen = scenario.model_dump(exclude_defaults=True)
     give_first_values({key: value for key, value in values.items() if key in chosen or key in st.session_state})
-    for key in ("model", "machine"):  # drawn before first values are set; the URL follows
-        st.session_state[key] = values[key]
