@@ -155,8 +155,10 @@ def _import() -> None:
 def _use(scenario: Scenario) -> None:
     """Set every input, and those that are drawn but not in the file to their defaults. For callbacks only."""
     values = scenario.model_dump(mode="json")
-    for key in ("gpu_layers", "min_quality"):  # a list of words and a line of text
-        values[key] = None if values[key] is None else f"{values[key]}"
+    if values["gpu_layers"] is not None:  # a list of words
+        values["gpu_layers"] = str(values["gpu_layers"])
+    for key in ("min_quality", "tensor_split"):  # lines of text
+        values[key] = "" if values[key] is None else f"{values[key]}"
     for key in ("model", "machine"):  # drawn before first values are set; the URL follows
         st.session_state[key] = values.pop(key)
     chosen = scenario.model_dump(exclude_defaults=True)
