@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl
 
 import streamlit as st
 
@@ -157,8 +158,9 @@ def _use(scenario: Scenario) -> None:
     values = scenario.model_dump(mode="json")
     if values["gpu_layers"] is not None:  # a list of words
         values["gpu_layers"] = str(values["gpu_layers"])
+    written = dict(parse_qsl(scenario.to_query()))
     for key in ("min_quality", "tensor_split"):  # lines of text
-        values[key] = "" if values[key] is None else f"{values[key]}"
+        values[key] = written.get(key, "")
     for key in ("model", "machine"):  # drawn before first values are set; the URL follows
         st.session_state[key] = values.pop(key)
     chosen = scenario.model_dump(exclude_defaults=True)
