@@ -4,11 +4,11 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from advisor.ui.server import SecurityHeaders, healthz, lifespan
+from advisor.ui.server import SecurityHeaders, frozen, healthz, lifespan
 
 app = st.App(
     "advisor/ui/main.py",
-    routes=[Route("/healthz", healthz)],
+    routes=[Route("/healthz", healthz), Route("/s/{id}", frozen)],
     middleware=[Middleware(SecurityHeaders)],
     lifespan=lifespan,
 )

@@ -1,4 +1,4 @@
-"""The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, and `detect` for this machine.
+"""The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, `report "QUERY" OUT.pdf`, `detect`.
 
 Errors go to stderr as one line, with exit code 2.
 """
@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from advisor.advise import answer
 from advisor.costs.refresh import FEEDS, refresh, report
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     sizes.add_argument("--mtp", action="store_true", help="include multi-token-prediction layers")
     plan = commands.add_parser("plan", help="what fits where, level by level")
     plan.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    _add_report(commands.add_parser("report", help="the recommendation as a PDF"))
     found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine")
     update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
     update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
@@ -62,6 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     for command in (sizes, plan, found):
         command.add_argument("--format", choices=_FORMATS, default="table")
     return parser
+
+
+def _add_report(made: argparse.ArgumentParser) -> None:
+    made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    made.add_argument("out", metavar="OUT.pdf", type=Path, help="the file to write; an older one is replaced")
+    made.add_argument("--paper", choices=("a4", "letter"), default="a4")
+    for name in ("title", "company", "prepared-for", "note"):
+        made.add_argument(f"--{name}", default="", help="text for the report's first page")
+    made.add_argument("--logo", metavar="FILE", type=Path, help="PNG or SVG for the report's first page")
+    made.add_argument("--link", default="", help="address of the dashboard, for the link and the code to scan")
 
 
 def _sizes(options: argparse.Namespace) -> str:
@@ -80,6 +92,20 @@ def _sizes(options: argparse.Namespace) -> str:
 def _plan(options: argparse.Namespace) -> str:
     result = answer(Scenario.from_query(options.query), allow_local=True)
     return json.dumps(plan_document(result), indent=1) if options.format == "json" else plan_table(result)
+
+
+def _report(options: argparse.Namespace) -> str:
+    from advisor.report.command import write_report
+
+    cover = {"title": options.title, "company": options.company, "note": options.note}
+    return write_report(
+        options.query,
+        options.out,
+        options.paper,
+        cover | {"prepared_for": options.prepared_for},
+        options.logo,
+        options.link,
+    )
 
 
 def _detect(options: argparse.Namespace) -> str:
@@ -101,7 +127,14 @@ def _worker(options: argparse.Namespace) -> str:
     return run_worker(options.queue)
 
 
-_COMMANDS = {"sizes": _sizes, "plan": _plan, "detect": _detect, "refresh": _refresh, "worker": _worker}
+_COMMANDS = {
+    "sizes": _sizes,
+    "plan": _plan,
+    "report": _report,
+    "detect": _detect,
+    "refresh": _refresh,
+    "worker": _worker,
+}
 
 
 if __name__ == "__main__":

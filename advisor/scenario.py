@@ -61,7 +61,7 @@ Share = Annotated[float, Field(ge=0, le=1_000_000)]
 Shares = Annotated[
     tuple[Share, ...] | None,
     BeforeValidator(_shares),
-    PlainSerializer(lambda shares: shares and ",".join(f"{share:g}" for share in shares)),
+    PlainSerializer(lambda shares: shares and ",".join(str(_plain(share)) for share in shares)),
 ]
 CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
 

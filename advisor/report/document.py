@@ -145,6 +145,8 @@ class Costs:
     lines: tuple[CostLine, ...] = ()
     break_evens: tuple[BreakEven, ...] = ()
     note: str = ""
+    tokens_per_month: float | None = None  # planned
+    own_beats_api_from: float | None = None  # tokens a month; None: never, or not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from itertools import pairwise
+from decimal import Decimal
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate, task_words
-from advisor.commands import commands
-from advisor.costs.money import Price, plain
-from advisor.costs.options import Option
-from advisor.costs.series import MonthPoint, cumulative
-from advisor.errors import InputError
-from advisor.estimate import Range
 from advisor.flips import flips
-from advisor.launching import launch_of
 from advisor.models.licences import commercial_use
-from advisor.planning import family_of
 from advisor.quality import SCORED_TASKS
+from advisor.report.appendix import appendix_of
+from advisor.report.cost_section import cost_section
 from advisor.report.document import (
-    Appendix,
-    BreakEven,
-    Command,
-    CostLine,
-    CostOption,
-    Costs,
     Cover,
     Fact,
     MemoryBar,
     MemoryChart,
     QualityRow,
     ReportDocument,
-    SourceRow,
     SpeedRow,
-    Table,
     Term,
     Tone,
     chart_bars,
 )
-from advisor.sizing.memory_lines import memory_lines
+from advisor.report.wording import plural, without_keys
 from advisor.sizing.plan import DeviceMemory, Plan
-from advisor.store.release import data_release
 from advisor.units import GIB, format_count, gb, gib
-from advisor.version import VERSION
 
 _TONES: dict[str, Tone] = {"fits": "good", "fits with offload": "good", "tight": "tight", "does not fit": "bad"}
-_NAMES = {"own": "Own it", "rent": "Rent it", "api": "Pay per token"}
-_MOST_PRICES = 60
+_TASKS = {
+    "chat": "All tasks together",
+    "long_context": "Long context",
+    "instruction": "Instructions",
+    "multilingual": "Other languages",
+}
+_BASES = {
+    "measured": "measured",
+    "transferred": "carried over",
+    "estimated": "estimated",
+    "scaled": "scaled from similar devices",
+}
 _GLOSSARY = (
     Term("Quantization level", "How coarsely the model's weights are stored. Fewer bits: smaller, faster, less exact."),
     Term("Token", "A piece of text, about three quarters of an English word. Models read and write tokens."),
@@ -58,27 +52,31 @@ _GLOSSARY = (
 
 
 def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> ReportDocument:
-    """The report about an answer; `link` is the full address of the live scenario, where there is one."""
+    """The report about an answer; `link` is the full address of the live scenario, where there is one.
+
+    Where nothing fits, it says what is missing and what would help; speed and costs of what cannot run are left out.
+    """
     shown = answer.chosen or _nearest(answer)
+    runs = shown.plan.verdict != "does not fit"
     return ReportDocument(
         cover=cover or Cover(),
         subject=f"{answer.entry.name} on {answer.machine_name}",
         verdict=verdict_sentence(answer),
-        tone="bad" if answer.chosen is None else _TONES[answer.chosen.plan.verdict],
+        tone=_tone(answer, shown),
         generated_at=datetime.combine(answer.today, time(), UTC),
-        key_figures=_key_figures(shown),
+        key_figures=_key_figures(answer, shown) if runs else _missing_figures(answer, shown),
         model=_model_facts(answer),
         machine=_machine_facts(answer),
         memory=_memory_chart(answer),
-        quality=_quality_rows(answer, shown),
-        speed=_speed_rows(shown),
-        costs=_costs(shown),
-        risks=_risks(answer, shown),
-        what_would_flip=flips(answer),
+        quality=_quality_rows(answer, shown) if runs else (),
+        speed=_speed_rows(shown) if runs else (),
+        costs=cost_section(shown.costs) if runs else None,
+        risks=_risks(answer, shown) if runs else (),
+        what_would_flip=tuple(without_keys(sentence) for sentence in flips(answer)),
         next_steps=_next_steps(answer, shown),
-        notes=answer.notes,
+        notes=tuple(without_keys(note) for note in answer.notes),
         glossary=_GLOSSARY,
-        appendix=_appendix(answer, shown, link),
+        appendix=appendix_of(answer, shown, link),
     )
 
 
@@ -86,38 +84,83 @@ def verdict_sentence(answer: Answer) -> str:
     """What to do, in one sentence."""
     chosen = answer.chosen
     if chosen is None:
-        return answer.recommendation.reasons[0]
-    parts = [f"Run {answer.entry.name} as {chosen.level} on {answer.machine_name}"]
+        return without_keys(answer.recommendation.reasons[0])
+    parts = []
     if chosen.kept is not None:
-        parts.append(
-            f"it keeps about {chosen.kept.typical:.0f} % of the original's quality at {task_words(chosen.task)}"
-        )
+        kept = "all" if chosen.kept.typical >= 99.95 else f"about {chosen.kept.typical:.3g} %"
+        parts.append(f"it keeps {kept} of the original's quality at {task_words(chosen.task)}")
     if chosen.tokens_per_s is not None:
-        parts.append(f"writes about {chosen.tokens_per_s.typical:,.3g} tokens a second for each user")
+        each = " for each user" if answer.scenario.users > 1 else ""
+        parts.append(f"writes about {chosen.tokens_per_s.typical:,.3g} tokens a second{each}")
+    if costs := _monthly_words(answer, chosen):
+        parts.append(costs)
+    run = f"Run {answer.entry.name} as {chosen.level} on {answer.machine_name}"
+    return f"{run}: {', '.join(parts[:-1])} and {parts[-1]}." if len(parts) > 1 else f"{': '.join([run, *parts])}."
+
+
+def _monthly_words(answer: Answer, chosen: Candidate) -> str:
+    """What a month costs to own, and where that is not the cheapest, what the cheapest costs."""
     costs = chosen.costs
-    if costs is not None and costs.own is not None:
-        parts.append(f"costs about {costs.own.monthly.typical:,.0f} {costs.currency} a month to own")
-    return f"{parts[0]}: {', '.join(parts[1:])}." if parts[1:] else f"{parts[0]}."
+    if costs is None or costs.own is None:
+        return ""
+    own = costs.own.monthly.typical
+    others = [] if answer.scenario.own_hardware else [option for option in costs.options if option.name != "own"]
+    least = min(others, key=lambda option: option.monthly.typical, default=None)
+    words = f"costs about {_money(own)} {costs.currency} a month to own"
+    if least is None or least.monthly.typical >= own:
+        return words
+    return f"{words} ({_money(least.monthly.typical)} {'paid per token' if least.name == 'api' else 'rented'})"
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:,.0f}" if amount >= 10 else f"{amount:,.2f}"
+
+
+def _tone(answer: Answer, shown: Candidate) -> Tone:
+    """Where a requirement is in the way, what fits is still not good."""
+    tone = _TONES[shown.plan.verdict]
+    return tone if answer.chosen is not None or tone == "bad" else "tight"
 
 
 def _nearest(answer: Answer) -> Candidate:
+    """Where nothing is recommended: what comes nearest to the requirements, or to fitting."""
+    choice = answer.recommendation
+    if choice.in_the_way and choice.alternatives:
+        level = choice.alternatives[0].level
+        return next(candidate for candidate in answer.candidates if candidate.level == level)
     return min(answer.candidates, key=lambda candidate: (not candidate.plan.fits, candidate.plan.missing_bytes))
 
 
-def _key_figures(shown: Candidate) -> tuple[Fact, ...]:
+def _missing_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
+    plan = shown.plan
+    held = _fullest(plan)
+    several = len(plan.devices) > 1
+    found = [Fact("Nearest level", plan.level, f"file of {gb(plan.sized.file_bytes)}")]
+    if held.capacity_bytes is not None:
+        found.append(
+            Fact("It needs", gib(held.needed_bytes), "on the fullest device" if several else f"on {held.name}")
+        )
+        margin = f"less {answer.scenario.margin_percent:g} % kept free"
+        found.append(Fact("There are", gib(held.capacity_bytes), margin))
+    found.append(Fact("Missing", gib(plan.missing_bytes), "on each device" if several else ""))
+    return tuple(found)
+
+
+def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     plan = shown.plan
     found = [Fact("Memory needed", gib(plan.needed_bytes), "weights, cache and buffers")]
     if shown.kept is not None:
-        note = f"{shown.kept.low:.0f} to {shown.kept.high:.0f} %, {shown.quality.basis}"
-        found.append(Fact("Quality kept", f"{shown.kept.typical:.0f} %", note))
+        note = f"{shown.kept.low:.0f} to {min(shown.kept.high, 100):.0f} %, {_BASES.get(shown.quality.basis, '')}"
+        found.append(Fact("Quality kept", f"{shown.kept.typical:.3g} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
-        found.append(Fact("Tokens/s per user", f"{speed.typical:,.3g}", f"{speed.low:,.3g} to {speed.high:,.3g}"))
+        label = "Tokens/s per user" if answer.scenario.users > 1 else "Tokens/s"
+        found.append(Fact(label, f"{speed.typical:,.3g}", f"{speed.low:,.3g} to {speed.high:,.3g}"))
     costs = shown.costs
     if costs is not None and costs.own is not None:
         monthly = costs.own.monthly
-        between = f"{monthly.low:,.0f} to {monthly.high:,.0f} {costs.currency}, owned"
-        found.append(Fact("Cost a month", f"{monthly.typical:,.0f} {costs.currency}", between))
+        between = f"{_money(monthly.low)} to {_money(monthly.high)} {costs.currency}"
+        found.append(Fact("A month, owned", f"{_money(monthly.typical)} {costs.currency}", between))
     return tuple(found)
 
 
@@ -140,7 +183,11 @@ def _machine_facts(answer: Answer) -> tuple[Fact, ...]:
         Fact("Machine", answer.machine_name, f"runtime {answer.runtime}"),
         Fact("Usable memory", gib(machine.capacity_bytes), machine.capacity_basis),
         Fact("Memory bandwidth", "not known" if bandwidth is None else f"{bandwidth / 1e9:,.0f} GB/s"),
-        Fact("Asked for", f"{scenario.context:,} tokens, {scenario.users:,} user(s)", "of context for each user"),
+        Fact(
+            "Asked for",
+            f"{plural(scenario.context, 'token')}, {plural(scenario.users, 'user')}",
+            "context of each user",
+        ),
     )
 
 
@@ -181,7 +228,8 @@ def _quality_rows(answer: Answer, shown: Candidate) -> tuple[QualityRow, ...]:
         quality = shown.find_quality(task)
         if quality.kept is not None:
             least = answer.scenario.least_percent if task == answer.scenario.task else None
-            rows.append(QualityRow(task_words(task), quality.kept, f"{quality.basis}, n = {quality.n}", least))
+            name = _TASKS.get(task, f"{task[:1].upper()}{task[1:]}")
+            rows.append(QualityRow(name, quality.kept, _basis(quality.basis, quality.n), least))
     return tuple(rows)
 
 
@@ -189,8 +237,15 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     speed = shown.speed
     if speed is None:
         return ()
-    basis = f"{speed.basis}, n = {speed.n}"
-    rows = [SpeedRow("Writing, for each user", speed.decode_tokens_per_s, "tokens/s", basis)]
+    basis = _basis(speed.basis, speed.n)
+    rows = [
+        SpeedRow(
+            "Writing, for each user" if speed.load.users > 1 else "Writing",
+            speed.decode_tokens_per_s,
+            "tokens/s",
+            basis,
+        )
+    ]
     if speed.load.users > 1:
         rows.append(SpeedRow("Writing, all users", speed.total_decode_tokens_per_s, "tokens/s", basis))
     if speed.prefill_tokens_per_s is not None:
@@ -201,57 +256,9 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     return tuple(rows)
 
 
-def _costs(shown: Candidate) -> Costs | None:
-    costs = shown.costs
-    if costs is None or not costs.options:
-        return None
-    cheapest = min(costs.options, key=lambda option: option.monthly.typical)
-    points = cumulative(costs)
-    lines = tuple(
-        CostLine(_NAMES[option.name], tuple(float(_paid(point, option.name)) for point in points))
-        for option in costs.options
-    )
-    return Costs(
-        currency=costs.currency,
-        options=tuple(_cost_option(option, option is cheapest) for option in costs.options),
-        lines=lines,
-        break_evens=_break_evens(lines),
-        note=f"{costs.verdict} {' '.join(costs.notes)}".strip(),
-    )
-
-
-def _paid(point: MonthPoint, name: str) -> float:
-    return float({"own": point.own, "rent": point.rent, "api": point.api}[name] or 0)
-
-
-def _cost_option(option: Option, chosen: bool) -> CostOption:
-    monthly, each = option.monthly, option.per_million_tokens
-    return CostOption(
-        name=f"{_NAMES[option.name]}: {option.title}",
-        upfront=float(option.upfront),
-        monthly=Range(float(monthly.low), float(monthly.typical), float(monthly.high)),
-        per_million_tokens=Range(float(each.low), float(each.typical), float(each.high)),
-        basis=" ".join(option.notes[:1]),
-        chosen=chosen,
-    )
-
-
-def _break_evens(lines: tuple[CostLine, ...]) -> tuple[BreakEven, ...]:
-    """Where owning has become cheaper than another option; the last month, which takes the resale off, is left out."""
-    own = next((line for line in lines if line.name == _NAMES["own"]), None)
-    if own is None:
-        return ()
-    found = []
-    for other in lines:
-        gaps = [mine - theirs for mine, theirs in zip(own.cumulative, other.cumulative, strict=True)][:-1]
-        for month, (before, after) in enumerate(pairwise(gaps)):
-            if before > 0 >= after:
-                share = before / (before - after)
-                cost = own.cumulative[month] + share * (own.cumulative[month + 1] - own.cumulative[month])
-                label = f"Owning is cheaper than '{other.name.lower()}' from month {month + 1} on"
-                found.append(BreakEven(month + share, cost, label))
-                break
-    return tuple(found)
+def _basis(basis: str, n: int) -> str:
+    """What a figure rests on: "measured, 5 measurements"."""
+    return f"{_BASES.get(basis, basis)}, {plural(n, 'measurement')}" if n else _BASES.get(basis, basis)
 
 
 def _risks(answer: Answer, shown: Candidate) -> tuple[str, ...]:
@@ -272,127 +279,24 @@ def _risks(answer: Answer, shown: Candidate) -> tuple[str, ...]:
         found.append("Part of the model lies in ordinary memory, whose speed decides how fast it writes.")
     costs = shown.costs
     if costs is not None and costs.stale_prices:
-        found.append(f"{len(costs.stale_prices)} of the prices used are old; ask for quotes before buying.")
+        found.append(_old_prices(len(costs.stale_prices)))
     use = commercial_use(answer.entry.license)
     if use.use != "allowed":
         found.append(use.sentence)
     return tuple(found)
 
 
+def _old_prices(count: int) -> str:
+    return f"{count} of the prices used {'is' if count == 1 else 'are'} old: ask for quotes before buying."
+
+
 def _next_steps(answer: Answer, shown: Candidate) -> tuple[str, ...]:
     if answer.chosen is None:
-        ways = shown.plan.ways_out
-        return tuple(way.sentence for way in ways) or answer.recommendation.reasons[1:]
+        ways = () if answer.recommendation.in_the_way else shown.plan.ways_out
+        sentences = tuple(way.sentence for way in ways) or answer.recommendation.reasons[1:]
+        return tuple(without_keys(sentence) for sentence in sentences)
     return (
         f"Get or make the {shown.level} file ({gb(shown.plan.sized.file_bytes)}); the commands are in the appendix.",
         "Run it with the command given and compare its memory and speed with this report.",
         "Ask it twenty questions of your own work, and compare with the original or with an API.",
     )
-
-
-def _appendix(answer: Answer, shown: Candidate, link: str) -> Appendix:
-    query = answer.scenario.to_query()
-    return Appendix(
-        levels=_levels_table(answer),
-        assumptions=_assumptions(answer, shown),
-        sources=_sources(answer, shown),
-        commands=_commands(answer, shown),
-        reproduce=f'python -m advisor report "{query}" report.pdf',
-        link=link,
-        data_release=data_release(),
-        app_version=VERSION,
-    )
-
-
-def _levels_table(answer: Answer) -> Table:
-    rows = []
-    for candidate in answer.candidates:
-        plan, kept, speed = candidate.plan, candidate.kept, candidate.tokens_per_s
-        rows.append(
-            (
-                plan.level,
-                plan.verdict,
-                f"{plan.sized.file_bytes / 1e9:,.2f}",
-                f"{plan.sized.bits_per_weight:.2f}",
-                f"{plan.needed_bytes / GIB:,.1f}",
-                "–" if plan.free_bytes is None else f"{plan.free_bytes / GIB:,.1f}".replace("-", "−"),
-                "–" if kept is None else f"{kept.typical:.1f}",
-                "–" if speed is None else f"{speed.typical:,.1f}",
-                f"{plan.max_context:,}" if plan.max_context else "–",
-            )
-        )
-    levels = [candidate.level for candidate in answer.candidates]
-    return Table(
-        columns=(
-            "Level", "Verdict", "File (GB)", "Bits per weight", "Memory (GiB)", "Free (GiB)", "Quality (%)", "Tokens/s",
-            "Longest context",
-        ),
-        rows=tuple(rows),
-        right_aligned=(2, 3, 4, 5, 6, 7, 8),
-        highlighted=levels.index(answer.recommendation.level) if answer.recommendation.level in levels else None,
-    )  # fmt: skip
-
-
-def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
-    scenario, plan = answer.scenario, shown.plan
-    facts = [Fact(key, str(value)) for key, value in scenario.model_dump(exclude_defaults=True).items()]
-    facts.append(Fact("Safety margin", f"{scenario.margin_percent:g} %", "kept free of each device"))
-    if family_of(answer.runtime) == "llama.cpp":
-        basis = answer.machine.overhead_basis
-        for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
-            facts.append(Fact(f"{line.component}, {line.place}", f"{gib(line.bytes)}, {line.word}", line.formula))
-    else:
-        facts.append(Fact("Memory rules", plan.rules or answer.runtime))
-    if shown.speed is not None:
-        facts += [Fact("Speed", shown.speed.basis, sentence) for sentence in shown.speed.explanation]
-    if shown.quality.note:
-        facts.append(Fact("Quality", shown.quality.basis, shown.quality.note))
-    if shown.costs is not None:
-        for option in shown.costs.options:
-            facts += [Fact(f"{_NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]
-    return tuple(facts)
-
-
-def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
-    entry, machine = answer.entry, answer.machine
-    rows = [SourceRow(f"Model {entry.name}", source, entry.as_of) for source in entry.sources]
-    rows += [
-        SourceRow(f"Machine {machine.name}", source, machine.as_of or "")
-        for source in (machine.source, machine.second_source)
-        if source
-    ]
-    rows += [
-        SourceRow(f"Quality: {row.model} at {row.level}", row.source_url, row.as_of)
-        for row in shown.quality.evidence[:8]
-    ]
-    if shown.speed is not None:
-        rows += [
-            SourceRow(
-                f"Speed: {row.model} {row.quant} on {row.device}, {row.tokens_per_s:,.1f} tokens/s",
-                row.source,
-                row.date,
-            )
-            for row in shown.speed.measurements[:8]
-        ]
-    if shown.costs is not None:
-        rows += [
-            SourceRow(_price_words(price), price.source, _day(price)) for price in shown.costs.prices[:_MOST_PRICES]
-        ]
-    return tuple(rows)
-
-
-def _price_words(price: Price) -> str:
-    own = ", given by you" if price.users_own else ""
-    return f"{price.label}: {plain(price.value)} {price.currency} {price.unit}".strip() + own
-
-
-def _day(price: Price) -> str:
-    return "" if price.observed_on is None else price.observed_on.isoformat()
-
-
-def _commands(answer: Answer, shown: Candidate) -> tuple[Command, ...]:
-    try:
-        found = commands(launch_of(answer, shown))
-    except InputError:
-        return ()
-    return tuple(Command(command.title, command.text) for command in found if command.text)

@@ -9,11 +9,14 @@ from advisor.ui import (
     cost_page,
     explore_page,
     fit_page,
+    frozen_view,
     inputs,
     machines_page,
     prove_page,
     quality_page,
+    report_view,
     rules_page,
+    share_page,
 )
 from advisor.ui.question import Question
 from advisor.ui.text import plain, small
@@ -23,6 +26,14 @@ HERE = Path(__file__).parent
 # A local picture: a named icon would be fetched from a font server.
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
 st.html(HERE / "style.css")
+
+# Links for readers open a report: no inputs, no other pages.
+if (frozen := frozen_view.wanted()) is not None:
+    frozen_view.draw(frozen)
+    st.stop()
+if report_view.is_wanted():
+    report_view.draw_link()
+    st.stop()
 
 # Pages are registered before the inputs and run after them: the inputs need to exist whatever the page.
 question: Question
@@ -34,6 +45,7 @@ page = st.navigation(
         st.Page(lambda: explore_page.draw(question), title="What runs here", url_path="what-runs-here"),
         st.Page(lambda: machines_page.draw(question), title="What to buy", url_path="what-to-buy"),
         st.Page(lambda: compare_page.draw(question), title="Compare", url_path="compare"),
+        st.Page(lambda: share_page.draw(question), title="Share", url_path="share"),
         st.Page(lambda: prove_page.draw(question), title="Prove it", url_path="prove-it"),
         st.Page(lambda: rules_page.draw(question), title="Rules of thumb", url_path="rules-of-thumb"),
     ],

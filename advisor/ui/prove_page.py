@@ -9,13 +9,10 @@ import streamlit as st
 
 from advisor.errors import InputError
 from advisor.quantize.settings import ENABLED, FOLDERS, REPOSITORIES, QuantizeSettings, read_settings
-from advisor.store import new_owner
+from advisor.ui import frozen_links
 from advisor.ui.prove_parts import INSTALL, missing_parts
 from advisor.ui.question import Question
 from advisor.ui.text import plain
-
-_OWNER_COOKIE = "llm_fit_advisor_owner"  # the one by which people own their frozen recommendations
-_SHORTEST_OWNER = 20
 
 
 def draw(question: Question) -> None:
@@ -37,7 +34,7 @@ def draw(question: Question) -> None:
     from advisor.ui import prove_ask, prove_board, prove_form, prove_results
 
     prove_ask.draw(question)
-    owner = _owner()
+    owner = frozen_links.owner()[0]
     prove_form.draw(settings, owner)
     ended = prove_board.draw(owner)
     prove_results.draw(ended, settings, owner)
@@ -65,13 +62,3 @@ def _explain(missing: tuple[str, ...], settings: QuantizeSettings) -> None:
         f"Only what is allowed is read: folders by `{FOLDERS}`, Hub repositories by `{REPOSITORIES}`. "
         "Without them, only the tiny model can be quantized."
     )
-
-
-def _owner() -> str:
-    """The secret by which people may cancel their own runs: the browser's cookie, else one for this visit."""
-    kept: object = st.context.cookies.get(_OWNER_COOKIE, "")
-    if isinstance(kept, str) and len(kept) > _SHORTEST_OWNER:
-        return kept
-    if "owner" not in st.session_state:
-        st.session_state["owner"] = new_owner()
-    return str(st.session_state["owner"])

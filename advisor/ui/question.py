@@ -22,6 +22,15 @@ from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
 
 CUSTOM_NAME = "Custom machine"
 _MOST_PROBLEMS = 5
+# What some keys must not be without; looked at alone, such a key is no mistake.
+_COMPANIONS = {
+    "admin_hours": {"admin_rate": 1},
+    "storage_gb": {"storage_price": 1},
+    "egress_gb": {"egress_price": 1},
+    "api_input_price": {"api_output_price": 1},
+    "api_output_price": {"api_input_price": 1},
+    "api_cached_price": {"api_input_price": 1, "api_output_price": 1},
+}
 _COMMIT_LENGTH = 40
 
 
@@ -174,7 +183,7 @@ def _meaning(key: str, value: Any) -> Any:
         return check_model(str(value))
     if key == "machine":
         return value if value == CUSTOM_MACHINE else machine(value).id
-    return getattr(Scenario.from_values({key: value}), key)
+    return getattr(Scenario.from_values({**_COMPANIONS.get(key, {}), key: value}), key)
 
 
 def _instead(key: str, used: Mapping[str, Any]) -> str:

@@ -11,15 +11,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.errors import AdvisorError
+from advisor.store import new_owner
+from advisor.ui.frozen_links import FROZEN_KEY, OWNER_COOKIE
 
+_LONGEST_ID = 40
+_OWNER_S = 400 * 24 * 3600  # the longest a browser keeps a cookie
 _STREAMLIT_PAGE = Path(st.__file__).parent / "static" / "index.html"
 
 
@@ -60,6 +65,12 @@ async def healthz(_: Request) -> Response:
     return PlainTextResponse("ok")
 
 
+async def frozen(request: Request) -> Response:
+    """Lead the short link of a frozen recommendation to its page; the page checks the id."""
+    folder = request.scope.get("root_path", "")
+    return RedirectResponse(f"{folder}/?{urlencode({FROZEN_KEY: request.path_params['id'][:_LONGEST_ID]})}", 303)
+
+
 def _inline_script_hashes() -> str:
     """Hashes of the scripts written into Streamlit's own page, the only inline ones allowed to run."""
     scripts = re.findall(r"<script>(.*?)</script>", _STREAMLIT_PAGE.read_text("utf-8"), re.DOTALL)
@@ -90,8 +101,24 @@ _HEADERS = {
 }
 
 
+def _give_owner(request: Request, headers: MutableHeaders) -> None:
+    """A secret for whoever has none, by which they can list and delete what they froze. No script can read it."""
+    if OWNER_COOKIE in request.cookies:
+        return
+    answer = Response()
+    answer.set_cookie(
+        OWNER_COOKIE,
+        new_owner(),
+        max_age=_OWNER_S,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https",
+    )
+    headers.append("set-cookie", answer.headers["set-cookie"])
+
+
 class SecurityHeaders:
-    """Adds the headers to every HTTP answer, static files included."""
+    """Adds the headers to every HTTP answer, static files included, and to a page the cookie that knows its reader."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -103,7 +130,10 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                if headers.get("content-type", "").startswith("text/html"):
+                    _give_owner(Request(scope), headers)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -1,0 +1,173 @@
+"""The appendix of a report: what an engineer needs to check and to repeat the answer."""
+
+from __future__ import annotations
+
+import re
+
+from advisor.advise import Answer
+from advisor.candidate import Candidate
+from advisor.commands import commands
+from advisor.costs.money import Price, plain
+from advisor.errors import InputError
+from advisor.launching import launch_of
+from advisor.planning import family_of
+from advisor.report.cost_section import NAMES
+from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
+from advisor.report.wording import key_words, plural
+from advisor.scenario import Scenario
+from advisor.sizing.memory_lines import memory_lines
+from advisor.store.release import data_release
+from advisor.units import GIB, gib
+from advisor.version import VERSION
+
+ASKED = "as asked for"  # the note of an assumption that is the user's
+KEPT_FREE = "kept free of each device"
+_MOST_PRICES = 60
+_MOST_EVIDENCE = 8  # rows each for quality and speed
+# Told elsewhere or in other words.
+_TOLD = {"model", "machine", "context", "users", "requests_per_day", "tokens_in", "tokens_out", "years", "currency"}
+_TOLD |= {"country", "margin_percent"}
+_CONTINUED = re.compile(r"\s*\\\n\s*")
+_COLUMNS = (
+    "Level", "Verdict", "File (GB)", "Bits per weight", "Memory (GiB)", "Free (GiB)", "Quality (%)", "Tokens/s",
+    "Longest context",
+)  # fmt: skip
+
+
+def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
+    query = answer.scenario.to_query()
+    return Appendix(
+        levels=_levels_table(answer),
+        assumptions=_assumptions(answer, shown),
+        sources=_sources(answer, shown),
+        commands=_commands(answer, shown),
+        reproduce=f'python -m advisor report "{query}" report.pdf',
+        link=link,
+        data_release=data_release(),
+        app_version=VERSION,
+    )
+
+
+def _levels_table(answer: Answer) -> Table:
+    rows = []
+    for candidate in answer.candidates:
+        plan, kept, speed = candidate.plan, candidate.kept, candidate.tokens_per_s
+        rows.append(
+            (
+                plan.level,
+                "offload" if plan.verdict == "fits with offload" else plan.verdict,  # on one line
+                f"{plan.sized.file_bytes / 1e9:,.2f}",
+                f"{plan.sized.bits_per_weight:.2f}",
+                f"{plan.needed_bytes / GIB:,.1f}",
+                "–" if plan.free_bytes is None else f"{plan.free_bytes / GIB:,.1f}".replace("-", "−"),
+                "–" if kept is None else f"{kept.typical:.1f}",
+                # What does not fit does not run.
+                "–" if speed is None or plan.verdict == "does not fit" else f"{speed.typical:,.1f}",
+                f"{plan.max_context:,}" if plan.max_context else "–",
+            )
+        )
+    levels = [candidate.level for candidate in answer.candidates]
+    chosen = answer.recommendation.level
+    return Table(
+        columns=_COLUMNS,
+        rows=tuple(rows),
+        right_aligned=(2, 3, 4, 5, 6, 7, 8),
+        highlighted=levels.index(chosen) if chosen in levels else None,
+    )
+
+
+def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
+    scenario, plan = answer.scenario, shown.plan
+    facts = [*_asked(scenario), Fact("Safety margin", f"{scenario.margin_percent:g} %", KEPT_FREE)]
+    if family_of(answer.runtime) == "llama.cpp":
+        basis = answer.machine.overhead_basis
+        for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
+            label = f"{_capital(line.component)}, {line.place}"
+            facts.append(Fact(label, f"{gib(line.bytes)}, {line.word}", line.formula))
+    else:
+        facts.append(Fact("Memory rules", plan.rules or answer.runtime))
+    if plan.verdict == "does not fit":
+        return tuple(facts)
+    if shown.speed is not None:
+        facts += [Fact("Speed", shown.speed.basis, sentence) for sentence in shown.speed.explanation]
+    if shown.quality.note:
+        facts.append(Fact("Quality", shown.quality.basis, shown.quality.note))
+    if shown.costs is not None:
+        for option in shown.costs.options:
+            facts += [Fact(f"{NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]
+        facts += [Fact("Costs", "note", note) for note in shown.costs.notes]
+    return tuple(facts)
+
+
+def _asked(scenario: Scenario) -> list[Fact]:
+    """What every answer rests on, and then whatever else was chosen."""
+    load = (
+        f"{scenario.requests_per_day:,.10g} requests a day, each of {scenario.tokens_in:,} tokens in and "
+        f"{scenario.tokens_out:,} out"
+    )
+    facts = [
+        Fact("Context", plural(scenario.context, "token"), ASKED),
+        Fact("Users at the same time", f"{scenario.users:,}", ASKED),
+        Fact("Load", load, ASKED),
+        Fact("Years of use", str(scenario.years), ASKED),
+        Fact("Currency", scenario.currency, ASKED),
+        Fact("Country of the electricity price", scenario.country, ASKED),
+    ]
+    others = scenario.model_dump(mode="json", exclude_defaults=True, exclude=_TOLD)
+    return facts + [Fact(_capital(key_words(key)), _value(value), ASKED) for key, value in others.items()]
+
+
+def _value(value: object) -> str:
+    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
+    entry, machine = answer.entry, answer.machine
+    rows = [SourceRow(f"Model {entry.name}", source, entry.as_of) for source in entry.sources]
+    rows += [
+        SourceRow(f"Machine {machine.name}", source, machine.as_of or "")
+        for source in (machine.source, machine.second_source)
+        if source
+    ]
+    if shown.plan.verdict == "does not fit":
+        return tuple(rows)
+    rows += [
+        SourceRow(f"Quality: {row.model} at {row.level}", row.source_url, row.as_of)
+        for row in shown.quality.evidence[:_MOST_EVIDENCE]
+    ]
+    if shown.speed is not None:
+        rows += [
+            SourceRow(
+                f"Speed: {row.model} {row.quant} on {row.device}, {row.tokens_per_s:,.1f} tokens/s",
+                row.source,
+                row.date,
+            )
+            for row in shown.speed.measurements[:_MOST_EVIDENCE]
+        ]
+    if shown.costs is not None:
+        rows += [
+            SourceRow(_price_words(price), price.source, _day(price)) for price in shown.costs.prices[:_MOST_PRICES]
+        ]
+    return tuple(rows)
+
+
+def _price_words(price: Price) -> str:
+    own = ", given by you" if price.users_own else ""
+    return f"{price.label}: {plain(price.value)} {price.currency} {price.unit}".strip() + own
+
+
+def _day(price: Price) -> str:
+    return "" if price.observed_on is None else price.observed_on.isoformat()
+
+
+def _commands(answer: Answer, shown: Candidate) -> tuple[Command, ...]:
+    try:
+        found = commands(launch_of(answer, shown))
+    except InputError:
+        return ()
+    # On one line: a page breaks lines where it must, and a broken continuation could not be pasted.
+    return tuple(Command(command.title, _CONTINUED.sub(" ", command.text)) for command in found if command.text)

@@ -1,0 +1,89 @@
+"""The cost section of a report: options, totals over time, where they cross, and what a manager should know."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from advisor.costs.costs import Costs as Found
+from advisor.costs.options import Option
+from advisor.costs.series import MonthPoint, cumulative
+from advisor.estimate import Range
+from advisor.report.document import BreakEven, CostLine, CostOption, Costs
+from advisor.report.wording import names_a_key, without_keys
+
+NAMES = {"own": "Own it", "rent": "Rent it", "api": "Pay per token"}
+_DOING = {"own": "owning", "rent": "renting", "api": "paying per token"}
+_LONGEST_BASIS = 110  # characters; more lines push the advice off the second page
+
+
+def cost_section(costs: Found | None) -> Costs | None:
+    """None where no price is known."""
+    if costs is None or not costs.options:
+        return None
+    cheapest = min(costs.options, key=lambda option: option.monthly.typical)
+    points = cumulative(costs)
+    lines: dict[str, tuple[float, ...]] = {
+        option.name: tuple(_paid(point, option.name) for point in points) for option in costs.options
+    }
+    even = costs.own_against_api
+    return Costs(
+        currency=costs.currency,
+        options=tuple(_option(option, option is cheapest) for option in costs.options),
+        lines=tuple(CostLine(NAMES[name], paid) for name, paid in lines.items()),
+        break_evens=_break_evens(lines),
+        note=" ".join((without_keys(costs.verdict), *_notes(costs), *(without_keys(why) for _, why in costs.missing))),
+        tokens_per_month=float(costs.tokens_per_month),
+        own_beats_api_from=None if even is None or even.typical is None else float(even.typical),
+    )
+
+
+def _paid(point: MonthPoint, name: str) -> float:
+    return float({"own": point.own, "rent": point.rent, "api": point.api}[name] or 0)
+
+
+def _option(option: Option, chosen: bool) -> CostOption:
+    monthly, each = option.monthly, option.per_million_tokens
+    return CostOption(
+        name=f"{NAMES[option.name]}: {option.title}",
+        upfront=float(option.upfront),
+        monthly=Range(float(monthly.low), float(monthly.typical), float(monthly.high)),
+        per_million_tokens=Range(float(each.low), float(each.typical), float(each.high)),
+        basis=_basis(option),
+        chosen=chosen,
+    )
+
+
+def _basis(option: Option) -> str:
+    """How many offers it rests on, or the first thing to know about it that is short enough for a table."""
+    if option.offers > 1:
+        return f"{option.offers} offers: cheapest to dearest"
+    short = (without_keys(note) for note in option.notes)
+    return next((note for note in short if len(note) <= _LONGEST_BASIS), "")
+
+
+def _notes(costs: Found) -> list[str]:
+    """What holds for all options; what is to be said about one alone, or to a user of the page, is in the appendix."""
+    of_one = {note for option in costs.options for note in option.notes}
+    return [
+        note
+        for note in costs.notes
+        if note not in of_one and not names_a_key(note) and "prices used are old" not in note
+    ][:2]
+
+
+def _break_evens(lines: dict[str, tuple[float, ...]]) -> tuple[BreakEven, ...]:
+    """Where owning has become cheaper than another option; the last month, which takes the resale off, is left out."""
+    own = lines.get("own")
+    if own is None:
+        return ()
+    found = []
+    for name, theirs in lines.items():
+        gaps = [mine - other for mine, other in zip(own, theirs, strict=True)][:-1]
+        for month, (before, after) in enumerate(pairwise(gaps)):
+            if before > 0 >= after:
+                share = before / (before - after)
+                cost = own[month] + share * (own[month + 1] - own[month])
+                label = f"Owning has cost less than {_DOING[name]} from month {month + 1} on"
+                found.append(BreakEven(month + share, cost, label))
+                break
+    return tuple(found)

@@ -1,0 +1,56 @@
+"""The engine's sentences for readers who never see a setting: names of settings become words or go away."""
+
+from __future__ import annotations
+
+import re
+
+from advisor.scenario import Scenario
+
+_KEYS = tuple(sorted(Scenario.model_fields, key=len, reverse=True))
+_KEY = "|".join(key for key in _KEYS if "_" in key)
+_LISTED = re.compile(rf" \((?:{_KEY})(?:(?:, | and )(?:{_KEY}))*\)")
+# "...: give host_price." tells a user of the page what to do; a reader of the report cannot.
+_ADVICE = re.compile(rf"[:;,] (?:give|set) [^.;:]*?\b(?:{_KEY})\b[^.;:]*(?=[.;:])")
+_SETTING = re.compile(rf"; (?:{'|'.join(_KEYS)})=[^;.]*(?=[;.])")
+_NAMED = re.compile(rf"\b(?:{_KEY})\b")
+_WORDS = {
+    "co2_g_per_kwh": "CO2 per kWh",
+    "storage_gb": "storage",
+    "egress_gb": "traffic",
+    "min_quality": "least quality",
+    "min_tokens_per_s": "least tokens/s",
+    "max_first_token_s": "longest wait for the first token",
+    "max_cost_per_month": "most money a month",
+    "cpu_moe_layers": "layers with experts on the host",
+    "gpu_layers": "layers on the GPU",
+    "kv_type_k": "KV cache type (keys)",
+    "kv_type_v": "KV cache type (values)",
+    "memory_gib": "memory (GiB)",
+    "host_memory_gib": "host memory (GiB)",
+    "bandwidth_gb_s": "memory bandwidth (GB/s)",
+    "margin_percent": "safety margin (%)",
+    "gpus": "devices",
+    "mtp": "multi-token-prediction layers",
+    "imatrix": "importance matrix",
+    "mmap": "map the file into memory",
+}
+
+
+def key_words(key: str) -> str:
+    """A key of the scenario in words: "admin_hours" is "admin hours"."""
+    return _WORDS.get(key, key.replace("_", " "))
+
+
+def without_keys(sentence: str) -> str:
+    """A sentence of the engine without the names of settings."""
+    shorter = _SETTING.sub("", _ADVICE.sub("", _LISTED.sub("", sentence)))
+    return _NAMED.sub(lambda found: key_words(found[0]), shorter)
+
+
+def names_a_key(sentence: str) -> bool:
+    return _NAMED.search(sentence) is not None
+
+
+def plural(count: int, one: str) -> str:
+    """ "1 user", "4 users"."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"

@@ -1,0 +1,41 @@
+"""The address under which people reach this page, for links that leave it."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+ADDRESS_VARIABLE = "LLM_FIT_ADVISOR_URL"
+
+
+def page_address() -> str:
+    """ "https://advisor.example.org": the one set in LLM_FIT_ADVISOR_URL, else the one this visitor used.
+
+    Without a slash at the end; empty where neither is known, which leaves links that begin with a slash.
+    """
+    chosen = os.environ.get(ADDRESS_VARIABLE, "").strip().rstrip("/")
+    if chosen.startswith(("https://", "http://")):
+        return chosen
+    used = urlsplit(st.context.url or "")
+    if not used.netloc:
+        return ""
+    # What the browser shows ends with the path of the page, which is no part of a link.
+    folder = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"{used.scheme}://{used.netloc}{'/' if folder else ''}{folder}"
+
+
+def scenario_link(query: str) -> str:
+    """The link that opens this scenario."""
+    return f"{page_address()}/?{query}"
+
+
+def manager_link(query: str) -> str:
+    """The link that opens the report about this scenario, to read and to print."""
+    return f"{page_address()}/?{query}&view=report"
+
+
+def frozen_link(id: str) -> str:
+    """The link that opens a frozen recommendation."""
+    return f"{page_address()}/s/{id}"
