@@ -59,6 +59,12 @@ class Answer:
 
         return smaller_models(self)
 
+    @cached_property
+    def shown(self) -> Candidate:
+        """What details are about: the recommended candidate, else the one that comes nearest."""
+        level = self.recommendation.level or self.recommendation.nearest
+        return next((one for one in self.candidates if one.level == level), self.candidates[0])
+
     @property
     def machine(self) -> Machine:
         return self.hardware.machine

@@ -49,12 +49,16 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The chosen level (None when nothing will do), the reasons, the runners-up, and what is in the way."""
+    """The chosen level (None when nothing will do), the reasons, the runners-up, and what is in the way.
+
+    `nearest` is the level that comes nearest where nothing will do, if the model has any for this machine.
+    """
 
     level: str | None
     reasons: tuple[str, ...]
     alternatives: tuple[Alternative, ...]
     in_the_way: tuple[Unmet, ...] = ()
+    nearest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +331,7 @@ def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tupl
         if unmet[candidate.level][0].requirement not in _OF_EVERY_LEVEL and sentence not in said:
             others.append(Alternative(candidate.level, sentence))
             said.add(sentence)
-    return Recommendation(None, tuple(reasons), tuple(others[:2]), broken)
+    return Recommendation(None, tuple(reasons), tuple(others[:2]), broken, nearest.level)
 
 
 _OF_EVERY_LEVEL = ("commercial", "max_cost_per_month")
@@ -366,4 +370,4 @@ def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendati
         for candidate in ranked
         if candidate.plan.verdict == "tight"
     )
-    return Recommendation(None, tuple(reasons), tight[:3])
+    return Recommendation(None, tuple(reasons), tight[:3], nearest=smallest.level)

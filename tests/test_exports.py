@@ -125,7 +125,7 @@ def test_yaml_is_what_a_person_would_write() -> None:
     assert scenario_to_yaml(scenario) == expected
     written = "# ours\nmodel: llama-3.1-8b-instruct\nusers: 4\nflash_attention: off\ngpu_layers: 20\nlevel:\n"
     assert scenario_from_yaml(written) == scenario
-    assert scenario_from_yaml("gpu_layers: all\n") == Scenario()
+    assert scenario_from_yaml("gpu_layers: all\n") == Scenario(gpu_layers="all")
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_two_pages_for_whoever_decides_then_the_appendix(paper: Paper, size: tup
     assert "Muster Versicherung AG" in first
     assert "Memory by level on one A100 80 GB" in first
     for heading in ("Quality by task", "Speed", "Cost", "Risks", "What would change it", "Next steps"):
-        assert heading in second
+        assert heading in f"{first} {second}"
     assert third.startswith("Technical appendix")
     assert all(f"Page {n} of {len(reader.pages)}" in text for n, text in enumerate(pages(reader), start=1))
 
@@ -88,9 +88,9 @@ def test_figures_are_text_also_in_charts(full: PdfReader) -> None:
     first, second, *_ = pages(full)
     assert "Capacity 79.2 GiB" in first
     assert RECOMMENDED in first
-    assert "99.4 % measured, 3 studies" in second
+    assert "99.4 % measured, 3 studies" in f"{first} {second}"
     assert "cheaper than renting after 17 months" in second
-    assert "24 tok/s" in second
+    assert "24 tok/s" in f"{first} {second}"
 
 
 def test_the_appendix_lets_a_reader_check_and_repeat(full: PdfReader) -> None:
@@ -258,7 +258,7 @@ def test_long_words_beside_charts_are_cut_there_and_told_in_full_below() -> None
         quality=(QualityRow(task, Range(97, 98, 99), basis),), memory=chart, costs=replace(costs(), lines=lines)
     )
     reader = read(document)
-    assert f"{task}: {basis}" in pages(reader)[1]
+    assert f"{task}: {basis}" in " ".join(pages(reader)[:2])
     assert "GPTQ-W4A16-g128-actorder" in pages(reader)[0]
     assert rightmost(reader) < 595 - 20
     assert pages(reader)[2].startswith("Technical appendix")

@@ -128,7 +128,6 @@ def test_devices_and_host_add_up(
         (lambda: check_memory(Memory((Device("A", GIB, 0),) * 65, None)), "65 devices"),
         (lambda: check_memory(Memory((), None)), "Without a GPU"),
         (lambda: check_settings(Settings(1, split="row"), LLAMA, Memory((), GIB)), "SYCL backend only"),
-        (lambda: check_settings(Settings(1, cpu_moe_layers=3), LLAMA, Memory((), GIB)), "has no experts"),
         (lambda: check_settings(Settings(1, tensor_split=(1.0, 1.0)), LLAMA, Memory((), GIB)), "2 shares for 0"),
         (lambda: check_settings(Settings(1, gpu_layers=-1), LLAMA, Memory((), GIB)), "gpu_layers must be"),
     ],

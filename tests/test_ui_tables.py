@@ -36,7 +36,7 @@ def test_the_short_list_keeps_what_was_recommended_and_drops_what_is_far_too_lar
 
 
 def test_a_level_without_room_has_no_longest_context() -> None:
-    table = levels_table(found().plans, "IQ2_XXS").set_index("level")
+    table = levels_table(found().candidates, "IQ2_XXS").set_index("level")
     assert table["max_context"].isna()["F16"]
     assert table["rule_error_percent"]["Q2_K"] < -20
     assert table["note"]["IQ2_XS"] == "Needs an importance matrix."

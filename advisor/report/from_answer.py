@@ -56,7 +56,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
 
     Where nothing fits, it says what is missing and what would help; speed and costs of what cannot run are left out.
     """
-    shown = answer.chosen or _nearest(answer)
+    shown = answer.shown
     runs = shown.plan.verdict != "does not fit"
     return ReportDocument(
         cover=cover or Cover(),
@@ -120,15 +120,6 @@ def _tone(answer: Answer, shown: Candidate) -> Tone:
     """Where a requirement is in the way, what fits is still not good."""
     tone = _TONES[shown.plan.verdict]
     return tone if answer.chosen is not None or tone == "bad" else "tight"
-
-
-def _nearest(answer: Answer) -> Candidate:
-    """Where nothing is recommended: what comes nearest to the requirements, or to fitting."""
-    choice = answer.recommendation
-    if choice.in_the_way and choice.alternatives:
-        level = choice.alternatives[0].level
-        return next(candidate for candidate in answer.candidates if candidate.level == level)
-    return min(answer.candidates, key=lambda candidate: (not candidate.plan.fits, candidate.plan.missing_bytes))
 
 
 def _missing_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:

@@ -31,7 +31,7 @@ def draw(question: Question) -> None:
         st.info(plain(note), icon=":material/info:")
     _memory(answer)
     _levels(answer)
-    shown = answer.chosen or nearest_candidate(answer)
+    shown = answer.shown
     memory_view.draw(answer, shown)
     if shown.plan.verdict != "does not fit":
         speed_view.draw(shown)
@@ -102,7 +102,7 @@ def _ways_out(answer: Answer) -> None:
     """Where nothing is recommended, what would make the level that comes nearest fit."""
     if answer.chosen is not None or answer.recommendation.in_the_way:
         return
-    nearest = min(answer.plans, key=lambda plan: plan.missing_bytes)
+    nearest = answer.shown.plan
     if ways := nearest.ways_out:
         st.markdown(f"**What would help {nearest.level}**")
         st.markdown("\n".join(f"- {plain(way.sentence)}" for way in ways))
@@ -224,8 +224,3 @@ def _levels(answer: Answer) -> None:
             "note": text("Note", width="large"),
         },
     )
-
-
-def nearest_candidate(answer: Answer) -> Candidate:
-    """Where nothing is recommended: the one that comes nearest to fitting."""
-    return min(answer.candidates, key=lambda candidate: (not candidate.plan.fits, candidate.plan.missing_bytes))

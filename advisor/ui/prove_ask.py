@@ -22,7 +22,6 @@ from advisor.quantize.tools import find_tool
 from advisor.sizing.llama_cpp import plan_levels
 from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
-from advisor.ui.fit_page import nearest_candidate
 from advisor.ui.question import Question
 from advisor.ui.text import plain, small
 from advisor.units import MIB
@@ -79,7 +78,7 @@ def draw(question: Question) -> None:
 
 
 def _level(answer: Answer, levels: list[str]) -> str:
-    first = (answer.chosen or nearest_candidate(answer)).level
+    first = answer.shown.level
     if st.session_state.get("ask_level") not in levels:
         st.session_state["ask_level"] = first if first in levels else levels[0]
     return str(st.selectbox("Level to ask about", levels, key="ask_level", width=240))
