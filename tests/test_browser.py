@@ -11,6 +11,7 @@ import pytest
 
 from advisor.advise import answer
 from advisor.scenario import Scenario
+from advisor.ui.text import figures
 from advisor.units import gb, gib
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -80,7 +81,7 @@ class Visit:
 
     def expect_figures(self, wanted: list[str]) -> None:
         """Title, verdict and key figures are, or become, `wanted`."""
-        parts = self.page.locator("h1, .st-key-verdict h2, [data-testid=stMetricValue]")
+        parts = self.page.locator("h1, .st-key-verdict h2, .st-key-verdict [data-testid=stMetricValue]")
         sync_api.expect(parts).to_have_text(wanted)
 
     def expect_query(self, wanted: dict[str, str]) -> None:
@@ -124,6 +125,8 @@ def expected(query: str) -> list[str]:
         f"{found.entry.name} on {found.machine_name}",
         f"{plan.level} ✔ fits",
         *(gb(plan.sized.file_bytes), gib(plan.needed_bytes), gib(plan.free_bytes), f"{plan.max_context:,}"),
+        "unknown" if (speed := found.shown.tokens_per_s) is None else figures(speed.typical),
+        "unknown" if (kept := found.shown.kept) is None else f"{kept.typical:.1f} %",
     ]
 
 
