@@ -36,6 +36,13 @@ _CHROMIUM_SWITCHES = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys in a browser are tried again: Streamlit drops inputs when people move on during a first, slow run."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=3))
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The dashboard, started with the README's command; its address."""

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.__main__ import main
-from advisor.advise import find_machine, usable_memory
+from advisor.hardware import hardware_of
 from advisor.machines.catalogue import machine, machines
 from advisor.machines.detect import detect, match_gpus, scenario_values
 from advisor.machines.detect_match import match_apple, match_card, match_platform, match_unified
@@ -292,8 +292,7 @@ def test_what_is_found_can_be_planned_with() -> None:
         found(DetectedGpu(vendor="NVIDIA", name="NVIDIA GB10", unified=True), ram_gib=119.7),
     ):
         scenario = Scenario.from_values({"model": "llama-3.1-8b-instruct", **scenario_values(detected)})
-        assert find_machine(scenario).id == scenario.machine
-        usable_memory(scenario, find_machine(scenario))
+        assert hardware_of(scenario, "llama.cpp").machine.id == scenario.machine
 
 
 def write_tree(root: Path, files: dict[str, str]) -> None:
