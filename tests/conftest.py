@@ -37,7 +37,7 @@ _CHROMIUM_SWITCHES = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys in a browser are tried again: on a busy machine some fail at times, for causes not all understood yet."""
+    """Try journeys in a browser again: on a busy machine some fail at times, for causes not all understood."""
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=3))
