@@ -12,11 +12,12 @@ from advisor.candidate import Candidate
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.hardware import Hardware, hardware_of
+from advisor.ladders import Subject
 from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
 from advisor.planning import family_of, plans_of, runtime_of
-from advisor.recommend import Alternative, Recommendation, Subject, recommend
+from advisor.recommend import Alternative, Recommendation, recommend
 from advisor.scenario import Scenario
 from advisor.sizing.checks import check_settings
 from advisor.sizing.plan import Memory, Plan

@@ -15,13 +15,14 @@ from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.formats.gguf_sizes import size_levels
 from advisor.hardware import Hardware, hardware_of
+from advisor.ladders import Subject, ladder
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
 from advisor.planning import family_of, plans_of, rates_of, runtime_of
 from advisor.quality import estimate_quality
-from advisor.recommend import READING_TOKENS_PER_S, Subject, choose, ladder
+from advisor.recommend import READING_TOKENS_PER_S, choose
 from advisor.requirements import Requirements, Unmet
 from advisor.scenario import AUTO, Scenario
 from advisor.sizing.overview import LevelOnMachine, overview

@@ -9,8 +9,8 @@ from advisor.advise import Answer, answer
 from advisor.candidate import Candidate
 from advisor.costs.costs import Costs
 from advisor.errors import InputError
+from advisor.ladders import Subject, ladder
 from advisor.planning import family_of
-from advisor.recommend import Subject, ladder
 from advisor.scenario import MAX_USERS
 from advisor.units import format_count, gib
 

@@ -9,12 +9,12 @@ from advisor.errors import InputError
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
 from advisor.scenario import AUTO, CUSTOM_MACHINE, Scenario
+from advisor.sizing.checks import check_vendors
 from advisor.sizing.plan import Device, Memory
 from advisor.speed.backends import Backend, check_backend, default_backend
 from advisor.units import GIB, MIB
 
 _USUAL_HOST_BANDWIDTH = 89.6e9  # bytes a second: two channels of DDR5-5600, the usual desktop
-_ONE_VENDOR = ("cuda", "rocm", "sycl", "vllm")  # backends that drive the cards of one vendor only
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,5 @@ def _memory(scenario: Scenario, first: Machine, cards: tuple[Machine, ...]) -> M
 def _backend(scenario: Scenario, first: Machine, cards: tuple[Machine, ...], runtime: str) -> Backend:
     usual = scenario.backend == AUTO
     backend = default_backend(first, runtime) if usual else check_backend(scenario.backend)
-    vendors = {card.vendor for card in cards if card.vendor != "generic"}
-    if len(vendors) > 1 and backend in _ONE_VENDOR:
-        names = " and ".join(sorted(vendors))
-        raise InputError(f"One {backend} process does not drive cards of {names} together; choose backend=vulkan.")
+    check_vendors({card.vendor for card in cards if card.vendor != "generic"}, backend)
     return backend

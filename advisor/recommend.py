@@ -12,27 +12,12 @@ from typing import Protocol, TypeVar
 
 from advisor.candidate import Candidate, task_words
 from advisor.estimate import Range
+from advisor.ladders import NATIVE_LEVELS, NO_VISIBLE_GAIN, Subject, ladder
 from advisor.quality.tasks import DEMANDS
 from advisor.requirements import Requirements, Unmet
 from advisor.sizing.plan import Verdict
 from advisor.units import gb, gib
 
-# The levels that publishers offer, best first. Above Q6_K nothing is gained that anybody sees; near equals of these
-# (Q5_0, Q4_1, IQ4_NL ...) are not worth a separate recommendation.
-QUALITY_LADDER = (
-    "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_L", "Q3_K_M", "IQ3_M", "IQ3_XS", "IQ3_XXS",
-    "Q2_K", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S",
-)  # fmt: skip
-NO_VISIBLE_GAIN = "Q8_0"
-VLLM_LADDER = (
-    "FP8-dynamic", "W8A8-INT8", "GPTQ-W8A16-g128", "W4A16-g128", "GPTQ-W4A16-g128", "AWQ-W4A16-g128", "NVFP4A16",
-    "NVFP4", "NF4",
-)  # fmt: skip
-MLX_LADDER = ("MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64", "MLX-3bit-g64", "MLX-2bit-g64")
-_WHOLE = {"llama.cpp": (NO_VISIBLE_GAIN,), "vllm": ("BF16-safetensors",), "mlx": ("MLX-8bit-g64",)}
-_NATIVE = ("MXFP4", "MXFP4-native")
-_LADDERS = {"llama.cpp": QUALITY_LADDER, "vllm": VLLM_LADDER, "mlx": MLX_LADDER}
-_SMALL_MODEL = 4_000_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
 # Silent reading is about 240 words a minute (Brysbaert 2019), 1.3 tokens a word: slower than this, people wait.
 READING_TOKENS_PER_S = 5.0
 SMALL_LOSS = next(demand.percent for demand in DEMANDS if demand.id == "small")
@@ -59,27 +44,6 @@ class Recommendation:
     alternatives: tuple[Alternative, ...]
     in_the_way: tuple[Unmet, ...] = ()
     nearest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What the sentences are about."""
-
-    parameters: int
-    machine_name: str
-    licence: str = ""
-    family: str = "llama.cpp"  # whose levels are compared: llama.cpp, vllm or mlx
-
-
-def ladder(levels: Sequence[str], subject: Subject) -> tuple[str, ...]:
-    """The levels among `levels` that may be recommended, best first; all of them where none is a usual one."""
-    usual = _LADDERS[subject.family]
-    if native := tuple(level for level in _NATIVE if level in levels):
-        usual = (*native, *usual)
-    elif subject.parameters < _SMALL_MODEL:
-        usual = (*_WHOLE[subject.family], *usual)
-    known = tuple(level for level in usual if level in levels)
-    return known or tuple(levels)
 
 
 class Option(Protocol):
@@ -179,7 +143,7 @@ def _why_this_level(
     unmet: dict[str, tuple[Unmet, ...]],
 ) -> str:
     place = ranked.index(chosen)
-    if chosen.level in _NATIVE:
+    if chosen.level in NATIVE_LEVELS:
         return f"{chosen.level} is how the model was trained and published: nothing is lost against the original."
     if len(ranked) == 1:
         return f"{chosen.level} {_RUNS[chosen.verdict]}."

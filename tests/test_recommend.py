@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from advisor.advise import Answer, answer
 from advisor.errors import InputError
 from advisor.flips import flips
+from advisor.ladders import QUALITY_LADDER
 from advisor.models.catalogue import catalogue
-from advisor.recommend import QUALITY_LADDER, SMALL_LOSS
+from advisor.recommend import SMALL_LOSS
 from advisor.scenario import Scenario
 
 LLAMA_70B = "model=llama-3.1-70b-instruct"

@@ -13,8 +13,9 @@ from advisor.sizing.reading import Rates
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_DEVICES = 64
-# Vulkan drives cards of any vendor, and so does RPC; a CUDA, ROCm, Metal or SYCL build knows its own only.
-_ANY_VENDOR = frozenset({"vulkan"})
+# Vulkan drives cards of any vendor, and so does RPC; on the CPU no card is driven. A CUDA, ROCm, Metal or SYCL build
+# knows its own only.
+_ANY_VENDOR = frozenset({"vulkan", "cpu"})
 # Architectures for which `llm_arch_supports_sm_tensor` says no (src/llama-arch.cpp), by llama.cpp's names.
 _WITHOUT_TENSOR_SPLIT = frozenset(
     {"grok", "mpt", "plamo2", "minicpm3", "gemma3n", "mamba", "mamba2", "jamba", "falcon-h1", "olmo2", "olmoe"}
@@ -30,6 +31,11 @@ def check_devices(count: int, vendors: Collection[str] = (), backend: str | None
         raise InputError(f"gpus={count}: give at least one, or choose a CPU platform to run without a GPU.")
     if count > MAX_DEVICES:
         raise InputError(f"gpus={count:,} is more than one process can use; give at most {MAX_DEVICES}.")
+    check_vendors(vendors, backend)
+
+
+def check_vendors(vendors: Collection[str], backend: str | None) -> None:
+    """Raise InputError for a mixture of vendors that the backend does not drive in one process."""
     mixed = sorted(set(vendors))
     if len(mixed) > 1 and (backend or "").lower() not in _ANY_VENDOR:
         raise InputError(

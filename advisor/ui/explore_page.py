@@ -10,7 +10,7 @@ import streamlit as st
 from advisor.candidate import task_words
 from advisor.errors import InputError
 from advisor.explore import Outlook, RunnableModel, models_on
-from advisor.recommend import MLX_LADDER, NO_VISIBLE_GAIN, QUALITY_LADDER, VLLM_LADDER
+from advisor.ladders import MLX_LADDER, NO_VISIBLE_GAIN, QUALITY_LADDER, VLLM_LADDER
 from advisor.ui.quality_charts import heat_map
 from advisor.ui.question import Question
 from advisor.ui.text import plain, small, tokens, users
