@@ -40,10 +40,14 @@ def range_text(value: Range) -> str:
     return low if low == high else f"{low}\u2013{high}"
 
 
+# Ticks are rounded to ten places; an axis shorter than this would repeat its start.
+_SMALLEST_SPAN = 1e-8
+
+
 def ticks(end: float, count: int = 5, start: float = 0.0) -> list[float]:
-    """Round numbers from `start` to `end`, about `count` of them."""
+    """Round numbers from `start` to `end`, about `count` of them; `start` alone where the two are as good as equal."""
     span = end - start
-    if not span > 0 or not math.isfinite(span):
+    if not span > _SMALLEST_SPAN or not math.isfinite(span):
         return [start]
     power = 10.0 ** math.floor(math.log10(span / count))
     step = next(step for factor in (1, 2, 2.5, 5, 10) if span / (step := factor * power) <= count + 0.5)
