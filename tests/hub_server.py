@@ -41,13 +41,15 @@ class FakeRepository:
     file_fault: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
+    """Listed when it comes in, so that whoever has an answer finds its request; `status` and `sent` follow."""
+
     path: str
     range: str
-    status: int
-    sent: int
     authorized: bool
+    status: int = 0
+    sent: int = 0
 
 
 class FakeHub:
@@ -109,18 +111,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        self.sent = 0
-        self.status = 0
         path = unquote(urlsplit(self.path).path)
+        self.asked = Request(path, self.headers.get("Range", ""), "authorization" in self.headers)
+        self.hub.requests.append(self.asked)
         try:
             self._route(path)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-        finally:
-            asked = Request(
-                path, self.headers.get("Range", ""), self.status, self.sent, "authorization" in self.headers
-            )
-            self.hub.requests.append(asked)
 
     def _route(self, path: str) -> None:
         parts = path.strip("/").split("/")
@@ -221,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= file.size:
                 self.reply(416, b"", {"Content-Range": f"bytes */{file.size}"})
                 return
-        self.status = status
+        self.asked.status = status
         self.send_response(status)
         for key, value in (headers or {}).items():
             self.send_header(key, value)
@@ -237,19 +234,19 @@ class _Handler(BaseHTTPRequestHandler):
         while start < end:
             piece = min(end - start, 1 << 16)
             content = file.head[start : start + piece]
+            self.asked.sent += piece
             self.wfile.write(content + bytes(piece - len(content)))
             start += piece
-            self.sent += piece
             if found.file_fault == "drip":
                 time.sleep(0.05)
 
     def reply(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
-        self.status = status
+        self.asked.status = status
         self.send_response(status)
         for key, value in (headers or {}).items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
+            self.asked.sent += len(content)
             self.wfile.write(content)
-            self.sent += len(content)

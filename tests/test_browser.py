@@ -13,6 +13,7 @@ from advisor.advise import answer
 from advisor.scenario import Scenario
 from advisor.ui.text import figures
 from advisor.units import gb, gib
+from tests.conftest import settle
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -52,10 +53,7 @@ class Visit:
         return self
 
     def settle(self) -> None:
-        """Wait until the last change has gone to the server and back."""
-        self.page.wait_for_timeout(250)  # inputs hold changes back for a moment
-        self.page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
-        self.page.wait_for_selector("[data-test-script-state=notRunning]")
+        settle(self.page)
 
     def chart(self) -> None:
         self.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=30_000)
@@ -235,3 +233,20 @@ def test_answers_carry_security_headers(visit: Open) -> None:
     assert "'unsafe-eval'" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
+
+
+def test_a_click_on_another_page_before_the_inputs_are_loaded_loses_nothing(visit: Open) -> None:
+    """Streamlit loads the code of each kind of input when one is shown; on a slow line that takes seconds."""
+    one = visit("/rules-of-thumb")
+    one.context.route(re.compile(r"/static/js/(NumberInput|TextInput)\."), lambda route: _late(one, route))
+    one.page.goto(f"{one.address}/?machine=rtx-3090&gpus=2&users=3&min_tokens_per_s=4")
+    one.page.get_by_role("link", name="Cost", exact=True).click()
+    one.page.get_by_role("heading", name=re.compile("2 x GeForce RTX 3090")).wait_for()
+    one.settle()
+    one.expect_query({"machine": "rtx-3090", "gpus": "2", "users": "3", "min_tokens_per_s": "4"})
+    assert one.page.get_by_role("spinbutton", name="How many of it").input_value() == "2"
+
+
+def _late(one: Visit, route: Any) -> None:
+    one.page.wait_for_timeout(2_000)
+    route.continue_()

@@ -36,41 +36,36 @@ def visit(chromium: Any, server: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
         assert not one.complaints
 
 
-def settled(one: Visit) -> None:
-    one.page.wait_for_timeout(500)
-    one.page.wait_for_selector("[data-test-script-state=notRunning]", timeout=120_000)
-
-
 def test_from_a_machine_to_a_model_and_on_to_a_comparison(visit: Open) -> None:
     one = visit("/compare?machine=rtx-3060-12gb&context=4096")
     one.page.get_by_role("link", name="What runs here").click()
-    settled(one)
+    one.settle()
     rows = models_on(Scenario.from_query("machine=rtx-3060-12gb&context=4096"))
     running = [row for row in rows if row.chosen is not None]
     sync_api.expect(one.page.get_by_text(f"{len(running)} of {len(rows)} models run")).to_be_visible()
     one.chart()
     one.page.get_by_role("textbox", name="Filter by name").fill("qwen3 14b")
     one.page.get_by_role("textbox", name="Filter by name").press("Enter")
-    settled(one)
+    one.settle()
     link = one.page.get_by_role("link", name="Open in Fit")
     assert "model=qwen3-14b" in link.get_attribute("href")
     assert "machine=rtx-3060-12gb" in link.get_attribute("href")
 
     one.page.get_by_role("link", name="What to buy").click()
-    settled(one)
+    one.settle()
     found = machines_for(Scenario.from_query("machine=rtx-3060-12gb&context=4096"))
     assert found.cheapest is not None
     sync_api.expect(one.page.locator(".st-key-cheapest h2")).to_contain_text(found.cheapest.name)
 
     one.page.get_by_role("link", name="Compare", exact=True).click()
-    settled(one)
+    one.settle()
     one.page.get_by_role("button", name="Add the current scenario").click()
-    settled(one)
+    one.settle()
     one.choose("Machine", "rtx 4090", "GeForce RTX 4090")
-    settled(one)
+    one.settle()
     sync_api.expect(one.page.get_by_role("link", name="Scenario 2")).to_be_visible()
     one.page.get_by_role("link", name="Quality", exact=True).click()
-    settled(one)
+    one.settle()
     one.chart()
     sync_api.expect(one.page.get_by_text("What is said about quantization, tested")).to_be_visible()
     assert not one.messages()
@@ -82,6 +77,6 @@ def test_the_pages_fit_a_phone_and_are_accessible(visit: Open, scheme: str) -> N
     for path in PAGES:
         one.page.goto(f"{one.address}/{path}?model=llama-3.1-8b-instruct")
         one.page.wait_for_selector("h1", timeout=30_000)
-        settled(one)
+        one.settle()
         assert one.page.evaluate(WIDER) == 0, path
         assert one.accessibility_violations() == [], path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,8 @@ def test_a_phone_shows_published_files_without_scrolling_sideways(visit: Open) -
 
 def test_a_hub_that_never_answers_leaves_the_page_usable(visit: Open) -> None:
     one = visit("/?model=acme/Silent")
-    sync_api.expect(one.page.get_by_text("it goes on in the background").first).to_be_visible()
+    # It says so for two seconds, then the Hub is given up; a slow browser shows the second sentence only.
+    told = re.compile("it goes on in the background|The Hub does not answer")
+    sync_api.expect(one.page.get_by_text(told).first).to_be_visible()
     one.choose("Model", "qwen2.5 7b", "Qwen2.5 7B Instruct")
     expect_title(one, "Qwen2.5 7B Instruct on GeForce RTX 4090")

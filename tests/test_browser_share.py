@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pypdf import PdfReader
 
-from tests.conftest import dashboard
+from tests.conftest import dashboard, settle
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -58,12 +58,6 @@ def browse(chromium: Any, address: str) -> Iterator[Open]:
 
 def _foreign(url: str, address: str) -> bool:
     return not url.startswith((address, "data:", "blob:"))
-
-
-def settle(page: Any) -> None:
-    page.wait_for_timeout(250)
-    page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
-    page.wait_for_selector("[data-test-script-state=notRunning]")
 
 
 def share(page: Any) -> None:

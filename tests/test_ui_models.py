@@ -362,7 +362,6 @@ def test_for_a_model_of_the_catalogue_nothing_is_fetched_unless_asked(hub: FakeH
         ({"file_fault": "truncate"}, "cannot be reached"),
     ],
 )
-@pytest.mark.flaky(reruns=3)  # failed once on a busy machine; the cause is not known
 def test_trouble_with_the_hub_is_a_sentence_and_nothing_is_lost(
     hub: FakeHub, more: dict[str, Any], message: str
 ) -> None:

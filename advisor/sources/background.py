@@ -28,15 +28,16 @@ class StillWorking(InputError):
     """The result is not there yet; ask again later."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Task(Generic[Result]):
     future: Future[Result]
     started: float
+    ended: float = 0.0  # set before the future is done
 
 
 class Background(Generic[Key, Result]):
-    """Results of `work` by key, kept `kept_s` seconds; failures are kept `failures_kept_s`, so that a server in
-    trouble is not asked with every change on a page.
+    """Results of `work` by key, kept `kept_s` seconds after it ended; failures are kept `failures_kept_s`, so that a
+    server in trouble is not asked with every change on a page.
 
     `late` is the sentence for a key whose result takes longer than `patience_s`.
     """
@@ -93,19 +94,23 @@ class Background(Generic[Key, Result]):
                 raise StillWorking("Too much is being read at the moment; try again in a minute.")
             task = self._tasks[key] = _Task(Future(), time.monotonic())
         # A daemon: a server that never answers must not keep the program from ending.
-        Thread(target=self._run, args=(key, task.future), daemon=True).start()
+        Thread(target=self._run, args=(key, task), daemon=True).start()
         return task
 
-    def _run(self, key: Key, future: Future[Result]) -> None:
+    def _run(self, key: Key, task: _Task[Result]) -> None:
         try:
-            future.set_result(self._work(key))
+            result = self._work(key)
         except BaseException as error:
-            future.set_exception(error)
+            task.ended = time.monotonic()
+            task.future.set_exception(error)
+        else:
+            task.ended = time.monotonic()
+            task.future.set_result(result)
 
     def _drop_old(self) -> None:
         now = time.monotonic()
         for key, task in list(self._tasks.items()):
             if task.future.done():
                 kept = self._failures_kept_s if task.future.exception() else self._kept_s
-                if now > task.started + kept or len(self._tasks) > _MOST_KEPT:
+                if now > task.ended + kept or len(self._tasks) > _MOST_KEPT:
                     del self._tasks[key]

@@ -6,7 +6,8 @@ to another page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -24,21 +25,35 @@ _CONTEXTS = (4096, 8192, 16384, 32768, 65536, 131072)
 _FIRST_MEMORY_GIB = {"custom": 24.0, "cpu": 64.0}
 
 
-def asked() -> tuple[Question, Callable[[], None]]:
-    """Draw all inputs and answer what they hold; the second thing returned draws what may take longer, when called."""
+@dataclass(frozen=True)
+class Inputs:
+    """What the inputs hold under the scenario's keys (`values`), and what the link said before they were drawn."""
+
+    values: Mapping[str, Any]
+    link: Mapping[str, Sequence[str]]
+    model: model_input.ModelInput
+
+
+def draw() -> Inputs:
+    """Draw all inputs."""
     link = {key: st.query_params.get_all(key) for key in st.query_params}
     with st.sidebar:
         st.markdown("**LLM Fit Advisor**")
         model = model_input.draw()
         values = {"model": model.model} | _main()
         values |= requirement_inputs.draw() | load_inputs.draw() | runtime_inputs.draw(values["machine"])
+    return Inputs(values, link, model)
+
+
+def ask_about(inputs: Inputs) -> Question:
+    """Answer what the inputs hold, and say beside the model what it is. Reading a model may take a while."""
     # In a run that a button or a list started, the URL still says what the inputs held before.
     before = st.session_state.get("held", {})
-    st.session_state["held"] = values
-    with st.spinner(f"Reading {plain(model_name(model.model))}: metadata and file headers, no weights …"):
-        question = ask(values, link, before)
-    model.show_about(question)
-    return question, model.show_results
+    st.session_state["held"] = inputs.values
+    with st.spinner(f"Reading {plain(model_name(inputs.model.model))}: metadata and file headers, no weights …"):
+        question = ask(inputs.values, inputs.link, before)
+    inputs.model.show_about(question)
+    return question
 
 
 def _main() -> dict[str, Any]:

@@ -35,7 +35,9 @@ if report_view.is_wanted():
     report_view.draw_link()
     st.stop()
 
-# Pages are registered before the inputs and run after them: the inputs need to exist whatever the page.
+# Inputs first: they need to exist whatever the page, and before the links to the pages do (style.css says why). What
+# may take longer comes last.
+drawn = inputs.draw()
 question: Question
 page = st.navigation(
     [
@@ -51,10 +53,10 @@ page = st.navigation(
     ],
     position="top",
 )
-question, show_more = inputs.asked()
+question = inputs.ask_about(drawn)
 with st.container(key="phone_hint"):
     st.markdown(small("Model, machine and context: tap » at the top left."))
 for problem in question.problems:
     st.warning(plain(problem), icon=":material/link_off:")
 page.run()
-show_more()
+drawn.model.show_results()
