@@ -6,7 +6,7 @@ to another page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -14,7 +14,7 @@ import streamlit as st
 from advisor.machines.catalogue import machine
 from advisor.scenario import CUSTOM_MACHINE
 from advisor.ui import load_inputs, model_input, requirement_inputs, runtime_inputs, this_machine
-from advisor.ui.bound_inputs import give_first_values, number, picker, set_first_values
+from advisor.ui.bound_inputs import give_first_values, keep_in_link, number, picker, set_first_values
 from advisor.ui.question import Question, ask, machine_names, model_name, needs_memory
 from advisor.ui.text import plain, small
 from advisor.units import gib
@@ -24,21 +24,36 @@ _CONTEXTS = (4096, 8192, 16384, 32768, 65536, 131072)
 _FIRST_MEMORY_GIB = {"custom": 24.0, "cpu": 64.0}
 
 
-def asked() -> tuple[Question, Callable[[], None]]:
-    """Draw all inputs and answer what they hold; the second thing returned draws what may take longer, when called."""
+@dataclass(frozen=True)
+class Inputs:
+    """What the inputs hold, beside what the link asked for and what they held in the last run."""
+
+    values: dict[str, Any]
+    link: dict[str, list[str]]
+    before: dict[str, Any]
+    model: model_input.ModelInput
+
+    def ask(self) -> Question:
+        """Answer what they hold."""
+        with st.spinner(f"Reading {plain(model_name(self.model.model))}: metadata and file headers, no weights …"):
+            question = ask(self.values, self.link, self.before)
+        self.model.show_about(question)
+        return question
+
+
+def draw() -> Inputs:
+    """Draw all inputs."""
     link = {key: st.query_params.get_all(key) for key in st.query_params}
+    # In a run that a button or a list started, the URL still says what the inputs held before.
+    before = st.session_state.get("held", {})
+    keep_in_link(before)
     with st.sidebar:
         st.markdown("**LLM Fit Advisor**")
         model = model_input.draw()
         values = {"model": model.model} | _main()
         values |= requirement_inputs.draw() | load_inputs.draw() | runtime_inputs.draw(values["machine"])
-    # In a run that a button or a list started, the URL still says what the inputs held before.
-    before = st.session_state.get("held", {})
     st.session_state["held"] = values
-    with st.spinner(f"Reading {plain(model_name(model.model))}: metadata and file headers, no weights …"):
-        question = ask(values, link, before)
-    model.show_about(question)
-    return question, model.show_results
+    return Inputs(values, link, before, model)
 
 
 def _main() -> dict[str, Any]:

@@ -35,7 +35,8 @@ if report_view.is_wanted():
     report_view.draw_link()
     st.stop()
 
-# Pages are registered before the inputs and run after them: the inputs need to exist whatever the page.
+# Inputs need to exist whatever the page. Pages come after them, so that nobody moves on before the link is read.
+given = inputs.draw()
 question: Question
 page = st.navigation(
     [
@@ -51,10 +52,10 @@ page = st.navigation(
     ],
     position="top",
 )
-question, show_more = inputs.asked()
+question = given.ask()
 with st.container(key="phone_hint"):
     st.markdown(small("Model, machine and context: tap » at the top left."))
 for problem in question.problems:
     st.warning(plain(problem), icon=":material/link_off:")
 page.run()
-show_more()
+given.model.show_results()
