@@ -4,11 +4,12 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.server import SecurityHeaders, frozen, healthz, lifespan
 
 app = st.App(
     "advisor/ui/main.py",
-    routes=[Route("/healthz", healthz), Route("/s/{id}", frozen)],
+    routes=[Route("/healthz", healthz), Route("/s/{id}", frozen), Route(CLAIM_PATH + "/{code}", own)],
     middleware=[Middleware(SecurityHeaders)],
     lifespan=lifespan,
 )

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pypdf import PdfReader
 
+from advisor.ui.ownership import OWNER_COOKIE
 from tests.conftest import dashboard, settle
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -74,6 +75,10 @@ def link_to(page: Any, part: str) -> str:
     return f"{link.path}?{link.query}" if link.query else link.path
 
 
+def owner_cookies(page: Any) -> list[Any]:
+    return [cookie for cookie in page.context.cookies() if cookie["name"] == OWNER_COOKIE]
+
+
 def shown_figures(page: Any) -> list[str]:
     return [text for text in page.locator("[class*=st-key-figure_]").all_inner_texts() if text]
 
@@ -86,6 +91,7 @@ def test_freeze_open_elsewhere_and_delete(browse: Open) -> None:
     mine.get_by_label("Title", exact=True).fill(TITLE)
     mine.get_by_label("Title", exact=True).press("Enter")
     settle(mine)
+    assert owner_cookies(mine) == []  # nobody gets one for reading
     mine.get_by_role("button", name="Freeze").click()
     mine.get_by_text("Frozen. The link:").wait_for()
     path = link_to(mine, "/s/")
@@ -98,7 +104,8 @@ def test_freeze_open_elsewhere_and_delete(browse: Open) -> None:
     assert verdicts[0] == verdicts[1] != ""
     assert [theirs.locator("table").all_inner_texts()] == [report.locator("table").all_inner_texts()]
     # Nobody else lists or deletes it; the owner's secret is out of reach of scripts.
-    assert "llm_fit_advisor_owner" not in theirs.evaluate("document.cookie")
+    assert owner_cookies(theirs) == owner_cookies(report) == []
+    assert [cookie["httpOnly"] for cookie in owner_cookies(mine)] == [True]
     other = browse(f"/?{QUERY}")
     share(other)
     assert other.get_by_text("Your frozen links").count() == 0

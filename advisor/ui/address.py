@@ -22,8 +22,13 @@ def page_address() -> str:
     if not used.netloc:
         return ""
     # What the browser shows ends with the path of the page, which is no part of a link.
-    folder = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"{used.scheme}://{used.netloc}{'/' if folder else ''}{folder}"
+    return f"{used.scheme}://{used.netloc}{folder()}"
+
+
+def folder() -> str:
+    """ "/advisor" where the page lives in a folder of its server, else nothing."""
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""
 
 
 def scenario_link(query: str) -> str:

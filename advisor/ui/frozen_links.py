@@ -1,17 +1,13 @@
-"""One's own frozen recommendations: the store behind them, and who "oneself" is."""
+"""Frozen recommendations: the key of their links, and the store behind them."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-import streamlit as st
-
-from advisor.store import Store, new_owner, open_store
+from advisor.store import Store, open_store
 from advisor.store.database import default_url
 
 FROZEN_KEY = "frozen"  # of a link: the id of what it opens
-OWNER_COOKIE = "llm_fit_advisor_owner"  # set by the server, for the server alone (see server.py)
-_OWNER_LENGTHS = range(16, 201)
 
 
 def store() -> Store:
@@ -25,16 +21,3 @@ def store() -> Store:
 @lru_cache(maxsize=4)
 def _store(url: str) -> Store:
     return open_store(url)
-
-
-def owner() -> tuple[str, bool]:
-    """The secret by which this browser lists and deletes what it froze, and whether the browser will keep it.
-
-    Without cookies it lasts as long as this visit.
-    """
-    kept = st.context.cookies.get(OWNER_COOKIE, "")
-    if len(kept) in _OWNER_LENGTHS:
-        return kept, True
-    if "owner" not in st.session_state:
-        st.session_state["owner"] = new_owner()
-    return str(st.session_state["owner"]), False

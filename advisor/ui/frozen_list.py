@@ -9,7 +9,8 @@ from advisor.report.document import ReportDocument
 from advisor.report.frozen import report_to_result
 from advisor.store import Summary
 from advisor.ui.address import frozen_link
-from advisor.ui.frozen_links import owner, store
+from advisor.ui.frozen_links import store
+from advisor.ui.ownership import draw_keeper, keep_owner, owner
 from advisor.ui.text import plain, small
 
 _EXPIRIES = {0: "never", 7: "after a week", 30: "after a month", 90: "after three months", 365: "after a year"}
@@ -23,7 +24,7 @@ def draw(query: str, document: ReportDocument) -> None:
         "Keeps these numbers, with title, names, note and logo, under a link that shows them unchanged, whatever data "
         "and prices do later. Whoever has the link can read it."
     )
-    secret, kept = owner()
+    secret = owner()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         days = st.selectbox(
             "Link stops working", list(_EXPIRIES), format_func=_EXPIRIES.__getitem__, key="expiry", width=220
@@ -33,22 +34,23 @@ def draw(query: str, document: ReportDocument) -> None:
         if pressed:
             made = store().freeze(query, report_to_result(document), secret, document.cover, days or None)
             st.session_state["frozen_id"] = made.id
+            keep_owner(secret)
         own = store().list_own(secret)
     except AdvisorError as error:
         st.warning(plain(str(error)), icon=":material/cloud_off:")
         return
+    draw_keeper()
     new = st.session_state.get("frozen_id")
     if any(summary.id == new for summary in own):
         st.success("Frozen. The link:", icon=":material/ac_unit:")
         st.code(frozen_link(str(new)), language=None, wrap_lines=True)
     if own:
-        _list(own, secret, kept)
+        _list(own, secret)
 
 
-def _list(own: tuple[Summary, ...], secret: str, kept: bool) -> None:
+def _list(own: tuple[Summary, ...], secret: str) -> None:
     with st.expander(f"Your frozen links ({len(own)})"):
-        if not kept:
-            st.markdown(small("This browser keeps no cookies: the list is lost with this visit, the links are not."))
+        st.markdown(small("A cookie keeps the list in this browser. Without cookies it is lost with this visit."))
         for summary in own[:_MOST_SHOWN]:
             until = "" if summary.expires_at is None else f", until {summary.expires_at:%Y-%m-%d}"
             with st.container(border=True):

@@ -6,7 +6,6 @@ to another page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,33 +26,33 @@ _FIRST_MEMORY_GIB = {"custom": 24.0, "cpu": 64.0}
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the inputs hold under the scenario's keys (`values`), and what the link said before they were drawn."""
+    """What the inputs hold, beside what the link asked for and what they held in the last run."""
 
-    values: Mapping[str, Any]
-    link: Mapping[str, Sequence[str]]
+    values: dict[str, Any]
+    link: dict[str, list[str]]
+    before: dict[str, Any]
     model: model_input.ModelInput
+
+    def ask(self) -> Question:
+        """Answer what they hold."""
+        with st.spinner(f"Reading {plain(model_name(self.model.model))}: metadata and file headers, no weights …"):
+            question = ask(self.values, self.link, self.before)
+        self.model.show_about(question)
+        return question
 
 
 def draw() -> Inputs:
     """Draw all inputs."""
     link = {key: st.query_params.get_all(key) for key in st.query_params}
+    # In a run that a button or a list started, the URL still says what the inputs held before.
+    before = st.session_state.get("held", {})
     with st.sidebar:
         st.markdown("**LLM Fit Advisor**")
         model = model_input.draw()
         values = {"model": model.model} | _main()
         values |= requirement_inputs.draw() | load_inputs.draw() | runtime_inputs.draw(values["machine"])
-    return Inputs(values, link, model)
-
-
-def ask_about(inputs: Inputs) -> Question:
-    """Answer what the inputs hold, and say beside the model what it is. Reading a model may take a while."""
-    # In a run that a button or a list started, the URL still says what the inputs held before.
-    before = st.session_state.get("held", {})
-    st.session_state["held"] = inputs.values
-    with st.spinner(f"Reading {plain(model_name(inputs.model.model))}: metadata and file headers, no weights …"):
-        question = ask(inputs.values, inputs.link, before)
-    inputs.model.show_about(question)
-    return question
+    st.session_state["held"] = values
+    return Inputs(values, link, before, model)
 
 
 def _main() -> dict[str, Any]:

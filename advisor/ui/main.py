@@ -37,7 +37,7 @@ if report_view.is_wanted():
 
 # Inputs first: they need to exist whatever the page, and before the links to the pages do (style.css says why). What
 # may take longer comes last.
-drawn = inputs.draw()
+given = inputs.draw()
 question: Question
 page = st.navigation(
     [
@@ -53,10 +53,10 @@ page = st.navigation(
     ],
     position="top",
 )
-question = inputs.ask_about(drawn)
+question = given.ask()
 with st.container(key="phone_hint"):
     st.markdown(small("Model, machine and context: tap » at the top left."))
 for problem in question.problems:
     st.warning(plain(problem), icon=":material/link_off:")
 page.run()
-drawn.model.show_results()
+given.model.show_results()

@@ -14,6 +14,7 @@ from advisor.quantize.request import MATRIX_OF_TINYLM, TRY_IT_NOW, RunRequest
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.tools import find_tool
 from advisor.quantize.worker import start_run
+from advisor.ui.ownership import keep_owner
 from advisor.ui.prove_sources import (
     MADE_LEVELS,
     Need,
@@ -53,6 +54,7 @@ def draw(settings: QuantizeSettings, owner: str) -> None:
             try:
                 with st.spinner("The run is put in the queue …"):
                     start_run(request, owner, settings=settings)
+                keep_owner(owner)
             except AdvisorError as error:
                 st.error(plain(str(error)), icon=":material/error:")
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from advisor.errors import InputError
 from advisor.quantize.settings import ENABLED, FOLDERS, REPOSITORIES, QuantizeSettings, read_settings
-from advisor.ui import frozen_links
+from advisor.ui import ownership
 from advisor.ui.prove_parts import INSTALL, missing_parts
 from advisor.ui.question import Question
 from advisor.ui.text import plain
@@ -34,10 +34,11 @@ def draw(question: Question) -> None:
     from advisor.ui import prove_ask, prove_board, prove_form, prove_results
 
     prove_ask.draw(question)
-    owner = frozen_links.owner()[0]
+    owner = ownership.owner()
     prove_form.draw(settings, owner)
     ended = prove_board.draw(owner)
     prove_results.draw(ended, settings, owner)
+    ownership.draw_keeper()
 
 
 def _explain(missing: tuple[str, ...], settings: QuantizeSettings) -> None:

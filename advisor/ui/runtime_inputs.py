@@ -6,10 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.machines.catalogue import machine, machines
-from advisor.scenario import BACKENDS, CUSTOM_MACHINE, RUNTIMES
+from advisor.scenario import BACKENDS, CUSTOM_MACHINE, RUNTIMES, Scenario
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.ui.bound_inputs import choice, number, picker, switch, text
 from advisor.units import MIB
@@ -62,7 +63,7 @@ def _placement(machine_id: str) -> dict[str, Any]:
         "gpu_layers": choice(
             "gpu_layers",
             "Layers on the GPU",
-            ("all", *(str(count) for count in range(_MOST_LAYERS + 1))),
+            _layer_counts(),
             placeholder="automatic",
             help="llama.cpp `-ngl`; empty: all where they fit, else the fastest placement that does",
         ),
@@ -110,6 +111,17 @@ def _placement(machine_id: str) -> dict[str, Any]:
         "margin_percent", "Safety margin (%)", step=1.0, help="Kept free of each device's memory"
     )
     return values
+
+
+def _layer_counts() -> tuple[str, ...]:
+    """All that models have, and what the link says: people write 99 or 999 where they mean all."""
+    usual = ("all", *(str(count) for count in range(_MOST_LAYERS + 1)))
+    given = str(st.session_state.get("gpu_layers") or st.query_params.get("gpu_layers", ""))
+    try:
+        wanted = Scenario.from_values({"gpu_layers": given}).gpu_layers
+    except InputError:
+        return usual
+    return usual if wanted is None or given in usual or given != str(wanted) else (*usual, given)
 
 
 def _usual_overhead(machine_id: str) -> str:

@@ -20,11 +20,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.errors import AdvisorError
-from advisor.store import new_owner
-from advisor.ui.frozen_links import FROZEN_KEY, OWNER_COOKIE
+from advisor.ui.frozen_links import FROZEN_KEY
 
 _LONGEST_ID = 40
-_OWNER_S = 400 * 24 * 3600  # the longest a browser keeps a cookie
 _STREAMLIT_PAGE = Path(st.__file__).parent / "static" / "index.html"
 
 
@@ -101,24 +99,8 @@ _HEADERS = {
 }
 
 
-def _give_owner(request: Request, headers: MutableHeaders) -> None:
-    """A secret for whoever has none, by which they can list and delete what they froze. No script can read it."""
-    if OWNER_COOKIE in request.cookies:
-        return
-    answer = Response()
-    answer.set_cookie(
-        OWNER_COOKIE,
-        new_owner(),
-        max_age=_OWNER_S,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https",
-    )
-    headers.append("set-cookie", answer.headers["set-cookie"])
-
-
 class SecurityHeaders:
-    """Adds the headers to every HTTP answer, static files included, and to a page the cookie that knows its reader."""
+    """Adds the headers to every HTTP answer, static files included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -130,10 +112,7 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
-                if headers.get("content-type", "").startswith("text/html"):
-                    _give_owner(Request(scope), headers)
+                MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
