@@ -135,6 +135,10 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "source": machine.source,
             "as_of": machine.as_of,
         },
+        "frontend_defaults": [
+            {"key": each.key, "value": each.value, "sentence": each.words, "source": each.source}
+            for each in answer.taken
+        ],
         "plans": [_plan(candidate) for candidate in answer.candidates],
         "recommendation": {
             "level": answer.recommendation.level,
