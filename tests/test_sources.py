@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.models.catalogue import catalogue
-from advisor.report.as_json import published_document
+from advisor.report.sizes import published_document
 from advisor.sizing.placement import place
 from advisor.sizing.weights import stored_weight_bytes, weight_bytes
 from advisor.sources.addresses import HubAddress, check_public, parse_address

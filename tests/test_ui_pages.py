@@ -114,7 +114,7 @@ def test_every_key_of_a_link_reaches_its_input_and_the_answer(key: str, value: s
 
 def test_ollamas_own_context_holds_until_one_is_chosen() -> None:
     page = opened("model=llama-3.1-8b-instruct&runtime=ollama&level=Q4_K_M")
-    assert page.session_state["context"] is None
+    assert page.number_input(key="context").value is None
     assert "Ollama's defaults: 32,768 tokens of context" in notes(page)
     page.number_input(key="context").set_value(8192).run()
     assert "tokens of context" not in notes(page)
