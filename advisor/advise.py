@@ -19,7 +19,7 @@ from advisor.models.model import Model
 from advisor.planning import family_of, plans_of, runtime_of, with_frontend_defaults
 from advisor.recommend import Alternative, Recommendation, recommend
 from advisor.scenario import Scenario
-from advisor.sizing.checks import check_settings
+from advisor.sizing.checks import check_devices, check_settings
 from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken
 from advisor.sizing.plan import Memory, Plan
 from advisor.sources.resolve import ResolvedModel, find_any_model
@@ -113,6 +113,7 @@ def _answer(
     scenario, taken = with_frontend_defaults(scenario, given, model, hardware, runtime)
     check_limits(scenario, model, entry.name)
     if family_of(runtime) == "llama.cpp":
+        check_devices(len(hardware.memory.devices))
         check_settings(scenario.settings, model, hardware.memory)
     plans = plans_of(scenario, entry, model, hardware, runtime)
     candidates = candidates_of(scenario, entry, model, hardware, plans, today)
@@ -125,7 +126,7 @@ def _answer(
         runtime=runtime,
         candidates=candidates,
         recommendation=recommend(candidates, scenario, subject),
-        notes=_frontend_notes(runtime, taken) + _notes(entry, hardware.machine, model),
+        notes=_frontend_notes(runtime, taken) + _host_notes(hardware, plans) + _notes(entry, hardware.machine, model),
         today=today,
         taken=taken,
     )
@@ -160,6 +161,16 @@ def _frontend_notes(runtime: str, taken: tuple[Taken, ...]) -> tuple[str, ...]:
     if not taken:
         return ()
     return (f"Where nothing was chosen, {FRONTENDS[runtime].name}'s defaults: {', '.join(t.words for t in taken)}.",)
+
+
+def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[str, ...]:
+    """That the host's bandwidth is assumed, where anything is read from there."""
+    if not hardware.host_bandwidth_assumed or not any(plan.placement.offloads and plan.fits for plan in plans):
+        return ()
+    return (
+        f"The speed of what lies on the host assumes memory rated at {hardware.host_bandwidth / 1e9:g} GB/s (two "
+        "channels of DDR5-5600): give host_bandwidth_gb_s for yours.",
+    )
 
 
 def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ...]:

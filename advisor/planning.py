@@ -13,12 +13,11 @@ from advisor.sizing.llama_cpp import plan_file, plan_levels
 from advisor.sizing.llama_cpp_frontends import Taken, frontend_defaults
 from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
 from advisor.sizing.plan import Plan
-from advisor.sizing.reading import Rates
+from advisor.sizing.reading import HOST_READ_SHARE, Rates
 from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published
 from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.resolve import ResolvedModel
 
-_READ_SHARE = 2 / 3  # of the rated bandwidth that a CPU reads weights at
 Family = str  # whose levels and rules: llama.cpp, vllm or mlx
 
 
@@ -96,7 +95,7 @@ def _llama_cpp_plans(
 def rates_of(hardware: Hardware) -> Rates:
     """The bandwidths that make one placement faster than another."""
     devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
-    return Rates(devices, hardware.host_bandwidth * _READ_SHARE)
+    return Rates(devices, hardware.host_bandwidth * HOST_READ_SHARE)
 
 
 def _published(

@@ -44,6 +44,8 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "devices": len(answer.memory.devices),
             "name_of_all": answer.machine_name,
             "backend": answer.hardware.backend,
+            "host_bandwidth_bytes_per_s": answer.hardware.host_bandwidth,
+            "host_bandwidth_assumed": answer.hardware.host_bandwidth_assumed,
             "capacity_bytes": machine.capacity_bytes,
             "capacity_basis": machine.capacity_basis,
             "source": machine.source,
