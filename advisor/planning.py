@@ -69,7 +69,7 @@ def _llama_cpp_plans(
         plan = plan_file(
             model,
             entry.file.sized(),
-            entry.file.tensor_bytes(),
+            entry.file.stored(),
             hardware.memory,
             scenario.settings,
             runtime=runtime,

@@ -126,7 +126,7 @@ class Scenario(Requirements, CostInputs):
     @property
     def searches_placement(self) -> bool:
         """Whether the placement is left to us."""
-        return self.gpu_layers is None and not self.cpu_moe_layers
+        return self.gpu_layers is None and not self.cpu_moe_layers and self.split == "layer"
 
     @property
     def settings(self) -> Settings:

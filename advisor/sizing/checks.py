@@ -10,6 +10,7 @@ from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.sizing.plan import Memory
 from advisor.sizing.settings import CACHE_TYPES, Settings
+from advisor.sizing.tensor_split import check_split
 
 # llama.cpp's scheduler takes 16 backends, of which the CPU is one (GGML_SCHED_MAX_BACKENDS, ggml-backend.cpp).
 MAX_DEVICES = 15
@@ -63,7 +64,9 @@ def _check_split(settings: Settings, model: Model) -> None:
         return
     if model.architecture in _WITHOUT_TENSOR_SPLIT:
         raise InputError(f"llama.cpp cannot split the tensors of {model.architecture} models: use split=layer.")
-    raise InputError("What each device holds with split=tensor is not worked out yet: use split=layer.")
+    if not settings.flash_attention:
+        raise InputError("llama.cpp splits tensors only with flash attention: set flash_attention=on or split=layer.")
+    check_split(model)
 
 
 def _check_shares(shares: Sequence[float], devices: int) -> None:
