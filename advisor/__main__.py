@@ -1,6 +1,6 @@
 """The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, `report "QUERY" OUT.pdf`, `detect`.
 
-Errors go to stderr as one line, with exit code 2.
+Errors go to stderr as one line, with exit code 2. Each command imports what it needs: sizes need no prices.
 """
 
 from __future__ import annotations
@@ -13,17 +13,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from advisor.advise import answer
-from advisor.costs.refresh import FEEDS, refresh, report
+from advisor.costs.feeds import FEEDS
 from advisor.errors import AdvisorError, InputError
-from advisor.formats.gguf_sizes import size_levels
-from advisor.formats.safetensors_sizes import size_safetensors_levels
-from advisor.machines.detect import detect
-from advisor.machines.detect_report import detected_document, detected_table
-from advisor.report.as_json import plan_document, published_document, safetensors_document, sizes_document
-from advisor.report.as_text import plan_table, sizes_table
-from advisor.scenario import Scenario
-from advisor.sources.resolve import find_any_model
 
 _FORMATS = ("table", "json")
 
@@ -77,6 +68,11 @@ def _add_report(made: argparse.ArgumentParser) -> None:
 
 
 def _sizes(options: argparse.Namespace) -> str:
+    from advisor.formats.gguf_sizes import size_levels
+    from advisor.formats.safetensors_sizes import size_safetensors_levels
+    from advisor.report.sizes import published_document, safetensors_document, sizes_document, sizes_table
+    from advisor.sources.resolve import find_any_model
+
     found = find_any_model(options.model, allow_local=True)
     model = found.model
     if model is not None and options.mtp:
@@ -90,6 +86,11 @@ def _sizes(options: argparse.Namespace) -> str:
 
 
 def _plan(options: argparse.Namespace) -> str:
+    from advisor.advise import answer
+    from advisor.report.as_json import plan_document
+    from advisor.report.as_text import plan_table
+    from advisor.scenario import Scenario
+
     result = answer(Scenario.from_query(options.query), allow_local=True)
     return json.dumps(plan_document(result), indent=1) if options.format == "json" else plan_table(result)
 
@@ -109,11 +110,16 @@ def _report(options: argparse.Namespace) -> str:
 
 
 def _detect(options: argparse.Namespace) -> str:
+    from advisor.machines.detect import detect
+    from advisor.machines.detect_report import detected_document, detected_table
+
     detected = detect()
     return json.dumps(detected_document(detected), indent=1) if options.format == "json" else detected_table(detected)
 
 
 def _refresh(options: argparse.Namespace) -> str:
+    from advisor.costs.refresh import refresh, report
+
     outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
     if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
         print(report(outcomes), flush=True)

@@ -16,10 +16,11 @@ from advisor.ladders import Subject
 from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
-from advisor.planning import family_of, plans_of, runtime_of
+from advisor.planning import family_of, plans_of, runtime_of, with_frontend_defaults
 from advisor.recommend import Alternative, Recommendation, recommend
 from advisor.scenario import Scenario
-from advisor.sizing.checks import check_settings
+from advisor.sizing.checks import check_devices, check_settings
+from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken
 from advisor.sizing.plan import Memory, Plan
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.units import format_count
@@ -31,7 +32,10 @@ _BLOCK_SELECTION_USERS = 16
 
 @dataclass(frozen=True, eq=False)  # compared by identity: what follows from it is kept beside it
 class Answer:
-    """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers."""
+    """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers.
+
+    `taken` are the settings that Ollama or LM Studio chose, as the question did not; `scenario` holds them.
+    """
 
     scenario: Scenario
     entry: ResolvedModel
@@ -42,6 +46,7 @@ class Answer:
     recommendation: Recommendation
     notes: tuple[str, ...]
     today: date
+    taken: tuple[Taken, ...] = ()
 
     @cached_property
     def plans(self) -> tuple[Plan, ...]:
@@ -92,19 +97,23 @@ def answer(scenario: Scenario, allow_local: bool = False, today: date | None = N
     the age of prices is counted.
     """
     day = today or datetime.now(UTC).date()
-    return _answer(scenario, allow_local, day, int(time.monotonic() // _REMEMBERED_S))
+    return _answer(scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S))
 
 
 @lru_cache(maxsize=256)
-def _answer(scenario: Scenario, allow_local: bool, today: date, period: int) -> Answer:
+def _answer(
+    scenario: Scenario, given: frozenset[str], allow_local: bool, today: date, period: int
+) -> Answer:  # scenarios are equal whether a default was given or not
     entry = _find(scenario.model, allow_local, period)
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()
-    check_limits(scenario, model, entry.name)
     runtime = runtime_of(scenario)
     hardware = hardware_of(scenario, runtime)
+    scenario, taken = with_frontend_defaults(scenario, given, model, hardware, runtime)
+    check_limits(scenario, model, entry.name)
     if family_of(runtime) == "llama.cpp":
+        check_devices(len(hardware.memory.devices))
         check_settings(scenario.settings, model, hardware.memory)
     plans = plans_of(scenario, entry, model, hardware, runtime)
     candidates = candidates_of(scenario, entry, model, hardware, plans, today)
@@ -117,8 +126,9 @@ def _answer(scenario: Scenario, allow_local: bool, today: date, period: int) -> 
         runtime=runtime,
         candidates=candidates,
         recommendation=recommend(candidates, scenario, subject),
-        notes=_notes(entry, hardware.machine, model),
+        notes=_frontend_notes(runtime, taken) + _host_notes(hardware, plans) + _notes(entry, hardware.machine, model),
         today=today,
+        taken=taken,
     )
 
 
@@ -145,6 +155,22 @@ def check_limits(scenario: Scenario, model: Model, name: str) -> None:
 def _selects_blocks_per_user(model: Model) -> bool:
     mixers = (mixer for layer in model.layers for mixer in layer.mixers)
     return any(isinstance(m, Attention) and m.indexer is not None and m.indexer.keeps_values for m in mixers)
+
+
+def _frontend_notes(runtime: str, taken: tuple[Taken, ...]) -> tuple[str, ...]:
+    if not taken:
+        return ()
+    return (f"Where nothing was chosen, {FRONTENDS[runtime].name}'s defaults: {', '.join(t.words for t in taken)}.",)
+
+
+def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[str, ...]:
+    """That the host's bandwidth is assumed, where anything is read from there."""
+    if not hardware.host_bandwidth_assumed or not any(plan.placement.offloads and plan.fits for plan in plans):
+        return ()
+    return (
+        f"The speed of what lies on the host assumes memory rated at {hardware.host_bandwidth / 1e9:g} GB/s (two "
+        "channels of DDR5-5600): give host_bandwidth_gb_s for yours.",
+    )
 
 
 def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ...]:

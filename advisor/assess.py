@@ -78,7 +78,7 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
     prompt = min(scenario.prompt_tokens, scenario.context)
     depth = prompt if scenario.context_used is None else scenario.context_used
     if isinstance(plan.sized, SizedLevel):
-        return placed_load(
+        load = placed_load(
             model,
             _gguf_weights(scenario, entry, model, plan.sized),
             plan.placement,
@@ -88,6 +88,9 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
             context_used=depth,
             prompt_tokens=prompt,
         )
+        if plan.placement.devices < len(plan.devices):  # they share every tensor
+            load = load.spread([device.weights_bytes / _whole(plan) for device in plan.devices])
+        return load
     gpus = max(1, len(hardware.cards))
     if plan.sized.format == "published":
         return checkpoint_load(
@@ -98,9 +101,14 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
     )
 
 
+def _whole(plan: Plan) -> int:
+    """Bytes of weights that one device would hold of what the plan's devices share."""
+    return sum(device.weights_bytes - device.mirrored_bytes for device in plan.devices) + plan.devices[0].mirrored_bytes
+
+
 def _gguf_weights(scenario: Scenario, entry: ResolvedModel, model: Model, sized: SizedLevel) -> Weights:
     if entry.file is not None and scenario.level is None:
-        return file_weights(model, entry.file.tensor_bytes())
+        return file_weights(model, entry.file.stored())
     return level_weights(model, sized.level, scenario.imatrix)
 
 

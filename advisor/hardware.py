@@ -11,10 +11,9 @@ from advisor.machines.catalogue import Machine, custom_machine, machine, with_me
 from advisor.scenario import AUTO, CUSTOM_MACHINE, Scenario
 from advisor.sizing.checks import check_vendors
 from advisor.sizing.plan import Device, Memory
+from advisor.sizing.reading import USUAL_HOST_BANDWIDTH
 from advisor.speed.backends import Backend, check_backend, default_backend
 from advisor.units import GIB, MIB
-
-_USUAL_HOST_BANDWIDTH = 89.6e9  # bytes a second: two channels of DDR5-5600, the usual desktop
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def hardware_of(scenario: Scenario, runtime: str) -> Hardware:
     if scenario.host_bandwidth_gb_s is not None:
         given = scenario.host_bandwidth_gb_s * 1e9
     memory = _memory(scenario, first, cards)
-    return Hardware(first, cards, memory, given or _USUAL_HOST_BANDWIDTH, given is None, backend)
+    return Hardware(first, cards, memory, given or USUAL_HOST_BANDWIDTH, given is None, backend)
 
 
 def first_machine(scenario: Scenario) -> Machine:

@@ -8,17 +8,16 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.hardware import Hardware
 from advisor.machines.machine import Machine
 from advisor.models.model import Model
-from advisor.scenario import AUTO, Scenario
+from advisor.scenario import AUTO, FRONTENDS_OF_LLAMA_CPP, Scenario
 from advisor.sizing.llama_cpp import plan_file, plan_levels
+from advisor.sizing.llama_cpp_frontends import Taken, frontend_defaults
 from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
 from advisor.sizing.plan import Plan
-from advisor.sizing.reading import Rates
+from advisor.sizing.reading import HOST_READ_SHARE, Rates
 from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published
 from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.resolve import ResolvedModel
 
-_READ_SHARE = 2 / 3  # of the rated bandwidth that a CPU reads weights at
-FRONTENDS_OF_LLAMA_CPP = ("ollama", "lm-studio")
 Family = str  # whose levels and rules: llama.cpp, vllm or mlx
 
 
@@ -37,6 +36,17 @@ def runtime_of(scenario: Scenario) -> str:
     if scenario.level is not None and family_of(scenario.runtime) != by_level:
         raise InputError(f"Level {scenario.level} is not for {scenario.runtime}: choose runtime={by_level}.")
     return scenario.runtime
+
+
+def with_frontend_defaults(
+    scenario: Scenario, given: frozenset[str], model: Model, hardware: Hardware, runtime: str
+) -> tuple[Scenario, tuple[Taken, ...]]:
+    """The scenario with what Ollama or LM Studio choose for settings that are not `given`, and these choices."""
+    if runtime not in FRONTENDS_OF_LLAMA_CPP:
+        return scenario, ()
+    gpu_bytes = sum(device.capacity_bytes for device in hardware.memory.devices)
+    taken = tuple(each for each in frontend_defaults(runtime, gpu_bytes, model.context_length) if each.key not in given)
+    return scenario.model_copy(update={each.key: each.value for each in taken}), taken
 
 
 def plans_of(
@@ -59,7 +69,7 @@ def _llama_cpp_plans(
         plan = plan_file(
             model,
             entry.file.sized(),
-            entry.file.tensor_bytes(),
+            entry.file.stored(),
             hardware.memory,
             scenario.settings,
             runtime=runtime,
@@ -85,7 +95,7 @@ def _llama_cpp_plans(
 def rates_of(hardware: Hardware) -> Rates:
     """The bandwidths that make one placement faster than another."""
     devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
-    return Rates(devices, hardware.host_bandwidth * _READ_SHARE)
+    return Rates(devices, hardware.host_bandwidth * HOST_READ_SHARE)
 
 
 def _published(

@@ -22,8 +22,10 @@ MAX_QUERY_LENGTH = 4096
 MAX_USERS = 256  # llama.cpp: LLAMA_MAX_SEQ, the most sequences one process serves at a time
 CUSTOM_MACHINE = "custom"
 AUTO = "auto"
-# Ollama and LM Studio are llama.cpp with their own defaults.
-RUNTIMES = (AUTO, "llama.cpp", "ollama", "lm-studio", "vllm", "mlx")
+# Ollama and LM Studio are llama.cpp with their own defaults, which hold for these keys where a scenario is silent.
+FRONTENDS_OF_LLAMA_CPP = ("ollama", "lm-studio")
+BY_FRONTEND = frozenset({"context", "users"})
+RUNTIMES = (AUTO, "llama.cpp", *FRONTENDS_OF_LLAMA_CPP, "vllm", "mlx")
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 _MOST_SHARES = 64
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
@@ -124,7 +126,7 @@ class Scenario(Requirements, CostInputs):
     @property
     def searches_placement(self) -> bool:
         """Whether the placement is left to us."""
-        return self.gpu_layers is None and not self.cpu_moe_layers
+        return self.gpu_layers is None and not self.cpu_moe_layers and self.split == "layer"
 
     @property
     def settings(self) -> Settings:
@@ -144,11 +146,18 @@ class Scenario(Requirements, CostInputs):
             tensor_split=self.tensor_split,
         )
 
+    @property
+    def given(self) -> frozenset[str]:
+        """Which of the settings that Ollama and LM Studio have defaults of their own for were set."""
+        return frozenset(BY_FRONTEND & self.model_fields_set)
+
     def to_query(self) -> str:
         """The shortest query string that restores this scenario: defaults are left out."""
-        values = self.model_dump(exclude_defaults=True)
-        values = {"model": self.model, "machine": self.machine, **values}
-        return urlencode({key: _plain(value) for key, value in values.items()})
+        values = self.model_dump(exclude_defaults=True) | {"model": self.model, "machine": self.machine}
+        if self.runtime in FRONTENDS_OF_LLAMA_CPP:  # whose own default is another
+            values |= {key: getattr(self, key) for key in self.given}
+        order = ("model", "machine", *type(self).model_fields)
+        return urlencode({key: _plain(values[key]) for key in dict.fromkeys(order) if key in values})
 
     @classmethod
     def from_query(cls, query: str) -> Scenario:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from advisor.advise import answer
@@ -9,6 +11,9 @@ from advisor.errors import InputError
 from advisor.hardware import Hardware, hardware_of
 from advisor.models.licences import commercial_use
 from advisor.planning import runtime_of
+from advisor.report.as_json import plan_document
+from advisor.report.as_text import plan_table
+from advisor.report.from_answer import report_of
 from advisor.scenario import Scenario
 from advisor.units import GIB
 
@@ -154,3 +159,40 @@ def test_different_cards_are_priced_at_their_mean() -> None:
     assert both.average_card.tdp_w is not None
     alike = hardware("machine=rtx-3090&gpus=2")
     assert alike.average_card == alike.machine
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("gpus=0", "gpus=0 is not possible"),
+        ("gpus=1000", "gpus=1000 is not possible"),
+        ("gpus=64", "64 devices are more than one llama.cpp process can use"),
+        ("gpus=8&other_machine=rtx-3090&other_gpus=8", "16 devices are more than one llama.cpp process can use"),
+        ("machine=custom&memory_gib=24&bandwidth_gb_s=-5", "bandwidth_gb_s=-5 is not possible"),
+        ("host_bandwidth_gb_s=inf", "host_bandwidth_gb_s=inf is not possible"),
+        ("machine=custom&memory_gib=0", "memory_gib=0 is not possible"),
+        ("machine=cpu-dual-ddr5-5600", "give its RAM in GiB"),
+    ],
+)
+def test_hardware_that_cannot_be_is_one_sentence(query: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        answer(Scenario.from_query(f"level=Q4_K_M&{query}"))
+
+
+def test_an_assumed_host_bandwidth_is_said_where_it_matters() -> None:
+    link = "level=Q4_K_M&machine=rtx-4090&host_memory_gib=64"
+
+    def notes(query: str) -> str:
+        return " ".join(answer(Scenario.from_query(query)).notes)
+
+    assert "assumes memory rated at 89.6 GB/s" in notes(link)
+    assert "89.6" not in notes(f"{link}&host_bandwidth_gb_s=200")
+    assert "89.6" not in notes("level=Q4_K_M&machine=rtx-4090&model=llama-3.1-8b-instruct&host_memory_gib=64")
+    found = plan_document(answer(Scenario.from_query(link)))
+    assert found["machine"]["host_bandwidth_assumed"] is True
+    assert found["machine"]["host_bandwidth_bytes_per_s"] == 89.6e9
+    assert any("89.6 GB/s" in note for note in found["notes"])
+    assert "89.6 GB/s" in plan_table(answer(Scenario.from_query(link)))
+    assert any(
+        "89.6 GB/s" in note and "_gb_s" not in note for note in report_of(answer(Scenario.from_query(link))).notes
+    )

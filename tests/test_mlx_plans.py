@@ -15,7 +15,7 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, Scheme
 from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
-from advisor.sizing.llama_cpp_frontends import FRONTENDS, frontend_settings
+from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken, frontend_defaults
 from advisor.sizing.mlx import plan_mlx, plan_mlx_levels
 from advisor.sizing.mlx_memory import MlxOptions, mlx_cache_bytes, mlx_temporary_bytes
 from advisor.sizing.plan import Device, Memory, Plan
@@ -147,21 +147,25 @@ def test_what_cannot_be_is_said_in_one_sentence() -> None:
         )
 
 
-@pytest.mark.parametrize(("gib", "context"), [(8, 4096), (24, 32_768), (47, 32_768), (48, 131_072), (96, 131_072)])
-def test_ollama_chooses_the_context_by_memory(gib: int, context: int) -> None:
-    chosen = frontend_settings("ollama", gib * GIB, 131_072)
-    assert (chosen.context, chosen.users, chosen.cache_type_k) == (context, 1, "f16")
+@pytest.mark.parametrize(
+    ("gib", "context"), [(8, 4096), (22.9, 4096), (23, 32_768), (46, 32_768), (47, 131_072), (96, 131_072)]
+)
+def test_ollama_chooses_the_context_by_memory(gib: float, context: int) -> None:
+    assert chosen("ollama", int(gib * GIB), 131_072) == {"context": context, "users": 1}
 
 
 def test_lm_studio_serves_four_at_once_with_4096_tokens() -> None:
-    chosen = frontend_settings("lm-studio", 24 * GIB, 131_072)
-    assert (chosen.context, chosen.users) == (4096, 4)
-    assert frontend_settings("lm-studio", 24 * GIB, 2048).context == 2048
+    assert chosen("lm-studio", 24 * GIB, 131_072) == {"context": 4096, "users": 4}
+    assert chosen("lm-studio", 24 * GIB, 2048)["context"] == 2048
+
+
+def chosen(frontend: str, gpu_bytes: int, model_context: int) -> dict[str, int]:
+    taken: tuple[Taken, ...] = frontend_defaults(frontend, gpu_bytes, model_context)
+    assert all(f"{each.value:,}" in each.words or each.words == "one request at a time" for each in taken)
+    return {each.key: each.value for each in taken}
 
 
 def test_every_default_names_its_source() -> None:
     for frontend in FRONTENDS.values():
         assert frontend.as_of
         assert all(default.source.startswith("https://") for default in frontend.defaults.values())
-    with pytest.raises(InputError, match="Unknown frontend"):
-        frontend_settings("jan", 24 * GIB, None)

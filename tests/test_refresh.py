@@ -402,7 +402,7 @@ def test_command_line(
     def of_the_test(today: date, *, accept: bool, only: list[str]) -> tuple[Outcome, ...]:
         return refresh(today, accept=accept, only=only, folder=folder, urls=feeds.urls)
 
-    monkeypatch.setattr("advisor.__main__.refresh", of_the_test)
+    monkeypatch.setattr("advisor.costs.refresh.refresh", of_the_test)
     feeds.exoscale(**EXOSCALE)
     assert main(["refresh", "--only", "exoscale"]) == 0
     assert capsys.readouterr().out == "exoscale: ok\n"

@@ -148,3 +148,19 @@ def test_a_model_that_changed_is_read_again_after_a_while(tmp_path: Path, monkey
     later = time.monotonic() + 3600
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert answer(scenario, allow_local=True).model.parameters < first.model.parameters
+
+
+def test_ollama_and_lm_studio_choose_what_the_link_does_not() -> None:
+    link = "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&runtime="
+    for frontend, context, users in (("ollama", 32_768, 1), ("lm-studio", 4096, 4), ("llama.cpp", 8192, 1)):
+        found = answer(Scenario.from_query(f"{link}{frontend}"))
+        assert (found.scenario.context, found.scenario.users) == (context, users)
+        assert (found.plans[0].settings.context, found.plans[0].settings.users) == (context, users)
+        again = answer(Scenario.from_query(found.scenario.to_query()))
+        assert (again.scenario, again.taken) == (found.scenario, ())
+    chosen = answer(Scenario.from_query(f"{link}lm-studio&context=8192&users=1"))
+    assert (chosen.scenario.context, chosen.scenario.users, chosen.taken) == (8192, 1, ())
+    assert "context=8192&users=1" in chosen.scenario.to_query()
+    partly = answer(Scenario.from_query(f"{link}lm-studio&context=8192"))
+    assert (partly.scenario.context, partly.scenario.users) == (8192, 4)
+    assert partly.notes[0] == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."

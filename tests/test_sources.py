@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.models.catalogue import catalogue
-from advisor.report.as_json import published_document
+from advisor.report.sizes import published_document
 from advisor.sizing.placement import place
 from advisor.sizing.weights import stored_weight_bytes, weight_bytes
 from advisor.sources.addresses import HubAddress, check_public, parse_address
@@ -235,9 +235,7 @@ def test_a_stock_file_weighs_on_each_device_what_its_level_does(
     model = catalogue()[model_id].model
     file = stored_file(read_gguf_header(read_from_bytes(gguf_file(model_id, "Q4_K_M")[0]), "x-Q4_K_M.gguf"))
     placement = place(len(model.layers), (1.0,) * gpus, layers, moe)
-    assert stored_weight_bytes(model, file.tensor_bytes(), placement) == weight_bytes(
-        model, LEVELS["Q4_K_M"], placement
-    )
+    assert stored_weight_bytes(model, file.stored(), placement) == weight_bytes(model, LEVELS["Q4_K_M"], placement)
 
 
 def test_unknown_names_hint_at_the_catalogue() -> None:

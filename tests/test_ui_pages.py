@@ -104,10 +104,38 @@ def test_the_first_page_shows_the_engines_answer(query: str) -> None:
 def test_every_key_of_a_link_reaches_its_input_and_the_answer(key: str, value: str, held: object) -> None:
     page = opened(f"{key}={value}")
     assert page.session_state[key] == held
-    wanted = Scenario.from_query(f"{key}={value}").to_query()
+    # The answer's own scenario: what Ollama chooses is in its link, so that the link opens the same again.
+    wanted = answer(Scenario.from_query(f"{key}={value}")).scenario.to_query()
     shown = [code.value for code in page.code]
     assert f"/?{wanted}" in shown
     assert f'python -m advisor plan "{wanted}"' in shown
+    assert not messages(page)
+
+
+def test_ollamas_own_context_holds_until_one_is_chosen() -> None:
+    page = opened("model=llama-3.1-8b-instruct&runtime=ollama&level=Q4_K_M")
+    assert page.number_input(key="context").value is None
+    assert "Ollama's defaults: 32,768 tokens of context" in notes(page)
+    page.number_input(key="context").set_value(8192).run()
+    assert "tokens of context" not in notes(page)
+    page.selectbox(key="runtime").set_value("llama.cpp").run()
+    assert page.session_state["context"] == 8192
+    assert page.session_state["users"] == 1
+    page.selectbox(key="runtime").set_value("lm-studio").run()
+    assert "LM Studio's defaults: 4,096 tokens of context per user (unless chosen when loading), 4 requests" in notes(
+        page
+    )
+    assert not page.exception
+
+
+def notes(page: AppTest) -> str:
+    return " ".join(info.value for info in page.info).replace("\\", "")
+
+
+def test_a_value_in_a_link_wins_over_the_frontend() -> None:
+    page = opened("model=llama-3.1-8b-instruct&runtime=lm-studio&level=Q4_K_M&context=8192&users=1")
+    assert (page.session_state["context"], page.session_state["users"]) == (8192, 1)
+    assert any("context=8192&users=1" in code.value for code in page.code)
     assert not messages(page)
 
 

@@ -19,6 +19,7 @@ from advisor.costs.cloud_feeds import GPUHUNT, SKYPILOT, exoscale_offers, gpuhun
 from advisor.costs.download import FeedError, as_json, as_text, fetch, unzipped
 from advisor.costs.electricity_feed import EUROSTAT_QUERY, eurostat_prices
 from advisor.costs.exchange_rate_feed import ecb_rates
+from advisor.costs.feeds import FEEDS, FeedUrls
 from advisor.costs.price_changes import (
     cloud_prices,
     compare,
@@ -36,7 +37,6 @@ from advisor.costs.price_tables import (
 )
 from advisor.csv_rows import read_rows
 
-FEEDS = ("genai-prices", "litellm", "gpuhunt", "skypilot", "exoscale", "eurostat", "ecb")
 _SHOWN_CHANGES = 40
 
 RowT = TypeVar("RowT", CloudOffer, ApiOffer, ElectricityPrice, ExchangeRate)
@@ -44,18 +44,6 @@ _CLOUD = ("provider", "region", "instance", "gpu_id", "term")
 _API = ("provider", "model")
 _ELECTRICITY = ("country", "case")
 _RATES = ("currency",)
-
-
-@dataclass(frozen=True, slots=True)
-class FeedUrls:
-    """Where the feeds are; a folder for gpuhunt and SkyPilot, a file for the others."""
-
-    gpuhunt: str = "https://dstack-gpu-pricing.s3.eu-west-1.amazonaws.com/v3"
-    skypilot: str = "https://raw.githubusercontent.com/skypilot-org/skypilot-catalog/master/catalogs/v8"
-    litellm: str = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
-    exoscale: str = "https://portal.exoscale.com/api/pricing/opencompute"
-    eurostat: str = "https://ec.europa.eu/eurostat/api/dissemination/statistics/1.0/data/nrg_pc_205"
-    ecb: str = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from advisor.planning import family_of
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
 from advisor.report.wording import key_words, plural
-from advisor.scenario import Scenario
+from advisor.sizing.llama_cpp_frontends import FRONTENDS
 from advisor.sizing.memory_lines import memory_lines
 from advisor.store.release import data_release
 from advisor.units import GIB, gib
@@ -78,7 +78,7 @@ def _levels_table(answer: Answer) -> Table:
 
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     scenario, plan = answer.scenario, shown.plan
-    facts = [*_asked(scenario), Fact("Safety margin", f"{scenario.margin_percent:g} %", KEPT_FREE)]
+    facts = [*_asked(answer), Fact("Safety margin", f"{scenario.margin_percent:g} %", KEPT_FREE)]
     if family_of(answer.runtime) == "llama.cpp":
         basis = answer.machine.overhead_basis
         for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
@@ -99,15 +99,17 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _asked(scenario: Scenario) -> list[Fact]:
+def _asked(answer: Answer) -> list[Fact]:
     """What every answer rests on, and then whatever else was chosen."""
+    scenario = answer.scenario
+    by_frontend = {each.key: f"{FRONTENDS[answer.runtime].name}'s default" for each in answer.taken}
     load = (
         f"{scenario.requests_per_day:,.10g} requests a day, each of {scenario.tokens_in:,} tokens in and "
         f"{scenario.tokens_out:,} out"
     )
     facts = [
-        Fact("Context", plural(scenario.context, "token"), ASKED),
-        Fact("Users at the same time", f"{scenario.users:,}", ASKED),
+        Fact("Context", plural(scenario.context, "token"), by_frontend.get("context", ASKED)),
+        Fact("Users at the same time", f"{scenario.users:,}", by_frontend.get("users", ASKED)),
         Fact("Load", load, ASKED),
         Fact("Years of use", str(scenario.years), ASKED),
         Fact("Currency", scenario.currency, ASKED),

@@ -1,12 +1,11 @@
 """The answer as JSON: a contract. Keys are documented here, units are in their names.
 
-`sizes`: a list of levels, GGUF first. `plan`: scenario, model, machine, one plan per level, recommendation, notes.
+`sizes` is in `advisor.report.sizes`. `plan`: scenario, model, machine, one plan per level, recommendation, notes.
 An estimate is an object of low, typical and high; null where it is not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from advisor.advise import Answer
@@ -14,95 +13,10 @@ from advisor.candidate import Candidate
 from advisor.costs.document import cost_document
 from advisor.estimate import Range
 from advisor.flips import flips
-from advisor.formats.gguf_sizes import SizedLevel
-from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
+from advisor.report.sizes import FORMAT
 from advisor.sizing.plan import DeviceMemory
-from advisor.sources.resolve import ResolvedModel
-
-FORMAT = "gguf"
-
-
-def sizes_document(levels: Sequence[SizedLevel]) -> list[dict[str, Any]]:
-    """`tensor_bytes` is exact; `file_bytes` adds padding and the estimated header with the tokenizer."""
-    return [
-        {
-            "level": sized.level.name,
-            "format": FORMAT,
-            "origin": "computed",
-            "tensor_bytes": sized.tensor_bytes,
-            "data_section_bytes": sized.data_bytes,
-            "file_bytes": sized.file_bytes,
-            "bits_per_weight": round(sized.bits_per_weight, 4),
-            "tensor_types": dict(sized.types),
-        }
-        for sized in levels
-    ]
-
-
-def safetensors_document(levels: Sequence[SizedSafetensors]) -> list[dict[str, Any]]:
-    """As `sizes_document`, for the formats besides GGUF: `file_bytes` is the sum of the tensor data.
-
-    `header_bytes` is estimated and comes on top. `kept_16_bit` names the layers that stay unpacked although
-    `writer` packs their like; where `refused`, it stops at them unless told to ignore them. `tied_copy_bytes` is
-    what a second copy of a tied embedding would add.
-    """
-    return [
-        {
-            "level": sized.level.name,
-            "format": sized.format,
-            "origin": "computed",
-            "tensor_bytes": sized.tensor_bytes,
-            "data_section_bytes": sized.tensor_bytes,
-            "file_bytes": sized.file_bytes,
-            "bits_per_weight": round(sized.bits_per_weight, 4),
-            "tensor_types": dict(sized.types),
-            "header_bytes": sized.header_bytes,
-            "nominal_bits": sized.level.nominal_bits,
-            "writer": sized.level.writer,
-            "note": sized.level.note,
-            "kept_16_bit": list(sized.kept),
-            "refused": sized.refuses,
-            "tied_copy_bytes": sized.tied_copy_bytes,
-        }
-        for sized in levels
-    ]
-
-
-def published_document(found: ResolvedModel) -> list[dict[str, Any]]:
-    """What is published, in the same keys, under `origin`: "file" (read from its header) or "published" (as listed).
-
-    `level` says "(this file)" or "(published)", because such a file need not be llama.cpp's stock mix of that name;
-    what is not known is null.
-    """
-    rows = []
-    if found.file is not None:
-        rows.append({**sizes_document([found.file.sized()])[0], "origin": "file", "file": found.file.name})
-    repository = found.repository
-    if repository is not None and repository.tensors:
-        level = repository.quantization.level if repository.quantization is not None else "as published"
-        kind = repository.quantization.kind.lower() if repository.quantization is not None else "plain"
-        rows.append(
-            _published(level, kind, f"{repository.id}, safetensors", repository.weight_bytes, repository.weight_bytes)
-        )
-    for file in repository.models if repository is not None else ():
-        rows.append(_published(file.level or "unknown", FORMAT, file.name, None, file.bytes))
-    return rows
-
-
-def _published(level: str, kind: str, name: str, tensor_bytes: int | None, file_bytes: int | None) -> dict[str, Any]:
-    return {
-        "level": f"{level} (published)",
-        "format": kind,
-        "origin": "published",
-        "file": name,
-        "tensor_bytes": tensor_bytes,
-        "data_section_bytes": None,
-        "file_bytes": file_bytes,
-        "bits_per_weight": None,
-        "tensor_types": {},
-    }
 
 
 def plan_document(answer: Answer) -> dict[str, Any]:
@@ -130,11 +44,17 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "devices": len(answer.memory.devices),
             "name_of_all": answer.machine_name,
             "backend": answer.hardware.backend,
+            "host_bandwidth_bytes_per_s": answer.hardware.host_bandwidth,
+            "host_bandwidth_assumed": answer.hardware.host_bandwidth_assumed,
             "capacity_bytes": machine.capacity_bytes,
             "capacity_basis": machine.capacity_basis,
             "source": machine.source,
             "as_of": machine.as_of,
         },
+        "frontend_defaults": [
+            {"key": each.key, "value": each.value, "sentence": each.words, "source": each.source}
+            for each in answer.taken
+        ],
         "plans": [_plan(candidate) for candidate in answer.candidates],
         "recommendation": {
             "level": answer.recommendation.level,

@@ -9,10 +9,11 @@ from advisor.errors import InputError
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.sizing.plan import Memory
-from advisor.sizing.reading import Rates
 from advisor.sizing.settings import CACHE_TYPES, Settings
+from advisor.sizing.tensor_split import check_split
 
-MAX_DEVICES = 64
+# llama.cpp's scheduler takes 16 backends, of which the CPU is one (GGML_SCHED_MAX_BACKENDS, ggml-backend.cpp).
+MAX_DEVICES = 15
 # Vulkan drives cards of any vendor, and so does RPC; on the CPU no card is driven. A CUDA, ROCm, Metal or SYCL build
 # knows its own only.
 _ANY_VENDOR = frozenset({"vulkan", "cpu"})
@@ -25,13 +26,10 @@ _WITHOUT_TENSOR_SPLIT = frozenset(
 )
 
 
-def check_devices(count: int, vendors: Collection[str] = (), backend: str | None = None) -> None:
-    """Raise InputError for a number of devices, or a mixture of vendors, that one llama.cpp process cannot use."""
-    if count < 1:
-        raise InputError(f"gpus={count}: give at least one, or choose a CPU platform to run without a GPU.")
+def check_devices(count: int) -> None:
+    """Raise InputError for more devices than one llama.cpp process can use."""
     if count > MAX_DEVICES:
-        raise InputError(f"gpus={count:,} is more than one process can use; give at most {MAX_DEVICES}.")
-    check_vendors(vendors, backend)
+        raise InputError(f"{count:,} devices are more than one llama.cpp process can use: give at most {MAX_DEVICES}.")
 
 
 def check_vendors(vendors: Collection[str], backend: str | None) -> None:
@@ -42,28 +40,6 @@ def check_vendors(vendors: Collection[str], backend: str | None) -> None:
             f"One llama.cpp process does not drive cards of {' and '.join(mixed)} together, except with its Vulkan "
             "backend: choose Vulkan, or cards of one vendor."
         )
-
-
-def check_memory(memory: Memory) -> None:
-    """Raise InputError for sizes that no machine has."""
-    if len(memory.devices) > MAX_DEVICES:
-        raise InputError(f"{len(memory.devices):,} devices are more than one process can use; at most {MAX_DEVICES}.")
-    for device in memory.devices:
-        if device.capacity_bytes <= 0:
-            raise InputError(f"{device.name} has no memory: give its size in GiB, more than 0.")
-        if device.overhead_bytes < 0:
-            raise InputError(f"{device.name}: the memory taken before the model cannot be negative.")
-    if not memory.devices and memory.host_capacity_bytes is None:
-        raise InputError("Without a GPU the host's memory must be known: give its RAM in GiB.")
-    if memory.host_capacity_bytes is not None and memory.host_capacity_bytes <= 0:
-        raise InputError("The host has no memory: give its RAM in GiB, more than 0.")
-
-
-def check_rates(rates: Rates) -> None:
-    """Raise InputError for a bandwidth that is not a positive number."""
-    for bandwidth in (*rates.devices, rates.host):
-        if bandwidth is not None and not (bandwidth > 0 and math.isfinite(bandwidth)):
-            raise InputError(f"A bandwidth of {bandwidth / 1e9:g} GB/s is not possible: it must be more than 0.")
 
 
 def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
@@ -88,7 +64,9 @@ def _check_split(settings: Settings, model: Model) -> None:
         return
     if model.architecture in _WITHOUT_TENSOR_SPLIT:
         raise InputError(f"llama.cpp cannot split the tensors of {model.architecture} models: use split=layer.")
-    raise InputError("What each device holds with split=tensor is not worked out yet: use split=layer.")
+    if not settings.flash_attention:
+        raise InputError("llama.cpp splits tensors only with flash attention: set flash_attention=on or split=layer.")
+    check_split(model)
 
 
 def _check_shares(shares: Sequence[float], devices: int) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.models.model import Model
 from advisor.sizing.checks import MAX_DEVICES, cache_type_refusal
-from advisor.sizing.growth import GRAIN
-from advisor.sizing.needs import needed_bytes, passing_bytes, place_as_told, shortage
+from advisor.sizing.growth import GRAIN, Grown
+from advisor.sizing.needs import needed_bytes, passing_bytes, place_as_one, place_as_told, shortage
 from advisor.sizing.placement import HOST
 from advisor.sizing.placement_search import Search
 from advisor.sizing.plan import DeviceMemory, Memory, Plan, Verdict, WayOut, rule_of_thumb_bytes
 from advisor.sizing.reading import Rates
 from advisor.sizing.settings import Settings
+from advisor.sizing.split_growth import SplitGrowth
+from advisor.sizing.tensor_split import Stored
 from advisor.sizing.weights import Weights, file_weights, level_weights
 from advisor.units import gib
 
@@ -50,7 +52,7 @@ def plan_levels(
 def plan_file(
     model: Model,
     sized: SizedLevel,
-    tensor_bytes: Iterable[tuple[str, int]],
+    tensors: Iterable[Stored],
     memory: Memory,
     settings: Settings,
     *,
@@ -59,9 +61,9 @@ def plan_file(
     search: bool = False,
     rates: Rates | None = None,
 ) -> Plan:
-    """A plan for one GGUF file as it is, given what each of its tensors takes."""
+    """A plan for one GGUF file as it is, given its tensors."""
     planner = _Planner(model, memory, settings, runtime, margin, False, search, rates or Rates())
-    return planner.plan(sized, file_weights(model, tensor_bytes))
+    return planner.plan(sized, file_weights(model, tensors))
 
 
 class _Planner:
@@ -80,8 +82,9 @@ class _Planner:
     ):
         self.model, self.memory, self.settings, self.runtime = model, memory, settings, runtime
         self.margin, self.imatrix, self.search, self.rates = margin, imatrix, search, rates
+        self.split = settings.split == "tensor" and len(memory.devices) > 1
         self.searcher = Search(model, memory, settings, margin, rates)
-        self.told = place_as_told(model, memory, settings)
+        self.told = place_as_one(model, settings) if self.split else place_as_told(model, memory, settings)
 
     def changed(self, memory: Memory | None = None, settings: Settings | None = None) -> _Planner:
         """The same question on another machine or with other settings."""
@@ -100,31 +103,44 @@ class _Planner:
         return self.plan(size_level(self.model, level, self.imatrix), level_weights(self.model, level, self.imatrix))
 
     def plan(self, sized: SizedLevel, weights: Weights) -> Plan:
+        return self._split_plan(sized, weights) if self.split else self._placed_plan(sized, weights)
+
+    def _split_plan(self, sized: SizedLevel, weights: Weights) -> Plan:
+        """Every tensor split over all devices, which llama.cpp takes for one."""
+        growth = SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
+        now, parts = growth.now, growth.parts
+        devices = self._devices(parts.weights, now, mirrored=parts.mirrored)
+        host = self._host(weights.on_devices(self.told)[HOST], now)
+
+        def needed(grown: Grown) -> dict[int, int]:
+            return growth.needed(self.memory, grown)
+
+        short = shortage(self.memory, needed(now), self.margin)
+        plan = Plan(
+            sized=sized,
+            runtime=self.runtime,
+            settings=self.settings,
+            placement=self.told,
+            verdict=self._verdict(short, needed(now), self.told.offloads),
+            devices=devices,
+            host=host,
+            missing_bytes=max(0, round(short)),
+            rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            find_longest_context=lambda: growth.longest(
+                needed, lambda needs: shortage(self.memory, needs, self.margin) <= 0
+            ),
+            find_ways_out=lambda: ways_out(self, plan, sized, weights),
+        )
+        return plan
+
+    def _placed_plan(self, sized: SizedLevel, weights: Weights) -> Plan:
+        """Whole layers on devices and host, as told or as searched for."""
         found = self.searcher.best(weights) if self.search else None
         placement = found.placement if found else self.told
         growth = self.searcher.growth(placement)
         now, held = growth.now, weights.on_devices(placement)
         passing = passing_bytes(weights, placement, now)
-        devices = tuple(
-            DeviceMemory(
-                name=name,
-                capacity_bytes=device.capacity_bytes,
-                weights_bytes=held[number],
-                kv_cache_bytes=now.cache[number],
-                compute_bytes=now.compute[number] + (0 if number else passing),
-                overhead_bytes=device.overhead_bytes,
-                passing_bytes=0 if number else passing,
-            )
-            for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
-        )
-        host = DeviceMemory(
-            name="Host",
-            capacity_bytes=self.memory.host_capacity_bytes,
-            weights_bytes=held[HOST],
-            kv_cache_bytes=now.cache[HOST],
-            compute_bytes=now.compute[HOST],
-            overhead_bytes=self.memory.host_overhead_bytes,
-        )
+        devices, host = self._devices(held, now, passing), self._host(held[HOST], now)
         needed = self.searcher.needed(weights, placement)
 
         def longest() -> int:
@@ -150,6 +166,33 @@ class _Planner:
             find_ways_out=lambda: ways_out(self, plan, sized, weights),
         )
         return plan
+
+    def _devices(
+        self, weights: Mapping[int, int] | Sequence[int], now: Grown, passing: int = 0, mirrored: int = 0
+    ) -> tuple[DeviceMemory, ...]:
+        return tuple(
+            DeviceMemory(
+                name=name,
+                capacity_bytes=device.capacity_bytes,
+                weights_bytes=weights[number],
+                kv_cache_bytes=now.cache[number],
+                compute_bytes=now.compute[number] + (0 if number else passing),
+                overhead_bytes=device.overhead_bytes,
+                passing_bytes=0 if number else passing,
+                mirrored_bytes=mirrored,
+            )
+            for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
+        )
+
+    def _host(self, weights: int, now: Grown) -> DeviceMemory:
+        return DeviceMemory(
+            name="Host",
+            capacity_bytes=self.memory.host_capacity_bytes,
+            weights_bytes=weights,
+            kv_cache_bytes=now.cache[HOST],
+            compute_bytes=now.compute[HOST],
+            overhead_bytes=self.memory.host_overhead_bytes,
+        )
 
     def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:
         if short > 0:

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from advisor.errors import InputError
-from advisor.sizing.settings import Settings
-from advisor.units import GIB
+from advisor.units import GIB, gib
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +33,15 @@ class Frontend:
 
 
 _OLLAMA_FAQ = "https://github.com/ollama/ollama/blob/main/docs/faq.mdx"
-_OLLAMA_CONTEXT = "https://github.com/ollama/ollama/blob/main/docs/context-length.mdx"
+_OLLAMA_CONTEXT = "https://github.com/ollama/ollama/blob/main/server/routes.go"
 _LM_STUDIO_PARALLEL = "https://lmstudio.ai/docs/app/advanced/parallel-requests"
 _LM_STUDIO_LOAD = "https://lmstudio.ai/docs/cli/load"
 _LM_STUDIO_LOG = "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/412"
 
-# Memory of the GPUs in GiB from which Ollama gives every request this many tokens.
-OLLAMA_CONTEXTS = ((48, 262_144), (24, 32_768), (0, 4_096))
+# Memory of the GPUs in GiB from which Ollama gives every request this many tokens. Its documentation says 24 and 48;
+# its code takes one less, as drivers keep a little of a card to themselves.
+OLLAMA_CONTEXTS = ((47, 262_144), (23, 32_768), (0, 4_096))
+OLLAMA_USERS = 1
 LM_STUDIO_CONTEXT = 4_096
 LM_STUDIO_USERS = 4
 
@@ -53,7 +53,7 @@ FRONTENDS: Mapping[str, Frontend] = MappingProxyType(
                 {
                     "OLLAMA_CONTEXT_LENGTH": Default(
                         "4096 / 32768 / 262144",
-                        "Tokens per request: by GPU memory below 24 GiB, from 24 and from 48 GiB, at most what the "
+                        "Tokens per request: by GPU memory below 23 GiB, from 23 and from 47 GiB, at most what the "
                         "model knows.",
                         _OLLAMA_CONTEXT,
                     ),
@@ -97,15 +97,38 @@ FRONTENDS: Mapping[str, Frontend] = MappingProxyType(
 )
 
 
-def frontend_settings(name: str, gpu_bytes: int, model_context: int | None) -> Settings:
-    """The llama.cpp settings a frontend runs a model with when nothing is chosen.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A setting that a frontend chose because the user did not: the scenario's `key`, its value, in words, and why."""
 
-    `gpu_bytes` is the memory of all GPUs together, `model_context` the longest context the model knows.
-    Raises InputError for a name that is not in FRONTENDS.
+    key: str
+    value: int
+    words: str
+    source: str
+
+
+def frontend_defaults(name: str, gpu_bytes: int, model_context: int | None) -> tuple[Taken, ...]:
+    """What a frontend of FRONTENDS chooses where it differs from llama.cpp: context and users.
+
+    Its KV cache type (f16) and flash attention (on where it works) are llama.cpp's own. `gpu_bytes` is the memory of
+    all GPUs together, `model_context` the longest context the model knows.
     """
-    if name not in FRONTENDS:
-        raise InputError(f"Unknown frontend '{name[:40]}'; choose one of {', '.join(FRONTENDS)}.")
+    defaults = FRONTENDS[name].defaults
     if name == "ollama":
-        context = next(tokens for least, tokens in OLLAMA_CONTEXTS if gpu_bytes >= least * GIB)
-        return Settings(context=min(context, model_context or context))
-    return Settings(context=min(LM_STUDIO_CONTEXT, model_context or LM_STUDIO_CONTEXT), users=LM_STUDIO_USERS)
+        least, context = next((least, tokens) for least, tokens in OLLAMA_CONTEXTS if gpu_bytes >= least * GIB)
+        why = (
+            f"for {gib(gpu_bytes)} of GPU memory, {least} GiB or more"
+            if least
+            else "for less than 23 GiB of GPU memory"
+        )
+        users, options = OLLAMA_USERS, ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_NUM_PARALLEL")
+    else:
+        context, why, users = LM_STUDIO_CONTEXT, "unless chosen when loading", LM_STUDIO_USERS
+        options = ("context length", "max concurrent predictions")
+    if model_context is not None and model_context < context:
+        context, why = model_context, "the most this model knows"
+    at_once = "one request at a time" if users == 1 else f"{users} requests at once"
+    return (
+        Taken("context", context, f"{context:,} tokens of context per user ({why})", defaults[options[0]].source),
+        Taken("users", users, at_once, defaults[options[1]].source),
+    )

@@ -20,12 +20,14 @@ from advisor.sizing.kv_cache import window_cells
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import Settings
+from advisor.sizing.tensor_split import reduce_bytes
 from advisor.units import gib
 
 Word = Literal["exact", "modelled", "assumed"]
 Component = Literal["weights", "KV cache", "compute", "passing weights", "overhead"]
 
 _CHECKED = f"{LLAMA_CPP_RULES}, checked against what it reports itself (tests/truth)"
+_SPLIT_SOURCE = f"{LLAMA_CPP_RULES} for -sm tensor, checked against what it allocates (tests/truth)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ def memory_lines(plan: Plan, model: Model, overhead_basis: str = "", host_basis:
 
 def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: str) -> Iterator[MemoryLine]:
     placement, settings = plan.placement, plan.settings
+    if number != HOST and placement.devices < len(plan.devices):
+        yield from _split_lines(plan, model, holder, basis)
+        return
     yield MemoryLine(
         "weights", holder.name, holder.weights_bytes, "exact", _weights_sentence(plan, model, number), _CHECKED
     )
@@ -92,7 +97,49 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: s
         f"the largest needs {gib(holder.passing_bytes)} more than was set aside for other steps.",
         f"the scheduler's rule (op_offload), {_CHECKED}",
     )
+    yield _overhead(holder, basis)
+
+
+def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: str) -> Iterator[MemoryLine]:
+    """The lines of a device that shares every tensor with the others."""
+    devices, settings = plan.devices, plan.settings
+    split = sum(device.weights_bytes - device.mirrored_bytes for device in devices)
+    own = holder.weights_bytes - holder.mirrored_bytes
     yield MemoryLine(
+        "weights",
+        holder.name,
+        holder.weights_bytes,
+        "exact",
+        f"{gib(own)} of the {gib(split)} that are split by heads, inner width and words, and "
+        f"{gib(holder.mirrored_bytes)} that lie on each of the {len(devices)} devices: norms, routers, shared experts, "
+        "a tied output head.",
+        _SPLIT_SOURCE,
+    )
+    cached = sum(device.kv_cache_bytes for device in devices)
+    yield MemoryLine(
+        "KV cache",
+        holder.name,
+        holder.kv_cache_bytes,
+        "exact",
+        f"The heads of this device, {gib(holder.kv_cache_bytes)} of {gib(cached)} on all of them.",
+        _SPLIT_SOURCE,
+    )
+    tokens = reserved_tokens(settings)
+    adding = reduce_bytes(model, tokens, len(devices))
+    yield MemoryLine(
+        "compute",
+        holder.name,
+        holder.compute_bytes,
+        "modelled",
+        f"{gib(holder.compute_bytes - adding)} as on one device that holds everything, as tensors are laid out whole, "
+        f"and {gib(adding)} to receive the partial sums of {tokens:,} tokens from the other devices.",
+        _SPLIT_SOURCE,
+    )
+    yield _overhead(holder, basis)
+
+
+def _overhead(holder: DeviceMemory, basis: str) -> MemoryLine:
+    return MemoryLine(
         "overhead",
         holder.name,
         holder.overhead_bytes,

@@ -26,6 +26,13 @@ def place_as_told(model: Model, memory: Memory, settings: Settings) -> Placement
     return place(len(model.layers), shares, settings.gpu_layers, moe, kv_on_host, settings.op_offload)
 
 
+def place_as_one(model: Model, settings: Settings) -> Placement:
+    """The placement that these settings mean on several devices that llama.cpp takes for one (`-sm tensor`)."""
+    moe = min(settings.cpu_moe_layers, len(model.layers))
+    # ggml-backend-meta.cpp has no `offload_op`: nothing is computed for the host.
+    return place(len(model.layers), (1.0,), settings.gpu_layers, moe, settings.kv_on_host, lends=False)
+
+
 def needed_bytes(weights: Weights, memory: Memory, placement: Placement, grown: Grown) -> dict[int, int]:
     """Bytes on each device and the host, overheads and passing copies of weights included."""
     needed = weights.on_devices(placement)

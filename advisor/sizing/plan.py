@@ -27,7 +27,8 @@ class DeviceMemory:
     """What one device, or the host, has to hold. Bytes; `capacity_bytes` None where it is not known.
 
     `passing_bytes` is the part of `compute_bytes` set aside for weights that only pass through: a GPU that computes
-    prompts for layers on the host copies them over one tensor at a time.
+    prompts for layers on the host copies them over one tensor at a time. `mirrored_bytes` is the part of
+    `weights_bytes` that lies on every device where the rest is split over all of them.
     """
 
     name: str
@@ -37,6 +38,7 @@ class DeviceMemory:
     compute_bytes: int
     overhead_bytes: int
     passing_bytes: int = 0
+    mirrored_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:

@@ -14,8 +14,12 @@ from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 from advisor.sizing.weights import Weights
 
-HOST_BANDWIDTH = 60e9  # bytes a second: two channels of DDR5-5600 read at two thirds of their 90 GB/s
-LINK_BANDWIDTH = 20e9  # between host and device: what PCIe 4.0 x16 moves of its nominal 32 GB/s
+# All in bytes a second, and assumed: they rank placements where nothing better is known.
+USUAL_HOST_BANDWIDTH = 89.6e9  # rated, of two channels of DDR5-5600, the usual desktop
+# Of the rated bandwidth that a CPU reads weights at: between the 81 % fitted for weights alone (group "cpu" of
+# data/speed_constants.csv) and the 51 % that whole steps reach in the median of its 12 measurements.
+HOST_READ_SHARE = 2 / 3
+LINK_BANDWIDTH = 25e9  # between host and device: about four fifths of the nominal 31.5 GB/s of PCIe 4.0 x16
 DEVICE_BANDWIDTH = 500e9  # a device whose bandwidth is not known
 
 
@@ -24,7 +28,7 @@ class Rates:
     """How fast memory is read, in bytes a second; None where a device's bandwidth is not known."""
 
     devices: tuple[float | None, ...] = ()
-    host: float = HOST_BANDWIDTH
+    host: float = USUAL_HOST_BANDWIDTH * HOST_READ_SHARE
     link: float = LINK_BANDWIDTH
 
     def of(self, device: int) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from gguf.constants import GGML_QUANT_SIZES
 from numpy.typing import NDArray
 
 from advisor.formats.gguf_levels import Level, Type
@@ -20,6 +21,7 @@ from advisor.models.model import Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.models.tensors import Role, Tensor
 from advisor.sizing.placement import HOST, Placement
+from advisor.sizing.tensor_split import Stored
 
 # Looked up row by row rather than multiplied, so llama.cpp leaves them in host memory.
 _INPUT_TABLES = ("token_embd.weight", "per_layer_token_embd.weight", "position_embd.weight", "token_types.weight")
@@ -35,6 +37,7 @@ class Weights:
     `tied` is what is held again with the output head, `everywhere` what each device with layers holds.
     `widest_*` are the largest single tensors, which are copied to a GPU when it computes with them for the host.
     `alternating` says that layers with and without experts take turns, `hybrid` layers with and without recurrence.
+    `find_stored` lists the tensors one by one.
     """
 
     input: int
@@ -49,6 +52,7 @@ class Weights:
     widest_output: int
     alternating: bool
     hybrid: bool
+    find_stored: Callable[[], tuple[Stored, ...]] = field(repr=False)
 
     def on_devices(self, placement: Placement) -> dict[int, int]:
         """Bytes per device number (HOST = -1).
@@ -126,8 +130,8 @@ class _WeightMap:
             return 1
         return 2 * self.layers + 1
 
-    def weights(self, model: Model, each: NDArray[np.int64]) -> Weights:
-        """Add up, given the bytes of one tensor of each group."""
+    def weights(self, model: Model, each: NDArray[np.int64], types: Sequence[Type]) -> Weights:
+        """Add up, given the bytes and the type of one tensor of each group."""
         sums = self.counts @ each
         widest = (self.present * each).max(axis=1)
         tied, layers = int(self.tied @ each), self.layers
@@ -144,6 +148,10 @@ class _WeightMap:
             widest_output=max(int(widest[-1]), tied),
             alternating=_alternating(model),
             hybrid=_hybrid(model),
+            find_stored=lambda: tuple(
+                Stored(tensor.name, tensor.shape, int(each[group]), GGML_QUANT_SIZES[types[group]][0])
+                for tensor, group in grouped_tensors(model).members
+            ),
         )
 
 
@@ -173,16 +181,18 @@ def level_weights(model: Model, level: Level, imatrix: bool = False) -> Weights:
     # quantizer, asked for F16, would shrink as well.
     types = table.converted_types(level) if level.base in (Type.F16, Type.BF16) else table.types(level, imatrix)
     each = np.array(table.bytes_each(types), dtype=np.int64)
-    return _weight_map(model).weights(model, each)
+    return _weight_map(model).weights(model, each, types)
 
 
-def file_weights(model: Model, tensor_bytes: Iterable[tuple[str, int]]) -> Weights:
-    """The weights of a file as it is, given the name and the bytes of each tensor, whatever type it has."""
+def file_weights(model: Model, tensors: Iterable[Stored]) -> Weights:
+    """The weights of a file as it is, given its tensors, whatever type each has."""
+    stored = tuple(tensors)
     count = len(model.layers)
     layers, experts = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     widest_layer, widest_expert = layers.copy(), experts.copy()
     table = output = tied = everywhere = widest_output = 0
-    for name, size in tensor_bytes:
+    for tensor in stored:
+        name, size = tensor.name, tensor.bytes
         block = _BLOCK.match(name)
         if block is not None:
             layer = min(int(block[1]), count - 1)
@@ -213,6 +223,7 @@ def file_weights(model: Model, tensor_bytes: Iterable[tuple[str, int]]) -> Weigh
         widest_output=max(widest_output, tied),
         alternating=_alternating(model),
         hybrid=_hybrid(model),
+        find_stored=lambda: stored,
     )
 
 
@@ -221,6 +232,6 @@ def weight_bytes(model: Model, level: Level, placement: Placement, imatrix: bool
     return level_weights(model, level, imatrix).on_devices(placement)
 
 
-def stored_weight_bytes(model: Model, tensor_bytes: Iterable[tuple[str, int]], placement: Placement) -> dict[int, int]:
-    """The same for a file as it is, given the name and the bytes of each tensor."""
-    return file_weights(model, tensor_bytes).on_devices(placement)
+def stored_weight_bytes(model: Model, tensors: Iterable[Stored], placement: Placement) -> dict[int, int]:
+    """The same for a file as it is, given its tensors."""
+    return file_weights(model, tensors).on_devices(placement)

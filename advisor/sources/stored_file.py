@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gguf.constants import GGML_QUANT_SIZES
+
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.sizing.tensor_split import Stored
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.gguf_model import level_of
 
@@ -25,9 +28,12 @@ class StoredFile:
     def file_bytes(self) -> int:
         return self.header.header_bytes + self.header.data_bytes
 
-    def tensor_bytes(self) -> Iterable[tuple[str, int]]:
-        """Name and bytes of each tensor."""
-        return ((tensor.name, tensor.bytes) for tensor in self.header.tensors)
+    def stored(self) -> Iterable[Stored]:
+        """Its tensors."""
+        return (
+            Stored(tensor.name, tensor.shape, tensor.bytes, GGML_QUANT_SIZES[tensor.type][0])
+            for tensor in self.header.tensors
+        )
 
     def sized(self) -> SizedLevel:
         """The file as a level of its own, so named that nobody takes it for llama.cpp's stock mix."""

@@ -12,6 +12,7 @@ from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.machines.machine import Machine
 from advisor.sizing.placement import HOST
+from advisor.sizing.reading import LINK_BANDWIDTH
 from advisor.speed.backends import Backend, chip_of, group_of, peak_flops
 from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.explain import explanation
@@ -31,8 +32,6 @@ from advisor.speed.roofline import (
 Basis = Literal["measured", "scaled", "estimated"]
 Split = Literal["layer", "tensor", "row"]
 
-# Weights in host memory are copied to the GPU to read a prompt; PCIe 4.0 x16 moves about this, in bytes/s.
-_BUS = 25e9
 # No placement with a part on the host is in the evidence: the logarithm of its range is made this much wider.
 _OFFLOADED = 1.5
 _CPU_GROUP = "cpu"
@@ -226,7 +225,8 @@ def _prefill(
         total = tuple(map(max if split != "layer" else _plus, total, terms))
     host_ms = 0.0
     if HOST in parts and backend != "cpu":
-        bus = Device(min(parts[HOST].bandwidth, _BUS), parts[numbers[0]].peak)
+        # Weights in host memory are copied to the GPU to read a prompt.
+        bus = Device(min(parts[HOST].bandwidth, LINK_BANDWIDTH), parts[numbers[0]].peak)
         terms = prefill_terms(load, HOST, bus, first=False, depth=depth)
         moved = PREFILL_TERMS.index("weights")
         host_ms = terms[moved]

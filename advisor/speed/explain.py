@@ -82,6 +82,6 @@ def _evidence(speed: Speed, chip: str, group: str) -> str:
         "group": f"measurements of other devices of the group {group!r}",
     }[rate.tier]
     return (
-        f"Rests on {rate.n} {what}; of such measurements, left out and predicted, 86 % lay between {low:+.0%} and "
-        f"{high:+.0%} of the typical value."
+        f"Rests on {rate.n} {what}; of such measurements, predicted without their source, 90 % lay between "
+        f"{low:+.0%} and {high:+.0%} of the typical value."
     )

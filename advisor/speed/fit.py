@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from advisor.models.catalogue import catalogue
-from advisor.speed.calibrate import all_held_out, ends
+from advisor.speed.calibrate import SCHEMES, cross_validate, ends
 from advisor.speed.constants import CONSTANTS, POOLED, ConstantRow
 from advisor.speed.evidence import Case, cases
 from advisor.speed.fitting import TERMS, Fit, fit
@@ -40,14 +40,14 @@ def _factor_rows(fitted: Fit, chips: set[str]) -> Iterator[Row]:
 
 
 def range_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
-    """Errors and ends of ranges, from cross-validation by every scheme; takes some seconds."""
-    held_out = all_held_out(known, kind)
+    """Errors and ends of ranges, with one source left out at a time; takes some seconds."""
+    held_out = cross_validate(known, kind, SCHEMES["source"])
     by_group: dict[str, list[float]] = defaultdict(list)
-    for each in held_out["source"]:
+    for each in held_out:
         by_group[each.case.group].append(abs(np.exp(-each.error) - 1))
     for group, errors in sorted(by_group.items()):
         yield _row(kind, "error", float(np.median(errors)), len(errors), group=group)
-    for (group, tier), (low, high, n) in ends([each for scheme in held_out.values() for each in scheme]).items():
+    for (group, tier), (low, high, n) in ends(held_out).items():
         yield _row(kind, "low", low, n, group=group, tier=tier)
         yield _row(kind, "high", high, n, group=group, tier=tier)
 

@@ -58,20 +58,15 @@ class Fit:
         return "level" if known[2] else "model" if known[1] else "chip" if known[0] else "group"
 
 
-def fit(
-    cases: Sequence[Case], kind: str, given: Mapping[str, Vector] | None = None, pooled: Vector | None = None
-) -> Fit:
-    """Fit all three stages; `given` and `pooled` are constants that need not be fitted again."""
-    given = given or {}
+def fit(cases: Sequence[Case], kind: str, pooled: Vector | None = None) -> Fit:
+    """Fit all three stages; `pooled` are the constants of all groups together, where they are known already."""
     if pooled is None:
         pooled = _constants(cases, _START[kind], _PULL_START)
     by_group: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_group[case.group].append(case)
     prior = np.maximum(pooled, _LEAST_SHARE * _START[kind])
-    groups = {
-        name: given[name] if name in given else _constants(rows, prior, _PULL_GROUP) for name, rows in by_group.items()
-    }
+    groups = {name: _constants(rows, prior, _PULL_GROUP) for name, rows in by_group.items()}
     plain = Fit(kind, pooled, groups, {name: len(rows) for name, rows in by_group.items()})
     factors, counts = _factors(cases, plain)
     return Fit(kind, pooled, groups, plain.sizes, factors, counts)

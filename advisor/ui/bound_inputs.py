@@ -24,8 +24,12 @@ def number(
     bounds: tuple[float, float] | None = None,
     placeholder: str | None = None,
     help: str | None = None,
+    empty: bool = False,
 ) -> Any:
-    """A number input; `bounds` where the scenario's field does not state its own."""
+    """A number input; `bounds` where the scenario's field does not state its own.
+
+    `empty` lets it start with nothing in it: then the URL holds whatever number is chosen, the field's default too.
+    """
     field = Scenario.model_fields[key]
     kind = type(step)
     binding: dict[str, Any] = {"key": key, "bind": "query-params"}
@@ -38,7 +42,7 @@ def number(
         label,
         min_value=kind(lowest),
         max_value=kind(highest),
-        value=None if field.default is None else kind(field.default),
+        value=None if empty or field.default is None else kind(field.default),
         step=step,
         format="%d" if kind is int else "%g",
         placeholder=placeholder,
@@ -48,7 +52,13 @@ def number(
 
 
 def choice(
-    key: str, label: str, options: Sequence[str], *, placeholder: str | None = None, help: str | None = None
+    key: str,
+    label: str,
+    options: Sequence[str],
+    *,
+    placeholder: str | None = None,
+    help: str | None = None,
+    on_change: Callable[[], None] | None = None,
 ) -> Any:
     """A list of words (no default: nothing is chosen)."""
     default = Scenario.model_fields[key].default
@@ -60,6 +70,7 @@ def choice(
         index=None if default is None else list(options).index(default),
         key=key,
         bind="query-params",
+        on_change=on_change,
         placeholder=placeholder,
         help=help,
     )

@@ -75,15 +75,25 @@ def _main() -> dict[str, Any]:
         )
     values["context"] = _context()
     values["users"] = number(
-        "users", "Users at the same time", step=1, help="Each has a KV cache of the context above."
+        "users",
+        "Users at the same time",
+        step=1,
+        placeholder=runtime_inputs.frontends_own(),
+        empty=runtime_inputs.frontends_own() is not None,
+        help="Each has a KV cache of the context above.",
     )
     return values
 
 
-def _context() -> int:
+def _context() -> int | None:
     """Context length: a number, and the usual ones to tap."""
     value = number(
-        "context", "Context per user (tokens)", step=1024, help="Prompt and answer together; `-c` is this × users."
+        "context",
+        "Context per user (tokens)",
+        step=1024,
+        placeholder=runtime_inputs.frontends_own(),
+        empty=runtime_inputs.frontends_own() is not None,
+        help="Prompt and answer together; `-c` is this × users.",
     )
     st.session_state["usual_context"] = value if value in _CONTEXTS else None
 
@@ -99,7 +109,7 @@ def _context() -> int:
         on_change=take_over,
         label_visibility="collapsed",
     )
-    return int(value)
+    return None if value is None else int(value)
 
 
 def _give_memory(machine_id: str) -> None:

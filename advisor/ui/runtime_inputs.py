@@ -10,7 +10,8 @@ from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.machines.catalogue import machine, machines
-from advisor.scenario import BACKENDS, CUSTOM_MACHINE, RUNTIMES, Scenario
+from advisor.scenario import BACKENDS, BY_FRONTEND, CUSTOM_MACHINE, RUNTIMES, Scenario
+from advisor.sizing.llama_cpp_frontends import FRONTENDS
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.ui.bound_inputs import choice, number, picker, switch, text
 from advisor.units import MIB
@@ -32,9 +33,35 @@ def takes_several(machine_id: str) -> bool:
     return machine_id == CUSTOM_MACHINE or not machine(machine_id).unified
 
 
+def frontends_own() -> str | None:
+    """What to show in an empty input whose default is that of Ollama or LM Studio; None: the scenario's default holds.
+
+    Asked before the runtime itself is drawn.
+    """
+    runtime = st.session_state.get("runtime", st.query_params.get("runtime"))
+    return f"{FRONTENDS[runtime].name}'s default" if runtime in FRONTENDS else None
+
+
+def _follow_runtime() -> None:
+    """Leave to Ollama and LM Studio what was never chosen, and take it back from them."""
+    for key in BY_FRONTEND:
+        default, now = Scenario.model_fields[key].default, st.session_state.get(key)
+        if frontends_own() is None and now is None:
+            st.session_state[key] = default
+        elif frontends_own() is not None and now == default:
+            st.session_state[key] = None
+
+
 def _runtime() -> dict[str, Any]:
     return {
-        "runtime": choice("runtime", "Runtime", RUNTIMES, help="auto: llama.cpp, or what the chosen level is for."),
+        "runtime": choice(
+            "runtime",
+            "Runtime",
+            RUNTIMES,
+            help="auto: llama.cpp, or what the chosen level is for. Ollama and LM Studio are llama.cpp with their own "
+            "context and users, which hold where those inputs are empty.",
+            on_change=_follow_runtime,
+        ),
         "level": choice("level", "Only this level", (*LEVELS, *SAFETENSORS_LEVELS), placeholder="all levels"),
         "backend": choice("backend", "Backend", BACKENDS, help="auto: the usual one for the hardware."),
         "context_used": number(

@@ -1,8 +1,8 @@
 """How close the speed estimate comes to measurements it has not seen: `python -m tests.benchmarks.speed`.
 
 Cross-validation from data/ alone: all rows of one source, of one model on one device, or of one device are left out,
-constants and factors are fitted to the rest, and the rows left out are predicted. Their ranges come from the misses of
-the other rows only. "fitted" is the error when nothing is left out.
+constants and factors are fitted to the rest, and the rows left out are predicted. Their ranges come from what the other
+rows missed by when their own source was left out. "fitted" is the error when nothing is left out.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from advisor.speed.calibrate import SCHEMES, HeldOut, all_held_out, ends, range_group
+from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, ends, range_group
 from advisor.speed.constants import POOLED
 from advisor.speed.evidence import Case, cases
 from advisor.speed.fitting import fit
 from advisor.speed.measurements import measurements
-
-_SHOWN = ("source", "device and model", "device")
 
 
 def single(case: Case) -> bool:
@@ -43,7 +41,7 @@ def groups_of(case: Case) -> Iterator[str]:
 
 
 def within(
-    held_out: Sequence[HeldOut], everything: Sequence[HeldOut], scheme: str
+    held_out: Sequence[HeldOut], by_source: Sequence[HeldOut], scheme: str
 ) -> Iterator[tuple[HeldOut, float, float]]:
     """Each case with the low and high end (times typical) that the misses of the other keys give."""
     key = SCHEMES[scheme]
@@ -51,7 +49,7 @@ def within(
     for each in held_out:
         by_key[key(each.case)].append(each)
     for left_out, tested in by_key.items():
-        known = ends([each for each in everything if key(each.case) != left_out])
+        known = ends([each for each in by_source if key(each.case) != left_out])
         for each in tested:
             low, high, _ = known.get((range_group(each.case), each.tier)) or known[POOLED, each.tier]
             yield each, low, high
@@ -61,11 +59,10 @@ def table(kind: str) -> None:
     known = cases(measurements(), kind)
     fitted = fit(known, kind)
     inside_fit = {id(case): fitted.log_ms(case) - np.log(case.ms) for case in known}
-    schemes = all_held_out(known, kind)
-    everything = [each for scheme in schemes.values() for each in scheme]
-    for scheme in _SHOWN:
+    schemes = {name: cross_validate(known, kind, key) for name, key in SCHEMES.items()}
+    for scheme, held_out in schemes.items():
         lines = defaultdict(list)
-        for each, low, high in within(schemes[scheme], everything, scheme):
+        for each, low, high in within(held_out, schemes["source"], scheme):
             miss = float(np.exp(each.error))  # measured / predicted
             for group in groups_of(each.case):
                 row = (abs(1 / miss - 1), low <= miss <= high, high / low, abs(np.exp(-inside_fit[id(each.case)]) - 1))

@@ -1,0 +1,148 @@
+"""The sizes of a model at every level, as JSON and as text. Imports nothing that a plan needs beyond them.
+
+Keys are documented here, units are in their names: a list of levels, GGUF first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.safetensors_sizes import SizedSafetensors
+from advisor.sources.resolve import ResolvedModel
+from advisor.units import format_count, gb
+
+FORMAT = "gguf"
+
+
+def sizes_document(levels: Sequence[SizedLevel]) -> list[dict[str, Any]]:
+    """`tensor_bytes` is exact; `file_bytes` adds padding and the estimated header with the tokenizer."""
+    return [
+        {
+            "level": sized.level.name,
+            "format": FORMAT,
+            "origin": "computed",
+            "tensor_bytes": sized.tensor_bytes,
+            "data_section_bytes": sized.data_bytes,
+            "file_bytes": sized.file_bytes,
+            "bits_per_weight": round(sized.bits_per_weight, 4),
+            "tensor_types": dict(sized.types),
+        }
+        for sized in levels
+    ]
+
+
+def safetensors_document(levels: Sequence[SizedSafetensors]) -> list[dict[str, Any]]:
+    """As `sizes_document`, for the formats besides GGUF: `file_bytes` is the sum of the tensor data.
+
+    `header_bytes` is estimated and comes on top. `kept_16_bit` names the layers that stay unpacked although
+    `writer` packs their like; where `refused`, it stops at them unless told to ignore them. `tied_copy_bytes` is
+    what a second copy of a tied embedding would add.
+    """
+    return [
+        {
+            "level": sized.level.name,
+            "format": sized.format,
+            "origin": "computed",
+            "tensor_bytes": sized.tensor_bytes,
+            "data_section_bytes": sized.tensor_bytes,
+            "file_bytes": sized.file_bytes,
+            "bits_per_weight": round(sized.bits_per_weight, 4),
+            "tensor_types": dict(sized.types),
+            "header_bytes": sized.header_bytes,
+            "nominal_bits": sized.level.nominal_bits,
+            "writer": sized.level.writer,
+            "note": sized.level.note,
+            "kept_16_bit": list(sized.kept),
+            "refused": sized.refuses,
+            "tied_copy_bytes": sized.tied_copy_bytes,
+        }
+        for sized in levels
+    ]
+
+
+def published_document(found: ResolvedModel) -> list[dict[str, Any]]:
+    """What is published, in the same keys, under `origin`: "file" (read from its header) or "published" (as listed).
+
+    `level` says "(this file)" or "(published)", because such a file need not be llama.cpp's stock mix of that name;
+    what is not known is null.
+    """
+    rows = []
+    if found.file is not None:
+        rows.append({**sizes_document([found.file.sized()])[0], "origin": "file", "file": found.file.name})
+    repository = found.repository
+    if repository is not None and repository.tensors:
+        level = repository.quantization.level if repository.quantization is not None else "as published"
+        kind = repository.quantization.kind.lower() if repository.quantization is not None else "plain"
+        rows.append(
+            _published(level, kind, f"{repository.id}, safetensors", repository.weight_bytes, repository.weight_bytes)
+        )
+    for file in repository.models if repository is not None else ():
+        rows.append(_published(file.level or "unknown", FORMAT, file.name, None, file.bytes))
+    return rows
+
+
+def _published(level: str, kind: str, name: str, tensor_bytes: int | None, file_bytes: int | None) -> dict[str, Any]:
+    return {
+        "level": f"{level} (published)",
+        "format": kind,
+        "origin": "published",
+        "file": name,
+        "tensor_bytes": tensor_bytes,
+        "data_section_bytes": None,
+        "file_bytes": file_bytes,
+        "bits_per_weight": None,
+        "tensor_types": {},
+    }
+
+
+def sizes_table(levels: Sequence[SizedLevel], found: ResolvedModel, others: Sequence[SizedSafetensors] = ()) -> str:
+    """GGUF levels, then the safetensors formats with what stands behind their figures, then what is published."""
+    model = found.model
+    about = f"{found.name}: "
+    about += (
+        f"{format_count(model.parameters)} parameters, architecture {model.architecture}" if model else "weights only"
+    )
+    header = "\n".join([about, found.source, *(f"Note: {note}" for note in found.notes if note != found.source)])
+    every: list[SizedLevel | SizedSafetensors] = [*levels, *others]
+    rows = [
+        (sized.level.name, gb(sized.file_bytes), f"{sized.bits_per_weight:.2f}", f"{sized.tensor_bytes:,}")
+        for sized in every
+    ]
+    rows += [
+        (row["level"], _gb(row["file_bytes"]), row["file"], _count(row["tensor_bytes"]))
+        for row in published_document(found)
+    ]
+    lines = [header, "", text_table(("level", "file", "bits/weight", "tensor bytes"), rows)]
+    if kept := [sized for sized in others if sized.kept]:
+        lines += ["", "Some layers stay in 16 bit:"]
+        lines += [f"  {sized.level.name}: {_kept(sized)}" for sized in kept]
+    writers = dict.fromkeys(f"{sized.format}: {sized.level.writer}" for sized in others)
+    if writers:
+        lines += ["", "Sizes besides GGUF are those of files written by", *(f"  {writer}" for writer in writers)]
+    return "\n".join(lines)
+
+
+def _kept(sized: SizedSafetensors) -> str:
+    reasons = "; ".join(dict.fromkeys(entry.partition(": ")[2] for entry in sized.kept))
+    return f"{reasons}{' (the writer stops unless told to ignore them)' if sized.refuses else ''}"
+
+
+def _gb(size: int | None) -> str:
+    return "?" if size is None else gb(size)
+
+
+def _count(size: int | None) -> str:
+    return "-" if size is None else f"{size:,}"
+
+
+def text_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """First column left-aligned, the others right-aligned."""
+    cells = [list(names), *(list(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
+    lines = []
+    for first, *others in cells:
+        numbers = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join((first.ljust(widths[0]), *numbers)))
+    return "\n".join(lines)
