@@ -87,6 +87,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ggml_quantize_chunk": (c_size_t, (c_int, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p)),
     "llama_version": (c_char_p, ()),
     "llama_backend_init": (None, ()),
+    "llama_supports_gpu_offload": (c_bool, ()),
     "llama_log_set": (None, (c_void_p, c_void_p)),
     "llama_context_default_params": (Parameters, ()),
     "llama_model_default_params": (Parameters, ()),

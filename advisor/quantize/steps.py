@@ -13,6 +13,7 @@ from typing import Any
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.formats.gguf_levels import Level
+from advisor.own_measurements import tensors_key
 from advisor.quantize import tinylm
 from advisor.quantize.compress import check_level as check_compression
 from advisor.quantize.compress import compress
@@ -128,7 +129,7 @@ class Steps:
                     modifier=self.request.method, chunks=self.request.chunks,
                     report=self._reporter(f"Compressing {name}", _SOURCE + number * share, share),
                 )  # fmt: skip
-                write_atomically(kept, json.dumps(asdict(made)))
+                write_atomically(kept, json.dumps({**asdict(made), "model": tensors_key(model.model)}))
             results[name] = json.loads(kept.read_text("utf-8"))
             self.keep(results)
         return results
@@ -217,6 +218,7 @@ class Steps:
             "file_bytes": target.stat().st_size,
             "predicted_file_bytes": layout.file_bytes,
             "tensor_bytes": open_size(target),
+            "model": tensors_key(source.model),
         }
         if reference is not None:
             report = self._reporter(f"Measuring {level.name}", begin + share * _QUANTIZING, share * (1 - _QUANTIZING))
@@ -274,9 +276,7 @@ def measured_of(result: Mapping[str, Any]) -> Measured:
         return Measured(
             level=result["level"], imatrix=result["imatrix"], file_bytes=result["file_bytes"],
             tensor_bytes=result["tensor_bytes"], quality=Quality(**result["quality"]),
-            speed=Speed(
-                Range(**speed["prefill_per_s"]), Range(**speed["decode_per_s"]), speed["threads"], speed["busy"]
-            ),
+            speed=Speed(**{**speed, **{name: Range(**speed[name]) for name in ("prefill_per_s", "decode_per_s")}}),
             peak_memory_bytes=result["peak_memory_bytes"], engine=result["engine"], context=result["context"],
             text=result["text"],
         )  # fmt: skip

@@ -13,7 +13,7 @@ import streamlit as st
 
 from advisor.machines.catalogue import machine
 from advisor.scenario import CUSTOM_MACHINE
-from advisor.ui import load_inputs, model_input, requirement_inputs, runtime_inputs, this_machine
+from advisor.ui import load_inputs, model_input, own_evidence, requirement_inputs, runtime_inputs, this_machine
 from advisor.ui.bound_inputs import give_first_values, number, picker, set_first_values
 from advisor.ui.question import Question, ask, machine_names, model_name, needs_memory
 from advisor.ui.text import plain, small
@@ -36,7 +36,7 @@ def asked() -> tuple[Question, Callable[[], None]]:
     before = st.session_state.get("held", {})
     st.session_state["held"] = values
     with st.spinner(f"Reading {plain(model_name(model.model))}: metadata and file headers, no weights …"):
-        question = ask(values, link, before)
+        question = ask(values, link, before, own_evidence.kept())
     model.show_about(question)
     return question, model.show_results
 

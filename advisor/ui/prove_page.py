@@ -31,13 +31,14 @@ def draw(question: Question) -> None:
     if missing or not settings.enabled:
         _explain(missing, settings)
         return
-    from advisor.ui import prove_ask, prove_board, prove_form, prove_results
+    from advisor.ui import prove_ask, prove_board, prove_evidence, prove_form, prove_results
 
     prove_ask.draw(question)
     owner = frozen_links.owner()[0]
     prove_form.draw(settings, owner)
     ended = prove_board.draw(owner)
     prove_results.draw(ended, settings, owner)
+    prove_evidence.draw_list(owner)
 
 
 def _explain(missing: tuple[str, ...], settings: QuantizeSettings) -> None:

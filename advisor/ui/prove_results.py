@@ -13,6 +13,7 @@ from advisor.quantize.runs import Run
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.worker import remove_files
 from advisor.store.errors import StoreUnavailable
+from advisor.ui import prove_evidence
 from advisor.ui.prove_board import opened_runs
 from advisor.ui.prove_figures import measured_csv, rows_of, rows_table
 from advisor.ui.text import plain, small
@@ -46,6 +47,7 @@ def draw(ended: Sequence[Run], settings: QuantizeSettings, owner: str) -> None:
     for place, (level, found) in zip(st.tabs(list(rows)), rows.items(), strict=True):
         with place:
             _level(level, found, run.result[level])
+    prove_evidence.draw_keeping(run, owner)
     with st.container(horizontal=True):
         st.download_button(
             "Download as CSV", text, f"measured-{run.id}.csv", "text/csv", key="measured_csv", on_click="ignore"
