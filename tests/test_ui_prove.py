@@ -19,7 +19,8 @@ from advisor.quantize.errors import RunFailed
 from advisor.quantize.request import RunRequest
 from advisor.quantize.runs import Run, Runs
 from advisor.quantize.settings import read_settings
-from advisor.ui import prove_parts
+from advisor.quantize.tinylm import FOLDER
+from advisor.ui import own_evidence, prove_parts
 from advisor.ui.prove_figures import measured_csv, rows_of
 from advisor.ui.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.text import plain
@@ -33,6 +34,14 @@ from advisor.advise import answer
 from advisor.ui import prove_page
 from advisor.ui.question import Question
 prove_page.draw(Question(answer(Scenario.from_query({query!r})), None, ()))
+"""
+QUALITY_SCRIPT = """
+from advisor.advise import answer
+from advisor.scenario import Scenario
+from advisor.ui import own_evidence, quality_page
+from advisor.ui.question import Question
+asked = {{"model": {path!r}, "machine": "rtx-4090", "context": 256, "level": "Q8_0"}}
+quality_page.draw(Question(answer(Scenario.from_values(asked), allow_local=True, own=own_evidence.kept()), None, ()))
 """
 needs_library = pytest.mark.skipif(
     bool(prove_parts.missing_parts()), reason="not installed: pip install -r advisor/quantize/requirements.txt"
@@ -244,7 +253,9 @@ def page_sources(page: AppTest) -> list[str]:
 
 
 @needs_library
-def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[], None]) -> None:
+def test_a_run_is_started_measured_compared_and_kept(
+    rows: Runs, worker: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = opened()
     page.multiselect(key="run_levels").set_value(["Q8_0", "Q2_K"]).run()
     page.number_input(key="run_chunks_tinylm").set_value(4).run()
@@ -266,6 +277,26 @@ def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[],
     assert figures["Q2_K"]["KL divergence"].verdict == "no prediction"  # four chunks are not the whole text
     assert figures["Q2_K"]["Perplexity increase"].measured > 0.01
     assert "MiB" in table(page, "figure")["measured"][2]
+    assert "Only the browser that started this run can keep it" in said(page)
+    own.run()
+    own.button(key="keep_evidence").click().run()
+    assert not own.exception
+    assert "✔ Kept as evidence for tinylm" in said(own)
+    assert list(table(own, "conditions")["level"]) == ["Q2_K", "Q8_0"]
+    (q2, q8) = own_evidence.kept()
+    assert q2.kl_divergence == figures["Q2_K"]["KL divergence"].measured
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "off")
+    assert own_evidence.kept() == ()
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "on")
+    shown = AppTest.from_string(QUALITY_SCRIPT.format(path=str(FOLDER / "config.json")), default_timeout=60).run()
+    assert not shown.exception
+    assert f"Divergence from 16 bit: about {q8.kl_divergence:.3g} nats" in said(shown)
+    assert "Measured here on" in said(shown)
+    assert table(shown, "basis").set_index("task").loc["perplexity", "basis"] == "measured here"
+    own.button(key="forget_evidence").click().run()
+    assert not own.exception
+    assert own_evidence.kept() == ()
+    own.button(key="keep_evidence")  # it may be kept again
     text = measured_csv(run, read_settings())
     assert len(text.splitlines()) == 1 + 2 * 8
     assert "xllamacpp" in text

@@ -46,8 +46,8 @@ class Measurements:
                     "measurement": row.model_dump_json(), "owner_hash": owner_hash(owner),
                 }  # fmt: skip
                 # Two visitors may press the button at once.
-                done = connection.execute(dialect.insert(measurements).values(values).on_conflict_do_nothing())
-                new += int(done.rowcount)
+                wanted = dialect.insert(measurements).values(values).on_conflict_do_nothing()
+                new += len(connection.execute(wanted.returning(measurements.c.level)).all())
         return new
 
     def forget(self, run: str, owner: str) -> int:

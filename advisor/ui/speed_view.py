@@ -66,7 +66,8 @@ def _measured_here(shown: Candidate) -> None:
             sentence = (
                 f"{MEASURED_HERE.capitalize()} on {row.measured_on}: {figures(speed.decode.typical)} tok/s writing "
                 f"({span(speed.decode)}), {figures(speed.prefill.typical)} tok/s reading "
-                f"{speed.prompt_tokens:,} tokens; {shown.level}, one user, {speed.cpu}, threads: {speed.threads}, {row.engine}{busy}."
+                f"{speed.prompt_tokens:,} tokens; {shown.level}, one user, {speed.cpu}, threads: {speed.threads}, "
+                f"{row.engine}{busy}."
             )
             st.markdown(plain(sentence))
 
