@@ -35,6 +35,11 @@ from advisor.ui import prove_page
 from advisor.ui.question import Question
 prove_page.draw(Question(answer(Scenario.from_query({query!r})), None, ()))
 """
+# What llama-fit-params says of Llama 3.1 8B at Q4_K_M and 2,048 tokens on one GPU.
+FIT_PARAMS = (
+    '#!/bin/sh\ncase "$1" in --version) echo "version: 9.9" >&2; exit 0;; --help) exit 0;; esac\n'
+    'printf "CUDA0 4403 256 258 \\nHost 281 0 18 \\n"\n'
+)
 QUALITY_SCRIPT = """
 from advisor.advise import answer
 from advisor.scenario import Scenario
@@ -151,6 +156,27 @@ def test_llama_cpp_is_asked_about_a_70b_beside_the_prediction(home: Path) -> Non
     assert not any("told" in found.value.columns for found in page.dataframe)
 
 
+def test_without_the_packages_llama_cpps_own_program_is_still_asked(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = home / "llama-fit-params"
+    program.write_text(FIT_PARAMS)
+    program.chmod(0o755)
+    monkeypatch.setattr(prove_parts, "find_spec", lambda name: None if name == "xllamacpp" else name)
+    monkeypatch.setattr(native, "is_installed", lambda: False)
+    query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048"
+    assert not opened(query).button, "nothing here can be asked"
+    monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
+    page = opened(query)
+    page.selectbox(key="ask_level").select("Q4_K_M").run()
+    page.button(key="ask_llama_cpp").click().run()
+    assert not page.error
+    assert set(table(page, "told")["verdict"]) == {"✔ agrees"}
+    assert "Quantizing and measuring is optional and not installed here" in said(page)
+    assert [button.key for button in page.button] == ["ask_llama_cpp"]
+    assert [code.value for code in page.code] == ["pip install -r advisor/quantize/requirements.txt"]
+
+
 @needs_library
 @pytest.mark.parametrize(("gpus", "here"), [(1, None), (2, "Here it has 1 GPU, so both columns are for that")])
 def test_the_answer_is_compared_with_a_plan_for_the_same_devices(
@@ -158,10 +184,7 @@ def test_the_answer_is_compared_with_a_plan_for_the_same_devices(
 ) -> None:
     monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
     path = home / "llama-fit-params"
-    path.write_text(
-        '#!/bin/sh\ncase "$1" in --version) echo "version: 9.9" >&2; exit 0;; --help) exit 0;; esac\n'
-        'printf "CUDA0 4403 256 258 \\nHost 281 0 18 \\n"\n'
-    )
+    path.write_text(FIT_PARAMS)
     path.chmod(0o755)
     page = opened(f"model=llama-3.1-8b-instruct&machine=rtx-4090&gpus={gpus}&context=2048")
     page.selectbox(key="ask_level").select("Q4_K_M").run()
