@@ -30,7 +30,7 @@ def measurements_of(run: Run, model_id: str = "") -> tuple[OwnMeasurement, ...]:
     """
     measured = [result for result in run.result.values() if "quality" in result]
     if run.state != "done" or not measured:
-        raise InputError("Only finished runs that measured quality can be kept as evidence.")
+        raise InputError("Only finished runs that measured perplexity can be kept as evidence.")
     if model_id and model_id not in may_be(run):
         raise InputError("This model has other tensors than the one that was measured.")
     try:

@@ -19,6 +19,7 @@ from advisor.quantize.compress import check_level as check_compression
 from advisor.quantize.compress import compress
 from advisor.quantize.convert import can_convert, convert
 from advisor.quantize.download import download
+from advisor.quantize.embeddings import make_embeddings, measure_embeddings
 from advisor.quantize.errors import RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, check_level, plan_file, quantize_gguf
 from advisor.quantize.gguf_source import GgufSource, open_gguf_source
@@ -36,7 +37,7 @@ from advisor.quantize.measure import (
     save_reference,
 )  # fmt: skip
 from advisor.quantize.native import engine_name
-from advisor.quantize.request import RunRequest, check_request, matrix_of, text_of
+from advisor.quantize.request import RunRequest, check_request, local_folder, matrix_of, text_of
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.speed import Speed
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
@@ -51,6 +52,10 @@ _SPEED_TIMEOUT_S = 3600.0
 _SOURCE, _REFERENCE = 0.1, 0.1
 _QUANTIZING = 0.4  # of a level that is measured too
 
+_UNQUANTIZED = "Running the unquantized model"
+_LOGITS = "reference.logits"
+
+Measure = Callable[[Path, Report], dict[str, Any]]
 Tell = Callable[[str, float], None]  # stage, progress of the whole run
 
 
@@ -75,13 +80,12 @@ class Steps:
         for level in self.request.chosen_levels:
             check_level(source, level, matrix)
         self._check_disk(source, matrix)
-        reference = self._reference(source) if self.request.measure else None
+        measure = self._measurement(source) if self.request.measure else None
         results: dict[str, Any] = {}
         for number, level in enumerate(self.request.chosen_levels):
-            results[level.name] = self._level(source, level, matrix, reference, number)
+            results[level.name] = self._level(source, level, matrix, measure, number)
             self.keep(results)
-        if reference is not None:
-            reference.path.unlink(missing_ok=True)
+        (self.folder / _LOGITS).unlink(missing_ok=True)
         return results
 
     def _source(self) -> GgufSource:
@@ -96,7 +100,7 @@ class Steps:
         target = self.folder / f"{request.name}-16bit.gguf"
         if not target.exists():
             _check_free(self.folder, 2 * model.model.parameters + SPARE_BYTES)
-            if can_convert(model.model) or find_converter() is None:
+            if can_convert(model) or find_converter() is None:
                 convert(model, target, report)
             else:
                 convert_with_tree(model, target, report)
@@ -107,7 +111,7 @@ class Steps:
         if request.source == "hub":
             path = download(request.location, self.folder / "source", settings.most_bytes, report)
         else:
-            path = tinylm.FOLDER if request.source == "tinylm" else settings.allowed_path(request.location)
+            path = local_folder(request, settings)
         model = open_folder(path)
         self._check_size(model.weight_bytes)
         return model
@@ -163,6 +167,8 @@ class Steps:
             if given is not None:
                 shutil.copyfile(given, kept.with_suffix(".new"))
                 kept.with_suffix(".new").replace(kept)
+            elif not source.model.causal:
+                raise InputError("llama-imatrix cannot read models that make embeddings; give no importance matrix.")
             else:
                 report = self._reporter("Making an importance matrix", _SOURCE, 0.0)
                 make_imatrix(source, tinylm.CALIBRATION_TEXT, kept, report=report)
@@ -175,20 +181,39 @@ class Steps:
             size = plan_file(source, level, self._file(level), matrix).file_bytes
             missing = not self._file(level).exists() and not self._result(level).exists()
             needed = needed + size * missing if self.request.keep_files else max(needed, SPARE_BYTES + size)
-        if self.request.measure:
+        if self.request.measure and source.model.causal:
             vocabulary = source.model.vocabulary
             needed += reference_bytes(source.model.context_length, vocabulary, self.request.chunks)
         _check_free(self.folder, needed)
 
-    def _reference(self, source: GgufSource) -> Reference:
+    def _measurement(self, source: GgufSource) -> Measure:
+        """What will be measured of each level against the unquantized file, which is run once for all of them."""
+        text = text_of(self.request, self.settings)
+        if not source.model.causal:
+            vectors = make_embeddings(source.path, text, self._reporter(_UNQUANTIZED, _SOURCE, _REFERENCE))
+
+            def embeddings(target: Path, report: Report) -> dict[str, Any]:
+                found = measure_embeddings(target, vectors, report)
+                return {"embedding": asdict(found), "engine": engine_name(), "text": vectors.text}
+
+            return embeddings
+        reference = self._reference(source, text)
+
+        def quality(target: Path, report: Report) -> dict[str, Any]:
+            found = measure_quality(target, reference, text, report=report)
+            return {
+                "quality": asdict(found), **self._speed(target), "engine": engine_name(),
+                "context": reference.context, "text": reference.text, "reference_perplexity": reference.perplexity,
+            }  # fmt: skip
+
+        return quality
+
+    def _reference(self, source: GgufSource, text: Path) -> Reference:
         note = self.folder / "reference.json"
         if (found := load_reference(note)) is not None:
             return found
-        report = self._reporter("Running the unquantized model", _SOURCE, _REFERENCE)
-        made = make_reference(
-            source.path, text_of(self.request, self.settings), self.folder / "reference.logits",
-            chunks=self.request.chunks, report=report,
-        )  # fmt: skip
+        report = self._reporter(_UNQUANTIZED, _SOURCE, _REFERENCE)
+        made = make_reference(source.path, text, self.folder / _LOGITS, chunks=self.request.chunks, report=report)
         save_reference(made, note)
         return made
 
@@ -197,7 +222,7 @@ class Steps:
         source: GgufSource,
         level: Level,
         matrix: ImportanceMatrix | None,
-        reference: Reference | None,
+        measure: Measure | None,
         number: int,
     ) -> dict[str, Any]:
         kept = self._result(level)
@@ -220,15 +245,9 @@ class Steps:
             "tensor_bytes": open_size(target),
             "model": tensors_key(source.model),
         }
-        if reference is not None:
+        if measure is not None:
             report = self._reporter(f"Measuring {level.name}", begin + share * _QUANTIZING, share * (1 - _QUANTIZING))
-            quality = measure_quality(target, reference, text_of(self.request, self.settings), report=report)
-            speed = self._speed(target)
-            result |= {
-                "quality": asdict(quality), **speed, "engine": engine_name(), "context": reference.context,
-                "text": reference.text,
-                "reference_perplexity": reference.perplexity,
-            }  # fmt: skip
+            result |= measure(target, report)
         if not self.request.keep_files:
             target.unlink()
         write_atomically(kept, json.dumps(result))

@@ -105,6 +105,12 @@ def _conditions(result: Mapping[str, Any]) -> str:
             f"{result['reference_perplexity']:.3f}."
         )
     matrix = "with" if result["imatrix"] else "without"
+    if "embedding" in result:
+        return (
+            f"Made {matrix} an importance matrix. It makes embeddings and continues no text, so it has no perplexity: "
+            f"the vectors of {result['embedding']['passages']:,} passages of {result['text']} are compared with the "
+            f"unquantized file's, by {result['engine']}. Nothing is predicted of them."
+        )
     if "quality" not in result:
         return f"Made {matrix} an importance matrix; only the bytes were compared."
     quality, speed = result["quality"], result["speed"]
