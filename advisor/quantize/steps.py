@@ -50,6 +50,7 @@ SPARE_BYTES = 64 << 20
 _SPEED_TIMEOUT_S = 3600.0
 # Shares of a run: getting the source ready, the reference, and the levels.
 _SOURCE, _REFERENCE = 0.1, 0.1
+_MATRIX = 0.08  # of the source's share, where an importance matrix is made
 _QUANTIZING = 0.4  # of a level that is measured too
 
 _UNQUANTIZED = "Running the unquantized model"
@@ -90,8 +91,9 @@ class Steps:
 
     def _source(self) -> GgufSource:
         """The unquantized GGUF file: the one that was named, or one converted from a folder."""
-        report = self._reporter("Preparing the source", 0.0, _SOURCE)
         request, settings = self.request, self.settings
+        share = _SOURCE - _MATRIX if request.matrix == "make" else _SOURCE
+        report = self._reporter("Preparing the source", 0.0, share)
         if request.source == "gguf":
             path = settings.allowed_path(request.location)
             self._check_size(path.stat().st_size)
@@ -170,7 +172,7 @@ class Steps:
             elif not source.model.causal:
                 raise InputError("llama-imatrix cannot read models that make embeddings; give no importance matrix.")
             else:
-                report = self._reporter("Making an importance matrix", _SOURCE, 0.0)
+                report = self._reporter("Making an importance matrix", _SOURCE - _MATRIX, _MATRIX)
                 make_imatrix(source, tinylm.CALIBRATION_TEXT, kept, report=report)
         return read_imatrix(kept)
 
