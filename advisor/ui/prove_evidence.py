@@ -104,7 +104,8 @@ def kept_table(found: Sequence[OwnMeasurement]) -> pd.DataFrame:
                 "model": _name(row),
                 "level": row.level,
                 "kl_divergence": row.kl_divergence,
-                "perplexity_increase": 100 * (row.perplexity / row.reference_perplexity - 1),
+                # + 0.0: never "-0.00"
+                "perplexity_increase": round(100 * (row.perplexity / row.reference_perplexity - 1), 2) + 0.0,
                 "tokens_per_s": row.speed.decode.typical if row.speed else None,
                 "matrix": "with" if row.imatrix else "without",
                 "conditions": "; ".join(_conditions(row)),
