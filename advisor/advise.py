@@ -16,6 +16,7 @@ from advisor.ladders import Subject
 from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
+from advisor.own_measurements import OwnMeasurement, own_of
 from advisor.planning import family_of, plans_of, runtime_of, with_frontend_defaults
 from advisor.recommend import Alternative, Recommendation, recommend
 from advisor.scenario import Scenario
@@ -35,6 +36,7 @@ class Answer:
     """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers.
 
     `taken` are the settings that Ollama or LM Studio chose, as the question did not; `scenario` holds them.
+    `own` is the evidence besides the data release: what was measured here of this very model.
     """
 
     scenario: Scenario
@@ -47,6 +49,7 @@ class Answer:
     notes: tuple[str, ...]
     today: date
     taken: tuple[Taken, ...] = ()
+    own: tuple[OwnMeasurement, ...] = ()
 
     @cached_property
     def plans(self) -> tuple[Plan, ...]:
@@ -90,21 +93,33 @@ def _find(text: str, allow_local: bool, period: int) -> ResolvedModel:
     return find_any_model(text, allow_local=allow_local)
 
 
-def answer(scenario: Scenario, allow_local: bool = False, today: date | None = None) -> Answer:
+def answer(
+    scenario: Scenario,
+    allow_local: bool = False,
+    today: date | None = None,
+    own: tuple[OwnMeasurement, ...] = (),
+) -> Answer:
     """Answer a scenario; raises InputError in one sentence when it cannot be answered.
 
     `allow_local` lets its model be a path on this machine: for the command line only. `today` is the day from which
-    the age of prices is counted.
+    the age of prices is counted. `own` is what was measured here (`own_measurements`): it stands in for estimated
+    divergence and perplexity and beside the speed, and never changes what is recommended.
     """
     day = today or datetime.now(UTC).date()
-    return _answer(scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S))
+    return _answer(scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), own)
 
 
 @lru_cache(maxsize=256)
 def _answer(
-    scenario: Scenario, given: frozenset[str], allow_local: bool, today: date, period: int
-) -> Answer:  # scenarios are equal whether a default was given or not
+    scenario: Scenario,
+    given: frozenset[str],  # scenarios are equal whether a default was given or not
+    allow_local: bool,
+    today: date,
+    period: int,
+    kept: tuple[OwnMeasurement, ...],
+) -> Answer:
     entry = _find(scenario.model, allow_local, period)
+    own = own_of(entry, kept)
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()
@@ -116,7 +131,7 @@ def _answer(
         check_devices(len(hardware.memory.devices))
         check_settings(scenario.settings, model, hardware.memory)
     plans = plans_of(scenario, entry, model, hardware, runtime)
-    candidates = candidates_of(scenario, entry, model, hardware, plans, today)
+    candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
     return Answer(
         scenario=scenario,
@@ -129,6 +144,7 @@ def _answer(
         notes=_frontend_notes(runtime, taken) + _host_notes(hardware, plans) + _notes(entry, hardware.machine, model),
         today=today,
         taken=taken,
+        own=own,
     )
 
 

@@ -13,6 +13,7 @@ from advisor.errors import InputError
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.hardware import Hardware
 from advisor.models.model import Model
+from advisor.own_measurements import OwnMeasurement
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
 from advisor.scenario import Scenario
 from advisor.sizing.plan import Plan
@@ -23,20 +24,28 @@ from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetens
 
 
 def candidates_of(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plans: Sequence[Plan], today: date
+    scenario: Scenario,
+    entry: ResolvedModel,
+    model: Model,
+    hardware: Hardware,
+    plans: Sequence[Plan],
+    today: date,
+    own: Sequence[OwnMeasurement] = (),
 ) -> tuple[Candidate, ...]:
-    """The candidates of a scenario, in the order of `plans`."""
+    """The candidates of a scenario, in the order of `plans`. `own` is what was measured here of this model."""
     facts = facts_of_model(entry, model)
     hosted_as = priced_as(entry)
 
     def candidate(plan: Plan) -> Candidate:
         speed = _speed(scenario, entry, model, hardware, plan)
+        here = tuple(row for row in own if row.level == plan.level)
         return Candidate(
             plan=plan,
             task=scenario.task,
             speed=speed,
-            find_quality=lambda task: _quality(facts, plan, task),
+            find_quality=lambda task: _quality(facts, plan, task, here),
             find_costs=lambda: _costs(scenario, hardware, hosted_as, speed, today),
+            own=here,
         )
 
     return tuple(candidate(plan) for plan in plans)
@@ -58,8 +67,8 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
     )
 
 
-def _quality(facts: ModelFacts, plan: Plan, task: str) -> Quality:
-    return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight)
+def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurement]) -> Quality:
+    return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, own=own)
 
 
 def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:

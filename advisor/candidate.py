@@ -9,6 +9,7 @@ from functools import cached_property
 from advisor.costs.costs import Costs
 from advisor.estimate import Range
 from advisor.models.licences import commercial_use
+from advisor.own_measurements import OwnMeasurement
 from advisor.quality.estimator import Quality
 from advisor.requirements import Requirements, Unmet
 from advisor.sizing.plan import Plan, Verdict
@@ -17,13 +18,17 @@ from advisor.speed.estimate import Speed
 
 @dataclass(frozen=True)
 class Candidate:
-    """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for."""
+    """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for.
+
+    `own` is what was measured here of this model at this level, newest first.
+    """
 
     plan: Plan
     task: str
     speed: Speed | None
     find_quality: Callable[[str], Quality] = field(repr=False, compare=False)
     find_costs: Callable[[], Costs | None] = field(repr=False, compare=False)
+    own: tuple[OwnMeasurement, ...] = ()
 
     @cached_property
     def quality(self) -> Quality:
@@ -56,6 +61,13 @@ class Candidate:
     def tokens_per_s(self) -> Range | None:
         """Decode speed for each user."""
         return self.speed.decode_tokens_per_s if self.speed is not None else None
+
+    @cached_property
+    def own_speeds(self) -> tuple[OwnMeasurement, ...]:
+        """Those of `own` whose speed was measured on the processor that this plan computes on."""
+        if self.speed is None or self.speed.backend != "cpu":
+            return ()
+        return tuple(row for row in self.own if row.speed is not None and row.speed.machine == self.speed.devices[0].id)
 
     @cached_property
     def own_monthly(self) -> float | None:

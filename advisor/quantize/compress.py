@@ -86,6 +86,8 @@ def check_level(folder: ModelFolder, level: str, modifier: str) -> Recipe:
     recipe = next((recipe for recipe in RECIPES.get(level, ()) if recipe.modifier == modifier), None)
     if recipe is None:
         raise InputError(f"'{level[:40]}' cannot be made by {modifier[:20]}. {nearest(level, RECIPES)}".strip())
+    if not folder.model.causal:
+        raise InputError("Models that make embeddings are not compressed here; quantize them to GGUF.")
     sized = size_safetensors_level(folder.model, SAFETENSORS_LEVELS[level])
     if sized.refuses:
         raise InputError(f"{level} is not possible for this model: {sized.kept[0]}.")

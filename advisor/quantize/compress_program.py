@@ -97,6 +97,7 @@ def _quality(chunks: list[Any], reference: list[Any], found: list[Any]) -> dict[
     losses = -own.gather(1, targets[:, None])[:, 0]
     divergence = (base.exp() * (base - own)).sum(dim=1)
     root = math.sqrt(max(1, len(losses) - 1))
+    increases = losses + base.gather(1, targets[:, None])[:, 0]
     perplexity = math.exp(losses.mean())
     return {
         "perplexity": perplexity,
@@ -105,6 +106,7 @@ def _quality(chunks: list[Any], reference: list[Any], found: list[Any]) -> dict[
         "kl_error": float(divergence.std(correction=0)) / root,
         "same_top": float((base.argmax(1) == own.argmax(1)).double().mean()),
         "tokens": len(losses),
+        "increase_error": float(increases.std(correction=0)) / root,
     }
 
 

@@ -1,4 +1,4 @@
-"""A model folder with safetensors to a 16-bit GGUF file, for Llama-like networks.
+"""A model folder with safetensors to a 16-bit GGUF file, for Llama-like networks and BERT.
 
 Tensors are copied by the `gguf` package's own name map; every one that our tensor table promises must be there, in
 its shape. Other architectures go through llama.cpp's converter where its source tree is configured.
@@ -13,24 +13,23 @@ from pathlib import Path
 import gguf
 import numpy as np
 import numpy.typing as npt
-from gguf.constants import MODEL_ARCH_NAMES, GGUFValueType, LlamaFileType
+from gguf.constants import MODEL_ARCH_NAMES, GGUFValueType, LlamaFileType, PoolingType
 
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Type
 from advisor.formats.gguf_sizes import grouped_tensors
-from advisor.models.model import Model
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, discard, never, silent
 from advisor.quantize.gguf_source import as_float32, as_stored
 from advisor.quantize.gguf_writing import Entry, Layout, Slot, finish_file, lay_out, start_file
-from advisor.quantize.hf_folder import ModelFolder
-from advisor.quantize.metadata import CONVERTED, entries, rope_factors, writer_for
+from advisor.quantize.hf_folder import ModelFolder, read_json
+from advisor.quantize.metadata import CONVERTED, encoder_writer, entries, rope_factors, writer_for
 from advisor.quantize.vocabulary import add_vocabulary
 
 _DTYPES = {"F32": Type.F32, "F16": Type.F16, "BF16": Type.BF16}
 _LARGEST_F16 = 65504.0
 _CHUNK_BYTES = 16 << 20
-_IGNORED = ("rotary_emb.inv_freq", ".attention.bias", ".masked_bias")
+_IGNORED = ("rotary_emb.inv_freq", ".attention.bias", ".masked_bias", "position_ids", "pooler.dense", "cls.")
 _ROPE = "rope_freqs.weight"
 
 
@@ -46,15 +45,18 @@ class Conversion:
     names: Mapping[str, str]
 
 
-def can_convert(model: Model) -> bool:
+def can_convert(folder: ModelFolder) -> bool:
     """Whether this architecture's tensors map one to one."""
+    model = folder.model
+    if model.architecture == "bert" and folder.config.get("model_type") != "bert":
+        return False  # RoBERTa: other positions, another tokenizer
     return model.architecture in CONVERTED and not model.experts
 
 
 def plan_conversion(folder: ModelFolder, target: Path, stored_as: Type = Type.F16) -> Conversion:
     """What the converted file will be, exact to the byte; raises InputError where the folder cannot be converted."""
     model = folder.model
-    if not can_convert(model):
+    if not can_convert(folder):
         writer_for(model, folder.config)  # names what is missing for architectures that are not written at all
         raise InputError(
             f"Folders of architecture '{model.architecture}' are converted by llama.cpp's own converter: set "
@@ -75,7 +77,10 @@ def plan_conversion(folder: ModelFolder, target: Path, stored_as: Type = Type.F1
             raise InputError(f"'{placed.name[:80]}' has the shape {list(placed.shape)}, not {list(shape[::-1])}.")
         if placed.dtype not in _DTYPES:
             raise InputError(f"{folder.path.name} is already quantized ('{placed.name[:80]}' is {placed.dtype}).")
-    writer = writer_for(model, folder.config)
+    if model.causal:
+        writer = writer_for(model, folder.config)
+    else:
+        writer = encoder_writer(model, folder.config, _pooling(folder))
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(folder.path.name)
     add_vocabulary(writer, folder.path, model.vocabulary)
@@ -84,13 +89,29 @@ def plan_conversion(folder: ModelFolder, target: Path, stored_as: Type = Type.F1
     return Conversion(lay_out(metadata, tensors, target.with_name(target.name + ".head")), names)
 
 
+def _pooling(folder: ModelFolder) -> PoolingType:
+    """How sentence-transformers makes one vector of all: the file beside the model says it."""
+    found = read_json(folder.path / "1_Pooling", "config.json")
+    for key, kind in (
+        ("pooling_mode_mean_tokens", PoolingType.MEAN),
+        ("pooling_mode_cls_token", PoolingType.CLS),
+        ("pooling_mode_lasttoken", PoolingType.LAST),
+    ):
+        if found.get(key) is True:
+            return kind
+    raise InputError(
+        f"{folder.path.name} does not say how its tokens become one vector (1_Pooling/config.json is missing); give a "
+        "GGUF file of the model."
+    )
+
+
 def _names(folder: ModelFolder, wanted: set[str]) -> dict[str, str]:
     """GGUF names to the checkpoint's; raises InputError for a tensor that belongs nowhere."""
     arch = next(key for key, name in MODEL_ARCH_NAMES.items() if name == folder.model.architecture)
     known = gguf.get_tensor_name_map(arch, len(folder.model.layers))
     found = {}
     for name in folder.tensors:
-        mapped = known.get_name(name, try_suffixes=(".weight", ".bias"))
+        mapped = known.get_name(name.removeprefix("bert."), try_suffixes=(".weight", ".bias"))
         if mapped in wanted:
             found[mapped] = name
         elif not any(part in name for part in _IGNORED) and not (

@@ -38,7 +38,8 @@ class Quality:
     """Against the reference's logits; errors are standard errors of the mean.
 
     `kl_divergence` is in nats per token, `same_top` the fraction of tokens with the same first choice, `tokens` how
-    many were scored.
+    many were scored. `increase_error` is that of ln(perplexity / reference's): both read the same tokens, so it is far
+    smaller than the perplexities' own. None in what older versions measured.
     """
 
     perplexity: float
@@ -47,6 +48,7 @@ class Quality:
     kl_error: float
     same_top: float
     tokens: int
+    increase_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def measure_quality(
     text = read_text(text_file)
     if not reference.text.endswith(f"({hashlib.sha256(text.encode()).hexdigest()[:12]})"):
         raise InputError(f"{text_file.name} is not the text that the reference was made with.")
-    losses, divergences, agreeing = [], [], []
+    losses, increases, divergences, agreeing = [], [], [], []
     with Network(model, reference.context, threads or worker_threads(), gpu_layers=0) as network:
         if network.vocabulary != reference.vocabulary:
             raise InputError(f"{model.name} is another model than the reference: its vocabulary differs.")
@@ -207,6 +209,7 @@ def measure_quality(
             base = _log_probabilities(kept)
             own = _log_probabilities(logits)
             losses.append(_losses(logits, chunk))
+            increases.append(losses[-1] - _losses(kept, chunk))
             divergences.append((np.exp(base) * (base - own)).sum(axis=1))
             agreeing.append(base.argmax(axis=1) == own.argmax(axis=1))
     loss, divergence = np.concatenate(losses), np.concatenate(divergences)
@@ -220,6 +223,7 @@ def measure_quality(
         kl_error=_standard_error(divergence),
         same_top=float(np.concatenate(agreeing).mean()),
         tokens=len(loss),
+        increase_error=_standard_error(np.concatenate(increases)),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import gguf
 import numpy as np
 import numpy.typing as npt
-from gguf.constants import RopeScalingType
+from gguf.constants import PoolingType, RopeScalingType
 
 from advisor.errors import InputError
 from advisor.models.config import Config
@@ -73,7 +73,7 @@ _OUTLINES: dict[str, _Outline] = {
     "gpt-oss": _Outline(window=True),
 }
 WRITTEN = tuple(_OUTLINES)
-CONVERTED = ("llama", "qwen2", "qwen3")  # dense: their tensors map one to one
+CONVERTED = ("llama", "qwen2", "qwen3", "bert")  # dense: their tensors map one to one
 _LAYER_NORMS = ("norm_epsilon", "layer_norm_eps", "layer_norm_epsilon", "norm_eps")
 
 
@@ -118,6 +118,22 @@ def writer_for(model: Model, config: Mapping[str, Any]) -> gguf.GGUFWriter:
     if outline.more is not None:
         outline.more(writer, fields)
     _add_rope_scaling(writer, rope)
+    return writer
+
+
+def encoder_writer(model: Model, config: Mapping[str, Any], pooling: PoolingType) -> gguf.GGUFWriter:
+    """The same for BERT (conversion/bert.py), which makes embeddings; `pooling` is how tokens become one vector."""
+    fields = Config(config)
+    writer = gguf.GGUFWriter(None, model.architecture)
+    writer.add_block_count(fields.layers())
+    writer.add_context_length(model.context_length or 512)
+    writer.add_embedding_length(model.width)
+    writer.add_feed_forward_length(fields.integer("intermediate_size"))
+    writer.add_head_count(fields.integer("num_attention_heads"))
+    _add_norm(writer, fields)
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(pooling)
+    writer.add_token_type_count(fields.integer("type_vocab_size", default=1))
     return writer
 
 

@@ -25,7 +25,7 @@ from ctypes import (
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ggml_quantize_chunk": (c_size_t, (c_int, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p)),
     "llama_version": (c_char_p, ()),
     "llama_backend_init": (None, ()),
+    "llama_supports_gpu_offload": (c_bool, ()),
     "llama_log_set": (None, (c_void_p, c_void_p)),
     "llama_context_default_params": (Parameters, ()),
     "llama_model_default_params": (Parameters, ()),
@@ -106,6 +107,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "llama_decode": (c_int32, (c_void_p, Batch)),
     "llama_synchronize": (None, (c_void_p,)),
     "llama_get_logits": (POINTER(c_float), (c_void_p,)),
+    "llama_model_n_embd": (c_int32, (c_void_p,)),
+    "llama_set_embeddings": (None, (c_void_p, c_bool)),
+    "llama_pooling_type": (c_int, (c_void_p,)),
+    "llama_get_embeddings_seq": (POINTER(c_float), (c_void_p, c_int32)),
 }
 
 _LogFunction = ctypes.CFUNCTYPE(None, c_int, c_char_p, c_void_p)
@@ -232,7 +237,7 @@ class Network:
             self.close()
             _failed(f"llama.cpp cannot run {path.name}")
 
-    def __enter__(self) -> Network:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -245,12 +250,12 @@ class Network:
             self._lib.llama_model_free(self._model)
         self._context = self._model = None
 
-    def tokens(self, text: str) -> npt.NDArray[np.int32]:
-        """The text as token numbers, without a first token."""
+    def tokens(self, text: str, special: bool = False) -> npt.NDArray[np.int32]:
+        """The text as token numbers; those that the model wants around a text only with `special`."""
         raw = text.encode()
         room = np.empty(len(raw) + 8, dtype=np.int32)
         found = self._lib.llama_tokenize(
-            self._vocabulary, raw, len(raw), room.ctypes.data_as(POINTER(c_int32)), len(room), False, False
+            self._vocabulary, raw, len(raw), room.ctypes.data_as(POINTER(c_int32)), len(room), special, False
         )
         if found < 0:
             _failed("llama.cpp cannot tokenize the text")
@@ -282,3 +287,27 @@ class Network:
         if self._lib.llama_decode(self._context, batch) != 0:
             _failed("llama.cpp stopped computing")
         self._lib.llama_synchronize(self._context)
+
+
+class Embedder(Network):
+    """A model that turns a whole text into one vector."""
+
+    def __init__(self, path: Path, context: int, threads: int):
+        super().__init__(path, context, threads, gpu_layers=0)
+        self._lib.llama_set_embeddings(self._context, True)
+        if self._lib.llama_pooling_type(self._context) <= 0:
+            self.close()
+            raise RunFailed(f"{path.name} does not say how its tokens become one vector.")
+        self._room = min(context, self.trained_context)
+        self._width = int(self._lib.llama_model_n_embd(self._model))
+
+    def embed(self, text: str) -> npt.NDArray[np.float32]:
+        """The text's vector; what is longer than the context is cut off."""
+        tokens = self.tokens(text, special=True)
+        if len(tokens) > self._room:
+            tokens = np.append(tokens[: self._room - 1], tokens[-1])
+        self.read(np.ascontiguousarray(tokens), np.ones(len(tokens), dtype=np.int8))
+        found = self._lib.llama_get_embeddings_seq(self._context, 0)
+        if not found:
+            _failed("llama.cpp made no vector")
+        return np.ctypeslib.as_array(found, (self._width,)).copy()

@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from advisor.errors import InputError, nearest, one_line
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.quantize import tinylm
+from advisor.quantize.packaged import packaged_folder
 from advisor.quantize.settings import QuantizeSettings
 
 MATRIX_OF_TINYLM = "tinylm"
 
 
 class RunRequest(BaseModel):
-    """One run. `location` is a path or a repository; `matrix` a path, "make" (with llama-imatrix) or "".
+    """One run. `location` is a path, a repository or the name of an installed model; `matrix` a path, "make" (with
+    llama-imatrix) or "".
 
     `method` says what makes the levels: our GGUF quantizer, or llmcompressor with one of its modifiers. `text` is the
     evaluation text's path, "" the one that comes along. `program` says who does GGUF's arithmetic.
@@ -24,7 +26,7 @@ class RunRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Literal["tinylm", "folder", "gguf", "hub"]
+    source: Literal["tinylm", "package", "folder", "gguf", "hub"]
     location: str = Field(default="", max_length=4096)
     levels: tuple[str, ...] = Field(min_length=1)
     method: Literal["gguf", "gptq", "awq", "rtn"] = "gguf"
@@ -66,10 +68,19 @@ def check_request(request: RunRequest, settings: QuantizeSettings) -> None:
             raise InputError(f"'{one_line(name)}' is no level that can be made. {nearest(name, LEVELS)}".strip())
     if request.source == "hub":
         settings.allowed_repository(request.location)
+    elif request.source == "package":
+        packaged_folder(request.location)
     elif request.source != "tinylm":
         settings.allowed_path(request.location)
     text_of(request, settings)
     matrix_of(request, settings)
+
+
+def local_folder(request: RunRequest, settings: QuantizeSettings) -> Path:
+    """The folder of a model that is on this machine already."""
+    if request.source == "package":
+        return packaged_folder(request.location)
+    return tinylm.FOLDER if request.source == "tinylm" else settings.allowed_path(request.location)
 
 
 def text_of(request: RunRequest, settings: QuantizeSettings) -> Path:

@@ -6,11 +6,9 @@ servers and workers can share them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -19,9 +17,8 @@ from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, sele
 
 from advisor.errors import InputError
 from advisor.quantize.request import RunRequest, parse_request
-from advisor.store import migrate
-from advisor.store.database import default_url, make_engine, writing
-from advisor.store.errors import translated
+from advisor.store.database import default_url, make_engine
+from advisor.store.sessions import Sessions, owner_hash
 from advisor.store.tables import UtcDateTime, runs
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -62,20 +59,19 @@ class Runs:
     """All runs in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._engine = engine
-        self._current = False
+        self._rows = Sessions(engine, "Runs")
 
     @classmethod
     def open(cls, url: str | None = None) -> Runs:
         return cls(make_engine(url or default_url()))
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._rows.close()
 
     def submit(self, request: RunRequest, owner: str, queue: str = "cpu", most_waiting: int = 20) -> str:
         """Put a checked request in the queue; its id."""
         id = secrets.token_hex(8)
-        with self._writing() as connection:
+        with self._rows.writing() as connection:
             waiting = select(func.count()).where(runs.c.state.in_(("queued", "running")))
             if connection.execute(waiting).scalar_one() >= most_waiting:
                 raise InputError(f"{most_waiting} runs are waiting already; try again when some are through.")
@@ -84,31 +80,33 @@ class Runs:
                 insert(runs).values(
                     id=id, created_at=now, changed_at=now, queue=queue, state="queued",
                     request=request.model_dump_json(), result="{}", stage="", message="", progress=0.0, attempt=0,
-                    worker="", heartbeat_at=None, cancel=False, owner_hash=_hash(owner),
+                    worker="", heartbeat_at=None, cancel=False, owner_hash=owner_hash(owner),
                 )
             )  # fmt: skip
         return id
 
     def get(self, id: str) -> Run | None:
-        with self._reading() as connection:
+        with self._rows.reading() as connection:
             row = connection.execute(select(runs).where(runs.c.id == id)).first()
         return None if row is None else _run(dict(row._mapping))
 
     def newest(self, limit: int = 50) -> tuple[Run, ...]:
         """All sessions' runs, newest first."""
-        with self._reading() as connection:
+        with self._rows.reading() as connection:
             rows = connection.execute(select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit))
             return tuple(_run(dict(row._mapping)) for row in rows)
 
     def own_ids(self, owner: str) -> frozenset[str]:
         """The runs that `owner` may cancel or remove."""
-        with self._reading() as connection:
-            return frozenset(connection.execute(select(runs.c.id).where(runs.c.owner_hash == _hash(owner))).scalars())
+        with self._rows.reading() as connection:
+            return frozenset(
+                connection.execute(select(runs.c.id).where(runs.c.owner_hash == owner_hash(owner))).scalars()
+            )
 
     def cancel(self, id: str, owner: str) -> bool:
         """Ask for one's own run to stop: at once where it only waits. False where there is nothing to stop."""
-        with self._writing() as connection:
-            own = and_(runs.c.id == id, runs.c.owner_hash == _hash(owner))
+        with self._rows.writing() as connection:
+            own = and_(runs.c.id == id, runs.c.owner_hash == owner_hash(owner))
             now = _now(connection)
             waiting = update(runs).where(own, runs.c.state == "queued")
             if connection.execute(waiting.values(state="cancelled", cancel=True, changed_at=now)).rowcount:
@@ -118,20 +116,20 @@ class Runs:
 
     def remove(self, id: str, owner: str) -> bool:
         """Remove one's own ended run; its files are the worker's to clean."""
-        with self._writing() as connection:
-            own = (runs.c.id == id, runs.c.owner_hash == _hash(owner), runs.c.state.in_(ENDED))
+        with self._rows.writing() as connection:
+            own = (runs.c.id == id, runs.c.owner_hash == owner_hash(owner), runs.c.state.in_(ENDED))
             return bool(connection.execute(delete(runs).where(*own)).rowcount)
 
     def waiting(self, queue: str) -> tuple[str, ...]:
         """Runs that some worker should take, oldest first: queued, or left behind by a lost worker."""
-        with self._reading() as connection:
+        with self._rows.reading() as connection:
             takable = _takable(_now(connection))
             found = select(runs.c.id).where(runs.c.queue == queue, takable).order_by(runs.c.created_at, runs.c.id)
             return tuple(connection.execute(found).scalars())
 
     def claim(self, id: str, worker: str) -> Run | None:
         """Take a run; None where somebody else has it or it has ended."""
-        with self._writing() as connection:
+        with self._rows.writing() as connection:
             now = _now(connection)
             free = and_(runs.c.id == id, _takable(now))
             # A lost worker's run that was to be cancelled, or that kills every worker, is not begun again.
@@ -150,7 +148,7 @@ class Runs:
 
     def beat(self, run: Run, stage: str, progress: float) -> bool:
         """Say that the worker is alive and how far it is; whether the run is to be cancelled. Raises RunLost."""
-        with self._writing() as connection:
+        with self._rows.writing() as connection:
             values = {"heartbeat_at": _now(connection), "stage": stage[:200], "progress": min(1.0, max(0.0, progress))}
             if not connection.execute(update(runs).where(*_held(run)).values(values)).rowcount:
                 raise RunLost
@@ -158,14 +156,14 @@ class Runs:
 
     def keep_result(self, run: Run, result: Mapping[str, Any]) -> None:
         """What is known so far; raises RunLost."""
-        with self._writing() as connection:
+        with self._rows.writing() as connection:
             values = {"result": json.dumps(result), "heartbeat_at": _now(connection)}
             if not connection.execute(update(runs).where(*_held(run)).values(values)).rowcount:
                 raise RunLost
 
     def end(self, run: Run, state: State, message: str = "") -> None:
         """The last word of a worker that still holds the run; raises RunLost."""
-        with self._writing() as connection:
+        with self._rows.writing() as connection:
             values = {"state": state, "message": message[:1000], "changed_at": _now(connection)}
             if state == "done":
                 values["progress"] = 1.0
@@ -174,32 +172,13 @@ class Runs:
 
     def give_back(self, run: Run) -> None:
         """A worker that was told to stop returns its run to the queue; another attempt is not counted."""
-        with self._writing() as connection:
+        with self._rows.writing() as connection:
             values = {"state": "queued", "attempt": runs.c.attempt - 1, "changed_at": _now(connection)}
             connection.execute(update(runs).where(*_held(run)).values(values))
 
     def known_ids(self) -> set[str]:
-        with self._reading() as connection:
+        with self._rows.reading() as connection:
             return set(connection.execute(select(runs.c.id)).scalars())
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with translated("kept", "Runs"):
-            self._upgrade()
-            with writing(self._engine) as connection:
-                yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with translated("read", "Runs"):
-            self._upgrade()
-            with self._engine.connect() as connection:
-                yield connection
-
-    def _upgrade(self) -> None:
-        if not self._current:
-            migrate.upgrade(self._engine)
-            self._current = True
 
 
 def _now(connection: Connection) -> datetime:
@@ -217,10 +196,6 @@ def _takable(now: datetime) -> Any:
 
 def _held(run: Run) -> tuple[Any, ...]:
     return (runs.c.id == run.id, runs.c.state == "running", runs.c.worker == run.worker, runs.c.attempt == run.attempt)
-
-
-def _hash(owner: str) -> str:
-    return hashlib.sha256(owner.encode("utf-8", "replace")).hexdigest()
 
 
 def _run(row: Mapping[str, Any]) -> Run:

@@ -24,12 +24,16 @@ _BUSY = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens per second: fastest, median and slowest of several samples. `busy` says that they differ by much."""
+    """Tokens per second: slowest, median and fastest of several samples. `busy` says that they differ by much.
+
+    `prompt_tokens` were read at once before the first one was written.
+    """
 
     prefill_per_s: Range
     decode_per_s: Range
     threads: int
     busy: bool
+    prompt_tokens: int = 0
 
 
 def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = never) -> tuple[Speed, int]:
@@ -64,7 +68,7 @@ def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = never
                 prefills.append(pair[0])
                 decodes.append(pair[1])
         peak = process.memory_info().rss
-    speed = Speed(_spread(prefills), _spread(decodes), used, _varies(prefills) or _varies(decodes))
+    speed = Speed(_spread(prefills), _spread(decodes), used, _varies(prefills) or _varies(decodes), size - _DECODED)
     return speed, max(0, peak - before)
 
 

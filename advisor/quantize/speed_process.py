@@ -1,4 +1,7 @@
-"""Measures speed and memory of one file and prints them as JSON: a process of its own, see steps.py."""
+"""Measures speed and memory of one file and prints them as JSON: a process of its own, see steps.py.
+
+`machine` is the catalogue's id of the processor, "" where it is not listed or a GPU could help.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from advisor.errors import AdvisorError
+from advisor.machines.detect_match import match_platform
+from advisor.machines.detect_system import cpu_model
+from advisor.quantize import native
 from advisor.quantize.speed import measure_speed
 
 
@@ -17,7 +23,12 @@ def main(path: str) -> int:
     except AdvisorError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(json.dumps({"speed": asdict(speed), "peak_memory_bytes": memory}))
+    cpu = cpu_model(Path("/"))
+    on_gpu = native.runtime().llama_supports_gpu_offload()
+    machine = None if on_gpu else match_platform(cpu)
+    sys.stdout.write(
+        json.dumps({"speed": asdict(speed), "peak_memory_bytes": memory, "cpu": cpu, "machine": machine or ""})
+    )
     return 0
 
 

@@ -13,11 +13,13 @@ from typing import Any
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.formats.gguf_levels import Level
+from advisor.own_measurements import tensors_key
 from advisor.quantize import tinylm
 from advisor.quantize.compress import check_level as check_compression
 from advisor.quantize.compress import compress
 from advisor.quantize.convert import can_convert, convert
 from advisor.quantize.download import download
+from advisor.quantize.embeddings import make_embeddings, measure_embeddings
 from advisor.quantize.errors import RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, check_level, plan_file, quantize_gguf
 from advisor.quantize.gguf_source import GgufSource, open_gguf_source
@@ -35,7 +37,7 @@ from advisor.quantize.measure import (
     save_reference,
 )  # fmt: skip
 from advisor.quantize.native import engine_name
-from advisor.quantize.request import RunRequest, check_request, matrix_of, text_of
+from advisor.quantize.request import RunRequest, check_request, local_folder, matrix_of, text_of
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.speed import Speed
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
@@ -48,8 +50,13 @@ SPARE_BYTES = 64 << 20
 _SPEED_TIMEOUT_S = 3600.0
 # Shares of a run: getting the source ready, the reference, and the levels.
 _SOURCE, _REFERENCE = 0.1, 0.1
+_MATRIX = 0.08  # of the source's share, where an importance matrix is made
 _QUANTIZING = 0.4  # of a level that is measured too
 
+_UNQUANTIZED = "Running the unquantized model"
+_LOGITS = "reference.logits"
+
+Measure = Callable[[Path, Report], dict[str, Any]]
 Tell = Callable[[str, float], None]  # stage, progress of the whole run
 
 
@@ -74,19 +81,19 @@ class Steps:
         for level in self.request.chosen_levels:
             check_level(source, level, matrix)
         self._check_disk(source, matrix)
-        reference = self._reference(source) if self.request.measure else None
+        measure = self._measurement(source) if self.request.measure else None
         results: dict[str, Any] = {}
         for number, level in enumerate(self.request.chosen_levels):
-            results[level.name] = self._level(source, level, matrix, reference, number)
+            results[level.name] = self._level(source, level, matrix, measure, number)
             self.keep(results)
-        if reference is not None:
-            reference.path.unlink(missing_ok=True)
+        (self.folder / _LOGITS).unlink(missing_ok=True)
         return results
 
     def _source(self) -> GgufSource:
         """The unquantized GGUF file: the one that was named, or one converted from a folder."""
-        report = self._reporter("Preparing the source", 0.0, _SOURCE)
         request, settings = self.request, self.settings
+        share = _SOURCE - _MATRIX if request.matrix == "make" else _SOURCE
+        report = self._reporter("Preparing the source", 0.0, share)
         if request.source == "gguf":
             path = settings.allowed_path(request.location)
             self._check_size(path.stat().st_size)
@@ -95,7 +102,7 @@ class Steps:
         target = self.folder / f"{request.name}-16bit.gguf"
         if not target.exists():
             _check_free(self.folder, 2 * model.model.parameters + SPARE_BYTES)
-            if can_convert(model.model) or find_converter() is None:
+            if can_convert(model) or find_converter() is None:
                 convert(model, target, report)
             else:
                 convert_with_tree(model, target, report)
@@ -106,7 +113,7 @@ class Steps:
         if request.source == "hub":
             path = download(request.location, self.folder / "source", settings.most_bytes, report)
         else:
-            path = tinylm.FOLDER if request.source == "tinylm" else settings.allowed_path(request.location)
+            path = local_folder(request, settings)
         model = open_folder(path)
         self._check_size(model.weight_bytes)
         return model
@@ -128,7 +135,7 @@ class Steps:
                     modifier=self.request.method, chunks=self.request.chunks,
                     report=self._reporter(f"Compressing {name}", _SOURCE + number * share, share),
                 )  # fmt: skip
-                write_atomically(kept, json.dumps(asdict(made)))
+                write_atomically(kept, json.dumps({**asdict(made), "model": tensors_key(model.model)}))
             results[name] = json.loads(kept.read_text("utf-8"))
             self.keep(results)
         return results
@@ -162,8 +169,10 @@ class Steps:
             if given is not None:
                 shutil.copyfile(given, kept.with_suffix(".new"))
                 kept.with_suffix(".new").replace(kept)
+            elif not source.model.causal:
+                raise InputError("llama-imatrix cannot read models that make embeddings; give no importance matrix.")
             else:
-                report = self._reporter("Making an importance matrix", _SOURCE, 0.0)
+                report = self._reporter("Making an importance matrix", _SOURCE - _MATRIX, _MATRIX)
                 make_imatrix(source, tinylm.CALIBRATION_TEXT, kept, report=report)
         return read_imatrix(kept)
 
@@ -174,20 +183,39 @@ class Steps:
             size = plan_file(source, level, self._file(level), matrix).file_bytes
             missing = not self._file(level).exists() and not self._result(level).exists()
             needed = needed + size * missing if self.request.keep_files else max(needed, SPARE_BYTES + size)
-        if self.request.measure:
+        if self.request.measure and source.model.causal:
             vocabulary = source.model.vocabulary
             needed += reference_bytes(source.model.context_length, vocabulary, self.request.chunks)
         _check_free(self.folder, needed)
 
-    def _reference(self, source: GgufSource) -> Reference:
+    def _measurement(self, source: GgufSource) -> Measure:
+        """What will be measured of each level against the unquantized file, which is run once for all of them."""
+        text = text_of(self.request, self.settings)
+        if not source.model.causal:
+            vectors = make_embeddings(source.path, text, self._reporter(_UNQUANTIZED, _SOURCE, _REFERENCE))
+
+            def embeddings(target: Path, report: Report) -> dict[str, Any]:
+                found = measure_embeddings(target, vectors, report)
+                return {"embedding": asdict(found), "engine": engine_name(), "text": vectors.text}
+
+            return embeddings
+        reference = self._reference(source, text)
+
+        def quality(target: Path, report: Report) -> dict[str, Any]:
+            found = measure_quality(target, reference, text, report=report)
+            return {
+                "quality": asdict(found), **self._speed(target), "engine": engine_name(),
+                "context": reference.context, "text": reference.text, "reference_perplexity": reference.perplexity,
+            }  # fmt: skip
+
+        return quality
+
+    def _reference(self, source: GgufSource, text: Path) -> Reference:
         note = self.folder / "reference.json"
         if (found := load_reference(note)) is not None:
             return found
-        report = self._reporter("Running the unquantized model", _SOURCE, _REFERENCE)
-        made = make_reference(
-            source.path, text_of(self.request, self.settings), self.folder / "reference.logits",
-            chunks=self.request.chunks, report=report,
-        )  # fmt: skip
+        report = self._reporter(_UNQUANTIZED, _SOURCE, _REFERENCE)
+        made = make_reference(source.path, text, self.folder / _LOGITS, chunks=self.request.chunks, report=report)
         save_reference(made, note)
         return made
 
@@ -196,7 +224,7 @@ class Steps:
         source: GgufSource,
         level: Level,
         matrix: ImportanceMatrix | None,
-        reference: Reference | None,
+        measure: Measure | None,
         number: int,
     ) -> dict[str, Any]:
         kept = self._result(level)
@@ -217,16 +245,11 @@ class Steps:
             "file_bytes": target.stat().st_size,
             "predicted_file_bytes": layout.file_bytes,
             "tensor_bytes": open_size(target),
+            "model": tensors_key(source.model),
         }
-        if reference is not None:
+        if measure is not None:
             report = self._reporter(f"Measuring {level.name}", begin + share * _QUANTIZING, share * (1 - _QUANTIZING))
-            quality = measure_quality(target, reference, text_of(self.request, self.settings), report=report)
-            speed = self._speed(target)
-            result |= {
-                "quality": asdict(quality), **speed, "engine": engine_name(), "context": reference.context,
-                "text": reference.text,
-                "reference_perplexity": reference.perplexity,
-            }  # fmt: skip
+            result |= measure(target, report)
         if not self.request.keep_files:
             target.unlink()
         write_atomically(kept, json.dumps(result))
@@ -274,9 +297,7 @@ def measured_of(result: Mapping[str, Any]) -> Measured:
         return Measured(
             level=result["level"], imatrix=result["imatrix"], file_bytes=result["file_bytes"],
             tensor_bytes=result["tensor_bytes"], quality=Quality(**result["quality"]),
-            speed=Speed(
-                Range(**speed["prefill_per_s"]), Range(**speed["decode_per_s"]), speed["threads"], speed["busy"]
-            ),
+            speed=Speed(**{**speed, **{name: Range(**speed[name]) for name in ("prefill_per_s", "decode_per_s")}}),
             peak_memory_bytes=result["peak_memory_bytes"], engine=result["engine"], context=result["context"],
             text=result["text"],
         )  # fmt: skip

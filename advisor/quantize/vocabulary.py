@@ -34,8 +34,11 @@ def add_vocabulary(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
         _add_sentencepiece(writer, folder, size)
         merges = False
     elif (folder / "tokenizer.json").is_file():
-        _add_byte_pairs(writer, folder, size)
-        merges = True
+        found = read_json(folder, "tokenizer.json")
+        model = found.get("model")
+        merges = not isinstance(model, dict) or model.get("type", "BPE") == "BPE"
+        add = _add_byte_pairs if merges else _add_word_pieces
+        add(writer, folder, size, found)
     else:
         raise InputError(f"{folder.name} holds neither tokenizer.model nor tokenizer.json.")
     try:
@@ -91,11 +94,22 @@ def _piece_kind(pieces: Any, number: int) -> TokenType:
     return TokenType.NORMAL
 
 
-def _add_byte_pairs(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
-    found = read_json(folder, "tokenizer.json")
+def _add_byte_pairs(writer: gguf.GGUFWriter, folder: Path, size: int, found: dict[str, Any]) -> None:
+    words, kinds = _words(folder, size, found)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(_pre_tokenizer(folder, found.get("pre_tokenizer")))
+    writer.add_token_list(words)
+    writer.add_token_types(kinds)
+
+
+def _words(folder: Path, size: int, found: dict[str, Any]) -> tuple[list[str], list[int]]:
+    """Every token of a tokenizer.json as it is written there, and its kind."""
     model = found.get("model")
-    if not isinstance(model, dict) or model.get("type", "BPE") != "BPE" or not isinstance(model.get("vocab"), dict):
-        raise InputError(f"The tokenizer of {folder.name} is no byte-pair encoding; give a GGUF file of the model.")
+    known = isinstance(model, dict) and model.get("type", "BPE") in ("BPE", "WordPiece")
+    if not isinstance(model, dict) or not known or not isinstance(model.get("vocab"), dict):
+        raise InputError(
+            f"The tokenizer of {folder.name} is neither byte-pair nor word-piece; give a GGUF file of the model."
+        )
     words = [f"[PAD{number}]" for number in range(size)]
     kinds = [int(TokenType.UNUSED)] * size
     for word, number in model["vocab"].items():
@@ -106,8 +120,20 @@ def _add_byte_pairs(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
         if 0 <= int(token["id"]) < size:
             words[token["id"]] = token["content"]
             kinds[token["id"]] = int(TokenType.CONTROL if token.get("special") else TokenType.USER_DEFINED)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(_pre_tokenizer(folder, found.get("pre_tokenizer")))
+    return words, kinds
+
+
+def _add_word_pieces(writer: gguf.GGUFWriter, folder: Path, size: int, found: dict[str, Any]) -> None:
+    """BERT's: what begins a word gets a mark in front, what goes on in one loses its hashes (conversion/bert.py)."""
+    words, kinds = _words(folder, size, found)
+    for number, kind in enumerate(kinds):
+        if kind == int(TokenType.NORMAL):
+            words[number] = words[number][2:] if words[number].startswith("##") else f"\u2581{words[number]}"
+    normalizer = found.get("normalizer")
+    if isinstance(normalizer, dict) and isinstance(normalizer.get("lowercase"), bool):
+        writer.add_bool("tokenizer.ggml.normalizer.lowercase", normalizer["lowercase"])
+    writer.add_tokenizer_model("bert")
+    writer.add_tokenizer_pre("default")
     writer.add_token_list(words)
     writer.add_token_types(kinds)
 

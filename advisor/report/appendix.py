@@ -141,6 +141,10 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
         SourceRow(f"Quality: {row.model} at {row.level}", row.source_url, row.as_of)
         for row in shown.quality.evidence[:_MOST_EVIDENCE]
     ]
+    rows += [
+        SourceRow(f"Divergence: {row.name} at {row.level}, {row.kl_divergence:.3g} nats", row.source, row.measured_on)
+        for row in shown.own[:_MOST_EVIDENCE]
+    ]
     if shown.speed is not None:
         rows += [
             SourceRow(
@@ -149,6 +153,15 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
                 row.date,
             )
             for row in shown.speed.measurements[:_MOST_EVIDENCE]
+        ]
+        rows += [
+            SourceRow(
+                f"Speed: {row.name} {row.level} on {row.speed.cpu}, {row.speed.decode.typical:,.1f} tokens/s",
+                row.source,
+                row.measured_on,
+            )
+            for row in shown.own_speeds[:_MOST_EVIDENCE]
+            if row.speed is not None
         ]
     if shown.costs is not None:
         rows += [

@@ -1,7 +1,8 @@
 """The answer as JSON: a contract. Keys are documented here, units are in their names.
 
 `sizes` is in `advisor.report.sizes`. `plan`: scenario, model, machine, one plan per level, recommendation, notes.
-An estimate is an object of low, typical and high; null where it is not known.
+An estimate is an object of low, typical and high; null where it is not known. `measured_here` holds what was measured
+on this server of this model and level and kept as evidence, besides the data release.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def _plan(candidate: Candidate) -> dict[str, Any]:
         "speed": _speed(candidate),
         "quality": _quality(candidate),
         "kld": _range(candidate.find_quality(DIVERGENCE).kld),
+        "measured_here": [row.model_dump(mode="json") for row in candidate.own],
         "cost": None if candidate.costs is None else cost_document(candidate.costs),
         "notes": list(plan.notes),
     }

@@ -85,3 +85,15 @@ runs = Table(
     Index(None, "state", "queue"),
     Index(None, "created_at"),
 )
+
+# What real runs measured and somebody kept (advisor/own_measurements.py). It outlives its run.
+measurements = Table(
+    "measurements",
+    metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("level", String(80), primary_key=True),
+    Column("kept_at", UtcDateTime, nullable=False),
+    Column("measurement", Text, nullable=False),
+    Column("owner_hash", String(64), nullable=False),
+    Index(None, "kept_at"),
+)

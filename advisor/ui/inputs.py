@@ -13,7 +13,7 @@ import streamlit as st
 
 from advisor.machines.catalogue import machine
 from advisor.scenario import CUSTOM_MACHINE
-from advisor.ui import load_inputs, model_input, requirement_inputs, runtime_inputs, this_machine
+from advisor.ui import load_inputs, model_input, own_evidence, requirement_inputs, runtime_inputs, this_machine
 from advisor.ui.bound_inputs import give_first_values, number, picker, set_first_values
 from advisor.ui.question import Question, ask, machine_names, model_name, needs_memory
 from advisor.ui.text import plain, small
@@ -36,7 +36,7 @@ class Inputs:
     def ask(self) -> Question:
         """Answer what they hold."""
         with st.spinner(f"Reading {plain(model_name(self.model.model))}: metadata and file headers, no weights …"):
-            question = ask(self.values, self.link, self.before)
+            question = ask(self.values, self.link, self.before, own_evidence.kept())
         self.model.show_about(question)
         return question
 

@@ -26,9 +26,10 @@ SIGNS: dict[Compared, str] = {
     "no prediction": "–",
 }
 _RUNNING = ("Memory", "Prompt", "Generation")
+_COSINE = "cosine"
 _COLUMNS = (
     *("run", "model", "level", "imatrix", "figure", "unit", "predicted_low", "predicted", "predicted_high", "measured"),
-    *("difference", "verdict", "engine", "context_tokens", "text", "scored_tokens", "threads", "busy"),
+    *("difference", "verdict", "engine", "context_tokens", "text", "scored", "threads", "busy"),
 )
 
 
@@ -37,7 +38,7 @@ def rows_of(run: Run, level: str, settings: QuantizeSettings) -> tuple[Row, ...]
     result = run.result[level]
     predicted = predicted_of(run, result, settings)
     if "quality" not in result:
-        return _bytes_only(predicted, result)
+        return (*_bytes_only(predicted, result), *_embedding(result))
     reference = result.get("reference_perplexity")
     if "speed" not in result:  # llmcompressor measures quality alone
         nothing = {"low": 0.0, "typical": 0.0, "high": 0.0}
@@ -61,6 +62,18 @@ def _bytes_only(predicted: Predicted, result: Mapping[str, Any]) -> tuple[Row, .
             verdict: Compared = "exact" if said == measured else "differs"
             rows.append(Row(figure, "bytes", Range(said, said, said), measured, measured / said - 1, verdict))
     return tuple(rows)
+
+
+def _embedding(result: Mapping[str, Any]) -> tuple[Row, ...]:
+    """What is measured of a model that makes embeddings; nothing is predicted of it."""
+    found = result.get("embedding")
+    if found is None:
+        return ()
+    return (
+        Row("Cosine, mean", _COSINE, None, found["mean_cosine"], None, "no prediction"),
+        Row("Cosine, worst", _COSINE, None, found["worst_cosine"], None, "no prediction"),
+        Row("Same nearest passage", "", None, found["same_nearest"], None, "no prediction"),
+    )
 
 
 def rows_table(rows: tuple[Row, ...]) -> pd.DataFrame:
@@ -87,6 +100,8 @@ def _range(found: Range, row: Row) -> str:
 
 
 def _value(value: float, row: Row) -> str:
+    if row.unit == _COSINE:
+        return f"{value:.5f}"
     unit = {"bytes": "bytes", "tokens/s": "tok/s", "nats/token": "nats"}.get(row.unit, "%")
     return f"{_number(value, row)} {'MiB' if row.figure == 'Memory' else unit}"
 
@@ -108,6 +123,7 @@ def measured_csv(run: Run, settings: QuantizeSettings) -> str:
     lines = []
     for level, result in run.result.items():
         speed, quality = result.get("speed", {}), result.get("quality", {})
+        scored = quality.get("tokens") or result.get("embedding", {}).get("passages")
         for row in rows_of(run, level, settings):
             said = row.predicted
             lines.append(
@@ -117,7 +133,7 @@ def measured_csv(run: Run, settings: QuantizeSettings) -> str:
                     "predicted_low": said and said.low, "predicted": said and said.typical,
                     "predicted_high": said and said.high, "measured": row.measured, "difference": row.difference,
                     "verdict": row.verdict, "engine": result.get("engine"), "context_tokens": result.get("context"),
-                    "text": result.get("text"), "scored_tokens": quality.get("tokens"),
+                    "text": result.get("text"), "scored": scored,
                     "threads": speed.get("threads"), "busy": speed.get("busy"),
                 }
             )  # fmt: skip

@@ -10,6 +10,7 @@ from advisor.errors import AdvisorError
 from advisor.quantize import tinylm
 from advisor.quantize.compress import compress_python
 from advisor.quantize.errors import ToolMissing
+from advisor.quantize.packaged import packaged_models
 from advisor.quantize.request import MATRIX_OF_TINYLM, TRY_IT_NOW, RunRequest
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.tools import find_tool
@@ -27,7 +28,12 @@ from advisor.ui.prove_sources import (
 from advisor.ui.text import plain, small
 from advisor.units import gb
 
-_SOURCES = {"tinylm": "Tiny model: try it now", "folder": "Folder or GGUF file", "hub": "Hub repository"}
+_SOURCES = {
+    "tinylm": "Tiny model: try it now",
+    "package": "Installed model",
+    "folder": "Folder or GGUF file",
+    "hub": "Hub repository",
+}
 _NO_MATRIX, _MAKE, _TINY, _FILE = "", "make", MATRIX_OF_TINYLM, "file"
 _MATRICES = {
     _NO_MATRIX: "None",
@@ -60,7 +66,13 @@ def draw(settings: QuantizeSettings, owner: str) -> None:
 
 
 def _source(settings: QuantizeSettings) -> dict[str, Any]:
-    offered = ["tinylm", *["folder"] * bool(settings.folders), *["hub"] * bool(settings.repositories)]
+    packaged = packaged_models()
+    offered = [
+        "tinylm",
+        *["package"] * bool(packaged),
+        *["folder"] * bool(settings.folders),
+        *["hub"] * bool(settings.repositories),
+    ]
     chosen = st.segmented_control(
         "What to quantize", offered, format_func=_SOURCES.__getitem__, default="tinylm", key="run_source", required=True
     )
@@ -69,6 +81,15 @@ def _source(settings: QuantizeSettings) -> dict[str, Any]:
             small("A really trained model of 2.9 M parameters that comes along: a minute, no network, real losses.")
         )
         return {"source": "tinylm"}
+    if chosen == "package":
+        name = st.selectbox("Model", packaged, key="run_package")
+        st.markdown(
+            small(
+                "It makes embeddings: the cosine between its vectors before and after is measured, no perplexity. Its "
+                "rows of 384 columns do not divide by 256, so that many tensors fall back to other types."
+            )
+        )
+        return {"source": "package", "location": str(name)}
     if chosen == "hub":
         allowed = plain(", ".join(settings.repositories))
         name = st.text_input("Repository", key="run_repository", placeholder="owner/name", max_chars=200)

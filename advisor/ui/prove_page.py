@@ -28,26 +28,43 @@ def draw(question: Question) -> None:
         st.error(plain(str(error)), icon=":material/error:")
         return
     missing = missing_parts()
-    if missing or not settings.enabled:
+    if not settings.enabled:
         _explain(missing, settings)
         return
-    from advisor.ui import prove_ask, prove_board, prove_form, prove_results
+    from advisor.quantize.ask import can_ask
+    from advisor.ui import prove_ask
 
-    prove_ask.draw(question)
+    asks = can_ask()  # llama.cpp's own program needs none of the packages
+    if asks or not missing:
+        prove_ask.draw(question)
+    if missing:
+        _explain(missing, settings, asks)
+        return
+    from advisor.ui import prove_board, prove_evidence, prove_form, prove_results
+
     owner = ownership.owner()
     prove_form.draw(settings, owner)
     ended = prove_board.draw(owner)
     prove_results.draw(ended, settings, owner)
+    prove_evidence.draw_list(owner)
     ownership.draw_keeper()
 
 
-def _explain(missing: tuple[str, ...], settings: QuantizeSettings) -> None:
-    """What would be possible, and what switches it on."""
-    st.info("This part is optional and not switched on here. Everything else works without it.", icon=":material/info:")
-    st.markdown(
-        "**What it adds**\n"
+def _explain(missing: tuple[str, ...], settings: QuantizeSettings, asks: bool = False) -> None:
+    """What would be possible, and what switches it on; `asks` says that llama.cpp can be asked already."""
+    what = (
+        "Quantizing and measuring is optional and not installed"
+        if asks
+        else "This part is optional and not switched on"
+    )
+    st.info(f"{what} here. Everything else works without it.", icon=":material/info:")
+    asking = (
         "- **Ask llama.cpp**: its own planner gets a file with a real header and no weights, and says within seconds "
         "what a model of any size would take. Nothing is downloaded.\n"
+    )
+    st.markdown(
+        "**What it adds**\n"
+        f"{'' if asks else asking}"
         "- **Quantize and measure**: a model becomes real GGUF files, whose bytes, perplexity, KL divergence, speed "
         "and memory are measured and put beside the prediction. A tiny model for a first try comes along; no compiler "
         "is needed."

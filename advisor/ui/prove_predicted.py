@@ -50,6 +50,8 @@ def predicted_of(run: Run, result: Mapping[str, Any], settings: QuantizeSettings
     if model is None:
         return Predicted(file_bytes=file_bytes)
     level, imatrix = str(result["level"]), bool(result.get("imatrix"))
+    if not model.causal:
+        return Predicted(size_level(model, LEVELS[level], imatrix).tensor_bytes, file_bytes)
     divergence, perplexity, same_top = _quality(run, model, level, imatrix)
     if run.request.method != "gguf":
         return Predicted(

@@ -13,6 +13,7 @@ from advisor.quantize.runs import Run
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.worker import remove_files
 from advisor.store.errors import StoreUnavailable
+from advisor.ui import prove_evidence
 from advisor.ui.prove_board import opened_runs
 from advisor.ui.prove_figures import measured_csv, rows_of, rows_table
 from advisor.ui.text import plain, small
@@ -46,6 +47,7 @@ def draw(ended: Sequence[Run], settings: QuantizeSettings, owner: str) -> None:
     for place, (level, found) in zip(st.tabs(list(rows)), rows.items(), strict=True):
         with place:
             _level(level, found, run.result[level])
+    prove_evidence.draw_keeping(run, owner)
     with st.container(horizontal=True):
         st.download_button(
             "Download as CSV", text, f"measured-{run.id}.csv", "text/csv", key="measured_csv", on_click="ignore"
@@ -103,6 +105,12 @@ def _conditions(result: Mapping[str, Any]) -> str:
             f"{result['reference_perplexity']:.3f}."
         )
     matrix = "with" if result["imatrix"] else "without"
+    if "embedding" in result:
+        return (
+            f"Made {matrix} an importance matrix. It makes embeddings and continues no text, so it has no perplexity: "
+            f"the vectors of {result['embedding']['passages']:,} passages of {result['text']} are compared with the "
+            f"unquantized file's, by {result['engine']}. Nothing is predicted of them."
+        )
     if "quality" not in result:
         return f"Made {matrix} an importance matrix; only the bytes were compared."
     quality, speed = result["quality"], result["speed"]

@@ -15,12 +15,11 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
-from advisor.quantize import tinylm
 from advisor.quantize.compress import RECIPES
 from advisor.quantize.gguf_source import open_gguf_source
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.measure import reference_bytes
-from advisor.quantize.request import RunRequest, check_request
+from advisor.quantize.request import RunRequest, check_request, local_folder
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.steps import SPARE_BYTES
 
@@ -75,12 +74,10 @@ def allowed_sources(folders: Sequence[Path]) -> dict[str, str]:
 
 def model_of(request: RunRequest, settings: QuantizeSettings) -> Model | None:
     """The model to be quantized; None where it is not on this machine. Raises InputError where it cannot be used."""
-    if request.source == "tinylm":
-        return _folder_model(tinylm.FOLDER, 0)
     if request.source == "hub":
         entries = (entry for entry in catalogue().values() if entry.hf_repo == request.location)
         return next((entry.model for entry in entries), None)
-    path = settings.allowed_path(request.location)
+    path = local_folder(request, settings)
     changed = path.stat().st_mtime_ns
     return _gguf_model(path, changed) if request.source == "gguf" else _folder_model(path, changed)
 
@@ -111,7 +108,7 @@ def need_of(request: RunRequest, settings: QuantizeSettings) -> Need:
         total += original  # the download
     if gguf and request.source != "gguf":
         total += original  # the conversion
-    if gguf and request.measure:
+    if gguf and request.measure and model.causal:
         total += reference_bytes(model.context_length, model.vocabulary, request.chunks)
     return Need(total + SPARE_BYTES, _free(settings.output), lacking)
 

@@ -9,7 +9,8 @@ import streamlit as st
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate, task_words
-from advisor.quality import DEMANDS, SCORED_TASKS, TASKS
+from advisor.own_measurements import MEASURED_HERE
+from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
 from advisor.ui.quality_charts import pareto_chart
@@ -139,8 +140,10 @@ def _by_task(answer: Answer, one: Candidate) -> None:
     if divergence.kld is not None:
         st.markdown(
             f"Divergence from 16 bit: about {divergence.kld.typical:.3g} nats "
-            f"({divergence.kld.low:.2g} to {divergence.kld.high:.2g}, {divergence.basis}, n = {divergence.n})."
+            f"({divergence.kld.low:.2g} to {divergence.kld.high:.2g}, {_basis(divergence)}, n = {divergence.n})."
         )
+    if divergence.own:
+        _measured_here(divergence)
     words = "; ".join(f"“{demand.words}”: at least {demand.percent:g} %" for demand in DEMANDS)
     st.markdown(small(plain(f"As a requirement, {words}.")))
 
@@ -155,13 +158,23 @@ def task_table(one: Candidate) -> pd.DataFrame:
                 "low": quality.low,
                 "typical": quality.typical,
                 "high": quality.high,
-                "basis": quality.basis,
+                "basis": _basis(quality),
                 "n": quality.n,
                 "benchmarks": TASKS[task],
             }
             for task, quality in found.items()
         ]
     )
+
+
+def _basis(quality: Quality) -> str:
+    return MEASURED_HERE if quality.own else quality.basis
+
+
+def _measured_here(divergence: Quality) -> None:
+    st.markdown(small(plain(divergence.note)))
+    if divergence.n > 1:
+        st.markdown(small(f"The newest of {divergence.n} measurements; the page Prove it lists all."))
 
 
 def _evidence(answer: Answer, one: Candidate) -> None:

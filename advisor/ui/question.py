@@ -16,6 +16,7 @@ from advisor.errors import InputError
 from advisor.hardware import hardware_of
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
+from advisor.own_measurements import OwnMeasurement
 from advisor.scenario import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
 from advisor.sources.background import StillWorking
 from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
@@ -101,11 +102,15 @@ def needs_memory(machine_id: str) -> bool:
 
 
 def ask(
-    values: Mapping[str, Any], link: Mapping[str, Sequence[str]], before: Mapping[str, Any] | None = None
+    values: Mapping[str, Any],
+    link: Mapping[str, Sequence[str]],
+    before: Mapping[str, Any] | None = None,
+    own: tuple[OwnMeasurement, ...] = (),
 ) -> Question:
     """Answer what the inputs hold (`values`; what is None was left empty).
 
-    `link` is the raw query. What it shares with `before`, the values of the last run, the page wrote itself.
+    `link` is the raw query. What it shares with `before`, the values of the last run, the page wrote itself. `own` is
+    what was measured here, of whatever model.
     """
     asked = {key: given for key, given in link.items() if not before or not _holds(before, key, given)}
     problems = link_problems(asked, values)
@@ -120,20 +125,22 @@ def ask(
     if found.entry is None:  # with the commit that was read, so that a link opens the same again
         scenario = scenario.model_copy(update={"model": found.id})
     try:
-        return _answered(scenario, found, problems)
+        return _answered(scenario, found, problems, own)
     except InputError as error:
         return Question(None, str(error), problems, found)
 
 
-def _answered(scenario: Scenario, found: ResolvedModel, problems: tuple[str, ...]) -> Question:
+def _answered(
+    scenario: Scenario, found: ResolvedModel, problems: tuple[str, ...], own: tuple[OwnMeasurement, ...]
+) -> Question:
     try:
-        return Question(answer(scenario), None, problems, found)
+        return Question(answer(scenario, own=own), None, problems, found)
     except InputError as error:
         limit = found.model.context_length if found.model is not None else None
         if limit is None or scenario.context <= limit:
             raise
         # Choosing a model with a shorter context is no mistake: go on with what it can do, and say so.
-        shorter = answer(scenario.model_copy(update={"context": limit}))
+        shorter = answer(scenario.model_copy(update={"context": limit}), own=own)
         return Question(shorter, None, (*problems, f"{error} Shown for {limit:,} tokens."), found)
 
 

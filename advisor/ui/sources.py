@@ -29,12 +29,21 @@ def draw(answer: Answer) -> None:
         f"{_links([s for s in (machine.source, machine.second_source) if s])})\n"
         f"- **Overhead:** {_overhead(answer)}"
     )
+    if answer.own:
+        st.markdown(f"- **Measured here:** {_own(answer)}")
     st.subheader("The same question elsewhere", anchor=False)
     query = answer.scenario.to_query()
     st.markdown("On the command line:")
     st.code(f'python -m advisor plan "{query}"', language=None, wrap_lines=True)
     st.markdown("As a link, after this page's address:")
     st.code(f"/?{query}", language=None, wrap_lines=True)
+
+
+def _own(answer: Answer) -> str:
+    """The evidence that no data release holds."""
+    levels = ", ".join(sorted({row.level for row in answer.own}))
+    days = sorted({row.measured_on for row in answer.own})
+    return plain(f"divergence, perplexity and speed of {levels}, kept on the page Prove it ({', '.join(days)}).")
 
 
 def _overhead(answer: Answer) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from advisor.candidate import Candidate
+from advisor.own_measurements import MEASURED_HERE
 from advisor.speed import Measurement, Speed
 from advisor.ui.text import figures, plain, small, span
 
@@ -32,6 +33,8 @@ def draw(shown: Candidate) -> None:
             _measurements(speed.measurements)
         else:
             st.markdown(small("No published measurement of this model on this machine is known here."))
+    if shown.own_speeds:
+        _measured_here(shown)
 
 
 def _figures(speed: Speed) -> None:
@@ -53,6 +56,20 @@ def _figures(speed: Speed) -> None:
             help=f"{span(first)} s for a prompt of {tokens:,} tokens.",
             width=_TILE,
         )
+
+
+def _measured_here(shown: Candidate) -> None:
+    """One sentence a measurement: its conditions are not those of the plan."""
+    for row in shown.own_speeds:
+        if (speed := row.speed) is not None:
+            busy = "; the machine was busy" if speed.busy else ""
+            sentence = (
+                f"{MEASURED_HERE.capitalize()} on {row.measured_on}: {figures(speed.decode.typical)} tok/s writing "
+                f"({span(speed.decode)}), {figures(speed.prefill.typical)} tok/s reading "
+                f"{speed.prompt_tokens:,} tokens; {shown.level}, one user, {speed.cpu}, threads: {speed.threads}, "
+                f"{row.engine}{busy}."
+            )
+            st.markdown(plain(sentence))
 
 
 def _measurements(rows: tuple[Measurement, ...]) -> None:

@@ -1,0 +1,52 @@
+"""What was measured here, in place of what is estimated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from advisor.estimate import Range
+from advisor.own_measurements import MEASURED_HERE, OwnMeasurement
+from advisor.quality.estimator import Quality
+from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
+
+_NINE_IN_TEN = 1.645  # standard errors either way
+
+
+def with_own(estimate: Quality, own: Sequence[OwnMeasurement], level: str, task: str) -> Quality:
+    """The newest measurement of the level, with its own error as the range; `estimate` where there is none.
+
+    Scores of tasks are not measured here: of those only the divergence beside them changes.
+    """
+    rows = tuple(row for row in own if row.level == level)
+    if not rows:
+        return estimate
+    newest = rows[0]
+    found = replace(estimate, kld=_around(newest.kl_divergence, newest.kl_error))
+    if task not in (DIVERGENCE, PERPLEXITY):
+        return found
+    increase = _around(math.log(newest.perplexity / newest.reference_perplexity), newest.increase_error or 0.0)
+    kept = Range(*(100 * math.exp(-value) for value in (increase.high, increase.typical, increase.low)))
+    return replace(
+        found,
+        kept=kept if task == PERPLEXITY else None,
+        basis="measured",
+        n=len(rows),
+        evidence=(),
+        note=_note(newest),
+        own=rows,
+    )
+
+
+def _around(value: float, error: float) -> Range:
+    return Range(value - _NINE_IN_TEN * error, value, value + _NINE_IN_TEN * error)
+
+
+def _note(row: OwnMeasurement) -> str:
+    matrix = "with" if row.imatrix else "without"
+    return (
+        f"{MEASURED_HERE.capitalize()} on {row.measured_on} ({row.name}, {matrix} an importance matrix) by "
+        f"{row.engine} over {row.tokens:,} tokens of {row.text or 'the text that comes along'}. The range is what "
+        "chance does in so many tokens; other texts and engines give other figures."
+    )
