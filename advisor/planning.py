@@ -10,7 +10,7 @@ from advisor.machines.machine import Machine
 from advisor.models.model import Model
 from advisor.scenario import AUTO, FRONTENDS_OF_LLAMA_CPP, Scenario
 from advisor.sizing.llama_cpp import plan_file, plan_levels
-from advisor.sizing.llama_cpp_frontends import Taken, frontend_defaults
+from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken, frontend_defaults
 from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
 from advisor.sizing.plan import Plan
 from advisor.sizing.reading import HOST_READ_SHARE, Rates
@@ -18,12 +18,18 @@ from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_v
 from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.resolve import ResolvedModel
 
+_NAMES = {"vllm": "vLLM", "mlx": "MLX"}
 Family = str  # whose levels and rules: llama.cpp, vllm or mlx
 
 
 def family_of(runtime: str) -> Family:
     """The engine behind a runtime: Ollama and LM Studio are llama.cpp."""
     return "llama.cpp" if runtime in FRONTENDS_OF_LLAMA_CPP else runtime
+
+
+def runtime_name(runtime: str) -> str:
+    """As its makers write it."""
+    return FRONTENDS[runtime].name if runtime in FRONTENDS else _NAMES.get(runtime, runtime)
 
 
 def runtime_of(scenario: Scenario) -> str:

@@ -10,7 +10,7 @@ from advisor.commands import commands
 from advisor.costs.money import Price, plain
 from advisor.errors import InputError
 from advisor.launching import launch_of
-from advisor.planning import family_of
+from advisor.planning import family_of, runtime_name
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
 from advisor.report.wording import key_words, plural
@@ -85,7 +85,7 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
             label = f"{_capital(line.component)}, {line.place}"
             facts.append(Fact(label, f"{gib(line.bytes)}, {line.word}", line.formula))
     else:
-        facts.append(Fact("Memory rules", plan.rules or answer.runtime))
+        facts.append(Fact("Memory rules", plan.rules or runtime_name(answer.runtime)))
     if plan.verdict == "does not fit":
         return tuple(facts)
     if shown.speed is not None:

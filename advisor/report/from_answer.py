@@ -9,6 +9,7 @@ from advisor.advise import Answer
 from advisor.candidate import Candidate, task_words
 from advisor.flips import flips
 from advisor.models.licences import commercial_use
+from advisor.planning import runtime_name
 from advisor.quality import SCORED_TASKS
 from advisor.report.appendix import appendix_of
 from advisor.report.cost_section import cost_section
@@ -171,7 +172,7 @@ def _machine_facts(answer: Answer) -> tuple[Fact, ...]:
     scenario, machine = answer.scenario, answer.machine
     bandwidth = machine.bandwidth_bytes_per_s
     return (
-        Fact("Machine", answer.machine_name, f"runtime {answer.runtime}"),
+        Fact("Machine", answer.machine_name, f"runtime {runtime_name(answer.runtime)}"),
         Fact("Usable memory", gib(machine.capacity_bytes), machine.capacity_basis),
         Fact("Memory bandwidth", "not known" if bandwidth is None else f"{bandwidth / 1e9:,.0f} GB/s"),
         Fact(

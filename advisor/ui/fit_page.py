@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from advisor.advise import Answer
 from advisor.candidate import Candidate
 from advisor.flips import flips
+from advisor.planning import runtime_name
 from advisor.sizing.plan import Plan, Verdict
 from advisor.ui import memory_view, model_input, other_formats, published, run_view, sources, speed_view
 from advisor.ui.charts import memory_chart
@@ -60,8 +61,9 @@ def _verdict(answer: Answer) -> DeltaGenerator:
     """Draw what to run and why; the place that is returned is for what would change it."""
     choice, scenario, chosen = answer.recommendation, answer.scenario, answer.chosen
     with st.container(border=True, key="verdict"):
-        asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}, with {answer.runtime}"
-        st.markdown(small(plain(f"{'Recommended for' if chosen else 'For'} {asked}")))
+        asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}"
+        by = runtime_name(answer.runtime)
+        st.markdown(small(plain(f"{'Recommended for' if chosen else 'For'} {asked}, with {by}")))
         if chosen is None:
             st.header(_why_none(answer), anchor=False)
         else:

@@ -14,6 +14,7 @@ from advisor.errors import AdvisorError, InputError
 from advisor.formats.gguf_levels import LEVELS, LLAMA_CPP_RULES, Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.models.model import Model
+from advisor.planning import runtime_name
 from advisor.quantize import ask
 from advisor.quantize.errors import ToolMissing
 from advisor.quantize.gguf_writing import Entry
@@ -54,7 +55,7 @@ def draw(question: Question) -> None:
     candidates = {found.level: found for found in answer.candidates if found.level in LEVELS}
     if not candidates:
         st.info(
-            f"llama.cpp reads GGUF files, and this question is answered for {plain(answer.runtime)}: choose the "
+            f"llama.cpp reads GGUF files, and this question is answered for {runtime_name(answer.runtime)}: choose the "
             "runtime llama.cpp to ask it.",
             icon=":material/info:",
         )
