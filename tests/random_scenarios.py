@@ -120,7 +120,7 @@ RUN = st.fixed_dictionaries(
         "mtp": st.booleans(),
         "overhead_mib": st.none() | st.floats(0, 1e6),
         "margin_percent": st.floats(0, 50),
-        "flash_attention": st.just(True),
+        "flash_attention": st.booleans(),
     },
 )
 
@@ -132,6 +132,8 @@ def scenarios(draw: st.DrawFn, run: st.SearchStrategy[dict[str, Any]] = RUN) -> 
     values |= {key: together[key] for key in ("admin_rate", "storage_price", "egress_price")}
     if draw(st.booleans()) or values.get("api_cached_price") is not None:
         values |= {key: together[key] for key in ("api_input_price", "api_output_price")}
+    if values.get("flash_attention") is False and CACHE_TYPES[values.get("kv_type_v", "f16")][0] > 1:
+        values["kv_type_v"] = "f16"  # the others need it
     return Scenario.model_validate(values)
 
 

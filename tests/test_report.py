@@ -115,7 +115,11 @@ def test_the_verdict_names_the_cheapest_way_unless_data_must_stay() -> None:
     assert one.chosen.costs.api is not None
     assert "paid per token)" in report_of(one).verdict
     at_home = answer(Scenario.from_query(f"{SCENARIOS['fits']}&own_hardware=on"), today=DAY)
-    assert "per token" not in report_of(at_home).verdict
+    document = report_of(at_home)
+    assert "per token" not in document.verdict
+    assert document.costs is not None
+    assert [option.name.partition(":")[0] for option in document.costs.options if option.chosen] == ["Own it"]
+    assert document.costs.note.startswith("Data has to stay on own hardware")
 
 
 @pytest.mark.parametrize(

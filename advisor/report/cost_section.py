@@ -12,15 +12,16 @@ from advisor.report.document import BreakEven, CostLine, CostOption, Costs
 from advisor.report.wording import names_a_key, without_keys
 
 NAMES = {"own": "Own it", "rent": "Rent it", "api": "Pay per token"}
+COMPARED_ONLY = "Data has to stay on own hardware: renting and the API are shown for comparison only."
 _DOING = {"own": "owning", "rent": "renting", "api": "paying per token"}
 _LONGEST_BASIS = 110  # characters; more lines push the advice off the second page
 
 
-def cost_section(costs: Found | None) -> Costs | None:
-    """None where no price is known."""
+def cost_section(costs: Found | None, own_hardware: bool = False) -> Costs | None:
+    """None where no price is known. With `own_hardware`, data must not leave it: other options only compare."""
     if costs is None or not costs.options:
         return None
-    cheapest = min(costs.options, key=lambda option: option.monthly.typical)
+    best = costs.own if own_hardware else min(costs.options, key=lambda option: option.monthly.typical)
     points = cumulative(costs)
     lines: dict[str, tuple[float, ...]] = {
         option.name: tuple(_paid(point, option.name) for point in points) for option in costs.options
@@ -28,10 +29,17 @@ def cost_section(costs: Found | None) -> Costs | None:
     even = costs.own_against_api
     return Costs(
         currency=costs.currency,
-        options=tuple(_option(option, option is cheapest) for option in costs.options),
+        options=tuple(_option(option, option is best) for option in costs.options),
         lines=tuple(CostLine(NAMES[name], paid) for name, paid in lines.items()),
         break_evens=_break_evens(lines),
-        note=" ".join((without_keys(costs.verdict), *_notes(costs), *(without_keys(why) for _, why in costs.missing))),
+        note=" ".join(
+            (
+                *[COMPARED_ONLY] * own_hardware,
+                without_keys(costs.verdict),
+                *_notes(costs),
+                *(without_keys(why) for _, why in costs.missing),
+            )
+        ),
         tokens_per_month=float(costs.tokens_per_month),
         own_beats_api_from=None if even is None or even.typical is None else float(even.typical),
     )

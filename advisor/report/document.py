@@ -17,6 +17,7 @@ TITLE_CHARACTERS = 200
 NAME_CHARACTERS = 120
 NOTE_CHARACTERS = 2000
 CHART_BARS = 9  # of the memory chart: with more, the first two pages become three
+FEWEST_BARS = 5  # of it where notes, names or lists are long
 
 Tone = Literal["good", "tight", "bad"]
 

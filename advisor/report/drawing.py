@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from advisor.estimate import Range
-from advisor.report.document import CostLine, Costs, MemoryChart, QualityRow, chart_bars
+from advisor.report.document import CHART_BARS, CostLine, Costs, MemoryChart, QualityRow, chart_bars
 
 _LABEL_GAP = 0.1  # of the chart's height: the least distance of two names beside their lines
 _MINUS = "\u2212"
@@ -61,9 +61,9 @@ def _axis(values: Sequence[float], start: float, end: float) -> list[dict[str, A
     return [{"at": (value - start) / (end - start or 1), "label": number(value, digits)} for value in values]
 
 
-def memory_payload(chart: MemoryChart) -> dict[str, Any] | None:
-    """Bars around the recommended level; None where there are none."""
-    bars = chart_bars(chart.bars, chart.recommended)
+def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any] | None:
+    """At most so many bars around the recommended level; None where there are none."""
+    bars = chart_bars(chart.bars, chart.recommended, most)
     if not bars:
         return None
     capacity = chart.capacity_gib

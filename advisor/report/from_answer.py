@@ -71,7 +71,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         memory=_memory_chart(answer),
         quality=_quality_rows(answer, shown) if runs else (),
         speed=_speed_rows(shown) if runs else (),
-        costs=cost_section(shown.costs) if runs else None,
+        costs=cost_section(shown.costs, answer.scenario.own_hardware) if runs else None,
         risks=_risks(answer, shown) if runs else (),
         what_would_flip=tuple(without_keys(sentence) for sentence in flips(answer)),
         next_steps=_next_steps(answer, shown),

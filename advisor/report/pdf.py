@@ -20,7 +20,7 @@ import typst
 from segno.encoder import DataOverflowError
 
 from advisor.errors import AdvisorError
-from advisor.report.document import Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
+from advisor.report.document import FEWEST_BARS, Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
 from advisor.report.drawing import costs_payload, cut, figures, memory_payload, quality_payload, range_text
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
 
@@ -101,7 +101,7 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
     kicker = ["Recommendation", day]
     if cover.prepared_for.strip():
         kicker.append(f"prepared for {cover.prepared_for.strip()}")
-    payload: dict[str, Any] = {
+    return {
         "paper": _TYPST_PAPER[paper],
         "title": document.title,
         "subject": document.subject,
@@ -118,6 +118,7 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
         "model": _facts(document.model),
         "machine": _facts(document.machine),
         "memory": None if document.memory is None else memory_payload(document.memory),
+        "memory_short": None if document.memory is None else memory_payload(document.memory, FEWEST_BARS),
         "quality": quality_payload(document.quality),
         "speed": [_speed(row) for row in document.speed],
         "costs": None if document.costs is None else costs_payload(document.costs),
@@ -126,8 +127,6 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
         "glossary": [_term(term) for term in document.glossary],
         "appendix": _appendix(document.appendix, document.generated_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")),
     }
-    payload["one_page"] = not (payload["quality"] or payload["speed"] or payload["costs"] or payload["advice"])
-    return payload
 
 
 def _appendix(appendix: Appendix, moment: str) -> dict[str, Any]:

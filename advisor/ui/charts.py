@@ -47,7 +47,7 @@ def memory_chart(table: pd.DataFrame, recommended: str | None, margin_percent: f
         x=1, xref="paper", xanchor="right", y=1, yref="paper", yanchor="bottom", showarrow=False, text="Total"
     )
     if has_capacity:
-        _draw_capacity(figure, capacity, margin_percent)
+        _draw_capacity(figure, capacity, margin_percent, end)
     figure.update_layout(
         barmode="stack",
         bargap=0.25,
@@ -97,7 +97,7 @@ def device_chart(table: pd.DataFrame, margin_percent: float) -> go.Figure:
     return figure
 
 
-def _draw_capacity(figure: go.Figure, capacity: float, margin_percent: float) -> None:
+def _draw_capacity(figure: go.Figure, capacity: float, margin_percent: float, end: float) -> None:
     figure.add_vrect(
         x0=capacity * (1 - margin_percent / 100),
         x1=capacity,
@@ -110,6 +110,7 @@ def _draw_capacity(figure: go.Figure, capacity: float, margin_percent: float) ->
     figure.add_vline(x=capacity, line={"color": _CAPACITY_COLOUR, "width": 2})
     figure.add_annotation(
         x=capacity,
+        xanchor="right" if capacity > end / 2 else "left",  # on a phone it would run into "Total"
         y=1,
         yref="paper",
         yanchor="bottom",

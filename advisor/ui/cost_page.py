@@ -14,6 +14,7 @@ from advisor.costs.money import shown
 from advisor.costs.options import Option
 from advisor.costs.series import savings
 from advisor.estimate import Range
+from advisor.report.cost_section import COMPARED_ONLY
 from advisor.ui import cost_details
 from advisor.ui.cost_charts import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.cost_figures import Figures, costed, figures_of
@@ -95,7 +96,7 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
         st.header(_ADVICE[best.name] if best is not None else "No price is known", anchor=False)
         st.markdown(plain(costs.verdict))
         if keeps_data:
-            st.markdown("Data has to stay on own hardware: renting and the API are shown for comparison only.")
+            st.markdown(COMPARED_ONLY)
         columns = st.columns(3)
         for column, name in zip(columns, NAMES, strict=True):
             with column.container(border=True, height="stretch"):

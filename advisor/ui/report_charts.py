@@ -27,6 +27,14 @@ def chart_config(name: str, kind: str = "png") -> dict[str, object]:
     }
 
 
+def as_picture(figure: go.Figure) -> go.Figure:
+    """The chart to be saved: a picture takes no fonts along, so it is measured and drawn with one that is everywhere.
+
+    With the page's own font, longer letters would be cut off at the edges.
+    """
+    return figure.update_layout(font={"family": "sans-serif"}, margin={"l": 12, "r": 16, "b": 8})
+
+
 def memory_figure(chart: MemoryChart) -> go.Figure:
     """Stacked bars against the capacity, as on the first page."""
     bars = chart_bars(chart.bars, chart.recommended, CHART_BARS)
@@ -75,6 +83,7 @@ def quality_figure(rows: Sequence[QualityRow]) -> go.Figure:
         name="Typical",
         text=[f"{row.kept_percent.typical:.1f}" for row in rows],
         textposition="top center",
+        cliponaxis=False,
         marker={"color": _LINES[0], "size": 10},
         customdata=[[row.kept_percent.low, row.kept_percent.high, row.basis] for row in rows],
         hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra>%{customdata[2]}</extra>",

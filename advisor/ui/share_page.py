@@ -130,7 +130,7 @@ def _charts(document: ReportDocument) -> None:
     for name, figure in figures:
         file = report_view.file_name(document, name)
         st.plotly_chart(
-            figure,
+            report_charts.as_picture(figure),
             key=f"picture_{name}",
             config=report_charts.chart_config(file, kind) | {"displayModeBar": True},
             alt=f"{name.capitalize()} chart of the report; its figures are in the files above.",
