@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 
 from advisor.assess import candidates_of
 from advisor.candidate import Candidate
+from advisor.drafting import drafting_note
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.hardware import Hardware, hardware_of
@@ -71,8 +72,7 @@ class Answer:
     @cached_property
     def shown(self) -> Candidate:
         """What details are about: the recommended candidate, else the one that comes nearest."""
-        level = self.recommendation.level or self.recommendation.nearest
-        return next((one for one in self.candidates if one.level == level), self.candidates[0])
+        return _shown(self.candidates, self.recommendation)
 
     @property
     def machine(self) -> Machine:
@@ -85,6 +85,11 @@ class Answer:
     @property
     def machine_name(self) -> str:
         return self.hardware.name
+
+
+def _shown(candidates: tuple[Candidate, ...], choice: Recommendation) -> Candidate:
+    level = choice.level or choice.nearest
+    return next((one for one in candidates if one.level == level), candidates[0])
 
 
 @lru_cache(maxsize=64)
@@ -133,6 +138,8 @@ def _answer(
     plans = plans_of(scenario, entry, model, hardware, runtime)
     candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
+    choice = recommend(candidates, scenario, subject)
+    shown = _shown(candidates, choice)
     return Answer(
         scenario=scenario,
         entry=entry,
@@ -140,8 +147,13 @@ def _answer(
         hardware=hardware,
         runtime=runtime,
         candidates=candidates,
-        recommendation=recommend(candidates, scenario, subject),
-        notes=_frontend_notes(runtime, taken) + _host_notes(hardware, plans) + _notes(entry, hardware.machine, model),
+        recommendation=choice,
+        notes=(
+            *_frontend_notes(runtime, taken),
+            *_host_notes(hardware, plans),
+            *filter(None, [drafting_note(scenario, hardware, shown)]),
+            *_notes(entry, hardware.machine, model),
+        ),
         today=today,
         taken=taken,
         own=own,

@@ -20,7 +20,7 @@ from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
-from advisor.planning import family_of, plans_of, rates_of, runtime_of
+from advisor.planning import draft_of, family_of, memory_beside, plans_of, rates_of, runtime_of
 from advisor.quality import estimate_quality
 from advisor.recommend import READING_TOKENS_PER_S, choose
 from advisor.requirements import Requirements, Unmet
@@ -236,7 +236,7 @@ def _glance(
 
     found = overview(
         model,
-        hardware.memory,
+        memory_beside(hardware.memory, draft_of(scenario, model, entry.name, hardware.memory)),
         scenario.settings,
         margin=scenario.margin_percent / 100,
         rates=rates_of(hardware),

@@ -5,6 +5,17 @@ from __future__ import annotations
 from advisor.advise import Answer
 from advisor.candidate import Candidate
 from advisor.commands import Launch
+from advisor.models.catalogue import find_model
+from advisor.scenario import Scenario
+
+
+def _draft_file(scenario: Scenario) -> str | None:
+    """The draft model's file, called as those of the commands are."""
+    if scenario.draft is None:
+        return None
+    entry = find_model(scenario.draft)
+    name = entry.hf_repo.split("/")[1] if entry.hf_repo else entry.id
+    return f"{name}-{scenario.draft_level}.gguf"
 
 
 def launch_of(answer: Answer, shown: Candidate) -> Launch:
@@ -28,6 +39,7 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         mmap=plan.settings.mmap,
         imatrix=scenario.imatrix or plan.needs_imatrix,
         mtp=scenario.mtp,
+        draft_file=_draft_file(scenario),
         gpu_memory_utilization=scenario.gpu_memory_utilization,
         kv_fp8=scenario.kv_fp8,
     )

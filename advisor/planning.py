@@ -7,18 +7,21 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.hardware import Hardware
 from advisor.machines.machine import Machine
+from advisor.models.catalogue import find_model
 from advisor.models.model import Model
 from advisor.scenario import AUTO, FRONTENDS_OF_LLAMA_CPP, Scenario
+from advisor.sizing.draft import beside_draft, check_draft, plan_draft
 from advisor.sizing.llama_cpp import plan_file, plan_levels
 from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken, frontend_defaults
 from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
-from advisor.sizing.plan import Plan
+from advisor.sizing.plan import Memory, Plan
 from advisor.sizing.reading import HOST_READ_SHARE, Rates
 from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published
 from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.resolve import ResolvedModel
 
 _NAMES = {"vllm": "vLLM", "mlx": "MLX"}
+_DRAFTING = ("llama.cpp", "lm-studio")
 Family = str  # whose levels and rules: llama.cpp, vllm or mlx
 
 
@@ -59,6 +62,8 @@ def plans_of(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
 ) -> tuple[Plan, ...]:
     """One plan per level; for a GGUF file that was asked for, the plan of that very file."""
+    if scenario.draft is not None and runtime not in _DRAFTING:
+        raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
     match family_of(runtime):
         case "vllm":
             return _published(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
@@ -67,26 +72,43 @@ def plans_of(
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime)
 
 
+def draft_of(scenario: Scenario, model: Model, name: str, memory: Memory) -> Plan | None:
+    """The plan of the draft model a scenario asks for; raises InputError where it cannot draft for `model`."""
+    if scenario.draft is None:
+        return None
+    found = find_model(scenario.draft)
+    check_draft(found.model, found.name, model, name)
+    return plan_draft(found.model, scenario.draft_level, memory, scenario.settings)
+
+
+def memory_beside(memory: Memory, draft: Plan | None) -> Memory:
+    """The memory that the main model may use, with what a draft model takes counted as gone."""
+    return memory if draft is None else beside_draft(memory, draft)
+
+
 def _llama_cpp_plans(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
 ) -> tuple[Plan, ...]:
     margin, rates = scenario.margin_percent / 100, rates_of(hardware)
+    draft = draft_of(scenario, model, entry.name, hardware.memory)
+    memory = memory_beside(hardware.memory, draft)
     if entry.file is not None and scenario.level is None:
         plan = plan_file(
             model,
             entry.file.sized(),
             entry.file.stored(),
-            hardware.memory,
+            memory,
             scenario.settings,
             runtime=runtime,
             margin=margin,
             search=scenario.searches_placement,
             rates=rates,
+            draft=draft,
         )
         return (plan,)
     plans = plan_levels(
         model,
-        hardware.memory,
+        memory,
         scenario.settings,
         runtime=runtime,
         margin=margin,
@@ -94,6 +116,7 @@ def _llama_cpp_plans(
         only=scenario.level,
         search=scenario.searches_placement,
         rates=rates,
+        draft=draft,
     )
     return tuple(plans)
 

@@ -77,7 +77,8 @@ class Scenario(Requirements, CostInputs):
     cards, `host_bandwidth_gb_s` how fast it is. `overhead_mib` replaces the catalogue's figure for what driver and
     runtime take per device, `margin_percent` of each device is kept free. `gpu_layers` None means that the placement
     is searched for: everything on the devices where it fits. `context_used` is how full the context is when speed is
-    asked for (None: the prompt), in tokens.
+    asked for (None: the prompt), in tokens. `draft` is a model of the catalogue that drafts tokens for this one, at
+    `draft_level`; `draft_accepted_percent` is how many of its tokens are taken, where the user knows.
     """
 
     model: str = Field("llama-3.1-70b-instruct", min_length=1, max_length=1000)
@@ -110,6 +111,9 @@ class Scenario(Requirements, CostInputs):
     kv_fp8: Switch = False
     imatrix: Switch = False
     mtp: Switch = False
+    draft: str | None = Field(None, min_length=1, max_length=200)
+    draft_level: Annotated[str, known(LEVELS, "draft level")] = "Q8_0"
+    draft_accepted_percent: float | None = Field(None, ge=0, le=100)
     overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
     margin_percent: float = Field(4, ge=0, le=50)
 

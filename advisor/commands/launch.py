@@ -32,6 +32,7 @@ class Launch:
     that is already there or a link to it. `gpus` counts all devices (0: the CPU alone). `layers` is the number of
     layers, for runtimes that want a share of them. `tensor_split` are shares by device, `override_tensors` llama.cpp's
     `pattern=buffer` pairs. `kv_offload` False leaves the KV cache in host memory, `mmap` False reads the file whole.
+    `draft_file` is the GGUF of a model that drafts for this one.
     `gpu_memory_utilization` and `kv_fp8` are vLLM's.
     """
 
@@ -51,6 +52,7 @@ class Launch:
     mmap: bool = True
     imatrix: bool = False
     mtp: bool = False
+    draft_file: str | None = None
     gpu_memory_utilization: float = 0.92
     kv_fp8: bool = False
 

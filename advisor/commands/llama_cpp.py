@@ -121,6 +121,8 @@ def _memory(launch: Launch) -> list[object]:
         options += ["-lm", "none"]
     if launch.mtp:
         options += ["--spec-type", "draft-mtp"]
+    elif launch.draft_file is not None:
+        options += ["--spec-type", "draft-simple", "-md", launch.draft_file, "-ngld", "all" if launch.gpus else 0]
     return options
 
 
@@ -219,4 +221,6 @@ def _lm_studio_note(launch: Launch) -> str:
         wanted.append(f"expert weights of {settings.cpu_moe_layers} layers on the CPU")
     if not launch.mmap:
         wanted.append("Try mmap() off")
+    if launch.draft_file is not None:
+        wanted.append(f"Speculative Decoding with {launch.draft_file}")
     return f"`lms ls` shows the model's key. Set in the load dialog: {', '.join(wanted)}."

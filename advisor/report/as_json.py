@@ -151,4 +151,5 @@ def _device(device: DeviceMemory) -> dict[str, Any]:
         "kv_cache_bytes": device.kv_cache_bytes,
         "compute_bytes": device.compute_bytes,
         "overhead_bytes": device.overhead_bytes,
+        "draft_bytes": device.draft_bytes,
     }

@@ -28,6 +28,7 @@ _WORDS = {
     "memory_gib": "memory (GiB)",
     "host_memory_gib": "host memory (GiB)",
     "bandwidth_gb_s": "memory bandwidth (GB/s)",
+    "draft_accepted_percent": "drafted tokens accepted (%)",
     "host_bandwidth_gb_s": "host memory bandwidth (GB/s)",
     "margin_percent": "safety margin (%)",
     "gpus": "devices",

@@ -38,13 +38,14 @@ def plan_levels(
     only: str | None = None,
     search: bool = False,
     rates: Rates | None = None,
+    draft: Plan | None = None,
 ) -> list[Plan]:
     """A plan for every level (or for `only` one), keeping the fraction `margin` of each memory free.
 
     With `search` the fastest placement that fits replaces what `settings` say about it; `rates` are the bandwidths
-    that make one placement faster than another.
+    that make one placement faster than another. `draft` is the plan of a draft model whose memory `memory` counts.
     """
-    planner = _Planner(model, memory, settings, runtime, margin, imatrix, search, rates or Rates())
+    planner = _Planner(model, memory, settings, runtime, margin, imatrix, search, rates or Rates(), draft)
     levels = [LEVELS[only]] if only else [level for level in LEVELS.values() if level.offered_for(model)]
     return [planner.plan_level(level) for level in levels]
 
@@ -60,9 +61,10 @@ def plan_file(
     margin: float,
     search: bool = False,
     rates: Rates | None = None,
+    draft: Plan | None = None,
 ) -> Plan:
     """A plan for one GGUF file as it is, given its tensors."""
-    planner = _Planner(model, memory, settings, runtime, margin, False, search, rates or Rates())
+    planner = _Planner(model, memory, settings, runtime, margin, False, search, rates or Rates(), draft)
     return planner.plan(sized, file_weights(model, tensors))
 
 
@@ -79,9 +81,10 @@ class _Planner:
         imatrix: bool,
         search: bool,
         rates: Rates,
+        draft: Plan | None,
     ):
         self.model, self.memory, self.settings, self.runtime = model, memory, settings, runtime
-        self.margin, self.imatrix, self.search, self.rates = margin, imatrix, search, rates
+        self.margin, self.imatrix, self.search, self.rates, self.draft = margin, imatrix, search, rates, draft
         self.split = settings.split == "tensor" and len(memory.devices) > 1
         self.searcher = Search(model, memory, settings, margin, rates)
         self.told = place_as_one(model, settings) if self.split else place_as_told(model, memory, settings)
@@ -97,6 +100,7 @@ class _Planner:
             self.imatrix,
             self.search,
             self.rates,
+            self.draft,
         )
 
     def plan_level(self, level: Level) -> Plan:
@@ -126,6 +130,7 @@ class _Planner:
             host=host,
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            draft=self.draft,
             find_longest_context=lambda: growth.longest(
                 needed, lambda needs: shortage(self.memory, needs, self.margin) <= 0
             ),
@@ -160,6 +165,7 @@ class _Planner:
             host=host,
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            draft=self.draft,
             find_longest_context=longest,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.rates),
             find_offload_bytes=lambda: self.host_bytes_to_offload(weights),
@@ -177,9 +183,10 @@ class _Planner:
                 weights_bytes=weights[number],
                 kv_cache_bytes=now.cache[number],
                 compute_bytes=now.compute[number] + (0 if number else passing),
-                overhead_bytes=device.overhead_bytes,
+                overhead_bytes=device.overhead_bytes - device.draft_bytes,
                 passing_bytes=0 if number else passing,
                 mirrored_bytes=mirrored,
+                draft_bytes=device.draft_bytes,
             )
             for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
         )
@@ -191,7 +198,8 @@ class _Planner:
             weights_bytes=weights,
             kv_cache_bytes=now.cache[HOST],
             compute_bytes=now.compute[HOST],
-            overhead_bytes=self.memory.host_overhead_bytes,
+            overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_draft_bytes,
+            draft_bytes=self.memory.host_draft_bytes,
         )
 
     def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:

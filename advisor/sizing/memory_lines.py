@@ -24,9 +24,19 @@ from advisor.sizing.tensor_split import reduce_bytes
 from advisor.units import gib
 
 Word = Literal["exact", "modelled", "assumed"]
-Component = Literal["weights", "KV cache", "compute", "passing weights", "overhead"]
+Component = Literal[
+    "weights",
+    "KV cache",
+    "compute",
+    "passing weights",
+    "overhead",
+    "draft weights",
+    "draft KV cache",
+    "draft compute",
+]
 
 _CHECKED = f"{LLAMA_CPP_RULES}, checked against what it reports itself (tests/truth)"
+_DRAFT_SOURCE = f"{LLAMA_CPP_RULES}: the same rules as for the main model; not checked against a run with two models"
 _SPLIT_SOURCE = f"{LLAMA_CPP_RULES} for -sm tensor, checked against what it allocates (tests/truth)"
 
 
@@ -58,7 +68,26 @@ def memory_lines(plan: Plan, model: Model, overhead_basis: str = "", host_basis:
         for number, holder in holders
         for line in _lines(plan, model, number, holder, host_basis if number == HOST else overhead_basis)
     ]
+    if plan.draft is not None:
+        drafting = [*enumerate(plan.draft.devices), (HOST, plan.draft.host)]
+        lines += [line for number, holder in drafting for line in _draft_lines(plan.draft, holder)]
     return tuple(line for line in lines if line.bytes)
+
+
+def _draft_lines(draft: Plan, holder: DeviceMemory) -> Iterator[MemoryLine]:
+    about = f"the draft model at {draft.level}"
+    settings = draft.settings
+    parts: tuple[tuple[Component, int, str], ...] = (
+        ("draft weights", holder.weights_bytes, f"The weights of {about} that lie here."),
+        (
+            "draft KV cache",
+            holder.kv_cache_bytes,
+            f"Of {about}, in f16, for the same {settings.context:,} tokens and {settings.users} user(s).",
+        ),
+        ("draft compute", holder.compute_bytes, f"Of {about}, for as many tokens at once as the main model; at most."),
+    )
+    for component, size, formula in parts:
+        yield MemoryLine(component, holder.name, size, "modelled", formula, _DRAFT_SOURCE)
 
 
 def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: str) -> Iterator[MemoryLine]:

@@ -14,7 +14,8 @@ from advisor.sizing.weights import Weights
 
 def default_shares(memory: Memory) -> tuple[float, ...]:
     """How llama.cpp splits by default: by the free bytes of each device."""
-    return tuple(float(max(device.capacity_bytes - device.overhead_bytes, 1)) for device in memory.devices)
+    free = (device.capacity_bytes - device.overhead_bytes + device.draft_bytes for device in memory.devices)
+    return tuple(float(max(size, 1)) for size in free)  # a draft model is loaded after
 
 
 def place_as_told(model: Model, memory: Memory, settings: Settings) -> Placement:

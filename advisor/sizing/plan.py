@@ -28,7 +28,8 @@ class DeviceMemory:
 
     `passing_bytes` is the part of `compute_bytes` set aside for weights that only pass through: a GPU that computes
     prompts for layers on the host copies them over one tensor at a time. `mirrored_bytes` is the part of
-    `weights_bytes` that lies on every device where the rest is split over all of them.
+    `weights_bytes` that lies on every device where the rest is split over all of them. `draft_bytes` is what a draft
+    model takes, all included.
     """
 
     name: str
@@ -39,15 +40,17 @@ class DeviceMemory:
     overhead_bytes: int
     passing_bytes: int = 0
     mirrored_bytes: int = 0
+    draft_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
-        return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes + self.overhead_bytes
+        held = self.weights_bytes + self.kv_cache_bytes + self.compute_bytes
+        return held + self.overhead_bytes + self.draft_bytes
 
     @property
     def needed_range(self) -> Range:
         """`needed_bytes` with what may be wrong about its estimated parts; weights and KV cache are exact."""
-        exact = self.weights_bytes + self.kv_cache_bytes
+        exact = self.weights_bytes + self.kv_cache_bytes + self.draft_bytes
         laid_out = self.compute_bytes - self.passing_bytes
         return Range(
             exact + laid_out * _COMPUTE_LOW + self.overhead_bytes * _OVERHEAD_LOW,
@@ -63,11 +66,15 @@ class DeviceMemory:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A GPU, or the one device of unified memory: what its driver offers, and what is gone before. Bytes."""
+    """A GPU, or the one device of unified memory: what its driver offers, and what is gone before. Bytes.
+
+    `draft_bytes` is the part of `overhead_bytes` that a draft model takes.
+    """
 
     name: str
     capacity_bytes: int
     overhead_bytes: int
+    draft_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class Memory:
     host_capacity_bytes: int | None
     host_overhead_bytes: int = 0
     pooled: bool = False
+    host_draft_bytes: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -116,7 +124,8 @@ class Plan:
     What only some runtimes know: `rules` names the version whose rules were applied; `compute_range` is the range of
     `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
     how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold;
-    `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed.
+    `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed. `draft` is
+    the plan of a draft model on the same devices.
     """
 
     sized: Sized
@@ -135,6 +144,7 @@ class Plan:
     max_concurrency: float | None = None
     notes: tuple[str, ...] = ()
     seconds_per_token: float | None = None
+    draft: Plan | None = None
     find_offload_bytes: Callable[[], int | None] = field(default=lambda: None, repr=False, compare=False)
     find_ways_out: Callable[[], tuple[WayOut, ...]] = field(default=tuple, repr=False, compare=False)
 

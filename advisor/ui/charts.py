@@ -9,18 +9,29 @@ from advisor.ui.tables import COMPONENTS
 from advisor.ui.text import RECOMMENDED, SIGNS
 
 # One colour per component, the same in light and dark: at least 3:1 against both, apart for the colour-blind.
-_COLOURS = {"Weights": "#0072B2", "KV cache": "#C4890F", "Compute buffers": "#0B9E72", "Overhead": "#7F7F7F"}
+_COLOURS = {
+    "Weights": "#0072B2",
+    "KV cache": "#C4890F",
+    "Compute buffers": "#0B9E72",
+    "Overhead": "#7F7F7F",
+    "Draft model": "#B0579A",
+}
 _CAPACITY_COLOUR = "#D55E00"
 _ROW_HEIGHT = 30  # pixels
 _FRAME_HEIGHT = 150
 _ROOM_FOR_TOTALS = 1.2  # of the longest bar: the figures stand in a column to its right
 
 
+def _shown(table: pd.DataFrame) -> list[str]:
+    """The components that a chart has bars for: a draft model only where there is one."""
+    return [component for component in COMPONENTS if component != "Draft model" or table[component].any()]
+
+
 def memory_chart(table: pd.DataFrame, recommended: str | None, margin_percent: float, where: str) -> go.Figure:
     """Stacked bars of memory by level in GiB, against the capacity and the margin that is kept free of it."""
     names = [_bold(f"{RECOMMENDED} {level}") if level == recommended else level for level in table["level"]]
     figure = go.Figure()
-    for component in COMPONENTS:
+    for component in _shown(table):
         figure.add_bar(
             name=component,
             x=table[component],
@@ -67,7 +78,7 @@ def memory_chart(table: pd.DataFrame, recommended: str | None, margin_percent: f
 def device_chart(table: pd.DataFrame, margin_percent: float) -> go.Figure:
     """Stacked bars of one plan, a bar for each place, with a mark at what it may hold with the margin kept."""
     figure = go.Figure()
-    for component in COMPONENTS:
+    for component in _shown(table):
         figure.add_bar(
             name=component,
             x=table[component],

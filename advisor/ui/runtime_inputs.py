@@ -14,6 +14,7 @@ from advisor.scenario import BACKENDS, BY_FRONTEND, CUSTOM_MACHINE, RUNTIMES, Sc
 from advisor.sizing.llama_cpp_frontends import FRONTENDS
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.ui.bound_inputs import choice, number, picker, switch, text
+from advisor.ui.question import model_names
 from advisor.units import MIB
 
 _MOST_LAYERS = 256
@@ -79,6 +80,21 @@ def _runtime() -> dict[str, Any]:
         "ubatch": number("ubatch", "Micro-batch (tokens)", step=128, help="llama.cpp `-ub`"),
         "imatrix": switch("imatrix", "Importance matrix", help="Sizes of files made with one; some tensors differ"),
         "mtp": switch("mtp", "Multi-token-prediction layers", help="Only some models have them"),
+        "draft": picker(
+            "draft",
+            "Draft model",
+            model_names(),
+            help="llama.cpp `-md`: a small model of the same family drafts tokens that the main one checks",
+        ),
+        "draft_level": choice("draft_level", "Level of the draft model", tuple(LEVELS)),
+        "draft_accepted_percent": number(
+            "draft_accepted_percent",
+            "Drafted tokens accepted (%)",
+            step=5.0,
+            bounds=(0, 100),
+            placeholder="not known",
+            help="From a run of yours; without it, speeds are shown without the draft model.",
+        ),
         "gpu_memory_utilization": number(
             "gpu_memory_utilization", "Share of GPU memory for vLLM", step=0.01, help="vLLM's option of that name"
         ),

@@ -18,6 +18,7 @@ COMPONENTS = {
     "KV cache": "kv_cache_bytes",
     "Compute buffers": "compute_bytes",
     "Overhead": "overhead_bytes",
+    "Draft model": "draft_bytes",
 }
 # The levels that publishers offer most, from near-lossless down; the others are one click away.
 _COMMON = {

@@ -1,0 +1,72 @@
+"""What a draft model does to speed: known only as far as it is known how many of its tokens are accepted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.candidate import Candidate
+from advisor.estimate import Range
+from advisor.formats.gguf_levels import LEVELS
+from advisor.hardware import Hardware
+from advisor.models.catalogue import find_model
+from advisor.scenario import Scenario
+from advisor.sizing.draft import DRAFTED, expected_tokens
+from advisor.sizing.weights import level_weights
+from advisor.speed import Speed, estimate_speed, placed_load
+
+
+def drafting_note(scenario: Scenario, hardware: Hardware, shown: Candidate) -> str:
+    """One sentence about the speed of the candidate with the scenario's draft model; "" without one."""
+    if scenario.draft is None or shown.speed is None:
+        return ""
+    name = find_model(scenario.draft).name
+    if scenario.draft_accepted_percent is None:
+        return (
+            f"Speeds are without {name} drafting: what it gains depends on how many of its tokens are accepted, which "
+            "nobody knows before a run (draft_accepted_percent)."
+        )
+    found = drafted_speed(scenario, hardware, shown, shown.speed)
+    if found is None:
+        return ""
+    share = f"{scenario.draft_accepted_percent:g} %"
+    return (
+        f"If {share} of the tokens that {name} drafts, {DRAFTED} at a time, are accepted, "
+        f"{shown.level} writes about {found.typical:,.3g} tokens/s for each user ({found.low:,.3g} to "
+        f"{found.high:,.3g}) instead of {shown.speed.decode_tokens_per_s.typical:,.3g}; other figures are without it."
+    )
+
+
+def drafted_speed(scenario: Scenario, hardware: Hardware, shown: Candidate, plain: Speed) -> Range | None:
+    """Tokens/s of each user where the given share of drafted tokens is accepted; None where a bandwidth is not known.
+
+    A step drafts one token after the other, then the main model reads all of them at once, as it would tokens of so
+    many users that share one cache. What the step takes is compared with a step of one token.
+    """
+    draft = shown.plan.draft
+    if draft is None or scenario.draft is None or scenario.draft_accepted_percent is None:
+        return None
+    model, level = find_model(scenario.draft).model, LEVELS[scenario.draft_level]
+    load, devices, backend = plain.load, plain.devices, plain.backend
+    drafts = placed_load(
+        model,
+        level_weights(model, level),
+        draft.placement,
+        level.name,
+        level.nominal_bits,
+        settings=draft.settings,
+        context_used=load.context_used,
+        prompt_tokens=load.prompt_tokens,
+    )
+    checks = replace(
+        load,
+        users=load.users * (DRAFTED + 1),
+        cache_bytes={device: size / (DRAFTED + 1) for device, size in load.cache_bytes.items()},
+    )
+    host = hardware.host_bandwidth
+    drafting = estimate_speed(drafts, devices, backend, host_bandwidth=host)
+    checking = estimate_speed(checks, devices, backend, host_bandwidth=host, split=shown.plan.settings.split)
+    if drafting is None or checking is None:
+        return None
+    one = 1 / plain.decode_tokens_per_s.typical
+    step = DRAFTED / drafting.decode_tokens_per_s.typical + 1 / checking.decode_tokens_per_s.typical
+    return plain.decode_tokens_per_s.scaled(expected_tokens(scenario.draft_accepted_percent / 100) * one / step)
