@@ -113,9 +113,10 @@ def picker(
 def keep_in_link(held: Mapping[str, Any]) -> None:
     """Set inputs again to what they held in the last run (`held`) where the URL lacks it. Call before drawing them.
 
-    When people move to another page, the browser takes out of the URL what none of its inputs is bound to yet. If it
-    is slow, that is what the server has just read from the link: the new page would show the right answer beside
-    inputs at their defaults, and answer about these at the next click.
+    When people move to another page, the browser takes out of the URL what none of its inputs is bound to: always
+    what is in a popover that nobody has opened, and in a slow browser everything. The server forgets these values
+    with it: the new page would show the right answer beside inputs at their defaults, and answer about the defaults
+    at the next click.
     """
     for key, value in held.items():
         unchanged = value is not None and st.session_state.get(key) == value

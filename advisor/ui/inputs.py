@@ -46,7 +46,7 @@ def draw() -> Inputs:
     link = {key: st.query_params.get_all(key) for key in st.query_params}
     # In a run that a button or a list started, the URL still says what the inputs held before.
     before = st.session_state.get("held", {})
-    keep_in_link(before)
+    keep_in_link(before)  # whatever the links to the pages wait for: a closed popover is never drawn
     with st.sidebar:
         st.markdown("**LLM Fit Advisor**")
         model = model_input.draw()
