@@ -61,9 +61,7 @@ def choice(
     on_change: Callable[[], None] | None = None,
 ) -> Any:
     """A list of words (no default: nothing is chosen)."""
-    default = Scenario.model_fields[key].default
-    if isinstance(default, bool):
-        default = SWITCH[not default]
+    default = _default(key)
     return st.selectbox(
         label,
         options,
@@ -123,6 +121,20 @@ def picker(
     return chosen
 
 
+def keep_in_link(held: Mapping[str, Any]) -> None:
+    """Set inputs again to what they held in the last run (`held`) where the URL lacks it. Call before drawing them.
+
+    When people move to another page, the browser takes out of the URL what none of its inputs is bound to: always
+    what is in a popover that nobody has opened, and in a slow browser everything. The server forgets these values
+    with it: the new page would show the right answer beside inputs at their defaults, and answer about the defaults
+    at the next click.
+    """
+    for key, value in held.items():
+        unchanged = value is not None and st.session_state.get(key) == value
+        if unchanged and value != _default(key) and key not in st.query_params:
+            st.session_state[key] = value
+
+
 def give_first_values(values: Mapping[str, Any]) -> None:
     """Have inputs set in the next run, also those that are not drawn yet. For callbacks only."""
     st.session_state["first_values"] = st.session_state.get("first_values", {}) | dict(values)
@@ -136,6 +148,12 @@ def set_first_values() -> None:
             continue
         with suppress(StreamlitAPIException):  # drawn before: then the URL follows
             st.query_params[key] = f"{value:g}" if isinstance(value, int | float) else value
+
+
+def _default(key: str) -> Any:
+    """What an input holds when nobody has chosen anything."""
+    default = Scenario.model_fields[key].default
+    return SWITCH[not default] if isinstance(default, bool) else default
 
 
 def _is_endless(given: str) -> bool:

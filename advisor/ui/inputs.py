@@ -14,7 +14,7 @@ import streamlit as st
 from advisor.machines.catalogue import machine
 from advisor.scenario import CUSTOM_MACHINE
 from advisor.ui import load_inputs, model_input, own_evidence, requirement_inputs, runtime_inputs, this_machine
-from advisor.ui.bound_inputs import give_first_values, number, picker, set_first_values
+from advisor.ui.bound_inputs import give_first_values, keep_in_link, number, picker, set_first_values
 from advisor.ui.question import Question, ask, machine_names, model_name, needs_memory
 from advisor.ui.text import plain, small
 from advisor.units import gib
@@ -46,6 +46,7 @@ def draw() -> Inputs:
     link = {key: st.query_params.get_all(key) for key in st.query_params}
     # In a run that a button or a list started, the URL still says what the inputs held before.
     before = st.session_state.get("held", {})
+    keep_in_link(before)
     with st.sidebar:
         st.markdown("**LLM Fit Advisor**")
         model = model_input.draw()

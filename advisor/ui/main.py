@@ -35,8 +35,8 @@ if report_view.is_wanted():
     report_view.draw_link()
     st.stop()
 
-# Inputs first: they need to exist whatever the page, and before the links to the pages do (style.css says why). What
-# may take longer comes last.
+# Inputs first: they need to exist whatever the page, and nobody should move on before they are read (`keep_in_link`).
+# What may take longer comes last.
 given = inputs.draw()
 question: Question
 page = st.navigation(
