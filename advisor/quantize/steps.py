@@ -13,6 +13,7 @@ from typing import Any
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.formats.gguf_levels import Level
+from advisor.models.model import Model
 from advisor.own_measurements import tensors_key
 from advisor.quantize import tinylm
 from advisor.quantize.compress import check_level as check_compression
@@ -135,7 +136,7 @@ class Steps:
                     modifier=self.request.method, chunks=self.request.chunks,
                     report=self._reporter(f"Compressing {name}", _SOURCE + number * share, share),
                 )  # fmt: skip
-                write_atomically(kept, json.dumps({**asdict(made), "model": tensors_key(model.model)}))
+                write_atomically(kept, json.dumps({**asdict(made), **_identity(model.model)}))
             results[name] = json.loads(kept.read_text("utf-8"))
             self.keep(results)
         return results
@@ -245,7 +246,7 @@ class Steps:
             "file_bytes": target.stat().st_size,
             "predicted_file_bytes": layout.file_bytes,
             "tensor_bytes": open_size(target),
-            "model": tensors_key(source.model),
+            **_identity(source.model),
         }
         if measure is not None:
             report = self._reporter(f"Measuring {level.name}", begin + share * _QUANTIZING, share * (1 - _QUANTIZING))
@@ -274,6 +275,11 @@ class Steps:
 
     def _result(self, level: Level) -> Path:
         return self.folder / f"level-{level.name}.json"
+
+
+def _identity(model: Model) -> dict[str, Any]:
+    """Which model was measured, for whoever keeps the measurement: a folder's name says nothing."""
+    return {"model": tensors_key(model), "parameters": model.parameters}
 
 
 def open_size(path: Path) -> int:
