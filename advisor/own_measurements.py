@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -97,14 +97,14 @@ def repository_key(repository: str) -> str:
     return next((entry.id for entry in catalogue().values() if entry.hf_repo == repository), repository)
 
 
-def same_tensors(key: str) -> tuple[str, ...]:
-    """Ids of the catalogue's models with these tensors: a file on disk may be any of them, or another fine-tune."""
-    return tuple(model_id for model_id, other in _catalogue_keys().items() if other == key)
+@lru_cache(64)
+def same_tensors(key: str, parameters: int) -> tuple[str, ...]:
+    """Ids of the catalogue's models with these tensors: a file on disk may be any of them, or another fine-tune.
 
-
-@cache
-def _catalogue_keys() -> dict[str, str]:
-    return {entry.id: tensors_key(entry.model) for entry in catalogue().values()}
+    `parameters` spares working out the tensors of all the others.
+    """
+    alike = (entry for entry in catalogue().values() if entry.parameters.counted == parameters)
+    return tuple(entry.id for entry in alike if tensors_key(entry.model) == key)
 
 
 def own_of(found: ResolvedModel, kept: Sequence[OwnMeasurement]) -> tuple[OwnMeasurement, ...]:

@@ -155,7 +155,7 @@ def test_an_answer_names_it_beside_its_data_release() -> None:
 
 def test_which_model_a_folder_holds_is_for_its_keeper_to_say(measured: Run) -> None:
     llama = find_any_model("llama-3.1-8b-instruct").must_have_model()
-    result = {**measured.result["Q2_K"], "model": tensors_key(llama)}
+    result = {**measured.result["Q2_K"], "model": tensors_key(llama), "parameters": llama.parameters}
     run = run_of(RunRequest(source="folder", location="/models/mine", levels=("Q2_K",)), {"Q2_K": result})
     assert {"deepseek-r1-distill-llama-8b", "llama-3.1-8b-instruct"} <= set(may_be(run))
     assert measurements_of(run, "llama-3.1-8b-instruct")[0].model == "llama-3.1-8b-instruct"

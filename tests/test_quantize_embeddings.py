@@ -22,6 +22,7 @@ from advisor.quantize.errors import RunFailed
 from advisor.quantize.gguf_quantize import quantize_gguf
 from advisor.quantize.gguf_source import open_gguf_source
 from advisor.quantize.hf_folder import open_folder
+from advisor.quantize.network import Embedder
 from advisor.quantize.packaged import packaged_folder, packaged_models
 from advisor.quantize.request import RunRequest
 from advisor.quantize.settings import QuantizeSettings, read_settings
@@ -148,7 +149,7 @@ def test_what_cannot_be_measured_says_why(bert: Path, settings: QuantizeSettings
     finally:
         pooling.write_text(kept)
     with pytest.raises(RunFailed, match="does not say how its tokens become one vector"):
-        native.Embedder(tiny_llama(tmp_path), 64, 1)
+        Embedder(tiny_llama(tmp_path), 64, 1)
     with pytest.raises(InputError, match="No installed package carries a model 'Other'"):
         packaged_folder("Other")
 

@@ -27,6 +27,7 @@ from advisor.quantize.gguf_source import GgufSource, as_float32, open_gguf_sourc
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.imatrix import read_imatrix
 from advisor.quantize.measure import Reference, make_reference, measure_quality, read_text
+from advisor.quantize.network import Network
 from advisor.quantize.speed import measure_speed
 from advisor.quantize.tinylm import EVALUATION_TEXT, FOLDER, IMPORTANCE_MATRIX, RESULTS
 from advisor.sources.gguf_header import read_gguf_header
@@ -326,7 +327,7 @@ def test_a_file_that_llama_cpp_cannot_load_is_its_own_sentence(source: GgufSourc
     broken = source.path.read_bytes().replace(b"blk.0.attn_q.weight", b"blk.0.attn_x.weight")
     (tmp_path / "b.gguf").write_bytes(broken)
     with pytest.raises(RunFailed, match=r"cannot load b.gguf: .*'blk.0.attn_q.weight' not found"):
-        native.Network(tmp_path / "b.gguf", 256, 1)
+        Network(tmp_path / "b.gguf", 256, 1)
 
 
 def test_another_layout_of_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

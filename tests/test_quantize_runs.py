@@ -19,10 +19,10 @@ from sqlalchemy import update
 
 from advisor.errors import InputError
 from advisor.quantize import native, runs
+from advisor.quantize.measure import measured_of
 from advisor.quantize.request import RunRequest, check_request
 from advisor.quantize.runs import Run, RunLost, Runs
 from advisor.quantize.settings import read_settings
-from advisor.quantize.steps import measured_of
 from advisor.quantize.supervise import remove_partial
 from advisor.quantize.worker import ensure_worker, make_huey, remove_files, start_run
 from advisor.store.database import make_engine, writing

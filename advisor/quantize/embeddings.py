@@ -17,7 +17,7 @@ from advisor.errors import InputError
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
 from advisor.quantize.measure import read_text
-from advisor.quantize.native import Embedder
+from advisor.quantize.network import Embedder
 
 Vectors = npt.NDArray[np.float64]
 

@@ -17,10 +17,10 @@ def may_be(run: Run) -> tuple[str, ...]:
 
     A folder or file says what its tensors are, not what was trained into them.
     """
-    if run.request.source == "hub":
+    if run.request.source in ("hub", "tinylm"):
         return ()
-    keys = {str(result.get("model", "")) for result in run.result.values()}
-    return tuple(model_id for key in sorted(keys) for model_id in same_tensors(key))
+    known = {(result.get("model", ""), result.get("parameters", 0)) for result in run.result.values()}
+    return tuple(model_id for key, parameters in sorted(known) for model_id in same_tensors(key, parameters))
 
 
 def measurements_of(run: Run, model_id: str = "") -> tuple[OwnMeasurement, ...]:

@@ -10,18 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from advisor.errors import InputError
+from advisor.estimate import Range
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
 from advisor.quantize.gguf_writing import write_atomically
-from advisor.quantize.native import Network, engine_name
+from advisor.quantize.native import engine_name
+from advisor.quantize.network import Network
 from advisor.quantize.speed import Speed
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.reading import read_from_path
@@ -92,6 +95,21 @@ class Reference:
             return np.memmap(self.path, np.float32, "r", shape=shape)
         except (OSError, ValueError):
             raise RunFailed("The reference's logits are gone; start the run again.") from None
+
+
+def measured_of(result: Mapping[str, Any]) -> Measured:
+    """A level's result as kept in the row; raises RunFailed where it was not measured."""
+    try:
+        speed = result["speed"]
+        return Measured(
+            level=result["level"], imatrix=result["imatrix"], file_bytes=result["file_bytes"],
+            tensor_bytes=result["tensor_bytes"], quality=Quality(**result["quality"]),
+            speed=Speed(**{**speed, **{name: Range(**speed[name]) for name in ("prefill_per_s", "decode_per_s")}}),
+            peak_memory_bytes=result["peak_memory_bytes"], engine=result["engine"], context=result["context"],
+            text=result["text"],
+        )  # fmt: skip
+    except KeyError:
+        raise RunFailed("This level was made but not measured.") from None
 
 
 def scored_per_chunk(context: int) -> int:

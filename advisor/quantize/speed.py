@@ -14,7 +14,7 @@ import psutil
 from advisor.estimate import Range
 from advisor.quantize.errors import Cancelled
 from advisor.quantize.gguf_quantize import Stop, never, worker_threads
-from advisor.quantize.native import Network
+from advisor.quantize.network import Network
 
 _DEFAULT_CONTEXT = 512
 _SAMPLES = 5

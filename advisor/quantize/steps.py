@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import InputError
-from advisor.estimate import Range
 from advisor.formats.gguf_levels import Level
+from advisor.models.model import Model
 from advisor.own_measurements import tensors_key
 from advisor.quantize import tinylm
 from advisor.quantize.compress import check_level as check_compression
@@ -27,8 +27,6 @@ from advisor.quantize.gguf_writing import write_atomically
 from advisor.quantize.hf_folder import ModelFolder, open_folder
 from advisor.quantize.imatrix import ImportanceMatrix, read_imatrix
 from advisor.quantize.measure import (
-    Measured,
-    Quality,
     Reference,
     load_reference,
     make_reference,
@@ -39,7 +37,6 @@ from advisor.quantize.measure import (
 from advisor.quantize.native import engine_name
 from advisor.quantize.request import RunRequest, check_request, local_folder, matrix_of, text_of
 from advisor.quantize.settings import QuantizeSettings
-from advisor.quantize.speed import Speed
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
 from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
 from advisor.sources.gguf_header import read_gguf_header
@@ -135,7 +132,7 @@ class Steps:
                     modifier=self.request.method, chunks=self.request.chunks,
                     report=self._reporter(f"Compressing {name}", _SOURCE + number * share, share),
                 )  # fmt: skip
-                write_atomically(kept, json.dumps({**asdict(made), "model": tensors_key(model.model)}))
+                write_atomically(kept, json.dumps({**asdict(made), **_identity(model.model)}))
             results[name] = json.loads(kept.read_text("utf-8"))
             self.keep(results)
         return results
@@ -245,7 +242,7 @@ class Steps:
             "file_bytes": target.stat().st_size,
             "predicted_file_bytes": layout.file_bytes,
             "tensor_bytes": open_size(target),
-            "model": tensors_key(source.model),
+            **_identity(source.model),
         }
         if measure is not None:
             report = self._reporter(f"Measuring {level.name}", begin + share * _QUANTIZING, share * (1 - _QUANTIZING))
@@ -276,6 +273,11 @@ class Steps:
         return self.folder / f"level-{level.name}.json"
 
 
+def _identity(model: Model) -> dict[str, Any]:
+    """Which model was measured, for whoever keeps the measurement: a folder's name says nothing."""
+    return {"model": tensors_key(model), "parameters": model.parameters}
+
+
 def open_size(path: Path) -> int:
     """Tensor bytes of a finished file, read back from it."""
     header = read_gguf_header(read_from_path(path), path.name)
@@ -288,18 +290,3 @@ def _check_free(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise RunFailed(f"The run needs {gb(needed)} of disk, and {gb(free)} are free; remove old runs.")
-
-
-def measured_of(result: Mapping[str, Any]) -> Measured:
-    """A level's result as kept in the row; raises RunFailed where it was not measured."""
-    try:
-        speed = result["speed"]
-        return Measured(
-            level=result["level"], imatrix=result["imatrix"], file_bytes=result["file_bytes"],
-            tensor_bytes=result["tensor_bytes"], quality=Quality(**result["quality"]),
-            speed=Speed(**{**speed, **{name: Range(**speed[name]) for name in ("prefill_per_s", "decode_per_s")}}),
-            peak_memory_bytes=result["peak_memory_bytes"], engine=result["engine"], context=result["context"],
-            text=result["text"],
-        )  # fmt: skip
-    except KeyError:
-        raise RunFailed("This level was made but not measured.") from None

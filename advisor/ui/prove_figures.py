@@ -10,9 +10,9 @@ import pandas as pd
 from advisor.estimate import Range
 from advisor.quantize.compare import Predicted, Row, compare
 from advisor.quantize.compare import Verdict as Compared
+from advisor.quantize.measure import measured_of
 from advisor.quantize.runs import Run
 from advisor.quantize.settings import QuantizeSettings
-from advisor.quantize.steps import measured_of
 from advisor.report.exports import csv_text
 from advisor.ui.prove_predicted import predicted_of
 from advisor.ui.text import figures

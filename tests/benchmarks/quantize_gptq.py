@@ -27,6 +27,7 @@ _PUBLISHED = {
     ("FP8-dynamic", "rtn"): "fp8_dynamic",
     ("FP8-block128", "rtn"): "fp8_block",
     ("W8A8-INT8", "rtn"): "int8_w8a8_rtn",
+    ("W4A16-asym-g128", "awq"): "awq_w4a16_asym",
     ("NVFP4A16", "rtn"): "nvfp4a16",
 }
 
