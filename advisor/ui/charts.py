@@ -24,7 +24,7 @@ _ROOM_FOR_TOTALS = 1.2  # of the longest bar: the figures stand in a column to i
 
 def _shown(table: pd.DataFrame) -> list[str]:
     """The components that a chart has bars for."""
-    return [*COMPONENTS, DRAFT] if table[DRAFT].any() else list(COMPONENTS)
+    return [*COMPONENTS, DRAFT] if DRAFT in table and table[DRAFT].any() else list(COMPONENTS)
 
 
 def memory_chart(table: pd.DataFrame, recommended: str | None, margin_percent: float, where: str) -> go.Figure:
