@@ -139,7 +139,7 @@ def _answer(
     candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
     choice = recommend(candidates, scenario, subject)
-    shown = _shown(candidates, choice)
+    drafting = drafting_note(scenario, hardware, _shown(candidates, choice)) if scenario.draft is not None else ""
     return Answer(
         scenario=scenario,
         entry=entry,
@@ -151,7 +151,7 @@ def _answer(
         notes=(
             *_frontend_notes(runtime, taken),
             *_host_notes(hardware, plans),
-            *filter(None, [drafting_note(scenario, hardware, shown)]),
+            *filter(None, [drafting]),
             *_notes(entry, hardware.machine, model),
         ),
         today=today,

@@ -155,13 +155,17 @@ class Scenario(Requirements, CostInputs):
         """Which of the settings that Ollama and LM Studio have defaults of their own for were set."""
         return frozenset(BY_FRONTEND & self.model_fields_set)
 
-    def to_query(self) -> str:
-        """The shortest query string that restores this scenario: defaults are left out."""
-        values = self.model_dump(exclude_defaults=True) | {"model": self.model, "machine": self.machine}
+    def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """The least that restores this scenario: model, machine, and what is not a default."""
+        values = self.model_dump(mode=mode, exclude_defaults=True) | {"model": self.model, "machine": self.machine}
         if self.runtime in FRONTENDS_OF_LLAMA_CPP:  # whose own default is another
             values |= {key: getattr(self, key) for key in self.given}
         order = ("model", "machine", *type(self).model_fields)
-        return urlencode({key: _plain(values[key]) for key in dict.fromkeys(order) if key in values})
+        return {key: values[key] for key in dict.fromkeys(order) if key in values}
+
+    def to_query(self) -> str:
+        """The shortest query string that restores this scenario: defaults are left out."""
+        return urlencode({key: _plain(value) for key, value in self.chosen().items()})
 
     @classmethod
     def from_query(cls, query: str) -> Scenario:

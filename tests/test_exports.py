@@ -117,6 +117,12 @@ def test_a_scenario_survives_yaml(scenario: Scenario) -> None:
     assert scenario_from_yaml(scenario_to_yaml(scenario).encode()) == scenario
 
 
+def test_yaml_keeps_a_default_that_was_chosen_over_the_frontends() -> None:
+    scenario = Scenario.from_query("runtime=ollama&context=8192")
+    again = scenario_from_yaml(scenario_to_yaml(scenario))
+    assert again.given == scenario.given == {"context"}
+
+
 def test_yaml_is_what_a_person_would_write() -> None:
     scenario = Scenario(
         model="llama-3.1-8b-instruct", machine="rtx-4090", users=4, flash_attention=False, gpu_layers=20

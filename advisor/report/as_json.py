@@ -90,6 +90,7 @@ def _plan(candidate: Candidate) -> dict[str, Any]:
             "gpu_layers": plan.settings.gpu_layers,
             "cpu_moe_layers": plan.settings.cpu_moe_layers,
             "kv_on_host": plan.settings.kv_on_host,
+            "split": plan.settings.split,
             "tensor_split": plan.settings.tensor_split,
         },
         "max_context": plan.max_context,

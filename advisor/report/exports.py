@@ -16,7 +16,14 @@ from advisor.scenario import Scenario
 SCENARIO_BYTES = 16 * 1024
 _DEEPEST = 20
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also as wide as Chinese characters
-_DEVICE_COLUMNS = ("capacity_bytes", "weights_bytes", "kv_cache_bytes", "compute_bytes", "overhead_bytes")
+_DEVICE_COLUMNS = (
+    "capacity_bytes",
+    "weights_bytes",
+    "kv_cache_bytes",
+    "compute_bytes",
+    "overhead_bytes",
+    "draft_bytes",
+)
 
 
 def safe_cell(value: object) -> object:
@@ -68,9 +75,10 @@ def _left(device: dict[str, Any]) -> int:
 def scenario_to_yaml(scenario: Scenario) -> str:
     """Everything the user chose, and nothing else: what is left out keeps its default."""
     # Through JSON, so that switches become the words of the link: flash_attention: "off".
-    values = scenario.model_dump(mode="json", exclude_defaults=True)
-    values = {"model": scenario.model, "machine": scenario.machine, **values}
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
+    values = scenario.chosen("json")
+    # PyYAML folds these line breaks of Unicode into spaces unless it escapes them.
+    breaks = any(sign in str(value) for sign in "\x85\u2028\u2029" for value in values.values())
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=not breaks, width=1000)
 
 
 def scenario_from_yaml(text: str | bytes) -> Scenario:

@@ -20,7 +20,7 @@ from advisor.sizing.kv_cache import window_cells
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import Settings
-from advisor.sizing.tensor_split import reduce_bytes
+from advisor.sizing.split_growth import reduce_bytes
 from advisor.units import gib
 
 Word = Literal["exact", "modelled", "assumed"]

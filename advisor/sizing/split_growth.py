@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
+from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.model import Model
 from advisor.sizing.compute_frame import reserved_tokens
 from advisor.sizing.growth import Grown, Growth, layer_caches
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import Memory
 from advisor.sizing.settings import Settings
-from advisor.sizing.tensor_split import reduce_bytes, split_tensors
+from advisor.sizing.tensor_split import split_tensors
 from advisor.sizing.weights import Weights
 
 
@@ -50,3 +52,16 @@ class SplitGrowth(Growth):
                 self.parts.weights[number] + grown.cache[number] + grown.compute[number] + device.overhead_bytes
             )
         return needed
+
+
+def reduce_bytes(model: Model, tokens: int, devices: int) -> int:
+    """Buffers in which a device receives the others' partial sums: one for each halving of the devices.
+
+    As `ggml_backend_meta_graph_compute` allocates them (ggml-backend-meta.cpp): for the largest partial sum, which with
+    experts is that of each expert a token uses.
+    """
+    used = max(
+        (layer.feed_forward.used for layer in model.layers if isinstance(layer.feed_forward, MixtureOfExperts)),
+        default=1,
+    )
+    return math.ceil(math.log2(devices)) * used * model.width * tokens * 4

@@ -13,12 +13,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.errors import InputError
-from advisor.models.feed_forward import Dense, MixtureOfExperts
+from advisor.models.feed_forward import Dense
 from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, ShortConvolution
@@ -27,6 +29,7 @@ from advisor.sizing.placement import HOST, Placement
 _BLOCK = re.compile(r"blk\.(\d{1,6})\.(.+)")
 _ATTENTION_ANCHORS = ("attn_output.weight", "ssm_out.weight")
 _FFN_ANCHORS = ("ffn_down.weight", "ffn_down_exps.weight")
+_ANCHORS = _ATTENTION_ANCHORS + _FFN_ANCHORS
 # By the name within a layer: the dimension that is split, and the tensor whose blocks rule how.
 _SPLIT: Mapping[str, tuple[int, tuple[str, ...]]] = {
     **{f"attn_{part}.weight": (1, _ATTENTION_ANCHORS) for part in ("q", "k", "v", "qkv", "gate")},
@@ -88,26 +91,52 @@ def split_tensors(
     `shares` are those of `-ts` (None: equal).
     """
     rule = _Rule(model, shares, devices)
-    tensors = {tensor.name: tensor for tensor in stored}
-    held = np.zeros(devices)
+    tensors = tuple(stored)
+    blocks = {tensor.name: tensor.block for tensor in tensors if tensor.name.endswith(_ANCHORS)}
     mirrored = whole
-    for tensor in tensors.values():
-        parts = rule.parts(tensor, tensors)
-        if parts is not None and _home(tensor.name, model, placement) != HOST:
-            held += parts * (tensor.bytes / parts.sum())
+    alike: Counter[_Alike] = Counter()  # bytes of tensors that are cut in the same way
+    for tensor in tensors:
+        found = rule.alike(tensor, blocks)
+        if found is not None and _home(tensor.name, placement) != HOST:
+            alike[found] += tensor.bytes
             mirrored -= tensor.bytes
-    caches = np.array([rule.cache_shares(number, tensors) for number in range(len(model.layers))])
-    return Parts(tuple(int(size) + mirrored for size in np.rint(held)), mirrored, caches)
+    held = np.zeros(devices)
+    for each, size in alike.items():
+        parts = rule.parts(each)
+        held += parts * (size / parts.sum())
+    return Parts(tuple(int(size) + mirrored for size in np.rint(held)), mirrored, rule.caches(blocks))
 
 
-def _home(name: str, model: Model, placement: Placement) -> int:
+def _home(name: str, placement: Placement) -> int:
     """HOST or 0, the one device of the placement, for a tensor that is split."""
-    block = _BLOCK.match(name)
-    if block is not None:
-        layer = min(int(block[1]), len(model.layers) - 1)
-        on_host = "_exps." in name and layer < placement.cpu_moe_layers
-        return HOST if on_host else placement.layers[layer]
-    return placement.output
+    number, _ = _parsed(name)
+    if number is None:
+        return placement.output
+    return HOST if "_exps." in name and number < placement.cpu_moe_layers else placement.layers[number]
+
+
+@lru_cache(maxsize=1 << 15)
+def _parsed(name: str) -> tuple[int | None, str]:
+    """The layer a tensor belongs to (None: to none), and its name there."""
+    match = _BLOCK.match(name)
+    return (None, name) if match is None else (int(match[1]), match[2])
+
+
+class _Alike(NamedTuple):
+    """What decides how a tensor is cut."""
+
+    name: str
+    length: int  # of the dimension that is split
+    block: int  # of the tensor that rules
+    layer: int  # the first layer like its own
+    turn: int  # the device that takes the first run
+
+
+@lru_cache(maxsize=64)
+def _first_alike(model: Model) -> tuple[int, ...]:
+    """For each layer the first one that equals it."""
+    first: dict[Layer, int] = {}
+    return tuple(first.setdefault(layer, number) for number, layer in enumerate(model.layers))
 
 
 class _Rule:
@@ -115,69 +144,71 @@ class _Rule:
 
     def __init__(self, model: Model, shares: Sequence[float] | None, devices: int):
         self.model, self.devices = model, devices
-        self.shares = np.zeros(devices, dtype=np.float32)
-        if shares is not None:
-            self.shares[: len(shares)] = shares
-        kinds = [_kind(layer) for layer in model.layers]
+        self.shares = tuple(shares or ()) + (0.0,) * (devices - len(shares or ()))
+        self.first = _first_alike(model)
         seen: Counter[object] = Counter()
         self.turns = []  # where the remainder goes: counted among layers of one kind
-        for kind in kinds:
+        for layer in model.layers:
+            kind = _kind(layer)
             self.turns.append(seen[kind] % devices)
             seen[kind] += 1
 
-    def parts(self, tensor: Stored, tensors: Mapping[str, Stored]) -> NDArray[np.float64] | None:
-        """Elements of the split dimension on each device; None: the tensor lies on every device."""
-        if tensor.name in ("output.weight", "output.bias"):
-            turn = len(self.model.layers) % self.devices
-            return self._cut(tensor.shape[-1], 1, turn)
-        match = _BLOCK.match(tensor.name)
-        known = _SPLIT.get(match[2]) if match is not None else None
-        if match is None or known is None or int(match[1]) >= len(self.model.layers):
+    def alike(self, tensor: Stored, blocks: Mapping[str, int]) -> _Alike | None:
+        """How a tensor is cut; None: it lies on every device."""
+        number, name = _parsed(tensor.name)
+        if name in ("output.weight", "output.bias") and number is None:
+            return _Alike(name, tensor.shape[-1], 1, 0, len(self.model.layers) % self.devices)
+        known = _SPLIT.get(name)
+        if number is None or known is None or number >= len(self.model.layers):
             return None
         axis, anchors = known
-        number, name = int(match[1]), match[2]
         if axis >= len(tensor.shape):  # norms that all heads share
             return None
-        anchor = next((found for one in anchors if (found := tensors.get(f"blk.{number}.{one}"))), None)
-        if anchor is None:
+        block = self._block(number, anchors, blocks)
+        if block is None:
             return None
-        layer = self.model.layers[number]
-        segments = self._segments(name, tensor.shape[axis], layer)
-        grains = self._grains(name, tensor.shape[axis], anchor.block, layer, len(segments))
+        return _Alike(name, tensor.shape[axis], block, self.first[number], self.turns[number])
+
+    @staticmethod
+    def _block(number: int, anchors: Sequence[str], blocks: Mapping[str, int]) -> int | None:
+        """Elements in a block of the tensor that rules in a layer."""
+        return next((found for one in anchors if (found := blocks.get(f"blk.{number}.{one}"))), None)
+
+    def parts(self, each: _Alike) -> NDArray[np.float64]:
+        """Elements of the split dimension on each device."""
+        if each.name.startswith("output."):
+            return self._cut(each.length, 1, each.turn)
+        layer = self.model.layers[each.layer]
+        segments = self._segments(each.name, each.length, layer)
+        grains = self._grains(each.name, each.length, each.block, layer, len(segments))
         total = np.zeros(self.devices)
         for (length, times), grain in zip(segments, grains, strict=True):
-            total += times * self._cut(length, grain, self.turns[number])
+            total += times * self._cut(length, grain, each.turn)
         return total
 
-    def cache_shares(self, number: int, tensors: Mapping[str, Stored]) -> NDArray[np.float64]:
-        """The share of a layer's KV cache or recurrent state on each device."""
-        layer = self.model.layers[number]
-        mixer = next(iter(layer.mixers), None)
-        anchor = next((found for one in _ATTENTION_ANCHORS if (found := tensors.get(f"blk.{number}.{one}"))), None)
-        turn = self.turns[number]
-        if isinstance(mixer, Attention) and anchor is not None:
-            heads = self._attention_grains(mixer, anchor.block)[1] // mixer.head_size  # of keys
+    def caches(self, blocks: Mapping[str, int]) -> NDArray[np.float64]:
+        """The share of each layer's KV cache or recurrent state (rows) on each device."""
+        known: dict[tuple[int, int | None, int], NDArray[np.float64]] = {}
+        rows = []
+        for number, (first, turn) in enumerate(zip(self.first, self.turns, strict=True)):
+            key = (first, self._block(number, _ATTENTION_ANCHORS, blocks), turn)
+            if key not in known:
+                known[key] = self._cache_shares(*key)
+            rows.append(known[key])
+        return np.array(rows)
+
+    def _cache_shares(self, number: int, block: int | None, turn: int) -> NDArray[np.float64]:
+        mixer = next(iter(self.model.layers[number].mixers), None)
+        if isinstance(mixer, Attention) and block is not None:
+            heads = self._attention_grains(mixer, block)[1] // mixer.head_size  # of keys
             return self._cut(mixer.kv_heads, heads, turn) / mixer.kv_heads
-        if isinstance(mixer, GatedDeltaNet) and anchor is not None:
-            heads = self._linear_grain(mixer, anchor.block) // mixer.key_size
+        if isinstance(mixer, GatedDeltaNet) and block is not None:
+            heads = self._linear_grain(mixer, block) // mixer.key_size
             return self._cut(mixer.key_heads, heads, turn) / mixer.key_heads
         return np.ones(self.devices)
 
     def _cut(self, length: int, grain: int, turn: int) -> NDArray[np.float64]:
-        """`length` elements in runs of whole grains by the devices' shares, the first run on device `turn`."""
-        found = np.zeros(self.devices)
-        scan = np.cumsum(np.roll(self.shares, -turn), dtype=np.float32)
-        low = 0
-        for place in range(self.devices):
-            high = length
-            if place < self.devices - 1:
-                high = length * (place + 1) // self.devices
-                if scan[-1]:
-                    high = int(np.float32(length) * scan[place] / scan[-1])
-                high -= high % grain
-            found[(place + turn) % self.devices] = high - low
-            low = high
-        return found
+        return np.array(_cut(length, grain, turn, self.shares))
 
     def _segments(self, name: str, length: int, layer: Layer) -> list[tuple[int, int]]:
         """Runs that are each cut by themselves, with how often they repeat: Q, K and V of a joint matrix."""
@@ -245,21 +276,27 @@ class _Rule:
         return math.lcm(block, _LEAST, mixer.key_size)
 
 
+@lru_cache(maxsize=1 << 14)
+def _cut(length: int, grain: int, turn: int, shares: tuple[float, ...]) -> tuple[int, ...]:
+    """`length` elements in runs of whole grains by the devices' shares, the first run on device `turn`."""
+    devices = len(shares)
+    found = [0] * devices
+    scan = np.cumsum(np.roll(np.array(shares, dtype=np.float32), -turn), dtype=np.float32)
+    low = 0
+    for place in range(devices):
+        high = length
+        if place < devices - 1:
+            high = length * (place + 1) // devices
+            if scan[-1]:
+                high = int(np.float32(length) * scan[place] / scan[-1])
+            high -= high % grain
+        found[(place + turn) % devices] = high - low
+        low = high
+    return tuple(found)
+
+
 def _kind(layer: Layer) -> object:
     mixer = next(iter(layer.mixers), None)
     if isinstance(mixer, Attention):
         return bool(mixer.window)
     return "recurrent" if mixer is not None else False
-
-
-def reduce_bytes(model: Model, tokens: int, devices: int) -> int:
-    """Buffers in which a device receives the others' partial sums: one for each halving of the devices.
-
-    As `ggml_backend_meta_graph_compute` allocates them (ggml-backend-meta.cpp): for the largest partial sum, which with
-    experts is that of each expert a token uses.
-    """
-    used = max(
-        (layer.feed_forward.used for layer in model.layers if isinstance(layer.feed_forward, MixtureOfExperts)),
-        default=1,
-    )
-    return math.ceil(math.log2(devices)) * used * model.width * tokens * 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from advisor.ui.tables import COMPONENTS
+from advisor.ui.tables import COMPONENTS, DRAFT
 from advisor.ui.text import RECOMMENDED, SIGNS
 
 # One colour per component, the same in light and dark: at least 3:1 against both, apart for the colour-blind.
@@ -14,7 +14,7 @@ _COLOURS = {
     "KV cache": "#C4890F",
     "Compute buffers": "#0B9E72",
     "Overhead": "#7F7F7F",
-    "Draft model": "#B0579A",
+    DRAFT: "#B0579A",
 }
 _CAPACITY_COLOUR = "#D55E00"
 _ROW_HEIGHT = 30  # pixels
@@ -23,8 +23,8 @@ _ROOM_FOR_TOTALS = 1.2  # of the longest bar: the figures stand in a column to i
 
 
 def _shown(table: pd.DataFrame) -> list[str]:
-    """The components that a chart has bars for: a draft model only where there is one."""
-    return [component for component in COMPONENTS if component != "Draft model" or table[component].any()]
+    """The components that a chart has bars for."""
+    return [*COMPONENTS, DRAFT] if DRAFT in table and table[DRAFT].any() else list(COMPONENTS)
 
 
 def memory_chart(table: pd.DataFrame, recommended: str | None, margin_percent: float, where: str) -> go.Figure:

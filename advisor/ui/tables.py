@@ -18,8 +18,8 @@ COMPONENTS = {
     "KV cache": "kv_cache_bytes",
     "Compute buffers": "compute_bytes",
     "Overhead": "overhead_bytes",
-    "Draft model": "draft_bytes",
 }
+DRAFT = "Draft model"  # stacked on top of them where there is one
 # The levels that publishers offer most, from near-lossless down; the others are one click away.
 _COMMON = {
     *("Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "IQ4_XS", "MXFP4", "Q3_K_L", "Q3_K_M", "Q3_K_S"),
@@ -52,11 +52,16 @@ def memory_by_level(plans: Sequence[Plan], *, host: bool = False) -> pd.DataFram
     for plan in plans:
         holder = plan.host if host else fullest_device(plan)
         row: dict[str, object] = {"level": plan.level, "verdict": plan.verdict, "name": holder.name}
-        row |= {name: getattr(holder, attribute) / GIB for name, attribute in COMPONENTS.items()}
+        row |= _components(holder)
         row["total"] = holder.needed_bytes / GIB
         row["capacity"] = None if holder.capacity_bytes is None else holder.capacity_bytes / GIB
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _components(holder: DeviceMemory) -> dict[str, float]:
+    found = {name: getattr(holder, attribute) / GIB for name, attribute in COMPONENTS.items()}
+    return found | {DRAFT: holder.draft_bytes / GIB}
 
 
 def memory_by_place(plan: Plan) -> pd.DataFrame:
@@ -65,7 +70,7 @@ def memory_by_place(plan: Plan) -> pd.DataFrame:
     for holder in (*plan.devices, plan.host):
         if holder.needed_bytes:
             row: dict[str, object] = {"place": holder.name}
-            row |= {name: getattr(holder, attribute) / GIB for name, attribute in COMPONENTS.items()}
+            row |= _components(holder)
             row["total"] = holder.needed_bytes / GIB
             row["capacity"] = None if holder.capacity_bytes is None else holder.capacity_bytes / GIB
             rows.append(row)
