@@ -61,6 +61,7 @@ def test_plan_as_json_keeps_its_keys(capsys: pytest.CaptureFixture[str]) -> None
                 "kv_cache_bytes",
                 "compute_bytes",
                 "overhead_bytes",
+                "draft_bytes",
             } == set(device)
     only = json.loads(run(capsys, "plan", f"{query}&level=Q4_K_M", "--format", "json"))
     assert [plan["level"] for plan in only["plans"]] == ["Q4_K_M"]
