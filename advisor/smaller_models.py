@@ -43,7 +43,7 @@ def smaller_models(found: Answer) -> tuple[Alternative, ...]:
     if chosen is not None and (chosen.kept is None or chosen.kept.typical >= SMALL_LOSS):
         return ()
     others = [entry for entry in catalogue().values() if _comparable(found, entry)]
-    others.sort(key=lambda entry: (-_size_class(entry), *_newest_first(entry), entry.name))
+    others.sort(key=lambda entry: (-_size_class(entry), _newest_first(entry), entry.name))
     own = found.entry.entry
     newer = [entry for entry in others if own is None or entry.released >= own.released]
     kin = [one for one in others if own is not None and (one.family == own.family or one.publisher == own.publisher)]
@@ -84,6 +84,7 @@ def _size_class(entry: Entry) -> int:
 
 
 def _newest_first(entry: Entry) -> tuple[int, ...]:
+    """Year and month, and the day where it is known."""
     return tuple(-int(part) for part in entry.released.split("-") if part.isdigit())
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, Mixer
-from advisor.models.model import Model
+from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
-from advisor.sizing.kv_cache import layer_cache_bytes, window_cells
+from advisor.sizing.kv_cache import window_cells
 from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
 
 _F32 = Fraction(4)
@@ -47,11 +47,9 @@ def _term(what: str, *factors: tuple[int | Fraction, str]) -> Term:
     return Term(what, tuple((Fraction(number), word) for number, word in factors))
 
 
-def layer_terms(model: Model, number: int, settings: Settings) -> list[Term]:
-    """The products that add up to what layer `number` keeps for all users together."""
-    layer = model.layers[number]
+def layer_terms(layer: Layer, model: Model, settings: Settings, kept: int) -> list[Term]:
+    """The products that add up to the `kept` bytes of a layer for all users together."""
     found = [term for mixer in layer.mixers for term in _mixer_terms(mixer, model, settings)]
-    kept = layer_cache_bytes(model, settings)[number]
     if sum(term.bytes for term in found) == kept:
         return [term for term in found if term.bytes]
     # Layers without attention that llama.cpp pads like the others.

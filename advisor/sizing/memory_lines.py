@@ -182,10 +182,12 @@ def cache_terms(model: Model, settings: Settings, placement: Placement, device: 
     """What a device keeps of the past: one term for each kind of layer and part, equal layers counted together."""
     trunk = model.trunk or model
     plain = settings.without_placement
+    sizes = zip(trunk.layers, layer_caches(model, plain), placement.caches, strict=False)
+    alike = Counter((layer, size) for layer, size, home in sizes if home == device and size)
     counted: Counter[Term] = Counter()
-    for number, (size, home) in enumerate(zip(layer_caches(model, plain), placement.caches, strict=True)):
-        if home == device and size:
-            counted.update(layer_terms(trunk, number, plain))
+    for (layer, size), count in alike.items():
+        for term in layer_terms(layer, trunk, plain, size):
+            counted[term] += count
     return [term.times(count) for term, count in counted.items()]
 
 
