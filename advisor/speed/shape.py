@@ -54,21 +54,22 @@ def shape_of(model: Model) -> Shape:
             moe_layers=len(moe),
             expert_share=moe[0].used / moe[0].experts if moe else 1.0,
             active_parameters=model.active_parameters,
-            known_as=_known_shapes().get(_signature(model)),
+            known_as=_known_shapes().get(_signature(model, model.parameters)),
             attention=tuple((window, 2 * each) for window, each in attention.items()),
         )
     return found
 
 
-def _signature(model: Model) -> Hashable:
+def _signature(model: Model, parameters: int) -> Hashable:
     """Equal for models with the same tensors: fine-tunes and later releases of one design."""
-    return model.architecture, len(model.layers), model.width, model.vocabulary, model.parameters
+    return model.architecture, len(model.layers), model.width, model.vocabulary, parameters
 
 
 @cache
 def _known_shapes() -> Mapping[Hashable, str]:
-    """The first catalogue id, alphabetically, of every shape."""
-    return {_signature(entry.model): entry.id for entry in sorted(catalogue().values(), key=_id, reverse=True)}
+    """The first catalogue id, alphabetically, of every shape. Counting its parameters again would take seconds."""
+    entries = sorted(catalogue().values(), key=_id, reverse=True)
+    return {_signature(entry.model, entry.parameters.counted): entry.id for entry in entries}
 
 
 def _id(entry: Entry) -> str:
