@@ -183,7 +183,7 @@ def test_everything_is_off_until_the_operator_allows_it(tmp_path: Path) -> None:
 
 def test_the_queue_lies_where_its_address_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(make_huey("cpu")).__name__ == "SqliteHuey"
-    assert (home / "queue.sqlite3").exists()
+    assert list(home.glob("queue-*.sqlite3"))
     monkeypatch.setattr("huey.storage.Redis", None)
     with pytest.raises(InputError, match="needs the package redis"):
         make_huey("gpu", "redis://localhost/0")
@@ -354,6 +354,34 @@ def test_the_app_can_die_once_it_has_started_a_run(home: Path, rows: Runs) -> No
     waiting = rows.get(again)
     assert waiting is not None
     assert (waiting.state, waiting.attempt) == ("queued", 0)
+
+
+@needs_library
+def test_workers_of_two_databases_take_turns(
+    home: Path, rows: Runs, worker: Callable[..., subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker outlives a change of settings; the one for the new database starts beside it and waits for its turn."""
+    first = rows.submit(SLOW, OWNER)
+    old = worker()
+    until(rows, first, first_level_done)
+    monkeypatch.setenv("LLM_FIT_ADVISOR_DATABASE", f"sqlite:///{home / 'other.sqlite3'}")
+    other = Runs.open()
+    second = other.submit(TINY, OWNER)
+    script = "from advisor.quantize.worker import ensure_worker; print(ensure_worker())"
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert said.stdout.startswith("True")
+    while not ended(run := other.get(second)):
+        before = rows.get(first)
+        assert run is not None
+        assert before is not None
+        assert run.state == "queued" or before.ended
+        time.sleep(0.05)
+    assert run.state == "done"
+    other.close()
+    (started,) = (process for process in psutil.process_iter() if int(run.worker.split(":")[1]) == process.pid)
+    started.terminate()
+    assert gone([started])
+    assert old.poll() is None
 
 
 @needs_library

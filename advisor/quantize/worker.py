@@ -1,11 +1,13 @@
 """Workers: huey brings them the numbers of runs, the database says what there is to do.
 
-`python -m advisor worker` is one; the app starts one of its own, which outlives it. A worker does one run at a time,
-and a machine has one worker a queue, so no GPU is shared. Whatever huey loses, the worker finds in the database.
+`python -m advisor worker` is one; the app starts one of its own, which outlives it. A machine has one worker for each
+queue of a database, and all of them together do one run at a time for each queue, so no GPU is shared. Whatever huey
+loses, the worker finds in the database.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import secrets
@@ -14,7 +16,8 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +60,19 @@ def make_huey(queue: str, address: str = "") -> Any:
             raise ToolMissing("A queue on Redis needs the package redis: pip install redis.") from None
     if address:
         raise InputError("The queue's address must begin with postgresql:// or redis://.")
+    file = _data_file(f"queue-{_served(address)}.sqlite3")
+    return huey.SqliteHuey(name, filename=str(file), fsync=True, timeout=15, results=False)
+
+
+def _served(address: str) -> str:
+    """Tells apart what workers of this machine serve: one outlives a change of settings, with the old ones."""
+    return hashlib.sha256(f"{default_url()} {address}".encode()).hexdigest()[:12]
+
+
+def _data_file(name: str) -> Path:
     folder = data_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return huey.SqliteHuey(name, filename=str(folder / "queue.sqlite3"), fsync=True, timeout=15, results=False)
+    return folder / name
 
 
 def _task(huey: Any, runs: Runs | None = None, settings: QuantizeSettings | None = None, state: Any = None) -> Any:
@@ -68,11 +81,8 @@ def _task(huey: Any, runs: Runs | None = None, settings: QuantizeSettings | None
     def deliver(id: str) -> None:
         if runs is None or settings is None or state is None:
             raise RuntimeError("not a worker")
-        state.busy.acquire()
-        try:
+        with state.busy, _turn(state):
             work(id, runs, settings, state.name, state.stopping.is_set)
-        finally:
-            state.busy.release()
 
     return huey.task(name="advisor_run")(deliver)
 
@@ -96,15 +106,27 @@ def start_run(request: RunRequest, owner: str, queue: str = "cpu", settings: Qua
     return id
 
 
-def _lock(queue: str) -> FileLock:
-    folder = data_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return FileLock(folder / f"worker-{queue}.lock", timeout=0)
+def _worker_lock(queue: str, settings: QuantizeSettings) -> FileLock:
+    return FileLock(_data_file(f"worker-{queue}-{_served(settings.queue)}.lock"), timeout=0)
+
+
+@contextmanager
+def _turn(state: _State) -> Iterator[None]:
+    """Wait until no other worker of this machine does a run of the same queue, or until told to stop."""
+    lock = FileLock(_data_file(f"run-{state.queue}.lock"))
+    while not state.stopping.is_set():
+        with suppress(Timeout):
+            lock.acquire(timeout=LOOK_EVERY_S)
+            break
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def ensure_worker(queue: str = "cpu") -> bool:
     """Start a worker that outlives this process, unless one is at work; whether one was started."""
-    lock = _lock(queue)
+    lock = _worker_lock(queue, read_settings())
     try:
         lock.acquire()
     except Timeout:
@@ -121,7 +143,8 @@ def ensure_worker(queue: str = "cpu") -> bool:
 class _State:
     """What the worker's threads share."""
 
-    def __init__(self) -> None:
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.stopping = threading.Event()
         self.busy = threading.Lock()
@@ -131,12 +154,12 @@ def run_worker(queue: str = "cpu") -> str:
     """Work until told to stop (SIGTERM; a run at work goes back to the queue). Returns how it ended."""
     settings = read_settings()
     settings.check_enabled()
-    lock = _lock(queue)
+    lock = _worker_lock(queue, settings)
     try:
         lock.acquire()
     except Timeout:
-        return f"This machine already has a worker for the queue '{queue}'."
-    runs, state = Runs.open(), _State()
+        return f"This machine already has a worker for the queue '{queue}' of this database."
+    runs, state = Runs.open(), _State(queue)
     huey = make_huey(queue, settings.queue)
     task = _task(huey, runs, settings, state)
     finder = threading.Thread(target=_find_forgotten, args=(queue, huey, task, runs, state), daemon=True)
