@@ -207,6 +207,7 @@ def test_where_nothing_is_recommended_nothing_flips() -> None:
         f"{LLAMA_70B}&machine=rtx-4060-laptop",
         "model=deepseek-v3&machine=rtx-5090",
         "model=qwen2.5-72b-instruct&machine=rtx-3090&min_tokens_per_s=20",
+        "model=kimi-k3&machine=rtx-4090",  # many to choose from, of some of which only the month of release is known
     ],
 )
 def test_smaller_models_meet_everything_with_small_loss(query: str) -> None:
