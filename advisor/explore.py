@@ -256,8 +256,9 @@ class Shopping:
 
     @property
     def cheapest(self) -> FittingMachine | None:
-        first = next(iter(self.machines), None)
-        return first if first is not None and first.monthly is not None else None
+        """Of those that hold everything on their GPUs, where there are any: nobody buys a machine to be too small."""
+        priced = [row for row in self.machines if row.monthly is not None]
+        return next((row for row in priced if row.chosen.verdict == "fits"), next(iter(priced), None))
 
 
 def machines_for(scenario: Scenario, today: date | None = None) -> Shopping:

@@ -15,6 +15,7 @@ from advisor.explore import FittingMachine, RunnableModel, Shopping, machines_fo
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.scenario import Scenario
+from advisor.units import GIB
 
 MODELS = st.sampled_from(sorted(catalogue()))
 
@@ -148,6 +149,19 @@ def test_the_cheapest_comes_first_and_machines_without_a_price_last() -> None:
     assert all(price is None for price in prices[len(known) :])
     assert found.cheapest is found.machines[0]
     assert len(found.machines) + found.too_small == len(machines())
+
+
+def test_what_to_buy_holds_everything_on_its_gpu_and_leaves_the_system_its_memory() -> None:
+    found = buy("model=llama-3.1-70b-instruct")
+    assert found.cheapest is not None
+    assert found.cheapest.chosen.verdict == "fits"
+    whole = [row.monthly for row in found.machines if row.monthly is not None and row.chosen.verdict == "fits"]
+    assert found.cheapest.monthly == min(whole)
+    pooled = [row for row in found.machines if row.machine.unified and row.chosen.verdict == "fits with offload"]
+    assert pooled
+    for row in pooled:
+        plan = row.chosen.plan
+        assert plan.needed_bytes + plan.host.needed_bytes <= row.machine.memory_bytes - 2 * GIB, row.name
 
 
 def test_what_nobody_asked_for_is_assumed_aloud() -> None:

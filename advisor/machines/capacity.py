@@ -122,6 +122,14 @@ def unified_overhead(kind: str, share: float) -> Amount:
     return Amount(_SHARED_BYTES, f"{gib(_SHARED_BYTES)} for the runtime; the system lives outside the GPU's share.")
 
 
+def shared_memory(memory_bytes: int, overhead_bytes: int) -> int:
+    """What is left for GPU and CPU together beside the system, where they share the memory.
+
+    Where the GPU may take nearly all of it, the system's part is in the GPU's overhead already.
+    """
+    return memory_bytes if overhead_bytes >= _WHOLE_POOL_BYTES else memory_bytes - _HOST_SYSTEM_BYTES
+
+
 def host_overhead() -> Amount:
     """Return what the operating system keeps of the host memory."""
     return Amount(_HOST_SYSTEM_BYTES, f"{gib(_HOST_SYSTEM_BYTES)} for the operating system, assumed.")

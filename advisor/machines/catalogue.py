@@ -112,7 +112,7 @@ def _machine(row: Row, reported: list[ReportedShare]) -> Machine:
         capacity_basis=room.basis,
         unified=unified or row.kind == capacity.CPU_KIND,
         bandwidth_bytes_per_s=row.memory_bandwidth_gb_s * 1e9 / row.devices,
-        host_memory_bytes=memory_bytes if unified else None,
+        host_memory_bytes=capacity.shared_memory(memory_bytes, overhead.bytes) if unified else None,
         overhead_bytes=overhead.bytes,
         overhead_basis=overhead.basis,
         confidence=row.confidence,

@@ -26,7 +26,7 @@ class Machine:
     # The device's memory is the host's memory: Apple silicon, unified-memory PCs, plain CPUs.
     unified: bool
     bandwidth_bytes_per_s: float | None
-    # Memory of the host; None for a card, whose host is not known.
+    # What host and device may use together of a memory that they share; None for a card, whose host is not known.
     host_memory_bytes: int | None
     # Part of the capacity that is gone before the first tensor is loaded: driver reserve, context, screen, system.
     overhead_bytes: int

@@ -44,7 +44,7 @@ def draw(question: Question) -> None:
         )
         return
     _cheapest(found, scenario.currency)
-    _chart(found.machines, scenario.currency)
+    _chart(found, scenario.currency)
     _table(found, scenario.currency)
     _open(found.machines)
 
@@ -57,23 +57,31 @@ def _cheapest(found: Shopping, currency: str) -> None:
             return
         chosen = best.chosen
         how = "to own" if chosen.own_monthly == best.monthly else "to rent"
-        st.markdown(small(f"The cheapest of {len(found.machines)} that do it"))
+        st.markdown(small(_place(found)))
         st.header(plain(f"{best.name}: {best.monthly:,.0f} {currency} a month {how}"), anchor=False)
         facts = [f"runs {chosen.level}"]
         if chosen.kept is not None:
             facts.append(f"keeps about {chosen.kept.typical:.1f} % of the 16-bit score")
         if chosen.tokens_per_s is not None:
             facts.append(f"writes about {chosen.tokens_per_s.typical:,.3g} tokens/s for each user")
-        needed = f"It {', '.join(facts)}, and needs {chosen.plan.needed_bytes / GIB:,.1f} GiB."
-        st.markdown(plain(needed) + _offloaded(best))
+        st.markdown(plain(f"It {', '.join(facts)}, and needs {_memory_gib(best):,.1f} GiB."))
 
 
-def _offloaded(best: FittingMachine) -> str:
-    return " Part of it lies on the host." if best.chosen.verdict == "fits with offload" else ""
+def _place(found: Shopping) -> str:
+    several = f"{len(found.machines)} that do it"
+    if found.cheapest is found.machines[0]:
+        return f"The cheapest of {several}"
+    return f"The cheapest of {several} with all of it on the GPU; cheaper ones leave a part to the CPU"
 
 
-def _chart(rows: Sequence[FittingMachine], currency: str) -> None:
-    drawn = [row for row in rows if row.monthly is not None][:_DRAWN]
+def _memory_gib(row: FittingMachine) -> float:
+    plan = row.chosen.plan
+    on_host = plan.host.needed_bytes if plan.verdict == "fits with offload" else 0
+    return (plan.needed_bytes + on_host) / GIB
+
+
+def _chart(found: Shopping, currency: str) -> None:
+    drawn = [row for row in found.machines if row.monthly is not None][:_DRAWN]
     if not drawn:
         return
     st.header("Cost a month", anchor=False)
@@ -82,7 +90,7 @@ def _chart(rows: Sequence[FittingMachine], currency: str) -> None:
             "Own: the purchase written off, and power. Rent: the median provider's offer. Prices and load: at the left."
         )
     )
-    names = [f"<b>{RECOMMENDED} {row.name}</b>" if row is rows[0] else row.name for row in drawn]
+    names = [f"<b>{RECOMMENDED} {row.name}</b>" if row is found.cheapest else row.name for row in drawn]
     figure = go.Figure()
     hover = f"%{{x:,.0f}} {currency} a month<extra>%{{y}}</extra>"
     figure.add_bar(
@@ -134,14 +142,14 @@ def _table(found: Shopping, currency: str) -> None:
         placeholder="–",
         alt=f"{len(found.machines)} machines that do it, with level, quality, speed and monthly cost, cheapest first",
         column_config={
-            "machine": text("Machine", pinned=True, width=210, help=f"{RECOMMENDED} marks the cheapest."),
+            "machine": text("Machine", pinned=True, width=210, help=f"{RECOMMENDED} marks what to buy."),
             "own": number(f"Own ({currency}/month)", format="localized"),
             "rent": number(f"Rent ({currency}/month)", format="localized", help="Empty: no offer with it is listed."),
             "level": text("Level"),
             "how": text("How", width=130, help="With offload: part of it lies on the host, which is slower."),
             "kept": number("Quality (%)", format="%.1f", help="Of the 16-bit score kept, typical value."),
             "tokens_per_s": number("Tokens/s", format="%.3g", help="For each user, typical value."),
-            "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices together."),
+            "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices, and where used on the host."),
             "released": number("Released", format="%d"),
         },
     )
@@ -160,7 +168,7 @@ def machines_table(found: Shopping) -> pd.DataFrame:
                 "how": row.chosen.verdict,
                 "kept": row.chosen.kept.typical if row.chosen.kept is not None else None,
                 "tokens_per_s": row.chosen.tokens_per_s.typical if row.chosen.tokens_per_s is not None else None,
-                "memory_gib": row.chosen.plan.needed_bytes / GIB,
+                "memory_gib": _memory_gib(row),
                 "released": row.machine.release_year,
             }
             for row in found.machines
