@@ -98,3 +98,11 @@ def settle(page: Any) -> None:
     page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
     page.wait_for_selector("[data-testid=stSkeleton]", state="detached")
     page.wait_for_selector("[data-test-script-state=notRunning]")
+
+
+def settle_down(page: Any, element: Any) -> None:
+    """Wait until an element no longer moves, as in an expander that is opening: a click would miss it."""
+    before = None
+    while (now := element.bounding_box()) is None or now != before:
+        before = now
+        page.wait_for_timeout(500)

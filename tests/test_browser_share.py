@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 
 from advisor.ui.ownership import OWNER_COOKIE
-from tests.conftest import dashboard, settle
+from tests.conftest import dashboard, settle, settle_down
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -115,7 +115,9 @@ def test_freeze_open_elsewhere_and_delete(browse: Open) -> None:
     mine.wait_for_selector("h1")
     share(mine)
     mine.get_by_text("Your frozen links (1)").click()
-    mine.get_by_role("button", name="Delete").click()
+    delete = mine.get_by_role("button", name="Delete")
+    settle_down(mine, delete)
+    delete.click()
     mine.get_by_text("Your frozen links").wait_for(state="detached")
     gone = browse(path)
     assert "was deleted by its owner" in gone.locator("[data-testid=stAlert]").inner_text()
