@@ -100,7 +100,7 @@ def settle(page: Any) -> None:
     page.wait_for_selector("[data-test-script-state=notRunning]")
 
 
-def settle_down(page: Any, element: Any) -> None:
+def wait_until_still(page: Any, element: Any) -> None:
     """Wait until an element no longer moves, as in an expander that is opening: a click would miss it."""
     before = None
     while (now := element.bounding_box()) is None or now != before:

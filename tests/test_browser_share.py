@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 
 from advisor.ui.ownership import OWNER_COOKIE
-from tests.conftest import dashboard, settle, settle_down
+from tests.conftest import dashboard, settle, wait_until_still
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -116,7 +116,7 @@ def test_freeze_open_elsewhere_and_delete(browse: Open) -> None:
     share(mine)
     mine.get_by_text("Your frozen links (1)").click()
     delete = mine.get_by_role("button", name="Delete")
-    settle_down(mine, delete)
+    wait_until_still(mine, delete)
     delete.click()
     mine.get_by_text("Your frozen links").wait_for(state="detached")
     gone = browse(path)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from advisor.costs.price_tables import ApiOffer, CloudOffer, ElectricityPrice, ExchangeRate
+from advisor.costs.price_tables import ApiOffer, CloudOffer, ElectricityPrice
 
 _LARGEST_MOVE = Decimal("0.4")
 
@@ -64,8 +64,3 @@ def tariffs_by_band(rows: Iterable[ElectricityPrice]) -> dict[str, Decimal]:
         band = re.search(r"band I[A-Z]", row.customer)
         tariffs[f"{row.name}, {band[0] if band else row.case}"] = row.price_per_kwh
     return tariffs
-
-
-def rates_by_currency(rows: Iterable[ExchangeRate]) -> dict[str, Decimal]:
-    """Exchange rates by what they are called on the page."""
-    return {f"{row.currency} for one EUR": row.per_eur for row in rows}

@@ -197,9 +197,3 @@ def remove_files(id: str, settings: QuantizeSettings | None = None) -> None:
     """Remove what a run left on this machine's disk. Only for ended runs."""
     if id.isalnum():
         shutil.rmtree((settings or read_settings()).output / id, ignore_errors=True)
-
-
-def output_bytes(settings: QuantizeSettings | None = None) -> int:
-    """What all runs together take on this machine's disk."""
-    folder = (settings or read_settings()).output
-    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())

@@ -116,10 +116,11 @@ def frontend_defaults(name: str, gpu_bytes: int, model_context: int | None) -> t
     defaults = FRONTENDS[name].defaults
     if name == "ollama":
         least, context = next((least, tokens) for least, tokens in OLLAMA_CONTEXTS if gpu_bytes >= least * GIB)
+        smallest = min(least for least, _ in OLLAMA_CONTEXTS if least)
         why = (
             f"for {gib(gpu_bytes)} of GPU memory, {least} GiB or more"
             if least
-            else "for less than 23 GiB of GPU memory"
+            else f"for less than {smallest} GiB of GPU memory"
         )
         users, options = OLLAMA_USERS, ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_NUM_PARALLEL")
     else:

@@ -24,11 +24,12 @@ def number(
     bounds: tuple[float, float] | None = None,
     placeholder: str | None = None,
     help: str | None = None,
-    empty: bool = False,
+    left_to: str | None = None,
 ) -> Any:
     """A number input; `bounds` where the scenario's field does not state its own.
 
-    `empty` lets it start with nothing in it: then the URL holds whatever number is chosen, the field's default too.
+    `left_to` says what else decides where nothing is entered: the input starts with nothing in it, and the URL holds
+    whatever number is chosen, the field's default too.
     """
     field = Scenario.model_fields[key]
     kind = type(step)
@@ -42,10 +43,10 @@ def number(
         label,
         min_value=kind(lowest),
         max_value=kind(highest),
-        value=None if empty or field.default is None else kind(field.default),
+        value=None if left_to or field.default is None else kind(field.default),
         step=step,
         format="%d" if kind is int else "%g",
-        placeholder=placeholder,
+        placeholder=left_to or placeholder,
         help=help,
         **binding,
     )

@@ -79,8 +79,7 @@ def _main() -> dict[str, Any]:
         "users",
         "Users at the same time",
         step=1,
-        placeholder=runtime_inputs.frontends_own(),
-        empty=runtime_inputs.frontends_own() is not None,
+        left_to=runtime_inputs.frontends_own(),
         help="Each has a KV cache of the context above.",
     )
     return values
@@ -92,8 +91,7 @@ def _context() -> int | None:
         "context",
         "Context per user (tokens)",
         step=1024,
-        placeholder=runtime_inputs.frontends_own(),
-        empty=runtime_inputs.frontends_own() is not None,
+        left_to=runtime_inputs.frontends_own(),
         help="Prompt and answer together; `-c` is this × users.",
     )
     st.session_state["usual_context"] = value if value in _CONTEXTS else None
