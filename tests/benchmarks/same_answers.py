@@ -26,7 +26,7 @@ from advisor.scenario import RUNTIMES, Scenario
 from advisor.sizing.settings import CACHE_TYPES
 
 QUESTIONS, SEED = 500, 20261130
-_MACHINE_SHARES = ("rtx-3090", "rtx-4090", "a100-sxm4-80gb", "apple-m2-ultra-192gb", "h100-sxm-80gb", "rtx-3060-12gb")
+_MACHINE_SHARES = ("rtx-3090", "rtx-4090", "a100-sxm4-80gb", "apple-m2-ultra-192gb", "h100-sxm5-80gb", "rtx-3060-12gb")
 
 
 def questions(count: int = QUESTIONS, seed: int = SEED) -> list[str]:
