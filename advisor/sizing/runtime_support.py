@@ -82,6 +82,11 @@ class Chip:
     vendor: str
     generation: str | None = None
 
+    @property
+    def capability(self) -> float | None:
+        """NVIDIA's compute capability."""
+        return float(self.generation) if self.vendor == "NVIDIA" and self.generation is not None else None
+
     def __str__(self) -> str:
         if self.generation is None:
             return self.vendor
