@@ -20,6 +20,7 @@ from advisor.models.model import Model
 from advisor.own_measurements import OwnMeasurement, own_of
 from advisor.planning import family_of, plans_of, runtime_of, with_frontend_defaults
 from advisor.recommend import Alternative, Recommendation, recommend
+from advisor.runtime_notes import runtime_notes
 from advisor.scenario import Scenario
 from advisor.sizing.checks import check_devices, check_settings
 from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken
@@ -150,6 +151,7 @@ def _answer(
         recommendation=choice,
         notes=(
             *_frontend_notes(runtime, taken),
+            *runtime_notes(scenario, entry, model, hardware, runtime),
             *_host_notes(hardware, plans),
             *filter(None, [drafting]),
             *_notes(entry, hardware.machine, model),

@@ -86,6 +86,7 @@ def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Har
 def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> SpeedLoad:
     prompt = min(scenario.prompt_tokens, scenario.context)
     depth = prompt if scenario.context_used is None else scenario.context_used
+    depth = min(depth, plan.settings.total_context // plan.settings.users)  # users of one cache fill it together
     if isinstance(plan.sized, SizedLevel):
         load = placed_load(
             model,

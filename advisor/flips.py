@@ -12,6 +12,7 @@ from advisor.errors import InputError
 from advisor.ladders import Subject, ladder
 from advisor.planning import family_of
 from advisor.scenario import MAX_USERS
+from advisor.sizing.checks import MOST_SEQUENCES
 from advisor.units import format_count, gib
 
 
@@ -48,7 +49,8 @@ def _context(found: Answer, chosen: Candidate, below: list[Candidate]) -> str:
     if not reach or (limit is not None and reach >= limit):
         return ""
     instead = next((candidate.level for candidate in below if candidate.plan.max_context > reach), None)
-    return f"Above {reach:,} tokens per user: {instead or 'nothing that meets the requirements fits here'}."
+    unit = chosen.plan.settings.context_unit
+    return f"Above {reach:,} {unit}: {instead or 'nothing that meets the requirements fits here'}."
 
 
 def _users(found: Answer, chosen: Candidate) -> str:
@@ -59,7 +61,8 @@ def _users(found: Answer, chosen: Candidate) -> str:
             return False
         return other.chosen is not None and other.chosen.plan.verdict == chosen.plan.verdict
 
-    users = first_failing(holds, found.scenario.users, MAX_USERS)
+    most = MOST_SEQUENCES if family_of(found.runtime) == "llama.cpp" else MAX_USERS
+    users = first_failing(holds, found.scenario.users, most)
     if users is None:
         return ""
     try:

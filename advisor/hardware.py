@@ -12,8 +12,13 @@ from advisor.scenario import AUTO, CUSTOM_MACHINE, Scenario
 from advisor.sizing.checks import check_vendors
 from advisor.sizing.plan import Device, Memory
 from advisor.sizing.reading import USUAL_HOST_BANDWIDTH
+from advisor.sizing.runtime_support import Chip, chip_of
 from advisor.speed.backends import Backend, check_backend, default_backend
 from advisor.units import GIB, MIB
+
+# Runtimes whose speed follows constants of their own; what they run on is named by the backend all the same.
+_BACKENDS_OF = {"vllm": ("cuda", "rocm"), "mlx": ("metal",)}
+_VENDORS = {"cuda": "NVIDIA", "rocm": "AMD"}
 
 
 @dataclass(frozen=True)
@@ -122,5 +127,22 @@ def _memory(scenario: Scenario, first: Machine, cards: tuple[Machine, ...]) -> M
 def _backend(scenario: Scenario, first: Machine, cards: tuple[Machine, ...], runtime: str) -> Backend:
     usual = scenario.backend == AUTO
     backend = default_backend(first, runtime) if usual else check_backend(scenario.backend)
+    if runtime in _BACKENDS_OF:
+        if not usual and backend not in _BACKENDS_OF[runtime]:
+            raise InputError(f"backend={backend} is none of {runtime}'s: leave it out, or use runtime=llama.cpp.")
+        backend = default_backend(first, runtime)
     check_vendors({card.vendor for card in cards if card.vendor != "generic"}, backend)
     return backend
+
+
+def vllm_chip(scenario: Scenario, card: Machine) -> Chip:
+    """What vLLM is to run on: the card, or for a custom device the vendor whose backend is asked for, else NVIDIA.
+
+    Of a custom device the generation is not known. Raises InputError for another vendor's backend.
+    """
+    asked = _VENDORS.get(scenario.backend)
+    if card.kind == CUSTOM_MACHINE:
+        return Chip(asked or "NVIDIA")
+    if asked not in (None, card.vendor):
+        raise InputError(f"backend={scenario.backend} does not run on {card.name}: leave it out.")
+    return chip_of(card)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import find_safetensors_level
-from advisor.hardware import Hardware
-from advisor.machines.machine import Machine
+from advisor.hardware import Hardware, vllm_chip
 from advisor.models.catalogue import find_model
 from advisor.models.model import Model
 from advisor.scenario import AUTO, FRONTENDS_OF_LLAMA_CPP, Scenario
@@ -16,13 +15,25 @@ from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken, frontend_defaul
 from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
 from advisor.sizing.plan import Memory, Plan
 from advisor.sizing.reading import HOST_READ_SHARE, Rates
-from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published
+from advisor.sizing.runtime_support import (
+    Chip,
+    Format,
+    Support,
+    format_of_level,
+    formats_of_published,
+    loads_somewhere,
+    machine_refusal,
+    supports,
+)
+from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published, vllm_refusals
 from advisor.sources.checkpoint_size import checkpoint_size
+from advisor.sources.repository import Repository
 from advisor.sources.resolve import ResolvedModel
 
 _NAMES = {"vllm": "vLLM", "mlx": "MLX"}
 _DRAFTING = ("llama.cpp", "lm-studio")
 Family = str  # whose levels and rules: llama.cpp, vllm or mlx
+FAMILIES: tuple[Family, ...] = ("llama.cpp", "vllm", "mlx")
 
 
 def family_of(runtime: str) -> Family:
@@ -36,14 +47,16 @@ def runtime_name(runtime: str) -> str:
 
 
 def runtime_of(scenario: Scenario) -> str:
-    """The runtime that is asked for, or the usual one for the level that is; raises InputError where they clash."""
-    by_level = "llama.cpp"
-    if scenario.level is not None and scenario.level not in LEVELS:
-        by_level = "mlx" if scenario.level.startswith("MLX") else "vllm"
+    """The runtime that is asked for, or the first that loads the level that is; raises InputError where they clash."""
+    if scenario.level is None:
+        return "llama.cpp" if scenario.runtime == AUTO else scenario.runtime
+    gguf = scenario.level in LEVELS
+    stored = Format("GGUF") if gguf else format_of_level(find_safetensors_level(scenario.level))
+    loading = [family for family in FAMILIES if loads_somewhere(family, stored)] or ["vllm"]
     if scenario.runtime == AUTO:
-        return by_level
-    if scenario.level is not None and family_of(scenario.runtime) != by_level:
-        raise InputError(f"Level {scenario.level} is not for {scenario.runtime}: choose runtime={by_level}.")
+        return loading[0]
+    if family_of(scenario.runtime) not in loading:
+        raise InputError(f"Level {scenario.level} is not for {scenario.runtime}: choose runtime={loading[0]}.")
     return scenario.runtime
 
 
@@ -66,7 +79,8 @@ def plans_of(
         raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
     match family_of(runtime):
         case "vllm":
-            return _published(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
+            published = _published(scenario, entry, model, hardware, runtime)
+            return published + _vllm_plans(scenario, model, hardware, published)
         case "mlx":
             return _published(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime)
@@ -136,7 +150,8 @@ def _published(
         return ()
     quantization = repository.quantization
     for_mlx = quantization is not None and quantization.kind == "MLX"
-    if for_mlx != (runtime == "mlx"):
+    support = published_support(scenario, repository, hardware, runtime)
+    if for_mlx != (runtime == "mlx") or support.refusal:
         return ()
     name = "as published" if quantization is None else f"{quantization.level} (published)"
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
@@ -144,7 +159,6 @@ def _published(
     margin = scenario.margin_percent / 100
     if for_mlx:
         return (plan_mlx_file(model, hardware.memory, scenario.settings, sized, sized.tensor_bytes, margin=margin),)
-    card = _same_cards(hardware)
     plan = plan_vllm_published(
         model,
         hardware.memory,
@@ -153,7 +167,8 @@ def _published(
         [(tensor.name, tensor.bytes) for tensor in loaded],
         margin=margin,
         options=_vllm_options(scenario),
-        compute_capability=_capability(card),
+        compute_capability=vllm_chip_of(scenario, hardware).capability,
+        note=support.note,
     )
     return (plan,)
 
@@ -162,52 +177,69 @@ def _vllm_options(scenario: Scenario) -> VllmOptions:
     return VllmOptions(utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto")
 
 
-def _capability(card: Machine) -> float | None:
-    # AMD's name an architecture ("gfx942"), which vLLM's rules do not go by.
-    return None if card.compute_capability is None or card.vendor != "NVIDIA" else float(card.compute_capability)
-
-
-def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
-    card = _same_cards(hardware)
-    margin = scenario.margin_percent / 100
-    options, capability = _vllm_options(scenario), _capability(card)
-    if scenario.level is None:
-        plans = plan_vllm_levels(
+def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware, published: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """The computed levels that vLLM loads here; raises InputError where there are none, and no `published` plan."""
+    chip, margin, options = vllm_chip_of(scenario, hardware), scenario.margin_percent / 100, _vllm_options(scenario)
+    if scenario.level is not None:
+        plan = plan_vllm(
             model,
             hardware.memory,
             scenario.settings,
+            find_safetensors_level(scenario.level),
             margin=margin,
             options=options,
-            vendor=card.vendor,
-            compute_capability=capability,
+            vendor=chip.vendor,
+            compute_capability=chip.capability,
+            architecture=chip.generation,
         )
-        return tuple(plans)
-    plan = plan_vllm(
+        return (plan,)
+    plans = plan_vllm_levels(
         model,
         hardware.memory,
         scenario.settings,
-        find_safetensors_level(scenario.level),
         margin=margin,
         options=options,
-        vendor=card.vendor,
-        compute_capability=capability,
+        vendor=chip.vendor,
+        compute_capability=chip.capability,
+        architecture=chip.generation,
     )
-    return (plan,)
+    if not plans and not published:
+        reasons = vllm_refusals(
+            model,
+            len(hardware.memory.devices),
+            vendor=chip.vendor,
+            compute_capability=chip.capability,
+            architecture=chip.generation,
+        )
+        raise InputError(f"vLLM runs no level of this model here: {next(iter(reasons.values()), 'none is offered.')}")
+    return tuple(plans)
 
 
-def _same_cards(hardware: Hardware) -> Machine:
+def vllm_chip_of(scenario: Scenario, hardware: Hardware) -> Chip:
+    """The one kind of GPU there is; raises InputError where vLLM does not run on it."""
     if not hardware.cards:
         raise InputError(f"vLLM is planned for graphics cards, and {hardware.machine.name} has none: use llama.cpp.")
     if len(set(hardware.cards)) > 1:
         raise InputError("vLLM splits every tensor evenly, so all cards must be of one kind: leave other_machine out.")
-    return hardware.cards[0]
+    card = hardware.cards[0]
+    chip = vllm_chip(scenario, card)
+    if refusal := machine_refusal("vllm", chip):
+        raise InputError(f"{refusal} ({card.name}): use runtime=llama.cpp.")
+    return chip
 
 
 def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
-    if hardware.machine.kind != "apple-silicon":
-        raise InputError("MLX is sized for Apple silicon, whose GPU shares the system's memory; choose a Mac.")
+    if refusal := machine_refusal("mlx", hardware.machine):
+        raise InputError(f"{refusal}.")
     margin = scenario.margin_percent / 100
     if scenario.level is not None:
         level = find_safetensors_level(scenario.level)
         return (plan_mlx(model, hardware.memory, scenario.settings, level, margin=margin),)
     return tuple(plan_mlx_levels(model, hardware.memory, scenario.settings, margin=margin))
+
+
+def published_support(scenario: Scenario, repository: Repository, hardware: Hardware, runtime: str) -> Support:
+    """Whether a runtime with safetensors files of its own loads those of a repository here."""
+    how = repository.quantization
+    formats = formats_of_published(None) if how is None else formats_of_published(how.kind, how.level, how.bits)
+    return supports(runtime, formats, vllm_chip_of(scenario, hardware) if runtime == "vllm" else hardware.machine)

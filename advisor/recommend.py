@@ -327,7 +327,8 @@ def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendati
     ]
     shorter = [candidate.plan for candidate in ranked if candidate.plan.max_context]
     if shorter:
-        reasons.append(f"With at most {shorter[0].max_context:,} tokens per user, {shorter[0].level} would fit.")
+        unit = shorter[0].settings.context_unit
+        reasons.append(f"With at most {shorter[0].max_context:,} {unit}, {shorter[0].level} would fit.")
     reasons.append("Ways out: more or larger devices, part of the layers on the host, or a smaller model.")
     tight = tuple(
         Alternative(candidate.level, "Fits only without the safety margin.")

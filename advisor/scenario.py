@@ -19,11 +19,12 @@ from advisor.requirements import Requirements, Switch, known
 from advisor.sizing.settings import CACHE_TYPES, Settings, Split
 
 MAX_QUERY_LENGTH = 4096
-MAX_USERS = 256  # llama.cpp: LLAMA_MAX_SEQ, the most sequences one process serves at a time
+MAX_USERS = 65_536  # far beyond what one machine serves; runtimes have limits of their own
 CUSTOM_MACHINE = "custom"
 AUTO = "auto"
 # Ollama and LM Studio are llama.cpp with their own defaults, which hold for these keys where a scenario is silent.
 FRONTENDS_OF_LLAMA_CPP = ("ollama", "lm-studio")
+UNIFIED_CACHE = ("lm-studio",)  # all requests share one KV cache
 BY_FRONTEND = frozenset({"context", "users"})
 RUNTIMES = (AUTO, "llama.cpp", *FRONTENDS_OF_LLAMA_CPP, "vllm", "mlx")
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
@@ -69,7 +70,7 @@ CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
 
 
 class Scenario(Requirements, CostInputs):
-    """One question. Units are in the names; `context` is tokens per user.
+    """One question. Units are in the names; `context` is tokens per user (of all users in LM Studio).
 
     What is required is in `Requirements`, load and prices are in `CostInputs`.
     `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
@@ -138,6 +139,7 @@ class Scenario(Requirements, CostInputs):
         return Settings(
             context=self.context,
             users=self.users,
+            unified=self.runtime in UNIFIED_CACHE,
             micro_batch=self.ubatch,
             flash_attention=self.flash_attention,
             cache_type_k=self.kv_type_k,

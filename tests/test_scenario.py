@@ -58,7 +58,7 @@ def test_the_default_link_is_short_and_names_its_subject() -> None:
         ("context=-5", "context=-5 is not possible"),
         ("context=1e99", "context=1e99 is not possible"),
         ("users=0", "users=0 is not possible"),
-        ("users=257", "users=257 is not possible"),
+        ("users=65537", "users=65537 is not possible"),
         ("memory_gib=nan", "finite"),
         ("memory_gib=inf", "finite"),
         ("margin_percent=90", "margin_percent=90 is not possible"),

@@ -25,7 +25,8 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
     server = Command(
         "llama-server",
         command_line("llama-server", *options, "-np", settings.users),
-        "Answers OpenAI's API on http://127.0.0.1:8080/v1; -c is the context of all users together."
+        "Answers OpenAI's API on http://127.0.0.1:8080/v1; -c is the context of all users together. Without -np, "
+        "4 users would share one cache of -c tokens."
         + ("" if launch.mmap else " Older builds know `-lm none` as --no-mmap."),
     )
     if settings.users > 1:
@@ -66,7 +67,7 @@ def lm_studio_commands(launch: Launch) -> tuple[Command, ...]:
     identifier = f"{launch.short_name}-{launch.level}".lower()
     load = command_line(
         *("lms", "load", key, "--gpu", _share(launch)),
-        *("--context-length", settings.context * settings.users, "--identifier", identifier),
+        *("--context-length", settings.total_context, "--identifier", identifier),
     )
     return (
         *_file_commands(launch),
@@ -105,10 +106,12 @@ def _memory(launch: Launch) -> list[object]:
     settings = launch.settings
     options: list[object] = [
         "-c",
-        settings.context * settings.users,
+        settings.total_context,
         "-fa",
         "on" if settings.flash_attention else "off",
     ]
+    if settings.unified:
+        options.append("--kv-unified")
     options += ["-ctk", settings.cache_type_k, "-ctv", settings.cache_type_v]
     if settings.micro_batch > _DEFAULT_BATCH:
         options += ["-b", settings.micro_batch]
@@ -214,6 +217,7 @@ def _lm_studio_note(launch: Launch) -> str:
         f"K cache {settings.cache_type_k} and V cache {settings.cache_type_v}",
         f"Evaluation Batch Size {settings.micro_batch}",
         f"Max Concurrent Predictions {settings.users}",
+        f"Unified KV Cache {'on' if settings.unified else 'off'}",
     ]
     if not launch.kv_offload:
         wanted.append("Offload KV Cache to GPU Memory off")

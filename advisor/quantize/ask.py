@@ -92,7 +92,7 @@ def ask_memory(
 def _from_tool(tool: Tool, settings: Settings, folder: Path) -> str:
     options = [
         "-m", _NAME, "-fitp", "on",
-        "-c", settings.context * settings.users,
+        "-c", settings.total_context,
         "-np", settings.users,
         "-ub", settings.micro_batch,
         "-b", max(2048, settings.micro_batch),
@@ -103,6 +103,8 @@ def _from_tool(tool: Tool, settings: Settings, folder: Path) -> str:
     ]  # fmt: skip
     if "--no-repack" in tool.help:  # weights repacked for the CPU would not be counted
         options += ["--no-repack"]
+    if settings.unified:
+        options += ["--kv-unified"]
     if settings.cpu_moe_layers:
         options += ["-ncmoe", settings.cpu_moe_layers]
     if settings.kv_on_host:
@@ -119,9 +121,10 @@ def _from_tool(tool: Tool, settings: Settings, folder: Path) -> str:
 def _from_library(settings: Settings, folder: Path) -> str:
     """In a process of its own: llama.cpp ends the process on a failed assertion."""
     arguments = (
-        str(folder / _NAME), settings.context * settings.users, settings.users, settings.micro_batch,
+        str(folder / _NAME), settings.total_context, settings.users, settings.micro_batch,
         int(settings.flash_attention), settings.cache_type_k, settings.cache_type_v,
         999 if settings.gpu_layers is None else settings.gpu_layers, int(settings.kv_on_host),
+        int(settings.unified),
     )  # fmt: skip
     command = python_command("advisor.quantize.ask_library", *map(str, arguments))
     return run_briefly(command, plain_environment(), Path(__file__).parents[2], _TIMEOUT_S).output

@@ -23,7 +23,9 @@ def can_ask() -> bool:
     return native.is_installed() and hasattr(native.library(), _FIT_PRINT)
 
 
-def print_memory(path: Path, settings: dict[int, int], gpu_layers: int, offload_cache: bool = True) -> None:
+def print_memory(
+    path: Path, settings: dict[int, int], gpu_layers: int, offload_cache: bool = True, unified: bool = False
+) -> None:
     """Let llama.cpp print the memory a file would take, without loading it: a line for each device, MiB, to stdout.
 
     `settings` maps places of the context's settings to values. Only for a process of its own.
@@ -37,13 +39,14 @@ def print_memory(path: Path, settings: dict[int, int], gpu_layers: int, offload_
     for place, value in settings.items():
         context.set(place, c_int32, value)
     context.set(native.OFFLOAD_KQV, c_bool, offload_cache)
+    context.set(native.KV_UNIFIED, c_bool, unified)
     context.set(native.SWA_FULL, c_bool, False)  # as llama.cpp's programs do
     report(str(path).encode(), byref(model), byref(context))
     ctypes.CDLL(None).fflush(None)
 
 
 def main(arguments: list[str]) -> None:
-    path, context, users, micro_batch, flash, cache_k, cache_v, gpu_layers, on_host = arguments
+    path, context, users, micro_batch, flash, cache_k, cache_v, gpu_layers, on_host, unified = arguments
     settings = {
         native.N_CTX: int(context),
         native.N_SEQ_MAX: int(users),
@@ -53,7 +56,7 @@ def main(arguments: list[str]) -> None:
         native.TYPE_K: _CACHE_NUMBERS[cache_k],
         native.TYPE_V: _CACHE_NUMBERS[cache_v],
     }
-    print_memory(Path(path), settings, int(gpu_layers), offload_cache=on_host == "0")
+    print_memory(Path(path), settings, int(gpu_layers), offload_cache=on_host == "0", unified=unified == "1")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Parameters(ctypes.Structure):
 
 # Place and documented default (llama.h, llama_context_default_params and llama_model_default_params).
 N_CTX, N_BATCH, N_UBATCH, N_SEQ_MAX, N_THREADS, N_THREADS_BATCH, FLASH_ATTENTION = 0, 4, 8, 12, 28, 32, 52
-TYPE_K, TYPE_V, OFFLOAD_KQV, SWA_FULL = 104, 108, 137, 140
+TYPE_K, TYPE_V, OFFLOAD_KQV, SWA_FULL, KV_UNIFIED = 104, 108, 137, 140, 141
 _CONTEXT_DEFAULTS = (
     (N_CTX, c_int32, 512),
     (N_BATCH, c_int32, 2048),
@@ -64,6 +64,7 @@ _CONTEXT_DEFAULTS = (
     (TYPE_V, c_int32, 1),
     (OFFLOAD_KQV, c_bool, True),
     (SWA_FULL, c_bool, True),
+    (KV_UNIFIED, c_bool, False),
 )
 N_GPU_LAYERS, EXTRA_BUFFERS = 16, 74
 _MODEL_DEFAULTS = ((N_GPU_LAYERS, c_int32, -1), (EXTRA_BUFFERS, c_bool, True))

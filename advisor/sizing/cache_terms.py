@@ -10,7 +10,7 @@ from fractions import Fraction
 from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
-from advisor.sizing.kv_cache import window_cells
+from advisor.sizing.kv_cache import as_kept, window_cells
 from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
 
 _F32 = Fraction(4)
@@ -49,6 +49,7 @@ def _term(what: str, *factors: tuple[int | Fraction, str]) -> Term:
 
 def layer_terms(layer: Layer, model: Model, settings: Settings, kept: int) -> list[Term]:
     """The products that add up to the `kept` bytes of a layer for all users together."""
+    settings = as_kept(model, settings)
     found = [term for mixer in layer.mixers for term in _mixer_terms(mixer, model, settings)]
     if sum(term.bytes for term in found) == kept:
         return [term for term in found if term.bytes]
@@ -70,6 +71,11 @@ def _users(settings: Settings) -> tuple[int, str]:
     return settings.users, "user" if settings.users == 1 else "users"
 
 
+def _streams(settings: Settings) -> tuple[int, str]:
+    """How many caches there are."""
+    return (1, "cache for all users") if settings.shared_by > 1 else _users(settings)
+
+
 def _mixer_terms(mixer: Mixer, model: Model, settings: Settings) -> Iterator[Term]:
     users = _users(settings)
     match mixer:
@@ -77,7 +83,7 @@ def _mixer_terms(mixer: Mixer, model: Model, settings: Settings) -> Iterator[Ter
             yield from _attention_terms(mixer, model, settings)
         case LatentAttention():
             width = (mixer.key_width, f"numbers ({mixer.kv_rank} latent + {mixer.rope_size} rotary)")
-            yield _term("latent", width, _stored(settings.cache_type_k), _tokens(settings.cells), users)
+            yield _term("latent", width, _stored(settings.cache_type_k), _tokens(settings.cells), _streams(settings))
             yield from _indexer_terms(mixer.indexer, settings)
         case CompressedAttention():
             yield from _compressed_terms(mixer, settings)
@@ -93,7 +99,7 @@ def _mixer_terms(mixer: Mixer, model: Model, settings: Settings) -> Iterator[Ter
 
 
 def _attention_terms(mixer: Attention, model: Model, settings: Settings) -> Iterator[Term]:
-    users = _users(settings)
+    users = _streams(settings)
     if mixer.window and window_cells(mixer.window, settings) < settings.cells:
         what, tokens = "sliding-window", _tokens(window_cells(mixer.window, settings), "tokens of the window")
     else:
@@ -117,7 +123,7 @@ def _attention_terms(mixer: Attention, model: Model, settings: Settings) -> Iter
 def _indexer_terms(indexer: Indexer | None, settings: Settings) -> Iterator[Term]:
     if indexer is None:
         return
-    rest = _tokens(settings.cells), _users(settings)
+    rest = _tokens(settings.cells), _streams(settings)
     parts = ((3, "(keys, gates, pooled)"),) if indexer.style == "pooled" else ()
     yield _term("indexer of", (indexer.head_size, ""), *parts, _stored(settings.cache_type_k), *rest)
     if indexer.keeps_values:

@@ -14,6 +14,8 @@ from advisor.sizing.tensor_split import check_split
 
 # llama.cpp's scheduler takes 16 backends, of which the CPU is one (GGML_SCHED_MAX_BACKENDS, ggml-backend.cpp).
 MAX_DEVICES = 15
+# The most sequences one process serves at a time (LLAMA_MAX_SEQ, src/llama-cparams.h).
+MOST_SEQUENCES = 256
 # Vulkan drives cards of any vendor, and so does RPC; on the CPU no card is driven. A CUDA, ROCm, Metal or SYCL build
 # knows its own only.
 _ANY_VENDOR = frozenset({"vulkan", "cpu"})
@@ -44,6 +46,11 @@ def check_vendors(vendors: Collection[str], backend: str | None) -> None:
 
 def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
     """Raise InputError for settings that llama.cpp refuses on this model and machine."""
+    if settings.users > MOST_SEQUENCES:
+        raise InputError(
+            f"users={settings.users:,}: one llama.cpp process serves at most {MOST_SEQUENCES} at a time; run several, "
+            "or use runtime=vllm."
+        )
     if settings.gpu_layers is not None and settings.gpu_layers < 0:
         raise InputError("gpu_layers must be 0 or more, or all.")
     if settings.cpu_moe_layers < 0:

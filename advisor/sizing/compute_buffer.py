@@ -15,6 +15,7 @@ from advisor.models.model import Layer, Model
 from advisor.sizing.compute_frame import Frame, reserved_tokens
 from advisor.sizing.compute_graph import Graph
 from advisor.sizing.compute_layers import add_embedding, add_layer, add_output
+from advisor.sizing.kv_cache import as_kept
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 
@@ -24,7 +25,8 @@ _PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     """Bytes of compute buffer per device number (HOST = -1, 0..devices-1); devices that compute nothing have 0."""
-    return dict(_laid_out(model.trunk or model, settings, placement))
+    model = model.trunk or model
+    return dict(_laid_out(model, as_kept(model, settings), placement))
 
 
 @lru_cache(maxsize=256)  # quantization levels share one layout
@@ -41,7 +43,7 @@ def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[in
 
 def _graph(model: Model, settings: Settings, placement: Placement, fused: bool, fused_streams: bool = True) -> Graph:
     graph = Graph()
-    frame = Frame(model, settings, graph, reserved_tokens(settings), settings.users, fused, fused_streams)
+    frame = Frame(model, settings, graph, reserved_tokens(settings), fused, fused_streams)
     frame.output_home = placement.output
     graph.here = frame.first_home = placement.layers[0]  # what lies between embedding and first layer
     stream = add_embedding(frame)

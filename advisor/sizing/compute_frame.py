@@ -25,7 +25,6 @@ class Frame:
     settings: Settings
     graph: Graph
     tokens: int
-    users: int
     fused: bool = True
     fused_streams: bool = True
     windowed: bool = False
@@ -63,6 +62,16 @@ class Frame:
     first_home: int = HOST
     cache_homes: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def users(self) -> int:
+        """Sequences of the micro-batch, each with a recurrent state of its own."""
+        return self.settings.users
+
+    @property
+    def streams(self) -> int:
+        """KV caches that layers attend to."""
+        return self.settings.streams
+
     def f32(self, elements: int) -> int:
         """Bytes of so many 32-bit numbers per token of the micro-batch."""
         return 4 * elements * self.tokens
@@ -86,7 +95,7 @@ class Frame:
         graph.early(0, graph.here, (rest,))
 
     def cells(self, window: int) -> int:
-        """KV cells per user that a layer with this window sees."""
+        """KV cells of one stream that a layer with this window sees."""
         if not self.model.causal:
             return self.tokens
         return window_cells(window, self.settings) if window else self.settings.cells
@@ -115,7 +124,7 @@ class Frame:
             graph.empty.add(self.unused_rows)
 
     def pooled_cells(self, ratio: int) -> int:
-        """Cells of pooled keys per user (DeepSeek V4)."""
+        """Cells of pooled keys of one stream (DeepSeek V4)."""
         return round_up(max(1, -(-self.settings.cells // ratio)), 256)
 
     def _add_selector_inputs(self, attending: Sequence[Mixer]) -> None:
@@ -136,14 +145,14 @@ class Frame:
         if self.pooled_masks:
             self.selector_mask = graph.input(2 * self.pooled_cells(min(self.pooled_masks)) * self.tokens)
         elif first.style == "pooled":
-            pools = self.cells(0) * self.users // first.pool + 64
+            pools = self.cells(0) * self.streams // first.pool + 64
             self.selector_mask = graph.input(4 * pools * self.tokens // 2)
-            self.cell_numbers = graph.input(4 * self.cells(0) * self.users)
+            self.cell_numbers = graph.input(4 * self.cells(0) * self.streams)
             self.pool_numbers = graph.input(4 * pools)
             self.recent = graph.input(self.f32(first.pool * 512 + 3))
         elif first.style == "projected" and self.model.architecture == "minimax-m3":
             self.cell_numbers = graph.input(4 * 256)
-            self.cell_blocks = graph.input(4 * self.cells(0) * self.users)
+            self.cell_blocks = graph.input(4 * self.cells(0) * self.streams)
             self.recent = graph.input(self.f32(256))
         elif first.style == "lightning":
             self.selecting = True
@@ -175,5 +184,5 @@ class Frame:
 
 def reserved_tokens(settings: Settings) -> int:
     """Tokens of the graph llama.cpp reserves memory for: a full micro-batch, the same for every user."""
-    tokens = min(settings.cells * settings.users, settings.micro_batch)
+    tokens = min(settings.cells * settings.streams, settings.micro_batch)
     return round_up(tokens, settings.users)

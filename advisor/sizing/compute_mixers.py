@@ -107,7 +107,7 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
     cache: tuple[int, ...] = ()
     if not attention.own_kv or not frame.fused:
         home = graph.here if attention.own_kv else frame.cache_homes[window]
-        per_cell = frame.cells(window) * frame.users
+        per_cell = frame.cells(window) * frame.streams
         cache = (
             graph.part(cache_bytes(settings.cache_type_k, attention.key_width) * per_cell, home=home),
             graph.part(cache_bytes(settings.cache_type_v, attention.value_width) * per_cell, home=home),
@@ -125,7 +125,7 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
         table = frame.f32(cells * attention.heads)
         straight: tuple[int, ...] = ()
         if settings.flash_attention:  # the cache was laid out for fused attention: values must be transposed first
-            size = cache_bytes(settings.cache_type_v, attention.value_width) * cells * frame.users
+            size = cache_bytes(settings.cache_type_v, attention.value_width) * cells * frame.streams
             straight = (graph.op(size, cache[1]),)
         scored = graph.op(table, cache[0], view(query))
         soft = graph.inplace(table, scored, mask)
@@ -199,7 +199,7 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
         values = graph.matmul(frame.f32(value_width), latent_out)
         result = view(graph.op(frame.f32(value_width), view(values)))
     else:
-        cached = cache_bytes(frame.settings.cache_type_k, rank) * frame.cells(0) * frame.users
+        cached = cache_bytes(frame.settings.cache_type_k, rank) * frame.cells(0) * frame.streams
         straight = graph.op(cached)
         table = frame.f32(frame.cells(0) * heads)
         scored = graph.op(table, view(query))

@@ -112,7 +112,7 @@ def _picked_mask(frame: Frame, attention: CompressedAttention, reduced: int, sou
 def pooled_selection(frame: Frame, indexer: Indexer, source: int) -> None:
     """GLM 5 Next: keys and gates of the indexer, pooled over neighbours."""
     graph = frame.graph
-    size, cells = frame.f32(indexer.head_size), frame.cells(0) * frame.users
+    size, cells = frame.f32(indexer.head_size), frame.cells(0) * frame.streams
     key = graph.norm(size, graph.matmul(size, source), rms=False)
     joined = graph.op(2 * size, key, graph.matmul(size, source))
     graph.store(graph.op(3 * size, joined, graph.inplace(size, graph.constant(size))), frame.selector_rows)
@@ -126,7 +126,7 @@ def pooled_selection(frame: Frame, indexer: Indexer, source: int) -> None:
 def pooled_mask(frame: Frame, indexer: Indexer, reduced: int, source: int) -> int:
     """The attention mask of GLM 5 Next: what lies in a picked pool, or is too recent to be pooled."""
     graph = frame.graph
-    pools = frame.cells(0) * frame.users // indexer.pool + _SPARE_POOLS
+    pools = frame.cells(0) * frame.streams // indexer.pool + _SPARE_POOLS
     size = frame.f32(indexer.heads * indexer.head_size)
     query = graph.matmul(size, reduced)
     keys = graph.op(4 * indexer.head_size * pools, frame.pool_numbers)

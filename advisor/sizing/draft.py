@@ -44,6 +44,7 @@ def plan_draft(draft: Model, level: str, memory: Memory, settings: Settings) -> 
     told = Settings(
         context=settings.context,
         users=settings.users,
+        unified=settings.unified,
         micro_batch=settings.micro_batch,
         flash_attention=settings.flash_attention,
         split=settings.split,

@@ -1,10 +1,12 @@
 """What each layer keeps of the past: KV cache and recurrent state, in bytes.
 
 Rules of llama.cpp (commit 0c1e57098, October 2026, `src/llama-kv-cache*.cpp`, `src/llama-memory-*.cpp`)
-with its default of one stream per sequence. Checked against `llama-fit-params`.
+with one stream per sequence (`-np`), or one for all (`--kv-unified`). Checked against `llama-fit-params`.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Model
@@ -20,9 +22,10 @@ def layer_cache_bytes(model: Model, settings: Settings) -> list[int]:
     """Bytes each layer keeps for all users together; zeros for encoders, which keep nothing."""
     if not model.causal:
         return [0] * len(model.layers)
+    settings = as_kept(model, settings)
     value_floor = 0 if settings.flash_attention else _widest_values(model)
     hybrid = any(isinstance(mixer, _RECURRENT) for layer in model.layers for mixer in layer.mixers)
-    padding = 0 if hybrid else settings.users * settings.cells * cache_bytes(settings.cache_type_v, value_floor)
+    padding = 0 if hybrid else settings.streams * settings.cells * cache_bytes(settings.cache_type_v, value_floor)
     owners = len(model.layers) - model.shared_kv_layers
     kept = []
     for layer in model.layers[:owners]:
@@ -30,6 +33,16 @@ def layer_cache_bytes(model: Model, settings: Settings) -> list[int]:
         # Layers without attention get the padding all the same, except in hybrids, which filter them out.
         kept.append(held or padding)
     return kept + [0] * model.shared_kv_layers
+
+
+def as_kept(model: Model, settings: Settings) -> Settings:
+    """`settings` with one cache for each user where the model never has a unified one.
+
+    DeepSeek V4 keeps its streams apart, each of the whole context, whatever is asked for (src/llama-kv-cache-dsv4.cpp).
+    """
+    if settings.unified and any(isinstance(m, CompressedAttention) for layer in model.layers for m in layer.mixers):
+        return replace(settings, unified=False)
+    return settings
 
 
 def _widest_values(model: Model) -> int:
@@ -44,7 +57,7 @@ def _mixer_bytes(mixer: Mixer, width: int, settings: Settings, value_floor: int)
             return _attention_bytes(mixer, settings, value_floor)
         case LatentAttention():
             per_token = cache_bytes(settings.cache_type_k, mixer.key_width)
-            return settings.users * settings.cells * per_token + _indexer_bytes(mixer.indexer, settings)
+            return settings.streams * settings.cells * per_token + _indexer_bytes(mixer.indexer, settings)
         case CompressedAttention():
             return _compressed_bytes(mixer, settings)
         case LinearAttention():
@@ -59,15 +72,15 @@ def _mixer_bytes(mixer: Mixer, width: int, settings: Settings, value_floor: int)
 
 
 def window_cells(window: int, settings: Settings) -> int:
-    """Cells of a sliding-window layer per user: the window and one micro-batch, rounded up to 256."""
-    return round_up(min(settings.cells, window + settings.micro_batch), 256)
+    """Cells of a sliding-window layer per stream: the windows in it and one micro-batch, rounded up to 256."""
+    return round_up(min(settings.cells, window * settings.shared_by + settings.micro_batch), 256)
 
 
 def _attention_bytes(attention: Attention, settings: Settings, value_floor: int) -> int:
     cells = window_cells(attention.window, settings) if attention.window else settings.cells
     keys = cache_bytes(settings.cache_type_k, attention.key_width)
     values = cache_bytes(settings.cache_type_v, max(attention.value_width, value_floor))
-    return settings.users * cells * (keys + values) + _indexer_bytes(attention.indexer, settings)
+    return settings.streams * cells * (keys + values) + _indexer_bytes(attention.indexer, settings)
 
 
 def _indexer_bytes(indexer: Indexer | None, settings: Settings) -> int:
@@ -76,7 +89,7 @@ def _indexer_bytes(indexer: Indexer | None, settings: Settings) -> int:
         return 0
     elements = indexer.head_size * (3 if indexer.style == "pooled" else 1)
     values = cache_bytes(settings.cache_type_v, indexer.head_size) if indexer.keeps_values else 0
-    return settings.users * settings.cells * (cache_bytes(settings.cache_type_k, elements) + values)
+    return settings.streams * settings.cells * (cache_bytes(settings.cache_type_k, elements) + values)
 
 
 def _compressed_bytes(attention: CompressedAttention, settings: Settings) -> int:

@@ -253,7 +253,7 @@ def _shorter_context(plan: Plan) -> WayOut | None:
         return None
     if plan.placement.offloads and plan.host.capacity_bytes is None:
         return None
-    return WayOut("shorter context", longest, f"A context of {longest:,} tokens per user fits.")
+    return WayOut("shorter context", longest, f"A context of {longest:,} {plan.settings.context_unit} fits.")
 
 
 def _smaller_cache(planner: _Planner, sized: SizedLevel, weights: Weights) -> WayOut | None:

@@ -36,6 +36,7 @@ _OLLAMA_FAQ = "https://github.com/ollama/ollama/blob/main/docs/faq.mdx"
 _OLLAMA_CONTEXT = "https://github.com/ollama/ollama/blob/main/server/routes.go"
 _LM_STUDIO_PARALLEL = "https://lmstudio.ai/docs/app/advanced/parallel-requests"
 _LM_STUDIO_LOAD = "https://lmstudio.ai/docs/cli/load"
+_LM_STUDIO_UNIFIED = "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1628"
 _LM_STUDIO_LOG = "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/412"
 
 # Memory of the GPUs in GiB from which Ollama gives every request this many tokens. Its documentation says 24 and 48;
@@ -76,9 +77,14 @@ FRONTENDS: Mapping[str, Frontend] = MappingProxyType(
             name="LM Studio",
             defaults=MappingProxyType(
                 {
-                    "context length": Default("4096", "Tokens, unless chosen when loading.", _LM_STUDIO_LOG),
+                    "context length": Default(
+                        "4096", "Tokens of all requests together, unless chosen when loading.", _LM_STUDIO_LOG
+                    ),
                     "max concurrent predictions": Default(
                         "4", "Requests at once, with the llama.cpp engine.", _LM_STUDIO_PARALLEL
+                    ),
+                    "unified KV cache": Default(
+                        "on", "Requests at once share one cache of the context length.", _LM_STUDIO_UNIFIED
                     ),
                     "gpu": Default(
                         "as much as fits", "Share of the layers on the GPU: off, 0 to 1, or max.", _LM_STUDIO_LOAD
@@ -111,7 +117,8 @@ def frontend_defaults(name: str, gpu_bytes: int, model_context: int | None) -> t
     """What a frontend of FRONTENDS chooses where it differs from llama.cpp: context and users.
 
     Its KV cache type (f16) and flash attention (on where it works) are llama.cpp's own. `gpu_bytes` is the memory of
-    all GPUs together, `model_context` the longest context the model knows.
+    all GPUs together, `model_context` the longest context the model knows. Ollama gives every request a cache of that
+    context, LM Studio's requests share one.
     """
     defaults = FRONTENDS[name].defaults
     if name == "ollama":
@@ -124,12 +131,13 @@ def frontend_defaults(name: str, gpu_bytes: int, model_context: int | None) -> t
         )
         users, options = OLLAMA_USERS, ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_NUM_PARALLEL")
     else:
-        context, why, users = LM_STUDIO_CONTEXT, "unless chosen when loading", LM_STUDIO_USERS
+        context, why, users = LM_STUDIO_CONTEXT, "shared by all requests, unless chosen when loading", LM_STUDIO_USERS
         options = ("context length", "max concurrent predictions")
     if model_context is not None and model_context < context:
         context, why = model_context, "the most this model knows"
+    each = " per user" if name == "ollama" else ""
     at_once = "one request at a time" if users == 1 else f"{users} requests at once"
     return (
-        Taken("context", context, f"{context:,} tokens of context per user ({why})", defaults[options[0]].source),
+        Taken("context", context, f"{context:,} tokens of context{each} ({why})", defaults[options[0]].source),
         Taken("users", users, at_once, defaults[options[1]].source),
     )

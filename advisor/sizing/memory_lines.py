@@ -82,7 +82,7 @@ def _draft_lines(draft: Plan, holder: DeviceMemory) -> Iterator[MemoryLine]:
         (
             "draft KV cache",
             holder.kv_cache_bytes,
-            f"Of {about}, in f16, for the same {settings.context:,} tokens and {settings.users} user(s).",
+            f"Of {about}, in f16, for as many tokens ({settings.context:,}) and users ({settings.users}).",
         ),
         ("draft compute", holder.compute_bytes, f"Of {about}, for as many tokens at once as the main model; at most."),
     )

@@ -46,7 +46,7 @@ def plan_mlx(
     """A plan for one level; of `settings` only `context` (tokens per user) and `users` count."""
     model = model.trunk or model
     if level.scheme not in (Scheme.MLX, Scheme.PLAIN):
-        raise InputError(f"mlx-lm does not load {level.name}; choose one of its own levels, such as MLX-4bit-g64.")
+        raise InputError(f"mlx-lm does not load {level.name} as it is; choose a level such as MLX-4bit-g64.")
     sized = size_safetensors_level(model, level)
     return plan_mlx_file(model, memory, settings, sized, sized.tensor_bytes, margin=margin, options=options)
 

@@ -25,7 +25,9 @@ CACHE_TYPES: dict[str, tuple[int, int]] = {
 class Settings:
     """llama.cpp settings of a run.
 
-    `context` is in tokens per user; llama.cpp's `-c` is context x users, `-np` is users. `gpu_layers` None
+    `context` is in tokens per user; llama.cpp's `-c` is context x users, `-np` is users. `unified` is
+    `--kv-unified`, llama-server's default where `-np` is left out, and what LM Studio does: one cache of `context`
+    tokens that all users share; then `-c` is the context. `gpu_layers` None
     means all (`-ngl all`); `cpu_moe_layers` is `-ncmoe`. `micro_batch` is `-ub`. `kv_on_host` is
     `--no-kv-offload`, `split` is `-sm`, `tensor_split` is `-ts` (None: by free memory). `mmap` False is
     `--no-mmap`; it changes how weights get into memory, not how many there are. `op_offload` False is
@@ -45,6 +47,7 @@ class Settings:
     tensor_split: tuple[float, ...] | None = None
     mmap: bool = True
     op_offload: bool = True
+    unified: bool = False
 
     @property
     def without_placement(self) -> Settings:
@@ -62,8 +65,28 @@ class Settings:
 
     @property
     def cells(self) -> int:
-        """KV cells per user: the context rounded up to 256, as llama.cpp does."""
+        """KV cells of one stream: the context rounded up to 256, as llama.cpp does."""
         return round_up(self.context, 256)
+
+    @property
+    def streams(self) -> int:
+        """How many KV caches there are: one for each user, or one for all. Recurrent states are always each user's."""
+        return 1 if self.unified else self.users
+
+    @property
+    def shared_by(self) -> int:
+        """How many users share one cache."""
+        return self.users // self.streams
+
+    @property
+    def context_unit(self) -> str:
+        """What `context` counts, in words."""
+        return "tokens for all users together" if self.shared_by > 1 else "tokens per user"
+
+    @property
+    def total_context(self) -> int:
+        """llama.cpp's `-c`: tokens of all streams together."""
+        return self.context * self.streams
 
 
 def round_up(value: int, multiple: int) -> int:

@@ -19,11 +19,12 @@ from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.sizing.placement import Placement
 from advisor.sizing.plan import Device, DeviceMemory, Memory, Plan, Verdict, rule_of_thumb_bytes
+from advisor.sizing.runtime_support import Chip, supports
 from advisor.sizing.settings import Settings
 from advisor.sizing.vllm_kv_cache import PagedCache, paged_cache
 from advisor.sizing.vllm_overheads import Batch, default_batch, overhead_range
 from advisor.sizing.vllm_published import published_weights_per_gpu
-from advisor.sizing.vllm_support import VERSION, support
+from advisor.sizing.vllm_support import VERSION, chip
 from advisor.sizing.vllm_weights import check_split, weights_per_gpu
 from advisor.units import MIB
 
@@ -73,25 +74,18 @@ def plan_vllm(
     options: VllmOptions = DEFAULTS,
     vendor: str = "NVIDIA",
     compute_capability: float | None = None,
+    architecture: str | None = None,
 ) -> Plan:
     """A plan for one level. Raises InputError where vLLM cannot load it, cannot split it, or finds no GPU.
 
-    Weights are those of the language model; vLLM also loads a vision part unless told `--language-model-only`, which
-    `plan_vllm_published` counts where its tensors are given. Of `settings` only `context` (tokens per user) and `users`
-    count.
+    `compute_capability` is NVIDIA's, `architecture` AMD's, such as "gfx942"; None: not known. Weights are those of the
+    language model; vLLM also loads a vision part unless told `--language-model-only`, which `plan_vllm_published`
+    counts where its tensors are given. Of `settings` only `context` (tokens per user) and `users` count.
     """
     frame = _Frame(model, memory, settings, options, margin)
-    allowed = support(level, vendor=vendor, compute_capability=compute_capability)
-    if allowed.refusal:
-        raise InputError(f"{level.name}: {allowed.refusal}.")
-    weights = weights_per_gpu(
-        frame.model,
-        level,
-        frame.gpus,
-        expert_parallel=options.expert_parallel,
-        compute_capability=compute_capability,
-    )
-    return frame.plan(_sized(frame.model, level), weights, allowed.note)
+    on = chip(vendor, compute_capability, architecture)
+    weights, note = _loaded(frame.model, level, frame.gpus, on, options.expert_parallel)
+    return frame.plan(_sized(frame.model, level), weights, note)
 
 
 def plan_vllm_levels(
@@ -103,46 +97,55 @@ def plan_vllm_levels(
     options: VllmOptions = DEFAULTS,
     vendor: str = "NVIDIA",
     compute_capability: float | None = None,
+    architecture: str | None = None,
 ) -> list[Plan]:
     """A plan for every level that vLLM loads on this hardware; `vllm_refusals` says why others are left out.
 
     Raises InputError only where no level at all can be planned, such as for attention heads that do not divide.
     """
     frame = _Frame(model, memory, settings, options, margin)
+    on = chip(vendor, compute_capability, architecture)
     plans = []
     for level in _offered(frame.model):
-        allowed = support(level, vendor=vendor, compute_capability=compute_capability)
-        if allowed.refusal:
-            continue
         try:
-            weights = weights_per_gpu(
-                frame.model,
-                level,
-                frame.gpus,
-                expert_parallel=options.expert_parallel,
-                compute_capability=compute_capability,
-            )
+            weights, note = _loaded(frame.model, level, frame.gpus, on, options.expert_parallel)
         except InputError:
             continue
-        plans.append(frame.plan(_sized(frame.model, level), weights, allowed.note))
+        plans.append(frame.plan(_sized(frame.model, level), weights, note))
     return plans
 
 
 def vllm_refusals(
-    model: Model, gpus: int, *, vendor: str = "NVIDIA", compute_capability: float | None = None
+    model: Model,
+    gpus: int,
+    *,
+    vendor: str = "NVIDIA",
+    compute_capability: float | None = None,
+    architecture: str | None = None,
 ) -> dict[str, str]:
     """Why levels are left out of `plan_vllm_levels`: a sentence by level name."""
     model = model.trunk or model
     reasons = {}
     for level in _offered(model):
-        if refusal := support(level, vendor=vendor, compute_capability=compute_capability).refusal:
-            reasons[level.name] = f"{refusal}."
-            continue
         try:
-            weights_per_gpu(model, level, gpus, compute_capability=compute_capability)
+            _loaded(model, level, gpus, chip(vendor, compute_capability, architecture))
         except InputError as error:
             reasons[level.name] = str(error)
     return reasons
+
+
+def _loaded(
+    model: Model, level: SafetensorsLevel, gpus: int, on: Chip, expert_parallel: bool = False
+) -> tuple[int, str]:
+    """Bytes of a level's weights on one GPU, and what is to be said of how it is computed.
+
+    Raises InputError where vLLM does not load the level there, or cannot split it.
+    """
+    allowed = supports("vllm", level, on)
+    if allowed.refusal:
+        raise InputError(f"{level.name}: {allowed.refusal}; choose another level.")
+    weights = weights_per_gpu(model, level, gpus, expert_parallel=expert_parallel, compute_capability=on.capability)
+    return weights, allowed.note
 
 
 def plan_vllm_published(
@@ -155,8 +158,11 @@ def plan_vllm_published(
     margin: float,
     options: VllmOptions = DEFAULTS,
     compute_capability: float | None = None,
+    note: str = "",
 ) -> Plan:
-    """A plan for a checkpoint as published: `tensors` are (name, bytes) of what vLLM loads, without draft layers."""
+    """A plan for a checkpoint as published: `tensors` are (name, bytes) of what vLLM loads, without draft layers;
+    `note` is what `runtime_support` says of how it is computed.
+    """
     frame = _Frame(model, memory, settings, options, margin)
     weights = published_weights_per_gpu(
         frame.model,
@@ -165,7 +171,7 @@ def plan_vllm_published(
         expert_parallel=options.expert_parallel,
         compute_capability=compute_capability,
     )
-    return frame.plan(sized, weights, "")
+    return frame.plan(sized, weights, note)
 
 
 @lru_cache(maxsize=1024)
