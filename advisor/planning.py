@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import find_safetensors_level
@@ -16,7 +18,7 @@ from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken, frontend_defaul
 from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
 from advisor.sizing.plan import Memory, Plan
 from advisor.sizing.reading import HOST_READ_SHARE, Rates
-from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published
+from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published, vllm_refusals
 from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.resolve import ResolvedModel
 
@@ -61,12 +63,18 @@ def with_frontend_defaults(
 def plans_of(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
 ) -> tuple[Plan, ...]:
-    """One plan per level; for a GGUF file that was asked for, the plan of that very file."""
+    """One plan per level, at least one; for a GGUF file that was asked for, the plan of that very file.
+
+    Raises InputError in one sentence where there is none, saying why and what would run.
+    """
     if scenario.draft is not None and runtime not in _DRAFTING:
         raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
     match family_of(runtime):
         case "vllm":
-            return _published(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
+            plans = _published(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
+            if not plans:
+                raise InputError(_none_for_vllm(entry, model, hardware))
+            return plans
         case "mlx":
             return _published(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime)
@@ -193,6 +201,18 @@ def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[P
         compute_capability=capability,
     )
     return (plan,)
+
+
+def _none_for_vllm(entry: ResolvedModel, model: Model, hardware: Hardware) -> str:
+    """Why vLLM loads no level at all here, from the commonest reason, and which runtime does."""
+    card = _same_cards(hardware)
+    refusals = vllm_refusals(
+        model, len(hardware.memory.devices), vendor=card.vendor, compute_capability=_capability(card)
+    )
+    reasons = Counter(refusal.rstrip(".") for refusal in refusals.values())
+    why = f": {reasons.most_common(1)[0][0]}" if reasons else ""
+    instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
+    return f"vLLM loads no level of {entry.name} on {hardware.name}{why}; {instead}."
 
 
 def _same_cards(hardware: Hardware) -> Machine:
