@@ -72,8 +72,7 @@ def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurem
 
 
 def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
-    trunk = model.trunk or model
-    load = _load(scenario, entry, trunk, hardware, plan)
+    load = _load(scenario, entry, model, hardware, plan)
     return estimate_speed(
         load,
         hardware.cards or (hardware.machine,),
@@ -101,7 +100,7 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
         if plan.placement.devices < len(plan.devices):  # they share every tensor
             load = load.spread([device.weights_bytes / _whole(plan) for device in plan.devices])
         return load
-    gpus = max(1, len(hardware.cards))
+    model, gpus = model.trunk or model, max(1, len(hardware.cards))
     if plan.sized.format == "published":
         return checkpoint_load(
             model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt

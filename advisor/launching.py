@@ -26,7 +26,7 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         repository = entry.entry.hf_repo or None
     return Launch(
         model_name=entry.name,
-        level=plan.level,
+        level=entry.file.level if entry.file is not None and scenario.level is None else plan.level,
         runtime=answer.runtime,
         settings=plan.settings,
         hf_repo=repository,

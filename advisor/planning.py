@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import find_safetensors_level
@@ -204,14 +206,17 @@ def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware, published:
         architecture=chip.generation,
     )
     if not plans and not published:
-        reasons = vllm_refusals(
+        refusals = vllm_refusals(
             model,
             len(hardware.memory.devices),
             vendor=chip.vendor,
             compute_capability=chip.capability,
             architecture=chip.generation,
         )
-        raise InputError(f"vLLM runs no level of this model here: {next(iter(reasons.values()), 'none is offered.')}")
+        reasons = Counter(refusal.rstrip(".") for refusal in refusals.values())
+        why = f": {reasons.most_common(1)[0][0]}" if reasons else ""
+        instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
+        raise InputError(f"vLLM loads no level of this model on {hardware.name}{why}; {instead}.")
     return tuple(plans)
 
 

@@ -36,7 +36,7 @@ class Alternative:
 class Recommendation:
     """The chosen level (None when nothing will do), the reasons, the runners-up, and what is in the way.
 
-    `nearest` is the level that comes nearest where nothing will do, if the model has any for this machine.
+    `nearest` is the level that comes nearest where nothing will do.
     """
 
     level: str | None
@@ -66,9 +66,7 @@ OptionT = TypeVar("OptionT", bound=Option)
 
 
 def recommend(candidates: Sequence[Candidate], requirements: Requirements, subject: Subject) -> Recommendation:
-    """Choose among `candidates`, one per level of one model on one machine."""
-    if not candidates:
-        return Recommendation(None, (f"No level of this model runs on {subject.machine_name} with this runtime.",), ())
+    """Choose among `candidates`, one per level of one model on one machine, of which there is at least one."""
     by_level = {candidate.level: candidate for candidate in candidates}
     ranked = [by_level[level] for level in ladder([candidate.level for candidate in candidates], subject)]
     running = [candidate for candidate in ranked if candidate.plan.fits]

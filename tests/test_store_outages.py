@@ -8,12 +8,17 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from advisor.quantize.runs import Runs
 from advisor.store import Store, StoreUnavailable, open_store
+from advisor.store.measurements import Measurements
 from tests.postgres import PASSWORD, Postgres, postgres
 
 __all__ = ["postgres"]
@@ -276,3 +281,34 @@ def test_a_writer_that_never_ends_is_told_as_busy(tmp_path: Path, monkeypatch: p
     store.freeze("model=a", {}, OWNER)
     store.close()
     other.close()
+
+
+_USES: dict[str, tuple[Callable[[str], Any], Callable[[Any], Any]]] = {
+    "links": (open_store, lambda opened: opened.list_own(OWNER)),
+    "runs": (Runs.open, lambda opened: opened.own_ids(OWNER)),
+    "measurements": (Measurements.open, lambda opened: opened.all()),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files from being deleted")
+@pytest.mark.parametrize("becomes", ["deleted", "empty", "damaged for a while"])
+@pytest.mark.parametrize("rows", _USES)
+def test_whatever_becomes_of_the_file_it_is_used_again(tmp_path: Path, rows: str, becomes: str) -> None:
+    """Runs and measurements looked at the schema once, and after that no new file was ever given one."""
+    path = tmp_path / "advisor.sqlite3"
+    make, use = _USES[rows]
+    opened = make(f"sqlite:///{path}")
+    assert not use(opened)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    if becomes == "empty":
+        path.touch()
+    if becomes == "damaged for a while":
+        path.write_text("this is no database " * 1000)
+        with pytest.raises(StoreUnavailable, match="damaged"):
+            use(opened)
+        path.unlink()
+    with suppress(StoreUnavailable):  # the first use may notice it; what follows must work
+        use(opened)
+    assert not use(opened)
+    opened.close()

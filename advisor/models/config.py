@@ -55,7 +55,8 @@ class Config:
         return self.integer("num_hidden_layers", "n_layer", "n_layers", "num_layers", high=MAX_LAYERS)
 
     def experts(self, *keys: str, default: int | None = None) -> int:
-        return self.integer(*keys, default=default, low=0, high=MAX_EXPERTS)
+        """A number of experts; 0, which says that there are none, only where `default` makes them optional."""
+        return self.integer(*keys, default=default, low=1 if default is None else 0, high=MAX_EXPERTS)
 
     def flag(self, *keys: str, default: bool = False) -> bool:
         for key in keys:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from advisor.errors import InputError
 from advisor.models.tensors import Part, Role, bias, matrix, norm
 
 
@@ -55,6 +56,12 @@ class MixtureOfExperts:
     latent_norm: bool = False
     expert_scale: bool = False  # Gemma 4: per-expert output scale and router input scale
     dense: Dense | None = None  # a dense block that runs beside the experts (Gemma 4)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.used <= self.experts:
+            raise InputError(
+                f"config.json: a token cannot use {self.used} of {self.experts} experts; it must be from 1 to all."
+            )
 
     def parts(self, width: int) -> Iterator[Part]:
         yield from self._router(width)

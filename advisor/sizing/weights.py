@@ -76,14 +76,15 @@ class Weights:
     def read_on_devices(self, placement: Placement) -> tuple[dict[int, int], dict[int, int]]:
         """Bytes per device that generating a token reads: outside the routed experts, and of all routed experts.
 
-        Input tables are left out, of which one row is read; a tied output head counts where it is multiplied.
+        Input tables are left out, of which one row is read; a tied output head counts where it is multiplied. Layers
+        beyond those of `placement`, which only draft tokens, are not read.
         """
         dense = np.zeros(placement.devices + 1, dtype=np.int64)
         routed = dense.copy()
         homes = np.array(placement.layers, dtype=np.int64)
-        np.add.at(dense, homes, self.layers)
+        np.add.at(dense, homes, self.layers[: len(homes)])
         homes[: placement.cpu_moe_layers] = HOST
-        np.add.at(routed, homes, self.experts)
+        np.add.at(routed, homes, self.experts[: len(homes)])
         dense[placement.output] += self.output + self.tied
         devices = (HOST, *range(placement.devices))
         return {n: int(dense[n]) for n in devices}, {n: int(routed[n]) for n in devices}

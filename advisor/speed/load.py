@@ -133,9 +133,6 @@ def gguf_load(
     imatrix: bool = False,
 ) -> SpeedLoad:
     """The load of a GGUF level as `placement` lays it out; cache types and users are those of `settings`."""
-    if model.trunk is not None:  # layers that only draft tokens weigh, but the ordinary run does not read them
-        placement = replace(placement, layers=placement.layers[: len(model.trunk.layers)])
-        model = model.trunk
     return placed_load(
         model,
         level_weights(model, level, imatrix),
@@ -159,7 +156,13 @@ def placed_load(
     context_used: int = 0,
     prompt_tokens: int = 0,
 ) -> SpeedLoad:
-    """The same for weights as they are, such as those of a file; `bits` is nominal."""
+    """The same for weights as they are, such as those of a file; `bits` is nominal.
+
+    `weights` and `placement` are those of `model` with all its layers; those that only draft tokens are not read.
+    """
+    if model.trunk is not None:
+        placement = replace(placement, layers=placement.layers[: len(model.trunk.layers)])
+        model = model.trunk
     dense, experts = weights.read_on_devices(placement)
     return SpeedLoad(
         dense_bytes=dense,

@@ -5,43 +5,53 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from sqlalchemy import Connection, Engine
 
 from advisor.store import migrate
 from advisor.store.database import writing
-from advisor.store.errors import translated
+from advisor.store.errors import StoreUnavailable, translated
 
 
 class Sessions:
-    """`what` is what a sentence calls the rows. Everything raises StoreUnavailable where there is no database."""
+    """`what` is what a sentence calls the rows. Everything raises StoreUnavailable where there is no database.
+
+    The schema is looked at once a process, and again after a failure: another database may be there by then.
+    """
 
     def __init__(self, engine: Engine, what: str):
         self.engine = engine
         self._what = what
         self._current = False
+        self._lock = Lock()
 
     def close(self) -> None:
         self.engine.dispose()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        with translated("kept", self._what):
-            self._upgrade()
-            with writing(self.engine) as connection:
-                yield connection
+        with self.working("kept"), writing(self.engine) as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        with translated("read", self._what):
-            self._upgrade()
-            with self.engine.connect() as connection:
-                yield connection
+        with self.working("read"), self.engine.connect() as connection:
+            yield connection
 
-    def _upgrade(self) -> None:
-        if not self._current:
-            migrate.upgrade(self.engine)
-            self._current = True
+    @contextmanager
+    def working(self, doing: str) -> Iterator[None]:
+        """A failure told in one sentence ("... cannot be {doing} now"), around a database whose schema is current."""
+        try:
+            with translated(doing, self._what):
+                with self._lock:
+                    if not self._current:
+                        migrate.upgrade(self.engine)
+                        self._current = True
+                yield
+        except StoreUnavailable:
+            self._current = False
+            raise
 
 
 def owner_hash(owner: str) -> str:

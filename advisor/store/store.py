@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import Engine, Row, delete, func, insert, or_, select, update
@@ -21,10 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from advisor import __version__
 from advisor.errors import InputError
 from advisor.report.document import Cover, Logo
-from advisor.store import migrate
 from advisor.store.database import default_url, make_engine, writing
-from advisor.store.errors import SnapshotNotFound, StoreUnavailable, translated
+from advisor.store.errors import SnapshotNotFound, StoreUnavailable
 from advisor.store.release import data_release
+from advisor.store.sessions import Sessions
 from advisor.store.snapshot import (
     SCHEMA_VERSION,
     Snapshot,
@@ -67,8 +65,7 @@ class Store:
     def __init__(self, engine: Engine, now: Callable[[], datetime] = _now):
         self._engine = engine
         self._now = now
-        self._current = False
-        self._lock = Lock()
+        self._working = Sessions(engine, "Frozen recommendations").working
 
     def close(self) -> None:
         """Give back all connections; the store connects again when it is used again."""
@@ -172,23 +169,6 @@ class Store:
             return None
         with self._working("read"), self._engine.connect() as connection:
             return connection.execute(select(snapshots).where(snapshots.c.id == id)).first()
-
-    @contextmanager
-    def _working(self, doing: str) -> Iterator[None]:
-        """A failure told in one sentence, around a database whose schema is up to date.
-
-        The schema is looked at once a process, and again after a failure: another database may be back.
-        """
-        try:
-            with translated(doing):
-                with self._lock:
-                    if not self._current:
-                        migrate.upgrade(self._engine)
-                        self._current = True
-                yield
-        except StoreUnavailable:
-            self._current = False
-            raise
 
 
 def _not_revoked() -> Any:

@@ -63,7 +63,9 @@ def qwen3_moe(config: Config) -> Model:
         config,
         "qwen3vlmoe" if "VL" in config.architecture else "qwen3moe",
         attention=grouped_query_attention(config, query_key_norm="head"),
-        feed_forward=MixtureOfExperts(
+        feed_forward=dense(config)
+        if config.get("num_experts") == 0
+        else MixtureOfExperts(
             config.experts("num_experts"),
             config.experts("num_experts_per_tok"),
             config.integer("moe_intermediate_size"),
@@ -215,15 +217,19 @@ def llama4(config: Config) -> Model:
 @blueprint("Ernie4_5_MoeForCausalLM", "Ernie4_5_MoEForCausalLM")
 def ernie_moe(config: Config) -> Model:
     start = config.integer("moe_layer_start_index", default=0, low=0)
-    inner = config.integer("moe_intermediate_size")
-    routed = MixtureOfExperts(
-        config.experts("moe_num_experts"),
-        config.experts("moe_k", "num_experts_per_tok"),
-        inner,
-        selection_bias=True,
-        shared_inner=inner * config.experts("moe_num_shared_experts", default=0),
-    )
     plain = dense(config)
+
+    def experts() -> MixtureOfExperts:
+        inner = config.integer("moe_intermediate_size")
+        return MixtureOfExperts(
+            config.experts("moe_num_experts"),
+            config.experts("moe_k", "num_experts_per_tok"),
+            inner,
+            selection_bias=True,
+            shared_inner=inner * config.experts("moe_num_shared_experts", default=0),
+        )
+
+    routed = plain if config.get("moe_num_experts") == 0 else experts()
 
     def feed_forward(number: int) -> FeedForward:
         return plain if number < start else routed
