@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gguf.constants import GGML_QUANT_SIZES
-
 from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_other_types import layout, loaded_only_by
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.sizing.tensor_split import Stored
 from advisor.sources.gguf_file import GgufHeader
@@ -28,11 +27,15 @@ class StoredFile:
     def file_bytes(self) -> int:
         return self.header.header_bytes + self.header.data_bytes
 
+    @property
+    def loaded_only_by(self) -> str:
+        """The one runtime that reads its types, or "" where llama.cpp of today and all built on it do."""
+        return loaded_only_by({tensor.type for tensor in self.header.tensors})
+
     def stored(self) -> Iterable[Stored]:
         """Its tensors."""
         return (
-            Stored(tensor.name, tensor.shape, tensor.bytes, GGML_QUANT_SIZES[tensor.type][0])
-            for tensor in self.header.tensors
+            Stored(tensor.name, tensor.shape, tensor.bytes, layout(tensor.type).block) for tensor in self.header.tensors
         )
 
     def sized(self) -> SizedLevel:
