@@ -133,7 +133,7 @@ def from_chosen_file(address: HubAddress, endpoint: str | None) -> ResolvedModel
 
 def _is_tagged(file: GgufFile, tag: str) -> bool:
     """As llama.cpp takes `-hf org/name:tag`: what the name holds, whatever its case."""
-    return re.search(rf"(?<![a-z0-9]){re.escape(tag)}(?![a-z0-9_])", file.name, re.IGNORECASE) is not None
+    return not tag or re.search(rf"(?<![a-z0-9]){re.escape(tag)}(?![a-z0-9_])", file.name, re.IGNORECASE) is not None
 
 
 def _no_choice(address: HubAddress, files: tuple[GgufFile, ...]) -> InputError:
