@@ -125,6 +125,8 @@ def _answer(
     kept: tuple[OwnMeasurement, ...],
 ) -> Answer:
     entry = _find(scenario.model, allow_local, period)
+    if entry.level is not None and scenario.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
+        scenario = scenario.model_copy(update={"level": entry.level})
     own = own_of(entry, kept)
     model = entry.must_have_model()
     if scenario.mtp:

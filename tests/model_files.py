@@ -14,6 +14,7 @@ from typing import Any
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
 
 from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_other_types import stored_bytes
 from advisor.formats.gguf_sizes import grouped_tensors
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.models.catalogue import catalogue
@@ -88,6 +89,8 @@ def data_length(tensors: Tensors, alignment: int = 32) -> int:
 
 
 def _stored(shape: tuple[int, ...], kind: GGMLQuantizationType) -> int:
+    if kind not in GGML_QUANT_SIZES:
+        return stored_bytes(kind, shape)
     block, size = GGML_QUANT_SIZES[kind]
     elements = 1
     for length in shape:

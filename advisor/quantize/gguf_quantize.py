@@ -180,7 +180,7 @@ def _pieces(job: _Job, tensor: StoredTensor, slot: Slot) -> Iterator[bytes]:
 
     def convert(span: tuple[int, int]) -> bytes:
         first, end = span
-        rows = as_float32(raw[first * size : end * size], tensor.type).reshape(-1, columns)
+        rows = as_float32(raw[first * size : end * size], Type(tensor.type)).reshape(-1, columns)
         return _converted(rows, slot.type, _importance(weights, first // rows_of_matrix))
 
     for batch in _batches(tensor.elements // columns, rows_of_matrix, rows_each):

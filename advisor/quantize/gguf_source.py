@@ -69,7 +69,7 @@ class GgufSource:
                 raise InputError(
                     f"{self.path.name} holds '{tensor.name[:80]}', which the rules for this model do not know."
                 )
-            found.append((tensor, tensor.type if kind is None else kind))  # F32 counts as false
+            found.append((tensor, Type(tensor.type) if kind is None else kind))  # F32 counts as false
         return found
 
     def without_matrix(self, level: Level) -> tuple[str, ...]:

@@ -6,36 +6,52 @@ import ipaddress
 import re
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from huggingface_hub import constants
 from huggingface_hub.errors import HfUriError
 from huggingface_hub.utils import parse_hf_uri
 
 from advisor.errors import InputError
+from advisor.sources.other_hubs import OtherHub, other_hub
+from advisor.sources.raw_parts import is_gguf_name
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}")
 _REVISION = re.compile(r"[\w.\-/]{1,120}")
 _NOT_MODELS = ("datasets", "spaces", "collections", "docs", "blog", "papers", "api", "models", "organizations")
+_TAGGED = re.compile(r"((?:https?://|hf://)?[^\s:]+/[^\s:/]+):([\w.\-]{1,60})")
+_MIRRORS = ("hf-mirror.com",)
 _LOCAL_NAMES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
 
 
 @dataclass(frozen=True, slots=True)
 class HubAddress:
-    """A repository on the Hub; `revision` None is its main branch, `path` a file within it or ""."""
+    """A repository on the Hub; `revision` None is its main branch, `path` a file or folder within it or "".
+
+    `tag` says which of its GGUF files: `Q4_K_M` in `org/name:Q4_K_M`. `mirror` is the host that a link named instead.
+    """
 
     repository: str
     revision: str | None = None
     path: str = ""
+    tag: str = ""
+    mirror: str = ""
 
     def __str__(self) -> str:
-        return f"{self.repository}@{self.revision}" if self.revision else self.repository
+        name = f"{self.repository}@{self.revision}" if self.revision else self.repository
+        return f"{name}:{self.tag}" if self.tag else name
 
 
-def parse_address(text: str) -> HubAddress | str | None:
-    """A HubAddress, or the URL of a file on another host, or None when `text` is neither."""
-    text = text.strip()
+def parse_address(text: str) -> HubAddress | OtherHub | str | None:
+    """A HubAddress, a page of another hub, or the URL of a file on another host; None when `text` is neither."""
+    text = text.strip().rstrip("/")
+    for mirror in _MIRRORS:
+        found = re.match(rf"(https?://)?(www\.)?{re.escape(mirror)}/", text, re.IGNORECASE)
+        if found:
+            return replace(_hub_link(f"https://huggingface.co/{text[found.end() :]}"), mirror=mirror)
+    if (page := other_hub(text)) is not None:
+        return page
     scheme = text.partition("://")[0].lower() if "://" in text[:12] else ""
     if scheme == "hf" or (
         scheme in ("http", "https") and _hostname(text) in {*constants.HF_URL_HOSTS, "www.huggingface.co"}
@@ -45,10 +61,19 @@ def parse_address(text: str) -> HubAddress | str | None:
         return text
     if text.lower().startswith(("huggingface.co/", "hf.co/", "www.huggingface.co/")):
         return _hub_link(f"https://{text}")
+    text, tag = _split_tag(text)
     name, _, revision = text.partition("@")
     if not _REPOSITORY.fullmatch(name) or (revision and not _REVISION.fullmatch(revision)):
         return None
-    return HubAddress(name, revision or None)
+    return HubAddress(name, revision or None, tag=tag)
+
+
+def _split_tag(text: str) -> tuple[str, str]:
+    """`org/name:Q4_K_M` without its tag, and the tag; llama.cpp and Ollama take the same form."""
+    found = _TAGGED.fullmatch(text)
+    if found is None:
+        return text, ""
+    return found[1], "" if found[2].lower() == "latest" else found[2]
 
 
 def _hostname(url: str) -> str:
@@ -59,6 +84,8 @@ def _hostname(url: str) -> str:
 
 
 def _hub_link(url: str) -> HubAddress:
+    url, tag = _split_tag(url)
+    shown = parse_qs(urlsplit(url).query).get("show_file_info", [""])[0]
     try:
         found = parse_hf_uri(url.replace("://www.huggingface.co", "://huggingface.co", 1))
     except HfUriError:
@@ -67,7 +94,7 @@ def _hub_link(url: str) -> HubAddress:
         raise InputError(f"This link leads to a {found.type} on the Hub, not to a model; give a model's page.")
     if found.id.partition("/")[0] in _NOT_MODELS:
         raise InputError("This page of the Hub is not a model; give a link such as huggingface.co/org/name.")
-    return HubAddress(found.id, found.revision, found.path_in_repo or "")
+    return HubAddress(found.id, found.revision, found.path_in_repo or shown, tag)
 
 
 def _hub_page(url: str) -> HubAddress:
@@ -80,9 +107,9 @@ def _hub_page(url: str) -> HubAddress:
 
 
 def hub_file_link(address: HubAddress) -> str:
-    """The link of a file in a repository."""
-    path = quote(address.path)
-    return f"https://huggingface.co/{address.repository}/blob/{quote(address.revision or 'main', safe='')}/{path}"
+    """The link of a file or a folder in a repository."""
+    path, kind = quote(address.path), "blob" if is_gguf_name(address.path) else "tree"
+    return f"https://huggingface.co/{address.repository}/{kind}/{quote(address.revision or 'main', safe='')}/{path}"
 
 
 def check_public(url: str) -> None:

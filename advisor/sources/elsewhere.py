@@ -6,12 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.errors import InputError
-from advisor.models.catalogue import Entry, catalogue, find_model
+from advisor.formats.gguf_levels import LEVELS
+from advisor.models.catalogue import Entry, catalogue, unknown_model
+from advisor.models.names import find_by_name, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
+from advisor.sources.commands import Pasted, unwrap
 from advisor.sources.files import from_config_text, from_link, from_path
 from advisor.sources.free_size import looks_like_size, typical_model
-from advisor.sources.from_hub import from_hub_file, from_repository
-from advisor.sources.hub_errors import HubForbidden, HubUnreachable
+from advisor.sources.from_hub import from_chosen_file, from_hub_file, from_repository, is_folder
+from advisor.sources.gguf_model import level_of_name
+from advisor.sources.hub_errors import HubError, HubForbidden, HubUnreachable
+from advisor.sources.other_hubs import OtherHub, by_ollama_name, entry_of, from_other_hub
+from advisor.sources.raw_parts import is_gguf_name
 from advisor.sources.resolved import ResolvedModel, from_entry, today
 from advisor.sources.uploads import find_upload, is_upload
 
@@ -20,18 +26,25 @@ def find_elsewhere(text: str, *, allow_local: bool = False, endpoint: str | None
     """The model that `text` names, as `advisor.sources.resolve.find_any_model` describes it."""
     if text.startswith("{"):
         return from_config_text(text)
+    if allow_local and "://" not in text and Path(text).is_file():
+        return from_path(Path(text))
+    pasted = unwrap(text)
+    text = pasted.name
     if looks_like_size(text):
         return from_size(text)
     if is_upload(text):
         return find_upload(text)
     if allow_local and "://" not in text and (Path(text).is_file() or _names_a_file(text)):
         return from_path(Path(text))
-    address = parse_address(text)
+    address = _address(pasted)
     if isinstance(address, HubAddress):
         return from_hub(address, endpoint)
+    if isinstance(address, OtherHub):
+        return from_other_hub(address)
     if address is not None:
         return from_link(address, allow_local)
-    return from_entry(_must_be_known(text, allow_local))
+    entry, level = _must_be_known(pasted, allow_local)
+    return replace(from_entry(entry), level=level)
 
 
 def canonical(text: str) -> str:
@@ -39,23 +52,57 @@ def canonical(text: str) -> str:
 
     Raises InputError for what can never be the name of a model. Nothing is asked for, and no local file is read.
     """
-    if text.startswith("{") or looks_like_size(text) or is_upload(text):
+    if text.startswith("{"):
         return text
-    address = parse_address(text)
+    pasted = unwrap(text)
+    text = pasted.name
+    if looks_like_size(text) or is_upload(text):
+        return text
+    address = _address(pasted)
     if isinstance(address, HubAddress):
-        if address.path.lower().endswith(".gguf"):
+        if address.path and (is_gguf_name(address.path) or is_folder(address.path)):
             return hub_file_link(address)
         return str(address) if "/" in address.repository else f"https://huggingface.co/{address.repository}"
+    if isinstance(address, OtherHub):
+        return _with_level(*entry_of(address))
     if address is None:
-        return _must_be_known(text, allow_local=False).id
+        return _with_level(*_must_be_known(pasted, allow_local=False))
     check_link(address)
     return address
 
 
-def _must_be_known(text: str, allow_local: bool) -> Entry:
+def _address(pasted: Pasted) -> HubAddress | OtherHub | str | None:
+    """What was pasted as an address, with the file that a command names beside the repository."""
+    address = parse_address(pasted.name)
+    if isinstance(address, HubAddress) and pasted.file and not address.path:
+        if is_gguf_name(pasted.file) and "*" not in pasted.file:
+            return replace(address, path=pasted.file)
+        return replace(address, tag=level_of_name(pasted.file.replace("*", "-")) or address.tag)
+    return address
+
+
+def _with_level(entry: Entry, level: str | None) -> str:
+    return f"{entry.id}:{level}" if level else entry.id
+
+
+def _must_be_known(pasted: Pasted, allow_local: bool) -> tuple[Entry, str | None]:
+    """The model of the catalogue that a name means, and the level that its tag names."""
+    text = pasted.name
     if not allow_local and _names_a_file(text):
         raise InputError("Files are not read by path here: upload the file, or give a Hub repository or a link.")
-    return find_model(text)
+    known = catalogue()
+    name, _, tag = text.partition(":")
+    if tag.upper() in LEVELS and name.lower() in known:
+        return known[name.lower()], tag.upper()
+    if not pasted.ollama and (found := known.get(text.lower())) is not None:
+        return found, None
+    exact = None if pasted.ollama or tag else find_by_name(text)
+    if exact is not None and set(words_of(text)) in ({*words_of(exact.id)}, {*words_of(exact.name)}):
+        return exact, None
+    meant, level = by_ollama_name(text)
+    if meant is None:
+        raise unknown_model(text)
+    return meant, level if level in LEVELS else None
 
 
 def _names_a_file(text: str) -> bool:
@@ -82,14 +129,37 @@ def from_size(text: str) -> ResolvedModel:
 
 def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
     """A repository on the Hub, or one GGUF file in it; where it cannot be read, the catalogue may know it."""
-    if address.path.lower().endswith(".gguf"):
-        return from_hub_file(address, endpoint)
     try:
-        return from_repository(address, endpoint)
+        found = _read_hub(address, endpoint)
     except (HubForbidden, HubUnreachable) as error:
-        repository = address.repository.lower()
-        known = next((entry for entry in catalogue().values() if entry.hf_repo.lower() == repository), None)
-        if known is None or address.revision:
+        known, level = _known_repository(address)
+        if known is None:
             raise
         note = f"The catalogue's figures are shown for {address.repository}, because it could not be read: {error}"
-        return replace(from_entry(known), notes=(note,))
+        if address.tag and level is None:
+            note += f" What its file {address.tag[:40]} holds is not known; no level was chosen."
+        return replace(from_entry(known), notes=(note,), level=level)
+    except HubError as error:
+        if (known := _known_repository(address)[0]) is None:
+            raise
+        raise HubError(f"{error} The catalogue knows {known.name} as {known.id}.", (known.id,)) from None
+    if not address.mirror:
+        return found
+    note = f"{address.mirror} is not read: this is {address.repository} on the Hugging Face Hub itself."
+    return replace(found, notes=(note, *found.notes))
+
+
+def _read_hub(address: HubAddress, endpoint: str | None) -> ResolvedModel:
+    if is_gguf_name(address.path):
+        return from_hub_file(address, endpoint)
+    if address.tag or is_folder(address.path):
+        return from_chosen_file(address, endpoint)
+    return from_repository(address, endpoint)
+
+
+def _known_repository(address: HubAddress) -> tuple[Entry | None, str | None]:
+    """The model of the catalogue that a repository holds, or was made from by quantizing, and the level asked for."""
+    repository = address.repository.lower()
+    known = next((entry for entry in catalogue().values() if entry.hf_repo.lower() == repository), None)
+    level = level_of_name(address.path) or address.tag.upper()
+    return known or find_by_name(address.repository.rpartition("/")[2]), level if level in LEVELS else None

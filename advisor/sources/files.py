@@ -7,15 +7,18 @@ import re
 from pathlib import Path
 
 from advisor.errors import InputError, printable
+from advisor.formats.gguf_other_types import OtherType
 from advisor.models.blueprints import model_from_config
 from advisor.sources.addresses import check_public
 from advisor.sources.gguf_file import GgufHeader, join_splits
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.gguf_model import model_of
+from advisor.sources.other_files import refuse_other_formats
+from advisor.sources.raw_parts import piece_of
 from advisor.sources.reading import read_from_bytes, read_from_path
 from advisor.sources.remote import LinkedFile
 from advisor.sources.resolved import ResolvedModel, today
-from advisor.sources.stored_file import stored_file
+from advisor.sources.stored_file import StoredFile, stored_file
 from advisor.units import gb
 
 MAX_CONFIG_BYTES = 4 << 20
@@ -42,21 +45,20 @@ def from_gguf_bytes(content: bytes, name: str) -> ResolvedModel:
 
 
 def from_path(path: Path) -> ResolvedModel:
-    """A config.json or a GGUF file (any part of a split one) on this machine."""
+    """A config.json or a GGUF file (any part of a split one) on this machine; the first bytes tell which."""
     path = path.expanduser()
     if not path.is_file():
         raise InputError(
             f"There is no file {path.name}; give a catalogue id, a Hub repository, or the path of a "
             "config.json or GGUF file."
         )
+    first, size = _first_piece(path)
+    beginning = read_from_path(first)(0, 16)
+    if beginning[:4] == b"GGUF":
+        return from_header(_header_on_disk(path, first, size), str(path), path.name)
+    refuse_other_formats(beginning, path.name)
     if path.suffix.lower() == ".gguf":
-        headers = [read_gguf_header(read_from_path(part), part.name) for part in _parts_on_disk(path)]
-        header = join_splits(headers) if headers[0].split_count > 1 else headers[0]
-        return from_header(header, str(path), path.name)
-    if path.suffix.lower() == ".safetensors":
-        raise InputError(
-            f"{path.name} holds weights without the model's shape; give the config.json that lies beside it."
-        )
+        raise InputError(f"{path.name}: this is not a GGUF file: it does not begin with 'GGUF'.")
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise InputError(f"{path.name} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config.json is.")
@@ -64,6 +66,27 @@ def from_path(path: Path) -> ResolvedModel:
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{path.name} cannot be read as a text file.") from None
     return from_config_text(text, path.name)
+
+
+def _header_on_disk(path: Path, first: Path, size: int) -> GgufHeader:
+    parts = _parts_on_disk(path)
+    if len(parts) == 1:
+        header = read_gguf_header(read_from_path(first), path.name).in_file_of(size)
+        return join_splits([header]) if header.split_count > 1 else header
+    return join_splits(
+        [read_gguf_header(read_from_path(part), part.name).in_file_of(part.stat().st_size) for part in parts]
+    )
+
+
+def _first_piece(path: Path) -> tuple[Path, int]:
+    """Where the header of a file lies that may be cut into pieces, and how long all its pieces are that are here."""
+    piece = piece_of(path.name)
+    if piece is None:
+        return path, path.stat().st_size
+    beside = {found[1]: one for one in path.parent.iterdir() if (found := piece_of(one.name)) and found[0] == piece[0]}
+    if 1 not in beside:
+        raise InputError(f"{path.name} is a piece of {piece[0]}, and the first one is not beside it; give that one.")
+    return beside[1], sum(one.stat().st_size for one in beside.values())
 
 
 def _parts_on_disk(path: Path) -> list[Path]:
@@ -93,7 +116,8 @@ def from_link(url: str, allow_local: bool = False) -> ResolvedModel:
         raise InputError(
             f"{remote.name} is one part of a split file; from other hosts than the Hub only whole files are read."
         )
-    return from_header(read_gguf_header(remote.read, remote.name), url, remote.name)
+    header = read_gguf_header(remote.read, remote.name)
+    return from_header(header.in_file_of(remote.size), url, remote.name)
 
 
 def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
@@ -103,6 +127,7 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
         f"This is {file.name} itself, {gb(file.file_bytes)} at its own types; "
         "levels without 'this file' are llama.cpp's stock mixes."
     ]
+    notes += file_notes(header, file)
     if found.comparison is not None and not found.comparison.agrees:
         notes.append(found.note)
     return ResolvedModel(
@@ -115,3 +140,20 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
         notes=tuple(notes),
         file=file,
     )
+
+
+def file_notes(header: GgufHeader, file: StoredFile) -> list[str]:
+    """What keeps a runtime from loading the file as it is."""
+    notes = []
+    if header.missing_bytes:
+        notes.append(
+            f"{file.name} is {gb(header.missing_bytes)} shorter than its header promises: its download or copy broke "
+            "off, or it is one piece of several. No runtime loads it so; the figures are those of the whole file."
+        )
+    if file.loaded_only_by:
+        types = [kind for kind in header.bytes_by_type if kind in OtherType.__members__]
+        notes.append(
+            f"{file.name} holds tensors of type {', '.join(types[:4])}, which only {file.loaded_only_by} loads: "
+            "what is said here about other runtimes is not about this file."
+        )
+    return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from advisor.errors import InputError
@@ -13,7 +14,7 @@ from advisor.sources.compare import compare_with_checkpoint
 from advisor.sources.files import SPLIT_NAME, from_header
 from advisor.sources.gguf_model import model_of
 from advisor.sources.quantization import unpacked
-from advisor.sources.repository import Repository, RepositoryFile, group_gguf
+from advisor.sources.repository import GgufFile, Repository, RepositoryFile, group_gguf
 from advisor.sources.resolved import ResolvedModel
 from advisor.units import gb
 
@@ -28,10 +29,18 @@ def from_repository(address: HubAddress, endpoint: str | None = None) -> Resolve
     repository = hub.read_repository(address, endpoint)
     try:
         return _from_config_of(repository)
-    except InputError:
+    except InputError as error:
         if not repository.models:
-            raise
+            raise InputError(f"{error}{_sizes_of(repository)}", error.suggestions) from None
     return _from_gguf_repository(repository, endpoint)
+
+
+def _sizes_of(repository: Repository) -> str:
+    """What is known of a repository even so: how much its files hold."""
+    files = [f"{file.level} {gb(file.bytes)}" for file in repository.models if file.level and file.bytes]
+    if files:
+        return f" Its GGUF files: {', '.join(files[:12])}."
+    return f" Its weights take {gb(repository.weight_bytes)} as published." if repository.tensors else ""
 
 
 def _from_config_of(repository: Repository) -> ResolvedModel:
@@ -63,7 +72,7 @@ def _from_gguf_repository(repository: Repository, endpoint: str | None) -> Resol
     remote = hub.read_gguf(repository.id, repository.revision, chosen, endpoint, public=not repository.private)
     found = model_of(remote.header)
     if found.model is None:
-        raise InputError(f"{repository.id}: {found.note}")
+        raise InputError(f"{repository.id}: {found.note}{_sizes_of(repository)}")
     source = f"From the header of {chosen.name} in {repository.id} (commit {repository.revision[:8]}). {found.note}"
     return _of_repository(repository, found.model, source, [*repository.notices, *_parts(repository)])
 
@@ -101,6 +110,48 @@ def _parts(repository: Repository) -> list[str]:
             f"{len(projectors)} projector file(s) for images or sound lie beside the model and are not counted."
         )
     return notes
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path within a repository is a folder's, as far as its name tells."""
+    return bool(path) and "." not in path.rpartition("/")[2].replace(".gguf", "")
+
+
+def from_chosen_file(address: HubAddress, endpoint: str | None) -> ResolvedModel:
+    """The GGUF file that a tag or a folder names: `org/name:Q4_K_M`, `.../tree/main/Q6_K`."""
+    repository = hub.read_repository(address, endpoint)
+    inside = tuple(file for file in repository.models if not address.path or file.name.startswith(f"{address.path}/"))
+    if not address.tag and not inside:  # a folder of something else: the repository is meant
+        return from_repository(replace(address, path=""), endpoint)
+    found = [file for file in inside if file.complete and _is_tagged(file, address.tag)]
+    # The level itself before a publisher's mix of it, then what lies at the top.
+    found.sort(key=lambda file: (file.level.upper() != address.tag.upper(), file.name.count("/"), file.name))
+    if not found or (len(found) > 1 and not address.tag):
+        raise _no_choice(address, inside)
+    return from_hub_file(replace(address, path=found[0].paths[0], tag="", revision=repository.revision), endpoint)
+
+
+def _is_tagged(file: GgufFile, tag: str) -> bool:
+    """As llama.cpp takes `-hf org/name:tag`: what the name holds, whatever its case."""
+    return not tag or re.search(rf"(?<![a-z0-9]){re.escape(tag)}(?![a-z0-9_])", file.name, re.IGNORECASE) is not None
+
+
+def _no_choice(address: HubAddress, files: tuple[GgufFile, ...]) -> InputError:
+    name = address.repository
+    if not files:
+        return InputError(
+            f"{name} holds no GGUF file, so ':{address.tag[:40]}' names nothing in it; leave it out.", (name,)
+        )
+    levels = tuple(dict.fromkeys(file.level for file in files if file.level))
+    what = (
+        f"no complete GGUF file at '{address.tag[:40]}'"
+        if address.tag
+        else f"several GGUF files in {address.path[:80]}"
+    )
+    return InputError(
+        f"{name} has {what}; it has {', '.join(levels[:12]) or 'files without a level in their names'}.",
+        [f"{name}:{level}" for level in levels[:12]],
+    )
 
 
 def from_hub_file(address: HubAddress, endpoint: str | None) -> ResolvedModel:

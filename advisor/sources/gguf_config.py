@@ -49,7 +49,7 @@ class Facts:
 
 def config_of(header: GgufHeader) -> Fields | None:
     """The `config.json` this header corresponds to; None for an architecture that is not among the known ones."""
-    if (known := _ARCHITECTURES.get(header.architecture)) is None:
+    if (known := ARCHITECTURES.get(header.architecture)) is None:
         return None
     facts = Facts(header)
     name, more = known
@@ -246,7 +246,7 @@ def _encoder(facts: Facts) -> Fields:
     }
 
 
-_ARCHITECTURES: Mapping[str, tuple[str, Callable[[Facts], Fields] | None]] = {
+ARCHITECTURES: Mapping[str, tuple[str, Callable[[Facts], Fields] | None]] = {
     "llama": ("LlamaForCausalLM", _llama),
     "mistral3": ("Mistral3ForConditionalGeneration", None),
     "mistral4": ("Mistral4ForCausalLM", None),

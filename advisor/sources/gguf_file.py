@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
-
 from advisor.errors import InputError
+from advisor.formats.gguf_other_types import TensorType, stored_bytes
 
 Value = bool | int | float | str | tuple[bool | int | float, ...]
 
@@ -21,7 +20,7 @@ class StoredTensor:
 
     name: str
     shape: tuple[int, ...]
-    type: GGMLQuantizationType
+    type: TensorType
     offset: int
 
     @property
@@ -30,8 +29,7 @@ class StoredTensor:
 
     @property
     def bytes(self) -> int:
-        block, size = GGML_QUANT_SIZES[self.type]
-        return self.elements // block * size
+        return stored_bytes(self.type, self.shape)
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,8 @@ class GgufHeader:
     """What a GGUF file says about itself. `header_bytes` is where the tensor data begins.
 
     `metadata` holds single values and short number arrays; `array_lengths` the length of every array, the
-    tokenizer's included. `split_count` is 1 for a file that is whole.
+    tokenizer's included. `split_count` is 1 for a file that is whole. `missing_bytes` is how much shorter the file
+    is than it promises, where its length is known: a download that broke off.
     """
 
     name: str
@@ -51,6 +50,7 @@ class GgufHeader:
     header_bytes: int
     split_number: int = 0
     split_count: int = 1
+    missing_bytes: int = 0
 
     @property
     def architecture(self) -> str:
@@ -81,6 +81,15 @@ class GgufHeader:
     def tensors_by_type(self) -> Mapping[str, int]:
         return dict(sorted(Counter(tensor.type.name for tensor in self.tensors).items()))
 
+    @cached_property
+    def promised_bytes(self) -> int:
+        """How long the file must be to hold its last tensor."""
+        return self.header_bytes + max((tensor.offset + tensor.bytes for tensor in self.tensors), default=0)
+
+    def in_file_of(self, size: int | None) -> GgufHeader:
+        """The header, held against the length of its file in bytes; None where that is not known."""
+        return self if size is None else replace(self, missing_bytes=max(0, self.promised_bytes - size))
+
     def text(self, key: str) -> str:
         value = self.metadata.get(key)
         return value if isinstance(value, str) else ""
@@ -105,7 +114,13 @@ def join_splits(headers: Sequence[GgufHeader]) -> GgufHeader:
         raise InputError(
             f"The parts of {first.name} hold {len(tensors):,} tensors together, not the {promised:,} it promises."
         )
-    return replace(first, tensors=tensors, header_bytes=sum(part.header_bytes for part in parts), split_count=1)
+    return replace(
+        first,
+        tensors=tensors,
+        header_bytes=sum(part.header_bytes for part in parts),
+        split_count=1,
+        missing_bytes=sum(part.missing_bytes for part in parts),
+    )
 
 
 def padded(size: int, alignment: int) -> int:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import struct
+from itertools import pairwise
 
-from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGUF_MAGIC, GGMLQuantizationType, GGUFValueType
+from gguf.constants import GGUF_DEFAULT_ALIGNMENT, GGUF_MAGIC, GGUFValueType
 
 from advisor.errors import InputError
+from advisor.formats.gguf_other_types import TYPES, OtherType, layout
 from advisor.sources.gguf_file import GgufHeader, StoredTensor, Value, padded
 from advisor.sources.gguf_forecast import Forecast
 from advisor.sources.reading import CutOff, ReadRange, Window
@@ -43,7 +45,6 @@ _SCALARS = {
     GGUFValueType.INT64: "q",
     GGUFValueType.FLOAT64: "d",
 }
-_TYPES = {kind.value: kind for kind in GGMLQuantizationType if kind in GGML_QUANT_SIZES}
 
 
 def read_gguf_header(read: ReadRange, name: str) -> GgufHeader:
@@ -80,6 +81,7 @@ class _Parser:
             self.forecast.tensors -= 1
         if len({tensor.name for tensor in tensors}) != len(tensors):
             raise self.fail("two tensors have the same name.")
+        self._refuse_ternary(tensors, alignment)
         number, count = self._split()
         return GgufHeader(
             name=self.name,
@@ -110,6 +112,14 @@ class _Parser:
         if tensors > MAX_TENSORS:
             raise self.fail(f"it promises {tensors:,} tensors; at most {MAX_TENSORS:,} are read.")
         return version, tensors, keys
+
+    def _refuse_ternary(self, tensors: list[StoredTensor], alignment: int) -> None:
+        """bitnet.cpp gives its I2_S a number that llama.cpp had given to IQ4_NL_4_4: only offsets tell them apart."""
+        for tensor, following in pairwise(tensors):
+            if tensor.type is OtherType.IQ4_NL_4_4 and following.offset - tensor.offset != padded(
+                tensor.bytes, alignment
+            ):
+                raise self.fail("its tensors are of type I2_S, which only bitnet.cpp loads; it is not sized here.")
 
     def _split(self) -> tuple[int, int]:
         number, count = (self.metadata.get(key, default) for key, default in (("split.no", 0), ("split.count", 1)))
@@ -216,10 +226,10 @@ class _Parser:
         *shape, number, offset = struct.unpack(f"<{dimensions}QIQ", self.window.take(8 * dimensions + 12))
         if min(shape) < 1 or max(shape) > MAX_ELEMENTS or math.prod(shape) > MAX_ELEMENTS:
             raise self.fail(f"tensor '{shown}' has an impossible shape.")
-        kind = _TYPES.get(number)
+        kind = TYPES.get(number)
         if kind is None:
             raise self.fail(f"tensor '{shown}' is of type {number}, which is unknown to this version.")
-        if shape[0] % GGML_QUANT_SIZES[kind][0]:
+        if shape[0] % layout(kind).block:
             raise self.fail(f"the rows of tensor '{shown}' are no whole number of {kind.name} blocks.")
         if offset % alignment:
             raise self.fail(f"tensor '{shown}' does not begin at a multiple of {alignment} bytes.")

@@ -15,24 +15,22 @@ from advisor.models.catalogue import catalogue
 from advisor.models.config import Config
 from advisor.models.model import Model
 from advisor.sources.compare import Comparison, compare_with_header
-from advisor.sources.gguf_config import config_of
+from advisor.sources.gguf_config import ARCHITECTURES, config_of
 from advisor.sources.gguf_file import GgufHeader
+from advisor.sources.other_files import refuse_other_models
+from advisor.units import gb
 
 # Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
 _TOLERATED = 0.01
 _BORNE_OUT = 0.25
+_ESSENTIAL = ("block_count", "embedding_length")
 _BLOCK = re.compile(r"blk\.(\d{1,6})\.")
 _SPLIT_NAME = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)", re.IGNORECASE)
 _LEVEL_IN_NAME = re.compile(
-    r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8]_(?:K_XXL|K_XL|K_[SML]|K|XXS|XS|NL|[01SML])(?:_[LX]L?)?|BF16|FP?16|FP?32|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4))"
+    r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8]_(?:K_XXL|K_XL|K_[SML]|KSS|K[STL]|K|XXS|XS|NL|[01SML])(?:_[LX]L?|_[48]_[48])?|BF16|FP?16|FP?32|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4))"
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
-NOT_MODELS = {
-    "mmproj": "a vision or audio projector",
-    "clip": "a vision or audio projector",
-    "imatrix": "an importance matrix",
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def level_of(header: GgufHeader) -> str:
 
 def model_of(header: GgufHeader) -> GgufModel:
     """The model in the file; raises InputError when the file holds no language model."""
-    _refuse_other_kinds(header)
+    refuse_other_models(header)
     if header.architecture == "":
         raise InputError(f"{header.name} does not say which architecture it holds ('general.architecture' is missing).")
     best: tuple[Model, Comparison, str] | None = None
@@ -81,34 +79,29 @@ def model_of(header: GgufHeader) -> GgufModel:
         if comparison.agrees:
             break
     if best is None or best[1].off_by > _TOLERATED * header.elements or len(best[0].layers) != _blocks(header):
-        known = (
-            "is not known to this version" if best is None else "is stored in a form that this version does not know"
-        )
-        return GgufModel(
-            None,
-            f"Architecture '{printable(header.architecture[:40])}' {known}: sizes from the file's header are exact, "
-            "but memory beyond the weights is not computed.",
-            best[1] if best else None,
-        )
+        return GgufModel(None, _why_unknown(header, best), best[1] if best else None)
     model, comparison, how = best
     return GgufModel(model, f"{how} {comparison.sentence('the tensors in the file')}", comparison)
+
+
+def _why_unknown(header: GgufHeader, best: tuple[Model, Comparison, str] | None) -> str:
+    architecture = printable(header.architecture[:40])
+    exact = f"sizes from the file's header are exact ({gb(header.header_bytes + header.data_bytes)})"
+    missing = [key for key in _ESSENTIAL if not header.number(f"{header.architecture}.{key}")]
+    if best is None and missing and header.architecture in ARCHITECTURES:
+        names = " and ".join(f"'{architecture}.{key}'" for key in missing)
+        return (
+            f"The file's metadata lacks {names}, without which no runtime loads it: {exact}, but memory beyond the "
+            "weights is not computed; convert the model again."
+        )
+    known = "is not known to this version" if best is None else "is stored in a form that this version does not know"
+    return f"Architecture '{architecture}' {known}: {exact}, but memory beyond the weights is not computed."
 
 
 def _blocks(header: GgufHeader) -> int:
     """How many blocks the tensors belong to."""
     numbers = (_BLOCK.match(tensor.name) for tensor in header.tensors)
     return max((int(found[1]) + 1 for found in numbers if found), default=0)
-
-
-def _refuse_other_kinds(header: GgufHeader) -> None:
-    kind = header.text("general.type")
-    if header.architecture in NOT_MODELS or kind in NOT_MODELS:
-        what = NOT_MODELS.get(header.architecture) or NOT_MODELS[kind]
-        raise InputError(f"{header.name} holds {what}, not a language model; give the model's own GGUF file.")
-    if kind == "adapter":
-        raise InputError(f"{header.name} is a LoRA adapter, not a whole model; give the model that it belongs to.")
-    if not header.tensors:
-        raise InputError(f"{header.name} holds no tensors, only a tokenizer; give the model's own GGUF file.")
 
 
 def _candidates(header: GgufHeader) -> Iterator[tuple[Model, str]]:

@@ -19,6 +19,7 @@ from advisor.sources.gguf_file import GgufHeader, join_splits
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.hub_errors import HubUnreachable, hub_errors
 from advisor.sources.quantization import recognise
+from advisor.sources.raw_parts import piece_of
 from advisor.sources.remote import TIMEOUT_S, HubFile
 from advisor.sources.repository import (
     GgufFile,
@@ -88,7 +89,7 @@ def read_gguf(
         return RemoteGguf(kept, revision)
     remotes = [HubFile(HubAddress(repository, revision, path), endpoint) for path in file.paths]
     try:
-        headers = _in_parallel(lambda remote: read_gguf_header(remote.read, remote.name), remotes)
+        headers = _in_parallel(_header_of, remotes)
     except HubUnreachable:
         kept = cache.load_gguf(endpoint, repository, revision, file.name)
         if kept is None:
@@ -99,6 +100,12 @@ def read_gguf(
     if public or not remotes[0].with_token:
         cache.save_gguf(endpoint, repository, {commit, revision}, file.name, header)
     return RemoteGguf(header, commit)
+
+
+def _header_of(remote: HubFile) -> GgufHeader:
+    """The header of one file, held against the file's length; a piece of a file is as short as it should be."""
+    header = read_gguf_header(remote.read, remote.name)
+    return header if piece_of(remote.name) else header.in_file_of(remote.size)
 
 
 def _is_commit(revision: str) -> bool:

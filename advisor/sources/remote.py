@@ -30,6 +30,7 @@ class HubFile:
         self._headers = build_hf_headers()
         self._direct: str | None = ""  # where the Hub redirected to: later ranges need not ask again; None: they must
         self.with_token = "authorization" in self._headers
+        self.size: int | None = None  # in bytes, where the server said so
         self.commit = ""  # the revision that the name stood for, once something was read
 
     def read(self, start: int, end: int) -> bytes:
@@ -52,6 +53,7 @@ class HubFile:
                 self._direct = str(response.url)
             for answer in (*response.history, response):
                 self.commit = answer.headers.get(constants.HUGGINGFACE_HEADER_X_REPO_COMMIT) or self.commit
+            self.size = _whole_size(response) or self.size
             return _receive(response, start, end)
 
 
@@ -61,6 +63,7 @@ class LinkedFile:
     def __init__(self, url: str, allow_local: bool):
         self._url = url
         self._allow_local = allow_local
+        self.size: int | None = None  # in bytes, where the server said so
         self.name = url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2][-120:] or "The linked file"
 
     def read(self, start: int, end: int) -> bytes:
@@ -86,6 +89,7 @@ class LinkedFile:
                             f"The server answers with error {response.status_code} for {self.name}; check the link."
                         )
                     self._url = url
+                    self.size = _whole_size(response) or self.size
                     return _receive(response, start, end)
         except httpx2.TimeoutException:
             raise InputError(
@@ -102,6 +106,15 @@ def _check_peer(response: httpx2.Response) -> None:
     peer = stream.get_extra_info("server_addr") if stream is not None else None
     if peer and not getproxies():  # a proxy of this network's own is private by nature
         check_address(str(peer[0]))
+
+
+def _whole_size(response: httpx2.Response) -> int | None:
+    """How long the whole file is: a server that answers a range says it ("bytes 0-99/5000")."""
+    if response.status_code == 206:
+        told = response.headers.get("Content-Range", "").rpartition("/")[2]
+    else:
+        told = response.headers.get("Content-Length", "")
+    return int(told) if told.isdecimal() else None
 
 
 def _receive(response: httpx2.Response, start: int, end: int) -> bytes:

@@ -14,6 +14,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.sources.compare import part_of
 from advisor.sources.gguf_model import level_of_name
 from advisor.sources.quantization import Quantization
+from advisor.sources.raw_parts import is_gguf_name, piece_of
 from advisor.sources.safetensors_header import CheckpointTensor
 
 _SPLIT = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
@@ -113,17 +114,20 @@ class Repository:
 def group_gguf(files: Iterable[RepositoryFile]) -> tuple[GgufFile, ...]:
     """GGUF files with split parts joined, largest first; importance matrices are left out."""
     groups: dict[str, list[tuple[int, int, RepositoryFile]]] = {}
+    pieces: dict[str, list[tuple[int, RepositoryFile]]] = {}
     for file in files:
         base = file.path.rpartition("/")[2].lower()
-        if not base.endswith(".gguf") or "imatrix" in base:
+        if not is_gguf_name(base) or "imatrix" in base:
             continue
         split = _SPLIT.match(file.path)
-        if split:
+        if piece := piece_of(file.path):
+            pieces.setdefault(piece[0], []).append((piece[1], file))
+        elif split:
             key = f"{split['stem']}-of-{split['count']}"
             groups.setdefault(key, []).append((int(split["number"]), int(split["count"]), file))
         else:
             groups.setdefault(file.path, []).append((1, 1, file))
-    found = []
+    found = [_joined(name, dict(numbered)) for name, numbered in pieces.items()]
     for parts in groups.values():
         parts.sort(key=lambda part: part[0])
         paths = tuple(file.path for _, _, file in parts)
@@ -140,6 +144,18 @@ def group_gguf(files: Iterable[RepositoryFile]) -> tuple[GgufFile, ...]:
             )
         )
     return tuple(sorted(found, key=lambda file: (-(file.bytes or 0), file.name)))
+
+
+def _joined(name: str, pieces: Mapping[int, RepositoryFile]) -> GgufFile:
+    """A file that was cut into pieces: its header lies in the first."""
+    sizes = [piece.size for piece in pieces.values()]
+    return GgufFile(
+        name=name,
+        paths=(pieces[min(pieces)].path,),
+        bytes=None if None in sizes else sum(size or 0 for size in sizes),
+        level=level_of_name(name),
+        complete=1 in pieces,
+    )
 
 
 def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]:
@@ -188,7 +204,9 @@ def refuse_what_is_no_model(repository: str, files: Sequence[RepositoryFile], li
         raise InputError(f"{repository} is empty: it holds no model files; choose another repository.")
     if "model_index.json" in names or library in ("diffusers", "diffusion-single-file"):
         raise InputError(f"{repository} is a diffusion (image or video) model; only language models can be sized here.")
-    has_weights = any(name.endswith((".safetensors", ".gguf")) and not name.startswith("adapter") for name in endings)
+    has_weights = any(
+        (name.endswith(".safetensors") or is_gguf_name(name)) and not name.startswith("adapter") for name in endings
+    )
     if "adapter_config.json" in names and not has_weights:
         hint = f"give {base}, the model it was made for" if base else "give the model it was made for"
         raise InputError(f"{repository} is a LoRA adapter, not a whole model; {hint}.")

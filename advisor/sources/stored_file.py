@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gguf.constants import GGML_QUANT_SIZES
-
-from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_levels import LEVELS, Level, Type
+from advisor.formats.gguf_other_types import layout, loaded_only_by
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.sizing.tensor_split import Stored
 from advisor.sources.gguf_file import GgufHeader
@@ -28,21 +27,25 @@ class StoredFile:
     def file_bytes(self) -> int:
         return self.header.header_bytes + self.header.data_bytes
 
+    @property
+    def loaded_only_by(self) -> str:
+        """The one runtime that reads its types, or "" where llama.cpp of today and all built on it do."""
+        return loaded_only_by({tensor.type for tensor in self.header.tensors})
+
     def stored(self) -> Iterable[Stored]:
         """Its tensors."""
         return (
-            Stored(tensor.name, tensor.shape, tensor.bytes, GGML_QUANT_SIZES[tensor.type][0])
-            for tensor in self.header.tensors
+            Stored(tensor.name, tensor.shape, tensor.bytes, layout(tensor.type).block) for tensor in self.header.tensors
         )
 
     def sized(self) -> SizedLevel:
         """The file as a level of its own, so named that nobody takes it for llama.cpp's stock mix."""
         stock = LEVELS.get(self.level)
-        biggest = max(self.header.tensors, key=lambda tensor: tensor.bytes).type
+        known = (tensor for tensor in self.header.tensors if isinstance(tensor.type, Type))
+        biggest = max(known, key=lambda tensor: tensor.bytes, default=None)
+        base = stock.base if stock else Type(biggest.type) if biggest else Type.F32
         bits = stock.nominal_bits if stock else _nominal_bits(self.level, self.header)
-        level = Level(
-            f"{self.level} ({_THIS_FILE})", stock.base if stock else biggest, bits, note=f"As stored in {self.name}."
-        )
+        level = Level(f"{self.level} ({_THIS_FILE})", base, bits, note=f"As stored in {self.name}.")
         return SizedLevel(
             level=level,
             imatrix=any(key.startswith("quantize.imatrix") for key in self.header.metadata),

@@ -21,6 +21,7 @@ from advisor.sources.cache import cache_folder, replace_file
 from advisor.sources.files import MAX_CONFIG_BYTES, from_config_text, from_header
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.gguf_header import read_gguf_header
+from advisor.sources.other_files import refuse_other_formats
 from advisor.sources.reading import CutOff, read_from_bytes
 from advisor.sources.resolved import ResolvedModel
 
@@ -61,6 +62,7 @@ def keep_file(content: bytes, name: str) -> str:
     name = printable(name.replace("\\", "/").rpartition("/")[2][-100:]).strip() or "Your file"
     if content[:4] == b"GGUF" or name.lower().endswith(".gguf"):
         return _keep(Upload(name, header=_header(content, name)))
+    refuse_other_formats(content[:16], name)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,0 +1,70 @@
+"""GGUF files that hold no language model, and files that are no GGUF: named for what they are, with what to give."""
+
+from __future__ import annotations
+
+import re
+
+from advisor.errors import InputError, printable
+from advisor.sources.gguf_file import GgufHeader
+
+_PROJECTOR = "a vision or audio projector"
+_IMAGES = "a diffusion (image or video) model"
+_SPEECH = "a speech model"
+# What ComfyUI-GGUF loads (IMG_ARCH_LIST of its loader.py, read on 2026-11-30), and other converters' names.
+_DIFFUSION = (
+    *("flux", "sd1", "sd2", "sdxl", "sd3", "aura", "hidream", "cosmos", "ltxv", "ltx2", "hyvid", "hyvideo", "wan"),
+    *("lumina2", "qwen_image", "qwen-image", "z_image", "chroma", "omnigen2", "pixart", "ideogram4", "motif_video"),
+)
+NOT_MODELS = {
+    "mmproj": _PROJECTOR,
+    "clip": _PROJECTOR,
+    "clip-vision": _PROJECTOR,
+    "imatrix": "an importance matrix",
+    "controlvector": "a control vector",
+    "t5encoder": "a T5 text encoder, a part of image models",
+    "t5": "an encoder-decoder (T5)",
+    **dict.fromkeys(_DIFFUSION, _IMAGES),
+    **dict.fromkeys(("whisper", "parler-tts", "kokoro", "wavtokenizer-dec", "bark", "moonshine", "parakeet"), _SPEECH),
+}
+# stable-diffusion.cpp and some converters name no architecture at all; what the tensors are called tells.
+_BY_TENSORS = (
+    (
+        re.compile(r"(model\.diffusion_model|first_stage_model|double_blocks|joint_blocks)\."),
+        _IMAGES,
+    ),
+    (re.compile(r"(encoder\.conv1|model\.encoder\.conv1)\."), _SPEECH),
+    (re.compile(r"direction\.\d+"), "a control vector"),
+)
+
+
+def refuse_other_models(header: GgufHeader) -> None:
+    """Raise InputError where a GGUF file holds something else than a whole language model."""
+    kind = header.text("general.type")
+    what = NOT_MODELS.get(header.architecture.lower()) or NOT_MODELS.get(kind)
+    if what is None and not header.architecture:
+        names = [tensor.name for tensor in header.tensors]
+        what = next((what for sign, what in _BY_TENSORS if any(sign.match(name) for name in names)), None)
+    if what is not None:
+        shown = f" ('{printable(header.architecture[:40])}')" if header.architecture in _DIFFUSION else ""
+        raise InputError(f"{header.name} holds {what}{shown}, not a language model; give the model's own GGUF file.")
+    if kind == "adapter":
+        raise InputError(f"{header.name} is a LoRA adapter, not a whole model; give the model that it belongs to.")
+    if not header.tensors:
+        raise InputError(f"{header.name} holds no tensors, only a tokenizer; give the model's own GGUF file.")
+
+
+def refuse_other_formats(beginning: bytes, name: str) -> None:
+    """Raise InputError where the first bytes of a file say that it is neither a GGUF file nor a JSON text."""
+    what = ""
+    if not beginning.strip(b"\0 \t\r\n"):
+        what = "is empty" if not beginning else "begins with nothing but zeros: its download broke off"
+    elif beginning[8:10] == b'{"' and int.from_bytes(beginning[:8], "little") < 1 << 32:
+        raise InputError(f"{name} holds weights without the model's shape; give the config.json that lies beside it.")
+    elif beginning[:4] in (b"lmgg", b"fmgg", b"tjgg", b"ggml", b"ggjt"):
+        what = "is in GGML, the format before GGUF"
+    elif beginning[:2] == b"PK" or beginning[:2] == b"\x80\x02":
+        what = "is a PyTorch file or an archive, which is not opened here"
+    elif beginning.lstrip()[:1] == b"<":
+        what = "is a web page: a download that asked to log in, for instance"
+    if what:
+        raise InputError(f"{name} {what}; give a GGUF file or a config.json.")
