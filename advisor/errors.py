@@ -16,7 +16,22 @@ class AdvisorError(Exception):
 
 
 class InputError(AdvisorError):
-    """The user asked for something that cannot be answered (command line exit code 2)."""
+    """The user asked for something that cannot be answered (command line exit code 2).
+
+    `suggestions` are what may have been meant: values to give instead, the most likely first.
+    """
+
+    def __init__(self, text: str, suggestions: Iterable[str] = ()):
+        super().__init__(text)
+        self.suggestions = tuple(suggestions)
+
+
+class ImpossibleValue(ValueError):
+    """What a validator says of a word that names nothing known; becomes an InputError with the same suggestions."""
+
+    def __init__(self, text: str, suggestions: Iterable[str] = ()):
+        super().__init__(text)
+        self.suggestions = tuple(suggestions)
 
 
 class DataError(AdvisorError):
@@ -36,12 +51,17 @@ def one_line(text: object, longest: int = 40) -> str:
 
 def nearest(value: str, options: Iterable[str], n: int = 3) -> str:
     """Return "did you mean 'a', 'b'?" with up to `n` of `options` that resemble `value`, or "" if none does."""
+    found = resembling(value, options, n)
+    return f"did you mean {', '.join(repr(option) for option in found)}?" if found else ""
+
+
+def resembling(value: str, options: Iterable[str], n: int = 3) -> tuple[str, ...]:
+    """Up to `n` of `options` that resemble `value`, the most alike first."""
     wanted = "-".join(value[:_LONGEST_COMPARED].lower().replace("_", " ").split())
     if not wanted:
-        return ""
+        return ()
     by_lower = {option.lower(): option for option in options}
     # What somebody typed in part ("4090") comes before what merely looks alike.
     containing = sorted((key for key in by_lower if wanted in key), key=lambda key: (len(key), key))
     alike = difflib.get_close_matches(wanted, by_lower, n=n, cutoff=_MATCH_CUTOFF)
-    found = [by_lower[key] for key in dict.fromkeys([*containing, *alike])][:n]
-    return f"did you mean {', '.join(repr(option) for option in found)}?" if found else ""
+    return tuple(by_lower[key] for key in dict.fromkeys([*containing, *alike]))[:n]

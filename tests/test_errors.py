@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import AdvisorError, DataError, InputError, nearest, one_line
+from advisor.models.catalogue import find_model
 
 IDS = ["rtx-4090", "rtx-4090-d", "rtx-4080", "a100-sxm4-80gb", "nvidia-l4"]
 
@@ -47,3 +48,11 @@ def test_what_somebody_gave_is_repeated_on_one_short_line() -> None:
     assert one_line("a\nb\x00\u2028c") == "a b c"
     assert one_line("x" * 50) == "x" * 40 + "..."
     assert one_line(3.5) == "3.5"
+
+
+def test_what_was_probably_meant_is_data_too() -> None:
+    assert InputError("a").suggestions == ()
+    assert InputError("a", ["b"]).suggestions == ("b",)
+    with pytest.raises(InputError) as caught:
+        find_model("llama-3.1-8b")
+    assert "llama-3.1-8b-instruct" in caught.value.suggestions

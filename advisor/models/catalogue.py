@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from advisor.errors import DataError, InputError, nearest, one_line
+from advisor.errors import DataError, InputError, nearest, one_line, resembling
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
 
@@ -108,5 +108,7 @@ def find_model(model_id: str) -> Entry:
     """The entry with this id; raises InputError with the nearest ids otherwise."""
     if (found := catalogue().get(model_id)) is None:
         hint = nearest(model_id, catalogue())
-        raise InputError(f"Unknown model '{one_line(model_id, 80)}'{'; ' + hint if hint else '.'}")
+        raise InputError(
+            f"Unknown model '{one_line(model_id, 80)}'{'; ' + hint if hint else '.'}", resembling(model_id, catalogue())
+        )
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.errors import InputError, nearest, one_line
+from advisor.errors import InputError, nearest, one_line, resembling
 from advisor.models.blueprints import deepseek, dense, encoder, experts, gemma, hybrid, linear_attention
 from advisor.models.blueprints.common import REGISTRY
 from advisor.models.config import Config
@@ -40,10 +40,9 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
     config = Config(raw)
     blueprint = REGISTRY.get(config.architecture)
     if blueprint is None:
-        hint = nearest(config.architecture, REGISTRY)
-        raise InputError(
-            f"Architecture '{one_line(config.architecture, 80)}' is not known to this version. {hint}".strip()
-        )
+        close = resembling(config.architecture, REGISTRY)
+        unknown = f"Architecture '{one_line(config.architecture, 80)}' is not known to this version."
+        raise InputError(f"{unknown} {nearest(config.architecture, REGISTRY)}".strip(), close)
     try:
         return blueprint(config)
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
