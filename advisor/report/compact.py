@@ -22,7 +22,6 @@ from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.pinned import address, gpu_layers, pinned_query
 from advisor.planning import family_of
-from advisor.recommend import Alternative
 from advisor.report.from_answer import verdict_sentence
 from advisor.report.sizes import FORMAT
 from advisor.scenario import MAX_QUERY_LENGTH
@@ -216,8 +215,7 @@ def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dic
     One a role; a tight one is a choice only where nothing fits.
     """
     document = plan_document if whole_plans else brief_document
-    others = (there for other in found.smaller_models if (there := _other_model(found, other)) is not None)
-    for there, gain in islice(others, 1):
+    for there, gain in islice(_other_models(found), 1):
         plan = document(there, there.shown) | {"status": _status(there, there.shown)}
         yield {"role": "other model", "gain": gain, "plan": plan}
     by_level = {candidate.level: candidate for candidate in found.candidates}
@@ -232,13 +230,14 @@ def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dic
             yield {"role": role, "gain": other.reason, "plan": plan}
 
 
-def _other_model(found: Answer, other: Alternative) -> tuple[Answer, str] | None:
-    """The same question about another model, at the level it is suggested at, and why it is."""
-    changed = {"model": other.model_id, "level": other.level, "runtime": found.runtime, "context_used": None}
-    try:
-        return answer(found.scenario.model_copy(update=changed), today=found.today), other.reason
-    except InputError:
-        return None
+def _other_models(found: Answer) -> Iterator[tuple[Answer, str]]:
+    """The same question about each model suggested instead, at the level it is suggested at, and why it is."""
+    for other in found.smaller_models:
+        changed = {"model": other.model_id, "level": other.level, "runtime": found.runtime, "context_used": None}
+        try:
+            yield answer(found.scenario.model_copy(update=changed), today=found.today), other.reason
+        except InputError:
+            continue
 
 
 def _role(candidate: Candidate, shown: Candidate) -> str:
