@@ -1,6 +1,7 @@
 """The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, `report "QUERY" OUT.pdf`, `detect`.
 
-Errors go to stderr as one line, with exit code 2. Each command imports what it needs: sizes need no prices.
+`plan` and `sizes` also read many questions, a line each, with `--batch`. Errors go to stderr as one line, in JSON to
+`error`, with exit code 2. Each command imports what it needs: sizes need no prices.
 """
 
 from __future__ import annotations
@@ -11,18 +12,29 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from advisor.costs.feeds import FEEDS
 from advisor.errors import AdvisorError, InputError
 
+if TYPE_CHECKING:
+    from advisor.report.batch import Refusal, Work
+
 _FORMATS = ("table", "json")
+_ASKED = {"sizes": "model", "plan": "query"}  # what answers as JSON and in batches, and the name of its question
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if problem := _misuse(options):
+        parser.error(problem)
     try:
+        if getattr(options, "batch", None) is not None or (options.command in _ASKED and options.format == "json"):
+            return _ask(options)
         print(_COMMANDS[options.command](options), flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -39,12 +51,21 @@ def _parser() -> argparse.ArgumentParser:
     sizes.add_argument(
         "model",
         metavar="MODEL",
+        nargs="?",
         help="catalogue id, Hub repository, link or path of a GGUF file, path of a config.json, or a size such as 70B",
     )
-    sizes.add_argument("--imatrix", action="store_true", help="sizes of files made with an importance matrix")
+    sizes.add_argument(
+        "--imatrix", action="store_true", help="table: sizes of files made with an importance matrix; JSON has both"
+    )
     sizes.add_argument("--mtp", action="store_true", help="include multi-token-prediction layers")
     plan = commands.add_parser("plan", help="what fits where, level by level")
-    plan.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    plan.add_argument(
+        "query", metavar="QUERY", nargs="?", help="the page's query string: model=...&machine=...&context=..."
+    )
+    plan.add_argument("--plans", action="store_true", help="JSON: choices carry whole plans")
+    plan.add_argument(
+        "--flips", action="store_true", help="JSON: what would change the answer; not worked out yet, stays empty"
+    )
     _add_report(commands.add_parser("report", help="the recommendation as a PDF"))
     found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine")
     update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
@@ -54,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="which runs; one worker a machine each")
     for command in (sizes, plan, found):
         command.add_argument("--format", choices=_FORMATS, default="table")
+    for command, what in ((sizes, "what each size is made of"), (plan, "every level, evidence and bills")):
+        command.add_argument("--full", action="store_true", help=f"JSON: also {what}")
+        command.add_argument(
+            "--batch", metavar="FILE", help="one question a line (- reads stdin), one JSON object a line out"
+        )
     return parser
 
 
@@ -67,10 +93,67 @@ def _add_report(made: argparse.ArgumentParser) -> None:
     made.add_argument("--link", default="", help="address of the dashboard, for the link and the code to scan")
 
 
+def _misuse(options: argparse.Namespace) -> str:
+    """What is wrong with a command line that argparse lets pass; "" where nothing is."""
+    if options.command not in _ASKED:
+        return ""
+    name = _ASKED[options.command]
+    if (getattr(options, name) is None) == (options.batch is None):
+        return f"{options.command} takes either {name.upper()} or --batch FILE"
+    only_json = [flag for flag in ("plans", "flips", "full") if getattr(options, flag, False)]
+    if only_json and options.batch is None and options.format != "json":
+        return f"--{only_json[0]} is for JSON: add --format json"
+    return ""
+
+
+def _ask(options: argparse.Namespace) -> int:
+    """Answer one question as JSON, or a batch of them; the exit status."""
+    from advisor.report.batch import answer_line, run_batch
+
+    work, refusal = _sizes_as_json(options) if options.command == "sizes" else _plan_as_json(options)
+    if options.batch is not None:
+        return run_batch(options.batch, work, refusal)
+    line, status = answer_line(getattr(options, _ASKED[options.command]), work, refusal)
+    print(line, flush=True)
+    return status
+
+
+def _sizes_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
+    from advisor.report.sizes import sizes_answer, sizes_refusal
+    from advisor.sources.resolve import find_any_model
+
+    def work(text: str) -> dict[str, Any]:
+        found = find_any_model(text, allow_local=True)
+        model = found.model.with_mtp() if found.model is not None and options.mtp else found.model
+        return sizes_answer(found, model, full=options.full)
+
+    return work, sizes_refusal
+
+
+def _plan_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
+    from advisor.report.compact import refusal_document
+
+    return partial(answer_plan, whole_plans=options.plans, full=options.full), refusal_document
+
+
+def answer_plan(query: str, *, whole_plans: bool = False, full: bool = False) -> dict[str, Any]:
+    """One question as the object that `plan --format json` prints; raises InputError in one sentence."""
+    from advisor.advise import answer
+    from advisor.report.compact import answer_document
+    from advisor.scenario import Scenario
+
+    found = answer(Scenario.from_query(query), allow_local=True, brief=not full)
+    if not full:
+        return answer_document(found, query, whole_plans=whole_plans)
+    from advisor.report.as_json import full_document
+
+    return full_document(found, query, whole_plans=whole_plans)
+
+
 def _sizes(options: argparse.Namespace) -> str:
     from advisor.formats.gguf_sizes import size_levels
     from advisor.formats.safetensors_sizes import size_safetensors_levels
-    from advisor.report.sizes import published_document, safetensors_document, sizes_document, sizes_table
+    from advisor.report.sizes import sizes_table
     from advisor.sources.resolve import find_any_model
 
     found = find_any_model(options.model, allow_local=True)
@@ -79,20 +162,15 @@ def _sizes(options: argparse.Namespace) -> str:
         model = model.with_mtp()
     levels = size_levels(model, options.imatrix) if model is not None else []
     others = size_safetensors_levels(model) if model is not None else []
-    if options.format == "json":
-        rows = [*sizes_document(levels), *safetensors_document(others), *published_document(found)]
-        return json.dumps(rows, indent=1)
     return sizes_table(levels, found, others)
 
 
 def _plan(options: argparse.Namespace) -> str:
     from advisor.advise import answer
-    from advisor.report.as_json import plan_document
     from advisor.report.as_text import plan_table
     from advisor.scenario import Scenario
 
-    result = answer(Scenario.from_query(options.query), allow_local=True)
-    return json.dumps(plan_document(result), indent=1) if options.format == "json" else plan_table(result)
+    return plan_table(answer(Scenario.from_query(options.query), allow_local=True))
 
 
 def _report(options: argparse.Namespace) -> str:

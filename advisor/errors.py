@@ -26,6 +26,14 @@ class InputError(AdvisorError):
         self.suggestions = tuple(suggestions)
 
 
+class ImpossibleValue(ValueError):
+    """What a validator says of a word that names nothing known; becomes an InputError with the same suggestions."""
+
+    def __init__(self, text: str, suggestions: Iterable[str] = ()):
+        super().__init__(text)
+        self.suggestions = tuple(suggestions)
+
+
 class DataError(AdvisorError):
     """A file under data/ is broken; the text names file, row, column and reason."""
 

@@ -182,7 +182,7 @@ def choose_level(
     if family_of(runtime) == "llama.cpp" and scenario.searches_placement and entry.file is None:
         outlooks = _glance(scenario, entry, model, hardware, runtime, today, only)
     else:
-        outlooks = _in_full(scenario, entry, model, hardware, runtime, today)
+        outlooks = _in_full(scenario, entry, model, hardware, runtime, today, only)
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
     by_level = {one.level: one for one in outlooks}
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
@@ -198,10 +198,16 @@ def _model_of(scenario: Scenario, entry: ResolvedModel) -> Model:
 
 
 def _in_full(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str, today: date
+    scenario: Scenario,
+    entry: ResolvedModel,
+    model: Model,
+    hardware: Hardware,
+    runtime: str,
+    today: date,
+    only: tuple[str, ...],
 ) -> tuple[Outlook, ...]:
     """From whole plans: other runtimes have few levels, and what is told where to lie is not searched for."""
-    plans = plans_of(scenario, entry, model, hardware, runtime)
+    plans = plans_of(scenario, entry, model, hardware, runtime, only or None)
     return tuple(_seen(candidate) for candidate in candidates_of(scenario, entry, model, hardware, plans, today))
 
 

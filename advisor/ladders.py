@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from advisor.formats.gguf_levels import LEVELS
+from advisor.models.model import Model
+
 # The levels that publishers offer, best first. Above Q6_K nothing is gained that anybody sees; near equals of these
 # (Q5_0, Q4_1, IQ4_NL ...) are not worth a separate recommendation.
 QUALITY_LADDER = (
@@ -31,6 +34,12 @@ class Subject:
     machine_name: str
     licence: str = ""
     family: str = "llama.cpp"  # whose levels are compared: llama.cpp, vllm or mlx
+
+
+def looked_at(model: Model, subject: Subject) -> frozenset[str]:
+    """The GGUF levels that a recommendation for `model` looks at: the ladder and what it is compared with."""
+    offered = [level.name for level in LEVELS.values() if level.offered_for(model)]
+    return frozenset((*ladder(offered, subject), NO_VISIBLE_GAIN))
 
 
 def ladder(levels: Sequence[str], subject: Subject) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
@@ -74,9 +75,17 @@ def with_frontend_defaults(
 
 
 def plans_of(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
+    scenario: Scenario,
+    entry: ResolvedModel,
+    model: Model,
+    hardware: Hardware,
+    runtime: str,
+    among: Collection[str] | None = None,
 ) -> tuple[Plan, ...]:
-    """One plan per level; for a GGUF file that was asked for, the plan of that very file."""
+    """One plan per level; for a GGUF file that was asked for, the plan of that very file.
+
+    Of GGUF levels, of which there are many, only those `among` some, where these are given.
+    """
     if scenario.draft is not None and runtime not in _DRAFTING:
         raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
     match family_of(runtime):
@@ -85,7 +94,7 @@ def plans_of(
             return published + _vllm_plans(scenario, model, hardware, published)
         case "mlx":
             return _published(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
-    return _llama_cpp_plans(scenario, entry, model, hardware, runtime)
+    return _llama_cpp_plans(scenario, entry, model, hardware, runtime, among)
 
 
 def draft_of(scenario: Scenario, model: Model, name: str, memory: Memory) -> Plan | None:
@@ -103,7 +112,12 @@ def memory_beside(memory: Memory, draft: Plan | None) -> Memory:
 
 
 def _llama_cpp_plans(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
+    scenario: Scenario,
+    entry: ResolvedModel,
+    model: Model,
+    hardware: Hardware,
+    runtime: str,
+    among: Collection[str] | None,
 ) -> tuple[Plan, ...]:
     margin, rates = scenario.margin_percent / 100, rates_of(hardware)
     draft = draft_of(scenario, model, entry.name, hardware.memory)
@@ -130,6 +144,7 @@ def _llama_cpp_plans(
         margin=margin,
         imatrix=scenario.imatrix,
         only=scenario.level,
+        among=among,
         search=scenario.searches_placement,
         rates=rates,
         draft=draft,

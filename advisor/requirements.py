@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from advisor.errors import InputError, nearest, one_line
+from advisor.errors import ImpossibleValue, InputError, nearest, one_line, resembling
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, find_task
 
 _DEMANDS = {demand.id: demand for demand in DEMANDS}
@@ -29,8 +29,9 @@ def known(options: Mapping[str, object] | tuple[str, ...], what: str) -> Any:
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and value not in options:
+            close = resembling(value, options)
             hint = nearest(value, options) or f"choose one of {', '.join(options)}."
-            raise ValueError(f"unknown {what} '{one_line(value)}'; {hint}")
+            raise ImpossibleValue(f"unknown {what} '{one_line(value)}'; {hint}", close)
         return value
 
     return BeforeValidator(check)
@@ -42,7 +43,7 @@ def _task(value: Any) -> Any:
     try:
         found = find_task(value)
     except InputError as error:
-        raise ValueError(str(error)) from None
+        raise ImpossibleValue(str(error), error.suggestions) from None
     if found not in SCORED_TASKS:
         raise ValueError(f"task={found} has no score to keep; choose one of {', '.join(SCORED_TASKS)}")
     return found

@@ -5,14 +5,14 @@ Keys are short words in plain text; defaults are left out of the link, so they m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from advisor.costs.inputs import CostInputs
-from advisor.errors import InputError, nearest, one_line
+from advisor.errors import ImpossibleValue, InputError, nearest, one_line, resembling
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
 from advisor.requirements import Requirements, Switch, known
@@ -52,11 +52,12 @@ def _shares(value: Any) -> Any:
 def _known_level(value: Any) -> Any:
     if not isinstance(value, str) or value in LEVELS:
         return value
-    hint = nearest(value, (*LEVELS, *SAFETENSORS_LEVELS)) or f"choose one of {', '.join(LEVELS)}."
     try:
         return find_safetensors_level(value).name
     except InputError:
-        raise ValueError(f"unknown level '{one_line(value)}'; {hint}") from None
+        close = resembling(value, (*LEVELS, *SAFETENSORS_LEVELS))
+        hint = nearest(value, (*LEVELS, *SAFETENSORS_LEVELS)) or f"choose one of {', '.join(LEVELS)}."
+        raise ImpossibleValue(f"unknown level '{one_line(value)}'; {hint}", close) from None
 
 
 GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]
@@ -78,7 +79,8 @@ class Scenario(Requirements, CostInputs):
     cards, `host_bandwidth_gb_s` how fast it is. `overhead_mib` replaces the catalogue's figure for what driver and
     runtime take per device, `margin_percent` of each device is kept free. `gpu_layers` None means that the placement
     is searched for: everything on the devices where it fits. `context_used` is how full the context is when speed is
-    asked for (None: the prompt), in tokens. `draft` is a model of the catalogue that drafts tokens for this one, at
+    asked for (None: the prompt), in tokens. `op_offload` off keeps GPUs from reading prompts for layers on the host.
+    `draft` is a model of the catalogue that drafts tokens for this one, at
     `draft_level`; `draft_accepted_percent` is how many of its tokens are taken, where the user knows.
     """
 
@@ -106,6 +108,7 @@ class Scenario(Requirements, CostInputs):
     cpu_moe_layers: int = Field(0, ge=0, le=4096)
     kv_offload: Switch = True
     mmap: Switch = True
+    op_offload: Switch = True
     split: Annotated[Split, known(get_args(Split), "split")] = "layer"
     tensor_split: Shares = None
     gpu_memory_utilization: float = Field(0.92, gt=0, le=1)
@@ -148,6 +151,7 @@ class Scenario(Requirements, CostInputs):
             cpu_moe_layers=self.cpu_moe_layers,
             kv_on_host=not self.kv_offload,
             mmap=self.mmap,
+            op_offload=self.op_offload,
             split=self.split,
             tensor_split=self.tensor_split,
         )
@@ -165,9 +169,10 @@ class Scenario(Requirements, CostInputs):
         order = ("model", "machine", *type(self).model_fields)
         return {key: values[key] for key in dict.fromkeys(order) if key in values}
 
-    def to_query(self) -> str:
-        """The shortest query string that restores this scenario: defaults are left out."""
-        return urlencode({key: _plain(value) for key, value in self.chosen().items()})
+    def to_query(self, also: Collection[str] = ()) -> str:
+        """The shortest query string that restores this scenario: defaults are left out, but of the keys in `also`."""
+        values = self.chosen() | self.model_dump(include=set(also), exclude_none=True)
+        return urlencode({key: _plain(value) for key, value in values.items()})
 
     @classmethod
     def from_query(cls, query: str) -> Scenario:
@@ -192,12 +197,15 @@ class Scenario(Requirements, CostInputs):
         """The scenario of already separated values; raises InputError in one sentence."""
         for key in values:
             if key not in cls.model_fields:
+                close = resembling(key, cls.model_fields)
                 hint = nearest(key, cls.model_fields) or f"among the {len(cls.model_fields)} known are {_MAIN_KEYS}."
-                raise InputError(f"Unknown key '{one_line(key)}'; {hint}")
+                raise InputError(f"Unknown key '{one_line(key)}'; {hint}", close)
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise InputError(_first_reason(error)) from None
+            cause = error.errors()[0].get("ctx", {}).get("error")
+            meant = cause.suggestions if isinstance(cause, ImpossibleValue) else ()
+            raise InputError(_first_reason(error), meant) from None
 
 
 def _plain(value: Any) -> Any:

@@ -112,6 +112,7 @@ RUN = st.fixed_dictionaries(
         "cpu_moe_layers": st.integers(0, 4096),
         "kv_offload": st.booleans(),
         "mmap": st.booleans(),
+        "op_offload": st.booleans(),
         "split": st.sampled_from(["layer", "row", "tensor"]),
         "tensor_split": st.none() | st.lists(st.floats(0, 1e6), min_size=1, max_size=8).map(tuple),
         "gpu_memory_utilization": st.floats(0.01, 1),

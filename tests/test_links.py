@@ -82,6 +82,7 @@ DEFAULTS: dict[str, Any] = {
     "cpu_moe_layers": 0,
     "kv_offload": True,
     "mmap": True,
+    "op_offload": True,
     "split": "layer",
     "gpu_memory_utilization": 0.92,
     "kv_fp8": False,

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from advisor.costs.price_tables import Currency, Region, Term, electricity_prices
-from advisor.errors import InputError, nearest, one_line
+from advisor.errors import ImpossibleValue, InputError, nearest, one_line, resembling
 
 HOURS_PER_MONTH = Decimal(730)  # 365 days x 24 hours / 12
 MAX_TOKENS_PER_MONTH = 10**15
@@ -49,8 +49,9 @@ def _country(value: Any) -> Any:
     known = dict.fromkeys(country for country, _ in electricity_prices())
     code = value.upper()
     if code not in known:
+        close = resembling(code, known)
         hint = nearest(code, known) or "give electricity_price, or country=WORLD for the world's average"
-        raise ValueError(f"no electricity price is known for country '{one_line(value)}'; {hint}")
+        raise ImpossibleValue(f"no electricity price is known for country '{one_line(value)}'; {hint}", close)
     return code
 
 

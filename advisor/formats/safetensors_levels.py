@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from advisor.errors import InputError, nearest
+from advisor.errors import InputError, nearest, resembling
 from advisor.models.blueprints.common import NATIVE_MXFP4
 from advisor.models.model import Model
 
@@ -148,5 +148,6 @@ def find_safetensors_level(name: str) -> SafetensorsLevel:
         return _packed(int(match[1]), int(match[3] or 0), bool(match[2]))
     if match := re.fullmatch(r"MLX-([234568])bit-g(32|64|128)", name):
         return _mlx(int(match[1]), int(match[2]))
-    hint = nearest(name, SAFETENSORS_LEVELS)
-    raise InputError(f"Unknown level '{name[:80]}'{'; ' + hint if hint else '.'}")
+    close = resembling(name, SAFETENSORS_LEVELS)
+    hint = f"; {nearest(name, SAFETENSORS_LEVELS)}" if close else "."
+    raise InputError(f"Unknown level '{name[:80]}'{hint}", close)

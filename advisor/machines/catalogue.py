@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import get_args
 
 from advisor.csv_rows import ROOT, read_rows
-from advisor.errors import InputError, nearest, one_line
+from advisor.errors import InputError, nearest, one_line, resembling
 from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
 from advisor.machines.machine import Machine
@@ -35,8 +35,9 @@ def machine(machine_id: str) -> Machine:
     found = machines().get(machine_id)
     if found is None:
         shown = one_line(machine_id, _LONGEST_QUOTED)
-        hint = nearest(machine_id, machines())
-        raise InputError(f"There is no machine {shown!r} in the catalogue" + (f": {hint}" if hint else "."))
+        close = resembling(machine_id, machines())
+        hint = f": {nearest(machine_id, machines())}" if close else "."
+        raise InputError(f"There is no machine {shown!r} in the catalogue{hint}", close)
     return found
 
 

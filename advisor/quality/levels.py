@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
-from advisor.errors import InputError, nearest, one_line
+from advisor.errors import InputError, nearest, one_line, resembling
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme, find_safetensors_level
 
@@ -171,8 +171,9 @@ def find_quality_level(name: str, bits_per_weight: float | None = None) -> Quali
     if len(name) <= MOST_CHARACTERS and (found := known_level(name)):
         return found
     if bits_per_weight is None:
-        hint = nearest(name, _levels())
-        raise InputError(f"Unknown level '{one_line(name, 80)}'{'; ' + hint if hint else '.'}")
+        close = resembling(name, _levels())
+        hint = f"; {nearest(name, _levels())}" if close else "."
+        raise InputError(f"Unknown level '{one_line(name, 80)}'{hint}", close)
     if not 0 < bits_per_weight <= 64:
         raise InputError(f"A level cannot have {bits_per_weight:g} bits per weight; give file bits / parameters.")
     shown = one_line(name, MOST_CHARACTERS)

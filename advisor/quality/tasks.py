@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.errors import InputError, nearest, one_line
+from advisor.errors import InputError, nearest, one_line, resembling
 
 # Ids in the order they are shown, with the benchmarks that stand for them in the evidence.
 TASKS: dict[str, str] = {
@@ -41,8 +41,9 @@ def find_task(name: str) -> str:
     wanted = "_".join(name[:80].lower().replace("-", " ").split())
     wanted = _ALSO_CALLED.get(wanted, wanted)
     if wanted not in TASKS:
-        hint = nearest(name, TASKS)
-        raise InputError(f"Unknown task '{one_line(name)}'; {hint or 'it must be one of ' + ', '.join(TASKS) + '.'}")
+        close = resembling(name, TASKS)
+        hint = nearest(name, TASKS) or f"it must be one of {', '.join(TASKS)}."
+        raise InputError(f"Unknown task '{one_line(name)}'; {hint}", close)
     return wanted
 
 

@@ -1,8 +1,10 @@
-"""The answer as JSON: a contract. Keys are documented here, units are in their names.
+"""The whole answer as JSON: the compact answer with every level, what it rests on, and its bills.
 
-`sizes` is in `advisor.report.sizes`. `plan`: scenario, model, machine, one plan per level, recommendation, notes.
-An estimate is an object of low, typical and high; null where it is not known. `measured_here` holds what was measured
-on this server of this model and level and kept as evidence, besides the data release.
+`sizes` is in `advisor.report.sizes`, the compact answer in `advisor.report.compact`. Besides its keys: `scenario`,
+`frontend_defaults`, `recommendation`, one object per level in `levels`, and of the plan that the decision is about its
+`bills` and the `evidence` for its quality, by task, and its speed. An estimate is an object of low, typical and high;
+null where it is not known. `measured_here` holds what was measured on this server of this model and level and kept as
+evidence, besides the data release.
 """
 
 from __future__ import annotations
@@ -16,8 +18,44 @@ from advisor.estimate import Range
 from advisor.flips import flips
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
+from advisor.report.compact import answer_document
 from advisor.report.sizes import FORMAT
 from advisor.sizing.plan import DeviceMemory
+
+
+def full_document(answer: Answer, query: str, *, whole_plans: bool = False) -> dict[str, Any]:
+    """The compact answer with everything else that was computed."""
+    compact = answer_document(answer, query, whole_plans=whole_plans)
+    more = plan_document(answer)
+    levels = more.pop("plans")
+    shown = answer.shown if answer.candidates else None
+    return {
+        **more,
+        **compact,
+        "model": more["model"] | compact["model"],
+        "machine": more["machine"] | compact["machine"],
+        "levels": levels,
+        "evidence": None if shown is None else _evidence(shown),
+        "bills": None if shown is None or shown.costs is None else cost_document(shown.costs),
+    }
+
+
+def _evidence(shown: Candidate) -> dict[str, Any]:
+    """The measurements that quality and speed of a plan rest on, the nearest first."""
+    qualities = {task: shown.find_quality(task) for task in SCORED_TASKS}
+    measured = shown.speed.measurements if shown.speed is not None else ()
+    return {
+        "quality": {
+            task: {
+                "basis": quality.basis,
+                "n": quality.n,
+                "note": quality.note,
+                "rows": [row.model_dump(mode="json") for row in quality.evidence],
+            }
+            for task, quality in qualities.items()
+        },
+        "speed": [row.model_dump(mode="json") for row in measured],
+    }
 
 
 def plan_document(answer: Answer) -> dict[str, Any]:

@@ -1,19 +1,74 @@
-"""The sizes of a model at every level, as JSON and as text. Imports nothing that a plan needs beyond them.
+"""The sizes of a model at every level, as JSON (`sizes/1`, a contract: `schemas/sizes.schema.json`) and as text.
 
-Keys are documented here, units are in their names: a list of levels, GGUF first.
+Imports nothing that a plan needs beyond them. Besides the contract's keys, `files` are the published files and
+checkpoints of the repository or file that was named; `published` of a level is not known yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from advisor.formats.gguf_sizes import SizedLevel
-from advisor.formats.safetensors_sizes import SizedSafetensors
+from advisor.formats.gguf_sizes import SizedLevel, size_levels
+from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_levels
+from advisor.models.model import Model
 from advisor.sources.resolve import ResolvedModel
 from advisor.units import format_count, gb
 
 FORMAT = "gguf"
+
+
+SCHEMA = "sizes/1"
+
+
+def sizes_answer(found: ResolvedModel, model: Model | None, *, full: bool = False) -> dict[str, Any]:
+    """One sizes object: GGUF levels first, each without an importance matrix and with one where that changes its size.
+
+    `model` is that of `found`, with or without the layers that predict several tokens, and None where only a file's own
+    sizes are known. `full` adds what each size is made of: types of tensors, writer, layers left alone.
+    """
+    rows = [] if model is None else [*_gguf_rows(model, full), *_safetensors_rows(model, full)]
+    named = None if model is None else _model(found, model)
+    return {"schema": SCHEMA, "error": None, "model": named, "levels": rows, "files": published_document(found)}
+
+
+def sizes_refusal(_: str, error: dict[str, Any]) -> dict[str, Any]:
+    """What stands for sizes where there are none; `error` has a kind ("input" or "internal") and a message."""
+    return {"schema": SCHEMA, "error": error, "model": None, "levels": []}
+
+
+def _model(found: ResolvedModel, model: Model) -> dict[str, Any]:
+    return {
+        "id": found.id if not found.id.startswith("{") else found.name,
+        "name": found.name,
+        "parameters": model.parameters,
+        "active_parameters": model.active_parameters,
+    }
+
+
+def _gguf_rows(model: Model, full: bool) -> Iterator[dict[str, Any]]:
+    for plain, helped in zip(size_levels(model), size_levels(model, imatrix=True), strict=True):
+        yield _row(plain, FORMAT, False, sizes_document([plain])[0] if full else {})
+        if helped.tensor_bytes != plain.tensor_bytes:
+            yield _row(helped, FORMAT, True, sizes_document([helped])[0] if full else {})
+
+
+def _safetensors_rows(model: Model, full: bool) -> Iterator[dict[str, Any]]:
+    for sized in size_safetensors_levels(model):
+        yield _row(sized, sized.format, False, safetensors_document([sized])[0] if full else {})
+
+
+def _row(sized: SizedLevel | SizedSafetensors, kind: str, imatrix: bool, details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **details,
+        "format": kind,
+        "level": sized.level.name,
+        "imatrix": imatrix,
+        "tensor_bytes": sized.tensor_bytes,
+        "file_bytes": sized.file_bytes,
+        "bits_per_weight": round(sized.bits_per_weight, 4),
+        "published": None,
+    }
 
 
 def sizes_document(levels: Sequence[SizedLevel]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -53,9 +53,7 @@ def layer_caches(model: Model, settings: Settings) -> tuple[int, ...]:
 def grown(model: Model, settings: Settings, placement: Placement) -> Grown:
     """KV cache and compute buffers of one placement; `settings` say nothing about placement."""
     caches = layer_caches(model, settings)
-    held = dict.fromkeys((HOST, *range(placement.devices)), 0)
-    for size, device in zip(caches, placement.caches, strict=True):
-        held[device] += size
+    held = _held(caches, placement)
     if model.trunk is not None:
         model = model.trunk
         placement = replace(placement, layers=placement.layers[: len(model.layers)])
@@ -68,6 +66,13 @@ def grown(model: Model, settings: Settings, placement: Placement) -> Grown:
         compute[HOST] += max(caches, default=0) + _scores_on_host(model, settings)
     lent = _lent_bytes(model, settings, placement, caches) if lends_gpu(settings, placement) else 0
     return Grown(held, compute, lent)
+
+
+def _held(caches: Sequence[int], placement: Placement) -> dict[int, int]:
+    held = dict.fromkeys((HOST, *range(placement.devices)), 0)
+    for size, device in zip(caches, placement.caches, strict=True):
+        held[device] += size
+    return held
 
 
 def _scores_on_host(model: Model, settings: Settings) -> int:
@@ -126,6 +131,11 @@ class Growth:
     def at(self, context: int) -> Grown:
         return grown(self.model, replace(self.settings, context=context), self.placement)
 
+    def least_at(self, context: int) -> Grown:
+        """What it takes at least, known without laying out compute buffers: the caches."""
+        held = _held(layer_caches(self.model, replace(self.settings, context=context)), self.placement)
+        return Grown(held, dict.fromkeys(held, 0), 0)
+
     @cached_property
     def now(self) -> Grown:
         """KV cache and compute buffers at the context asked for."""
@@ -135,8 +145,10 @@ class Growth:
         """The longest context for which `fits` holds of what the devices then need, as `needed` says."""
 
         def holds(context: int) -> bool:
-            return fits(needed(self.at(context)))
+            return fits(needed(self.least_at(context))) and fits(needed(self.at(context)))
 
+        if holds(self.samples[-1]):  # as most plans do on a machine with room
+            return self.samples[-1]
         place = bisect_left(self.samples, True, key=lambda context: not holds(context))
         lower = self.samples[place - 1] if place else 0
         if not lower or place == len(self.samples):

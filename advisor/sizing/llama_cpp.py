@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS, Level
@@ -36,17 +36,19 @@ def plan_levels(
     margin: float,
     imatrix: bool = False,
     only: str | None = None,
+    among: Collection[str] | None = None,
     search: bool = False,
     rates: Rates | None = None,
     draft: Plan | None = None,
 ) -> list[Plan]:
-    """A plan for every level (or for `only` one), keeping the fraction `margin` of each memory free.
+    """A plan for every level (`only` one, or those `among` some), keeping the fraction `margin` of each memory free.
 
     With `search` the fastest placement that fits replaces what `settings` say about it; `rates` are the bandwidths
     that make one placement faster than another. `draft` is the plan of a draft model whose memory `memory` counts.
     """
     planner = _Planner(model, memory, settings, runtime, margin, imatrix, search, rates or Rates(), draft)
-    levels = [LEVELS[only]] if only else [level for level in LEVELS.values() if level.offered_for(model)]
+    offered = [level for level in LEVELS.values() if level.offered_for(model)]
+    levels = [LEVELS[only]] if only else [level for level in offered if among is None or level.name in among]
     return [planner.plan_level(level) for level in levels]
 
 

@@ -46,6 +46,7 @@ class Ground:
         self.shares = default_shares(memory)
         self.count = len(model.layers)
         self._growths: dict[Placement, Growth] = {}
+        self._placements: dict[Choice, Placement] = {}
         self._typical: dict[tuple[bool, bool], Grown] = {}
         speeds = {rates.of(number) for number in range(len(memory.devices))}
         self.uneven_speed = len(speeds) > 1
@@ -65,7 +66,12 @@ class Ground:
         return self._typical[key]
 
     def place(self, choice: Choice) -> Placement:
-        """The placement that a choice means."""
+        """The placement that a choice means; levels try much the same ones."""
+        if (found := self._placements.get(choice)) is None:
+            found = self._placements[choice] = self._place(choice)
+        return found
+
+    def _place(self, choice: Choice) -> Placement:
         on_devices = self.count + 1 - choice.host_layers
         moe = choice.moe_layers if choice.moe_layers > choice.host_layers else 0
         return place(

@@ -44,6 +44,9 @@ class SplitGrowth(Growth):
             0,
         )
 
+    def least_at(self, context: int) -> Grown:
+        return self.at(context)
+
     def needed(self, memory: Memory, grown: Grown) -> dict[int, int]:
         """Bytes on each device and the host, all included."""
         needed = {HOST: self.on_host + grown.cache[HOST] + grown.compute[HOST] + memory.host_overhead_bytes}

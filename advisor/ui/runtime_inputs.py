@@ -117,6 +117,7 @@ def _placement(machine_id: str) -> dict[str, Any]:
             help="llama.cpp `-ncmoe`, for mixtures of experts",
         ),
         "kv_offload": switch("kv_offload", "KV cache on the GPU", help="off: llama.cpp `--no-kv-offload`"),
+        "op_offload": switch("op_offload", "GPU reads prompts for the host", help="off: llama.cpp `--no-op-offload`"),
         "mmap": switch("mmap", "Map the file into memory", help="off: the file is read whole"),
     }
     if takes_several(machine_id):

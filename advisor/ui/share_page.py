@@ -10,7 +10,7 @@ import streamlit as st
 
 from advisor.advise import Answer
 from advisor.errors import AdvisorError, InputError
-from advisor.report.as_json import plan_document
+from advisor.report.as_json import full_document
 from advisor.report.document import (
     NAME_CHARACTERS,
     NOTE_CHARACTERS,
@@ -108,12 +108,16 @@ def _downloads(answer: Answer, document: ReportDocument) -> None:
         report_view.download_pdf(document, paper or "a4", "PDF")
         for label, made, ending, mime in (
             ("All levels as CSV", lambda: plans_csv(answer), "csv", "text/csv"),
-            ("Everything as JSON", lambda: json.dumps(plan_document(answer), indent=1), "json", "application/json"),
+            ("Everything as JSON", lambda: _everything(answer), "json", "application/json"),
             ("Scenario as YAML", lambda: scenario_to_yaml(answer.scenario), "yaml", "application/yaml"),
         ):
             st.download_button(
                 label, made, file_name=name(ending), mime=mime, on_click="ignore", key=f"download_{ending}"
             )
+
+
+def _everything(answer: Answer) -> str:
+    return json.dumps(full_document(answer, answer.scenario.to_query()), indent=1)
 
 
 def _charts(document: ReportDocument) -> None:
