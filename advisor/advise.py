@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from advisor.assess import candidates_of
+from advisor.caches import remembered
 from advisor.candidate import Candidate
 from advisor.drafting import drafting_note
 from advisor.errors import InputError
@@ -25,9 +26,15 @@ from advisor.sizing.checks import check_devices, check_settings
 from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken
 from advisor.sizing.plan import Memory, Plan
 from advisor.sources.resolve import ResolvedModel, find_any_model
-from advisor.units import format_count
+from advisor.units import KIB, MIB, format_count
 
 _REMEMBERED_S = 600
+_MODELS_BYTES = 16 * MIB
+_ANSWERS_BYTES = 48 * MIB
+# What they come to once all pages have looked at them (tests/test_caches.py weighs them).
+_SMALL = 8 * KIB
+_EACH_LAYER = 12 * KIB
+_EACH_CANDIDATE = 16 * KIB
 # MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
 _BLOCK_SELECTION_USERS = 16
 
@@ -92,7 +99,16 @@ def _shown(candidates: tuple[Candidate, ...], choice: Recommendation) -> Candida
     return next((one for one in candidates if one.level == level), candidates[0])
 
 
-@lru_cache(maxsize=64)
+def _weight(found: ResolvedModel) -> int:
+    """Bytes that remembering a model takes, with what is kept beside it; one of the catalogue is there anyway."""
+    return _SMALL + (0 if found.entry is not None or found.model is None else _EACH_LAYER * len(found.model.layers))
+
+
+def _answer_weight(found: Answer) -> int:
+    return _weight(found.entry) + _EACH_CANDIDATE * len(found.candidates)
+
+
+@remembered(_MODELS_BYTES, _weight)
 def _find(text: str, allow_local: bool, period: int) -> ResolvedModel:
     """The model, asked for again only in the next period: a branch on the Hub may move."""
     return find_any_model(text, allow_local=allow_local)
@@ -114,7 +130,7 @@ def answer(
     return _answer(scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), own)
 
 
-@lru_cache(maxsize=256)
+@remembered(_ANSWERS_BYTES, _answer_weight)
 def _answer(
     scenario: Scenario,
     given: frozenset[str],  # scenarios are equal whether a default was given or not

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from advisor.advise import check_limits
 from advisor.assess import candidates_of, facts_of_model
+from advisor.caches import remembered
 from advisor.candidate import Candidate, licence_gap, quality_gap
 from advisor.errors import InputError
 from advisor.estimate import Range
@@ -29,11 +30,12 @@ from advisor.sizing.overview import LevelOnMachine, overview
 from advisor.sizing.plan import Verdict
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.sources.resolved import from_entry
-from advisor.units import gib
+from advisor.units import MIB, gib
 
 COUNTS = (1, 2, 4, 8)  # of equal cards in one host
 CPU_RAM_GIB = (64, 128, 256)  # what is assumed of a machine whose memory the buyer chooses
 _LEVELS_LOOKED_AT = 2
+_TABLES_BYTES = 24 * MIB  # of what each of the two questions was answered last
 _LAPTOP = "laptop-gpu"
 _ASSUMED_QUALITY = "small"
 _NOT_SEARCHED_FOR = {"other_machine": None, "memory_gib": None, "bandwidth_gb_s": None, "backend": AUTO}
@@ -138,7 +140,7 @@ def models_on(scenario: Scenario, today: date | None = None) -> tuple[RunnableMo
     return _models_on(asked, today or datetime.now(UTC).date())
 
 
-@lru_cache(maxsize=32)
+@remembered(_TABLES_BYTES)
 def _models_on(scenario: Scenario, today: date) -> tuple[RunnableModel, ...]:
     hardware = hardware_of(scenario, runtime_of(scenario))
     rows = [_model_on(scenario, hardware, entry, today) for entry in catalogue().values()]
@@ -272,7 +274,7 @@ def machines_for(scenario: Scenario, today: date | None = None) -> Shopping:
     return _machines_for(scenario.model_copy(update=blank), today or datetime.now(UTC).date())
 
 
-@lru_cache(maxsize=32)
+@remembered(_TABLES_BYTES)
 def _machines_for(scenario: Scenario, today: date) -> Shopping:
     entry = find_any_model(scenario.model)
     assumed = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from advisor.caches import kept_beside
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.models.catalogue import find_model
@@ -64,7 +65,7 @@ def article_70b() -> tuple[Comparison, ...]:
     return _against_article(EXAMPLE_70B, _ARTICLE_70B, 70)
 
 
-@lru_cache(maxsize=64)
+@kept_beside
 def applied_to(model: Model) -> tuple[Comparison, ...]:
     """Parameters x bits / 8 for a model, with its real number of parameters, against its files."""
     return tuple(
