@@ -18,6 +18,7 @@ from advisor.ladders import Subject
 from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
+from advisor.numbers import exact, plural
 from advisor.own_measurements import OwnMeasurement, own_of
 from advisor.planning import family_of, plans_of, runtime_of, with_frontend_defaults
 from advisor.recommend import Alternative, Recommendation, recommend
@@ -212,7 +213,7 @@ def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[str, ...]:
     if not hardware.host_bandwidth_assumed or not any(plan.placement.offloads and plan.fits for plan in plans):
         return ()
     return (
-        f"The speed of what lies on the host assumes memory rated at {hardware.host_bandwidth / 1e9:g} GB/s (two "
+        f"The speed of what lies on the host assumes memory rated at {exact(hardware.host_bandwidth / 1e9)} GB/s (two "
         "channels of DDR5-5600): give host_bandwidth_gb_s for yours.",
     )
 
@@ -222,8 +223,8 @@ def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ..
     if model.runtime_note:
         notes.append(f"{model.runtime_note} Sizes follow from the tensors; the runtime figures are hypothetical.")
     if entry.confidence == "recalled":
-        fields = f" ({', '.join(entry.recalled_fields)})" if entry.recalled_fields else ""
-        notes.append(f"Part of this model's shape was not confirmed by a source{fields}; check before relying on it.")
+        fields = f" ({plural(len(entry.recalled_fields), 'field')} of its config)" if entry.recalled_fields else ""
+        notes.append(f"Part of this model's shape{fields} was not confirmed by a source: check before relying on it.")
     if chosen.confidence == "weak":
         notes.append(f"The figures for {chosen.name} come from a weak source.")
     if model.trunk is not None:
@@ -232,7 +233,7 @@ def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ..
         )
     if model.mtp_layers:
         notes.append(
-            f"{len(model.mtp_layers)} multi-token-prediction layer(s) with {format_count(model.mtp_parameters)} "
-            "parameters are left out; mtp=on includes them."
+            f"{plural(len(model.mtp_layers), 'multi-token-prediction layer')} ({format_count(model.mtp_parameters)} "
+            f"parameters) {'is' if len(model.mtp_layers) == 1 else 'are'} left out; mtp=on includes them."
         )
     return tuple(notes)

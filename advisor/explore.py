@@ -21,6 +21,7 @@ from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
+from advisor.numbers import exact
 from advisor.planning import draft_of, family_of, memory_beside, plans_of, rates_of, runtime_of
 from advisor.quality import estimate_quality
 from advisor.recommend import READING_TOKENS_PER_S, choose
@@ -116,7 +117,7 @@ class FittingMachine:
     def name(self) -> str:
         """What to buy, in words."""
         if self.machine.needs_memory:
-            return f"{self.machine.name}, {self.scenario.memory_gib:g} GiB of RAM"
+            return f"{self.machine.name}, {exact(self.scenario.memory_gib or 0)} GiB of RAM"
         devices = self.gpus * self.machine.count
         return f"{devices} x {self.machine.name}" if devices > 1 and self.machine.count == 1 else self._set
 
@@ -284,8 +285,8 @@ def _machines_for(scenario: Scenario, today: date) -> Shopping:
     if scenario.min_tokens_per_s is None:
         scenario = scenario.model_copy(update={"min_tokens_per_s": READING_TOKENS_PER_S})
         assumed.append(
-            f"No speed is asked for: at least {READING_TOKENS_PER_S:g} tokens/s for each user are assumed, about as "
-            "fast as people read."
+            f"No speed is asked for: at least {exact(READING_TOKENS_PER_S)} tokens/s for each user are assumed, about "
+            "as fast as people read."
         )
     assumed.append(
         "CPU platforms are counted with 64, 128 or 256 GiB of RAM, the least that will do; cards one, two, four or "
