@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from advisor.assess import candidates_of
+from advisor.caches import remembered
 from advisor.candidate import Candidate
 from advisor.drafting import drafting_note
 from advisor.errors import InputError
@@ -17,6 +18,7 @@ from advisor.ladders import Subject, looked_at
 from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
+from advisor.numbers import exact, plural
 from advisor.own_measurements import OwnMeasurement, own_of
 from advisor.planning import family_of, plans_of, runtime_of, with_frontend_defaults
 from advisor.recommend import Alternative, Recommendation, recommend
@@ -26,9 +28,15 @@ from advisor.sizing.checks import check_devices, check_settings
 from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken
 from advisor.sizing.plan import Memory, Plan
 from advisor.sources.resolve import ResolvedModel, find_any_model
-from advisor.units import format_count
+from advisor.units import KIB, MIB, format_count
 
 _REMEMBERED_S = 600
+_MODELS_BYTES = 16 * MIB
+_ANSWERS_BYTES = 48 * MIB
+# What they come to once all pages have looked at them (tests/test_caches.py weighs them).
+_SMALL = 8 * KIB
+_EACH_LAYER = 12 * KIB
+_EACH_CANDIDATE = 16 * KIB
 # MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
 _BLOCK_SELECTION_USERS = 16
 
@@ -93,7 +101,16 @@ def _shown(candidates: tuple[Candidate, ...], choice: Recommendation) -> Candida
     return next((one for one in candidates if one.level == level), candidates[0])
 
 
-@lru_cache(maxsize=64)
+def _weight(found: ResolvedModel) -> int:
+    """Bytes that remembering a model takes, with what is kept beside it; one of the catalogue is there anyway."""
+    return _SMALL + (0 if found.entry is not None or found.model is None else _EACH_LAYER * len(found.model.layers))
+
+
+def _answer_weight(found: Answer) -> int:
+    return _weight(found.entry) + _EACH_CANDIDATE * len(found.candidates)
+
+
+@remembered(_MODELS_BYTES, _weight)
 def _find(text: str, allow_local: bool, period: int) -> ResolvedModel:
     """The model, asked for again only in the next period: a branch on the Hub may move."""
     return find_any_model(text, allow_local=allow_local)
@@ -117,7 +134,7 @@ def answer(
     return _answer(scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), own, brief)
 
 
-@lru_cache(maxsize=256)
+@remembered(_ANSWERS_BYTES, _answer_weight)
 def _answer(
     scenario: Scenario,
     given: frozenset[str],  # scenarios are equal whether a default was given or not
@@ -203,7 +220,7 @@ def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[str, ...]:
     if not hardware.host_bandwidth_assumed or not any(plan.placement.offloads and plan.fits for plan in plans):
         return ()
     return (
-        f"The speed of what lies on the host assumes memory rated at {hardware.host_bandwidth / 1e9:g} GB/s (two "
+        f"The speed of what lies on the host assumes memory rated at {exact(hardware.host_bandwidth / 1e9)} GB/s (two "
         "channels of DDR5-5600): give host_bandwidth_gb_s for yours.",
     )
 
@@ -213,8 +230,8 @@ def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ..
     if model.runtime_note:
         notes.append(f"{model.runtime_note} Sizes follow from the tensors; the runtime figures are hypothetical.")
     if entry.confidence == "recalled":
-        fields = f" ({', '.join(entry.recalled_fields)})" if entry.recalled_fields else ""
-        notes.append(f"Part of this model's shape was not confirmed by a source{fields}; check before relying on it.")
+        fields = f" ({plural(len(entry.recalled_fields), 'field')} of its config)" if entry.recalled_fields else ""
+        notes.append(f"Part of this model's shape{fields} was not confirmed by a source: check before relying on it.")
     if chosen.confidence == "weak":
         notes.append(f"The figures for {chosen.name} come from a weak source.")
     if model.trunk is not None:
@@ -223,7 +240,7 @@ def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ..
         )
     if model.mtp_layers:
         notes.append(
-            f"{len(model.mtp_layers)} multi-token-prediction layer(s) with {format_count(model.mtp_parameters)} "
-            "parameters are left out; mtp=on includes them."
+            f"{plural(len(model.mtp_layers), 'multi-token-prediction layer')} ({format_count(model.mtp_parameters)} "
+            f"parameters) {'is' if len(model.mtp_layers) == 1 else 'are'} left out; mtp=on includes them."
         )
     return tuple(notes)

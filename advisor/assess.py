@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 
+from advisor.caches import remembered
 from advisor.candidate import Candidate
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.workload import Throughput
@@ -21,6 +21,9 @@ from advisor.sizing.weights import Weights, file_weights, level_weights
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
+from advisor.units import MIB
+
+_COSTS_BYTES = 24 * MIB
 
 
 def candidates_of(
@@ -139,7 +142,7 @@ def _costs(
     return _cost(scenario, hardware, hosted_as, throughput_of(speed), today)
 
 
-@lru_cache(maxsize=4096)
+@remembered(_COSTS_BYTES)
 def _cost(
     scenario: Scenario, hardware: Hardware, hosted_as: str | None, throughput: Throughput | None, today: date
 ) -> Costs | None:

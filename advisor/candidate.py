@@ -9,6 +9,7 @@ from functools import cached_property
 from advisor.costs.costs import Costs
 from advisor.estimate import Range
 from advisor.models.licences import commercial_use
+from advisor.numbers import apart, exact
 from advisor.own_measurements import OwnMeasurement
 from advisor.quality.estimator import Quality
 from advisor.requirements import Requirements, Unmet
@@ -37,8 +38,9 @@ class Candidate:
 
     @cached_property
     def costs(self) -> Costs | None:
-        """What it costs owned, rented and per token; None for a machine that cannot be priced."""
-        return self.find_costs()
+        """What it costs owned, rented and per token; None for a machine that cannot be priced, or a plan that does not
+        run on it."""
+        return None if self.verdict == "does not fit" else self.find_costs()
 
     @property
     def level(self) -> str:
@@ -102,7 +104,9 @@ class Candidate:
         typical = self.tokens_per_s.typical
         if typical >= least:
             return None
-        sentence = f"{self.level} gives about {typical:,.3g} tokens/s to each user; {least:g} are asked for."
+        sentence = (
+            f"{self.level} gives about {apart(typical, least)} tokens/s to each user; {exact(least)} are asked for."
+        )
         return Unmet("min_tokens_per_s", sentence, (least - typical) / least)
 
     def _first_token_gap(self, asked: Requirements) -> Unmet | None:
@@ -114,9 +118,8 @@ class Candidate:
             return Unmet("max_first_token_s", f"How soon {self.level} answers here is not known.", None)
         if wait.typical <= most:
             return None
-        sentence = (
-            f"{self.level} takes about {wait.typical:,.3g} s to the first token; at most {most:g} s is asked for."
-        )
+        takes = f"{self.level} takes about {apart(wait.typical, most)} s to the first token"
+        sentence = f"{takes}; at most {exact(most)} s is asked for."
         return Unmet("max_first_token_s", sentence, wait.typical / most - 1)
 
     def _cost_gap(self, asked: Requirements) -> Unmet | None:
@@ -130,7 +133,9 @@ class Candidate:
         if cost <= most:
             return None
         currency = self.costs.currency if self.costs is not None else ""
-        sentence = f"The machine costs about {cost:,.0f} {currency} a month; at most {most:,.0f} is asked for."
+        sentence = (
+            f"The machine costs about {apart(cost, most)} {currency} a month; at most {exact(most)} is asked for."
+        )
         return Unmet("max_cost_per_month", sentence, cost / most - 1)
 
 
@@ -143,7 +148,8 @@ def quality_gap(level: str, kept: Range | None, task: str, asked: Requirements) 
         return Unmet("min_quality", f"What {level} keeps at {task_words(task)} is not known.", None)
     if kept.typical >= least:
         return None
-    sentence = f"{level} keeps about {kept.typical:.1f} % at {task_words(task)}; at least {least:g} % is asked for."
+    keeps = f"{level} keeps about {apart(kept.typical, least)} % at {task_words(task)}"
+    sentence = f"{keeps}; at least {exact(least)} % is asked for."
     return Unmet("min_quality", sentence, (least - kept.typical) / least)
 
 

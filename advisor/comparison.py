@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from advisor.advise import Answer, answer
 from advisor.candidate import task_words
 from advisor.errors import InputError
+from advisor.numbers import approx, exact, span
 from advisor.scenario import Scenario
 from advisor.units import gb, gib
 
@@ -80,9 +81,9 @@ def _facts(found: Answer) -> dict[str, str]:
         )
     if speed is not None:
         decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
-        facts["Tokens/s for each user"] = f"{decode.typical:,.3g} ({decode.low:,.3g} to {decode.high:,.3g})"
+        facts["Tokens/s for each user"] = f"{approx(decode.typical)} ({span(decode)})"
         if first is not None:
-            facts["First token after"] = f"{first.typical:,.2g} s ({first.low:,.2g} to {first.high:,.2g})"
+            facts["First token after"] = f"{approx(first.typical)} s ({span(first)})"
     if costs is not None:
         for name, option in (("Own", costs.own), ("Rent", costs.rent), ("API", costs.api)):
             if option is not None:
@@ -95,9 +96,9 @@ def _requirements(scenario: Scenario) -> str:
     if scenario.least_percent is not None:
         asked.append(f"{scenario.quality_words} at {task_words(scenario.task)}")
     if scenario.min_tokens_per_s is not None:
-        asked.append(f"{scenario.min_tokens_per_s:g} tokens/s")
+        asked.append(f"{exact(scenario.min_tokens_per_s)} tokens/s")
     if scenario.max_first_token_s is not None:
-        asked.append(f"first token within {scenario.max_first_token_s:g} s")
+        asked.append(f"first token within {exact(scenario.max_first_token_s)} s")
     if scenario.max_cost_per_month is not None:
         asked.append(f"at most {scenario.max_cost_per_month:,.0f} {scenario.currency} a month")
     asked += ["commercial use"] * scenario.commercial + ["own hardware"] * scenario.own_hardware

@@ -9,6 +9,7 @@ from advisor.estimate import Range
 from advisor.formats.gguf_levels import LEVELS
 from advisor.hardware import Hardware
 from advisor.models.catalogue import find_model
+from advisor.numbers import approx, exact, span
 from advisor.scenario import Scenario
 from advisor.sizing.draft import DRAFTED, expected_tokens
 from advisor.sizing.weights import level_weights
@@ -28,11 +29,11 @@ def drafting_note(scenario: Scenario, hardware: Hardware, shown: Candidate) -> s
     found = drafted_speed(scenario, hardware, shown, shown.speed)
     if found is None:
         return ""
-    share = f"{scenario.draft_accepted_percent:g} %"
+    share = f"{exact(scenario.draft_accepted_percent)} %"
     return (
         f"If {share} of the tokens that {name} drafts, {DRAFTED} at a time, are accepted, "
-        f"{shown.level} writes about {found.typical:,.3g} tokens/s for each user ({found.low:,.3g} to "
-        f"{found.high:,.3g}) instead of {shown.speed.decode_tokens_per_s.typical:,.3g}; other figures are without it."
+        f"{shown.level} writes about {approx(found.typical)} tokens/s for each user ({span(found)}) "
+        f"instead of {approx(shown.speed.decode_tokens_per_s.typical)}; other figures are without it."
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from advisor.advise import check_limits
 from advisor.assess import candidates_of, facts_of_model
+from advisor.caches import remembered
 from advisor.candidate import Candidate, licence_gap, quality_gap
 from advisor.errors import InputError
 from advisor.estimate import Range
@@ -20,6 +21,7 @@ from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
+from advisor.numbers import exact
 from advisor.planning import draft_of, family_of, memory_beside, plans_of, rates_of, runtime_of
 from advisor.quality import estimate_quality
 from advisor.recommend import READING_TOKENS_PER_S, choose
@@ -29,11 +31,12 @@ from advisor.sizing.overview import LevelOnMachine, overview
 from advisor.sizing.plan import Verdict
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.sources.resolved import from_entry
-from advisor.units import gib
+from advisor.units import MIB, gib
 
 COUNTS = (1, 2, 4, 8)  # of equal cards in one host
 CPU_RAM_GIB = (64, 128, 256)  # what is assumed of a machine whose memory the buyer chooses
 _LEVELS_LOOKED_AT = 2
+_TABLES_BYTES = 24 * MIB  # of what each of the two questions was answered last
 _LAPTOP = "laptop-gpu"
 _ASSUMED_QUALITY = "small"
 _NOT_SEARCHED_FOR = {"other_machine": None, "memory_gib": None, "bandwidth_gb_s": None, "backend": AUTO}
@@ -114,7 +117,7 @@ class FittingMachine:
     def name(self) -> str:
         """What to buy, in words."""
         if self.machine.needs_memory:
-            return f"{self.machine.name}, {self.scenario.memory_gib:g} GiB of RAM"
+            return f"{self.machine.name}, {exact(self.scenario.memory_gib or 0)} GiB of RAM"
         devices = self.gpus * self.machine.count
         return f"{devices} x {self.machine.name}" if devices > 1 and self.machine.count == 1 else self._set
 
@@ -138,7 +141,7 @@ def models_on(scenario: Scenario, today: date | None = None) -> tuple[RunnableMo
     return _models_on(asked, today or datetime.now(UTC).date())
 
 
-@lru_cache(maxsize=32)
+@remembered(_TABLES_BYTES)
 def _models_on(scenario: Scenario, today: date) -> tuple[RunnableModel, ...]:
     hardware = hardware_of(scenario, runtime_of(scenario))
     rows = [_model_on(scenario, hardware, entry, today) for entry in catalogue().values()]
@@ -278,7 +281,7 @@ def machines_for(scenario: Scenario, today: date | None = None) -> Shopping:
     return _machines_for(scenario.model_copy(update=blank), today or datetime.now(UTC).date())
 
 
-@lru_cache(maxsize=32)
+@remembered(_TABLES_BYTES)
 def _machines_for(scenario: Scenario, today: date) -> Shopping:
     entry = find_any_model(scenario.model)
     assumed = []
@@ -288,8 +291,8 @@ def _machines_for(scenario: Scenario, today: date) -> Shopping:
     if scenario.min_tokens_per_s is None:
         scenario = scenario.model_copy(update={"min_tokens_per_s": READING_TOKENS_PER_S})
         assumed.append(
-            f"No speed is asked for: at least {READING_TOKENS_PER_S:g} tokens/s for each user are assumed, about as "
-            "fast as people read."
+            f"No speed is asked for: at least {exact(READING_TOKENS_PER_S)} tokens/s for each user are assumed, about "
+            "as fast as people read."
         )
     assumed.append(
         "CPU platforms are counted with 64, 128 or 256 GiB of RAM, the least that will do; cards one, two, four or "

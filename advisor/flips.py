@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from advisor.advise import Answer, answer
+from advisor.caches import kept_beside
 from advisor.candidate import Candidate
 from advisor.costs.costs import Costs
 from advisor.errors import InputError
@@ -16,7 +16,7 @@ from advisor.sizing.checks import MOST_SEQUENCES
 from advisor.units import format_count, gib
 
 
-@lru_cache(maxsize=256)
+@kept_beside
 def flips(found: Answer) -> tuple[str, ...]:
     """One sentence for each change that would lead to another recommendation; empty where nothing is recommended."""
     chosen = found.chosen

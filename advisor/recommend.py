@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from advisor.candidate import Candidate, task_words
 from advisor.estimate import Range
 from advisor.ladders import NATIVE_LEVELS, NO_VISIBLE_GAIN, Subject, ladder
+from advisor.numbers import approx, differ, percent, span
 from advisor.quality.tasks import DEMANDS
 from advisor.requirements import Requirements, Unmet
 from advisor.sizing.plan import Verdict
@@ -189,8 +190,8 @@ def _quality_reason(chosen: Candidate) -> str:
         "estimated": "estimated from other models",
     }.get(quality.basis, quality.basis)
     return (
-        f"It keeps about {kept.typical:.1f} % of the 16-bit score at {task_words(chosen.task)} "
-        f"({kept.low:.0f} to {kept.high:.0f} %, {behind}, n = {quality.n})."
+        f"It keeps about {percent(min(kept.typical, 100))} of the 16-bit score at {task_words(chosen.task)} "
+        f"({kept.low:.0f} to {min(kept.high, 100):.0f} %, {behind}, n = {quality.n})."
     )
 
 
@@ -199,7 +200,7 @@ def _speed_reason(chosen: Candidate) -> str:
     if speed is None:
         return ""
     slow = "" if speed.typical >= READING_TOKENS_PER_S else ", slower than people read"
-    return f"It writes about {speed.typical:,.3g} tokens/s for each user ({speed.low:,.3g} to {speed.high:,.3g}){slow}."
+    return f"It writes about {approx(speed.typical)} tokens/s for each user ({span(speed)}){slow}."
 
 
 def _memory_reason(chosen: Candidate, machine_name: str) -> str:
@@ -250,7 +251,7 @@ def _better_alternative(above: Candidate, chosen: Candidate, unmet: dict[str, tu
 
 
 def _speed(candidate: Candidate) -> str:
-    return f"about {_typical_speed(candidate):,.3g} tokens/s"
+    return f"about {approx(_typical_speed(candidate))} tokens/s"
 
 
 def _gain(candidate: Candidate, chosen: Candidate) -> str:
@@ -264,7 +265,9 @@ def _loss(candidate: Candidate, chosen: Candidate) -> str:
     one, other = candidate.kept, chosen.kept
     if one is None or other is None:
         return ", at a loss of quality that is not known"
-    return f", keeping about {one.typical:.1f} % of the quality instead of {other.typical:.1f} %"
+    if not differ(one.typical, other.typical):
+        return ", with no loss of quality that shows in the figures"
+    return f", keeping about {percent(one.typical)} of the quality instead of {percent(other.typical)}"
 
 
 def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tuple[Unmet, ...]]) -> Recommendation:
@@ -327,7 +330,7 @@ def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendati
     if shorter:
         unit = shorter[0].settings.context_unit
         reasons.append(f"With at most {shorter[0].max_context:,} {unit}, {shorter[0].level} would fit.")
-    reasons.append("Ways out: more or larger devices, part of the layers on the host, or a smaller model.")
+    reasons.append("Ways out: more memory, or a smaller model.")
     tight = tuple(
         Alternative(candidate.level, "Fits only without the safety margin.")
         for candidate in ranked

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from advisor.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.numbers import exact
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, find_task
 
 _DEMANDS = {demand.id: demand for demand in DEMANDS}
@@ -64,7 +65,8 @@ def _percent(value: Any) -> Any:
 def _at_most_all(value: float | str | None) -> float | str | None:
     if isinstance(value, float) and not 0 <= value <= 100:
         raise ValueError(
-            f"min_quality={value:g} is not possible: it is the percentage of the 16-bit score to keep, from 0 to 100"
+            f"min_quality={exact(value)} is not possible: it is the percentage of the 16-bit score to keep, from 0 "
+            "to 100"
         )
     return value
 
@@ -105,7 +107,7 @@ class Requirements(BaseModel):
         least = self.least_percent
         if least is None:
             return "no least quality"
-        number = f"at least {least:g} % of the 16-bit score"
+        number = f"at least {exact(least)} % of the 16-bit score"
         return f'"{_DEMANDS[self.min_quality].words}" ({number})' if isinstance(self.min_quality, str) else number
 
 

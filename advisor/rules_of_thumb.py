@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from advisor.caches import kept_beside
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.models.catalogue import find_model
 from advisor.models.model import Model
+from advisor.numbers import approx
 from advisor.sizing.llama_cpp import plan_levels
 from advisor.sizing.plan import Device, Memory, rule_of_thumb_bytes
 from advisor.sizing.settings import Settings
@@ -64,7 +66,7 @@ def article_70b() -> tuple[Comparison, ...]:
     return _against_article(EXAMPLE_70B, _ARTICLE_70B, 70)
 
 
-@lru_cache(maxsize=64)
+@kept_beside
 def applied_to(model: Model) -> tuple[Comparison, ...]:
     """Parameters x bits / 8 for a model, with its real number of parameters, against its files."""
     return tuple(
@@ -100,7 +102,7 @@ def _compare(model: Model, rule: str, level: str, rule_bytes: int, said_billions
 def _reason(model: Model, sized: SizedLevel, rule_bytes: int, said_billions: float | None) -> str:
     """Why the real file differs, in one or two sentences."""
     said_weights = model.parameters if said_billions is None else said_billions * 1e9
-    bits = f"{sized.bits_per_weight:.2f} bits a weight, not {rule_bytes * 8 / said_weights:.3g}"
+    bits = f"{sized.bits_per_weight:.2f} bits a weight, not {approx(rule_bytes * 8 / said_weights)}"
     stored = _stored(sized)
     why = {
         "F32": "Every weight takes 32 bits, as the rule says.",

@@ -15,6 +15,7 @@ from advisor.explore import choose_level
 from advisor.hardware import Hardware
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.licences import commercial_use
+from advisor.numbers import approx
 from advisor.planning import family_of
 from advisor.recommend import SMALL_LOSS, Alternative
 from advisor.scenario import Scenario
@@ -111,7 +112,7 @@ def _precise(scenario: Scenario, entry: Entry, hardware: Hardware, runtime: str,
 
 def _sentence(found: Answer, entry: Entry, one: Candidate) -> str:
     kept = one.kept.typical if one.kept is not None else 0.0
-    speed = "" if one.tokens_per_s is None else f", at about {one.tokens_per_s.typical:,.3g} tokens/s"
+    speed = "" if one.tokens_per_s is None else f", at about {approx(one.tokens_per_s.typical)} tokens/s"
     sizes = f"{format_count(entry.parameters.counted)} parameters instead of {format_count(found.model.parameters)}"
     first = f"{entry.name} ({sizes}) keeps about {kept:.1f} % of its own 16-bit score here{speed}."
     chosen = found.chosen

@@ -9,6 +9,7 @@ from __future__ import annotations
 from advisor.commands.launch import Command, Launch, command_line
 from advisor.errors import InputError, nearest
 from advisor.formats.gguf_levels import LEVELS
+from advisor.numbers import bare
 
 # llama.cpp: common_params::n_batch; a micro batch cannot be larger than a batch.
 _DEFAULT_BATCH = 2048
@@ -95,7 +96,7 @@ def _placement(launch: Launch) -> list[object]:
     if launch.gpus > 1:
         options += ["-sm", launch.split_mode]
         if launch.tensor_split:
-            options += ["-ts", ",".join(f"{share:g}" for share in launch.tensor_split)]
+            options += ["-ts", ",".join(bare(share) for share in launch.tensor_split)]
     if launch.override_tensors:
         options += ["-ot", ",".join(launch.override_tensors)]
     return options
@@ -227,4 +228,4 @@ def _lm_studio_note(launch: Launch) -> str:
         wanted.append("Try mmap() off")
     if launch.draft_file is not None:
         wanted.append(f"Speculative Decoding with {launch.draft_file}")
-    return f"`lms ls` shows the model's key. Set in the load dialog: {', '.join(wanted)}."
+    return f"The command lms ls shows the model's key. Set in the load dialog: {', '.join(wanted)}."

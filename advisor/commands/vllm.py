@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from advisor.commands.launch import Command, Launch, command_line
 from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
+from advisor.numbers import bare
 
 # What vLLM makes of 16-bit files while it loads them (vllm/config/quantization.py: _ONLINE_SHORTHANDS).
 _WHILE_LOADING = {
@@ -54,7 +55,7 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.settings.users]
     if launch.gpus > 1:
         options += ["--tensor-parallel-size", launch.gpus]
-    options += ["--gpu-memory-utilization", f"{launch.gpu_memory_utilization:g}"]
+    options += ["--gpu-memory-utilization", bare(launch.gpu_memory_utilization)]
     if launch.kv_fp8:
         options += ["--kv-cache-dtype", "fp8"]
     if not launch.gpus:
@@ -77,5 +78,5 @@ def _compress(repository: str, level: str, output: str) -> Command:
         f"    output_dir={output!r},\n"
         ")"
     )
-    note = "With `pip install llmcompressor`, on a machine with a GPU; mixtures of experts also ignore their router."
+    note = "After pip install llmcompressor, on a machine with a GPU; mixtures of experts also ignore their router."
     return Command("Make the files (Python)", text, note)

@@ -56,6 +56,12 @@ class ApiPrice:
     source: str
     seen_on: date
 
+    @property
+    def region(self) -> str | None:
+        """Where the host says it computes: "eu" of "Mistral (EU)"; None where it does not say."""
+        stated = re.search(r"\((EU|US|CH)\)$", self.provider)
+        return None if stated is None else stated[1].lower()
+
 
 @cache
 def family_of(model_id: str) -> str | None:

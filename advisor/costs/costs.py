@@ -13,7 +13,7 @@ from advisor.costs.pay_per_token import Hosted, pay_per_token
 from advisor.costs.price_tables import CASES
 from advisor.costs.rent import rent
 from advisor.costs.staircase import Staircase
-from advisor.costs.verdict import verdict_of
+from advisor.costs.verdict import cheapest_of, verdict_of
 from advisor.costs.workload import Throughput
 from advisor.errors import InputError
 from advisor.estimate import Range
@@ -64,6 +64,11 @@ class Costs:
     def options(self) -> tuple[Option, ...]:
         """What there is to choose from, in the order own, rent, API."""
         return tuple(option for option in (self.own, self.rent, self.api) if option is not None)
+
+    def best(self, own_hardware: bool = False) -> Option | None:
+        """What to do, where there are at least two priced ways: the cheapest, or with `own_hardware` owning."""
+        cheapest = cheapest_of(self.options)
+        return self.own if own_hardware and cheapest is not None else cheapest
 
     @property
     def stale_prices(self) -> tuple[Price, ...]:
@@ -125,7 +130,7 @@ def cost_of(
         months_against_rent=months.get("rent"),
         energy_kwh_per_month=energy,
         co2_kg_per_month=_co2(energy, inputs),
-        verdict=verdict_of(tokens, to_own, to_rent, to_pay, own_even, inputs.currency),
+        verdict=verdict_of(tokens, tuple(found), own_even, inputs.currency),
         notes=_notes(found, speed, inputs),
         prices=(*prices, *money.rates_used(prices)),
     )
@@ -189,7 +194,7 @@ def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) 
             f"{len(stale)} of the prices used are old, up to {oldest} days: refresh the tables or give your own."
         )
     if inputs.co2_g_per_kwh is None:
-        notes.append("CO2 is shown once co2_g_per_kwh, your electricity's footprint, is given.")
+        notes.append("CO2 is not counted, because it is not known how much your electricity makes: give co2_g_per_kwh.")
     for option in options:
         notes += option.notes
     return tuple(dict.fromkeys(notes))

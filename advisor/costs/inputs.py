@@ -25,6 +25,7 @@ from pydantic import (
 
 from advisor.costs.price_tables import Currency, Region, Term, electricity_prices
 from advisor.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.numbers import exact
 
 HOURS_PER_MONTH = Decimal(730)  # 365 days x 24 hours / 12
 MAX_TOKENS_PER_MONTH = 10**15
@@ -57,12 +58,14 @@ def _country(value: Any) -> Any:
 
 def _price(value: float, info: ValidationInfo) -> float:
     if value < 0:
-        raise ValueError(f"a price cannot be negative: {info.field_name}={value:g}; leave it out for the listed price")
+        raise ValueError(
+            f"a price cannot be negative: {info.field_name}={exact(value)}; leave it out for the listed price"
+        )
     if value > _MAX_PRICE:
-        raise ValueError(f"a price of {info.field_name}={value:g} is not possible: at most {_MAX_PRICE:,.0f}")
+        raise ValueError(f"a price of {info.field_name}={exact(value)} is not possible: at most {_MAX_PRICE:,.0f}")
     # Also keeps every division by a price within what Decimal can show.
     if 0 < value < _SMALLEST_PRICE:
-        raise ValueError(f"a price of {info.field_name}={value:g} is too small to count: give 0 if it is free")
+        raise ValueError(f"a price of {info.field_name}={exact(value)} is too small to count: give 0 if it is free")
     return value
 
 
@@ -75,7 +78,7 @@ def _paid_price(value: float, info: ValidationInfo) -> float:
 def _hours(value: float) -> float:
     if not 0 < value <= HOURS_PER_MONTH:
         raise ValueError(
-            f"a machine has to run to serve anybody: hours_per_month={value:g} must be above 0 and "
+            f"a machine has to run to serve anybody: hours_per_month={exact(value)} must be above 0 and "
             f"at most {HOURS_PER_MONTH} (always on)"
         )
     return value
@@ -84,7 +87,8 @@ def _hours(value: float) -> float:
 def _requests(value: float) -> float:
     if not value >= 1 / 31:
         raise ValueError(
-            f"there is no load to compare costs for: requests_per_day={value:g} must be at least 0.033 (one a month)"
+            f"there is no load to compare costs for: requests_per_day={exact(value)} must be at least 0.033 "
+            "(one a month)"
         )
     return value
 

@@ -10,7 +10,7 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import MoneyRange, Price, cents, decimal, per_million
 from advisor.costs.own import DEPRECIATION, Owned
 from advisor.costs.pay_per_token import Hosted
-from advisor.costs.price_tables import CASES, Case
+from advisor.costs.price_tables import CASES, REGION_NAMES, Case
 from advisor.costs.rent import Rented
 from advisor.costs.staircase import Line, Staircase
 
@@ -122,6 +122,16 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
     )
 
 
+_PRECISION = "Hosts choose their own precision: their model need not be the level planned here."
+
+
+def _where(hosts: list[Hosted], inputs: CostInputs) -> str:
+    """That a region was asked for which no host states."""
+    if inputs.region == "any" or any(host.region is not None for host in hosts):
+        return ""
+    return f"Where these hosts compute is not known: none of them says that it is in {REGION_NAMES[inputs.region]}."
+
+
 def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Option:
     ranked = by_price(hosts)
     chosen = [ranked[0], ranked[(len(ranked) - 1) // 2], ranked[-1]]
@@ -142,7 +152,7 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
         utilisation=None,
         typical_inputs=chosen[1].typical_inputs,
         prices=tuple(dict.fromkeys(price for host in chosen for price in host.prices)),
-        notes=("Hosts choose their own precision: their model need not be the level planned here.",),
+        notes=tuple(filter(None, [_where(chosen, inputs), _PRECISION])),
     )
 
 

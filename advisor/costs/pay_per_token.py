@@ -10,6 +10,7 @@ from functools import lru_cache
 from advisor.costs.api_prices import ApiPrice, closed_prices, family_of, prices_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import Money, Price, decimal, plain, vat_of
+from advisor.costs.price_tables import REGION_NAMES, Region
 from advisor.costs.staircase import Staircase, Step
 
 _MILLION = 1_000_000
@@ -24,6 +25,7 @@ class Hosted:
     bill: Staircase
     typical_inputs: tuple[tuple[str, Decimal], ...]
     prices: tuple[Price, ...]
+    region: str | None = None
 
     @property
     def per_token(self) -> Decimal:
@@ -44,12 +46,23 @@ def pay_per_token(
         ]
         if cached is not None and inputs.cached_percent:
             prices.append(money.own("API, cached input", cached, "million tokens"))
-        return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs),), None
+        return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs, inputs.region),), None
     family = None if model_id is None else family_of(model_id)
     offers = () if family is None else prices_of(family, today)
     if not offers:
         return (), "No host's price for this model is listed: give api_input_price and api_output_price."
-    return tuple(_hosted(offer, inputs, money) for offer in offers), None
+    hosts = tuple(_hosted(offer, inputs, money) for offer in _in_region(offers, inputs.region))
+    if not hosts:
+        return (), f"Every host that is listed for this model says it is not in {REGION_NAMES[inputs.region]}."
+    return hosts, None
+
+
+def _in_region(offers: tuple[ApiPrice, ...], region: Region) -> tuple[ApiPrice, ...]:
+    """Those that state this region; where none does, those that state none, which the answer then says."""
+    if region == "any":
+        return offers
+    stated = tuple(offer for offer in offers if offer.region == region)
+    return stated or tuple(offer for offer in offers if offer.region is None)
 
 
 def closed_models(inputs: CostInputs, money: Money, today: date) -> tuple[Hosted, ...]:
@@ -72,7 +85,7 @@ def _hosted(offer: ApiPrice, inputs: CostInputs, money: Money) -> Hosted:
     )
     cached = None if offer.cached is None else money.convert(offer.cached, "USD")
     converted = money.convert(offer.input, "USD"), money.convert(offer.output, "USD")
-    return _hosted_at(offer.provider, name, *converted, cached, prices, inputs)
+    return _hosted_at(offer.provider, name, *converted, cached, prices, inputs, offer.region)
 
 
 def _hosted_at(
@@ -83,11 +96,13 @@ def _hosted_at(
     cached_price: Decimal | None,
     prices: tuple[Price, ...],
     inputs: CostInputs,
+    region: str | None,
 ) -> Hosted:
     given = [("api_input_price", input_price), ("api_output_price", output_price)]
     if cached_price is not None:
         given.append(("api_cached_price", cached_price))
-    return Hosted(provider, name, _bill(input_price, output_price, cached_price, inputs), tuple(given), prices)
+    bill = _bill(input_price, output_price, cached_price, inputs)
+    return Hosted(provider, name, bill, tuple(given), prices, region)
 
 
 def _bill(input_price: Decimal, output_price: Decimal, cached_price: Decimal | None, inputs: CostInputs) -> Staircase:

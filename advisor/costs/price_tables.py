@@ -20,6 +20,7 @@ FOLDER = ROOT / "data" / "prices"
 
 Currency = Literal["USD", "EUR", "CHF"]
 Region = Literal["ch", "eu", "us", "any"]
+REGION_NAMES: dict[Region, str] = {"ch": "Switzerland", "eu": "the EU", "us": "the US", "any": "any region"}
 Term = Literal["on-demand", "spot", "1-year"]
 Case = Literal["low", "typical", "high"]
 CASES: tuple[Case, ...] = ("low", "typical", "high")

@@ -36,6 +36,7 @@ from advisor.costs.price_tables import (
     write_table,
 )
 from advisor.csv_rows import read_rows
+from advisor.numbers import plural
 
 _SHOWN_CHANGES = 40
 
@@ -80,7 +81,8 @@ def report(outcomes: Iterable[Outcome]) -> str:
     """What happened, for people: one block for each feed."""
     lines = []
     for outcome in outcomes:
-        state = "kept as it is" if outcome.problem else f"{len(outcome.changes)} change(s)" if outcome.changes else "ok"
+        changed = plural(len(outcome.changes), "change") if outcome.changes else "ok"
+        state = "kept as it is" if outcome.problem else changed
         lines.append(f"{outcome.feed}: {state}")
         lines += [f"  {change}" for change in outcome.changes[:_SHOWN_CHANGES]]
         if len(outcome.changes) > _SHOWN_CHANGES:

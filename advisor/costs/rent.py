@@ -12,12 +12,10 @@ from functools import lru_cache
 
 from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
 from advisor.costs.money import Money, Price, decimal, plain, vat_of
-from advisor.costs.price_tables import CASES, Case, CloudOffer, Region, Term, cloud_offers
+from advisor.costs.price_tables import CASES, REGION_NAMES, Case, CloudOffer, Region, Term, cloud_offers
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.machines.catalogue import Machine, machines
-
-_REGION_NAMES = {"ch": "Switzerland", "eu": "the EU", "us": "the US", "any": "any region"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,7 @@ def _priced(
 
 def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> str:
     what = f"{devices} x {machine.name}" if devices > 1 else machine.name
-    where = _REGION_NAMES[inputs.region]
+    where = REGION_NAMES[inputs.region]
     elsewhere = fitting_offers(machine, devices, "any", inputs.term, inputs.rent_gpu == "any")
     if elsewhere and inputs.region != "any":
         return f"No {inputs.term} offer of {what} in {where} is listed; {len(elsewhere)} elsewhere: set region=any."

@@ -13,6 +13,7 @@ from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
 from advisor.machines.machine import Machine
 from advisor.machines.rows import Kind, Row, Vendor
+from advisor.numbers import exact
 from advisor.units import GIB, MIB
 
 __all__ = ["CATALOGUE", "Machine", "custom_machine", "load", "machine", "machines", "with_memory"]
@@ -49,7 +50,7 @@ def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Ma
     overhead = capacity.card_overhead("NVIDIA", "custom", size)
     return Machine(
         id="custom",
-        name=f"Custom device, {memory_gib:g} GiB",
+        name=f"Custom device, {exact(memory_gib)} GiB",
         vendor="generic",
         kind="custom",
         architecture=None,

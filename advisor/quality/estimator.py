@@ -128,7 +128,7 @@ class Estimator:
             self._of_group[level.group, row.task].append((size, row))
             self._group_of[row.level] = level.group
         # Caches of this very object, gone with it.
-        self._table = lru_cache(4096)(self._table_of)
+        self._table = lru_cache(320)(self._table_of)  # 25 KB each, and the catalogue has fewer
         self._line_range = lru_cache(1 << 15)(self._line_range_of)
         self._nearest = lru_cache(1 << 14)(self._nearest_of)
         self._kin = lru_cache(1 << 14)(self._kin_of)

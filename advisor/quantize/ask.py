@@ -15,6 +15,7 @@ from pathlib import Path
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
 from advisor.models.model import Model
+from advisor.numbers import bare, plural
 from advisor.quantize import ask_library, native
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_writing import Entry
@@ -112,7 +113,7 @@ def _from_tool(tool: Tool, settings: Settings, folder: Path) -> str:
     if settings.split != "layer":
         options += ["-sm", settings.split]
     if settings.tensor_split:
-        options += ["-ts", ",".join(f"{share:g}" for share in settings.tensor_split)]
+        options += ["-ts", ",".join(bare(share) for share in settings.tensor_split)]
     if not settings.op_offload:
         options += ["--no-op-offload"]
     return run_briefly([tool.path, *map(str, options)], tool.environment, folder, _TIMEOUT_S).output
@@ -145,7 +146,7 @@ def compare_with_plan(answer: Answer, plan: Plan) -> tuple[Compared, ...]:
     predicted: tuple[DeviceMemory, ...] = (*plan.devices, plan.host)
     if len(predicted) != len(answer.devices):
         raise InputError(
-            f"llama.cpp answers for the {len(answer.devices) - 1} GPU(s) of this machine; "
+            f"llama.cpp answers for the {plural(len(answer.devices) - 1, 'GPU')} of this machine; "
             f"the plan is for {len(plan.devices)}."
         )
     return tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate
@@ -10,10 +11,11 @@ from advisor.commands import commands
 from advisor.costs.money import Price, plain
 from advisor.errors import InputError
 from advisor.launching import launch_of
+from advisor.numbers import approx, exact, plural
 from advisor.planning import family_of, runtime_name
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
-from advisor.report.wording import key_words, plural
+from advisor.report.wording import key_words, without_keys
 from advisor.sizing.llama_cpp_frontends import FRONTENDS
 from advisor.sizing.memory_lines import memory_lines
 from advisor.store.release import data_release
@@ -38,7 +40,7 @@ def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
     query = answer.scenario.to_query()
     return Appendix(
         levels=_levels_table(answer),
-        assumptions=_assumptions(answer, shown),
+        assumptions=tuple(replace(fact, note=without_keys(fact.note)) for fact in _assumptions(answer, shown)),
         sources=_sources(answer, shown),
         commands=_commands(answer, shown),
         reproduce=f'python -m advisor report "{query}" report.pdf',
@@ -78,7 +80,7 @@ def _levels_table(answer: Answer) -> Table:
 
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     scenario, plan = answer.scenario, shown.plan
-    facts = [*_asked(answer), Fact("Safety margin", f"{scenario.margin_percent:g} %", KEPT_FREE)]
+    facts = [*_asked(answer), Fact("Safety margin", f"{exact(scenario.margin_percent)} %", KEPT_FREE)]
     if family_of(answer.runtime) == "llama.cpp":
         basis = answer.machine.overhead_basis
         for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
@@ -104,7 +106,7 @@ def _asked(answer: Answer) -> list[Fact]:
     scenario = answer.scenario
     by_frontend = {each.key: f"{FRONTENDS[answer.runtime].name}'s default" for each in answer.taken}
     load = (
-        f"{scenario.requests_per_day:,.10g} requests a day, each of {scenario.tokens_in:,} tokens in and "
+        f"{exact(scenario.requests_per_day)} requests a day, each of {scenario.tokens_in:,} tokens in and "
         f"{scenario.tokens_out:,} out"
     )
     facts = [
@@ -120,7 +122,7 @@ def _asked(answer: Answer) -> list[Fact]:
 
 
 def _value(value: object) -> str:
-    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
+    return exact(value) if isinstance(value, int | float) else str(value)
 
 
 def _capital(text: str) -> str:
@@ -142,7 +144,9 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
         for row in shown.quality.evidence[:_MOST_EVIDENCE]
     ]
     rows += [
-        SourceRow(f"Divergence: {row.name} at {row.level}, {row.kl_divergence:.3g} nats", row.source, row.measured_on)
+        SourceRow(
+            f"Divergence: {row.name} at {row.level}, {approx(row.kl_divergence)} nats", row.source, row.measured_on
+        )
         for row in shown.own[:_MOST_EVIDENCE]
     ]
     if shown.speed is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate
+from advisor.numbers import plural
 from advisor.report.sizes import text_table
 from advisor.units import gb, gib
 
@@ -12,7 +13,7 @@ def plan_table(answer: Answer) -> str:
     choice = answer.recommendation
     lines = [
         f"{answer.entry.name} on {answer.machine_name}",
-        f"Context: {answer.scenario.context:,} tokens x {answer.scenario.users} user(s)",
+        f"Context: {plural(answer.scenario.context, 'token')} x {plural(answer.scenario.users, 'user')}",
         f"Recommended: {choice.level or ('nothing meets the requirements' if choice.in_the_way else 'nothing fits')}",
         *(f"  - {reason}" for reason in choice.reasons),
         *(f"  or {other.level}: {other.reason}" for other in choice.alternatives),

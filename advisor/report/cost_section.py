@@ -21,7 +21,7 @@ def cost_section(costs: Found | None, own_hardware: bool = False) -> Costs | Non
     """None where no price is known. With `own_hardware`, data must not leave it: other options only compare."""
     if costs is None or not costs.options:
         return None
-    best = costs.own if own_hardware else min(costs.options, key=lambda option: option.monthly.typical)
+    best = costs.best(own_hardware)
     points = cumulative(costs)
     lines: dict[str, tuple[float, ...]] = {
         option.name: tuple(_paid(point, option.name) for point in points) for option in costs.options

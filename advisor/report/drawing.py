@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from advisor.estimate import Range
+from advisor.numbers import approx, exact, money, span
 from advisor.report.document import CHART_BARS, CostLine, Costs, MemoryChart, QualityRow, chart_bars
 
 _LABEL_GAP = 0.1  # of the chart's height: the least distance of two names beside their lines
@@ -23,21 +23,8 @@ def number(value: float, digits: int = 0) -> str:
     return _MINUS + text[1:] if text.startswith("-") and any(sign in "123456789" for sign in text) else text.lstrip("-")
 
 
-def figures(value: float) -> str:
-    """About three significant digits: "0.042", "3.1", "24", "1,250"."""
-    size = abs(value)
-    if size >= 20 or value == 0:
-        return number(value)
-    return number(value, 1 if size >= 2 else 2 if size >= 0.1 else 3)
-
-
 def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "\u2026"
-
-
-def range_text(value: Range) -> str:
-    low, high = figures(value.low), figures(value.high)
-    return low if low == high else f"{low}\u2013{high}"
 
 
 # Ticks are rounded to ten places; an axis shorter than this would repeat its start.
@@ -97,7 +84,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
         "capacity": capacity / end if capacity else None,
         "capacity_label": f"Capacity {number(capacity, 1)} GiB" if capacity else "",
         "margin": capacity * chart.margin_percent / 100 / end if capacity else 0,
-        "margin_label": f"Margin, {chart.margin_percent:g} %",
+        "margin_label": f"Margin, {exact(chart.margin_percent)} %",
     }
 
 
@@ -113,8 +100,7 @@ def quality_payload(rows: Sequence[QualityRow]) -> dict[str, Any] | None:
     return {
         "alt": "Quality kept of the unquantized model: "
         + "; ".join(
-            f"{row.task} {figures(row.kept_percent.typical)} % ({range_text(row.kept_percent)}), {row.basis}"
-            for row in rows
+            f"{row.task} {approx(row.kept_percent.typical)} % ({span(row.kept_percent)}), {row.basis}" for row in rows
         ),
         "caption": "Share of the unquantized model's score, typical value and range."
         + (" Vertical strokes: what you asked for." if required else "")
@@ -143,8 +129,8 @@ def costs_payload(costs: Costs) -> dict[str, Any]:
             {
                 "name": option.name,
                 "upfront": number(option.upfront),
-                "monthly": range_text(option.monthly),
-                "per_million": "–" if option.per_million_tokens is None else range_text(option.per_million_tokens),
+                "monthly": span(option.monthly, money),
+                "per_million": "–" if option.per_million_tokens is None else span(option.per_million_tokens, money),
                 "basis": option.basis,
             }
             for option in costs.options

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from decimal import Decimal
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate, task_words
 from advisor.flips import flips
 from advisor.models.licences import commercial_use
+from advisor.numbers import approx, exact, money, plural, span
 from advisor.planning import runtime_name
 from advisor.quality import SCORED_TASKS
 from advisor.report.appendix import appendix_of
@@ -25,7 +25,7 @@ from advisor.report.document import (
     Tone,
     chart_bars,
 )
-from advisor.report.wording import plural, without_keys
+from advisor.report.wording import without_keys
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.units import GIB, format_count, gb, gib
 
@@ -88,11 +88,11 @@ def verdict_sentence(answer: Answer) -> str:
         return without_keys(answer.recommendation.reasons[0])
     parts = []
     if chosen.kept is not None:
-        kept = "all" if chosen.kept.typical >= 99.95 else f"about {chosen.kept.typical:.3g} %"
+        kept = "all" if chosen.kept.typical >= 99.95 else f"about {approx(chosen.kept.typical)} %"
         parts.append(f"it keeps {kept} of the original's quality at {task_words(chosen.task)}")
     if chosen.tokens_per_s is not None:
         each = " for each user" if answer.scenario.users > 1 else ""
-        parts.append(f"writes about {chosen.tokens_per_s.typical:,.3g} tokens a second{each}")
+        parts.append(f"writes about {approx(chosen.tokens_per_s.typical)} tokens a second{each}")
     if costs := _monthly_words(answer, chosen):
         parts.append(costs)
     run = f"Run {answer.entry.name} as {chosen.level} on {answer.machine_name}"
@@ -107,14 +107,11 @@ def _monthly_words(answer: Answer, chosen: Candidate) -> str:
     own = costs.own.monthly.typical
     others = [] if answer.scenario.own_hardware else [option for option in costs.options if option.name != "own"]
     least = min(others, key=lambda option: option.monthly.typical, default=None)
-    words = f"costs about {_money(own)} {costs.currency} a month to own"
+    words = f"costs about {money(own)} {costs.currency} a month to own"
     if least is None or least.monthly.typical >= own:
         return words
-    return f"{words} ({_money(least.monthly.typical)} {'paid per token' if least.name == 'api' else 'rented'})"
-
-
-def _money(amount: Decimal) -> str:
-    return f"{amount:,.0f}" if amount >= 10 else f"{amount:,.2f}"
+    way = "paid per token" if least.name == "api" else "rented"
+    return f"{words} ({money(least.monthly.typical)} {costs.currency} a month if {way})"
 
 
 def _tone(answer: Answer, shown: Candidate) -> Tone:
@@ -132,7 +129,7 @@ def _missing_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
         found.append(
             Fact("It needs", gib(held.needed_bytes), "on the fullest device" if several else f"on {held.name}")
         )
-        margin = f"less {answer.scenario.margin_percent:g} % kept free"
+        margin = f"less {exact(answer.scenario.margin_percent)} % kept free"
         found.append(Fact("There are", gib(held.capacity_bytes), margin))
     found.append(Fact("Missing", gib(plan.missing_bytes), "on each device" if several else ""))
     return tuple(found)
@@ -143,16 +140,16 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     found = [Fact("Memory needed", gib(plan.needed_bytes), "weights, cache and buffers")]
     if shown.kept is not None:
         note = f"{shown.kept.low:.0f} to {min(shown.kept.high, 100):.0f} %, {_BASES.get(shown.quality.basis, '')}"
-        found.append(Fact("Quality kept", f"{shown.kept.typical:.3g} %", note.rstrip(", ")))
+        found.append(Fact("Quality kept", f"{approx(shown.kept.typical)} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
         label = "Tokens/s per user" if answer.scenario.users > 1 else "Tokens/s"
-        found.append(Fact(label, f"{speed.typical:,.3g}", f"{speed.low:,.3g} to {speed.high:,.3g}"))
+        found.append(Fact(label, approx(speed.typical), f"{span(speed)}"))
     costs = shown.costs
     if costs is not None and costs.own is not None:
         monthly = costs.own.monthly
-        between = f"{_money(monthly.low)} to {_money(monthly.high)} {costs.currency}"
-        found.append(Fact("A month, owned", f"{_money(monthly.typical)} {costs.currency}", between))
+        between = f"{span(monthly, money)} {costs.currency}"
+        found.append(Fact("A month, owned", f"{money(monthly.typical)} {costs.currency}", between))
     return tuple(found)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from advisor.numbers import approx, money
 from advisor.report.document import Costs, ReportDocument
-from advisor.report.drawing import figures, number
+from advisor.report.drawing import number
 from advisor.units import format_count
 
 _SPEED_STEP = 0.02  # of the old value; a smaller change is no news
@@ -69,7 +70,7 @@ def _quality(then: ReportDocument, now: ReportDocument) -> list[str]:
 def _speed(then: ReportDocument, now: ReportDocument) -> list[str]:
     today = {row.what: row.speed.typical for row in now.speed}
     return [
-        f"{row.what}: {figures(today[row.what])} {row.unit} today; it was {figures(row.speed.typical)}."
+        f"{row.what}: {approx(today[row.what])} {row.unit} today; it was {approx(row.speed.typical)}."
         for row in then.speed
         if row.what in today and _moved(row.speed.typical, today[row.what], _SPEED_STEP)
     ]
@@ -82,13 +83,13 @@ def _costs(then: Costs | None, now: Costs | None) -> list[str]:
         return ["Costs are known today; they were not." if then is None else "No costs are known today; they were."]
     before, after = _monthly(then), _monthly(now)
     found = [
-        f"{way}: {_money(after[way])} {now.currency} a month today; it was {_money(paid)}."
+        f"{way}: {money(after[way])} {now.currency} a month today; it was {money(paid)}."
         for way, paid in before.items()
         if way in after and _moved(paid, after[way], _MONEY_STEP)
     ]
     found += [f"{way}: no price is known today." for way in before if way not in after]
     found += [
-        f"{way}: {_money(after[way])} {now.currency} a month today; no price was known."
+        f"{way}: {money(after[way])} {now.currency} a month today; no price was known."
         for way in after
         if way not in before
     ]
@@ -121,7 +122,3 @@ def _advice(then: ReportDocument, now: ReportDocument) -> list[str]:
 
 def _moved(before: float, after: float, share: float) -> bool:
     return abs(after - before) > share * max(abs(before), 1e-9)
-
-
-def _money(amount: float) -> str:
-    return number(amount, 0 if amount >= 10 else 2)

@@ -20,8 +20,9 @@ import typst
 from segno.encoder import DataOverflowError
 
 from advisor.errors import AdvisorError
+from advisor.numbers import approx, span
 from advisor.report.document import FEWEST_BARS, Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
-from advisor.report.drawing import costs_payload, cut, figures, memory_payload, quality_payload, range_text
+from advisor.report.drawing import costs_payload, cut, memory_payload, quality_payload
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
 
 Paper = Literal["a4", "letter"]
@@ -160,8 +161,8 @@ def _speed(row: SpeedRow) -> dict[str, str]:
     unit = f" {row.unit}" if row.unit else ""
     return {
         "what": row.what,
-        "typical": f"{figures(row.speed.typical)}{unit}",
-        "range": f"{range_text(row.speed)}{unit}",
+        "typical": f"{approx(row.speed.typical)}{unit}",
+        "range": f"{span(row.speed)}{unit}",
         "basis": row.basis,
     }
 

@@ -1,9 +1,14 @@
-"""The engine's sentences for readers who never see a setting: names of settings become words or go away."""
+"""The engine's sentences name keys of the question, as scripts and the command line need them: "give host_price".
+
+Whoever reads them elsewhere never sees a key: on a page it becomes the label of its input (`labelled`), in a report,
+which has no inputs, it becomes words or goes away (`without_keys`).
+"""
 
 from __future__ import annotations
 
 import re
 
+from advisor.labels import LABELS
 from advisor.scenario import Scenario
 
 _KEYS = tuple(sorted(Scenario.model_fields, key=len, reverse=True))
@@ -12,6 +17,8 @@ _LISTED = re.compile(rf" \((?:{_KEY})(?:(?:, | and )(?:{_KEY}))*\)")
 # "...: give host_price." tells a user of the page what to do; a reader of the report cannot.
 _ADVICE = re.compile(rf"[:;,] (?:give|set) [^.;:]*?\b(?:{_KEY})\b[^.;:]*(?=[.;:])")
 _SETTING = re.compile(rf"; (?:{'|'.join(_KEYS)})=[^;.]*(?=[;.])")
+# "region=any", but not what stands in a link.
+_SET = re.compile(rf"(?<![?&\w])({'|'.join(_KEYS)})=([^\s&=]+)(?![&=])")
 _NAMED = re.compile(rf"\b(?:{_KEY})\b")
 _WORDS = {
     "co2_g_per_kwh": "CO2 per kWh",
@@ -49,10 +56,11 @@ def without_keys(sentence: str) -> str:
     return _NAMED.sub(lambda found: key_words(found[0]), shorter)
 
 
+def labelled(sentence: str) -> str:
+    """A sentence of the engine for the page: "give “The computer around it”", "“Where to rent” = any"."""
+    said = _SET.sub(lambda found: f"“{LABELS[found[1]]}” = {found[2]}", sentence)
+    return _NAMED.sub(lambda found: f"“{LABELS[found[0]]}”", said)
+
+
 def names_a_key(sentence: str) -> bool:
     return _NAMED.search(sentence) is not None
-
-
-def plural(count: int, one: str) -> str:
-    """ "1 user", "4 users"."""
-    return f"{count:,} {one}{'' if count == 1 else 's'}"

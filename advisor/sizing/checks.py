@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from advisor.errors import InputError
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
+from advisor.numbers import plural
 from advisor.sizing.plan import Memory
 from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.sizing.tensor_split import check_split
@@ -78,7 +79,7 @@ def _check_split(settings: Settings, model: Model) -> None:
 
 def _check_shares(shares: Sequence[float], devices: int) -> None:
     if len(shares) > devices:
-        raise InputError(f"tensor_split has {len(shares)} shares for {devices} device(s): give one for each.")
+        raise InputError(f"tensor_split has {len(shares)} shares for {plural(devices, 'device')}: give one for each.")
     if any(share < 0 or not math.isfinite(share) for share in shares):
         raise InputError("tensor_split: shares must be 0 or more.")
     if not any(shares):

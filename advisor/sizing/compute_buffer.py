@@ -8,8 +8,8 @@ does not depend on the quantization level.
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 
+from advisor.caches import kept_beside
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Layer, Model
 from advisor.sizing.compute_frame import Frame, reserved_tokens
@@ -29,7 +29,7 @@ def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement)
     return dict(_laid_out(model, as_kept(model, settings), placement))
 
 
-@lru_cache(maxsize=256)  # quantization levels share one layout
+@kept_beside  # quantization levels share one layout
 def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     graph = _graph(model, settings, placement, fused=settings.flash_attention)
     if HOST in placement.layers:
@@ -90,7 +90,7 @@ def _distinct(model: Model, placement: Placement) -> list[int]:
     return chosen
 
 
-@lru_cache(maxsize=64)
+@kept_beside
 def _repeats_itself(model: Model) -> bool:
     return not model.shared_kv_layers and all(
         isinstance(mixer, (Attention, LatentAttention)) and mixer.indexer is None
@@ -99,7 +99,7 @@ def _repeats_itself(model: Model) -> bool:
     )
 
 
-@lru_cache(maxsize=64)
+@kept_beside
 def _layer_kinds(model: Model) -> tuple[int, ...]:
     """Equal numbers for equal layers."""
     numbers: dict[Layer, int] = {}

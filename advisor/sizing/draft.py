@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from advisor.errors import InputError
 from advisor.models.model import Model
+from advisor.numbers import approx
 from advisor.sizing.llama_cpp import plan_levels
 from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
@@ -22,8 +23,8 @@ def check_draft(draft: Model, draft_name: str, target: Model, target_name: str) 
     """Raise InputError where a model cannot draft for another, or would not help."""
     if draft.parameters >= target.parameters:
         raise InputError(
-            f"draft: {draft_name} is no smaller than {target_name} ({draft.parameters / 1e9:.3g} against "
-            f"{target.parameters / 1e9:.3g} billion parameters): a draft model only helps when it is much smaller."
+            f"draft: {draft_name} is no smaller than {target_name} ({approx(draft.parameters / 1e9)} against "
+            f"{approx(target.parameters / 1e9)} billion parameters): a draft model only helps when it is much smaller."
         )
     if abs(draft.vocabulary - target.vocabulary) > _VOCABULARY_SLACK:
         raise InputError(

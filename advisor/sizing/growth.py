@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
+from advisor.caches import kept_beside
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.models.recurrent import Mamba2
@@ -42,14 +43,14 @@ def lends_gpu(settings: Settings, placement: Placement) -> bool:
     return bool(enough and placement.devices and weights_on_host)
 
 
-@lru_cache(maxsize=64)
+@kept_beside
 def layer_caches(model: Model, settings: Settings) -> tuple[int, ...]:
     """Bytes each layer keeps of the past; nothing for multi-token-prediction layers, which are not run."""
     kept = layer_cache_bytes(model.trunk or model, settings)
     return (*kept, *[0] * (len(model.layers) - len(kept)))
 
 
-@lru_cache(maxsize=4096)
+@kept_beside
 def grown(model: Model, settings: Settings, placement: Placement) -> Grown:
     """KV cache and compute buffers of one placement; `settings` say nothing about placement."""
     caches = layer_caches(model, settings)

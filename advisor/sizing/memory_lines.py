@@ -13,6 +13,7 @@ from advisor.formats.gguf_sizes import SizedLevel
 from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
+from advisor.numbers import plural
 from advisor.sizing.cache_terms import Term, layer_terms
 from advisor.sizing.compute_frame import reserved_tokens
 from advisor.sizing.growth import layer_caches
@@ -82,7 +83,7 @@ def _draft_lines(draft: Plan, holder: DeviceMemory) -> Iterator[MemoryLine]:
         (
             "draft KV cache",
             holder.kv_cache_bytes,
-            f"Of {about}, in f16, for as many tokens ({settings.context:,}) and users ({settings.users}).",
+            f"Of {about}, in f16, for as many tokens ({settings.context:,}) and {plural(settings.users, 'user')}.",
         ),
         ("draft compute", holder.compute_bytes, f"Of {about}, for as many tokens at once as the main model; at most."),
     )

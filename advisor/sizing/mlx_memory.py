@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 
+from advisor.caches import kept_beside
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.models.feed_forward import Dense, MixtureOfExperts
@@ -85,13 +85,13 @@ def mlx_temporary_bytes(model: Model, context: int, users: int, options: MlxOpti
     return Range(sum(part.low for part in parts), sum(part.typical for part in parts), sum(part.high for part in parts))
 
 
-@lru_cache(maxsize=256)
+@kept_beside
 def _layers(model: Model) -> dict[Layer, int]:
     """Each different layer that has a cache of its own, and how many there are."""
     return dict(Counter(model.layers[: len(model.layers) - model.shared_kv_layers]))
 
 
-@lru_cache(maxsize=256)
+@kept_beside
 def _scored_heads(model: Model) -> int:
     """Heads of the widest layer whose scores against the whole context are written to memory."""
     heads = [0]
@@ -104,7 +104,7 @@ def _scored_heads(model: Model) -> int:
     return max(heads)
 
 
-@lru_cache(maxsize=256)
+@kept_beside
 def _state_space(model: Model) -> int:
     """Elements of the state of the widest state-space layer."""
     mixers = (mixer for layer in _layers(model) for mixer in layer.mixers)

@@ -7,11 +7,11 @@ plan has to know.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.caches import kept_beside
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.models.model import Model
@@ -79,7 +79,7 @@ def _levels(model: Model, only: tuple[str, ...]) -> tuple[Level, ...]:
     return tuple(level for level in LEVELS.values() if level.offered_for(model) and (not only or level.name in only))
 
 
-@lru_cache(maxsize=2048)
+@kept_beside
 def _held(model: Model, placement: Placement, levels: tuple[Level, ...], imatrix: bool) -> NDArray[np.int64]:
     """Bytes of weights by level (rows) and device (columns, the host last)."""
     rows = []

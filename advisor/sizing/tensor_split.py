@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.caches import kept_beside
 from advisor.errors import InputError
 from advisor.models.feed_forward import Dense
 from advisor.models.mixers import Attention
@@ -132,7 +133,7 @@ class _Alike(NamedTuple):
     turn: int  # the device that takes the first run
 
 
-@lru_cache(maxsize=64)
+@kept_beside
 def _first_alike(model: Model) -> tuple[int, ...]:
     """For each layer the first one that equals it."""
     first: dict[Layer, int] = {}

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
+from advisor.caches import kept_beside
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel
@@ -174,7 +174,7 @@ def plan_vllm_published(
     return frame.plan(sized, weights, note)
 
 
-@lru_cache(maxsize=1024)
+@kept_beside
 def _sized(model: Model, level: SafetensorsLevel) -> SizedSafetensors:
     return size_safetensors_level(model, level)
 

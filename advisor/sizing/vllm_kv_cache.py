@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal
 
+from advisor.caches import kept_beside
 from advisor.errors import InputError
 from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, Mixer
 from advisor.models.model import Layer, Model
@@ -96,7 +96,7 @@ class PagedCache:
         return int(self.concurrency(available_bytes, context, batch_tokens) * context)
 
 
-@lru_cache(maxsize=1024)
+@kept_beside
 def paged_cache(model: Model, gpus: int = 1, kv_dtype: str = "auto") -> PagedCache | None:
     """The cache of `model` on each of `gpus` GPUs; None for encoders, which keep nothing.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from functools import lru_cache
 
+from advisor.caches import kept_beside
 from advisor.errors import InputError
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
 from advisor.formats.safetensors_sizes import StoredWeight, stored_weight
@@ -70,7 +70,7 @@ _DROPPED = {
 }
 
 
-@lru_cache(maxsize=4096)
+@kept_beside
 def weights_per_gpu(
     model: Model,
     level: SafetensorsLevel,
@@ -94,7 +94,7 @@ def weights_per_gpu(
     return total
 
 
-@lru_cache(maxsize=64)
+@kept_beside
 def blocks_of(model: Model) -> tuple[tuple[Layer, int, tuple[Weight, ...]], ...]:
     """Each different block, how many there are, and its weights."""
     return tuple((layer, count, stored_block(model, layer)) for layer, count in Counter(model.layers).items())
@@ -120,7 +120,7 @@ def check_split(model: Model, gpus: int) -> None:
             )
 
 
-@lru_cache(maxsize=512)
+@kept_beside
 def mixers_of(model: Model) -> tuple[object, ...]:
     return tuple(dict.fromkeys(mixer for layer in model.layers for mixer in layer.mixers))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
 from weakref import WeakKeyDictionary
 
@@ -13,6 +12,7 @@ import numpy as np
 from gguf.constants import GGML_QUANT_SIZES
 from numpy.typing import NDArray
 
+from advisor.caches import kept_beside
 from advisor.formats.gguf_levels import Level, Type
 from advisor.formats.gguf_sizes import grouped_tensors
 from advisor.models.blueprints.common import OUTPUT_HEAD_FIRST
@@ -174,7 +174,7 @@ def _hybrid(model: Model) -> bool:
     return len({any(isinstance(mixer, _RECURRENT) for mixer in layer.mixers) for layer in model.layers}) > 1
 
 
-@lru_cache(maxsize=8192)
+@kept_beside
 def level_weights(model: Model, level: Level, imatrix: bool = False) -> Weights:
     """The weights of `model` at `level`."""
     table = grouped_tensors(model)

@@ -12,6 +12,7 @@ from advisor.errors import InputError
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
+from advisor.numbers import bare
 
 _NUMBER = r"(\d{1,4}(?:\.\d{1,3})?)"
 _DENSE = re.compile(rf"(?:typical[ -])?{_NUMBER}\s*([bmt])", re.IGNORECASE)
@@ -123,8 +124,8 @@ def _typical(name: str, total: float, active: float, families: tuple[str, ...]) 
 def _mixture(experts: int, size: float) -> TypicalModel:
     """Mixtral's way of naming: experts times the size of the dense model each was made from."""
     if not 2 <= experts <= 256:
-        raise InputError(f"'{experts}x{size:g}B' is not a size that language models have; write one such as 8x7B.")
-    _bounded(size * 1e9, f"{experts}x{size:g}B")
+        raise InputError(f"'{experts}x{bare(size)}B' is not a size that language models have; write one such as 8x7B.")
+    _bounded(size * 1e9, f"{experts}x{bare(size)}B")
     known = [entry for entry in catalogue().values() if entry.model.architecture == "llama" and entry.model.experts]
     dense = {entry.id: entry.model.parameters / 6.6 for entry in known}  # 8 experts share attention and embeddings
     nearest = min(known, key=lambda entry: abs(math.log(dense[entry.id] / (size * 1e9))))
@@ -132,7 +133,7 @@ def _mixture(experts: int, size: float) -> TypicalModel:
     config = _stretched(nearest.config, 1.0 if 0.9 < factor < 1.1 else factor)
     model = model_from_config({**config, "num_local_experts": experts})
     return TypicalModel(
-        _name(f"{experts}x{size:g}B"), model, nearest, *_UNKNOWN_RANGE, () if experts != 8 else (nearest.name,)
+        _name(f"{experts}x{bare(size)}B"), model, nearest, *_UNKNOWN_RANGE, () if experts != 8 else (nearest.name,)
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from advisor.errors import InputError
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
+from advisor.numbers import plural
 from advisor.sources import hub
 from advisor.sources.addresses import HubAddress, hub_file_link
 from advisor.sources.compare import compare_with_checkpoint
@@ -106,9 +107,8 @@ def _parts(repository: Repository) -> list[str]:
         notes.append(_QUANTIZED_NOTE.format(level=repository.quantization.level, size=gb(repository.weight_bytes)))
     projectors = [file for file in repository.gguf if file.projector]
     if projectors:
-        notes.append(
-            f"{len(projectors)} projector file(s) for images or sound lie beside the model and are not counted."
-        )
+        beside = f"{plural(len(projectors), 'projector file')} for images or sound"
+        notes.append(f"Beside the model there is more that is not counted: {beside}.")
     return notes
 
 

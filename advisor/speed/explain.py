@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from advisor.numbers import approx
 from advisor.speed.backends import chip_of, group_of
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
@@ -66,9 +67,9 @@ def _spelled(rate: Rate, words: dict[str, str], names: tuple[str, ...]) -> str:
         for name, term, constant in zip(names, rate.terms, rate.constants, strict=True)
     ]
     total = sum(ms for ms, _ in parts) + rate.host_ms
-    shown = [f"{ms:.3g} ms for {word}" for ms, word in parts if ms > 0.005 * total]
+    shown = [f"{approx(ms)} ms for {word}" for ms, word in parts if ms > 0.005 * total]
     if rate.host_ms:
-        shown.append(f"{rate.host_ms:.3g} ms for what lies on the host")
+        shown.append(f"{approx(rate.host_ms)} ms for what lies on the host")
     return " + ".join(shown)
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
+from advisor.caches import kept_beside
 from advisor.formats.gguf_levels import Level
 from advisor.formats.safetensors_levels import SafetensorsLevel, find_safetensors_level
 from advisor.formats.safetensors_sizes import SizedSafetensors, stored_weights
@@ -102,7 +103,7 @@ class SpeedLoad:
         return self.dense_bytes.get(device, 0) + (experts and experts * self.experts_covered(tokens))
 
 
-@lru_cache(maxsize=4096)
+@kept_beside
 def _cache_read(model: Model, context_used: int, keys: str, values: str, placement: Placement) -> Mapping[int, float]:
     """Bytes of cache per device that one token of one user reads."""
     # The engine rounds up to whole blocks of cells; speed should not jump with them, hence a line between two.
@@ -232,7 +233,7 @@ def _shared_load(
     )
 
 
-@lru_cache(maxsize=4096)
+@kept_beside
 def _safetensors_bytes(model: Model, level: SafetensorsLevel) -> tuple[int, int]:
     """Bytes read for a token outside the routed experts, and of all routed experts."""
     dense = experts = 0

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from advisor.numbers import bare
 from advisor.scenario import Scenario
 
 SWITCH = ("on", "off")
@@ -45,7 +46,7 @@ def number(
         max_value=kind(highest),
         value=None if left_to or field.default is None else kind(field.default),
         step=step,
-        format="%d" if kind is int else "%g",
+        format="%d" if kind is int else "%.15g",
         placeholder=left_to or placeholder,
         help=help,
         **binding,
@@ -148,7 +149,7 @@ def set_first_values() -> None:
         if value is None:
             continue
         with suppress(StreamlitAPIException):  # drawn before: then the URL follows
-            st.query_params[key] = f"{value:g}" if isinstance(value, int | float) else value
+            st.query_params[key] = bare(value) if isinstance(value, int | float) else value
 
 
 def _default(key: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from advisor.numbers import exact
 from advisor.ui.tables import COMPONENTS, DRAFT
 from advisor.ui.text import RECOMMENDED, SIGNS
 
@@ -115,7 +116,7 @@ def _draw_capacity(figure: go.Figure, capacity: float, margin_percent: float, en
         fillcolor=_CAPACITY_COLOUR,
         opacity=0.3,
         line_width=0,
-        name=f"Margin, {margin_percent:g} %",
+        name=f"Margin, {exact(margin_percent)} %",
         showlegend=True,
     )
     figure.add_vline(x=capacity, line={"color": _CAPACITY_COLOUR, "width": 2})

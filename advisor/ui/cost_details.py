@@ -9,6 +9,7 @@ from advisor.costs.article import LINK
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.options import Option
+from advisor.numbers import approx, exact
 from advisor.ui.cost_figures import claim, closed
 from advisor.ui.cost_tables import NAMES, amount, bill_table, closed_table, prices_table
 from advisor.ui.text import plain
@@ -22,7 +23,7 @@ def bills(costs: Costs) -> None:
     inputs = costs.inputs
     st.markdown(
         plain(
-            f"Load: {inputs.requests_per_day:,.15g} requests a day × 365 / 12 × ({inputs.tokens_in:,} + "
+            f"Load: {exact(inputs.requests_per_day)} requests a day × 365 / 12 × ({inputs.tokens_in:,} + "
             f"{inputs.tokens_out:,}) tokens = {costs.tokens_per_month:,} tokens a month. "
             "Amounts are rounded once, to the cent, line by line."
         )
@@ -42,15 +43,15 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
         count = option.units[1]
         remarks.append(
             f"One {kind} serves up to {int(served):,} tokens a month with a busiest hour of "
-            f"{inputs.peak_factor:g} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
+            f"{exact(inputs.peak_factor)} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
             + (f", computing {100 * option.utilisation:.1f} % of the time." if option.utilisation is not None else ".")
         )
     if option.name == "own" and served:
         both = inputs.tokens_in + inputs.tokens_out
         seconds = inputs.hours_per_month * 3600 * both / (inputs.peak_factor * float(served))
         remarks.append(
-            f"That is {inputs.hours_per_month:g} h × 3,600 × {both:,} tokens / ({inputs.peak_factor:g} × "
-            f"{seconds:.6g} s for each request)."
+            f"That is {exact(inputs.hours_per_month)} h × 3,600 × {both:,} tokens / ({exact(inputs.peak_factor)} × "
+            f"{approx(seconds, 6)} s for each request)."
         )
     if option.upfront:
         remarks.append(

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from advisor.advise import Answer
 from advisor.assess import priced_as, throughput_of
+from advisor.caches import remembered
 from advisor.candidate import Candidate
 from advisor.costs.article import Article, article
 from advisor.costs.costs import Costs
@@ -25,6 +26,9 @@ from advisor.costs.series import (
 from advisor.costs.staircase import Crossing
 from advisor.costs.workload import Throughput
 from advisor.machines.catalogue import Machine
+from advisor.units import MIB
+
+_FIGURES_BYTES = 16 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def figures_of(answer: Answer, candidate: Candidate) -> Figures | None:
 
 
 # A rerun after a change that has nothing to do with money, such as a sorted table, works out nothing again.
-@lru_cache(maxsize=64)
+@remembered(_FIGURES_BYTES)
 def _figures(costs: Costs, model_id: str | None, machine: Machine, devices: int, speed: Throughput | None) -> Figures:
     return Figures(
         costs=costs,

@@ -14,6 +14,7 @@ from advisor.costs.money import shown
 from advisor.costs.options import Option
 from advisor.costs.series import savings
 from advisor.estimate import Range
+from advisor.numbers import exact
 from advisor.report.cost_section import COMPARED_ONLY
 from advisor.ui import cost_details
 from advisor.ui.cost_charts import cumulative_chart, is_spread, staircase_chart, tornado_chart
@@ -90,10 +91,10 @@ def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
 def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
     scenario = answer.scenario
     keeps_data = scenario.own_hardware
-    best = costs.own if keeps_data else min(costs.options, key=lambda o: o.monthly.typical, default=None)
+    best = costs.best(keeps_data)
     with st.container(border=True, key="cost_verdict"):
         st.markdown(small(plain(f"{candidate.level}, {_load(costs)}")))
-        st.header(_ADVICE[best.name] if best is not None else "No price is known", anchor=False)
+        st.header(_headline(costs, best), anchor=False)
         st.markdown(plain(costs.verdict))
         if keeps_data:
             st.markdown(COMPARED_ONLY)
@@ -108,10 +109,16 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
         )
 
 
+def _headline(costs: Costs, best: Option | None) -> str:
+    if best is not None:
+        return _ADVICE[best.name]
+    return "Nothing to compare" if costs.options else "No price is known"
+
+
 def _load(costs: Costs) -> str:
     inputs = costs.inputs
     return (
-        f"{inputs.requests_per_day:,.15g} requests a day with {inputs.tokens_in:,} tokens in and "
+        f"{exact(inputs.requests_per_day)} requests a day with {inputs.tokens_in:,} tokens in and "
         f"{inputs.tokens_out:,} out ({format_count(costs.tokens_per_month)} tokens a month), used for {inputs.years} "
         f"year{'' if inputs.years == 1 else 's'}"
     )

@@ -11,6 +11,7 @@ from advisor.candidate import task_words
 from advisor.errors import InputError
 from advisor.explore import Outlook, RunnableModel, models_on
 from advisor.ladders import MLX_LADDER, NO_VISIBLE_GAIN, QUALITY_LADDER, VLLM_LADDER
+from advisor.numbers import rounded
 from advisor.ui.quality_charts import heat_map
 from advisor.ui.question import Question
 from advisor.ui.text import plain, small, tokens, users
@@ -88,7 +89,7 @@ def _table(rows: Sequence[RunnableModel], task: str, machine: str) -> None:
             "kept": number(
                 "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept at {task_words(task)}, typical value."
             ),
-            "tokens_per_s": number("Tokens/s", format="%.3g", help="For each user, typical value."),
+            "tokens_per_s": number("Tokens/s", format="localized", help="For each user, typical value."),
             "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices together."),
             "context": number("Context", format="localized", help="Tokens per user; at most what it was trained for."),
             "licence": text("Licence"),
@@ -113,7 +114,7 @@ def models_table(rows: Sequence[RunnableModel]) -> pd.DataFrame:
                 "level": chosen.level,
                 "how": chosen.verdict,
                 "kept": chosen.kept.typical if chosen.kept is not None else None,
-                "tokens_per_s": speed.typical if speed is not None else None,
+                "tokens_per_s": rounded(speed.typical) if speed is not None else None,
                 "memory_gib": chosen.plan.needed_bytes / GIB,
                 "context": row.scenario.context,
                 "licence": row.entry.license,

@@ -8,13 +8,14 @@ from streamlit.delta_generator import DeltaGenerator
 from advisor.advise import Answer
 from advisor.candidate import Candidate
 from advisor.flips import flips
+from advisor.numbers import approx, span
 from advisor.planning import runtime_name
 from advisor.sizing.plan import Plan, Verdict
 from advisor.ui import memory_view, model_input, other_formats, published, run_view, sources, speed_view
 from advisor.ui.charts import memory_chart
 from advisor.ui.question import Question
 from advisor.ui.tables import common_plans, fullest_device, levels_table, memory_by_level
-from advisor.ui.text import COLOURS, SIGNS, figures, plain, small, span, tokens, users, verdict_words
+from advisor.ui.text import COLOURS, SIGNS, plain, small, tokens, users, verdict_words
 from advisor.units import gb, gib
 
 _TILE = 160  # pixels
@@ -93,7 +94,8 @@ def _why_none(answer: Answer) -> str:
     """The verdict in a few words where nothing is recommended."""
     level = answer.scenario.level
     if answer.recommendation.in_the_way:
-        return f":{COLOURS['tight']}[{SIGNS['tight']} {level or 'Nothing that fits'} meets not every requirement]"
+        said = f"{level} does not meet every requirement" if level else "Nothing that fits meets every requirement"
+        return f":{COLOURS['tight']}[{SIGNS['tight']} {said}]"
     best: Verdict = "tight" if any(plan.verdict == "tight" for plan in answer.plans) else "does not fit"
     what = level or "The best level" if best == "tight" else level or "No level"
     ending = "fits only without the margin" if best == "tight" else "does not fit" if level else "fits"
@@ -140,7 +142,7 @@ def _figures(chosen: Candidate) -> None:
     speed = chosen.tokens_per_s
     row.metric(
         "Tokens/s per user",
-        "unknown" if speed is None else figures(speed.typical),
+        "unknown" if speed is None else approx(speed.typical),
         help="Bandwidth is not known." if speed is None else f"{span(speed)}; see Speed below.",
         width=_TILE,
     )

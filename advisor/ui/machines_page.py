@@ -9,7 +9,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from advisor.errors import InputError
+from advisor.estimate import Range
 from advisor.explore import FittingMachine, Shopping, machines_for
+from advisor.numbers import approx, rounded
 from advisor.ui.question import Question
 from advisor.ui.text import RECOMMENDED, plain, small, tokens, users
 from advisor.units import GIB
@@ -63,7 +65,7 @@ def _cheapest(found: Shopping, currency: str) -> None:
         if chosen.kept is not None:
             facts.append(f"keeps about {chosen.kept.typical:.1f} % of the 16-bit score")
         if chosen.tokens_per_s is not None:
-            facts.append(f"writes about {chosen.tokens_per_s.typical:,.3g} tokens/s for each user")
+            facts.append(f"writes about {approx(chosen.tokens_per_s.typical)} tokens/s for each user")
         st.markdown(plain(f"It {', '.join(facts)}, and needs {_memory_gib(best):,.1f} GiB."))
 
 
@@ -148,12 +150,16 @@ def _table(found: Shopping, currency: str) -> None:
             "level": text("Level"),
             "how": text("How", width=130, help="With offload: part of it lies on the host, which is slower."),
             "kept": number("Quality (%)", format="%.1f", help="Of the 16-bit score kept, typical value."),
-            "tokens_per_s": number("Tokens/s", format="%.3g", help="For each user, typical value."),
+            "tokens_per_s": number("Tokens/s", format="localized", help="For each user, typical value."),
             "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices, and where used on the host."),
             "released": number("Released", format="%d"),
         },
     )
     st.markdown(small(f"{found.too_small} other machines of the catalogue are too small, too slow or cannot run it."))
+
+
+def _speed(found: Range | None) -> float | None:
+    return None if found is None else rounded(found.typical)
 
 
 def machines_table(found: Shopping) -> pd.DataFrame:
@@ -167,7 +173,7 @@ def machines_table(found: Shopping) -> pd.DataFrame:
                 "level": row.chosen.level,
                 "how": row.chosen.verdict,
                 "kept": row.chosen.kept.typical if row.chosen.kept is not None else None,
-                "tokens_per_s": row.chosen.tokens_per_s.typical if row.chosen.tokens_per_s is not None else None,
+                "tokens_per_s": _speed(row.chosen.tokens_per_s),
                 "memory_gib": _memory_gib(row),
                 "released": row.machine.release_year,
             }

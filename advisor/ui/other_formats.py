@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import pandas as pd
 import streamlit as st
 
+from advisor.caches import kept_beside
 from advisor.formats.safetensors_levels import Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_levels
 from advisor.models.model import Model
@@ -62,7 +61,7 @@ def draw(model: Model) -> None:
     )
 
 
-@lru_cache(maxsize=32)
+@kept_beside
 def _table(model: Model) -> pd.DataFrame:
     """The same model is asked about again and again, and its sizes do not depend on anything else on the page."""
     return pd.DataFrame([_row(sized) for sized in size_safetensors_levels(model)])

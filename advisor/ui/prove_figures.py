@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from advisor.estimate import Range
+from advisor.numbers import approx
 from advisor.quantize.compare import Predicted, Row, compare
 from advisor.quantize.compare import Verdict as Compared
 from advisor.quantize.measure import measured_of
@@ -15,7 +16,6 @@ from advisor.quantize.runs import Run
 from advisor.quantize.settings import QuantizeSettings
 from advisor.report.exports import csv_text
 from advisor.ui.prove_predicted import predicted_of
-from advisor.ui.text import figures
 from advisor.units import MIB
 
 SIGNS: dict[Compared, str] = {
@@ -112,9 +112,9 @@ def _number(value: float, row: Row) -> str:
     if row.unit == "bytes":
         return f"{value:,.0f}"
     if row.unit == "tokens/s":
-        return figures(value)
+        return approx(value)
     if row.unit == "nats/token":
-        return f"{value:.3g}"
+        return approx(value)
     return f"{round(value * 100, 2) + 0.0:.2f}"  # + 0.0: never "-0.00"
 
 

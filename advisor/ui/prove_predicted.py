@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import socket
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
+from advisor.caches import kept_beside
 from advisor.errors import AdvisorError, InputError
 from advisor.estimate import Range
 from advisor.formats.gguf_levels import LEVELS
@@ -127,7 +128,7 @@ def _memory(model: Model, level: str, imatrix: bool) -> int:
     return plan.host.needed_bytes
 
 
-@lru_cache(maxsize=64)
+@kept_beside
 def _speed(model: Model, level: str, imatrix: bool) -> Speed | None:
     """On this machine's CPU, where it is one of the catalogue."""
     try:

@@ -6,11 +6,11 @@ A computed stock size and the size of a published file stand side by side; neith
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import pandas as pd
 import streamlit as st
 
+from advisor.caches import kept_beside
 from advisor.formats.gguf_sizes import SizedLevel, size_levels
 from advisor.models.model import Model
 from advisor.sources.resolve import ResolvedModel
@@ -51,7 +51,7 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
         )
 
 
-@lru_cache(maxsize=32)
+@kept_beside
 def _stock_sizes(model: Model, imatrix: bool) -> Mapping[str, SizedLevel]:
     return {sized.level.name: sized for sized in size_levels(model, imatrix)}
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate, task_words
+from advisor.numbers import approx, exact, span
 from advisor.own_measurements import MEASURED_HERE
 from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
@@ -139,12 +140,12 @@ def _by_task(answer: Answer, one: Candidate) -> None:
     divergence = one.find_quality(DIVERGENCE)
     if divergence.kld is not None:
         st.markdown(
-            f"Divergence from 16 bit: about {divergence.kld.typical:.3g} nats "
-            f"({divergence.kld.low:.2g} to {divergence.kld.high:.2g}, {_basis(divergence)}, n = {divergence.n})."
+            f"Divergence from 16 bit: about {approx(divergence.kld.typical)} nats "
+            f"({span(divergence.kld)}, {_basis(divergence)}, n = {divergence.n})."
         )
     if divergence.own:
         _measured_here(divergence)
-    words = "; ".join(f"“{demand.words}”: at least {demand.percent:g} %" for demand in DEMANDS)
+    words = "; ".join(f"“{demand.words}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
     st.markdown(small(plain(f"As a requirement, {words}.")))
 
 
@@ -264,7 +265,7 @@ def _numbers(claim: Claim) -> dict[str, object]:
         inside = claim.numbers.get("share_inside")
         found: dict[str, object] = {words: claim.numbers.get(name) for name, words in _SHORT.items()}
         return found | {"As stated (%)": None if inside is None else round(100 * inside)}
-    return {"Numbers": "; ".join(f"{_spaced(name)}: {value:g}" for name, value in claim.numbers.items())}
+    return {"Numbers": "; ".join(f"{_spaced(name)}: {exact(value)}" for name, value in claim.numbers.items())}
 
 
 def _spaced(name: str) -> str:

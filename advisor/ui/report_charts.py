@@ -96,7 +96,7 @@ def quality_figure(rows: Sequence[QualityRow]) -> go.Figure:
             mode="markers",
             name="Asked for",
             marker={"symbol": "line-ns-open", "size": 20, "line": {"width": 3, "color": _REQUIRED}},
-            hovertemplate="At least %{x:g} %<extra></extra>",
+            hovertemplate="At least %{x:.10~r} %<extra></extra>",
         )
     figure.update_layout(
         height=_FRAME_HEIGHT + (_ROW_HEIGHT + 6) * len(rows),

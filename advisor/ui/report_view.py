@@ -16,9 +16,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from advisor.errors import InputError
+from advisor.numbers import approx, money, span
 from advisor.report.appendix import ASKED, KEPT_FREE
 from advisor.report.document import Costs, Fact, Logo, ReportDocument
-from advisor.report.drawing import figures, number, range_text
+from advisor.report.drawing import number
 from advisor.report.from_answer import report_of
 from advisor.report.pdf import render_pdf
 from advisor.scenario import Scenario
@@ -192,8 +193,8 @@ def _speed(document: ReportDocument) -> None:
     _table(
         {
             "What": [row.what for row in document.speed],
-            "Typical": [f"{figures(row.speed.typical)} {row.unit}" for row in document.speed],
-            "Range": [range_text(row.speed) for row in document.speed],
+            "Typical": [f"{approx(row.speed.typical)} {row.unit}" for row in document.speed],
+            "Range": [span(row.speed) for row in document.speed],
             "Based on": [row.basis for row in document.speed],
         }
     )
@@ -206,7 +207,7 @@ def _costs(costs: Costs) -> None:
             "Option": [option.name for option in costs.options],
             f"Up front ({costs.currency})": [number(option.upfront) for option in costs.options],
             f"A month ({costs.currency})": [
-                f"{figures(option.monthly.typical)} ({range_text(option.monthly)})" for option in costs.options
+                f"{money(option.monthly.typical)} ({span(option.monthly, money)})" for option in costs.options
             ],
         }
     )

@@ -6,13 +6,14 @@ from typing import Any
 
 import streamlit as st
 
+from advisor.numbers import exact
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
 from advisor.ui.bound_inputs import choice, number, switch, text
 
 
 def draw() -> dict[str, Any]:
     """Draw them; the values by key of the scenario."""
-    words = ", ".join(f"`{demand.id}` ({demand.words}, {demand.percent:g} %)" for demand in DEMANDS)
+    words = ", ".join(f"`{demand.id}` ({demand.words}, {exact(demand.percent)} %)" for demand in DEMANDS)
     with st.expander("Requirements"):
         return {
             "task": choice("task", "Task", SCORED_TASKS, help="Whose quality counts; chat is the average of all."),

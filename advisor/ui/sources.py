@@ -8,6 +8,7 @@ import streamlit as st
 
 from advisor.advise import Answer
 from advisor.formats.gguf_levels import LLAMA_CPP_RULES
+from advisor.numbers import exact
 from advisor.ui.text import plain
 
 _EXACT = "the bytes of every tensor at every level, and the KV cache."
@@ -48,7 +49,7 @@ def _own(answer: Answer) -> str:
 
 def _overhead(answer: Answer) -> str:
     given = answer.scenario.overhead_mib
-    return plain(answer.machine.overhead_basis if given is None else f"{given:,g} MiB per device, as you gave it.")
+    return plain(answer.machine.overhead_basis if given is None else f"{exact(given)} MiB per device, as you gave it.")
 
 
 def _links(sources: Sequence[str]) -> str:

@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from advisor.candidate import Candidate
+from advisor.numbers import approx, span
 from advisor.own_measurements import MEASURED_HERE
 from advisor.speed import Measurement, Speed
-from advisor.ui.text import figures, plain, small, span
+from advisor.ui.text import plain, small
 
 _BASIS = {
     "measured": "Measured on this device with this model and level",
@@ -41,18 +42,18 @@ def _figures(speed: Speed) -> None:
     row = st.container(horizontal=True)
     users = speed.load.users
     one = speed.decode_tokens_per_s
-    row.metric("Writing, per user", f"{figures(one.typical)} tok/s", help=f"{span(one)} tokens/s.", width=_TILE)
+    row.metric("Writing, per user", f"{approx(one.typical)} tok/s", help=f"{span(one)} tokens/s.", width=_TILE)
     if users > 1:
         total = speed.total_decode_tokens_per_s
-        row.metric(f"Writing, {users} users", f"{figures(total.typical)} tok/s", help=f"{span(total)}.", width=_TILE)
+        row.metric(f"Writing, {users} users", f"{approx(total.typical)} tok/s", help=f"{span(total)}.", width=_TILE)
     prompt, first = speed.prefill_tokens_per_s, speed.time_to_first_token_s
     if prompt is not None:
-        row.metric("Reading the prompt", f"{figures(prompt.typical)} tok/s", help=f"{span(prompt)}.", width=_TILE)
+        row.metric("Reading the prompt", f"{approx(prompt.typical)} tok/s", help=f"{span(prompt)}.", width=_TILE)
     if first is not None:
         tokens = speed.load.prompt_tokens
         row.metric(
             "To the first token",
-            f"{figures(first.typical)} s",
+            f"{approx(first.typical)} s",
             help=f"{span(first)} s for a prompt of {tokens:,} tokens.",
             width=_TILE,
         )
@@ -64,8 +65,8 @@ def _measured_here(shown: Candidate) -> None:
         if (speed := row.speed) is not None:
             busy = "; the machine was busy" if speed.busy else ""
             sentence = (
-                f"{MEASURED_HERE.capitalize()} on {row.measured_on}: {figures(speed.decode.typical)} tok/s writing "
-                f"({span(speed.decode)}), {figures(speed.prefill.typical)} tok/s reading "
+                f"{MEASURED_HERE.capitalize()} on {row.measured_on}: {approx(speed.decode.typical)} tok/s writing "
+                f"({span(speed.decode)}), {approx(speed.prefill.typical)} tok/s reading "
                 f"{speed.prompt_tokens:,} tokens; {shown.level}, one user, {speed.cpu}, threads: {speed.threads}, "
                 f"{row.engine}{busy}."
             )

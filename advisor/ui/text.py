@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from advisor.estimate import Range
+from advisor.report.wording import labelled
 from advisor.sizing.plan import Verdict
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
@@ -19,8 +19,11 @@ def verdict_words(verdict: Verdict) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` so that Streamlit's Markdown shows it letter by letter, on one line, whatever a link put into it."""
-    one_line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    """`text` so that Streamlit's Markdown shows it letter by letter, on one line, whatever a link put into it.
+
+    Keys of the question, which sentences of the engine name, become the labels of their inputs.
+    """
+    one_line = labelled(" ".join("".join(sign if sign.isprintable() else " " for sign in text).split()))
     # Word joiners keep addresses from turning into links, which escaping alone does not.
     unlinked = re.sub(r"(?i)(www|https?|mailto|xmpp)(?=[.:])|@", "\\g<0>\u2060", one_line)
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", unlinked)
@@ -38,15 +41,3 @@ def tokens(count: int) -> str:
 
 def users(count: int) -> str:
     return f"{count:,} user{'' if count == 1 else 's'}"
-
-
-def figures(value: float) -> str:
-    """A rate or a time with as many digits as an estimate deserves: "4.2", "31", "1,250"."""
-    if value >= 1000:
-        return f"{round(value, -1):,.0f}"
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
-
-
-def span(estimate: Range) -> str:
-    """A range in words: "18 to 26"."""
-    return f"{figures(estimate.low)} to {figures(estimate.high)}"
