@@ -15,9 +15,11 @@ from advisor.hardware import Hardware
 from advisor.models.model import Model
 from advisor.own_measurements import OwnMeasurement
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
+from advisor.quality.published import estimate_published
 from advisor.scenario import Scenario
 from advisor.sizing.plan import Plan
 from advisor.sizing.weights import Weights, file_weights, level_weights
+from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
@@ -68,6 +70,9 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
 
 
 def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurement]) -> Quality:
+    if isinstance(plan.sized, PublishedCheckpoint):
+        parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
+        return estimate_published(facts, parts, task)
     return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, own=own)
 
 
@@ -101,7 +106,7 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
             load = load.spread([device.weights_bytes / _whole(plan) for device in plan.devices])
         return load
     gpus = max(1, len(hardware.cards))
-    if plan.sized.format == "published":
+    if isinstance(plan.sized, PublishedCheckpoint):
         return checkpoint_load(
             model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
         )

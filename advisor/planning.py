@@ -138,9 +138,8 @@ def _published(
     for_mlx = quantization is not None and quantization.kind == "MLX"
     if for_mlx != (runtime == "mlx"):
         return ()
-    name = "as published" if quantization is None else f"{quantization.level} (published)"
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
-    sized = checkpoint_size(loaded, name, 16 if quantization is None else quantization.bits, model.parameters)
+    sized = checkpoint_size(loaded, quantization, model, repository.layers)
     margin = scenario.margin_percent / 100
     if for_mlx:
         return (plan_mlx_file(model, hardware.memory, scenario.settings, sized, sized.tensor_bytes, margin=margin),)

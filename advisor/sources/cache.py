@@ -17,7 +17,7 @@ from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.repository import Repository
 
 FOLDER_VARIABLE = "LLM_FIT_ADVISOR_CACHE"
-_FORMAT = "1"  # raise it when what is kept changes
+_FORMAT = "2"  # raise it when what is kept changes
 _MOST_FILES = 500
 _REPOSITORY = TypeAdapter(Repository)
 _HEADER = TypeAdapter(GgufHeader)
