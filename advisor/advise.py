@@ -18,7 +18,8 @@ from advisor.machines.catalogue import Machine
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
 from advisor.own_measurements import OwnMeasurement, own_of
-from advisor.planning import family_of, plans_of, runtime_of, with_frontend_defaults
+from advisor.pasted import choose_runtime
+from advisor.planning import family_of, plans_of, with_frontend_defaults
 from advisor.recommend import Alternative, Recommendation, recommend
 from advisor.scenario import Scenario
 from advisor.sizing.checks import check_devices, check_settings
@@ -128,14 +129,15 @@ def _answer(
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()
-    runtime = runtime_of(scenario)
+    pasted = choose_runtime(scenario, entry, model)
+    runtime = pasted.runtime
     hardware = hardware_of(scenario, runtime)
     scenario, taken = with_frontend_defaults(scenario, given, model, hardware, runtime)
     check_limits(scenario, model, entry.name)
     if family_of(runtime) == "llama.cpp":
         check_devices(len(hardware.memory.devices))
         check_settings(scenario.settings, model, hardware.memory)
-    plans = plans_of(scenario, entry, model, hardware, runtime)
+    plans = (*filter(None, [pasted.plan]), *plans_of(scenario, entry, model, hardware, runtime))
     candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
     choice = recommend(candidates, scenario, subject)
@@ -149,6 +151,7 @@ def _answer(
         candidates=candidates,
         recommendation=choice,
         notes=(
+            *filter(None, [pasted.note]),
             *_frontend_notes(runtime, taken),
             *_host_notes(hardware, plans),
             *filter(None, [drafting]),

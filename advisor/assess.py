@@ -14,6 +14,7 @@ from advisor.formats.gguf_sizes import SizedLevel
 from advisor.hardware import Hardware
 from advisor.models.model import Model
 from advisor.own_measurements import OwnMeasurement
+from advisor.planning import family_of
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
 from advisor.quality.published import estimate_published
 from advisor.scenario import Scenario
@@ -21,7 +22,7 @@ from advisor.sizing.plan import Plan
 from advisor.sizing.weights import Weights, file_weights, level_weights
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.resolve import ResolvedModel
-from advisor.speed import Speed, estimate_speed
+from advisor.speed import Speed, default_backend, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 
@@ -79,12 +80,16 @@ def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurem
 def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
     trunk = model.trunk or model
     load = _load(scenario, entry, trunk, hardware, plan)
+    # A pasted checkpoint may stand beside the levels of another runtime.
+    backend = (
+        hardware.backend if family_of(plan.runtime) == "llama.cpp" else default_backend(hardware.machine, plan.runtime)
+    )
     return estimate_speed(
         load,
         hardware.cards or (hardware.machine,),
-        hardware.backend,
+        backend,
         host_bandwidth=hardware.host_bandwidth,
-        split="tensor" if hardware.backend == "vllm" else plan.settings.split,
+        split="tensor" if backend == "vllm" else plan.settings.split,
     )
 
 

@@ -15,6 +15,7 @@ from advisor.sizing.llama_cpp import plan_file, plan_levels
 from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken, frontend_defaults
 from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
 from advisor.sizing.plan import Memory, Plan
+from advisor.sizing.published_support import published_refusal
 from advisor.sizing.reading import HOST_READ_SHARE, Rates
 from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published
 from advisor.sources.checkpoint_size import checkpoint_size
@@ -66,9 +67,9 @@ def plans_of(
         raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
     match family_of(runtime):
         case "vllm":
-            return _published(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
+            return published_plans(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
         case "mlx":
-            return _published(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
+            return published_plans(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime)
 
 
@@ -127,7 +128,7 @@ def rates_of(hardware: Hardware) -> Rates:
     return Rates(devices, hardware.host_bandwidth * HOST_READ_SHARE)
 
 
-def _published(
+def published_plans(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
 ) -> tuple[Plan, ...]:
     """The repository's own checkpoint as it is, where the runtime loads its kind: sized from its headers."""
@@ -135,13 +136,12 @@ def _published(
     if repository is None or not repository.tensors or scenario.level is not None:
         return ()
     quantization = repository.quantization
-    for_mlx = quantization is not None and quantization.kind == "MLX"
-    if for_mlx != (runtime == "mlx"):
+    if published_refusal(quantization, runtime, hardware.machine):
         return ()
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
     sized = checkpoint_size(loaded, quantization, model, repository.layers)
     margin = scenario.margin_percent / 100
-    if for_mlx:
+    if runtime == "mlx":
         return (plan_mlx_file(model, hardware.memory, scenario.settings, sized, sized.tensor_bytes, margin=margin),)
     card = _same_cards(hardware)
     plan = plan_vllm_published(

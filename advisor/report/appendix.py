@@ -79,13 +79,13 @@ def _levels_table(answer: Answer) -> Table:
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     scenario, plan = answer.scenario, shown.plan
     facts = [*_asked(answer), Fact("Safety margin", f"{scenario.margin_percent:g} %", KEPT_FREE)]
-    if family_of(answer.runtime) == "llama.cpp":
+    if family_of(plan.runtime) == "llama.cpp":
         basis = answer.machine.overhead_basis
         for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
             label = f"{_capital(line.component)}, {line.place}"
             facts.append(Fact(label, f"{gib(line.bytes)}, {line.word}", line.formula))
     else:
-        facts.append(Fact("Memory rules", plan.rules or runtime_name(answer.runtime)))
+        facts.append(Fact("Memory rules", plan.rules or runtime_name(plan.runtime)))
     if plan.verdict == "does not fit":
         return tuple(facts)
     if shown.speed is not None:
