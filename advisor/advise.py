@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 
-from advisor.assess import candidates_of
+from advisor.assess import asked_of, candidates_of, encoder_notes, writes_text
 from advisor.candidate import Candidate
 from advisor.drafting import drafting_note
 from advisor.errors import InputError
@@ -139,8 +139,9 @@ def _answer(
         check_settings(scenario.settings, model, hardware.memory)
     plans = (*filter(None, [pasted.plan]), *plans_of(scenario, entry, model, hardware, runtime))
     candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
-    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
-    choice = recommend(candidates, scenario, subject)
+    writes = writes_text(entry, model)
+    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
+    choice = recommend(candidates, asked_of(scenario, writes), subject)
     drafting = drafting_note(scenario, hardware, _shown(candidates, choice)) if scenario.draft is not None else ""
     return Answer(
         scenario=scenario,
@@ -152,6 +153,7 @@ def _answer(
         recommendation=choice,
         notes=(
             *filter(None, [pasted.note]),
+            *(() if writes else encoder_notes(scenario, entry, model, runtime)),
             *_frontend_notes(runtime, taken),
             *_host_notes(hardware, plans),
             *filter(None, [drafting]),

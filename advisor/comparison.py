@@ -80,7 +80,10 @@ def _facts(found: Answer) -> dict[str, str]:
         )
     if speed is not None:
         decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
-        facts["Tokens/s for each user"] = f"{decode.typical:,.3g} ({decode.low:,.3g} to {decode.high:,.3g})"
+        if decode is not None:
+            facts["Tokens/s for each user"] = f"{decode.typical:,.3g} ({decode.low:,.3g} to {decode.high:,.3g})"
+        if (inputs := speed.inputs_per_s) is not None:
+            facts["Inputs a second"] = f"{inputs.typical:,.3g} ({inputs.low:,.3g} to {inputs.high:,.3g})"
         if first is not None:
             facts["First token after"] = f"{first.typical:,.2g} s ({first.low:,.2g} to {first.high:,.2g})"
     if costs is not None:

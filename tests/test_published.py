@@ -86,10 +86,8 @@ def pasted(config: Config, tensors: tuple[CheckpointTensor, ...], model_id: str 
 
 def answered(monkeypatch: pytest.MonkeyPatch, entry: ResolvedModel, query: str) -> Answer:
     monkeypatch.setattr("advisor.advise._find", lambda *_: entry)
-    # A day of its own for every entry: answers are kept by question and day.
-    return answer(
-        Scenario.from_query(f"model=org/pasted&{query}"), today=date.fromordinal(700_000 + id(entry) % 50_000)
-    )
+    advise._answer.cache_clear()  # it may hold another entry of this name
+    return answer(Scenario.from_query(f"model=org/pasted&{query}"), today=date(2026, 11, 30))
 
 
 def published_of(found: Answer) -> Candidate | None:

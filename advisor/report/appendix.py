@@ -32,6 +32,7 @@ _COLUMNS = (
     "Level", "Verdict", "File (GB)", "Bits per weight", "Memory (GiB)", "Free (GiB)", "Quality (%)", "Tokens/s",
     "Longest context",
 )  # fmt: skip
+_OF_ENCODERS = {"Tokens/s": "Inputs/s"}
 
 
 def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
@@ -51,7 +52,8 @@ def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
 def _levels_table(answer: Answer) -> Table:
     rows = []
     for candidate in answer.candidates:
-        plan, kept, speed = candidate.plan, candidate.kept, candidate.tokens_per_s
+        plan, kept = candidate.plan, candidate.kept
+        speed = candidate.tokens_per_s if candidate.writes else candidate.inputs_per_s
         rows.append(
             (
                 plan.level,
@@ -69,7 +71,7 @@ def _levels_table(answer: Answer) -> Table:
     levels = [candidate.level for candidate in answer.candidates]
     chosen = answer.recommendation.level
     return Table(
-        columns=_COLUMNS,
+        columns=_COLUMNS if answer.shown.writes else tuple(_OF_ENCODERS.get(name, name) for name in _COLUMNS),
         rows=tuple(rows),
         right_aligned=(2, 3, 4, 5, 6, 7, 8),
         highlighted=levels.index(chosen) if chosen in levels else None,

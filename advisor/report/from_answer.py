@@ -93,6 +93,11 @@ def verdict_sentence(answer: Answer) -> str:
     if chosen.tokens_per_s is not None:
         each = " for each user" if answer.scenario.users > 1 else ""
         parts.append(f"writes about {chosen.tokens_per_s.typical:,.3g} tokens a second{each}")
+    if chosen.inputs_per_s is not None:
+        prompt = min(answer.scenario.prompt_tokens, answer.scenario.context)
+        parts.append(
+            f"it turns about {chosen.inputs_per_s.typical:,.3g} inputs of {prompt:,} tokens a second into vectors"
+        )
     if costs := _monthly_words(answer, chosen):
         parts.append(costs)
     run = f"Run {answer.entry.name} as {chosen.level} on {answer.machine_name}"
@@ -148,6 +153,8 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
         speed = shown.tokens_per_s
         label = "Tokens/s per user" if answer.scenario.users > 1 else "Tokens/s"
         found.append(Fact(label, f"{speed.typical:,.3g}", f"{speed.low:,.3g} to {speed.high:,.3g}"))
+    if (inputs := shown.inputs_per_s) is not None:
+        found.append(Fact("Inputs a second", f"{inputs.typical:,.3g}", f"{inputs.low:,.3g} to {inputs.high:,.3g}"))
     costs = shown.costs
     if costs is not None and costs.own is not None:
         monthly = costs.own.monthly
@@ -230,15 +237,13 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     if speed is None:
         return ()
     basis = _basis(speed.basis, speed.n)
-    rows = [
-        SpeedRow(
-            "Writing, for each user" if speed.load.users > 1 else "Writing",
-            speed.decode_tokens_per_s,
-            "tokens/s",
-            basis,
-        )
-    ]
-    if speed.load.users > 1:
+    rows = []
+    if speed.decode_tokens_per_s is not None:
+        label = "Writing, for each user" if speed.load.users > 1 else "Writing"
+        rows.append(SpeedRow(label, speed.decode_tokens_per_s, "tokens/s", basis))
+    if speed.inputs_per_s is not None:
+        rows.append(SpeedRow(f"Inputs of {speed.load.prompt_tokens:,} tokens", speed.inputs_per_s, "inputs/s", basis))
+    if speed.load.users > 1 and speed.total_decode_tokens_per_s is not None:
         rows.append(SpeedRow("Writing, all users", speed.total_decode_tokens_per_s, "tokens/s", basis))
     if speed.prefill_tokens_per_s is not None:
         rows.append(SpeedRow("Reading the prompt", speed.prefill_tokens_per_s, "tokens/s", "estimated"))

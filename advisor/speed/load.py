@@ -45,6 +45,7 @@ class SpeedLoad:
     context_used: int = 0
     prompt_tokens: int = 0
     users: int = 1
+    writes: bool = True  # an encoder does not
 
     @cached_property
     def devices(self) -> tuple[int, ...]:
