@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 
-from advisor.assess import candidates_of
+from advisor.assess import asked_of, candidates_of, encoder_notes, writes_text
 from advisor.caches import remembered
 from advisor.candidate import Candidate
 from advisor.drafting import drafting_note
@@ -20,7 +20,8 @@ from advisor.models.mixers import Attention
 from advisor.models.model import Model
 from advisor.numbers import exact, plural
 from advisor.own_measurements import OwnMeasurement, own_of
-from advisor.planning import family_of, plans_of, runtime_of, with_frontend_defaults
+from advisor.pasted import choose_runtime
+from advisor.planning import family_of, plans_of, with_frontend_defaults
 from advisor.recommend import Alternative, Recommendation, recommend
 from advisor.runtime_notes import runtime_notes
 from advisor.scenario import Scenario
@@ -151,17 +152,20 @@ def _answer(
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()
-    runtime = runtime_of(scenario)
+    pasted = choose_runtime(scenario, entry, model)
+    runtime = pasted.runtime
     hardware = hardware_of(scenario, runtime)
     scenario, taken = with_frontend_defaults(scenario, given, model, hardware, runtime)
     check_limits(scenario, model, entry.name)
     if family_of(runtime) == "llama.cpp":
         check_devices(len(hardware.memory.devices))
         check_settings(scenario.settings, model, hardware.memory)
-    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
-    plans = plans_of(scenario, entry, model, hardware, runtime, looked_at(model, subject) if brief else None)
+    writes = writes_text(entry, model)
+    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
+    among = looked_at(model, subject) if brief else None
+    plans = (*filter(None, [pasted.plan]), *plans_of(scenario, entry, model, hardware, runtime, among))
     candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
-    choice = recommend(candidates, scenario, subject)
+    choice = recommend(candidates, asked_of(scenario, writes), subject)
     drafting = drafting_note(scenario, hardware, _shown(candidates, choice)) if scenario.draft is not None else ""
     return Answer(
         scenario=scenario,
@@ -172,8 +176,10 @@ def _answer(
         candidates=candidates,
         recommendation=choice,
         notes=(
+            *filter(None, [pasted.note]),
+            *(() if writes else encoder_notes(scenario, entry, model, runtime)),
             *_frontend_notes(runtime, taken),
-            *runtime_notes(scenario, entry, model, hardware, runtime),
+            *runtime_notes(scenario, model, hardware, runtime),
             *_host_notes(hardware, plans),
             *filter(None, [drafting]),
             *_notes(entry, hardware.machine, model),

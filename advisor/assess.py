@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from advisor.caches import remembered
@@ -14,12 +15,15 @@ from advisor.formats.gguf_sizes import SizedLevel
 from advisor.hardware import Hardware
 from advisor.models.model import Model
 from advisor.own_measurements import OwnMeasurement
+from advisor.planning import family_of
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
+from advisor.quality.published import estimate_published
 from advisor.scenario import Scenario
 from advisor.sizing.plan import Plan
 from advisor.sizing.weights import Weights, file_weights, level_weights
+from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.resolve import ResolvedModel
-from advisor.speed import Speed, estimate_speed
+from advisor.speed import Speed, default_backend, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 from advisor.units import MIB
 
@@ -36,7 +40,7 @@ def candidates_of(
     own: Sequence[OwnMeasurement] = (),
 ) -> tuple[Candidate, ...]:
     """The candidates of a scenario, in the order of `plans`. `own` is what was measured here of this model."""
-    facts = facts_of_model(entry, model)
+    facts, writes = facts_of_model(entry, model), writes_text(entry, model)
     hosted_as = priced_as(entry)
 
     def candidate(plan: Plan) -> Candidate:
@@ -49,9 +53,49 @@ def candidates_of(
             find_quality=lambda task: _quality(facts, plan, task, here),
             find_costs=lambda: _costs(scenario, hardware, hosted_as, speed, today),
             own=here,
+            writes=writes,
         )
 
     return tuple(candidate(plan) for plan in plans)
+
+
+_RANKS = frozenset({"text-ranking", "text-classification"})
+_READS_ONLY = _RANKS | {"feature-extraction", "sentence-similarity"}
+
+
+def writes_text(entry: ResolvedModel, model: Model) -> bool:
+    """Whether the model writes; encoders, embedding models and rerankers turn text into vectors or scores."""
+    if not model.causal or (entry.entry is not None and entry.entry.variant == "embedding"):
+        return False
+    return entry.repository is None or entry.repository.pipeline not in _READS_ONLY
+
+
+_ASKED_OF_WRITING = ("min_quality", "min_tokens_per_s", "max_first_token_s")
+
+
+def asked_of(scenario: Scenario, writes: bool) -> Scenario:
+    """The scenario with only those requirements that the model can meet or break."""
+    return scenario if writes else scenario.model_copy(update=dict.fromkeys(_ASKED_OF_WRITING))
+
+
+def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtime: str) -> tuple[str, ...]:
+    """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is."""
+    notes, name = [], entry.name
+    if entry.repository is None or entry.repository.pipeline not in _RANKS:
+        notes.append(
+            f"Its vectors have {model.width:,} numbers each, unless it projects them; users={scenario.users} is how "
+            "many inputs are read at a time."
+        )
+    if asked := [key for key in _ASKED_OF_WRITING if getattr(scenario, key) is not None]:
+        is_are = "is" if len(asked) == 1 else "are"
+        notes.append(f"{name} reads text and writes none: {', '.join(asked)} {is_are} not looked at.")
+    prompt = min(scenario.prompt_tokens, scenario.context)
+    if family_of(runtime) == "llama.cpp" and not model.causal and prompt > scenario.ubatch:
+        notes.append(
+            f"An encoder reads an input in one batch: llama.cpp refuses inputs of {prompt:,} tokens with "
+            f"ubatch={scenario.ubatch}; set ubatch={prompt}."
+        )
+    return tuple(notes)
 
 
 def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
@@ -65,23 +109,30 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
         family=model.architecture,
         parameters=model.parameters,
         active_parameters=active,
-        variant="instruct" if model.causal else "embedding",
+        variant="instruct" if writes_text(entry, model) else "embedding",
         moe=active is not None,
     )
 
 
 def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurement]) -> Quality:
+    if isinstance(plan.sized, PublishedCheckpoint):
+        parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
+        return estimate_published(facts, parts, task)
     return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, own=own)
 
 
 def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
-    load = _load(scenario, entry, model, hardware, plan)
+    load = replace(_load(scenario, entry, model, hardware, plan), writes=writes_text(entry, model))
+    # A pasted checkpoint may stand beside the levels of another runtime.
+    backend = (
+        hardware.backend if family_of(plan.runtime) == "llama.cpp" else default_backend(hardware.machine, plan.runtime)
+    )
     return estimate_speed(
         load,
         hardware.cards or (hardware.machine,),
-        hardware.backend,
+        backend,
         host_bandwidth=hardware.host_bandwidth,
-        split="tensor" if hardware.backend == "vllm" else plan.settings.split,
+        split="tensor" if backend == "vllm" else plan.settings.split,
     )
 
 
@@ -104,7 +155,7 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
             load = load.spread([device.weights_bytes / _whole(plan) for device in plan.devices])
         return load
     model, gpus = model.trunk or model, max(1, len(hardware.cards))
-    if plan.sized.format == "published":
+    if isinstance(plan.sized, PublishedCheckpoint):
         return checkpoint_load(
             model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
         )
@@ -133,6 +184,9 @@ def throughput_of(speed: Speed | None) -> Throughput | None:
     """What a speed means for the number of machines: tokens a second of all users together."""
     if speed is None:
         return None
+    if speed.total_decode_tokens_per_s is None:  # an encoder reads all that is asked of it
+        read = speed.prefill_tokens_per_s
+        return None if read is None else Throughput(decode=read, prefill=read)
     return Throughput(decode=speed.total_decode_tokens_per_s, prefill=speed.prefill_tokens_per_s)
 
 

@@ -30,6 +30,7 @@ class Candidate:
     find_quality: Callable[[str], Quality] = field(repr=False, compare=False)
     find_costs: Callable[[], Costs | None] = field(repr=False, compare=False)
     own: tuple[OwnMeasurement, ...] = ()
+    writes: bool = True  # an encoder or reranker does not: it has inputs a second, and no quality at chat
 
     @cached_property
     def quality(self) -> Quality:
@@ -64,6 +65,11 @@ class Candidate:
         """Decode speed for each user."""
         return self.speed.decode_tokens_per_s if self.speed is not None else None
 
+    @property
+    def inputs_per_s(self) -> Range | None:
+        """Of an encoder: inputs of the prompt's length that it turns into vectors."""
+        return self.speed.inputs_per_s if self.speed is not None else None
+
     @cached_property
     def own_speeds(self) -> tuple[OwnMeasurement, ...]:
         """Those of `own` whose speed was measured on the processor that this plan computes on."""
@@ -90,8 +96,10 @@ class Candidate:
 
     def unmet(self, asked: Requirements, licence: str) -> tuple[Unmet, ...]:
         """The requirements it breaks, compared with typical values. What is not known counts as broken."""
-        quality = quality_gap(self.level, self.kept, self.task, asked)
-        found = [quality, self._speed_gap(asked), self._first_token_gap(asked), self._cost_gap(asked)]
+        found = [self._cost_gap(asked)]
+        if self.writes:  # what is asked of writing says nothing of a model that does not
+            quality = quality_gap(self.level, self.kept, self.task, asked)
+            found = [quality, self._speed_gap(asked), self._first_token_gap(asked), *found]
         found.append(licence_gap(licence, asked))
         return tuple(gap for gap in found if gap is not None)
 

@@ -81,7 +81,10 @@ def _facts(found: Answer) -> dict[str, str]:
         )
     if speed is not None:
         decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
-        facts["Tokens/s for each user"] = f"{approx(decode.typical)} ({span(decode)})"
+        if decode is not None:
+            facts["Tokens/s for each user"] = f"{approx(decode.typical)} ({span(decode)})"
+        if (inputs := speed.inputs_per_s) is not None:
+            facts["Inputs a second"] = f"{approx(inputs.typical)} ({span(inputs)})"
         if first is not None:
             facts["First token after"] = f"{approx(first.typical)} s ({span(first)})"
     if costs is not None:

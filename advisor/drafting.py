@@ -26,14 +26,14 @@ def drafting_note(scenario: Scenario, hardware: Hardware, shown: Candidate) -> s
             f"Speeds are without {name} drafting: what it gains depends on how many of its tokens are accepted, which "
             "nobody knows before a run (draft_accepted_percent)."
         )
-    found = drafted_speed(scenario, hardware, shown, shown.speed)
-    if found is None:
+    found, plain = drafted_speed(scenario, hardware, shown, shown.speed), shown.tokens_per_s
+    if found is None or plain is None:
         return ""
     share = f"{exact(scenario.draft_accepted_percent)} %"
     return (
         f"If {share} of the tokens that {name} drafts, {DRAFTED} at a time, are accepted, "
         f"{shown.level} writes about {approx(found.typical)} tokens/s for each user ({span(found)}) "
-        f"instead of {approx(shown.speed.decode_tokens_per_s.typical)}; other figures are without it."
+        f"instead of {approx(plain.typical)}; other figures are without it."
     )
 
 
@@ -66,8 +66,11 @@ def drafted_speed(scenario: Scenario, hardware: Hardware, shown: Candidate, plai
     host = hardware.host_bandwidth
     drafting = estimate_speed(drafts, devices, backend, host_bandwidth=host)
     checking = estimate_speed(checks, devices, backend, host_bandwidth=host, split=shown.plan.settings.split)
-    if drafting is None or checking is None:
+    alone, drafted, checked = (
+        None if speed is None else speed.decode_tokens_per_s for speed in (plain, drafting, checking)
+    )
+    if alone is None or drafted is None or checked is None:
         return None
-    one = 1 / plain.decode_tokens_per_s.typical
-    step = DRAFTED / drafting.decode_tokens_per_s.typical + 1 / checking.decode_tokens_per_s.typical
-    return plain.decode_tokens_per_s.scaled(expected_tokens(scenario.draft_accepted_percent / 100) * one / step)
+    one = 1 / alone.typical
+    step = DRAFTED / drafted.typical + 1 / checked.typical
+    return alone.scaled(expected_tokens(scenario.draft_accepted_percent / 100) * one / step)

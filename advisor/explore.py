@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from advisor.advise import check_limits
-from advisor.assess import candidates_of, facts_of_model
+from advisor.assess import asked_of, candidates_of, facts_of_model, writes_text
 from advisor.caches import remembered
 from advisor.candidate import Candidate, licence_gap, quality_gap
 from advisor.errors import InputError
@@ -186,11 +186,13 @@ def choose_level(
         outlooks = _glance(scenario, entry, model, hardware, runtime, today, only)
     else:
         outlooks = _in_full(scenario, entry, model, hardware, runtime, today, only)
-    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime))
+    writes = writes_text(entry, model)
+    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
+    asked = asked_of(scenario, writes)
     by_level = {one.level: one for one in outlooks}
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
     # What was judged by its bytes alone may lack room for buffers after all.
-    while (chosen := choose(ranked, scenario, entry.license)) is not None and not chosen.candidate.plan.fits:
+    while (chosen := choose(ranked, asked, entry.license)) is not None and not chosen.candidate.plan.fits:
         ranked.remove(chosen)
     return outlooks, None if chosen is None else chosen.candidate
 
@@ -313,6 +315,8 @@ def _levels_to_look_at(scenario: Scenario, entry: ResolvedModel) -> tuple[str, .
     if family_of(runtime_of(scenario)) != "llama.cpp" or scenario.least_percent is None:
         return ()
     model = _model_of(scenario, entry)
+    if not writes_text(entry, model):
+        return ()
     facts, least = facts_of_model(entry, model), scenario.least_percent
     sizes = {sized.level.name: sized for sized in size_levels(model, scenario.imatrix)}
     usual = ladder(list(sizes), Subject(model.parameters, "", family=family_of(runtime_of(scenario))))

@@ -22,7 +22,9 @@ def flips(found: Answer) -> tuple[str, ...]:
     chosen = found.chosen
     if chosen is None:
         return ()
-    subject = Subject(found.model.parameters, found.machine_name, found.entry.license, family_of(found.runtime))
+    subject = Subject(
+        found.model.parameters, found.machine_name, found.entry.license, family_of(found.runtime), chosen.writes
+    )
     by_level = {candidate.level: candidate for candidate in found.candidates}
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
     place = ranked.index(chosen)

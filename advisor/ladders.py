@@ -20,6 +20,8 @@ VLLM_LADDER = (
     "NVFP4", "NF4",
 )  # fmt: skip
 MLX_LADDER = ("MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64", "MLX-3bit-g64", "MLX-2bit-g64")
+# Nobody has measured what quantization costs vectors and scores, and these models are small: whole, then 8 bits.
+_READING_ONLY = {"llama.cpp": ("F16", NO_VISIBLE_GAIN), "vllm": ("BF16-safetensors", "F16-safetensors"), "mlx": ()}
 _WHOLE = {"llama.cpp": (NO_VISIBLE_GAIN,), "vllm": ("BF16-safetensors",), "mlx": ("MLX-8bit-g64",)}
 NATIVE_LEVELS = ("MXFP4", "MXFP4-native")
 _LADDERS = {"llama.cpp": QUALITY_LADDER, "vllm": VLLM_LADDER, "mlx": MLX_LADDER}
@@ -34,6 +36,7 @@ class Subject:
     machine_name: str
     licence: str = ""
     family: str = "llama.cpp"  # whose levels are compared: llama.cpp, vllm or mlx
+    writes: bool = True  # False for encoders and rerankers
 
 
 def looked_at(model: Model, subject: Subject) -> frozenset[str]:
@@ -45,7 +48,9 @@ def looked_at(model: Model, subject: Subject) -> frozenset[str]:
 def ladder(levels: Sequence[str], subject: Subject) -> tuple[str, ...]:
     """The levels among `levels` that may be recommended, best first; all of them where none is a usual one."""
     usual = _LADDERS[subject.family]
-    if native := tuple(level for level in NATIVE_LEVELS if level in levels):
+    if not subject.writes:
+        usual = (*_READING_ONLY[subject.family], *usual)
+    elif native := tuple(level for level in NATIVE_LEVELS if level in levels):
         usual = (*native, *usual)
     elif subject.parameters < _SMALL_MODEL:
         usual = (*_WHOLE[subject.family], *usual)

@@ -27,7 +27,7 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
     return Launch(
         model_name=entry.name,
         level=entry.file.level if entry.file is not None and scenario.level is None else plan.level,
-        runtime=answer.runtime,
+        runtime=plan.runtime,
         settings=plan.settings,
         hf_repo=repository,
         file=entry.file.name if entry.file is not None else None,

@@ -17,16 +17,15 @@ from advisor.sizing.llama_cpp import plan_file, plan_levels
 from advisor.sizing.llama_cpp_frontends import FRONTENDS, Taken, frontend_defaults
 from advisor.sizing.mlx import plan_mlx, plan_mlx_file, plan_mlx_levels
 from advisor.sizing.plan import Memory, Plan
+from advisor.sizing.published_support import published_support
 from advisor.sizing.reading import HOST_READ_SHARE, Rates
 from advisor.sizing.runtime_support import (
     Chip,
     Format,
     Support,
     format_of_level,
-    formats_of_published,
     loads_somewhere,
     machine_refusal,
-    supports,
 )
 from advisor.sizing.vllm import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published, vllm_refusals
 from advisor.sources.checkpoint_size import checkpoint_size
@@ -90,10 +89,10 @@ def plans_of(
         raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
     match family_of(runtime):
         case "vllm":
-            published = _published(scenario, entry, model, hardware, runtime)
+            published = published_plans(scenario, entry, model, hardware, runtime)
             return published + _vllm_plans(scenario, model, hardware, published)
         case "mlx":
-            return _published(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
+            return published_plans(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime, among)
 
 
@@ -158,7 +157,7 @@ def rates_of(hardware: Hardware) -> Rates:
     return Rates(devices, hardware.host_bandwidth * HOST_READ_SHARE)
 
 
-def _published(
+def published_plans(
     scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
 ) -> tuple[Plan, ...]:
     """The repository's own checkpoint as it is, where the runtime loads its kind: sized from its headers."""
@@ -166,15 +165,13 @@ def _published(
     if repository is None or not repository.tensors or scenario.level is not None:
         return ()
     quantization = repository.quantization
-    for_mlx = quantization is not None and quantization.kind == "MLX"
-    support = published_support(scenario, repository, hardware, runtime)
-    if for_mlx != (runtime == "mlx") or support.refusal:
+    support = checkpoint_support(scenario, repository, hardware, runtime)
+    if support.refusal:
         return ()
-    name = "as published" if quantization is None else f"{quantization.level} (published)"
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
-    sized = checkpoint_size(loaded, name, 16 if quantization is None else quantization.bits, model.parameters)
+    sized = checkpoint_size(loaded, quantization, model, repository.layers)
     margin = scenario.margin_percent / 100
-    if for_mlx:
+    if runtime == "mlx":
         return (plan_mlx_file(model, hardware.memory, scenario.settings, sized, sized.tensor_bytes, margin=margin),)
     plan = plan_vllm_published(
         model,
@@ -258,8 +255,7 @@ def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Pl
     return tuple(plan_mlx_levels(model, hardware.memory, scenario.settings, margin=margin))
 
 
-def published_support(scenario: Scenario, repository: Repository, hardware: Hardware, runtime: str) -> Support:
+def checkpoint_support(scenario: Scenario, repository: Repository, hardware: Hardware, runtime: str) -> Support:
     """Whether a runtime with safetensors files of its own loads those of a repository here."""
-    how = repository.quantization
-    formats = formats_of_published(None) if how is None else formats_of_published(how.kind, how.level, how.bits)
-    return supports(runtime, formats, vllm_chip_of(scenario, hardware) if runtime == "vllm" else hardware.machine)
+    on = vllm_chip_of(scenario, hardware) if runtime == "vllm" else hardware.machine
+    return published_support(repository.quantization, runtime, on)

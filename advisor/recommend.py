@@ -197,6 +197,11 @@ def _quality_reason(chosen: Candidate) -> str:
 
 def _speed_reason(chosen: Candidate) -> str:
     speed = chosen.tokens_per_s
+    if (inputs := chosen.inputs_per_s) is not None and chosen.speed is not None:
+        return (
+            f"It turns about {inputs.typical:,.3g} inputs of {chosen.speed.load.prompt_tokens:,} tokens a second into "
+            f"vectors or scores ({inputs.low:,.3g} to {inputs.high:,.3g})."
+        )
     if speed is None:
         return ""
     slow = "" if speed.typical >= READING_TOKENS_PER_S else ", slower than people read"
@@ -227,14 +232,15 @@ def _alternatives(
         found.append(_better_alternative(ranked[place - 1], chosen, unmet))
     below = [o for o in ranked[place + 1 :] if o.plan.sized.file_bytes < chosen.plan.sized.file_bytes]
     below = [candidate for candidate in below if not unmet.get(candidate.level)]
-    usual = [candidate for candidate in below if candidate.level in ("Q5_K_M", "Q4_K_M")]
+    worth_knowing = ("Q5_K_M", "Q4_K_M") if chosen.writes else (NO_VISIBLE_GAIN,)
+    usual = [candidate for candidate in below if candidate.level in worth_knowing]
     found += [
         Alternative(candidate.level, f"{_gain(candidate, chosen)}{_loss(candidate, chosen)}.") for candidate in usual
     ]
     if len(found) < 2:
         found += [
             Alternative(candidate.level, f"{_gain(candidate, chosen)}{_loss(candidate, chosen)}.")
-            for candidate in below[:1]
+            for candidate in [one for one in below if one not in usual][:1]
         ]
     return tuple(found[:3])
 
@@ -258,7 +264,7 @@ def _gain(candidate: Candidate, chosen: Candidate) -> str:
     saved = f"Saves {gb(chosen.plan.sized.file_bytes - candidate.plan.sized.file_bytes)}"
     if candidate.plan.max_context > chosen.plan.max_context:
         return f"{saved}: up to {candidate.plan.max_context:,} tokens of context instead of {chosen.plan.max_context:,}"
-    return f"{saved} and is faster"
+    return f"{saved} and is faster" if chosen.writes else saved
 
 
 def _loss(candidate: Candidate, chosen: Candidate) -> str:

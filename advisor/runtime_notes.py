@@ -1,26 +1,22 @@
-"""What must be known of a runtime beside the numbers: a shared cache, an assumed GPU, files that it cannot load."""
+"""What must be known of a runtime beside the numbers: a shared cache, an assumed GPU."""
 
 from __future__ import annotations
 
 from advisor.hardware import Hardware, vllm_chip
 from advisor.models.model import Model
-from advisor.planning import family_of, published_support, runtime_name
+from advisor.planning import runtime_name
 from advisor.scenario import CUSTOM_MACHINE, Scenario
 from advisor.sizing.kv_cache import as_kept
 from advisor.sizing.settings import Settings
-from advisor.sources.resolve import ResolvedModel
 
 
-def runtime_notes(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
-) -> tuple[str, ...]:
+def runtime_notes(scenario: Scenario, model: Model, hardware: Hardware, runtime: str) -> tuple[str, ...]:
     """Sentences for the reader of an answer; none where nothing is special."""
     return tuple(
         note
         for note in (
             _cache_note(scenario.settings, model, runtime),
             _custom_note(scenario, hardware) if runtime == "vllm" else "",
-            _unloaded_note(scenario, entry, hardware, runtime),
         )
         if note
     )
@@ -49,12 +45,3 @@ def _custom_note(scenario: Scenario, hardware: Hardware) -> str:
         f"For vLLM the custom device counts as an {chip.vendor} GPU of unknown {what}: a level is listed where some "
         f"{chip.vendor} GPU loads it, so check that yours does.{other}"
     )
-
-
-def _unloaded_note(scenario: Scenario, entry: ResolvedModel, hardware: Hardware, runtime: str) -> str:
-    """That the repository's own files are not among the rows, and why."""
-    repository = entry.repository
-    if repository is None or not repository.tensors or scenario.level is not None or family_of(runtime) == "llama.cpp":
-        return ""
-    support = published_support(scenario, repository, hardware, runtime)
-    return f"The repository's own files are left out: {support.refusal}." if support.refusal else ""

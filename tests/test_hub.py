@@ -175,7 +175,8 @@ QUANTIZED: list[tuple[dict[str, Any], str]] = [
             ("pack-quantized", {"num_bits": 4, "type": "int", "group_size": 128}, None, "W4A16-g128"),
             ("int-quantized", {"num_bits": 8, "type": "int"}, {"num_bits": 8, "dynamic": True}, "W8A8-INT8"),
             ("float-quantized", {"num_bits": 8, "type": "float"}, {"num_bits": 8, "dynamic": True}, "FP8-dynamic"),
-            ("nvfp4-pack-quantized", {"num_bits": 4, "type": "float", "group_size": 16}, None, "NVFP4"),
+            ("nvfp4-pack-quantized", {"num_bits": 4, "type": "float", "group_size": 16}, None, "NVFP4A16"),
+            ("nvfp4-pack-quantized", {"num_bits": 4, "type": "float", "group_size": 16}, {"num_bits": 4}, "NVFP4"),
         )
     ),
 ]

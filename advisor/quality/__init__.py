@@ -15,7 +15,7 @@ from advisor.numbers import exact
 from advisor.own_measurements import OwnMeasurement
 from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
 from advisor.quality.evidence import Evidence, evidence
-from advisor.quality.levels import find_quality_level
+from advisor.quality.levels import QualityLevel, find_quality_level
 from advisor.quality.names import slug
 from advisor.quality.own import with_own
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, TASKS, Demand, find_task
@@ -106,7 +106,7 @@ def _keys(config: Mapping[str, object]) -> set[str]:
 
 def estimate_quality(
     model: str | ModelFacts,
-    level: str,
+    level: str | QualityLevel,
     task: str = "chat",
     format: str | None = None,
     bits_per_weight: float | None = None,
@@ -115,12 +115,11 @@ def estimate_quality(
     """What `model` at `level` keeps of its 16-bit quality in `task`; see `Quality` for what the range means.
 
     `model` is a catalogue id, a Hub name or facts. `level` is the name of a GGUF or safetensors level or a
-    publisher's spelling of one (`bnb-nf4`, `UD-Q2_K_XL`). A level of another name is placed by its
-    `bits_per_weight` (file bits /
-    parameters) among llama.cpp's k-quants. `format` only guards against a mix-up. `own` is what was measured here of
-    this very model, newest first: at the same level it takes the place of estimated divergence and perplexity. The
-    answer is the same for the same data; the first call fits the model to the data (about 0.3 s), later ones take
-    microseconds.
+    publisher's spelling of one (`bnb-nf4`, `UD-Q2_K_XL`), or a level as the evidence sees it. A level of another name
+    is placed by its `bits_per_weight` (file bits / parameters) among llama.cpp's k-quants. `format` only guards
+    against a mix-up. `own` is what was measured here of this very model, newest first: at the same level it takes the
+    place of estimated divergence and perplexity. The answer is the same for the same data; the first call fits the
+    model to the data (about 0.3 s), later ones take microseconds.
 
     Raises InputError for an unknown model, level, task or impossible figures.
     """
@@ -130,8 +129,8 @@ def estimate_quality(
             f"Model '{one_line(facts.name)}' cannot have {exact(facts.parameters)} parameters of which "
             f"{exact(facts.active_parameters or facts.parameters)} are active; give both as plain counts."
         )
-    found = _level(level, bits_per_weight)
+    found = _level(level, bits_per_weight) if isinstance(level, str) else level
     if format is not None and (format == "gguf") != found.gguf and found.group:
-        raise InputError(f"Level '{one_line(level)}' does not belong to the format '{one_line(format)}'.")
+        raise InputError(f"Level '{one_line(found.name)}' does not belong to the format '{one_line(format)}'.")
     chosen = _task(task)
     return with_own(_estimator().estimate(facts, found, chosen), own, found.name, chosen)

@@ -163,6 +163,11 @@ def known_level(name: str) -> QualityLevel | None:
     return QualityLevel(other.name, _safetensors_group(other), round(other.nominal_bits))
 
 
+def quality_level_of(level: SafetensorsLevel) -> QualityLevel:
+    """A level of a safetensors format as the evidence sees it, whether it is one of the listed ones or not."""
+    return QualityLevel(level.name, _safetensors_group(level), round(level.nominal_bits))
+
+
 def find_quality_level(name: str, bits_per_weight: float | None = None) -> QualityLevel:
     """The level with this name, or for an unknown name the k-quant that a file of these bits per weight is like.
 

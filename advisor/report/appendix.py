@@ -34,6 +34,7 @@ _COLUMNS = (
     "Level", "Verdict", "File (GB)", "Bits per weight", "Memory (GiB)", "Free (GiB)", "Quality (%)", "Tokens/s",
     "Longest context",
 )  # fmt: skip
+_OF_ENCODERS = {"Tokens/s": "Inputs/s"}
 
 
 def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
@@ -53,7 +54,8 @@ def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
 def _levels_table(answer: Answer) -> Table:
     rows = []
     for candidate in answer.candidates:
-        plan, kept, speed = candidate.plan, candidate.kept, candidate.tokens_per_s
+        plan, kept = candidate.plan, candidate.kept
+        speed = candidate.tokens_per_s if candidate.writes else candidate.inputs_per_s
         rows.append(
             (
                 plan.level,
@@ -71,7 +73,7 @@ def _levels_table(answer: Answer) -> Table:
     levels = [candidate.level for candidate in answer.candidates]
     chosen = answer.recommendation.level
     return Table(
-        columns=_COLUMNS,
+        columns=_COLUMNS if answer.shown.writes else tuple(_OF_ENCODERS.get(name, name) for name in _COLUMNS),
         rows=tuple(rows),
         right_aligned=(2, 3, 4, 5, 6, 7, 8),
         highlighted=levels.index(chosen) if chosen in levels else None,
@@ -81,13 +83,13 @@ def _levels_table(answer: Answer) -> Table:
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     scenario, plan = answer.scenario, shown.plan
     facts = [*_asked(answer), Fact("Safety margin", f"{exact(scenario.margin_percent)} %", KEPT_FREE)]
-    if family_of(answer.runtime) == "llama.cpp":
+    if family_of(plan.runtime) == "llama.cpp":
         basis = answer.machine.overhead_basis
         for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
             label = f"{_capital(line.component)}, {line.place}"
             facts.append(Fact(label, f"{gib(line.bytes)}, {line.word}", line.formula))
     else:
-        facts.append(Fact("Memory rules", plan.rules or runtime_name(answer.runtime)))
+        facts.append(Fact("Memory rules", plan.rules or runtime_name(plan.runtime)))
     if plan.verdict == "does not fit":
         return tuple(facts)
     if shown.speed is not None:

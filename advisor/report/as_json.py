@@ -151,6 +151,7 @@ def _speed(candidate: Candidate) -> dict[str, Any] | None:
     if speed is None:
         return None
     return {
+        "inputs_per_s": _range(speed.inputs_per_s),
         "decode_tokens_per_s": _range(speed.decode_tokens_per_s),
         "total_decode_tokens_per_s": _range(speed.total_decode_tokens_per_s),
         "prefill_tokens_per_s": _range(speed.prefill_tokens_per_s),

@@ -28,7 +28,7 @@ def plan_table(answer: Answer) -> str:
                 "free",
                 "context",
                 "quality",
-                "tokens/s",
+                "tokens/s" if answer.shown.writes else "inputs/s",
                 "verdict",
                 "rule of thumb",
             ),
@@ -39,7 +39,8 @@ def plan_table(answer: Answer) -> str:
 
 
 def _row(candidate: Candidate) -> tuple[str, ...]:
-    plan, kept, speed = candidate.plan, candidate.kept, candidate.tokens_per_s
+    plan, kept = candidate.plan, candidate.kept
+    speed = candidate.tokens_per_s if candidate.writes else candidate.inputs_per_s
     return (
         plan.level,
         gb(plan.sized.file_bytes),

@@ -93,6 +93,11 @@ def verdict_sentence(answer: Answer) -> str:
     if chosen.tokens_per_s is not None:
         each = " for each user" if answer.scenario.users > 1 else ""
         parts.append(f"writes about {approx(chosen.tokens_per_s.typical)} tokens a second{each}")
+    if chosen.inputs_per_s is not None:
+        prompt = min(answer.scenario.prompt_tokens, answer.scenario.context)
+        parts.append(
+            f"it turns about {approx(chosen.inputs_per_s.typical)} inputs of {prompt:,} tokens a second into vectors"
+        )
     if costs := _monthly_words(answer, chosen):
         parts.append(costs)
     run = f"Run {answer.entry.name} as {chosen.level} on {answer.machine_name}"
@@ -144,7 +149,9 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
         label = "Tokens/s per user" if answer.scenario.users > 1 else "Tokens/s"
-        found.append(Fact(label, approx(speed.typical), f"{span(speed)}"))
+        found.append(Fact(label, approx(speed.typical), span(speed)))
+    if (inputs := shown.inputs_per_s) is not None:
+        found.append(Fact("Inputs a second", approx(inputs.typical), span(inputs)))
     costs = shown.costs
     if costs is not None and costs.own is not None:
         monthly = costs.own.monthly
@@ -227,15 +234,13 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     if speed is None:
         return ()
     basis = _basis(speed.basis, speed.n)
-    rows = [
-        SpeedRow(
-            "Writing, for each user" if speed.load.users > 1 else "Writing",
-            speed.decode_tokens_per_s,
-            "tokens/s",
-            basis,
-        )
-    ]
-    if speed.load.users > 1:
+    rows = []
+    if speed.decode_tokens_per_s is not None:
+        label = "Writing, for each user" if speed.load.users > 1 else "Writing"
+        rows.append(SpeedRow(label, speed.decode_tokens_per_s, "tokens/s", basis))
+    if speed.inputs_per_s is not None:
+        rows.append(SpeedRow(f"Inputs of {speed.load.prompt_tokens:,} tokens", speed.inputs_per_s, "inputs/s", basis))
+    if speed.load.users > 1 and speed.total_decode_tokens_per_s is not None:
         rows.append(SpeedRow("Writing, all users", speed.total_decode_tokens_per_s, "tokens/s", basis))
     if speed.prefill_tokens_per_s is not None:
         rows.append(SpeedRow("Reading the prompt", speed.prefill_tokens_per_s, "tokens/s", "estimated"))

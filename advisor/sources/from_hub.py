@@ -54,8 +54,11 @@ def _from_config_of(repository: Repository) -> ResolvedModel:
     what = f"the repository's own tensors (commit {repository.revision[:8]})"
     source = f"From the config.json of {repository.id} (commit {repository.revision[:8]})."
     notes = list(repository.notices)
-    if repository.text_tensors:
-        compared = compare_with_checkpoint(model, unpacked(repository.text_tensors, repository.quantization))
+    how = repository.quantization
+    if repository.text_tensors and how is not None and not how.readable:
+        source = f"{source} How {how.kind} packs weights is not read here, so its tensors are not compared with it."
+    elif repository.text_tensors:
+        compared = compare_with_checkpoint(model, unpacked(repository.text_tensors, repository.config))
         source = f"{source} {compared.sentence(what)}"
         if not compared.agrees:
             notes.append(compared.sentence(what))

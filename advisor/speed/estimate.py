@@ -56,14 +56,17 @@ class Rate:
 class Speed:
     """How fast a plan runs. Rates in tokens/s; None where a figure it needs is not known.
 
+    An encoder writes nothing: it has no decode rate, and `inputs_per_s` is how many inputs of `prompt_tokens` it turns
+    into vectors, as many at a time as there are users; `basis` and `n` are then those of the prefill rate.
+
     `decode_tokens_per_s` is what each user sees, `total_decode_tokens_per_s` the sum over users. Prefill and time to
     first token are for one user's prompt on an idle machine. `basis` says what the decode rate rests on, `n` how many
     measurements: "measured" on this device with this model and level, "scaled" from this device and model, or
     "estimated" from the device or from devices like it.
     """
 
-    decode_tokens_per_s: Range
-    total_decode_tokens_per_s: Range
+    decode_tokens_per_s: Range | None
+    total_decode_tokens_per_s: Range | None
     prefill_tokens_per_s: Range | None
     time_to_first_token_s: Range | None
     basis: Basis
@@ -71,8 +74,16 @@ class Speed:
     backend: Backend
     load: SpeedLoad
     devices: tuple[Machine, ...]
-    decode: Rate = field(repr=False)
+    decode: Rate | None = field(repr=False)
     prefill: Rate | None = field(repr=False)
+    inputs_per_s: Range | None = None
+
+    @property
+    def rate(self) -> Rate:
+        """What `basis` speaks of: the decode rate, of an encoder the prefill rate."""
+        found = self.decode or self.prefill
+        assert found is not None  # noqa: S101
+        return found
 
     @cached_property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -116,8 +127,10 @@ def estimate_speed(
     if parts is None:
         return None
     table = constants()
-    decode = _decode(load, devices, backend, parts, split, table["decode"])
     prefill = _prefill(load, devices, backend, parts, split, table["prefill"])
+    if not load.writes:
+        return None if prefill is None else _encoding(load, devices, backend, prefill)
+    decode = _decode(load, devices, backend, parts, split, table["decode"])
     first = None
     if prefill is not None:
         prompt, step = prefill.range, decode.range
@@ -127,13 +140,12 @@ def estimate_speed(
             tokens / prompt.typical + 1 / step.typical,
             tokens / prompt.low + 1 / step.low,
         )
-    basis: Basis = "measured" if decode.tier == "level" else "scaled" if decode.tier == "model" else "estimated"
     return Speed(
         decode_tokens_per_s=decode.range,
         total_decode_tokens_per_s=decode.range.scaled(load.users),
         prefill_tokens_per_s=None if prefill is None else prefill.range,
         time_to_first_token_s=first,
-        basis=basis,
+        basis=_basis(decode),
         n=decode.n,
         backend=backend,
         load=load,
@@ -141,6 +153,27 @@ def estimate_speed(
         decode=decode,
         prefill=prefill,
     )
+
+
+def _encoding(load: SpeedLoad, devices: Sequence[Machine], backend: Backend, prefill: Rate) -> Speed:
+    return Speed(
+        decode_tokens_per_s=None,
+        total_decode_tokens_per_s=None,
+        prefill_tokens_per_s=prefill.range,
+        time_to_first_token_s=None,
+        basis=_basis(prefill),
+        n=prefill.n,
+        backend=backend,
+        load=load,
+        devices=tuple(devices),
+        decode=None,
+        prefill=prefill,
+        inputs_per_s=prefill.range.scaled(1 / max(1, load.prompt_tokens)),
+    )
+
+
+def _basis(rate: Rate) -> Basis:
+    return "measured" if rate.tier == "level" else "scaled" if rate.tier == "model" else "estimated"
 
 
 def _parts(
@@ -219,7 +252,10 @@ def _prefill(
     if not numbers or any(parts[number].peak is None for number in numbers):
         return None
     total: Terms = (0.0,) * len(own)
-    depth = load.prompt_tokens / 2
+    # What fills the context besides the prompt was there before; a token sees half the prompt on the mean, an
+    # encoder's all of it.
+    before = max(0, load.context_used - load.prompt_tokens) if load.writes else 0
+    depth = before + load.prompt_tokens / (2 if load.writes else 1)
     for place, number in enumerate(numbers):
         terms = prefill_terms(load, number, parts[number], first=not place, depth=depth)
         total = tuple(map(max if split != "layer" else _plus, total, terms))

@@ -33,6 +33,8 @@ _OF_PREFILL = {
 def explanation(speed: Speed) -> tuple[str, ...]:
     """Sentences for decode, prefill, the first token and what all rests on."""
     load, decode = speed.load, speed.decode
+    if decode is None:
+        return (*_reading(speed), _evidence(speed))
     machine = speed.devices[0]
     name = machine.name if len(speed.devices) == 1 else f"{len(speed.devices)} x {machine.name}"
     read = sum(load.weight_bytes(device, load.users) for device in load.devices) / 1e9
@@ -57,8 +59,19 @@ def explanation(speed: Speed) -> tuple[str, ...]:
         )
     elif speed.prefill is None:
         found.append(f"How fast {name} reads a prompt is not said: its arithmetic rate is not known.")
-    found.append(_evidence(speed, chip_of(machine), group_of(machine, speed.backend)))
+    found.append(_evidence(speed))
     return tuple(found)
+
+
+def _reading(speed: Speed) -> list[str]:
+    """Of an encoder, which only reads."""
+    prefill, inputs, load = speed.rate, speed.inputs_per_s, speed.load
+    each = 0.0 if inputs is None else inputs.typical
+    return [
+        f"A token of an input takes {_spelled(prefill, _OF_PREFILL, PREFILL_TERMS)} = "
+        f"{1000 / prefill.range.typical:.3f} ms, that is {prefill.range.typical:,.0f} tokens/s, or {each:,.1f} inputs "
+        f"of {load.prompt_tokens:,} tokens a second; nothing is written.",
+    ]
 
 
 def _spelled(rate: Rate, words: dict[str, str], names: tuple[str, ...]) -> str:
@@ -73,8 +86,9 @@ def _spelled(rate: Rate, words: dict[str, str], names: tuple[str, ...]) -> str:
     return " + ".join(shown)
 
 
-def _evidence(speed: Speed, chip: str, group: str) -> str:
-    rate = speed.decode
+def _evidence(speed: Speed) -> str:
+    machine, rate = speed.devices[0], speed.rate
+    chip, group = chip_of(machine), group_of(machine, speed.backend)
     low, high = rate.range.low / rate.range.typical - 1, rate.range.high / rate.range.typical - 1
     what = {
         "level": f"measurements of this model and level on {chip}",

@@ -12,8 +12,8 @@ from functools import cached_property
 
 from advisor.caches import kept_beside
 from advisor.formats.gguf_levels import Level
-from advisor.formats.safetensors_levels import SafetensorsLevel, find_safetensors_level
-from advisor.formats.safetensors_sizes import SizedSafetensors, stored_weights
+from advisor.formats.safetensors_levels import SafetensorsLevel
+from advisor.formats.safetensors_sizes import stored_weights
 from advisor.models.linear_layers import Kind
 from advisor.models.model import Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
@@ -21,10 +21,12 @@ from advisor.sizing.kv_cache import layer_cache_bytes
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 from advisor.sizing.weights import Weights, level_weights
+from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.speed.shape import Shape, shape_of
 
 _RECURRENT = (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)
 _BLOCK = 256  # cells
+_TABLE = "model.embed_tokens"  # tied, it is the output head as well; other tables are only looked up
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class SpeedLoad:
     context_used: int = 0
     prompt_tokens: int = 0
     users: int = 1
+    writes: bool = True  # an encoder does not
 
     @cached_property
     def devices(self) -> tuple[int, ...]:
@@ -194,18 +197,16 @@ def safetensors_load(
 
 def checkpoint_load(
     model: Model,
-    sized: SizedSafetensors,
+    sized: PublishedCheckpoint,
     gpus: int,
     *,
     settings: Settings,
     context_used: int = 0,
     prompt_tokens: int = 0,
 ) -> SpeedLoad:
-    """The same for a checkpoint of which only the size is known: split into experts and the rest as in 16 bit."""
-    dense, experts = _safetensors_bytes(model, find_safetensors_level("BF16-safetensors"))
-    scale = sized.tensor_bytes / (dense + experts)
-    read = (round(dense * scale), round(experts * scale))
-    return _shared_load(model, read, sized.level, gpus, settings, context_used, prompt_tokens)
+    """The same for a checkpoint as published, by what its own tensors hold."""
+    read = (sized.dense_bytes, sized.expert_bytes)
+    return _shared_load(model, read, sized.scheme, gpus, settings, context_used, prompt_tokens)
 
 
 def _shared_load(
@@ -241,6 +242,6 @@ def _safetensors_bytes(model: Model, level: SafetensorsLevel) -> tuple[int, int]
         size = (blocks or 1) * stored.size_bytes
         if stored.weight.kind is Kind.EXPERT:
             experts += size
-        elif stored.weight.kind is not Kind.EMBEDDING or model.tied_embeddings:
+        elif stored.weight.kind is not Kind.EMBEDDING or (model.tied_embeddings and stored.weight.name == _TABLE):
             dense += size
     return dense, experts

@@ -59,7 +59,8 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
 def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, depth: float) -> Terms:
     """Terms per token of a prompt, on device `number`, at a mean depth of `depth` tokens; needs its peak."""
     peak = device.peak or math.nan
-    tokens = min(load.prompt_tokens or MICRO_BATCH, MICRO_BATCH)
+    together = 1 if load.writes else load.users  # an encoder takes as many inputs at a time as there are users
+    tokens = min((load.prompt_tokens or MICRO_BATCH) * together, MICRO_BATCH)
     share = load.share_of(number)
     compute = 2 * load.shape.active_parameters * share / peak * _MS
     return (

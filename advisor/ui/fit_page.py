@@ -139,11 +139,12 @@ def _figures(chosen: Candidate) -> None:
         help="Tokens per user that still fit with the safety margin, at most what the model was trained for.",
         width=_TILE,
     )
-    speed = chosen.tokens_per_s
+    speed = chosen.tokens_per_s if chosen.writes else chosen.inputs_per_s
+    missing = "Bandwidth is not known." if chosen.writes else "This machine's arithmetic rate is not known."
     row.metric(
-        "Tokens/s per user",
+        "Tokens/s per user" if chosen.writes else "Inputs/s",
         "unknown" if speed is None else approx(speed.typical),
-        help="Bandwidth is not known." if speed is None else f"{span(speed)}; see Speed below.",
+        help=missing if speed is None else f"{span(speed)}; see Speed below.",
         width=_TILE,
     )
     kept = chosen.kept

@@ -66,6 +66,8 @@ def _cheapest(found: Shopping, currency: str) -> None:
             facts.append(f"keeps about {chosen.kept.typical:.1f} % of the 16-bit score")
         if chosen.tokens_per_s is not None:
             facts.append(f"writes about {approx(chosen.tokens_per_s.typical)} tokens/s for each user")
+        if chosen.inputs_per_s is not None:
+            facts.append(f"turns about {approx(chosen.inputs_per_s.typical)} inputs a second into vectors")
         st.markdown(plain(f"It {', '.join(facts)}, and needs {_memory_gib(best):,.1f} GiB."))
 
 

@@ -30,7 +30,7 @@ def draw(answer: Answer, shown: Candidate) -> None:
             alt=f"Memory of {shown.level} on {len(table)} places, by component. The list below has the same figures.",
         )
     with st.expander("Where each figure comes from"):
-        if family_of(answer.runtime) == "llama.cpp":
+        if family_of(plan.runtime) == "llama.cpp":
             _lines(answer, plan)
         else:
             _rules(plan)

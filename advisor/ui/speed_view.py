@@ -23,6 +23,9 @@ def draw(shown: Candidate) -> None:
     """Draw it."""
     st.subheader(f"Speed of {shown.level}", anchor=False)
     speed = shown.speed
+    if speed is None and not shown.writes:
+        st.markdown("How fast it reads is not said: the arithmetic rate of this machine is not known.")
+        return
     if speed is None:
         st.markdown("The bandwidth of this machine's memory is not known: give it to get an estimate.")
         return
@@ -41,10 +44,14 @@ def draw(shown: Candidate) -> None:
 def _figures(speed: Speed) -> None:
     row = st.container(horizontal=True)
     users = speed.load.users
-    one = speed.decode_tokens_per_s
-    row.metric("Writing, per user", f"{approx(one.typical)} tok/s", help=f"{span(one)} tokens/s.", width=_TILE)
-    if users > 1:
-        total = speed.total_decode_tokens_per_s
+    one, inputs = speed.decode_tokens_per_s, speed.inputs_per_s
+    if inputs is not None:
+        length = f"Inputs of {speed.load.prompt_tokens:,} tokens a second: {span(inputs)}. It writes nothing."
+        row.metric("Inputs", f"{approx(inputs.typical)} /s", help=length, width=_TILE)
+    if one is not None:
+        row.metric("Writing, per user", f"{approx(one.typical)} tok/s", help=f"{span(one)} tokens/s.", width=_TILE)
+    total = speed.total_decode_tokens_per_s
+    if users > 1 and total is not None:
         row.metric(f"Writing, {users} users", f"{approx(total.typical)} tok/s", help=f"{span(total)}.", width=_TILE)
     prompt, first = speed.prefill_tokens_per_s, speed.time_to_first_token_s
     if prompt is not None:
