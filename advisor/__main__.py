@@ -1,4 +1,4 @@
-"""The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, `report "QUERY" OUT.pdf`, `detect`.
+"""The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, `report "QUERY" OUT.pdf`, `detect`; `serve`.
 
 Errors go to stderr as one line, with exit code 2. Each command imports what it needs: sizes need no prices.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import runpy
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from advisor.costs.feeds import FEEDS
 from advisor.errors import AdvisorError, InputError
 
 _FORMATS = ("table", "json")
+# As it was started: by the installed command, or by `python -m advisor`.
+_PROGRAM = "python -m advisor" if Path(sys.argv[0]).name == "__main__.py" else "llm-fit-advisor"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m advisor", description=__doc__)
+    parser = argparse.ArgumentParser(prog=_PROGRAM, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sizes = commands.add_parser("sizes", help="exact size of a model at every level")
     sizes.add_argument(
@@ -52,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
     worker = commands.add_parser("worker", help="take real quantization runs from the queue until stopped")
     worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="which runs; one worker a machine each")
+    serve = commands.add_parser("serve", help="the dashboard in the browser, until stopped")
+    serve.add_argument("--port", type=int, default=8501)
+    serve.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
     for command in (sizes, plan, found):
         command.add_argument("--format", choices=_FORMATS, default="table")
     return parser
@@ -133,6 +139,16 @@ def _worker(options: argparse.Namespace) -> str:
     return run_worker(options.queue)
 
 
+def _serve(options: argparse.Namespace) -> str:
+    from advisor.places import top_folder
+
+    # Streamlit's own command, in this process; it reads the settings that lie beside the app.
+    app = str(top_folder() / "app.py")
+    sys.argv = ["streamlit", "run", app, "--server.port", str(options.port), "--server.address", options.address]
+    runpy.run_module("streamlit", run_name="__main__")
+    return ""
+
+
 _COMMANDS = {
     "sizes": _sizes,
     "plan": _plan,
@@ -140,6 +156,7 @@ _COMMANDS = {
     "detect": _detect,
     "refresh": _refresh,
     "worker": _worker,
+    "serve": _serve,
 }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
 from advisor.models.model import Model
+from advisor.places import IMPORT_FOLDER
 from advisor.quantize import ask_library, native
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_writing import Entry
@@ -124,7 +125,7 @@ def _from_library(settings: Settings, folder: Path) -> str:
         999 if settings.gpu_layers is None else settings.gpu_layers, int(settings.kv_on_host),
     )  # fmt: skip
     command = python_command("advisor.quantize.ask_library", *map(str, arguments))
-    return run_briefly(command, plain_environment(), Path(__file__).parents[2], _TIMEOUT_S).output
+    return run_briefly(command, plain_environment(), IMPORT_FOLDER, _TIMEOUT_S).output
 
 
 def _answer(engine: str, output: str) -> Answer:
