@@ -5,10 +5,10 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from advisor.ui.ownership import CLAIM_PATH, own
-from advisor.ui.server import SecurityHeaders, frozen, healthz, lifespan
+from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan
 
 app = st.App(
-    "advisor/ui/main.py",
+    SCRIPT,
     routes=[Route("/healthz", healthz), Route("/s/{id}", frozen), Route(CLAIM_PATH + "/{code}", own)],
     middleware=[Middleware(SecurityHeaders)],
     lifespan=lifespan,

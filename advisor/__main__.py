@@ -1,4 +1,4 @@
-"""The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, `report "QUERY" OUT.pdf`, `detect`.
+"""The same questions without a browser: `sizes MODEL`, `plan "QUERY"`, `report "QUERY" OUT.pdf`, `detect`; `serve`.
 
 `plan` and `sizes` also read many questions, a line each, with `--batch`. Errors go to stderr as one line, in JSON to
 `error`, with exit code 2. Each command imports what it needs: sizes need no prices.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import runpy
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("table", "json")
 _ASKED = {"sizes": "model", "plan": "query"}  # what answers as JSON and in batches, and the name of its question
+# As it was started: by the installed command, or by `python -m advisor`.
+_PROGRAM = "python -m advisor" if Path(sys.argv[0]).name == "__main__.py" else "llm-fit-advisor"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m advisor", description=__doc__)
+    parser = argparse.ArgumentParser(prog=_PROGRAM, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sizes = commands.add_parser("sizes", help="exact size of a model at every level")
     sizes.add_argument(
@@ -73,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
     worker = commands.add_parser("worker", help="take real quantization runs from the queue until stopped")
     worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="which runs; one worker a machine each")
+    serve = commands.add_parser("serve", help="the dashboard in the browser, until stopped")
+    serve.add_argument("--port", type=int, default=8501)
+    serve.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
     for command in (sizes, plan, found):
         command.add_argument("--format", choices=_FORMATS, default="table")
     for command, what in ((sizes, "what each size is made of"), (plan, "every level, evidence and bills")):
@@ -211,6 +217,16 @@ def _worker(options: argparse.Namespace) -> str:
     return run_worker(options.queue)
 
 
+def _serve(options: argparse.Namespace) -> str:
+    from advisor.places import top_folder
+
+    # Streamlit's own command, in this process; it reads the settings that lie beside the app.
+    app = str(top_folder() / "app.py")
+    sys.argv = ["streamlit", "run", app, "--server.port", str(options.port), "--server.address", options.address]
+    runpy.run_module("streamlit", run_name="__main__")
+    return ""
+
+
 _COMMANDS = {
     "sizes": _sizes,
     "plan": _plan,
@@ -218,6 +234,7 @@ _COMMANDS = {
     "detect": _detect,
     "refresh": _refresh,
     "worker": _worker,
+    "serve": _serve,
 }
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from advisor.errors import DataError
+from advisor.places import top_folder
 
-ROOT = Path(__file__).resolve().parents[1]
 _LONGEST_QUOTED = 60
 
 RowT = TypeVar("RowT", bound=BaseModel)
@@ -84,4 +84,4 @@ def _broken(path: Path, number: int, column: str | None, reason: str) -> DataErr
 
 def _shown(path: Path) -> str:
     """The path as people know it, without the folders above the project."""
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+    return path.relative_to(top_folder()).as_posix() if path.is_relative_to(top_folder()) else path.name

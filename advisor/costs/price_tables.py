@@ -14,9 +14,10 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from advisor.csv_rows import ROOT, BlankIsNone, Filled, read_rows
+from advisor.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.places import data_folder
 
-FOLDER = ROOT / "data" / "prices"
+FOLDER = data_folder() / "prices"
 
 Currency = Literal["USD", "EUR", "CHF"]
 Region = Literal["ch", "eu", "us", "any"]

@@ -36,6 +36,7 @@ from advisor.costs.price_tables import (
     write_table,
 )
 from advisor.csv_rows import read_rows
+from advisor.errors import InputError
 from advisor.numbers import plural
 
 _SHOWN_CHANGES = 40
@@ -254,6 +255,8 @@ def _replace(path: Path, rows: tuple[RowT, ...], kind: type[RowT], key: tuple[st
         write_table(new, rows, tuple(_columns(path)))
         found = read_rows(new, kind, key)
         new.replace(path)
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be replaced: {error.strerror}; run it as who installed it.") from None
     finally:
         new.unlink(missing_ok=True)
     return found

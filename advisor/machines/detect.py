@@ -6,7 +6,6 @@ Behind a shared server that is the server, not the reader's own machine: `SERVER
 from __future__ import annotations
 
 import math
-import os
 import platform
 import sys
 from collections import defaultdict
@@ -17,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from advisor.environment import environment
 from advisor.machines.catalogue import machine
 from advisor.machines.detect_match import (
     ASSUMED_PLATFORM,
@@ -212,7 +212,7 @@ def _notes(gpus: Sequence[DetectedGpu], cpu: str) -> list[str]:
     for gpu in gpus:
         if gpu.gpu_limit_bytes:
             notes.append(f"The system was told to let the GPU use {gib(gpu.gpu_limit_bytes)} (iogpu.wired_limit_mb).")
-    if groups and "CUDA_VISIBLE_DEVICES" in os.environ:
+    if groups and environment().visible_gpus is not None:
         notes.append("CUDA_VISIBLE_DEVICES is set: programs may see fewer GPUs than are listed here.")
     return notes
 

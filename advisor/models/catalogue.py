@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from advisor.errors import DataError, InputError, one_line
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
+from advisor.places import data_folder
 
-MODELS_FOLDER = Path(__file__).parents[2] / "data" / "models"
+MODELS_FOLDER = data_folder() / "models"
 _ID = r"^[a-z0-9]+([.\-_][a-z0-9]+)*$"
 
 

@@ -8,10 +8,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from advisor.csv_rows import ROOT, BlankIsNone, Filled, read_rows
+from advisor.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.places import data_folder
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, TASKS
 
-QUALITY_FILE = ROOT / "data" / "quality.csv"
+QUALITY_FILE = data_folder() / "quality.csv"
 
 
 def _known_task(task: str) -> str:

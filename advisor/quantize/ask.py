@@ -16,6 +16,7 @@ from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
 from advisor.models.model import Model
 from advisor.numbers import bare, plural
+from advisor.places import IMPORT_FOLDER
 from advisor.quantize import ask_library, native
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_writing import Entry
@@ -128,7 +129,7 @@ def _from_library(settings: Settings, folder: Path) -> str:
         int(settings.unified),
     )  # fmt: skip
     command = python_command("advisor.quantize.ask_library", *map(str, arguments))
-    return run_briefly(command, plain_environment(), Path(__file__).parents[2], _TIMEOUT_S).output
+    return run_briefly(command, plain_environment(), IMPORT_FOLDER, _TIMEOUT_S).output
 
 
 def _answer(engine: str, output: str) -> Answer:

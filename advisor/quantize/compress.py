@@ -7,7 +7,6 @@ It pins an older transformers than the newest, so the advisor only ever starts i
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections import deque
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor.environment import real_run_environment
 from advisor.errors import InputError, nearest
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
@@ -28,7 +28,6 @@ from advisor.quantize.tools import ended, plain_environment, run_streaming
 from advisor.sources.reading import read_from_path
 from advisor.sources.safetensors_header import read_safetensors_header
 
-PYTHON_VARIABLE = "LLM_FIT_ADVISOR_COMPRESS_PYTHON"
 _PROGRAM = Path(__file__).with_name("compress_program.py")
 _STEP = re.compile(r"\((\d+)/(\d+)\): (\w+)")
 _SAMPLES, _SAMPLE_TOKENS = 128, 256
@@ -71,14 +70,14 @@ class Compressed:
 
 def compress_python() -> Path:
     """The Python that has llmcompressor; raises ToolMissing."""
-    named = os.environ.get(PYTHON_VARIABLE, "")
-    if not named or not Path(named).is_file():
+    named = real_run_environment().compress_python
+    if named is None or not named.is_file():
         raise ToolMissing(
             "GPTQ, AWQ, FP8 and INT8 need llmcompressor in a virtual environment of its own: python3 -m venv compress, "
             "compress/bin/pip install -r advisor/quantize/requirements-compress.txt, and set "
-            f"{PYTHON_VARIABLE} to compress/bin/python."
+            "LLM_FIT_ADVISOR_COMPRESS_PYTHON to compress/bin/python."
         )
-    return Path(named)
+    return named
 
 
 def check_level(folder: ModelFolder, level: str, modifier: str) -> Recipe:

@@ -31,9 +31,10 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.formats.gguf_levels import Type, row_bytes
+from advisor.places import real_run_install
 from advisor.quantize.errors import RunFailed, ToolMissing
 
-INSTALL = "install it with: pip install -r advisor/quantize/requirements.txt"
+INSTALL = f"install it with: {real_run_install()}"
 _ROOM = 512  # bytes; the structures take 144 and 80
 
 

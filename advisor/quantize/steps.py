@@ -14,6 +14,7 @@ from advisor.errors import InputError
 from advisor.formats.gguf_levels import Level
 from advisor.models.model import Model
 from advisor.own_measurements import tensors_key
+from advisor.places import IMPORT_FOLDER
 from advisor.quantize import tinylm
 from advisor.quantize.compress import check_level as check_compression
 from advisor.quantize.compress import compress
@@ -255,7 +256,7 @@ class Steps:
     def _speed(self, target: Path) -> dict[str, Any]:
         """In a process of its own, so that the memory is this file's alone."""
         command = python_command("advisor.quantize.speed_process", str(target))
-        printed = run_briefly(command, plain_environment(), Path(__file__).parents[2], _SPEED_TIMEOUT_S)
+        printed = run_briefly(command, plain_environment(), IMPORT_FOLDER, _SPEED_TIMEOUT_S)
         found: dict[str, Any] = json.loads(printed.output)
         return found
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from advisor.places import IMPORT_FOLDER
 from advisor.quantize.run_child import REQUEST
 from advisor.quantize.runs import Run, RunLost, Runs, State
 from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.tools import ended, last_line, plain_environment, python_command
 from advisor.store.errors import StoreUnavailable
 
-ROOT = Path(__file__).parents[2]
 BEAT_S = 0.5
 _GRACE_S = 5.0
 _LEAST_FREE_BYTES = 32 << 20
@@ -79,7 +79,7 @@ def _start(run: Run, folder: Path) -> subprocess.Popen[bytes]:
     with (folder / _LOG).open("wb") as log:
         return subprocess.Popen(  # noqa: S603
             python_command("advisor.quantize.run_child", str(folder)),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=ROOT, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=IMPORT_FOLDER, env=environment,
             start_new_session=True,
         )  # fmt: skip
 

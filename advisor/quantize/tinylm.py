@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from advisor.places import data_folder
 
-FOLDER = Path(__file__).parents[2] / "data" / "tinylm"
+FOLDER = data_folder() / "tinylm"
 EVALUATION_TEXT = FOLDER / "eval.txt"
 CALIBRATION_TEXT = FOLDER / "calib.txt"
 IMPORTANCE_MATRIX = FOLDER / "imatrix.gguf"

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from advisor.environment import real_run_environment
 from advisor.formats.gguf_levels import Level
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_quantize import (
@@ -27,8 +28,6 @@ from advisor.quantize.gguf_writing import Layout, sync_folder
 from advisor.quantize.hf_folder import ModelFolder
 from advisor.quantize.imatrix import ImportanceMatrix
 from advisor.quantize.tools import (
-    TREE_PYTHON_VARIABLE,
-    TREE_VARIABLE,
     Tool,
     ended,
     find_converter,
@@ -131,8 +130,8 @@ def convert_with_tree(folder: ModelFolder, target: Path, report: Report = silent
     """
     tool = find_converter()
     if tool is None:
-        raise ToolMissing(f"llama.cpp's converter was not found: set {TREE_VARIABLE} to its source tree.")
-    python = Path(os.environ.get(TREE_PYTHON_VARIABLE) or sys.executable)
+        raise ToolMissing("llama.cpp's converter was not found: set LLAMA_CPP_DIR to its source tree.")
+    python = real_run_environment().llama_cpp_python or Path(sys.executable)
     part = target.with_name(target.name + ".part")
     command: list[str | Path] = [python, tool.path, folder.path, "--outfile", part, "--outtype", "f16"]
 

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from advisor.environment import real_run_environment
 from advisor.quantize.errors import Cancelled, RunFailed, ToolMissing
 
-FOLDER_VARIABLE = "LLAMA_CPP_BIN"  # the folder with llama-quantize and the others
-TREE_VARIABLE = "LLAMA_CPP_DIR"  # llama.cpp's source tree, with convert_hf_to_gguf.py
-TREE_PYTHON_VARIABLE = "LLAMA_CPP_PYTHON"  # a Python with what the converter imports, such as PyTorch
 TOOLS = ("llama-quantize", "llama-imatrix", "llama-fit-params")
 _PROBE_S = 20
 _VERSION = re.compile(r"version: *(.+)")
@@ -62,9 +60,7 @@ def must_find(name: str, option: str = "") -> Tool:
     """The program, which knows `option`; raises ToolMissing in one sentence."""
     tool = find_tool(name)
     if tool is None:
-        raise ToolMissing(
-            f"{name} was not found: install llama.cpp and set {FOLDER_VARIABLE} to the folder it lies in."
-        )
+        raise ToolMissing(f"{name} was not found: install llama.cpp and set LLAMA_CPP_BIN to the folder it lies in.")
     if option and option not in tool.help:
         raise ToolMissing(f"{name} ({tool.version}) is too old: it does not know {option}; install a newer llama.cpp.")
     return tool
@@ -72,16 +68,16 @@ def must_find(name: str, option: str = "") -> Tool:
 
 def find_converter() -> Tool | None:
     """llama.cpp's converter, where LLAMA_CPP_DIR names its source tree."""
-    folder = os.environ.get(TREE_VARIABLE)
-    script = Path(folder) / "convert_hf_to_gguf.py" if folder else None
+    folder = real_run_environment().llama_cpp_tree
+    script = folder / "convert_hf_to_gguf.py" if folder else None
     if script is None or not script.is_file():
         return None
     return Tool(script, {**plain_environment(), "TRANSFORMERS_OFFLINE": "1"}, "of the configured source tree", "")
 
 
 def _candidates(name: str) -> Iterator[Path]:
-    if folder := os.environ.get(FOLDER_VARIABLE):
-        yield Path(folder) / name
+    if folder := real_run_environment().llama_cpp_programs:
+        yield folder / name
     if found := shutil.which(name):
         yield Path(found)
     for packages in {sysconfig.get_path("platlib"), *site.getsitepackages()}:

@@ -24,14 +24,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from advisor.errors import InputError
+from advisor.places import IMPORT_FOLDER, user_data_folder
 from advisor.quantize.errors import ToolMissing
 from advisor.quantize.native import INSTALL
 from advisor.quantize.request import RunRequest, check_request
 from advisor.quantize.runs import Runs
 from advisor.quantize.settings import QuantizeSettings, read_settings
-from advisor.quantize.supervise import ROOT, work
+from advisor.quantize.supervise import work
 from advisor.quantize.tools import python_command
-from advisor.store.database import data_folder, default_url
+from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
 
 QUEUES = ("cpu", "gpu")
@@ -70,7 +71,7 @@ def _served(address: str) -> str:
 
 
 def _data_file(name: str) -> Path:
-    folder = data_folder()
+    folder = user_data_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / name
 
@@ -132,10 +133,10 @@ def ensure_worker(queue: str = "cpu") -> bool:
     except Timeout:
         return False
     lock.release()
-    with (data_folder() / f"worker-{queue}.log").open("ab") as log:
+    with (user_data_folder() / f"worker-{queue}.log").open("ab") as log:
         subprocess.Popen(  # noqa: S603
             python_command("advisor", "worker", "--queue", queue),
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=IMPORT_FOLDER, start_new_session=True,
         )  # fmt: skip
     return True
 

@@ -9,12 +9,12 @@ import csv
 import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError
+from advisor.places import data_folder
 
-FONTS = Path(__file__).resolve().parents[2] / "data" / "fonts"
+FONTS = data_folder() / "fonts"
 COVERAGE = FONTS / "coverage.csv"
 TEXT_FONT = "SourceSans3VF.ttf"
 BOX = "\u25a1"

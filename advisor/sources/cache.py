@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import sys
 import tempfile
 import zlib
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from advisor.environment import environment
+from advisor.places import user_cache_folder
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.repository import Repository
 
-FOLDER_VARIABLE = "LLM_FIT_ADVISOR_CACHE"
 _FORMAT = "2"  # raise it when what is kept changes
 _MOST_FILES = 500
 _REPOSITORY = TypeAdapter(Repository)
@@ -26,16 +26,10 @@ _Kept = TypeVar("_Kept")
 
 def cache_folder() -> Path | None:
     """Where results are kept; None where the variable LLM_FIT_ADVISOR_CACHE is set to nothing."""
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen is not None:
-        return Path(chosen) if chosen else None
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "llm-fit-advisor"
+    chosen = environment().cache
+    if chosen is None:
+        return user_cache_folder()
+    return Path(chosen) if chosen else None
 
 
 def load(endpoint: str, repository: str, revision: str) -> Repository | None:

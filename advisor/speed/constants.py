@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from advisor.csv_rows import ROOT, read_rows
+from advisor.csv_rows import read_rows
 from advisor.errors import DataError
+from advisor.places import data_folder
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
-CONSTANTS = ROOT / "data" / "speed_constants.csv"
+CONSTANTS = data_folder() / "speed_constants.csv"
 Kind = Literal["decode", "prefill"]
 TIERS = ("level", "model", "chip", "group")  # how close the evidence behind an estimate is, closest first
 POOLED = ""  # the group that stands for all of them

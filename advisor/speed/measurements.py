@@ -18,13 +18,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from advisor.csv_rows import ROOT, BlankIsNone, read_rows
+from advisor.csv_rows import BlankIsNone, read_rows
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
+from advisor.places import data_folder
 from advisor.speed.backends import chip_of
 from advisor.speed.shape import shape_of
 
-MEASUREMENTS = ROOT / "data" / "speed_measurements.csv"
+MEASUREMENTS = data_folder() / "speed_measurements.csv"
 
 
 _Number = Annotated[Annotated[float, Field(gt=0, lt=1e7)] | None, BlankIsNone]

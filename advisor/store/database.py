@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from advisor.environment import Environment, environment, must_be
+from advisor.places import user_data_folder
 from advisor.store.errors import StoreUnavailable
 
-DATABASE_VARIABLE = "LLM_FIT_ADVISOR_DATABASE"
 BUSY_MS = 15_000  # how long a request waits for others to finish writing
 _CONNECT_S = 5
 _POOL = {"pool_size": 5, "max_overflow": 10, "pool_timeout": 10, "pool_recycle": 1800}
@@ -25,19 +24,9 @@ _WAL_PAUSE_S = 0.05
 
 def default_url() -> str:
     """The address in LLM_FIT_ADVISOR_DATABASE, or an SQLite file in the user's data folder."""
-    return os.environ.get(DATABASE_VARIABLE) or URL.create(
-        "sqlite", database=str(data_folder() / "advisor.sqlite3")
+    return environment().database.get_secret_value() or URL.create(
+        "sqlite", database=str(user_data_folder() / "advisor.sqlite3")
     ).render_as_string(hide_password=False)
-
-
-def data_folder() -> Path:
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "llm-fit-advisor"
 
 
 def make_engine(address: str) -> Engine:
@@ -54,10 +43,7 @@ def make_engine(address: str) -> Engine:
 
 
 def _wrong_address() -> str:
-    return (
-        f"{DATABASE_VARIABLE} must be an address like postgresql://user:password@host/database "
-        "or sqlite:////path/to/file.sqlite3."
-    )
+    return must_be(Environment, "database")
 
 
 def _postgresql(url: URL) -> Engine:

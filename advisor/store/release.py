@@ -9,7 +9,8 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+from advisor.places import data_folder
+
 _KINDS = (".csv", ".json", ".yaml", ".yml")
 _NOT_DATA = ("fonts",)
 _DATE = r"20\d\d-[01]\d(?:-[0-3]\d)?"
@@ -17,8 +18,9 @@ _AS_OF = re.compile(rf"""\bas_of["']?\s*:\s*["']?({_DATE})\b""")
 
 
 @lru_cache(maxsize=4)
-def data_release(folder: Path = DATA) -> str:
+def data_release(folder: Path | None = None) -> str:
     """Newest check date and a hash over all catalogue files: "2026-11+3f9c01d2ab74". Equal data, equal release."""
+    folder = folder or data_folder()
     total = hashlib.sha256()
     newest = ""
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-ADDRESS_VARIABLE = "LLM_FIT_ADVISOR_URL"
+from advisor.environment import environment
 
 
 def page_address() -> str:
@@ -15,7 +14,7 @@ def page_address() -> str:
 
     Without a slash at the end; empty where neither is known, which leaves links that begin with a slash.
     """
-    chosen = os.environ.get(ADDRESS_VARIABLE, "").strip().rstrip("/")
+    chosen = environment().url.rstrip("/")
     if chosen.startswith(("https://", "http://")):
         return chosen
     used = urlsplit(st.context.url or "")

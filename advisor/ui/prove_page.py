@@ -8,7 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from advisor.errors import InputError
-from advisor.quantize.settings import ENABLED, FOLDERS, REPOSITORIES, QuantizeSettings, read_settings
+from advisor.quantize.settings import QuantizeSettings, read_settings
 from advisor.ui import ownership
 from advisor.ui.prove_parts import INSTALL, missing_parts
 from advisor.ui.question import Question
@@ -75,8 +75,8 @@ def _explain(missing: tuple[str, ...], settings: QuantizeSettings, asks: bool = 
         st.code(INSTALL, language="sh")
     if not settings.enabled:
         st.markdown("- Set this environment variable and start the dashboard again:")
-        st.code(f"{ENABLED}=on", language="sh")
+        st.code("LLM_FIT_ADVISOR_QUANTIZE=on", language="sh")
     st.markdown(
-        f"Only what is allowed is read: folders by `{FOLDERS}`, Hub repositories by `{REPOSITORIES}`. "
-        "Without them, only the tiny model can be quantized."
+        "Only what is allowed is read: folders by `LLM_FIT_ADVISOR_QUANTIZE_FOLDERS`, Hub repositories by "
+        "`LLM_FIT_ADVISOR_QUANTIZE_REPOS`. Without them, only the tiny model can be quantized."
     )

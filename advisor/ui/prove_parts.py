@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-INSTALL = "pip install -r advisor/quantize/requirements.txt"
+from advisor.places import real_run_install
+
+INSTALL = real_run_install()
 _NEEDED = ("xllamacpp", "huey", "filelock")
 
 

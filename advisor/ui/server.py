@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from advisor.errors import AdvisorError
 from advisor.ui.frozen_links import FROZEN_KEY
 
+SCRIPT = Path(__file__).with_name("main.py")
 _LONGEST_ID = 40
 _STREAMLIT_PAGE = Path(st.__file__).parent / "static" / "index.html"
 

@@ -33,7 +33,7 @@ from advisor.quantize.imatrix import ImportanceMatrix, read_imatrix
 from advisor.quantize.metadata import WRITTEN
 from advisor.quantize.tinylm import CALIBRATION_TEXT, FOLDER, IMPORTANCE_MATRIX
 from advisor.quantize.tool_runs import make_imatrix, quantize_with_tool
-from advisor.quantize.tools import FOLDER_VARIABLE, TOOLS, must_find
+from advisor.quantize.tools import TOOLS, must_find
 from advisor.sizing.llama_cpp import plan_levels
 from advisor.sizing.plan import Memory
 from advisor.sizing.settings import Settings
@@ -110,7 +110,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if options.build:
-            os.environ[FOLDER_VARIABLE] = str(build(options.build, scratch / "build"))
+            os.environ["LLAMA_CPP_BIN"] = str(build(options.build, scratch / "build"))
         print(*(f"{must_find(name).path} {must_find(name).version}" for name in TOOLS), sep="\n")
         convert(open_folder(FOLDER), scratch / "tiny.gguf")
         source = open_gguf_source(scratch / "tiny.gguf")
