@@ -15,8 +15,9 @@ from functools import cache, cached_property
 
 from pydantic import BaseModel, ConfigDict
 
-from advisor.csv_rows import ROOT, Filled, read_rows
+from advisor.csv_rows import Filled, read_rows
 from advisor.models.catalogue import Entry, catalogue
+from advisor.places import data_folder
 
 _WORD = re.compile(
     r"\d+x\d+(?:\.\d+)?b(?![a-z0-9])"  # 8x7b
@@ -187,4 +188,4 @@ def _vocabulary() -> tuple[str, ...]:
 
 @cache
 def _ollama_names() -> Mapping[str, str]:
-    return {row.name: row.means for row in read_rows(ROOT / "data" / "ollama_names.csv", OllamaName, key=("name",))}
+    return {row.name: row.means for row in read_rows(data_folder() / "ollama_names.csv", OllamaName, key=("name",))}

@@ -1,4 +1,4 @@
-"""Whether a runtime loads a checkpoint as published: the format of each scheme of its layers, asked of the one table."""
+"""Whether a runtime loads a checkpoint as published: each scheme of its layers, asked of the one table."""
 
 from __future__ import annotations
 

@@ -14,12 +14,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from advisor.csv_rows import ROOT, Filled, read_rows
+from advisor.csv_rows import Filled, read_rows
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.machine import Machine
+from advisor.places import data_folder
 
-TABLE = ROOT / "data" / "runtime_support.csv"
+TABLE = data_folder() / "runtime_support.csv"
 ANY = "any"
 CPU = "CPU"
 _NAMES = {"vllm": "vLLM", "mlx": "mlx-lm"}
