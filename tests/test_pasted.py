@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from huggingface_hub import constants
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from advisor.advise import answer
 from advisor.errors import InputError
@@ -245,3 +247,27 @@ def test_an_unknown_architecture_says_its_bytes_and_names_no_stranger(hub: FakeH
 )
 def test_commands_are_unwrapped(text: str, name: str) -> None:
     assert unwrap(text).name == name
+
+
+_PIECES = (
+    "ollama run ",
+    "-hf ",
+    "hf.co/",
+    "https://",
+    "ollama.com/library/",
+    "a/b",
+    ":Q4_K_M",
+    ":ß-fp16",
+    "?show_file_info=",
+)
+
+
+@given(st.lists(st.one_of(st.sampled_from(_PIECES), st.text(max_size=8)), max_size=6).map("".join))
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_pasted_is_a_model_or_one_sentence(text: str) -> None:
+    try:
+        canonical = check_model(text)
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert check_model(canonical) == canonical

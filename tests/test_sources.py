@@ -239,7 +239,8 @@ def test_a_stock_file_weighs_on_each_device_what_its_level_does(
 
 
 def test_unknown_names_hint_at_the_catalogue() -> None:
-    with pytest.raises(InputError, match="did you mean"):
-        find_any_model("llama-3.1-8b")
+    assert find_any_model("llama-3.1-8b").id == LLAMA
+    with pytest.raises(InputError, match=f"did you mean '{LLAMA}'"):
+        find_any_model("lama-3.1-8b")
     with pytest.raises(InputError, match="Name a model"):
         find_any_model("  ")
