@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import jsonschema
 import pytest
 
 from advisor.__main__ import answer_plan
 from advisor.advise import answer
+from advisor.models.catalogue import catalogue
 from advisor.report import compact
 from advisor.report.batch import answer_line
 from advisor.report.compact import figure, refusal_document
 from advisor.scenario import Scenario
 from advisor.status import GOOD_BITS, GOOD_TOKENS_PER_S
+from tests.model_files import gguf_file
 
 SCHEMAS = Path(compact.__file__).parent / "schemas"
 VALID = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "answer.schema.json").read_text("utf-8")))
@@ -155,6 +158,27 @@ def test_a_pinned_query_writes_every_searched_key(query: str) -> None:
     assert {"runtime", "level", *keys.get(engine, set())} <= set(written)
     assert written["runtime"] == [plan["runtime"]]
     assert written["level"] == [plan["level"]]
+
+
+def test_the_path_of_a_config_is_a_model_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(catalogue()["qwen3-30b-a3b"].config))
+    query = urlencode({"model": path, "machine": "rtx-3060-12gb", "host_memory_gib": 64})
+    plan = asked(query)["decision"]["plan"]
+    known = asked(f"{MOE}&machine=rtx-3060-12gb&host_memory_gib=64")["decision"]["plan"]
+    assert plan["memory"] == known["memory"]
+    assert asked(plan["query"])["decision"]["plan"] == plan
+
+
+def test_a_gguf_file_is_pinned_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    beginning, length = gguf_file("llama-3.1-8b-instruct")
+    path.write_bytes(beginning)
+    os.truncate(path, length)
+    document = asked(urlencode({"model": path, "machine": "rtx-3060-12gb", "users": 2}))
+    plan = document["decision"]["plan"]
+    assert plan["file_bytes"] == length
+    assert asked(plan["query"])["decision"]["plan"] == plan
 
 
 @pytest.mark.parametrize("query", ANSWERED[::5])

@@ -55,9 +55,9 @@ ASKED = (
 
 
 def mixed(lines: int, seed: int) -> list[str]:
-    """Half of the usual models on the usual cards, half of anything on anything; one in twenty is refused or more."""
+    """Half of the usual models on the usual cards, half of any on any; what cannot be asked is refused."""
     draw = random.Random(seed)
-    models, kinds = sorted(catalogue()), sorted(machines())
+    models, kinds = sorted(catalogue()), sorted(id for id, one in machines().items() if not one.needs_memory)
     found = []
     for _ in range(lines):
         usual = draw.random() < 0.5
