@@ -11,7 +11,7 @@ import pytest
 
 from advisor.advise import answer
 from advisor.scenario import Scenario
-from advisor.ui.text import figures
+from advisor.numbers import approx
 from advisor.units import gb, gib
 from tests.conftest import settle
 
@@ -123,7 +123,7 @@ def expected(query: str) -> list[str]:
         f"{found.entry.name} on {found.machine_name}",
         f"{plan.level} ✔ fits",
         *(gb(plan.sized.file_bytes), gib(plan.needed_bytes), gib(plan.free_bytes), f"{plan.max_context:,}"),
-        "unknown" if (speed := found.shown.tokens_per_s) is None else figures(speed.typical),
+        "unknown" if (speed := found.shown.tokens_per_s) is None else approx(speed.typical),
         "unknown" if (kept := found.shown.kept) is None else f"{kept.typical:.1f} %",
     ]
 

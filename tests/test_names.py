@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from advisor.csv_rows import ROOT
+from advisor.places import data_folder
 from advisor.errors import InputError
 from advisor.models.catalogue import catalogue, find_model
 from advisor.models.names import find_by_name, find_by_ollama_name, suggest
@@ -123,7 +123,7 @@ def test_no_hint_where_nothing_is_of_the_same_family_and_size(name: str) -> None
 
 
 def test_names_that_no_rule_can_know_have_a_source_and_mean_something_else() -> None:
-    with (ROOT / "data" / "ollama_names.csv").open(encoding="utf-8", newline="") as file:
+    with (data_folder() / "ollama_names.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         assert row["source"].startswith("https://ollama.com/library/")
