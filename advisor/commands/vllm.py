@@ -8,6 +8,7 @@ from __future__ import annotations
 from advisor.commands.launch import Command, Launch, command_line
 from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
 from advisor.numbers import bare
+from advisor.sizing.runtime_support import Chip, supports
 
 # What vLLM makes of 16-bit files while it loads them (vllm/config/quantization.py: _ONLINE_SHORTHANDS).
 _WHILE_LOADING = {
@@ -48,8 +49,8 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
             steps = (_compress(launch.hf_repo, level.name, made),)
         else:
             notes.append(f"Look for a repository with {level.name} files: {level.writer} writes them.")
-    if level.scheme in (Scheme.NF4, Scheme.LLM_INT8):
-        notes.append("vLLM 0.33 reads bitsandbytes through the package vllm-bnb-plugin only.")
+    if note := supports("vllm", level, Chip("NVIDIA")).note:  # what holds on every GPU
+        notes.append(note)
     if level.scheme is Scheme.PLAIN:
         extra += ["--dtype", {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}[level.dtype]]
     options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.settings.users]
