@@ -212,7 +212,7 @@ def _none_for_vllm(entry: ResolvedModel, model: Model, hardware: Hardware) -> st
     reasons = Counter(refusal.rstrip(".") for refusal in refusals.values())
     why = f": {reasons.most_common(1)[0][0]}" if reasons else ""
     instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
-    return f"vLLM loads no level of {entry.name} on {hardware.name}{why}; {instead}."
+    return f"No level of {entry.name} runs with vLLM on {hardware.name}{why}; {instead}."
 
 
 def _same_cards(hardware: Hardware) -> Machine:
