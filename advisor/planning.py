@@ -228,7 +228,7 @@ def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware, published:
         reasons = Counter(refusal.rstrip(".") for refusal in refusals.values())
         why = f": {reasons.most_common(1)[0][0]}" if reasons else ""
         instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
-        raise InputError(f"vLLM loads no level of this model on {hardware.name}{why}; {instead}.")
+        raise InputError(f"No level of this model runs with vLLM on {hardware.name}{why}; {instead}.")
     return tuple(plans)
 
 

@@ -32,8 +32,7 @@ from tests.sweep import (
 )
 
 SEED = os.environ.get("SWEEP_SEED") or str(random.SystemRandom().randrange(10**6))
-_PARTS = 6
-_QUESTIONS = 40  # of a part of the slice
+_PARTS, _MODELS, _QUESTIONS = 4, 10, 4  # of the slice: models of a part, questions of a model
 _WITH_OUTPUTS = 20  # one question of so many is also reported, exported and turned into commands
 
 
@@ -60,8 +59,8 @@ def test_a_slice_of_all_questions_is_answered_or_refused_in_a_sentence(part: int
     draw = random.Random(f"{SEED} {part}")
     wrong = []
     # Of a few models several questions each: what is worked out once for a model is shared by them.
-    for model_id in draw.sample(sorted(catalogue()), _QUESTIONS // 4):
-        wrong += sweep(model_id, draw, 4)
+    for model_id in draw.sample(sorted(catalogue()), _MODELS):
+        wrong += sweep(model_id, draw, _QUESTIONS)
     assert not wrong, told(wrong)
 
 
@@ -107,25 +106,24 @@ def test_where_vllm_runs_nothing_the_refusal_names_a_runtime_that_does(place: st
 @pytest.mark.parametrize("model_id", sorted(id for id, entry in catalogue().items() if entry.model.mtp_layers))
 def test_draft_layers_weigh_and_are_not_read(model_id: str) -> None:
     """Every plan with `mtp=on` crashed: the speed was that of N layers, the placement had N + 1."""
-    for place in ("machine=h100-sxm5-80gb&gpus=8", "machine=rtx-4090&host_memory_gib=2000&gpu_layers=4"):
-        values = {"model": model_id, **values_of(place), "level": "Q8_0"}
-        with_them, without = asked(values | {"mtp": "on"}), asked(values)
-        assert not isinstance(with_them, str)
-        assert not isinstance(without, str)
-        one, other = with_them.candidates[0], without.candidates[0]
-        held, less = (
-            sum(holder.weights_bytes for holder in (*each.plan.devices, each.plan.host)) for each in (one, other)
-        )
-        # Q8_0 stores 34 bytes for 32 weights; norms and routers are wider.
-        assert held - less >= with_them.model.trunk.mtp_parameters * 34 / 32  # type: ignore[union-attr]
-        assert one.plan.sized.tensor_bytes - other.plan.sized.tensor_bytes == held - less
-        assert one.speed is not None
-        assert other.speed is not None
-        read, read_without = (
-            sum(load.dense_bytes.values()) + sum(load.expert_bytes.values())
-            for load in (one.speed.load, other.speed.load)
-        )
-        assert read == read_without
+    values = {"model": model_id, **values_of("machine=rtx-4090&host_memory_gib=2000&gpu_layers=4&level=Q8_0")}
+    with_them, without = asked(values | {"mtp": "on"}), asked(values)
+    assert not isinstance(with_them, str)
+    assert not isinstance(without, str)
+    one, other = with_them.candidates[0], without.candidates[0]
+    held, less = (sum(holder.weights_bytes for holder in (*each.plan.devices, each.plan.host)) for each in (one, other))
+    # Q8_0 stores 34 bytes for 32 weights; norms and routers are wider.
+    assert held - less >= with_them.model.trunk.mtp_parameters * 34 / 32  # type: ignore[union-attr]
+    assert one.plan.sized.tensor_bytes - other.plan.sized.tensor_bytes == held - less
+    # Of the last four layers and the output head, which lie on the card, the draft layers are the last.
+    assert one.plan.placement.layers[-3:] == (0, 0, 0)
+    assert len(one.plan.placement.layers) == len(with_them.model.layers)
+    assert one.speed is not None
+    assert other.speed is not None
+    read, read_without = (
+        sum(load.dense_bytes.values()) + sum(load.expert_bytes.values()) for load in (one.speed.load, other.speed.load)
+    )
+    assert read == read_without
 
 
 def test_a_file_of_ones_own_is_swept_too(tmp_path: Path) -> None:

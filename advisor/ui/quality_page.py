@@ -31,8 +31,6 @@ def draw(question: Question) -> None:
     st.title(plain(f"Quality of {answer.entry.name}") if answer else "Quality", anchor=False)
     if answer is None:
         st.error(plain(question.error or "There is no answer."), icon=":material/error:")
-    elif not answer.candidates:
-        st.info(plain(answer.recommendation.reasons[0]), icon=":material/info:")
     else:
         _pareto(answer)
         one = _chosen_level(answer)
