@@ -70,6 +70,10 @@ class Store:
         self._current = False
         self._lock = Lock()
 
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
     def close(self) -> None:
         """Give back all connections; the store connects again when it is used again."""
         self._engine.dispose()
