@@ -36,7 +36,7 @@ def read_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> tuple[
                 name = tuple(getattr(row, column) for column in key)
                 if key and name in named:
                     shown = f" ({' '.join(map(str, name))!r})"
-                    raise _broken(path, number, key[0], f"an earlier row has the same {', '.join(key)}{shown}")
+                    raise broken_row(path, number, key[0], f"an earlier row has the same {', '.join(key)}{shown}")
                 named.add(name)
                 rows.append(row)
     except OSError as error:
@@ -54,13 +54,15 @@ def _cells(path: Path, file: Iterator[str], kind: type[BaseModel]) -> Iterator[t
     header = next(reader, [])
     for column in kind.model_fields:
         if header.count(column) != 1:
-            raise _broken(path, 1, column, "the column is there twice" if column in header else "the column is missing")
+            raise broken_row(
+                path, 1, column, "the column is there twice" if column in header else "the column is missing"
+            )
     for column in header:
         if column not in kind.model_fields:
-            raise _broken(path, 1, column, "no such column is known")
+            raise broken_row(path, 1, column, "no such column is known")
     for number, cells in enumerate(reader, start=2):
         if cells and len(cells) != len(header):
-            raise _broken(path, number, None, f"it has {len(cells)} cells, but the header has {len(header)}")
+            raise broken_row(path, number, None, f"it has {len(cells)} cells, but the header has {len(header)}")
         if cells:
             yield number, dict(zip(header, cells, strict=True))
 
@@ -72,12 +74,13 @@ def _row(path: Path, number: int, cells: dict[str, str], kind: type[RowT]) -> Ro
         first = error.errors(include_url=False)[0]
         reason = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
-            raise _broken(path, number, None, reason) from error
+            raise broken_row(path, number, None, reason) from error
         column = str(first["loc"][0])
-        raise _broken(path, number, column, f"{reason} (it is {cells[column][:_LONGEST_QUOTED]!r})") from error
+        raise broken_row(path, number, column, f"{reason} (it is {cells[column][:_LONGEST_QUOTED]!r})") from error
 
 
-def _broken(path: Path, number: int, column: str | None, reason: str) -> DataError:
+def broken_row(path: Path, number: int, column: str | None, reason: str) -> DataError:
+    """What is wrong with a row (the header is row 1), to be raised."""
     where = f"{_shown(path)}, row {number}" + (f", column {column}" if column else "")
     return DataError(f"{where}: {reason}.")
 

@@ -90,7 +90,7 @@ def plans_of(
     match family_of(runtime):
         case "vllm":
             published = published_plans(scenario, entry, model, hardware, runtime)
-            return published + _vllm_plans(scenario, model, hardware, published)
+            return published + _vllm_plans(scenario, entry, model, hardware, published)
         case "mlx":
             return published_plans(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime, among)
@@ -191,7 +191,9 @@ def _vllm_options(scenario: Scenario) -> VllmOptions:
     return VllmOptions(utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto")
 
 
-def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware, published: tuple[Plan, ...]) -> tuple[Plan, ...]:
+def _vllm_plans(
+    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, published: tuple[Plan, ...]
+) -> tuple[Plan, ...]:
     """The computed levels that vLLM loads here; raises InputError where there are none, and no `published` plan."""
     chip, margin, options = vllm_chip_of(scenario, hardware), scenario.margin_percent / 100, _vllm_options(scenario)
     if scenario.level is not None:
@@ -228,7 +230,7 @@ def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware, published:
         reasons = Counter(refusal.rstrip(".") for refusal in refusals.values())
         why = f": {reasons.most_common(1)[0][0]}" if reasons else ""
         instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
-        raise InputError(f"No level of this model runs with vLLM on {hardware.name}{why}; {instead}.")
+        raise InputError(f"No level of {entry.name} runs with vLLM on {hardware.name}{why}; {instead}.")
     return tuple(plans)
 
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from advisor.advise import answer
-from advisor.scenario import Scenario
 from advisor.numbers import approx
+from advisor.scenario import Scenario
 from advisor.units import gb, gib
 from tests.conftest import settle
 

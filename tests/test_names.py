@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from advisor.places import data_folder
 from advisor.errors import InputError
 from advisor.models.catalogue import catalogue, find_model
 from advisor.models.names import find_by_name, find_by_ollama_name, suggest
+from advisor.places import data_folder
 from advisor.sources.resolve import check_model, find_any_model
 
 

@@ -357,7 +357,7 @@ def test_one_feed_in_trouble_does_not_stop_the_others(folder: Path, feeds: FeedS
     assert [(outcome.feed, outcome.problem is None) for outcome in outcomes] == [("litellm", False), ("exoscale", True)]
     text = report(outcomes)
     assert "litellm: kept as it is\n  LiteLLM: the server answers with 404." in text
-    assert "exoscale: 1 change(s)\n  Exoscale, 1 x nvidia-a30, ch, on-demand: 1.2265 -> 1.3 (+6.0%)" in text
+    assert "exoscale: 1 change\n  Exoscale, 1 x nvidia-a30, ch, on-demand: 1.2265 -> 1.3 (+6.0%)" in text
 
 
 def test_a_server_that_is_not_there(folder: Path) -> None:

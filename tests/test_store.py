@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -26,8 +28,10 @@ from advisor.report.document import Cover, Logo
 from advisor.scenario import Scenario
 from advisor.store import SnapshotNotFound, Store, StoreUnavailable, data_release, migrate, new_owner, open_store
 from advisor.store.database import default_url, make_engine
+from advisor.store.housekeeping import purge, purge_regularly
 from advisor.store.snapshot import RESULT_BYTES, fingerprint, storable
 from advisor.store.tables import metadata
+from advisor.ui import server
 from tests.postgres import PASSWORD, Postgres, postgres
 
 __all__ = ["postgres"]
@@ -129,6 +133,61 @@ def test_what_expired_is_gone_and_purged_later(at: At) -> None:
     assert at(start + timedelta(days=9999)).load(forever.id) == forever
     with pytest.raises(SnapshotNotFound, match="no frozen"):
         at(start + timedelta(days=31)).load(short.id)
+
+
+def test_what_expired_is_purged_at_the_start_and_on_a_schedule(at: At) -> None:
+    """Twice what expired in between is removed, and what lasts is not; an outage is only passed over."""
+    start = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    forever = at(start).freeze("model=a", {}, OWNER)
+    at(start).freeze("model=a", {}, OWNER, expires_in_days=1)
+    at(start).freeze("model=a", {}, OWNER, expires_in_days=90)
+    left: list[int] = []
+    days = iter((40, None, 60, 200))
+
+    def later() -> Store:
+        day = next(days)
+        if day is None:
+            raise StoreUnavailable("The database is away.")
+        store = at(start + timedelta(days=day))
+        with store.engine.connect() as connection:
+            left.append(connection.execute(text("SELECT count(*) FROM snapshots")).scalar_one())
+        return store
+
+    async def run() -> None:
+        with contextlib.suppress(StopIteration, RuntimeError):
+            await purge_regularly(later, every_s=0.001)
+
+    asyncio.run(run())
+    assert left == [3, 2, 2]
+    assert [summary.id for summary in at(start + timedelta(days=200)).list_own(OWNER)] == [forever.id]
+    with at(start).engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM snapshots")).scalar_one() == 1
+
+
+def test_purging_makes_no_database_where_nothing_was_kept(tmp_path: Path) -> None:
+    file = tmp_path / "none" / "advisor.sqlite3"
+    assert purge(lambda: open_store(f"sqlite:///{file}")) == 0
+    assert not file.parent.exists()
+
+
+def test_the_app_purges_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'advisor.sqlite3'}"
+    monkeypatch.setenv("LLM_FIT_ADVISOR_DATABASE", url)
+    past = datetime.now(UTC) - timedelta(days=100)
+    Store(make_engine(url), lambda: past).freeze("model=a", {}, OWNER, expires_in_days=1)
+
+    async def start() -> int:
+        count = 1
+        async with server.lifespan(None):  # type: ignore[arg-type]
+            for _ in range(500):
+                with open_store(url).engine.connect() as connection:
+                    count = connection.execute(text("SELECT count(*) FROM snapshots")).scalar_one()
+                if not count:
+                    break
+                await asyncio.sleep(0.02)
+        return int(count)
+
+    assert asyncio.run(start()) == 0
 
 
 def test_what_is_too_large_or_no_json_is_refused(store: Store) -> None:

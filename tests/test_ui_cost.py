@@ -15,6 +15,7 @@ from advisor.costs.article import LINK, article
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.series import paid_after, savings
+from advisor.report.wording import labelled
 from advisor.scenario import Scenario
 from advisor.ui.cost_charts import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.cost_figures import Figures, costed, figures_of
@@ -61,18 +62,20 @@ def test_page_shows_the_engines_verdict_and_its_figures(query: str) -> None:
     page = drawn(query)
     asked, costs, found = figures(query)
     assert page.title[0].value.replace("\\", "") == f"What {asked.entry.name} costs on {asked.machine_name}"
-    best = min(costs.options, key=lambda option: option.monthly.typical)
-    assert page.header[0].value == {"own": "Own it", "rent": "Rent it", "api": "Use the API"}[best.name]
+    best = costs.best()
+    advice = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
+    nothing = "Nothing to compare" if costs.options else "No price is known"
+    assert page.header[0].value == (nothing if best is None else advice[best.name])
     assert costs.verdict in words(page)
     tiles = {tile.label.lstrip("★ ").removesuffix(", a month"): tile.value for tile in page.metric[:3]}
     by_name = {NAMES[option.name]: shown(option.monthly.typical, costs.currency) for option in costs.options}
     assert tiles == dict.fromkeys(NAMES.values(), "–") | by_name
-    assert [tile.label.startswith("★") for tile in page.metric[:3]].count(True) == 1
+    assert [tile.label.startswith("★") for tile in page.metric[:3]].count(True) == (best is not None)
     assert len(page.get("plotly_chart")) == (3 if found.sensitivities else 2)
     for name, why in costs.missing:
-        assert f"**{NAMES[name]}**: {why}" in words(page)
+        assert f"**{NAMES[name]}**: {labelled(why)}" in words(page)
     for note in costs.notes:
-        assert note in words(page)
+        assert labelled(note) in words(page)
     assert not page.error
 
 
@@ -198,7 +201,7 @@ def test_prices_that_need_each_other_are_asked_for_together() -> None:
 
 def test_free_electricity_is_taken_as_meant() -> None:
     page = drawn("electricity_price=0")
-    assert "Electricity counts as free because you set electricity_price=0" in words(page)
+    assert "Electricity counts as free because you set “Electricity (per kWh)” = 0" in words(page)
 
 
 # Charts and tables

@@ -26,6 +26,21 @@ Term = Literal["on-demand", "spot", "1-year"]
 Case = Literal["low", "typical", "high"]
 CASES: tuple[Case, ...] = ("low", "typical", "high")
 
+# What tells rows apart.
+CLOUD_KEY = ("provider", "region", "instance", "gpu_id", "term")
+API_KEY = ("provider", "model")
+ELECTRICITY_KEY = ("country", "case")
+# Parameters of tco.csv that costs are computed with.
+NEEDED_FIGURES = (
+    "resale_value_after_3_years",
+    "resale_value_annual_loss_consumer_rig",
+    "gpu_utilisation_in_practice",
+    "host_cost_desktop",
+    "host_power_desktop_load",
+    "host_power_desktop_idle",
+    "pue",
+)
+
 _Price = Annotated[Decimal, Field(gt=0, lt=1_000_000, allow_inf_nan=False)]
 _Link = Annotated[str, Field(pattern=r"^(https?://\S+|by definition)")]
 
@@ -146,19 +161,19 @@ RowT = TypeVar("RowT", bound=_Row)
 @cache
 def cloud_offers() -> tuple[CloudOffer, ...]:
     """Every offer of a GPU by the hour."""
-    return read_rows(FOLDER / "cloud.csv", CloudOffer, ("provider", "region", "instance", "gpu_id", "term"))
+    return read_rows(FOLDER / "cloud.csv", CloudOffer, CLOUD_KEY)
 
 
 @cache
 def api_offers() -> tuple[ApiOffer, ...]:
     """Every offer of a model by the token."""
-    return read_rows(FOLDER / "api.csv", ApiOffer, ("provider", "model"))
+    return read_rows(FOLDER / "api.csv", ApiOffer, API_KEY)
 
 
 @cache
 def electricity_prices() -> Mapping[tuple[str, Case], ElectricityPrice]:
     """Tariffs by country code and case; a country always has the typical one."""
-    rows = read_rows(FOLDER / "electricity.csv", ElectricityPrice, ("country", "case"))
+    rows = read_rows(FOLDER / "electricity.csv", ElectricityPrice, ELECTRICITY_KEY)
     return MappingProxyType({(row.country, row.case): row for row in rows})
 
 

@@ -117,6 +117,12 @@ def prepare_folder(engine: Engine) -> None:
         Path(engine.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def holds_nothing(engine: Engine) -> bool:
+    """Whether nothing was ever kept: there is no SQLite file yet, and looking would make one."""
+    name = engine.url.database or ""
+    return engine.dialect.name == "sqlite" and not name.startswith("file:") and not Path(name).exists()
+
+
 def writing(engine: Engine) -> Any:
     """A transaction that writes."""
     return engine.execution_options(writes=True).begin()

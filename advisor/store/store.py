@@ -67,6 +67,10 @@ class Store:
         self._now = now
         self._working = Sessions(engine, "Frozen recommendations").working
 
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
     def close(self) -> None:
         """Give back all connections; the store connects again when it is used again."""
         self._engine.dispose()

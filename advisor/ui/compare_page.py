@@ -11,7 +11,7 @@ from advisor.advise import Answer
 from advisor.comparison import MOST_COMPARED, Row, answer_link, compare
 from advisor.errors import InputError
 from advisor.ui.question import Question
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 _LINES = "compare_lines"
 _DIFFERENT = "≠"
@@ -24,7 +24,7 @@ def draw(question: Question) -> None:
     _inputs(question.answer)
     answers = [question.answer] if question.answer is not None else []
     if question.answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
     asked = [line for line in (st.session_state.get(_LINES) or "").splitlines() if line.strip()]
     with st.spinner("Answering every scenario …"):
         for number, line in enumerate(asked, start=1):
@@ -37,7 +37,7 @@ def draw(question: Question) -> None:
             try:
                 found = answer_link(line)
             except InputError as error:
-                st.warning(plain(f"Line {number}: {error}"), icon=":material/link_off:")
+                st.warning(refusal(f"Line {number}: {error}"), icon=":material/link_off:")
                 continue
             if all(found.scenario != other.scenario for other in answers):
                 answers.append(found)

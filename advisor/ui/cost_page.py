@@ -31,7 +31,7 @@ from advisor.ui.cost_tables import (
     years_table,
 )
 from advisor.ui.question import Question
-from advisor.ui.text import RECOMMENDED, plain, small
+from advisor.ui.text import RECOMMENDED, plain, refusal, small
 from advisor.units import format_count
 
 _ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
@@ -47,7 +47,7 @@ def draw(question: Question) -> None:
     title = f"What {answer.entry.name} costs on {answer.machine_name}" if answer else "What it costs"
     st.title(plain(title), anchor=False)
     if answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
         return
     candidate = costed(answer)
     figures = None if candidate is None else figures_of(answer, candidate)

@@ -14,7 +14,7 @@ from advisor.ladders import MLX_LADDER, NO_VISIBLE_GAIN, QUALITY_LADDER, VLLM_LA
 from advisor.numbers import rounded
 from advisor.ui.quality_charts import heat_map
 from advisor.ui.question import Question
-from advisor.ui.text import plain, small, tokens, users
+from advisor.ui.text import plain, refusal, small, tokens, users
 from advisor.units import GIB, format_count
 
 _FIRST = 40  # models drawn before anybody asks for all
@@ -26,14 +26,14 @@ def draw(question: Question) -> None:
     st.title("What runs here", anchor=False)
     answer = question.answer
     if answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
         return
     scenario = answer.scenario
     try:
         with st.spinner(f"Trying every model on {plain(answer.machine_name)} …"):
             rows = models_on(scenario, answer.today)
     except InputError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(refusal(str(error)), icon=":material/error:")
         return
     running = [row for row in rows if row.chosen is not None]
     asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}"

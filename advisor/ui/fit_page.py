@@ -15,7 +15,7 @@ from advisor.ui import memory_view, model_input, other_formats, published, run_v
 from advisor.ui.charts import memory_chart
 from advisor.ui.question import Question
 from advisor.ui.tables import common_plans, fullest_device, levels_table, memory_by_level
-from advisor.ui.text import COLOURS, SIGNS, plain, small, tokens, users, verdict_words
+from advisor.ui.text import COLOURS, SIGNS, plain, refusal, small, tokens, users, verdict_words
 from advisor.units import gb, gib
 
 _TILE = 160  # pixels
@@ -48,10 +48,10 @@ def draw(question: Question) -> None:
 def _no_answer(question: Question) -> None:
     """Why there is none, and what is known even so; a model that is still being read comes by itself."""
     if question.waiting:
-        st.info(plain(question.error or ""), icon=":material/hourglass_top:")
+        st.info(refusal(question.error or ""), icon=":material/hourglass_top:")
         model_input.wait(question.model)
         return
-    st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+    st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
     if question.needs_token:
         model_input.explain_token()
     if question.found is not None and question.found.file is not None:

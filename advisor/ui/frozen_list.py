@@ -11,7 +11,7 @@ from advisor.store import Summary
 from advisor.ui.address import frozen_link
 from advisor.ui.frozen_links import store
 from advisor.ui.ownership import draw_keeper, keep_owner, owner
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 _EXPIRIES = {0: "never", 7: "after a week", 30: "after a month", 90: "after three months", 365: "after a year"}
 _MOST_SHOWN = 20
@@ -37,7 +37,7 @@ def draw(query: str, document: ReportDocument) -> None:
             keep_owner(secret)
         own = store().list_own(secret)
     except AdvisorError as error:
-        st.warning(plain(str(error)), icon=":material/cloud_off:")
+        st.warning(refusal(str(error)), icon=":material/cloud_off:")
         return
     draw_keeper()
     new = st.session_state.get("frozen_id")
@@ -66,4 +66,4 @@ def _delete(id: str, secret: str) -> None:
     try:
         store().delete(id, secret)
     except AdvisorError as error:
-        st.toast(plain(str(error)), icon=":material/cloud_off:")
+        st.toast(refusal(str(error)), icon=":material/cloud_off:")

@@ -16,7 +16,7 @@ from advisor.store import Snapshot, data_release
 from advisor.ui import report_view
 from advisor.ui.frozen_links import FROZEN_KEY, store
 from advisor.ui.question import ask
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 _CSS = Path(__file__).parent / "report.css"
 
@@ -35,7 +35,7 @@ def draw(id: str) -> None:
         document = report_from_result(snapshot.result, snapshot.cover)
     except AdvisorError as error:
         st.title("LLM Fit Advisor", anchor=False)
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(refusal(str(error)), icon=":material/error:")
         st.link_button("Open the advisor", "/")
         return
     st.info(plain(_about(snapshot)), icon=":material/ac_unit:")
@@ -65,7 +65,7 @@ def _compare(snapshot: Snapshot, document: ReportDocument) -> None:
         if question.answer is None:
             raise InputError(question.error or "There is no answer.")
     except InputError as error:
-        st.warning(plain(f"This question cannot be answered today: {error}"), icon=":material/error:")
+        st.warning(refusal(f"This question cannot be answered today: {error}"), icon=":material/error:")
         return
     found = changes(document, report_of(question.answer))
     if found:

@@ -13,7 +13,7 @@ from advisor.estimate import Range
 from advisor.explore import FittingMachine, Shopping, machines_for
 from advisor.numbers import approx, rounded
 from advisor.ui.question import Question
-from advisor.ui.text import RECOMMENDED, plain, small, tokens, users
+from advisor.ui.text import RECOMMENDED, plain, refusal, small, tokens, users
 from advisor.units import GIB
 
 _DRAWN = 15  # of the cheapest
@@ -26,14 +26,14 @@ def draw(question: Question) -> None:
     st.title("What to buy or rent", anchor=False)
     answer = question.answer
     if answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
         return
     scenario = answer.scenario
     try:
         with st.spinner(f"Trying {plain(answer.entry.name)} on every machine …"):
             found = machines_for(scenario, answer.today)
     except InputError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(refusal(str(error)), icon=":material/error:")
         return
     asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}"
     st.markdown(plain(f"For {answer.entry.name} with {asked}; the machine chosen on the left does not matter here."))

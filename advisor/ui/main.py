@@ -19,7 +19,7 @@ from advisor.ui import (
     share_page,
 )
 from advisor.ui.question import Question
-from advisor.ui.text import plain, small
+from advisor.ui.text import refusal, small
 
 HERE = Path(__file__).parent
 
@@ -57,6 +57,6 @@ question = given.ask()
 with st.container(key="phone_hint"):
     st.markdown(small("Model, machine and context: tap » at the top left."))
 for problem in question.problems:
-    st.warning(plain(problem), icon=":material/link_off:")
+    st.warning(refusal(problem), icon=":material/link_off:")
 page.run()
 given.model.show_results()

@@ -19,7 +19,7 @@ from advisor.scenario import Scenario
 from advisor.sources.resolve import READING, check_model
 from advisor.ui import hub_search
 from advisor.ui.question import Question, matching_models, model_name, model_names
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 from advisor.units import format_count
 
 _KEY = "model"
@@ -51,7 +51,7 @@ class ModelInput:
         """Say next to the input what the model is, or why it could not be read."""
         with self.about:
             if question.model_error is not None and not question.waiting:
-                st.error(small(plain(str(question.model_error))), icon=":material/error:")
+                st.error(small(refusal(str(question.model_error))), icon=":material/error:")
                 st.button("Try again", on_click=READING.forget, args=(self.model,), key="try_again")
             elif question.waiting:
                 st.markdown(small("Reading …"))
@@ -89,7 +89,7 @@ def draw() -> ModelInput:
     )
     about = st.container()
     if problem := st.session_state.get(_PROBLEM):
-        st.error(small(plain(problem)), icon=":material/error:")
+        st.error(small(refusal(problem)), icon=":material/error:")
     results = hub_search.place()
     _other_ways()
     return ModelInput(chosen, about, results)

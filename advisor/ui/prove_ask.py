@@ -24,7 +24,7 @@ from advisor.sizing.llama_cpp import plan_levels
 from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
 from advisor.ui.question import Question
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 from advisor.units import MIB
 
 _TOLD = "told_by_llama_cpp"
@@ -50,7 +50,7 @@ def draw(question: Question) -> None:
     st.subheader("Ask llama.cpp", anchor=False)
     answer = question.answer
     if answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
         return
     candidates = {found.level: found for found in answer.candidates if found.level in LEVELS}
     if not candidates:
@@ -68,7 +68,7 @@ def draw(question: Question) -> None:
             with st.spinner(f"llama.cpp plans {plain(answer.entry.name)} at {level} …"):
                 st.session_state[_TOLD] = key, _ask(answer, candidates[level])
         except AdvisorError as error:
-            st.error(plain(str(error)), icon=":material/error:")
+            st.error(refusal(str(error)), icon=":material/error:")
     asked, told = st.session_state.get(_TOLD, ("", None))
     if told is not None and asked == key:
         _show(answer, level, told)

@@ -10,7 +10,7 @@ import streamlit as st
 from advisor.quantize.runs import Run, Runs, State
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 _MOST = 30
 _EVERY_S = 1.0
@@ -48,7 +48,7 @@ def draw(owner: str) -> tuple[Run, ...]:
 
 
 def _say(error: StoreUnavailable) -> None:
-    st.warning(plain(str(error)), icon=":material/cloud_off:")
+    st.warning(refusal(str(error)), icon=":material/cloud_off:")
     st.button("Look again", key="look_again")
 
 
@@ -91,7 +91,7 @@ def _cancel(id: str, owner: str) -> None:
     try:
         opened_runs().cancel(id, owner)
     except StoreUnavailable as error:
-        st.toast(plain(str(error)))
+        st.toast(refusal(str(error)))
 
 
 def _table(ended: Sequence[Run]) -> None:

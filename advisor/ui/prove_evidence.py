@@ -18,7 +18,7 @@ from advisor.store.measurements import Measurements
 from advisor.ui.own_evidence import look_again, measurements
 from advisor.ui.ownership import keep_owner
 from advisor.ui.prove_board import opened_runs
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 _NONE = ""
 
@@ -29,7 +29,7 @@ def draw_keeping(run: Run, owner: str) -> None:
         kept = [row for row in _rows().all() if row.run == run.id]
         own = run.id in opened_runs().own_ids(owner)
     except StoreUnavailable as error:
-        st.warning(plain(str(error)), icon=":material/cloud_off:")
+        st.warning(refusal(str(error)), icon=":material/cloud_off:")
         return
     if kept:
         st.markdown(plain(f"✔ Kept as evidence for {_name(kept[0])}: marked “measured here” on the other pages."))
@@ -37,7 +37,7 @@ def draw_keeping(run: Run, owner: str) -> None:
     try:
         possible = measurements_of(run)
     except InputError as error:
-        st.markdown(small(plain(str(error))))
+        st.markdown(small(refusal(str(error))))
         return
     if not own:
         st.markdown(small("Only the browser that started this run can keep it as evidence."))
@@ -145,7 +145,7 @@ def _keep(run: Run, model_id: str, owner: str) -> None:
         _rows().keep(measurements_of(run, model_id), owner)
         keep_owner(owner)
     except AdvisorError as error:
-        st.toast(plain(str(error)))
+        st.toast(refusal(str(error)))
     look_again()
 
 
@@ -153,5 +153,5 @@ def _forget(run: str, owner: str) -> None:
     try:
         _rows().forget(run, owner)
     except AdvisorError as error:
-        st.toast(plain(str(error)))
+        st.toast(refusal(str(error)))
     look_again()

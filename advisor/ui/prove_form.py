@@ -25,7 +25,7 @@ from advisor.ui.prove_sources import (
     needs_matrix,
     request_of,
 )
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 from advisor.units import gb
 
 _SOURCES = {
@@ -62,7 +62,7 @@ def draw(settings: QuantizeSettings, owner: str) -> None:
                     start_run(request, owner, settings=settings)
                 keep_owner(owner)
             except AdvisorError as error:
-                st.error(plain(str(error)), icon=":material/error:")
+                st.error(refusal(str(error)), icon=":material/error:")
 
 
 def _source(settings: QuantizeSettings) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _checked(fields: dict[str, Any], settings: QuantizeSettings) -> tuple[RunReq
         request = request_of(**fields)
         return request, need_of(request, settings)
     except AdvisorError as error:
-        st.warning(plain(str(error)), icon=":material/info:")
+        st.warning(refusal(str(error)), icon=":material/info:")
         return None, None
 
 

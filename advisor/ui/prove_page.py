@@ -12,7 +12,7 @@ from advisor.quantize.settings import QuantizeSettings, read_settings
 from advisor.ui import ownership
 from advisor.ui.prove_parts import INSTALL, missing_parts
 from advisor.ui.question import Question
-from advisor.ui.text import plain
+from advisor.ui.text import refusal
 
 
 def draw(question: Question) -> None:
@@ -25,7 +25,7 @@ def draw(question: Question) -> None:
     try:
         settings = read_settings()
     except InputError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(refusal(str(error)), icon=":material/error:")
         return
     missing = missing_parts()
     if not settings.enabled:

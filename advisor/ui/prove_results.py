@@ -16,7 +16,7 @@ from advisor.store.errors import StoreUnavailable
 from advisor.ui import prove_evidence
 from advisor.ui.prove_board import opened_runs
 from advisor.ui.prove_figures import measured_csv, rows_of, rows_table
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 
 def draw(ended: Sequence[Run], settings: QuantizeSettings, owner: str) -> None:
@@ -132,4 +132,4 @@ def _remove(id: str, owner: str, settings: QuantizeSettings) -> None:
         else:
             st.toast("Only the browser that started a run can remove it.")
     except StoreUnavailable as error:
-        st.toast(plain(str(error)))
+        st.toast(refusal(str(error)))

@@ -17,7 +17,7 @@ from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
 from advisor.ui.quality_charts import pareto_chart
 from advisor.ui.question import Question
 from advisor.ui.tables import fullest_device
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 from advisor.units import GIB
 
 _TABLE_LINES = ("fp16", "int8", "int4", "int3", "int2")
@@ -30,7 +30,7 @@ def draw(question: Question) -> None:
     answer = question.answer
     st.title(plain(f"Quality of {answer.entry.name}") if answer else "Quality", anchor=False)
     if answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
     else:
         _pareto(answer)
         one = _chosen_level(answer)

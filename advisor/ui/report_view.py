@@ -27,7 +27,7 @@ from advisor.ui import model_input
 from advisor.ui.address import scenario_link
 from advisor.ui.question import Question, ask
 from advisor.ui.report_charts import chart_config, cost_figure, memory_figure, quality_figure
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 VIEW_KEY = "view"  # of the page, not of the scenario
 REPORT_VIEW = "report"
@@ -49,7 +49,7 @@ def draw_link() -> None:
         _no_answer(question)
         return
     for problem in question.problems:
-        st.warning(plain(problem), icon=":material/link_off:")
+        st.warning(refusal(problem), icon=":material/link_off:")
     query = question.answer.scenario.to_query()
     document = report_of(question.answer, link=scenario_link(query))
     draw(document)
@@ -73,10 +73,10 @@ def _asked() -> Question:
 def _no_answer(question: Question) -> None:
     st.title("LLM Fit Advisor", anchor=False)
     if question.waiting:
-        st.info(plain(question.error or ""), icon=":material/hourglass_top:")
+        st.info(refusal(question.error or ""), icon=":material/hourglass_top:")
         model_input.wait(question.model)
         return
-    st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+    st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
     st.link_button("Open the advisor", "/")
 
 

@@ -10,7 +10,7 @@ from advisor.models.catalogue import find_model
 from advisor.rules_of_thumb import CONTEXT, EXAMPLE_7B, EXAMPLE_70B, Comparison, applied_to, article_7b, article_70b
 from advisor.ui.question import Question
 from advisor.ui.tables import rules_table
-from advisor.ui.text import plain
+from advisor.ui.text import plain, refusal
 from advisor.units import format_count
 
 
@@ -31,7 +31,7 @@ def draw(question: Question) -> None:
     )
     _section(find_model(EXAMPLE_70B).name, "The figures that are quoted most.", article_70b())
     if question.answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
         return
     chosen = question.answer
     _section(

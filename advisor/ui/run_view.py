@@ -10,7 +10,7 @@ from advisor.commands import commands
 from advisor.errors import InputError
 from advisor.launching import launch_of
 from advisor.sizing.llama_cpp_frontends import FRONTENDS
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 
 def draw(answer: Answer, shown: Candidate) -> None:
@@ -20,7 +20,7 @@ def draw(answer: Answer, shown: Candidate) -> None:
     try:
         found = commands(launch_of(answer, shown))
     except InputError as error:
-        st.markdown(plain(str(error)))
+        st.markdown(refusal(str(error)))
         return
     for number, command in enumerate(found):
         st.markdown(f"**{plain(command.title)}**")

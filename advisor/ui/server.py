@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import hashlib
 import logging
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +21,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.errors import AdvisorError
-from advisor.ui.frozen_links import FROZEN_KEY
+from advisor.store.housekeeping import purge_regularly
+from advisor.ui.frozen_links import FROZEN_KEY, store
 
 SCRIPT = Path(__file__).with_name("main.py")
 _LONGEST_ID = 40
@@ -34,14 +36,22 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     import plotly.graph_objects  # noqa: F401
 
     from advisor.advise import answer
+    from advisor.data_files import check_data
     from advisor.scenario import Scenario
 
+    check_data()
     answer(Scenario.from_values({}))
     # What was loaded stays for good; frozen, no later collection has to walk through it.
     gc.collect()
     gc.freeze()
     _start_worker()
-    yield {}
+    purging = asyncio.create_task(purge_regularly(store))
+    try:
+        yield {}
+    finally:
+        purging.cancel()
+        with suppress(asyncio.CancelledError):
+            await purging
 
 
 def _start_worker() -> None:

@@ -27,7 +27,7 @@ from advisor.ui import frozen_list, report_charts, report_view
 from advisor.ui.address import manager_link, scenario_link
 from advisor.ui.bound_inputs import give_first_values
 from advisor.ui.question import Question
-from advisor.ui.text import plain, small
+from advisor.ui.text import plain, refusal, small
 
 _PAPERS = {"a4": "A4", "letter": "Letter"}
 
@@ -37,7 +37,7 @@ def draw(question: Question) -> None:
     st.title("Share", anchor=False)
     answer = question.answer
     if answer is None:
-        st.error(plain(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
         _import()
         return
     query = answer.scenario.to_query()
@@ -85,7 +85,7 @@ def _logo() -> Logo | None:
             st.session_state["logo"] = checked_logo(given.getvalue())
         except InputError as error:
             st.session_state.pop("logo", None)
-            st.error(plain(str(error)), icon=":material/error:")
+            st.error(refusal(str(error)), icon=":material/error:")
     logo: Logo | None = st.session_state.get("logo")
     if logo is not None:
         st.button("Remove the logo", on_click=_forget_logo, key="remove_logo")
@@ -151,7 +151,7 @@ def _import() -> None:
     try:
         scenario = scenario_from_yaml(given.getvalue())
     except AdvisorError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(refusal(str(error)), icon=":material/error:")
         return
     st.code(scenario.to_query(), language=None, wrap_lines=True)
     st.button("Use this scenario", on_click=_use, args=(scenario,), key="use_scenario", type="primary")

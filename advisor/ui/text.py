@@ -23,7 +23,12 @@ def plain(text: str) -> str:
 
     Keys of the question, which sentences of the engine name, become the labels of their inputs.
     """
-    one_line = labelled(" ".join("".join(sign if sign.isprintable() else " " for sign in text).split()))
+    return refusal(labelled(text))
+
+
+def refusal(text: str) -> str:
+    """The same for what went wrong with a question, whose keys stand in the link or text that somebody has to mend."""
+    one_line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     # Word joiners keep addresses from turning into links, which escaping alone does not.
     unlinked = re.sub(r"(?i)(www|https?|mailto|xmpp)(?=[.:])|@", "\\g<0>\u2060", one_line)
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", unlinked)
