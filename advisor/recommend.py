@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from advisor.candidate import Candidate, task_words
 from advisor.estimate import Range
+from advisor.evidence_words import counted
 from advisor.ladders import NATIVE_LEVELS, NO_VISIBLE_GAIN, Subject, ladder
 from advisor.numbers import approx, differ, percent, span
 from advisor.quality.tasks import DEMANDS
@@ -185,13 +186,13 @@ def _quality_reason(chosen: Candidate) -> str:
     if kept is None or kept.low == kept.high:
         return ""
     behind = {
-        "measured": "measured on this model",
-        "transferred": "carried over from other measurements of this model",
+        "measured": "measured on this model at this level",
+        "transferred": "carried over from this model at other levels or tasks",
         "estimated": "estimated from other models",
     }.get(quality.basis, quality.basis)
     return (
         f"It keeps about {percent(min(kept.typical, 100))} of the 16-bit score at {task_words(chosen.task)} "
-        f"({kept.low:.0f} to {min(kept.high, 100):.0f} %, {behind}, n = {quality.n})."
+        f"({kept.low:.0f} to {min(kept.high, 100):.0f} %, {behind}: {counted(quality.n, quality.sources)})."
     )
 
 

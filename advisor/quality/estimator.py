@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from advisor.estimate import Range
+from advisor.evidence_words import independent
 from advisor.own_measurements import OwnMeasurement
 from advisor.quality.divergence import Line, figure, fit_line
 from advisor.quality.evidence import Evidence
@@ -60,8 +61,9 @@ class Quality:
     noise is part of it: `high` may exceed 100, `typical` never does. Only `chat` stands for averages over several
     benchmarks, whose noise is smaller. For perplexity it is 16-bit / quantized perplexity. None: not known.
     `kld` is the mean divergence in nats, where there are measurements to place it. `n` counts the measurements
-    that `basis` speaks of, `evidence` holds the nearest of them, `note` says it in a sentence. Where `own` is not
-    empty, the figure is what was measured here, the newest first; its range is that measurement's own error.
+    that `basis` speaks of, `sources` the independent ones among where they come from, `evidence` holds the nearest of
+    them, `note` says it in a sentence. Where `own` is not empty, the figure is what was measured here, the newest
+    first; its range is that measurement's own error.
     """
 
     kept: Range | None
@@ -71,6 +73,7 @@ class Quality:
     evidence: tuple[Evidence, ...]
     note: str
     own: tuple[OwnMeasurement, ...] = ()
+    sources: int = 0
 
     @property
     def low(self) -> float | None:
@@ -93,6 +96,15 @@ class _Subject:
     lineage: str
     size: float
     fragile: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many measurements, of how many independent sources, and the fewest bits that were measured."""
+
+    n: int
+    sources: int
+    least_bits: int
 
 
 class Estimator:
@@ -144,7 +156,7 @@ class Estimator:
             return Quality(kept, "measured", 0, nothing, (), "The file as published: what others are compared with.")
         if level.group not in _GROUP_NUMBER:
             return _unknown(f"No measurement tells what {level.name} costs this model.")
-        basis, n, rows = self._behind(subject, level, task)
+        basis, count, rows = self._behind(subject, level, task)
         kld, kept = self._line_range(DIVERGENCE, subject, level.group, level.bits >= 6), None
         if task == PERPLEXITY and (ratio := self._line_range(PERPLEXITY, subject, level.group, level.bits >= 6)):
             kept = Range(*(100 * math.exp(-value) for value in (ratio.high, ratio.typical, ratio.low)))
@@ -152,7 +164,8 @@ class Estimator:
             kept = self._kept(subject, level, task, basis)
         if kept is None and (task != DIVERGENCE or kld is None):
             return _unknown(f"No {task} of any model at {level.name} or its like is published.")
-        return Quality(kept, basis, n, kld, rows, _note(basis, n, level.name, level.bits, task))
+        note = _note(basis, count, level.name, level.bits, task)
+        return Quality(kept, basis, count.n, kld, rows, note, sources=count.sources)
 
     def _kept(self, subject: _Subject, level: QualityLevel, task: str, basis: Basis) -> Range:
         losses, units = self._table(subject.lineage, subject.size)
@@ -206,15 +219,19 @@ class Estimator:
         low, high = (line.known if known else line.new)[fine]
         return Range(typical * math.exp(low), typical, typical * math.exp(high))
 
-    def _behind(self, subject: _Subject, level: QualityLevel, task: str) -> tuple[Basis, int, tuple[Evidence, ...]]:
+    def _behind(self, subject: _Subject, level: QualityLevel, task: str) -> tuple[Basis, _Count, tuple[Evidence, ...]]:
         if own := self._of_model.get((subject.name, level.name, task)):
-            return "measured", len(own), tuple(own[:_MOST_EVIDENCE])
+            return "measured", self._count(own), tuple(own[:_MOST_EVIDENCE])
         if (subject.lineage, task if task in self._lines else _SCORE) in self._of_lineage:
             return "transferred", *self._kin(subject.lineage, level, task)
-        n, rows = self._nearest(level.group, task, round(2 * subject.size) / 2)
-        return "estimated", n, rows
+        return "estimated", *self._nearest(level.group, task, round(2 * subject.size) / 2)
 
-    def _kin_of(self, kin: str, level: QualityLevel, task: str) -> tuple[int, tuple[Evidence, ...]]:
+    def _count(self, rows: Iterable[Evidence]) -> _Count:
+        listed = list(rows)
+        bits = [level.bits for row in listed if (level := known_level(row.level)) is not None]
+        return _Count(len(listed), independent(row.source_url for row in listed), min(bits, default=0))
+
+    def _kin_of(self, kin: str, level: QualityLevel, task: str) -> tuple[_Count, tuple[Evidence, ...]]:
         """Measurements of the same network that move the estimate: of the same kind, same level and task first."""
         kind = task if task in self._lines else _SCORE
         every = self._of_lineage.get((kin, kind), ())
@@ -226,16 +243,17 @@ class Estimator:
                 break
             if group_of[row.level] != level.group:
                 first.append(row)
-        return len(every), tuple(first[:_MOST_EVIDENCE])
+        return self._count(every), tuple(first[:_MOST_EVIDENCE])
 
-    def _nearest_of(self, group: str, task: str, size: float) -> tuple[int, tuple[Evidence, ...]]:
+    def _nearest_of(self, group: str, task: str, size: float) -> tuple[_Count, tuple[Evidence, ...]]:
         """Measurements at the level, of models of similar size if there are any; else for other tasks."""
         rows = self._of_group.get((group, task)) or [
             pair for other in SCORED_TASKS for pair in self._of_group.get((group, other), ()) if task in _TASK_NUMBER
         ]
         ordered = sorted((abs(own - size), place) for place, (own, _) in enumerate(rows))
         similar = [pair for pair in ordered if pair[0] <= _SIMILAR_SIZE] or ordered
-        return len(similar), tuple(rows[place][1] for _, place in similar[:_MOST_EVIDENCE])
+        count = self._count(rows[place][1] for _, place in similar)
+        return count, tuple(rows[place][1] for _, place in similar[:_MOST_EVIDENCE])
 
 
 _GROUP_NUMBER = {group: number for number, group in enumerate(GROUPS)}
@@ -259,13 +277,17 @@ def _unknown(why: str) -> Quality:
 
 
 @lru_cache(4096)
-def _note(basis: Basis, n: int, level: str, bits: int, task: str) -> str:
-    what = {DIVERGENCE: "divergence", PERPLEXITY: "perplexity"}.get(task, "score")
+def _note(basis: Basis, behind: _Count, level: str, bits: int, task: str) -> str:
+    n, what = behind.n, {DIVERGENCE: "divergence", PERPLEXITY: "perplexity"}.get(task, "score")
     count = f"{n} published {what} measurement{'s' if n != 1 else ''}"
+    if n > 1:
+        count += f" of {'one source' if behind.sources == 1 else f'{behind.sources} sources'}"
     if basis == "measured":
         text = f"{count} of this very model at {level}."
     elif basis == "transferred":
         text = f"Not published for {level}: placed by {count} of the same network at other levels or tasks."
+        if behind.least_bits > bits:
+            text += f" None of them is below {behind.least_bits} bits."
     elif n:
         text = f"Nothing published for this model: from {count} of models of other families and sizes at this level."
     else:

@@ -36,6 +36,7 @@ def with_own(estimate: Quality, own: Sequence[OwnMeasurement], level: str, task:
         evidence=(),
         note=_note(newest),
         own=rows,
+        sources=1,
     )
 
 

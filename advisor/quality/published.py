@@ -33,11 +33,12 @@ def estimate_published(facts: ModelFacts, parts: Parts, task: str) -> Quality:
     return Quality(
         _mean([(found.kept, share) for found, share in each]),
         "estimated",
-        max((found.n for found in packed), default=0),
+        sum(found.n for found in packed),
         None if task == DIVERGENCE else _mean([(found.kld, share) for found, share in each]),
         max((found.evidence for found in packed), key=len, default=()),
         f"Mixed: {words}. What each scheme loses alone is weighed by its weights, and the range reaches from all "
         "weights in the worst of them to all in the best.",
+        sources=max((found.sources for found in packed), default=0),
     )
 
 

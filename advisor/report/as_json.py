@@ -158,6 +158,7 @@ def _speed(candidate: Candidate) -> dict[str, Any] | None:
         "time_to_first_token_s": _range(speed.time_to_first_token_s),
         "basis": speed.basis,
         "n": speed.n,
+        "sources": speed.sources,
         "backend": speed.backend,
     }
 
@@ -172,6 +173,7 @@ def _quality(candidate: Candidate) -> dict[str, Any]:
             "high": quality.high,
             "basis": quality.basis,
             "n": quality.n,
+            "sources": quality.sources,
         }
         for task, quality in found.items()
     }

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate, task_words
+from advisor.evidence_words import counted
 from advisor.flips import flips
 from advisor.models.licences import commercial_use
 from advisor.numbers import approx, exact, money, plural, span
@@ -225,7 +226,7 @@ def _quality_rows(answer: Answer, shown: Candidate) -> tuple[QualityRow, ...]:
         if quality.kept is not None:
             least = answer.scenario.least_percent if task == answer.scenario.task else None
             name = _TASKS.get(task, f"{task[:1].upper()}{task[1:]}")
-            rows.append(QualityRow(name, quality.kept, _basis(quality.basis, quality.n), least))
+            rows.append(QualityRow(name, quality.kept, _basis(quality.basis, quality.n, quality.sources), least))
     return tuple(rows)
 
 
@@ -233,7 +234,7 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     speed = shown.speed
     if speed is None:
         return ()
-    basis = _basis(speed.basis, speed.n)
+    basis = _basis(speed.basis, speed.n, speed.sources)
     rows = []
     if speed.decode_tokens_per_s is not None:
         label = "Writing, for each user" if speed.load.users > 1 else "Writing"
@@ -250,9 +251,9 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     return tuple(rows)
 
 
-def _basis(basis: str, n: int) -> str:
-    """What a figure rests on: "measured, 5 measurements"."""
-    return f"{_BASES.get(basis, basis)}, {plural(n, 'measurement')}" if n else _BASES.get(basis, basis)
+def _basis(basis: str, n: int, sources: int) -> str:
+    """What a figure rests on: "measured, 5 measurements of 2 sources"."""
+    return f"{_BASES.get(basis, basis)}, {counted(n, sources)}" if n else _BASES.get(basis, basis)
 
 
 def _risks(answer: Answer, shown: Candidate) -> tuple[str, ...]:

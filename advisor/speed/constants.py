@@ -27,7 +27,8 @@ class ConstantRow(BaseModel):
 
     Which it is says `constant`: a term of `roofline` (times milliseconds at nominal rates), "log_factor" (logarithm,
     for the chip, model and level named), "low" or "high" (times the typical rate, for the tier named) or "error" (the
-    median absolute error of the group in leave-one-source-out cross-validation). `n` is the rows behind it.
+    median absolute error of the group in leave-one-source-out cross-validation). `n` is the rows behind it, `sources`
+    how many independent ones they are from (`evidence_words.origin`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +43,7 @@ class ConstantRow(BaseModel):
     constant: str = Field(min_length=1)
     value: Annotated[float, Field(ge=-5, le=1000)]
     n: Annotated[int, BeforeValidator(int), Field(ge=0)]
+    sources: Annotated[int, BeforeValidator(int), Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,9 @@ class Constants:
     """Everything the estimate needs of one kind, by what it is looked up with."""
 
     terms: Mapping[str, tuple[float, ...]]
-    sizes: Mapping[str, int]
+    sizes: Mapping[str, tuple[int, int]]  # measurements and their sources
     factors: Mapping[tuple[str, ...], float]
-    counts: Mapping[tuple[str, ...], int]
+    counts: Mapping[tuple[str, ...], tuple[int, int]]
     ends: Mapping[tuple[str, str], tuple[float, float]]  # (group, tier): low and high times typical
 
     def of(self, group: str) -> tuple[float, ...]:
@@ -73,17 +75,19 @@ def read_constants(path: Path) -> Mapping[str, Constants]:
 def _constants(rows: Iterable[ConstantRow]) -> Constants:
     terms: dict[str, dict[str, float]] = defaultdict(dict)
     ends: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    sizes, factors, counts = {}, {}, {}
+    sizes: dict[str, tuple[int, int]] = {}
+    factors: dict[tuple[str, ...], float] = {}
+    counts: dict[tuple[str, ...], tuple[int, int]] = {}
     names: tuple[str, ...] = ()
     for row in rows:
         names = DECODE_TERMS if row.kind == "decode" else PREFILL_TERMS
         if row.constant == "log_factor":
             key = tuple(part for part in (row.chip, row.backend, row.model, row.level) if part)
-            factors[key], counts[key] = row.value, row.n
+            factors[key], counts[key] = row.value, (row.n, row.sources)
         elif row.constant in ("low", "high"):
             ends[row.group, row.tier][row.constant] = row.value
         elif row.constant != "error":
-            terms[row.group][row.constant], sizes[row.group] = row.value, row.n
+            terms[row.group][row.constant], sizes[row.group] = row.value, (row.n, row.sources)
     return Constants(
         terms={group: tuple(values[name] for name in names) for group, values in terms.items()},
         sizes=sizes,

@@ -40,11 +40,15 @@ _MOST_SHOWN = 8
 
 @dataclass(frozen=True)
 class Rate:
-    """A rate in tokens/s, how near its evidence is (`constants.TIERS`), and the measurements behind it."""
+    """A rate in tokens/s, how near its evidence is (`constants.TIERS`), and the measurements behind it.
+
+    `n` measurements of `sources` that are independent of each other.
+    """
 
     range: Range
     tier: str
     n: int
+    sources: int
     terms: Terms  # milliseconds at nominal rates on the devices
     constants: tuple[float, ...]
     factor: float  # on the time, from what was measured on the chip
@@ -61,8 +65,8 @@ class Speed:
 
     `decode_tokens_per_s` is what each user sees, `total_decode_tokens_per_s` the sum over users. Prefill and time to
     first token are for one user's prompt on an idle machine. `basis` says what the decode rate rests on, `n` how many
-    measurements: "measured" on this device with this model and level, "scaled" from this device and model, or
-    "estimated" from the device or from devices like it.
+    measurements of how many independent `sources`: "measured" on this device with this model and level, "scaled" from
+    this device and model, or "estimated" from the device or from devices like it.
     """
 
     decode_tokens_per_s: Range | None
@@ -71,6 +75,7 @@ class Speed:
     time_to_first_token_s: Range | None
     basis: Basis
     n: int
+    sources: int
     backend: Backend
     load: SpeedLoad
     devices: tuple[Machine, ...]
@@ -99,7 +104,7 @@ class Speed:
     def _distance(self, row: Measurement) -> tuple[bool, bool, bool, float, int]:
         depth = abs(math.log((row.depth + 512) / (self.load.context_used + 512)))
         users = abs((row.users or 1) - self.load.users)
-        return bool(row.left_out), row.level != self.load.level, row.kind == "prefill", depth, users
+        return bool(row.left_out), row.measured_level != self.load.level, row.kind == "prefill", depth, users
 
     @cached_property
     def explanation(self) -> tuple[str, ...]:
@@ -147,6 +152,7 @@ def estimate_speed(
         time_to_first_token_s=first,
         basis=_basis(decode),
         n=decode.n,
+        sources=decode.sources,
         backend=backend,
         load=load,
         devices=tuple(devices),
@@ -163,6 +169,7 @@ def _encoding(load: SpeedLoad, devices: Sequence[Machine], backend: Backend, pre
         time_to_first_token_s=None,
         basis=_basis(prefill),
         n=prefill.n,
+        sources=prefill.sources,
         backend=backend,
         load=load,
         devices=tuple(devices),
@@ -205,7 +212,7 @@ def _decode(
 ) -> Rate:
     group = group_of(devices[0], backend)
     own, host_group = known.of(group), group_of(devices[0], "cpu") if devices[0].unified else _CPU_GROUP
-    tier, n, factor = _evidence(load, devices[0], backend, group, known)
+    tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
 
     def step(some: SpeedLoad) -> tuple[Terms, float, float]:
         """Terms on the devices, milliseconds on the host, and in all."""
@@ -218,7 +225,7 @@ def _decode(
     if load.users > 1 and (alone := step(replace(load, users=1))[2] * load.users) < ms:
         ms, in_turn = alone, True
     spread = _range(1000 / ms, load.users, devices, group, tier, known, bool(host_ms))
-    return Rate(spread, tier, n, terms, own, factor, host_ms, in_turn)
+    return Rate(spread, tier, n, sources, terms, own, factor, host_ms, in_turn)
 
 
 def _step(load: SpeedLoad, backend: Backend, parts: dict[int, Device], split: Split) -> tuple[Terms, Terms | None]:
@@ -267,27 +274,29 @@ def _prefill(
         moved = PREFILL_TERMS.index("weights")
         host_ms = terms[moved]
         total = tuple(map(_plus, total, (*terms[:moved], 0.0, *terms[moved + 1 :])))
-    tier, n, factor = _evidence(load, devices[0], backend, group, known)
+    tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
     if split == "layer":
         factor /= pipeline_gain(len(numbers))
     spread = _range(1000 / (weighed(total, own) * factor + host_ms), 1, devices, group, tier, known, bool(host_ms))
-    return Rate(spread, tier, n, total, own, factor, host_ms)
+    return Rate(spread, tier, n, sources, total, own, factor, host_ms)
 
 
 def _evidence(
     load: SpeedLoad, machine: Machine, backend: Backend, group: str, known: Constants
-) -> tuple[str, int, float]:
-    """The nearest tier with measurements, their number, and the factor on the time that follows from all tiers."""
-    tier, n, log_factor = "group", known.sizes.get(group, known.sizes[POOLED]), 0.0
+) -> tuple[str, int, int, float]:
+    """The nearest tier with measurements, their number and that of their sources, and the factor on the time that
+    follows from all tiers.
+    """
+    (n, sources), tier, log_factor = known.sizes.get(group) or known.sizes[POOLED], "group", 0.0
     key: tuple[str, ...] = (chip_of(machine), backend)
     for name, part in (("chip", ""), ("model", load.shape.known_as or ""), ("level", load.level)):
         if name != "chip":
             key = (*key, part)
         if key not in known.factors:
             break
-        tier, n = name, known.counts[key]
+        tier, (n, sources) = name, known.counts[key]
         log_factor += known.factors[key]
-    return tier, n, math.exp(log_factor)
+    return tier, n, sources, math.exp(log_factor)
 
 
 def _range(

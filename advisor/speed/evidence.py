@@ -49,7 +49,7 @@ class Case:
         """What its factors are kept by: chip and backend, the model on it, a level of that."""
         chip = (self.chip, self.backend)
         model = (*chip, self.model)
-        return chip, model, (*model, self.row.level or self.row.quant or "unknown")
+        return chip, model, (*model, self.row.measured_level or self.row.quant or "unknown")
 
     @property
     def catalogued(self) -> bool:
@@ -122,9 +122,9 @@ def _exact(model_id: str, level: str, depth: int) -> SpeedLoad:
 def _catalogued(row: Measurement) -> SpeedLoad | None:
     if row.level:
         load = _exact(row.model_id, row.level, row.depth)
-        if row.file_gib is None or row.quant == row.level:
+        if row.file_gib is None or (row.quant == row.level == row.measured_level):
             return load
-        # A mix of somebody's own: between levels, as its file is.
+        # Another variant, or a mix of somebody's own: between levels, as its file is.
         size = size_level(catalogue()[row.model_id].model, LEVELS[row.level]).file_bytes
         return load.scaled(row.file_gib * GIB / size, load.bits)
     bits = _BITS.get(row.quant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from advisor.evidence_words import counted
 from advisor.numbers import approx
 from advisor.speed.backends import chip_of, group_of
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
@@ -91,12 +92,12 @@ def _evidence(speed: Speed) -> str:
     chip, group = chip_of(machine), group_of(machine, speed.backend)
     low, high = rate.range.low / rate.range.typical - 1, rate.range.high / rate.range.typical - 1
     what = {
-        "level": f"measurements of this model and level on {chip}",
-        "model": f"measurements of this model on {chip}",
-        "chip": f"measurements of other models on {chip}",
-        "group": f"measurements of other devices of the group {group!r}",
+        "level": f"with this model at this level on {chip}",
+        "model": f"with this model at other levels on {chip}",
+        "chip": f"with other models on {chip}",
+        "group": f"with other devices of the group {group!r}",
     }[rate.tier]
     return (
-        f"Rests on {rate.n} {what}; of such measurements, predicted without their source, 90 % lay between "
-        f"{low:+.0%} and {high:+.0%} of the typical value."
+        f"Rests on {counted(rate.n, rate.sources)} {what}; of such measurements, predicted "
+        f"without their source, 90 % lay between {low:+.0%} and {high:+.0%} of the typical value."
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from advisor.evidence_words import independent
 from advisor.models.catalogue import catalogue
 from advisor.speed.calibrate import SCHEMES, cross_validate, ends
 from advisor.speed.constants import CONSTANTS, POOLED, ConstantRow
@@ -26,8 +27,9 @@ def fitted_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
     for group in (POOLED, *sorted(fitted.groups)):
         values = fitted.groups[group] if group else fitted.pooled
         n = fitted.sizes[group] if group else len(known)
+        sources = independent(case.row.source for case in known if not group or case.group == group)
         for name, value in zip(TERMS[kind], values, strict=True):
-            yield _row(kind, name, float(value), n, group=group)
+            yield _row(kind, name, float(value), n, sources, group=group)
     yield from _factor_rows(fitted, {case.chip for case in known if case.catalogued})
 
 
@@ -36,25 +38,28 @@ def _factor_rows(fitted: Fit, chips: set[str]) -> Iterator[Row]:
         chip, backend, model, level = (*key, "", "")[:4]
         if chip in chips and (not model or model in catalogue()):
             where = {"chip": chip, "backend": backend, "model": model, "level": level}
-            yield _row(fitted.kind, "log_factor", value, fitted.counts[key], **where)
+            yield _row(fitted.kind, "log_factor", value, fitted.counts[key], fitted.sources[key], **where)
 
 
 def range_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
     """Errors and ends of ranges, with one source left out at a time; takes some seconds."""
     held_out = cross_validate(known, kind, SCHEMES["source"])
     by_group: dict[str, list[float]] = defaultdict(list)
+    urls: dict[str, set[str]] = defaultdict(set)
     for each in held_out:
         by_group[each.case.group].append(abs(np.exp(-each.error) - 1))
+        urls[each.case.group].add(each.case.row.source)
     for group, errors in sorted(by_group.items()):
-        yield _row(kind, "error", float(np.median(errors)), len(errors), group=group)
+        yield _row(kind, "error", float(np.median(errors)), len(errors), independent(urls[group]), group=group)
+    every = independent(each.case.row.source for each in held_out)
     for (group, tier), (low, high, n) in ends(held_out).items():
-        yield _row(kind, "low", low, n, group=group, tier=tier)
-        yield _row(kind, "high", high, n, group=group, tier=tier)
+        yield _row(kind, "low", low, n, every, group=group, tier=tier)
+        yield _row(kind, "high", high, n, every, group=group, tier=tier)
 
 
-def _row(kind: str, constant: str, value: float, n: int, **where: str) -> Row:
+def _row(kind: str, constant: str, value: float, n: int, sources: int, **where: str) -> Row:
     blank = dict.fromkeys(("group", "chip", "backend", "model", "level", "tier"), "")
-    return {"kind": kind, **blank, **where, "constant": constant, "value": round(value, 4), "n": n}
+    return {"kind": kind, **blank, **where, "constant": constant, "value": round(value, 4), "n": n, "sources": sources}
 
 
 def write(path: Path) -> None:

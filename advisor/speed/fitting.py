@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.evidence_words import independent
 from advisor.speed.evidence import Case
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
@@ -43,6 +45,7 @@ class Fit:
     sizes: Mapping[str, int]
     factors: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     counts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    sources: Mapping[tuple[str, ...], int] = field(default_factory=dict)  # independent ones behind a factor
 
     def constants(self, group: str) -> Vector:
         return self.groups.get(group, self.pooled)
@@ -68,8 +71,7 @@ def fit(cases: Sequence[Case], kind: str, pooled: Vector | None = None) -> Fit:
     prior = np.maximum(pooled, _LEAST_SHARE * _START[kind])
     groups = {name: _constants(rows, prior, _PULL_GROUP) for name, rows in by_group.items()}
     plain = Fit(kind, pooled, groups, {name: len(rows) for name, rows in by_group.items()})
-    factors, counts = _factors(cases, plain)
-    return Fit(kind, pooled, groups, plain.sizes, factors, counts)
+    return replace(plain, **_factors(cases, plain))
 
 
 def _constants(rows: Sequence[Case], prior: Vector, pull: float) -> Vector:
@@ -103,23 +105,28 @@ def _non_negative(products: Vector, target: Vector) -> Vector:
     return solution
 
 
-def _factors(cases: Iterable[Case], plain: Fit) -> tuple[dict[tuple[str, ...], float], dict[tuple[str, ...], int]]:
+def _factors(cases: Iterable[Case], plain: Fit) -> dict[str, Any]:
+    """The factors of a fit, with the measurements and sources behind each."""
     left: list[tuple[Case, float]] = [
         (case, float(np.clip(np.log(case.ms) - plain.log_ms(case), -_CLIP, _CLIP))) for case in cases
     ]
     factors: dict[tuple[str, ...], float] = {}
     counts: dict[tuple[str, ...], int] = {}
+    sources: dict[tuple[str, ...], int] = {}
     for stage, pull in enumerate(_PULLS):
         sorted_in: dict[tuple[str, ...], dict[Hashable, list[float]]] = defaultdict(lambda: defaultdict(list))
+        urls: dict[tuple[str, ...], set[str]] = defaultdict(set)
         for case, rest in left:
-            sorted_in[case.keys[stage]][case.model, case.row.level, case.row.source].append(rest)
+            sorted_in[case.keys[stage]][case.model, case.row.measured_level, case.row.source].append(rest)
+            urls[case.keys[stage]].add(case.row.source)
         for key, by_source in sorted_in.items():
             values = np.array([np.median(rests) for rests in by_source.values()])
             weights = np.array([min(len(rests), 4) ** 0.5 for rests in by_source.values()])
             factors[key] = _weighted_median(values, weights) * weights.sum() / (weights.sum() + pull)
             counts[key] = sum(map(len, by_source.values()))
+            sources[key] = independent(urls[key])
         left = [(case, rest - factors[case.keys[stage]]) for case, rest in left]
-    return factors, counts
+    return {"factors": factors, "counts": counts, "sources": sources}
 
 
 def _weighted_median(values: Vector, weights: Vector) -> float:

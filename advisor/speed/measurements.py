@@ -9,9 +9,10 @@ have fitted the device, part of the cores, cards in single-board computers, othe
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -19,17 +20,25 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from advisor.csv_rows import BlankIsNone, read_rows
+from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_sizes import size_level
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.places import data_folder
 from advisor.speed.backends import chip_of
 from advisor.speed.shape import shape_of
+from advisor.units import GIB
 
 MEASUREMENTS = data_folder() / "speed_measurements.csv"
 
 
 _Number = Annotated[Annotated[float, Field(gt=0, lt=1e7)] | None, BlankIsNone]
 _Whole = Annotated[Annotated[int, Field(gt=0, lt=10**7)] | None, BlankIsNone]
+
+
+_SAME_SIZE = 0.02  # of a level's file
+_LAST_DIGIT = 0.005  # GiB; sources round to two digits
+_VARIANT = re.compile(r"_(XXS|XS|S|M|L|XL|MOE)$")
 
 
 class Measurement(BaseModel):
@@ -67,6 +76,36 @@ class Measurement(BaseModel):
     left_out: str
     source: str = Field(pattern=r"^https://\S+$")
     notes: str
+
+    @property
+    def measured_level(self) -> str:
+        """The level whose file is as large as the one measured; empty for a mix of somebody's own."""
+        if not self.level or self.file_gib is None or not self.model_id:
+            return self.level
+        return _level_of_size(self.model_id, self.level, self.file_gib)
+
+
+@lru_cache(maxsize=4096)
+def _level_of_size(model_id: str, level: str, file_gib: float) -> str:
+    """`level` or a variant of it (MXFP4 and MXFP4_MOE, Q4_K_S and Q4_K_M) whose file has this size within 2 %.
+
+    Names say less than bytes: publishers call mixes of their own by llama.cpp's names.
+    """
+    model, kind = catalogue()[model_id].model, _VARIANT.sub("", level)
+    alike = [name for name, one in LEVELS.items() if _VARIANT.sub("", name) == kind and one.offered_for(model)]
+    tolerance = _SAME_SIZE + _LAST_DIGIT / file_gib
+    off = {name: _off(model_id, name, file_gib) for name in {level, *alike}}
+    if off[level] <= tolerance:
+        return level
+    nearest = min(off, key=off.__getitem__)
+    return nearest if off[nearest] <= tolerance else ""
+
+
+def _off(model_id: str, level: str, file_gib: float) -> float:
+    """How far a file is from a level's, with or without an importance matrix, as a fraction."""
+    model = catalogue()[model_id].model
+    sizes = [size_level(model, LEVELS[level], imatrix).file_bytes for imatrix in (False, True)]
+    return min(abs(file_gib * GIB / size - 1) for size in sizes)
 
 
 def read_measurements(path: Path) -> tuple[Measurement, ...]:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from advisor.advise import Answer
 from advisor.candidate import Candidate, task_words
+from advisor.evidence_words import counted
 from advisor.numbers import approx, exact, span
 from advisor.own_measurements import MEASURED_HERE
 from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
@@ -102,7 +103,7 @@ def pareto_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
                 "typical": kept.typical,
                 "high": kept.high,
                 "frontier": kept.typical > best,
-                "evidence": f"{one.quality.basis}, n = {one.quality.n}",
+                "evidence": f"{one.quality.basis}, {counted(one.quality.n, one.quality.sources)}",
             }
         )
         best = max(best, kept.typical)
@@ -133,13 +134,21 @@ def _by_task(answer: Answer, one: Candidate) -> None:
             )
         )
     )
-    names = {"task": "Task", "low": "Low", "typical": "Typical", "high": "High", "basis": "Basis", "n": "n"}
+    names = {
+        "task": "Task",
+        "low": "Low",
+        "typical": "Typical",
+        "high": "High",
+        "basis": "Basis",
+        "n": "n",
+        "sources": "Sources",
+    }
     _figures(table, names | {"benchmarks": "Measured by"}, "by_task", f"Quality of {one.level} for {len(table)} tasks")
     divergence = one.find_quality(DIVERGENCE)
     if divergence.kld is not None:
         st.markdown(
-            f"Divergence from 16 bit: about {approx(divergence.kld.typical)} nats "
-            f"({span(divergence.kld)}, {_basis(divergence)}, n = {divergence.n})."
+            f"Divergence from 16 bit: about {approx(divergence.kld.typical)} nats ({span(divergence.kld)}, "
+            f"{_basis(divergence)}, {counted(divergence.n, divergence.sources)})."
         )
     if divergence.own:
         _measured_here(divergence)
@@ -159,6 +168,7 @@ def task_table(one: Candidate) -> pd.DataFrame:
                 "high": quality.high,
                 "basis": _basis(quality),
                 "n": quality.n,
+                "sources": quality.sources,
                 "benchmarks": TASKS[task],
             }
             for task, quality in found.items()

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from advisor.candidate import Candidate
+from advisor.evidence_words import counted
 from advisor.numbers import approx, span
 from advisor.own_measurements import MEASURED_HERE
 from advisor.speed import Measurement, Speed
@@ -30,7 +31,7 @@ def draw(shown: Candidate) -> None:
         st.markdown("The bandwidth of this machine's memory is not known: give it to get an estimate.")
         return
     _figures(speed)
-    st.markdown(small(plain(f"{_BASIS[speed.basis]} (n = {speed.n}), on {speed.backend}.")))
+    st.markdown(small(plain(f"{_BASIS[speed.basis]} ({counted(speed.n, speed.sources)}), on {speed.backend}.")))
     with st.expander("Formula and measurements"):
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in speed.explanation))
         if speed.measurements:
@@ -85,7 +86,7 @@ def _measurements(rows: tuple[Measurement, ...]) -> None:
         pd.DataFrame(
             [
                 {
-                    "level": row.level or row.quant,
+                    "level": row.measured_level or row.quant,
                     "kind": row.kind,
                     "depth": row.depth,
                     "users": row.users,

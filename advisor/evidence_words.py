@@ -1,0 +1,35 @@
+"""How much evidence there is, in words: a table of one author is one source, however many rows it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+# Hosts whose files belong to an owner named first in the path; what many people write (issues, pull requests,
+# discussions) is a source by its page instead.
+_BY_OWNER = {"github.com": 2, "raw.githubusercontent.com": 2, "gist.github.com": 1, "huggingface.co": 1}
+_PAGES = {"issues", "pull", "discussions"}
+
+
+@lru_cache(maxsize=8192)
+def origin(url: str) -> str:
+    """Whose evidence an address is: two files of one repository are one source, two issues are two."""
+    parts = urlsplit(url)
+    path = [part for part in parts.path.split("/") if part]
+    kept = _BY_OWNER.get(parts.netloc)
+    if kept is None or _PAGES & set(path):
+        return f"{parts.netloc}/{'/'.join(path)}"
+    return f"{parts.netloc}/{'/'.join(path[:kept])}"
+
+
+def independent(urls: Iterable[str]) -> int:
+    """How many sources the addresses are of."""
+    return len({origin(url) for url in urls})
+
+
+def counted(n: int, sources: int) -> str:
+    """ "16 measurements of one source", "5 measurements of 3 sources", "1 measurement"."""
+    if n == 1:
+        return "1 measurement"
+    return f"{n:,} measurements of {'one source' if sources == 1 else f'{sources:,} sources'}"
