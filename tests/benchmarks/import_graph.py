@@ -1,4 +1,4 @@
-"""Draws who imports whom among the packages of `advisor` into CONTRIBUTING.md: `python -m tests.benchmarks.import_graph`.
+"""`python -m tests.benchmarks.import_graph`: who imports whom among the packages of `advisor`, into CONTRIBUTING.md.
 
 An arrow is left out where others lead the same way. Modules that lie beside the packages are not drawn.
 """
