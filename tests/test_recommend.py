@@ -245,8 +245,16 @@ def test_mlx_is_for_macs_only(machine: str) -> None:
         asked(f"model=llama-3.1-8b-instruct&machine={machine}&runtime=mlx")
 
 
-@pytest.mark.parametrize("machine", ["gtx-1080-ti", "rx-9060-xt-8gb", "arc-b580"])
-def test_a_card_on_which_the_runtime_has_no_level_gets_a_sentence(machine: str) -> None:
-    found = asked(f"model=gpt-oss-20b&machine={machine}&runtime=vllm")
+@pytest.mark.parametrize("machine", ["gtx-1080-ti", "arc-b580"])
+def test_a_card_on_which_the_runtime_has_no_level_gets_the_reason_and_what_runs(machine: str) -> None:
+    with pytest.raises(
+        InputError, match=r"^No level of gpt-oss 20B runs with vLLM on .*: .*; use runtime=llama\.cpp\.$"
+    ):
+        asked(f"model=gpt-oss-20b&machine={machine}&runtime=vllm")
+    assert asked(f"model=gpt-oss-20b&machine={machine}&runtime=llama.cpp").candidates
+
+
+def test_a_card_that_is_too_small_for_every_level_gets_a_sentence() -> None:
+    found = asked("model=gpt-oss-20b&machine=rx-9060-xt-8gb&runtime=vllm")
     assert found.recommendation.level is None
-    assert found.recommendation.reasons[0].startswith("No level")
+    assert found.recommendation.reasons[0].startswith("No level fits on Radeon RX 9060 XT 8GB")
