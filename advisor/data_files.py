@@ -11,15 +11,16 @@ from collections.abc import Collection
 from pathlib import Path
 
 from advisor.costs import price_tables as prices
-from advisor.csv_rows import ROOT, broken_row, read_rows
+from advisor.csv_rows import broken_row, read_rows
 from advisor.errors import DataError, InputError
 from advisor.machines.catalogue import load as read_machines
 from advisor.models.catalogue import read_catalogue
+from advisor.places import data_folder
 from advisor.quality.evidence import read_evidence
 from advisor.speed.constants import read_constants
 from advisor.speed.measurements import read_measurements
 
-DATA = ROOT / "data"
+DATA = data_folder()
 
 
 def check_data(folder: Path = DATA) -> None:

@@ -81,16 +81,19 @@ def plans_of(
     runtime: str,
     among: Collection[str] | None = None,
 ) -> tuple[Plan, ...]:
-    """One plan per level; for a GGUF file that was asked for, the plan of that very file.
+    """One plan per level, at least one; for a GGUF file that was asked for, the plan of that very file.
 
-    Of GGUF levels, of which there are many, only those `among` some, where these are given.
+    Of GGUF levels, of which there are many, only those `among` some, where these are given. Raises InputError in one
+    sentence where there is none, saying why and what would run.
     """
     if scenario.draft is not None and runtime not in _DRAFTING:
         raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
     match family_of(runtime):
         case "vllm":
-            published = published_plans(scenario, entry, model, hardware, runtime)
-            return published + _vllm_plans(scenario, entry, model, hardware, published)
+            plans = published_plans(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
+            if not plans:
+                raise InputError(_none_for_vllm(scenario, entry, model, hardware))
+            return plans
         case "mlx":
             return published_plans(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
     return _llama_cpp_plans(scenario, entry, model, hardware, runtime, among)
@@ -191,10 +194,8 @@ def _vllm_options(scenario: Scenario) -> VllmOptions:
     return VllmOptions(utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto")
 
 
-def _vllm_plans(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, published: tuple[Plan, ...]
-) -> tuple[Plan, ...]:
-    """The computed levels that vLLM loads here; raises InputError where there are none, and no `published` plan."""
+def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+    """The computed levels that vLLM loads here."""
     chip, margin, options = vllm_chip_of(scenario, hardware), scenario.margin_percent / 100, _vllm_options(scenario)
     if scenario.level is not None:
         plan = plan_vllm(
@@ -219,7 +220,23 @@ def _vllm_plans(
         compute_capability=chip.capability,
         architecture=chip.generation,
     )
-    if not plans and not published:
+    return tuple(plans)
+
+
+def vllm_chip_of(scenario: Scenario, hardware: Hardware) -> Chip:
+    """The one kind of GPU there is."""
+    if not hardware.cards:
+        raise InputError(f"vLLM is planned for graphics cards, and {hardware.machine.name} has none: use llama.cpp.")
+    if len(set(hardware.cards)) > 1:
+        raise InputError("vLLM splits every tensor evenly, so all cards must be of one kind: leave other_machine out.")
+    return vllm_chip(scenario, hardware.cards[0])
+
+
+def _none_for_vllm(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware) -> str:
+    """Why vLLM loads no level at all here, from the machine or the commonest reason, and which runtime does."""
+    chip = vllm_chip_of(scenario, hardware)
+    why = machine_refusal("vllm", chip)
+    if not why:
         refusals = vllm_refusals(
             model,
             len(hardware.memory.devices),
@@ -227,24 +244,9 @@ def _vllm_plans(
             compute_capability=chip.capability,
             architecture=chip.generation,
         )
-        reasons = Counter(refusal.rstrip(".") for refusal in refusals.values())
-        why = f": {reasons.most_common(1)[0][0]}" if reasons else ""
-        instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
-        raise InputError(f"No level of {entry.name} runs with vLLM on {hardware.name}{why}; {instead}.")
-    return tuple(plans)
-
-
-def vllm_chip_of(scenario: Scenario, hardware: Hardware) -> Chip:
-    """The one kind of GPU there is; raises InputError where vLLM does not run on it."""
-    if not hardware.cards:
-        raise InputError(f"vLLM is planned for graphics cards, and {hardware.machine.name} has none: use llama.cpp.")
-    if len(set(hardware.cards)) > 1:
-        raise InputError("vLLM splits every tensor evenly, so all cards must be of one kind: leave other_machine out.")
-    card = hardware.cards[0]
-    chip = vllm_chip(scenario, card)
-    if refusal := machine_refusal("vllm", chip):
-        raise InputError(f"{refusal} ({card.name}): use runtime=llama.cpp.")
-    return chip
+        why = Counter(refusal.rstrip(".") for refusal in refusals.values()).most_common(1)[0][0]
+    instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
+    return f"No level of {entry.name} runs with vLLM on {hardware.name}: {why}; {instead}."
 
 
 def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:

@@ -52,7 +52,7 @@ def test_vllm_plans_or_names_why_and_what_runs_instead(machine_id: str) -> None:
         with pytest.raises(InputError) as caught:
             asked(query)
         sentence = str(caught.value)
-        assert sentence.endswith((": use runtime=llama.cpp.", ": use llama.cpp."))
+        assert sentence.endswith(("; use runtime=llama.cpp.", ": use llama.cpp."))
         assert one.name in sentence
         if one.kind != "cpu-platform":
             assert refusal in sentence

@@ -125,9 +125,7 @@ def test_ollamas_own_context_holds_until_one_is_chosen() -> None:
     assert page.session_state["context"] == 8192
     assert page.session_state["users"] == 1
     page.selectbox(key="runtime").set_value("lm-studio").run()
-    assert "LM Studio's defaults: 4,096 tokens of context per user (unless chosen when loading), 4 requests" in notes(
-        page
-    )
+    assert "LM Studio's defaults: 4,096 tokens of context (shared by all requests, unless chosen" in notes(page)
     assert not page.exception
 
 
