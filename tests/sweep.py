@@ -179,7 +179,8 @@ def questions(model_id: str, draw: random.Random) -> Iterator[dict[str, str]]:
     draw.shuffle(keys)
     # Dealt out key by key, so that no question is given two values of one.
     pairs = [(key, value) for key, values in keys for value in draw.sample(values, len(values))]
-    count = max(len(PLACES), -(-len(pairs) // _TOGETHER), *(len(values) for _, values in keys))
+    # More than there are levels: some questions must leave the level open.
+    count = max(-(-len(pairs) // _TOGETHER), len(PLACES) + max(len(values) for _, values in keys))
     places = [place for _ in range(0, count, len(PLACES)) for place in draw.sample(list(PLACES), len(PLACES))]
     for number, place in enumerate(places[:count]):
         chosen = _at(entry, place)
