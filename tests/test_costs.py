@@ -739,3 +739,42 @@ def test_whatever_is_given_is_answered_or_refused(values: dict[str, Any]) -> Non
         assert "\n" not in str(error)
         return
     json.dumps(cost_document(cost_of(LLAMA, machine("rtx-3090"), 2, MEASURED, inputs, TODAY)))
+
+
+@pytest.mark.parametrize("region", ["eu", "us", "ch"])
+def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str) -> None:
+    """Hosts that state another region never count; those that state none do only where nobody states this one."""
+    restricted = 0
+    for name in (
+        "llama-3.3-70b-instruct",
+        "gpt-oss-120b",
+        "qwen3-235b-a22b-instruct-2507",
+        "mistral-nemo-instruct-2407",
+    ):
+        asked = cost_inputs({"region": region})
+        anywhere, _ = pay_per_token(name, cost_inputs({}), money_of(asked, TODAY), TODAY)
+        hosts, why = pay_per_token(name, asked, money_of(asked, TODAY), TODAY)
+        places = {host.region for host in hosts}
+        assert places <= {region, None}
+        assert len(places) <= 1
+        stated = {host.provider for host in anywhere if host.region == region}
+        if stated:
+            restricted += 1
+            assert {host.provider for host in hosts} == stated
+        found = cost_of(name, machine("h100-sxm5-80gb"), 2, MEASURED, asked, TODAY)
+        assert (found.api is None) == (why is not None)
+        if found.api is not None:
+            assert any("is not known" in note for note in found.api.notes) == (not stated)
+            assert all(note in found.notes for note in found.api.notes)
+    assert bool(restricted) == (region == "eu")
+
+
+def test_a_single_priced_way_gets_no_verdict() -> None:
+    only = cost_of(None, custom_machine(24), 1, MEASURED, cost_inputs({"device_price": 500, "host_price": 400}), TODAY)
+    assert [option.name for option in only.options] == ["own"]
+    assert only.best() is only.best(own_hardware=True) is None
+    assert "no price is known for renting or an API, so nothing can be compared" in only.verdict
+    assert not any(advice in only.verdict for advice in ("own it", "rent it", "use the API"))
+    several = costs(**PRICED)
+    assert several.best() is min(several.options, key=lambda option: option.monthly.typical)
+    assert several.best(own_hardware=True) is several.own
