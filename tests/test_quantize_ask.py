@@ -135,7 +135,7 @@ def test_the_program_is_preferred_and_told_everything(folder: Path) -> None:
     answer = ask_memory(entry.model, LEVELS["Q4_K_M"], settings, metadata_of_config(entry.model, entry.config))
     assert answer.engine == "llama-fit-params, 9.9 (build 1)"
     assert answer.devices[0] == DeviceAnswer("CUDA0", 4403 * MIB, 256 * MIB, 258 * MIB)
-    assert answer.devices[1].total_bytes == 299 * MIB
+    assert answer.devices[1] == DeviceAnswer("Host", 281 * MIB, 0, 18 * MIB)
     said = (folder / "said").read_text()
     for option in ("-fitp on", "-c 8192 -np 2", "-fa off", "-ngl 20", "--no-kv-offload", "-ts 3,1", "--no-repack"):
         assert option in said

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.errors import InputError
-from advisor.formats.safetensors_header import header_bytes, sorted_as_written
+from advisor.formats.safetensors_header import header_bytes
 from advisor.formats.safetensors_layouts import Stored
 from advisor.formats.safetensors_levels import (
-    GPTQ_BITS,
     GROUPS,
     MLX_BITS,
     SAFETENSORS_LEVELS,
@@ -71,7 +70,11 @@ def file_tensors(model: Model, chosen: SafetensorsLevel) -> Iterator[tuple[str, 
 )  # fmt: skip
 def test_files_really_written_are_met_to_the_byte(name: str, file_size: int) -> None:
     """Lengths of files that transformers, llmcompressor 0.14.0.1 and bitsandbytes 0.50.2 made of a tiny Llama."""
-    tensors = sorted_as_written(file_tensors(model_from_config(TINY), level(name)))
+    # The safetensors library sorts by type, then by name.
+    order = ("I64", "F64", "F32", "U32", "I32", "BF16", "F16", "F8_E4M3", "I8", "U8")
+    tensors = sorted(
+        file_tensors(model_from_config(TINY), level(name)), key=lambda item: (order.index(item[1].dtype), item[0])
+    )
     data = sum(tensor.size_bytes for _, tensor in tensors)
     assert data + header_bytes(tensors) == file_size
     assert data == size_safetensors_level(model_from_config(TINY), level(name)).tensor_bytes
@@ -170,7 +173,7 @@ def test_deepseek_v3_as_published_with_its_headers() -> None:
 @given(model_id=MODELS)
 def test_more_bits_and_smaller_groups_are_never_smaller(model_id: str) -> None:
     model = catalogue()[model_id].model
-    chains = [[f"GPTQ-W{bits}A16-g{group}" for bits in GPTQ_BITS] for group in GROUPS]
+    chains = [[f"GPTQ-W{bits}A16-g{group}" for bits in (8, 4, 3, 2)] for group in GROUPS]
     chains += [[f"MLX-{bits}bit-g{group}" for bits in MLX_BITS] for group in GROUPS]
     for head in ("GPTQ-W4A16", "W4A16", "W8A16", "AWQ-W4A16", "MLX-4bit"):
         chains.append([f"{head}-g{group}" for group in reversed(GROUPS)])

@@ -128,8 +128,10 @@ def test_what_expired_is_gone_and_purged_later(at: At) -> None:
     with pytest.raises(SnapshotNotFound, match="expired on 2026-11-26"):
         at(start + timedelta(days=1)).load(short.id)
     assert [summary.id for summary in at(start + timedelta(days=1)).list_own(OWNER)] == [forever.id]
-    assert at(start + timedelta(days=29)).purge_expired() == 0
-    assert at(start + timedelta(days=31)).purge_expired() == 2
+    at(start + timedelta(days=29)).freeze("model=b", {}, OWNER)
+    with pytest.raises(SnapshotNotFound, match="expired on 2026-11-26"):
+        at(start + timedelta(days=30)).load(short.id)
+    at(start + timedelta(days=31)).freeze("model=b", {}, OWNER)
     assert at(start + timedelta(days=9999)).load(forever.id) == forever
     with pytest.raises(SnapshotNotFound, match="no frozen"):
         at(start + timedelta(days=31)).load(short.id)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from advisor.formats.safetensors_layouts import Stored
 
 # The order in which safetensors writes tensors: by this rank of their dtype, then by name.
-_DTYPE_ORDER = ("I64", "F64", "F32", "U32", "I32", "BF16", "F16", "F8_E4M3", "I8", "U8")
 _METADATA = '{"__metadata__":{"format":"pt"}'
 _ENTRY_FRAME = len(',"":{"dtype":"","shape":[],"data_offsets":[,]}')
 _TYPICAL_OFFSET_DIGITS = 10  # a shard of 1 to 9.99 GB
 _TYPICAL_LAYER = "model.layers.10."
 _TYPICAL_EXPERT = "100"
-
-
-def sorted_as_written(tensors: Iterable[tuple[str, Stored]]) -> list[tuple[str, Stored]]:
-    """(name, tensor) in the order of a file that the safetensors library wrote."""
-    return sorted(tensors, key=lambda item: (_DTYPE_ORDER.index(item[1].dtype), item[0]))
 
 
 def header_bytes(tensors: Sequence[tuple[str, Stored]]) -> int:

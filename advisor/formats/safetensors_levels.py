@@ -70,7 +70,6 @@ TRANSFORMERS = "transformers save_pretrained"
 PUBLISHER = "the publisher's own file"
 
 GROUPS = (128, 64, 32)
-GPTQ_BITS = (8, 4, 3, 2)
 MLX_BITS = (8, 6, 5, 4, 3, 2)
 
 

@@ -41,10 +41,6 @@ class DeviceAnswer:
     kv_cache_bytes: int
     compute_bytes: int
 
-    @property
-    def total_bytes(self) -> int:
-        return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

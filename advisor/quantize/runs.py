@@ -176,10 +176,6 @@ class Runs:
             values = {"state": "queued", "attempt": runs.c.attempt - 1, "changed_at": _now(connection)}
             connection.execute(update(runs).where(*_held(run)).values(values))
 
-    def known_ids(self) -> set[str]:
-        with self._rows.reading() as connection:
-            return set(connection.execute(select(runs.c.id)).scalars())
-
 
 def _now(connection: Connection) -> datetime:
     """By the database's clock; SQLite's own `now` knows no fractions."""

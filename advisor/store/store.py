@@ -90,6 +90,7 @@ class Store:
     ) -> Snapshot:
         """Keep an answer under a new, unguessable id; it is on disk when this returns.
 
+        What expired or was deleted more than 30 days ago is removed for good on this occasion.
         Raises InputError where something is too large or the owner has too many, StoreUnavailable.
         """
         if expires_in_days is not None and not 1 <= expires_in_days <= MOST_DAYS:
@@ -115,6 +116,9 @@ class Store:
         }
         row["sha256"] = fingerprint(row)
         with self._working("kept"), writing(self._engine) as connection:
+            before = now - timedelta(days=KEPT_DAYS)
+            gone = or_(snapshots.c.expires_at <= before, snapshots.c.revoked_at <= before)
+            connection.execute(delete(snapshots).where(gone))
             own = select(func.count()).where(snapshots.c.owner_hash == row["owner_hash"], _not_revoked())
             if connection.execute(own).scalar_one() >= MOST_PER_OWNER:
                 raise InputError(f"You have {MOST_PER_OWNER} frozen links, the most there can be: delete some.")
@@ -160,13 +164,6 @@ class Store:
         )
         with self._working("listed"), self._engine.connect() as connection:
             return tuple(Summary(**row._mapping) for row in connection.execute(wanted))
-
-    def purge_expired(self) -> int:
-        """Remove what expired or was deleted more than 30 days ago for good; how many that were."""
-        before = self._now() - timedelta(days=KEPT_DAYS)
-        with self._working("removed"), writing(self._engine) as connection:
-            gone = or_(snapshots.c.expires_at <= before, snapshots.c.revoked_at <= before)
-            return int(connection.execute(delete(snapshots).where(gone)).rowcount)
 
     def _find(self, id: str) -> Row[Any] | None:
         if not (id.isascii() and id.isalnum() and len(id) <= 32):
