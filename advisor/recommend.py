@@ -200,8 +200,8 @@ def _speed_reason(chosen: Candidate) -> str:
     speed = chosen.tokens_per_s
     if (inputs := chosen.inputs_per_s) is not None and chosen.speed is not None:
         return (
-            f"It turns about {approx(inputs.typical)} inputs of {chosen.speed.load.prompt_tokens:,} tokens a second into "
-            f"vectors or scores ({span(inputs)})."
+            f"It turns about {approx(inputs.typical)} inputs of {chosen.speed.load.prompt_tokens:,} tokens a second "
+            f"into vectors or scores ({span(inputs)})."
         )
     if speed is None:
         return ""

@@ -116,9 +116,7 @@ class Store:
         }
         row["sha256"] = fingerprint(row)
         with self._working("kept"), writing(self._engine) as connection:
-            before = now - timedelta(days=KEPT_DAYS)
-            gone = or_(snapshots.c.expires_at <= before, snapshots.c.revoked_at <= before)
-            connection.execute(delete(snapshots).where(gone))
+            connection.execute(delete(snapshots).where(_long_gone(now)))
             own = select(func.count()).where(snapshots.c.owner_hash == row["owner_hash"], _not_revoked())
             if connection.execute(own).scalar_one() >= MOST_PER_OWNER:
                 raise InputError(f"You have {MOST_PER_OWNER} frozen links, the most there can be: delete some.")
@@ -165,11 +163,21 @@ class Store:
         with self._working("listed"), self._engine.connect() as connection:
             return tuple(Summary(**row._mapping) for row in connection.execute(wanted))
 
+    def purge_expired(self) -> int:
+        """Remove what expired or was deleted more than 30 days ago for good; how many that were."""
+        with self._working("removed"), writing(self._engine) as connection:
+            return int(connection.execute(delete(snapshots).where(_long_gone(self._now()))).rowcount)
+
     def _find(self, id: str) -> Row[Any] | None:
         if not (id.isascii() and id.isalnum() and len(id) <= 32):
             return None
         with self._working("read"), self._engine.connect() as connection:
             return connection.execute(select(snapshots).where(snapshots.c.id == id)).first()
+
+
+def _long_gone(now: datetime) -> Any:
+    before = now - timedelta(days=KEPT_DAYS)
+    return or_(snapshots.c.expires_at <= before, snapshots.c.revoked_at <= before)
 
 
 def _not_revoked() -> Any:
