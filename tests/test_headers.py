@@ -55,7 +55,7 @@ def test_a_model_rebuilt_from_gguf_metadata_equals_the_catalogue_s(model_id: str
         wanted.causal,
         wanted.shared_kv_layers,
     )
-    assert model.traits == wanted.traits
+    assert model.wiring == wanted.wiring
     assert model.context_length == header.number(f"{header.architecture}.context_length")
 
 

@@ -56,6 +56,10 @@ class MixtureOfExperts:
     expert_scale: bool = False  # Gemma 4: per-expert output scale and router input scale
     dense: Dense | None = None  # a dense block that runs beside the experts (Gemma 4)
 
+    def share_read(self, tokens: int) -> float:
+        """The part of the routed experts that so many tokens read: each picks its own, and some are picked twice."""
+        return 1 - (1 - self.used / self.experts) ** tokens
+
     def parts(self, width: int) -> Iterator[Part]:
         yield from self._router(width)
         yield from self._routed(self.latent or width)

@@ -43,7 +43,6 @@ _SPLIT: Mapping[str, tuple[int, tuple[str, ...]]] = {
     **{f"ffn_{part}{e}.bias": (0, _FFN_ANCHORS) for part in ("up", "gate") for e in ("", "_exps")},
     **dict.fromkeys(_FFN_ANCHORS, (0, _FFN_ANCHORS)),
 }
-_GATED_QUERY = ("qwen3next", "qwen35", "qwen35moe")  # the query projection also yields a gate
 _LEAST = 128  # elements that a slice of a matrix is a multiple of, for fast kernels
 
 
@@ -216,7 +215,7 @@ class _Rule:
         if isinstance(mixer, GatedDeltaNet):
             key, value = mixer.key_heads * mixer.key_size, mixer.value_heads * mixer.value_size
             ratio = mixer.value_heads // mixer.key_heads
-            if self.model.architecture == "qwen3next":
+            if mixer.joint_beta_alpha:  # Qwen3-Next: value heads follow their key head instead of lying in turns
                 if name in ("attn_qkv.weight", "ssm_conv1d.weight"):
                     return [(key, 2), (value, 1)]
             elif name in ("attn_qkv.weight", "ssm_conv1d.weight"):
@@ -268,9 +267,8 @@ class _Rule:
         group = together * mixer.head_size
         while block < _LEAST and block * self.devices < group:
             block *= 2
-        gated = mixer.gated_query and self.model.architecture in _GATED_QUERY
         query = math.lcm(group, block)
-        return query, query // together, math.lcm(2 * group, block) if gated else query
+        return query, query // together, math.lcm(2 * group, block) if mixer.gated_query else query
 
     def _linear_grain(self, mixer: GatedDeltaNet, block: int) -> int:
         return math.lcm(block, _LEAST, mixer.key_size)

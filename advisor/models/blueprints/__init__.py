@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.errors import InputError, nearest, one_line
-from advisor.models.blueprints import deepseek, dense, encoder, experts, gemma, hybrid, linear_attention
+from advisor.models.blueprints import (
+    deepseek,
+    dense,
+    encoder,
+    experts,
+    experts_windowed,
+    gemma,
+    hybrid,
+    irregular,
+    linear_attention,
+    minimax,
+    windowed,
+)
 from advisor.models.blueprints.common import REGISTRY
 from advisor.models.config import Config
 from advisor.models.model import Model
@@ -19,7 +31,11 @@ __all__ = ["known_architectures", "model_from_config"]
 
 _FAMILIES = (
     dense,
+    windowed,
+    irregular,
     experts,
+    experts_windowed,
+    minimax,
     deepseek,
     gemma,
     hybrid,
