@@ -25,11 +25,13 @@ from advisor.models.wiring import GgufWiring, GraphWiring, RepositoryWiring, Rou
 
 @blueprint("GraniteMoeHybridForCausalLM")
 def granite_hybrid(config: Config) -> Model:
-    """Models with state-space layers leave positions to them."""
+    """State-space layers replace positions; without any the converter calls the model plain "granite" or "granitemoe",
+    whose tensors llama.cpp can split."""
     width, count = width_of(config), config.layers()
     kinds: dict[str, Attention | Mamba2] = {"attention": grouped_query_attention(config)}
     types = config.layer_types(count)
-    if set(types) != {"attention"}:
+    hybrid = set(types) != {"attention"}
+    if hybrid:
         kinds["mamba"] = _mamba(config, config.integer("mamba_expand") * width)
     experts = config.experts("num_local_experts", default=0)
     block: FeedForward
@@ -48,8 +50,8 @@ def granite_hybrid(config: Config) -> Model:
         "granitehybrid",
         [Layer((kinds[kind],), block, extras) for kind in types],
         wiring=Wiring(
-            GraphWiring(rotation="nowhere" if "mamba" in kinds else "everywhere"),
-            gguf=GgufWiring(tensor_split=False),
+            GraphWiring(rotation="nowhere" if hybrid else "everywhere"),
+            gguf=GgufWiring(tensor_split=not hybrid),
             repository=RepositoryWiring(experts_together=True, merged=_GRANITE_MERGED),
         ),
     )
