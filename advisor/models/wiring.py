@@ -41,8 +41,8 @@ class GraphWiring:
     """Gate and up projection each pass a tanh (Kimi K3) instead of one activation."""
     image_layers: int = 0
     """So many first layers also add image features, zeros for text (DeepStack of Qwen3-VL)."""
-    alternating_updates: bool = False
-    """AltUp: parallel streams of which one is computed and the others corrected (Gemma 3n)."""
+    alternating_streams: int = 0
+    """AltUp: so many parallel streams, of which one is computed and the others corrected (Gemma 3n); 0: none."""
     bank_every: int = 0
     """Every so many layers the residual stream is banked and a new one started (Kimi K3); 0: never."""
 

@@ -147,15 +147,14 @@ class Frame:
         """Where to write keys and values, the mask, and the matrices that turn what goes into a quantized cache."""
         graph, settings = self.graph, self.settings
         layers = [m for m in mixers if isinstance(m, Attention)]
-        if self.model.causal:
-            written = 1
-            if not settings.flash_attention:  # transposed values are written element by element
-                written = widest_values(self.model) or 1
-            keys = graph.input(_INDEX * self.tokens)
-            alike = isinstance(mixers[0], CompressedAttention)  # values are the keys
-            self.rows[window] = keys, keys if alike else graph.input(_INDEX * self.tokens * written)
-        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
         compressed = [m for m in mixers if isinstance(m, CompressedAttention)]
+        if self.model.causal:
+            # Transposed values are written element by element.
+            written = 1 if settings.flash_attention else widest_values(self.model) or 1
+            keys = graph.input(_INDEX * self.tokens)
+            # In compressed attention values are the keys.
+            self.rows[window] = keys, keys if compressed else graph.input(_INDEX * self.tokens * written)
+        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
         if compressed and self.turned(settings.cache_type_k, compressed[0].head_size):
             for _ in {0} | {m.ratio for m in compressed}:  # recent tokens and every kind of pool
                 graph.input(4 * compressed[0].head_size ** 2)

@@ -34,7 +34,7 @@ def add_embedding(frame: Frame) -> int:
         frame.per_layer_width = gates[0]
         graph.settle()
         stream = compute_gemma.add_layer_embeddings(frame, stream)
-    if model.wiring.graph.alternating_updates:
+    if model.wiring.graph.alternating_streams:
         stream = compute_gemma.split_streams(frame, stream)
     if (streams := model.wiring.streams) is not None:
         graph.settle()
@@ -51,7 +51,7 @@ def add_embedding(frame: Frame) -> int:
 
 def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: bool) -> int:
     graph, model, wiring = frame.graph, frame.model, frame.model.wiring.graph
-    if wiring.alternating_updates:
+    if wiring.alternating_streams:
         return compute_multi_stream.altup_layer(frame, layer, number, stream)
     if (streams := model.wiring.streams) is not None:
         return compute_multi_stream.hyper_layer(frame, layer, number, stream, streams)
@@ -167,7 +167,7 @@ def add_output(frame: Frame, stream: int) -> None:
     size = frame.f32(model.width)
     if not model.causal and not any(part.name == "output_norm.weight" for part in model.globals):
         return
-    if model.wiring.graph.alternating_updates:
+    if model.wiring.graph.alternating_streams:
         stream = compute_gemma.merged(frame, stream)
     if model.wiring.graph.bank_every:
         stream = graph.op(size, compute_streams.mixed_with_bank(frame, stream), frame.output_rows)

@@ -99,7 +99,7 @@ def gemma3n(config: Config) -> Model:
         extra_globals=tables,
         shared_kv_layers=shared,
         wiring=Wiring(
-            GraphWiring(alternating_updates=True, values_normed=True),
+            GraphWiring(alternating_streams=streams, values_normed=True),
             gguf=GgufWiring(tied_head_twice=True, tensor_split=False),
             repository=RepositoryWiring(per_layer_rows=262_144),
         ),
