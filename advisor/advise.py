@@ -16,7 +16,6 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.hardware import Hardware, hardware_of
 from advisor.ladders import Subject, looked_at
 from advisor.machines.catalogue import Machine
-from advisor.models.mixers import Attention
 from advisor.models.model import Model
 from advisor.numbers import exact, plural
 from advisor.own_measurements import OwnMeasurement, own_of
@@ -211,8 +210,8 @@ def check_limits(scenario: Scenario, model: Model, name: str) -> None:
 
 
 def _selects_blocks_per_user(model: Model) -> bool:
-    mixers = (mixer for layer in model.layers for mixer in layer.mixers)
-    return any(isinstance(m, Attention) and m.indexer is not None and m.indexer.keeps_values for m in mixers)
+    indexers = (mixer.kept(model.width).indexer for mixer in model.mixers)
+    return any(indexer is not None and indexer.by_block for indexer in indexers)
 
 
 def _frontend_notes(runtime: str, taken: tuple[Taken, ...]) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def file_tensors(model: Model, chosen: SafetensorsLevel) -> Iterator[tuple[str, 
         weights += [(f"model.layers.{number}.", weight) for weight in stored_block(model, layer)]
     weights += [("", weight) for weight in stored_globals(model) if weight.kind is not Kind.EMBEDDING]
     for prefix, weight in weights:
-        stored = stored_weight(weight, chosen, model.architecture)
+        stored = stored_weight(weight, chosen, model.wiring)
         for tensor in stored.tensors * stored.copies:
             yield f"{prefix}{weight.name}" + (f".{tensor.suffix}" if tensor.suffix else ""), tensor
 

@@ -208,7 +208,7 @@ def _tensors(model: Model, level: str) -> list[tuple[str, int]]:
         (f"model.layers.{number}.", stored_block(model, layer)) for number, layer in enumerate(model.layers)
     ]:
         for weight in weights:
-            stored = stored_weight(weight, SAFETENSORS_LEVELS[level], model.architecture)
+            stored = stored_weight(weight, SAFETENSORS_LEVELS[level], model.wiring)
             for copy in range(stored.copies):
                 name = prefix + weight.name.replace("{}", str(copy))
                 found += [(f"{name}.{tensor.suffix}", tensor.size_bytes) for tensor in stored.tensors]

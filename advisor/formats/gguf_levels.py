@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
-from advisor.models.blueprints.common import NATIVE_MXFP4
 from advisor.models.model import Model
 
 Type = GGMLQuantizationType
@@ -32,7 +31,7 @@ class Level:
     native_only: bool = False  # only for models published in this very type
 
     def offered_for(self, model: Model) -> bool:
-        return not self.native_only or NATIVE_MXFP4 in model.traits
+        return not self.native_only or model.wiring.repository.native_mxfp4
 
 
 _TRAINED_FOR = "Only for models trained for it; useless as a level for other models."

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from advisor.formats.gguf_levels import Type
 from advisor.models.model import Model
 from advisor.models.tensors import Tensor
+from advisor.models.wiring import GgufWiring
 
 
 class Part(Enum):
@@ -46,7 +47,8 @@ _BY_NAME = (
 VALUE_LIKE = (Part.ATTENTION_V, Part.ATTENTION_QKV)
 _COUNTED = (*VALUE_LIKE, Part.FFN_UP, Part.FFN_GATE, Part.FFN_DOWN)
 
-# Weights the quantizer leaves as the converter wrote them: small, sensitive, or not matrices at all.
+# Weights the quantizer leaves as the converter wrote them: small, sensitive, or not matrices at all. Here and below,
+# what only some architectures add is in their `GgufWiring`.
 _NEVER_QUANTIZED = (
     "_norm.weight",
     "ffn_gate_inp.weight",
@@ -60,23 +62,6 @@ _NEVER_QUANTIZED = (
     "indexer.q_proj.weight",
 )
 _NEVER_QUANTIZED_EXACT = ("position_embd.weight", "token_types.weight")
-_NEVER_QUANTIZED_GLM5_NEXT = (
-    "hc_",
-    "indexer.attn_q_b",
-    "indexer.attn_k",
-    "indexer.proj",
-    "indexer_compressor_gate",
-    "indexer_compressor_ape",
-    "ssm_f_a.weight",
-    "ssm_f_b.weight",
-    "ssm_g_a.weight",
-    "ssm_g_b.weight",
-    "ssm_beta.weight",
-    "attn_kv_a_mqa.weight",
-    "attn_k_b.weight",
-    "attn_v_b.weight",
-)
-_AT_LEAST_8_BIT_GLM5_NEXT = ("attn_q_a", "attn_q_b", "nextn.eh_proj")
 
 # What the converter writes in 32 bits although it has two dimensions or more.
 _CONVERTED_TO_F32 = (
@@ -94,11 +79,6 @@ _CONVERTED_TO_F32 = (
     "altup_predict_coef.weight",
     "indexer.proj.weight",
 )
-_CONVERTED_TO_F32_BY_ARCHITECTURE = {
-    "deepseek4": ("hc_", "_compressor_ape"),
-    "minimax-m3": (".indexer.",),
-    "glm5-next": ("hc_attn_", "hc_ffn_", "indexer_compressor_"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +115,21 @@ def _part(name: str) -> Part:
     return next((part for fragment, part in _BY_NAME if fragment in name), Part.OTHER)
 
 
-def _quantizable(tensor: Tensor, architecture: str) -> bool:
+def _quantizable(tensor: Tensor, wiring: GgufWiring) -> bool:
     name = tensor.name
     if tensor.dimensions < 2 or not name.endswith("weight") or name in _NEVER_QUANTIZED_EXACT:
         return False
-    if any(fragment in name for fragment in _NEVER_QUANTIZED):
-        return False
-    return architecture != "glm5-next" or not any(fragment in name for fragment in _NEVER_QUANTIZED_GLM5_NEXT)
+    return not any(fragment in name for fragment in _NEVER_QUANTIZED + wiring.never_quantized)
 
 
-def source_type(tensor: Tensor, architecture: str) -> Type:
+def _source_type(tensor: Tensor, wiring: GgufWiring) -> Type:
     """Type in an F16 conversion: F32 for vectors, norms and a few small matrices, else F16."""
     name = tensor.name
     if "tid2eid" in name:
         return Type.I32  # a look-up table of expert numbers
     if len(tensor.shape) < 2 or not name.endswith(".weight"):
         return Type.F32
-    fragments = _CONVERTED_TO_F32 + _CONVERTED_TO_F32_BY_ARCHITECTURE.get(architecture, ())
+    fragments = _CONVERTED_TO_F32 + wiring.converted_to_f32
     return Type.F32 if any(fragment in name for fragment in fragments) else Type.F16
 
 
@@ -189,7 +167,7 @@ _NOWHERE = (False,) * 7
 def classify(model: Model) -> Iterator[tuple[Tensor, TensorClass]]:
     """Every tensor of the model, in file order, with its class; equal classes are mostly one object."""
     ordered = in_file_order(model.tensors)
-    layer_count = len(model.layers)
+    layer_count, wiring = len(model.layers), model.wiring.gguf
     value_count = sum(_part(tensor.name) in VALUE_LIKE for tensor in ordered)
     seen: dict[Part, int] = {}
     # The classes of most tensors repeat over layers; the cache turns name tests into one lookup.
@@ -200,13 +178,8 @@ def classify(model: Model) -> Iterator[tuple[Tensor, TensorClass]]:
         key = f"{short}{tensor.dimensions}"
         if key not in by_name:
             part = _part(tensor.name)
-            precious = model.architecture == "glm5-next" and any(f in short for f in _AT_LEAST_8_BIT_GLM5_NEXT)
-            by_name[key] = (
-                part,
-                _quantizable(tensor, model.architecture),
-                source_type(tensor, model.architecture),
-                precious,
-            )
+            precious = any(fragment in short for fragment in wiring.at_least_8_bit)
+            by_name[key] = (part, _quantizable(tensor, wiring), _source_type(tensor, wiring), precious)
         part, quantizable, source, precious = by_name[key]
         deep: tuple[bool, ...] = _NOWHERE
         if quantizable and part in _COUNTED:

@@ -21,7 +21,6 @@ from advisor.formats.gguf_tensor_classes import (
     Part,
     TensorClass,
 )
-from advisor.models.blueprints.common import EXTRA_VALUE_BITS
 from advisor.models.model import Model
 
 
@@ -29,7 +28,6 @@ from advisor.models.model import Model
 class Traits:
     """What of the model the rules look at."""
 
-    architecture: str
     experts: int
     grouped_query_ratio: int
     tied_embeddings: bool
@@ -38,11 +36,10 @@ class Traits:
 
 def traits(model: Model) -> Traits:
     return Traits(
-        model.architecture,
         model.experts,
         model.grouped_query_ratio,
         model.tied_embeddings,
-        EXTRA_VALUE_BITS in model.traits,
+        model.wiring.gguf.extra_value_bits,
     )
 
 

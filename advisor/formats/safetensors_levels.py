@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from advisor.errors import InputError, nearest, resembling
-from advisor.models.blueprints.common import NATIVE_MXFP4
 from advisor.models.model import Model
 
 
@@ -57,7 +56,7 @@ class SafetensorsLevel:
     def offered_for(self, model: Model) -> bool:
         """Native MXFP4 exists only where it was published; GPTQ, AWQ and MLX writers do not know encoders."""
         if self.scheme is Scheme.NATIVE_MXFP4:
-            return NATIVE_MXFP4 in model.traits
+            return model.wiring.repository.native_mxfp4
         return model.causal or self.scheme not in (Scheme.GPTQ, Scheme.AWQ, Scheme.MLX)
 
 

@@ -12,6 +12,7 @@ from advisor.formats.safetensors_layouts import Stored, packed_tensors, refusal
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
 from advisor.models.linear_layers import Kind, Weight, stored_globals, stored_layers
 from advisor.models.model import Model
+from advisor.models.wiring import Wiring
 
 _IN_BLOCKS = frozenset({Kind.LINEAR, Kind.EXPERT})
 _ANY_LINEAR = _IN_BLOCKS | {Kind.OUTER}
@@ -26,15 +27,6 @@ _PACKED_KINDS: dict[Scheme, frozenset[Kind]] = {
     Scheme.LLM_INT8: _ANY_LINEAR | {Kind.SMALL, Kind.ROUTER},
     Scheme.MLX: frozenset(Kind) - {Kind.KEPT},
 }
-# Routers that are a bare parameter instead of a Linear layer, in transformers and in mlx-lm.
-_BARE_ROUTERS = frozenset(
-    {"deepseek2", "deepseek32", "deepseek4", "glm-dsa", "glm4moe", "mimo2", "nemotron_h_moe", "glm5-next"}
-)
-_BARE_ROUTERS_IN_TRANSFORMERS = _BARE_ROUTERS | {"gpt-oss", "kimi-linear", "kimi-k3"}
-# mlx-lm quantizes the router at the level's own bits here, and at 8 bits wherever else it is a Linear layer.
-_MLX_ROUTERS_AT_LEVEL = frozenset({"llama", "olmoe", "phimoe", "ernie4_5-moe", "llama4", "mistral4"})
-# In Granite, mlx-lm keeps these at 8 bits.
-_MLX_GRANITE_8_BIT = ("self_attn.o_proj", "mlp.down_proj", "lm_head")
 _BITSANDBYTES = frozenset({Scheme.NF4, Scheme.LLM_INT8})
 _NO_LINEAR = "all experts of a layer are one tensor, and only Linear layers are packed"
 
@@ -92,9 +84,9 @@ class StoredWeight:
         return self.copies * sum(tensor.size_bytes for tensor in self.tensors)
 
 
-def stored_weight(weight: Weight, level: SafetensorsLevel, architecture: str, source: str = "BF16") -> StoredWeight:
+def stored_weight(weight: Weight, level: SafetensorsLevel, wiring: Wiring, source: str = "BF16") -> StoredWeight:
     """How `weight` lies in a file of `level`; `source` is the dtype of the model the file is made from."""
-    chosen = _level_of(weight, level, architecture)
+    chosen = _level_of(weight, level, wiring)
     refused = ""
     if chosen:
         unknown = weight.together and level.scheme in _BITSANDBYTES
@@ -118,27 +110,25 @@ def _as_it_is(weight: Weight, level: SafetensorsLevel, source: str, refused: str
     return StoredWeight(weight, (Stored(suffix, dtype, weight.shape),), weight.copies, refused)
 
 
-def _level_of(weight: Weight, level: SafetensorsLevel, architecture: str) -> SafetensorsLevel | None:
+def _level_of(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> SafetensorsLevel | None:
     """The level at which the writer packs this weight, None for one that it leaves as it is."""
     if weight.kind not in _PACKED_KINDS.get(level.scheme, _ANY_LINEAR):
         return None
     if level.scheme in _BITSANDBYTES:
-        bare = weight.kind is Kind.ROUTER and architecture in _BARE_ROUTERS_IN_TRANSFORMERS
+        bare = weight.kind is Kind.ROUTER and not wiring.router.linear_in_transformers
         return None if bare else level
     if level.scheme is Scheme.MLX:
-        return _mlx_level_of(weight, level, architecture)
+        return _mlx_level_of(weight, level, wiring)
     return level
 
 
-def _mlx_level_of(weight: Weight, level: SafetensorsLevel, architecture: str) -> SafetensorsLevel | None:
+def _mlx_level_of(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> SafetensorsLevel | None:
     eight_bit = replace(level, bits=8, group=64)
     if weight.kind is Kind.ROUTER:
-        if architecture in _BARE_ROUTERS:
-            return None
-        return level if architecture in _MLX_ROUTERS_AT_LEVEL else eight_bit
+        return {"8 bit": eight_bit, "level": level, "unpacked": None}[wiring.router.in_mlx]
     if weight.name == "mlp.shared_expert_gate":
         return eight_bit
-    if architecture == "granite" and weight.name in _MLX_GRANITE_8_BIT:
+    if weight.name in wiring.repository.mlx_8_bit:
         return eight_bit
     return level
 
@@ -146,10 +136,10 @@ def _mlx_level_of(weight: Weight, level: SafetensorsLevel, architecture: str) ->
 def stored_weights(model: Model, level: SafetensorsLevel, source: str = "BF16") -> Iterator[tuple[int, StoredWeight]]:
     """Every different weight with the number of blocks that have it (0: it lies outside the blocks)."""
     for weight in stored_globals(model):
-        yield 0, stored_weight(weight, level, model.architecture, source)
+        yield 0, stored_weight(weight, level, model.wiring, source)
     for count, weights in stored_layers(model, split_latent=level.scheme is Scheme.MLX):
         for weight in weights:
-            yield count, stored_weight(weight, level, model.architecture, source)
+            yield count, stored_weight(weight, level, model.wiring, source)
 
 
 def size_safetensors_level(model: Model, level: SafetensorsLevel, source: str = "BF16") -> SizedSafetensors:

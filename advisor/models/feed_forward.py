@@ -63,6 +63,10 @@ class MixtureOfExperts:
                 f"config.json: a token cannot use {self.used} of {self.experts} experts; it must be from 1 to all."
             )
 
+    def share_read(self, tokens: int) -> float:
+        """The part of the routed experts that so many tokens read: each picks its own, and some are picked twice."""
+        return 1 - (1 - self.used / self.experts) ** tokens
+
     def parts(self, width: int) -> Iterator[Part]:
         yield from self._router(width)
         yield from self._routed(self.latent or width)

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role
+from advisor.models.wiring import RepositoryWiring
 
 
 class Kind(StrEnum):
@@ -61,11 +62,6 @@ class Weight:
     def elements(self) -> int:
         return math.prod(self.shape) * self.copies
 
-
-# Repositories of these families keep all experts of a layer in one tensor.
-_EXPERTS_TOGETHER = frozenset(
-    {"gpt-oss", "llama4", "qwen3vlmoe", "qwen35moe", "granitehybrid", "gemma4", "mistral4", "qwen4exp"}
-)
 
 _NAMES: dict[str, tuple[str, Kind]] = {
     "attn_q": ("self_attn.q_proj", Kind.LINEAR),
@@ -138,14 +134,14 @@ _NAMES: dict[str, tuple[str, Kind]] = {
     "output_norm": ("model.norm", Kind.KEPT),
     "output": ("lm_head", Kind.HEAD),
 }
-# The same GGUF name means another matrix in a delta net.
-_DELTA_NET_NAMES = {
-    "attn_qkv": ("linear_attn.in_proj_qkv", Kind.LINEAR),
-    "attn_gate": ("linear_attn.in_proj_z", Kind.LINEAR),
-    "ssm_out": ("linear_attn.out_proj", Kind.LINEAR),
+# The same GGUF name means another matrix in a delta net (`Mixing.module`).
+_NAMES_IN_MODULE: dict[str, dict[str, tuple[str, Kind]]] = {
+    "linear_attn": {
+        "attn_qkv": ("linear_attn.in_proj_qkv", Kind.LINEAR),
+        "attn_gate": ("linear_attn.in_proj_z", Kind.LINEAR),
+        "ssm_out": ("linear_attn.out_proj", Kind.LINEAR),
+    }
 }
-_DECAY_IN_32_BIT = frozenset({"qwen35", "qwen35moe"})
-_GEMMA3N_TABLE_ROWS = 262_144  # the converter pads its per-layer embedding to the vocabulary of 262,400
 
 
 def stored_layers(model: Model, split_latent: bool = False) -> list[tuple[int, tuple[Weight, ...]]]:
@@ -159,17 +155,18 @@ def stored_layers(model: Model, split_latent: bool = False) -> list[tuple[int, t
 def stored_block(model: Model, layer: Layer, split_latent: bool = False) -> tuple[Weight, ...]:
     """The weights of one block; names lack `model.layers.N.`."""
     parts = list(layer.parts(model.width))
-    for merge in _MERGES.get(model.architecture, ()):
+    for merge in model.wiring.repository.merged:
         parts = _merged(parts, *merge)
     if not split_latent:
         parts = _joined_latent(parts)
-    return tuple(weight for part in parts for weight in _weights(part, model.architecture))
+    module = next((mixer.module for mixer in layer.mixers if mixer.module), "")
+    return tuple(weight for part in parts for weight in _weights(part, model.wiring.repository, module))
 
 
 def stored_globals(model: Model) -> tuple[Weight, ...]:
     """The weights outside the blocks. A tied output head is not stored again."""
     parts = [part for part in model.globals if not part.name.startswith("rope_f")]
-    return tuple(weight for part in parts for weight in _weights(part, model.architecture))
+    return tuple(weight for part in parts for weight in _weights(part, model.wiring.repository))
 
 
 def stored_parameters(model: Model) -> int:
@@ -178,22 +175,6 @@ def stored_parameters(model: Model) -> int:
     for count, weights in stored_layers(model):
         total += count * sum(weight.elements for weight in weights if weight.trained)
     return total
-
-
-# Matrices that the repository keeps as one: (new name, parts in order).
-_MERGES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "internlm2": (("attn_qkv", ("attn_q", "attn_k", "attn_v")),),
-    "qwen3next": (("attn_qkv", ("attn_qkv", "attn_gate")),),
-    "granitehybrid": (
-        ("ffn_up", ("ffn_gate", "ffn_up")),
-        ("ffn_up_shexp", ("ffn_gate_shexp", "ffn_up_shexp")),
-        ("ffn_gate_up_exps", ("ffn_gate_exps", "ffn_up_exps")),
-    ),
-    "llama4": (("ffn_gate_up_exps", ("ffn_gate_exps", "ffn_up_exps")),),
-    "gpt-oss": (("ffn_gate_up_exps", ("ffn_gate_exps", "ffn_up_exps")),),
-    "qwen3vlmoe": (("ffn_gate_up_exps", ("ffn_gate_exps", "ffn_up_exps")),),
-    "qwen35moe": (("ffn_gate_up_exps", ("ffn_gate_exps", "ffn_up_exps")),),
-}
 
 
 def _merged(parts: Sequence[Part], name: str, members: Sequence[str]) -> list[Part]:
@@ -224,26 +205,26 @@ def _joined_latent(parts: Sequence[Part]) -> list[Part]:
     return [joined if part is keys else part for part in parts if part is not values]
 
 
-def _weights(part: Part, architecture: str) -> Iterator[Weight]:
+def _weights(part: Part, wiring: RepositoryWiring, module: str = "") -> Iterator[Weight]:
     stem, _, suffix = part.name.rpartition(".")
     shape = tuple(reversed(part.shape))
-    delta_net = part.role is Role.RECURRENT and stem in _DELTA_NET_NAMES and architecture.startswith("qwen")
-    name, kind = (_DELTA_NET_NAMES if delta_net else _NAMES).get(stem, (stem or part.name, Kind.KEPT))
+    other = _NAMES_IN_MODULE.get(module, {}) if part.role is Role.RECURRENT else {}
+    name, kind = other.get(stem) or _NAMES.get(stem, (stem or part.name, Kind.KEPT))
     if stem in ("attn_k_b", "attn_v_b", "attn_kv_b"):
         name, kind = f"self_attn.{stem.removeprefix('attn_')}_proj", Kind.LINEAR
     if suffix != "weight" or (len(shape) < 2 and kind is not Kind.SMALL):
-        # The load-balancing bias is kept in 32 bit throughout, and so is the decay of Qwen3.5.
-        dtype = "F32" if stem == "exp_probs_b" or (part.name == "ssm_a" and architecture in _DECAY_IN_32_BIT) else ""
+        # The load-balancing bias is kept in 32 bit throughout, the decay by some.
+        dtype = "F32" if stem == "exp_probs_b" or (part.name == "ssm_a" and wiring.decay_in_32_bit) else ""
         yield Weight(f"{name}.{suffix}" if stem else name, shape, Kind.KEPT, dtype=dtype)
     elif stem == "ffn_gate_tid2eid":
         yield Weight("mlp.gate.tid2eid", shape, Kind.KEPT, dtype="I64", trained=False)
     elif kind is Kind.EXPERT:
-        yield Weight(name, shape[1:], kind, shape[0], together=architecture in _EXPERTS_TOGETHER)
+        yield Weight(name, shape[1:], kind, shape[0], together=wiring.experts_together)
     elif len(shape) == 3 and kind is Kind.OUTER:
         yield Weight(f"{name}.{{}}", shape[1:], kind, shape[0])
     elif kind is Kind.SMALL and len(shape) == 1:
         yield Weight(name, (1, *shape), kind)
-    elif stem == "per_layer_token_embd" and architecture == "gemma3n":
-        yield Weight(name, (_GEMMA3N_TABLE_ROWS, shape[1]), kind)
+    elif stem == "per_layer_token_embd" and wiring.per_layer_rows:
+        yield Weight(name, (wiring.per_layer_rows, shape[1]), kind)
     else:
         yield Weight(f"{name}.weight" if kind is Kind.KEPT else name, shape, kind)

@@ -1,7 +1,6 @@
 """The blocks that mix information between tokens: attention in its variants.
 
-Each block is plain data; `parts(width)` lists its tensors as llama.cpp stores them, `width` being the
-size of the residual stream. What a block keeps per token or per sequence is in `advisor.sizing.kv_cache`.
+Each block is plain data and answers for itself (`Mixing`): its tensors, what it keeps of the past, its heads.
 """
 
 from __future__ import annotations
@@ -9,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from advisor.models.mixing import CachedHeads, Mixing, Past, Pool
 from advisor.models.recurrent import NgramLookup, Recurrent
 from advisor.models.tensors import Part, Role, bias, matrix, norm
 
 ATTENTION = Role.ATTENTION
+_OVERLAPPING_RATIO = 4  # DeepSeek V4: layers that pool 4 tokens do so in overlapping windows, with an indexer
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(Mixing):
     """Grouped-query attention (multi-head when `kv_heads == heads`)."""
 
     heads: int
@@ -48,6 +49,28 @@ class Attention:
     @property
     def value_width(self) -> int:
         return self.kv_heads * self.value_head_size
+
+    def kept(self, width: int, gpus: int = 1) -> Past:
+        """A KV head is repeated where there are more GPUs; a layer without KV of its own reads an earlier one's."""
+        heads = max(self.kv_heads // gpus, 1)
+        keys, values = heads * self.head_size, heads * self.value_head_size
+        return Past(keys, values, self.window, self.chunked, indexer=self.indexer)
+
+    @property
+    def cached_heads(self) -> CachedHeads:
+        return CachedHeads(self.kv_heads, self.head_size, self.value_head_size)
+
+    @property
+    def split_heads(self) -> int:
+        return self.heads
+
+    @property
+    def rotary_size(self) -> int:
+        return self.head_size
+
+    @property
+    def products_per_cell(self) -> int:
+        return self.heads * (self.head_size + self.value_head_size)
 
     def parts(self, width: int) -> Iterator[Part]:
         query = self.heads * self.head_size
@@ -98,6 +121,7 @@ class Indexer:
     style: str = "lightning"
     pool: int = 1
     keeps_values: bool = False  # llama.cpp's cache for MiniMax M3 stores a value beside each indexer key
+    by_block: bool = False  # whole blocks of past tokens are picked, by the highest score in each (MiniMax M3)
 
     def parts(self, width: int, query_rank: int) -> Iterator[Part]:
         if self.style == "projected":
@@ -116,7 +140,7 @@ class Indexer:
 
 
 @dataclass(frozen=True, slots=True)
-class LatentAttention:
+class LatentAttention(Mixing):
     """Multi-head latent attention (MLA), with the up-projection split as llama.cpp stores it."""
 
     heads: int
@@ -132,6 +156,22 @@ class LatentAttention:
     def key_width(self) -> int:
         """Elements cached per token: the latent vector and the shared rotary key."""
         return self.kv_rank + self.rope_size
+
+    def kept(self, width: int, gpus: int = 1) -> Past:
+        """The same vector serves all heads, so that every GPU keeps it whole."""
+        return Past(self.key_width, latent=True, indexer=self.indexer)
+
+    @property
+    def split_heads(self) -> int:
+        return self.heads
+
+    @property
+    def rotary_size(self) -> int:
+        return self.rope_size
+
+    @property
+    def products_per_cell(self) -> int:
+        return self.heads * (self.key_width + self.kv_rank)
 
     def parts(self, width: int) -> Iterator[Part]:
         query = self.heads * (self.nope_size + self.rope_size)
@@ -153,10 +193,10 @@ class LatentAttention:
 
 
 @dataclass(frozen=True, slots=True)
-class CompressedAttention:
+class CompressedAttention(Mixing):
     """DeepSeek V4 attention: one shared key/value head, a window, and compressed older tokens.
 
-    `ratio` tokens are pooled into one (0: window only); ratio 4 also carries an indexer.
+    `ratio` tokens are pooled into one (0: window only); ratio 4 also carries an indexer of its pools.
     """
 
     heads: int
@@ -166,7 +206,31 @@ class CompressedAttention:
     output_rank: int
     window: int
     ratio: int
-    indexer: Indexer
+    pool_indexer: Indexer
+
+    @property
+    def pooled_sizes(self) -> tuple[int, ...]:
+        """Elements of each pooled key: the head's, and the indexer's in layers that have one."""
+        if not self.ratio:
+            return ()
+        return (self.head_size, self.pool_indexer.head_size) if self.overlap > 1 else (self.head_size,)
+
+    @property
+    def overlap(self) -> int:
+        """Pools that a token is part of."""
+        return 2 if self.ratio == _OVERLAPPING_RATIO else 1
+
+    def kept(self, width: int, gpus: int = 1) -> Past:
+        pools = tuple(Pool(size, self.ratio, self.overlap) for size in self.pooled_sizes)
+        return Past(self.head_size, window=self.window, pools=pools)
+
+    @property
+    def split_heads(self) -> int:
+        return self.heads
+
+    @property
+    def products_per_cell(self) -> int:
+        return 2 * self.heads * self.head_size
 
     def parts(self, width: int) -> Iterator[Part]:
         inner = self.heads * self.head_size
@@ -180,10 +244,9 @@ class CompressedAttention:
         yield matrix("attn_output_b", self.output_groups * self.output_rank, width, ATTENTION)
         if not self.ratio:
             return
-        overlap = 2 if self.ratio == 4 else 1
-        yield from _compressor("attn_compressor", width, self.head_size, overlap, self.ratio)
-        if self.ratio == 4:
-            index = self.indexer
+        yield from _compressor("attn_compressor", width, self.head_size, self.overlap, self.ratio)
+        if self.overlap > 1:
+            index = self.pool_indexer
             yield matrix("indexer.proj", width, index.heads, ATTENTION)
             yield matrix("indexer.attn_q_b", self.query_rank, index.heads * index.head_size, ATTENTION)
             yield from _compressor("indexer_compressor", width, index.head_size, 2, self.ratio)
@@ -197,7 +260,7 @@ def _compressor(prefix: str, width: int, head_size: int, overlap: int, ratio: in
 
 
 @dataclass(frozen=True, slots=True)
-class LinearAttention:
+class LinearAttention(Mixing):
     """A single projection in place of attention (Nemotron-NAS); keeps nothing per token."""
 
     def parts(self, width: int) -> Iterator[Part]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from advisor.models.feed_forward import FeedForward, MixtureOfExperts
 from advisor.models.mixers import Mixer
 from advisor.models.tensors import Part, Role, Tensor
+from advisor.models.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,16 @@ class Layer:
     mixers: tuple[Mixer, ...]
     feed_forward: FeedForward | None
     extras: tuple[Part, ...] = ()
+
+    @property
+    def routed(self) -> MixtureOfExperts | None:
+        """The feed-forward part where it is a mixture of experts."""
+        return self.feed_forward if isinstance(self.feed_forward, MixtureOfExperts) else None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether a state is carried from token to token here."""
+        return any(mixer.recurrent for mixer in self.mixers)
 
     def parts(self, width: int) -> Iterator[Part]:
         for mixer in self.mixers:
@@ -31,12 +42,12 @@ class Layer:
 class Model:
     """What every size follows from. Lengths are in elements, `context_length` in tokens (None: unknown).
 
-    `architecture` is llama.cpp's name for the family. `mtp_layers` are multi-token-prediction blocks that
-    follow the main ones; they are left out of files unless asked for. `grouped_query_ratio` is what
-    llama.cpp's quantizer sees as query heads per KV head of layer 0 (0 where that layer has no KV heads).
-    The last `shared_kv_layers` layers read the KV cache of earlier ones. `trunk` is the model without the
-    multi-token-prediction layers that this one includes, None when it includes none.
-    `runtime_note` says why llama.cpp cannot run it, empty when it can.
+    `architecture` is llama.cpp's name for the family, `wiring` what belongs to it beside the tensors.
+    `mtp_layers` are multi-token-prediction blocks that follow the main ones; they are left out of files unless asked
+    for. `grouped_query_ratio` is what llama.cpp's quantizer sees as query heads per KV head of layer 0 (0 where that
+    layer has no KV heads). The last `shared_kv_layers` layers read the KV cache of earlier ones. `trunk` is the model
+    without the multi-token-prediction layers that this one includes, None when it includes none. `runtime_note` says
+    why llama.cpp cannot run it, empty when it can.
     """
 
     architecture: str
@@ -50,7 +61,7 @@ class Model:
     causal: bool = True
     shared_kv_layers: int = 0
     runtime_note: str = ""
-    traits: frozenset[str] = field(default_factory=frozenset)
+    wiring: Wiring = field(default_factory=Wiring)
     trunk: Model | None = None
 
     @cached_property
@@ -92,8 +103,7 @@ class Model:
         """Weights read for one token: of the routed experts only those used."""
         inactive = 0
         for layer in self.layers:
-            block = layer.feed_forward
-            if isinstance(block, MixtureOfExperts):
+            if (block := layer.routed) is not None:
                 routed = sum(part.elements for part in block.parts(self.width) if part.role is Role.EXPERTS)
                 inactive += routed * (block.experts - block.used) // block.experts
         return self.parameters - inactive
@@ -112,7 +122,9 @@ class Model:
 
     @cached_property
     def experts(self) -> int:
-        return max((b.experts for b in self._feed_forwards() if isinstance(b, MixtureOfExperts)), default=0)
+        return max((layer.routed.experts for layer in self.layers if layer.routed is not None), default=0)
 
-    def _feed_forwards(self) -> Iterator[FeedForward]:
-        return (layer.feed_forward for layer in self.layers if layer.feed_forward is not None)
+    @cached_property
+    def mixers(self) -> tuple[Mixer, ...]:
+        """Each different mixer once."""
+        return tuple(dict.fromkeys(mixer for layer in self.layers for mixer in layer.mixers))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
+from advisor.models.mixing import Mixing, Past
 from advisor.models.tensors import Part, Role, bias, matrix, norm
 
 RECURRENT = Role.RECURRENT
 
 
 @dataclass(frozen=True, slots=True)
-class Mamba2:
+class Mamba2(Mixing):
     """State-space layer: convolution state and one state matrix per head, constant in context length."""
+
+    recurrent: ClassVar[bool] = True
 
     inner: int
     state: int
@@ -30,6 +34,16 @@ class Mamba2:
     def state_elements(self) -> int:
         return self.state * self.inner
 
+    def kept(self, width: int, gpus: int = 1) -> Past:
+        """Groups that do not divide over the GPUs are repeated."""
+        groups = self.groups if self.groups % gpus == 0 else gpus
+        convolved = (self.inner + 2 * groups * self.state) // gpus
+        return Past(convolution=(self.kernel - 1) * convolved, state=self.state_elements // gpus)
+
+    @property
+    def split_heads(self) -> int:
+        return self.heads
+
     def parts(self, width: int) -> Iterator[Part]:
         yield matrix("ssm_in", width, self.inner + self.convolution_width + self.heads, RECURRENT)
         yield Part("ssm_conv1d.weight", (self.kernel, self.convolution_width), RECURRENT)
@@ -44,8 +58,11 @@ class Mamba2:
 
 
 @dataclass(frozen=True, slots=True)
-class GatedDeltaNet:
+class GatedDeltaNet(Mixing):
     """Linear attention of Qwen3-Next and Qwen3.5: a state matrix per value head."""
+
+    recurrent: ClassVar[bool] = True
+    module: ClassVar[str] = "linear_attn"
 
     key_heads: int
     value_heads: int
@@ -61,6 +78,14 @@ class GatedDeltaNet:
     @property
     def state_elements(self) -> int:
         return self.key_size * self.value_heads * self.value_size
+
+    def kept(self, width: int, gpus: int = 1) -> Past:
+        convolved = self.convolution_width // gpus
+        return Past(convolution=(self.kernel - 1) * convolved, state=self.state_elements // gpus)
+
+    @property
+    def split_heads(self) -> int:
+        return self.value_heads
 
     def parts(self, width: int) -> Iterator[Part]:
         value = self.value_heads * self.value_size
@@ -79,8 +104,10 @@ class GatedDeltaNet:
 
 
 @dataclass(frozen=True, slots=True)
-class KimiDelta:
+class KimiDelta(Mixing):
     """Kimi delta attention (KDA): delta net with a decay per channel and three convolutions."""
+
+    recurrent: ClassVar[bool] = True
 
     heads: int
     head_size: int
@@ -99,6 +126,14 @@ class KimiDelta:
     @property
     def state_elements(self) -> int:
         return self.head_size * self.inner
+
+    def kept(self, width: int, gpus: int = 1) -> Past:
+        convolved = self.convolution_width // gpus
+        return Past(convolution=(self.kernel - 1) * convolved, state=self.state_elements // gpus)
+
+    @property
+    def split_heads(self) -> int:
+        return self.heads
 
     def parts(self, width: int) -> Iterator[Part]:
         for name in ("ssm_conv1d_q", "ssm_conv1d_k", "ssm_conv1d_v"):
@@ -120,10 +155,15 @@ class KimiDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class ShortConvolution:
+class ShortConvolution(Mixing):
     """LFM2's gated short convolution: keeps the last few tokens only."""
 
+    recurrent: ClassVar[bool] = True
+
     kernel: int
+
+    def kept(self, width: int, gpus: int = 1) -> Past:
+        return Past(convolution=(self.kernel - 1) * (width // gpus))
 
     def parts(self, width: int) -> Iterator[Part]:
         yield Part("shortconv.conv.weight", (self.kernel, width), RECURRENT)
@@ -132,7 +172,7 @@ class ShortConvolution:
 
 
 @dataclass(frozen=True, slots=True)
-class NgramLookup:
+class NgramLookup(Mixing):
     """Qwen4's n-gram embeddings: a hashed table is looked up, mixed into every stream, and convolved.
 
     The table itself belongs to the model, not to the layer.
@@ -142,8 +182,9 @@ class NgramLookup:
     kernel: int
     ngram: int
 
-    def state_elements(self, width: int) -> int:
-        return (self.kernel - 1) * self.ngram * self.streams * width
+    def kept(self, width: int, gpus: int = 1) -> Past:
+        """The convolution reaches back over whole n-grams in every stream; every GPU keeps it all."""
+        return Past(convolution=(self.kernel - 1) * self.ngram * self.streams * width)
 
     def parts(self, width: int) -> Iterator[Part]:
         wide = self.streams * width

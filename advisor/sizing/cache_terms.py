@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import assert_never
 
-from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, Mixer
+from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
-from advisor.sizing.kv_cache import as_kept, window_cells
-from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
+from advisor.sizing.kv_cache import as_kept, pooled_cells, widest_values, window_cells
+from advisor.sizing.settings import CACHE_TYPES, Settings
 
 _F32 = Fraction(4)
-_OVERLAPPING_RATIO = 4  # DeepSeek V4's layers that pool 4 tokens do so in overlapping windows, with an indexer
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ def _streams(settings: Settings) -> tuple[int, str]:
 
 
 def _mixer_terms(mixer: Mixer, model: Model, settings: Settings) -> Iterator[Term]:
+    """The one place that asks for the kind of a mixer: each is told in words of its own."""
     users = _users(settings)
     match mixer:
         case Attention():
@@ -88,7 +89,7 @@ def _mixer_terms(mixer: Mixer, model: Model, settings: Settings) -> Iterator[Ter
         case CompressedAttention():
             yield from _compressed_terms(mixer, settings)
         case NgramLookup():
-            yield _term("n-gram", (mixer.state_elements(model.width), "state numbers"), (_F32, "bytes"), users)
+            yield _term("n-gram", (mixer.kept(model.width).convolution, "state numbers"), (_F32, "bytes"), users)
         case ShortConvolution():
             kept = (mixer.kernel - 1, "past tokens")
             yield _term("convolution", kept, (model.width, "wide"), (_F32, "bytes"), users)
@@ -96,6 +97,10 @@ def _mixer_terms(mixer: Mixer, model: Model, settings: Settings) -> Iterator[Ter
             convolved = (mixer.kernel - 1, "past tokens"), (mixer.convolution_width, "wide")
             yield _term("convolution in recurrent", *convolved, (_F32, "bytes"), users)
             yield _term("recurrent", (mixer.state_elements, "state numbers"), (_F32, "bytes"), users)
+        case LinearAttention():
+            return
+        case _:
+            assert_never(mixer)
 
 
 def _attention_terms(mixer: Attention, model: Model, settings: Settings) -> Iterator[Term]:
@@ -108,8 +113,7 @@ def _attention_terms(mixer: Attention, model: Model, settings: Settings) -> Iter
     heads = mixer.kv_heads, "KV head" if mixer.kv_heads == 1 else "KV heads"
     keys, values = _stored(settings.cache_type_k), _stored(settings.cache_type_v)
     # Without flash attention values lie transposed, as wide as those of the widest layer.
-    widths = (m.value_width for layer in model.layers for m in layer.mixers if isinstance(m, Attention))
-    widest = 0 if settings.flash_attention else max(widths, default=0)
+    widest = 0 if settings.flash_attention else widest_values(model)
     padded = widest > mixer.value_width
     if not padded and keys == values and mixer.head_size == mixer.value_head_size:
         yield _term(what, heads, (mixer.head_size, ""), (2, "(K and V)"), keys, tokens, users)
@@ -136,10 +140,8 @@ def _compressed_terms(mixer: CompressedAttention, settings: Settings) -> Iterato
     yield _term("compressed", (mixer.head_size, ""), keys, near, users)
     if not mixer.ratio:
         return
-    far = _tokens(round_up(max(1, -(-settings.cells // mixer.ratio)), 256), f"groups of {mixer.ratio} tokens")
-    overlap = 2 if mixer.ratio == _OVERLAPPING_RATIO else 1
-    sizes = [mixer.head_size, mixer.indexer.head_size] if mixer.ratio == _OVERLAPPING_RATIO else [mixer.head_size]
-    for size, what in zip(sizes, ("compressed", "indexer of compressed"), strict=False):
+    far = _tokens(pooled_cells(mixer.ratio, settings), f"groups of {mixer.ratio} tokens")
+    for size, what in zip(mixer.pooled_sizes, ("compressed", "indexer of compressed"), strict=False):
         yield _term(what, (size, ""), keys, far, users)
-        pooled = (2, "(values and scores)"), (overlap * size, "wide"), (overlap * mixer.ratio, "tokens being pooled")
-        yield _term(what, *pooled, (_F32, "bytes"), users)
+        waiting = (mixer.overlap * size, "wide"), (mixer.overlap * mixer.ratio, "tokens being pooled")
+        yield _term(what, (2, "(values and scores)"), *waiting, (_F32, "bytes"), users)

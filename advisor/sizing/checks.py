@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection, Sequence
 
 from advisor.errors import InputError
-from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.numbers import plural
 from advisor.sizing.plan import Memory
@@ -20,13 +19,6 @@ MOST_SEQUENCES = 256
 # Vulkan drives cards of any vendor, and so does RPC; on the CPU no card is driven. A CUDA, ROCm, Metal or SYCL build
 # knows its own only.
 _ANY_VENDOR = frozenset({"vulkan", "cpu"})
-# Architectures for which `llm_arch_supports_sm_tensor` says no (src/llama-arch.cpp), by llama.cpp's names.
-_WITHOUT_TENSOR_SPLIT = frozenset(
-    {"grok", "mpt", "plamo2", "minicpm3", "gemma3n", "mamba", "mamba2", "jamba", "falcon-h1", "olmo2", "olmoe"}
-    | {"deepseek2", "deepseek32", "hy-v4", "dots3note", "glm-dsa", "bitnet", "t5", "nemotron_h", "nemotron_h_moe"}
-    | {"granitehybrid", "minimax-01", "minimax-m2", "minimax-m3", "mistral4", "kimi-linear", "bailingmoe3"}
-    | {"kimi-k3", "glm5-next", "qwen3tts", "qwen4exp"}
-)
 
 
 def check_devices(count: int) -> None:
@@ -70,7 +62,7 @@ def _check_split(settings: Settings, model: Model) -> None:
         )
     if settings.split != "tensor":
         return
-    if model.architecture in _WITHOUT_TENSOR_SPLIT:
+    if not model.wiring.gguf.tensor_split:
         raise InputError(f"llama.cpp cannot split the tensors of {model.architecture} models: use split=layer.")
     if not settings.flash_attention:
         raise InputError("llama.cpp splits tensors only with flash attention: set flash_attention=on or split=layer.")
@@ -91,18 +83,17 @@ def cache_type_refusal(model: Model, settings: Settings) -> str | None:
 
     It refuses a type whose blocks do not divide a head, and two types where K and V are one.
     """
-    for layer in model.layers:
-        for mixer in layer.mixers:
-            if isinstance(mixer, LatentAttention) and settings.cache_type_k != settings.cache_type_v:
-                return "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
-            if isinstance(mixer, Attention):
-                for key, kind, size in (
-                    ("kv_type_k", settings.cache_type_k, mixer.head_size),
-                    ("kv_type_v", settings.cache_type_v, mixer.value_head_size),
-                ):
-                    if size % CACHE_TYPES[kind][0]:
-                        return (
-                            f"{key}={kind} does not work with this model: its heads of {size} are no multiple of "
-                            f"{CACHE_TYPES[kind][0]}; use f16."
-                        )
+    for mixer in model.mixers:
+        if mixer.kept(model.width).latent and settings.cache_type_k != settings.cache_type_v:
+            return "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
+        heads = mixer.cached_heads
+        for key, kind, size in (
+            ("kv_type_k", settings.cache_type_k, heads.key_size),
+            ("kv_type_v", settings.cache_type_v, heads.value_size),
+        ):
+            if size % CACHE_TYPES[kind][0]:
+                return (
+                    f"{key}={kind} does not work with this model: its heads of {size} are no multiple of "
+                    f"{CACHE_TYPES[kind][0]}; use f16."
+                )
     return None

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 
 from advisor.caches import kept_beside
-from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Layer, Model
 from advisor.sizing.compute_frame import Frame, reserved_tokens
 from advisor.sizing.compute_graph import Graph
@@ -92,11 +91,7 @@ def _distinct(model: Model, placement: Placement) -> list[int]:
 
 @kept_beside
 def _repeats_itself(model: Model) -> bool:
-    return not model.shared_kv_layers and all(
-        isinstance(mixer, (Attention, LatentAttention)) and mixer.indexer is None
-        for layer in model.layers
-        for mixer in layer.mixers
-    )
+    return not model.shared_kv_layers and all(mixer.kept(model.width).only_tokens for mixer in model.mixers)
 
 
 @kept_beside

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 
-_SATURATED = frozenset({"kimi-k3"})
-_GROUPED = frozenset({"deepseek2", "deepseek32"})
-_GROUPED_EXPERTS = 256  # DeepSeek V3 and its descendants: 8 groups of 32
-# Weights of the chosen experts are not normalized to one.
-_SCALED_WEIGHTS = frozenset(
-    {
-        "deepseek2",
-        "deepseek32",
-        "glm-dsa",
-        "glm4moe",
-        "nemotron_h_moe",
-        "mistral4",
-        "kimi-linear",
-        "deepseek4",
-        "glm5-next",
-    }
-)
-_PLAIN_WEIGHTS = frozenset({"llama4", "olmoe"})
-
 
 def dense(frame: Frame, block: Dense, source: int) -> int:
     graph, inner = frame.graph, frame.f32(block.inner)
-    if frame.model.architecture in _SATURATED:
+    if frame.model.wiring.graph.saturated:
         active = _saturated(frame, inner, lambda: graph.matmul(inner, source))
     elif block.gate == "separate":
         gate = graph.matmul(inner, source)
@@ -68,7 +50,7 @@ def experts(
     routed = source
     if block.latent:
         routed = graph.matmul(frame.f32(block.latent), source)
-    weight_first = frame.model.architecture == "llama4"  # scales the expert's input instead of its output
+    weight_first = frame.model.wiring.router.weighs_input
     if weight_first:
         routed = graph.inplace(
             frame.f32(width * block.used), graph.op(frame.f32(width * block.used), view(routed)), weights
@@ -78,7 +60,7 @@ def experts(
     read = routed if weight_first else view(routed)
     if block.fused_gate_up:
         active = graph.op(inner, view(graph.on(home, 2 * inner, read, choice)))
-    elif frame.model.architecture in _SATURATED:
+    elif frame.model.wiring.graph.saturated:
         active = _saturated(frame, inner, lambda: graph.on(home, inner, read, choice))
     elif block.gate:
         gate = graph.on(home, inner, read, choice)
@@ -109,26 +91,30 @@ def experts(
 
 def _routing(frame: Frame, block: MixtureOfExperts, source: int) -> tuple[int, int]:
     """Weights of the chosen experts, and the choice as a view into the sorted list of all."""
-    graph, size, used = frame.graph, frame.f32(block.experts), frame.f32(block.used)
+    graph, router = frame.graph, frame.model.wiring.router
+    size, used = frame.f32(block.experts), frame.f32(block.used)
     logits = graph.matmul(size, source)
     probabilities = graph.inplace(size, logits)
-    ranked = logits if frame.model.architecture == "llama4" else probabilities
+    ranked = logits if router.ranks_logits else probabilities
     if block.selection_bias:
         ranked = graph.op(size, probabilities)
-        if frame.model.architecture in _GROUPED and block.experts == _GROUPED_EXPERTS:
+        if router.grouped:
             ranked = _best_groups(frame, size, ranked)
     # A table says which experts a token goes to, or the scores do.
     choice = graph.matmul(used, frame.tokens_input) if block.hashed_router else view(graph.op(size, ranked))
     weights = view(graph.op(used, view(probabilities), choice))
-    if frame.model.architecture == "gpt-oss":
-        weights = view(graph.op(used, weights))
-    elif frame.model.architecture not in _PLAIN_WEIGHTS and (
-        frame.model.architecture != "deepseek2" or block.selection_bias
-    ):
-        total = graph.op(frame.f32(1), weights)
-        weights = view(graph.op(used, weights, total))
-        if frame.model.architecture in _SCALED_WEIGHTS:
-            weights = graph.op(used, weights)
+    match router.weights:
+        case "softmax":
+            weights = view(graph.op(used, weights))
+        case "sum to one":
+            total = graph.op(frame.f32(1), weights)
+            weights = view(graph.op(used, weights, total))
+            if router.scaled:
+                weights = graph.op(used, weights)
+        case "as they are":
+            pass
+        case _:
+            assert_never(router.weights)
     graph.settle()
     return weights, choice
 

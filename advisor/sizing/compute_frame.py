@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, Mixer
+from advisor.models.mixers import Attention, CompressedAttention, Mixer
 from advisor.models.model import Model
-from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.sizing.compute_graph import Graph
-from advisor.sizing.kv_cache import window_cells
+from advisor.sizing.kv_cache import pooled_cells, widest_values, window_cells
 from advisor.sizing.placement import HOST
 from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
 
 _INDEX = 8  # bytes of a cache row number
 _ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
-# Positions have several axes (time, height, width) where images may mix with text.
-_MULTI_AXIS = frozenset({"qwen2vl", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen4exp"})
 
 
 @dataclass(slots=True)
@@ -106,36 +103,33 @@ class Frame:
 
     def add_inputs(self) -> None:
         """Inputs in the order llama.cpp creates them (`build_inp_*`, src/llama-graph.cpp)."""
-        graph, model = self.graph, self.model
-        axes = 4 if model.architecture in _MULTI_AXIS else 1
-        self.positions = graph.input(4 * axes * self.tokens)
-        if model.architecture == "llama4":  # full layers scale queries by position
+        graph, model, wiring = self.graph, self.model, self.model.wiring.graph
+        self.positions = graph.input(4 * wiring.position_axes * self.tokens)
+        if wiring.queries_scaled_by_position:
             self.temperature = graph.input(4 * self.tokens)
-        kinds = [m for layer in model.layers for m in layer.mixers]
-        attending = [m for m in kinds if isinstance(m, (Attention, LatentAttention, CompressedAttention))]
-        windows = sorted({getattr(m, "window", 0) for m in attending}, reverse=True)
-        self.windowed = any(windows)
-        for window in windows:
-            self._add_cache_inputs(window, [m for m in attending if getattr(m, "window", 0) == window])
-        self._add_selector_inputs(attending)
-        if any(isinstance(m, (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)) for m in kinds):
+        by_window: dict[int, list[Mixer]] = {}
+        for mixer in model.mixers:
+            if (kept := mixer.kept(model.width)).keys:
+                by_window.setdefault(kept.window, []).append(mixer)
+        self.windowed = any(by_window)
+        for window, mixers in sorted(by_window.items(), reverse=True):
+            self._add_cache_inputs(window, mixers)
+        self._add_selector_inputs()
+        if any(mixer.recurrent for mixer in model.mixers):
             self.state_rows = graph.input(4 * self.users)
             self.unused_rows = graph.input(0)
             graph.empty.add(self.unused_rows)
 
     def pooled_cells(self, ratio: int) -> int:
-        """Cells of pooled keys of one stream (DeepSeek V4)."""
-        return round_up(max(1, -(-self.settings.cells // ratio)), 256)
+        return pooled_cells(ratio, self.settings)
 
-    def _add_selector_inputs(self, attending: Sequence[Mixer]) -> None:
+    def _add_selector_inputs(self) -> None:
         graph, cell = self.graph, 2 if self.fused else 4
-        indexers = [
-            m.indexer for m in attending if isinstance(m, (Attention, LatentAttention)) and m.indexer is not None
-        ]
-        for ratio in sorted({m.ratio for m in attending if isinstance(m, CompressedAttention)} - {0}):
+        every = [mixer.kept(self.model.width) for mixer in self.model.mixers]
+        indexers = [kept.indexer for kept in every if kept.indexer is not None]
+        for ratio in sorted({pool.ratio for kept in every for pool in kept.pools}):
             self.pooled_masks[ratio] = graph.input(cell * self.pooled_cells(ratio) * self.tokens)
-            if ratio == min(self.pooled_masks):
-                indexers = [m.indexer for m in attending if isinstance(m, CompressedAttention)]
+            indexers = [m.pool_indexer for m in self.model.mixers if isinstance(m, CompressedAttention)]
         if not indexers:
             return
         first = indexers[0]
@@ -150,7 +144,7 @@ class Frame:
             self.cell_numbers = graph.input(4 * self.cells(0) * self.streams)
             self.pool_numbers = graph.input(4 * pools)
             self.recent = graph.input(self.f32(first.pool * 512 + 3))
-        elif first.style == "projected" and self.model.architecture == "minimax-m3":
+        elif first.by_block:
             self.cell_numbers = graph.input(4 * 256)
             self.cell_blocks = graph.input(4 * self.cells(0) * self.streams)
             self.recent = graph.input(self.f32(256))
@@ -162,16 +156,14 @@ class Frame:
         """Where to write keys and values, the mask, and the matrices that turn what goes into a quantized cache."""
         graph, settings = self.graph, self.settings
         layers = [m for m in mixers if isinstance(m, Attention)]
-        if self.model.causal:
-            written = 1
-            if not settings.flash_attention:  # transposed values are written element by element
-                every = [m for layer in self.model.layers for m in layer.mixers if isinstance(m, Attention)]
-                written = max((m.value_width for m in every), default=1)
-            keys = graph.input(_INDEX * self.tokens)
-            alike = isinstance(mixers[0], CompressedAttention)  # values are the keys
-            self.rows[window] = keys, keys if alike else graph.input(_INDEX * self.tokens * written)
-        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
         compressed = [m for m in mixers if isinstance(m, CompressedAttention)]
+        if self.model.causal:
+            # Transposed values are written element by element.
+            written = 1 if settings.flash_attention else widest_values(self.model) or 1
+            keys = graph.input(_INDEX * self.tokens)
+            # In compressed attention values are the keys.
+            self.rows[window] = keys, keys if compressed else graph.input(_INDEX * self.tokens * written)
+        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
         if compressed and self.turned(settings.cache_type_k, compressed[0].head_size):
             for _ in {0} | {m.ratio for m in compressed}:  # recent tokens and every kind of pool
                 graph.input(4 * compressed[0].head_size ** 2)

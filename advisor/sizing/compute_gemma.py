@@ -11,7 +11,6 @@ from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 from advisor.sizing.placement import HOST
 
-_STREAMS = 4  # altup_num_inputs
 _SPARSE_LAYERS = 10  # leading layers of Gemma 3n whose feed-forward part keeps the largest activations only
 
 
@@ -58,37 +57,42 @@ def experts_beside_dense(frame: Frame, block: MixtureOfExperts, beside: Dense, s
     return graph.inplace(size, plain, graph.norm(size, routed))
 
 
+def _count(frame: Frame) -> int:
+    """How many streams there are."""
+    return frame.model.wiring.graph.alternating_streams
+
+
 def split_streams(frame: Frame, stream: int) -> int:
     """Token embeddings become several streams of equal magnitude."""
-    graph, size = frame.graph, frame.f32(frame.model.width)
-    others = (_STREAMS - 1) * size
+    graph, size, count = frame.graph, frame.f32(frame.model.width), _count(frame)
+    others = (count - 1) * size
     projected = graph.on(frame.output_home, others, graph.op(others, stream))
     matched = _matched(frame, others, size, stream, projected)
-    return graph.op(_STREAMS * size, stream, matched)
+    return graph.op(count * size, stream, matched)
 
 
 def _matched(frame: Frame, others: int, size: int, reference: int, projected: int) -> int:
-    graph = frame.graph
+    graph, count = frame.graph, _count(frame)
     target = graph.inplace(frame.f32(1), graph.op(frame.f32(1), graph.inplace(size, reference)))
     scaled = graph.inplace(others, projected, target)
-    own = graph.inplace(frame.f32(3), graph.op(frame.f32(3), graph.inplace(others, projected)))
+    own = graph.inplace(frame.f32(count - 1), graph.op(frame.f32(count - 1), graph.inplace(others, projected)))
     return graph.inplace(others, scaled, own)
 
 
 def predicted(frame: Frame, streams: int) -> int:
     """Every stream's value after the layer, predicted before it runs."""
-    graph, size = frame.graph, frame.f32(frame.model.width)
-    turned = graph.op(_STREAMS * size, view(streams))
-    coefficients = graph.matmul(frame.f32(_STREAMS**2), _modalities(frame, view(streams)))
-    mixed = graph.op(_STREAMS * size, turned, view(coefficients))
-    straight = graph.op(_STREAMS * size, view(mixed))
-    return graph.inplace(_STREAMS * size, straight, streams)
+    graph, size, count = frame.graph, frame.f32(frame.model.width), _count(frame)
+    turned = graph.op(count * size, view(streams))
+    coefficients = graph.matmul(frame.f32(count**2), _modalities(frame, view(streams)))
+    mixed = graph.op(count * size, turned, view(coefficients))
+    straight = graph.op(count * size, view(mixed))
+    return graph.inplace(count * size, straight, streams)
 
 
 def _modalities(frame: Frame, source: int) -> int:
-    graph, size = frame.graph, frame.f32(frame.model.width)
+    graph, size, count = frame.graph, frame.f32(frame.model.width), _count(frame)
     routed = graph.norm(size, source)
-    return graph.inplace(frame.f32(_STREAMS), graph.matmul(frame.f32(_STREAMS), routed))
+    return graph.inplace(frame.f32(count), graph.matmul(frame.f32(count), routed))
 
 
 def low_rank_residual(frame: Frame, source: int, rank: int) -> int:
@@ -113,22 +117,22 @@ def activations(frame: Frame, elements: int, source: int, sparse: bool) -> int:
 
 def corrected(frame: Frame, predictions: int, result: int) -> int:
     """Correct the predictions by what the layer found, and add the layer's own embedding to all but the first."""
-    graph, size = frame.graph, frame.f32(frame.model.width)
+    graph, size, count = frame.graph, frame.f32(frame.model.width), _count(frame)
     change = graph.inplace(size, result, view(predictions))
-    spread = graph.op(_STREAMS * size, change)
-    coefficients = graph.matmul(frame.f32(_STREAMS), _modalities(frame, result))
-    coefficients = graph.op(frame.f32(_STREAMS), view(coefficients))
-    fixed = graph.inplace(_STREAMS * size, graph.inplace(_STREAMS * size, spread, coefficients), predictions)
+    spread = graph.op(count * size, change)
+    coefficients = graph.matmul(frame.f32(count), _modalities(frame, result))
+    coefficients = graph.op(frame.f32(count), view(coefficients))
+    fixed = graph.inplace(count * size, graph.inplace(count * size, spread, coefficients), predictions)
     first = graph.matmul(size, view(fixed))
     addition = layer_embedding(frame, first)
-    others = graph.inplace((_STREAMS - 1) * size, view(fixed), addition)
-    return graph.op(_STREAMS * size, view(fixed), others)
+    others = graph.inplace((count - 1) * size, view(fixed), addition)
+    return graph.op(count * size, view(fixed), others)
 
 
 def merged(frame: Frame, streams: int) -> int:
     """Streams become one again."""
-    graph, size = frame.graph, frame.f32(frame.model.width)
-    others = (_STREAMS - 1) * size
+    graph, size, count = frame.graph, frame.f32(frame.model.width), _count(frame)
+    others = (count - 1) * size
     projected = graph.matmul(others, view(streams))
     matched = _matched(frame, others, size, view(streams), projected)
     total = graph.op(size, view(streams), view(matched))

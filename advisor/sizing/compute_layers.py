@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.mixers import Mixer
 from advisor.models.model import Layer
-from advisor.models.recurrent import GatedDeltaNet, Mamba2, NgramLookup, ShortConvolution
-from advisor.sizing import compute_gemma, compute_multi_stream, compute_recurrent, compute_streams
-from advisor.sizing.compute_blocks import feed, mix, turned_back
+from advisor.models.recurrent import GatedDeltaNet, NgramLookup, ShortConvolution
+from advisor.sizing import compute_gemma, compute_multi_stream, compute_streams
+from advisor.sizing.compute_blocks import core, feed, mix, turned_back
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 from advisor.sizing.placement import HOST
-
-_LAYER_NORM = frozenset({"phi2", "starcoder2", "command-r", "cohere2", "bert", "nomic-bert"})
-# Image features also enter after the first layers; text carries zeros in their place.
-_DEEP_IMAGES = frozenset({"qwen3vl", "qwen3vlmoe"})
-_DEEPSTACK = 3
-# Attention output is projected after the feed-forward part, which runs beside it.
-_PARALLEL_LATE = frozenset({"command-r", "cohere2"})
-_PARALLEL_EARLY = frozenset({"phi2"})
-# The residual is the first operand of the addition, so its memory is what the sum reuses.
-_RESIDUAL_FIRST = frozenset({"lfm2", "lfm2moe"})
-# The output rows are picked from the sum with the residual.
-_ROWS_AFTER_RESIDUAL = frozenset({"falcon-h1"})
-# Which tokens need logits is picked after the last layer instead of inside it.
-_ROWS_AT_END = frozenset({"gemma4", "nemotron_h", "nemotron_h_moe", "gpt-oss", "qwen35", "qwen35moe", "qwen3next"})
 
 
 def add_embedding(frame: Frame) -> int:
     graph, model = frame.graph, frame.model
     tokens = graph.input(4 * frame.tokens)
     size = frame.f32(model.width)
-    deep = 1 + _DEEPSTACK if model.architecture in _DEEP_IMAGES else 1
+    deep = 1 + model.wiring.graph.image_layers
     graph.input(size * deep)  # the alternative to tokens: ready-made embeddings, reserved as well
     frame.add_inputs()
     frame.output_rows = graph.input(4 * frame.tokens)
@@ -49,14 +34,14 @@ def add_embedding(frame: Frame) -> int:
         frame.per_layer_width = gates[0]
         graph.settle()
         stream = compute_gemma.add_layer_embeddings(frame, stream)
-    if model.architecture == "gemma3n":
+    if model.wiring.graph.alternating_streams:
         stream = compute_gemma.split_streams(frame, stream)
-    if count := compute_multi_stream.stream_count(model):
+    if (streams := model.wiring.streams) is not None:
         graph.settle()
-        if any(isinstance(mixer, NgramLookup) for layer in model.layers for mixer in layer.mixers):
+        if any(isinstance(mixer, NgramLookup) for mixer in model.mixers):
             frame.looked_up = graph.on(HOST, size, graph.input(4 * 16 * frame.tokens))
             graph.settle()
-        return compute_streams.widened(frame, stream, count)
+        return compute_streams.widened(frame, stream, streams.count)
     if deep > 1:
         frame.deep = graph.op(size * deep, stream)
         stream = view(frame.deep)
@@ -65,43 +50,42 @@ def add_embedding(frame: Frame) -> int:
 
 
 def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: bool) -> int:
-    graph, model = frame.graph, frame.model
-    if model.architecture == "gemma3n":
+    graph, model, wiring = frame.graph, frame.model, frame.model.wiring.graph
+    if wiring.alternating_streams:
         return compute_multi_stream.altup_layer(frame, layer, number, stream)
-    if count := compute_multi_stream.stream_count(model):
-        return compute_multi_stream.hyper_layer(frame, layer, number, stream, count)
-    if model.architecture == "kimi-k3":
-        return compute_multi_stream.banked_layer(frame, layer, number, stream)
-    rms = model.architecture not in _LAYER_NORM
+    if (streams := model.wiring.streams) is not None:
+        return compute_multi_stream.hyper_layer(frame, layer, number, stream, streams)
+    if wiring.bank_every:
+        return compute_multi_stream.banked_layer(frame, layer, number, stream, wiring.bank_every)
+    rms = not wiring.layer_norm
     size = frame.f32(model.width)
     names = {part.name.removesuffix(".weight") for part in layer.extras}
     source = graph.norm(size, stream, rms) if "attn_norm" in names else stream
-    if model.architecture in _PARALLEL_LATE:
+    if wiring.beside_attention == "before projection":
         return _parallel_late(frame, layer, number, source, stream, last)
-    if model.architecture in _PARALLEL_EARLY:
+    if wiring.beside_attention == "after projection":
         return _parallel_early(frame, layer, number, source, stream, last)
     sandwich = bool(names & {"ffn_norm", "post_ffw_norm"})
     if layer.mixers:
-        narrow = last and model.architecture not in _ROWS_AT_END
-        early = narrow and model.architecture in _RESIDUAL_FIRST
+        narrow = last and wiring.rows != "after last norm"
+        early = narrow and wiring.stream_first
         cores, stream = _mixed(frame, layer.mixers, number, source, stream, narrow_stream=early)
         out = cores[0]
         for other in cores[1:]:
             out = graph.inplace(size, out, other)
         if "post_attention_norm" in names and sandwich:
             out = graph.norm(size, out, rms)
-        after = model.architecture in _ROWS_AFTER_RESIDUAL
+        after = wiring.rows == "after residual"
         if narrow and not after:
             out = graph.op(size, out, frame.output_rows)
             stream = stream if early else graph.op(size, stream, frame.output_rows)
-        stream = _residual(frame, out, stream, model.architecture in _RESIDUAL_FIRST)
+        stream = _residual(frame, out, stream, wiring.stream_first)
         if narrow and after:
             stream = graph.op(size, stream, frame.output_rows)
         if layer.feed_forward is None:
             return stream
-        source = stream
-        block = layer.feed_forward
-        if isinstance(block, MixtureOfExperts) and block.dense is not None:
+        source, block = stream, layer.routed
+        if block is not None and block.dense is not None:
             fed = graph.norm(size, compute_gemma.experts_beside_dense(frame, block, block.dense, stream))
             return graph.scaled(size, graph.inplace(size, fed, stream))
         if "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
@@ -113,12 +97,12 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     fed = feed(frame, layer.feed_forward, source)
     if "post_ffw_norm" in names:
         fed = graph.norm(size, fed, rms)
-    stream = _residual(frame, fed, stream, model.architecture in _RESIDUAL_FIRST | {"phi3", "phimoe"})
+    stream = _residual(frame, fed, stream, wiring.stream_first_when_fed)
     if "inp_gate" in names:
         stream = graph.inplace(size, stream, compute_gemma.layer_embedding(frame, stream))
     if "layer_output_norm" in names:
         stream = graph.norm(size, stream, rms)
-    if frame.deep >= 0 and number < _DEEPSTACK:
+    if frame.deep >= 0 and number < wiring.image_layers:
         stream = graph.inplace(size, stream, view(frame.deep))
     if "layer_output_scale" in names:
         stream = graph.scaled(size, stream)
@@ -127,7 +111,7 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
 
 def _parallel_late(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
     graph, size = frame.graph, frame.f32(frame.model.width)
-    mixed = turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source))
+    mixed = mix(frame, layer.mixers[0], number, source)
     if last:
         source = graph.op(size, source, frame.output_rows)
     fed = feed(frame, layer.feed_forward, source)
@@ -140,7 +124,7 @@ def _parallel_late(frame: Frame, layer: Layer, number: int, source: int, stream:
 
 def _parallel_early(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
     graph, size = frame.graph, frame.f32(frame.model.width)
-    mixed = turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source))
+    mixed = mix(frame, layer.mixers[0], number, source)
     out = graph.matmul(size, mixed)
     if last:
         out, source = graph.op(size, out, frame.output_rows), graph.op(size, source, frame.output_rows)
@@ -150,9 +134,9 @@ def _parallel_early(frame: Frame, layer: Layer, number: int, source: int, stream
     return graph.inplace(size, fed, stream)
 
 
-def _residual(frame: Frame, out: int, stream: int, residual_first: bool) -> int:
+def _residual(frame: Frame, out: int, stream: int, stream_first: bool) -> int:
     size = frame.f32(frame.model.width)
-    return frame.graph.inplace(size, *((stream, out) if residual_first else (out, stream)))
+    return frame.graph.inplace(size, *((stream, out) if stream_first else (out, stream)))
 
 
 def _mixed(
@@ -166,22 +150,14 @@ def _mixed(
         if narrow_stream:
             stream = graph.op(size, stream, frame.output_rows)
         elif len(mixers) > 1:
-            outs.append(graph.matmul(size, turned_back(frame, mixers[0], core)))
+            outs.append(graph.matmul(size, turned_back(frame, mixers[0], first)))
 
     outs: list[int] = []
-    core = -1
+    first = -1
     if len(mixers) > 1:  # Falcon H1: both read the same norm, which is computed twice
-        core = mix(frame, mixers[0], number, source)
+        first = core(frame, mixers[0], number, source)
         source = graph.norm(size, stream)
-    match mixers[-1]:
-        case Mamba2():
-            core_out = compute_recurrent.mamba2(frame, mixers[-1], source, beside)
-        case ShortConvolution():
-            core_out = compute_recurrent.short_convolution(frame, mixers[-1], source, frame.model.width, beside)
-        case _:
-            core_out = turned_back(frame, mixers[-1], mix(frame, mixers[-1], number, source))
-            beside()
-    out = graph.matmul(size, core_out)
+    out = graph.matmul(size, mix(frame, mixers[-1], number, source, beside))
     outs.append(view(out) if isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) else out)
     return outs, stream
 
@@ -191,18 +167,18 @@ def add_output(frame: Frame, stream: int) -> None:
     size = frame.f32(model.width)
     if not model.causal and not any(part.name == "output_norm.weight" for part in model.globals):
         return
-    if model.architecture == "gemma3n":
+    if model.wiring.graph.alternating_streams:
         stream = compute_gemma.merged(frame, stream)
-    if model.architecture == "kimi-k3":
+    if model.wiring.graph.bank_every:
         stream = graph.op(size, compute_streams.mixed_with_bank(frame, stream), frame.output_rows)
-    if (count := compute_multi_stream.stream_count(model)) and (rank := compute_multi_stream.low_rank(model)):
-        graph.matmul(frame.f32(model.vocabulary), compute_streams.low_rank_end(frame, stream, count, rank))
-        return
-    if count:
-        weighted = any(part.name == "output_hc_fn.weight" for part in model.globals)
-        stream = compute_streams.narrowed(frame, stream, count, weighted)
-    normed = graph.norm(size, stream, model.architecture not in _LAYER_NORM)
-    if model.architecture in _ROWS_AT_END:
+    if (streams := model.wiring.streams) is not None:
+        if streams.rank:
+            low_rank = compute_streams.low_rank_end(frame, stream, streams.count, streams.rank)
+            graph.matmul(frame.f32(model.vocabulary), low_rank)
+            return
+        stream = compute_streams.narrowed(frame, stream, streams.count, streams.weighted_end)
+    normed = graph.norm(size, stream, not model.wiring.graph.layer_norm)
+    if model.wiring.graph.rows == "after last norm":
         graph.keep(normed)  # the input of draft layers, should there be any
         normed = graph.op(size, normed, frame.output_rows)
     if model.causal:

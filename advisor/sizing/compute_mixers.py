@@ -13,9 +13,6 @@ from advisor.sizing.compute_graph import view
 from advisor.sizing.compute_selection import Selection
 from advisor.sizing.settings import cache_bytes
 
-_UNROTATED_LATENT = frozenset({"kimi-linear", "kimi-k3", "glm5-next"})
-_NORMED_VALUES = frozenset({"gemma3n", "gemma4"})
-
 
 def attention_core(frame: Frame, attention: Attention, source: int, rotated: bool) -> int:
     """Projections, scores, values and gate; returns what the output projection reads."""
@@ -63,7 +60,7 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
 def _values(frame: Frame, attention: Attention, source: int, raw_keys: int) -> int:
     size = frame.f32(attention.value_width)
     values = frame.graph.matmul(size, source) if attention.value_projection else raw_keys
-    if frame.model.architecture in _NORMED_VALUES:
+    if frame.model.wiring.graph.values_normed:
         values = frame.graph.op(size, view(values))
     return _turned_values(frame, attention, values)
 
@@ -159,7 +156,7 @@ def _scores_without_cache(frame: Frame, attention: Attention, query: int, keys: 
 def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> int:
     """MLA in absorbed form: queries and results live in the latent space (src/models/deepseek2.cpp)."""
     graph, heads, rank = frame.graph, attention.heads, attention.kv_rank
-    rotated = frame.model.architecture not in _UNROTATED_LATENT
+    rotated = frame.model.wiring.graph.rotation != "nowhere"
     selection = Selection(frame, attention.indexer, source) if frame.selecting else None
     pooled = attention.indexer if attention.indexer is not None and attention.indexer.style == "pooled" else None
     if pooled is not None:

@@ -4,68 +4,54 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor.models.feed_forward import Dense, MixtureOfExperts
+from advisor.models.feed_forward import Dense
 from advisor.models.mixers import Attention
-from advisor.models.model import Layer, Model
+from advisor.models.model import Layer
 from advisor.models.recurrent import NgramLookup
+from advisor.models.wiring import StreamWiring
 from advisor.sizing import compute_gemma, compute_streams
-from advisor.sizing.compute_blocks import feed, mix, turned_back
+from advisor.sizing.compute_blocks import feed, mix
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 
-_BANK_EVERY = 12  # attn_res_block_size of Kimi K3
 
-
-def stream_count(model: Model) -> int:
-    """How many residual streams hyper-connections keep, 0 without."""
-    names = ("hc_attn_fn.weight", "hc_attn_down.weight")
-    shapes = [part.shape for part in model.layers[0].extras if part.name in names]
-    return shapes[0][0] // model.width if shapes else 0
-
-
-def low_rank(model: Model) -> int:
-    """Inner size of Qwen4's low-rank hyper-connections, 0 for the ordinary ones."""
-    return next((part.shape[1] for part in model.layers[0].extras if part.name == "hc_attn_down.weight"), 0)
-
-
-def _low_rank_layer(frame: Frame, layer: Layer, number: int, streams: int, count: int, rank: int) -> int:
-    graph, size = frame.graph, frame.f32(frame.model.width)
+def _low_rank_layer(frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring) -> int:
+    graph, size, count, rank = frame.graph, frame.f32(frame.model.width), wiring.count, wiring.rank
     for mixer in layer.mixers:
         if isinstance(mixer, NgramLookup):
             streams = compute_streams.ngram_lookup(frame, mixer, streams)
     normed, source = compute_streams.low_rank_in(frame, streams, count, rank)
-    out = graph.matmul(size, turned_back(frame, layer.mixers[0], mix(frame, layer.mixers[0], number, source)))
+    out = graph.matmul(size, mix(frame, layer.mixers[0], number, source))
     streams = compute_streams.low_rank_out(frame, normed, out, streams, count)
     normed, source = compute_streams.low_rank_in(frame, streams, count, rank)
     fed = feed(frame, layer.feed_forward, source)
     return compute_streams.low_rank_out(frame, normed, fed, streams, count)
 
 
-def banked_layer(frame: Frame, layer: Layer, number: int, stream: int) -> int:
-    """A layer of Kimi K3: every twelfth banks the residual stream and starts a new one."""
+def banked_layer(frame: Frame, layer: Layer, number: int, stream: int, every: int) -> int:
+    """A layer of Kimi K3: every twelfth (`every`) banks the residual stream and starts a new one."""
     graph, size = frame.graph, frame.f32(frame.model.width)
     source = compute_streams.mixed_with_bank(frame, stream)
-    restart = number % _BANK_EVERY == 0
+    restart = number % every == 0
     if restart:
         compute_streams.bank(frame, stream)
     source = graph.norm(size, source)
     graph.settle()
     out = graph.matmul(size, mix(frame, layer.mixers[0], number, source))
     stream = out if restart else graph.inplace(size, stream, out)
-    early = isinstance(layer.feed_forward, MixtureOfExperts)
+    early = layer.routed is not None
     source = graph.norm(size, compute_streams.mixed_with_bank(frame, stream, early=early))
     return graph.inplace(size, stream, feed(frame, layer.feed_forward, source))
 
 
-def hyper_layer(frame: Frame, layer: Layer, number: int, streams: int, count: int) -> int:
-    graph, size = frame.graph, frame.f32(frame.model.width)
-    if rank := low_rank(frame.model):
-        return _low_rank_layer(frame, layer, number, streams, count, rank)
+def hyper_layer(frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring) -> int:
+    if wiring.rank:
+        return _low_rank_layer(frame, layer, number, streams, wiring)
+    graph, size, count = frame.graph, frame.f32(frame.model.width), wiring.count
     weights, source = compute_streams.mixed_in(frame, streams, count)
     out = graph.matmul(size, mix(frame, layer.mixers[0], number, graph.norm(size, source)))
     streams = compute_streams.mixed_out(frame, weights, out, streams, count)
-    ready = frame.model.architecture == "deepseek4"
-    weights, source = compute_streams.mixed_in(frame, streams, count, result_first=ready)
+    weights, source = compute_streams.mixed_in(frame, streams, count, result_first=wiring.weights_first)
     fed = feed(frame, layer.feed_forward, graph.norm(size, source))
     return compute_streams.mixed_out(frame, weights, fed, streams, count)
 
@@ -78,7 +64,7 @@ def altup_layer(frame: Frame, layer: Layer, number: int, streams: int) -> int:
     attention = layer.mixers[0]
     if isinstance(attention, Attention) and number >= len(frame.model.layers) - frame.model.shared_kv_layers:
         attention = replace(attention, own_kv=False)
-    out = graph.matmul(size, turned_back(frame, attention, mix(frame, attention, number, source)))
+    out = graph.matmul(size, mix(frame, attention, number, source))
     out = graph.inplace(size, graph.norm(size, out), view(predictions))
     rank = next(part.shape[1] for part in layer.extras if part.name == "laurel_l.weight")
     out = graph.inplace(size, out, compute_gemma.low_rank_residual(frame, source, rank))

@@ -9,7 +9,6 @@ from advisor.models.mixers import Attention, CompressedAttention, Indexer
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 
-_OVERLAPPING = 4  # ratio of the layers that pool overlapping windows and have an indexer
 _PICKED_PER_HEAD = 8  # pooled tokens DeepSeek V4's indexer picks, per attention head: 512 in Flash, 1024 in Pro
 _POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
 _RECENT = 3  # tokens not yet pooled that stay visible there
@@ -26,9 +25,9 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     key_reads: tuple[int, ...] = ()
     mask = frame.masks[window]
     if attention.ratio:
-        _pool(frame, head, attention.ratio, source)
-        if attention.ratio == _OVERLAPPING:
-            pooled = _pool(frame, attention.indexer.head_size, attention.ratio, source)
+        _pool(frame, head, attention, source)
+        if attention.overlap > 1:
+            pooled = _pool(frame, attention.pool_indexer.head_size, attention, source)
             graph.store(view(graph.op(graph.sizes[pooled], frame.selector_turn, view(pooled))))
     rank = frame.f32(attention.query_rank)
     reduced = graph.norm(rank, graph.matmul(rank, source))
@@ -42,7 +41,7 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
         keys += frame.pooled_cells(attention.ratio)
         key_reads = (view(graph.op(_HALF * head * keys * users)),)
         tail = frame.pooled_masks[attention.ratio]
-        if attention.ratio == _OVERLAPPING:
+        if attention.overlap > 1:
             tail = _picked_mask(frame, attention, reduced, source, tail)
         mask = graph.op(graph.sizes[mask] * keys // frame.cells(window), mask, tail)
     if frame.fused:
@@ -57,10 +56,10 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     return graph.op(grouped, view(graph.matmul(grouped, view(result))))
 
 
-def _pool(frame: Frame, head: int, ratio: int, source: int) -> int:
+def _pool(frame: Frame, head: int, attention: CompressedAttention, source: int) -> int:
     """Values and scores of the tokens of each pool, weighed into one."""
     graph, users = frame.graph, frame.users
-    overlap = 2 if ratio == _OVERLAPPING else 1
+    ratio, overlap = attention.ratio, attention.overlap
     width = overlap * head
     pools = frame.tokens // ratio + users
     pooled = 4 * pools * ratio * width * overlap
@@ -92,8 +91,8 @@ def _pool(frame: Frame, head: int, ratio: int, source: int) -> int:
 
 
 def _picked_mask(frame: Frame, attention: CompressedAttention, reduced: int, source: int, mask: int) -> int:
-    graph, indexer = frame.graph, attention.indexer
-    pools = frame.pooled_cells(_OVERLAPPING)
+    graph, indexer = frame.graph, attention.pool_indexer
+    pools = frame.pooled_cells(attention.ratio)
     count = min(_PICKED_PER_HEAD * attention.heads, pools)
     picked = frame.f32(count)
     blank = count * graph.sizes[mask] // pools  # as wide as the mask's numbers

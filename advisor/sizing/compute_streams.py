@@ -11,10 +11,6 @@ from advisor.models.recurrent import NgramLookup
 from advisor.sizing.compute_frame import Frame
 from advisor.sizing.compute_graph import view
 
-# The last operation of a layer is named `l_last`, which pins it to the layer's device while llama.cpp checks where
-# fused operations land (`llama_context::graph_get_cb`).
-_PINNED = frozenset({"deepseek4"})
-
 
 def widened(frame: Frame, stream: int, count: int) -> int:
     return frame.graph.op(count * frame.f32(frame.model.width), view(stream))
@@ -62,7 +58,7 @@ def mixed_out(frame: Frame, mixing: Mixing, result: int, streams: int, count: in
         if mixing.across < 0:
             _weigh_streams(frame, mixing, count)
         joined = graph.op(count * size, result, streams, mixing.result, mixing.across)
-        if frame.model.architecture not in _PINNED:
+        if not (frame.model.wiring.streams and frame.model.wiring.streams.pinned):
             graph.fused_streams.append((joined, graph.here))
         return joined
     joined = -1
@@ -120,7 +116,7 @@ def ngram_lookup(frame: Frame, lookup: NgramLookup, streams: int) -> int:
     """Qwen4: add what a hashed table says about the last few tokens to every stream."""
     graph, width = frame.graph, frame.model.width
     size, wide = frame.f32(width), lookup.streams * frame.f32(width)
-    state = lookup.state_elements(width)
+    state = lookup.kept(width).convolution
     past = frame.state(state)
     value = graph.op(wide, view(graph.matmul(size, frame.looked_up)))
     key = graph.norm(wide, view(graph.matmul(wide, frame.looked_up)))

@@ -8,10 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from advisor.caches import kept_beside
-from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
-from advisor.models.recurrent import Mamba2
-from advisor.sizing.compute_blocks import rotates
 from advisor.sizing.compute_buffer import compute_buffer_bytes
 from advisor.sizing.compute_frame import reserved_tokens
 from advisor.sizing.kv_cache import layer_cache_bytes
@@ -79,13 +76,13 @@ def _held(caches: Sequence[int], placement: Placement) -> dict[int, int]:
 def _scores_on_host(model: Model, settings: Settings) -> int:
     """In hybrids that do not rotate queries attention follows the cache to the host, and llama.cpp gives up its fused
     form."""
-    if not any(isinstance(mixer, Mamba2) for layer in model.layers for mixer in layer.mixers):
+    if not model.causal or not any(mixer.recurrent for mixer in model.mixers):
         return 0
     heads = [
-        mixer.heads
+        mixer.split_heads
         for number, layer in enumerate(model.layers)
         for mixer in layer.mixers
-        if isinstance(mixer, Attention) and model.causal and not rotates(model, number, mixer)
+        if mixer.cached_heads.count and not model.wiring.graph.rotates(number, mixer.kept(model.width).window)
     ]
     return _SCORE * reserved_tokens(settings) * settings.cells * max(heads, default=0)
 
@@ -103,7 +100,7 @@ def _lent_bytes(model: Model, settings: Settings, placement: Placement, caches: 
 
 def _largest_copy(model: Model, caches: tuple[int, ...], placement: Placement, device: int) -> int:
     """Of a latent cache keys and values, which overlap, are copied one by one."""
-    views = 1 + any(isinstance(mixer, LatentAttention) for layer in model.layers for mixer in layer.mixers)
+    views = 1 + any(mixer.kept(model.width).latent for mixer in model.mixers)
     sizes = (size for size, home in zip(caches, placement.layers, strict=False) if home == device)
     return views * max(sizes, default=0)
 
@@ -125,7 +122,7 @@ class Growth:
         """Contexts to compute, in tokens, ascending."""
         model, settings = self.model, self.settings
         samples = {GRAIN << power for power in range(24) if GRAIN << power < self.limit} | {self.limit}
-        windows = {getattr(m, "window", 0) for layer in model.layers for m in layer.mixers}
+        windows = {mixer.kept(model.width).window for mixer in model.mixers}
         samples |= {-(-(window + settings.micro_batch) // GRAIN) * GRAIN for window in windows if window}
         return sorted(sample for sample in samples if sample <= self.limit)
 

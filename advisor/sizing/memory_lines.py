@@ -6,12 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from advisor.formats.gguf_levels import LLAMA_CPP_RULES
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.models.checked import checked
 from advisor.models.feed_forward import Dense, MixtureOfExperts
-from advisor.models.mixers import Attention
 from advisor.models.model import Model
 from advisor.numbers import plural
 from advisor.sizing.cache_terms import Term, layer_terms
@@ -36,9 +36,7 @@ Component = Literal[
     "draft compute",
 ]
 
-_CHECKED = f"{LLAMA_CPP_RULES}, checked against what it reports itself (tests/truth)"
 _DRAFT_SOURCE = f"{LLAMA_CPP_RULES}: the same rules as for the main model; not checked against a run with two models"
-_SPLIT_SOURCE = f"{LLAMA_CPP_RULES} for -sm tensor, checked against what it allocates (tests/truth)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,10 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: s
     if number != HOST and placement.devices < len(plan.devices):
         yield from _split_lines(plan, model, holder, basis)
         return
+    compared = checked(model)
+    source = _source(model, compared.memory if compared else 0)
     yield MemoryLine(
-        "weights", holder.name, holder.weights_bytes, "exact", _weights_sentence(plan, model, number), _CHECKED
+        "weights", holder.name, holder.weights_bytes, "exact", _weights_sentence(plan, model, number), source
     )
     terms = cache_terms(model, settings, placement, number)
     yield MemoryLine(
@@ -106,7 +106,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: s
         holder.kv_cache_bytes,
         "exact",
         f"{' + '.join(map(str, terms))} = {gib(holder.kv_cache_bytes)}.",
-        _CHECKED,
+        source,
         tuple(terms),
     )
     laid_out = holder.compute_bytes - holder.passing_bytes
@@ -116,7 +116,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: s
         laid_out,
         "modelled",
         _compute_sentence(model, settings, placement, number, laid_out),
-        f"the steps of the network laid out as its allocator does: {_CHECKED}",
+        f"the steps of the network laid out as its allocator does: {source}",
     )
     yield MemoryLine(
         "passing weights",
@@ -125,7 +125,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: s
         "modelled",
         "For prompts this GPU computes layers that lie on the host: each of their weights is copied over in turn, and "
         f"the largest needs {gib(holder.passing_bytes)} more than was set aside for other steps.",
-        f"the scheduler's rule (op_offload), {_CHECKED}",
+        f"the scheduler's rule (op_offload), {_source(model, compared.placed if compared else 0)}",
     )
     yield _overhead(holder, basis)
 
@@ -135,6 +135,8 @@ def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: str) -> 
     devices, settings = plan.devices, plan.settings
     split = sum(device.weights_bytes - device.mirrored_bytes for device in devices)
     own = holder.weights_bytes - holder.mirrored_bytes
+    compared = checked(model)
+    source = _source(model, compared.tensor_split if compared else 0, "-sm tensor", "allocates")
     yield MemoryLine(
         "weights",
         holder.name,
@@ -143,7 +145,7 @@ def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: str) -> 
         f"{gib(own)} of the {gib(split)} that are split by heads, inner width and words, and "
         f"{gib(holder.mirrored_bytes)} that lie on each of the {len(devices)} devices: norms, routers, shared experts, "
         "a tied output head.",
-        _SPLIT_SOURCE,
+        source,
     )
     cached = sum(device.kv_cache_bytes for device in devices)
     yield MemoryLine(
@@ -152,7 +154,7 @@ def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: str) -> 
         holder.kv_cache_bytes,
         "exact",
         f"The heads of this device, {gib(holder.kv_cache_bytes)} of {gib(cached)} on all of them.",
-        _SPLIT_SOURCE,
+        source,
     )
     tokens = reserved_tokens(settings)
     adding = reduce_bytes(model, tokens, len(devices))
@@ -163,9 +165,17 @@ def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: str) -> 
         "modelled",
         f"{gib(holder.compute_bytes - adding)} as on one device that holds everything, as tensors are laid out whole, "
         f"and {gib(adding)} to receive the partial sums of {tokens:,} tokens from the other devices.",
-        _SPLIT_SOURCE,
+        source,
     )
     yield _overhead(holder, basis)
+
+
+def _source(model: Model, rows: int, option: str = "", says: str = "reports itself") -> str:
+    """Whose rules these are, and whether so many `rows` of what llama.cpp said of such models bear them out."""
+    rules = f"{LLAMA_CPP_RULES} for {option}" if option else LLAMA_CPP_RULES
+    if rows:
+        return f"{rules}, checked against what it {says} (tests/truth)"
+    return f"{rules}; not compared with what it {says} for {model.architecture} models"
 
 
 def _overhead(holder: DeviceMemory, basis: str) -> MemoryLine:
@@ -257,16 +267,22 @@ def _steps(
     layers = {model.layers[number] for number in here}
     for layer in layers:
         block = layer.feed_forward
-        if isinstance(block, Dense):
-            yield step("inside the feed-forward block", batch, (block.inner, "wide"), single)
-        if isinstance(block, MixtureOfExperts):
-            used = (block.used, "experts used")
-            yield step("inside the experts", batch, used, (block.inner, "wide"), single)
-            yield step("what the experts return", batch, used, (block.latent or model.width, "wide"), single)
+        match block:
+            case Dense():
+                yield step("inside the feed-forward block", batch, (block.inner, "wide"), single)
+            case MixtureOfExperts():
+                used = (block.used, "experts used")
+                yield step("inside the experts", batch, used, (block.inner, "wide"), single)
+                yield step("what the experts return", batch, used, (block.latent or model.width, "wide"), single)
+            case None:
+                pass
+            case _:
+                assert_never(block)
         for mixer in layer.mixers:
-            if not isinstance(mixer, Attention):
+            if not mixer.cached_heads.count:
                 continue
-            yield step("the queries", batch, (mixer.heads, "heads"), (mixer.head_size, "wide"), single)
+            heads, window = (mixer.split_heads, "heads"), mixer.kept(model.width).window
+            yield step("the queries", batch, heads, (mixer.cached_heads.key_size, "wide"), single)
             if not settings.flash_attention and model.causal:
-                cells = window_cells(mixer.window, settings) if mixer.window else settings.cells
-                yield step("the attention scores", batch, (mixer.heads, "heads"), (cells, "past tokens"), single)
+                cells = window_cells(window, settings) if window else settings.cells
+                yield step("the attention scores", batch, heads, (cells, "past tokens"), single)

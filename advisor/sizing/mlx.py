@@ -140,6 +140,6 @@ def _check(model: Model, memory: Memory, settings: Settings, options: MlxOptions
         raise InputError("mlx-lm runs language models only, no encoders; choose llama.cpp.")
     if settings.context < 1 or settings.users < 1:
         raise InputError("Context and users must be at least 1.")
-    windows = any(getattr(mixer, "window", 0) for layer in model.layers for mixer in layer.mixers)
+    windows = any(mixer.kept(model.width).window for mixer in model.mixers)
     if options.kv_bits and windows:
         raise InputError("MLX cannot quantize the KV cache of sliding-window layers; leave it at 16 bit.")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import assert_never
 
 from advisor.caches import kept_beside
 from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.models.feed_forward import Dense, MixtureOfExperts
-from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, Mixer
+from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.sizing.settings import round_up
@@ -97,10 +98,10 @@ def _scored_heads(model: Model) -> int:
     heads = [0]
     for layer in _layers(model):
         for mixer in layer.mixers:
-            if isinstance(mixer, LatentAttention):
-                heads.append(2 * mixer.heads)
-            elif isinstance(mixer, Attention) and not mixer.window and mixer.head_size not in _FUSED_HEADS:
-                heads.append(mixer.heads)
+            if (kept := mixer.kept(model.width)).latent:
+                heads.append(2 * mixer.split_heads)
+            elif kept.values and not kept.window and mixer.cached_heads.key_size not in _FUSED_HEADS:
+                heads.append(mixer.split_heads)
     return max(heads)
 
 
@@ -116,31 +117,13 @@ def _at_once(users: int, options: MlxOptions) -> int:
 
 
 def _mixer_bytes(mixer: Mixer, model: Model, context: int, options: MlxOptions) -> int:
-    match mixer:
-        case Attention():
-            return _attention(mixer, context, options)
-        case LatentAttention():
-            return _grown(context) * _element_bytes(mixer.key_width, options) + _indexer(mixer.indexer, context)
-        case CompressedAttention():
-            pooled = -(-context // mixer.ratio) if mixer.ratio else 0
-            return (_rotated(mixer.window, context, options) + pooled) * mixer.head_size * _HALF
-        case Mamba2() | GatedDeltaNet() | KimiDelta():
-            return (mixer.kernel - 1) * mixer.convolution_width * _HALF + mixer.state_elements * _SINGLE
-        case ShortConvolution():
-            return (mixer.kernel - 1) * model.width * _HALF
-        case NgramLookup():
-            return mixer.state_elements(model.width) * _HALF
-        case _:
-            return 0
-
-
-def _attention(attention: Attention, context: int, options: MlxOptions) -> int:
-    if not attention.own_kv:
-        return 0
-    width = attention.key_width + attention.value_width
-    if attention.window:
-        return _rotated(attention.window, context, options) * width * _HALF
-    return _grown(context) * _element_bytes(width, options) + _indexer(attention.indexer, context)
+    """Rotating caches and pools stay in 16 bit, and so do convolution inputs; states are in 32."""
+    kept = mixer.kept(model.width)
+    size = kept.convolution * _HALF + kept.state * _SINGLE + _indexer(kept.indexer, context)
+    if kept.window:
+        pooled = -(-context // kept.pools[0].ratio) if kept.pools else 0
+        return size + (_rotated(kept.window, context, options) + pooled) * (kept.keys + kept.values) * _HALF
+    return size + _grown(context) * _element_bytes(kept.keys + kept.values, options)
 
 
 def _grown(context: int) -> int:
@@ -165,17 +148,19 @@ def _element_bytes(elements: int, options: MlxOptions) -> int:
 
 def _layer_elements(layer: Layer, width: int) -> int:
     """Elements a token needs at the widest place of a layer."""
-    block = layer.feed_forward
-    feeding = 0
-    if isinstance(block, Dense):
-        feeding = 3 * block.inner
-    elif isinstance(block, MixtureOfExperts):
-        feeding = block.used * (3 * block.inner + (block.latent or width)) + 3 * block.shared_inner
+    match layer.feed_forward:
+        case Dense() as block:
+            feeding = 3 * block.inner
+        case MixtureOfExperts() as block:
+            feeding = block.used * (3 * block.inner + (block.latent or width)) + 3 * block.shared_inner
+        case _:
+            feeding = 0
     mixing = max((_mixing_elements(mixer) for mixer in layer.mixers), default=0)
     return max(feeding, mixing)
 
 
 def _mixing_elements(mixer: Mixer) -> int:
+    """An estimate of mlx-lm's own, which attends in the latent space: hence by kind."""
     match mixer:
         case Attention():
             heads = mixer.heads * (mixer.head_size + mixer.value_head_size) * (2 if mixer.gated_query else 1)
@@ -190,5 +175,7 @@ def _mixing_elements(mixer: Mixer) -> int:
             return 2 * mixer.convolution_width + 3 * mixer.inner
         case CompressedAttention():
             return 2 * mixer.heads * mixer.head_size
-        case _:
+        case ShortConvolution() | NgramLookup() | LinearAttention():
             return 0
+        case _:
+            assert_never(mixer)

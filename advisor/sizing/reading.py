@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.model import Model
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
@@ -41,13 +40,7 @@ class Reading:
     """Bytes read for one token of each user, by layer: weights, experts and what is kept of the past."""
 
     def __init__(self, model: Model, settings: Settings, caches: Sequence[int]):
-        shares = []
-        for layer in model.layers:
-            block = layer.feed_forward
-            routed = isinstance(block, MixtureOfExperts)
-            # Each user's token picks its own experts; some are picked twice.
-            missed = (1 - block.used / block.experts) ** settings.users if isinstance(block, MixtureOfExperts) else 0
-            shares.append(1 - missed if routed else 1.0)
+        shares = [1.0 if layer.routed is None else layer.routed.share_read(settings.users) for layer in model.layers]
         self.expert_share: NDArray[np.float64] = np.array(shares)
         self.caches: NDArray[np.float64] = np.array(caches, dtype=np.float64)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.model import Model
 from advisor.sizing.compute_frame import reserved_tokens
 from advisor.sizing.growth import Grown, Growth, layer_caches
@@ -63,8 +62,5 @@ def reduce_bytes(model: Model, tokens: int, devices: int) -> int:
     As `ggml_backend_meta_graph_compute` allocates them (ggml-backend-meta.cpp): for the largest partial sum, which with
     experts is that of each expert a token uses.
     """
-    used = max(
-        (layer.feed_forward.used for layer in model.layers if isinstance(layer.feed_forward, MixtureOfExperts)),
-        default=1,
-    )
+    used = max((layer.routed.used for layer in model.layers if layer.routed is not None), default=1)
     return math.ceil(math.log2(devices)) * used * model.width * tokens * 4

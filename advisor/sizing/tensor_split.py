@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 
 from advisor.caches import kept_beside
 from advisor.errors import InputError
-from advisor.models.feed_forward import Dense
-from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
-from advisor.models.recurrent import GatedDeltaNet, ShortConvolution
 from advisor.sizing.placement import HOST, Placement
+from advisor.sizing.tensor_cuts import LEAST, Cuts, Runs, cuts_of
 
 _BLOCK = re.compile(r"blk\.(\d{1,6})\.(.+)")
 _ATTENTION_ANCHORS = ("attn_output.weight", "ssm_out.weight")
@@ -44,8 +42,6 @@ _SPLIT: Mapping[str, tuple[int, tuple[str, ...]]] = {
     **{f"ffn_{part}{e}.bias": (0, _FFN_ANCHORS) for part in ("up", "gate") for e in ("", "_exps")},
     **dict.fromkeys(_FFN_ANCHORS, (0, _FFN_ANCHORS)),
 }
-_GATED_QUERY = ("qwen3next", "qwen35", "qwen35moe")  # the query projection also yields a gate
-_LEAST = 128  # elements that a slice of a matrix is a multiple of, for fast kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +65,10 @@ class Parts:
 
 def check_split(model: Model) -> None:
     """Raise InputError for networks whose split is not worked out here."""
-    known = (Attention, GatedDeltaNet, ShortConvolution)
-    for layer in (model.trunk or model).layers:
-        for mixer in layer.mixers:
-            if not isinstance(mixer, known) or (isinstance(mixer, Attention) and mixer.indexer is not None):
-                raise InputError(
-                    f"How llama.cpp splits the tensors of {model.architecture} models is not worked out: use "
-                    "split=layer."
-                )
+    if any(cuts_of(mixer) is None for mixer in (model.trunk or model).mixers):
+        raise InputError(
+            f"How llama.cpp splits the tensors of {model.architecture} models is not worked out: use split=layer."
+        )
 
 
 def split_tensors(
@@ -147,12 +139,12 @@ class _Rule:
         self.model, self.devices = model, devices
         self.shares = tuple(shares or ()) + (0.0,) * (devices - len(shares or ()))
         self.first = _first_alike(model)
+        self.cuts = [cuts_of(next(iter(layer.mixers), None)) or Cuts() for layer in model.layers]
         seen: Counter[object] = Counter()
         self.turns = []  # where the remainder goes: counted among layers of one kind
-        for layer in model.layers:
-            kind = _kind(layer)
-            self.turns.append(seen[kind] % devices)
-            seen[kind] += 1
+        for cuts in self.cuts:
+            self.turns.append(seen[cuts.turns] % devices)
+            seen[cuts.turns] += 1
 
     def alike(self, tensor: Stored, blocks: Mapping[str, int]) -> _Alike | None:
         """How a tensor is cut; None: it lies on every device."""
@@ -179,11 +171,15 @@ class _Rule:
         """Elements of the split dimension on each device."""
         if each.name.startswith("output."):
             return self._cut(each.length, 1, each.turn)
-        layer = self.model.layers[each.layer]
-        segments = self._segments(each.name, each.length, layer)
-        grains = self._grains(each.name, each.length, each.block, layer, len(segments))
+        cuts = self.cuts[each.layer]
+        if each.name.startswith("ffn_"):
+            runs = self._fed(each.name, each.length, self.model.layers[each.layer])
+            grains = [math.lcm(each.block, LEAST)]
+        else:
+            runs = cuts.runs(each.name, each.length) or [(each.length, 1)]
+            grains = cuts.grains(each.name, each.length, each.block, self.devices)
         total = np.zeros(self.devices)
-        for (length, times), grain in zip(segments, grains, strict=True):
+        for (length, times), grain in zip(runs, grains, strict=True):
             total += times * self._cut(length, grain, each.turn)
         return total
 
@@ -199,82 +195,17 @@ class _Rule:
         return np.array(rows)
 
     def _cache_shares(self, number: int, block: int | None, turn: int) -> NDArray[np.float64]:
-        mixer = next(iter(self.model.layers[number].mixers), None)
-        if isinstance(mixer, Attention) and block is not None:
-            heads = self._attention_grains(mixer, block)[1] // mixer.head_size  # of keys
-            return self._cut(mixer.kv_heads, heads, turn) / mixer.kv_heads
-        if isinstance(mixer, GatedDeltaNet) and block is not None:
-            heads = self._linear_grain(mixer, block) // mixer.key_size
-            return self._cut(mixer.key_heads, heads, turn) / mixer.key_heads
-        return np.ones(self.devices)
+        heads = None if block is None else self.cuts[number].cached_heads(block, self.devices)
+        return np.ones(self.devices) if heads is None else self._cut(*heads, turn) / heads[0]
 
     def _cut(self, length: int, grain: int, turn: int) -> NDArray[np.float64]:
         return np.array(_cut(length, grain, turn, self.shares))
 
-    def _segments(self, name: str, length: int, layer: Layer) -> list[tuple[int, int]]:
-        """Runs that are each cut by themselves, with how often they repeat: Q, K and V of a joint matrix."""
-        mixer, block = next(iter(layer.mixers), None), layer.feed_forward
-        if isinstance(mixer, GatedDeltaNet):
-            key, value = mixer.key_heads * mixer.key_size, mixer.value_heads * mixer.value_size
-            ratio = mixer.value_heads // mixer.key_heads
-            if self.model.architecture == "qwen3next":
-                if name in ("attn_qkv.weight", "ssm_conv1d.weight"):
-                    return [(key, 2), (value, 1)]
-            elif name in ("attn_qkv.weight", "ssm_conv1d.weight"):
-                return [(key, 2 + ratio)]
-            elif name in ("attn_gate.weight", "ssm_out.weight"):
-                return [(key, ratio)]
-            elif name in ("ssm_dt.bias", "ssm_a", "ssm_alpha.weight", "ssm_beta.weight"):
-                return [(mixer.key_heads, ratio)]
-        elif isinstance(mixer, Attention) and name.startswith("attn_qkv."):
-            query = length - mixer.key_width - mixer.value_width
-            if mixer.key_width == mixer.value_width:
-                return [(query, 1), (mixer.key_width, 2)]
-            return [(query, 1), (mixer.key_width, 1), (mixer.value_width, 1)]
-        fused = isinstance(block, Dense) and block.gate == "fused" and name.startswith("ffn_up.")
-        if fused or name.startswith("ffn_gate_up"):
-            return [(length // 2, 2)]
-        return [(length, 1)]
-
-    def _grains(self, name: str, length: int, block: int, layer: Layer, segments: int) -> list[int]:
-        """What each run is cut in multiples of."""
-        if name.startswith("ffn_"):
-            return [math.lcm(block, _LEAST)] * segments
-        mixer = next(iter(layer.mixers), None)
-        if isinstance(mixer, GatedDeltaNet):
-            grain = self._linear_grain(mixer, block)
-            per_head = name.startswith(("ssm_dt", "ssm_a", "ssm_beta", "ssm_ba"))
-            joint = 2 if name.startswith("ssm_ba") else 1
-            return [joint * (grain // mixer.key_size) if per_head else grain] * segments
-        if not isinstance(mixer, Attention):
-            return [1] * segments
-        query, key, gated = self._attention_grains(mixer, block)
-        value = key // mixer.head_size * mixer.value_head_size
-        heads = query // mixer.head_size
-        by_name = {
-            "attn_sinks": [heads],
-            "attn_output": [heads * mixer.value_head_size],
-            "attn_gate": [heads if length == mixer.heads else query],
-            "attn_qkv": [gated, key, value][:segments],
-            "attn_q": [gated],
-            "attn_k": [key],
-            "attn_v": [value],
-        }
-        return by_name.get(name.partition(".")[0], [1])
-
-    def _attention_grains(self, mixer: Attention, block: int) -> tuple[int, int, int]:
-        """Elements that stay together, whole groups of heads in whole blocks: of queries, keys, and of the projection
-        that may yield queries and a gate."""
-        together = mixer.heads // mixer.kv_heads
-        group = together * mixer.head_size
-        while block < _LEAST and block * self.devices < group:
-            block *= 2
-        gated = mixer.gated_query and self.model.architecture in _GATED_QUERY
-        query = math.lcm(group, block)
-        return query, query // together, math.lcm(2 * group, block) if gated else query
-
-    def _linear_grain(self, mixer: GatedDeltaNet, block: int) -> int:
-        return math.lcm(block, _LEAST, mixer.key_size)
+    @staticmethod
+    def _fed(name: str, length: int, layer: Layer) -> Runs:
+        """Gate and up projection in one matrix are cut each by itself."""
+        fused = layer.feed_forward is not None and layer.feed_forward.gate == "fused" and name.startswith("ffn_up.")
+        return [(length // 2, 2)] if fused or name.startswith("ffn_gate_up") else [(length, 1)]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -294,10 +225,3 @@ def _cut(length: int, grain: int, turn: int, shares: tuple[float, ...]) -> tuple
         found[(place + turn) % devices] = high - low
         low = high
     return tuple(found)
-
-
-def _kind(layer: Layer) -> object:
-    mixer = next(iter(layer.mixers), None)
-    if isinstance(mixer, Attention):
-        return bool(mixer.window)
-    return "recurrent" if mixer is not None else False

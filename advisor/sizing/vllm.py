@@ -15,7 +15,6 @@ from advisor.errors import InputError
 from advisor.estimate import Range
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
-from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Model
 from advisor.sizing.placement import Placement
 from advisor.sizing.plan import Device, DeviceMemory, Memory, Plan, Verdict, rule_of_thumb_bytes
@@ -291,10 +290,5 @@ def _check_request(model: Model, memory: Memory, settings: Settings, gpus: int) 
 
 def rotary_table_bytes(model: Model) -> int:
     """Sines and cosines of all positions in 16 bit, once for all layers."""
-    sizes = {
-        mixer.head_size if isinstance(mixer, Attention) else mixer.rope_size
-        for layer in model.layers
-        for mixer in layer.mixers
-        if isinstance(mixer, Attention | LatentAttention)
-    }
-    return (model.context_length or 0) * max(sizes, default=0) * 2
+    widest = max((mixer.rotary_size for mixer in model.mixers), default=0)
+    return (model.context_length or 0) * widest * 2

@@ -16,9 +16,8 @@ from typing import Literal
 
 from advisor.caches import kept_beside
 from advisor.errors import InputError
-from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, Mixer
+from advisor.models.mixers import CompressedAttention, Indexer
 from advisor.models.model import Layer, Model
-from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.sizing.settings import round_up
 
 BLOCK_TOKENS = 16
@@ -26,10 +25,8 @@ IN_FLIGHT_BATCHES = 2  # asynchronous scheduling: windows are freed one batch la
 _STATES_KEPT = 2
 _SPARSE_LATENT_FP8 = 656  # bytes per token that FlashMLA packs into its FP8 layout
 _INDEXER_SCALE = 4  # bytes beside every 128 FP8 values of an indexer's key
-_OVERLAPPING_RATIO = 4
 _PACKED_TOKENS, _WINDOW_TOKENS, _PACKED_GRAIN = 256, 64, 576
 _PACKED_EXTRA = 72  # rotary part in 16 bit and scales: 584 bytes for a head of 512
-_STATES_IN_32_BIT = frozenset({"qwen35", "qwen35moe", "nemotron_h", "nemotron_h_moe", "qwen4exp"})
 
 KV_DTYPES: dict[str, int] = {"auto": 2, "bfloat16": 2, "float16": 2, "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1}
 Kind = Literal["full", "window", "chunk", "state"]
@@ -120,32 +117,18 @@ def paged_cache(model: Model, gpus: int = 1, kv_dtype: str = "auto") -> PagedCac
 
 
 def _layer_keeps(layer: Layer, model: Model, gpus: int, width: int) -> list[Kept]:
-    kept = []
+    """`width`: bytes of an element of keys and values. Convolution inputs are in 16 bit, states as the config says."""
+    found = []
     for mixer in layer.mixers:
-        match mixer:
-            case Attention():
-                kept += _attention(mixer, gpus, width)
-            case LatentAttention():
-                kept += _latent(mixer, width)
-            case Mamba2() | GatedDeltaNet() | KimiDelta() | ShortConvolution() | NgramLookup():
-                kept.append(Kept("state", _state_bytes(mixer, model, gpus)))
-    return kept
-
-
-def _attention(attention: Attention, gpus: int, width: int) -> list[Kept]:
-    if not attention.own_kv:
-        return []
-    heads = max(attention.kv_heads // gpus, 1)
-    per_token = heads * (attention.head_size + attention.value_head_size) * width
-    kind: Kind = "full" if not attention.window else "chunk" if attention.chunked else "window"
-    return [Kept(kind, per_token, attention.window), *_indexer(attention.indexer)]
-
-
-def _latent(attention: LatentAttention, width: int) -> list[Kept]:
-    """The latent vector and rotary key of a token, whole on every GPU."""
-    sparse = attention.indexer is not None
-    per_token = _SPARSE_LATENT_FP8 if sparse and width == 1 else attention.key_width * width
-    return [Kept("full", per_token), *_indexer(attention.indexer)]
+        kept = mixer.kept(model.width, gpus)
+        if kept.keys:
+            packed = kept.latent and kept.indexer is not None and width == 1
+            per_token = _SPARSE_LATENT_FP8 if packed else (kept.keys + kept.values) * width
+            kind: Kind = "full" if not kept.window else "chunk" if kept.chunked else "window"
+            found += [Kept(kind, per_token, kept.window), *_indexer(kept.indexer)]
+        if state := kept.convolution * 2 + kept.state * (4 if model.wiring.states_in_32_bit else 2):
+            found.append(Kept("state", state))
+    return found
 
 
 def _indexer(indexer: Indexer | None) -> list[Kept]:
@@ -167,12 +150,12 @@ def _compressed_cache(layers: Counter[CompressedAttention]) -> PagedCache:
         if attention.ratio:
             row = attention.head_size + _PACKED_EXTRA
             pages["full"] += count * round_up(_PACKED_TOKENS // attention.ratio * row, _PACKED_GRAIN)
-        if attention.ratio == _OVERLAPPING_RATIO:
-            key = attention.indexer.head_size + _INDEXER_SCALE
+        if attention.overlap > 1:
+            key = attention.pool_indexer.head_size + _INDEXER_SCALE
             pages["full"] += count * round_up(_PACKED_TOKENS // attention.ratio * key, _PACKED_GRAIN)
     first = next(iter(layers))
     pooling = [
-        (_pooling_page(attention), attention.ratio * (2 if attention.ratio == _OVERLAPPING_RATIO else 1), count)
+        (_pooling_page(attention), attention.ratio * attention.overlap, attention.overlap, count)
         for attention, count in layers.items()
         if attention.ratio
     ]
@@ -182,8 +165,8 @@ def _compressed_cache(layers: Counter[CompressedAttention]) -> PagedCache:
     window = Kept("window", first.head_size + _PACKED_EXTRA, first.window, _WINDOW_TOKENS)
     groups = [Group(1, Kept("full", 1, 0, _PACKED_TOKENS)), *[Group(held, window)] * tables]
     widest = [pages["full"], held * round_up(window.page_bytes, _PACKED_GRAIN)]
-    for page, span, count in pooling:
-        tokens = 4 if span == 2 * _OVERLAPPING_RATIO else 8
+    for page, span, overlap, count in pooling:
+        tokens = 4 if overlap > 1 else 8
         groups.append(Group(count, Kept("window", page // tokens, span, tokens)))
         widest.append(count * page)
     return PagedCache(max(widest), _PACKED_TOKENS, tuple(groups))
@@ -191,29 +174,9 @@ def _compressed_cache(layers: Counter[CompressedAttention]) -> PagedCache:
 
 def _pooling_page(attention: CompressedAttention) -> int:
     """Values and scores of tokens not yet pooled: 4 tokens in two windows, with the indexer's, or 8 tokens in one."""
-    if attention.ratio != _OVERLAPPING_RATIO:
+    if attention.overlap == 1:
         return round_up(8 * attention.head_size * 2 * 4, _PACKED_GRAIN)
-    return sum(
-        round_up(4 * 2 * size * 2 * 4, _PACKED_GRAIN) for size in (attention.head_size, attention.indexer.head_size)
-    )
-
-
-def _state_bytes(mixer: Mixer, model: Model, gpus: int) -> int:
-    """Convolution state in 16 bit and recurrent state, in 32 bit where the model's config says so."""
-    match mixer:
-        case ShortConvolution():
-            return (mixer.kernel - 1) * (model.width // gpus) * 2
-        case NgramLookup():
-            return mixer.state_elements(model.width) * 2
-        case Mamba2():
-            groups = mixer.groups if mixer.groups % gpus == 0 else gpus
-            convolution = (mixer.inner + 2 * groups * mixer.state) // gpus
-        case GatedDeltaNet() | KimiDelta():
-            convolution = mixer.convolution_width // gpus
-        case _:
-            raise TypeError(f"{type(mixer).__name__} keeps no state")
-    wide = isinstance(mixer, KimiDelta) or model.architecture in _STATES_IN_32_BIT
-    return (mixer.kernel - 1) * convolution * 2 + mixer.state_elements // gpus * (4 if wide else 2)
+    return sum(round_up(4 * 2 * size * 2 * 4, _PACKED_GRAIN) for size in attention.pooled_sizes)
 
 
 def _paged_with_states(layers: Counter[Kept]) -> Counter[Kept]:

@@ -9,12 +9,13 @@ number of requests. Factors are fitted to logged startups: "PyTorch activation p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from advisor.estimate import Range
-from advisor.models.feed_forward import Dense, MixtureOfExperts
-from advisor.models.mixers import Attention, CompressedAttention, LatentAttention
+from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
+from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
-from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.units import GIB
 
 # Bytes per request and vocabulary entry while sampling: FlashInfer's or the fused kernel keeps scores and
@@ -77,7 +78,8 @@ def _layer_elements(layer: Layer, width: int, gpus: int) -> int:
     return max([_mixing(mixer, gpus) for mixer in layer.mixers] + [_feeding(layer.feed_forward, width, gpus)])
 
 
-def _mixing(mixer: object, gpus: int) -> int:
+def _mixing(mixer: Mixer, gpus: int) -> int:
+    """An estimate of vLLM's own, which expands latent vectors: hence by kind."""
     match mixer:
         case Attention():
             heads = mixer.heads * (mixer.head_size + mixer.value_head_size) * (2 if mixer.gated_query else 1)
@@ -93,11 +95,13 @@ def _mixing(mixer: object, gpus: int) -> int:
             return (2 * mixer.convolution_width + 3 * mixer.value_heads * mixer.value_size) // gpus
         case KimiDelta():
             return (2 * mixer.convolution_width + 3 * mixer.inner) // gpus
-        case _:
+        case ShortConvolution() | NgramLookup() | LinearAttention():
             return 0
+        case _:
+            assert_never(mixer)
 
 
-def _feeding(block: object, width: int, gpus: int) -> int:
+def _feeding(block: FeedForward | None, width: int, gpus: int) -> int:
     match block:
         case Dense():
             return 3 * block.inner // gpus
@@ -105,5 +109,7 @@ def _feeding(block: object, width: int, gpus: int) -> int:
             hidden = block.latent or width
             routed = block.used * (max(2 * block.inner // gpus, hidden) + block.inner // gpus)
             return routed + 3 * block.shared_inner // gpus
-        case _:
+        case None:
             return 0
+        case _:
+            assert_never(block)

@@ -9,11 +9,9 @@ import re
 from collections.abc import Iterable
 
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
-from advisor.models.blueprints.common import NATIVE_MXFP4
 from advisor.models.linear_layers import Kind
-from advisor.models.mixers import Attention
 from advisor.models.model import Model
-from advisor.sizing.vllm_weights import blocks_of, check_split, mixers_of, padded_for_kernels, shard_of
+from advisor.sizing.vllm_weights import blocks_of, check_split, padded_for_kernels, shard_of
 
 _VOCABULARY = re.compile(r"(^|\.)(embed_tokens|embed_tokens_per_layer|lm_head|word_embeddings|wte)\.")
 _COLUMNS = re.compile(
@@ -42,13 +40,13 @@ def published_weights_per_gpu(
     check_split(model, gpus)
     listed = list(tensors)
     symmetric = any(name.endswith(".g_idx") for name, _ in listed)
-    kv_heads = min((m.kv_heads for m in mixers_of(model) if isinstance(m, Attention)), default=gpus)
+    kv_heads = min((m.cached_heads.count for m in model.mixers if m.cached_heads.count), default=gpus)
     total = 0.0
     for name, size in listed:
         if name.endswith((".g_idx", ".weight_shape")) or (symmetric and name.endswith(".qzeros")):
             continue
         total += size * _share(name, size, gpus, kv_heads, expert_parallel)
-        if NATIVE_MXFP4 in model.traits and name.endswith(("_blocks", "_scales")):
+        if model.wiring.repository.native_mxfp4 and name.endswith(("_blocks", "_scales")):
             total += size / gpus * _padding(model, gpus, compute_capability)
     return round(total)
 

@@ -18,6 +18,7 @@ from advisor.models.linear_layers import Kind, Weight, stored_block, stored_glob
 from advisor.models.mixers import Attention, LatentAttention
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import Mamba2
+from advisor.models.wiring import Wiring
 from advisor.sizing.settings import round_up
 
 VOCABULARY_GRAIN = 64
@@ -83,13 +84,13 @@ def weights_per_gpu(
     check_split(model, gpus)
     total = 0
     for weight in stored_globals(model):
-        total += _held(_global_shard(weight, gpus), level, model.architecture)
+        total += _held(_global_shard(weight, gpus), level, model.wiring)
     for layer, count, weights in blocks_of(model):
         for weight in weights:
             shard = padded_for_kernels(shard_of(weight, layer, gpus, expert_parallel), level, compute_capability)
             if shard.shape != weight.shape:
-                _check_groups(weight, shard, level, model.architecture, gpus)
-            total += count * _held(shard, _level_held(shard, level), model.architecture)
+                _check_groups(weight, shard, level, model.wiring, gpus)
+            total += count * _held(shard, _level_held(shard, level), model.wiring)
         total += count * _unpacked_latent(layer, level, gpus)
     return total
 
@@ -106,27 +107,21 @@ def check_split(model: Model, gpus: int) -> None:
         raise InputError(f"vLLM splits a model over 1 to 64 GPUs; {gpus} were asked for.")
     if gpus == 1:
         return
-    for mixer in mixers_of(model):
-        heads = getattr(mixer, "heads", 0) or getattr(mixer, "value_heads", 0)
+    for mixer in model.mixers:
+        heads, kv_heads = mixer.split_heads, mixer.cached_heads.count
         if heads % gpus:
             fitting = ", ".join(str(n) for n in range(1, 17) if heads % n == 0)
             raise InputError(
                 f"vLLM cannot split {heads} attention heads over {gpus} GPUs; use as many as divide them ({fitting})."
             )
-        if isinstance(mixer, Attention) and mixer.kv_heads % gpus and gpus % mixer.kv_heads:
+        if kv_heads and kv_heads % gpus and gpus % kv_heads:
             raise InputError(
-                f"vLLM cannot split {mixer.kv_heads} KV heads over {gpus} GPUs; "
-                "one number must be a multiple of the other."
+                f"vLLM cannot split {kv_heads} KV heads over {gpus} GPUs; one number must be a multiple of the other."
             )
 
 
-@kept_beside
-def mixers_of(model: Model) -> tuple[object, ...]:
-    return tuple(dict.fromkeys(mixer for layer in model.layers for mixer in layer.mixers))
-
-
-def _held(weight: Weight, level: SafetensorsLevel, architecture: str) -> int:
-    stored = stored_weight(weight, level, architecture)
+def _held(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> int:
+    stored = stored_weight(weight, level, wiring)
     if weight.kind is Kind.KEPT or level.scheme is Scheme.PLAIN:
         return stored.size_bytes
     return _without(stored, _DROPPED.get(level.scheme, frozenset()))
@@ -180,9 +175,9 @@ def _divided(weight: Weight, size: int, gpus: int) -> int:
     return size // gpus
 
 
-def _check_groups(weight: Weight, shard: Weight, level: SafetensorsLevel, architecture: str, gpus: int) -> None:
+def _check_groups(weight: Weight, shard: Weight, level: SafetensorsLevel, wiring: Wiring, gpus: int) -> None:
     """Groups of inputs, and blocks of FP8 scales, must not be cut in two by the split."""
-    if len(stored_weight(weight, level, architecture).tensors) == 1:
+    if len(stored_weight(weight, level, wiring).tensors) == 1:
         return  # not packed
     blocks = level.scheme is Scheme.BLOCK
     sizes = shard.shape if blocks else shard.shape[1:]

@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 from advisor.caches import kept_beside
 from advisor.formats.gguf_levels import Level, Type
 from advisor.formats.gguf_sizes import grouped_tensors
-from advisor.models.blueprints.common import OUTPUT_HEAD_FIRST
-from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.model import Model
-from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.models.tensors import Role, Tensor
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.tensor_split import Stored
@@ -26,7 +23,6 @@ from advisor.sizing.tensor_split import Stored
 # Looked up row by row rather than multiplied, so llama.cpp leaves them in host memory.
 _INPUT_TABLES = ("token_embd.weight", "per_layer_token_embd.weight", "position_embd.weight", "token_types.weight")
 _WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm", "rope_")
-_RECURRENT = (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)
 _BLOCK = re.compile(r"blk\.(\d{1,6})\.")
 
 
@@ -142,7 +138,7 @@ class _WeightMap:
             experts=sums[layers + 1 : -1],
             output=int(sums[-1]),
             tied=tied,
-            tied_on_host=OUTPUT_HEAD_FIRST in model.traits,
+            tied_on_host=model.wiring.gguf.tied_head_twice,
             everywhere=int(self.everywhere @ each),
             widest_layer=widest[1 : layers + 1],
             widest_expert=widest[layers + 1 : -1],
@@ -166,12 +162,12 @@ def _weight_map(model: Model) -> _WeightMap:
 
 
 def _alternating(model: Model) -> bool:
-    routed = [isinstance(layer.feed_forward, MixtureOfExperts) for layer in model.layers]
+    routed = [layer.routed is not None for layer in model.layers]
     return any(before and not after for before, after in pairwise(routed))
 
 
 def _hybrid(model: Model) -> bool:
-    return len({any(isinstance(mixer, _RECURRENT) for mixer in layer.mixers) for layer in model.layers}) > 1
+    return len({layer.recurrent for layer in model.layers}) > 1
 
 
 @kept_beside
@@ -217,7 +213,7 @@ def file_weights(model: Model, tensors: Iterable[Stored]) -> Weights:
         experts=experts,
         output=output,
         tied=tied,
-        tied_on_host=OUTPUT_HEAD_FIRST in model.traits,
+        tied_on_host=model.wiring.gguf.tied_head_twice,
         everywhere=everywhere,
         widest_layer=widest_layer,
         widest_expert=widest_expert,

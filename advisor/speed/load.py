@@ -16,7 +16,6 @@ from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import stored_weights
 from advisor.models.linear_layers import Kind
 from advisor.models.model import Model
-from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.sizing.kv_cache import layer_cache_bytes
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
@@ -24,7 +23,6 @@ from advisor.sizing.weights import Weights, level_weights
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.speed.shape import Shape, shape_of
 
-_RECURRENT = (Mamba2, GatedDeltaNet, KimiDelta, ShortConvolution)
 _BLOCK = 256  # cells
 _TABLE = "model.embed_tokens"  # tied, it is the output head as well; other tables are only looked up
 
@@ -121,8 +119,7 @@ def _cache_read(model: Model, context_used: int, keys: str, values: str, placeme
     read: dict[int, float] = dict.fromkeys((HOST, *range(placement.devices)), 0.0)
     for layer, low, high, device in zip(model.layers, lower, upper, placement.caches, strict=False):
         # A recurrent state is read and written whole, whatever came before.
-        recurrent = any(isinstance(mixer, _RECURRENT) for mixer in layer.mixers)
-        read[device] += 2 * high if recurrent else low + share * (high - low)
+        read[device] += 2 * high if layer.recurrent else low + share * (high - low)
     return read
 
 

@@ -9,8 +9,6 @@ from functools import cache
 from weakref import WeakKeyDictionary
 
 from advisor.models.catalogue import Entry, catalogue
-from advisor.models.feed_forward import MixtureOfExperts
-from advisor.models.mixers import Attention, CompressedAttention, LatentAttention
 from advisor.models.model import Model
 
 
@@ -40,15 +38,11 @@ _SHAPES: WeakKeyDictionary[Model, Shape] = WeakKeyDictionary()
 def shape_of(model: Model) -> Shape:
     """The shape of a model, computed once per model object."""
     if (found := _SHAPES.get(model)) is None:
-        moe = [layer.feed_forward for layer in model.layers if isinstance(layer.feed_forward, MixtureOfExperts)]
+        moe = [layer.routed for layer in model.layers if layer.routed is not None]
         attention: Counter[int] = Counter()  # products per token and cell by window
         for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
-            if isinstance(mixer, Attention):
-                attention[mixer.window] += mixer.heads * (mixer.head_size + mixer.value_head_size)
-            elif isinstance(mixer, LatentAttention):
-                attention[0] += mixer.heads * (mixer.key_width + mixer.kv_rank)
-            elif isinstance(mixer, CompressedAttention):
-                attention[mixer.window] += 2 * mixer.heads * mixer.head_size
+            if mixer.products_per_cell:
+                attention[mixer.kept(model.width).window] += mixer.products_per_cell
         found = _SHAPES[model] = Shape(
             layers=len(model.layers),
             moe_layers=len(moe),

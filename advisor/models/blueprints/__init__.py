@@ -7,25 +7,19 @@ sizes of its own. An architecture without a blueprint is named as unknown, never
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from advisor.errors import InputError, one_line
-from advisor.models.blueprints import deepseek, dense, encoder, experts, gemma, hybrid, linear_attention
 from advisor.models.blueprints.common import REGISTRY
 from advisor.models.config import Config
 from advisor.models.model import Model
 
 __all__ = ["known_architectures", "model_from_config"]
 
-_FAMILIES = (
-    dense,
-    experts,
-    deepseek,
-    gemma,
-    hybrid,
-    linear_attention,
-    encoder,
-)  # importing a family registers its blueprints
+for _family in iter_modules(__path__):  # importing a family registers its blueprints
+    import_module(f"{__name__}.{_family.name}")
 
 
 def known_architectures() -> list[str]:

@@ -11,19 +11,16 @@ from advisor.models.feed_forward import Dense, FeedForward
 from advisor.models.mixers import Attention, LatentAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, bias, matrix, norm
-
-# llama.cpp's loaders of Gemma 3n and 4 create the output head first and so hold a tied embedding twice, even
-# on the host.
-OUTPUT_HEAD_FIRST = "output head first"
-# llama.cpp's quantizer gives attention-v of some 80-layer models extra bits and recognises them by size name.
-EXTRA_VALUE_BITS = "extra value bits"
-# Published with its experts in MXFP4, which a conversion keeps as they are.
-NATIVE_MXFP4 = "native mxfp4"
+from advisor.models.wiring import USUAL, GraphWiring, Rotation, Wiring
 
 Blueprint = Callable[[Config], Model]
 REGISTRY: dict[str, Blueprint] = {}
 
+# Qwen3-VL, dense or with experts: positions have axes, and image features enter after three layers as well.
+QWEN3_VISION = GraphWiring(position_axes=4, image_layers=3)
 PRE_NORMS = ("attn_norm", "ffn_norm")
+# Repositories that keep gate and up projections of all experts as one tensor (`RepositoryWiring.merged`).
+GATE_AND_UP = ("ffn_gate_up_exps", ("ffn_gate_exps", "ffn_up_exps"))
 SANDWICH_NORMS = ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
 
 
@@ -79,6 +76,11 @@ def sliding_windows(config: Config, layers: int, pattern: int = 0) -> tuple[int,
     return tuple(0 if (number + 1) % pattern == 0 else window for number in range(layers))
 
 
+def rotation_in_windows(windows: Sequence[int]) -> Rotation:
+    """Of families whose full layers see no positions; models without windows rotate everywhere."""
+    return "in windows" if any(windows) else "everywhere"
+
+
 def rope_factors(config: Config, rotary_size: int) -> tuple[Part, ...]:
     """Frequency tables that the converter computes and stores once, outside the blocks."""
     scaling = dict(config.section("rope_scaling")) or dict(config.section("rope_parameters"))
@@ -104,7 +106,7 @@ def decoder(
     grouped_query_ratio: int | None = None,
     mtp_layers: Iterable[Layer] = (),
     output_rows: int = 0,
-    traits: Iterable[str] = (),
+    wiring: Wiring = USUAL,
     shared_kv_layers: int = 0,
     runtime_note: str = "",
 ) -> Model:
@@ -129,7 +131,7 @@ def decoder(
         context_length=config.context_length,
         grouped_query_ratio=ratio,
         mtp_layers=tuple(mtp_layers),
-        traits=frozenset(traits),
+        wiring=wiring,
         shared_kv_layers=shared_kv_layers,
         runtime_note=runtime_note,
     )

@@ -12,6 +12,7 @@ from advisor.models.feed_forward import MixtureOfExperts
 from advisor.models.mixers import CompressedAttention, Indexer, LatentAttention
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, matrix
+from advisor.models.wiring import USUAL, GgufWiring, RepositoryWiring, RouterWiring, StreamWiring, Wiring
 
 
 def latent_attention(config: Config, **options: object) -> LatentAttention:
@@ -41,12 +42,27 @@ def lightning_indexer(config: Config, **options: object) -> Indexer:
     return Indexer(config.integer("index_n_heads"), config.integer("index_head_dim"), **options)  # type: ignore[arg-type]
 
 
+_V3_EXPERTS = 256  # of DeepSeek V3 and its descendants, in 8 groups of 32
+
+
+def bare_router(**options: object) -> RouterWiring:
+    """DeepSeek's router: a parameter instead of a Linear layer, and weights that are scaled."""
+    return RouterWiring(scaled=True, linear_in_transformers=False, in_mlx="unpacked", **options)  # type: ignore[arg-type]
+
+
+def _selection_bias(config: Config) -> bool:
+    """Whether experts are balanced by a bias, as from V3 on."""
+    return config.text("topk_method") == "noaux_tc"
+
+
 def _latent_decoder(
     config: Config,
     architecture: str,
     attention: LatentAttention,
     *,
     draft_vocabulary: int,
+    router: RouterWiring,
+    repository: RepositoryWiring = USUAL.repository,
     indexed: Sequence[bool] | None = None,
     fused_gate_up: bool = False,
     **options: object,
@@ -54,9 +70,7 @@ def _latent_decoder(
     """`indexed` says which layers carry the attention's indexer; None: all of them."""
     width, count = width_of(config), config.layers()
     leading = config.integer("first_k_dense_replace", default=0, low=0, high=count)
-    routed = routed_experts(
-        config, selection_bias=config.text("topk_method") == "noaux_tc", fused_gate_up=fused_gate_up
-    )
+    routed = routed_experts(config, selection_bias=_selection_bias(config), fused_gate_up=fused_gate_up)
     extras = norms(width, ("attn_norm", "ffn_norm"))
     plain = replace(attention, indexer=None)
     layers = []
@@ -70,6 +84,7 @@ def _latent_decoder(
         architecture,
         layers,
         mtp_layers=[draft] * drafts,
+        wiring=Wiring(router=router, gguf=GgufWiring(tensor_split=False), repository=repository),
         **options,  # type: ignore[arg-type]
     )
 
@@ -78,18 +93,41 @@ def _latent_decoder(
     "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "KimiK25ForConditionalGeneration", "Glm4MoeLiteForCausalLM"
 )
 def deepseek_v2(config: Config) -> Model:
-    return _latent_decoder(config, "deepseek2", latent_attention(config), draft_vocabulary=own_draft_vocabulary(config))
+    """V2 takes the weights of its experts as they are; V3 and its descendants choose groups of experts first."""
+    grouped = config.experts("n_routed_experts", "num_experts") == _V3_EXPERTS
+    return _latent_decoder(
+        config,
+        "deepseek2",
+        latent_attention(config),
+        draft_vocabulary=own_draft_vocabulary(config),
+        router=bare_router(grouped=grouped, weights="sum to one" if _selection_bias(config) else "as they are"),
+    )
 
 
 @blueprint("Mistral4ForCausalLM")
 def mistral4(config: Config) -> Model:
-    return _latent_decoder(config, "mistral4", latent_attention(config), draft_vocabulary=0, fused_gate_up=True)
+    return _latent_decoder(
+        config,
+        "mistral4",
+        latent_attention(config),
+        draft_vocabulary=0,
+        fused_gate_up=True,
+        router=RouterWiring(scaled=True, in_mlx="level"),
+        repository=RepositoryWiring(experts_together=True),
+    )
 
 
 @blueprint("DeepseekV32ForCausalLM")
 def deepseek_v32(config: Config) -> Model:
     attention = latent_attention(config, indexer=lightning_indexer(config))
-    return _latent_decoder(config, "deepseek32", attention, draft_vocabulary=own_draft_vocabulary(config))
+    grouped = config.experts("n_routed_experts", "num_experts") == _V3_EXPERTS
+    return _latent_decoder(
+        config,
+        "deepseek32",
+        attention,
+        draft_vocabulary=own_draft_vocabulary(config),
+        router=bare_router(grouped=grouped),
+    )
 
 
 @blueprint("GlmMoeDsaForCausalLM")
@@ -99,7 +137,7 @@ def glm_dsa(config: Config) -> Model:
     indexed = None
     if config.has("indexer_types"):
         indexed = [kind == "full" for kind in config.sequence("indexer_types", config.layers())]
-    return _latent_decoder(config, "glm-dsa", attention, draft_vocabulary=0, indexed=indexed)
+    return _latent_decoder(config, "glm-dsa", attention, draft_vocabulary=0, indexed=indexed, router=bare_router())
 
 
 @blueprint("DeepseekV4ForCausalLM")
@@ -120,7 +158,7 @@ def deepseek_v4(config: Config) -> Model:
             output_rank=config.integer("o_lora_rank"),
             window=config.integer("sliding_window"),
             ratio=int(ratios[number]),
-            indexer=lightning_indexer(config),
+            pool_indexer=lightning_indexer(config),
         )
         by_token = number < hashed
         routed = routed_experts(
@@ -140,6 +178,11 @@ def deepseek_v4(config: Config) -> Model:
         layers,
         extra_globals=head,
         grouped_query_ratio=config.integer("num_attention_heads"),
+        wiring=Wiring(
+            streams=StreamWiring(streams, weighted_end=True, weights_first=True, pinned=True),
+            router=bare_router(),
+            gguf=GgufWiring(converted_to_f32=("hc_", "_compressor_ape")),
+        ),
     )
 
 

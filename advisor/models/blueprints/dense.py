@@ -1,35 +1,28 @@
-"""Decoders with a dense feed-forward part in every layer."""
+"""Decoders with one kind of attention and a dense feed-forward part in every layer."""
 
 from __future__ import annotations
 
 from advisor.models.blueprints.common import (
-    EXTRA_VALUE_BITS,
-    PRE_NORMS,
+    QWEN3_VISION,
     SANDWICH_NORMS,
     blueprint,
-    decoder,
     dense,
     grouped_query_attention,
-    norms,
-    rope_factors,
-    sliding_windows,
     uniform_decoder,
-    width_of,
 )
 from advisor.models.config import Config
-from advisor.models.feed_forward import Dense
-from advisor.models.mixers import Attention, LinearAttention
-from advisor.models.model import Layer, Model
-from advisor.models.tensors import Part, Role
+from advisor.models.model import Model
+from advisor.models.wiring import USUAL, GgufWiring, GraphWiring, RepositoryWiring, Wiring
 
 
-def _size_traits(config: Config, architecture: str) -> tuple[str, ...]:
+def known_by_size(config: Config, architecture: str) -> bool:
+    """Whether llama.cpp's quantizer takes a model for the 70B of its family (`GgufWiring.extra_value_bits`)."""
     if config.layers() != 80:
-        return ()
-    if architecture == "llama":
-        grouped = config.integer("num_key_value_heads", default=1) != config.integer("num_attention_heads")
-        return (EXTRA_VALUE_BITS,) if grouped and config.experts("num_local_experts", default=0) != 8 else ()
-    return (EXTRA_VALUE_BITS,)
+        return False
+    if architecture != "llama":
+        return True
+    grouped = config.integer("num_key_value_heads", default=1) != config.integer("num_attention_heads")
+    return grouped and config.experts("num_local_experts", default=0) != 8
 
 
 @blueprint("LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM", "InternLM3ForCausalLM", "llama", "mistral")
@@ -44,7 +37,7 @@ def llama(config: Config) -> Model:
             output_bias=config.flag("attention_bias") or config.flag("bias"),
         ),
         feed_forward=dense(config, bias=config.flag("mlp_bias")),
-        traits=_size_traits(config, "llama"),
+        wiring=Wiring(gguf=GgufWiring(extra_value_bits=known_by_size(config, "llama"))),
     )
 
 
@@ -55,8 +48,14 @@ def mistral3(config: Config) -> Model:
 
 @blueprint("SmolLM3ForCausalLM")
 def smollm3(config: Config) -> Model:
+    """Every fourth layer sees no positions."""
     return uniform_decoder(
-        config, "smollm3", attention=grouped_query_attention(config), feed_forward=dense(config), tied_default=True
+        config,
+        "smollm3",
+        attention=grouped_query_attention(config),
+        feed_forward=dense(config),
+        tied_default=True,
+        wiring=Wiring(GraphWiring(unrotated_every=4)),
     )
 
 
@@ -67,6 +66,9 @@ def granite(config: Config) -> Model:
         "granite",
         attention=grouped_query_attention(config),
         feed_forward=dense(config, bias=config.flag("mlp_bias")),
+        wiring=Wiring(
+            repository=RepositoryWiring(mlx_8_bit=("self_attn.o_proj", "mlp.down_proj", "lm_head")),
+        ),
     )
 
 
@@ -78,17 +80,22 @@ def qwen2(config: Config) -> Model:
         "qwen2vl" if vision else "qwen2",
         attention=grouped_query_attention(config, qkv_bias=True),
         feed_forward=dense(config),
-        traits=() if vision else _size_traits(config, "qwen2"),
+        wiring=Wiring(
+            GraphWiring(position_axes=4 if vision else 1),
+            gguf=GgufWiring(extra_value_bits=not vision and known_by_size(config, "qwen2")),
+        ),
     )
 
 
 @blueprint("Qwen3ForCausalLM", "Qwen3VLForConditionalGeneration")
 def qwen3(config: Config) -> Model:
+    vision = "VL" in config.architecture
     return uniform_decoder(
         config,
-        "qwen3vl" if "VL" in config.architecture else "qwen3",
+        "qwen3vl" if vision else "qwen3",
         attention=grouped_query_attention(config, query_key_norm="head", qkv_bias=config.flag("attention_bias")),
         feed_forward=dense(config),
+        wiring=Wiring(QWEN3_VISION) if vision else USUAL,
     )
 
 
@@ -115,6 +122,7 @@ def phi3(config: Config) -> Model:
         "phi3",
         attention=grouped_query_attention(config, fused_qkv=True),
         feed_forward=dense(config, gate="fused"),
+        wiring=Wiring(GraphWiring(stream_first_when_fed=True)),
     )
 
 
@@ -129,6 +137,7 @@ def phi2(config: Config) -> Model:
         norm_names=("attn_norm",),
         norm_bias=True,
         output_bias=True,
+        wiring=Wiring(GraphWiring(layer_norm=True, beside_attention="after projection")),
     )
 
 
@@ -141,33 +150,7 @@ def command_r(config: Config) -> Model:
         feed_forward=dense(config),
         norm_names=("attn_norm",),
         tied_default=True,
-    )
-
-
-@blueprint("Cohere2ForCausalLM")
-def cohere2(config: Config) -> Model:
-    pattern = config.integer("sliding_window_pattern", default=4)
-    return uniform_decoder(
-        config,
-        "cohere2",
-        attention=grouped_query_attention(config),
-        feed_forward=dense(config),
-        norm_names=("attn_norm",),
-        windows=sliding_windows(config, config.layers(), pattern),
-        tied_default=True,
-    )
-
-
-@blueprint("Olmo2ForCausalLM", "Olmo3ForCausalLM")
-def olmo2(config: Config) -> Model:
-    """Norms after the blocks, and query/key norms over all heads."""
-    return uniform_decoder(
-        config,
-        "olmo2",
-        attention=grouped_query_attention(config, query_key_norm="full"),
-        feed_forward=dense(config),
-        norm_names=("post_attention_norm", "post_ffw_norm"),
-        windows=sliding_windows(config, config.layers(), 4),
+        wiring=Wiring(GraphWiring(layer_norm=True, beside_attention="before projection")),
     )
 
 
@@ -192,6 +175,7 @@ def starcoder2(config: Config) -> Model:
         feed_forward=dense(config, gate="none", bias=biased),
         norm_bias=True,
         tied_default=True,
+        wiring=Wiring(GraphWiring(layer_norm=True)),
     )
 
 
@@ -223,89 +207,12 @@ def exaone(config: Config) -> Model:
     return uniform_decoder(config, "exaone", attention=grouped_query_attention(config), feed_forward=dense(config))
 
 
-@blueprint("Exaone4ForCausalLM")
-def exaone4(config: Config) -> Model:
-    """Norms after the blocks; the 32B mixes windowed and full layers."""
-    return uniform_decoder(
-        config,
-        "exaone4",
-        attention=grouped_query_attention(config, query_key_norm="head"),
-        feed_forward=dense(config),
-        norm_names=("post_attention_norm", "post_ffw_norm"),
-        windows=sliding_windows(config, config.layers(), 4),
-    )
-
-
 @blueprint("InternLM2ForCausalLM")
 def internlm2(config: Config) -> Model:
-    return uniform_decoder(config, "internlm2", attention=grouped_query_attention(config), feed_forward=dense(config))
-
-
-@blueprint("MuseGlimmerForConditionalGeneration")
-def muse_glimmer(config: Config) -> Model:
     return uniform_decoder(
         config,
-        "muse-glimmer",
-        attention=grouped_query_attention(config, query_key_norm="head", gate=True),
+        "internlm2",
+        attention=grouped_query_attention(config),
         feed_forward=dense(config),
-        norm_names=SANDWICH_NORMS,
-        windows=sliding_windows(config, config.layers(), 4),
+        wiring=Wiring(repository=RepositoryWiring(merged=(("attn_qkv", ("attn_q", "attn_k", "attn_v")),))),
     )
-
-
-@blueprint("MllamaForConditionalGeneration")
-def llama_vision(config: Config) -> Model:
-    """Llama 3.2 Vision: extra layers attend to the image instead of the text; 8 more embedding rows than outputs."""
-    width, count = width_of(config), config.layers()
-    crossing = set(config.sequence("cross_attention_layers"))
-    extras = norms(width, PRE_NORMS)
-    gates = tuple(Part(f"cross_attn_{name}_gate.weight", (1,), Role.OTHER) for name in ("attn", "mlp"))
-    plain = grouped_query_attention(config)
-    image = grouped_query_attention(config, query_key_norm="head")
-    layers = [
-        Layer((image if n in crossing else plain,), dense(config), extras + (gates if n in crossing else ()))
-        for n in range(count)
-    ]
-    special = Part("image_token_embd.weight", (width, 8), Role.EMBEDDING)
-    return decoder(
-        config,
-        "mllama",
-        layers,
-        extra_globals=(special, *rope_factors(config, plain.head_size)),
-        runtime_note="llama.cpp has no loader for Llama 3.2 Vision (cross-attention layers).",
-    )
-
-
-@blueprint("DeciLMForCausalLM")
-def nemotron_nas(config: Config) -> Model:
-    """Each layer was chosen by search: attention or feed-forward may be absent or replaced by one matrix."""
-    width = width_of(config)
-    heads = config.integer("num_attention_heads")
-    layers = []
-    for block in config.sequence("block_configs", config.layers()):
-        attention, feed_forward = block["attention"], block["ffn"]
-        mixers: tuple[Attention | LinearAttention, ...] = ()
-        extras: tuple[str, ...] = ()
-        if not attention.get("no_op"):
-            extras += ("attn_norm",)
-            if attention.get("replace_with_linear"):
-                mixers = (LinearAttention(),)
-            else:
-                mixers = (Attention(heads, heads // attention["n_heads_in_group"], width // heads),)
-        inner = 0 if feed_forward.get("no_op") else _multiple_of_256(feed_forward["ffn_mult"], width)
-        if inner:
-            extras += ("ffn_norm",)
-        layers.append(Layer(mixers, Dense(inner) if inner else None, norms(width, extras)))
-    return decoder(
-        config,
-        "deci",
-        layers,
-        extra_globals=rope_factors(config, width // heads),
-        traits=_size_traits(config, "deci"),
-    )
-
-
-def _multiple_of_256(multiplier: float, width: int) -> int:
-    """Feed-forward size of Nemotron-NAS: two thirds of the nominal size, rounded up to 256."""
-    inner = int(2 * multiplier * width / 3)
-    return -(-inner // 256) * 256

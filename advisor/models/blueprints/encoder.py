@@ -8,9 +8,12 @@ from advisor.models.feed_forward import Dense
 from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, matrix, norm
+from advisor.models.wiring import GraphWiring, Rotation, Wiring
 
 
-def _encoder(config: Config, architecture: str, attention: Attention, feed_forward: Dense, positions: int) -> Model:
+def _encoder(
+    config: Config, architecture: str, attention: Attention, feed_forward: Dense, positions: int, rotation: Rotation
+) -> Model:
     width, vocabulary = width_of(config), config.integer("vocab_size")
     extras = norms(width, ("attn_output_norm", "layer_output_norm"), with_bias=True)
     parts: list[Part] = [
@@ -29,6 +32,7 @@ def _encoder(config: Config, architecture: str, attention: Attention, feed_forwa
         context_length=positions or config.context_length,
         grouped_query_ratio=1,
         causal=False,
+        wiring=Wiring(GraphWiring(layer_norm=True, rotation=rotation)),
     )
 
 
@@ -40,6 +44,7 @@ def bert(config: Config) -> Model:
         grouped_query_attention(config, qkv_bias=True, output_bias=True),
         Dense(config.integer("intermediate_size"), gate="none", bias=True),
         config.integer("max_position_embeddings"),
+        "nowhere",
     )
 
 
@@ -53,6 +58,7 @@ def xlm_roberta(config: Config) -> Model:
         grouped_query_attention(config, qkv_bias=True, output_bias=True),
         Dense(config.integer("intermediate_size"), gate="none", bias=True),
         config.integer("max_position_embeddings", low=offset + 1) - offset,
+        "nowhere",
     )
 
 
@@ -65,4 +71,5 @@ def nomic_bert(config: Config) -> Model:
         grouped_query_attention(config, fused_qkv=True),
         Dense(config.integer("n_inner", "intermediate_size")),
         0,
+        "everywhere",
     )

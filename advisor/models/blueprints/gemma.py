@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.models.blueprints.common import (
-    OUTPUT_HEAD_FIRST,
     SANDWICH_NORMS,
     blueprint,
     decoder,
@@ -21,6 +20,7 @@ from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
 from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, matrix, norm
+from advisor.models.wiring import GgufWiring, GraphWiring, RepositoryWiring, Wiring
 
 
 @blueprint("GemmaForCausalLM")
@@ -98,7 +98,11 @@ def gemma3n(config: Config) -> Model:
         tied_default=True,
         extra_globals=tables,
         shared_kv_layers=shared,
-        traits=(OUTPUT_HEAD_FIRST,),
+        wiring=Wiring(
+            GraphWiring(alternating_streams=streams, values_normed=True),
+            gguf=GgufWiring(tied_head_twice=True, tensor_split=False),
+            repository=RepositoryWiring(per_layer_rows=262_144),
+        ),
     )
 
 
@@ -166,5 +170,9 @@ def gemma4(config: Config) -> Model:
         tied_default=True,
         extra_globals=tables,
         shared_kv_layers=shared,
-        traits=(OUTPUT_HEAD_FIRST,),
+        wiring=Wiring(
+            GraphWiring(values_normed=True, rows="after last norm"),
+            gguf=GgufWiring(tied_head_twice=True),
+            repository=RepositoryWiring(experts_together=True),
+        ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.errors import InputError
 from advisor.models.blueprints.common import (
+    GATE_AND_UP,
     PRE_NORMS,
     blueprint,
     decoder,
@@ -19,14 +20,18 @@ from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, Mamba2, ShortConvolution
 from advisor.models.tensors import Part, Role
+from advisor.models.wiring import GgufWiring, GraphWiring, RepositoryWiring, RouterWiring, Wiring
 
 
 @blueprint("GraniteMoeHybridForCausalLM")
 def granite_hybrid(config: Config) -> Model:
+    """State-space layers replace positions; without any the converter calls the model plain "granite" or "granitemoe",
+    whose tensors llama.cpp can split."""
     width, count = width_of(config), config.layers()
     kinds: dict[str, Attention | Mamba2] = {"attention": grouped_query_attention(config)}
     types = config.layer_types(count)
-    if set(types) != {"attention"}:
+    hybrid = set(types) != {"attention"}
+    if hybrid:
         kinds["mamba"] = _mamba(config, config.integer("mamba_expand") * width)
     experts = config.experts("num_local_experts", default=0)
     block: FeedForward
@@ -40,7 +45,23 @@ def granite_hybrid(config: Config) -> Model:
     else:
         block = Dense(config.integer("shared_intermediate_size"))
     extras = norms(width, PRE_NORMS)
-    return decoder(config, "granitehybrid", [Layer((kinds[kind],), block, extras) for kind in types])
+    return decoder(
+        config,
+        "granitehybrid",
+        [Layer((kinds[kind],), block, extras) for kind in types],
+        wiring=Wiring(
+            GraphWiring(rotation="nowhere" if hybrid else "everywhere"),
+            gguf=GgufWiring(tensor_split=not hybrid),
+            repository=RepositoryWiring(experts_together=True, merged=_GRANITE_MERGED),
+        ),
+    )
+
+
+_GRANITE_MERGED = (
+    ("ffn_up", ("ffn_gate", "ffn_up")),
+    ("ffn_up_shexp", ("ffn_gate_shexp", "ffn_up_shexp")),
+    GATE_AND_UP,
+)
 
 
 def _mamba(config: Config, inner: int, norm: bool = True) -> Mamba2:
@@ -64,7 +85,8 @@ def falcon_h1(config: Config) -> Model:
     # llama.cpp's converter writes this one norm without the usual ".weight".
     extras = (*norms(width, ("attn_norm",)), Part("ffn_norm", (width,), Role.NORM))
     layer = Layer((grouped_query_attention(config), mamba), dense(config), extras)
-    return decoder(config, "falcon-h1", [layer] * count)
+    wiring = Wiring(GraphWiring(rows="after residual"), gguf=GgufWiring(tensor_split=False))
+    return decoder(config, "falcon-h1", [layer] * count, wiring=wiring)
 
 
 @blueprint("NemotronHForCausalLM")
@@ -111,6 +133,12 @@ def nemotron_h(config: Config) -> Model:
         "nemotron_h_moe" if experts else "nemotron_h",
         [kinds[kind] for kind in pattern],
         mtp_layers=[draft] * drafts,
+        wiring=Wiring(
+            GraphWiring(rotation="nowhere", rows="after last norm"),
+            router=RouterWiring(scaled=True, linear_in_transformers=False, in_mlx="unpacked"),
+            gguf=GgufWiring(tensor_split=False),
+            states_in_32_bit=True,
+        ),
     )
 
 
@@ -178,12 +206,19 @@ def qwen3_next(config: Config) -> Model:
     ]
     drafts = config.integer("mtp_num_hidden_layers", "num_nextn_predict_layers", default=0, low=0, high=16)
     draft = Layer((attention,), block, extras + draft_head(width))
+    together = bool(experts) and not first_generation
+    merged = (("attn_qkv", ("attn_qkv", "attn_gate")),) if first_generation else (GATE_AND_UP,) if experts else ()
     return decoder(
         config,
         names[(first_generation, bool(experts))],
         layers,
         grouped_query_ratio=attention.heads // attention.kv_heads,
         mtp_layers=[draft] * drafts,
+        wiring=Wiring(
+            GraphWiring(position_axes=1 if first_generation else 4, rows="after last norm"),
+            repository=RepositoryWiring(experts_together=together, merged=merged, decay_in_32_bit=not first_generation),
+            states_in_32_bit=not first_generation,
+        ),
     )
 
 
@@ -225,4 +260,11 @@ def lfm2(config: Config) -> Model:
         )
         for number, kind in enumerate(types)
     ]
-    return decoder(config, "lfm2moe" if experts else "lfm2", layers, tied_default=True, final_norm="token_embd_norm")
+    return decoder(
+        config,
+        "lfm2moe" if experts else "lfm2",
+        layers,
+        tied_default=True,
+        final_norm="token_embd_norm",
+        wiring=Wiring(GraphWiring(stream_first=True, stream_first_when_fed=True)),
+    )

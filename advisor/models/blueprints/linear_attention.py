@@ -11,7 +11,13 @@ from advisor.models.blueprints.common import (
     norms,
     width_of,
 )
-from advisor.models.blueprints.deepseek import hyper_connections, latent_attention, lightning_indexer, routed_experts
+from advisor.models.blueprints.deepseek import (
+    bare_router,
+    hyper_connections,
+    latent_attention,
+    lightning_indexer,
+    routed_experts,
+)
 from advisor.models.blueprints.experts import draft_head
 from advisor.models.blueprints.hybrid import delta_net, full_attention_layers, gated_experts
 from advisor.models.config import Config, integer_in
@@ -19,6 +25,7 @@ from advisor.models.mixers import Indexer, LatentAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import KimiDelta, NgramLookup
 from advisor.models.tensors import Part, Role, matrix
+from advisor.models.wiring import GgufWiring, GraphWiring, RepositoryWiring, RouterWiring, StreamWiring, Wiring
 
 
 def _kimi_mixers(config: Config, count: int, first_generation: bool) -> list[KimiDelta | LatentAttention]:
@@ -58,7 +65,18 @@ def kimi_linear(config: Config) -> Model:
         for number, mixer in enumerate(_kimi_mixers(config, count, not third_generation))
     ]
     score = (Part("output_res_score.weight", (width,), Role.OTHER),) if residual_scores else ()
-    return decoder(config, "kimi-k3" if third_generation else "kimi-linear", layers, extra_globals=score)
+    return decoder(
+        config,
+        "kimi-k3" if third_generation else "kimi-linear",
+        layers,
+        extra_globals=score,
+        wiring=Wiring(
+            GraphWiring(rotation="nowhere", saturated=third_generation, bank_every=residual_scores),
+            router=RouterWiring(scaled=not third_generation, linear_in_transformers=False),
+            gguf=GgufWiring(tensor_split=False),
+            states_in_32_bit=True,
+        ),
+    )
 
 
 @blueprint("Glm5NextForConditionalGeneration")
@@ -75,7 +93,8 @@ def glm5_next(config: Config) -> Model:
     routed = routed_experts(config, selection_bias=True)
     kinds = config.sequence("mlp_layer_types", count)
     extras = norms(width, PRE_NORMS)
-    connections = hyper_connections(width, config.integer("hc_mult", high=64))
+    streams = config.integer("hc_mult", high=64)
+    connections = hyper_connections(width, streams)
     layers = [
         Layer(
             (delta if kind == "linear_attention" else attention,),
@@ -86,7 +105,42 @@ def glm5_next(config: Config) -> Model:
     ]
     drafts = config.integer("num_nextn_predict_layers", default=0, low=0, high=16)
     draft = Layer((attention,), routed, extras + draft_head(width))
-    return decoder(config, "glm5-next", layers, mtp_layers=[draft] * drafts)
+    return decoder(
+        config,
+        "glm5-next",
+        layers,
+        mtp_layers=[draft] * drafts,
+        wiring=Wiring(
+            GraphWiring(rotation="nowhere"),
+            StreamWiring(streams),
+            bare_router(),
+            GgufWiring(
+                converted_to_f32=("hc_attn_", "hc_ffn_", "indexer_compressor_"),
+                never_quantized=_GLM5_NEXT_NEVER_QUANTIZED,
+                at_least_8_bit=("attn_q_a", "attn_q_b", "nextn.eh_proj"),
+                tensor_split=False,
+            ),
+            states_in_32_bit=True,
+        ),
+    )
+
+
+_GLM5_NEXT_NEVER_QUANTIZED = (
+    "hc_",
+    "indexer.attn_q_b",
+    "indexer.attn_k",
+    "indexer.proj",
+    "indexer_compressor_gate",
+    "indexer_compressor_ape",
+    "ssm_f_a.weight",
+    "ssm_f_b.weight",
+    "ssm_g_a.weight",
+    "ssm_g_b.weight",
+    "ssm_beta.weight",
+    "attn_kv_a_mqa.weight",
+    "attn_k_b.weight",
+    "attn_v_b.weight",
+)
 
 
 @blueprint("Qwen4ExpForConditionalGeneration")
@@ -131,6 +185,13 @@ def qwen4_exp(config: Config) -> Model:
         final_norm="",
         extra_globals=tables,
         grouped_query_ratio=attention.heads // attention.kv_heads,
+        wiring=Wiring(
+            GraphWiring(position_axes=4),
+            StreamWiring(streams, rank),
+            gguf=GgufWiring(tensor_split=False),
+            repository=RepositoryWiring(experts_together=True),
+            states_in_32_bit=True,
+        ),
     )
 
 
