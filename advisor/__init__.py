@@ -1,5 +1,5 @@
 """LLM Fit Advisor: which quantization of which model fits on which machine, and at what cost."""
 
-from advisor.version import VERSION
+from advisor.foundation.version import VERSION
 
 __version__ = VERSION

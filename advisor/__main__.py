@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.costs.feeds import FEEDS
-from advisor.errors import AdvisorError, InputError
+from advisor.costs.feeds.names import FEEDS
+from advisor.foundation.errors import AdvisorError, InputError
 
 if TYPE_CHECKING:
     from advisor.report.batch import Refusal, Work
@@ -144,9 +144,9 @@ def _plan_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
 
 def answer_plan(query: str, *, whole_plans: bool = False, full: bool = False) -> dict[str, Any]:
     """One question as the object that `plan --format json` prints; raises InputError in one sentence."""
-    from advisor.advise import answer
+    from advisor.answer.answer import answer
+    from advisor.question.question import Scenario
     from advisor.report.compact import answer_document
-    from advisor.scenario import Scenario
 
     found = answer(Scenario.from_query(query), allow_local=True, brief=not full)
     if not full:
@@ -172,9 +172,9 @@ def _sizes(options: argparse.Namespace) -> str:
 
 
 def _plan(options: argparse.Namespace) -> str:
-    from advisor.advise import answer
+    from advisor.answer.answer import answer
+    from advisor.question.question import Scenario
     from advisor.report.as_text import plan_table
-    from advisor.scenario import Scenario
 
     return plan_table(answer(Scenario.from_query(options.query), allow_local=True))
 
@@ -202,7 +202,7 @@ def _detect(options: argparse.Namespace) -> str:
 
 
 def _refresh(options: argparse.Namespace) -> str:
-    from advisor.costs.refresh import refresh, report
+    from advisor.costs.feeds.refresh import refresh, report
 
     outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
     if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
@@ -218,7 +218,7 @@ def _worker(options: argparse.Namespace) -> str:
 
 
 def _serve(options: argparse.Namespace) -> str:
-    from advisor.places import top_folder
+    from advisor.foundation.places import top_folder
 
     # Streamlit's own command, in this process; it reads the settings that lie beside the app.
     app = str(top_folder() / "app.py")

@@ -6,7 +6,7 @@ Every figure follows from what is shown beside it. A worked example, in which th
 >>> from advisor.costs.costs import cost_of
 >>> from advisor.costs.inputs import cost_inputs
 >>> from advisor.costs.workload import Throughput
->>> from advisor.estimate import Range
+>>> from advisor.foundation.ranges import Range
 >>> from advisor.machines.catalogue import machine
 >>> inputs = cost_inputs({
 ...     "requests_per_day": 2000, "tokens_in": 1000, "tokens_out": 200, "peak_factor": 2, "years": 3,

@@ -17,7 +17,7 @@ from advisor.costs.inputs import CostInputs, cost_inputs
 from advisor.costs.money import money_of, shown
 from advisor.costs.pay_per_token import closed_models
 from advisor.costs.workload import Throughput
-from advisor.estimate import Range
+from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import machine
 
 MODEL = "llama-3.3-70b-instruct"

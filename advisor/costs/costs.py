@@ -15,8 +15,8 @@ from advisor.costs.rent import rent
 from advisor.costs.staircase import Staircase
 from advisor.costs.verdict import cheapest_of, verdict_of
 from advisor.costs.workload import Throughput
-from advisor.errors import InputError
-from advisor.estimate import Range
+from advisor.foundation.errors import InputError
+from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import Machine
 
 _NEVER_MONTHS = 1200

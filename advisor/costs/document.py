@@ -17,7 +17,7 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import MoneyRange, Price, money_of
 from advisor.costs.options import Option
 from advisor.costs.pay_per_token import closed_models
-from advisor.estimate import Range
+from advisor.foundation.ranges import Range
 
 
 def cost_document(costs: Costs) -> dict[str, Any]:

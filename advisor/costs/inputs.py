@@ -24,8 +24,8 @@ from pydantic import (
 )
 
 from advisor.costs.price_tables import Currency, Region, Term, electricity_prices
-from advisor.errors import ImpossibleValue, InputError, nearest, one_line, resembling
-from advisor.numbers import exact
+from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.foundation.numbers import exact
 
 HOURS_PER_MONTH = Decimal(730)  # 365 days x 24 hours / 12
 MAX_TOKENS_PER_MONTH = 10**15

@@ -17,7 +17,7 @@ from advisor.costs.power import COMPLETE, DATA_CENTRE, Power, energy, power_of, 
 from advisor.costs.price_tables import CASES, Case, Figure, figures
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine
 

@@ -14,8 +14,8 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from advisor.csv_rows import BlankIsNone, Filled, read_rows
-from advisor.places import data_folder
+from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.foundation.places import data_folder
 
 FOLDER = data_folder() / "prices"
 

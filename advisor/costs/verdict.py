@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from advisor.costs.money import shown
-from advisor.units import format_count
+from advisor.foundation.units import format_count
 
 if TYPE_CHECKING:
     from advisor.costs.costs import BreakEven

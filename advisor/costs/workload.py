@@ -8,8 +8,8 @@ from decimal import Decimal
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import decimal, plain
 from advisor.costs.price_tables import Case
-from advisor.errors import InputError
-from advisor.estimate import Range
+from advisor.foundation.errors import InputError
+from advisor.foundation.ranges import Range
 
 SECONDS_PER_HOUR = 3600
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from advisor.errors import InputError, nearest, resembling
+from advisor.foundation.errors import InputError, nearest, resembling
 from advisor.models.model import Model
 
 

@@ -7,7 +7,7 @@ that similar devices report, the smaller of two operating systems' budgets.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from advisor.units import GIB, MIB, gib
+from advisor.foundation.units import GIB, MIB, gib
 
 # A CUDA process pays twice before its first tensor. (1) It can allocate less than nvidia-smi's total, by what the
 # driver reserves; totals in llama.cpp and PyTorch logs are lower by 8 GB cards 190-490, 3060 399, T4 451, 3090 452,

@@ -7,15 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
 
-from advisor.csv_rows import read_rows
-from advisor.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.csv_rows import read_rows
+from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.numbers import exact
+from advisor.foundation.places import data_folder
+from advisor.foundation.units import GIB, MIB
 from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
 from advisor.machines.machine import Machine
 from advisor.machines.rows import Kind, Row, Vendor
-from advisor.numbers import exact
-from advisor.places import data_folder
-from advisor.units import GIB, MIB
 
 __all__ = ["CATALOGUE", "Machine", "custom_machine", "load", "machine", "machines", "with_memory"]
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import psutil
 
-from advisor.environment import environment
+from advisor.foundation.environment import environment
+from advisor.foundation.units import GIB, MIB, gib
 from advisor.machines.catalogue import machine
 from advisor.machines.detect_match import (
     ASSUMED_PLATFORM,
@@ -38,7 +39,6 @@ from advisor.machines.detect_system import (
     run_command,
 )
 from advisor.machines.machine import Machine
-from advisor.units import GIB, MIB, gib
 
 CUSTOM = "custom"
 SERVER_NOTE = "This describes the machine the advisor runs on; opened from elsewhere, that is the server, not yours."

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from advisor.foundation.units import GIB
 from advisor.machines.catalogue import machines
 from advisor.machines.machine import Machine
-from advisor.units import GIB
 
 # ECC takes 6.25 % of GDDR6 data-centre cards; sold sizes are sometimes decimal.
 _CARD_SHARES = (0.92, 1.02)

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
-from advisor.errors import printable
+from advisor.foundation.errors import printable
+from advisor.foundation.units import gib
 from advisor.machines.catalogue import machine
 from advisor.machines.detect import scenario_values
 from advisor.machines.detect_records import Detected, DetectedGpu
-from advisor.units import gib
 
 
 def detected_document(detected: Detected) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from advisor.foundation.units import GIB, MIB
 from advisor.machines.detect_records import DetectedGpu
-from advisor.units import GIB, MIB
 
 _COMMAND_SECONDS = 5
 _LONGEST_OUTPUT = 1_000_000

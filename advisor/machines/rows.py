@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from advisor.csv_rows import BlankIsNone, Filled
+from advisor.foundation.csv_rows import BlankIsNone, Filled
 from advisor.machines.capacity import CPU_KIND, UNIFIED_KINDS
 
 Vendor = Literal["NVIDIA", "AMD", "Intel", "Apple", "generic"]

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from advisor.errors import DataError, InputError, one_line
+from advisor.foundation.errors import DataError, InputError, one_line
+from advisor.foundation.places import data_folder
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
-from advisor.places import data_folder
 
 MODELS_FOLDER = data_folder() / "models"
 _ID = r"^[a-z0-9]+([.\-_][a-z0-9]+)*$"

@@ -1,7 +1,7 @@
 """On which architectures the engine has been compared with llama.cpp, and by how many rows: only they are "checked".
 
-`data/checked_architectures.csv` counts the rows of `tests/truth/`; `python -m tests.checked` writes it, and a test
-compares the two.
+`data/checked_architectures.csv` counts the rows of `tests/truth/`; `python -m tests.support.checked` writes it, and
+a test compares the two.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
-from advisor.csv_rows import Filled, read_rows
+from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.places import data_folder
 from advisor.models.model import Model
-from advisor.places import data_folder
 
 CHECKED_FILE = data_folder() / "checked_architectures.csv"
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 
 MAX_DIMENSION = (
     1 << 24

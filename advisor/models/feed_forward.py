@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.models.tensors import Part, Role, bias, matrix, norm
 
 

@@ -15,9 +15,9 @@ from functools import cache, cached_property
 
 from pydantic import BaseModel, ConfigDict
 
-from advisor.csv_rows import Filled, read_rows
+from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.places import data_folder
 from advisor.models.catalogue import Entry, catalogue
-from advisor.places import data_folder
 
 _WORD = re.compile(
     r"\d+x\d+(?:\.\d+)?b(?![a-z0-9])"  # 8x7b

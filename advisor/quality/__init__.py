@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from advisor.errors import InputError, one_line
+from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.numbers import exact
 from advisor.models.catalogue import catalogue, find_model
-from advisor.numbers import exact
-from advisor.own_measurements import OwnMeasurement
 from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
 from advisor.quality.evidence import Evidence, evidence
 from advisor.quality.levels import QualityLevel, find_quality_level
 from advisor.quality.names import slug
 from advisor.quality.own import with_own
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, TASKS, Demand, find_task
+from advisor.sources.own_measurements import OwnMeasurement
 
 __all__ = [
     "DEMANDS",

@@ -11,9 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from advisor.estimate import Range
-from advisor.evidence_words import independent
-from advisor.own_measurements import OwnMeasurement
+from advisor.foundation.evidence_words import independent
+from advisor.foundation.ranges import Range
 from advisor.quality.divergence import Line, figure, fit_line
 from advisor.quality.evidence import Evidence
 from advisor.quality.least_squares import Floats
@@ -21,6 +20,7 @@ from advisor.quality.levels import UNQUANTIZED, QualityLevel, known_level
 from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, Scores, effective_b, fit, in_order, scores
 from advisor.quality.names import lineage, slug
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
+from advisor.sources.own_measurements import OwnMeasurement
 
 Basis = Literal["measured", "transferred", "estimated", "unknown"]
 

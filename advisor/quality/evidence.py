@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from advisor.csv_rows import BlankIsNone, Filled, read_rows
-from advisor.places import data_folder
+from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.foundation.places import data_folder
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, TASKS
 
 QUALITY_FILE = data_folder() / "quality.csv"

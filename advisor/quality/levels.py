@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
-from advisor.errors import InputError, nearest, one_line, resembling
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme, find_safetensors_level
-from advisor.numbers import exact
+from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.numbers import exact
 
 UNQUANTIZED = "16-bit"
 MOST_CHARACTERS = 80

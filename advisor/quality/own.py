@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from advisor.estimate import Range
-from advisor.own_measurements import MEASURED_HERE, OwnMeasurement
+from advisor.foundation.ranges import Range
 from advisor.quality.estimator import Quality
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
+from advisor.sources.own_measurements import MEASURED_HERE, OwnMeasurement
 
 _NINE_IN_TEN = 1.645  # standard errors either way
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.estimate import Range
 from advisor.formats.safetensors_levels import SafetensorsLevel
+from advisor.foundation.ranges import Range
 from advisor.quality import ModelFacts, Quality, estimate_quality
 from advisor.quality.levels import quality_level_of
 from advisor.quality.tasks import DIVERGENCE

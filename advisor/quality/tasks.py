@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, nearest, one_line, resembling
 
 # Ids in the order they are shown, with the benchmarks that stand for them in the evidence.
 TASKS: dict[str, str] = {

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
+from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import bare, plural
+from advisor.foundation.places import IMPORT_FOLDER
+from advisor.foundation.units import MIB
 from advisor.models.model import Model
-from advisor.numbers import bare, plural
-from advisor.places import IMPORT_FOLDER
 from advisor.quantize import ask_library, native
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_writing import Entry
@@ -24,7 +25,6 @@ from advisor.quantize.header_only import write_header_only
 from advisor.quantize.tools import Tool, find_tool, must_find, plain_environment, python_command, run_briefly
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import Settings
-from advisor.units import MIB
 
 _TIMEOUT_S = 120
 _LINE = re.compile(r"^(\S+) (\d+) (\d+) (\d+) *$", re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.estimate import Range
+from advisor.foundation.ranges import Range
 from advisor.quantize.measure import Measured
 
 Verdict = Literal["exact", "within the range", "outside the range", "differs", "no prediction"]

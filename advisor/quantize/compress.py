@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.environment import real_run_environment
-from advisor.errors import InputError, nearest
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
 from advisor.formats.safetensors_sizes import size_safetensors_level
+from advisor.foundation.environment import real_run_environment
+from advisor.foundation.errors import InputError, nearest
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent
 from advisor.quantize.hf_folder import ModelFolder

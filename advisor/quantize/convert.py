@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import MODEL_ARCH_NAMES, GGUFValueType, LlamaFileType, PoolingType
 
-from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS, Type
 from advisor.formats.gguf_sizes import grouped_tensors
+from advisor.foundation.errors import InputError
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, discard, never, silent
 from advisor.quantize.gguf_source import as_float32, as_stored

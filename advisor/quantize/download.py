@@ -6,10 +6,10 @@ import shutil
 import threading
 from pathlib import Path
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
+from advisor.foundation.units import gb
 from advisor.quantize.errors import RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, silent
-from advisor.units import gb
 
 _SPARE_BYTES = 64 << 20
 _LOOK_EVERY_S = 0.5

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
 from advisor.quantize.measure import read_text

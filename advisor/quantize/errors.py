@@ -1,6 +1,6 @@
 """What can go wrong in a real run."""
 
-from advisor.errors import AdvisorError, InputError
+from advisor.foundation.errors import AdvisorError, InputError
 
 
 class ToolMissing(InputError):

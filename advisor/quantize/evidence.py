@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from advisor.errors import InputError
-from advisor.own_measurements import OwnMeasurement, OwnSpeed, repository_key, same_tensors
+from advisor.foundation.errors import InputError
 from advisor.quantize.runs import Run
+from advisor.sources.own_measurements import OwnMeasurement, OwnSpeed, repository_key, same_tensors
 
 
 def may_be(run: Run) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import GGML_QUANT_VERSION, GGUFValueType, LlamaFileType
 
-from advisor.errors import InputError
 from advisor.formats.gguf_levels import Level, Type
+from advisor.foundation.errors import InputError
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_source import UNQUANTIZED, GgufSource, as_float32, as_stored
 from advisor.quantize.gguf_writing import Entry, Layout, Slot, finish_file, lay_out, start_file, write_atomically

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import GGUFValueType
 
-from advisor.errors import InputError
 from advisor.formats.gguf_levels import Level, Type
 from advisor.formats.gguf_sizes import ALIGNMENT, grouped_tensors
+from advisor.foundation.errors import InputError
 from advisor.models.model import Model
 from advisor.quantize.gguf_writing import Entry
 from advisor.sources.gguf_file import GgufHeader, StoredTensor

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from advisor.errors import InputError, one_line
+from advisor.foundation.errors import InputError, one_line
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
 from advisor.sources.reading import read_from_path

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import GGUFValueType
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.quantize.gguf_writing import Entry
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.gguf_header import read_gguf_header

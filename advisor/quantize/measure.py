@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from advisor.errors import InputError
-from advisor.estimate import Range
+from advisor.foundation.errors import InputError
+from advisor.foundation.ranges import Range
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
 from advisor.quantize.gguf_writing import write_atomically

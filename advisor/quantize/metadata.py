@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import PoolingType, RopeScalingType
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.models.config import Config
 from advisor.models.model import Model
 from advisor.quantize.gguf_writing import Entry

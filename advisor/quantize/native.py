@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.formats.gguf_levels import Type, row_bytes
-from advisor.places import real_run_install
+from advisor.foundation.places import real_run_install
 from advisor.quantize.errors import RunFailed, ToolMissing
 
 INSTALL = f"install it with: {real_run_install()}"

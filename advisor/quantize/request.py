@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from advisor.errors import InputError, nearest, one_line
 from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.foundation.errors import InputError, nearest, one_line
 from advisor.quantize import tinylm
 from advisor.quantize.packaged import packaged_folder
 from advisor.quantize.settings import QuantizeSettings

@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from advisor.errors import AdvisorError
+from advisor.foundation.errors import AdvisorError
 from advisor.quantize.request import parse_request
 from advisor.quantize.settings import read_settings
 from advisor.quantize.steps import Steps

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, select, type_coerce, update
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.quantize.request import RunRequest, parse_request
 from advisor.store.database import default_url, make_engine
 from advisor.store.sessions import Sessions, owner_hash

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.environment import real_run_environment
-from advisor.errors import InputError, one_line
-from advisor.places import user_data_folder
+from advisor.foundation.environment import real_run_environment
+from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.places import user_data_folder
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 

@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 import psutil
 
-from advisor.estimate import Range
+from advisor.foundation.ranges import Range
 from advisor.quantize.errors import Cancelled
 from advisor.quantize.gguf_quantize import Stop, never, worker_threads
 from advisor.quantize.network import Network

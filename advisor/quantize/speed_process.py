@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from advisor.errors import AdvisorError
+from advisor.foundation.errors import AdvisorError
 from advisor.machines.detect_match import match_platform
 from advisor.machines.detect_system import cpu_model
 from advisor.quantize import native

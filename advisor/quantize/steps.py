@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import InputError
 from advisor.formats.gguf_levels import Level
+from advisor.foundation.errors import InputError
+from advisor.foundation.places import IMPORT_FOLDER
+from advisor.foundation.units import gb
 from advisor.models.model import Model
-from advisor.own_measurements import tensors_key
-from advisor.places import IMPORT_FOLDER
 from advisor.quantize import tinylm
 from advisor.quantize.compress import check_level as check_compression
 from advisor.quantize.compress import compress
@@ -41,8 +41,8 @@ from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
 from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
 from advisor.sources.gguf_header import read_gguf_header
+from advisor.sources.own_measurements import tensors_key
 from advisor.sources.reading import read_from_path
-from advisor.units import gb
 
 SPARE_BYTES = 64 << 20
 _SPEED_TIMEOUT_S = 3600.0

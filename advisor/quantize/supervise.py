@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from advisor.places import IMPORT_FOLDER
+from advisor.foundation.places import IMPORT_FOLDER
 from advisor.quantize.run_child import REQUEST
 from advisor.quantize.runs import Run, RunLost, Runs, State
 from advisor.quantize.settings import QuantizeSettings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.places import data_folder
+from advisor.foundation.places import data_folder
 
 FOLDER = data_folder() / "tinylm"
 EVALUATION_TEXT = FOLDER / "eval.txt"

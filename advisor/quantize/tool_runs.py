@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from advisor.environment import real_run_environment
 from advisor.formats.gguf_levels import Level
+from advisor.foundation.environment import real_run_environment
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_quantize import (
     Progress,

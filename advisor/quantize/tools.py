@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from advisor.environment import real_run_environment
+from advisor.foundation.environment import real_run_environment
 from advisor.quantize.errors import Cancelled, RunFailed, ToolMissing
 
 TOOLS = ("llama-quantize", "llama-imatrix", "llama-fit-params")

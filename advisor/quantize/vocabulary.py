@@ -8,7 +8,7 @@ from typing import Any
 import gguf
 from gguf.constants import TokenType
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.quantize.errors import ToolMissing
 from advisor.quantize.hf_folder import read_json
 from advisor.quantize.native import INSTALL

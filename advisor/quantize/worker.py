@@ -23,8 +23,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from advisor.errors import InputError
-from advisor.places import IMPORT_FOLDER, user_data_folder
+from advisor.foundation.errors import InputError
+from advisor.foundation.places import IMPORT_FOLDER, user_data_folder
 from advisor.quantize.errors import ToolMissing
 from advisor.quantize.native import INSTALL
 from advisor.quantize.request import RunRequest, check_request

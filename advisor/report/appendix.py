@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from advisor.advise import Answer
-from advisor.candidate import Candidate
-from advisor.commands import commands
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.answer.launching import launch_of
+from advisor.answer.plans import family_of, runtime_name
 from advisor.costs.money import Price, plain
-from advisor.errors import InputError
-from advisor.launching import launch_of
-from advisor.numbers import approx, exact, plural
-from advisor.planning import family_of, runtime_name
+from advisor.foundation.data_release import data_release
+from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import approx, exact, plural
+from advisor.foundation.units import GIB, gib
+from advisor.foundation.version import VERSION
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
 from advisor.report.wording import key_words, without_keys
-from advisor.sizing.llama_cpp_frontends import FRONTENDS
-from advisor.sizing.memory_lines import memory_lines
-from advisor.store.release import data_release
-from advisor.units import GIB, gib
-from advisor.version import VERSION
+from advisor.runtimes.commands import commands
+from advisor.runtimes.llama_cpp.frontends import FRONTENDS
+from advisor.runtimes.llama_cpp.memory_lines import memory_lines
 
 ASKED = "as asked for"  # the note of an assumption that is the user's
 KEPT_FREE = "kept free of each device"

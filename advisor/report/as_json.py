@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from advisor.advise import Answer
-from advisor.candidate import Candidate
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.answer.flips import flips
 from advisor.costs.document import cost_document
-from advisor.estimate import Range
-from advisor.flips import flips
+from advisor.foundation.ranges import Range
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
 from advisor.report.compact import answer_document

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from advisor.advise import Answer
-from advisor.candidate import Candidate
-from advisor.numbers import plural
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.foundation.numbers import plural
+from advisor.foundation.units import gb, gib
 from advisor.report.sizes import text_table
-from advisor.units import gb, gib
 
 
 def plan_table(answer: Answer) -> str:

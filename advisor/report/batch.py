@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from advisor.errors import AdvisorError, InputError
+from advisor.foundation.errors import AdvisorError, InputError
 
 ANSWERED, INTERNAL, REFUSED = 0, 1, 2  # exit statuses
 Document = dict[str, Any]

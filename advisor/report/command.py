@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from advisor.advise import answer
-from advisor.errors import InputError, one_line
+from advisor.answer.answer import answer
+from advisor.foundation.errors import InputError, one_line
+from advisor.question.question import Scenario
 from advisor.report.document import Cover, Logo
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
 from advisor.report.pdf import Paper, render_pdf
-from advisor.scenario import Scenario
 
 
 def write_report(

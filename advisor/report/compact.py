@@ -13,22 +13,22 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from advisor.advise import Answer, answer
-from advisor.candidate import Candidate
+from advisor.answer.answer import Answer, answer
+from advisor.answer.candidate import Candidate
+from advisor.answer.pinned import address, gpu_layers, pinned_query
+from advisor.answer.plans import family_of
+from advisor.answer.status import status_of
 from advisor.costs.costs import Costs
 from advisor.costs.money import MoneyRange
 from advisor.costs.options import Option
-from advisor.errors import InputError
-from advisor.estimate import Range
-from advisor.pinned import address, gpu_layers, pinned_query
-from advisor.planning import family_of
+from advisor.foundation.data_release import data_release
+from advisor.foundation.errors import InputError
+from advisor.foundation.ranges import Range
+from advisor.foundation.version import VERSION
+from advisor.question.question import MAX_QUERY_LENGTH
 from advisor.report.from_answer import verdict_sentence
 from advisor.report.sizes import FORMAT
-from advisor.scenario import MAX_QUERY_LENGTH
 from advisor.sizing.plan import DeviceMemory, Plan
-from advisor.status import status_of
-from advisor.store.release import data_release
-from advisor.version import VERSION
 
 SCHEMA = "answer/1"
 _DIGITS, _DECIMALS = 4, 4  # of estimates, which are never that exact

@@ -7,7 +7,7 @@ from itertools import pairwise
 from advisor.costs.costs import Costs as Found
 from advisor.costs.options import Option
 from advisor.costs.series import MonthPoint, cumulative
-from advisor.estimate import Range
+from advisor.foundation.ranges import Range
 from advisor.report.document import BreakEven, CostLine, CostOption, Costs
 from advisor.report.wording import names_a_key, without_keys
 

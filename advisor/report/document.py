@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from advisor.errors import InputError
-from advisor.estimate import Range
+from advisor.foundation.errors import InputError
+from advisor.foundation.ranges import Range
 
 TITLE_CHARACTERS = 200
 NAME_CHARACTERS = 120

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from advisor.numbers import approx, exact, money, span
+from advisor.foundation.numbers import approx, exact, money, span
 from advisor.report.document import CHART_BARS, CostLine, Costs, MemoryChart, QualityRow, chart_bars
 
 _LABEL_GAP = 0.1  # of the chart's height: the least distance of two names beside their lines

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from advisor.advise import Answer
-from advisor.errors import InputError, one_line
+from advisor.answer.answer import Answer
+from advisor.foundation.errors import InputError, one_line
+from advisor.question.question import Scenario
 from advisor.report.as_json import plan_document
-from advisor.scenario import Scenario
 
 SCENARIO_BYTES = 16 * 1024
 _DEEPEST = 20

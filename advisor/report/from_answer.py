@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time
 
-from advisor.advise import Answer
-from advisor.candidate import Candidate, task_words
-from advisor.evidence_words import counted
-from advisor.flips import flips
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate, task_words
+from advisor.answer.flips import flips
+from advisor.answer.plans import runtime_name
+from advisor.foundation.evidence_words import counted
+from advisor.foundation.numbers import approx, exact, money, plural, span
+from advisor.foundation.units import GIB, format_count, gb, gib
 from advisor.models.licences import commercial_use
-from advisor.numbers import approx, exact, money, plural, span
-from advisor.planning import runtime_name
 from advisor.quality import SCORED_TASKS
 from advisor.report.appendix import appendix_of
 from advisor.report.cost_section import cost_section
@@ -28,7 +29,6 @@ from advisor.report.document import (
 )
 from advisor.report.wording import without_keys
 from advisor.sizing.plan import DeviceMemory, Plan
-from advisor.units import GIB, format_count, gb, gib
 
 _TONES: dict[str, Tone] = {"fits": "good", "fits with offload": "good", "tight": "tight", "does not fit": "bad"}
 _TASKS = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from advisor.errors import DataError
+from advisor.foundation.errors import DataError
 from advisor.report.document import Cover, ReportDocument
 
 FORMAT = "report/1"  # raise the number when the document changes so that old ones can no longer be read

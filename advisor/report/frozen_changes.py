@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.numbers import approx, money
+from advisor.foundation.numbers import approx, money
+from advisor.foundation.units import format_count
 from advisor.report.document import Costs, ReportDocument
 from advisor.report.drawing import number
-from advisor.units import format_count
 
 _SPEED_STEP = 0.02  # of the old value; a smaller change is no news
 _QUALITY_STEP = 0.1  # percentage points

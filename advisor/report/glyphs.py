@@ -11,8 +11,8 @@ from bisect import bisect_right
 from functools import lru_cache
 from typing import Any
 
-from advisor.errors import DataError
-from advisor.places import data_folder
+from advisor.foundation.errors import DataError
+from advisor.foundation.places import data_folder
 
 FONTS = data_folder() / "fonts"
 COVERAGE = FONTS / "coverage.csv"

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.report.document import Logo
 
 LOGO_BYTES = 256 * 1024

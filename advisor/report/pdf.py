@@ -19,8 +19,8 @@ import segno
 import typst
 from segno.encoder import DataOverflowError
 
-from advisor.errors import AdvisorError
-from advisor.numbers import approx, span
+from advisor.foundation.errors import AdvisorError
+from advisor.foundation.numbers import approx, span
 from advisor.report.document import FEWEST_BARS, Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
 from advisor.report.drawing import costs_payload, cut, memory_payload, quality_payload
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all

@@ -11,9 +11,9 @@ from typing import Any
 
 from advisor.formats.gguf_sizes import SizedLevel, size_levels
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_levels
+from advisor.foundation.units import format_count, gb
 from advisor.models.model import Model
 from advisor.sources.resolve import ResolvedModel
-from advisor.units import format_count, gb
 
 FORMAT = "gguf"
 

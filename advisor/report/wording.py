@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from advisor.labels import LABELS
-from advisor.scenario import Scenario
+from advisor.question.labels import LABELS
+from advisor.question.question import Scenario
 
 _KEYS = tuple(sorted(Scenario.model_fields, key=len, reverse=True))
 _KEY = "|".join(key for key in _KEYS if "_" in key)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from advisor.estimate import Range
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
+from advisor.foundation.ranges import Range
 from advisor.sizing.placement import Placement
 from advisor.sizing.settings import Settings
 

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import HfUriError
 from huggingface_hub.utils import parse_hf_uri
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.sources.other_hubs import OtherHub, other_hub
 from advisor.sources.raw_parts import is_gguf_name
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Generic, TypeVar
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 
 _MOST_THREADS = 16
 _MOST_KEPT = 64

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from advisor.environment import environment
-from advisor.places import user_cache_folder
+from advisor.foundation.environment import environment
+from advisor.foundation.places import user_cache_folder
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.repository import Repository
 

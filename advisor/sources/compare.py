@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from gguf import get_tensor_name_map
 from gguf.constants import MODEL_ARCH_NAMES
 
-from advisor.errors import printable
+from advisor.foundation.errors import printable
 from advisor.models.model import Model
 from advisor.sources.gguf_file import GgufHeader
 

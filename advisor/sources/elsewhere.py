@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.errors import InputError
 from advisor.models.catalogue import Entry, catalogue, unknown_model
 from advisor.models.names import find_by_name, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address

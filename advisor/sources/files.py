@@ -6,8 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from advisor.errors import InputError, printable
 from advisor.formats.gguf_other_types import OtherType
+from advisor.foundation.errors import InputError, printable
+from advisor.foundation.units import gb
 from advisor.models.blueprints import model_from_config
 from advisor.sources.addresses import check_public
 from advisor.sources.gguf_file import GgufHeader, join_splits
@@ -19,7 +20,6 @@ from advisor.sources.reading import read_from_bytes, read_from_path
 from advisor.sources.remote import LinkedFile
 from advisor.sources.resolved import ResolvedModel, today
 from advisor.sources.stored_file import StoredFile, stored_file
-from advisor.units import gb
 
 MAX_CONFIG_BYTES = 4 << 20
 SPLIT_NAME = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)

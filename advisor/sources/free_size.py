@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import bare
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
-from advisor.numbers import bare
 
 _NUMBER = r"(\d{1,4}(?:\.\d{1,3})?)"
 _DENSE = re.compile(rf"(?:typical[ -])?{_NUMBER}\s*([bmt])", re.IGNORECASE)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import plural
+from advisor.foundation.units import gb
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
-from advisor.numbers import plural
 from advisor.sources import hub
 from advisor.sources.addresses import HubAddress, hub_file_link
 from advisor.sources.compare import compare_with_checkpoint
@@ -17,7 +18,6 @@ from advisor.sources.gguf_model import model_of
 from advisor.sources.quantization import unpacked
 from advisor.sources.repository import GgufFile, Repository, RepositoryFile, group_gguf
 from advisor.sources.resolved import ResolvedModel
-from advisor.units import gb
 
 _QUANTIZED_NOTE = (
     "It is published quantized as {level}, {size} on disk exactly; "

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from advisor.errors import InputError
 from advisor.formats.gguf_other_types import TensorType, stored_bytes
+from advisor.foundation.errors import InputError
 
 Value = bool | int | float | str | tuple[bool | int | float, ...]
 

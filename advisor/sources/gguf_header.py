@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from gguf.constants import GGUF_DEFAULT_ALIGNMENT, GGUF_MAGIC, GGUFValueType
 
-from advisor.errors import InputError
 from advisor.formats.gguf_other_types import TYPES, OtherType, layout
+from advisor.foundation.errors import InputError
 from advisor.sources.gguf_file import GgufHeader, StoredTensor, Value, padded
 from advisor.sources.gguf_forecast import Forecast
 from advisor.sources.reading import CutOff, ReadRange, Window

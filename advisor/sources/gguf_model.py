@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from gguf.constants import LlamaFileType
 
-from advisor.errors import InputError, printable
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.errors import InputError, printable
+from advisor.foundation.units import gb
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
 from advisor.models.config import Config
@@ -18,7 +19,6 @@ from advisor.sources.compare import Comparison, compare_with_header
 from advisor.sources.gguf_config import ARCHITECTURES, config_of
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.other_files import refuse_other_models
-from advisor.units import gb
 
 # Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
 _TOLERATED = 0.01

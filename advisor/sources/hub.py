@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from huggingface_hub import HfApi, constants
 from huggingface_hub.hf_api import ModelInfo
 
-from advisor.errors import InputError, printable
+from advisor.foundation.errors import InputError, printable
 from advisor.sources import cache
 from advisor.sources.addresses import HubAddress
 from advisor.sources.gguf_file import GgufHeader, join_splits

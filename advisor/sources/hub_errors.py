@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 
 _HOW_TO_LOG_IN = (
     "set the environment variable HF_TOKEN to an access token of that account, "

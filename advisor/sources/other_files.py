@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from advisor.errors import InputError, printable
+from advisor.foundation.errors import InputError, printable
 from advisor.sources.gguf_file import GgufHeader
 
 _PROJECTOR = "a vision or audio projector"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.models.catalogue import Entry
 from advisor.models.names import find_by_name, find_by_ollama_name, suggest
 from advisor.sources.gguf_model import level_of_name

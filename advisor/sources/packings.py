@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from advisor.errors import InputError, printable
 from advisor.formats.safetensors_levels import SafetensorsLevel, find_safetensors_level
+from advisor.foundation.errors import InputError, printable
 from advisor.sources.packing import Declared, Packing
 
 Section = Mapping[str, Any]

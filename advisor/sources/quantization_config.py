@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from advisor.errors import printable
 from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.foundation.errors import printable
 from advisor.sources.packing import Declared, Family, Packing
 from advisor.sources.packings import (
     LONGEST_NAME,

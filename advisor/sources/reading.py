@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 
 # (start, end) -> the bytes from start up to, but not including, end; fewer only where the file ends.
 ReadRange = Callable[[int, int], bytes]

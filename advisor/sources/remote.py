@@ -11,7 +11,7 @@ import httpx2
 from huggingface_hub import constants, hf_hub_url
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.sources.addresses import HubAddress, check_address, check_public
 from advisor.sources.hub_errors import hub_errors
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.errors import InputError
 from advisor.sources.compare import part_of
 from advisor.sources.gguf_model import level_of_name
 from advisor.sources.quantization import Quantization

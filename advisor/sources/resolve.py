@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from advisor.errors import InputError, one_line
+from advisor.foundation.errors import InputError, one_line
 from advisor.models.catalogue import catalogue, find_model
 from advisor.sources.background import Background
 from advisor.sources.resolved import ResolvedModel, from_entry

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.models.catalogue import Entry
 from advisor.models.model import Model
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.errors import InputError
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
+from advisor.foundation.errors import InputError
 from advisor.sources.reading import ReadRange
 
 MAX_HEADER_BYTES = 25 << 20  # a single file with 75,000 unfused expert tensors needs about 10 MB

@@ -10,7 +10,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-from advisor.errors import InputError, one_line
+from advisor.foundation.errors import InputError, one_line
 from advisor.sources.background import Background
 from advisor.sources.hub_errors import HubUnreachable
 

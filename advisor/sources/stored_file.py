@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from advisor.formats.gguf_levels import LEVELS, Level, Type
 from advisor.formats.gguf_other_types import layout, loaded_only_by
 from advisor.formats.gguf_sizes import SizedLevel
-from advisor.sizing.tensor_split import Stored
+from advisor.formats.stored_tensor import Stored
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.gguf_model import level_of
 

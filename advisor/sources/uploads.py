@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from advisor.errors import InputError, printable
+from advisor.foundation.errors import InputError, printable
 from advisor.sources.cache import cache_folder, replace_file
 from advisor.sources.files import MAX_CONFIG_BYTES, from_config_text, from_header
 from advisor.sources.gguf_file import GgufHeader

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Literal, get_args
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.machine import Machine
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from advisor.errors import InputError
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.errors import InputError
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import machine as find_machine
 from advisor.models.catalogue import find_model

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from advisor.csv_rows import read_rows
-from advisor.errors import DataError
-from advisor.places import data_folder
+from advisor.foundation.csv_rows import read_rows
+from advisor.foundation.errors import DataError
+from advisor.foundation.places import data_folder
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
 CONSTANTS = data_folder() / "speed_constants.csv"

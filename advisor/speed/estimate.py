@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from advisor.errors import InputError
-from advisor.estimate import Range
+from advisor.foundation.errors import InputError
+from advisor.foundation.ranges import Range
 from advisor.machines.machine import Machine
+from advisor.runtimes.llama_cpp.reading import LINK_BANDWIDTH
 from advisor.sizing.placement import HOST
-from advisor.sizing.reading import LINK_BANDWIDTH
 from advisor.speed.backends import Backend, chip_of, group_of, peak_flops
 from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.explain import explanation

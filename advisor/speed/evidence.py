@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
+from advisor.foundation.units import GIB
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.sizing.placement import place
@@ -17,7 +18,6 @@ from advisor.speed.load import SpeedLoad, gguf_load
 from advisor.speed.measurements import Measurement
 from advisor.speed.roofline import Device, Terms, decode_terms, pipeline_gain, prefill_terms
 from advisor.speed.shape import Shape
-from advisor.units import GIB
 
 # Bits per weight where neither a GGUF level nor a file size is given.
 _BITS = {

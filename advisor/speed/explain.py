@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.evidence_words import counted
-from advisor.numbers import approx
+from advisor.foundation.evidence_words import counted
+from advisor.foundation.numbers import approx
 from advisor.speed.backends import chip_of, group_of
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 

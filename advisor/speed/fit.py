@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.evidence_words import independent
+from advisor.foundation.evidence_words import independent
 from advisor.models.catalogue import catalogue
 from advisor.speed.calibrate import SCHEMES, cross_validate, ends
 from advisor.speed.constants import CONSTANTS, POOLED, ConstantRow

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.evidence_words import independent
+from advisor.foundation.evidence_words import independent
 from advisor.speed.evidence import Case
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 

@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from advisor.caches import kept_beside
 from advisor.formats.gguf_levels import Level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import stored_weights
+from advisor.foundation.caches import kept_beside
 from advisor.models.linear_layers import Kind
 from advisor.models.model import Model
-from advisor.sizing.kv_cache import layer_cache_bytes
+from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
+from advisor.runtimes.llama_cpp.weights import Weights, level_weights
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
-from advisor.sizing.weights import Weights, level_weights
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.speed.shape import Shape, shape_of
 

@@ -19,15 +19,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from advisor.csv_rows import BlankIsNone, read_rows
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
+from advisor.foundation.csv_rows import BlankIsNone, read_rows
+from advisor.foundation.places import data_folder
+from advisor.foundation.units import GIB
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.places import data_folder
 from advisor.speed.backends import chip_of
 from advisor.speed.shape import shape_of
-from advisor.units import GIB
 
 MEASUREMENTS = data_folder() / "speed_measurements.csv"
 

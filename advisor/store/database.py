@@ -11,8 +11,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from advisor.environment import Environment, environment, must_be
-from advisor.places import user_data_folder
+from advisor.foundation.environment import Environment, environment, must_be
+from advisor.foundation.places import user_data_folder
 from advisor.store.errors import StoreUnavailable
 
 BUSY_MS = 15_000  # how long a request waits for others to finish writing

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from advisor.errors import AdvisorError, InputError
+from advisor.foundation.errors import AdvisorError, InputError
 
 _GO_ON = "everything else works without it."
 # PostgreSQL's five-letter codes; two letters stand for a class.

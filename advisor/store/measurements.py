@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from advisor.errors import InputError
-from advisor.own_measurements import OwnMeasurement
+from advisor.foundation.errors import InputError
+from advisor.sources.own_measurements import OwnMeasurement
 from advisor.store.database import default_url, make_engine
 from advisor.store.errors import StoreUnavailable
 from advisor.store.sessions import Sessions, owner_hash

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from advisor.errors import InputError, printable
+from advisor.foundation.errors import InputError, printable
 from advisor.report.document import Cover
 from advisor.report.logo import LOGO_BYTES
 

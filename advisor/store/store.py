@@ -17,11 +17,11 @@ from sqlalchemy import Engine, Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from advisor import __version__
-from advisor.errors import InputError
+from advisor.foundation.data_release import data_release
+from advisor.foundation.errors import InputError
 from advisor.report.document import Cover, Logo
 from advisor.store.database import default_url, make_engine, writing
 from advisor.store.errors import SnapshotNotFound, StoreUnavailable
-from advisor.store.release import data_release
 from advisor.store.sessions import Sessions
 from advisor.store.snapshot import (
     SCHEMA_VERSION,

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from advisor.environment import environment
+from advisor.foundation.environment import environment
 
 
 def page_address() -> str:

@@ -4,22 +4,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from advisor.ui import (
-    compare_page,
-    cost_page,
-    explore_page,
-    fit_page,
-    frozen_view,
-    inputs,
-    machines_page,
-    prove_page,
-    quality_page,
-    report_view,
-    rules_page,
-    share_page,
-)
+from advisor.ui.pages import compare as compare_page
+from advisor.ui.pages import cost as cost_page
+from advisor.ui.pages import explore as explore_page
+from advisor.ui.pages import fit as fit_page
+from advisor.ui.pages import machines as machines_page
+from advisor.ui.pages import prove as prove_page
+from advisor.ui.pages import quality as quality_page
+from advisor.ui.pages import rules as rules_page
+from advisor.ui.pages import share as share_page
+from advisor.ui.parts import frozen_view, inputs, report_view
+from advisor.ui.parts.text import refusal, small
 from advisor.ui.question import Question
-from advisor.ui.text import refusal, small
 
 HERE = Path(__file__).parent
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from advisor.advise import Answer, answer
-from advisor.errors import InputError
-from advisor.hardware import hardware_of
+from advisor.answer.answer import Answer, answer
+from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
-from advisor.own_measurements import OwnMeasurement
-from advisor.scenario import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
+from advisor.question.hardware import hardware_of
+from advisor.question.question import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
 from advisor.sources.background import StillWorking
+from advisor.sources.own_measurements import OwnMeasurement
 from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
 
 CUSTOM_NAME = "Custom machine"

@@ -20,9 +20,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from advisor.errors import AdvisorError
+from advisor.foundation.errors import AdvisorError
 from advisor.store.housekeeping import purge_regularly
-from advisor.ui.frozen_links import FROZEN_KEY, store
+from advisor.ui.parts.frozen_links import FROZEN_KEY, store
 
 SCRIPT = Path(__file__).with_name("main.py")
 _LONGEST_ID = 40
@@ -35,9 +35,9 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     import pandas  # noqa: F401
     import plotly.graph_objects  # noqa: F401
 
-    from advisor.advise import answer
-    from advisor.data_files import check_data
-    from advisor.scenario import Scenario
+    from advisor.answer.answer import answer
+    from advisor.answer.data_check import check_data
+    from advisor.question.question import Scenario
 
     check_data()
     answer(Scenario.from_values({}))
@@ -56,7 +56,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 def _start_worker() -> None:
     """Where real runs are enabled: a worker of this machine, which outlives the app and any restart of it."""
-    from advisor.ui.prove_parts import missing_parts
+    from advisor.ui.parts.prove_parts import missing_parts
 
     try:
         from advisor.quantize.settings import read_settings

@@ -7,12 +7,12 @@ from collections import Counter, defaultdict
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
+from advisor.foundation.units import MIB
 from advisor.models.catalogue import catalogue
-from advisor.sizing.compute_buffer import compute_buffer_bytes
-from advisor.sizing.kv_cache import layer_cache_bytes
-from advisor.sizing.weights import weight_bytes
-from advisor.units import MIB
-from tests.reference import MEMORY_FILES, SIZE_FILES, memory_rows, size_rows
+from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
+from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
+from advisor.runtimes.llama_cpp.weights import weight_bytes
+from tests.support.reference import MEMORY_FILES, SIZE_FILES, memory_rows, size_rows
 
 
 def sizes(file: str) -> None:

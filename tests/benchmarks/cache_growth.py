@@ -17,9 +17,9 @@ from typing import Any
 
 import psutil
 
-from advisor.advise import Answer, answer
-from advisor.scenario import Scenario
-from advisor.units import MIB
+from advisor.answer.answer import Answer, answer
+from advisor.foundation.units import MIB
+from advisor.question.question import Scenario
 
 WARM_UP = 200
 CONFIGS = 2400

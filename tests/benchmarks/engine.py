@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue, find_model
-from advisor.sizing.llama_cpp import plan_levels
-from advisor.sizing.placement_search import best_placement
+from advisor.runtimes.llama_cpp.placement_search import best_placement
+from advisor.runtimes.llama_cpp.plans import plan_levels
 from advisor.sizing.plan import Device, Memory
 from advisor.sizing.settings import Settings
-from advisor.units import GIB
 
-START_UP = "import advisor.advise; from advisor.models.catalogue import catalogue; catalogue()"
+START_UP = "import advisor.answer.answer; from advisor.models.catalogue import catalogue; catalogue()"
 SERVER = Memory((Device("GPU", 24 * GIB, GIB // 2),) * 7 + (Device("Small GPU", 12 * GIB, GIB // 2),), 1024 * GIB)
 MACHINE = Memory((Device("GPU", 80 * GIB, GIB // 2),) * 8, None)
 

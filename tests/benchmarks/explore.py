@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from advisor.explore import machines_for, models_on
+from advisor.answer.explore import machines_for, models_on
 from advisor.formats.gguf_levels import LEVELS
 from advisor.models.catalogue import catalogue
 from advisor.quality.claims import claims
-from advisor.scenario import Scenario
-from advisor.sizing.weights import level_weights
+from advisor.question.question import Scenario
+from advisor.runtimes.llama_cpp.weights import level_weights
 
 MACHINES = ("machine=rtx-4090", "machine=a100-sxm4-80gb&gpus=2", "machine=apple-m4-max-40c-128gb")
 WITH_HOST = "machine=rtx-4090&host_memory_gib=64"

@@ -10,9 +10,9 @@ import sys
 
 from hypothesis import Phase, given, seed, settings
 
-from advisor.errors import AdvisorError
-from advisor.scenario import MAX_QUERY_LENGTH, Scenario
-from tests.random_scenarios import page_scenarios, through_the_page
+from advisor.foundation.errors import AdvisorError
+from advisor.question.question import MAX_QUERY_LENGTH, Scenario
+from tests.support.random_scenarios import page_scenarios, through_the_page
 
 
 def main(count: int = 1000, start: int = 0) -> None:

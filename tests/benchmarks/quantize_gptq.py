@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from advisor.errors import AdvisorError
+from advisor.foundation.errors import AdvisorError
 from advisor.quantize.compress import compress
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.tinylm import CALIBRATION_TEXT, EVALUATION_TEXT, FOLDER, RESULTS

@@ -19,9 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from advisor.errors import AdvisorError
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
+from advisor.foundation.errors import AdvisorError
 from advisor.models.catalogue import catalogue
 from advisor.quantize.ask import ask_memory, ask_size, compare_with_plan
 from advisor.quantize.convert import convert
@@ -34,7 +34,7 @@ from advisor.quantize.metadata import WRITTEN
 from advisor.quantize.tinylm import CALIBRATION_TEXT, FOLDER, IMPORTANCE_MATRIX
 from advisor.quantize.tool_runs import make_imatrix, quantize_with_tool
 from advisor.quantize.tools import TOOLS, must_find
-from advisor.sizing.llama_cpp import plan_levels
+from advisor.runtimes.llama_cpp.plans import plan_levels
 from advisor.sizing.plan import Memory
 from advisor.sizing.settings import Settings
 

@@ -12,13 +12,13 @@ import sys
 import time
 
 from advisor.report.pdf import render_pdf
-from tests.sample_report import report
+from tests.support.sample_report import report
 
 _COLD = """
 import time
 begin = time.perf_counter(), time.process_time()
 from advisor.report.pdf import render_pdf
-from tests.sample_report import report
+from tests.support.sample_report import report
 imported = time.perf_counter(), time.process_time()
 render_pdf(report())
 print(imported[0] - begin[0], time.perf_counter() - imported[0])

@@ -15,14 +15,14 @@ import sys
 from pathlib import Path
 from urllib.parse import urlencode
 
-from advisor.advise import answer
-from advisor.errors import InputError
+from advisor.answer.answer import answer
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
+from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
+from advisor.question.question import RUNTIMES, Scenario
 from advisor.report.as_json import plan_document
-from advisor.scenario import RUNTIMES, Scenario
 from advisor.sizing.settings import CACHE_TYPES
 
 QUESTIONS, SEED = 500, 20261130

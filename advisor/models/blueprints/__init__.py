@@ -11,7 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from advisor.errors import InputError, one_line
+from advisor.foundation.errors import InputError, one_line
 from advisor.models.blueprints.common import REGISTRY
 from advisor.models.config import Config
 from advisor.models.model import Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.models.config import Config
 from advisor.models.feed_forward import Dense, FeedForward
 from advisor.models.mixers import Attention, LatentAttention, Mixer

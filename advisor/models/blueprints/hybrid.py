@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.errors import InputError
+from advisor.foundation.errors import InputError
 from advisor.models.blueprints.common import (
     GATE_AND_UP,
     PRE_NORMS,

@@ -1,0 +1,251 @@
+"""The whole answer to a scenario, in one call: what the page, the command line and exports all show."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+
+from advisor.answer.assess import asked_of, candidates_of, encoder_notes, writes_text
+from advisor.answer.candidate import Candidate
+from advisor.answer.drafting import drafting_note
+from advisor.answer.ladders import Subject, looked_at
+from advisor.answer.pasted import choose_runtime
+from advisor.answer.plans import family_of, plans_of, with_frontend_defaults
+from advisor.answer.recommend import Alternative, Recommendation, recommend
+from advisor.answer.runtime_notes import runtime_notes
+from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.caches import remembered
+from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import exact, plural
+from advisor.foundation.units import KIB, MIB, format_count
+from advisor.machines.catalogue import Machine
+from advisor.models.model import Model
+from advisor.question.hardware import Hardware, hardware_of
+from advisor.question.question import Scenario
+from advisor.runtimes.llama_cpp.checks import check_devices, check_settings
+from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken
+from advisor.sizing.plan import Memory, Plan
+from advisor.sources.own_measurements import OwnMeasurement, own_of
+from advisor.sources.resolve import ResolvedModel, find_any_model
+
+_REMEMBERED_S = 600
+_MODELS_BYTES = 16 * MIB
+_ANSWERS_BYTES = 48 * MIB
+# What they come to once all pages have looked at them (tests/unit/foundation/test_caches.py weighs them).
+_SMALL = 8 * KIB
+_EACH_LAYER = 12 * KIB
+_EACH_CANDIDATE = 16 * KIB
+# MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
+_BLOCK_SELECTION_USERS = 16
+
+
+@dataclass(frozen=True, eq=False)  # compared by identity: what follows from it is kept beside it
+class Answer:
+    """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers.
+
+    `taken` are the settings that Ollama or LM Studio chose, as the question did not; `scenario` holds them.
+    `own` is the evidence besides the data release: what was measured here of this very model.
+    """
+
+    scenario: Scenario
+    entry: ResolvedModel
+    model: Model
+    hardware: Hardware
+    runtime: str
+    candidates: tuple[Candidate, ...]
+    recommendation: Recommendation
+    notes: tuple[str, ...]
+    today: date
+    taken: tuple[Taken, ...] = ()
+    own: tuple[OwnMeasurement, ...] = ()
+
+    @cached_property
+    def plans(self) -> tuple[Plan, ...]:
+        """The memory plans of the candidates."""
+        return tuple(candidate.plan for candidate in self.candidates)
+
+    @cached_property
+    def chosen(self) -> Candidate | None:
+        """The recommended candidate."""
+        return next((one for one in self.candidates if one.level == self.recommendation.level), None)
+
+    @cached_property
+    def smaller_models(self) -> tuple[Alternative, ...]:
+        """Smaller models at higher precision, where this one does not run here without visible loss."""
+        from advisor.answer.smaller_models import smaller_models
+
+        return smaller_models(self)
+
+    @cached_property
+    def shown(self) -> Candidate:
+        """What details are about: the recommended candidate, else the one that comes nearest."""
+        return _shown(self.candidates, self.recommendation)
+
+    @property
+    def machine(self) -> Machine:
+        return self.hardware.machine
+
+    @property
+    def memory(self) -> Memory:
+        return self.hardware.memory
+
+    @property
+    def machine_name(self) -> str:
+        return self.hardware.name
+
+
+def _shown(candidates: tuple[Candidate, ...], choice: Recommendation) -> Candidate:
+    level = choice.level or choice.nearest
+    return next((one for one in candidates if one.level == level), candidates[0])
+
+
+def _weight(found: ResolvedModel) -> int:
+    """Bytes that remembering a model takes, with what is kept beside it; one of the catalogue is there anyway."""
+    return _SMALL + (0 if found.entry is not None or found.model is None else _EACH_LAYER * len(found.model.layers))
+
+
+def _answer_weight(found: Answer) -> int:
+    return _weight(found.entry) + _EACH_CANDIDATE * len(found.candidates)
+
+
+@remembered(_MODELS_BYTES, _weight)
+def _find(text: str, allow_local: bool, period: int) -> ResolvedModel:
+    """The model, asked for again only in the next period: a branch on the Hub may move."""
+    return find_any_model(text, allow_local=allow_local)
+
+
+def answer(
+    scenario: Scenario,
+    allow_local: bool = False,
+    today: date | None = None,
+    own: tuple[OwnMeasurement, ...] = (),
+    brief: bool = False,
+) -> Answer:
+    """Answer a scenario; raises InputError in one sentence when it cannot be answered.
+
+    `allow_local` lets its model be a path on this machine: for the command line only. `today` is the day from which
+    the age of prices is counted. `own` is what was measured here (`own_measurements`): it stands in for estimated
+    divergence and perplexity and beside the speed, and never changes what is recommended. `brief` leaves out levels
+    that are never recommended: the same recommendation in half the time.
+    """
+    day = today or datetime.now(UTC).date()
+    return _answer(scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), own, brief)
+
+
+@remembered(_ANSWERS_BYTES, _answer_weight)
+def _answer(
+    scenario: Scenario,
+    given: frozenset[str],  # scenarios are equal whether a default was given or not
+    allow_local: bool,
+    today: date,
+    period: int,
+    kept: tuple[OwnMeasurement, ...],
+    brief: bool,
+) -> Answer:
+    entry = _find(scenario.model, allow_local, period)
+    if entry.level is not None and scenario.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
+        scenario = scenario.model_copy(update={"level": entry.level})
+    own = own_of(entry, kept)
+    model = entry.must_have_model()
+    if scenario.mtp:
+        model = model.with_mtp()
+    pasted = choose_runtime(scenario, entry, model)
+    runtime = pasted.runtime
+    hardware = hardware_of(scenario, runtime)
+    scenario, taken = with_frontend_defaults(scenario, given, model, hardware, runtime)
+    check_limits(scenario, model, entry.name)
+    if family_of(runtime) == "llama.cpp":
+        check_devices(len(hardware.memory.devices))
+        check_settings(scenario.settings, model, hardware.memory)
+    writes = writes_text(entry, model)
+    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
+    among = looked_at(model, subject) if brief else None
+    plans = (*filter(None, [pasted.plan]), *plans_of(scenario, entry, model, hardware, runtime, among))
+    candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
+    choice = recommend(candidates, asked_of(scenario, writes), subject)
+    drafting = drafting_note(scenario, hardware, _shown(candidates, choice)) if scenario.draft is not None else ""
+    return Answer(
+        scenario=scenario,
+        entry=entry,
+        model=model,
+        hardware=hardware,
+        runtime=runtime,
+        candidates=candidates,
+        recommendation=choice,
+        notes=(
+            *filter(None, [pasted.note]),
+            *(() if writes else encoder_notes(scenario, entry, model, runtime)),
+            *_frontend_notes(runtime, taken),
+            *runtime_notes(scenario, model, hardware, runtime),
+            *_host_notes(hardware, plans),
+            *filter(None, [drafting]),
+            *_notes(entry, hardware.machine, model),
+        ),
+        today=today,
+        taken=taken,
+        own=own,
+    )
+
+
+def check_limits(scenario: Scenario, model: Model, name: str) -> None:
+    """Raise InputError in one sentence where the model cannot be run as asked."""
+    limit = model.context_length
+    if limit is not None and scenario.context > limit:
+        raise InputError(
+            f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens."
+        )
+    if scenario.context_used is not None and scenario.context_used > scenario.context:
+        raise InputError(
+            f"context_used={scenario.context_used:,} is more than the context of {scenario.context:,} tokens."
+        )
+    if scenario.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
+        raise InputError(
+            f"users={scenario.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
+            "run several instances."
+        )
+    if scenario.level in LEVELS and not LEVELS[scenario.level].offered_for(model):
+        raise InputError(f"Level {scenario.level} is only for models published in it; {name} is not.")
+
+
+def _selects_blocks_per_user(model: Model) -> bool:
+    indexers = (mixer.kept(model.width).indexer for mixer in model.mixers)
+    return any(indexer is not None and indexer.by_block for indexer in indexers)
+
+
+def _frontend_notes(runtime: str, taken: tuple[Taken, ...]) -> tuple[str, ...]:
+    if not taken:
+        return ()
+    return (f"Where nothing was chosen, {FRONTENDS[runtime].name}'s defaults: {', '.join(t.words for t in taken)}.",)
+
+
+def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[str, ...]:
+    """That the host's bandwidth is assumed, where anything is read from there."""
+    if not hardware.host_bandwidth_assumed or not any(plan.placement.offloads and plan.fits for plan in plans):
+        return ()
+    return (
+        f"The speed of what lies on the host assumes memory rated at {exact(hardware.host_bandwidth / 1e9)} GB/s (two "
+        "channels of DDR5-5600): give host_bandwidth_gb_s for yours.",
+    )
+
+
+def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ...]:
+    notes = list(entry.notes)
+    if model.runtime_note:
+        notes.append(f"{model.runtime_note} Sizes follow from the tensors; the runtime figures are hypothetical.")
+    if entry.confidence == "recalled":
+        fields = f" ({plural(len(entry.recalled_fields), 'field')} of its config)" if entry.recalled_fields else ""
+        notes.append(f"Part of this model's shape{fields} was not confirmed by a source: check before relying on it.")
+    if chosen.confidence == "weak":
+        notes.append(f"The figures for {chosen.name} come from a weak source.")
+    if model.trunk is not None:
+        notes.append(
+            "The multi-token-prediction layers are counted as weights; llama.cpp loads them only to draft with them."
+        )
+    if model.mtp_layers:
+        notes.append(
+            f"{plural(len(model.mtp_layers), 'multi-token-prediction layer')} ({format_count(model.mtp_parameters)} "
+            f"parameters) {'is' if len(model.mtp_layers) == 1 else 'are'} left out; mtp=on includes them."
+        )
+    return tuple(notes)

@@ -1,0 +1,207 @@
+"""From plans to candidates: each plan with how fast it is, what it keeps of the quality and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from advisor.answer.candidate import Candidate
+from advisor.answer.plans import family_of
+from advisor.costs.costs import Costs, cost_of
+from advisor.costs.workload import Throughput
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.foundation.caches import remembered
+from advisor.foundation.errors import InputError
+from advisor.foundation.units import MIB
+from advisor.models.model import Model
+from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
+from advisor.quality.published import estimate_published
+from advisor.question.hardware import Hardware
+from advisor.question.question import Scenario
+from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
+from advisor.sizing.plan import Plan
+from advisor.sources.checkpoint_size import PublishedCheckpoint
+from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.resolve import ResolvedModel
+from advisor.speed import Speed, default_backend, estimate_speed
+from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
+
+_COSTS_BYTES = 24 * MIB
+
+
+def candidates_of(
+    scenario: Scenario,
+    entry: ResolvedModel,
+    model: Model,
+    hardware: Hardware,
+    plans: Sequence[Plan],
+    today: date,
+    own: Sequence[OwnMeasurement] = (),
+) -> tuple[Candidate, ...]:
+    """The candidates of a scenario, in the order of `plans`. `own` is what was measured here of this model."""
+    facts, writes = facts_of_model(entry, model), writes_text(entry, model)
+    hosted_as = priced_as(entry)
+
+    def candidate(plan: Plan) -> Candidate:
+        speed = _speed(scenario, entry, model, hardware, plan)
+        here = tuple(row for row in own if row.level == plan.level)
+        return Candidate(
+            plan=plan,
+            task=scenario.task,
+            speed=speed,
+            find_quality=lambda task: _quality(facts, plan, task, here),
+            find_costs=lambda: _costs(scenario, hardware, hosted_as, speed, today),
+            own=here,
+            writes=writes,
+        )
+
+    return tuple(candidate(plan) for plan in plans)
+
+
+_RANKS = frozenset({"text-ranking", "text-classification"})
+_READS_ONLY = _RANKS | {"feature-extraction", "sentence-similarity"}
+
+
+def writes_text(entry: ResolvedModel, model: Model) -> bool:
+    """Whether the model writes; encoders, embedding models and rerankers turn text into vectors or scores."""
+    if not model.causal or (entry.entry is not None and entry.entry.variant == "embedding"):
+        return False
+    return entry.repository is None or entry.repository.pipeline not in _READS_ONLY
+
+
+_ASKED_OF_WRITING = ("min_quality", "min_tokens_per_s", "max_first_token_s")
+
+
+def asked_of(scenario: Scenario, writes: bool) -> Scenario:
+    """The scenario with only those requirements that the model can meet or break."""
+    return scenario if writes else scenario.model_copy(update=dict.fromkeys(_ASKED_OF_WRITING))
+
+
+def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtime: str) -> tuple[str, ...]:
+    """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is."""
+    notes, name = [], entry.name
+    if entry.repository is None or entry.repository.pipeline not in _RANKS:
+        notes.append(
+            f"Its vectors have {model.width:,} numbers each, unless it projects them; users={scenario.users} is how "
+            "many inputs are read at a time."
+        )
+    if asked := [key for key in _ASKED_OF_WRITING if getattr(scenario, key) is not None]:
+        is_are = "is" if len(asked) == 1 else "are"
+        notes.append(f"{name} reads text and writes none: {', '.join(asked)} {is_are} not looked at.")
+    prompt = min(scenario.prompt_tokens, scenario.context)
+    if family_of(runtime) == "llama.cpp" and not model.causal and prompt > scenario.ubatch:
+        notes.append(
+            f"An encoder reads an input in one batch: llama.cpp refuses inputs of {prompt:,} tokens with "
+            f"ubatch={scenario.ubatch}; set ubatch={prompt}."
+        )
+    return tuple(notes)
+
+
+def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
+    """What the quality estimate needs to know of a model, wherever it comes from."""
+    if entry.entry is not None:
+        return facts_of(entry.entry.id)
+    active = model.active_parameters if model.experts else None
+    return ModelFacts(
+        id=entry.id,
+        name=entry.name,
+        family=model.architecture,
+        parameters=model.parameters,
+        active_parameters=active,
+        variant="instruct" if writes_text(entry, model) else "embedding",
+        moe=active is not None,
+    )
+
+
+def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurement]) -> Quality:
+    if isinstance(plan.sized, PublishedCheckpoint):
+        parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
+        return estimate_published(facts, parts, task)
+    return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, own=own)
+
+
+def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
+    load = replace(_load(scenario, entry, model, hardware, plan), writes=writes_text(entry, model))
+    # A pasted checkpoint may stand beside the levels of another runtime.
+    backend = (
+        hardware.backend if family_of(plan.runtime) == "llama.cpp" else default_backend(hardware.machine, plan.runtime)
+    )
+    return estimate_speed(
+        load,
+        hardware.cards or (hardware.machine,),
+        backend,
+        host_bandwidth=hardware.host_bandwidth,
+        split="tensor" if backend == "vllm" else plan.settings.split,
+    )
+
+
+def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> SpeedLoad:
+    prompt = min(scenario.prompt_tokens, scenario.context)
+    depth = prompt if scenario.context_used is None else scenario.context_used
+    depth = min(depth, plan.settings.total_context // plan.settings.users)  # users of one cache fill it together
+    if isinstance(plan.sized, SizedLevel):
+        load = placed_load(
+            model,
+            _gguf_weights(scenario, entry, model, plan.sized),
+            plan.placement,
+            plan.level,
+            plan.sized.level.nominal_bits,
+            settings=plan.settings,
+            context_used=depth,
+            prompt_tokens=prompt,
+        )
+        if plan.placement.devices < len(plan.devices):  # they share every tensor
+            load = load.spread([device.weights_bytes / _whole(plan) for device in plan.devices])
+        return load
+    model, gpus = model.trunk or model, max(1, len(hardware.cards))
+    if isinstance(plan.sized, PublishedCheckpoint):
+        return checkpoint_load(
+            model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
+        )
+    return safetensors_load(
+        model, plan.sized.level, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
+    )
+
+
+def _whole(plan: Plan) -> int:
+    """Bytes of weights that one device would hold of what the plan's devices share."""
+    return sum(device.weights_bytes - device.mirrored_bytes for device in plan.devices) + plan.devices[0].mirrored_bytes
+
+
+def _gguf_weights(scenario: Scenario, entry: ResolvedModel, model: Model, sized: SizedLevel) -> Weights:
+    if entry.file is not None and scenario.level is None:
+        return file_weights(model, entry.file.stored())
+    return level_weights(model, sized.level, scenario.imatrix)
+
+
+def priced_as(entry: ResolvedModel) -> str | None:
+    """The name under which hosts may offer the model."""
+    return entry.id.partition("@")[0] if entry.entry is None else entry.entry.id
+
+
+def throughput_of(speed: Speed | None) -> Throughput | None:
+    """What a speed means for the number of machines: tokens a second of all users together."""
+    if speed is None:
+        return None
+    if speed.total_decode_tokens_per_s is None:  # an encoder reads all that is asked of it
+        read = speed.prefill_tokens_per_s
+        return None if read is None else Throughput(decode=read, prefill=read)
+    return Throughput(decode=speed.total_decode_tokens_per_s, prefill=speed.prefill_tokens_per_s)
+
+
+def _costs(
+    scenario: Scenario, hardware: Hardware, hosted_as: str | None, speed: Speed | None, today: date
+) -> Costs | None:
+    return _cost(scenario, hardware, hosted_as, throughput_of(speed), today)
+
+
+@remembered(_COSTS_BYTES)
+def _cost(
+    scenario: Scenario, hardware: Hardware, hosted_as: str | None, throughput: Throughput | None, today: date
+) -> Costs | None:
+    devices = max(1, len(hardware.cards))
+    try:
+        return cost_of(hosted_as, hardware.average_card, devices, throughput, scenario, today)
+    except InputError:
+        return None

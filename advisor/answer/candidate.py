@@ -1,0 +1,178 @@
+"""A candidate: one plan with what it keeps of the model's quality, how fast it is and what it costs a month."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from advisor.costs.costs import Costs
+from advisor.foundation.numbers import apart, exact
+from advisor.foundation.ranges import Range
+from advisor.models.licences import commercial_use
+from advisor.quality.estimator import Quality
+from advisor.question.requirements import Requirements, Unmet
+from advisor.sizing.plan import Plan, Verdict
+from advisor.sources.own_measurements import OwnMeasurement
+from advisor.speed.estimate import Speed
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for.
+
+    `own` is what was measured here of this model at this level, newest first.
+    """
+
+    plan: Plan
+    task: str
+    speed: Speed | None
+    find_quality: Callable[[str], Quality] = field(repr=False, compare=False)
+    find_costs: Callable[[], Costs | None] = field(repr=False, compare=False)
+    own: tuple[OwnMeasurement, ...] = ()
+    writes: bool = True  # an encoder or reranker does not: it has inputs a second, and no quality at chat
+
+    @cached_property
+    def quality(self) -> Quality:
+        """What it keeps at the task asked for."""
+        return self.find_quality(self.task)
+
+    @cached_property
+    def costs(self) -> Costs | None:
+        """What it costs owned, rented and per token; None for a machine that cannot be priced, or a plan that does not
+        run on it."""
+        return None if self.verdict == "does not fit" else self.find_costs()
+
+    @property
+    def level(self) -> str:
+        return self.plan.level
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.plan.verdict
+
+    @property
+    def file_bytes(self) -> int:
+        return self.plan.sized.file_bytes
+
+    @property
+    def kept(self) -> Range | None:
+        """Percent of the 16-bit score kept."""
+        return self.quality.kept
+
+    @property
+    def tokens_per_s(self) -> Range | None:
+        """Decode speed for each user."""
+        return self.speed.decode_tokens_per_s if self.speed is not None else None
+
+    @property
+    def inputs_per_s(self) -> Range | None:
+        """Of an encoder: inputs of the prompt's length that it turns into vectors."""
+        return self.speed.inputs_per_s if self.speed is not None else None
+
+    @cached_property
+    def own_speeds(self) -> tuple[OwnMeasurement, ...]:
+        """Those of `own` whose speed was measured on the processor that this plan computes on."""
+        if self.speed is None or self.speed.backend != "cpu":
+            return ()
+        return tuple(row for row in self.own if row.speed is not None and row.speed.machine == self.speed.devices[0].id)
+
+    @cached_property
+    def own_monthly(self) -> float | None:
+        """A month on bought hardware, in the scenario's currency."""
+        return float(self.costs.own.monthly.typical) if self.costs is not None and self.costs.own is not None else None
+
+    @cached_property
+    def rent_monthly(self) -> float | None:
+        """A month on rented instances, in the scenario's currency."""
+        return (
+            float(self.costs.rent.monthly.typical) if self.costs is not None and self.costs.rent is not None else None
+        )
+
+    def monthly(self, own_hardware: bool) -> float | None:
+        """The cheaper of bought and rented; None where no price is known."""
+        known = [self.own_monthly] if own_hardware else [self.own_monthly, self.rent_monthly]
+        return min((cost for cost in known if cost is not None), default=None)
+
+    def unmet(self, asked: Requirements, licence: str) -> tuple[Unmet, ...]:
+        """The requirements it breaks, compared with typical values. What is not known counts as broken."""
+        found = [self._cost_gap(asked)]
+        if self.writes:  # what is asked of writing says nothing of a model that does not
+            quality = quality_gap(self.level, self.kept, self.task, asked)
+            found = [quality, self._speed_gap(asked), self._first_token_gap(asked), *found]
+        found.append(licence_gap(licence, asked))
+        return tuple(gap for gap in found if gap is not None)
+
+    def _speed_gap(self, asked: Requirements) -> Unmet | None:
+        least = asked.min_tokens_per_s
+        if least is None:
+            return None
+        if self.tokens_per_s is None:
+            return Unmet("min_tokens_per_s", f"How fast {self.level} runs here is not known.", None)
+        typical = self.tokens_per_s.typical
+        if typical >= least:
+            return None
+        sentence = (
+            f"{self.level} gives about {apart(typical, least)} tokens/s to each user; {exact(least)} are asked for."
+        )
+        return Unmet("min_tokens_per_s", sentence, (least - typical) / least)
+
+    def _first_token_gap(self, asked: Requirements) -> Unmet | None:
+        most = asked.max_first_token_s
+        if most is None:
+            return None
+        wait = self.speed.time_to_first_token_s if self.speed is not None else None
+        if wait is None:
+            return Unmet("max_first_token_s", f"How soon {self.level} answers here is not known.", None)
+        if wait.typical <= most:
+            return None
+        takes = f"{self.level} takes about {apart(wait.typical, most)} s to the first token"
+        sentence = f"{takes}; at most {exact(most)} s is asked for."
+        return Unmet("max_first_token_s", sentence, wait.typical / most - 1)
+
+    def _cost_gap(self, asked: Requirements) -> Unmet | None:
+        most = asked.max_cost_per_month
+        if most is None:
+            return None
+        cost = self.monthly(asked.own_hardware)
+        if cost is None:
+            what = "owning this machine" if asked.own_hardware else "owning or renting this machine"
+            return Unmet("max_cost_per_month", f"What {what} costs is not known: give a price.", None)
+        if cost <= most:
+            return None
+        currency = self.costs.currency if self.costs is not None else ""
+        sentence = (
+            f"The machine costs about {apart(cost, most)} {currency} a month; at most {exact(most)} is asked for."
+        )
+        return Unmet("max_cost_per_month", sentence, cost / most - 1)
+
+
+def quality_gap(level: str, kept: Range | None, task: str, asked: Requirements) -> Unmet | None:
+    """Whether a level that keeps `kept` percent keeps less than is asked for."""
+    least = asked.least_percent
+    if least is None:
+        return None
+    if kept is None:
+        return Unmet("min_quality", f"What {level} keeps at {task_words(task)} is not known.", None)
+    if kept.typical >= least:
+        return None
+    keeps = f"{level} keeps about {apart(kept.typical, least)} % at {task_words(task)}"
+    sentence = f"{keeps}; at least {exact(least)} % is asked for."
+    return Unmet("min_quality", sentence, (least - kept.typical) / least)
+
+
+def licence_gap(licence: str, asked: Requirements) -> Unmet | None:
+    """Whether the licence stands against the use that is asked for."""
+    if not asked.commercial or (use := commercial_use(licence)).possible:
+        return None
+    return Unmet("commercial", use.sentence, None)
+
+
+def task_words(task: str) -> str:
+    """A task as it is called in a sentence."""
+    return {
+        "chat": "tasks overall",
+        "long_context": "long context",
+        "instruction": "following instructions",
+        "multilingual": "languages other than English",
+    }.get(task, task)

@@ -1,0 +1,113 @@
+"""Scenarios side by side: the same rows for each, and which of them differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from advisor.answer.answer import Answer, answer
+from advisor.answer.candidate import task_words
+from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import approx, exact, span
+from advisor.foundation.units import gb, gib
+from advisor.question.question import Scenario
+
+MOST_COMPARED = 4
+_NONE = "–"
+_FIGURES = (
+    *("File", "Memory needed", "Free", "Longest context", "Quality kept", "Tokens/s for each user"),
+    *("First token after", "Own, a month", "Rent, a month", "API, a month"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fact of all scenarios, in their order."""
+
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        return len(set(self.values)) > 1
+
+
+def scenario_of_link(text: str) -> Scenario:
+    """The scenario of a whole link or of its query alone; raises InputError in one sentence."""
+    text = text.strip()
+    query = text
+    if "?" in text or "://" in text:
+        try:
+            query = urlsplit(text).query
+        except ValueError:
+            raise InputError("This is not a link of this page.") from None
+        if not query:
+            raise InputError("This link holds no question: after the ? it names model and machine.")
+    return Scenario.from_query(query)
+
+
+def compare(answers: Sequence[Answer]) -> tuple[Row, ...]:
+    """The facts of up to `MOST_COMPARED` answers; raises InputError for more."""
+    if len(answers) > MOST_COMPARED:
+        raise InputError(f"{len(answers)} scenarios are too many to compare: at most {MOST_COMPARED}.")
+    columns = [_facts(one) for one in answers]
+    return tuple(Row(name, tuple(column[name] for column in columns)) for name in (columns[0] if columns else ()))
+
+
+def _facts(found: Answer) -> dict[str, str]:
+    scenario, chosen = found.scenario, found.chosen
+    facts = {
+        "Model": found.entry.name,
+        "Machine": found.machine_name,
+        "Runtime": found.runtime,
+        "Context per user": f"{scenario.context:,} tokens",
+        "Users": f"{scenario.users:,}",
+        "Requirements": _requirements(scenario),
+        "Recommended level": chosen.level if chosen is not None else "nothing meets it",
+        "Verdict": chosen.verdict if chosen is not None else found.recommendation.reasons[0],
+    }
+    facts |= dict.fromkeys(_FIGURES, _NONE)
+    facts["Licence"] = found.entry.license or "unknown"
+    if chosen is None:
+        return facts
+    plan, kept, speed, costs = chosen.plan, chosen.kept, chosen.speed, chosen.costs
+    facts["File"], facts["Memory needed"] = gb(plan.sized.file_bytes), gib(plan.needed_bytes)
+    facts["Free"] = _NONE if plan.free_bytes is None else gib(plan.free_bytes)
+    facts["Longest context"] = f"{plan.max_context:,} tokens"
+    if kept is not None:
+        facts["Quality kept"] = (
+            f"{kept.typical:.1f} % at {task_words(scenario.task)} ({kept.low:.0f} to {kept.high:.0f})"
+        )
+    if speed is not None:
+        decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
+        if decode is not None:
+            facts["Tokens/s for each user"] = f"{approx(decode.typical)} ({span(decode)})"
+        if (inputs := speed.inputs_per_s) is not None:
+            facts["Inputs a second"] = f"{approx(inputs.typical)} ({span(inputs)})"
+        if first is not None:
+            facts["First token after"] = f"{approx(first.typical)} s ({span(first)})"
+    if costs is not None:
+        for name, option in (("Own", costs.own), ("Rent", costs.rent), ("API", costs.api)):
+            if option is not None:
+                facts[f"{name}, a month"] = f"{option.monthly.typical:,.0f} {costs.currency}"
+    return facts
+
+
+def _requirements(scenario: Scenario) -> str:
+    asked = []
+    if scenario.least_percent is not None:
+        asked.append(f"{scenario.quality_words} at {task_words(scenario.task)}")
+    if scenario.min_tokens_per_s is not None:
+        asked.append(f"{exact(scenario.min_tokens_per_s)} tokens/s")
+    if scenario.max_first_token_s is not None:
+        asked.append(f"first token within {exact(scenario.max_first_token_s)} s")
+    if scenario.max_cost_per_month is not None:
+        asked.append(f"at most {scenario.max_cost_per_month:,.0f} {scenario.currency} a month")
+    asked += ["commercial use"] * scenario.commercial + ["own hardware"] * scenario.own_hardware
+    return "; ".join(asked) or "none"
+
+
+def answer_link(text: str) -> Answer:
+    """The answer to a link; raises InputError in one sentence."""
+    return answer(scenario_of_link(text))

@@ -1,0 +1,67 @@
+"""Whether every file under data/ can be relied on, looked at before anybody is served.
+
+Each file is read by its own reader, which checks the rows. Checked here is what no row can know: that what a row names
+exists, and that the rows which calculations count on are there.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection
+from pathlib import Path
+
+from advisor.costs import price_tables as prices
+from advisor.foundation.csv_rows import broken_row, read_rows
+from advisor.foundation.errors import DataError, InputError
+from advisor.foundation.places import data_folder
+from advisor.machines.catalogue import load as read_machines
+from advisor.models.catalogue import read_catalogue
+from advisor.quality.evidence import read_evidence
+from advisor.speed.constants import read_constants
+from advisor.speed.measurements import read_measurements
+
+DATA = data_folder()
+
+
+def check_data(folder: Path = DATA) -> None:
+    """Raise DataError naming the first file that is broken, its row or field, and the reason."""
+    machines = read_machines(folder / "machines.csv")
+    models = read_catalogue(folder / "models")
+    for entry in models.values():
+        try:
+            _ = entry.model
+        except (InputError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"Model file {entry.id}.json: field 'config': {error}") from error
+    read_evidence(folder / "quality.csv")
+    read_constants(folder / "speed_constants.csv")
+    measured = folder / "speed_measurements.csv"
+    read_measurements(measured)
+    _must_exist(measured, "machine", machines, "machine")
+    _must_exist(measured, "model_id", models, "model")
+    _check_prices(folder / "prices")
+
+
+def _check_prices(folder: Path) -> None:
+    read_rows(folder / "cloud.csv", prices.CloudOffer, prices.CLOUD_KEY)
+    read_rows(folder / "api.csv", prices.ApiOffer, prices.API_KEY)
+    tariffs = read_rows(folder / "electricity.csv", prices.ElectricityPrice, prices.ELECTRICITY_KEY)
+    typical = {row.country for row in tariffs if row.case == "typical"}
+    _must_exist(folder / "electricity.csv", "country", typical, "typical tariff")
+    rates = {row.currency for row in read_rows(folder / "exchange_rates.csv", prices.ExchangeRate, ("currency",))}
+    _must_have(folder / "exchange_rates.csv", ("EUR", "USD", "CHF"), rates)
+    figures = {row.parameter for row in read_rows(folder / "tco.csv", prices.Figure, ("parameter",))}
+    _must_have(folder / "tco.csv", prices.NEEDED_FIGURES, figures)
+
+
+def _must_exist(path: Path, column: str, known: Collection[str], what: str) -> None:
+    """Every cell of a column that is not empty names something known."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            if row[column] and row[column] not in known:
+                raise broken_row(path, number, column, f"there is no {what} '{row[column]}'")
+
+
+def _must_have(path: Path, needed: Collection[str], found: Collection[str]) -> None:
+    for name in needed:
+        if name not in found:
+            raise DataError(f"data/prices/{path.name}: the row for {name} is missing.")

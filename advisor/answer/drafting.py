@@ -1,0 +1,76 @@
+"""What a draft model does to speed: known only as far as it is known how many of its tokens are accepted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.answer.candidate import Candidate
+from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.numbers import approx, exact, span
+from advisor.foundation.ranges import Range
+from advisor.models.catalogue import find_model
+from advisor.question.hardware import Hardware
+from advisor.question.question import Scenario
+from advisor.runtimes.llama_cpp.draft import DRAFTED, expected_tokens
+from advisor.runtimes.llama_cpp.weights import level_weights
+from advisor.speed import Speed, estimate_speed, placed_load
+
+
+def drafting_note(scenario: Scenario, hardware: Hardware, shown: Candidate) -> str:
+    """One sentence about the speed of the candidate with the scenario's draft model; "" without one."""
+    if scenario.draft is None or shown.speed is None:
+        return ""
+    name = find_model(scenario.draft).name
+    if scenario.draft_accepted_percent is None:
+        return (
+            f"Speeds are without {name} drafting: what it gains depends on how many of its tokens are accepted, which "
+            "nobody knows before a run (draft_accepted_percent)."
+        )
+    found, plain = drafted_speed(scenario, hardware, shown, shown.speed), shown.tokens_per_s
+    if found is None or plain is None:
+        return ""
+    share = f"{exact(scenario.draft_accepted_percent)} %"
+    return (
+        f"If {share} of the tokens that {name} drafts, {DRAFTED} at a time, are accepted, "
+        f"{shown.level} writes about {approx(found.typical)} tokens/s for each user ({span(found)}) "
+        f"instead of {approx(plain.typical)}; other figures are without it."
+    )
+
+
+def drafted_speed(scenario: Scenario, hardware: Hardware, shown: Candidate, plain: Speed) -> Range | None:
+    """Tokens/s of each user where the given share of drafted tokens is accepted; None where a bandwidth is not known.
+
+    A step drafts one token after the other, then the main model reads all of them at once, as it would tokens of so
+    many users that share one cache. What the step takes is compared with a step of one token.
+    """
+    draft = shown.plan.draft
+    if draft is None or scenario.draft is None or scenario.draft_accepted_percent is None:
+        return None
+    model, level = find_model(scenario.draft).model, LEVELS[scenario.draft_level]
+    load, devices, backend = plain.load, plain.devices, plain.backend
+    drafts = placed_load(
+        model,
+        level_weights(model, level),
+        draft.placement,
+        level.name,
+        level.nominal_bits,
+        settings=draft.settings,
+        context_used=load.context_used,
+        prompt_tokens=load.prompt_tokens,
+    )
+    checks = replace(
+        load,
+        users=load.users * (DRAFTED + 1),
+        cache_bytes={device: size / (DRAFTED + 1) for device, size in load.cache_bytes.items()},
+    )
+    host = hardware.host_bandwidth
+    drafting = estimate_speed(drafts, devices, backend, host_bandwidth=host)
+    checking = estimate_speed(checks, devices, backend, host_bandwidth=host, split=shown.plan.settings.split)
+    alone, drafted, checked = (
+        None if speed is None else speed.decode_tokens_per_s for speed in (plain, drafting, checking)
+    )
+    if alone is None or drafted is None or checked is None:
+        return None
+    one = 1 / alone.typical
+    step = DRAFTED / drafted.typical + 1 / checked.typical
+    return alone.scaled(expected_tokens(scenario.draft_accepted_percent / 100) * one / step)

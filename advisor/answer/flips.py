@@ -1,0 +1,118 @@
+"""What would flip a recommendation: a little more memory, a longer context, another user, more load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from advisor.answer.answer import Answer, answer
+from advisor.answer.candidate import Candidate
+from advisor.answer.ladders import Subject, ladder
+from advisor.answer.plans import family_of
+from advisor.costs.costs import Costs
+from advisor.foundation.caches import kept_beside
+from advisor.foundation.errors import InputError
+from advisor.foundation.units import format_count, gib
+from advisor.question.question import MAX_USERS
+from advisor.runtimes.llama_cpp.checks import MOST_SEQUENCES
+
+
+@kept_beside
+def flips(found: Answer) -> tuple[str, ...]:
+    """One sentence for each change that would lead to another recommendation; empty where nothing is recommended."""
+    chosen = found.chosen
+    if chosen is None:
+        return ()
+    subject = Subject(
+        found.model.parameters, found.machine_name, found.entry.license, family_of(found.runtime), chosen.writes
+    )
+    by_level = {candidate.level: candidate for candidate in found.candidates}
+    ranked = [by_level[level] for level in ladder(list(by_level), subject)]
+    place = ranked.index(chosen)
+    above, below = (
+        [one for one in part if not one.unmet(found.scenario, found.entry.license)]
+        for part in (ranked[:place], ranked[place + 1 :])
+    )
+    sentences = [_memory(found, above), _context(found, chosen, below), _users(found, chosen), _load(chosen.costs)]
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _memory(found: Answer, above: list[Candidate]) -> str:
+    """With a least quality the smallest level that keeps it is chosen, however much memory there is."""
+    better = [candidate for candidate in above if candidate.plan.missing_bytes > 0]
+    if not better or found.scenario.least_percent is not None:
+        return ""
+    next_up = min(better, key=lambda candidate: candidate.plan.missing_bytes)
+    per_device = " on each device" if len(next_up.plan.devices) > 1 else ""
+    return f"With {gib(next_up.plan.missing_bytes)} more memory{per_device}: {next_up.level}."
+
+
+def _context(found: Answer, chosen: Candidate, below: list[Candidate]) -> str:
+    reach, limit = chosen.plan.max_context, found.model.context_length
+    if not reach or (limit is not None and reach >= limit):
+        return ""
+    instead = next((candidate.level for candidate in below if candidate.plan.max_context > reach), None)
+    unit = chosen.plan.settings.context_unit
+    return f"Above {reach:,} {unit}: {instead or 'nothing that meets the requirements fits here'}."
+
+
+def _users(found: Answer, chosen: Candidate) -> str:
+    def holds(users: int) -> bool:
+        try:
+            other = answer(found.scenario.model_copy(update={"users": users, "level": chosen.level}), today=found.today)
+        except InputError:
+            return False
+        return other.chosen is not None and other.chosen.plan.verdict == chosen.plan.verdict
+
+    most = MOST_SEQUENCES if family_of(found.runtime) == "llama.cpp" else MAX_USERS
+    users = first_failing(holds, found.scenario.users, most)
+    if users is None:
+        return ""
+    try:
+        after = answer(found.scenario.model_copy(update={"users": users}), today=found.today)
+        instead = after.recommendation.level
+    except InputError:
+        instead = None
+    if instead == chosen.level:
+        instead = f"{instead} with part of it on the host"
+    return f"From {users} users on: {instead or _more_devices(found, users) or 'more or larger devices'}."
+
+
+def _more_devices(found: Answer, users: int) -> str | None:
+    """The fewest more of the same cards with which so many users are served."""
+    scenario = found.scenario
+    if not found.hardware.cards or found.machine.unified or scenario.other_machine is not None:
+        return None
+    for gpus in (scenario.gpus + 1, scenario.gpus * 2, scenario.gpus * 4):
+        try:
+            larger = answer(scenario.model_copy(update={"users": users, "gpus": gpus}), today=found.today)
+        except InputError:
+            return None
+        if larger.recommendation.level is not None:
+            return f"{larger.machine_name}, with {larger.recommendation.level}"
+    return None
+
+
+def first_failing(holds: Callable[[int], bool], known_good: int, most: int) -> int | None:
+    """The smallest number above `known_good`, at most `most`, for which `holds` fails, as it does from there on."""
+    low, high = known_good, known_good + 1
+    while high <= most and holds(high):
+        low, high = high, high * 2
+    if high > most:
+        if holds(most):
+            return None
+        high = most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return high
+
+
+def _load(costs: Costs | None) -> str:
+    even = costs.own_against_api if costs is not None else None
+    if costs is None or even is None or even.typical is None:
+        return ""
+    above, even_tokens = costs.tokens_per_month >= even.typical, format_count(even.typical)
+    planned = f"{format_count(costs.tokens_per_month)} are planned"
+    if above:
+        return f"Below {even_tokens} tokens a month the API beats owning; {planned}."
+    return f"Above {even_tokens} tokens a month owning beats the API; {planned}."

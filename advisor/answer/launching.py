@@ -1,0 +1,45 @@
+"""What the runtime is told to run a candidate of an answer."""
+
+from __future__ import annotations
+
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.models.catalogue import find_model
+from advisor.question.question import Scenario
+from advisor.runtimes.commands import Launch
+
+
+def _draft_file(scenario: Scenario) -> str | None:
+    """The draft model's file, called as those of the commands are."""
+    if scenario.draft is None:
+        return None
+    entry = find_model(scenario.draft)
+    name = entry.hf_repo.split("/")[1] if entry.hf_repo else entry.id
+    return f"{name}-{scenario.draft_level}.gguf"
+
+
+def launch_of(answer: Answer, shown: Candidate) -> Launch:
+    """What the runtime is told to run this candidate."""
+    scenario, entry, plan = answer.scenario, answer.entry, shown.plan
+    repository = entry.repository.id if entry.repository is not None else None
+    if entry.entry is not None:
+        repository = entry.entry.hf_repo or None
+    return Launch(
+        model_name=entry.name,
+        level=entry.file.level if entry.file is not None and scenario.level is None else plan.level,
+        runtime=plan.runtime,
+        settings=plan.settings,
+        hf_repo=repository,
+        file=entry.file.name if entry.file is not None else None,
+        gpus=len(plan.devices),
+        layers=len(answer.model.layers),
+        split_mode=plan.settings.split,
+        tensor_split=plan.settings.tensor_split,
+        kv_offload=not plan.settings.kv_on_host,
+        mmap=plan.settings.mmap,
+        imatrix=scenario.imatrix or plan.needs_imatrix,
+        mtp=scenario.mtp,
+        draft_file=_draft_file(scenario),
+        gpu_memory_utilization=scenario.gpu_memory_utilization,
+        kv_fp8=scenario.kv_fp8,
+    )

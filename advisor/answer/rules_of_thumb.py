@@ -1,0 +1,123 @@
+"""The rules of thumb that articles repeat, next to what files and runs really take.
+
+The rules: a 7B model takes 28 GB in FP32, 14 in FP16, 7 in INT8, 3.5 in INT4, 1.75 in INT2; Llama 3.1 70B takes
+140 GB in FP16, 40 as Q4_K_M, 20 as Q2_K. GB is 1000^3 bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_sizes import SizedLevel, size_level
+from advisor.foundation.caches import kept_beside
+from advisor.foundation.numbers import approx
+from advisor.foundation.units import GB, format_count
+from advisor.models.catalogue import find_model
+from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.plans import plan_levels
+from advisor.sizing.plan import Device, Memory, rule_of_thumb_bytes
+from advisor.sizing.settings import Settings
+
+EXAMPLE_7B = "mistral-7b-instruct-v0.3"
+EXAMPLE_70B = "llama-3.1-70b-instruct"
+CONTEXT = 8192  # tokens of the run that is compared; less where a model was trained for less
+
+# What the article says, in GB, and the level that is nearest to what it means.
+_ARTICLE_7B = (
+    ("FP32", 28, "F32"),
+    ("FP16", 14, "F16"),
+    ("INT8", 7, "Q8_0"),
+    ("INT4", 3.5, "Q4_K_M"),
+    ("INT4", 3.5, "Q4_0"),
+    ("INT2", 1.75, "Q2_K"),
+)
+_ARTICLE_70B = (("FP16", 140, "F16"), ("Q4_K_M", 40, "Q4_K_M"), ("Q2_K", 20, "Q2_K"))
+_BOUNDLESS = 1 << 60  # bytes: a device on which everything fits
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One rule next to the truth. `running_bytes`: weights, KV cache and buffers of one user at `context` tokens."""
+
+    rule: str
+    level: str
+    rule_bytes: int
+    file_bytes: int
+    bits_per_weight: float
+    running_bytes: int
+    context: int
+    reason: str
+
+    @property
+    def error(self) -> float:
+        """How far the rule is off the real file, as a fraction of it (negative: too low)."""
+        return self.rule_bytes / self.file_bytes - 1
+
+
+def article_7b() -> tuple[Comparison, ...]:
+    """The article's figures for "a 7B model" against a real one."""
+    return _against_article(EXAMPLE_7B, _ARTICLE_7B, 7)
+
+
+def article_70b() -> tuple[Comparison, ...]:
+    """The article's figures for Llama 3.1 70B."""
+    return _against_article(EXAMPLE_70B, _ARTICLE_70B, 70)
+
+
+@kept_beside
+def applied_to(model: Model) -> tuple[Comparison, ...]:
+    """Parameters x bits / 8 for a model, with its real number of parameters, against its files."""
+    return tuple(
+        _compare(model, rule, level, rule_of_thumb_bytes(model.parameters, LEVELS[level].nominal_bits), None)
+        for rule, _, level in _ARTICLE_7B
+    )
+
+
+@lru_cache
+def _against_article(
+    model_id: str, figures: tuple[tuple[str, float, str], ...], said_billions: float
+) -> tuple[Comparison, ...]:
+    model = find_model(model_id).model
+    return tuple(_compare(model, rule, level, int(said * GB), said_billions) for rule, said, level in figures)
+
+
+def _compare(model: Model, rule: str, level: str, rule_bytes: int, said_billions: float | None) -> Comparison:
+    settings = Settings(context=min(CONTEXT, model.context_length or CONTEXT))
+    device = Memory((Device("device", _BOUNDLESS, 0),), None)
+    plan = plan_levels(model, device, settings, runtime="llama.cpp", margin=0, only=level)[0]
+    return Comparison(
+        rule=rule,
+        level=level,
+        rule_bytes=rule_bytes,
+        file_bytes=plan.sized.file_bytes,
+        bits_per_weight=plan.sized.bits_per_weight,
+        running_bytes=plan.needed_bytes + plan.host.needed_bytes,
+        context=settings.context,
+        reason=_reason(model, size_level(model, LEVELS[level]), rule_bytes, said_billions),
+    )
+
+
+def _reason(model: Model, sized: SizedLevel, rule_bytes: int, said_billions: float | None) -> str:
+    """Why the real file differs, in one or two sentences."""
+    said_weights = model.parameters if said_billions is None else said_billions * 1e9
+    bits = f"{sized.bits_per_weight:.2f} bits a weight, not {approx(rule_bytes * 8 / said_weights)}"
+    stored = _stored(sized)
+    why = {
+        "F32": "Every weight takes 32 bits, as the rule says.",
+        "F16": "Nearly every weight takes 16 bits, as the rule says; norms stay in 32.",
+        "Q8_0": f"{bits}: each block of 32 weights carries a 16-bit scale.",
+        "Q4_0": f"{bits}: each block of 32 weights carries a 16-bit scale, and some tensors get more ({stored}).",
+        "Q4_K_M": f"{bits}: sensitive tensors keep more than 4 bits ({stored}), and every block carries scales.",
+        "Q2_K": f"{bits}: a 2-bit block takes 2.63 with its scales, and sensitive tensors get more ({stored}).",
+    }[sized.level.name]
+    if said_billions is None:
+        return why
+    return f"{format_count(model.parameters)} parameters, not {said_billions:.1f} B. {why}"
+
+
+def _stored(sized: SizedLevel) -> str:
+    """The types of a file that are not plain numbers: "Q4_K and Q6_K"."""
+    kinds = sorted(kind for kind in sized.types if not kind.startswith(("F", "BF")))
+    return " and ".join(", ".join(kinds).rsplit(", ", 1))

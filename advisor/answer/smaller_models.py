@@ -1,0 +1,124 @@
+"""Smaller models at higher precision: what to run instead of a large model squeezed onto a machine too small for it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import date
+from itertools import islice
+
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.answer.explore import choose_level
+from advisor.answer.plans import family_of
+from advisor.answer.recommend import SMALL_LOSS, Alternative
+from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import approx
+from advisor.foundation.units import format_count
+from advisor.models.catalogue import Entry, catalogue
+from advisor.models.licences import commercial_use
+from advisor.question.hardware import Hardware
+from advisor.question.question import Scenario
+from advisor.sources.resolved import from_entry
+
+MOST = 2
+# Q4_K_M or better, by the engine that runs it.
+_PRECISE = {
+    "llama.cpp": ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "MXFP4"),
+    "vllm": ("BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "GPTQ-W8A16-g128", "W4A16-g128", "MXFP4-native"),
+    "mlx": ("MLX-8bit-g64", "MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64"),
+}
+_MOST_TRIED = 10  # of each group
+_GENERAL = ("instruct", "reasoning")
+_SPECIALIST = re.compile(r"code|coder|devstral|math|guard|translate", re.IGNORECASE)
+
+
+def smaller_models(found: Answer) -> tuple[Alternative, ...]:
+    """Up to two models of the catalogue that meet all requirements on this machine with small loss.
+
+    Only where the answer's own model does not: nothing of it can be recommended, or what can loses visibly. One
+    is of the same family or publisher where there is one, one the largest that is no older.
+    """
+    chosen = found.chosen
+    if chosen is not None and (chosen.kept is None or chosen.kept.typical >= SMALL_LOSS):
+        return ()
+    others = [entry for entry in catalogue().values() if _comparable(found, entry)]
+    others.sort(key=lambda entry: (-_size_class(entry), _newest_first(entry), entry.name))
+    own = found.entry.entry
+    newer = [entry for entry in others if own is None or entry.released >= own.released]
+    kin = [one for one in others if own is not None and (one.family == own.family or one.publisher == own.publisher)]
+    same = [one for one in kin if one in newer or (own is not None and one.family == own.family)]
+    suggested: dict[str, tuple[Entry, Candidate]] = {}
+    for group in (same, newer):
+        wanted = (entry for entry in group if entry.id not in suggested)
+        if len(suggested) < MOST and (first := _first_that_runs(found, wanted)) is not None:
+            suggested[first[0].id] = first
+    ranked = sorted(suggested.values(), key=lambda pair: -pair[0].parameters.counted)
+    return tuple(Alternative(one.level, _sentence(found, entry, one), entry.id) for entry, one in ranked)
+
+
+def _comparable(found: Answer, entry: Entry) -> bool:
+    """Of the same kind, smaller, and able to do what is asked for; judged without planning."""
+    own, model = found.entry.entry, entry.model
+    variants = _GENERAL if own is None else (own.variant,)
+    limit, scenario = model.context_length, found.scenario
+    return (
+        entry.variant in variants
+        and entry.parameters.counted < found.model.parameters
+        and _same_trade(found, entry)
+        and (limit is None or limit >= scenario.context)
+        and (not scenario.commercial or commercial_use(entry.license).possible)
+        and not model.runtime_note
+    )
+
+
+def _same_trade(found: Answer, entry: Entry) -> bool:
+    """A coder replaces a coder, or whatever is asked to code; it does not replace a model for everything."""
+    wanted = bool(_SPECIALIST.search(found.entry.name))
+    return bool(_SPECIALIST.search(entry.name)) == wanted or found.scenario.task == "code"
+
+
+def _size_class(entry: Entry) -> int:
+    """Models within a fifth of each other's size count as equally large."""
+    return round(2 * math.log2(entry.parameters.counted))
+
+
+def _newest_first(entry: Entry) -> tuple[int, ...]:
+    """Year and month, and the day where it is known."""
+    return tuple(-int(part) for part in entry.released.split("-") if part.isdigit())
+
+
+def _first_that_runs(found: Answer, entries: Iterable[Entry]) -> tuple[Entry, Candidate] | None:
+    for entry in islice(entries, _MOST_TRIED):
+        one = _precise(found.scenario, entry, found.hardware, found.runtime, found.today)
+        if one is not None:
+            return entry, one
+    return None
+
+
+def _precise(scenario: Scenario, entry: Entry, hardware: Hardware, runtime: str, today: date) -> Candidate | None:
+    """The model at Q4_K_M or better, on the devices alone, if it keeps more than a small loss allows."""
+    levels = _PRECISE[family_of(runtime)]
+    asked = scenario.model_copy(update={"model": entry.id, "level": None, "context_used": None, "runtime": runtime})
+    try:
+        _, one = choose_level(asked, from_entry(entry), hardware, today, levels)
+    except InputError:
+        return None
+    if one is None or one.level not in levels or one.verdict != "fits":
+        return None
+    return one if one.kept is not None and one.kept.typical >= SMALL_LOSS else None
+
+
+def _sentence(found: Answer, entry: Entry, one: Candidate) -> str:
+    kept = one.kept.typical if one.kept is not None else 0.0
+    speed = "" if one.tokens_per_s is None else f", at about {approx(one.tokens_per_s.typical)} tokens/s"
+    sizes = f"{format_count(entry.parameters.counted)} parameters instead of {format_count(found.model.parameters)}"
+    first = f"{entry.name} ({sizes}) keeps about {kept:.1f} % of its own 16-bit score here{speed}."
+    chosen = found.chosen
+    if chosen is None or chosen.kept is None:
+        return first
+    return (
+        f"{first} Whether {found.entry.name} is still ahead with {chosen.kept.typical:.1f} % of its score depends on "
+        "the task: try both."
+    )

@@ -1,0 +1,1 @@
+"""Public feeds that refresh the price tables."""

@@ -1,0 +1,86 @@
+"""What LiteLLM's price table and the package genai-prices say, as rows of data/prices/api.csv."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from advisor.costs.api_prices import GENAI_PRICES, packaged_price
+from advisor.costs.feeds.download import FeedError
+from advisor.costs.feeds.feed_rows import amount, checked
+from advisor.costs.price_tables import ApiOffer
+
+_MILLION = 1_000_000
+
+
+def litellm_offers(models: dict[str, Any], rows: Iterable[ApiOffer], today: date) -> tuple[ApiOffer, ...]:
+    """Our rows with today's prices; a model that is gone or has passed its last day is left out. Raises FeedError."""
+    if "sample_spec" not in models:
+        raise FeedError("LiteLLM: the entry 'sample_spec' is missing, so this is not its price table.")
+    found = []
+    for row in rows:
+        entry = models.get(row.feed_key)
+        if not isinstance(entry, dict):
+            continue
+        prices = {
+            column: _per_million(row.feed_key, entry.get(key))
+            for column, key in (
+                ("input_per_mtok", "input_cost_per_token"),
+                ("output_per_mtok", "output_cost_per_token"),
+                ("cached_per_mtok", "cache_read_input_token_cost"),
+            )
+        }
+        if not prices["input_per_mtok"] or not prices["output_per_mtok"]:
+            raise FeedError(f"LiteLLM: {row.feed_key} has no price for input or output tokens.")
+        last_day = entry.get("deprecation_date")
+        retires = last_day if isinstance(last_day, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", last_day) else None
+        offer = checked(
+            ApiOffer,
+            "LiteLLM",
+            {
+                **row.model_dump(),
+                **prices,
+                "observed_on": today,
+                "retires_on": retires or row.retires_on,
+                "source": row.source.partition(" (")[0],
+            },
+        )
+        if offer.retires_on is None or today < offer.retires_on:
+            found.append(offer)
+    return tuple(found)
+
+
+def packaged_offers(rows: Iterable[ApiOffer], version: str, today: date) -> tuple[ApiOffer, ...]:
+    """Our rows with the prices of the installed genai-prices; one it does not know any more keeps what it has."""
+    found = []
+    for row in rows:
+        try:
+            prices = packaged_price(row.feed_key, datetime.combine(today, time(12), UTC))
+        except LookupError:
+            found.append(row)
+            continue
+        if prices == (row.input_per_mtok, row.output_per_mtok, row.cached_per_mtok):
+            found.append(row)
+            continue
+        changed = {
+            "input_per_mtok": prices[0],
+            "output_per_mtok": prices[1],
+            "cached_per_mtok": prices[2],
+            "observed_on": today,
+            "checked_on": None,
+            "source": f"{row.source.partition(' (')[0]} (package {version})",
+        }
+        found.append(checked(ApiOffer, GENAI_PRICES, {**row.model_dump(), **changed}))
+    return tuple(found)
+
+
+def _per_million(model: str, cost: object) -> Decimal | None:
+    if cost is None:
+        return None
+    if isinstance(cost, bool) or not isinstance(cost, int | float | str):
+        raise FeedError(f"LiteLLM: a price of {model} is no number.")
+    # Costs a token are floats such as 1.5e-07; eight digits are what a price list has.
+    return round(amount("LiteLLM", 0, model, str(cost)) * _MILLION, 8).normalize()

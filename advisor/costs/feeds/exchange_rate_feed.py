@@ -1,0 +1,39 @@
+"""What the European Central Bank says a euro buys, as rows of data/prices/exchange_rates.csv."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from advisor.costs.feeds.download import FeedError
+from advisor.costs.feeds.feed_rows import amount, checked
+from advisor.costs.price_tables import ExchangeRate
+
+
+def ecb_rates(text: str, source: str) -> tuple[ExchangeRate, ...]:
+    """The day's reference rates of our currencies; raises FeedError.
+
+    The file is XML, of which only <Cube time='2026-11-24'> and <Cube currency='USD' rate='1.14'/> matter.
+    """
+    day = re.search(r"<Cube\s+time=['\"](\d{4}-\d\d-\d\d)['\"]", text)
+    found = dict(re.findall(r"<Cube\s+currency=['\"]([A-Z]{3})['\"]\s+rate=['\"]([^'\"]{1,20})['\"]", text))
+    if day is None or not {"USD", "CHF"} <= set(found):
+        raise FeedError("ECB: the file names no day, or no rate of USD and CHF.")
+    rates = {"EUR": "1", "USD": found["USD"], "CHF": found["CHF"]}
+    try:
+        observed_on = date.fromisoformat(day[1])
+    except ValueError:
+        raise FeedError(f"ECB: {day[1]} is no day.") from None
+    return tuple(
+        checked(
+            ExchangeRate,
+            "ECB",
+            {
+                "currency": currency,
+                "per_eur": amount("ECB", 0, currency, rate),
+                "observed_on": observed_on,
+                "source": "by definition" if currency == "EUR" else source,
+            },
+        )
+        for currency, rate in rates.items()
+    )

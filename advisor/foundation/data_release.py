@@ -1,0 +1,42 @@
+"""Which data an answer was computed with."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from advisor.foundation.places import data_folder
+
+_KINDS = (".csv", ".json", ".yaml", ".yml")
+_NOT_DATA = ("fonts",)
+_DATE = r"20\d\d-[01]\d(?:-[0-3]\d)?"
+_AS_OF = re.compile(rf"""\bas_of["']?\s*:\s*["']?({_DATE})\b""")
+
+
+@lru_cache(maxsize=4)
+def data_release(folder: Path | None = None) -> str:
+    """Newest check date and a hash over all catalogue files: "2026-11+3f9c01d2ab74". Equal data, equal release."""
+    folder = folder or data_folder()
+    total = hashlib.sha256()
+    newest = ""
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+        inside = path.relative_to(folder)
+        if path.suffix not in _KINDS or inside.parts[0] in _NOT_DATA or not path.is_file():
+            continue
+        # A checkout on Windows may have other line ends, but no other data.
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        for part in (inside.as_posix().encode(), content):
+            total.update(len(part).to_bytes(8, "big") + part)
+        newest = max(newest, *_dates(path.suffix, content.decode("utf-8", "replace")), "")
+    return f"{newest or 'undated'}+{total.hexdigest()[:12]}"
+
+
+def _dates(suffix: str, content: str) -> list[str]:
+    if suffix != ".csv":
+        return _AS_OF.findall(content)
+    dates = (row.get("as_of") or "" for row in csv.DictReader(io.StringIO(content)))
+    return [date for date in dates if re.fullmatch(_DATE, date)]

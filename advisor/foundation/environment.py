@@ -1,0 +1,162 @@
+"""The environment variables that the program reads, all of them; the README shows the same table.
+
+They are read anew each time they are asked for. An empty one counts as not set, but for LLM_FIT_ADVISOR_CACHE.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from advisor.foundation.errors import InputError
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+_Resolved = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+
+
+def _separated_by(separator: str) -> BeforeValidator:
+    def split(given: object) -> object:
+        return [part.strip() for part in given.split(separator) if part.strip()] if isinstance(given, str) else given
+
+    return BeforeValidator(split)
+
+
+class Environment(BaseSettings):
+    """What every part of the program may need. `title` says what a value must be, `description` what it does."""
+
+    model_config = SettingsConfigDict(frozen=True, case_sensitive=True, extra="ignore", str_strip_whitespace=True)
+
+    database: SecretStr = Field(
+        SecretStr(""),
+        alias="LLM_FIT_ADVISOR_DATABASE",
+        title="an address like postgresql://user:password@host/database or sqlite:////path/to/file.sqlite3",
+        description="Where frozen recommendations and runs are kept; unset: an SQLite file in the user's data folder",
+    )
+    cache: str | None = Field(
+        None,
+        alias="LLM_FIT_ADVISOR_CACHE",
+        title="a folder, or nothing",
+        description="Where what was read from the Hub is kept; unset: the user's cache folder; nothing: not on disk",
+    )
+    url: str = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_URL",
+        title="an address like https://advisor.example.org",
+        description="What links begin with where the server stands behind a proxy; unset: what the visitor used",
+    )
+    visible_gpus: str | None = Field(
+        None,
+        alias="CUDA_VISIBLE_DEVICES",
+        title="numbers of GPUs",
+        description="NVIDIA's own; where it is set, `detect` says that it lists all GPUs all the same",
+    )
+
+
+class RealRunEnvironment(BaseSettings):
+    """What the real run needs besides: who may have what quantized, and with which programs."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, case_sensitive=True, extra="ignore", str_strip_whitespace=True, env_ignore_empty=True
+    )
+
+    enabled: bool = Field(
+        False,
+        alias="LLM_FIT_ADVISOR_QUANTIZE",
+        title="on or off",
+        description="Whether real runs are offered; off unless set",
+    )
+    folders: Annotated[tuple[_Resolved, ...], NoDecode, _separated_by(os.pathsep)] = Field(
+        (),
+        alias="LLM_FIT_ADVISOR_QUANTIZE_FOLDERS",
+        title="folders separated as in PATH",
+        description="Models in these folders may be quantized",
+    )
+    repositories: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = Field(
+        (),
+        alias="LLM_FIT_ADVISOR_QUANTIZE_REPOS",
+        title="repositories separated by commas",
+        description="Hub repositories that may be quantized; `owner/*` allows all of one owner",
+    )
+    output: Path | None = Field(
+        None,
+        alias="LLM_FIT_ADVISOR_QUANTIZE_OUTPUT",
+        title="a folder",
+        description="Where runs write their files; unset: `runs` in the user's data folder",
+    )
+    most_gb: float = Field(
+        40.0,
+        gt=0,
+        lt=1e6,
+        alias="LLM_FIT_ADVISOR_QUANTIZE_MAX_GB",
+        title="a number of gigabytes, such as 40",
+        description="How large a source's weights may be; 40 unless set",
+    )
+    queue: SecretStr = Field(
+        SecretStr(""),
+        alias="LLM_FIT_ADVISOR_QUEUE",
+        title="an address that begins with postgresql:// or redis://",
+        description="Hands runs to workers on several machines; `redis://...` needs `pip install redis`; "
+        "unset: the database where it is PostgreSQL, else a file",
+    )
+    compress_python: Path | None = Field(
+        None,
+        alias="LLM_FIT_ADVISOR_COMPRESS_PYTHON",
+        title="the path of a Python",
+        description="A Python that has `advisor/quantize/requirements-compress.txt`, for GPTQ, AWQ, FP8 and INT8",
+    )
+    llama_cpp_programs: Path | None = Field(
+        None,
+        alias="LLAMA_CPP_BIN",
+        title="a folder",
+        description="Holds `llama-quantize`, `llama-imatrix` and `llama-fit-params`; unset: looked for on PATH",
+    )
+    llama_cpp_tree: Path | None = Field(
+        None,
+        alias="LLAMA_CPP_DIR",
+        title="a folder",
+        description="llama.cpp's source tree, whose converter reads the architectures that are not written here",
+    )
+    llama_cpp_python: Path | None = Field(
+        None,
+        alias="LLAMA_CPP_PYTHON",
+        title="the path of a Python",
+        description="A Python that has what that converter imports, such as PyTorch; unset: the one that runs here",
+    )
+
+
+SETTINGS: tuple[type[BaseSettings], ...] = (Environment, RealRunEnvironment)
+
+
+def environment() -> Environment:
+    """The variables that any part may need; raises InputError."""
+    return _read(Environment, {})
+
+
+def real_run_environment(given: Mapping[str, str] | None = None) -> RealRunEnvironment:
+    """The variables of the real run, those in `given` before the process's own; raises InputError."""
+    return _read(RealRunEnvironment, given or {})
+
+
+def variable(settings: type[BaseSettings], name: str) -> str:
+    """The environment variable behind a field: variable(Environment, "url") is "LLM_FIT_ADVISOR_URL"."""
+    return settings.model_fields[name].alias or name
+
+
+def must_be(settings: type[BaseSettings], name: str) -> str:
+    """The sentence for a field whose variable holds something else."""
+    return f"{variable(settings, name)} must be {settings.model_fields[name].title}."
+
+
+def _read(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
+    try:
+        return settings.model_validate(given)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]["loc"][0]
+        # The value stays unsaid: it may be an address with a password.
+        name = next(name for name, field in settings.model_fields.items() if field.alias == wrong)
+        raise InputError(must_be(settings, name)) from None

@@ -1,0 +1,123 @@
+"""What the user will not go without, as hard rules; and which of them an option breaks, by how much.
+
+A part of the scenario: field names are keys of the link, and defaults may never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.foundation.numbers import exact
+from advisor.quality.tasks import DEMANDS, SCORED_TASKS, find_task
+
+_DEMANDS = {demand.id: demand for demand in DEMANDS}
+
+
+def _switch(value: Any) -> Any:
+    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+
+
+Switch = Annotated[bool, BeforeValidator(_switch), PlainSerializer(lambda on: "on" if on else "off")]
+
+
+def known(options: Mapping[str, object] | tuple[str, ...], what: str) -> Any:
+    """A validator that refuses a word which is none of `options`, naming the nearest."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value not in options:
+            close = resembling(value, options)
+            hint = nearest(value, options) or f"choose one of {', '.join(options)}."
+            raise ImpossibleValue(f"unknown {what} '{one_line(value)}'; {hint}", close)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _task(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        found = find_task(value)
+    except InputError as error:
+        raise ImpossibleValue(str(error), error.suggestions) from None
+    if found not in SCORED_TASKS:
+        raise ValueError(f"task={found} has no score to keep; choose one of {', '.join(SCORED_TASKS)}")
+    return found
+
+
+def _percent(value: Any) -> Any:
+    if not isinstance(value, str) or value in _DEMANDS:
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        words = ", ".join(_DEMANDS)
+        raise ValueError(
+            f"min_quality={one_line(value)} is not possible: give a percentage or one of {words}"
+        ) from None
+
+
+def _at_most_all(value: float | str | None) -> float | str | None:
+    if isinstance(value, float) and not 0 <= value <= 100:
+        raise ValueError(
+            f"min_quality={exact(value)} is not possible: it is the percentage of the 16-bit score to keep, from 0 "
+            "to 100"
+        )
+    return value
+
+
+class Requirements(BaseModel):
+    """Hard rules. None: not asked for.
+
+    `min_quality` is the percentage of the 16-bit score at `task` that must be kept, as a number or as a word of
+    `DEMANDS`; `min_tokens_per_s` is for each user, `max_first_token_s` for a prompt of `prompt_tokens`;
+    `max_cost_per_month` is in the scenario's currency. `own_hardware` says that data must not leave it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    task: Annotated[str, BeforeValidator(_task)] = "chat"
+    min_quality: Annotated[float | str | None, BeforeValidator(_percent)] = None
+    min_tokens_per_s: float | None = Field(None, gt=0, le=1_000_000)
+    max_first_token_s: float | None = Field(None, gt=0, le=1_000_000)
+    max_cost_per_month: float | None = Field(None, gt=0, le=1_000_000_000)
+    commercial: Switch = False
+    own_hardware: Switch = False
+
+    @model_validator(mode="after")
+    def _possible(self) -> Requirements:
+        _at_most_all(self.min_quality)
+        return self
+
+    @property
+    def least_percent(self) -> float | None:
+        """The percentage behind `min_quality`."""
+        if isinstance(self.min_quality, str):
+            return _DEMANDS[self.min_quality].percent
+        return self.min_quality
+
+    @property
+    def quality_words(self) -> str:
+        """What is asked of quality: '"no visible loss" (at least 99 % of the 16-bit score)'."""
+        least = self.least_percent
+        if least is None:
+            return "no least quality"
+        number = f"at least {exact(least)} % of the 16-bit score"
+        return f'"{_DEMANDS[self.min_quality].words}" ({number})' if isinstance(self.min_quality, str) else number
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A requirement that is not met: its key, the sentence with the numbers, and by what share it is missed.
+
+    `gap` is relative (0.5: half as much again is needed) and None where a figure is not known.
+    """
+
+    requirement: str
+    sentence: str
+    gap: float | None

@@ -1,0 +1,1 @@
+"""llama.cpp, also inside Ollama and LM Studio."""

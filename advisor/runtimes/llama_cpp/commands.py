@@ -1,0 +1,231 @@
+"""llama.cpp, and what is llama.cpp inside: Ollama and LM Studio.
+
+Flags as in llama.cpp commit 0c1e57098 of October 2026 (common/arg.cpp, tools/server/README.md), Ollama's
+docs/modelfile.mdx, docs/faq.mdx and api/types.go, and LM Studio's command line (lmstudio-ai/lms, src/subcommands).
+"""
+
+from __future__ import annotations
+
+from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.errors import InputError, nearest
+from advisor.foundation.numbers import bare
+from advisor.runtimes.launch import Command, Launch, command_line
+
+# llama.cpp: common_params::n_batch; a micro batch cannot be larger than a batch.
+_DEFAULT_BATCH = 2048
+_DEFAULT_MICRO_BATCH = 512
+_PLAIN = ("F32", "F16", "BF16")
+_OLLAMA_CACHE_TYPES = ("f16", "q8_0", "q4_0")
+_CALIBRATION = "calibration.txt"
+
+
+def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
+    """The file, then `llama-server`, and for one user `llama-cli`."""
+    settings = launch.settings
+    options = (*_model(launch), *_placement(launch), *_memory(launch))
+    server = Command(
+        "llama-server",
+        command_line("llama-server", *options, "-np", settings.users),
+        "Answers OpenAI's API on http://127.0.0.1:8080/v1; -c is the context of all users together. Without -np, "
+        "4 users would share one cache of -c tokens."
+        + ("" if launch.mmap else " Older builds know `-lm none` as --no-mmap."),
+    )
+    if settings.users > 1:
+        return (*_file_commands(launch), server)
+    return (*_file_commands(launch), server, Command("llama-cli", command_line("llama-cli", *options)))
+
+
+def ollama_commands(launch: Launch) -> tuple[Command, ...]:
+    """The file, a Modelfile, and the commands that serve and run it."""
+    settings = launch.settings
+    name = f"{launch.short_name}-{launch.level}".lower()
+    lines = [f"FROM {_ollama_source(launch)}", f"PARAMETER num_ctx {settings.context}"]
+    if launch.gpu_layers is not None:
+        lines.append(f"PARAMETER num_gpu {launch.gpu_layers}")
+    environment = [
+        f"OLLAMA_FLASH_ATTENTION={int(settings.flash_attention)}",
+        f"OLLAMA_KV_CACHE_TYPE={settings.cache_type_k}",
+        f"OLLAMA_NUM_PARALLEL={settings.users}",
+    ]
+    serve = " ".join([*environment, "ollama serve"])
+    return (
+        *_file_commands(launch),
+        Command("Modelfile (a file)", "\n".join(lines), "num_ctx is the context of one user."),
+        Command("Start Ollama", serve, _ollama_note(launch)),
+        Command("Run it", f"{command_line('ollama', 'create', name, '-f', 'Modelfile')} && ollama run {name}"),
+    )
+
+
+def lm_studio_commands(launch: Launch) -> tuple[Command, ...]:
+    """The file, `lms load`, and what is set in the window only."""
+    settings = launch.settings
+    if launch.published_repo and launch.file is None:
+        link = f"https://huggingface.co/{launch.published_repo}@{launch.level}"
+        fetch, key = Command("Download", command_line("lms", "get", link)), launch.published_repo.split("/")[1]
+    else:
+        fetch = Command("Add the file", command_line("lms", "import", "--copy", _local_file(launch)))
+        key = launch.short_name
+    identifier = f"{launch.short_name}-{launch.level}".lower()
+    load = command_line(
+        *("lms", "load", key, "--gpu", _share(launch)),
+        *("--context-length", settings.total_context, "--identifier", identifier),
+    )
+    return (
+        *_file_commands(launch),
+        fetch,
+        Command("Load", load, _lm_studio_note(launch)),
+        Command("Serve", "lms server start"),
+    )
+
+
+def _model(launch: Launch) -> tuple[object, ...]:
+    if launch.file is not None:
+        return ("-mu" if _is_link(launch.file) else "-m", launch.file)
+    if launch.published_repo is not None:
+        # Without it a vision model's projector is loaded as well, which the plan does not count.
+        return ("-hf", f"{launch.published_repo}:{launch.level}", "--no-mmproj")
+    return ("-m", _local_file(launch))
+
+
+def _placement(launch: Launch) -> list[object]:
+    """Where the layers go. `-fit off`: what was planned is what runs, or fails, instead of being changed quietly."""
+    settings, layers = launch.settings, launch.gpu_layers
+    options: list[object] = ["-ngl", "all" if layers is None else layers, "-fit", "off"]
+    if settings.cpu_moe_layers:
+        options += ["-ncmoe", settings.cpu_moe_layers]
+    if launch.gpus > 1:
+        options += ["-sm", launch.split_mode]
+        if launch.tensor_split:
+            options += ["-ts", ",".join(bare(share) for share in launch.tensor_split)]
+    if launch.override_tensors:
+        options += ["-ot", ",".join(launch.override_tensors)]
+    return options
+
+
+def _memory(launch: Launch) -> list[object]:
+    """Context, caches and batches."""
+    settings = launch.settings
+    options: list[object] = [
+        "-c",
+        settings.total_context,
+        "-fa",
+        "on" if settings.flash_attention else "off",
+    ]
+    if settings.unified:
+        options.append("--kv-unified")
+    options += ["-ctk", settings.cache_type_k, "-ctv", settings.cache_type_v]
+    if settings.micro_batch > _DEFAULT_BATCH:
+        options += ["-b", settings.micro_batch]
+    options += ["-ub", settings.micro_batch]
+    if not launch.kv_offload:
+        options.append("--no-kv-offload")
+    if not launch.settings.op_offload:
+        options.append("--no-op-offload")
+    if not launch.mmap:
+        options += ["-lm", "none"]
+    if launch.mtp:
+        options += ["--spec-type", "draft-mtp"]
+    elif launch.draft_file is not None:
+        options += ["--spec-type", "draft-simple", "-md", launch.draft_file, "-ngld", "all" if launch.gpus else 0]
+    return options
+
+
+def _file_commands(launch: Launch) -> tuple[Command, ...]:
+    """How to make the file with llama.cpp's own tools, where nobody is known to have published it."""
+    if launch.file is not None or launch.published_repo is not None:
+        return ()
+    level = LEVELS.get(launch.level)
+    if level is None:
+        raise InputError(f"{launch.level} is no GGUF level; {nearest(launch.level, LEVELS) or 'choose a GGUF level.'}")
+    if launch.hf_repo is None:
+        return ()
+    # The converter writes these as they are; "auto" keeps what the publisher stored in MXFP4.
+    direct = launch.level.lower() if launch.level in _PLAIN else "auto" if level.native_only else None
+    made = _local_file(launch) if direct else f"{launch.short_name}-BF16.gguf"
+    convert = command_line(
+        *("python", "convert_hf_to_gguf.py", "--remote", launch.hf_repo),
+        *("--outtype", direct or "bf16", "--outfile", made),
+    )
+    steps = [Command("Convert", convert, "In a checkout of llama.cpp; gated models need HF_TOKEN.")]
+    if direct:
+        return tuple(steps)
+    importance: tuple[str, ...] = ()
+    if level.needs_imatrix or launch.imatrix:
+        importance = ("--imatrix", f"{launch.short_name}-imatrix.gguf")
+        measure = command_line("llama-imatrix", "-m", made, "-f", _CALIBRATION, "-o", importance[1])
+        steps.append(
+            Command(
+                "Measure what matters", measure, f"{_CALIBRATION}: a few hundred kB of text like what you will ask."
+            )
+        )
+    quantize = command_line("llama-quantize", *importance, made, _local_file(launch), launch.level)
+    return (*steps, Command("Quantize", quantize))
+
+
+def _local_file(launch: Launch) -> str:
+    return launch.file or f"{launch.short_name}-{launch.level}.gguf"
+
+
+def _is_link(file: str) -> bool:
+    return file.startswith(("http://", "https://"))
+
+
+def _ollama_source(launch: Launch) -> str:
+    if launch.published_repo and launch.file is None:
+        return f"hf.co/{launch.published_repo}:{launch.level}"
+    file = _local_file(launch)
+    return file if file.startswith("/") else f"./{file}"
+
+
+def _ollama_note(launch: Launch) -> str:
+    settings = launch.settings
+    notes = []
+    if settings.cache_type_k != settings.cache_type_v or settings.cache_type_k not in _OLLAMA_CACHE_TYPES:
+        notes.append(f"Ollama has one KV cache type for K and V, of {', '.join(_OLLAMA_CACHE_TYPES)}: choose one.")
+    unknown = [
+        what
+        for what, wanted in (
+            ("experts on the CPU", bool(settings.cpu_moe_layers)),
+            ("a split by your own shares", bool(launch.tensor_split) or launch.split_mode != "layer"),
+            ("the KV cache in host memory", not launch.kv_offload),
+            ("overridden tensors", bool(launch.override_tensors)),
+            ("another micro batch", settings.micro_batch != _DEFAULT_MICRO_BATCH),
+        )
+        if wanted and launch.gpus
+    ]
+    if unknown:
+        notes.append(f"Ollama cannot be told {', '.join(unknown)}: for this plan use llama.cpp.")
+    if launch.gpu_layers is None:
+        notes.append("Ollama decides itself how many layers go to the GPU; `ollama ps` must show 100% GPU.")
+    return " ".join(notes)
+
+
+def _share(launch: Launch) -> str:
+    """LM Studio takes the share of layers on the GPU, "max" or "off"."""
+    layers = launch.gpu_layers
+    if layers == 0:
+        return "off"
+    if layers is None or launch.layers is None or layers >= launch.layers:
+        return "max"
+    # A little less than the share would round down to one layer less.
+    return f"{min(1.0, (layers + 0.5) / launch.layers):.3f}"
+
+
+def _lm_studio_note(launch: Launch) -> str:
+    settings = launch.settings
+    wanted = [
+        f"Flash Attention {'on' if settings.flash_attention else 'off'}",
+        f"K cache {settings.cache_type_k} and V cache {settings.cache_type_v}",
+        f"Evaluation Batch Size {settings.micro_batch}",
+        f"Max Concurrent Predictions {settings.users}",
+        f"Unified KV Cache {'on' if settings.unified else 'off'}",
+    ]
+    if not launch.kv_offload:
+        wanted.append("Offload KV Cache to GPU Memory off")
+    if settings.cpu_moe_layers:
+        wanted.append(f"expert weights of {settings.cpu_moe_layers} layers on the CPU")
+    if not launch.mmap:
+        wanted.append("Try mmap() off")
+    if launch.draft_file is not None:
+        wanted.append(f"Speculative Decoding with {launch.draft_file}")
+    return f"The command lms ls shows the model's key. Set in the load dialog: {', '.join(wanted)}."

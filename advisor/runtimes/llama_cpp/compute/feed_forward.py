@@ -1,0 +1,129 @@
+"""Graph nodes of the feed-forward blocks (`build_ffn` and `build_moe_ffn`, src/llama-graph.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from advisor.models.feed_forward import Dense, MixtureOfExperts
+from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.graph import view
+
+
+def dense(frame: Frame, block: Dense, source: int) -> int:
+    graph, inner = frame.graph, frame.f32(block.inner)
+    if frame.model.wiring.graph.saturated:
+        active = _saturated(frame, inner, lambda: graph.matmul(inner, source))
+    elif block.gate == "separate":
+        gate = graph.matmul(inner, source)
+        active = graph.op(inner, gate, graph.matmul(inner, source))
+    elif block.gate == "fused":
+        active = graph.op(inner, graph.matmul(2 * inner, source))
+    else:
+        active = graph.inplace(inner, graph.matmul(inner, source))
+    return graph.matmul(frame.f32(frame.model.width), active)
+
+
+def _saturated(frame: Frame, inner: int, project: Callable[[], int]) -> int:
+    """Kimi K3's activation: both gate and up projection pass a tanh, the gate also a sigmoid."""
+    graph = frame.graph
+    gate = project()
+    bounded = graph.op(inner, gate)
+    bounded = graph.inplace(inner, bounded, graph.inplace(inner, gate))
+    return graph.inplace(inner, bounded, graph.inplace(inner, project()))
+
+
+def experts(
+    frame: Frame, block: MixtureOfExperts, source: int, router: int = -1, normed: Callable[[], int] | None = None
+) -> int:
+    """Routed experts, then the shared one. `router` is what the router reads, if not `source`.
+
+    `normed` makes the source once routing is done (Gemma 4).
+
+    Experts kept on the host (`-ncmoe`) run there; the tensors around them cross over.
+    """
+    graph = frame.graph
+    width = block.latent or frame.model.width
+    weights, choice = _routing(frame, block, source if router < 0 else router)
+    if normed is not None:
+        source = normed()
+    routed = source
+    if block.latent:
+        routed = graph.matmul(frame.f32(block.latent), source)
+    weight_first = frame.model.wiring.router.weighs_input
+    if weight_first:
+        routed = graph.inplace(
+            frame.f32(width * block.used), graph.op(frame.f32(width * block.used), view(routed)), weights
+        )
+    home = frame.experts_home
+    inner = frame.f32(block.used * block.inner)
+    read = routed if weight_first else view(routed)
+    if block.fused_gate_up:
+        active = graph.op(inner, view(graph.on(home, 2 * inner, read, choice)))
+    elif frame.model.wiring.graph.saturated:
+        active = _saturated(frame, inner, lambda: graph.on(home, inner, read, choice))
+    elif block.gate:
+        gate = graph.on(home, inner, read, choice)
+        active = graph.op(inner, gate, graph.on(home, inner, read, choice))
+    else:
+        active = graph.inplace(inner, graph.on(home, inner, read, choice))
+    spread = frame.f32(block.used * width)
+    result = graph.on(home, spread, active, choice)
+    if block.expert_scale:
+        every = graph.op(frame.f32(block.experts))
+        result = graph.inplace(spread, result, graph.op(frame.f32(block.used), every, choice))
+    if not weight_first:
+        result = graph.inplace(spread, result, weights)
+    result = graph.op(frame.f32(width), view(result))
+    graph.settle()
+    if block.latent_norm:
+        result = graph.norm(frame.f32(width), result)
+    if block.latent:
+        result = graph.matmul(frame.f32(frame.model.width), result)
+    if block.shared_inner:
+        gate_kind = "separate" if block.gate else "none"
+        shared = dense(frame, Dense(block.shared_inner, gate_kind), source)
+        if block.shared_gate:
+            shared = graph.inplace(frame.f32(width), shared, graph.matmul(frame.f32(1), source))
+        result = graph.inplace(frame.f32(frame.model.width), result, shared)
+    return result
+
+
+def _routing(frame: Frame, block: MixtureOfExperts, source: int) -> tuple[int, int]:
+    """Weights of the chosen experts, and the choice as a view into the sorted list of all."""
+    graph, router = frame.graph, frame.model.wiring.router
+    size, used = frame.f32(block.experts), frame.f32(block.used)
+    logits = graph.matmul(size, source)
+    probabilities = graph.inplace(size, logits)
+    ranked = logits if router.ranks_logits else probabilities
+    if block.selection_bias:
+        ranked = graph.op(size, probabilities)
+        if router.grouped:
+            ranked = _best_groups(frame, size, ranked)
+    # A table says which experts a token goes to, or the scores do.
+    choice = graph.matmul(used, frame.tokens_input) if block.hashed_router else view(graph.op(size, ranked))
+    weights = view(graph.op(used, view(probabilities), choice))
+    match router.weights:
+        case "softmax":
+            weights = view(graph.op(used, weights))
+        case "sum to one":
+            total = graph.op(frame.f32(1), weights)
+            weights = view(graph.op(used, weights, total))
+            if router.scaled:
+                weights = graph.op(used, weights)
+        case "as they are":
+            pass
+        case _:
+            assert_never(router.weights)
+    graph.settle()
+    return weights, choice
+
+
+def _best_groups(frame: Frame, size: int, ranked: int) -> int:
+    """DeepSeek V3 picks groups of experts first and masks out the others."""
+    graph = frame.graph
+    order = graph.op(size, view(ranked))
+    chosen = graph.op(size // 2, view(ranked), view(order))
+    masked = graph.op(size, view(ranked))
+    graph.op(0, view(masked), view(chosen))
+    return view(masked)

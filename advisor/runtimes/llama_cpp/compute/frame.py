@@ -1,0 +1,180 @@
+"""What the blocks of one graph share: sizes, inputs, masks, and where experts run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from advisor.models.mixers import Attention, CompressedAttention, Mixer
+from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.compute.graph import Graph
+from advisor.runtimes.llama_cpp.kv_cache import pooled_cells, widest_values, window_cells
+from advisor.sizing.placement import HOST
+from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
+
+_INDEX = 8  # bytes of a cache row number
+_ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
+
+
+@dataclass(slots=True)
+class Frame:
+    model: Model
+    settings: Settings
+    graph: Graph
+    tokens: int
+    fused: bool = True
+    fused_streams: bool = True
+    windowed: bool = False
+    experts_home: int = HOST
+    positions: int = -1
+    rows: dict[int, tuple[int, int]] = field(default_factory=dict)
+    masks: dict[int, int] = field(default_factory=dict)
+    turn_keys: dict[int, int] = field(default_factory=dict)
+    turn_values: dict[int, int] = field(default_factory=dict)
+    selecting: bool = False
+    selector_rows: int = -1
+    selector_mask: int = -1
+    selector_turn: int = -1
+    selected: int = -1
+    state_rows: int = -1
+    unused_rows: int = -1
+    temperature: int = -1
+    output_rows: int = -1
+    deep: int = -1
+    pooled_masks: dict[int, int] = field(default_factory=dict)
+    cell_numbers: int = -1
+    cell_blocks: int = -1
+    pool_numbers: int = -1
+    recent: int = -1
+    wide_mask: int = -1
+    tokens_input: int = -1
+    looked_up: int = -1
+    banked: int = -1
+    bank_count: int = 0
+    to_bank: int = -1
+    per_layer_width: int = 0
+    per_layer: int = -1
+    embedded: int = -1
+    output_home: int = HOST
+    first_home: int = HOST
+    cache_homes: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def users(self) -> int:
+        """Sequences of the micro-batch, each with a recurrent state of its own."""
+        return self.settings.users
+
+    @property
+    def streams(self) -> int:
+        """KV caches that layers attend to."""
+        return self.settings.streams
+
+    def f32(self, elements: int) -> int:
+        """Bytes of so many 32-bit numbers per token of the micro-batch."""
+        return 4 * elements * self.tokens
+
+    def per_user(self, elements: int) -> int:
+        return 4 * elements * self.users
+
+    def state(self, elements: int) -> int:
+        """Read a recurrent state of so many numbers per user (`build_rs`); unused ones are cleared in place."""
+        graph = self.graph
+        graph.early(0, graph.here)
+        node = graph.early(self.per_user(elements), reads=(self.state_rows,))
+        self.unused_states()
+        return node
+
+    def unused_states(self) -> None:
+        """States beyond those of the users; there are none, but the empty tensor has a place all the same."""
+        graph = self.graph
+        rest = graph.early(0, reads=(self.unused_rows,))
+        graph.empty.add(rest)
+        graph.early(0, graph.here, (rest,))
+
+    def cells(self, window: int) -> int:
+        """KV cells of one stream that a layer with this window sees."""
+        if not self.model.causal:
+            return self.tokens
+        return window_cells(window, self.settings) if window else self.settings.cells
+
+    def turned(self, cache_type: str, head_size: int) -> bool:
+        """Whether a cache of this type is kept rotated (`build_input_k_rot`, src/llama-kv-cache.cpp)."""
+        return self.model.causal and CACHE_TYPES[cache_type][0] > 1 and head_size % _ROTATION == 0
+
+    def add_inputs(self) -> None:
+        """Inputs in the order llama.cpp creates them (`build_inp_*`, src/llama-graph.cpp)."""
+        graph, model, wiring = self.graph, self.model, self.model.wiring.graph
+        self.positions = graph.input(4 * wiring.position_axes * self.tokens)
+        if wiring.queries_scaled_by_position:
+            self.temperature = graph.input(4 * self.tokens)
+        by_window: dict[int, list[Mixer]] = {}
+        for mixer in model.mixers:
+            if (kept := mixer.kept(model.width)).keys:
+                by_window.setdefault(kept.window, []).append(mixer)
+        self.windowed = any(by_window)
+        for window, mixers in sorted(by_window.items(), reverse=True):
+            self._add_cache_inputs(window, mixers)
+        self._add_selector_inputs()
+        if any(mixer.recurrent for mixer in model.mixers):
+            self.state_rows = graph.input(4 * self.users)
+            self.unused_rows = graph.input(0)
+            graph.empty.add(self.unused_rows)
+
+    def pooled_cells(self, ratio: int) -> int:
+        return pooled_cells(ratio, self.settings)
+
+    def _add_selector_inputs(self) -> None:
+        graph, cell = self.graph, 2 if self.fused else 4
+        every = [mixer.kept(self.model.width) for mixer in self.model.mixers]
+        indexers = [kept.indexer for kept in every if kept.indexer is not None]
+        for ratio in sorted({pool.ratio for kept in every for pool in kept.pools}):
+            self.pooled_masks[ratio] = graph.input(cell * self.pooled_cells(ratio) * self.tokens)
+            indexers = [m.pool_indexer for m in self.model.mixers if isinstance(m, CompressedAttention)]
+        if not indexers:
+            return
+        first = indexers[0]
+        if not self.pooled_masks:
+            self.selector_rows = graph.input(_INDEX * self.tokens)
+        self.selector_turn = graph.input(4 * first.head_size**2)
+        if self.pooled_masks:
+            self.selector_mask = graph.input(2 * self.pooled_cells(min(self.pooled_masks)) * self.tokens)
+        elif first.style == "pooled":
+            pools = self.cells(0) * self.streams // first.pool + 64
+            self.selector_mask = graph.input(4 * pools * self.tokens // 2)
+            self.cell_numbers = graph.input(4 * self.cells(0) * self.streams)
+            self.pool_numbers = graph.input(4 * pools)
+            self.recent = graph.input(self.f32(first.pool * 512 + 3))
+        elif first.by_block:
+            self.cell_numbers = graph.input(4 * 256)
+            self.cell_blocks = graph.input(4 * self.cells(0) * self.streams)
+            self.recent = graph.input(self.f32(256))
+        elif first.style == "lightning":
+            self.selecting = True
+            self.selector_mask = graph.input(2 * self.cells(0) * self.tokens)
+
+    def _add_cache_inputs(self, window: int, mixers: Sequence[Mixer]) -> None:
+        """Where to write keys and values, the mask, and the matrices that turn what goes into a quantized cache."""
+        graph, settings = self.graph, self.settings
+        layers = [m for m in mixers if isinstance(m, Attention)]
+        compressed = [m for m in mixers if isinstance(m, CompressedAttention)]
+        if self.model.causal:
+            # Transposed values are written element by element.
+            written = 1 if settings.flash_attention else widest_values(self.model) or 1
+            keys = graph.input(_INDEX * self.tokens)
+            # In compressed attention values are the keys.
+            self.rows[window] = keys, keys if compressed else graph.input(_INDEX * self.tokens * written)
+        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
+        if compressed and self.turned(settings.cache_type_k, compressed[0].head_size):
+            for _ in {0} | {m.ratio for m in compressed}:  # recent tokens and every kind of pool
+                graph.input(4 * compressed[0].head_size ** 2)
+        if layers and self.turned(settings.cache_type_k, layers[0].head_size):
+            side = layers[0].head_size & -layers[0].head_size  # the largest power of two that divides it
+            self.turn_keys[window] = graph.input(4 * side**2)
+        if layers and self.turned(settings.cache_type_v, layers[0].value_head_size):
+            self.turn_values[window] = graph.input(4 * _ROTATION**2)
+
+
+def reserved_tokens(settings: Settings) -> int:
+    """Tokens of the graph llama.cpp reserves memory for: a full micro-batch, the same for every user."""
+    tokens = min(settings.cells * settings.streams, settings.micro_batch)
+    return round_up(tokens, settings.users)

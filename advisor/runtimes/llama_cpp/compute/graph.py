@@ -1,0 +1,260 @@
+"""A skeleton of llama.cpp's compute graph: the nodes that take memory, in execution order, with their devices.
+
+A node is a tensor that some operation writes. It is named by its position; `view(node)` names the same
+memory seen through a reshape or slice. What matters of an operation is how many bytes it writes, what it
+reads, whether it may overwrite an input, and on which device the weight it uses lies (if it uses one).
+
+`run()` follows llama.cpp (commit 0c1e57098) in three steps: `ggml_backend_sched_split_graph` gives every
+operation a device, copies what crosses devices, and `ggml_gallocr` lays the tensors out (ggml/src/ggml-backend.cpp,
+ggml/src/ggml-alloc.c).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from advisor.runtimes.llama_cpp.compute.allocator import Arena
+from advisor.sizing.placement import HOST
+
+_UNASSIGNED = -2
+_NOTHING = -1 << 40
+
+
+def view(node: int) -> int:
+    """The same tensor seen through a view; a view is never overwritten in place."""
+    return node if node < 0 else ~node
+
+
+@dataclass(slots=True)
+class Graph:
+    """Nodes as parallel lists (this is simulated for every change of a setting).
+
+    `here` is the device whose weights the operations being added use. `order` is the execution order of
+    operations. llama.cpp creates operations first and puts them into the order when something asks for their
+    result (`ggml_build_forward_expand`); `settle()` marks such a point, and `early()` operations go to the
+    last one, before whatever has been created since.
+    """
+
+    here: int = HOST
+    sizes: list[int] = field(default_factory=list)
+    homes: list[int] = field(default_factory=list)
+    reads: list[tuple[int, ...]] = field(default_factory=list)
+    reuses: list[bool] = field(default_factory=list)
+    is_leaf: list[bool] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)
+    settled: int = 0
+    parts: dict[int, int] = field(default_factory=dict)
+    empty: set[int] = field(default_factory=set)
+    kept: list[int] = field(default_factory=list)
+    fused: list[tuple[int, int]] = field(default_factory=list)
+    fused_streams: list[tuple[int, int]] = field(default_factory=list)
+
+    def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
+        self.sizes.append(size)
+        self.homes.append(home)
+        self.reads.append(reads)
+        self.reuses.append(reuses)
+        self.is_leaf.append(leaf)
+        node = len(self.sizes) - 1
+        if not leaf:
+            self.order.append(node)
+        return node
+
+    def settle(self) -> None:
+        self.settled = len(self.order)
+
+    def part(self, size: int, root: int = _NOTHING, home: int = _UNASSIGNED) -> int:
+        """A view that is copied by itself when it crosses devices, `size` bytes then.
+
+        `root` is the tensor seen; without one it is a cache that lies on device `home`.
+        """
+        node = self._add(size, (), home, False, True)
+        self.parts[node] = root
+        return node
+
+    def early(self, size: int, home: int = _UNASSIGNED, reads: tuple[int, ...] = (), *, reuses: bool = False) -> int:
+        """An operation on what is long known, which enters the order before operations still waiting."""
+        node = self._add(size, reads, home, reuses, False)
+        self.order.pop()
+        self.order.insert(self.settled, node)
+        self.settled += 1
+        return node
+
+    def input(self, size: int) -> int:
+        """A tensor the caller fills: lives on the host, is allocated before anything else."""
+        self.inputs.append(len(self.sizes))
+        return self._add(size, (), HOST, False, True)
+
+    def constant(self, size: int) -> int:
+        """A tensor allocated before anything else on the device that reads it first."""
+        return self._add(size, (), _UNASSIGNED, False, True)
+
+    def op(self, size: int, *reads: int) -> int:
+        return self._add(size, reads, _UNASSIGNED, False, False)
+
+    def inplace(self, size: int, *reads: int) -> int:
+        """An operation that may overwrite one of its inputs (`ggml_op_can_inplace`)."""
+        return self._add(size, reads, _UNASSIGNED, True, False)
+
+    def matmul(self, size: int, *reads: int) -> int:
+        """Multiplication by a weight of the current layer."""
+        return self._add(size, reads, self.here, False, False)
+
+    def scaled(self, size: int, source: int) -> int:
+        """Scaling or shift by a weight of the current layer."""
+        return self._add(size, (source,), self.here, True, False)
+
+    def on(self, device: int, size: int, *reads: int) -> int:
+        """An operation with a weight (or cache) on `device`."""
+        return self._add(size, reads, device, False, False)
+
+    def norm(self, size: int, source: int, rms: bool = True) -> int:
+        """Normalization, then multiplication by its weight; only the RMS kind can be done in place."""
+        normed = self._add(size, (source,), _UNASSIGNED, rms, False)
+        return self._add(size, (normed,), self.here, True, False)
+
+    def store(self, *reads: int) -> None:
+        """Write into a cache that lies with the layer; takes no compute memory."""
+        self._add(0, reads, self.here, False, False)
+        self.settle()
+
+    def flash_attention(self, size: int, *reads: int) -> int:
+        """Fused attention; llama.cpp gives it up if it would not run where its layer lies."""
+        node = self.op(size, *reads)
+        self.fused.append((node, self.here))
+        self.settle()
+        return node
+
+    def keep(self, node: int) -> None:
+        """Mark a result that is read after the graph has run, so that its memory is never given back."""
+        self.kept.append(node)
+
+    def misplaced(self, operations: list[tuple[int, int]]) -> bool:
+        """Whether a fused operation would land on another device than its layer (`resolve_fused_ops`)."""
+        homes = self._assign() if operations else []
+        return any(homes[node] != home for node, home in operations)
+
+    def run(self, devices: int, copies: int = 1) -> dict[int, int]:
+        """Peak bytes per device (HOST and 0..devices-1).
+
+        With pipeline parallelism whatever enters a device exists in several `copies`, all held throughout.
+        """
+        homes = self._assign()
+        return _allocate(self, homes, _schedule(self, homes), devices, copies)
+
+    def _assign(self) -> list[int]:
+        """Give operations without a weight the device of their neighbours: GPUs first, downwards before upwards."""
+        result = list(self.homes)
+        for host_too in (False, True):
+            for numbers in (self.order, self.order[::-1]):
+                current = _UNASSIGNED
+                for number in numbers:
+                    home = result[number]
+                    if home != _UNASSIGNED:
+                        current = home if host_too or home != HOST else _UNASSIGNED
+                    elif current != _UNASSIGNED:
+                        result[number] = current
+        for number in self.order:
+            for read in self.reads[number]:
+                source = read if read >= 0 else ~read
+                if source in self.parts and self.parts[source] != _NOTHING:
+                    root = self.parts[source]
+                    result[source] = result[root if root >= 0 else ~root]
+                elif result[source] == _UNASSIGNED:
+                    result[source] = result[number]
+        return result
+
+
+# One entry of the final order: node, device, what it reads, and the tensor it is a copy of (-1: an operation).
+_Step = tuple[int, int, tuple[int, ...], int]
+
+
+def _schedule(graph: Graph, homes: list[int]) -> list[_Step]:
+    """Cut the order into runs on one device; what a run needs from elsewhere is copied when the run starts.
+
+    A tensor is copied to a device once, and the copy stays until its last use there.
+    """
+    steps: list[_Step] = []
+    copies: dict[tuple[int, int], int] = {}
+    run_start, device, next_copy = 0, _UNASSIGNED, len(homes)
+    arrivals: list[_Step] = []
+    parts = graph.parts
+    for number in graph.order:
+        home = homes[number]
+        if home != device:
+            steps[run_start:run_start] = arrivals
+            arrivals, run_start, device = [], len(steps), home
+        sources = graph.reads[number]
+        for read in sources:
+            if homes[read if read >= 0 else ~read] != home or read in parts:
+                break
+        else:
+            steps.append((number, home, sources, -1))
+            continue
+        moved: list[int] = []
+        for read in sources:
+            source = read if read >= 0 else ~read
+            seen: tuple[int, ...] = (read,)
+            if source in parts:
+                seen = (parts[source],) if parts[source] != _NOTHING else ()
+            if homes[source] == home:
+                moved += seen
+                continue
+            copy = copies.get((source, home))
+            if copy is None:
+                copy = copies[source, home] = next_copy
+                next_copy += 1
+                arrivals.append((copy, home, seen, source))
+            moved.append(copy)
+        steps.append((number, home, tuple(moved), -1))
+    steps[run_start:run_start] = arrivals
+    return steps
+
+
+def _allocate(graph: Graph, homes: list[int], steps: list[_Step], devices: int, copies: int) -> dict[int, int]:
+    """Lay out all tensors as `ggml_gallocr_alloc_graph_impl` does and report how far each device got."""
+    arenas = {device: Arena() for device in range(HOST, devices)}
+    arrivals = sorted((step for step in steps if step[3] >= 0), key=lambda step: step[0])
+    sizes = graph.sizes + [graph.sizes[original] for _, _, _, original in arrivals]
+    empty = graph.empty | {node for node, _, _, original in arrivals if original in graph.empty}
+    pending = [0] * len(sizes)
+    for _, _, reads, _ in steps:
+        for read in reads:
+            pending[read if read >= 0 else ~read] += 1
+    for number in graph.kept:
+        pending[number] += 1
+    place: list[tuple[Arena, int] | None] = [None] * len(sizes)
+    fixed: set[int] = set()
+    if copies > 1:
+        entering = [(HOST, number) for number in graph.inputs] + [
+            (device, node) for node, device, _, original in steps if original >= 0
+        ]
+        for device, number in entering:
+            fixed.add(number)
+            for _ in range(copies):
+                arenas[device].take(sizes[number])
+    for number, leaf in enumerate(graph.is_leaf):
+        if leaf and number not in fixed and number not in graph.empty and number not in graph.parts:
+            arena = arenas[max(homes[number], HOST)]
+            place[number] = (arena, arena.take(sizes[number]))
+    reuses = graph.reuses + [False] * len(arrivals)
+    for number, device, reads, _ in steps:
+        size = sizes[number]
+        if reuses[number]:
+            for read in reads:
+                # A tensor read through a view never gives up its memory: ggml-alloc sees the view as foreign.
+                if read >= 0 and pending[read] == 1 and sizes[read] == size and place[read] is not None:
+                    place[number], place[read] = place[read], None
+                    break
+        if place[number] is None and (size or number in empty) and number not in fixed:
+            arena = arenas[device]
+            place[number] = (arena, arena.take(size))
+        for read in reads:
+            source = read if read >= 0 else ~read
+            pending[source] -= 1
+            spot = place[source]
+            if spot is not None and pending[source] == 0:
+                spot[0].give(spot[1], sizes[source])
+                place[source] = None
+    return {device: arena.peak for device, arena in arenas.items()}

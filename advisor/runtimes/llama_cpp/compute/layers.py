@@ -1,0 +1,188 @@
+"""How blocks are wired into layers, and what comes before the first and after the last one."""
+
+from __future__ import annotations
+
+from advisor.models.mixers import Mixer
+from advisor.models.model import Layer
+from advisor.models.recurrent import GatedDeltaNet, NgramLookup, ShortConvolution
+from advisor.runtimes.llama_cpp.compute import gemma as compute_gemma
+from advisor.runtimes.llama_cpp.compute import multi_stream as compute_multi_stream
+from advisor.runtimes.llama_cpp.compute import streams as compute_streams
+from advisor.runtimes.llama_cpp.compute.blocks import core, feed, mix, turned_back
+from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.graph import view
+from advisor.sizing.placement import HOST
+
+
+def add_embedding(frame: Frame) -> int:
+    graph, model = frame.graph, frame.model
+    tokens = graph.input(4 * frame.tokens)
+    size = frame.f32(model.width)
+    deep = 1 + model.wiring.graph.image_layers
+    graph.input(size * deep)  # the alternative to tokens: ready-made embeddings, reserved as well
+    frame.add_inputs()
+    frame.output_rows = graph.input(4 * frame.tokens)
+    frame.tokens_input = tokens
+    stream = graph.on(HOST, size, tokens)
+    tables = {part.name for part in model.globals}
+    if "token_types.weight" in tables:  # BERT: token type and position are added, then a norm
+        learned = "position_embd.weight" in tables
+        place = graph.on(HOST, size, frame.positions) if learned else -1
+        stream = graph.inplace(size, stream)
+        stream = graph.inplace(size, place, stream) if learned else stream
+        stream = graph.norm(size, stream, rms=False)
+    gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
+    if gates:
+        frame.per_layer_width = gates[0]
+        graph.settle()
+        stream = compute_gemma.add_layer_embeddings(frame, stream)
+    if model.wiring.graph.alternating_streams:
+        stream = compute_gemma.split_streams(frame, stream)
+    if (streams := model.wiring.streams) is not None:
+        graph.settle()
+        if any(isinstance(mixer, NgramLookup) for mixer in model.mixers):
+            frame.looked_up = graph.on(HOST, size, graph.input(4 * 16 * frame.tokens))
+            graph.settle()
+        return compute_streams.widened(frame, stream, streams.count)
+    if deep > 1:
+        frame.deep = graph.op(size * deep, stream)
+        stream = view(frame.deep)
+    graph.settle()
+    return stream
+
+
+def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: bool) -> int:
+    graph, model, wiring = frame.graph, frame.model, frame.model.wiring.graph
+    if wiring.alternating_streams:
+        return compute_multi_stream.altup_layer(frame, layer, number, stream)
+    if (streams := model.wiring.streams) is not None:
+        return compute_multi_stream.hyper_layer(frame, layer, number, stream, streams)
+    if wiring.bank_every:
+        return compute_multi_stream.banked_layer(frame, layer, number, stream, wiring.bank_every)
+    rms = not wiring.layer_norm
+    size = frame.f32(model.width)
+    names = {part.name.removesuffix(".weight") for part in layer.extras}
+    source = graph.norm(size, stream, rms) if "attn_norm" in names else stream
+    if wiring.beside_attention == "before projection":
+        return _parallel_late(frame, layer, number, source, stream, last)
+    if wiring.beside_attention == "after projection":
+        return _parallel_early(frame, layer, number, source, stream, last)
+    sandwich = bool(names & {"ffn_norm", "post_ffw_norm"})
+    if layer.mixers:
+        narrow = last and wiring.rows != "after last norm"
+        early = narrow and wiring.stream_first
+        cores, stream = _mixed(frame, layer.mixers, number, source, stream, narrow_stream=early)
+        out = cores[0]
+        for other in cores[1:]:
+            out = graph.inplace(size, out, other)
+        if "post_attention_norm" in names and sandwich:
+            out = graph.norm(size, out, rms)
+        after = wiring.rows == "after residual"
+        if narrow and not after:
+            out = graph.op(size, out, frame.output_rows)
+            stream = stream if early else graph.op(size, stream, frame.output_rows)
+        stream = _residual(frame, out, stream, wiring.stream_first)
+        if narrow and after:
+            stream = graph.op(size, stream, frame.output_rows)
+        if layer.feed_forward is None:
+            return stream
+        source, block = stream, layer.routed
+        if block is not None and block.dense is not None:
+            fed = graph.norm(size, compute_gemma.experts_beside_dense(frame, block, block.dense, stream))
+            return graph.scaled(size, graph.inplace(size, fed, stream))
+        if "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
+            source = graph.norm(size, stream, rms)
+    if layer.feed_forward is None:
+        return stream
+    if "attn_output_norm" in names:
+        stream = source = graph.norm(size, stream, rms)
+    fed = feed(frame, layer.feed_forward, source)
+    if "post_ffw_norm" in names:
+        fed = graph.norm(size, fed, rms)
+    stream = _residual(frame, fed, stream, wiring.stream_first_when_fed)
+    if "inp_gate" in names:
+        stream = graph.inplace(size, stream, compute_gemma.layer_embedding(frame, stream))
+    if "layer_output_norm" in names:
+        stream = graph.norm(size, stream, rms)
+    if frame.deep >= 0 and number < wiring.image_layers:
+        stream = graph.inplace(size, stream, view(frame.deep))
+    if "layer_output_scale" in names:
+        stream = graph.scaled(size, stream)
+    return stream
+
+
+def _parallel_late(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    mixed = mix(frame, layer.mixers[0], number, source)
+    if last:
+        source = graph.op(size, source, frame.output_rows)
+    fed = feed(frame, layer.feed_forward, source)
+    if last:
+        stream = graph.op(size, stream, frame.output_rows)
+    fed = graph.inplace(size, fed, stream)
+    out = graph.matmul(size, mixed)
+    return graph.inplace(size, fed, graph.op(size, out, frame.output_rows) if last else out)
+
+
+def _parallel_early(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
+    graph, size = frame.graph, frame.f32(frame.model.width)
+    mixed = mix(frame, layer.mixers[0], number, source)
+    out = graph.matmul(size, mixed)
+    if last:
+        out, source = graph.op(size, out, frame.output_rows), graph.op(size, source, frame.output_rows)
+    fed = graph.inplace(size, out, feed(frame, layer.feed_forward, source))
+    if last:
+        stream = graph.op(size, stream, frame.output_rows)
+    return graph.inplace(size, fed, stream)
+
+
+def _residual(frame: Frame, out: int, stream: int, stream_first: bool) -> int:
+    size = frame.f32(frame.model.width)
+    return frame.graph.inplace(size, *((stream, out) if stream_first else (out, stream)))
+
+
+def _mixed(
+    frame: Frame, mixers: tuple[Mixer, ...], number: int, source: int, stream: int, *, narrow_stream: bool
+) -> tuple[list[int], int]:
+    """The mixers of a layer with their output projections, and the stream, reduced to the output rows if asked."""
+    graph, size = frame.graph, frame.f32(frame.model.width)
+
+    def beside() -> None:
+        nonlocal stream
+        if narrow_stream:
+            stream = graph.op(size, stream, frame.output_rows)
+        elif len(mixers) > 1:
+            outs.append(graph.matmul(size, turned_back(frame, mixers[0], first)))
+
+    outs: list[int] = []
+    first = -1
+    if len(mixers) > 1:  # Falcon H1: both read the same norm, which is computed twice
+        first = core(frame, mixers[0], number, source)
+        source = graph.norm(size, stream)
+    out = graph.matmul(size, mix(frame, mixers[-1], number, source, beside))
+    outs.append(view(out) if isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) else out)
+    return outs, stream
+
+
+def add_output(frame: Frame, stream: int) -> None:
+    graph, model = frame.graph, frame.model
+    size = frame.f32(model.width)
+    if not model.causal and not any(part.name == "output_norm.weight" for part in model.globals):
+        return
+    if model.wiring.graph.alternating_streams:
+        stream = compute_gemma.merged(frame, stream)
+    if model.wiring.graph.bank_every:
+        stream = graph.op(size, compute_streams.mixed_with_bank(frame, stream), frame.output_rows)
+    if (streams := model.wiring.streams) is not None:
+        if streams.rank:
+            low_rank = compute_streams.low_rank_end(frame, stream, streams.count, streams.rank)
+            graph.matmul(frame.f32(model.vocabulary), low_rank)
+            return
+        stream = compute_streams.narrowed(frame, stream, streams.count, streams.weighted_end)
+    normed = graph.norm(size, stream, not model.wiring.graph.layer_norm)
+    if model.wiring.graph.rows == "after last norm":
+        graph.keep(normed)  # the input of draft layers, should there be any
+        normed = graph.op(size, normed, frame.output_rows)
+    if model.causal:
+        rows = next((part.shape[1] for part in model.globals if part.name == "output.weight"), model.vocabulary)
+        graph.matmul(frame.f32(rows), normed)

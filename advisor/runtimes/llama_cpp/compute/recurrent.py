@@ -1,0 +1,117 @@
+"""Graph nodes of recurrent blocks, without their output projections (src/models/*.cpp).
+
+Each reads a state per user and writes it back; the reads enter the order early, see `Graph.early`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
+from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.graph import view
+
+
+def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] = lambda: None) -> int:
+    """State-space block without its output projection (`build_mamba2_layer`, src/models/mamba-base.cpp).
+
+    `beside` adds what llama.cpp has waiting when the state has been written.
+    """
+    graph, inner = frame.graph, frame.f32(mamba.inner)
+    width = mamba.convolution_width
+    past = frame.state((mamba.kernel - 1) * width)
+    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source))
+    window = graph.op(frame.f32(width) + frame.per_user((mamba.kernel - 1) * width), view(past), joint)
+    graph.store(view(window))
+    convolved = view(graph.matmul(frame.f32(width), window))
+    step = graph.op(frame.f32(mamba.heads), joint)
+    scan = view(graph.op(inner + frame.per_user(mamba.state_elements), convolved, step, frame.state_rows))
+    graph.settle()
+    frame.unused_states()
+    graph.store(scan)
+    beside()
+    gate = graph.op(inner, joint)
+    skipped = graph.matmul(inner, convolved)
+    mixed = graph.inplace(inner, scan, skipped)
+    mixed = graph.op(inner, gate, mixed)
+    if mamba.norm:
+        mixed = graph.norm(inner, view(mixed))
+    return view(mixed)
+
+
+def gated_delta_net(frame: Frame, net: GatedDeltaNet, source: int) -> int:
+    """Gated delta net without its output projection (src/models/qwen3next.cpp, qwen35.cpp, delta-net-base.cpp)."""
+    graph = frame.graph
+    width, inner = net.convolution_width, frame.f32(net.value_heads * net.value_size)
+    history = frame.per_user((net.kernel - 1) * width)
+    graph.settle()
+    past = frame.state((net.kernel - 1) * width)
+    joint = graph.matmul(frame.f32(width), source)
+    window = graph.op(frame.f32(width) + history, view(past), view(joint))
+    graph.store(view(window))
+    state = frame.state(net.state_elements)
+    convolved = view(graph.matmul(frame.f32(width), window))
+    one = frame.f32(net.key_heads * net.key_size)
+    repeated = net.joint_beta_alpha and net.value_heads > net.key_heads
+    sides = []
+    for _ in range(2):
+        side = graph.op(one, convolved)
+        if repeated:
+            side = graph.op(one * net.value_heads // net.key_heads, view(side))
+        sides.append(side)
+    gates = _delta_gates(frame, net, source)
+    result = graph.op(inner + frame.per_user(net.state_elements), *sides, convolved, *gates, view(state))
+    graph.store(view(result))
+    normed = graph.norm(inner, view(result))
+    gate = graph.op(inner, view(graph.matmul(inner, source)))
+    return view(graph.inplace(inner, normed, gate))
+
+
+def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, int]:
+    graph, size = frame.graph, frame.f32(net.value_heads)
+    if net.joint_beta_alpha:
+        joint = view(graph.matmul(2 * size, source))
+        return view(graph.op(size, joint)), view(graph.op(size, joint))
+    decay = graph.on(graph.here, size, view(graph.matmul(size, source)))
+    return view(decay), graph.op(size, view(graph.matmul(size, source)))
+
+
+def short_convolution(
+    frame: Frame, block: ShortConvolution, source: int, width: int, beside: Callable[[], None] = lambda: None
+) -> int:
+    """LFM2's gated convolution without its output projection (src/models/lfm2.cpp)."""
+    graph, size = frame.graph, frame.f32(width)
+    past = frame.state((block.kernel - 1) * width)
+    joint = view(graph.matmul(3 * size, view(source)))
+    gated = graph.op(size, joint)
+    window = graph.op(size + frame.per_user((block.kernel - 1) * width), view(past), view(gated))
+    graph.store(view(window))
+    beside()
+    convolved = graph.matmul(size, window)
+    return graph.inplace(size, joint, convolved)
+
+
+def kimi_delta(frame: Frame, delta: KimiDelta, source: int) -> int:
+    """Kimi delta attention (src/models/kimi-linear.cpp): three convolutions, a decay per channel."""
+    graph, inner = frame.graph, frame.f32(delta.inner)
+    graph.settle()
+    past = frame.state((delta.kernel - 1) * delta.convolution_width)
+    windows = []
+    for _ in range(3):
+        side = graph.matmul(inner, source)
+        windows.append(graph.op(inner + frame.per_user((delta.kernel - 1) * delta.inner), view(past), view(side)))
+        graph.store(view(windows[-1]))
+    state = frame.state(delta.state_elements)
+    sides = [graph.op(inner, view(graph.op(inner, view(graph.matmul(inner, window))))) for window in windows[:2]]
+    values = graph.op(inner, view(graph.matmul(inner, windows[2])))
+    decay = graph.matmul(inner, graph.matmul(frame.f32(delta.head_size), source))
+    decay = graph.matmul(inner, view(decay))
+    beta = graph.op(frame.f32(delta.heads), view(graph.matmul(frame.f32(delta.heads), source)))
+    result = graph.op(
+        inner + frame.per_user(delta.state_elements), *sides, view(values), view(decay), beta, view(state)
+    )
+    graph.store(view(result))
+    normed = graph.norm(inner, view(graph.op(inner, view(result))))
+    reduced = source if delta.full_gate else graph.matmul(frame.f32(delta.head_size), view(source))
+    gate = graph.op(inner, view(graph.matmul(inner, reduced)))
+    return graph.op(inner, graph.inplace(inner, normed, gate))

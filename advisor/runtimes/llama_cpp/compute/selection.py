@@ -1,0 +1,52 @@
+"""Graph nodes of sparse attention's selectors: which past tokens a query may see (`build_attn`, src/models/*.cpp)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.models.mixers import Indexer
+from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.graph import view
+
+_SELECTED = 2048  # tokens a lightning indexer picks; published models agree on it
+
+
+@dataclass(slots=True)
+class Selection:
+    """The lightning indexer of DeepSeek V3.2 and GLM 5; a layer without one uses the choice of an earlier layer."""
+
+    frame: Frame
+    indexer: Indexer | None
+    source: int
+
+    def store_keys(self) -> None:
+        if self.indexer is None:
+            return
+        frame, graph = self.frame, self.frame.graph
+        size = frame.f32(self.indexer.head_size)
+        keys = graph.norm(size, graph.matmul(size, self.source), rms=False)
+        keys = graph.op(size, view(keys), frame.positions)
+        keys = graph.op(size, frame.selector_turn, keys)
+        graph.store(view(keys), frame.selector_rows)
+
+    def mask(self, reduced: int) -> int:
+        """The attention mask with all but the picked tokens hidden."""
+        frame, graph = self.frame, self.frame.graph
+        picked = min(_SELECTED, frame.cells(0))
+        zeros = graph.inplace(frame.f32(picked), graph.constant(frame.f32(picked)))
+        if self.indexer is not None:
+            frame.selected = self._pick(self.indexer, reduced, picked)
+        full = frame.masks[0]
+        size = graph.sizes[full]
+        hidden = graph.op(size, full)
+        graph.op(0, zeros, graph.part(frame.f32(picked), view(frame.selected)), view(hidden))
+        return graph.op(size, view(hidden), full)
+
+    def _pick(self, indexer: Indexer, reduced: int, picked: int) -> int:
+        frame, graph = self.frame, self.frame.graph
+        size = frame.f32(indexer.heads * indexer.head_size)
+        query = graph.op(size, view(graph.matmul(size, reduced)), frame.positions)
+        query = graph.op(size, frame.selector_turn, query)
+        weights = graph.op(frame.f32(indexer.heads), view(graph.matmul(frame.f32(indexer.heads), self.source)))
+        scores = graph.op(frame.f32(frame.cells(0)), view(query), weights, frame.selector_mask)
+        return graph.op(frame.f32(picked), graph.op(frame.f32(picked), scores))

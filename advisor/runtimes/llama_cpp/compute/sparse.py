@@ -1,0 +1,189 @@
+"""Graph nodes of attention that compresses or pools the past.
+
+src/models/deepseek4.cpp, glm5-next.cpp, minimax-m3.cpp.
+"""
+
+from __future__ import annotations
+
+from advisor.models.mixers import Attention, CompressedAttention, Indexer
+from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.graph import view
+
+_PICKED_PER_HEAD = 8  # pooled tokens DeepSeek V4's indexer picks, per attention head: 512 in Flash, 1024 in Pro
+_POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
+_RECENT = 3  # tokens not yet pooled that stay visible there
+_SPARE_POOLS = 64
+_BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a reserved graph
+_HALF = 2
+
+
+def compressed_attention(frame: Frame, attention: CompressedAttention, source: int) -> int:
+    """DeepSeek V4: a window of plain keys and a tail of pooled ones; returns what the second output matrix reads."""
+    graph, users = frame.graph, frame.users
+    head, window = attention.head_size, attention.window
+    keys = frame.cells(window)
+    key_reads: tuple[int, ...] = ()
+    mask = frame.masks[window]
+    if attention.ratio:
+        _pool(frame, head, attention, source)
+        if attention.overlap > 1:
+            pooled = _pool(frame, attention.pool_indexer.head_size, attention, source)
+            graph.store(view(graph.op(graph.sizes[pooled], frame.selector_turn, view(pooled))))
+    rank = frame.f32(attention.query_rank)
+    reduced = graph.norm(rank, graph.matmul(rank, source))
+    wide = frame.f32(attention.heads * head)
+    query = graph.inplace(wide, graph.op(wide, view(graph.matmul(wide, reduced))), frame.positions)
+    narrow = frame.f32(head)
+    key = graph.norm(narrow, graph.matmul(narrow, source))
+    key = graph.op(narrow, view(key), frame.positions)
+    graph.store(view(key), frame.rows[window][0])
+    if attention.ratio:
+        keys += frame.pooled_cells(attention.ratio)
+        key_reads = (view(graph.op(_HALF * head * keys * users)),)
+        tail = frame.pooled_masks[attention.ratio]
+        if attention.overlap > 1:
+            tail = _picked_mask(frame, attention, reduced, source, tail)
+        mask = graph.op(graph.sizes[mask] * keys // frame.cells(window), mask, tail)
+    if frame.fused:
+        result = view(graph.flash_attention(wide, view(query), *key_reads, mask))
+    else:
+        table = frame.f32(keys * attention.heads)
+        straight = graph.op(_HALF * head * keys * users, *key_reads)
+        soft = graph.inplace(table, graph.op(table, *key_reads, view(query)), mask)
+        result = view(graph.op(wide, view(graph.op(wide, straight, soft))))
+    result = graph.op(wide, result, frame.positions)
+    grouped = frame.f32(attention.output_groups * attention.output_rank)
+    return graph.op(grouped, view(graph.matmul(grouped, view(result))))
+
+
+def _pool(frame: Frame, head: int, attention: CompressedAttention, source: int) -> int:
+    """Values and scores of the tokens of each pool, weighed into one."""
+    graph, users = frame.graph, frame.users
+    ratio, overlap = attention.ratio, attention.overlap
+    width = overlap * head
+    pools = frame.tokens // ratio + users
+    pooled = 4 * pools * ratio * width * overlap
+    waiting = 4 * width * overlap * ratio * users
+
+    def gathered(states: int) -> int:
+        joined = graph.op(frame.f32(width) + waiting, states)
+        if overlap > 1:
+            joined = graph.op(frame.f32(width) + waiting + 4 * width, joined)
+        rows = graph.op(pooled, joined)
+        if overlap > 1:
+            halves = [graph.op(pooled // 4, view(rows)) for _ in range(2)]
+            rows = graph.op(pooled // 2, *(view(half) for half in halves))
+        return graph.op(pooled // overlap, view(rows))
+
+    values = graph.matmul(frame.f32(width), source)
+    tall = gathered(values)
+    scores = graph.matmul(frame.f32(width), source)
+    scores = graph.inplace(frame.f32(width), scores, graph.matmul(frame.f32(width)))
+    weights = gathered(scores)
+    weighed = graph.inplace(pooled // overlap, tall, graph.inplace(pooled // overlap, weights))
+    result = 4 * pools * head
+    total = graph.norm(result, graph.op(result, view(graph.op(result, weighed))))
+    total = graph.inplace(result, total)
+    graph.store(view(total))
+    graph.store(graph.op(waiting // overlap, values))
+    graph.store(graph.op(waiting // overlap, scores))
+    return total
+
+
+def _picked_mask(frame: Frame, attention: CompressedAttention, reduced: int, source: int, mask: int) -> int:
+    graph, indexer = frame.graph, attention.pool_indexer
+    pools = frame.pooled_cells(attention.ratio)
+    count = min(_PICKED_PER_HEAD * attention.heads, pools)
+    picked = frame.f32(count)
+    blank = count * graph.sizes[mask] // pools  # as wide as the mask's numbers
+    zeros = graph.inplace(blank, graph.constant(blank))
+    size = frame.f32(indexer.heads * indexer.head_size)
+    query = graph.op(size, view(graph.matmul(size, reduced)), frame.positions)
+    query = graph.op(size, frame.selector_turn, view(query))
+    weights = graph.inplace(frame.f32(indexer.heads), graph.matmul(frame.f32(indexer.heads), source))
+    scores = graph.op(frame.f32(pools), view(query), view(weights), frame.selector_mask)
+    choice = graph.op(picked, graph.op(picked, scores))
+    hidden = graph.op(graph.sizes[mask], mask)
+    graph.op(0, zeros, view(choice), view(hidden))
+    return graph.op(graph.sizes[mask], view(hidden), mask)
+
+
+def pooled_selection(frame: Frame, indexer: Indexer, source: int) -> None:
+    """GLM 5 Next: keys and gates of the indexer, pooled over neighbours."""
+    graph = frame.graph
+    size, cells = frame.f32(indexer.head_size), frame.cells(0) * frame.streams
+    key = graph.norm(size, graph.matmul(size, source), rms=False)
+    joined = graph.op(2 * size, key, graph.matmul(size, source))
+    graph.store(graph.op(3 * size, joined, graph.inplace(size, graph.constant(size))), frame.selector_rows)
+    every = 4 * indexer.head_size * cells
+    rows = graph.op(2 * every, graph.part(4 * cells, frame.cell_numbers))
+    weights = graph.op(every, view(graph.op(every, view(graph.matmul(every, view(rows))))))
+    weighed = graph.inplace(every, view(weights), graph.op(every, view(rows)))
+    graph.store(graph.op(every // indexer.pool, weighed))
+
+
+def pooled_mask(frame: Frame, indexer: Indexer, reduced: int, source: int) -> int:
+    """The attention mask of GLM 5 Next: what lies in a picked pool, or is too recent to be pooled."""
+    graph = frame.graph
+    pools = frame.cells(0) * frame.streams // indexer.pool + _SPARE_POOLS
+    size = frame.f32(indexer.heads * indexer.head_size)
+    query = graph.matmul(size, reduced)
+    keys = graph.op(4 * indexer.head_size * pools, frame.pool_numbers)
+    weights = graph.inplace(frame.f32(indexer.heads), graph.matmul(frame.f32(indexer.heads), source))
+    scores = graph.op(frame.f32(pools), view(query), view(keys), weights, frame.selector_mask)
+    picked = frame.f32(min(_POOLS_PICKED, pools))
+    choice = graph.op(picked, scores)
+    numbers = graph.op(picked, choice)
+    order = graph.op(picked, view(graph.op(picked, view(scores), choice)))
+    choice = graph.op(picked, view(graph.op(picked, view(numbers), order)))
+    choice = graph.op(picked, choice)
+    tokens = indexer.pool * min(_POOLS_PICKED, pools) + _RECENT
+    wide = frame.f32(tokens)
+    joined = graph.op(wide, view(graph.op(picked * indexer.pool, view(choice))))
+    zeros = graph.op(wide)
+    numbers = graph.inplace(wide, graph.op(wide, joined))
+    chosen = graph.op(wide, graph.part(wide, frame.recent))
+    numbers = graph.op(wide, graph.inplace(wide, numbers, chosen))
+    mask = frame.masks[0]
+    cell = graph.sizes[mask] // frame.cells(0)
+    hidden = graph.op(cell * (frame.cells(0) + tokens))
+    graph.op(0, zeros, numbers, view(hidden))
+    return graph.inplace(graph.sizes[mask], view(hidden), graph.part(graph.sizes[mask], mask))
+
+
+def block_keys(frame: Frame, indexer: Indexer, source: int) -> None:
+    """MiniMax M3: keys the block scores are made of."""
+    graph, size = frame.graph, frame.f32(indexer.head_size)
+    key = graph.inplace(size, graph.op(size, view(graph.matmul(size, source))), frame.positions)
+    graph.store(view(key), frame.selector_rows)
+
+
+def block_attention(frame: Frame, attention: Attention, source: int, query: int) -> int:
+    """MiniMax M3: each KV head sees the blocks its indexer head scores highest."""
+    graph, indexer = frame.graph, attention.indexer
+    if indexer is None:
+        return query
+    cells, groups, users = frame.cells(0), indexer.heads, frame.users
+    tokens = frame.tokens // users
+    size = frame.f32(groups * indexer.head_size) // users
+    result = frame.f32(attention.heads * attention.head_size)
+    total = -1
+    for user in range(users):
+        rows = graph.op(4 * indexer.head_size * _BLOCK_POSITIONS, graph.part(4 * _BLOCK_POSITIONS, frame.cell_numbers))
+        if not user:
+            asked = graph.matmul(size * users, source)
+            asked = graph.inplace(size * users, graph.op(size * users, view(asked)), frame.positions)
+        scores = graph.op(4 * tokens * _BLOCK_POSITIONS * groups, rows, view(asked))
+        graph.op(0, view(scores), graph.part(4 * tokens * _BLOCK_POSITIONS, frame.recent))
+        best = graph.op(4 * tokens * 2 * groups, view(scores))
+        every = 4 * cells * tokens * groups
+        spread = graph.op(every, best, graph.part(4 * cells, frame.cell_blocks))
+        spread = graph.op(every, view(spread))
+        if frame.wide_mask < 0:
+            frame.wide_mask = graph.op(4 * cells * frame.tokens, frame.masks[0])
+        graph.op(0, view(spread), graph.part(4 * cells * tokens, frame.wide_mask))
+        mask = graph.op(every // 2, view(spread))
+        fused = graph.flash_attention(result // users, view(query), mask)
+        own = graph.op(result // users, view(fused))
+        total = graph.op(result * (user + 1) // users, total, own) if user else own
+    return view(total)

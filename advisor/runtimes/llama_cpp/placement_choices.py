@@ -1,0 +1,291 @@
+"""The placements worth looking at for one level, judged by prefix sums over its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.growth import Grown, Growth, layer_caches, lends_gpu
+from advisor.runtimes.llama_cpp.needs import default_shares, passing_bytes
+from advisor.runtimes.llama_cpp.reading import Rates, Reading
+from advisor.runtimes.llama_cpp.weights import Weights
+from advisor.sizing.placement import HOST, Placement, place
+from advisor.sizing.plan import Memory
+from advisor.sizing.settings import Settings
+
+_Number = TypeVar("_Number", np.int64, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """So many first layers on the host, experts of so many first layers, and the rest split over the devices."""
+
+    host_layers: int
+    moe_layers: int
+    kv_on_host: bool
+    shares: tuple[float, ...] | None = None  # None: as llama.cpp does by itself
+    alone: bool = False  # no device computes for the host
+
+    @property
+    def full(self) -> bool:
+        return not (self.host_layers or self.moe_layers or self.kv_on_host)
+
+
+class Ground:
+    """A model on a machine under a workload: what all levels and choices share."""
+
+    def __init__(self, model: Model, memory: Memory, settings: Settings, margin: float, rates: Rates):
+        self.model, self.memory, self.settings, self.margin, self.rates = model, memory, settings, margin, rates
+        self.caches = layer_caches(model, settings.without_placement)
+        self.reading = Reading(model, settings, self.caches)
+        self.shares = default_shares(memory)
+        self.count = len(model.layers)
+        self._growths: dict[Placement, Growth] = {}
+        self._placements: dict[Choice, Placement] = {}
+        self._typical: dict[tuple[bool, bool], Grown] = {}
+        speeds = {rates.of(number) for number in range(len(memory.devices))}
+        self.uneven_speed = len(speeds) > 1
+        self.fastest = max(speeds, default=rates.host)
+
+    def growth(self, placement: Placement) -> Growth:
+        if placement not in self._growths:
+            self._growths[placement] = Growth(self.model, self.settings, placement)
+        return self._growths[placement]
+
+    def typical(self, choice: Choice) -> Grown:
+        """Compute buffers to search with: those of some placement of this kind."""
+        key = (choice.kv_on_host, choice.full)
+        if key not in self._typical:
+            typical = Choice(0 if choice.full else max(1, self.count // 2), 0, choice.kv_on_host)
+            self._typical[key] = self.growth(self.place(typical)).now
+        return self._typical[key]
+
+    def place(self, choice: Choice) -> Placement:
+        """The placement that a choice means; levels try much the same ones."""
+        if (found := self._placements.get(choice)) is None:
+            found = self._placements[choice] = self._place(choice)
+        return found
+
+    def _place(self, choice: Choice) -> Placement:
+        on_devices = self.count + 1 - choice.host_layers
+        moe = choice.moe_layers if choice.moe_layers > choice.host_layers else 0
+        return place(
+            self.count,
+            choice.shares or self.shares,
+            on_devices,
+            moe,
+            choice.kv_on_host,
+            self.settings.op_offload and not choice.alone,
+        )
+
+
+class LevelChoices:
+    """One level's choices, judged by prefix sums over the layers and by compute buffers known so far."""
+
+    def __init__(self, ground: Ground, weights: Weights, memory: Memory):
+        self.ground, self.weights, self.memory = ground, weights, memory
+        output = weights.output + weights.tied
+        self.plain = _prefix(np.append(weights.layers, output))
+        self.experts = _prefix(np.append(weights.experts, 0))
+        self.cache = _prefix(np.append(np.array(ground.caches, dtype=np.int64), 0))
+        read = np.append(weights.layers, output).astype(np.float64)
+        used = np.append(weights.experts * ground.reading.expert_share, 0)
+        self.read_plain, self.read_experts = _prefix(read), _prefix(used)
+        self.read_cache = _prefix(np.append(ground.reading.caches, 0))
+        self.has_experts = bool(weights.experts.any())
+        self.known: dict[tuple[bool, bool], Grown] = {}
+
+    def _estimate(self, choice: Choice) -> Grown:
+        return self.known.get((choice.kv_on_host, choice.full)) or self.ground.typical(choice)
+
+    def learn(self, choice: Choice, grown: Grown, raising: bool) -> bool:
+        """Take over modelled buffers; whether that may change the choice."""
+        known = self._estimate(choice)
+        compute = {n: max(size, known.compute[n]) if raising else size for n, size in grown.compute.items()}
+        lent = max(grown.lent, known.lent) if raising else grown.lent or known.lent
+        self.known[choice.kv_on_host, choice.full] = Grown(known.cache, compute, lent)
+        return compute != known.compute or lent != known.lent
+
+    def choose(self, limit: float) -> Choice | None:
+        """The fastest choice that fits and takes less than `limit` seconds a token."""
+        best: Choice | None = None
+        for least, choice in self._candidates():
+            if least >= limit:
+                break
+            fitting = self._fewest_experts(choice)
+            if fitting is None or not self._host_fits(fitting):
+                continue
+            fitting = self._with_shares(fitting)
+            if (seconds := self._seconds(fitting)) < limit:
+                best, limit = fitting, seconds
+        return best
+
+    def _candidates(self) -> Iterator[tuple[float, Choice]]:
+        """Whole layers on the host and at least as many layers' experts as memory demands, with the least seconds.
+
+        Everything on the devices comes first, then what reads fastest.
+        """
+        whole = self.plain[-1] + self.experts[-1] + self.cache[-1]
+        if whole <= self._room({}):
+            yield 0.0, Choice(0, 0, False)
+        if self.memory.host_capacity_bytes is None:
+            return
+        kinds = (False, True) if self.cache[-1] else (False,)
+        found = [self._offloads(kv_on_host) for kv_on_host in kinds]
+        least = np.concatenate([seconds for seconds, _ in found])
+        size = len(self.plain)
+        for index in np.argsort(least, kind="stable").tolist():
+            if not np.isfinite(least[index]):
+                return
+            which, host_layers = divmod(index, size)
+            choice = Choice(host_layers, int(found[which][1][host_layers]), kinds[which])
+            if not choice.full:
+                yield float(least[index]), choice
+
+    def _room(self, compute: Mapping[int, int]) -> float:
+        """What all devices together have left for weights and cache."""
+        left = 0.0
+        for number, device in enumerate(self.memory.devices):
+            left += device.capacity_bytes * (1 - self.ground.margin) - device.overhead_bytes - compute.get(number, 0)
+        return left
+
+    def _offloads(self, kv_on_host: bool) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """For each number of whole layers on the host: the least seconds a token, infinite where it cannot fit, and
+        of how many layers the experts must at least be there."""
+        ground, rates = self.ground, self.ground.rates
+        held = self.plain if kv_on_host else self.plain + self.cache
+        room = self._room(self._estimate(Choice(1, 0, False)).compute)
+        layers = np.arange(len(held))
+        moe = np.searchsorted(self.experts, self.experts[-1] + held[-1] - held - room, side="left")
+        possible = moe < len(held)
+        moe = np.minimum(np.maximum(moe, layers), ground.count)
+        on_host = self.read_plain + self.read_experts[np.maximum(moe, layers)]
+        elsewhere = self.read_plain[-1] + self.read_experts[-1] - on_host
+        if kv_on_host:
+            cache = np.full(len(held), self.read_cache[-1] / min(rates.link, rates.host))
+        else:
+            cache = self.read_cache / rates.host + (self.read_cache[-1] - self.read_cache) / ground.fastest
+        seconds = on_host / rates.host + elsewhere / ground.fastest + cache
+        return np.where(possible, seconds, np.inf), moe
+
+    def _fewest_experts(self, choice: Choice) -> Choice | None:
+        """The choice with as many more layers' experts on the host as it takes to split the rest; None: never."""
+        if self._splits(choice):
+            return choice
+        low, high = choice.moe_layers, self.ground.count
+        if choice == Choice(0, 0, False) or low >= high or not self.has_experts:
+            return None
+        if not self._splits(replace(choice, moe_layers=high)):
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._splits(replace(choice, moe_layers=middle)):
+                high = middle
+            else:
+                low = middle
+        return replace(choice, moe_layers=high)
+
+    def _seconds(self, choice: Choice) -> float:
+        return self.ground.reading.seconds(self.weights, self.ground.place(choice), self.ground.rates)
+
+    def _runs(self, choice: Choice) -> tuple[NDArray[np.int64], list[int], bool]:
+        """What the devices hold up to each layer, what each has room for, and whether the default split does it."""
+        ground = self.ground
+        first, moe = choice.host_layers, max(choice.host_layers, choice.moe_layers)
+        placement = ground.place(choice)
+        estimate = self._estimate(choice)
+        passing = passing_bytes(self.weights, placement, estimate) if lends_gpu(ground.settings, placement) else 0
+        budgets = [
+            int(device.capacity_bytes * (1 - ground.margin))
+            - device.overhead_bytes
+            - estimate.compute[number]
+            - self.weights.everywhere
+            - (passing if number == 0 else 0)
+            for number, device in enumerate(self.memory.devices)
+        ]
+        held = self.plain + np.maximum(self.experts - self.experts[moe], 0)
+        if not choice.kv_on_host:
+            held = held + self.cache
+        ends = [first, *_default_ends(placement, first)]
+        default = all(held[b] - held[a] <= room for a, b, room in zip(ends, ends[1:], budgets, strict=False))
+        return held, budgets, default
+
+    def _splits(self, choice: Choice) -> bool:
+        """Whether the devices can hold what is not on the host, split one way or another."""
+        held, budgets, default = self._runs(choice)
+        return default or _greedy_cuts(held, budgets, choice.host_layers) is not None
+
+    def _with_shares(self, choice: Choice) -> Choice:
+        """The choice with the fastest shares that fit; llama.cpp's own where they are as good."""
+        held, budgets, default = self._runs(choice)
+        if default and (choice.host_layers > self.ground.count or not self.ground.uneven_speed):
+            return choice
+        fast = self._fast_cuts(held, budgets, choice) if self.ground.uneven_speed else None
+        cuts = fast or _greedy_cuts(held, budgets, choice.host_layers)
+        if cuts is None:
+            return choice
+        counts = tuple(float(b - a) for a, b in zip([choice.host_layers, *cuts], cuts, strict=False))
+        split = replace(choice, shares=counts)
+        return choice if default and self._seconds(choice) <= self._seconds(split) else split
+
+    def _host_fits(self, choice: Choice) -> bool:
+        memory, weights = self.memory, self.weights
+        if memory.host_capacity_bytes is None:
+            return True
+        first, moe = choice.host_layers, max(choice.host_layers, choice.moe_layers)
+        needed = int(weights.input + self.plain[min(first, self.ground.count)] + self.experts[moe])
+        needed += int(self.cache[-1] if choice.kv_on_host else self.cache[first])
+        if first > self.ground.count:
+            needed += weights.output + (weights.tied if weights.tied_on_host else 0)
+        needed += memory.host_overhead_bytes + self._estimate(choice).compute[HOST]
+        return needed <= memory.host_capacity_bytes * (1 - self.ground.margin)
+
+    def _fast_cuts(self, held: NDArray[np.int64], budgets: Sequence[int], choice: Choice) -> list[int] | None:
+        """The fastest split in contiguous runs, by dynamic programming: fast devices get what they can hold."""
+        read = self.read_plain + np.maximum(
+            self.read_experts - self.read_experts[max(choice.host_layers, choice.moe_layers)], 0
+        )
+        if not choice.kv_on_host:
+            read = read + self.read_cache
+        first, size = choice.host_layers, len(held)
+        cost = np.full(size, np.inf)
+        cost[first] = 0.0
+        back: list[NDArray[np.int64]] = []
+        spans, reads = held[None, :] - held[:, None], read[None, :] - read[:, None]
+        ordered = np.tri(size, dtype=bool).T  # runs do not go backwards
+        for number, room in enumerate(budgets):
+            allowed = ordered & ((spans <= room) | (np.eye(size, dtype=bool)))
+            through = np.where(allowed, cost[:, None] + reads / self.ground.rates.of(number), np.inf)
+            back.append(through.argmin(axis=0))
+            cost = through.min(axis=0)
+        if not np.isfinite(cost[-1]):
+            return None
+        cuts = [size - 1]
+        for step in reversed(back):
+            cuts.append(int(step[cuts[-1]]))
+        return cuts[-2::-1]
+
+
+def _prefix(sizes: NDArray[_Number]) -> NDArray[_Number]:
+    """Sums of the first 0, 1, 2 ... entries."""
+    return np.concatenate((np.zeros(1, dtype=sizes.dtype), np.cumsum(sizes)))
+
+
+def _greedy_cuts(held: NDArray[np.int64], budgets: Sequence[int], first: int) -> list[int] | None:
+    """Where each device's run ends when each takes as many layers as it can hold; None if some are left over."""
+    cuts, at = [], first
+    for room in budgets:
+        at = max(at, int(np.searchsorted(held, held[at] + room, side="right")) - 1)
+        cuts.append(at)
+    return cuts if at == len(held) - 1 else None
+
+
+def _default_ends(placement: Placement, first: int) -> list[int]:
+    """Where each device's run ends; the output head counts as the layer after the last."""
+    homes = np.array([*placement.layers, placement.output])[first:]
+    return [first + int(np.searchsorted(homes, number, side="right")) for number in range(placement.devices)]

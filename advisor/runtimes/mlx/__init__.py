@@ -1,0 +1,1 @@
+"""mlx-lm on Apple silicon."""

@@ -1,0 +1,264 @@
+"""Which runtime loads which format on which hardware: data/runtime_support.csv, the one table that everything asks.
+
+Hardware is a vendor, or "CPU", with its generations: compute capabilities on NVIDIA ("7.5+", "8.0-8.8"), beginnings of
+architecture names on AMD ("gfx94" covers gfx942). What no row lets a runtime load is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
+from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.places import data_folder
+from advisor.machines.capacity import CPU_KIND
+from advisor.machines.machine import Machine
+
+TABLE = data_folder() / "runtime_support.csv"
+ANY = "any"
+CPU = "CPU"
+_NAMES = {"vllm": "vLLM", "mlx": "mlx-lm"}
+_GFX_LENGTHS = (len("gfx942"), len("gfx1201"))  # before AMD's tenth generation, and since
+_RANGE = re.compile(r"(\d+\.\d)(?:\+|-(\d+\.\d))")
+_FORMATS_BY_SCHEME = {
+    Scheme.GPTQ: "GPTQ",
+    Scheme.AWQ: "AWQ",
+    Scheme.PACKED: "INT weight-only",
+    Scheme.NVFP4: "NVFP4",
+    Scheme.MXFP4: "MXFP4",
+    Scheme.NATIVE_MXFP4: "MXFP4",
+    Scheme.MXFP8: "MXFP8",
+    Scheme.NF4: "bitsandbytes",
+    Scheme.LLM_INT8: "bitsandbytes",
+    Scheme.MLX: "MLX",
+}
+# How a checkpoint's own configuration calls its method, where that is not the format's name.
+_METHODS = {
+    "gptq_marlin": "GPTQ",
+    "auto-round": "AutoRound",
+    "intel/auto-round": "AutoRound",
+    "fbgemm_fp8": "FP8",
+    "bnb": "bitsandbytes",
+    "compressed-tensors": "INT weight-only",
+    "gpt_oss_mxfp4": "MXFP4",
+}
+# What a scheme's name begins with, or has after its method's, says more than the method that wrote it.
+_BY_SCHEME_NAME = (
+    (re.compile(r"(^|-)NVFP4"), "NVFP4"),
+    (re.compile(r"(^|-)MXFP4"), "MXFP4"),
+    (re.compile(r"(^|-)MXFP8"), "MXFP8"),
+    (re.compile(r"(^|-)FP8"), "FP8"),
+    (re.compile(r"^W8A8(-INT8)?$"), "INT8 W8A8"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """`refusal` says why a runtime cannot load something, without a full stop, empty when it can; `note` how it
+    computes it where that is not what the name promises, in one sentence.
+    """
+
+    refusal: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How weights are stored: a name of the table, and the bits of one weight (0: the name says it)."""
+
+    name: str
+    bits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """What runs it: a vendor or "CPU", and its generation, such as "8.9" or "gfx942" (None: not known)."""
+
+    vendor: str
+    generation: str | None = None
+
+    @property
+    def capability(self) -> float | None:
+        """NVIDIA's compute capability."""
+        return float(self.generation) if self.vendor == "NVIDIA" and self.generation is not None else None
+
+    def __str__(self) -> str:
+        if self.generation is None:
+            return self.vendor
+        return f"{self.vendor} {'compute capability ' if self.vendor == 'NVIDIA' else ''}{self.generation}"
+
+
+class Row(BaseModel):
+    """One row as it stands in the file; `note` is a refusal's reason, or a sentence on how something is computed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    runtime: Literal["llama.cpp", "vllm", "mlx"]
+    format: Filled
+    bits: Annotated[str, Field(pattern=r"^(\d+( \d+)*)?$")]
+    hardware: Filled
+    loads: Literal["yes", "no"]
+    note: str
+    source_url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    as_of: Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+
+    @field_validator("hardware")
+    @classmethod
+    def _known_hardware(cls, value: str) -> str:
+        vendor, *generations = value.split()
+        wanted = _RANGE.fullmatch if vendor == "NVIDIA" else re.compile(r"gfx[0-9a-f]+").fullmatch
+        if vendor not in (ANY, CPU, "NVIDIA", "AMD", "Intel", "Apple") or (
+            generations and (vendor not in ("NVIDIA", "AMD") or not all(wanted(one) for one in generations))
+        ):
+            raise ValueError("hardware must be any, or a vendor with its generations such as 'NVIDIA 7.5+'")
+        return value
+
+    @property
+    def vendor(self) -> str:
+        return self.hardware.split()[0]
+
+    @cached_property
+    def generations(self) -> tuple[str, ...]:
+        """Empty where the row is about every generation."""
+        return tuple(self.hardware.split()[1:])
+
+    def is_for(self, stored: Format) -> bool:
+        """Whether the row is about weights stored like this."""
+        return self.format == stored.name and (not (self.bits and stored.bits) or str(stored.bits) in self.bits.split())
+
+    def covers(self, chip: Chip) -> bool:
+        """Whether the row is about this hardware; one of unknown generation is covered by any of its vendor's rows."""
+        if self.vendor != chip.vendor or not self.generations or chip.generation is None:
+            return self.vendor in (ANY, chip.vendor)
+        if chip.vendor == "NVIDIA":
+            return any(_in_range(chip.generation, each) for each in self.generations)
+        return chip.generation.startswith(self.generations)
+
+    @property
+    def generations_words(self) -> str:
+        """ "compute capability 8.0 to 9.9", "gfx94x, gfx95x"; empty where the row is about every generation."""
+        if self.vendor == "NVIDIA" and self.generations:
+            low, high = _bounds(self.generations[0])
+            return f"compute capability {low}" + (f" to {high}" if high else " or later")
+        return ", ".join(one.ljust(_GFX_LENGTHS[one.startswith("gfx1")], "x") for one in self.generations)
+
+
+def _bounds(text: str) -> tuple[str, str | None]:
+    found = _RANGE.fullmatch(text)
+    return (found[1], found[2]) if found else ("0.0", None)
+
+
+def _in_range(generation: str, text: str) -> bool:
+    low, high = _bounds(text)
+    return _number(low) <= _number(generation) and (high is None or _number(generation) <= _number(high))
+
+
+def _number(capability: str) -> tuple[int, ...]:
+    """8.9 comes before 10.0."""
+    return tuple(int(part) for part in capability.split("."))
+
+
+@cache
+def table() -> tuple[Row, ...]:
+    """The whole table; raises DataError naming file, row, column and reason when it is broken."""
+    return read_rows(TABLE, Row, ("runtime", "format", "bits", "hardware"))
+
+
+def chip_of(machine: Machine) -> Chip:
+    """What a machine of the catalogue computes with."""
+    return Chip(CPU if machine.kind == CPU_KIND else machine.vendor, machine.compute_capability)
+
+
+def format_of_level(level: SafetensorsLevel) -> Format:
+    """The format of a computed safetensors level."""
+    if level.scheme is Scheme.PLAIN:
+        return Format("32-bit" if level.bits == 32 else "16-bit")
+    if level.scheme in _FORMATS_BY_SCHEME:
+        return Format(_FORMATS_BY_SCHEME[level.scheme], level.bits)
+    return Format("FP8" if level.dtype.startswith("F8") else "INT8 W8A8")
+
+
+def formats_of_published(method: str | None, scheme: str = "", bits: int = 0) -> tuple[Format, ...]:
+    """The formats in a published checkpoint: its quantization method (None: not quantized), its scheme's name such as
+    "FP8-dynamic" or "NVFP4+FP8", and the bits of one weight.
+    """
+    if method is None:
+        return (Format("16-bit"),)
+    known = {row.format.lower(): row.format for row in table()}
+    found = []
+    for part in scheme.split("+"):
+        by_name = next((name for pattern, name in _BY_SCHEME_NAME if pattern.search(part.upper())), None)
+        wanted = by_name or _METHODS.get(method.lower(), method)
+        found.append(Format(known.get(wanted.lower(), wanted), 0 if by_name else bits))
+    return tuple(found)
+
+
+def supports(runtime: str, stored: Format | SafetensorsLevel | Sequence[Format], machine: Machine | Chip) -> Support:
+    """Whether `runtime` loads weights stored like this on this machine, and what is to be said about it.
+
+    A generation that is not known refuses nothing that some chip of its vendor can do.
+    """
+    chip = chip_of(machine) if isinstance(machine, Machine) else machine
+    if isinstance(stored, Sequence):
+        each = [supports(runtime, one, chip) for one in stored]
+        refused = next((one for one in each if one.refusal), None)
+        return refused or Support(note=" ".join(dict.fromkeys(one.note for one in each if one.note)))
+    return _support(runtime, format_of_level(stored) if isinstance(stored, SafetensorsLevel) else stored, chip)
+
+
+def loads_somewhere(runtime: str, stored: Format) -> bool:
+    """Whether `runtime` loads weights stored like this on any hardware."""
+    return any(row.runtime == runtime and row.is_for(stored) and row.loads == "yes" for row in table())
+
+
+def machine_refusal(runtime: str, machine: Machine | Chip) -> str:
+    """Why `runtime` runs nothing at all on this machine, without a full stop; empty where it does."""
+    chip = chip_of(machine) if isinstance(machine, Machine) else machine
+    rows = [row for row in table() if row.runtime == runtime and row.format == ANY]
+    found = _best([row for row in rows if row.covers(chip)])
+    if found is None:
+        return f"{_name(runtime)} does not support {chip}, only {_hardware(rows, chip)}"
+    return found.note if found.loads == "no" else ""
+
+
+@lru_cache(maxsize=4096)
+def _support(runtime: str, stored: Format, chip: Chip) -> Support:
+    of_format = [row for row in table() if row.runtime == runtime and row.format == stored.name]
+    if not of_format:
+        return Support(f"{_name(runtime)} is not known to load {stored.name} files")
+    everywhere = next((row for row in of_format if row.hardware == ANY and row.loads == "no"), None)
+    if everywhere is not None:
+        return Support(everywhere.note)
+    rows = [row for row in of_format if row.is_for(stored)]
+    if not any(row.loads == "yes" for row in rows):
+        known = {bits for row in of_format if row.loads == "yes" for bits in row.bits.split()}
+        listed = " or ".join(sorted(known, key=int))
+        return Support(f"{_name(runtime)} loads {stored.name} with {listed} bits only, not {stored.bits}")
+    if refusal := machine_refusal(runtime, chip):
+        return Support(refusal)
+    found = _best([row for row in rows if row.covers(chip)])
+    if found is None:
+        return Support(f"{_name(runtime)} loads {stored.name} files only on {_hardware(rows, chip)}; this is {chip}")
+    return Support(refusal=found.note) if found.loads == "no" else Support(note=found.note)
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    """The first row that loads something, else the first: a generation may not be known."""
+    return next((row for row in rows if row.loads == "yes"), rows[0] if rows else None)
+
+
+def _hardware(rows: Sequence[Row], chip: Chip) -> str:
+    """What loads something: the generations of this vendor, or the vendors where it is none of them."""
+    loading = [row for row in rows if row.loads == "yes"]
+    same = [row.generations_words for row in loading if row.vendor == chip.vendor]
+    return " and ".join(dict.fromkeys(filter(None, same))) or " and ".join(dict.fromkeys(row.vendor for row in loading))
+
+
+def _name(runtime: str) -> str:
+    return _NAMES.get(runtime, runtime)

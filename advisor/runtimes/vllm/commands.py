@@ -1,0 +1,83 @@
+"""vLLM: `vllm serve`, and llmcompressor where nobody has published the level.
+
+Flags as in vLLM 0.33.0 (engine/arg_utils.py), schemes as in llmcompressor 0.14.0.1 with compressed-tensors 0.20.0.
+"""
+
+from __future__ import annotations
+
+from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
+from advisor.foundation.numbers import bare
+from advisor.runtimes.launch import Command, Launch, command_line
+from advisor.runtimes.support import Chip, supports
+
+# What vLLM makes of 16-bit files while it loads them (vllm/config/quantization.py: _ONLINE_SHORTHANDS).
+_WHILE_LOADING = {
+    "FP8-dynamic": "fp8_per_channel",
+    "FP8-block128": "fp8_per_block",
+    "MXFP8": "mxfp8",
+}
+# llmcompressor's preset scheme, and the modifier that finds the values; GPTQ needs calibration data.
+_SCHEMES = {
+    "FP8-static": ("FP8", "QuantizationModifier"),
+    "W8A8-INT8": ("W8A8", "GPTQModifier"),
+    "W8A16-channel": ("W8A16", "GPTQModifier"),
+    "W4A16-g128": ("W4A16", "GPTQModifier"),
+    "NVFP4": ("NVFP4", "QuantizationModifier"),
+    "NVFP4A16": ("NVFP4A16", "QuantizationModifier"),
+    "MXFP4A16": ("MXFP4A16", "QuantizationModifier"),
+}
+_MODULES = {"QuantizationModifier": "quantization", "GPTQModifier": "gptq"}
+_WITHOUT_DATA = ("NVFP4A16", "MXFP4A16")
+_AS_PUBLISHED = (Scheme.PLAIN, Scheme.NATIVE_MXFP4)
+
+
+def vllm_commands(launch: Launch) -> tuple[Command, ...]:
+    """The files where they must be made, then `vllm serve`. GPTQ, AWQ and compressed-tensors are recognized by it."""
+    level = find_safetensors_level(launch.level)
+    made = f"{launch.short_name}-{launch.level}"
+    source = launch.published_repo or launch.file
+    steps: tuple[Command, ...] = ()
+    extra: list[str] = []
+    notes: list[str] = []
+    if source is None and launch.hf_repo is not None:
+        if level.scheme in _AS_PUBLISHED:
+            source = launch.hf_repo
+        elif level.name in _WHILE_LOADING:
+            source, extra = launch.hf_repo, ["--quantization", _WHILE_LOADING[level.name]]
+            notes.append("vLLM reads the 16-bit files and quantizes them while it loads.")
+        elif level.name in _SCHEMES:
+            steps = (_compress(launch.hf_repo, level.name, made),)
+        else:
+            notes.append(f"Look for a repository with {level.name} files: {level.writer} writes them.")
+    if note := supports("vllm", level, Chip("NVIDIA")).note:  # what holds on every GPU
+        notes.append(note)
+    if level.scheme is Scheme.PLAIN:
+        extra += ["--dtype", {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}[level.dtype]]
+    options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.settings.users]
+    if launch.gpus > 1:
+        options += ["--tensor-parallel-size", launch.gpus]
+    options += ["--gpu-memory-utilization", bare(launch.gpu_memory_utilization)]
+    if launch.kv_fp8:
+        options += ["--kv-cache-dtype", "fp8"]
+    if not launch.gpus:
+        notes.append("vLLM is planned for GPUs here; on a CPU use llama.cpp.")
+    notes.append("Answers OpenAI's API on http://127.0.0.1:8000/v1.")
+    serve = command_line("vllm", "serve", source or f"./{made}", *options, *extra)
+    return (*steps, Command("vllm serve", serve, " ".join(notes)))
+
+
+def _compress(repository: str, level: str, output: str) -> Command:
+    scheme, modifier = _SCHEMES[level]
+    data = "" if level in _WITHOUT_DATA else '    dataset="open_platypus",\n'
+    text = (
+        "from llmcompressor import oneshot\n"
+        f"from llmcompressor.modifiers.{_MODULES[modifier]} import {modifier}\n\n"
+        "oneshot(\n"
+        f"    model={repository!r},\n"
+        f"{data}"
+        f'    recipe={modifier}(targets="Linear", scheme="{scheme}", ignore=["lm_head"]),\n'
+        f"    output_dir={output!r},\n"
+        ")"
+    )
+    note = "After pip install llmcompressor, on a machine with a GPU; mixtures of experts also ignore their router."
+    return Command("Make the files (Python)", text, note)

@@ -1,0 +1,26 @@
+"""Which levels vLLM loads on which GPU, and with which kernels, as data/runtime_support.csv says."""
+
+from __future__ import annotations
+
+from advisor.formats.safetensors_levels import SafetensorsLevel
+from advisor.runtimes.support import Chip, Support, supports
+
+VERSION = "vLLM 0.33.0"
+
+
+def chip(vendor: str, compute_capability: float | None, architecture: str | None) -> Chip:
+    """NVIDIA's GPUs go by compute capability, such as 8.9, AMD's by architecture, such as gfx942; None: not known."""
+    if vendor == "NVIDIA":
+        return Chip(vendor, None if compute_capability is None else f"{compute_capability:.1f}")
+    return Chip(vendor, architecture)
+
+
+def support(
+    level: SafetensorsLevel,
+    *,
+    vendor: str = "NVIDIA",
+    compute_capability: float | None = None,
+    architecture: str | None = None,
+) -> Support:
+    """Whether vLLM loads `level`. An unknown generation (None) refuses nothing that some GPU of the vendor can do."""
+    return supports("vllm", level, chip(vendor, compute_capability, architecture))

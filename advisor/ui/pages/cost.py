@@ -1,0 +1,272 @@
+"""The cost page: own it, rent it or pay by the token, and where one becomes cheaper than another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.costs.costs import BreakEven, Costs
+from advisor.costs.money import shown
+from advisor.costs.options import Option
+from advisor.costs.series import savings
+from advisor.foundation.numbers import exact
+from advisor.foundation.ranges import Range
+from advisor.foundation.units import format_count
+from advisor.report.cost_section import COMPARED_ONLY
+from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
+from advisor.ui.parts import cost_details
+from advisor.ui.parts.cost_figures import Figures, costed, figures_of
+from advisor.ui.parts.cost_tables import (
+    MOST_CROSSINGS,
+    NAMES,
+    amount,
+    crossing_words,
+    load_table,
+    paid_table,
+    sensitivity_table,
+    span,
+    years_table,
+)
+from advisor.ui.parts.text import RECOMMENDED, plain, refusal, small
+from advisor.ui.question import Question
+
+_ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
+_TILE = 230  # pixels
+_MILLION = 1_000_000
+_NO_TOOLS = {"displayModeBar": False}
+SIDEBAR = "“Load and money” in the sidebar"
+
+
+def draw(question: Question) -> None:
+    """Draw the page."""
+    answer = question.answer
+    title = f"What {answer.entry.name} costs on {answer.machine_name}" if answer else "What it costs"
+    st.title(plain(title), anchor=False)
+    if answer is None:
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+        return
+    candidate = costed(answer)
+    figures = None if candidate is None else figures_of(answer, candidate)
+    if candidate is None:
+        _nothing_to_price(answer)
+    elif figures is None:
+        st.info(
+            plain(f"{answer.machine_name} cannot be priced: {answer.machine.name} is not sold in this number."),
+            icon=":material/info:",
+        )
+    else:
+        _priced(answer, candidate, figures)
+    cost_details.claim_and_closed_models(answer)
+
+
+def _nothing_to_price(answer: Answer) -> None:
+    reasons = " ".join(answer.recommendation.reasons)
+    st.info(
+        plain(
+            f"There is nothing to price yet, because no level is recommended for {answer.machine_name}. {reasons} "
+            "Choose another machine or model, or set a level that runs."
+        ),
+        icon=":material/info:",
+    )
+
+
+def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
+    costs = figures.costs
+    _verdict(answer, candidate, costs)
+    if not costs.options:
+        cost_details.what_is_missing(costs)
+        return
+    _over_time(figures)
+    _by_load(figures)
+    _sensitivity(figures)
+    cost_details.bills(costs)
+    cost_details.what_is_missing(costs)
+    cost_details.prices(costs)
+
+
+def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
+    scenario = answer.scenario
+    keeps_data = scenario.own_hardware
+    best = costs.best(keeps_data)
+    with st.container(border=True, key="cost_verdict"):
+        st.markdown(small(plain(f"{candidate.level}, {_load(costs)}")))
+        st.header(_headline(costs, best), anchor=False)
+        st.markdown(plain(costs.verdict))
+        if keeps_data:
+            st.markdown(COMPARED_ONLY)
+        columns = st.columns(3)
+        for column, name in zip(columns, NAMES, strict=True):
+            with column.container(border=True, height="stretch"):
+                _option(costs, name, is_best=best is not None and best.name == name)
+        _further_tiles(costs)
+    if scenario.other_machine is not None:
+        st.info(
+            "Cards of different kinds: price and watts of one device are the mean of all; such a mix is not for rent."
+        )
+
+
+def _headline(costs: Costs, best: Option | None) -> str:
+    if best is not None:
+        return _ADVICE[best.name]
+    return "Nothing to compare" if costs.options else "No price is known"
+
+
+def _load(costs: Costs) -> str:
+    inputs = costs.inputs
+    return (
+        f"{exact(inputs.requests_per_day)} requests a day with {inputs.tokens_in:,} tokens in and "
+        f"{inputs.tokens_out:,} out ({format_count(costs.tokens_per_month)} tokens a month), used for {inputs.years} "
+        f"year{'' if inputs.years == 1 else 's'}"
+    )
+
+
+def _option(costs: Costs, name: str, is_best: bool) -> None:
+    option: Option | None = getattr(costs, name)
+    label = f"{RECOMMENDED} {NAMES[name]}, a month" if is_best else f"{NAMES[name]}, a month"
+    if option is None:
+        st.metric(label, "–")
+        st.markdown(small(plain(dict(costs.missing).get(name, ""))))
+        return
+    monthly = option.monthly.typical
+    whole = f"{costs.currency} {monthly:,.0f}"  # beyond a million cents do not matter, and there is no room for them
+    st.metric(label, whole if monthly >= _MILLION else shown(monthly, costs.currency))
+    per_token = option.per_million_tokens
+    lines = [
+        f"**{span(option.monthly)}** a month, low to high",
+        f"**{costs.currency} {amount(per_token.typical, 4)}** per million tokens ({span(per_token, 4)})",
+        plain(option.title),
+    ]
+    if option.offers > 1:
+        lines.append(f"The median of {option.offers} providers")
+    st.markdown("  \n".join(small(line) for line in lines))
+
+
+def _further_tiles(costs: Costs) -> None:
+    row = st.container(horizontal=True)
+    even = costs.own_against_api
+    row.metric(
+        "Own beats API, tokens a month",
+        "–" if even is None else _tokens(even.typical),
+        help=_even_words(even) if even else "There is nothing to compare.",
+        width=_TILE,
+    )
+    why = "The power of this machine is not known."
+    _tile(row, "Energy a month", costs.energy_kwh_per_month, ("kWh", "MWh"), why)
+    _tile(row, "CO2 a month", costs.co2_kg_per_month, ("kg", "t"), f"Give “CO2 (g per kWh)” under {SIDEBAR}.")
+
+
+def _tile(row: DeltaGenerator, label: str, values: Range | None, units: tuple[str, str], why: str) -> None:
+    """A figure with its range; the second unit is a thousand of the first."""
+    if values is None:
+        row.metric(label, "–", help=why, width=_TILE)
+        return
+    is_large = values.typical >= _MILLION
+    shown_as, unit = (values.scaled(0.001), units[1]) if is_large else (values, units[0])
+    help_text = f"{shown_as.low:,.1f} to {shown_as.high:,.1f} {unit}, when owned."
+    row.metric(label, f"{shown_as.typical:,.1f} {unit}", help=help_text, width=_TILE)
+
+
+def _tokens(count: int | None) -> str:
+    return "never" if count is None else format_count(count)
+
+
+def _even_words(even: BreakEven) -> str:
+    return (
+        f"Above so many tokens a month owning is cheaper: {_tokens(even.low)} at best, {_tokens(even.high)} at worst."
+    )
+
+
+def _over_time(figures: Figures) -> None:
+    costs = figures.costs
+    years = costs.inputs.years
+    st.subheader(f"What has been paid over {years} year{'' if years == 1 else 's'}", anchor=False)
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in _paid_back(costs)))
+    st.plotly_chart(
+        cumulative_chart(costs),
+        key="cumulative",
+        config=_NO_TOOLS,
+        alt=f"Money paid so far, month by month over {years} years, for {_named(costs.options)}, each with its range. "
+        "The table below has the same figures by year.",
+    )
+    st.table(paid_table(costs), hide_index=True, border="horizontal")
+    if costs.own is None:
+        return
+    st.markdown("**By years of use**, a month and in brackets a million tokens: longer use spreads the purchase.")
+    st.table(years_table(figures.by_years), hide_index=True, border="horizontal")
+
+
+def _paid_back(costs: Costs) -> list[str]:
+    found = []
+    for other, name, months in (
+        (costs.api, "the API", costs.months_against_api),
+        (costs.rent, "renting", costs.months_against_rent),
+    ):
+        if costs.own is None or other is None:
+            continue
+        if months is None:
+            found.append(f"Owning never comes out cheaper than {name} at this load.")
+            continue
+        beyond = " (beyond this chart)" if months > 12 * costs.inputs.years else ""
+        when = f"after {months:,} month{'' if months == 1 else 's'}{beyond}"
+        found.append(f"Owning has cost less than {name} {when}, before the machine is sold again.")
+    if costs.rent_against_api is not None:
+        even = costs.rent_against_api
+        found.append(
+            f"Renting beats the API: {'from ' if even.typical else ''}{_tokens(even.typical)}"
+            f"{' tokens a month' if even.typical else ' at typical prices'}."
+        )
+    return found
+
+
+def _by_load(figures: Figures) -> None:
+    costs, crossings = figures.costs, figures.crossings
+    st.subheader("Cost against load", anchor=False)
+    points = "; ".join(
+        f"{crossing_words(each)} above {format_count(each.tokens)}" for each in crossings[:MOST_CROSSINGS]
+    )
+    more = len(crossings) - MOST_CROSSINGS
+    also = f", and {more} more points where a machine is added" if more > 0 else ""
+    scale = " Both axes are logarithmic." if is_spread(costs, figures.curve) else ""
+    sentence = f"{points}{also}." if points else "Nothing changes places in this range."
+    if len(costs.options) > 1:
+        st.markdown(plain(f"Machines and instances come whole, so their cost is a staircase. {sentence}{scale}"))
+    st.plotly_chart(
+        staircase_chart(costs, figures.curve, crossings),
+        key="staircase",
+        config=_NO_TOOLS,
+        alt=f"A month's cost against tokens a month for {_named(costs.options)}, with your plan of "
+        f"{format_count(costs.tokens_per_month)} tokens and {len(crossings)} crossing points. "
+        "The table below has figures for several loads.",
+    )
+    st.table(load_table(costs, crossings), hide_index=True, border="horizontal")
+
+
+def _sensitivity(figures: Figures) -> None:
+    costs, found = figures.costs, figures.sensitivities
+    saved = savings(costs)
+    if not found or saved is None:
+        return
+    st.subheader("What matters most", anchor=False)
+    verb = "saves" if saved >= 0 else "costs"
+    st.markdown(
+        plain(
+            f"As planned owning {verb} {shown(abs(saved), costs.currency)} a month {'' if saved >= 0 else 'more '}"
+            "against the cheapest other option. Each bar changes one input to half of it, and to half as much again."
+        )
+    )
+    st.plotly_chart(
+        tornado_chart(found, saved, costs.currency),
+        key="tornado",
+        config=_NO_TOOLS,
+        alt=f"What owning saves a month when one of {len(found)} inputs is half or half as much again; "
+        f"{found[0].label} matters most. The table below has the same figures.",
+    )
+    st.table(sensitivity_table(found, costs.currency), hide_index=True, border="horizontal")
+
+
+def _named(options: Sequence[Option]) -> str:
+    return ", ".join(NAMES[option.name] for option in options)

@@ -1,0 +1,231 @@
+"""The first page: which level to run on this machine, and why."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.answer.flips import flips
+from advisor.answer.plans import runtime_name
+from advisor.foundation.numbers import approx, span
+from advisor.foundation.units import gb, gib
+from advisor.sizing.plan import Plan, Verdict
+from advisor.ui.charts.memory import memory_chart
+from advisor.ui.parts import memory_view, model_input, other_formats, published, run_view, sources, speed_view
+from advisor.ui.parts.tables import common_plans, fullest_device, levels_table, memory_by_level
+from advisor.ui.parts.text import COLOURS, SIGNS, plain, refusal, small, tokens, users, verdict_words
+from advisor.ui.question import Question
+
+_TILE = 160  # pixels
+
+
+def draw(question: Question) -> None:
+    """Draw the page."""
+    answer = question.answer
+    st.title(plain(f"{answer.entry.name} on {answer.machine_name}") if answer else "LLM Fit Advisor", anchor=False)
+    if answer is None:
+        _no_answer(question)
+        return
+    changes = _verdict(answer)
+    for note in answer.notes:
+        st.info(plain(note), icon=":material/info:")
+    _memory(answer)
+    _levels(answer)
+    shown = answer.shown
+    memory_view.draw(answer, shown)
+    if shown.plan.verdict != "does not fit":
+        speed_view.draw(shown)
+        run_view.draw(answer, shown)
+    published.draw(answer.entry, answer.model, answer.scenario.imatrix)
+    other_formats.draw(answer.model)
+    sources.draw(answer)
+    with changes:  # last: each of them is a plan of its own
+        _changes(answer)
+
+
+def _no_answer(question: Question) -> None:
+    """Why there is none, and what is known even so; a model that is still being read comes by itself."""
+    if question.waiting:
+        st.info(refusal(question.error or ""), icon=":material/hourglass_top:")
+        model_input.wait(question.model)
+        return
+    st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+    if question.needs_token:
+        model_input.explain_token()
+    if question.found is not None and question.found.file is not None:
+        published.draw(question.found, question.found.model)
+
+
+def _verdict(answer: Answer) -> DeltaGenerator:
+    """Draw what to run and why; the place that is returned is for what would change it."""
+    choice, scenario, chosen = answer.recommendation, answer.scenario, answer.chosen
+    with st.container(border=True, key="verdict"):
+        asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}"
+        by = runtime_name(answer.runtime)
+        st.markdown(small(plain(f"{'Recommended for' if chosen else 'For'} {asked}, with {by}")))
+        if chosen is None:
+            st.header(_why_none(answer), anchor=False)
+        else:
+            verdict = chosen.plan.verdict
+            st.header(f"{chosen.level} :{COLOURS[verdict]}[{verdict_words(verdict)}]", anchor=False)
+            _figures(chosen)
+        st.markdown("\n".join(f"- {plain(reason)}" for reason in choice.reasons))
+        if choice.alternatives:
+            st.markdown("**Other choices**")
+            others = (f"- **{plain(other.level)}**: {plain(other.reason)}" for other in choice.alternatives)
+            st.markdown("\n".join(others))
+        return st.container()
+
+
+def _changes(answer: Answer) -> None:
+    """What would lead to another recommendation, or, where nothing is recommended, to any."""
+    if changes := flips(answer):
+        st.markdown("**What would change it**")
+        st.markdown("\n".join(f"- {plain(change)}" for change in changes))
+    if smaller := answer.smaller_models:
+        st.markdown("**Smaller models at higher precision**")
+        st.markdown("\n".join(f"- **{plain(other.level)}**: {plain(other.reason)}" for other in smaller))
+    _ways_out(answer)
+
+
+def _why_none(answer: Answer) -> str:
+    """The verdict in a few words where nothing is recommended."""
+    level = answer.scenario.level
+    if answer.recommendation.in_the_way:
+        said = f"{level} does not meet every requirement" if level else "Nothing that fits meets every requirement"
+        return f":{COLOURS['tight']}[{SIGNS['tight']} {said}]"
+    best: Verdict = "tight" if any(plan.verdict == "tight" for plan in answer.plans) else "does not fit"
+    what = level or "The best level" if best == "tight" else level or "No level"
+    ending = "fits only without the margin" if best == "tight" else "does not fit" if level else "fits"
+    return f":{COLOURS[best]}[{SIGNS[best]} {what} {ending}]"
+
+
+def _ways_out(answer: Answer) -> None:
+    """Where nothing is recommended, what would make the level that comes nearest fit."""
+    if answer.chosen is not None or answer.recommendation.in_the_way:
+        return
+    nearest = answer.shown.plan
+    if ways := nearest.ways_out:
+        st.markdown(f"**What would help {nearest.level}**")
+        st.markdown("\n".join(f"- {plain(way.sentence)}" for way in ways))
+
+
+def _figures(chosen: Candidate) -> None:
+    plan = chosen.plan
+    devices = len(plan.devices)
+    held_by = fullest_device(plan)
+    capacity = gib(held_by.capacity_bytes or 0)
+    row = st.container(horizontal=True)  # wraps to rows of two on a phone
+    row.metric("File size", gb(plan.sized.file_bytes), help="What is downloaded, in GB (1000³ bytes).", width=_TILE)
+    row.metric(
+        "Memory needed",
+        gib(plan.needed_bytes),
+        help="Weights, KV cache, compute buffers and overhead, in GiB (1024³ bytes)"
+        + (f", on {devices} devices together." if devices > 1 else "."),
+        width=_TILE,
+    )
+    free = plan.free_bytes
+    row.metric(
+        "Least free" if devices > 1 else "Free",
+        "unknown" if free is None else gib(free),
+        help=(f"On the fullest device, of {capacity}" if devices > 1 else f"Of {capacity}") + ", margin included.",
+        width=_TILE,
+    )
+    row.metric(
+        "Longest context",
+        f"{plan.max_context:,}" if plan.max_context else "none",
+        help="Tokens per user that still fit with the safety margin, at most what the model was trained for.",
+        width=_TILE,
+    )
+    speed = chosen.tokens_per_s if chosen.writes else chosen.inputs_per_s
+    missing = "Bandwidth is not known." if chosen.writes else "This machine's arithmetic rate is not known."
+    row.metric(
+        "Tokens/s per user" if chosen.writes else "Inputs/s",
+        "unknown" if speed is None else approx(speed.typical),
+        help=missing if speed is None else f"{span(speed)}; see Speed below.",
+        width=_TILE,
+    )
+    kept = chosen.kept
+    row.metric(
+        f"Quality kept, {chosen.task}",
+        "unknown" if kept is None else f"{kept.typical:.1f} %",
+        help="No measurement tells." if kept is None else f"Of the 16-bit score: {kept.low:.0f} to {kept.high:.0f} %.",
+        width=_TILE,
+    )
+
+
+def _memory(answer: Answer) -> None:
+    st.subheader("Memory by level", anchor=False)
+    kept = [answer.recommendation.level or "", *(other.level for other in answer.recommendation.alternatives)]
+    shown = list(answer.plans)
+    if len(shown) > 1 and not st.toggle("All levels", key="all_levels", persist_state="session"):
+        shown = common_plans(answer.plans, kept)
+    devices = len(answer.plans[0].devices)
+    where = f"on the fullest of {devices} devices" if devices > 1 else "on the GPU" if devices else "on the host"
+    if devices == 1 and answer.machine.unified:
+        where = "in the shared memory"
+    _chart(answer, shown, where)
+    scenario = answer.scenario
+    if devices and (scenario.gpu_layers is not None or scenario.cpu_moe_layers):
+        _chart(answer, shown, "on the host", host=True)
+    elif devices:
+        on_host = [plan.host.needed_bytes for plan in shown]
+        st.markdown(
+            small(f"Besides, the host holds input embeddings and a buffer: {gib(min(on_host))} to {gib(max(on_host))}.")
+        )
+
+
+def _chart(answer: Answer, plans: list[Plan], where: str, host: bool = False) -> None:
+    table = memory_by_level(plans, host=host)
+    figure = memory_chart(table, answer.recommendation.level, answer.scenario.margin_percent, where)
+    capacity = table["capacity"].iloc[0]
+    limit = f" against a capacity of {capacity:,.1f} GiB" if capacity == capacity and capacity is not None else ""
+    st.plotly_chart(
+        figure,
+        key=f"memory_{'host' if host else 'device'}",
+        config={"displayModeBar": False},
+        alt=f"Memory {where} for {len(table)} levels{limit}, split into weights, KV cache, compute buffers and "
+        "overhead. The table below has the same figures.",
+    )
+
+
+def _levels(answer: Answer) -> None:
+    st.subheader("All levels" if len(answer.plans) > 1 else "The level", anchor=False)
+    table = levels_table(answer.candidates, answer.recommendation.level)
+    number = st.column_config.NumberColumn
+    text = st.column_config.TextColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        key="levels",
+        placeholder="–",
+        alt=f"{len(table)} levels of {answer.entry.name} on {answer.machine_name} with file size, memory and verdict",
+        column_config={
+            "level": text("Level", pinned=True, width=115, help="★ marks the recommended one."),
+            "verdict": text("Verdict", help="Tight: fits, but not with the safety margin."),
+            "file_gb": number(
+                "File (GB)",
+                format="%.2f",
+                help="Exact tensor data; header and tokenizer estimated. 1 GB is 1000³ bytes.",
+            ),
+            "bits_per_weight": number("Bits per weight", format="%.2f"),
+            "quality_percent": number(
+                "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept, typical; {answer.scenario.task}."
+            ),
+            "tokens_per_s": number("Tokens/s", format="%.1f", help="For each user, typical."),
+            "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices together. 1 GiB is 1024³ bytes."),
+            "free_gib": number("Free (GiB)", format="%.1f", help="On the fullest device; negative: missing."),
+            "max_context": number(
+                "Longest context", format="localized", help="Tokens per user that fit with the safety margin."
+            ),
+            "rule_gb": number("Rule (GB)", format="%.1f", help="Parameters × bits / 8."),
+            "rule_error_percent": number(
+                "Rule error (%)", format="%+.1f", help="Against the real file; negative: too low."
+            ),
+            "host_gib": number("Host (GiB)", format="%.1f", help="Host memory needed beside the devices."),
+            "note": text("Note", width="large"),
+        },
+    )

@@ -1,0 +1,172 @@
+"""Sharing: links, the report as a PDF, tables and the scenario as files, and frozen recommendations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+import streamlit as st
+
+from advisor.answer.answer import Answer
+from advisor.foundation.errors import AdvisorError, InputError
+from advisor.question.question import Scenario
+from advisor.report.as_json import full_document
+from advisor.report.document import (
+    NAME_CHARACTERS,
+    NOTE_CHARACTERS,
+    TITLE_CHARACTERS,
+    Cover,
+    Logo,
+    ReportDocument,
+)
+from advisor.report.exports import SCENARIO_BYTES, plans_csv, scenario_from_yaml, scenario_to_yaml
+from advisor.report.from_answer import report_of
+from advisor.report.logo import LOGO_BYTES, checked_logo
+from advisor.ui.address import manager_link, scenario_link
+from advisor.ui.charts import report as report_charts
+from advisor.ui.parts import frozen_list, report_view
+from advisor.ui.parts.bound_inputs import give_first_values
+from advisor.ui.parts.text import plain, refusal, small
+from advisor.ui.question import Question
+
+_PAPERS = {"a4": "A4", "letter": "Letter"}
+
+
+def draw(question: Question) -> None:
+    """Draw the page."""
+    st.title("Share", anchor=False)
+    answer = question.answer
+    if answer is None:
+        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+        _import()
+        return
+    query = answer.scenario.to_query()
+    st.markdown(plain(f"{answer.entry.name} on {answer.machine_name}"))
+    st.header("Links", anchor=False)
+    _link(
+        "Copy link",
+        "Opens this scenario, to change and to try, with the data and prices of the day.",
+        scenario_link(query),
+    )
+    _link("Link for a manager", "The same as a report to read and to print: no inputs.", manager_link(query))
+    st.header("Report", anchor=False)
+    document = report_of(answer, _cover(), scenario_link(query))
+    _downloads(answer, document)
+    frozen_list.draw(query, document)
+    _charts(document)
+    _import()
+
+
+def _link(label: str, what: str, link: str) -> None:
+    st.markdown(f"**{label}**  \n{small(what)}")
+    st.code(link, language=None, wrap_lines=True)
+
+
+def _cover() -> Cover:
+    """What the user puts on the report; kept for this visit only."""
+    kept: dict[str, Any] = {"persist_state": "session"}
+    with st.expander("Title, names, note and logo"):
+        title = st.text_input("Title", key="cover_title", max_chars=TITLE_CHARACTERS, **kept)
+        company = st.text_input("Company", key="cover_company", max_chars=NAME_CHARACTERS, **kept)
+        prepared_for = st.text_input("Prepared for", key="cover_for", max_chars=NAME_CHARACTERS, **kept)
+        note = st.text_area("Note", key="cover_note", max_chars=NOTE_CHARACTERS, **kept)
+        logo = _logo()
+        st.markdown(small("They go on the report and into what you freeze, and are forgotten with this visit."))
+    return Cover(title=title or "", company=company or "", prepared_for=prepared_for or "", note=note or "", logo=logo)
+
+
+def _logo() -> Logo | None:
+    """The uploaded logo; an upload does not survive a look at another page, so what was checked is kept."""
+    given = st.file_uploader(
+        "Logo", type=["png", "svg"], key="cover_logo", help=f"PNG or SVG, at most {LOGO_BYTES // 1024} KiB."
+    )
+    if given is not None:
+        try:
+            st.session_state["logo"] = checked_logo(given.getvalue())
+        except InputError as error:
+            st.session_state.pop("logo", None)
+            st.error(refusal(str(error)), icon=":material/error:")
+    logo: Logo | None = st.session_state.get("logo")
+    if logo is not None:
+        st.button("Remove the logo", on_click=_forget_logo, key="remove_logo")
+    return logo
+
+
+def _forget_logo() -> None:
+    st.session_state.pop("logo", None)
+    st.session_state.pop("cover_logo", None)
+
+
+def _downloads(answer: Answer, document: ReportDocument) -> None:
+    def name(ending: str) -> str:
+        return report_view.file_name(document, ending)
+
+    paper = st.segmented_control(
+        "Paper", list(_PAPERS), format_func=_PAPERS.__getitem__, default="a4", key="paper", persist_state="session"
+    )
+    with st.container(horizontal=True):
+        report_view.download_pdf(document, paper or "a4", "PDF")
+        for label, made, ending, mime in (
+            ("All levels as CSV", lambda: plans_csv(answer), "csv", "text/csv"),
+            ("Everything as JSON", lambda: _everything(answer), "json", "application/json"),
+            ("Scenario as YAML", lambda: scenario_to_yaml(answer.scenario), "yaml", "application/yaml"),
+        ):
+            st.download_button(
+                label, made, file_name=name(ending), mime=mime, on_click="ignore", key=f"download_{ending}"
+            )
+
+
+def _everything(answer: Answer) -> str:
+    return json.dumps(full_document(answer, answer.scenario.to_query()), indent=1)
+
+
+def _charts(document: ReportDocument) -> None:
+    st.header("Charts as pictures", anchor=False)
+    kind = st.segmented_control("Format", ["png", "svg"], format_func=str.upper, default="png", key="picture") or "png"
+    st.markdown(small("The camera above each chart saves it."))
+    figures = []
+    if document.memory is not None and document.memory.bars:
+        figures.append(("memory", report_charts.memory_figure(document.memory)))
+    if document.quality:
+        figures.append(("quality", report_charts.quality_figure(document.quality)))
+    if document.costs is not None and document.costs.lines:
+        figures.append(("cost", report_charts.cost_figure(document.costs)))
+    for name, figure in figures:
+        file = report_view.file_name(document, name)
+        st.plotly_chart(
+            report_charts.as_picture(figure),
+            key=f"picture_{name}",
+            config=report_charts.chart_config(file, kind) | {"displayModeBar": True},
+            alt=f"{name.capitalize()} chart of the report; its figures are in the files above.",
+        )
+
+
+def _import() -> None:
+    st.header("Open a scenario file", anchor=False)
+    given = st.file_uploader(
+        "Scenario as YAML", type=["yaml", "yml"], key="scenario_file", help=f"At most {SCENARIO_BYTES // 1024} KiB."
+    )
+    if given is None:
+        return
+    try:
+        scenario = scenario_from_yaml(given.getvalue())
+    except AdvisorError as error:
+        st.error(refusal(str(error)), icon=":material/error:")
+        return
+    st.code(scenario.to_query(), language=None, wrap_lines=True)
+    st.button("Use this scenario", on_click=_use, args=(scenario,), key="use_scenario", type="primary")
+
+
+def _use(scenario: Scenario) -> None:
+    """Set every input, and those that are drawn but not in the file to their defaults. For callbacks only."""
+    values = scenario.model_dump(mode="json")
+    if values["gpu_layers"] is not None:  # a list of words
+        values["gpu_layers"] = str(values["gpu_layers"])
+    written = dict(parse_qsl(scenario.to_query()))
+    for key in ("min_quality", "tensor_split"):  # lines of text
+        values[key] = written.get(key, "")
+    for key in ("model", "machine"):  # drawn before first values are set; the URL follows
+        st.session_state[key] = values.pop(key)
+    chosen = scenario.model_dump(exclude_defaults=True)
+    give_first_values({key: value for key, value in values.items() if key in chosen or key in st.session_state})

@@ -1,0 +1,150 @@
+"""The lower half of the cost page: bills, prices, what is left out, the claim, and closed models."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor.answer.answer import Answer
+from advisor.costs.article import LINK
+from advisor.costs.costs import Costs
+from advisor.costs.money import shown
+from advisor.costs.options import Option
+from advisor.foundation.numbers import approx, exact
+from advisor.ui.parts.cost_figures import claim, closed
+from advisor.ui.parts.cost_tables import NAMES, amount, bill_table, closed_table, prices_table
+from advisor.ui.parts.text import plain
+
+_CLAIM = "A quantized 70B on a $2,000 workstation can match APIs that cost thousands a month."
+
+
+def bills(costs: Costs) -> None:
+    """A typical month of each option, so that every figure can be worked out again by hand."""
+    st.subheader("The bill, line by line", anchor=False)
+    inputs = costs.inputs
+    st.markdown(
+        plain(
+            f"Load: {exact(inputs.requests_per_day)} requests a day × 365 / 12 × ({inputs.tokens_in:,} + "
+            f"{inputs.tokens_out:,}) tokens = {costs.tokens_per_month:,} tokens a month. "
+            "Amounts are rounded once, to the cent, line by line."
+        )
+    )
+    for option in costs.options:
+        st.markdown(f"**{NAMES[option.name]}**: {plain(option.title)}")
+        st.table(bill_table(option, costs.currency), hide_index=True, border="horizontal")
+        if remarks := _remarks(costs, option):
+            st.markdown("\n".join(f"- {plain(remark)}" for remark in remarks))
+
+
+def _remarks(costs: Costs, option: Option) -> list[str]:
+    inputs, remarks = costs.inputs, []
+    served = option.typical.unit_tokens
+    if served is not None:
+        kind = "machine" if option.name == "own" else "instance"
+        count = option.units[1]
+        remarks.append(
+            f"One {kind} serves up to {int(served):,} tokens a month with a busiest hour of "
+            f"{exact(inputs.peak_factor)} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
+            + (f", computing {100 * option.utilisation:.1f} % of the time." if option.utilisation is not None else ".")
+        )
+    if option.name == "own" and served:
+        both = inputs.tokens_in + inputs.tokens_out
+        seconds = inputs.hours_per_month * 3600 * both / (inputs.peak_factor * float(served))
+        remarks.append(
+            f"That is {exact(inputs.hours_per_month)} h × 3,600 × {both:,} tokens / ({exact(inputs.peak_factor)} × "
+            f"{approx(seconds, 6)} s for each request)."
+        )
+    if option.upfront:
+        remarks.append(
+            f"Bought for {shown(option.upfront, costs.currency)}, sold again after {inputs.years} "
+            f"year{'' if inputs.years == 1 else 's'} for {shown(option.resale, costs.currency)}."
+        )
+    return remarks
+
+
+def what_is_missing(costs: Costs) -> None:
+    """Options there are none of, and what no bill counts."""
+    if costs.missing:
+        st.subheader("Not available", anchor=False)
+        st.markdown("\n".join(f"- **{NAMES[name]}**: {plain(why)}" for name, why in costs.missing))
+    if costs.notes:
+        st.subheader("What is not counted, and what to keep in mind", anchor=False)
+        st.markdown("\n".join(f"- {plain(note)}" for note in costs.notes))
+
+
+def prices(costs: Costs) -> None:
+    """Every price that went into the answer, with source and age."""
+    st.subheader("Prices used", anchor=False)
+    table = prices_table(costs.prices)
+    old = len(costs.stale_prices)
+    warning = f" **{old} of them {'is' if old == 1 else 'are'} old** by the measure of such prices." if old else ""
+    st.markdown(
+        f"All {len(table)} of them, net of VAT, as their sources state them.{warning} Put your own instead: sidebar, "
+        "“Load and money”, “Own prices and figures”. They go into the link and are marked as yours here."
+    )
+    text, whole = st.column_config.TextColumn, st.column_config.NumberColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        key="prices",
+        placeholder="–",
+        alt=f"{len(table)} prices used, with source, date and age",
+        column_config={
+            "label": text("Price of", width=260),
+            "value": text("Value", alignment="right", width=80),
+            "unit": text("Unit", width=190),
+            "flag": text("Flag", width=60, help="yours: given by you. old: too old to be relied on."),
+            "age_days": whole("Age (days)", format="%d", width=85),
+            "observed_on": st.column_config.DateColumn("Seen on", width=95),
+            "source": st.column_config.LinkColumn("Source", display_text=r"https?://([^/]+)", width=170),
+        },
+    )
+
+
+def claim_and_closed_models(answer: Answer) -> None:
+    """The claim worked through, and what closed models would ask for this load."""
+    found = claim(answer.today)
+    st.subheader("A claim, worked through", anchor=False)
+    st.markdown(f"> {plain(_CLAIM)}")
+    st.markdown(plain(found.result))
+    st.markdown(
+        "Two used RTX 3090 at USD 800, a computer for USD 400, Q4\\_K\\_M at the speed measured on them, and as many "
+        f"requests as they serve without any pause. [Open it as a scenario](?{LINK}), with this page's own estimate "
+        "of the speed; or add this to the page's address:"
+    )
+    st.code(f"?{LINK}", language=None, wrap_lines=True)
+    _closed_models(answer)
+
+
+def _closed_models(answer: Answer) -> None:
+    inputs = answer.scenario
+    tokens = inputs.tokens_per_month
+    hosts = closed(inputs, answer.today)
+    st.subheader("Closed models for the same load", anchor=False)
+    least, most = hosts[0].bill.cost(tokens), hosts[-1].bill.cost(tokens)
+    st.markdown(
+        plain(
+            f"Models that can only be had by the token ask {shown(least, inputs.currency)} to {amount(most)} a month "
+            "for this load. They are other models: compare their quality too."
+        )
+    )
+    money = st.column_config.NumberColumn
+    st.dataframe(
+        closed_table(hosts, tokens),
+        hide_index=True,
+        key="closed_models",
+        placeholder="–",
+        alt=f"{len(hosts)} closed models with what they cost for this load",
+        column_config={
+            "model": st.column_config.TextColumn("Model", width=240),
+            "monthly": money(f"{inputs.currency} a month", format="accounting"),
+            "per_million": money(
+                f"{inputs.currency} per million", format="%.4f", help="An average token of this load."
+            ),
+            "input": money("Input (USD)", format="%.2f", help="Per million tokens."),
+            "output": money("Output (USD)", format="%.2f", help="Per million tokens."),
+            "flag": st.column_config.TextColumn("Flag", width=60, help="old: too old to be relied on."),
+            "observed_on": st.column_config.DateColumn("Seen on", width=95),
+            "source": st.column_config.LinkColumn("Source", display_text=r"https?://([^/]+)", width=170),
+        },
+    )

@@ -1,0 +1,69 @@
+"""Freezing a recommendation, and the list of those this browser has frozen."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor.foundation.errors import AdvisorError
+from advisor.report.document import ReportDocument
+from advisor.report.frozen import report_to_result
+from advisor.store import Summary
+from advisor.ui.address import frozen_link
+from advisor.ui.ownership import draw_keeper, keep_owner, owner
+from advisor.ui.parts.frozen_links import store
+from advisor.ui.parts.text import plain, refusal, small
+
+_EXPIRIES = {0: "never", 7: "after a week", 30: "after a month", 90: "after three months", 365: "after a year"}
+_MOST_SHOWN = 20
+
+
+def draw(query: str, document: ReportDocument) -> None:
+    """Draw both; a database that is away costs this section only."""
+    st.header("Freeze this recommendation", anchor=False)
+    st.markdown(
+        "Keeps these numbers, with title, names, note and logo, under a link that shows them unchanged, whatever data "
+        "and prices do later. Whoever has the link can read it."
+    )
+    secret = owner()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        days = st.selectbox(
+            "Link stops working", list(_EXPIRIES), format_func=_EXPIRIES.__getitem__, key="expiry", width=220
+        )
+        pressed = st.button("Freeze", type="primary", icon=":material/ac_unit:", key="freeze")
+    try:
+        if pressed:
+            made = store().freeze(query, report_to_result(document), secret, document.cover, days or None)
+            st.session_state["frozen_id"] = made.id
+            keep_owner(secret)
+        own = store().list_own(secret)
+    except AdvisorError as error:
+        st.warning(refusal(str(error)), icon=":material/cloud_off:")
+        return
+    draw_keeper()
+    new = st.session_state.get("frozen_id")
+    if any(summary.id == new for summary in own):
+        st.success("Frozen. The link:", icon=":material/ac_unit:")
+        st.code(frozen_link(str(new)), language=None, wrap_lines=True)
+    if own:
+        _list(own, secret)
+
+
+def _list(own: tuple[Summary, ...], secret: str) -> None:
+    with st.expander(f"Your frozen links ({len(own)})"):
+        st.markdown(small("A cookie keeps the list in this browser. Without cookies it is lost with this visit."))
+        for summary in own[:_MOST_SHOWN]:
+            until = "" if summary.expires_at is None else f", until {summary.expires_at:%Y-%m-%d}"
+            with st.container(border=True):
+                what = summary.title.strip() or summary.query
+                st.markdown(f"**{plain(what)}**  \n{small(plain(f'{summary.created_at:%Y-%m-%d %H:%M} UTC{until}'))}")
+                st.code(frozen_link(summary.id), language=None, wrap_lines=True)
+                st.button("Delete", key=f"delete_{summary.id}", on_click=_delete, args=(summary.id, secret))
+        if len(own) > _MOST_SHOWN:
+            st.markdown(small(f"And {len(own) - _MOST_SHOWN} older ones."))
+
+
+def _delete(id: str, secret: str) -> None:
+    try:
+        store().delete(id, secret)
+    except AdvisorError as error:
+        st.toast(refusal(str(error)), icon=":material/cloud_off:")

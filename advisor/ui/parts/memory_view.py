@@ -1,0 +1,105 @@
+"""Where the bytes of one plan lie, device by device, and where each figure comes from."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.answer.plans import family_of
+from advisor.foundation.units import gib
+from advisor.runtimes.llama_cpp.memory_lines import memory_lines
+from advisor.sizing.plan import Plan
+from advisor.ui.charts.memory import device_chart
+from advisor.ui.parts.tables import memory_by_place
+from advisor.ui.parts.text import plain, small
+
+
+def draw(answer: Answer, shown: Candidate) -> None:
+    """Draw them."""
+    plan = shown.plan
+    st.subheader(f"Where {shown.level} lies", anchor=False)
+    st.markdown(plain(_placement_sentence(plan)))
+    table = memory_by_place(plan)
+    if len(table) > 1:
+        st.plotly_chart(
+            device_chart(table, answer.scenario.margin_percent),
+            key="places",
+            config={"displayModeBar": False},
+            alt=f"Memory of {shown.level} on {len(table)} places, by component. The list below has the same figures.",
+        )
+    with st.expander("Where each figure comes from"):
+        if family_of(plan.runtime) == "llama.cpp":
+            _lines(answer, plan)
+        else:
+            _rules(plan)
+    for note in plan.notes:
+        st.markdown(small(plain(note)))
+
+
+def _placement_sentence(plan: Plan) -> str:
+    settings, layers = plan.settings, len(plan.placement.layers)
+    needed = sum(device.needed_range.low for device in plan.devices), sum(d.needed_range.high for d in plan.devices)
+    between = f"Between {gib(needed[0])} and {gib(needed[1])} in all, as parts are estimated." if plan.devices else ""
+    if not plan.devices:
+        return "Everything lies in host memory and is computed by the CPU."
+    if plan.verdict != "fits with offload":
+        return f"Everything is on the GPU{'s' if len(plan.devices) > 1 else ''} but the input embeddings. {between}"
+    on_host = []
+    if settings.gpu_layers is not None and settings.gpu_layers <= layers:
+        on_host.append(f"{layers + 1 - settings.gpu_layers} of {layers} layers")
+    if settings.cpu_moe_layers:
+        on_host.append(f"the experts of {settings.cpu_moe_layers} layers")
+    if settings.kv_on_host:
+        on_host.append("the KV cache")
+    return f"On the host: {' and '.join(on_host) or 'a part'}; the rest is on the GPU. {between}"
+
+
+def _lines(answer: Answer, plan: Plan) -> None:
+    machine = answer.machine
+    basis = machine.overhead_basis
+    rows = memory_lines(plan, answer.model, overhead_basis=basis, host_basis=basis if not plan.devices else "")
+    st.dataframe(
+        pd.DataFrame(
+            [
+                {
+                    "part": row.component,
+                    "place": row.place,
+                    "size": gib(row.bytes),
+                    "word": row.word,
+                    "formula": row.formula,
+                    "source": row.source,
+                }
+                for row in rows
+            ]
+        ),
+        hide_index=True,
+        height="content",
+        row_height=64,
+        key="memory_lines",
+        alt="Every part of the memory with its size, whether it is exact, and its formula",
+        column_config={
+            "part": "Part",
+            "place": "Where",
+            "size": "Size",
+            "word": st.column_config.TextColumn("Is", help="exact, modelled or assumed"),
+            "formula": st.column_config.TextColumn("How", width="large"),
+            "source": st.column_config.TextColumn("By the rules of", width="medium"),
+        },
+    )
+
+
+def _rules(plan: Plan) -> None:
+    st.markdown(f"By the rules of {plain(plan.rules)}.")
+    spread = plan.compute_range
+    if spread is not None:
+        st.markdown(
+            plain(
+                f"Weights are exact; activations and buffers are estimated at {gib(spread.typical)} for each device "
+                f"({gib(spread.low)} to {gib(spread.high)})."
+            )
+        )
+    if plan.kv_tokens is not None:
+        most = "" if plan.max_concurrency is None else f", {plan.max_concurrency:,.1f} requests of the asked length"
+        st.markdown(plain(f"The rest of the GPU holds the KV cache of {plan.kv_tokens:,} tokens{most}."))

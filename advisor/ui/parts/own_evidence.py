@@ -1,0 +1,44 @@
+"""What was measured on this server and kept: for every page's question. Nothing where real runs are off."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+from advisor.foundation.errors import InputError
+from advisor.quantize.settings import read_settings
+from advisor.sources.own_measurements import OwnMeasurement
+from advisor.store.database import default_url
+from advisor.store.errors import StoreUnavailable
+from advisor.store.measurements import Measurements
+
+_LOOK_EVERY_S = 30  # what another server of the same database kept is seen so much later
+
+
+def kept() -> tuple[OwnMeasurement, ...]:
+    """All of them; none where the database is away, which the page Prove it says."""
+    try:
+        if not read_settings().enabled:
+            return ()
+    except InputError:
+        return ()
+    return _kept(default_url(), int(time.monotonic() // _LOOK_EVERY_S))
+
+
+@lru_cache(maxsize=1)
+def _kept(url: str, _period: int) -> tuple[OwnMeasurement, ...]:
+    try:
+        return measurements(url).all()
+    except StoreUnavailable:
+        return ()
+
+
+@lru_cache(maxsize=2)
+def measurements(url: str) -> Measurements:
+    """The rows behind; raises StoreUnavailable where the address makes no sense."""
+    return Measurements.open(url)
+
+
+def look_again() -> None:
+    """After something was kept or forgotten here."""
+    _kept.cache_clear()

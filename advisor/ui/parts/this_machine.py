@@ -1,0 +1,39 @@
+"""The machine the advisor runs on, as a choice."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor.foundation.units import gib
+from advisor.machines.detect import SERVER_NOTE, detect, scenario_values
+from advisor.machines.detect_records import Detected
+from advisor.ui.parts.bound_inputs import give_first_values
+from advisor.ui.parts.text import plain, small
+
+_SHOWN = "detected"
+# What a machine that was chosen before may have left behind.
+_CLEARED = {"memory_gib": None, "host_memory_gib": None, "other_machine": None, "overhead_mib": None, "gpus": 1}
+
+
+def draw() -> None:
+    """A button that looks, and what was found."""
+    st.button("Use this machine", on_click=_take, key="use_this_machine", help=SERVER_NOTE, width="stretch")
+    found: Detected | None = st.session_state.get(_SHOWN)
+    if found is not None:
+        st.markdown(small(plain(f"Found: {_words(found)}. {SERVER_NOTE}")))
+        for note in found.notes:
+            st.markdown(small(plain(note)))
+
+
+def _take() -> None:
+    found = detect()
+    values = _CLEARED | scenario_values(found)
+    st.session_state[_SHOWN] = found
+    st.session_state["machine"] = values.pop("machine")
+    give_first_values(values)
+
+
+def _words(found: Detected) -> str:
+    ram = f"{gib(found.ram_total_bytes)} of RAM"
+    names = [gpu.name for gpu in found.gpus]
+    return ", ".join([*names, found.cpu.model, ram]) if names else f"{found.cpu.model}, {ram}"

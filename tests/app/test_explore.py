@@ -1,0 +1,122 @@
+"""The pages for reverse questions, quality and comparison as Streamlit draws them, without a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from advisor.answer.answer import answer
+from advisor.answer.comparison import compare, scenario_of_link
+from advisor.answer.explore import machines_for, models_on
+from advisor.quality.claims import claims
+from advisor.question.question import Scenario
+
+
+def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:
+    """One page drawn for what the inputs hold."""
+
+    def script(page: str, values: dict[str, object]) -> None:
+        import importlib
+
+        from advisor.ui.question import ask
+
+        importlib.import_module(f"advisor.ui.{page}").draw(ask(values, {}))
+
+    test = AppTest.from_function(script, default_timeout=120, kwargs={"page": page, "values": values})
+    for key, value in state.items():
+        test.session_state[key] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def told(test: AppTest) -> str:
+    return "\n".join(part.value.replace("\\", "") for part in test.markdown)
+
+
+def test_what_runs_here_shows_the_engines_answer() -> None:
+    values = {"model": "llama-3.1-8b-instruct", "machine": "rtx-3060-12gb", "context": 4096}
+    page = drawn("explore_page", values)
+    rows = [row for row in models_on(Scenario.from_values(values)) if row.chosen is not None]
+    table = page.dataframe[0].value
+    assert list(table["model"]) == [row.entry.name for row in rows]
+    assert list(table["level"]) == [row.chosen.level for row in rows if row.chosen is not None]
+    assert f"{len(rows)} of " in told(page)
+    assert not page.error
+    page.text_input(key="explore_filter").set_value("qwen2.5 7b").run()
+    filtered = list(page.dataframe[0].value["model"])
+    assert "Qwen2.5 7B Instruct" in filtered
+    assert all("7B" in name and "Qwen2.5" in name for name in filtered)
+    page.text_input(key="explore_filter").set_value("no such model").run()
+    assert page.info[-1].value.startswith("No model")
+
+
+def test_what_to_buy_marks_the_cheapest() -> None:
+    values = {"model": "llama-3.1-8b-instruct", "min_quality": "small", "min_tokens_per_s": 20}
+    page = drawn("machines_page", values)
+    found = machines_for(Scenario.from_values(values))
+    assert found.cheapest is not None
+    table = page.dataframe[0].value
+    assert len(table) == len(found.machines)
+    assert table["machine"].iloc[0] == f"★ {found.cheapest.name}"
+    assert found.cheapest.name in page.header[0].value.replace("\\", "")
+
+
+def test_what_no_machine_can_do_is_said() -> None:
+    page = drawn("machines_page", {"model": "llama-3.1-8b-instruct", "min_tokens_per_s": 1e6})
+    assert page.warning[0].value.startswith("No machine of the catalogue")
+    assert not page.dataframe
+
+
+def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
+    page = drawn("quality_page", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"})
+    by_task = next(table.value for table in page.dataframe if "basis" in table.value)
+    found = answer(Scenario(model="llama-3.1-8b-instruct", machine="rtx-4090"))
+    assert found.chosen is not None
+    assert len(by_task) == 9
+    assert by_task["typical"].iloc[0] == found.chosen.find_quality("chat").typical
+    evidence = next(table.value for table in page.dataframe if "source" in table.value)
+    assert all(url.startswith("https://") for url in evidence["source"])
+    words = told(page)
+    for claim in claims():
+        assert claim.sentence in words
+    assert page.get("plotly_chart")
+
+
+def test_a_model_without_scores_says_so() -> None:
+    page = drawn("quality_page", {"model": "bge-m3", "machine": "rtx-4090"})
+    assert "embedding" in page.info[0].value
+
+
+def test_scenarios_side_by_side_with_differences_marked() -> None:
+    lines = "model=gpt-oss-20b&machine=rtx-4090\nhttps://example.org/?model=llama-3.1-8b-instruct&machine=rtx-4090"
+    page = drawn("compare_page", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"}, compare_lines=lines)
+    table = page.dataframe[0].value
+    assert list(table.columns) == ["What", "This scenario", "Scenario 2"]  # the second line is the first again
+    by_name = table.set_index("What")
+    assert by_name.loc["≠ Model", "This scenario"] == "Llama 3.1 8B Instruct"
+    assert by_name.loc["Machine", "Scenario 2"] == "GeForce RTX 4090"
+    assert by_name.loc["≠ Recommended level", "Scenario 2"] == "MXFP4"
+
+
+def test_a_bad_line_and_one_too_many_are_said() -> None:
+    lines = "nonsense\n" + "\n".join(f"model=gpt-oss-20b&context={size}" for size in (1000, 2000, 3000, 4000))
+    page = drawn("compare_page", {"model": "gpt-oss-20b"}, compare_lines=lines)
+    said = [one.value.replace("\\", "") for one in page.warning]
+    assert said[0].startswith("Line 1: ")
+    assert said[1].startswith("At most 4 scenarios")
+    assert len(page.dataframe[0].value.columns) == 5
+
+
+def test_the_current_scenario_is_added_once() -> None:
+    page = drawn("compare_page", {"model": "gpt-oss-20b"})
+    for _ in range(2):
+        page.button[0].click().run()
+    assert page.session_state["compare_lines"] == "model=gpt-oss-20b&machine=rtx-4090"
+
+
+def test_a_comparison_knows_links_of_any_host_and_marks_equals_as_equal() -> None:
+    one = scenario_of_link("http://127.0.0.1:8501/compare?model=gpt-oss-20b&users=2")
+    assert one == Scenario(model="gpt-oss-20b", users=2)
+    assert not any(row.differs for row in compare([answer(one), answer(one)]))

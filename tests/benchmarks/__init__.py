@@ -1,1 +1,0 @@
-"""Timings, run by hand: `python -m tests.benchmarks.engine`. The test suite never asserts on wall time."""

@@ -1,0 +1,190 @@
+"""A full report with made-up figures, for the tests of the PDF and for looking at it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.ranges import Range
+from advisor.report.document import (
+    Appendix,
+    BreakEven,
+    Command,
+    CostLine,
+    CostOption,
+    Costs,
+    Cover,
+    Fact,
+    MemoryBar,
+    MemoryChart,
+    QualityRow,
+    ReportDocument,
+    SourceRow,
+    SpeedRow,
+    Table,
+    Term,
+)
+
+LINK = "https://advisor.example.org/?model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb&context=8192&users=4"
+RECOMMENDED = "Q5_K_M"
+
+
+def bars() -> tuple[MemoryBar, ...]:
+    made = []
+    for name, level in sorted(LEVELS.items(), key=lambda item: -item[1].nominal_bits):
+        weights = 70.6 * level.nominal_bits / 8 * 0.96
+        total = weights + 10 + 1.1 + 0.6
+        verdict, tone = (
+            ("fits", "good") if total < 76.1 else ("tight", "tight") if total < 79.2 else ("does not fit", "bad")
+        )
+        made.append(MemoryBar(name, weights, 10.0, 1.1, 0.6, verdict, tone))  # type: ignore[arg-type]
+    return tuple(made)
+
+
+def levels() -> Table:
+    return Table(
+        ("Level", "Verdict", "File", "Bits/weight", "Memory", "Free", "Longest context", "Quality kept", "Tokens/s"),
+        tuple(
+            (
+                bar.level,
+                bar.verdict,
+                f"{bar.weights_gib * 1.074:,.1f} GB",
+                f"{LEVELS[bar.level].nominal_bits:.2f}",
+                f"{bar.total_gib:,.1f} GiB",
+                f"{79.2 - bar.total_gib:,.1f} GiB".replace("-", "−"),
+                "131,072" if bar.tone == "good" else "–",
+                "99.2 %",
+                "21–29",
+            )
+            for bar in bars()
+        ),
+        right_aligned=(2, 3, 4, 5, 6, 7, 8),
+        highlighted=[bar.level for bar in bars()].index(RECOMMENDED),
+    )
+
+
+def costs() -> Costs:
+    months = range(37)
+    return Costs(
+        "USD",
+        (
+            CostOption(
+                "Buy one A100 80 GB",
+                14_500,
+                Range(150, 210, 290),
+                Range(0.9, 1.2, 1.9),
+                "list price, 0.30 USD/kWh",
+                True,
+            ),
+            CostOption(
+                "Rent one A100 80 GB", 0, Range(870, 1_090, 1_460), Range(3.8, 4.9, 6.6), "12 providers, November 2026"
+            ),
+            CostOption(
+                "Pay an API per token", 0, Range(540, 640, 980), Range(0.54, 0.64, 0.98), "7 providers, November 2026"
+            ),
+        ),
+        (
+            CostLine("Buy one A100 80 GB", tuple(14_500 + 210.0 * m for m in months)),
+            CostLine("Rent one A100 80 GB", tuple(1_090.0 * m for m in months)),
+            CostLine("Pay an API per token", tuple(640.0 * m for m in months)),
+        ),
+        (
+            BreakEven(16.5, 17_965, "cheaper than renting after 17 months"),
+            BreakEven(33.7, 21_577, "cheaper than the API after 34 months"),
+        ),
+        "Use: 1,000 M tokens a month. Bought hardware is written off over 36 months.",
+    )
+
+
+def report(**changes: object) -> ReportDocument:
+    document = ReportDocument(
+        cover=Cover(
+            title="Own assistant for the claims department",
+            company="Muster Versicherung AG",
+            prepared_for="Dr. Jürgen Weiß, Head of IT",
+            note="The assistant must run in our own data centre. Peak use is four clerks at once.",
+        ),
+        subject="Llama 3.1 70B Instruct on one A100 SXM4 80 GB",
+        verdict="Run Llama 3.1 70B at Q5_K_M on one A100 80 GB: it fits with 11 % to spare, serves four users at "
+        "24 tokens/s, and is cheaper than renting after 17 months.",
+        tone="good",
+        generated_at=datetime(2026, 11, 25, 9, 30, tzinfo=UTC),
+        key_figures=(
+            Fact("Recommended level", RECOMMENDED, "5.7 bits a weight"),
+            Fact("Memory", "60.1 GiB", "of 79.2 GiB"),
+            Fact("Speed", "24 tok/s", "for one user, 21–29"),
+            Fact("Cost", "613 USD/month", "over 36 months"),
+        ),
+        model=(
+            Fact("Name", "Llama 3.1 70B Instruct"),
+            Fact("Parameters", "70.6 B"),
+            Fact("File size", "49.9 GB (46.5 GiB)", "exact tensor bytes"),
+            Fact("Licence", "Llama 3.1 Community License"),
+        ),
+        machine=(
+            Fact("Name", "NVIDIA A100 SXM4 80 GB"),
+            Fact("Usable memory", "79.2 GiB", "as the driver reports it"),
+            Fact("Bandwidth", "2,039 GB/s"),
+            Fact("Workload", "8,192 tokens × 4 users"),
+        ),
+        memory=MemoryChart("on one A100 80 GB", bars(), 79.2, 4, RECOMMENDED),
+        quality=(
+            QualityRow("Chat", Range(98.6, 99.4, 100.1), "measured, 3 studies", 97),
+            QualityRow("Reasoning", Range(97.9, 99.0, 100.3), "measured, 5 studies", 97),
+            QualityRow("Code", Range(96.8, 98.6, 100.4), "measured on similar models", 97),
+            QualityRow("Multilingual", Range(95.1, 98.0, 100.2), "estimate from perplexity"),
+        ),
+        speed=(
+            SpeedRow("Answer, one user", Range(21, 24, 29), "tok/s", "14 measurements on this card"),
+            SpeedRow("Answer, four users together", Range(66, 80, 97), "tok/s", "model of memory bandwidth"),
+            SpeedRow("Time to first token, 2,000 tokens", Range(2.1, 2.6, 3.9), "s", "6 measurements on this card"),
+        ),
+        costs=costs(),
+        risks=(
+            "Prices of used A100 cards fell by 20 % in a year; what is bought today loses value faster than planned.",
+            "Quality on German legal text was not measured; the range is from English tasks.",
+        ),
+        what_would_flip=(
+            "Below 560 M tokens a month the API stays cheaper for all three years.",
+            "With more than 9 users at once the context no longer fits beside Q5_K_M.",
+        ),
+        next_steps=(
+            "Try Q5_K_M with 50 of your own questions on a rented card (about 20 USD).",
+            "Ask two dealers for an offer with a three-year warranty.",
+            "Run the command in the appendix and compare the memory it reports.",
+        ),
+        notes=("The driver's total was reported by a user of the same card.",),
+        glossary=(
+            Term("Level", "How strongly the model's weights are rounded. Q5_K_M keeps about 5.7 of 16 bits."),
+            Term("Token", "A piece of a word; 1,000 tokens are about 750 English words."),
+            Term("Context", "How much text the model sees at once: the question, its sources and the answer."),
+            Term("KV cache", "Memory that grows with context and users: what the model keeps of the text so far."),
+        ),
+        appendix=Appendix(
+            levels=levels(),
+            assumptions=(
+                Fact("Margin", "4 %", "Kept free of each device, so that what is called a fit starts."),
+                Fact("Electricity", "0.30 USD/kWh", "Average for business customers."),
+            ),
+            sources=(
+                SourceRow(
+                    "Model's shape",
+                    "https://huggingface.co/meta-llama/Llama-3.1-70B-Instruct/blob/main/config.json",
+                    "2026-11",
+                ),
+                SourceRow("Memory of the card", "vendor's data sheet, nvidia-smi in public logs", "2026-10"),
+            ),
+            commands=(
+                Command(
+                    "Start the server",
+                    "llama-server -m Llama-3.1-70B-Instruct-Q5_K_M.gguf -ngl 999 -c 32768 -np 4 -fa on",
+                ),
+            ),
+            reproduce=f'python -m advisor report "{LINK.partition("?")[2]}" report.pdf',
+            link=LINK,
+            data_release="2026-11-25 · 3f9c01d2ab74",
+            app_version="0.4.0",
+        ),
+    )
+    return replace(document, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,99 @@
+"""Embedding models and rerankers: inputs a second instead of writing, and no quality at chat."""
+
+from __future__ import annotations
+
+import pytest
+
+from advisor.answer.answer import Answer, answer
+from advisor.answer.assess import writes_text
+from advisor.models.catalogue import catalogue
+from advisor.question.question import Scenario
+from advisor.report.as_text import plan_table
+from advisor.report.from_answer import report_of
+from advisor.sources.resolved import from_entry
+from advisor.speed import speed_of
+
+ENCODERS = [entry.id for entry in catalogue().values() if entry.variant == "embedding"]
+
+
+def of(query: str) -> Answer:
+    return answer(Scenario.from_query(query))
+
+
+@pytest.mark.parametrize("model_id", ENCODERS)
+def test_an_encoder_has_inputs_a_second_and_writes_nothing(model_id: str) -> None:
+    found = of(f"model={model_id}&machine=rtx-4090&context=512&prompt_tokens=256")
+    chosen = found.chosen
+    assert chosen is not None
+    assert chosen.level in ("F16", "Q8_0")
+    assert chosen.kept is None
+    assert chosen.tokens_per_s is None
+    speed = chosen.speed
+    assert speed is not None
+    assert speed.prefill_tokens_per_s is not None
+    assert speed.inputs_per_s is not None
+    assert speed.inputs_per_s.typical == pytest.approx(speed.prefill_tokens_per_s.typical / 256)
+    assert speed.inputs_per_s.low < speed.inputs_per_s.typical < speed.inputs_per_s.high
+    assert speed.time_to_first_token_s is None
+    said = " ".join((*found.recommendation.reasons, *found.notes, *speed.explanation))
+    assert "inputs of 256 tokens a second" in said
+    assert f"{found.model.width:,} numbers" in said
+
+
+@pytest.mark.parametrize("model_id", ["bge-m3", "qwen3-embedding-0.6b"])
+@pytest.mark.parametrize("runtime", ["llama.cpp", "ollama", "vllm"])
+def test_nothing_that_is_shown_says_it_writes(model_id: str, runtime: str) -> None:
+    found = of(f"model={model_id}&machine=rtx-4090&context=512&prompt_tokens=256&runtime={runtime}")
+    report = report_of(found)
+    texts = [plan_table(found), str(report), " ".join(found.recommendation.reasons)]
+    for text in texts:
+        assert "writes about" not in text
+        assert "Writing" not in text
+        assert "tokens/s for each user" not in text
+    assert "inputs/s" in texts[0]
+
+
+def test_reading_fewer_bits_at_a_time_or_more_inputs_is_what_it_is() -> None:
+    alone, together = (
+        of(f"model=all-minilm-l6-v2&machine=rtx-4090&context=512&prompt_tokens=64&users={users}").shown.inputs_per_s
+        for users in (1, 16)
+    )
+    assert alone is not None
+    assert together is not None
+    assert together.typical > 2 * alone.typical  # a pass costs the same for one short input as for eight
+
+
+def test_what_is_asked_of_writing_is_not_looked_at_and_a_note_says_so() -> None:
+    plain = of("model=bge-m3&machine=rtx-4090&context=512&prompt_tokens=256")
+    asked = of(
+        "model=bge-m3&machine=rtx-4090&context=512&prompt_tokens=256&min_tokens_per_s=900&min_quality=99&max_first_token_s=0.01"
+    )
+    assert asked.recommendation.level == plain.recommendation.level
+    assert any("min_quality, min_tokens_per_s, max_first_token_s are not looked at" in note for note in asked.notes)
+    dear = of("model=bge-m3&machine=rtx-4090&context=512&max_cost_per_month=1")
+    assert [one.requirement for one in dear.recommendation.in_the_way] == ["max_cost_per_month"]
+
+
+def test_an_input_must_fit_in_one_batch() -> None:
+    long = of("model=bge-m3&machine=rtx-4090&context=4096&prompt_tokens=2048")
+    assert any("set ubatch=2048" in note for note in long.notes)
+    wide = of("model=bge-m3&machine=rtx-4090&context=4096&prompt_tokens=2048&ubatch=2048")
+    assert not any("set ubatch" in note for note in wide.notes)
+
+
+def test_models_that_write_are_not_encoders() -> None:
+    for entry in catalogue().values():
+        assert writes_text(from_entry(entry), entry.model) == (entry.variant != "embedding")
+
+
+@pytest.mark.parametrize("machine", ["rtx-4090", "apple-m4-max-40c-64gb", "rx-7900-xtx", "ryzen-ai-max-395-128gb"])
+def test_a_fuller_context_slows_the_prompt(machine: str) -> None:
+    rates = []
+    for used in (0, 1024, 8192, 65536, 131072):
+        found = speed_of("llama-3.1-8b-instruct", machine, "Q4_K_M", context_used=used, prompt_tokens=1024)
+        assert found is not None
+        assert found.prefill_tokens_per_s is not None
+        rates.append(found.prefill_tokens_per_s.typical)
+    assert rates[0] == rates[1]  # the prompt itself is what fills it
+    assert rates[1] > rates[2] > rates[3] > rates[4]
+    assert rates[1] > 1.5 * rates[4]

@@ -1,0 +1,181 @@
+"""The reverse questions agree with the plain one, and more memory never runs fewer models."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.answer.answer import answer
+from advisor.answer.explore import FittingMachine, RunnableModel, Shopping, machines_for, models_on
+from advisor.foundation.errors import InputError
+from advisor.foundation.units import GIB
+from advisor.machines.catalogue import machines
+from advisor.models.catalogue import catalogue
+from advisor.question.question import Scenario
+
+MODELS = st.sampled_from(sorted(catalogue()))
+
+
+@cache
+def on(query: str) -> dict[str, RunnableModel]:
+    return {row.entry.id: row for row in models_on(Scenario.from_query(query))}
+
+
+@cache
+def buy(query: str) -> Shopping:
+    return machines_for(Scenario.from_query(query))
+
+
+def level_of(row: RunnableModel) -> str | None:
+    return row.chosen.level if row.chosen is not None else None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "machine=rtx-4090",
+        "machine=rtx-3090&gpus=2&users=2",
+        "machine=apple-m4-max-32c-36gb&context=16384",
+        "machine=rtx-4090&min_quality=small&min_tokens_per_s=30&commercial=on",
+        "machine=rtx-5090&runtime=vllm",
+        "machine=cpu-dual-ddr5-6000&memory_gib=64",
+    ],
+)
+def test_every_model_has_the_level_that_its_own_answer_recommends(query: str) -> None:
+    rows = on(query)
+    assert set(rows) == set(catalogue())
+    for row in list(rows.values())[::9]:
+        try:
+            found = answer(row.scenario)
+        except InputError as error:
+            assert row.reason == str(error)
+            continue
+        assert level_of(row) == found.recommendation.level, row.entry.id
+        if row.chosen is not None and found.chosen is not None:
+            assert row.chosen.verdict == found.chosen.verdict
+            assert row.chosen.plan.needed_bytes == found.chosen.plan.needed_bytes
+        else:
+            assert row.reason
+
+
+@given(model=MODELS)
+@settings(max_examples=25)
+def test_every_level_has_the_verdict_and_the_bytes_of_its_plan(model: str) -> None:
+    row = on("machine=rtx-3090&gpus=2&users=2")[model]
+    try:
+        plans = {plan.level: plan for plan in answer(row.scenario).plans}
+    except InputError:
+        assert not row.levels
+        return
+    assert [one.level for one in row.levels] == list(plans)
+    for one in row.levels:
+        plan = plans[one.level]
+        assert one.verdict == plan.verdict
+        assert one.file_bytes == plan.sized.file_bytes
+        if not plan.settings.tensor_split:
+            assert one.on_machine.needed_bytes == plan.needed_bytes
+
+
+def test_more_memory_never_runs_fewer_models_nor_lower_levels() -> None:
+    sizes = [12, 24, 48, 96]
+    runs = [
+        {name for name, row in on(f"machine=custom&memory_gib={size}&bandwidth_gb_s=1000").items() if row.chosen}
+        for size in sizes
+    ]
+    for smaller, larger in pairwise(runs):
+        assert smaller < larger
+    for name in runs[0]:
+        kept = [
+            row.chosen.kept.typical
+            for size in sizes
+            if (row := on(f"machine=custom&memory_gib={size}&bandwidth_gb_s=1000")[name]).chosen and row.chosen.kept
+        ]
+        assert kept == sorted(kept)
+
+
+def test_those_that_run_come_first_largest_first() -> None:
+    rows = list(on("machine=rtx-4090").values())
+    runs = [row.chosen is not None for row in rows]
+    assert runs == sorted(runs, reverse=True)
+    sizes = [row.entry.parameters.counted for row in rows if row.chosen is not None]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_users_share_what_was_worked_out() -> None:
+    one = models_on(Scenario.from_query("machine=rtx-4090&model=gpt-oss-20b&level=MXFP4"))
+    assert models_on(Scenario.from_query("machine=rtx-4090")) is one
+    first = machines_for(Scenario.from_query("model=gpt-oss-20b&machine=rtx-4090"))
+    assert machines_for(Scenario.from_query("model=gpt-oss-20b&machine=rtx-5090&gpus=2")) is first
+
+
+def test_a_machine_that_cannot_be_built_is_refused_in_one_sentence() -> None:
+    with pytest.raises(InputError, match="is one device"):
+        models_on(Scenario.from_query("machine=apple-m4-max-40c-128gb&gpus=2"))
+
+
+def smaller(row: FittingMachine) -> list[Scenario]:
+    return [row.scenario.model_copy(update={"gpus": count}) for count in (1, 2, 4) if count < row.gpus]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "model=llama-3.1-70b-instruct&min_quality=lossless&min_tokens_per_s=10",
+        "model=qwen3-30b-a3b&users=4&max_cost_per_month=100",
+        "model=llama-3.1-8b-instruct&own_hardware=on",
+    ],
+)
+def test_every_machine_is_the_smallest_number_that_meets_the_requirements(query: str) -> None:
+    found = buy(query)
+    assert found.machines
+    for row in found.machines[::11]:
+        asked = answer(row.scenario)
+        assert asked.recommendation.level == row.chosen.level, row.name
+        assert asked.scenario.min_tokens_per_s
+        assert asked.scenario.least_percent
+        for less in smaller(row):
+            assert answer(less).recommendation.level is None, row.name
+
+
+def test_the_cheapest_comes_first_and_machines_without_a_price_last() -> None:
+    found = buy("model=llama-3.1-8b-instruct&own_hardware=on")
+    prices = [row.monthly for row in found.machines]
+    known = [price for price in prices if price is not None]
+    assert known == sorted(known)
+    assert all(price is None for price in prices[len(known) :])
+    assert found.cheapest is found.machines[0]
+    assert len(found.machines) + found.too_small == len(machines())
+
+
+def test_what_to_buy_holds_everything_on_its_gpu_and_leaves_the_system_its_memory() -> None:
+    found = buy("model=llama-3.1-70b-instruct")
+    assert found.cheapest is not None
+    assert found.cheapest.chosen.verdict == "fits"
+    whole = [row.monthly for row in found.machines if row.monthly is not None and row.chosen.verdict == "fits"]
+    assert found.cheapest.monthly == min(whole)
+    pooled = [row for row in found.machines if row.machine.unified and row.chosen.verdict == "fits with offload"]
+    assert pooled
+    for row in pooled:
+        plan = row.chosen.plan
+        assert plan.needed_bytes + plan.host.needed_bytes <= row.machine.memory_bytes - 2 * GIB, row.name
+
+
+def test_what_nobody_asked_for_is_assumed_aloud() -> None:
+    words = " ".join(buy("model=gpt-oss-20b").assumed)
+    assert "97 %" in words
+    assert "5 tokens/s" in words
+    asked = " ".join(buy("model=gpt-oss-20b&min_quality=works&min_tokens_per_s=3").assumed)
+    assert "assumed" not in asked
+
+
+def test_asking_for_more_never_finds_more_machines() -> None:
+    def names(query: str) -> set[str]:
+        return {row.machine.id for row in buy(query).machines}
+
+    base = "model=llama-3.1-8b-instruct&min_quality=works"
+    assert names(f"{base}&min_tokens_per_s=60") < names(f"{base}&min_tokens_per_s=10")
+    assert names(f"{base}&min_tokens_per_s=10&max_cost_per_month=30") < names(f"{base}&min_tokens_per_s=10")

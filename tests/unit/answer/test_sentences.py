@@ -1,0 +1,189 @@
+"""What people read: no key of the program, no sign of its markup, no exponent, no verdict on a single price.
+
+Sentences of many answers are swept; each test stands for a kind of sentence.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import advisor
+from advisor.answer.answer import Answer, answer
+from advisor.foundation.errors import AdvisorError
+from advisor.machines.catalogue import machines
+from advisor.models.catalogue import catalogue
+from advisor.question.labels import LABELS
+from advisor.question.question import Scenario
+from advisor.report.as_json import plan_document
+from advisor.report.as_text import plan_table
+from advisor.report.document import ReportDocument
+from advisor.report.from_answer import report_of
+from advisor.report.wording import labelled, without_keys
+from advisor.ui.parts.text import plain
+
+_KEY = re.compile(rf"\b(?:{'|'.join(key for key in LABELS if '_' in key)})\b")
+_SET = re.compile(rf"\b(?:{'|'.join(LABELS)})=")
+_EXPONENT = re.compile(r"\d[eE][+-]?\d")
+_ASKED = (
+    "", "&users=4", "&users=32&runtime=vllm", "&min_quality=99", "&min_tokens_per_s=50", "&max_first_token_s=0.01",
+    "&region=ch", "&region=eu&term=spot", "&runtime=ollama", "&runtime=lm-studio", "&own_hardware=on&commercial=on",
+    "&max_cost_per_month=100", "&currency=CHF&country=CH", "&kv_type_k=q8_0&kv_type_v=q8_0", "&gpus=2",
+    "&device_price=500&host_price=500", "&level=Q4_K_M", "&host_memory_gib=64", "&requests_per_day=1000000", "&mtp=on",
+)  # fmt: skip
+
+
+@cache
+def answers() -> tuple[Answer, ...]:
+    """A few of all that can be asked, the same in every run."""
+    drawn = random.Random(13)
+    models, places = sorted(catalogue()), sorted(set(machines()) - {"custom"})
+    found = []
+    while len(found) < 24:
+        asked = drawn.choice(_ASKED)
+        context = drawn.choice((512, 2048, 16384))
+        query = f"model={drawn.choice(models)}&machine={drawn.choice(places)}&context={context}{asked}"
+        try:
+            found.append(answer(Scenario.from_query(query)))
+        except AdvisorError:
+            continue
+        except ValueError:
+            assert "mtp" in query  # not a matter of words
+    return tuple(found)
+
+
+@cache
+def report(found: Answer) -> ReportDocument:
+    return report_of(found)
+
+
+def engine_sentences(found: Answer) -> Iterator[str]:
+    yield from found.recommendation.reasons
+    yield from (other.reason for other in found.recommendation.alternatives)
+    yield from found.notes
+    yield from (way.sentence for way in found.shown.plan.ways_out)
+    yield from found.shown.plan.notes
+    if found.shown.costs is not None:
+        yield found.shown.costs.verdict
+        yield from found.shown.costs.notes
+        yield from (why for _, why in found.shown.costs.missing)
+    if found.shown.speed is not None:
+        yield from found.shown.speed.explanation
+
+
+def report_sentences(found: Answer) -> Iterator[str]:
+    document = report(found)
+    yield from (document.verdict, *document.risks, *document.what_would_flip, *document.next_steps, *document.notes)
+    facts = (*document.key_figures, *document.model, *document.machine, *document.appendix.assumptions)
+    for fact in facts:
+        yield from (fact.label, fact.value, fact.note)
+    if document.costs is not None:
+        yield document.costs.note
+        yield from (option.basis for option in document.costs.options)
+
+
+def test_no_report_names_a_key_or_shows_markup() -> None:
+    for found in answers():
+        for sentence in report_sentences(found):
+            assert not _KEY.search(sentence), sentence
+            assert not _SET.search(sentence), sentence
+            assert "`" not in sentence, sentence
+            assert "(s)" not in sentence, sentence
+
+
+def test_no_page_names_a_key_or_shows_markup() -> None:
+    for found in answers():
+        for sentence in engine_sentences(found):
+            shown = labelled(sentence)
+            assert not _KEY.search(shown), sentence
+            assert not _SET.search(shown), sentence
+            assert "`" not in sentence, sentence
+            assert "(s)" not in sentence, sentence
+
+
+def test_numbers_have_no_exponent() -> None:
+    for found in answers():
+        text = [*engine_sentences(found), *report_sentences(found), *plan_table(found).splitlines()]
+        assert [sentence for sentence in text if _EXPONENT.search(sentence)] == []
+
+
+def test_equal_figures_are_not_compared() -> None:
+    for found in answers():
+        for sentence in engine_sentences(found):
+            for one, other in re.findall(r"([\d.,]+ %) (?:of the quality )?instead of ([\d.,]+ %)", sentence):
+                assert one != other, sentence
+            assert "about 100.0 %" not in sentence
+            for one, least in re.findall(r"keeps about ([\d.]+) % at [^;]*; at least ([\d.]+) %", sentence):
+                assert float(one) < float(least), sentence
+
+
+def test_there_is_a_verdict_only_between_two_prices() -> None:
+    seen = set()
+    for found in answers():
+        costs = found.shown.costs
+        if costs is None:
+            continue
+        advice = [words for words in ("own it", "rent it", "use the API") if words in costs.verdict]
+        seen.add(len(costs.options))
+        assert len(advice) == (len(costs.options) > 1), costs.verdict
+        assert "share the machine" not in costs.verdict
+        section = report(found).costs
+        assert section is None or any(option.chosen for option in section.options) == bool(advice)
+        assert (costs.best() is None) == (not advice)
+        if advice:
+            assert min(costs.options, key=lambda option: option.monthly.typical) is costs.best()
+    assert 1 in seen
+    assert max(seen) > 1
+
+
+def test_what_does_not_fit_carries_no_advice_about_money() -> None:
+    seen = 0
+    for found in answers():
+        missing = [one.level for one in found.candidates if one.verdict == "does not fit" and one.costs is None]
+        assert missing == [one.level for one in found.candidates if one.verdict == "does not fit"]
+        if missing and not seen:
+            rows = plan_document(found)["plans"]
+            assert {row["level"] for row in rows if row["verdict"] == "does not fit" and not row["cost"]} == {*missing}
+            seen = len(missing)
+        if found.shown.verdict == "does not fit":
+            assert report(found).costs is None
+    assert seen
+
+
+@pytest.mark.parametrize(
+    ("sentence", "page", "report"),
+    [
+        ("Not published: give host_price.", "Not published: give “The computer around it”.", "Not published."),
+        ("Nobody in the EU; 3 elsewhere: set region=any.", "Nobody in the EU; 3 elsewhere: set “Where to rent” = any.",
+         "Nobody in the EU; 3 elsewhere: set region=any."),
+        ("users=300: at most 256.", "“Users at the same time” = 300: at most 256.", "users=300: at most 256."),
+        ("12 users share it.", "12 users share it.", "12 users share it."),
+        ("See ?model=phi-4&users=2 there.", "See ?model=phi-4&users=2 there.", "See ?model=phi-4&users=2 there."),
+    ],
+)  # fmt: skip
+def test_keys_become_labels_on_pages(sentence: str, page: str, report: str) -> None:
+    assert labelled(sentence) == page
+    assert plain(sentence) == plain(page)
+    if "=" not in report:
+        assert without_keys(sentence) == report
+
+
+def test_every_key_has_a_label_and_every_input_bears_it() -> None:
+    assert set(LABELS) == set(Scenario.model_fields)
+    seen = set()
+    for path in (Path(advisor.__path__[0]) / "ui").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1):
+                continue
+            key, label = node.args[:2]
+            if node.func.id in ("number", "choice", "switch", "text", "picker") and isinstance(key, ast.Constant):
+                seen.add(key.value)
+                if isinstance(label, ast.Constant):
+                    assert LABELS[key.value] == label.value
+    assert set(LABELS) - seen == {"model"}

@@ -1,0 +1,780 @@
+"""The cost of a plan: a worked example to the cent, laws that always hold, and bad input in one sentence."""
+
+from __future__ import annotations
+
+import doctest
+import json
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, inf
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from pydantic import ConfigDict
+
+import advisor.costs
+from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, article
+from advisor.costs.costs import Costs, cost_of
+from advisor.costs.document import closed_document, cost_document
+from advisor.costs.inputs import CostInputs, cost_inputs
+from advisor.costs.money import money_of
+from advisor.costs.own import own
+from advisor.costs.pay_per_token import pay_per_token
+from advisor.costs.rent import fitting_offers, rent
+from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
+from advisor.costs.staircase import Staircase, Step
+from advisor.costs.workload import Throughput, tokens_per_machine
+from advisor.foundation.errors import InputError
+from advisor.foundation.ranges import Range
+from advisor.machines.catalogue import custom_machine, machine
+from advisor.question.question import Scenario
+
+TODAY = date(2026, 11, 25)
+LLAMA = "llama-3.3-70b-instruct"
+MEASURED = Throughput(Range(14.34, 15.36, 16.57), Range(338.82, 379.52, 393.89))
+# Every price is the user's: nothing depends on the tables.
+PRICED = {
+    "device_price": 800,
+    "host_price": 400,
+    "resale_percent": 20,
+    "electricity_price": 0.15,
+    "device_load_w": 350,
+    "device_idle_w": 20,
+    "host_load_w": 120,
+    "host_idle_w": 50,
+    "instance_price": 0.8,
+    "api_input_price": 0.8,
+    "api_output_price": 2.4,
+}
+
+
+def costs(speed: Throughput | None = MEASURED, machine_id: str = "rtx-3090", devices: int = 2, **values: Any) -> Costs:
+    return cost_of(LLAMA, machine(machine_id), devices, speed, cost_inputs(values), TODAY)
+
+
+def flat(decode: float, prefill: float | None = None) -> Throughput:
+    return Throughput(Range(decode, decode, decode), None if prefill is None else Range(prefill, prefill, prefill))
+
+
+# The worked example
+
+
+def test_example_in_the_documentation_is_right_to_the_cent() -> None:
+    found = doctest.testmod(advisor.costs, optionflags=doctest.FAIL_FAST)
+    assert found.attempted > 10
+    assert found.failed == 0
+
+
+def test_every_line_can_be_recomputed_from_what_is_shown() -> None:
+    asked = costs(**PRICED, requests_per_day=9000, peak_factor=2, years=4, cost_of_capital_percent=6, vat_percent=8.1,
+                  admin_hours=2, admin_rate=90, support_per_year=240, colocation_per_month=55, pue=1.2,
+                  storage_gb=200, storage_price=0.1, egress_gb=50, egress_price=0.05)  # fmt: skip
+    seconds = Fraction("1000") / Fraction("379.52") + Fraction("200") / Fraction("15.36")
+    requests = Fraction(9000 * 365, 12)
+    machines = ceil(requests * seconds * 2 / (730 * 3600))
+    assert asked.own is not None
+    assert asked.rent is not None
+    assert asked.own.units[1] == asked.rent.units[1] == machines == 4
+    kwh = (machines * 730 * 90 + requests * seconds / 3600 * 730) * Fraction("1.2") / 1000
+    expected = {
+        "Depreciation": machines * Fraction(2000 * 80, 100 * 48),
+        "Cost of capital": machines * Fraction(2400, 2) * Fraction(6, 100) / 12,
+        "Electricity": kwh * Fraction("0.15"),
+        "Colocation": machines * 55,
+        "Support": machines * 20,
+        "Administration": machines * 180,
+    }
+    lines = {line.label: line.amount for line in asked.own.bill}
+    net = sum(lines[label] for label in expected)
+    assert {label: float(lines[label]) for label in expected} == {k: round(float(v), 2) for k, v in expected.items()}
+    assert lines["VAT"] == round(net * Decimal("0.081"), 2)
+    assert asked.own.monthly.typical == net + lines["VAT"]
+    rented = {line.label: float(line.amount) for line in asked.rent.bill}
+    assert rented["Instances"] == round(machines * 0.8 * 730, 2)
+    assert (rented["Storage"], rented["Egress"]) == (machines * 20.0, 2.5)
+    assert asked.energy_kwh_per_month is not None
+    assert asked.energy_kwh_per_month.typical == pytest.approx(float(kwh), abs=0.01)
+
+
+def test_a_bill_adds_up_and_says_how_each_line_is_made() -> None:
+    asked = costs(currency="CHF", country="CH", vat_percent=7.7, requests_per_day=123_456)
+    for option in asked.options:
+        assert sum(line.amount for line in option.bill) == option.monthly.typical
+        assert all(line.how for line in option.bill)
+        assert all(line.amount == round(line.amount, 2) for line in option.bill)
+
+
+def test_every_price_used_is_listed_with_source_and_date() -> None:
+    asked = costs(currency="CHF", country="DE", term="spot")
+    assert asked.prices
+    for price in asked.prices:
+        assert not price.users_own
+        assert price.source.startswith("http")
+        assert price.observed_on is not None
+        assert price.age_days == (TODAY - price.observed_on).days
+    # Dollars and euros were brought into francs: both rates are needed and shown.
+    assert {"USD for one EUR", "CHF for one EUR"} <= {price.label for price in asked.prices}
+    assert {price.currency for price in asked.prices} == {"USD", "EUR", ""}
+
+
+def test_users_prices_are_marked_as_theirs_and_have_no_age() -> None:
+    asked = costs(**PRICED, pue=1, currency="EUR")
+    assert {price.label for price in asked.prices} >= {"GeForce RTX 3090", "Electricity", "API, input", "Host system"}
+    assert all(price.users_own and price.source == "your input" for price in asked.prices)
+    assert not asked.stale_prices
+
+
+# Load and machines
+
+
+def test_a_plan_too_slow_for_the_load_needs_more_machines_and_is_not_cheaper() -> None:
+    fast, slow = costs(flat(100, 1000), **PRICED), costs(flat(5, 50), **PRICED)
+    assert fast.own is not None
+    assert slow.own is not None
+    assert fast.own.units[1] == 1
+    # (1000/50 + 200/5) s x 1000 requests x 3 / 86400 s
+    assert slow.own.units[1] == ceil(60 * 1000 * 3 / 86400) == 3
+    assert slow.own.monthly.typical > 2 * fast.own.monthly.typical
+
+
+def test_utilisation_is_the_share_of_hours_that_the_machines_compute() -> None:
+    asked = costs(flat(16, 400), **PRICED, requests_per_day=2000, peak_factor=2)
+    assert asked.own is not None
+    assert asked.own.utilisation == round(2000 * 365 / 12 * 15 / 3600 / 730, 4)
+    # Given by the user it replaces the load's share in the electricity bill.
+    given_share = costs(flat(16, 400), **PRICED, utilisation_percent=50)
+    assert given_share.energy_kwh_per_month is not None
+    assert given_share.energy_kwh_per_month.typical == pytest.approx(730 * (0.5 * 0.82 + 0.5 * 0.09), abs=0.01)
+
+
+def test_speed_not_known_counts_one_machine_and_says_so() -> None:
+    asked = costs(None, requests_per_day=10_000_000)
+    assert asked.own is not None
+    assert asked.own.units == (1, 1, 1)
+    assert any("speed is not known" in note for note in asked.notes)
+    assert asked.own.utilisation is None
+
+
+def test_whole_instances_only() -> None:
+    """Two H200 are rented; Azure sells eight at a time, which hold four copies of the plan."""
+    one = costs(flat(50, 5000), "h200-sxm-141gb", 2, region="us", requests_per_day=1000)
+    assert one.rent is not None
+    names = {price.label for price in one.rent.prices}
+    assert any("8 x h200-sxm-141gb" in name for name in names)
+    hourly = min(price.value for price in one.rent.prices)
+    assert one.rent.monthly.low == round(hourly * 730, 2)
+
+
+def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() -> None:
+    plan, inputs = machine("h200-sxm-141gb"), cost_inputs({"region": "us"})
+    one = tokens_per_machine(MEASURED, inputs, "typical")
+    assert one is not None
+    offers, _ = rent(plan, 2, MEASURED, inputs, money_of(inputs, TODAY))
+    reach = {offer.name: offer.bill("typical").unit_tokens for offer in offers}
+    eight = next(name for name in reach if name.startswith("Azure") and "8 x h200" in name)
+    assert reach[eight] == 4 * one
+
+
+def test_other_gpus_read_their_memory_no_slower_and_have_room() -> None:
+    # Many cards have the 24 GB of two RTX 4090, and several of them, such as the L40S, read them slower.
+    plan = machine("rtx-4090")
+    fits = fitting_offers(plan, 2, "any", "on-demand", True)
+    gpus = {fit.offer.gpu_id for fit in fits}
+    assert len(gpus) > 5
+    assert "nvidia-l40s" not in gpus
+    for fit in fits:
+        other = machine(fit.offer.gpu_id)
+        assert (other.bandwidth_bytes_per_s or 0) >= (plan.bandwidth_bytes_per_s or 0)
+        assert fit.gpus * other.capacity_bytes // fit.copies >= 2 * (plan.capacity_bytes - plan.overhead_bytes)
+
+
+def test_cached_input_is_billed_at_its_own_price() -> None:
+    """A million requests a day x 365/12 days: 30,416.67 million tokens in, half of them cached, and none cached."""
+    load = {
+        "requests_per_day": 1_000_000,
+        "tokens_in": 1000,
+        "tokens_out": 0,
+        "api_input_price": 1,
+        "api_output_price": 9,
+    }
+    cached = costs(**load, cached_percent=50, api_cached_price=0.1)
+    assert cached.api is not None
+    assert [(line.label, str(line.amount)) for line in cached.api.bill] == [
+        ("Input tokens", "15208.33"), ("Cached input tokens", "1520.83")
+    ]  # fmt: skip
+    # A host that says nothing about cached input bills all of it as input.
+    plain = costs(**load, cached_percent=50)
+    assert plain.api is not None
+    assert str(plain.api.monthly.typical) == "30416.67"
+
+
+def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_host() -> None:
+    inputs = cost_inputs({"peak_factor": 1})
+    money = money_of(inputs, TODAY)
+    for name in ("rtx-3090", "h100-sxm5-80gb"):
+        owned = own(machine(name), 1, MEASURED, inputs, money)
+        assert not isinstance(owned, str)
+        shares = [owned.case(case).resale / owned.case(case).upfront for case in ("low", "typical", "high")]  # type: ignore[arg-type]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] > shares[2]
+    asked = costs(peak_factor=1)
+    owned = own(machine("rtx-3090"), 2, MEASURED, inputs, money)
+    hosts, _ = pay_per_token(LLAMA, inputs, money, TODAY)
+    assert not isinstance(owned, str)
+    dearest, cheapest = max(host.per_token for host in hosts), min(host.per_token for host in hosts)
+    assert asked.own_against_api is not None
+    assert asked.own_against_api.low == owned.case("low").bill.break_even(dearest)
+    assert owned.case("high").bill.break_even(cheapest) is None
+    assert asked.own_against_api.high is None
+
+
+def test_one_year_term_is_paid_for_every_hour() -> None:
+    year, hourly = (costs(flat(50, 5000), "nvidia-l4", 1, region="us", term=term, hours_per_month=200, tokens_out=20)
+                    for term in ("1-year", "on-demand"))  # fmt: skip
+    assert year.rent is not None
+    assert hourly.rent is not None
+    assert year.rent.bill[0].how.endswith("x 730 h, for each instance")
+    assert hourly.rent.bill[0].how.endswith("x 200 h, for each instance")
+
+
+def test_exoscale_asks_the_same_number_in_francs() -> None:
+    asked = costs(MEASURED, "rtx-pro-6000-blackwell-server", 1, region="ch", currency="CHF")
+    assert asked.rent is not None
+    assert asked.rent.prices[0].currency == "CHF"
+    assert asked.rent.prices[0].value == Decimal("2.1528")
+    assert asked.rent.bill[0].amount == round(Decimal("2.1528") * 730 * asked.rent.units[1], 2)
+
+
+def test_other_gpus_are_taken_when_asked_for_and_are_no_slower() -> None:
+    asked = costs(MEASURED, "rtx-a6000", 2, region="ch", rent_gpu="any")
+    assert costs(MEASURED, "rtx-a6000", 2, region="ch").rent is None
+    assert asked.rent is not None
+    assert "rtx-pro-6000" in asked.rent.title
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"region": "ch"}, "elsewhere: set region=any"),
+        ({"term": "1-year"}, "there are on-demand ones: set term=on-demand"),
+    ],
+)
+def test_no_offer_says_what_to_change(values: dict[str, Any], why: str) -> None:
+    asked = costs(**values)
+    assert asked.rent is None
+    assert why in dict(asked.missing)["rent"]
+
+
+def test_unknown_machine_and_model_leave_options_out_and_say_why() -> None:
+    asked = cost_of("my/model", custom_machine(24), 1, MEASURED, cost_inputs({}), TODAY)
+    assert asked.options == ()
+    assert set(dict(asked.missing)) == {"own", "rent", "api"}
+    assert "device_price" in dict(asked.missing)["own"]
+    assert asked.verdict.startswith("No price is known")
+    priced = cost_of(None, custom_machine(24), 1, MEASURED, cost_inputs(PRICED), TODAY)
+    assert [option.name for option in priced.options] == ["own", "rent", "api"]
+
+
+# What is not counted is said
+
+
+def test_nothing_is_invented_for_admin_support_capital_and_colocation() -> None:
+    asked = costs()
+    assert asked.own is not None
+    assert {line.label for line in asked.own.bill} == {"Depreciation", "Electricity"}
+    note = next(note for note in asked.notes if note.startswith("Not counted"))
+    for key in ("admin_hours", "support_per_year", "cost_of_capital_percent", "colocation_per_month"):
+        assert key in note
+    assert not any(note.startswith("Not counted") for note in costs(
+        admin_hours=0, support_per_year=0, cost_of_capital_percent=0, colocation_per_month=0).notes)  # fmt: skip
+
+
+def test_free_electricity_is_possible_when_the_user_says_so() -> None:
+    asked = costs(electricity_price=0)
+    assert asked.own is not None
+    assert asked.own.bill[1].amount == 0
+    assert any("because you set electricity_price=0" in note for note in asked.notes)
+
+
+def test_server_around_a_data_centre_card_is_not_guessed() -> None:
+    asked = costs(MEASURED, "h100-sxm5-80gb", 2)
+    assert any("give host_price" in note for note in asked.notes)
+
+
+def test_co2_needs_the_users_figure() -> None:
+    assert costs().co2_kg_per_month is None
+    asked = costs(co2_g_per_kwh=100)
+    assert asked.co2_kg_per_month is not None
+    assert asked.energy_kwh_per_month is not None
+    assert asked.co2_kg_per_month.typical == pytest.approx(asked.energy_kwh_per_month.typical / 10, abs=0.01)
+
+
+def test_stale_prices_are_flagged_by_kind() -> None:
+    fresh = costs()
+    later = cost_of(LLAMA, machine("rtx-3090"), 2, MEASURED, cost_inputs({}), date(2028, 12, 1))
+    assert all(price.is_stale == (price.age_days is not None and price.age_days > 60)
+               for price in fresh.rent.prices)  # type: ignore[union-attr]  # fmt: skip
+    assert all(price.is_stale for price in later.rent.prices)  # type: ignore[union-attr]
+    assert all(price.is_stale == ((price.age_days or 0) > 30) for price in fresh.api.prices)  # type: ignore[union-attr]
+    tariff = next(price for price in later.own.prices if "Electricity" in price.label)  # type: ignore[union-attr]
+    assert tariff.is_stale
+    assert any("of the prices used are old" in note for note in later.notes)
+    assert not any("prices used are old" in note for note in costs(**PRICED, pue=1).notes)
+
+
+# Laws
+
+
+SPEEDS = st.builds(
+    lambda low, up, more, ratio: Throughput(
+        Range(low, low * up, low * up * more), Range(low * ratio, low * up * ratio, low * up * more * ratio)
+    ),
+    st.floats(0.5, 2000),
+    st.floats(1, 2),
+    st.floats(1, 2),
+    st.floats(1, 100),
+)
+MACHINES = st.sampled_from(
+    [("rtx-3090", 1), ("rtx-3090", 2), ("h100-sxm5-80gb", 2), ("nvidia-l40s", 4), ("dgx-spark-128gb", 1), ("mi300x", 8)]
+)
+VALUES = st.fixed_dictionaries(
+    {
+        "requests_per_day": st.floats(0.1, 1e6),
+        "tokens_in": st.integers(1, 20_000),
+        "tokens_out": st.integers(1, 5_000),
+        "peak_factor": st.floats(1, 20),
+        "hours_per_month": st.floats(1, 730),
+        "years": st.integers(1, 5),
+        "currency": st.sampled_from(["USD", "EUR", "CHF"]),
+    },
+    optional={
+        "cached_percent": st.floats(0, 100),
+        "region": st.sampled_from(["any", "us", "eu"]),
+        "term": st.sampled_from(["on-demand", "spot", "1-year"]),
+        "vat_percent": st.floats(0, 30),
+        "country": st.sampled_from(["CH", "DE", "US", "FR"]),
+        "device_price": st.just(0.0) | st.floats(0.01, 1e5),
+        "electricity_price": st.just(0.0) | st.floats(0.001, 2),
+        "cost_of_capital_percent": st.floats(0, 100),
+        "support_per_year": st.floats(1, 1e4),
+        "api_prices": st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)),
+    },
+)
+
+
+def asked_for(values: dict[str, Any], chosen: tuple[str, int], speed: Throughput | None) -> Costs:
+    values = dict(values)
+    if "api_prices" in values:
+        values["api_input_price"], values["api_output_price"] = values.pop("api_prices")
+    return cost_of(LLAMA, machine(chosen[0]), chosen[1], speed, cost_inputs(values), TODAY)
+
+
+@given(VALUES, MACHINES, SPEEDS, st.floats(1, 50))
+def test_more_tokens_never_cost_less(
+    values: dict[str, Any], chosen: tuple[str, int], speed: Throughput, factor: float
+) -> None:
+    less = asked_for(values, chosen, speed)
+    more = asked_for({**values, "requests_per_day": values["requests_per_day"] * factor}, chosen, speed)
+    assert more.tokens_per_month >= less.tokens_per_month
+    for first, second in ((less.own, more.own), (less.rent, more.rent), (less.api, more.api)):
+        assert (first is None) == (second is None)
+        if first is not None and second is not None:
+            for case in ("low", "typical", "high"):
+                assert getattr(second.monthly, case) >= getattr(first.monthly, case)
+
+
+@given(VALUES, MACHINES, SPEEDS)
+def test_ranges_rise_and_bills_add_up(values: dict[str, Any], chosen: tuple[str, int], speed: Throughput) -> None:
+    asked = asked_for(values, chosen, speed)
+    for option in asked.options:
+        monthly = option.monthly
+        assert 0 <= monthly.low <= monthly.typical <= monthly.high
+        assert sum(line.amount for line in option.bill) == monthly.typical
+        if option.name == "own":  # what is rented may hold the plan more than once
+            assert option.units[0] <= option.units[1] <= option.units[2]
+        assert option.utilisation is None or 0 <= option.utilisation <= 1
+    for even in (asked.own_against_api, asked.rent_against_api):
+        if even is not None:
+            low, typical, high = (inf if tokens is None else tokens for tokens in (even.low, even.typical, even.high))
+            assert 1 <= low <= typical <= high
+    text = json.dumps(cost_document(asked))
+    assert "NaN" not in text
+    assert "Infinity" not in text
+
+
+def break_even(asked: Costs) -> float:
+    assert asked.own_against_api is not None
+    return inf if asked.own_against_api.typical is None else asked.own_against_api.typical
+
+
+@given(
+    st.sampled_from(
+        [
+            ("device_price", 1),
+            ("host_price", 1),
+            ("electricity_price", 1),
+            ("device_load_w", 1),
+            ("support_per_year", 1),
+            ("cost_of_capital_percent", 1),
+            ("colocation_per_month", 1),
+            ("peak_factor", 1),
+            ("pue", 1),
+            ("api_input_price", -1),
+            ("api_output_price", -1),
+            ("resale_percent", -1),
+            ("years", -1),
+            ("hours_per_month", 0),
+        ]
+    ),
+    st.floats(1.01, 3),
+    SPEEDS,
+)
+def test_break_even_moves_the_right_way(moved: tuple[str, int], factor: float, speed: Throughput) -> None:
+    key, direction = moved
+    base: dict[str, Any] = {
+        **PRICED,
+        "support_per_year": 100,
+        "cost_of_capital_percent": 5,
+        "pue": 1.2,
+        "colocation_per_month": 10,
+        "peak_factor": 2,
+        "years": 1,
+        "hours_per_month": 240,
+    }
+    value = ceil(base[key] * factor) if key == "years" else base[key] * factor
+    before, after = costs(speed, **base), costs(speed, **{**base, key: value})
+    if direction > 0:
+        assert break_even(after) >= break_even(before)
+    elif direction < 0:
+        assert break_even(after) <= break_even(before)
+    else:
+        # Longer hours serve more tokens with the same machine, but also idle longer: only the reach must grow.
+        assert after.own is not None
+        assert before.own is not None
+        assert (after.own.typical.unit_tokens or 0) > (before.own.typical.unit_tokens or 0)
+
+
+@given(SPEEDS, st.floats(0.05, 20))
+def test_break_even_is_where_the_two_cost_the_same(speed: Throughput, api_price: float) -> None:
+    asked = costs(speed, **{**PRICED, "api_input_price": api_price, "api_output_price": 3 * api_price})
+    tokens = asked.own_against_api.typical if asked.own_against_api else None
+    assert asked.own is not None
+    assert asked.api is not None
+    own, api = asked.own.typical, asked.api.typical
+    rounding = Decimal("0.03")
+    if tokens is None:
+        reach = int(own.unit_tokens or 0)
+        assume(reach > 0)
+        assert own.cost(reach) >= api.cost(reach) - rounding
+    else:
+        assert own.cost(tokens) <= api.cost(tokens) + rounding
+        if tokens > 1_000_000:
+            assert own.cost(tokens * 9 // 10) > api.cost(tokens * 9 // 10) - rounding
+
+
+def test_break_even_is_never_reached_by_a_machine_that_serves_too_little() -> None:
+    asked = costs(flat(1, 10), **PRICED)
+    assert asked.own_against_api is not None
+    assert asked.own_against_api.typical is None
+    assert asked.verdict.startswith("At typical prices owning never beats the API, even with every machine busy (")
+
+
+def test_buying_against_renting_in_months() -> None:
+    asked = costs(flat(16, 400), **PRICED)
+    assert asked.own is not None
+    assert asked.rent is not None
+    running = next(line.amount for line in asked.own.bill if line.label == "Electricity")
+    assert asked.months_against_rent == ceil(2000 / (asked.rent.monthly.typical - running))
+    series = cumulative(asked)
+    first = next(point.month for point in series if point.own <= point.rent)  # type: ignore[operator]
+    assert first == asked.months_against_rent
+
+
+# Charts
+
+
+def test_curve_is_a_staircase_and_names_its_crossings() -> None:
+    asked = costs(flat(16, 400), **PRICED, requests_per_day=4000, peak_factor=2)
+    points = cost_curve(asked)
+    own = [point.own for point in points if point.own is not None]
+    assert own == sorted(own)
+    assert points[-1].tokens >= 2 * asked.tokens_per_month
+    found = curve_crossings(asked)
+    assert [crossing.tokens for crossing in found] == sorted(crossing.tokens for crossing in found)
+    assert asked.own is not None
+    assert asked.api is not None
+    against_api = [c for c in found if {c.cheaper, c.dearer} == {"own", "api"}]
+    assert len(against_api) >= 3  # over, back at the second machine, over again
+    for crossing in against_api:
+        own_cost, api_cost = asked.own.typical.exact_cost, asked.api.typical.exact_cost
+        is_cheaper = own_cost(crossing.tokens) <= api_cost(crossing.tokens)
+        assert is_cheaper == (crossing.cheaper == "own")
+        assert is_cheaper != (own_cost(crossing.tokens - 1) <= api_cost(crossing.tokens - 1))
+    assert asked.own_against_api is not None
+    assert against_api[0].tokens == asked.own_against_api.typical
+
+
+def test_cumulative_ends_at_the_total() -> None:
+    asked = costs(years=5, vat_percent=8.1, requests_per_day=50_000)
+    series = cumulative(asked)
+    assert len(series) == 61
+    assert asked.own is not None
+    assert asked.rent is not None
+    assert asked.api is not None
+    assert (series[0].own, series[0].rent) == (asked.own.upfront, 0)
+    assert series[-1].own == asked.own.total.typical
+    assert series[-1].rent == asked.rent.total.typical
+    assert series[-1].api == asked.api.total.typical
+
+
+def test_longer_use_costs_less_a_month() -> None:
+    asked = costs()
+    years = over_years(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
+    assert [each.inputs.years for each in years] == [1, 2, 3, 4, 5]
+    assert years[2] == asked
+    monthly = [each.own.monthly.typical for each in years if each.own is not None]
+    assert monthly == sorted(monthly, reverse=True)
+
+
+def test_a_launch_price_long_ago_does_not_bound_what_an_old_card_costs() -> None:
+    """A Tesla P40 cost 5,700 dollars and sells for 175; an RTX 5090 cost 1,999 and sells for 3,200."""
+    old, new = costs(MEASURED, "tesla-p40", 2), costs(MEASURED, "rtx-5090", 2)
+    assert [p.label for p in old.own.prices if "launch" in p.label] == []  # type: ignore[union-attr]
+    assert [p.value for p in new.own.prices if "launch" in p.label] == [1999]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        ({"api_input_price": 100, "api_output_price": 100}, "you plan 36.5 M: own it"),
+        ({"api_input_price": 0.001, "api_output_price": 0.001}, ": use the API (a month: "),
+        ({"api_input_price": 100, "api_output_price": 100, "device_price": 1e6}, "rent it"),
+    ],
+)
+def test_verdict_names_the_cheapest(values: dict[str, Any], advice: str) -> None:
+    assert advice in costs(**values).verdict
+
+
+def test_verdict_explains_the_step_just_after_the_break_even() -> None:
+    """One machine breaks even at 79.1 million tokens and serves 105.12; of 106 million a second one serves little."""
+    asked = costs(flat(16, 400), **PRICED, requests_per_day=2904, peak_factor=2)
+    assert asked.own is not None
+    assert asked.own.units[1] == 2
+    assert "but not just after a machine has to be added, as here with 2" in asked.verdict
+
+
+def test_the_users_key_can_be_inherited_by_the_question() -> None:
+    class Question(CostInputs):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        model: str = LLAMA
+
+    asked = Question.model_validate({"model": "x", "years": "5", "currency": "CHF", "requests_per_day": "250.5"})
+    assert (asked.years, asked.currency, asked.requests_per_day) == (5, "CHF", 250.5)
+    assert asked.model_dump(exclude_defaults=True) == {
+        "model": "x", "years": 5, "currency": "CHF", "requests_per_day": 250.5
+    }  # fmt: skip
+    assert hash(asked) == hash(asked.model_copy())
+    assert not set(CostInputs.model_fields) & set(Scenario.model_fields) or issubclass(Scenario, CostInputs)
+
+
+def test_sensitivity_varies_one_input_at_a_time() -> None:
+    values = {"requests_per_day": 2000, "peak_factor": 1.5}
+    asked = costs(**values)
+    found = sensitivity(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
+    assert {each.label for each in found} == {
+        "Requests a day", "Price of GeForce RTX 3090", "Electricity price", "Utilisation in %", "API prices"
+    }  # fmt: skip
+    assert [each.swing for each in found] == sorted((each.swing for each in found), reverse=True)
+    base = savings(asked)
+    assert base is not None
+    for each in found:
+        low, high = sorted((each.saves_from, each.saves_to))
+        assert low <= base + Decimal("0.05")
+        assert base - Decimal("0.05") <= high
+    by_label = {each.label: each for each in found}
+    assert by_label["API prices"].saves_to > by_label["API prices"].saves_from
+    assert by_label["Electricity price"].saves_to < by_label["Electricity price"].saves_from
+
+
+def test_a_straight_line_has_no_units() -> None:
+    line = Staircase((Step("t", Decimal(0), Decimal("0.000001"), ""),), None, Decimal(0), has_units=False)
+    assert line.units(10**15) == 0
+    assert line.cost(10**15) == Decimal("1000000000.00")
+
+
+# The article
+
+
+def test_the_articles_claim_holds_only_against_the_dearest_closed_models() -> None:
+    found = article(TODAY)
+    own, api = found.costs.own, found.costs.api
+    assert own is not None
+    assert api is not None
+    assert own.upfront == 2000
+    assert own.units[1] == 1  # it just serves the load
+    assert own.utilisation is not None
+    assert own.utilisation > 0.95
+    # The same model from a host costs about as much as the machine, not thousands.
+    assert api.monthly.high < 1000
+    assert Decimal("0.3") < own.monthly.typical / api.monthly.typical < 3
+    above = [name for name, amount in found.closed_per_month if amount >= 2000]
+    assert 0 < len(above) < len(found.closed_per_month) / 4
+    assert f"{len(above)} of {len(found.closed_per_month)} reach two thousand" in found.result
+    assert [amount for _, amount in found.closed_per_month] == sorted(amount for _, amount in found.closed_per_month)
+
+
+def test_the_articles_link_asks_the_same_question() -> None:
+    pairs = dict(pair.split("=") for pair in LINK.split("&"))
+    assert (pairs.pop("model"), pairs.pop("machine"), pairs.pop("gpus")) == (MODEL, MACHINE, str(DEVICES))
+    pairs.pop("level")
+    assert cost_inputs(pairs) == cost_inputs(INPUTS)
+    assert SPEED.prefill is not None
+
+
+# JSON
+
+
+def test_document_is_plain_json_and_carries_the_prices() -> None:
+    asked = costs(currency="EUR", country="FR", eur_rate=1.2)
+    document = json.loads(json.dumps(cost_document(asked)))
+    assert set(document) >= {"own", "rent", "api", "break_even_tokens_per_month", "currency", "tokens_per_month"}
+    for name in ("own", "rent", "api"):
+        option = document[name]
+        assert set(option["per_month"]) == {"low", "typical", "high"}
+        assert round(sum(line["amount"] for line in option["bill"]), 2) == option["per_month"]["typical"]
+        assert all(price["source"] and "observed_on" in price for price in option["prices"])
+    assert document["exchange_rates"][0] == {
+        "label": "USD for one EUR", "value": 1.2, "unit": "", "currency": "", "source": "your input",
+        "observed_on": None, "age_days": None, "is_stale": False, "users_own": True,
+    }  # fmt: skip
+
+
+def test_closed_models_are_listed_for_the_same_load() -> None:
+    inputs = cost_inputs({"requests_per_day": 100, "currency": "EUR"})
+    listed = json.loads(json.dumps(closed_document(inputs, TODAY)))
+    assert [entry["per_month"] for entry in listed] == sorted(entry["per_month"] for entry in listed)
+    sonnet = next(entry for entry in listed if entry["title"] == "Anthropic, claude-sonnet-5")
+    dollars = (1000 * 2 + 200 * 10) / 1e6 * 100 * 365 / 12
+    assert sonnet["per_month"] == pytest.approx(dollars / 1.1403, abs=0.01)
+    assert [price["value"] for price in sonnet["prices"]] == [2, 10]
+
+
+def test_the_users_rate_converts() -> None:
+    """800 dollars at 1.25 dollars for a euro are 640 euros; at 1.25 for a franc 640 francs."""
+    for values in ({"currency": "EUR", "eur_rate": 1.25}, {"currency": "CHF", "chf_rate": 1.25}):
+        asked = costs(**values, host_price=0)
+        assert asked.own is not None
+        assert asked.own.upfront == 2 * 640
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"device_price": -5}, "A price cannot be negative: device_price=-5; leave it out for the listed price."),
+        ({"electricity_price": -0.1}, "cannot be negative"),
+        ({"hours_per_month": 0},  "A machine has to run to serve anybody: hours_per_month=0 must be above 0"),
+        ({"hours_per_month": 800}, "at most 730"),
+        ({"tokens_in": 0, "tokens_out": 0}, "there is no load to compare costs for"),
+        ({"requests_per_day": 0}, "There is no load to compare costs for: requests_per_day=0 must be at least 0.033"),
+        ({"requests_per_day": -3}, "there is no load"),
+        ({"currency": "GBP"}, "Unknown currency 'GBP'; choose one of USD, EUR, CHF."),
+        ({"region": "asia"}, "choose one of ch, eu, us, any"),
+        ({"term": "3-year"}, "choose one of on-demand, spot, 1-year"),
+        ({"country": "XX"}, "no electricity price is known for country 'XX'"),
+        ({"requests_per_day": 1e18}, "more than 10^15 tokens a month"),
+        ({"tokens_in": 10**18}, "more than 10^15 tokens a month"),
+        ({"tokens_out": 10**400}, "more than 10^15 tokens a month"),
+        ({"instance_price": 0}, "This price or rate cannot be 0: instance_price=0; leave it out for the listed one."),
+        ({"chf_rate": 0}, "leave it out for the listed one"),
+        ({"api_input_price": 1}, "Give api_input_price and api_output_price together, or neither."),
+        ({"api_input_price": 0, "api_output_price": 0}, "both 0"),
+        ({"admin_hours": 3}, "Give admin_rate, the price of one hour, with admin_hours."),
+        ({"storage_gb": 3}, "Give storage_price"),
+        ({"egress_gb": 3}, "Give egress_price"),
+        ({"years": 9}, "years=9 is not possible: it must be less than or equal to 5."),
+        ({"years": "soon"}, "years=soon is not possible: it must be a valid integer."),
+        ({"device_price": "inf"}, "device_price=inf is not possible"),
+        ({"device_price": 1e12}, "at most 1,000,000,000"),
+        ({"device_price": 1e-30}, "give 0 if it is free"),
+        ({"pue": 0.5}, "pue=0.5 is not possible"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_clear_sentence(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError) as error:
+        cost_inputs(values)
+    text = str(error.value)
+    assert sentence.lower() in text.lower()
+    assert "\n" not in text
+    assert text.endswith((".", "?"))
+
+
+def test_bad_devices_and_speeds_are_one_clear_sentence() -> None:
+    with pytest.raises(InputError, match="above 0 tokens a second"):
+        Throughput(Range(0, 1, 2))
+    with pytest.raises(InputError, match="1 to 1,024 devices"):
+        costs(devices=0)
+
+
+def test_the_largest_load_is_still_answered() -> None:
+    asked = costs(requests_per_day=2.7e10)
+    assert asked.tokens_per_month > 9 * 10**14
+    assert asked.own is not None
+    assert asked.own.units[1] > 1_000_000
+    json.dumps(cost_document(asked))
+
+
+@given(st.dictionaries(st.sampled_from(sorted(CostInputs.model_fields)), st.one_of(
+    st.text(max_size=20), st.floats(), st.integers(), st.none(), st.booleans()), max_size=6))  # fmt: skip
+def test_whatever_is_given_is_answered_or_refused(values: dict[str, Any]) -> None:
+    try:
+        inputs = cost_inputs(values)
+    except InputError as error:
+        assert "\n" not in str(error)
+        return
+    json.dumps(cost_document(cost_of(LLAMA, machine("rtx-3090"), 2, MEASURED, inputs, TODAY)))
+
+
+@pytest.mark.parametrize("region", ["eu", "us", "ch"])
+def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str) -> None:
+    """Hosts that state another region never count; those that state none do only where nobody states this one."""
+    restricted = 0
+    for name in (
+        "llama-3.3-70b-instruct",
+        "gpt-oss-120b",
+        "qwen3-235b-a22b-instruct-2507",
+        "mistral-nemo-instruct-2407",
+    ):
+        asked = cost_inputs({"region": region})
+        anywhere, _ = pay_per_token(name, cost_inputs({}), money_of(asked, TODAY), TODAY)
+        hosts, why = pay_per_token(name, asked, money_of(asked, TODAY), TODAY)
+        places = {host.region for host in hosts}
+        assert places <= {region, None}
+        assert len(places) <= 1
+        stated = {host.provider for host in anywhere if host.region == region}
+        if stated:
+            restricted += 1
+            assert {host.provider for host in hosts} == stated
+        found = cost_of(name, machine("h100-sxm5-80gb"), 2, MEASURED, asked, TODAY)
+        assert (found.api is None) == (why is not None)
+        if found.api is not None:
+            assert any("is not known" in note for note in found.api.notes) == (not stated)
+            assert all(note in found.notes for note in found.api.notes)
+    assert bool(restricted) == (region == "eu")
+
+
+def test_a_single_priced_way_gets_no_verdict() -> None:
+    only = cost_of(None, custom_machine(24), 1, MEASURED, cost_inputs({"device_price": 500, "host_price": 400}), TODAY)
+    assert [option.name for option in only.options] == ["own"]
+    assert only.best() is only.best(own_hardware=True) is None
+    assert "no price is known for renting or an API, so nothing can be compared" in only.verdict
+    assert not any(advice in only.verdict for advice in ("own it", "rent it", "use the API"))
+    several = costs(**PRICED)
+    assert several.best() is min(several.options, key=lambda option: option.monthly.typical)
+    assert several.best(own_hardware=True) is several.own

@@ -1,0 +1,166 @@
+"""The scenario is the link: it survives the round trip, and a bad link gets one sentence."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.answer.answer import answer
+from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.errors import AdvisorError, InputError
+from advisor.machines.catalogue import machines
+from advisor.models.catalogue import catalogue
+from advisor.question.question import CUSTOM_MACHINE, MAX_QUERY_LENGTH, MAX_USERS, Scenario
+from advisor.sizing.settings import CACHE_TYPES
+
+SCENARIOS = st.builds(
+    Scenario,
+    model=st.sampled_from(sorted(catalogue())),
+    machine=st.sampled_from(sorted(machines())),
+    gpus=st.integers(1, 64),
+    memory_gib=st.none() | st.floats(0.5, 1000, allow_nan=False).map(lambda size: round(size, 3)),
+    host_memory_gib=st.none() | st.integers(1, 4096).map(float),
+    context=st.integers(1, 1 << 20),
+    users=st.integers(1, MAX_USERS),
+    level=st.none() | st.sampled_from(sorted(LEVELS)),
+    kv_type_k=st.sampled_from(sorted(CACHE_TYPES)),
+    kv_type_v=st.sampled_from(sorted(CACHE_TYPES)),
+    ubatch=st.integers(1, 65536),
+    gpu_layers=st.none() | st.integers(0, 4096),
+    cpu_moe_layers=st.integers(0, 4096),
+    imatrix=st.booleans(),
+    mtp=st.booleans(),
+    overhead_mib=st.none() | st.integers(0, 10_000).map(float),
+    margin_percent=st.integers(0, 50).map(float),
+)
+
+
+@given(SCENARIOS)
+def test_a_link_restores_the_scenario(scenario: Scenario) -> None:
+    assert Scenario.from_query(scenario.to_query()) == scenario
+
+
+def test_the_default_link_is_short_and_names_its_subject() -> None:
+    assert Scenario().to_query() == "model=llama-3.1-70b-instruct&machine=rtx-4090"
+    assert Scenario.from_query("") == Scenario()
+    assert Scenario.from_query("?users=4").users == 4
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("context=0", "context=0 is not possible"),
+        ("context=-5", "context=-5 is not possible"),
+        ("context=1e99", "context=1e99 is not possible"),
+        ("users=0", "users=0 is not possible"),
+        ("users=65537", "users=65537 is not possible"),
+        ("memory_gib=nan", "finite"),
+        ("memory_gib=inf", "finite"),
+        ("margin_percent=90", "margin_percent=90 is not possible"),
+        ("machine=custom", "needs memory_gib"),
+        ("level=Q4_K_X", "did you mean 'Q4_K_S'"),
+        ("runtime=foo", "Unknown runtime"),
+        ("kv_type_k=q9", "Unknown KV cache type"),
+        ("flash_attention=off&kv_type_v=q8_0", "needs flash attention"),
+        ("flash_attention=perhaps", "flash_attention=perhaps is not possible"),
+        ("gpu_layers=some", "gpu_layers=some is not possible"),
+        ("users=1&users=2", "given twice"),
+        ("contxt=1", "did you mean 'context'"),
+        ("\u202e<script>=1", "Unknown key"),
+        ("context=\u0669\uff19", "is not possible"),
+        ("nonsense", "not of the form"),
+        ("model=%ff%fe", "not of the form"),
+        ("model=" + "a" * 100_000, f"at most {MAX_QUERY_LENGTH:,}"),
+    ],
+)
+def test_a_bad_link_gets_one_sentence(query: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Scenario.from_query(query)
+    text = str(caught.value)
+    assert message in text
+    assert "\n" not in text
+    assert len(text) < 400
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("model=llama-3.1-70b-instuct", "llama-3.1-70b-instruct"),
+        ("machine=rtx-4091", "rtx-4090"),
+        ("model=llama-2-7b&context=8192", "at most 4,096 tokens"),
+        ("machine=rtx-4090&memory_gib=48", "has its own memory"),
+        ("machine=apple-m2-ultra-192gb&gpus=2", "one device"),
+        ("level=MXFP4", "only for models published in it"),
+        ("model=exaone-3.5-2.4b-instruct&kv_type_k=q8_0", "no multiple of 32"),
+        ("model=deepseek-v3.1&kv_type_k=q8_0", "same type"),
+        ("model=minimax-m3&users=16", "aborts"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_says_why(query: str, message: str) -> None:
+    with pytest.raises(InputError, match=message.replace(".", r"\.")):
+        answer(Scenario.from_query(query))
+
+
+@given(st.text(max_size=200))
+def test_no_text_breaks_the_parser(query: str) -> None:
+    try:
+        Scenario.from_query(query)
+    except InputError as error:
+        assert "\n" not in str(error)
+
+
+# No slash: "a/b" is a repository, and the suite asks nobody.
+WORDS = st.text(max_size=20).filter(lambda text: "/" not in text)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(Scenario.model_fields)), WORDS))
+def test_no_value_breaks_the_answer(values: dict[str, str]) -> None:
+    try:
+        answer(Scenario.from_values({**values, "level": "Q4_K_M"}))
+    except AdvisorError as error:
+        assert "\n" not in str(error)
+
+
+def test_a_custom_machine_and_a_cpu_take_their_memory_from_the_link() -> None:
+    custom = answer(Scenario.from_query(f"model=qwen3-0.6b&machine={CUSTOM_MACHINE}&memory_gib=6&level=Q4_K_M"))
+    assert custom.plans[0].devices[0].capacity_bytes == 6 << 30
+    cpu = next(m.id for m in machines().values() if m.needs_memory)
+    on_cpu = answer(Scenario.from_query(f"model=qwen3-0.6b&machine={cpu}&memory_gib=32&level=Q4_K_M"))
+    assert not on_cpu.plans[0].devices
+    assert on_cpu.plans[0].host.capacity_bytes == 32 << 30
+    with pytest.raises(InputError, match="memory_gib"):
+        answer(Scenario.from_query(f"model=qwen3-0.6b&machine={cpu}"))
+
+
+def test_a_model_that_changed_is_read_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "config.json"
+    config = dict(catalogue()["llama-2-7b"].config)
+    path.write_text(json.dumps(config))
+    scenario = Scenario(model=str(path), level="Q4_K_M", context=2048)
+    first = answer(scenario, allow_local=True)
+    path.write_text(json.dumps({**config, "num_hidden_layers": 16}))
+    assert answer(scenario, allow_local=True) is first
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert answer(scenario, allow_local=True).model.parameters < first.model.parameters
+
+
+def test_ollama_and_lm_studio_choose_what_the_link_does_not() -> None:
+    link = "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&runtime="
+    for frontend, context, users in (("ollama", 32_768, 1), ("lm-studio", 4096, 4), ("llama.cpp", 8192, 1)):
+        found = answer(Scenario.from_query(f"{link}{frontend}"))
+        assert (found.scenario.context, found.scenario.users) == (context, users)
+        assert (found.plans[0].settings.context, found.plans[0].settings.users) == (context, users)
+        again = answer(Scenario.from_query(found.scenario.to_query()))
+        assert (again.scenario, again.taken) == (found.scenario, ())
+    chosen = answer(Scenario.from_query(f"{link}lm-studio&context=8192&users=1"))
+    assert (chosen.scenario.context, chosen.scenario.users, chosen.taken) == (8192, 1, ())
+    assert "context=8192&users=1" in chosen.scenario.to_query()
+    partly = answer(Scenario.from_query(f"{link}lm-studio&context=8192"))
+    assert (partly.scenario.context, partly.scenario.users) == (8192, 4)
+    assert partly.notes[0] == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."

@@ -1,0 +1,190 @@
+"""The search for a placement: what it finds fits, and nothing simple is faster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.units import GIB
+from advisor.models.catalogue import catalogue, find_model
+from advisor.runtimes.llama_cpp.needs import place_as_told, shortage
+from advisor.runtimes.llama_cpp.placement_search import Found, Search, best_placement
+from advisor.runtimes.llama_cpp.plans import plan_levels
+from advisor.runtimes.llama_cpp.reading import Rates
+from advisor.runtimes.llama_cpp.weights import level_weights
+from advisor.sizing.placement import HOST
+from advisor.sizing.plan import Device, Memory, Plan
+from advisor.sizing.settings import Settings
+
+SMALL = st.sampled_from(
+    ("llama-3.2-1b-instruct", "olmoe-1b-7b-0125-instruct", "gpt-oss-20b", "lfm2-8b-a1b", "gemma-3-4b-it", "qwen3-8b")
+)
+LEVEL = st.sampled_from(("Q8_0", "Q4_K_M", "Q2_K"))
+MEMORIES = st.builds(
+    lambda sizes, host: Memory(tuple(Device(f"{s:.1f}", int(s * GIB), GIB // 4) for s in sizes), host, GIB),
+    st.lists(st.floats(0.5, 20), min_size=1, max_size=3),
+    st.none() | st.integers(2, 64).map(lambda gib: gib * GIB),
+)
+MARGIN = 0.04
+
+
+def search(model_id: str, level: str, memory: Memory, wanted: Settings, rates: Rates) -> Found | None:
+    return best_placement(find_model(model_id).model, LEVELS[level], memory, wanted, MARGIN, rates)
+
+
+def plan(model_id: str, level: str, memory: Memory, wanted: Settings = Settings(8192), **more: object) -> Plan:  # noqa: B008
+    model = find_model(model_id).model
+    return plan_levels(model, memory, wanted, runtime="llama.cpp", margin=MARGIN, only=level, search=True, **more)[0]  # type: ignore[arg-type]
+
+
+@given(
+    model_id=st.sampled_from(sorted(catalogue())),
+    level=LEVEL,
+    memory=MEMORIES,
+    context=st.sampled_from((512, 8192, 30_000)),
+    fast=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_found_fits_with_margin(model_id: str, level: str, memory: Memory, context: int, fast: bool) -> None:
+    rates = Rates((1e12, 3e11, 5e11)) if fast else Rates()
+    found = search(model_id, level, memory, Settings(context), rates)
+    if found is None:
+        return
+    model = find_model(model_id).model
+    told = plan_levels(model, memory, found.settings, runtime="llama.cpp", margin=MARGIN, only=level, rates=rates)[0]
+    assert told.placement == found.placement
+    assert told.verdict in ("fits", "fits with offload")
+    assert told.seconds_per_token == found.seconds_per_token
+    assert told.verdict == ("fits with offload" if found.placement.offloads else "fits")
+    if memory.host_capacity_bytes is None:
+        assert not found.placement.offloads
+
+
+@given(model_id=SMALL, level=LEVEL, memory=MEMORIES, fast=st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_nothing_simple_is_faster(model_id: str, level: str, memory: Memory, fast: bool) -> None:
+    model, wanted = find_model(model_id).model, Settings(8192)
+    rates = Rates((1e12, 3e11, 5e11)) if fast else Rates()
+    found = search(model_id, level, memory, wanted, rates)
+    weights, searcher = level_weights(model, LEVELS[level]), Search(model, memory, wanted, MARGIN, rates)
+    count = len(model.layers)
+    experts = range(count + 1) if model.experts else (0,)
+    for layers, moe, kv_on_host in product(range(count + 2), experts, (False, True)):
+        tried = replace(wanted, gpu_layers=layers, cpu_moe_layers=moe, kv_on_host=kv_on_host)
+        placement = place_as_told(model, memory, tried)
+        if placement.offloads and memory.host_capacity_bytes is None:
+            continue
+        seconds = searcher.reading.seconds(weights, placement, rates)
+        if found is not None and seconds >= found.seconds_per_token * (1 - 1e-9):
+            continue
+        assert shortage(memory, searcher.needed(weights, placement), MARGIN) > 0, tried
+
+
+@given(model_id=SMALL, level=LEVEL, memory=MEMORIES, more=st.floats(0.1, 10), which=st.integers(0, 2))
+@settings(max_examples=40, deadline=None)
+def test_more_memory_is_never_worse(model_id: str, level: str, memory: Memory, more: float, which: int) -> None:
+    devices = list(memory.devices)
+    place = which % len(devices)
+    devices[place] = replace(devices[place], capacity_bytes=devices[place].capacity_bytes + int(more * GIB))
+    larger = replace(memory, devices=tuple(devices))
+    before, after = (plan(model_id, level, m) for m in (memory, larger))
+    order = ["does not fit", "tight", "fits with offload", "fits"]
+    assert order.index(after.verdict) >= order.index(before.verdict)
+    if before.fits:
+        assert before.seconds_per_token is not None
+        assert after.seconds_per_token is not None
+        assert after.seconds_per_token <= before.seconds_per_token * (1 + 1e-9)
+
+
+def cards(*gib: float, host: float | None = None) -> Memory:
+    devices = tuple(Device(f"{size:g} GiB card", int(size * GIB), GIB // 2) for size in gib)
+    return Memory(devices, None if host is None else int(host * GIB), 2 * GIB)
+
+
+def test_a_dense_model_leaves_first_layers_to_the_host() -> None:
+    found = plan("llama-3.1-70b-instruct", "Q4_K_M", cards(24, host=64))
+    assert found.verdict == "fits with offload"
+    assert found.settings.gpu_layers is not None
+    assert 35 < found.settings.gpu_layers < 50
+    assert not found.settings.kv_on_host
+    assert found.ways_out == ()
+
+
+def test_a_mixture_of_experts_leaves_experts_to_the_host() -> None:
+    found = plan("glm-4.5-air", "Q4_K_M", cards(24, host=96))
+    assert found.verdict == "fits with offload"
+    assert found.settings.gpu_layers is None
+    assert 10 < found.settings.cpu_moe_layers < len(find_model("glm-4.5-air").model.layers)
+    assert HOST not in found.placement.layers
+
+
+def test_uneven_cards_are_filled_where_the_default_split_does_not_fit() -> None:
+    memory = cards(20, 12)
+    by_default = plan_levels(
+        find_model("qwen3-32b").model,
+        memory,
+        Settings(16_384),
+        runtime="llama.cpp",
+        margin=MARGIN,
+        only="Q6_K",
+    )[0]
+    found = plan("qwen3-32b", "Q6_K", memory, Settings(16_384))
+    assert by_default.verdict != "fits"
+    assert found.verdict == "fits"
+    assert found.settings.tensor_split is not None
+    assert sum(found.settings.tensor_split) == len(found.placement.layers) + 1
+
+
+def test_a_faster_card_is_filled_first() -> None:
+    found = plan("qwen3-8b", "Q4_K_M", cards(24, 24), rates=Rates((3e11, 1e12)))
+    assert found.placement.used == (1,)
+
+
+def test_all_on_the_host_when_no_card_can_help() -> None:
+    found = plan("qwen3-8b", "Q4_K_M", cards(0.9, host=32))
+    assert found.verdict == "fits with offload"
+    assert found.settings.gpu_layers == 0
+    assert not found.settings.op_offload
+    assert found.devices[0].needed_bytes == GIB // 2
+
+
+def test_an_unknown_host_is_promised_nothing_but_told_what_it_takes() -> None:
+    unknown = plan("llama-3.1-70b-instruct", "Q4_K_M", cards(24))
+    assert unknown.verdict == "does not fit"
+    needed = unknown.offload_needs_host_bytes
+    assert needed is not None
+    assert 20 * GIB < needed < 40 * GIB
+    exactly = replace(cards(24), host_capacity_bytes=needed)
+    assert plan("llama-3.1-70b-instruct", "Q4_K_M", exactly).verdict == "fits with offload"
+    assert plan("llama-3.1-70b-instruct", "Q2_K", cards(80)).offload_needs_host_bytes is None
+
+
+def test_every_way_out_of_a_plan_that_does_not_fit_does_fit() -> None:
+    memory = cards(24)
+    lost = plan("llama-3.1-70b-instruct", "IQ2_XS", memory, Settings(12_288))
+    assert lost.verdict in ("does not fit", "tight")
+    ways = {way.kind: way for way in lost.ways_out}
+    assert set(ways) == {"lower level", "shorter context", "smaller KV cache", "more devices", "host memory"}
+    for way in lost.ways_out:
+        assert way.sentence.endswith(".")
+    lower = ways["lower level"].value
+    assert isinstance(lower, str)
+    assert plan("llama-3.1-70b-instruct", lower, memory, Settings(12_288)).fits
+    shorter = ways["shorter context"].value
+    assert isinstance(shorter, int)
+    assert plan("llama-3.1-70b-instruct", "IQ2_XS", memory, Settings(shorter)).fits
+    more = ways["more devices"].value
+    assert isinstance(more, int)
+    assert plan("llama-3.1-70b-instruct", "IQ2_XS", cards(*[24] * (1 + more)), Settings(12_288)).verdict == "fits"
+    assert ways["smaller KV cache"].value == "q8_0"
+
+
+@pytest.mark.parametrize("model_id", ["llama-3.1-405b-instruct", "deepseek-v3"])
+def test_ways_out_of_the_hopeless_are_few(model_id: str) -> None:
+    lost = plan(model_id, "Q8_0", cards(8), Settings(4096))
+    assert {way.kind for way in lost.ways_out} <= {"more devices", "host memory"}
