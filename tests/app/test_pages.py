@@ -226,6 +226,12 @@ def test_nothing_fits_is_said_with_the_way_out() -> None:
     assert len(page.dataframe[0].value) > 30
 
 
+def test_an_encoder_has_inputs_a_second_and_no_quality_at_chat() -> None:
+    labels = [metric.label for metric in opened("model=bge-m3&machine=rtx-4090").metric]
+    assert "Inputs/s" in labels
+    assert not [label for label in labels if "Quality" in label or "Tokens/s" in label]
+
+
 def test_all_levels_are_one_click_away() -> None:
     page = opened()
     assert '"Q4_0"' not in page.get("plotly_chart")[0].proto.spec

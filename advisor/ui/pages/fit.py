@@ -147,6 +147,8 @@ def _figures(chosen: Candidate) -> None:
         help=missing if speed is None else f"{span(speed)}; see Speed below.",
         width=_TILE,
     )
+    if not chosen.writes:  # an encoder has no score at chat
+        return
     kept = chosen.kept
     row.metric(
         f"Quality kept, {chosen.task}",
