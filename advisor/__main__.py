@@ -145,10 +145,10 @@ def _plan_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
 def answer_plan(query: str, *, whole_plans: bool = False, full: bool = False) -> dict[str, Any]:
     """One question as the object that `plan --format json` prints; raises InputError in one sentence."""
     from advisor.answer.answer import answer
-    from advisor.question.question import Scenario
+    from advisor.question.question import Question
     from advisor.report.compact import answer_document
 
-    found = answer(Scenario.from_query(query), allow_local=True, brief=not full)
+    found = answer(Question.from_query(query), allow_local=True, brief=not full)
     if not full:
         return answer_document(found, query, whole_plans=whole_plans)
     from advisor.report.as_json import full_document
@@ -173,10 +173,10 @@ def _sizes(options: argparse.Namespace) -> str:
 
 def _plan(options: argparse.Namespace) -> str:
     from advisor.answer.answer import answer
-    from advisor.question.question import Scenario
+    from advisor.question.question import Question
     from advisor.report.as_text import plan_table
 
-    return plan_table(answer(Scenario.from_query(options.query), allow_local=True))
+    return plan_table(answer(Question.from_query(options.query), allow_local=True))
 
 
 def _report(options: argparse.Namespace) -> str:

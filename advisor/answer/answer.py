@@ -1,4 +1,4 @@
-"""The whole answer to a scenario, in one call: what the page, the command line and exports all show."""
+"""The whole answer to a question, in one call: what the page, the command line and exports all show."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from advisor.foundation.numbers import exact, plural
 from advisor.foundation.units import KIB, MIB, format_count
 from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
+from advisor.question.choices import Workload
 from advisor.question.hardware import Hardware, hardware_of
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.runtimes.llama_cpp.checks import check_devices, check_settings
 from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken
 from advisor.sizing.plan import Memory, Plan
@@ -43,13 +44,13 @@ _BLOCK_SELECTION_USERS = 16
 
 @dataclass(frozen=True, eq=False)  # compared by identity: what follows from it is kept beside it
 class Answer:
-    """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers.
+    """Everything computed for a question. `notes` are sentences the reader should see beside the numbers.
 
-    `taken` are the settings that Ollama or LM Studio chose, as the question did not; `scenario` holds them.
+    `taken` are the settings that Ollama or LM Studio chose, as the question did not; `question` holds them.
     `own` is the evidence besides the data release: what was measured here of this very model.
     """
 
-    scenario: Scenario
+    question: Question
     entry: ResolvedModel
     model: Model
     hardware: Hardware
@@ -117,13 +118,13 @@ def _find(text: str, allow_local: bool, period: int) -> ResolvedModel:
 
 
 def answer(
-    scenario: Scenario,
+    question: Question,
     allow_local: bool = False,
     today: date | None = None,
     own: tuple[OwnMeasurement, ...] = (),
     brief: bool = False,
 ) -> Answer:
-    """Answer a scenario; raises InputError in one sentence when it cannot be answered.
+    """Answer a question; raises InputError in one sentence when it cannot be answered.
 
     `allow_local` lets its model be a path on this machine: for the command line only. `today` is the day from which
     the age of prices is counted. `own` is what was measured here (`own_measurements`): it stands in for estimated
@@ -131,43 +132,46 @@ def answer(
     that are never recommended: the same recommendation in half the time.
     """
     day = today or datetime.now(UTC).date()
-    return _answer(scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), own, brief)
+    return _answer(question, question.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), own, brief)
 
 
 @remembered(_ANSWERS_BYTES, _answer_weight)
 def _answer(
-    scenario: Scenario,
-    given: frozenset[str],  # scenarios are equal whether a default was given or not
+    question: Question,
+    given: frozenset[str],  # questions are equal whether a default was given or not
     allow_local: bool,
     today: date,
     period: int,
     kept: tuple[OwnMeasurement, ...],
     brief: bool,
 ) -> Answer:
-    entry = _find(scenario.model, allow_local, period)
-    if entry.level is not None and scenario.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
-        scenario = scenario.model_copy(update={"level": entry.level})
+    entry = _find(question.model.name, allow_local, period)
+    if entry.level is not None and question.model.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
+        question = question.with_values(level=entry.level)
     own = own_of(entry, kept)
     model = entry.must_have_model()
-    if scenario.mtp:
+    if question.model.mtp:
         model = model.with_mtp()
-    pasted = choose_runtime(scenario, entry, model)
+    pasted = choose_runtime(question, entry, model)
     runtime = pasted.runtime
-    hardware = hardware_of(scenario, runtime)
-    scenario, taken = with_frontend_defaults(scenario, given, model, hardware, runtime)
-    check_limits(scenario, model, entry.name)
+    hardware = hardware_of(question.machine, question.runtime.backend, runtime)
+    question, taken = with_frontend_defaults(question, given, model, hardware, runtime)
+    check_limits(question.model.level, question.workload, model, entry.name)
     if family_of(runtime) == "llama.cpp":
         check_devices(len(hardware.memory.devices))
-        check_settings(scenario.settings, model, hardware.memory)
+        check_settings(question.settings, model, hardware.memory)
     writes = writes_text(entry, model)
+    batch = question.runtime.ubatch if family_of(runtime) == "llama.cpp" else None
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
     among = looked_at(model, subject) if brief else None
-    plans = (*filter(None, [pasted.plan]), *plans_of(scenario, entry, model, hardware, runtime, among))
-    candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
-    choice = recommend(candidates, asked_of(scenario, writes), subject)
-    drafting = drafting_note(scenario, hardware, _shown(candidates, choice)) if scenario.draft is not None else ""
+    plans = (*filter(None, [pasted.plan]), *plans_of(question, entry, model, hardware, runtime, among))
+    candidates = candidates_of(question, entry, model, hardware, plans, today, own)
+    choice = recommend(candidates, asked_of(question.requirements, writes), subject)
+    drafting = (
+        drafting_note(question.model, hardware, _shown(candidates, choice)) if question.model.draft is not None else ""
+    )
     return Answer(
-        scenario=scenario,
+        question=question,
         entry=entry,
         model=model,
         hardware=hardware,
@@ -176,9 +180,9 @@ def _answer(
         recommendation=choice,
         notes=(
             *filter(None, [pasted.note]),
-            *(() if writes else encoder_notes(scenario, entry, model, runtime)),
+            *(() if writes else encoder_notes(entry, model, question.workload, question.requirements, batch)),
             *_frontend_notes(runtime, taken),
-            *runtime_notes(scenario, model, hardware, runtime),
+            *runtime_notes(question.runtime, question.settings, model, hardware, runtime),
             *_host_notes(hardware, plans),
             *filter(None, [drafting]),
             *_notes(entry, hardware.machine, model),
@@ -189,24 +193,20 @@ def _answer(
     )
 
 
-def check_limits(scenario: Scenario, model: Model, name: str) -> None:
+def check_limits(level: str | None, work: Workload, model: Model, name: str) -> None:
     """Raise InputError in one sentence where the model cannot be run as asked."""
     limit = model.context_length
-    if limit is not None and scenario.context > limit:
+    if limit is not None and work.context > limit:
+        raise InputError(f"context={work.context:,} is beyond what {name} was trained for: at most {limit:,} tokens.")
+    if work.context_used is not None and work.context_used > work.context:
+        raise InputError(f"context_used={work.context_used:,} is more than the context of {work.context:,} tokens.")
+    if work.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
         raise InputError(
-            f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens."
-        )
-    if scenario.context_used is not None and scenario.context_used > scenario.context:
-        raise InputError(
-            f"context_used={scenario.context_used:,} is more than the context of {scenario.context:,} tokens."
-        )
-    if scenario.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
-        raise InputError(
-            f"users={scenario.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
+            f"users={work.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
             "run several instances."
         )
-    if scenario.level in LEVELS and not LEVELS[scenario.level].offered_for(model):
-        raise InputError(f"Level {scenario.level} is only for models published in it; {name} is not.")
+    if level in LEVELS and not LEVELS[level].offered_for(model):
+        raise InputError(f"Level {level} is only for models published in it; {name} is not.")
 
 
 def _selects_blocks_per_user(model: Model) -> bool:

@@ -9,6 +9,7 @@ from datetime import date
 from advisor.answer.candidate import Candidate
 from advisor.answer.plans import family_of
 from advisor.costs.costs import Costs, cost_of
+from advisor.costs.inputs import CostInputs
 from advisor.costs.workload import Throughput
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.foundation.caches import remembered
@@ -17,8 +18,10 @@ from advisor.foundation.units import MIB
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
 from advisor.quality.published import estimate_published
+from advisor.question.choices import ModelChoice, Workload
 from advisor.question.hardware import Hardware
-from advisor.question.question import Scenario
+from advisor.question.question import Question
+from advisor.question.requirements import Requirements
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
 from advisor.sizing.plan import Plan
 from advisor.sources.checkpoint_size import PublishedCheckpoint
@@ -31,7 +34,7 @@ _COSTS_BYTES = 24 * MIB
 
 
 def candidates_of(
-    scenario: Scenario,
+    question: Question,
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
@@ -39,19 +42,19 @@ def candidates_of(
     today: date,
     own: Sequence[OwnMeasurement] = (),
 ) -> tuple[Candidate, ...]:
-    """The candidates of a scenario, in the order of `plans`. `own` is what was measured here of this model."""
+    """The candidates of a question, in the order of `plans`. `own` is what was measured here of this model."""
     facts, writes = facts_of_model(entry, model), writes_text(entry, model)
     hosted_as = priced_as(entry)
 
     def candidate(plan: Plan) -> Candidate:
-        speed = _speed(scenario, entry, model, hardware, plan)
+        speed = _speed(question.model, question.workload, entry, model, hardware, plan)
         here = tuple(row for row in own if row.level == plan.level)
         return Candidate(
             plan=plan,
-            task=scenario.task,
+            task=question.requirements.task,
             speed=speed,
             find_quality=lambda task: _quality(facts, plan, task, here),
-            find_costs=lambda: _costs(scenario, hardware, hosted_as, speed, today),
+            find_costs=lambda: _costs(question.costs, hardware, hosted_as, speed, today),
             own=here,
             writes=writes,
         )
@@ -73,27 +76,32 @@ def writes_text(entry: ResolvedModel, model: Model) -> bool:
 _ASKED_OF_WRITING = ("min_quality", "min_tokens_per_s", "max_first_token_s")
 
 
-def asked_of(scenario: Scenario, writes: bool) -> Scenario:
-    """The scenario with only those requirements that the model can meet or break."""
-    return scenario if writes else scenario.model_copy(update=dict.fromkeys(_ASKED_OF_WRITING))
+def asked_of(required: Requirements, writes: bool) -> Requirements:
+    """Only those requirements that the model can meet or break."""
+    return required if writes else required.with_values(**dict.fromkeys(_ASKED_OF_WRITING))
 
 
-def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtime: str) -> tuple[str, ...]:
-    """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is."""
+def encoder_notes(
+    entry: ResolvedModel, model: Model, work: Workload, required: Requirements, batch: int | None
+) -> tuple[str, ...]:
+    """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is.
+
+    `batch` is how many tokens the runtime reads at once (its ubatch), where that is a limit.
+    """
     notes, name = [], entry.name
     if entry.repository is None or entry.repository.pipeline not in _RANKS:
         notes.append(
-            f"Its vectors have {model.width:,} numbers each, unless it projects them; users={scenario.users} is how "
+            f"Its vectors have {model.width:,} numbers each, unless it projects them; users={work.users} is how "
             "many inputs are read at a time."
         )
-    if asked := [key for key in _ASKED_OF_WRITING if getattr(scenario, key) is not None]:
+    if asked := [key for key in _ASKED_OF_WRITING if getattr(required, key) is not None]:
         is_are = "is" if len(asked) == 1 else "are"
         notes.append(f"{name} reads text and writes none: {', '.join(asked)} {is_are} not looked at.")
-    prompt = min(scenario.prompt_tokens, scenario.context)
-    if family_of(runtime) == "llama.cpp" and not model.causal and prompt > scenario.ubatch:
+    prompt = work.prompt
+    if batch is not None and not model.causal and prompt > batch:
         notes.append(
             f"An encoder reads an input in one batch: llama.cpp refuses inputs of {prompt:,} tokens with "
-            f"ubatch={scenario.ubatch}; set ubatch={prompt}."
+            f"ubatch={batch}; set ubatch={prompt}."
         )
     return tuple(notes)
 
@@ -121,8 +129,12 @@ def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurem
     return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, own=own)
 
 
-def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
-    load = replace(_load(scenario, entry, model, hardware, plan), writes=writes_text(entry, model))
+def _speed(
+    asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan
+) -> Speed | None:
+    load = replace(
+        _load(asked, work, entry, model, max(1, len(hardware.cards)), plan), writes=writes_text(entry, model)
+    )
     # A pasted checkpoint may stand beside the levels of another runtime.
     backend = (
         hardware.backend if family_of(plan.runtime) == "llama.cpp" else default_backend(hardware.machine, plan.runtime)
@@ -136,14 +148,14 @@ def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Har
     )
 
 
-def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> SpeedLoad:
-    prompt = min(scenario.prompt_tokens, scenario.context)
-    depth = prompt if scenario.context_used is None else scenario.context_used
+def _load(asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model, gpus: int, plan: Plan) -> SpeedLoad:
+    prompt = work.prompt
+    depth = prompt if work.context_used is None else work.context_used
     depth = min(depth, plan.settings.total_context // plan.settings.users)  # users of one cache fill it together
     if isinstance(plan.sized, SizedLevel):
         load = placed_load(
             model,
-            _gguf_weights(scenario, entry, model, plan.sized),
+            _gguf_weights(asked, entry, model, plan.sized),
             plan.placement,
             plan.level,
             plan.sized.level.nominal_bits,
@@ -151,10 +163,10 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
             context_used=depth,
             prompt_tokens=prompt,
         )
-        if plan.placement.devices < len(plan.devices):  # they share every tensor
-            load = load.spread([device.weights_bytes / _whole(plan) for device in plan.devices])
+        if plan.placement.devices < len(plan.devices) and (whole := _whole(plan)):  # they share every tensor
+            load = load.spread([device.weights_bytes / whole for device in plan.devices])
         return load
-    model, gpus = model.trunk or model, max(1, len(hardware.cards))
+    model = model.trunk or model
     if isinstance(plan.sized, PublishedCheckpoint):
         return checkpoint_load(
             model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
@@ -169,10 +181,10 @@ def _whole(plan: Plan) -> int:
     return sum(device.weights_bytes - device.mirrored_bytes for device in plan.devices) + plan.devices[0].mirrored_bytes
 
 
-def _gguf_weights(scenario: Scenario, entry: ResolvedModel, model: Model, sized: SizedLevel) -> Weights:
-    if entry.file is not None and scenario.level is None:
+def _gguf_weights(asked: ModelChoice, entry: ResolvedModel, model: Model, sized: SizedLevel) -> Weights:
+    if entry.file is not None and asked.level is None:
         return file_weights(model, entry.file.stored())
-    return level_weights(model, sized.level, scenario.imatrix)
+    return level_weights(model, sized.level, asked.imatrix)
 
 
 def priced_as(entry: ResolvedModel) -> str | None:
@@ -191,17 +203,17 @@ def throughput_of(speed: Speed | None) -> Throughput | None:
 
 
 def _costs(
-    scenario: Scenario, hardware: Hardware, hosted_as: str | None, speed: Speed | None, today: date
+    inputs: CostInputs, hardware: Hardware, hosted_as: str | None, speed: Speed | None, today: date
 ) -> Costs | None:
-    return _cost(scenario, hardware, hosted_as, throughput_of(speed), today)
+    return _cost(inputs, hardware, hosted_as, throughput_of(speed), today)
 
 
 @remembered(_COSTS_BYTES)
 def _cost(
-    scenario: Scenario, hardware: Hardware, hosted_as: str | None, throughput: Throughput | None, today: date
+    inputs: CostInputs, hardware: Hardware, hosted_as: str | None, throughput: Throughput | None, today: date
 ) -> Costs | None:
     devices = max(1, len(hardware.cards))
     try:
-        return cost_of(hosted_as, hardware.average_card, devices, throughput, scenario, today)
+        return cost_of(hosted_as, hardware.average_card, devices, throughput, inputs, today)
     except InputError:
         return None

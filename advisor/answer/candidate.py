@@ -79,12 +79,12 @@ class Candidate:
 
     @cached_property
     def own_monthly(self) -> float | None:
-        """A month on bought hardware, in the scenario's currency."""
+        """A month on bought hardware, in the question's currency."""
         return float(self.costs.own.monthly.typical) if self.costs is not None and self.costs.own is not None else None
 
     @cached_property
     def rent_monthly(self) -> float | None:
-        """A month on rented instances, in the scenario's currency."""
+        """A month on rented instances, in the question's currency."""
         return (
             float(self.costs.rent.monthly.typical) if self.costs is not None and self.costs.rent is not None else None
         )

@@ -1,4 +1,4 @@
-"""Scenarios side by side: the same rows for each, and which of them differ."""
+"""Questions side by side: the same rows for each, and which of them differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from advisor.answer.candidate import task_words
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import gb, gib
-from advisor.question.question import Scenario
+from advisor.question.question import Question
+from advisor.question.requirements import Requirements
 
 MOST_COMPARED = 4
 _NONE = "–"
@@ -23,7 +24,7 @@ _FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fact of all scenarios, in their order."""
+    """One fact of all questions, in their order."""
 
     name: str
     values: tuple[str, ...]
@@ -33,8 +34,8 @@ class Row:
         return len(set(self.values)) > 1
 
 
-def scenario_of_link(text: str) -> Scenario:
-    """The scenario of a whole link or of its query alone; raises InputError in one sentence."""
+def question_of_link(text: str) -> Question:
+    """The question of a whole link or of its query alone; raises InputError in one sentence."""
     text = text.strip()
     query = text
     if "?" in text or "://" in text:
@@ -44,7 +45,7 @@ def scenario_of_link(text: str) -> Scenario:
             raise InputError("This is not a link of this page.") from None
         if not query:
             raise InputError("This link holds no question: after the ? it names model and machine.")
-    return Scenario.from_query(query)
+    return Question.from_query(query)
 
 
 def compare(answers: Sequence[Answer]) -> tuple[Row, ...]:
@@ -56,14 +57,14 @@ def compare(answers: Sequence[Answer]) -> tuple[Row, ...]:
 
 
 def _facts(found: Answer) -> dict[str, str]:
-    scenario, chosen = found.scenario, found.chosen
+    question, chosen = found.question, found.chosen
     facts = {
         "Model": found.entry.name,
         "Machine": found.machine_name,
         "Runtime": found.runtime,
-        "Context per user": f"{scenario.context:,} tokens",
-        "Users": f"{scenario.users:,}",
-        "Requirements": _requirements(scenario),
+        "Context per user": f"{question.workload.context:,} tokens",
+        "Users": f"{question.workload.users:,}",
+        "Requirements": _requirements(question.requirements, question.costs.billing.currency),
         "Recommended level": chosen.level if chosen is not None else "nothing meets it",
         "Verdict": chosen.verdict if chosen is not None else found.recommendation.reasons[0],
     }
@@ -77,7 +78,7 @@ def _facts(found: Answer) -> dict[str, str]:
     facts["Longest context"] = f"{plan.max_context:,} tokens"
     if kept is not None:
         facts["Quality kept"] = (
-            f"{kept.typical:.1f} % at {task_words(scenario.task)} ({kept.low:.0f} to {kept.high:.0f})"
+            f"{kept.typical:.1f} % at {task_words(question.requirements.task)} ({kept.low:.0f} to {kept.high:.0f})"
         )
     if speed is not None:
         decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
@@ -94,20 +95,20 @@ def _facts(found: Answer) -> dict[str, str]:
     return facts
 
 
-def _requirements(scenario: Scenario) -> str:
+def _requirements(required: Requirements, currency: str) -> str:
     asked = []
-    if scenario.least_percent is not None:
-        asked.append(f"{scenario.quality_words} at {task_words(scenario.task)}")
-    if scenario.min_tokens_per_s is not None:
-        asked.append(f"{exact(scenario.min_tokens_per_s)} tokens/s")
-    if scenario.max_first_token_s is not None:
-        asked.append(f"first token within {exact(scenario.max_first_token_s)} s")
-    if scenario.max_cost_per_month is not None:
-        asked.append(f"at most {scenario.max_cost_per_month:,.0f} {scenario.currency} a month")
-    asked += ["commercial use"] * scenario.commercial + ["own hardware"] * scenario.own_hardware
+    if required.least_percent is not None:
+        asked.append(f"{required.quality_words} at {task_words(required.task)}")
+    if required.min_tokens_per_s is not None:
+        asked.append(f"{exact(required.min_tokens_per_s)} tokens/s")
+    if required.max_first_token_s is not None:
+        asked.append(f"first token within {exact(required.max_first_token_s)} s")
+    if required.max_cost_per_month is not None:
+        asked.append(f"at most {required.max_cost_per_month:,.0f} {currency} a month")
+    asked += ["commercial use"] * required.commercial + ["own hardware"] * required.own_hardware
     return "; ".join(asked) or "none"
 
 
 def answer_link(text: str) -> Answer:
     """The answer to a link; raises InputError in one sentence."""
-    return answer(scenario_of_link(text))
+    return answer(question_of_link(text))

@@ -9,27 +9,27 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.ranges import Range
 from advisor.models.catalogue import find_model
+from advisor.question.choices import ModelChoice
 from advisor.question.hardware import Hardware
-from advisor.question.question import Scenario
 from advisor.runtimes.llama_cpp.draft import DRAFTED, expected_tokens
 from advisor.runtimes.llama_cpp.weights import level_weights
 from advisor.speed import Speed, estimate_speed, placed_load
 
 
-def drafting_note(scenario: Scenario, hardware: Hardware, shown: Candidate) -> str:
-    """One sentence about the speed of the candidate with the scenario's draft model; "" without one."""
-    if scenario.draft is None or shown.speed is None:
+def drafting_note(asked: ModelChoice, hardware: Hardware, shown: Candidate) -> str:
+    """One sentence about the speed of the candidate with the draft model that is asked for; "" without one."""
+    if asked.draft is None or shown.speed is None:
         return ""
-    name = find_model(scenario.draft).name
-    if scenario.draft_accepted_percent is None:
+    name = find_model(asked.draft).name
+    if asked.draft_accepted_percent is None:
         return (
             f"Speeds are without {name} drafting: what it gains depends on how many of its tokens are accepted, which "
             "nobody knows before a run (draft_accepted_percent)."
         )
-    found, plain = drafted_speed(scenario, hardware, shown, shown.speed), shown.tokens_per_s
+    found, plain = drafted_speed(asked, hardware, shown, shown.speed), shown.tokens_per_s
     if found is None or plain is None:
         return ""
-    share = f"{exact(scenario.draft_accepted_percent)} %"
+    share = f"{exact(asked.draft_accepted_percent)} %"
     return (
         f"If {share} of the tokens that {name} drafts, {DRAFTED} at a time, are accepted, "
         f"{shown.level} writes about {approx(found.typical)} tokens/s for each user ({span(found)}) "
@@ -37,16 +37,16 @@ def drafting_note(scenario: Scenario, hardware: Hardware, shown: Candidate) -> s
     )
 
 
-def drafted_speed(scenario: Scenario, hardware: Hardware, shown: Candidate, plain: Speed) -> Range | None:
+def drafted_speed(asked: ModelChoice, hardware: Hardware, shown: Candidate, plain: Speed) -> Range | None:
     """Tokens/s of each user where the given share of drafted tokens is accepted; None where a bandwidth is not known.
 
     A step drafts one token after the other, then the main model reads all of them at once, as it would tokens of so
     many users that share one cache. What the step takes is compared with a step of one token.
     """
     draft = shown.plan.draft
-    if draft is None or scenario.draft is None or scenario.draft_accepted_percent is None:
+    if draft is None or asked.draft is None or asked.draft_accepted_percent is None:
         return None
-    model, level = find_model(scenario.draft).model, LEVELS[scenario.draft_level]
+    model, level = find_model(asked.draft).model, LEVELS[asked.draft_level]
     load, devices, backend = plain.load, plain.devices, plain.backend
     drafts = placed_load(
         model,
@@ -73,4 +73,4 @@ def drafted_speed(scenario: Scenario, hardware: Hardware, shown: Candidate, plai
         return None
     one = 1 / alone.typical
     step = DRAFTED / drafted.typical + 1 / checked.typical
-    return alone.scaled(expected_tokens(scenario.draft_accepted_percent / 100) * one / step)
+    return alone.scaled(expected_tokens(asked.draft_accepted_percent / 100) * one / step)

@@ -12,7 +12,7 @@ from advisor.answer.answer import check_limits
 from advisor.answer.assess import asked_of, candidates_of, facts_of_model, writes_text
 from advisor.answer.candidate import Candidate, licence_gap, quality_gap
 from advisor.answer.ladders import Subject, ladder
-from advisor.answer.plans import draft_of, family_of, memory_beside, plans_of, rates_of, runtime_of
+from advisor.answer.plans import Family, draft_of, family_of, memory_beside, plans_of, rates_of, runtime_of
 from advisor.answer.recommend import READING_TOKENS_PER_S, choose
 from advisor.formats.gguf_sizes import size_levels
 from advisor.foundation.caches import remembered
@@ -25,8 +25,9 @@ from advisor.machines.catalogue import Machine, machines
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
 from advisor.quality import estimate_quality
+from advisor.question.choices import AUTO, ModelChoice
 from advisor.question.hardware import Hardware, hardware_of
-from advisor.question.question import AUTO, Scenario
+from advisor.question.question import Question
 from advisor.question.requirements import Requirements, Unmet
 from advisor.runtimes.llama_cpp.overview import LevelOnMachine, overview
 from advisor.sizing.plan import Verdict
@@ -94,11 +95,11 @@ class Outlook:
 class RunnableModel:
     """A model of the catalogue on the machine asked about, with all its levels; `reason` says why none is chosen.
 
-    `scenario` is the question that shows it in full.
+    `question` is the question that shows it in full.
     """
 
     entry: Entry
-    scenario: Scenario
+    question: Question
     levels: tuple[Outlook, ...]
     chosen: Candidate | None
     reason: str
@@ -106,18 +107,18 @@ class RunnableModel:
 
 @dataclass(frozen=True, eq=False)
 class FittingMachine:
-    """The smallest number of one machine that meets every requirement; `scenario` is the question that shows it."""
+    """The smallest number of one machine that meets every requirement; `question` is the question that shows it."""
 
     machine: Machine
     gpus: int
-    scenario: Scenario
+    question: Question
     chosen: Candidate
 
     @property
     def name(self) -> str:
         """What to buy, in words."""
         if self.machine.needs_memory:
-            return f"{self.machine.name}, {exact(self.scenario.memory_gib or 0)} GiB of RAM"
+            return f"{self.machine.name}, {exact(self.question.machine.memory_gib or 0)} GiB of RAM"
         devices = self.gpus * self.machine.count
         return f"{devices} x {self.machine.name}" if devices > 1 and self.machine.count == 1 else self._set
 
@@ -127,45 +128,51 @@ class FittingMachine:
 
     @property
     def monthly(self) -> float | None:
-        """The cheaper of owned and rented, in the scenario's currency; None where no price is known."""
-        return self.chosen.monthly(self.scenario.own_hardware)
+        """The cheaper of owned and rented, in the question's currency; None where no price is known."""
+        return self.chosen.monthly(self.question.requirements.own_hardware)
 
 
-def models_on(scenario: Scenario, today: date | None = None) -> tuple[RunnableModel, ...]:
-    """Every model of the catalogue on the scenario's machine: those that run first, by size, largest first.
+def models_on(question: Question, today: date | None = None) -> tuple[RunnableModel, ...]:
+    """Every model of the catalogue on the question's machine: those that run first, by size, largest first.
 
     Larger models of one generation are usually more capable; how models compare with each other is not claimed. The
-    scenario's own model and level do not matter. Raises InputError where the machine cannot be built like that.
+    question's own model and level do not matter. Raises InputError where the machine cannot be built like that.
     """
-    asked = scenario.model_copy(update={"model": "any", "level": None, "context_used": None})
+    asked = question.with_values(model="any", level=None, context_used=None)
     return _models_on(asked, today or datetime.now(UTC).date())
 
 
 @remembered(_TABLES_BYTES)
-def _models_on(scenario: Scenario, today: date) -> tuple[RunnableModel, ...]:
-    hardware = hardware_of(scenario, runtime_of(scenario))
-    rows = [_model_on(scenario, hardware, entry, today) for entry in catalogue().values()]
+def _models_on(question: Question, today: date) -> tuple[RunnableModel, ...]:
+    hardware = hardware_of(question.machine, question.runtime.backend, runtime_of(question))
+    rows = [_model_on(question, hardware, entry, today) for entry in catalogue().values()]
     return tuple(sorted(rows, key=lambda row: (row.chosen is None, -row.entry.parameters.counted, row.entry.name)))
 
 
-def _model_on(scenario: Scenario, hardware: Hardware, entry: Entry, today: date) -> RunnableModel:
+def _model_on(question: Question, hardware: Hardware, entry: Entry, today: date) -> RunnableModel:
     limit = entry.model.context_length
-    context = scenario.context if limit is None else min(scenario.context, limit)
-    asked = scenario.model_copy(update={"model": entry.id, "context": context})
+    context = question.workload.context if limit is None else min(question.workload.context, limit)
+    asked = question.with_values(model=entry.id, context=context)
     try:
         levels, chosen = choose_level(asked, from_entry(entry), hardware, today)
     except InputError as error:
         return RunnableModel(entry, asked, (), None, str(error))
-    return RunnableModel(entry, asked, levels, chosen, "" if chosen is not None else _why_none(asked, entry, levels))
+    return RunnableModel(
+        entry,
+        asked,
+        levels,
+        chosen,
+        "" if chosen is not None else _why_none(asked.machine.gpus, asked.requirements, entry, levels),
+    )
 
 
-def _why_none(asked: Scenario, entry: Entry, levels: tuple[Outlook, ...]) -> str:
+def _why_none(gpus: int, asked: Requirements, entry: Entry, levels: tuple[Outlook, ...]) -> str:
     running = [one for one in levels if one.runs]
     if not levels:
         return "None of its levels runs with this runtime."
     if not running:
         least = min(levels, key=lambda one: one.on_machine.missing_bytes).on_machine
-        each = " on each device" if asked.gpus > 1 else ""
+        each = " on each device" if gpus > 1 else ""
         return f"Even {least.level} lacks {gib(least.missing_bytes)}{each}."
     nearest = max(running, key=lambda one: one.kept.typical if one.kept is not None else 0.0)
     broken = nearest.unmet(asked, entry.license)
@@ -173,22 +180,22 @@ def _why_none(asked: Scenario, entry: Entry, levels: tuple[Outlook, ...]) -> str
 
 
 def choose_level(
-    scenario: Scenario, entry: ResolvedModel, hardware: Hardware, today: date, only: tuple[str, ...] = ()
+    question: Question, entry: ResolvedModel, hardware: Hardware, today: date, only: tuple[str, ...] = ()
 ) -> tuple[tuple[Outlook, ...], Candidate | None]:
     """Every level (or `only` some) of a model on a machine, and the candidate that `answer` would recommend.
 
     Raises InputError where `answer` does.
     """
-    model = _model_of(scenario, entry)
-    check_limits(scenario, model, entry.name)
-    runtime = runtime_of(scenario)
-    if family_of(runtime) == "llama.cpp" and scenario.searches_placement and entry.file is None:
-        outlooks = _glance(scenario, entry, model, hardware, runtime, today, only)
+    model = _model_of(entry, question.model.mtp)
+    check_limits(question.model.level, question.workload, model, entry.name)
+    runtime = runtime_of(question)
+    if family_of(runtime) == "llama.cpp" and question.placement.is_searched and entry.file is None:
+        outlooks = _glance(question, entry, model, hardware, runtime, today, only)
     else:
-        outlooks = _in_full(scenario, entry, model, hardware, runtime, today, only)
+        outlooks = _in_full(question, entry, model, hardware, runtime, today, only)
     writes = writes_text(entry, model)
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
-    asked = asked_of(scenario, writes)
+    asked = asked_of(question.requirements, writes)
     by_level = {one.level: one for one in outlooks}
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
     # What was judged by its bytes alone may lack room for buffers after all.
@@ -197,13 +204,13 @@ def choose_level(
     return outlooks, None if chosen is None else chosen.candidate
 
 
-def _model_of(scenario: Scenario, entry: ResolvedModel) -> Model:
+def _model_of(entry: ResolvedModel, mtp: bool) -> Model:
     model = entry.must_have_model()
-    return model.with_mtp() if scenario.mtp else model
+    return model.with_mtp() if mtp else model
 
 
 def _in_full(
-    scenario: Scenario,
+    question: Question,
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
@@ -212,8 +219,8 @@ def _in_full(
     only: tuple[str, ...],
 ) -> tuple[Outlook, ...]:
     """From whole plans: other runtimes have few levels, and what is told where to lie is not searched for."""
-    plans = plans_of(scenario, entry, model, hardware, runtime, only or None)
-    return tuple(_seen(candidate) for candidate in candidates_of(scenario, entry, model, hardware, plans, today))
+    plans = plans_of(question, entry, model, hardware, runtime, only or None)
+    return tuple(_seen(candidate) for candidate in candidates_of(question, entry, model, hardware, plans, today))
 
 
 def _seen(candidate: Candidate) -> Outlook:
@@ -225,7 +232,7 @@ def _seen(candidate: Candidate) -> Outlook:
 
 
 def _glance(
-    scenario: Scenario,
+    question: Question,
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
@@ -237,22 +244,24 @@ def _glance(
 
     def outlook(seen: LevelOnMachine) -> Outlook:
         def kept() -> Range | None:
-            return estimate_quality(facts, seen.level, scenario.task, bits_per_weight=seen.bits_per_weight).kept
+            return estimate_quality(
+                facts, seen.level, question.requirements.task, bits_per_weight=seen.bits_per_weight
+            ).kept
 
         def candidate() -> Candidate:
-            one = scenario.model_copy(update={"level": seen.level})
+            one = question.with_values(level=seen.level)
             return candidates_of(one, entry, model, hardware, plans_of(one, entry, model, hardware, runtime), today)[0]
 
-        return Outlook(seen, scenario.task, kept, candidate)
+        return Outlook(seen, question.requirements.task, kept, candidate)
 
     found = overview(
         model,
-        memory_beside(hardware.memory, draft_of(scenario, model, entry.name, hardware.memory)),
-        scenario.settings,
-        margin=scenario.margin_percent / 100,
+        memory_beside(hardware.memory, draft_of(question, model, entry.name, hardware.memory)),
+        question.settings,
+        margin=question.machine.margin_percent / 100,
         rates=rates_of(hardware),
-        imatrix=scenario.imatrix,
-        only=(scenario.level,) if scenario.level is not None else only,
+        imatrix=question.model.imatrix,
+        only=(question.model.level,) if question.model.level is not None else only,
     )
     return tuple(outlook(seen) for seen in found)
 
@@ -272,26 +281,26 @@ class Shopping:
         return next((row for row in priced if row.chosen.verdict == "fits"), next(iter(priced), None))
 
 
-def machines_for(scenario: Scenario, today: date | None = None) -> Shopping:
-    """Every machine of the catalogue for the scenario's model and requirements, in the smallest number that will do.
+def machines_for(question: Question, today: date | None = None) -> Shopping:
+    """Every machine of the catalogue for the question's model and requirements, in the smallest number that will do.
 
-    Ranked by what a month costs, owned or rented; those without a price at the end. The scenario's own machine does
+    Ranked by what a month costs, owned or rented; those without a price at the end. The question's own machine does
     not matter. Where no quality or speed is asked for, "small loss is fine" and reading speed are assumed: without
     them the cheapest would be the one that hardly runs at all.
     """
     blank: dict[str, Any] = {**_NOT_SEARCHED_FOR, "machine": "any", "gpus": 1}
-    return _machines_for(scenario.model_copy(update=blank), today or datetime.now(UTC).date())
+    return _machines_for(question.with_values(**blank), today or datetime.now(UTC).date())
 
 
 @remembered(_TABLES_BYTES)
-def _machines_for(scenario: Scenario, today: date) -> Shopping:
-    entry = find_any_model(scenario.model)
+def _machines_for(question: Question, today: date) -> Shopping:
+    entry = find_any_model(question.model.name)
     assumed = []
-    if scenario.min_quality is None and scenario.level is None:
-        scenario = scenario.model_copy(update={"min_quality": _ASSUMED_QUALITY})
-        assumed.append(f"No least quality is asked for: {scenario.quality_words} is assumed.")
-    if scenario.min_tokens_per_s is None:
-        scenario = scenario.model_copy(update={"min_tokens_per_s": READING_TOKENS_PER_S})
+    if question.requirements.min_quality is None and question.model.level is None:
+        question = question.with_values(min_quality=_ASSUMED_QUALITY)
+        assumed.append(f"No least quality is asked for: {question.requirements.quality_words} is assumed.")
+    if question.requirements.min_tokens_per_s is None:
+        question = question.with_values(min_tokens_per_s=READING_TOKENS_PER_S)
         assumed.append(
             f"No speed is asked for: at least {exact(READING_TOKENS_PER_S)} tokens/s for each user are assumed, about "
             "as fast as people read."
@@ -300,45 +309,49 @@ def _machines_for(scenario: Scenario, today: date) -> Shopping:
         "CPU platforms are counted with 64, 128 or 256 GiB of RAM, the least that will do; cards one, two, four or "
         "eight in one host, laptops and machines with shared memory alone."
     )
-    only = _levels_to_look_at(scenario, entry)
-    rows = [_machine_for(scenario, entry, one, today, only) for one in machines().values()]
+    only = _levels_to_look_at(question.model, question.requirements, family_of(runtime_of(question)), entry)
+    rows = [_machine_for(question, entry, one, today, only) for one in machines().values()]
     found = [row for row in rows if row is not None]
     found.sort(key=lambda row: (row.monthly is None, row.monthly or 0.0, row.gpus, row.machine.name))
     return Shopping(tuple(found), tuple(assumed), len(machines()) - len(found))
 
 
-def _levels_to_look_at(scenario: Scenario, entry: ResolvedModel) -> tuple[str, ...]:
+def _levels_to_look_at(
+    chosen: ModelChoice, asked: Requirements, family: Family, entry: ResolvedModel
+) -> tuple[str, ...]:
     """The smallest levels that keep what is asked for: a larger one is never faster where these are too slow.
 
     Of all levels () where no least quality is asked for, or none is known to keep it.
     """
-    if family_of(runtime_of(scenario)) != "llama.cpp" or scenario.least_percent is None:
+    if family != "llama.cpp" or asked.least_percent is None:
         return ()
-    model = _model_of(scenario, entry)
+    model = _model_of(entry, chosen.mtp)
     if not writes_text(entry, model):
         return ()
-    facts, least = facts_of_model(entry, model), scenario.least_percent
-    sizes = {sized.level.name: sized for sized in size_levels(model, scenario.imatrix)}
-    usual = ladder(list(sizes), Subject(model.parameters, "", family=family_of(runtime_of(scenario))))
+    facts, least = facts_of_model(entry, model), asked.least_percent
+    sizes = {sized.level.name: sized for sized in size_levels(model, chosen.imatrix)}
+    usual = ladder(list(sizes), Subject(model.parameters, "", family=family))
     keeping = []
     for level in usual:
-        kept = estimate_quality(facts, level, scenario.task, bits_per_weight=sizes[level].bits_per_weight).kept
+        kept = estimate_quality(facts, level, asked.task, bits_per_weight=sizes[level].bits_per_weight).kept
         if kept is not None and kept.typical >= least:
             keeping.append(level)
     return tuple(sorted(keeping, key=lambda level: sizes[level].file_bytes)[:_LEVELS_LOOKED_AT])
 
 
 def _machine_for(
-    scenario: Scenario, entry: ResolvedModel, one: Machine, today: date, only: tuple[str, ...]
+    question: Question, entry: ResolvedModel, one: Machine, today: date, only: tuple[str, ...]
 ) -> FittingMachine | None:
     for changes in _sizes(one):
-        asked = scenario.model_copy(update={"machine": one.id, **changes})
+        asked = question.with_values(machine=one.id, **changes)
         try:
-            _, chosen = choose_level(asked, entry, hardware_of(asked, runtime_of(asked)), today, only)
+            _, chosen = choose_level(
+                asked, entry, hardware_of(asked.machine, asked.runtime.backend, runtime_of(asked)), today, only
+            )
         except InputError:
             continue
         if chosen is not None:
-            return FittingMachine(one, asked.gpus, asked, chosen)
+            return FittingMachine(one, asked.machine.gpus, asked, chosen)
     return None
 
 

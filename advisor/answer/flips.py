@@ -12,7 +12,7 @@ from advisor.costs.costs import Costs
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import format_count, gib
-from advisor.question.question import MAX_USERS
+from advisor.question.choices import MAX_USERS
 from advisor.runtimes.llama_cpp.checks import MOST_SEQUENCES
 
 
@@ -29,7 +29,7 @@ def flips(found: Answer) -> tuple[str, ...]:
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
     place = ranked.index(chosen)
     above, below = (
-        [one for one in part if not one.unmet(found.scenario, found.entry.license)]
+        [one for one in part if not one.unmet(found.question.requirements, found.entry.license)]
         for part in (ranked[:place], ranked[place + 1 :])
     )
     sentences = [_memory(found, above), _context(found, chosen, below), _users(found, chosen), _load(chosen.costs)]
@@ -39,7 +39,7 @@ def flips(found: Answer) -> tuple[str, ...]:
 def _memory(found: Answer, above: list[Candidate]) -> str:
     """With a least quality the smallest level that keeps it is chosen, however much memory there is."""
     better = [candidate for candidate in above if candidate.plan.missing_bytes > 0]
-    if not better or found.scenario.least_percent is not None:
+    if not better or found.question.requirements.least_percent is not None:
         return ""
     next_up = min(better, key=lambda candidate: candidate.plan.missing_bytes)
     per_device = " on each device" if len(next_up.plan.devices) > 1 else ""
@@ -58,17 +58,17 @@ def _context(found: Answer, chosen: Candidate, below: list[Candidate]) -> str:
 def _users(found: Answer, chosen: Candidate) -> str:
     def holds(users: int) -> bool:
         try:
-            other = answer(found.scenario.model_copy(update={"users": users, "level": chosen.level}), today=found.today)
+            other = answer(found.question.with_values(users=users, level=chosen.level), today=found.today)
         except InputError:
             return False
         return other.chosen is not None and other.chosen.plan.verdict == chosen.plan.verdict
 
     most = MOST_SEQUENCES if family_of(found.runtime) == "llama.cpp" else MAX_USERS
-    users = first_failing(holds, found.scenario.users, most)
+    users = first_failing(holds, found.question.workload.users, most)
     if users is None:
         return ""
     try:
-        after = answer(found.scenario.model_copy(update={"users": users}), today=found.today)
+        after = answer(found.question.with_values(users=users), today=found.today)
         instead = after.recommendation.level
     except InputError:
         instead = None
@@ -79,12 +79,12 @@ def _users(found: Answer, chosen: Candidate) -> str:
 
 def _more_devices(found: Answer, users: int) -> str | None:
     """The fewest more of the same cards with which so many users are served."""
-    scenario = found.scenario
-    if not found.hardware.cards or found.machine.unified or scenario.other_machine is not None:
+    question = found.question
+    if not found.hardware.cards or found.machine.unified or question.machine.other_machine is not None:
         return None
-    for gpus in (scenario.gpus + 1, scenario.gpus * 2, scenario.gpus * 4):
+    for gpus in (question.machine.gpus + 1, question.machine.gpus * 2, question.machine.gpus * 4):
         try:
-            larger = answer(scenario.model_copy(update={"users": users, "gpus": gpus}), today=found.today)
+            larger = answer(question.with_values(users=users, gpus=gpus), today=found.today)
         except InputError:
             return None
         if larger.recommendation.level is not None:

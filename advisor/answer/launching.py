@@ -5,28 +5,28 @@ from __future__ import annotations
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.models.catalogue import find_model
-from advisor.question.question import Scenario
+from advisor.question.choices import ModelChoice
 from advisor.runtimes.commands import Launch
 
 
-def _draft_file(scenario: Scenario) -> str | None:
+def _draft_file(asked: ModelChoice) -> str | None:
     """The draft model's file, called as those of the commands are."""
-    if scenario.draft is None:
+    if asked.draft is None:
         return None
-    entry = find_model(scenario.draft)
+    entry = find_model(asked.draft)
     name = entry.hf_repo.split("/")[1] if entry.hf_repo else entry.id
-    return f"{name}-{scenario.draft_level}.gguf"
+    return f"{name}-{asked.draft_level}.gguf"
 
 
 def launch_of(answer: Answer, shown: Candidate) -> Launch:
     """What the runtime is told to run this candidate."""
-    scenario, entry, plan = answer.scenario, answer.entry, shown.plan
+    question, entry, plan = answer.question, answer.entry, shown.plan
     repository = entry.repository.id if entry.repository is not None else None
     if entry.entry is not None:
         repository = entry.entry.hf_repo or None
     return Launch(
         model_name=entry.name,
-        level=entry.file.level if entry.file is not None and scenario.level is None else plan.level,
+        level=entry.file.level if entry.file is not None and question.model.level is None else plan.level,
         runtime=plan.runtime,
         settings=plan.settings,
         hf_repo=repository,
@@ -37,9 +37,9 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         tensor_split=plan.settings.tensor_split,
         kv_offload=not plan.settings.kv_on_host,
         mmap=plan.settings.mmap,
-        imatrix=scenario.imatrix or plan.needs_imatrix,
-        mtp=scenario.mtp,
-        draft_file=_draft_file(scenario),
-        gpu_memory_utilization=scenario.gpu_memory_utilization,
-        kv_fp8=scenario.kv_fp8,
+        imatrix=question.model.imatrix or plan.needs_imatrix,
+        mtp=question.model.mtp,
+        draft_file=_draft_file(question.model),
+        gpu_memory_utilization=question.runtime.gpu_memory_utilization,
+        kv_fp8=question.workload.kv_fp8,
     )

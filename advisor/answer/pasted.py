@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from advisor.answer.plans import checkpoint_support, published_plans, runtime_name, runtime_of
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
+from advisor.question.choices import AUTO
 from advisor.question.hardware import hardware_of
-from advisor.question.question import AUTO, Scenario
+from advisor.question.question import Question
 from advisor.sizing.plan import Plan
 from advisor.sources.repository import Repository
 from advisor.sources.resolve import ResolvedModel
@@ -47,25 +48,30 @@ class Chosen:
     note: str = ""
 
 
-def choose_runtime(scenario: Scenario, entry: ResolvedModel, model: Model) -> Chosen:
-    """The runtime that a scenario is answered for; raises InputError where it asks for two that clash."""
-    usual = runtime_of(scenario)
+def choose_runtime(question: Question, entry: ResolvedModel, model: Model) -> Chosen:
+    """The runtime that a question is answered for; raises InputError where it asks for two that clash."""
+    usual = runtime_of(question)
     repository = entry.repository
-    if repository is None or not repository.tensors or repository.quantization is None or scenario.level is not None:
+    if (
+        repository is None
+        or not repository.tensors
+        or repository.quantization is None
+        or question.model.level is not None
+    ):
         return Chosen(usual)
     level = repository.quantization.level
-    if scenario.runtime != AUTO:
-        refusal = _refusal(scenario, repository, usual)
+    if question.runtime.name != AUTO:
+        refusal = _refusal(question, repository, usual)
         return Chosen(usual, note=_not_planned(level, refusal) if refusal else "")
-    if set_for_llama_cpp := _OF_LLAMA_CPP & scenario.chosen().keys():
+    if set_for_llama_cpp := _OF_LLAMA_CPP & question.chosen().keys():
         key = min(set_for_llama_cpp)
         return Chosen(usual, note=_not_planned(level, f"{key} is a setting of llama.cpp, which loads GGUF files only"))
     runtime = "mlx" if repository.quantization.kind == "MLX" else "vllm"
     try:
-        hardware = hardware_of(scenario, runtime)
-        if refusal := checkpoint_support(scenario, repository, hardware, runtime).refusal:
+        hardware = hardware_of(question.machine, question.runtime.backend, runtime)
+        if refusal := checkpoint_support(question, repository, hardware, runtime).refusal:
             return Chosen(usual, note=_not_planned(level, refusal))
-        plan = published_plans(scenario, entry, model, hardware, runtime)[0]
+        plan = published_plans(question, entry, model, hardware, runtime)[0]
     except InputError as error:
         return Chosen(usual, note=_not_planned(level, str(error).rstrip(".")))
     name = runtime_name(runtime)
@@ -76,9 +82,11 @@ def choose_runtime(scenario: Scenario, entry: ResolvedModel, model: Model) -> Ch
     return Chosen(runtime, note=f"{note} For GGUF levels of the same model choose runtime=llama.cpp.")
 
 
-def _refusal(scenario: Scenario, repository: Repository, runtime: str) -> str:
+def _refusal(question: Question, repository: Repository, runtime: str) -> str:
     try:
-        return checkpoint_support(scenario, repository, hardware_of(scenario, runtime), runtime).refusal
+        return checkpoint_support(
+            question, repository, hardware_of(question.machine, question.runtime.backend, runtime), runtime
+        ).refusal
     except InputError:
         return ""  # said by whoever plans for this runtime
 

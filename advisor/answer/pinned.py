@@ -6,21 +6,22 @@ from typing import Any
 
 from advisor.answer.plans import family_of
 from advisor.formats.gguf_sizes import SizedLevel
-from advisor.question.question import Scenario
+from advisor.question.choices import ModelChoice
+from advisor.question.question import Question
 from advisor.sizing.plan import Plan
 from advisor.sources.resolved import ResolvedModel
 
 _PUBLISHED = "published"
 
 
-def pinned_query(scenario: Scenario, entry: ResolvedModel, plan: Plan) -> str:
+def pinned_query(question: Question, entry: ResolvedModel, plan: Plan) -> str:
     """The query that is answered by exactly this plan, whatever its verdict.
 
     A file or checkpoint as it is has no level to ask for: there the model's own address is the pin.
     """
     settings = plan.settings
-    given: dict[str, Any] = {"model": address(scenario, entry), "runtime": plan.runtime}
-    if not is_as_it_is(scenario, entry, plan):
+    given: dict[str, Any] = {"model": address(question.model, entry), "runtime": plan.runtime}
+    if not is_as_it_is(question.model, entry, plan):
         given["level"] = plan.level
     if family_of(plan.runtime) == "llama.cpp":
         given |= {
@@ -34,8 +35,8 @@ def pinned_query(scenario: Scenario, entry: ResolvedModel, plan: Plan) -> str:
         if not settings.op_offload:  # only ever found where nothing is left to a GPU
             given["op_offload"] = False
     elif plan.runtime == "vllm":
-        given["kv_fp8"] = scenario.kv_fp8
-    return scenario.model_copy(update=given).to_query(also=given)
+        given["kv_fp8"] = question.workload.kv_fp8
+    return question.with_values(**given).to_query(also=given)
 
 
 def gpu_layers(plan: Plan) -> int | str:
@@ -45,13 +46,13 @@ def gpu_layers(plan: Plan) -> int | str:
     return "all" if plan.settings.gpu_layers is None else plan.settings.gpu_layers
 
 
-def address(scenario: Scenario, entry: ResolvedModel) -> str:
+def address(asked: ModelChoice, entry: ResolvedModel) -> str:
     """What names the model again: with its commit where it has one, else as it was asked for."""
-    return scenario.model if entry.id.startswith("{") else entry.id
+    return asked.name if entry.id.startswith("{") else entry.id
 
 
-def is_as_it_is(scenario: Scenario, entry: ResolvedModel, plan: Plan) -> bool:
+def is_as_it_is(asked: ModelChoice, entry: ResolvedModel, plan: Plan) -> bool:
     """Whether the plan is of one GGUF file, or of a repository's own checkpoint, rather than of a level."""
     if isinstance(plan.sized, SizedLevel):
-        return entry.file is not None and scenario.level is None
+        return entry.file is not None and asked.level is None
     return plan.sized.format == _PUBLISHED

@@ -1,4 +1,4 @@
-"""From a scenario, a model and its hardware to plans, by the runtime that is to run them."""
+"""From a question, a model and its hardware to plans, by the runtime that is to run them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import find_model
 from advisor.models.model import Model
+from advisor.question.choices import AUTO, FRONTENDS_OF_LLAMA_CPP
 from advisor.question.hardware import Hardware, vllm_chip
-from advisor.question.question import AUTO, FRONTENDS_OF_LLAMA_CPP, Scenario
+from advisor.question.question import Question
 from advisor.runtimes.llama_cpp.draft import beside_draft, check_draft, plan_draft
 from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken, frontend_defaults
 from advisor.runtimes.llama_cpp.plans import plan_file, plan_levels
@@ -48,33 +49,35 @@ def runtime_name(runtime: str) -> str:
     return FRONTENDS[runtime].name if runtime in FRONTENDS else _NAMES.get(runtime, runtime)
 
 
-def runtime_of(scenario: Scenario) -> str:
+def runtime_of(question: Question) -> str:
     """The runtime that is asked for, or the first that loads the level that is; raises InputError where they clash."""
-    if scenario.level is None:
-        return "llama.cpp" if scenario.runtime == AUTO else scenario.runtime
-    gguf = scenario.level in LEVELS
-    stored = Format("GGUF") if gguf else format_of_level(find_safetensors_level(scenario.level))
+    if question.model.level is None:
+        return "llama.cpp" if question.runtime.name == AUTO else question.runtime.name
+    gguf = question.model.level in LEVELS
+    stored = Format("GGUF") if gguf else format_of_level(find_safetensors_level(question.model.level))
     loading = [family for family in FAMILIES if loads_somewhere(family, stored)] or ["vllm"]
-    if scenario.runtime == AUTO:
+    if question.runtime.name == AUTO:
         return loading[0]
-    if family_of(scenario.runtime) not in loading:
-        raise InputError(f"Level {scenario.level} is not for {scenario.runtime}: choose runtime={loading[0]}.")
-    return scenario.runtime
+    if family_of(question.runtime.name) not in loading:
+        raise InputError(
+            f"Level {question.model.level} is not for {question.runtime.name}: choose runtime={loading[0]}."
+        )
+    return question.runtime.name
 
 
 def with_frontend_defaults(
-    scenario: Scenario, given: frozenset[str], model: Model, hardware: Hardware, runtime: str
-) -> tuple[Scenario, tuple[Taken, ...]]:
-    """The scenario with what Ollama or LM Studio choose for settings that are not `given`, and these choices."""
+    question: Question, given: frozenset[str], model: Model, hardware: Hardware, runtime: str
+) -> tuple[Question, tuple[Taken, ...]]:
+    """The question with what Ollama or LM Studio choose for settings that are not `given`, and these choices."""
     if runtime not in FRONTENDS_OF_LLAMA_CPP:
-        return scenario, ()
+        return question, ()
     gpu_bytes = sum(device.capacity_bytes for device in hardware.memory.devices)
     taken = tuple(each for each in frontend_defaults(runtime, gpu_bytes, model.context_length) if each.key not in given)
-    return scenario.model_copy(update={each.key: each.value for each in taken}), taken
+    return question.with_values(**{each.key: each.value for each in taken}), taken
 
 
 def plans_of(
-    scenario: Scenario,
+    question: Question,
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
@@ -86,26 +89,26 @@ def plans_of(
     Of GGUF levels, of which there are many, only those `among` some, where these are given. Raises InputError in one
     sentence where there is none, saying why and what would run.
     """
-    if scenario.draft is not None and runtime not in _DRAFTING:
+    if question.model.draft is not None and runtime not in _DRAFTING:
         raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
     match family_of(runtime):
         case "vllm":
-            plans = published_plans(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
+            plans = published_plans(question, entry, model, hardware, runtime) + _vllm_plans(question, model, hardware)
             if not plans:
-                raise InputError(_none_for_vllm(scenario, entry, model, hardware))
+                raise InputError(_none_for_vllm(question, entry, model, hardware))
             return plans
         case "mlx":
-            return published_plans(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
-    return _llama_cpp_plans(scenario, entry, model, hardware, runtime, among)
+            return published_plans(question, entry, model, hardware, runtime) + _mlx_plans(question, model, hardware)
+    return _llama_cpp_plans(question, entry, model, hardware, runtime, among)
 
 
-def draft_of(scenario: Scenario, model: Model, name: str, memory: Memory) -> Plan | None:
-    """The plan of the draft model a scenario asks for; raises InputError where it cannot draft for `model`."""
-    if scenario.draft is None:
+def draft_of(question: Question, model: Model, name: str, memory: Memory) -> Plan | None:
+    """The plan of the draft model a question asks for; raises InputError where it cannot draft for `model`."""
+    if question.model.draft is None:
         return None
-    found = find_model(scenario.draft)
+    found = find_model(question.model.draft)
     check_draft(found.model, found.name, model, name)
-    return plan_draft(found.model, scenario.draft_level, memory, scenario.settings)
+    return plan_draft(found.model, question.model.draft_level, memory, question.settings)
 
 
 def memory_beside(memory: Memory, draft: Plan | None) -> Memory:
@@ -114,26 +117,26 @@ def memory_beside(memory: Memory, draft: Plan | None) -> Memory:
 
 
 def _llama_cpp_plans(
-    scenario: Scenario,
+    question: Question,
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
     runtime: str,
     among: Collection[str] | None,
 ) -> tuple[Plan, ...]:
-    margin, rates = scenario.margin_percent / 100, rates_of(hardware)
-    draft = draft_of(scenario, model, entry.name, hardware.memory)
+    margin, rates = question.machine.margin_percent / 100, rates_of(hardware)
+    draft = draft_of(question, model, entry.name, hardware.memory)
     memory = memory_beside(hardware.memory, draft)
-    if entry.file is not None and scenario.level is None:
+    if entry.file is not None and question.model.level is None:
         plan = plan_file(
             model,
             entry.file.sized(),
             entry.file.stored(),
             memory,
-            scenario.settings,
+            question.settings,
             runtime=runtime,
             margin=margin,
-            search=scenario.searches_placement,
+            search=question.placement.is_searched,
             rates=rates,
             draft=draft,
         )
@@ -141,13 +144,13 @@ def _llama_cpp_plans(
     plans = plan_levels(
         model,
         memory,
-        scenario.settings,
+        question.settings,
         runtime=runtime,
         margin=margin,
-        imatrix=scenario.imatrix,
-        only=scenario.level,
+        imatrix=question.model.imatrix,
+        only=question.model.level,
         among=among,
-        search=scenario.searches_placement,
+        search=question.placement.is_searched,
         rates=rates,
         draft=draft,
     )
@@ -161,48 +164,54 @@ def rates_of(hardware: Hardware) -> Rates:
 
 
 def published_plans(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
+    question: Question, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
 ) -> tuple[Plan, ...]:
     """The repository's own checkpoint as it is, where the runtime loads its kind: sized from its headers."""
     repository = entry.repository
-    if repository is None or not repository.tensors or scenario.level is not None:
+    if repository is None or not repository.tensors or question.model.level is not None:
         return ()
     quantization = repository.quantization
-    support = checkpoint_support(scenario, repository, hardware, runtime)
+    support = checkpoint_support(question, repository, hardware, runtime)
     if support.refusal:
         return ()
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
     sized = checkpoint_size(loaded, quantization, model, repository.layers)
-    margin = scenario.margin_percent / 100
+    margin = question.machine.margin_percent / 100
     if runtime == "mlx":
-        return (plan_mlx_file(model, hardware.memory, scenario.settings, sized, sized.tensor_bytes, margin=margin),)
+        return (plan_mlx_file(model, hardware.memory, question.settings, sized, sized.tensor_bytes, margin=margin),)
     plan = plan_vllm_published(
         model,
         hardware.memory,
-        scenario.settings,
+        question.settings,
         sized,
         [(tensor.name, tensor.bytes) for tensor in loaded],
         margin=margin,
-        options=_vllm_options(scenario),
-        compute_capability=vllm_chip_of(scenario, hardware).capability,
+        options=_vllm_options(question),
+        compute_capability=vllm_chip_of(question, hardware).capability,
         note=support.note,
     )
     return (plan,)
 
 
-def _vllm_options(scenario: Scenario) -> VllmOptions:
-    return VllmOptions(utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto")
+def _vllm_options(question: Question) -> VllmOptions:
+    return VllmOptions(
+        utilisation=question.runtime.gpu_memory_utilization, kv_dtype="fp8" if question.workload.kv_fp8 else "auto"
+    )
 
 
-def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+def _vllm_plans(question: Question, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
     """The computed levels that vLLM loads here."""
-    chip, margin, options = vllm_chip_of(scenario, hardware), scenario.margin_percent / 100, _vllm_options(scenario)
-    if scenario.level is not None:
+    chip, margin, options = (
+        vllm_chip_of(question, hardware),
+        question.machine.margin_percent / 100,
+        _vllm_options(question),
+    )
+    if question.model.level is not None:
         plan = plan_vllm(
             model,
             hardware.memory,
-            scenario.settings,
-            find_safetensors_level(scenario.level),
+            question.settings,
+            find_safetensors_level(question.model.level),
             margin=margin,
             options=options,
             vendor=chip.vendor,
@@ -213,7 +222,7 @@ def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[P
     plans = plan_vllm_levels(
         model,
         hardware.memory,
-        scenario.settings,
+        question.settings,
         margin=margin,
         options=options,
         vendor=chip.vendor,
@@ -223,18 +232,18 @@ def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[P
     return tuple(plans)
 
 
-def vllm_chip_of(scenario: Scenario, hardware: Hardware) -> Chip:
+def vllm_chip_of(question: Question, hardware: Hardware) -> Chip:
     """The one kind of GPU there is."""
     if not hardware.cards:
         raise InputError(f"vLLM is planned for graphics cards, and {hardware.machine.name} has none: use llama.cpp.")
     if len(set(hardware.cards)) > 1:
         raise InputError("vLLM splits every tensor evenly, so all cards must be of one kind: leave other_machine out.")
-    return vllm_chip(scenario, hardware.cards[0])
+    return vllm_chip(question.runtime.backend, hardware.cards[0])
 
 
-def _none_for_vllm(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware) -> str:
+def _none_for_vllm(question: Question, entry: ResolvedModel, model: Model, hardware: Hardware) -> str:
     """Why vLLM loads no level at all here, from the machine or the commonest reason, and which runtime does."""
-    chip = vllm_chip_of(scenario, hardware)
+    chip = vllm_chip_of(question, hardware)
     why = machine_refusal("vllm", chip)
     if not why:
         refusals = vllm_refusals(
@@ -249,17 +258,17 @@ def _none_for_vllm(scenario: Scenario, entry: ResolvedModel, model: Model, hardw
     return f"No level of {entry.name} runs with vLLM on {hardware.name}: {why}; {instead}."
 
 
-def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
+def _mlx_plans(question: Question, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
     if refusal := machine_refusal("mlx", hardware.machine):
         raise InputError(f"{refusal}.")
-    margin = scenario.margin_percent / 100
-    if scenario.level is not None:
-        level = find_safetensors_level(scenario.level)
-        return (plan_mlx(model, hardware.memory, scenario.settings, level, margin=margin),)
-    return tuple(plan_mlx_levels(model, hardware.memory, scenario.settings, margin=margin))
+    margin = question.machine.margin_percent / 100
+    if question.model.level is not None:
+        level = find_safetensors_level(question.model.level)
+        return (plan_mlx(model, hardware.memory, question.settings, level, margin=margin),)
+    return tuple(plan_mlx_levels(model, hardware.memory, question.settings, margin=margin))
 
 
-def checkpoint_support(scenario: Scenario, repository: Repository, hardware: Hardware, runtime: str) -> Support:
+def checkpoint_support(question: Question, repository: Repository, hardware: Hardware, runtime: str) -> Support:
     """Whether a runtime with safetensors files of its own loads those of a repository here."""
-    on = vllm_chip_of(scenario, hardware) if runtime == "vllm" else hardware.machine
+    on = vllm_chip_of(question, hardware) if runtime == "vllm" else hardware.machine
     return published_support(repository.quantization, runtime, on)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from advisor.answer.plans import runtime_name
 from advisor.models.model import Model
+from advisor.question.choices import CUSTOM_MACHINE, RuntimeChoice
 from advisor.question.hardware import Hardware, vllm_chip
-from advisor.question.question import CUSTOM_MACHINE, Scenario
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.sizing.settings import Settings
 
 
-def runtime_notes(scenario: Scenario, model: Model, hardware: Hardware, runtime: str) -> tuple[str, ...]:
+def runtime_notes(
+    asked: RuntimeChoice, settings: Settings, model: Model, hardware: Hardware, runtime: str
+) -> tuple[str, ...]:
     """Sentences for the reader of an answer; none where nothing is special."""
     return tuple(
         note
         for note in (
-            _cache_note(scenario.settings, model, runtime),
-            _custom_note(scenario, hardware) if runtime == "vllm" else "",
+            _cache_note(settings, model, runtime),
+            _custom_note(asked, hardware) if runtime == "vllm" else "",
         )
         if note
     )
@@ -34,10 +36,10 @@ def _cache_note(settings: Settings, model: Model, runtime: str) -> str:
     return f"{shared}; for {context:,} tokens each, choose a context of {context * users:,}."
 
 
-def _custom_note(scenario: Scenario, hardware: Hardware) -> str:
+def _custom_note(asked: RuntimeChoice, hardware: Hardware) -> str:
     if hardware.machine.kind != CUSTOM_MACHINE:
         return ""
-    chip = vllm_chip(scenario, hardware.machine)
+    chip = vllm_chip(asked.backend, hardware.machine)
     what, other = ("generation", "")
     if chip.vendor == "NVIDIA":
         what, other = ("compute capability", " For an AMD one choose the ROCm backend.")

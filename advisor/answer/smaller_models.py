@@ -19,7 +19,7 @@ from advisor.foundation.units import format_count
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.licences import commercial_use
 from advisor.question.hardware import Hardware
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.sources.resolved import from_entry
 
 MOST = 2
@@ -62,13 +62,13 @@ def _comparable(found: Answer, entry: Entry) -> bool:
     """Of the same kind, smaller, and able to do what is asked for; judged without planning."""
     own, model = found.entry.entry, entry.model
     variants = _GENERAL if own is None else (own.variant,)
-    limit, scenario = model.context_length, found.scenario
+    limit, question = model.context_length, found.question
     return (
         entry.variant in variants
         and entry.parameters.counted < found.model.parameters
         and _same_trade(found, entry)
-        and (limit is None or limit >= scenario.context)
-        and (not scenario.commercial or commercial_use(entry.license).possible)
+        and (limit is None or limit >= question.workload.context)
+        and (not question.requirements.commercial or commercial_use(entry.license).possible)
         and not model.runtime_note
     )
 
@@ -76,7 +76,7 @@ def _comparable(found: Answer, entry: Entry) -> bool:
 def _same_trade(found: Answer, entry: Entry) -> bool:
     """A coder replaces a coder, or whatever is asked to code; it does not replace a model for everything."""
     wanted = bool(_SPECIALIST.search(found.entry.name))
-    return bool(_SPECIALIST.search(entry.name)) == wanted or found.scenario.task == "code"
+    return bool(_SPECIALIST.search(entry.name)) == wanted or found.question.requirements.task == "code"
 
 
 def _size_class(entry: Entry) -> int:
@@ -91,16 +91,16 @@ def _newest_first(entry: Entry) -> tuple[int, ...]:
 
 def _first_that_runs(found: Answer, entries: Iterable[Entry]) -> tuple[Entry, Candidate] | None:
     for entry in islice(entries, _MOST_TRIED):
-        one = _precise(found.scenario, entry, found.hardware, found.runtime, found.today)
+        one = _precise(found.question, entry, found.hardware, found.runtime, found.today)
         if one is not None:
             return entry, one
     return None
 
 
-def _precise(scenario: Scenario, entry: Entry, hardware: Hardware, runtime: str, today: date) -> Candidate | None:
+def _precise(question: Question, entry: Entry, hardware: Hardware, runtime: str, today: date) -> Candidate | None:
     """The model at Q4_K_M or better, on the devices alone, if it keeps more than a small loss allows."""
     levels = _PRECISE[family_of(runtime)]
-    asked = scenario.model_copy(update={"model": entry.id, "level": None, "context_used": None, "runtime": runtime})
+    asked = question.with_values(model=entry.id, level=None, context_used=None, runtime=runtime)
     try:
         _, one = choose_level(asked, from_entry(entry), hardware, today, levels)
     except InputError:

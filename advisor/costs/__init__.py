@@ -4,11 +4,11 @@ Every figure follows from what is shown beside it. A worked example, in which th
 
 >>> from datetime import date
 >>> from advisor.costs.costs import cost_of
->>> from advisor.costs.inputs import cost_inputs
+>>> from advisor.costs.inputs import CostInputs
 >>> from advisor.costs.workload import Throughput
 >>> from advisor.foundation.ranges import Range
 >>> from advisor.machines.catalogue import machine
->>> inputs = cost_inputs({
+>>> inputs = CostInputs.from_values({
 ...     "requests_per_day": 2000, "tokens_in": 1000, "tokens_out": 200, "peak_factor": 2, "years": 3,
 ...     "device_price": 800, "host_price": 400, "resale_percent": 20, "electricity_price": 0.15,
 ...     "device_load_w": 350, "device_idle_w": 20, "host_load_w": 120, "host_idle_w": 50,

@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 
 from advisor.costs.costs import Costs, cost_of
-from advisor.costs.inputs import CostInputs, cost_inputs
+from advisor.costs.inputs import CostInputs
 from advisor.costs.money import money_of, shown
 from advisor.costs.pay_per_token import closed_models
 from advisor.costs.workload import Throughput
@@ -43,7 +43,7 @@ class Article:
 
 def article(today: date) -> Article:
     """The claim with today's prices, and what is left of it."""
-    inputs = cost_inputs(INPUTS)
+    inputs = CostInputs.from_values(INPUTS)
     costs = cost_of(MODEL, machine(MACHINE), DEVICES, SPEED, inputs, today)
     closed = _closed(inputs, today)
     own, api = costs.own, costs.api
@@ -64,6 +64,6 @@ def article(today: date) -> Article:
 
 
 def _closed(inputs: CostInputs, today: date) -> tuple[tuple[str, Decimal], ...]:
-    tokens = inputs.tokens_per_month
+    tokens = inputs.load.tokens_per_month
     hosted = closed_models(inputs, money_of(inputs, today), today)
     return tuple((host.name, host.bill.cost(tokens)) for host in hosted)

@@ -93,7 +93,7 @@ def cost_of(
     """
     if not 1 <= devices <= 1024:
         raise InputError(f"devices={devices}: a plan runs on 1 to 1,024 devices.")
-    tokens = inputs.tokens_per_month
+    tokens = inputs.load.tokens_per_month
     money = money_of(inputs, today)
     owned = own(machine, devices, speed, inputs, money)
     offers, no_offer = rent(machine, devices, speed, inputs, money)
@@ -118,7 +118,7 @@ def cost_of(
     return Costs(
         inputs=inputs,
         today=today,
-        currency=inputs.currency,
+        currency=inputs.billing.currency,
         tokens_per_month=tokens,
         own=to_own,
         rent=to_rent,
@@ -130,7 +130,7 @@ def cost_of(
         months_against_rent=months.get("rent"),
         energy_kwh_per_month=energy,
         co2_kg_per_month=_co2(energy, inputs),
-        verdict=verdict_of(tokens, tuple(found), own_even, inputs.currency),
+        verdict=verdict_of(tokens, tuple(found), own_even, inputs.billing.currency),
         notes=_notes(found, speed, inputs),
         prices=(*prices, *money.rates_used(prices)),
     )
@@ -168,9 +168,9 @@ def _energy(owned: Owned, tokens: int) -> Range | None:
 
 
 def _co2(energy: Range | None, inputs: CostInputs) -> Range | None:
-    if energy is None or inputs.co2_g_per_kwh is None:
+    if energy is None or inputs.power.co2_g_per_kwh is None:
         return None
-    scaled = energy.scaled(inputs.co2_g_per_kwh / 1000)
+    scaled = energy.scaled(inputs.power.co2_g_per_kwh / 1000)
     return Range(round(scaled.low, 2), round(scaled.typical, 2), round(scaled.high, 2))
 
 
@@ -184,8 +184,8 @@ def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) 
     if len(ranked) > 1 and ranked[0].monthly.high > ranked[1].monthly.low:
         first, second = ranked[0].monthly, ranked[1].monthly
         notes.append(
-            f"The ranges overlap: the cheapest may cost up to {shown(first.high, inputs.currency)} a month, "
-            f"the next as little as {shown(second.low, inputs.currency)}."
+            f"The ranges overlap: the cheapest may cost up to {shown(first.high, inputs.billing.currency)} a month, "
+            f"the next as little as {shown(second.low, inputs.billing.currency)}."
         )
     stale = [price for option in options for price in option.prices if price.is_stale]
     if stale:
@@ -193,7 +193,7 @@ def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) 
         notes.append(
             f"{len(stale)} of the prices used are old, up to {oldest} days: refresh the tables or give your own."
         )
-    if inputs.co2_g_per_kwh is None:
+    if inputs.power.co2_g_per_kwh is None:
         notes.append("CO2 is not counted, because it is not known how much your electricity makes: give co2_g_per_kwh.")
     for option in options:
         notes += option.notes

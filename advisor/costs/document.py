@@ -25,7 +25,7 @@ def cost_document(costs: Costs) -> dict[str, Any]:
     return {
         "currency": costs.currency,
         "tokens_per_month": costs.tokens_per_month,
-        "years": costs.inputs.years,
+        "years": costs.inputs.billing.years,
         "own": _option(costs.own),
         "rent": _option(costs.rent),
         "api": _option(costs.api),
@@ -52,7 +52,7 @@ def closed_document(inputs: CostInputs, today: date) -> list[dict[str, Any]]:
     return [
         {
             "title": host.name,
-            "per_month": _number(host.bill.cost(inputs.tokens_per_month)),
+            "per_month": _number(host.bill.cost(inputs.load.tokens_per_month)),
             "prices": [price_document(price) for price in host.prices],
         }
         for host in hosts

@@ -6,26 +6,18 @@ nothing is published leaves the item out of the sum, which the answer then says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from advisor.costs.price_tables import Currency, Region, Term, electricity_prices
-from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.foundation.errors import ImpossibleValue, nearest, one_line, resembling
 from advisor.foundation.numbers import exact
+from advisor.foundation.parts import Composed, Part
 
 HOURS_PER_MONTH = Decimal(730)  # 365 days x 24 hours / 12
 MAX_TOKENS_PER_MONTH = 10**15
@@ -102,21 +94,11 @@ Percent = Annotated[float | None, Field(ge=0, le=100)]
 Watts = Annotated[float | None, Field(ge=0, le=1_000_000)]
 
 
-class CostInputs(BaseModel):
-    """Load, terms and prices. Money is in `currency`, percentages are 0 to 100.
-
-    Load: `tokens_in` and `tokens_out` are per request; `peak_factor` is the busiest hour over the average one;
-    `hours_per_month` is how long the machines serve (730: always); `cached_percent` of the input tokens are billed by
-    an API as cached.
-    Own: `device_price` is one device (as the catalogue sells it), `host_price` the computer around the devices of one
-    machine; `admin_hours` (a month), `support_per_year`, `colocation_per_month` are for each machine;
-    `resale_percent` is what hardware fetches after `years`; `utilisation_percent` replaces the share of the hours in
-    which the devices compute, which otherwise follows from load and speed; `*_w` are watts of one device or host.
-    Rent: `rent_gpu=any` also takes other GPUs with enough memory that are no slower to read it.
-    `eur_rate` and `chf_rate` are US dollars for one euro and one franc. `vat_percent` is put on top of every option.
+class Load(Part):
+    """What has to be served: `tokens_in` and `tokens_out` are per request, `peak_factor` is the busiest hour over the
+    average one, `hours_per_month` is how long the machines serve (730: always); `cached_percent` of the input tokens
+    are billed by an API as cached.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     requests_per_day: Annotated[float, AfterValidator(_requests)] = 1000
     tokens_in: int = Field(1000, ge=0)
@@ -125,45 +107,8 @@ class CostInputs(BaseModel):
     hours_per_month: Annotated[float, AfterValidator(_hours)] = 730
     cached_percent: float = Field(0, ge=0, le=100)
 
-    currency: Annotated[Currency, _choice("currency", "USD", "EUR", "CHF")] = "USD"
-    eur_rate: PaidPrice = None
-    chf_rate: PaidPrice = None
-    vat_percent: float = Field(0, ge=0, le=100)
-    years: int = Field(3, ge=1, le=5)
-
-    country: Annotated[str, BeforeValidator(_country)] = "US"
-    device_price: Price = None
-    host_price: Price = None
-    resale_percent: Percent = None
-    cost_of_capital_percent: Percent = None
-    electricity_price: Price = None
-    pue: float | None = Field(None, ge=1, le=5)
-    co2_g_per_kwh: float | None = Field(None, ge=0, le=5000)
-    utilisation_percent: Percent = None
-    device_load_w: Watts = None
-    device_idle_w: Watts = None
-    host_load_w: Watts = None
-    host_idle_w: Watts = None
-    colocation_per_month: Price = None
-    admin_hours: float | None = Field(None, ge=0, le=1000)
-    admin_rate: Price = None
-    support_per_year: Price = None
-
-    region: Annotated[Region, _choice("region", "ch", "eu", "us", "any")] = "any"
-    term: Annotated[Term, _choice("term", "on-demand", "spot", "1-year")] = "on-demand"
-    rent_gpu: Annotated[Literal["same", "any"], _choice("rent_gpu", "same", "any")] = "same"
-    instance_price: PaidPrice = None
-    storage_gb: float = Field(0, ge=0, le=1_000_000_000)
-    storage_price: Price = None
-    egress_gb: float = Field(0, ge=0, le=1_000_000_000)
-    egress_price: Price = None
-
-    api_input_price: Price = None
-    api_output_price: Price = None
-    api_cached_price: Price = None
-
     @model_validator(mode="after")
-    def _adds_up(self) -> CostInputs:
+    def _adds_up(self) -> Load:
         if self.tokens_in + self.tokens_out == 0:
             raise ValueError("there is no load to compare costs for: tokens_in and tokens_out are both 0")
         if self._exact_tokens_per_month > MAX_TOKENS_PER_MONTH:
@@ -171,18 +116,6 @@ class CostInputs(BaseModel):
                 "this is more than 10^15 tokens a month, beyond what all providers serve together: "
                 "check requests_per_day, tokens_in and tokens_out"
             )
-        if (self.api_input_price is None) != (self.api_output_price is None):
-            raise ValueError("give api_input_price and api_output_price together, or neither")
-        if self.api_input_price is not None and not (self.api_input_price or self.api_output_price):
-            raise ValueError("an API that is free needs no comparison: api_input_price and api_output_price are both 0")
-        if self.api_cached_price is not None and self.api_input_price is None:
-            raise ValueError("give api_input_price and api_output_price with api_cached_price")
-        if self.admin_hours and self.admin_rate is None:
-            raise ValueError("give admin_rate, the price of one hour, with admin_hours")
-        if self.storage_gb and self.storage_price is None:
-            raise ValueError("give storage_price, the price of a GB a month, with storage_gb")
-        if self.egress_gb and self.egress_price is None:
-            raise ValueError("give egress_price, the price of a GB, with egress_gb")
         return self
 
     @property
@@ -201,14 +134,104 @@ class CostInputs(BaseModel):
         return Decimal(self.tokens_in) / (self.tokens_in + self.tokens_out)
 
 
-def cost_inputs(values: Mapping[str, Any]) -> CostInputs:
-    """The inputs from separate values; raises InputError in one sentence."""
-    try:
-        return CostInputs.model_validate(dict(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-        if first["type"] == "value_error":
-            raise InputError(f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith('?') else '.'}") from None
-        shown, wanted = one_line(first["input"]), reason.lower().replace("input should be", "it must be")
-        raise InputError(f"{first['loc'][0]}={shown} is not possible: {wanted.split(', unable')[0]}.") from None
+class Billing(Part):
+    """In what money, for how long. `eur_rate` and `chf_rate` are US dollars for one euro and one franc; `vat_percent`
+    is put on top of every option.
+    """
+
+    currency: Annotated[Currency, _choice("currency", "USD", "EUR", "CHF")] = "USD"
+    eur_rate: PaidPrice = None
+    chf_rate: PaidPrice = None
+    vat_percent: float = Field(0, ge=0, le=100)
+    years: int = Field(3, ge=1, le=5)
+
+
+class OwnTerms(Part):
+    """Buying and looking after it: `device_price` is one device (as the catalogue sells it), `host_price` the computer
+    around the devices of one machine; `admin_hours` (a month), `support_per_year` and `colocation_per_month` are for
+    each machine; `resale_percent` is what hardware fetches after the years of use.
+    """
+
+    device_price: Price = None
+    host_price: Price = None
+    resale_percent: Percent = None
+    cost_of_capital_percent: Percent = None
+    colocation_per_month: Price = None
+    admin_hours: float | None = Field(None, ge=0, le=1000)
+    admin_rate: Price = None
+    support_per_year: Price = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> OwnTerms:
+        if self.admin_hours and self.admin_rate is None:
+            raise ValueError("give admin_rate, the price of one hour, with admin_hours")
+        return self
+
+
+class PowerTerms(Part):
+    """Electricity of what is owned: `*_w` are watts of one device or host; `utilisation_percent` replaces the share of
+    the hours in which the devices compute, which otherwise follows from load and speed.
+    """
+
+    country: Annotated[str, BeforeValidator(_country)] = "US"
+    electricity_price: Price = None
+    pue: float | None = Field(None, ge=1, le=5)
+    co2_g_per_kwh: float | None = Field(None, ge=0, le=5000)
+    utilisation_percent: Percent = None
+    device_load_w: Watts = None
+    device_idle_w: Watts = None
+    host_load_w: Watts = None
+    host_idle_w: Watts = None
+
+
+class RentTerms(Part):
+    """Renting: where and how; `rent_gpu=any` also takes other GPUs with enough memory that are no slower to read it."""
+
+    region: Annotated[Region, _choice("region", "ch", "eu", "us", "any")] = "any"
+    term: Annotated[Term, _choice("term", "on-demand", "spot", "1-year")] = "on-demand"
+    rent_gpu: Annotated[Literal["same", "any"], _choice("rent_gpu", "same", "any")] = "same"
+    instance_price: PaidPrice = None
+    storage_gb: float = Field(0, ge=0, le=1_000_000_000)
+    storage_price: Price = None
+    egress_gb: float = Field(0, ge=0, le=1_000_000_000)
+    egress_price: Price = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> RentTerms:
+        if self.storage_gb and self.storage_price is None:
+            raise ValueError("give storage_price, the price of a GB a month, with storage_gb")
+        if self.egress_gb and self.egress_price is None:
+            raise ValueError("give egress_price, the price of a GB, with egress_gb")
+        return self
+
+
+class ApiTerms(Part):
+    """Prices of an API of the user's, per million tokens."""
+
+    api_input_price: Price = None
+    api_output_price: Price = None
+    api_cached_price: Price = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> ApiTerms:
+        if (self.api_input_price is None) != (self.api_output_price is None):
+            raise ValueError("give api_input_price and api_output_price together, or neither")
+        if self.api_input_price is not None and not (self.api_input_price or self.api_output_price):
+            raise ValueError("an API that is free needs no comparison: api_input_price and api_output_price are both 0")
+        if self.api_cached_price is not None and self.api_input_price is None:
+            raise ValueError("give api_input_price and api_output_price with api_cached_price")
+        return self
+
+
+@dataclass(frozen=True)
+class CostInputs(Composed):
+    """The load, and the terms on which it can be served. Money is in the currency of `billing`, percentages are 0 to
+    100.
+    """
+
+    load: Load = field(default_factory=Load)
+    billing: Billing = field(default_factory=Billing)
+    own: OwnTerms = field(default_factory=OwnTerms)
+    power: PowerTerms = field(default_factory=PowerTerms)
+    rent: RentTerms = field(default_factory=RentTerms)
+    api: ApiTerms = field(default_factory=ApiTerms)

@@ -95,18 +95,18 @@ def money_of(inputs: CostInputs, today: date) -> Money:
     table = exchange_rates()
     usd, chf = table["USD"], table["CHF"]
     per_eur = {"EUR": Decimal(1), "USD": usd.per_eur, "CHF": chf.per_eur}
-    money = Money(inputs.currency, (), today, ())
+    money = Money(inputs.billing.currency, (), today, ())
     used = {
         currency: money.listed("currency", f"{currency} for one EUR", row.per_eur, "", "", row.source, row.observed_on)
         for currency, row in (("USD", usd), ("CHF", chf))
     }
-    if inputs.eur_rate is not None:
-        per_eur["USD"] = decimal(inputs.eur_rate)
+    if inputs.billing.eur_rate is not None:
+        per_eur["USD"] = decimal(inputs.billing.eur_rate)
         used["USD"] = replace(money.own("USD for one EUR", per_eur["USD"], ""), currency="")
-    if inputs.chf_rate is not None:
-        per_eur["CHF"] = per_eur["USD"] / decimal(inputs.chf_rate)
-        used["CHF"] = replace(money.own("USD for one CHF", decimal(inputs.chf_rate), ""), currency="")
-    return Money(inputs.currency, tuple(per_eur.items()), today, tuple(used.items()))
+    if inputs.billing.chf_rate is not None:
+        per_eur["CHF"] = per_eur["USD"] / decimal(inputs.billing.chf_rate)
+        used["CHF"] = replace(money.own("USD for one CHF", decimal(inputs.billing.chf_rate), ""), currency="")
+    return Money(inputs.billing.currency, tuple(per_eur.items()), today, tuple(used.items()))
 
 
 def decimal(number: float) -> Decimal:
@@ -116,7 +116,7 @@ def decimal(number: float) -> Decimal:
 
 def vat_of(inputs: CostInputs) -> Decimal:
     """The share of VAT that the user wants on top of net prices."""
-    return decimal(inputs.vat_percent) / 100
+    return decimal(inputs.billing.vat_percent) / 100
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -61,7 +61,7 @@ def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Opti
     upfront = [cents(n * owned.case(case).upfront * vat) for n, case in zip(units, CASES, strict=True)]
     resale = [cents(n * owned.case(case).resale * vat) for n, case in zip(units, CASES, strict=True)]
     monthly = [bill.cost(tokens) for bill in bills]
-    months = 12 * inputs.years
+    months = 12 * inputs.billing.years
     running = [amount - _written_off(bill, tokens) for amount, bill in zip(monthly, bills, strict=True)]
     outlays = tuple(Outlay(*case) for case in zip(upfront, running, resale, strict=True))
     total = [case.upfront - case.resale + months * case.monthly for case in outlays]
@@ -96,18 +96,18 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
     typical = bills[1]
     units = [bill.units(tokens) for bill in bills]
     notes = []
-    if inputs.term == "spot":
+    if inputs.rent.term == "spot":
         notes.append("Spot instances can be taken away at short notice.")
-    if inputs.term == "1-year":
+    if inputs.rent.term == "1-year":
         notes.append("A one-year term is paid for every hour of the year, used or not.")
-    if not inputs.storage_gb or not inputs.egress_gb:
+    if not inputs.rent.storage_gb or not inputs.rent.egress_gb:
         notes.append("Storage and traffic are counted where storage_gb and egress_gb are given with their prices.")
     return Option(
         name="rent",
         title=f"{units[1]} x {chosen[1].name}" if units[1] > 1 else chosen[1].name,
         monthly=_range(monthly),
         per_million_tokens=_per_million(monthly, tokens),
-        total=_range([12 * inputs.years * amount for amount in monthly]),
+        total=_range([12 * inputs.billing.years * amount for amount in monthly]),
         units=(units[0], units[1], units[2]),
         offers=len({offer.provider for offer in offers}),
         bill=typical.bill(tokens),
@@ -127,9 +127,11 @@ _PRECISION = "Hosts choose their own precision: their model need not be the leve
 
 def _where(hosts: list[Hosted], inputs: CostInputs) -> str:
     """That a region was asked for which no host states."""
-    if inputs.region == "any" or any(host.region is not None for host in hosts):
+    if inputs.rent.region == "any" or any(host.region is not None for host in hosts):
         return ""
-    return f"Where these hosts compute is not known: none of them says that it is in {REGION_NAMES[inputs.region]}."
+    return (
+        f"Where these hosts compute is not known: none of them says that it is in {REGION_NAMES[inputs.rent.region]}."
+    )
 
 
 def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Option:
@@ -141,7 +143,7 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
         title=chosen[1].name,
         monthly=_range(monthly),
         per_million_tokens=_per_million(monthly, tokens),
-        total=_range([12 * inputs.years * amount for amount in monthly]),
+        total=_range([12 * inputs.billing.years * amount for amount in monthly]),
         units=(0, 0, 0),
         offers=len(ranked),
         bill=chosen[1].bill.bill(tokens),
@@ -195,7 +197,7 @@ def _utilisation(tokens: int, bill: Staircase, inputs: CostInputs) -> float | No
     """The share of the hours in which the machines compute: the average load over what they serve at their peak."""
     if bill.unit_tokens is None:
         return None
-    return round(float(tokens / (bill.units(tokens) * bill.unit_tokens * decimal(inputs.peak_factor))), 4)
+    return round(float(tokens / (bill.units(tokens) * bill.unit_tokens * decimal(inputs.load.peak_factor))), 4)
 
 
 def running_cost(option: Option) -> Decimal:

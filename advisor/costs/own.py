@@ -90,7 +90,7 @@ def _ownership(
     speed: Throughput | None,
     inputs: CostInputs,
 ) -> Ownership:
-    months = 12 * inputs.years
+    months = 12 * inputs.billing.years
     resale = upfront * resale_share
     steps = [
         Step(
@@ -100,10 +100,10 @@ def _ownership(
             f"{upfront:,.2f} x (1 - {plain(resale_share)} resale) / {months} months, for each machine",
         )
     ]
-    if inputs.cost_of_capital_percent is not None:
+    if inputs.own.cost_of_capital_percent is not None:
         # On average half of what is written off, and all of the resale value, is tied up.
         tied = (upfront + resale) / 2
-        rate = decimal(inputs.cost_of_capital_percent) / 100
+        rate = decimal(inputs.own.cost_of_capital_percent) / 100
         steps.append(
             Step(
                 "Cost of capital",
@@ -119,14 +119,14 @@ def _ownership(
             Step("Electricity", kwh_per_unit * tariff, kwh_per_token * tariff, f"{how}, at {plain(tariff)} a kWh")
         )
     for label, amount, how in (
-        ("Colocation", inputs.colocation_per_month, "for each machine"),
-        ("Support", inputs.support_per_year, "/ 12, for each machine"),
+        ("Colocation", inputs.own.colocation_per_month, "for each machine"),
+        ("Support", inputs.own.support_per_year, "/ 12, for each machine"),
     ):
         if amount is not None:
             part = decimal(amount) / (12 if label == "Support" else 1)
             steps.append(Step(label, part, Decimal(0), f"{amount:,.2f} {how}"))
-    if inputs.admin_hours is not None and inputs.admin_rate is not None:
-        hours, rate = decimal(inputs.admin_hours), decimal(inputs.admin_rate)
+    if inputs.own.admin_hours is not None and inputs.own.admin_rate is not None:
+        hours, rate = decimal(inputs.own.admin_hours), decimal(inputs.own.admin_rate)
         how = f"{plain(hours)} h x {plain(rate)}, for each machine"
         steps.append(Step("Administration", hours * rate, Decimal(0), how))
     unit_tokens = None if speed is None else tokens_per_machine(speed, inputs, case)
@@ -136,8 +136,8 @@ def _ownership(
 def _device_price(
     machine: Machine, inputs: CostInputs, money: Money, prices: list[Price]
 ) -> dict[Case, Decimal] | None:
-    if inputs.device_price is not None:
-        given = decimal(inputs.device_price)
+    if inputs.own.device_price is not None:
+        given = decimal(inputs.own.device_price)
         prices.append(money.own(machine.name, given, "each"))
         return dict.fromkeys(CASES, given)
     if machine.price_usd is None:
@@ -164,8 +164,8 @@ def _device_price(
 def _host_price(
     machine: Machine, inputs: CostInputs, money: Money, prices: list[Price], notes: list[str]
 ) -> dict[Case, Decimal]:
-    if inputs.host_price is not None:
-        given = decimal(inputs.host_price)
+    if inputs.own.host_price is not None:
+        given = decimal(inputs.own.host_price)
         prices.append(money.own("Host system", given, "each"))
         return dict.fromkeys(CASES, given)
     if machine.kind in COMPLETE:
@@ -184,24 +184,24 @@ def _resale_share(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
     Published: 25 to 35 % of a data-centre node after three years, and 10 to 20 % a year lost by consumer hardware.
     Both are taken as the same loss every year.
     """
-    if inputs.resale_percent is not None:
-        return decimal(inputs.resale_percent) / 100
+    if inputs.own.resale_percent is not None:
+        return decimal(inputs.own.resale_percent) / 100
     opposite: Case = {"low": "high", "typical": "typical", "high": "low"}[case]  # type: ignore[assignment]
     if machine.kind == DATA_CENTRE:
         after_three = figures()["resale_value_after_3_years"].value(opposite) / 100
-        return (after_three ** (Decimal(inputs.years) / 3)).quantize(Decimal("0.0001"))
+        return (after_three ** (Decimal(inputs.billing.years) / 3)).quantize(Decimal("0.0001"))
     lost = figures()["resale_value_annual_loss_consumer_rig"].value(case) / 100
-    return ((1 - lost) ** inputs.years).quantize(Decimal("0.0001"))
+    return ((1 - lost) ** inputs.billing.years).quantize(Decimal("0.0001"))
 
 
 def _not_counted(inputs: CostInputs, notes: list[str]) -> None:
     missing = [
         what
         for what, given in (
-            ("administration (admin_hours, admin_rate)", inputs.admin_hours),
-            ("support (support_per_year)", inputs.support_per_year),
-            ("cost of capital (cost_of_capital_percent)", inputs.cost_of_capital_percent),
-            ("colocation or office space (colocation_per_month)", inputs.colocation_per_month),
+            ("administration (admin_hours, admin_rate)", inputs.own.admin_hours),
+            ("support (support_per_year)", inputs.own.support_per_year),
+            ("cost of capital (cost_of_capital_percent)", inputs.own.cost_of_capital_percent),
+            ("colocation or office space (colocation_per_month)", inputs.own.colocation_per_month),
         )
         if given is None
     ]
@@ -212,16 +212,16 @@ def _not_counted(inputs: CostInputs, notes: list[str]) -> None:
 def _figure_prices(machine: Machine, inputs: CostInputs, money: Money) -> list[Price]:
     found = []
     data_centre = machine.kind == DATA_CENTRE
-    if inputs.resale_percent is None:
+    if inputs.own.resale_percent is None:
         name = "resale_value_after_3_years" if data_centre else "resale_value_annual_loss_consumer_rig"
         row = figures()[name]
         found.append(_figure(money, row, "Resale value" if data_centre else "Loss of value", row.unit, ""))
-    if inputs.pue is None and data_centre:
+    if inputs.power.pue is None and data_centre:
         found.append(_figure(money, figures()["pue"], "PUE", "ratio", ""))
     if machine.kind not in COMPLETE:
         for name, label, given in (
-            ("host_power_desktop_load", "Host system, power at load", inputs.host_load_w),
-            ("host_power_desktop_idle", "Host system, power when idle", inputs.host_idle_w),
+            ("host_power_desktop_load", "Host system, power at load", inputs.power.host_load_w),
+            ("host_power_desktop_idle", "Host system, power when idle", inputs.power.host_idle_w),
         ):
             if given is None:
                 found.append(_figure(money, figures()[name], label, "W", ""))

@@ -38,22 +38,22 @@ def pay_per_token(
     model_id: str | None, inputs: CostInputs, money: Money, today: date
 ) -> tuple[tuple[Hosted, ...], str | None]:
     """Every host of the model; and where there is none, one sentence why. Remembered: all plans of a model share it."""
-    if inputs.api_input_price is not None and inputs.api_output_price is not None:
-        given = decimal(inputs.api_input_price), decimal(inputs.api_output_price)
-        cached = None if inputs.api_cached_price is None else decimal(inputs.api_cached_price)
+    if inputs.api.api_input_price is not None and inputs.api.api_output_price is not None:
+        given = decimal(inputs.api.api_input_price), decimal(inputs.api.api_output_price)
+        cached = None if inputs.api.api_cached_price is None else decimal(inputs.api.api_cached_price)
         prices = [
             money.own(f"API, {what}", price, "million tokens") for what, price in zip(_KINDS, given, strict=False)
         ]
-        if cached is not None and inputs.cached_percent:
+        if cached is not None and inputs.load.cached_percent:
             prices.append(money.own("API, cached input", cached, "million tokens"))
-        return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs, inputs.region),), None
+        return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs, inputs.rent.region),), None
     family = None if model_id is None else family_of(model_id)
     offers = () if family is None else prices_of(family, today)
     if not offers:
         return (), "No host's price for this model is listed: give api_input_price and api_output_price."
-    hosts = tuple(_hosted(offer, inputs, money) for offer in _in_region(offers, inputs.region))
+    hosts = tuple(_hosted(offer, inputs, money) for offer in _in_region(offers, inputs.rent.region))
     if not hosts:
-        return (), f"Every host that is listed for this model says it is not in {REGION_NAMES[inputs.region]}."
+        return (), f"Every host that is listed for this model says it is not in {REGION_NAMES[inputs.rent.region]}."
     return hosts, None
 
 
@@ -67,7 +67,7 @@ def _in_region(offers: tuple[ApiPrice, ...], region: Region) -> tuple[ApiPrice, 
 
 def closed_models(inputs: CostInputs, money: Money, today: date) -> tuple[Hosted, ...]:
     """Models that can only be had by the token, cheapest first for this load."""
-    tokens = inputs.tokens_per_month
+    tokens = inputs.load.tokens_per_month
     found = (_hosted(offer, inputs, money) for offer in closed_prices(today))
     return tuple(sorted(found, key=lambda hosted: (hosted.bill.cost(tokens), hosted.name)))
 
@@ -77,7 +77,7 @@ _KINDS = ("input", "output", "cached input")
 
 def _hosted(offer: ApiPrice, inputs: CostInputs, money: Money) -> Hosted:
     name = f"{offer.provider}, {offer.model}"
-    used = (offer.input, offer.output, offer.cached if inputs.cached_percent else None)
+    used = (offer.input, offer.output, offer.cached if inputs.load.cached_percent else None)
     prices = tuple(
         money.listed("api", f"{name}, {what}", price, "million tokens", "USD", offer.source, offer.seen_on)
         for what, price in zip(_KINDS, used, strict=True)
@@ -107,19 +107,24 @@ def _hosted_at(
 
 def _bill(input_price: Decimal, output_price: Decimal, cached_price: Decimal | None, inputs: CostInputs) -> Staircase:
     """Input that a host has in its cache costs less where it has a price for that."""
-    percent = decimal(inputs.cached_percent) if cached_price is not None else Decimal(0)
-    share, cached = inputs.input_share, percent / 100
-    both = inputs.tokens_in + inputs.tokens_out
+    percent = decimal(inputs.load.cached_percent) if cached_price is not None else Decimal(0)
+    share, cached = inputs.load.input_share, percent / 100
+    both = inputs.load.tokens_in + inputs.load.tokens_out
     steps = []
     for label, part, price, how in (
-        ("Input tokens", share * (1 - cached), input_price, f"{plain(100 - percent)} % of {inputs.tokens_in}/{both}"),
+        (
+            "Input tokens",
+            share * (1 - cached),
+            input_price,
+            f"{plain(100 - percent)} % of {inputs.load.tokens_in}/{both}",
+        ),
         (
             "Cached input tokens",
             share * cached,
             cached_price or Decimal(0),
-            f"{plain(percent)} % of {inputs.tokens_in}/{both}",
+            f"{plain(percent)} % of {inputs.load.tokens_in}/{both}",
         ),
-        ("Output tokens", 1 - share, output_price, f"{inputs.tokens_out}/{both}"),
+        ("Output tokens", 1 - share, output_price, f"{inputs.load.tokens_out}/{both}"),
     ):
         if part:
             how = f"{how} of the tokens at {plain(price)} a million"

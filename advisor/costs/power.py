@@ -30,9 +30,9 @@ def energy(
     case: Case, power: Power, pue: Decimal, speed: Throughput | None, inputs: CostInputs
 ) -> tuple[Decimal, Decimal, str]:
     """kWh a month of one machine, kWh of a token, and how."""
-    hours = decimal(inputs.hours_per_month)
+    hours = decimal(inputs.load.hours_per_month)
     idle_kwh = hours * power.idle / 1000 * pue
-    if speed is not None and inputs.utilisation_percent is None:
+    if speed is not None and inputs.power.utilisation_percent is None:
         busy_hours = seconds_per_token(speed, inputs, case) / SECONDS_PER_HOUR
         per_token = busy_hours * (power.load - power.idle) / 1000 * pue
         busy = f"({seconds_formula(speed, inputs, case)}) s / 3600"
@@ -41,8 +41,8 @@ def energy(
             f"{plain(power.load - power.idle)} W more for each request, x PUE {plain(pue)}"
         )
         return idle_kwh, per_token, how
-    if inputs.utilisation_percent is not None:
-        share = decimal(inputs.utilisation_percent) / 100
+    if inputs.power.utilisation_percent is not None:
+        share = decimal(inputs.power.utilisation_percent) / 100
     else:
         share = figures()["gpu_utilisation_in_practice"].value(case) / 100
     kwh = idle_kwh + hours * share * (power.load - power.idle) / 1000 * pue
@@ -54,14 +54,14 @@ def energy(
 
 
 def tariff_of(inputs: CostInputs, money: Money, prices: list[Price], notes: list[str]) -> dict[Case, Decimal]:
-    if inputs.electricity_price is not None:
-        given = decimal(inputs.electricity_price)
+    if inputs.power.electricity_price is not None:
+        given = decimal(inputs.power.electricity_price)
         prices.append(money.own("Electricity", given, "kWh"))
         if not given:
             notes.append("Electricity counts as free because you set electricity_price=0, as for your own solar power.")
         return dict.fromkeys(CASES, given)
     table = electricity_prices()
-    rows = {case: table.get((inputs.country, case), table[inputs.country, "typical"]) for case in CASES}
+    rows = {case: table.get((inputs.power.country, case), table[inputs.power.country, "typical"]) for case in CASES}
     for row in dict.fromkeys(rows.values()):
         label = f"Electricity, {row.name}, {row.customer}"
         prices.append(
@@ -71,21 +71,21 @@ def tariff_of(inputs: CostInputs, money: Money, prices: list[Price], notes: list
 
 
 def power_of(machine: Machine, sets: int, inputs: CostInputs, prices: list[Price], notes: list[str]) -> Power | None:
-    load = _watts(inputs.device_load_w, machine.tdp_w)
+    load = _watts(inputs.power.device_load_w, machine.tdp_w)
     if load is None:
         notes.append(f"Electricity is not counted: the power of {machine.name} is not known; give device_load_w.")
         return None
-    idle = _watts(inputs.device_idle_w, machine.idle_w)
+    idle = _watts(inputs.power.device_idle_w, machine.idle_w)
     if idle is None:
         idle = load * _usual_idle_share()
         notes.append(
             f"The idle power of {machine.name} is not known; {_usual_idle_share():.0%} of its full power is taken, "
             "the middle of the machines where it was measured."
         )
-    if machine.kind in COMPLETE and inputs.host_load_w is None and inputs.host_idle_w is None:
+    if machine.kind in COMPLETE and inputs.power.host_load_w is None and inputs.power.host_idle_w is None:
         return Power(sets * load, sets * min(idle, load))
-    host_load = _watts(inputs.host_load_w, None)
-    host_idle = _watts(inputs.host_idle_w, None)
+    host_load = _watts(inputs.power.host_load_w, None)
+    host_idle = _watts(inputs.power.host_idle_w, None)
     if machine.kind == DATA_CENTRE and host_load is None:
         notes.append("The host's power is a desktop's; a server takes more: give host_load_w and host_idle_w.")
     host_load = figures()["host_power_desktop_load"].typical if host_load is None else host_load
@@ -106,6 +106,6 @@ def _usual_idle_share() -> Decimal:
 
 
 def pue_of(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
-    if inputs.pue is not None:
-        return decimal(inputs.pue)
+    if inputs.power.pue is not None:
+        return decimal(inputs.power.pue)
     return figures()["pue"].value(case) if machine.kind == DATA_CENTRE else Decimal(1)

@@ -119,12 +119,12 @@ def _room(machine: Machine, devices: int) -> int:
 # The plans of a machine differ in speed, not in what is rented for them.
 @lru_cache(maxsize=256)
 def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, money: Money) -> tuple[_Priced, ...]:
-    if inputs.instance_price is not None:
-        price = decimal(inputs.instance_price)
+    if inputs.rent.instance_price is not None:
+        price = decimal(inputs.rent.instance_price)
         paid = money.own("Your instance, holding the plan once", price, "hour")
         return (_priced("you", "your instance", price, 1, paid, inputs, money),)
     found = []
-    for fit in fitting_offers(machine, devices, inputs.region, inputs.term, inputs.rent_gpu == "any"):
+    for fit in fitting_offers(machine, devices, inputs.rent.region, inputs.rent.term, inputs.rent.rent_gpu == "any"):
         offer = fit.offer
         currency = money.currency if money.currency in offer.currencies else offer.currencies.split()[0]
         unit, times = ("GPU-hour", fit.gpus) if offer.sold_by == "gpu" else ("hour", 1)
@@ -137,29 +137,33 @@ def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, money: Mo
 def _priced(
     provider: str, name: str, hourly: Decimal, copies: int, paid: Price, inputs: CostInputs, money: Money
 ) -> _Priced:
-    hours = HOURS_PER_MONTH if inputs.term == "1-year" else decimal(inputs.hours_per_month)
+    hours = HOURS_PER_MONTH if inputs.rent.term == "1-year" else decimal(inputs.load.hours_per_month)
     prices = [paid]
     steps = [Step("Instances", hourly * hours, Decimal(0), f"{plain(hourly)} x {plain(hours)} h, for each instance")]
-    if inputs.storage_gb and inputs.storage_price is not None:
-        size, price = decimal(inputs.storage_gb), decimal(inputs.storage_price)
+    if inputs.rent.storage_gb and inputs.rent.storage_price is not None:
+        size, price = decimal(inputs.rent.storage_gb), decimal(inputs.rent.storage_price)
         prices.append(money.own("Storage", price, "GB a month"))
         steps.append(Step("Storage", size * price, Decimal(0), f"{plain(size)} GB x {plain(price)}, for each instance"))
-    if inputs.egress_gb and inputs.egress_price is not None:
-        size, price = decimal(inputs.egress_gb), decimal(inputs.egress_price)
+    if inputs.rent.egress_gb and inputs.rent.egress_price is not None:
+        size, price = decimal(inputs.rent.egress_gb), decimal(inputs.rent.egress_price)
         prices.append(money.own("Egress", price, "GB"))
-        per_token = size * price / inputs.tokens_per_month
+        per_token = size * price / inputs.load.tokens_per_month
         steps.append(Step("Egress", Decimal(0), per_token, f"{plain(size)} GB x {plain(price)} at the planned load"))
     return _Priced(provider, name, copies, tuple(steps), tuple(prices))
 
 
 def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> str:
     what = f"{devices} x {machine.name}" if devices > 1 else machine.name
-    where = REGION_NAMES[inputs.region]
-    elsewhere = fitting_offers(machine, devices, "any", inputs.term, inputs.rent_gpu == "any")
-    if elsewhere and inputs.region != "any":
-        return f"No {inputs.term} offer of {what} in {where} is listed; {len(elsewhere)} elsewhere: set region=any."
-    if inputs.term != "on-demand" and fitting_offers(machine, devices, "any", "on-demand", inputs.rent_gpu == "any"):
-        return f"No {inputs.term} offer of {what} is listed; there are on-demand ones: set term=on-demand."
-    if inputs.rent_gpu == "same":
+    where = REGION_NAMES[inputs.rent.region]
+    elsewhere = fitting_offers(machine, devices, "any", inputs.rent.term, inputs.rent.rent_gpu == "any")
+    if elsewhere and inputs.rent.region != "any":
+        return (
+            f"No {inputs.rent.term} offer of {what} in {where} is listed; {len(elsewhere)} elsewhere: set region=any."
+        )
+    if inputs.rent.term != "on-demand" and fitting_offers(
+        machine, devices, "any", "on-demand", inputs.rent.rent_gpu == "any"
+    ):
+        return f"No {inputs.rent.term} offer of {what} is listed; there are on-demand ones: set term=on-demand."
+    if inputs.rent.rent_gpu == "same":
         return f"Nobody is listed who rents out {what}: set rent_gpu=any for other GPUs, or give instance_price."
     return f"Nobody is listed who rents out {what} or a GPU as fast with as much memory: give instance_price."

@@ -79,7 +79,7 @@ def curve_crossings(costs: Costs, most_tokens: int | None = None) -> tuple[Cross
 
 def cumulative(costs: Costs) -> tuple[MonthPoint, ...]:
     """The cumulative-cost chart, month by month over the years asked for."""
-    months = 12 * costs.inputs.years
+    months = 12 * costs.inputs.billing.years
     return tuple(
         MonthPoint(month, *(_paid(option, month, months) for option in (costs.own, costs.rent, costs.api)))
         for month in range(months + 1)
@@ -96,7 +96,7 @@ def over_years(
     costs: Costs, model_id: str | None, machine: Machine, devices: int, speed: Throughput | None
 ) -> tuple[Costs, ...]:
     """The same question for one to five years of use; the other arguments are those that `costs` came from."""
-    asked = (costs.inputs.model_copy(update={"years": years}) for years in range(1, 6))
+    asked = (costs.inputs.with_values(years=years) for years in range(1, 6))
     return tuple(cost_of(model_id, machine, devices, speed, inputs, costs.today) for inputs in asked)
 
 
@@ -123,7 +123,7 @@ def sensitivity(
             values = {key: value * factor for key, value in base.items()}
             if "utilisation_percent" in values:
                 values = {key: min(value, Decimal(100)) for key, value in values.items()}
-            changed = costs.inputs.model_copy(update={key: float(value) for key, value in values.items()})
+            changed = costs.inputs.with_values(**{key: float(value) for key, value in values.items()})
             saved = savings(cost_of(model_id, machine, devices, speed, changed, costs.today))
             if saved is None:
                 return ()
@@ -140,7 +140,7 @@ def savings(costs: Costs) -> Decimal | None:
 
 def _typical_values(costs: Costs) -> dict[str, Decimal]:
     """The inputs that, given by the user, would lead to the typical case as it is."""
-    values = {"requests_per_day": decimal(costs.inputs.requests_per_day)}
+    values = {"requests_per_day": decimal(costs.inputs.load.requests_per_day)}
     for option in costs.options:
         values.update(option.typical_inputs)
     return values

@@ -34,14 +34,16 @@ def seconds_per_token(speed: Throughput, inputs: CostInputs, case: Case) -> Deci
 
     Prompt tokens and generated tokens share the machine, so their times add up. The cheap case is the fast one.
     """
-    output = (1 - inputs.input_share) / _at(speed.decode, case)
-    return output if speed.prefill is None else output + inputs.input_share / _at(speed.prefill, case)
+    output = (1 - inputs.load.input_share) / _at(speed.decode, case)
+    return output if speed.prefill is None else output + inputs.load.input_share / _at(speed.prefill, case)
 
 
 def seconds_formula(speed: Throughput, inputs: CostInputs, case: Case) -> str:
     """How a request's seconds are computed, in numbers."""
-    output = f"{inputs.tokens_out} / {plain(_at(speed.decode, case))}"
-    return output if speed.prefill is None else f"{inputs.tokens_in} / {plain(_at(speed.prefill, case))} + {output}"
+    output = f"{inputs.load.tokens_out} / {plain(_at(speed.decode, case))}"
+    return (
+        output if speed.prefill is None else f"{inputs.load.tokens_in} / {plain(_at(speed.prefill, case))} + {output}"
+    )
 
 
 def tokens_per_machine(speed: Throughput, inputs: CostInputs, case: Case) -> Decimal | None:
@@ -49,7 +51,7 @@ def tokens_per_machine(speed: Throughput, inputs: CostInputs, case: Case) -> Dec
     seconds = seconds_per_token(speed, inputs, case)
     if seconds == 0:
         return None
-    return decimal(inputs.hours_per_month) * SECONDS_PER_HOUR / (decimal(inputs.peak_factor) * seconds)
+    return decimal(inputs.load.hours_per_month) * SECONDS_PER_HOUR / (decimal(inputs.load.peak_factor) * seconds)
 
 
 def _at(speed: Range, case: Case) -> Decimal:

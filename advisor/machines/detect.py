@@ -97,8 +97,8 @@ def match_gpus(gpus: Sequence[DetectedGpu], cpu: str, board: str, ram_bytes: int
     return tuple(matched)
 
 
-def scenario_values(detected: Detected) -> dict[str, Any]:
-    """The scenario's keys for "this machine": `machine`, and what it needs of `gpus`, `memory_gib`, `host_memory_gib`.
+def question_values(detected: Detected) -> dict[str, Any]:
+    """The question's keys for "this machine": `machine`, and what it needs of `gpus`, `memory_gib`, `host_memory_gib`.
 
     `overhead_mib` is given where the devices have less memory than the catalogue says: the difference counts as gone.
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from advisor.foundation.errors import printable
 from advisor.foundation.units import gib
 from advisor.machines.catalogue import machine
-from advisor.machines.detect import scenario_values
+from advisor.machines.detect import question_values
 from advisor.machines.detect_records import Detected, DetectedGpu
 
 
@@ -18,7 +18,7 @@ def detected_document(detected: Detected) -> dict[str, Any]:
 
     `gpus`: one entry a device (of a partitioned card, one a MIG device), with the fields of `DetectedGpu`: `machine`
     is its id in the catalogue or null, `unified` says that it works in the host's memory, `integrated` that plans
-    leave it out. `scenario` holds the keys of `plan` that stand for this machine.
+    leave it out. `question` holds the keys of `plan` that stand for this machine.
     """
     return {
         "os": detected.os,
@@ -26,7 +26,7 @@ def detected_document(detected: Detected) -> dict[str, Any]:
         "ram_total_bytes": detected.ram_total_bytes,
         "ram_free_bytes": detected.ram_free_bytes,
         "gpus": [asdict(gpu) for gpu in detected.gpus],
-        "scenario": scenario_values(detected),
+        "scenario": question_values(detected),
         "notes": list(detected.notes),
     }
 
@@ -40,7 +40,7 @@ def detected_table(detected: Detected) -> str:
         *(f"GPU {number}: {_gpu_line(gpu)}" for number, gpu in enumerate(detected.gpus)),
         "",
         *detected.notes,
-        f"Plan with: {urlencode(scenario_values(detected))}",
+        f"Plan with: {urlencode(question_values(detected))}",
     ]
     return "\n".join(printable(line) for line in lines)
 

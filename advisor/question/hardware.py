@@ -1,4 +1,4 @@
-"""From a scenario to its hardware: the devices in order, the memory a runtime may use of them, and how fast it is."""
+"""From the machine that is asked for to hardware: devices in order, the memory a runtime may use, how fast it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
-from advisor.question.question import AUTO, CUSTOM_MACHINE, Scenario
+from advisor.question.choices import AUTO, CUSTOM_MACHINE, MachineChoice
 from advisor.runtimes.llama_cpp.checks import check_vendors
 from advisor.runtimes.llama_cpp.reading import USUAL_HOST_BANDWIDTH
 from advisor.runtimes.support import Chip, chip_of
@@ -23,7 +23,7 @@ _VENDORS = {"cuda": "NVIDIA", "rocm": "AMD"}
 
 @dataclass(frozen=True)
 class Hardware:
-    """`machine` is what the scenario names first, `cards` one machine for each device of `memory`, in its order.
+    """`machine` is what is named first, `cards` one machine for each device of `memory`, in its order.
 
     A machine without a GPU has no cards. `host_bandwidth` is what the host's memory is rated at in bytes a second;
     `host_bandwidth_assumed` says that nobody gave it.
@@ -71,62 +71,63 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(values) if len(known) == len(values) else None
 
 
-def hardware_of(scenario: Scenario, runtime: str) -> Hardware:
-    """The hardware a scenario names; raises InputError in one sentence when it cannot be built like that."""
-    first = first_machine(scenario)
-    cards = _cards(scenario, first)
-    backend = _backend(scenario, first, cards, runtime)
+def hardware_of(asked: MachineChoice, backend: str, runtime: str) -> Hardware:
+    """The hardware that is asked for, under a backend or `auto`; raises InputError where it cannot be built so."""
+    first = first_machine(asked)
+    cards = _cards(asked, first)
     given = first.bandwidth_bytes_per_s if first.unified else None
-    if scenario.host_bandwidth_gb_s is not None:
-        given = scenario.host_bandwidth_gb_s * 1e9
-    memory = _memory(scenario, first, cards)
-    return Hardware(first, cards, memory, given or USUAL_HOST_BANDWIDTH, given is None, backend)
+    if asked.host_bandwidth_gb_s is not None:
+        given = asked.host_bandwidth_gb_s * 1e9
+    memory = _memory(asked, first, cards)
+    return Hardware(
+        first, cards, memory, given or USUAL_HOST_BANDWIDTH, given is None, _backend(backend, first, cards, runtime)
+    )
 
 
-def first_machine(scenario: Scenario) -> Machine:
-    """The machine a scenario names, with the memory it gives where the catalogue leaves it open."""
-    if scenario.machine == CUSTOM_MACHINE and scenario.memory_gib is not None:
-        return custom_machine(scenario.memory_gib, scenario.bandwidth_gb_s)
-    chosen = machine(scenario.machine)
+def first_machine(asked: MachineChoice) -> Machine:
+    """The machine that is named, with the memory that is given where the catalogue leaves it open."""
+    if asked.name == CUSTOM_MACHINE and asked.memory_gib is not None:
+        return custom_machine(asked.memory_gib, asked.bandwidth_gb_s)
+    chosen = machine(asked.name)
     if not chosen.needs_memory:
-        if scenario.memory_gib is not None:
+        if asked.memory_gib is not None:
             raise InputError(f"memory_gib is for machine=custom; {chosen.name} has its own memory.")
         return chosen
-    if scenario.memory_gib is None:
+    if asked.memory_gib is None:
         raise InputError(f"{chosen.name} has no memory of its own: give its RAM in GiB as memory_gib.")
-    return with_memory(chosen, scenario.memory_gib)
+    return with_memory(chosen, asked.memory_gib)
 
 
-def _cards(scenario: Scenario, first: Machine) -> tuple[Machine, ...]:
-    if first.unified and scenario.gpus > 1:
-        raise InputError(f"gpus={scenario.gpus}: {first.name} is one device; several of them do not share memory.")
-    if scenario.other_machine is None:
-        return () if first.kind == CPU_KIND else (first,) * (scenario.gpus * first.count)
-    other = machine(scenario.other_machine)
+def _cards(asked: MachineChoice, first: Machine) -> tuple[Machine, ...]:
+    if first.unified and asked.gpus > 1:
+        raise InputError(f"gpus={asked.gpus}: {first.name} is one device; several of them do not share memory.")
+    if asked.other_machine is None:
+        return () if first.kind == CPU_KIND else (first,) * (asked.gpus * first.count)
+    other = machine(asked.other_machine)
     for one in (first, other):
         if one.unified:
             raise InputError(f"other_machine: {one.name} is no graphics card that stands beside others in one host.")
-    return (first,) * (scenario.gpus * first.count) + (other,) * (scenario.other_gpus * other.count)
+    return (first,) * (asked.gpus * first.count) + (other,) * (asked.other_gpus * other.count)
 
 
-def _memory(scenario: Scenario, first: Machine, cards: tuple[Machine, ...]) -> Memory:
+def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...]) -> Memory:
     def overhead(one: Machine) -> int:
-        return one.overhead_bytes if scenario.overhead_mib is None else int(scenario.overhead_mib * MIB)
+        return one.overhead_bytes if asked.overhead_mib is None else int(asked.overhead_mib * MIB)
 
     if first.kind == CPU_KIND:
         return Memory((), first.capacity_bytes, overhead(first))
     host = first.host_memory_bytes
-    if scenario.host_memory_gib is not None:
+    if asked.host_memory_gib is not None:
         if first.unified:
             raise InputError(f"host_memory_gib: {first.name} shares one memory between host and GPU.")
-        host = int(scenario.host_memory_gib * GIB)
+        host = int(asked.host_memory_gib * GIB)
     devices = tuple(Device(card.name, card.capacity_bytes, overhead(card)) for card in cards)
     return Memory(devices, host, pooled=first.unified)
 
 
-def _backend(scenario: Scenario, first: Machine, cards: tuple[Machine, ...], runtime: str) -> Backend:
-    usual = scenario.backend == AUTO
-    backend = default_backend(first, runtime) if usual else check_backend(scenario.backend)
+def _backend(asked: str, first: Machine, cards: tuple[Machine, ...], runtime: str) -> Backend:
+    usual = asked == AUTO
+    backend = default_backend(first, runtime) if usual else check_backend(asked)
     if runtime in _BACKENDS_OF:
         if not usual and backend not in _BACKENDS_OF[runtime]:
             raise InputError(f"backend={backend} is none of {runtime}'s: leave it out, or use runtime=llama.cpp.")
@@ -135,14 +136,14 @@ def _backend(scenario: Scenario, first: Machine, cards: tuple[Machine, ...], run
     return backend
 
 
-def vllm_chip(scenario: Scenario, card: Machine) -> Chip:
+def vllm_chip(backend: str, card: Machine) -> Chip:
     """What vLLM is to run on: the card, or for a custom device the vendor whose backend is asked for, else NVIDIA.
 
     Of a custom device the generation is not known. Raises InputError for another vendor's backend.
     """
-    asked = _VENDORS.get(scenario.backend)
+    asked = _VENDORS.get(backend)
     if card.kind == CUSTOM_MACHINE:
         return Chip(asked or "NVIDIA")
     if asked not in (None, card.vendor):
-        raise InputError(f"backend={scenario.backend} does not run on {card.name}: leave it out.")
+        raise InputError(f"backend={backend} does not run on {card.name}: leave it out.")
     return chip_of(card)

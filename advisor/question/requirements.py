@@ -1,6 +1,6 @@
 """What the user will not go without, as hard rules; and which of them an option breaks, by how much.
 
-A part of the scenario: field names are keys of the link, and defaults may never change.
+A part of the question: field names are keys of the link, and defaults may never change.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
 from advisor.foundation.numbers import exact
+from advisor.foundation.parts import Part
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, find_task
 
 _DEMANDS = {demand.id: demand for demand in DEMANDS}
@@ -71,15 +72,13 @@ def _at_most_all(value: float | str | None) -> float | str | None:
     return value
 
 
-class Requirements(BaseModel):
+class Requirements(Part):
     """Hard rules. None: not asked for.
 
     `min_quality` is the percentage of the 16-bit score at `task` that must be kept, as a number or as a word of
     `DEMANDS`; `min_tokens_per_s` is for each user, `max_first_token_s` for a prompt of `prompt_tokens`;
-    `max_cost_per_month` is in the scenario's currency. `own_hardware` says that data must not leave it.
+    `max_cost_per_month` is in the question's currency. `own_hardware` says that data must not leave it.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     task: Annotated[str, BeforeValidator(_task)] = "chat"
     min_quality: Annotated[float | str | None, BeforeValidator(_percent)] = None

@@ -38,7 +38,7 @@ _OF_ENCODERS = {"Tokens/s": "Inputs/s"}
 
 
 def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
-    query = answer.scenario.to_query()
+    query = answer.question.to_query()
     return Appendix(
         levels=_levels_table(answer),
         assumptions=tuple(replace(fact, note=without_keys(fact.note)) for fact in _assumptions(answer, shown)),
@@ -81,8 +81,8 @@ def _levels_table(answer: Answer) -> Table:
 
 
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
-    scenario, plan = answer.scenario, shown.plan
-    facts = [*_asked(answer), Fact("Safety margin", f"{exact(scenario.margin_percent)} %", KEPT_FREE)]
+    question, plan = answer.question, shown.plan
+    facts = [*_asked(answer), Fact("Safety margin", f"{exact(question.machine.margin_percent)} %", KEPT_FREE)]
     if family_of(plan.runtime) == "llama.cpp":
         basis = answer.machine.overhead_basis
         for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
@@ -105,22 +105,26 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
 
 def _asked(answer: Answer) -> list[Fact]:
     """What every answer rests on, and then whatever else was chosen."""
-    scenario = answer.scenario
+    question = answer.question
     by_frontend = {each.key: f"{FRONTENDS[answer.runtime].name}'s default" for each in answer.taken}
+    asked = question.costs.load
     load = (
-        f"{exact(scenario.requests_per_day)} requests a day, each of {scenario.tokens_in:,} tokens in and "
-        f"{scenario.tokens_out:,} out"
+        f"{exact(asked.requests_per_day)} requests a day, each of {asked.tokens_in:,} tokens in and "
+        f"{asked.tokens_out:,} out"
     )
     facts = [
-        Fact("Context", plural(scenario.context, "token"), by_frontend.get("context", ASKED)),
-        Fact("Users at the same time", f"{scenario.users:,}", by_frontend.get("users", ASKED)),
+        Fact("Context", plural(question.workload.context, "token"), by_frontend.get("context", ASKED)),
+        Fact("Users at the same time", f"{question.workload.users:,}", by_frontend.get("users", ASKED)),
         Fact("Load", load, ASKED),
-        Fact("Years of use", str(scenario.years), ASKED),
-        Fact("Currency", scenario.currency, ASKED),
-        Fact("Country of the electricity price", scenario.country, ASKED),
+        Fact("Years of use", str(question.costs.billing.years), ASKED),
+        Fact("Currency", question.costs.billing.currency, ASKED),
+        Fact("Country of the electricity price", question.costs.power.country, ASKED),
     ]
-    others = scenario.model_dump(mode="json", exclude_defaults=True, exclude=_TOLD)
-    return facts + [Fact(_capital(key_words(key)), _value(value), ASKED) for key, value in others.items()]
+    return facts + [
+        Fact(_capital(key_words(key)), _value(value), ASKED)
+        for key, value in question.changed("json").items()
+        if key not in _TOLD
+    ]
 
 
 def _value(value: object) -> str:

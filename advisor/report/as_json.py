@@ -1,6 +1,6 @@
 """The whole answer as JSON: the compact answer with every level, what it rests on, and its bills.
 
-`sizes` is in `advisor.report.sizes`, the compact answer in `advisor.report.compact`. Besides its keys: `scenario`,
+`sizes` is in `advisor.report.sizes`, the compact answer in `advisor.report.compact`. Besides its keys: `question`,
 `frontend_defaults`, `recommendation`, one object per level in `levels`, and of the plan that the decision is about its
 `bills` and the `evidence` for its quality, by task, and its speed. An estimate is an object of low, typical and high;
 null where it is not known. `measured_here` holds what was measured on this server of this model and level and kept as
@@ -59,10 +59,10 @@ def _evidence(shown: Candidate) -> dict[str, Any]:
 
 
 def plan_document(answer: Answer) -> dict[str, Any]:
-    """Everything computed for a scenario."""
+    """Everything computed for a question."""
     model, machine = answer.model, answer.machine
     return {
-        "scenario": {**answer.scenario.model_dump(), "query": answer.scenario.to_query()},
+        "scenario": {**answer.question.values(), "query": answer.question.to_query()},
         "model": {
             "id": answer.entry.id,
             "name": answer.entry.name,

@@ -11,9 +11,10 @@ from advisor.report.sizes import text_table
 
 def plan_table(answer: Answer) -> str:
     choice = answer.recommendation
+    work = answer.question.workload
     lines = [
         f"{answer.entry.name} on {answer.machine_name}",
-        f"Context: {plural(answer.scenario.context, 'token')} x {plural(answer.scenario.users, 'user')}",
+        f"Context: {plural(work.context, 'token')} x {plural(work.users, 'user')}",
         f"Recommended: {choice.level or ('nothing meets the requirements' if choice.in_the_way else 'nothing fits')}",
         *(f"  - {reason}" for reason in choice.reasons),
         *(f"  or {other.level}: {other.reason}" for other in choice.alternatives),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError, one_line
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.document import Cover, Logo
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
@@ -28,8 +28,8 @@ def write_report(
     if address and not address.startswith(("https://", "http://")):
         raise InputError(f"'{one_line(address)}' is no address: it must start with https:// or http://.")
     on_it = Cover(**cover, logo=None if logo is None else _read_logo(logo))
-    found = answer(Scenario.from_query(query), allow_local=True)
-    link = f"{address.rstrip('/')}/?{found.scenario.to_query()}" if address else ""
+    found = answer(Question.from_query(query), allow_local=True)
+    link = f"{address.rstrip('/')}/?{found.question.to_query()}" if address else ""
     made = render_pdf(report_of(found, on_it, link), paper)
     try:
         out.write_bytes(made)

@@ -97,7 +97,7 @@ def _head(query: str) -> dict[str, Any]:
 def model_document(found: Answer) -> dict[str, Any]:
     model = found.model
     return {
-        "id": address(found.scenario, found.entry),
+        "id": address(found.question.model, found.entry),
         "name": found.entry.name,
         "parameters": model.parameters,
         "active_parameters": model.active_parameters,
@@ -139,10 +139,10 @@ def plan_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
         "prefill_tokens_per_s": _range(prefill),
         "first_token_s": _range(speed.time_to_first_token_s) if speed is not None and writes else None,
         "speed_basis": speed.basis if speed is not None else None,
-        "query": pinned_query(found.scenario, found.entry, plan),
+        "query": pinned_query(found.question, found.entry, plan),
     }
     if not writes:
-        tokens = min(found.scenario.prompt_tokens, found.scenario.context)
+        tokens = found.question.workload.prompt
         document["inputs_per_s"] = None if prefill is None else _range(prefill.scaled(1 / tokens))
     return document
 
@@ -154,7 +154,7 @@ def brief_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
         "max_context": candidate.plan.max_context,
         "quality_percent": _range(candidate.kept),
         "tokens_per_s": _range(candidate.tokens_per_s) if _writes(found) else None,
-        "query": pinned_query(found.scenario, found.entry, candidate.plan),
+        "query": pinned_query(found.question, found.entry, candidate.plan),
     }
 
 
@@ -163,7 +163,7 @@ def _which(found: Answer, candidate: Candidate) -> dict[str, Any]:
     kinds = _cache_types(found, plan)
     llama = family_of(plan.runtime) == "llama.cpp"
     return {
-        "model_id": address(found.scenario, found.entry),
+        "model_id": address(found.question.model, found.entry),
         "runtime": plan.runtime,
         "format": getattr(plan.sized, "format", FORMAT),
         "level": plan.level,
@@ -181,7 +181,7 @@ def _cache_types(found: Answer, plan: Plan) -> tuple[str | None, str | None]:
         case "llama.cpp":
             return plan.settings.cache_type_k, plan.settings.cache_type_v
         case "vllm":
-            kind = "fp8" if found.scenario.kv_fp8 else "auto"
+            kind = "fp8" if found.question.workload.kv_fp8 else "auto"
             return kind, kind
     return None, None  # mlx-lm keeps what the model computes with
 
@@ -206,7 +206,7 @@ def _writes(found: Answer) -> bool:
 
 
 def _status(found: Answer, candidate: Candidate) -> str:
-    return status_of(candidate, found.scenario, found.entry.license, _writes(found))
+    return status_of(candidate, found.question.requirements, found.entry.license, _writes(found))
 
 
 def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dict[str, Any]]:
@@ -235,7 +235,7 @@ def _other_models(found: Answer) -> Iterator[tuple[Answer, str]]:
     for other in found.smaller_models:
         changed = {"model": other.model_id, "level": other.level, "runtime": found.runtime, "context_used": None}
         try:
-            yield answer(found.scenario.model_copy(update=changed), today=found.today), other.reason
+            yield answer(found.question.with_values(**changed), today=found.today), other.reason
         except InputError:
             continue
 
@@ -259,7 +259,7 @@ def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
     if costs is None:
         return None
     best = min(costs.options, key=lambda option: option.monthly.typical, default=None)
-    comparable = len(costs.options) > 1 and not found.scenario.own_hardware
+    comparable = len(costs.options) > 1 and not found.question.requirements.own_hardware
     return {
         "currency": costs.currency,
         **{name: _option(costs, name) for name in ("own", "rent", "api")},

@@ -196,7 +196,7 @@ class Appendix:
     sources: tuple[SourceRow, ...] = ()
     commands: tuple[Command, ...] = ()
     reproduce: str = ""  # the command that makes this report again
-    link: str = ""  # the live scenario; drawn as a QR code too
+    link: str = ""  # the live question; drawn as a QR code too
     data_release: str = ""
     app_version: str = ""
 

@@ -1,4 +1,4 @@
-"""Plans as CSV for a spreadsheet, and a scenario as YAML for an editor, there and back."""
+"""Plans as CSV for a spreadsheet, and a question as YAML for an editor, there and back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import yaml
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import InputError, one_line
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 
-SCENARIO_BYTES = 16 * 1024
+QUESTION_BYTES = 16 * 1024
 _DEEPEST = 20
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also as wide as Chinese characters
 _DEVICE_COLUMNS = (
@@ -72,20 +72,20 @@ def _left(device: dict[str, Any]) -> int:
     return int(device["capacity_bytes"] - sum(device[column] for column in _DEVICE_COLUMNS[1:]))
 
 
-def scenario_to_yaml(scenario: Scenario) -> str:
+def question_to_yaml(question: Question) -> str:
     """Everything the user chose, and nothing else: what is left out keeps its default."""
     # Through JSON, so that switches become the words of the link: flash_attention: "off".
-    values = scenario.chosen("json")
+    values = question.chosen("json")
     # PyYAML folds these line breaks of Unicode into spaces unless it escapes them.
     breaks = any(sign in str(value) for sign in "\x85\u2028\u2029" for value in values.values())
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=not breaks, width=1000)
 
 
-def scenario_from_yaml(text: str | bytes) -> Scenario:
-    """The scenario of such a text; raises InputError in one sentence that says what is wrong."""
+def question_from_yaml(text: str | bytes) -> Question:
+    """The question of such a text; raises InputError in one sentence that says what is wrong."""
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "replace"))
-    if size > SCENARIO_BYTES:
-        raise InputError(f"The scenario file has {size:,} bytes; at most {SCENARIO_BYTES:,} are read.")
+    if size > QUESTION_BYTES:
+        raise InputError(f"The scenario file has {size:,} bytes; at most {QUESTION_BYTES:,} are read.")
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         _check_plain(decoded)
@@ -108,11 +108,11 @@ def scenario_from_yaml(text: str | bytes) -> Scenario:
     # YAML reads a bare off or yes as a truth value, which is right for a switch and wrong for a number of users.
     words = {True: "on", False: "off"}
     plain = {key: words[value] if isinstance(value, bool) else value for key, value in values.items()}
-    return Scenario.from_values({key: value for key, value in plain.items() if value is not None})
+    return Question.from_values({key: value for key, value in plain.items() if value is not None})
 
 
 def _check_plain(text: str) -> None:
-    """A scenario is flat and repeats nothing: no anchors, which can multiply, no deep nesting, no key given twice."""
+    """A question is flat and repeats nothing: no anchors, which can multiply, no deep nesting, no key given twice."""
     depth, keys, wants_key = 0, set(), True
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):

@@ -54,7 +54,7 @@ _GLOSSARY = (
 
 
 def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> ReportDocument:
-    """The report about an answer; `link` is the full address of the live scenario, where there is one.
+    """The report about an answer; `link` is the full address of the live question, where there is one.
 
     Where nothing fits, it says what is missing and what would help; speed and costs of what cannot run are left out.
     """
@@ -72,7 +72,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         memory=_memory_chart(answer),
         quality=_quality_rows(answer, shown) if runs else (),
         speed=_speed_rows(shown) if runs else (),
-        costs=cost_section(shown.costs, answer.scenario.own_hardware) if runs else None,
+        costs=cost_section(shown.costs, answer.question.requirements.own_hardware) if runs else None,
         risks=_risks(answer, shown) if runs else (),
         what_would_flip=tuple(without_keys(sentence) for sentence in flips(answer)),
         next_steps=_next_steps(answer, shown),
@@ -92,10 +92,10 @@ def verdict_sentence(answer: Answer) -> str:
         kept = "all" if chosen.kept.typical >= 99.95 else f"about {approx(chosen.kept.typical)} %"
         parts.append(f"it keeps {kept} of the original's quality at {task_words(chosen.task)}")
     if chosen.tokens_per_s is not None:
-        each = " for each user" if answer.scenario.users > 1 else ""
+        each = " for each user" if answer.question.workload.users > 1 else ""
         parts.append(f"writes about {approx(chosen.tokens_per_s.typical)} tokens a second{each}")
     if chosen.inputs_per_s is not None:
-        prompt = min(answer.scenario.prompt_tokens, answer.scenario.context)
+        prompt = answer.question.workload.prompt
         parts.append(
             f"it turns about {approx(chosen.inputs_per_s.typical)} inputs of {prompt:,} tokens a second into vectors"
         )
@@ -111,7 +111,11 @@ def _monthly_words(answer: Answer, chosen: Candidate) -> str:
     if costs is None or costs.own is None:
         return ""
     own = costs.own.monthly.typical
-    others = [] if answer.scenario.own_hardware else [option for option in costs.options if option.name != "own"]
+    others = (
+        []
+        if answer.question.requirements.own_hardware
+        else [option for option in costs.options if option.name != "own"]
+    )
     least = min(others, key=lambda option: option.monthly.typical, default=None)
     words = f"costs about {money(own)} {costs.currency} a month to own"
     if least is None or least.monthly.typical >= own:
@@ -135,7 +139,7 @@ def _missing_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
         found.append(
             Fact("It needs", gib(held.needed_bytes), "on the fullest device" if several else f"on {held.name}")
         )
-        margin = f"less {exact(answer.scenario.margin_percent)} % kept free"
+        margin = f"less {exact(answer.question.machine.margin_percent)} % kept free"
         found.append(Fact("There are", gib(held.capacity_bytes), margin))
     found.append(Fact("Missing", gib(plan.missing_bytes), "on each device" if several else ""))
     return tuple(found)
@@ -149,7 +153,7 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
         found.append(Fact("Quality kept", f"{approx(shown.kept.typical)} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
-        label = "Tokens/s per user" if answer.scenario.users > 1 else "Tokens/s"
+        label = "Tokens/s per user" if answer.question.workload.users > 1 else "Tokens/s"
         found.append(Fact(label, approx(speed.typical), span(speed)))
     if (inputs := shown.inputs_per_s) is not None:
         found.append(Fact("Inputs a second", approx(inputs.typical), span(inputs)))
@@ -174,7 +178,7 @@ def _model_facts(answer: Answer) -> tuple[Fact, ...]:
 
 
 def _machine_facts(answer: Answer) -> tuple[Fact, ...]:
-    scenario, machine = answer.scenario, answer.machine
+    question, machine = answer.question, answer.machine
     bandwidth = machine.bandwidth_bytes_per_s
     return (
         Fact("Machine", answer.machine_name, f"runtime {runtime_name(answer.runtime)}"),
@@ -182,7 +186,7 @@ def _machine_facts(answer: Answer) -> tuple[Fact, ...]:
         Fact("Memory bandwidth", "not known" if bandwidth is None else f"{bandwidth / 1e9:,.0f} GB/s"),
         Fact(
             "Asked for",
-            f"{plural(scenario.context, 'token')}, {plural(scenario.users, 'user')}",
+            f"{plural(question.workload.context, 'token')}, {plural(question.workload.users, 'user')}",
             "context of each user",
         ),
     )
@@ -197,7 +201,7 @@ def _memory_chart(answer: Answer) -> MemoryChart:
         where=f"on the fullest of {len(answer.plans[0].devices)} devices" if several else f"on {first.name}",
         bars=chart_bars(bars, answer.recommendation.level),
         capacity_gib=None if capacity is None else capacity / GIB,
-        margin_percent=answer.scenario.margin_percent,
+        margin_percent=answer.question.machine.margin_percent,
         recommended=answer.recommendation.level,
     )
 
@@ -224,7 +228,7 @@ def _quality_rows(answer: Answer, shown: Candidate) -> tuple[QualityRow, ...]:
     for task in SCORED_TASKS:
         quality = shown.find_quality(task)
         if quality.kept is not None:
-            least = answer.scenario.least_percent if task == answer.scenario.task else None
+            least = answer.question.requirements.least_percent if task == answer.question.requirements.task else None
             name = _TASKS.get(task, f"{task[:1].upper()}{task[1:]}")
             rows.append(QualityRow(name, quality.kept, _basis(quality.basis, quality.n, quality.sources), least))
     return tuple(rows)

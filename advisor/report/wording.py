@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from advisor.question.labels import LABELS
-from advisor.question.question import Scenario
+from advisor.question.question import FIELDS
 
-_KEYS = tuple(sorted(Scenario.model_fields, key=len, reverse=True))
+_KEYS = tuple(sorted(FIELDS, key=len, reverse=True))
 _KEY = "|".join(key for key in _KEYS if "_" in key)
 _LISTED = re.compile(rf" \((?:{_KEY})(?:(?:, | and )(?:{_KEY}))*\)")
 # "...: give host_price." tells a user of the page what to do; a reader of the report cannot.
@@ -46,7 +46,7 @@ _WORDS = {
 
 
 def key_words(key: str) -> str:
-    """A key of the scenario in words: "admin_hours" is "admin hours"."""
+    """A key of the question in words: "admin_hours" is "admin hours"."""
     return _WORDS.get(key, key.replace("_", " "))
 
 

@@ -30,13 +30,13 @@ def folder() -> str:
     return f"/{path}" if path else ""
 
 
-def scenario_link(query: str) -> str:
-    """The link that opens this scenario."""
+def question_link(query: str) -> str:
+    """The link that opens this question."""
     return f"{page_address()}/?{query}"
 
 
 def manager_link(query: str) -> str:
-    """The link that opens the report about this scenario, to read and to print."""
+    """The link that opens the report about this question, to read and to print."""
     return f"{page_address()}/?{query}&view=report"
 
 

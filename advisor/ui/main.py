@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from advisor.ui.asking import Reply
 from advisor.ui.pages import compare as compare_page
 from advisor.ui.pages import cost as cost_page
 from advisor.ui.pages import explore as explore_page
@@ -15,7 +16,6 @@ from advisor.ui.pages import rules as rules_page
 from advisor.ui.pages import share as share_page
 from advisor.ui.parts import frozen_view, inputs, report_view
 from advisor.ui.parts.text import refusal, small
-from advisor.ui.question import Question
 
 HERE = Path(__file__).parent
 
@@ -34,25 +34,25 @@ if report_view.is_wanted():
 # Inputs first: they need to exist whatever the page, and nobody should move on before they are read (`keep_in_link`).
 # What may take longer comes last.
 given = inputs.draw()
-question: Question
+reply: Reply
 page = st.navigation(
     [
-        st.Page(lambda: fit_page.draw(question), title="Fit", url_path="fit", default=True),
-        st.Page(lambda: quality_page.draw(question), title="Quality", url_path="quality"),
-        st.Page(lambda: cost_page.draw(question), title="Cost", url_path="cost"),
-        st.Page(lambda: explore_page.draw(question), title="What runs here", url_path="what-runs-here"),
-        st.Page(lambda: machines_page.draw(question), title="What to buy", url_path="what-to-buy"),
-        st.Page(lambda: compare_page.draw(question), title="Compare", url_path="compare"),
-        st.Page(lambda: share_page.draw(question), title="Share", url_path="share"),
-        st.Page(lambda: prove_page.draw(question), title="Prove it", url_path="prove-it"),
-        st.Page(lambda: rules_page.draw(question), title="Rules of thumb", url_path="rules-of-thumb"),
+        st.Page(lambda: fit_page.draw(reply), title="Fit", url_path="fit", default=True),
+        st.Page(lambda: quality_page.draw(reply), title="Quality", url_path="quality"),
+        st.Page(lambda: cost_page.draw(reply), title="Cost", url_path="cost"),
+        st.Page(lambda: explore_page.draw(reply), title="What runs here", url_path="what-runs-here"),
+        st.Page(lambda: machines_page.draw(reply), title="What to buy", url_path="what-to-buy"),
+        st.Page(lambda: compare_page.draw(reply), title="Compare", url_path="compare"),
+        st.Page(lambda: share_page.draw(reply), title="Share", url_path="share"),
+        st.Page(lambda: prove_page.draw(reply), title="Prove it", url_path="prove-it"),
+        st.Page(lambda: rules_page.draw(reply), title="Rules of thumb", url_path="rules-of-thumb"),
     ],
     position="top",
 )
-question = given.ask()
+reply = given.ask()
 with st.container(key="phone_hint"):
     st.markdown(small("Model, machine and context: tap » at the top left."))
-for problem in question.problems:
+for problem in reply.problems:
     st.warning(refusal(problem), icon=":material/link_off:")
 page.run()
 given.model.show_results()

@@ -37,10 +37,10 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
     from advisor.answer.answer import answer
     from advisor.answer.data_check import check_data
-    from advisor.question.question import Scenario
+    from advisor.question.question import Question
 
     check_data()
-    answer(Scenario.from_values({}))
+    answer(Question.from_values({}))
     # What was loaded stays for good; frozen, no later collection has to walk through it.
     gc.collect()
     gc.freeze()

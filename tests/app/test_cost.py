@@ -15,7 +15,7 @@ from advisor.costs.article import LINK, article
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.series import paid_after, savings
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.wording import labelled
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
@@ -31,11 +31,11 @@ QUERIES = (DEFAULT, LINK, CLOUD_CARD, NOBODY_HOSTS, ONLY_API)
 
 
 def draw(query: str) -> None:
-    from advisor.question.question import Scenario
+    from advisor.question.question import Question
+    from advisor.ui.asking import ask
     from advisor.ui.pages import cost as cost_page
-    from advisor.ui.question import ask
 
-    cost_page.draw(ask(Scenario.from_query(query).model_dump(exclude_defaults=True), {}))
+    cost_page.draw(ask(Question.from_query(query).changed(), {}))
 
 
 def drawn(query: str) -> AppTest:
@@ -45,7 +45,7 @@ def drawn(query: str) -> AppTest:
 
 
 def figures(query: str) -> tuple[Answer, Costs, Figures]:
-    asked = answer(Scenario.from_query(query))
+    asked = answer(Question.from_query(query))
     candidate = costed(asked)
     assert candidate is not None
     found = figures_of(asked, candidate)
@@ -133,7 +133,7 @@ def test_only_addresses_become_links(source: str, wanted: str | None) -> None:
 def test_claim_is_worked_through_with_a_link_that_opens() -> None:
     for query in (DEFAULT, "model=deepseek-v3"):  # also where there is nothing to price
         page = drawn(query)
-        today = answer(Scenario.from_query(query)).today
+        today = answer(Question.from_query(query)).today
         assert article(today).result in words(page)
         assert page.code[0].value == f"?{LINK}"
         assert f"](?{LINK})" in words(page)
@@ -152,7 +152,7 @@ def test_nothing_recommended_is_said_calmly() -> None:
 
 def test_a_level_the_user_insists_on_is_priced_though_it_breaks_a_requirement() -> None:
     query = "model=llama-3.1-8b-instruct&level=Q4_K_M&min_tokens_per_s=9999"
-    assert answer(Scenario.from_query(query)).chosen is None
+    assert answer(Question.from_query(query)).chosen is None
     page = drawn(query)
     assert page.metric[0].value.startswith("USD ")
     assert drawn(query.replace("level=Q4_K_M&", "")).info
@@ -243,7 +243,7 @@ def test_months_until_it_has_paid_back_are_marked() -> None:
 @pytest.mark.parametrize("query", QUERIES)
 def test_what_has_been_paid_lies_in_its_range_and_ends_at_the_total(query: str) -> None:
     _, costs, _ = figures(query)
-    months = 12 * costs.inputs.years
+    months = 12 * costs.inputs.billing.years
     for option in costs.options:
         for month in (0, 1, months):
             paid = paid_after(option, month)

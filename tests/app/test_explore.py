@@ -7,10 +7,10 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
-from advisor.answer.comparison import compare, scenario_of_link
+from advisor.answer.comparison import compare, question_of_link
 from advisor.answer.explore import machines_for, models_on
 from advisor.quality.claims import claims
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 
 
 def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:
@@ -19,7 +19,7 @@ def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:
     def script(page: str, values: dict[str, object]) -> None:
         import importlib
 
-        from advisor.ui.question import ask
+        from advisor.ui.asking import ask
 
         importlib.import_module(f"advisor.ui.{page}").draw(ask(values, {}))
 
@@ -38,7 +38,7 @@ def told(test: AppTest) -> str:
 def test_what_runs_here_shows_the_engines_answer() -> None:
     values = {"model": "llama-3.1-8b-instruct", "machine": "rtx-3060-12gb", "context": 4096}
     page = drawn("explore_page", values)
-    rows = [row for row in models_on(Scenario.from_values(values)) if row.chosen is not None]
+    rows = [row for row in models_on(Question.from_values(values)) if row.chosen is not None]
     table = page.dataframe[0].value
     assert list(table["model"]) == [row.entry.name for row in rows]
     assert list(table["level"]) == [row.chosen.level for row in rows if row.chosen is not None]
@@ -55,7 +55,7 @@ def test_what_runs_here_shows_the_engines_answer() -> None:
 def test_what_to_buy_marks_the_cheapest() -> None:
     values = {"model": "llama-3.1-8b-instruct", "min_quality": "small", "min_tokens_per_s": 20}
     page = drawn("machines_page", values)
-    found = machines_for(Scenario.from_values(values))
+    found = machines_for(Question.from_values(values))
     assert found.cheapest is not None
     table = page.dataframe[0].value
     assert len(table) == len(found.machines)
@@ -72,7 +72,7 @@ def test_what_no_machine_can_do_is_said() -> None:
 def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
     page = drawn("quality_page", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"})
     by_task = next(table.value for table in page.dataframe if "basis" in table.value)
-    found = answer(Scenario(model="llama-3.1-8b-instruct", machine="rtx-4090"))
+    found = answer(Question.of(model="llama-3.1-8b-instruct", machine="rtx-4090"))
     assert found.chosen is not None
     assert len(by_task) == 9
     assert by_task["typical"].iloc[0] == found.chosen.find_quality("chat").typical
@@ -89,7 +89,7 @@ def test_a_model_without_scores_says_so() -> None:
     assert "embedding" in page.info[0].value
 
 
-def test_scenarios_side_by_side_with_differences_marked() -> None:
+def test_questions_side_by_side_with_differences_marked() -> None:
     lines = "model=gpt-oss-20b&machine=rtx-4090\nhttps://example.org/?model=llama-3.1-8b-instruct&machine=rtx-4090"
     page = drawn("compare_page", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"}, compare_lines=lines)
     table = page.dataframe[0].value
@@ -109,7 +109,7 @@ def test_a_bad_line_and_one_too_many_are_said() -> None:
     assert len(page.dataframe[0].value.columns) == 5
 
 
-def test_the_current_scenario_is_added_once() -> None:
+def test_the_current_question_is_added_once() -> None:
     page = drawn("compare_page", {"model": "gpt-oss-20b"})
     for _ in range(2):
         page.button[0].click().run()
@@ -117,6 +117,6 @@ def test_the_current_scenario_is_added_once() -> None:
 
 
 def test_a_comparison_knows_links_of_any_host_and_marks_equals_as_equal() -> None:
-    one = scenario_of_link("http://127.0.0.1:8501/compare?model=gpt-oss-20b&users=2")
-    assert one == Scenario(model="gpt-oss-20b", users=2)
+    one = question_of_link("http://127.0.0.1:8501/compare?model=gpt-oss-20b&users=2")
+    assert one == Question.of(model="gpt-oss-20b", users=2)
     assert not any(row.differs for row in compare([answer(one), answer(one)]))

@@ -1,4 +1,4 @@
-"""Links people keep: old ones mean what they meant, and any scenario survives the way through its link."""
+"""Links people keep: old ones mean what they meant, and any question survives the way through its link."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
-from advisor.question.question import MAX_QUERY_LENGTH, Scenario
-from advisor.report.exports import scenario_from_yaml, scenario_to_yaml
-from tests.support.random_scenarios import ASKED, GOES_TOGETHER, LOAD, RUN, page_scenarios, scenarios, through_the_page
+from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
+from advisor.report.exports import question_from_yaml, question_to_yaml
+from tests.support.random_questions import ASKED, GOES_TOGETHER, LOAD, RUN, page_questions, questions, through_the_page
 
 SCRIPT = Path(__file__).resolve().parents[2] / "advisor" / "ui" / "main.py"
 
@@ -173,20 +173,20 @@ OLD_LINKS: dict[str, dict[str, Any]] = {
 
 
 def test_defaults_are_what_old_links_leave_out() -> None:
-    assert {name: field.default for name, field in Scenario.model_fields.items()} == DEFAULTS
+    assert {name: field.default for name, field in FIELDS.items()} == DEFAULTS
 
 
 @pytest.mark.parametrize("query", OLD_LINKS)
 def test_an_old_link_means_what_it_meant(query: str) -> None:
-    scenario = Scenario.from_query(query)
-    assert scenario.model_dump(mode="python") | {"tensor_split": scenario.tensor_split} == {
+    question = Question.from_query(query)
+    assert question.values() | {"tensor_split": question.placement.tensor_split} == {
         **DEFAULTS,
         **_switches(DEFAULTS),
         **OLD_LINKS[query],
         **_switches(OLD_LINKS[query]),
     }
-    found = answer(scenario)
-    assert found.entry.id == scenario.model
+    found = answer(question)
+    assert found.entry.id == question.model.name
     assert found.plans
 
 
@@ -195,40 +195,40 @@ def _switches(values: dict[str, Any]) -> dict[str, Any]:
     return {key: "on" if value else "off" for key, value in values.items() if isinstance(value, bool)}
 
 
-def test_the_random_scenarios_use_every_key() -> None:
+def test_the_random_questions_use_every_key() -> None:
     drawn = {key for strategy in (RUN, ASKED, LOAD) for key in strategy.wrapped_strategy.optional}  # type: ignore[attr-defined]
-    assert drawn | set(GOES_TOGETHER) == set(Scenario.model_fields)
+    assert drawn | set(GOES_TOGETHER) == set(FIELDS)
 
 
 @settings(max_examples=1000)
-@given(scenarios())
-def test_a_thousand_scenarios_survive_the_way_through_their_link(scenario: Scenario) -> None:
-    query = scenario.to_query()
+@given(questions())
+def test_a_thousand_questions_survive_the_way_through_their_link(question: Question) -> None:
+    query = question.to_query()
     if len(query) > 4096:  # nobody's link, and refused in a sentence
         with pytest.raises(InputError):
-            Scenario.from_query(query)
+            Question.from_query(query)
         return
-    again = Scenario.from_query(query)
-    assert again == scenario
+    again = Question.from_query(query)
+    assert again == question
     assert again.to_query() == query
 
 
 @settings(max_examples=150)
-@given(scenarios())
-def test_a_scenario_survives_the_way_through_its_file(scenario: Scenario) -> None:
-    assert scenario_from_yaml(scenario_to_yaml(scenario)) == scenario
+@given(questions())
+def test_a_question_survives_the_way_through_its_file(question: Question) -> None:
+    assert question_from_yaml(question_to_yaml(question)) == question
 
 
 @settings(max_examples=15, derandomize=True, phases=[Phase.generate])  # shrinking would take minutes
-@given(page_scenarios())
-def test_a_scenario_survives_the_way_through_the_page(scenario: Scenario) -> None:
-    query = scenario.to_query()
+@given(page_questions())
+def test_a_question_survives_the_way_through_the_page(question: Question) -> None:
+    query = question.to_query()
     if len(query) <= MAX_QUERY_LENGTH:
-        assert through_the_page(query) == (scenario, ())
+        assert through_the_page(query) == (question, ())
 
 
 def test_who_moves_on_before_the_browser_has_taken_over_the_link_loses_nothing() -> None:
-    wanted = Scenario.from_query(
+    wanted = Question.from_query(
         "model=gpt-oss-20b&machine=rtx-5090&users=2&gpus=2&level=MXFP4&tensor_split=3,1&mmap=off&gpu_layers=999"
         "&min_quality=small&admin_hours=2&admin_rate=80"
     )
@@ -255,5 +255,5 @@ def test_who_moves_on_before_the_browser_has_taken_over_the_link_loses_nothing()
         assert shown.value == value
         assert shown.proto.set_value, f"the browser is not told {key}"
     held = {key: value for key, value in page.session_state["held"].items() if value is not None}
-    assert Scenario.from_values(held) == wanted
-    assert Scenario.from_values(page.query_params) == wanted
+    assert Question.from_values(held) == wanted
+    assert Question.from_values(page.query_params) == wanted

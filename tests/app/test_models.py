@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from advisor.answer import answer as advise
 from advisor.foundation.units import gb
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.sources import remote, resolve
 from advisor.sources.resolve import READING
 from advisor.sources.search import HUB_SEARCH
@@ -452,4 +452,4 @@ def test_a_shared_link_opens_in_another_process_without_the_hub(hub: FakeHub) ->
         command, capture_output=True, text=True, check=False, timeout=120, env=without_hub, cwd=SCRIPT.parents[2]
     )
     assert run.stdout.splitlines() == [wanted for _, wanted in links], run.stderr
-    assert all(Scenario.from_query(link).model.count(COMMIT) == 1 for link, _ in links)
+    assert all(Question.from_query(link).model.name.count(COMMIT) == 1 for link, _ in links)

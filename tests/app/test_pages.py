@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from advisor.answer.answer import answer
 from advisor.answer.rules_of_thumb import article_7b
 from advisor.foundation.units import gb, gib
-from advisor.question.question import Scenario
+from advisor.question.question import FIELDS, Question
 
 # The script, not app.py: on an `st.App` file AppTest would pass without drawing anything.
 SCRIPT = Path(__file__).resolve().parents[2] / "advisor" / "ui" / "main.py"
@@ -44,7 +44,7 @@ def messages(page: AppTest) -> list[str]:
 )
 def test_the_first_page_shows_the_engines_answer(query: str) -> None:
     page = opened(query)
-    found = answer(Scenario.from_query(query))
+    found = answer(Question.from_query(query))
     plan = next(plan for plan in found.plans if plan.level == found.recommendation.level)
     assert page.title[0].value.replace("\\", "") == f"{found.entry.name} on {found.machine_name}"
     offloads = "gpu_layers" in query
@@ -107,8 +107,8 @@ def test_the_first_page_shows_the_engines_answer(query: str) -> None:
 def test_every_key_of_a_link_reaches_its_input_and_the_answer(key: str, value: str, held: object) -> None:
     page = opened(f"{key}={value}")
     assert page.session_state[key] == held
-    # The answer's own scenario: what Ollama chooses is in its link, so that the link opens the same again.
-    wanted = answer(Scenario.from_query(f"{key}={value}")).scenario.to_query()
+    # The answer's own question: what Ollama chooses is in its link, so that the link opens the same again.
+    wanted = answer(Question.from_query(f"{key}={value}")).question.to_query()
     shown = [code.value for code in page.code]
     assert f"/?{wanted}" in shown
     assert f'python -m advisor plan "{wanted}"' in shown
@@ -140,7 +140,7 @@ def test_a_value_in_a_link_wins_over_the_frontend() -> None:
     assert not messages(page)
 
 
-def test_every_key_of_a_scenario_has_an_input() -> None:
+def test_every_key_of_a_question_has_an_input() -> None:
     custom = opened("machine=custom&memory_gib=24")
     card = opened()
     keys = {
@@ -149,7 +149,7 @@ def test_every_key_of_a_scenario_has_an_input() -> None:
         for kind in ("selectbox", "number_input", "text_input")
         for element in page.get(kind)
     }
-    assert set(Scenario.model_fields) <= keys
+    assert set(FIELDS) <= keys
 
 
 @pytest.mark.parametrize(
@@ -241,8 +241,8 @@ def test_all_levels_are_one_click_away() -> None:
 
 def test_the_second_page_shows_rules_next_to_real_files() -> None:
     def draw() -> None:
+        from advisor.ui.asking import ask
         from advisor.ui.pages import rules as rules_page
-        from advisor.ui.question import ask
 
         rules_page.draw(ask({"model": "gpt-oss-20b"}, {}))
 

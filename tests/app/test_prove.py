@@ -31,11 +31,11 @@ from tests.support.model_files import safetensors_file
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 240
 SCRIPT = """
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.answer.answer import answer
 from advisor.ui.pages import prove as prove_page
-from advisor.ui.question import Question
-prove_page.draw(Question(answer(Scenario.from_query({query!r})), None, ()))
+from advisor.ui.asking import Question
+prove_page.draw(Question(answer(Question.from_query({query!r})), None, ()))
 """
 # What llama-fit-params says of Llama 3.1 8B at Q4_K_M and 2,048 tokens on one GPU.
 FIT_PARAMS = (
@@ -44,12 +44,12 @@ FIT_PARAMS = (
 )
 QUALITY_SCRIPT = """
 from advisor.answer.answer import answer
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.ui.parts import own_evidence
 from advisor.ui.pages import quality as quality_page
-from advisor.ui.question import Question
+from advisor.ui.asking import Question
 asked = {{"model": {path!r}, "machine": "rtx-4090", "context": 256, "level": "Q8_0"}}
-quality_page.draw(Question(answer(Scenario.from_values(asked), allow_local=True, own=own_evidence.kept()), None, ()))
+quality_page.draw(Question(answer(Question.from_values(asked), allow_local=True, own=own_evidence.kept()), None, ()))
 """
 needs_library = pytest.mark.skipif(
     bool(prove_parts.missing_parts()), reason="not installed: pip install -r advisor/quantize/requirements.txt"

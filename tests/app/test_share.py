@@ -15,7 +15,7 @@ from starlette.responses import Response
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.document import Cover
 from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
@@ -53,8 +53,8 @@ def shared(query: str = QUERY) -> AppTest:
     def draw() -> None:
         import streamlit as st
 
+        from advisor.ui.asking import ask
         from advisor.ui.pages import share as share_page
-        from advisor.ui.question import ask
 
         share_page.draw(ask(st.query_params.to_dict(), {}))
 
@@ -75,14 +75,14 @@ def texts(page: AppTest) -> str:
     return "\n".join(element.value.replace("\\", "") for kind in ("title", "markdown") for element in page.get(kind))
 
 
-def test_links_hold_the_whole_scenario_and_the_address_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_hold_the_whole_question_and_the_address_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert links(shared())[:2] == [f"/?{QUERY}", f"/?{QUERY}&view=report"]
     monkeypatch.setenv("LLM_FIT_ADVISOR_URL", "https://advisor.example.org/llm/")
     page = shared(f"{QUERY}&currency=CHF&min_quality=97&context=4096")
     link = links(page)[0]
     assert link.startswith("https://advisor.example.org/llm/?model=gpt-oss-20b&machine=rtx-4090&")
-    assert Scenario.from_query(link.partition("?")[2]).to_query() == link.partition("?")[2]
-    assert Scenario.from_query(link.partition("?")[2]).context == 4096
+    assert Question.from_query(link.partition("?")[2]).to_query() == link.partition("?")[2]
+    assert Question.from_query(link.partition("?")[2]).workload.context == 4096
 
 
 def test_freezing_gives_a_link_that_shows_the_same_and_can_be_deleted(database: str) -> None:
@@ -96,7 +96,7 @@ def test_freezing_gives_a_link_that_shows_the_same_and_can_be_deleted(database: 
     stored = open_store(database).load(id)
     assert stored.query == QUERY
     assert stored.cover.title == HOSTILE
-    document = report_of(answer(Scenario.from_query(QUERY)))
+    document = report_of(answer(Question.from_query(QUERY)))
     assert stored.result["verdict"] == document.verdict
 
     seen = opened(f"frozen={id}")
@@ -151,7 +151,7 @@ def test_only_who_freezes_gets_a_cookie_and_only_for_themselves(database: str) -
 
 
 def test_a_frozen_page_shows_what_is_stored_not_what_would_be_computed(database: str) -> None:
-    result = report_to_result(report_of(answer(Scenario.from_query(QUERY))))
+    result = report_to_result(report_of(answer(Question.from_query(QUERY))))
     result["verdict"] = "The verdict of another time."
     result["key_figures"][0]["value"] = "1,234.5 GiB"
     result["memory"]["recommended"] = "Q2_K"
@@ -230,7 +230,7 @@ def test_a_lost_database_costs_only_the_frozen_links(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("query", [QUERY, "model=deepseek-v3", "model=llama-3.1-8b-instruct&runtime=vllm", "gpus=2"])
 def test_the_report_view_has_no_inputs_and_agrees_with_the_document(query: str) -> None:
     page = opened(f"{query}&view=report")
-    found = answer(Scenario.from_query(query))
+    found = answer(Question.from_query(query))
     document = report_of(found)
     for kind in ("selectbox", "number_input", "text_input", "button", "toggle"):
         assert not page.get(kind)
@@ -271,7 +271,7 @@ def test_without_an_answer_the_share_page_says_why() -> None:
 
 
 def test_file_names_are_plain() -> None:
-    document = report_of(answer(Scenario.from_query(QUERY)))
+    document = report_of(answer(Question.from_query(QUERY)))
     assert file_name(document, "pdf") == "gpt-oss-20b-on-geforce-rtx-4090.pdf"
     from dataclasses import replace
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from advisor.answer.answer import Answer, answer
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.ui.charts.memory import memory_chart
 from advisor.ui.parts.tables import COMPONENTS, common_plans, fullest_device, levels_table, memory_by_level
 from advisor.ui.parts.text import plain
 
 
 def found(query: str = "") -> Answer:
-    return answer(Scenario.from_query(query))
+    return answer(Question.from_query(query))
 
 
 @pytest.mark.parametrize("query", ["", "gpus=3", "machine=cpu-dual-ddr5-6000&memory_gib=64", "gpu_layers=20"])

@@ -19,7 +19,7 @@ import psutil
 
 from advisor.answer.answer import Answer, answer
 from advisor.foundation.units import MIB
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 
 WARM_UP = 200
 CONFIGS = 2400
@@ -56,7 +56,7 @@ def ask(folder: Path, number: int) -> Answer:
     path.parent.mkdir()
     path.write_text(json.dumps(config(number)), "utf-8")
     query = f"model={path}&{QUESTIONS[number % len(QUESTIONS)]}"
-    found = answer(Scenario.from_query(query), allow_local=True)
+    found = answer(Question.from_query(query), allow_local=True)
     assert found.candidates
     return found
 

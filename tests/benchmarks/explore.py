@@ -9,7 +9,7 @@ from advisor.answer.explore import machines_for, models_on
 from advisor.formats.gguf_levels import LEVELS
 from advisor.models.catalogue import catalogue
 from advisor.quality.claims import claims
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.runtimes.llama_cpp.weights import level_weights
 
 MACHINES = ("machine=rtx-4090", "machine=a100-sxm4-80gb&gpus=2", "machine=apple-m4-max-40c-128gb")
@@ -34,7 +34,7 @@ def load() -> None:
         for level in LEVELS.values():
             if level.offered_for(entry.model):
                 level_weights(entry.model, level)
-    models_on(Scenario())
+    models_on(Question.of())
     claims()
 
 
@@ -50,11 +50,11 @@ def main() -> None:
     print("loading all models and levels, once     ", seconds(load))
     # A context of their own each, so that nothing was laid out before.
     for number, query in enumerate((*MACHINES, WITH_HOST)):
-        asked = Scenario.from_query(f"{query}&context={8000 + 300 * number}")
+        asked = Question.from_query(f"{query}&context={8000 + 300 * number}")
         print(f"every model, {query:42}", seconds(lambda asked=asked: models_on(asked)))
         print(f"  the same asked again{'':33}", seconds(lambda asked=asked: models_on(asked)))
     for number, query in enumerate(ASKED):
-        asked = Scenario.from_query(f"{query}&context={8000 + 300 * number}")
+        asked = Question.from_query(f"{query}&context={8000 + 300 * number}")
         print(f"every machine, {query:40}", seconds(lambda asked=asked: machines_for(asked)))
 
 

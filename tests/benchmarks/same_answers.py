@@ -21,7 +21,8 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.question import RUNTIMES, Scenario
+from advisor.question.choices import RUNTIMES
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.sizing.settings import CACHE_TYPES
 
@@ -75,7 +76,7 @@ def _question(draw: random.Random) -> str:
 def recorded(query: str) -> str:
     """The hash of an answer, or why there is none."""
     try:
-        document = plan_document(answer(Scenario.from_query(query)))
+        document = plan_document(answer(Question.from_query(query)))
     except InputError as error:
         return f"refused: {error}"
     document.pop("version", None)

@@ -10,7 +10,7 @@ from advisor.answer.answer import answer
 from advisor.costs.article import LINK
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.ui.parts.cost_tables import NAMES
 from tests.browser.test_fit import Open, Visit, visit  # noqa: F401
 
@@ -21,7 +21,7 @@ LLAMA = "model=llama-3.3-70b-instruct&machine=rtx-3090&gpus=2&level=Q4_K_M&peak_
 
 
 def costs(query: str) -> Costs:
-    chosen = answer(Scenario.from_query(query)).chosen
+    chosen = answer(Question.from_query(query)).chosen
     assert chosen is not None
     assert chosen.costs is not None
     return chosen.costs

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from advisor.answer.explore import machines_for, models_on
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from tests.browser import test_fit as test_browser
 from tests.browser.test_fit import Open, Visit, sync_api
 
@@ -40,7 +40,7 @@ def test_from_a_machine_to_a_model_and_on_to_a_comparison(visit: Open) -> None:
     one = visit("/compare?machine=rtx-3060-12gb&context=4096")
     one.page.get_by_role("link", name="What runs here").click()
     one.settle()
-    rows = models_on(Scenario.from_query("machine=rtx-3060-12gb&context=4096"))
+    rows = models_on(Question.from_query("machine=rtx-3060-12gb&context=4096"))
     running = [row for row in rows if row.chosen is not None]
     sync_api.expect(one.page.get_by_text(f"{len(running)} of {len(rows)} models run")).to_be_visible()
     one.chart()
@@ -53,7 +53,7 @@ def test_from_a_machine_to_a_model_and_on_to_a_comparison(visit: Open) -> None:
 
     one.page.get_by_role("link", name="What to buy").click()
     one.settle()
-    found = machines_for(Scenario.from_query("machine=rtx-3060-12gb&context=4096"))
+    found = machines_for(Question.from_query("machine=rtx-3060-12gb&context=4096"))
     assert found.cheapest is not None
     sync_api.expect(one.page.locator(".st-key-cheapest h2")).to_contain_text(found.cheapest.name)
 

@@ -12,7 +12,7 @@ import pytest
 from advisor.answer.answer import answer
 from advisor.foundation.numbers import approx
 from advisor.foundation.units import gb, gib
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from tests.conftest import settle
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -116,7 +116,7 @@ def visit(chromium: Any, server: str) -> Iterator[Open]:
 
 def expected(query: str) -> list[str]:
     """What the engine answers, in the page's words."""
-    found = answer(Scenario.from_query(query))
+    found = answer(Question.from_query(query))
     plan = next(plan for plan in found.plans if plan.level == found.recommendation.level)
     assert plan.free_bytes is not None
     return [

@@ -123,7 +123,7 @@ def test_freeze_open_elsewhere_and_delete(browse: Open) -> None:
     assert "was deleted by its owner" in gone.locator("[data-testid=stAlert]").inner_text()
 
 
-def test_files_come_down_and_a_scenario_goes_up_again(browse: Open, tmp_path: Path) -> None:
+def test_files_come_down_and_a_question_goes_up_again(browse: Open, tmp_path: Path) -> None:
     page = browse(f"/?{QUERY}&context=4096&currency=CHF&min_quality=90")
     share(page)
     for button, start in (

@@ -27,7 +27,8 @@ from advisor.foundation.ranges import Range
 from advisor.models.catalogue import Entry, catalogue
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DEMANDS
-from advisor.question.question import BACKENDS, RUNTIMES, Scenario
+from advisor.question.choices import BACKENDS, RUNTIMES
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.exports import plans_csv
@@ -222,7 +223,7 @@ def query_of(question: Values) -> str:
 def asked(question: Values, allow_local: bool = False) -> Answer | str:
     """The answer, or the sentence with which the question is refused; everything else is an error."""
     try:
-        return answer(Scenario.from_values(question), allow_local=allow_local, today=TODAY)
+        return answer(Question.from_values(question), allow_local=allow_local, today=TODAY)
     except InputError as refusal:
         return str(refusal)
 
@@ -261,9 +262,9 @@ def check_answer(found: Answer) -> None:
     assert choice.level is not None or choice.nearest in levels
     if found.chosen is not None:
         assert found.chosen.plan.fits
-        assert not found.chosen.unmet(found.scenario, found.entry.license)
-    if found.scenario.level is not None:
-        assert levels == [found.scenario.level]
+        assert not found.chosen.unmet(found.question, found.entry.license)
+    if found.question.model.level is not None:
+        assert levels == [found.question.model.level]
     for candidate in found.candidates:
         _check_plan(candidate.plan)
         _check_candidate(candidate)

@@ -15,7 +15,7 @@ import pytest
 
 from advisor.answer.explore import machines_for, models_on
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from tests.support.model_files import gguf_file, gguf_metadata
 from tests.support.sweep import (
     PLACES,
@@ -153,12 +153,12 @@ def _swept_file(model_id: str, path: str, draw: random.Random) -> list[str]:
     ["mtp=on&users=32", *(pytest.param(each, marks=pytest.mark.sweep) for each in ("runtime=vllm", "gpus=2"))],
 )
 def test_the_reverse_questions_give_a_reason_for_whatever_does_not_run(changes: str) -> None:
-    rows = models_on(Scenario.from_query(f"machine=rtx-3090&{changes}"), TODAY)
+    rows = models_on(Question.from_query(f"machine=rtx-3090&{changes}"), TODAY)
     assert len(rows) == len(catalogue())
     for row in rows:
         assert row.chosen is not None or row.reason, row.entry.id
         if row.reason:
             check_refusal(row.reason)
-    bought = machines_for(Scenario.from_query(f"model=glm-4.5-air&{changes}"), TODAY)
+    bought = machines_for(Question.from_query(f"model=glm-4.5-air&{changes}"), TODAY)
     assert bought.machines
     assert all(row.chosen.plan.fits for row in bought.machines)

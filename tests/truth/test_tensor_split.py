@@ -14,7 +14,7 @@ from advisor.answer.launching import launch_of
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.runtimes.commands import commands
 from advisor.runtimes.llama_cpp.memory_lines import memory_lines
 from advisor.runtimes.llama_cpp.plans import plan_levels
@@ -77,8 +77,8 @@ def test_split_parts_add_up_to_one_device_that_holds_everything(model_id: str, s
 
 
 def test_a_split_by_tensors_has_a_verdict_a_speed_and_a_command() -> None:
-    found = answer(Scenario.from_query(f"{LINK}&split=tensor"))
-    by_layers = answer(Scenario.from_query(LINK))
+    found = answer(Question.from_query(f"{LINK}&split=tensor"))
+    by_layers = answer(Question.from_query(LINK))
     plan = found.plans[0]
     assert plan.verdict == "fits"
     assert plan.max_context > 8192
@@ -92,7 +92,7 @@ def test_a_split_by_tensors_has_a_verdict_a_speed_and_a_command() -> None:
 
 
 def test_ways_out_are_planned_with_tensors_split_too() -> None:
-    plan = answer(Scenario.from_query(f"{LINK}&split=tensor&context=65536")).plans[0]
+    plan = answer(Question.from_query(f"{LINK}&split=tensor&context=65536")).plans[0]
     assert plan.verdict == "does not fit"
     ways = {way.kind: way.value for way in plan.ways_out}
     assert ways["shorter context"] == plan.max_context
@@ -111,4 +111,4 @@ def test_ways_out_are_planned_with_tensors_split_too() -> None:
 def test_what_cannot_be_split_is_one_sentence(query: str, sentence: str) -> None:
     link = "machine=rtx-3090&gpus=2&level=Q4_K_M&"
     with pytest.raises(InputError, match=sentence):
-        answer(Scenario.from_query(link + query))
+        answer(Question.from_query(link + query))

@@ -18,7 +18,7 @@ from advisor.models.catalogue import catalogue
 from advisor.quantize import native
 from advisor.quantize.ask import ask_memory, can_ask, compare_with_plan
 from advisor.quantize.header_only import metadata_of_config
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.runtimes.commands import Launch, commands
 from advisor.runtimes.llama_cpp.cache_terms import layer_terms
 from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
@@ -34,7 +34,7 @@ SHARED = "model=qwen3-14b&machine=rtx-4070-ti-super&runtime=lm-studio&context=16
 
 
 def asked(query: str) -> Answer:
-    return answer(Scenario.from_query(query))
+    return answer(Question.from_query(query))
 
 
 def rows() -> list[tuple[str, Settings, int, int]]:
@@ -103,7 +103,7 @@ def test_one_cache_is_never_larger_than_one_for_each(model_id: str, context: int
 def test_lm_studio_recommends_what_fits_with_one_cache() -> None:
     """Four default slots of 16,384 tokens were counted as four caches: Q4_K_M "did not fit", IQ1_M was recommended."""
     found, alone = asked(SHARED), asked(SHARED.replace("lm-studio", "llama.cpp"))
-    assert found.scenario.users == 4
+    assert found.question.workload.users == 4
     assert found.recommendation.level == alone.recommendation.level == "Q6_K"
     for ours, one in zip(found.plans, alone.plans, strict=True):
         assert ours.devices[0].kv_cache_bytes == one.devices[0].kv_cache_bytes == 16_384 * 160 * 1024

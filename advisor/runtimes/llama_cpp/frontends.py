@@ -105,7 +105,7 @@ FRONTENDS: Mapping[str, Frontend] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A setting that a frontend chose because the user did not: the scenario's `key`, its value, in words, and why."""
+    """A setting that a frontend chose because the user did not: the question's `key`, its value, in words, and why."""
 
     key: str
     value: int

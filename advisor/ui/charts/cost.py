@@ -30,7 +30,7 @@ _NAMED = 2  # crossings with words in the chart; all are in the table
 
 def cumulative_chart(costs: Costs) -> go.Figure:
     """What has been paid after each month, from low to high, with the months in which owning has paid back."""
-    months = list(range(12 * costs.inputs.years + 1))
+    months = list(range(12 * costs.inputs.billing.years + 1))
     figure = go.Figure()
     for option in costs.options:
         paid = [paid_after(option, month) for month in months]

@@ -1,4 +1,4 @@
-"""Up to four scenarios side by side, their differences marked."""
+"""Up to four questions side by side, their differences marked."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import streamlit as st
 from advisor.answer.answer import Answer
 from advisor.answer.comparison import MOST_COMPARED, Row, answer_link, compare
 from advisor.foundation.errors import InputError
+from advisor.ui.asking import Reply
 from advisor.ui.parts.text import plain, refusal, small
-from advisor.ui.question import Question
 
 _LINES = "compare_lines"
 _DIFFERENT = "≠"
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
     st.title("Compare", anchor=False)
     st.markdown(f"This scenario beside up to {MOST_COMPARED - 1} others, one link a line. Differences are marked.")
-    _inputs(question.answer)
-    answers = [question.answer] if question.answer is not None else []
-    if question.answer is None:
-        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+    _inputs(reply.answer)
+    answers = [reply.answer] if reply.answer is not None else []
+    if reply.answer is None:
+        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
     asked = [line for line in (st.session_state.get(_LINES) or "").splitlines() if line.strip()]
     with st.spinner("Answering every scenario …"):
         for number, line in enumerate(asked, start=1):
@@ -39,7 +39,7 @@ def draw(question: Question) -> None:
             except InputError as error:
                 st.warning(refusal(f"Line {number}: {error}"), icon=":material/link_off:")
                 continue
-            if all(found.scenario != other.scenario for other in answers):
+            if all(found.question != other.question for other in answers):
                 answers.append(found)
     if answers:
         _side_by_side(answers)
@@ -49,7 +49,7 @@ def _inputs(current: Answer | None) -> None:
     def add() -> None:
         if current is not None:
             lines = [line for line in (st.session_state.get(_LINES) or "").splitlines() if line.strip()]
-            query = current.scenario.to_query()
+            query = current.question.to_query()
             st.session_state[_LINES] = "\n".join([*lines, *([query] if query not in lines else [])])
 
     st.text_area(
@@ -92,11 +92,11 @@ def _side_by_side(answers: Sequence[Answer]) -> None:
     st.markdown("**Open one**")
     with st.container(horizontal=True):
         for name, one in zip(names, answers, strict=True):
-            st.link_button(f"{name}: {plain(one.entry.name)}", f"./?{one.scenario.to_query()}")
+            st.link_button(f"{name}: {plain(one.entry.name)}", f"./?{one.question.to_query()}")
 
 
 def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """One row for each fact, one column for each scenario; "≠" before the name marks what differs."""
+    """One row for each fact, one column for each question; "≠" before the name marks what differs."""
     count = len(rows[0].values) if rows else 0
     columns = ["This scenario", *(f"Scenario {number}" for number in range(2, count + 1))]
     named = [f"{_DIFFERENT} {row.name}" if row.differs else row.name for row in rows]

@@ -17,6 +17,7 @@ from advisor.foundation.numbers import exact
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import format_count
 from advisor.report.cost_section import COMPARED_ONLY
+from advisor.ui.asking import Reply
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.parts import cost_details
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
@@ -32,7 +33,6 @@ from advisor.ui.parts.cost_tables import (
     years_table,
 )
 from advisor.ui.parts.text import RECOMMENDED, plain, refusal, small
-from advisor.ui.question import Question
 
 _ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
 _TILE = 230  # pixels
@@ -41,13 +41,13 @@ _NO_TOOLS = {"displayModeBar": False}
 SIDEBAR = "“Load and money” in the sidebar"
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
-    answer = question.answer
+    answer = reply.answer
     title = f"What {answer.entry.name} costs on {answer.machine_name}" if answer else "What it costs"
     st.title(plain(title), anchor=False)
     if answer is None:
-        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
         return
     candidate = costed(answer)
     figures = None if candidate is None else figures_of(answer, candidate)
@@ -89,8 +89,8 @@ def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
 
 
 def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
-    scenario = answer.scenario
-    keeps_data = scenario.own_hardware
+    question = answer.question
+    keeps_data = question.requirements.own_hardware
     best = costs.best(keeps_data)
     with st.container(border=True, key="cost_verdict"):
         st.markdown(small(plain(f"{candidate.level}, {_load(costs)}")))
@@ -103,7 +103,7 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
             with column.container(border=True, height="stretch"):
                 _option(costs, name, is_best=best is not None and best.name == name)
         _further_tiles(costs)
-    if scenario.other_machine is not None:
+    if question.machine.other_machine is not None:
         st.info(
             "Cards of different kinds: price and watts of one device are the mean of all; such a mix is not for rent."
         )
@@ -116,11 +116,11 @@ def _headline(costs: Costs, best: Option | None) -> str:
 
 
 def _load(costs: Costs) -> str:
-    inputs = costs.inputs
+    load, years = costs.inputs.load, costs.inputs.billing.years
     return (
-        f"{exact(inputs.requests_per_day)} requests a day with {inputs.tokens_in:,} tokens in and "
-        f"{inputs.tokens_out:,} out ({format_count(costs.tokens_per_month)} tokens a month), used for {inputs.years} "
-        f"year{'' if inputs.years == 1 else 's'}"
+        f"{exact(load.requests_per_day)} requests a day with {load.tokens_in:,} tokens in and "
+        f"{load.tokens_out:,} out ({format_count(costs.tokens_per_month)} tokens a month), used for {years} "
+        f"year{'' if years == 1 else 's'}"
     )
 
 
@@ -182,7 +182,7 @@ def _even_words(even: BreakEven) -> str:
 
 def _over_time(figures: Figures) -> None:
     costs = figures.costs
-    years = costs.inputs.years
+    years = costs.inputs.billing.years
     st.subheader(f"What has been paid over {years} year{'' if years == 1 else 's'}", anchor=False)
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in _paid_back(costs)))
     st.plotly_chart(
@@ -210,7 +210,7 @@ def _paid_back(costs: Costs) -> list[str]:
         if months is None:
             found.append(f"Owning never comes out cheaper than {name} at this load.")
             continue
-        beyond = " (beyond this chart)" if months > 12 * costs.inputs.years else ""
+        beyond = " (beyond this chart)" if months > 12 * costs.inputs.billing.years else ""
         when = f"after {months:,} month{'' if months == 1 else 's'}{beyond}"
         found.append(f"Owning has cost less than {name} {when}, before the machine is sold again.")
     if costs.rent_against_api is not None:

@@ -13,30 +13,30 @@ from advisor.answer.ladders import MLX_LADDER, NO_VISIBLE_GAIN, QUALITY_LADDER, 
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import rounded
 from advisor.foundation.units import GIB, format_count
+from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import heat_map
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
-from advisor.ui.question import Question
 
 _FIRST = 40  # models drawn before anybody asks for all
 _COMMON = (NO_VISIBLE_GAIN, *QUALITY_LADDER, *VLLM_LADDER, *MLX_LADDER, "MXFP4", "MXFP4-native")
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
     st.title("What runs here", anchor=False)
-    answer = question.answer
+    answer = reply.answer
     if answer is None:
-        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
         return
-    scenario = answer.scenario
+    question = answer.question
     try:
         with st.spinner(f"Trying every model on {plain(answer.machine_name)} …"):
-            rows = models_on(scenario, answer.today)
+            rows = models_on(question, answer.today)
     except InputError as error:
         st.error(refusal(str(error)), icon=":material/error:")
         return
     running = [row for row in rows if row.chosen is not None]
-    asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}"
+    asked = f"{tokens(question.workload.context)} of context and {users(question.workload.users)}"
     st.markdown(
         plain(
             f"{len(running)} of {len(rows)} models run on {answer.machine_name} with {asked}"
@@ -52,14 +52,14 @@ def draw(question: Question) -> None:
     if not shown:
         st.info("No model of the catalogue has such a name.", icon=":material/search_off:")
         return
-    _table([row for row in shown if row.chosen is not None], scenario.task, answer.machine_name)
+    _table([row for row in shown if row.chosen is not None], question.requirements.task, answer.machine_name)
     _open([row for row in shown if row.chosen is not None])
-    _map([row for row in shown if row.chosen is not None], scenario.task, answer.machine_name)
+    _map([row for row in shown if row.chosen is not None], question.requirements.task, answer.machine_name)
     _not_running([row for row in shown if row.chosen is None])
 
 
 def _requires(rows: Sequence[RunnableModel]) -> bool:
-    asked = rows[0].scenario
+    asked = rows[0].question.requirements
     figures = (asked.least_percent, asked.min_tokens_per_s, asked.max_first_token_s, asked.max_cost_per_month)
     return asked.commercial or any(figure is not None for figure in figures)
 
@@ -116,7 +116,7 @@ def models_table(rows: Sequence[RunnableModel]) -> pd.DataFrame:
                 "kept": chosen.kept.typical if chosen.kept is not None else None,
                 "tokens_per_s": rounded(speed.typical) if speed is not None else None,
                 "memory_gib": chosen.plan.needed_bytes / GIB,
-                "context": row.scenario.context,
+                "context": row.question.workload.context,
                 "licence": row.entry.license,
             }
         )
@@ -131,7 +131,7 @@ def _open(rows: Sequence[RunnableModel]) -> None:
         chosen = st.selectbox("Look closer at", list(names), format_func=names.__getitem__, key="explore_open")
         row = next((row for row in rows if row.entry.id == chosen), rows[0])
         st.link_button(
-            "Open in Fit", f"./?{row.scenario.to_query()}", help="Its levels, memory, speed and cost on this machine."
+            "Open in Fit", f"./?{row.question.to_query()}", help="Its levels, memory, speed and cost on this machine."
         )
 
 

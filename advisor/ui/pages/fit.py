@@ -12,21 +12,21 @@ from advisor.answer.plans import runtime_name
 from advisor.foundation.numbers import approx, span
 from advisor.foundation.units import gb, gib
 from advisor.sizing.plan import Plan, Verdict
+from advisor.ui.asking import Reply
 from advisor.ui.charts.memory import memory_chart
 from advisor.ui.parts import memory_view, model_input, other_formats, published, run_view, sources, speed_view
 from advisor.ui.parts.tables import common_plans, fullest_device, levels_table, memory_by_level
 from advisor.ui.parts.text import COLOURS, SIGNS, plain, refusal, small, tokens, users, verdict_words
-from advisor.ui.question import Question
 
 _TILE = 160  # pixels
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
-    answer = question.answer
+    answer = reply.answer
     st.title(plain(f"{answer.entry.name} on {answer.machine_name}") if answer else "LLM Fit Advisor", anchor=False)
     if answer is None:
-        _no_answer(question)
+        _no_answer(reply)
         return
     changes = _verdict(answer)
     for note in answer.notes:
@@ -38,31 +38,31 @@ def draw(question: Question) -> None:
     if shown.plan.verdict != "does not fit":
         speed_view.draw(shown)
         run_view.draw(answer, shown)
-    published.draw(answer.entry, answer.model, answer.scenario.imatrix)
+    published.draw(answer.entry, answer.model, answer.question.model.imatrix)
     other_formats.draw(answer.model)
     sources.draw(answer)
     with changes:  # last: each of them is a plan of its own
         _changes(answer)
 
 
-def _no_answer(question: Question) -> None:
+def _no_answer(reply: Reply) -> None:
     """Why there is none, and what is known even so; a model that is still being read comes by itself."""
-    if question.waiting:
-        st.info(refusal(question.error or ""), icon=":material/hourglass_top:")
-        model_input.wait(question.model)
+    if reply.waiting:
+        st.info(refusal(reply.error or ""), icon=":material/hourglass_top:")
+        model_input.wait(reply.model)
         return
-    st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
-    if question.needs_token:
+    st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
+    if reply.needs_token:
         model_input.explain_token()
-    if question.found is not None and question.found.file is not None:
-        published.draw(question.found, question.found.model)
+    if reply.found is not None and reply.found.file is not None:
+        published.draw(reply.found, reply.found.model)
 
 
 def _verdict(answer: Answer) -> DeltaGenerator:
     """Draw what to run and why; the place that is returned is for what would change it."""
-    choice, scenario, chosen = answer.recommendation, answer.scenario, answer.chosen
+    choice, question, chosen = answer.recommendation, answer.question, answer.chosen
     with st.container(border=True, key="verdict"):
-        asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}"
+        asked = f"{tokens(question.workload.context)} of context and {users(question.workload.users)}"
         by = runtime_name(answer.runtime)
         st.markdown(small(plain(f"{'Recommended for' if chosen else 'For'} {asked}, with {by}")))
         if chosen is None:
@@ -92,7 +92,7 @@ def _changes(answer: Answer) -> None:
 
 def _why_none(answer: Answer) -> str:
     """The verdict in a few words where nothing is recommended."""
-    level = answer.scenario.level
+    level = answer.question.model.level
     if answer.recommendation.in_the_way:
         said = f"{level} does not meet every requirement" if level else "Nothing that fits meets every requirement"
         return f":{COLOURS['tight']}[{SIGNS['tight']} {said}]"
@@ -169,8 +169,8 @@ def _memory(answer: Answer) -> None:
     if devices == 1 and answer.machine.unified:
         where = "in the shared memory"
     _chart(answer, shown, where)
-    scenario = answer.scenario
-    if devices and (scenario.gpu_layers is not None or scenario.cpu_moe_layers):
+    question = answer.question
+    if devices and (question.placement.gpu_layers is not None or question.placement.cpu_moe_layers):
         _chart(answer, shown, "on the host", host=True)
     elif devices:
         on_host = [plan.host.needed_bytes for plan in shown]
@@ -181,7 +181,7 @@ def _memory(answer: Answer) -> None:
 
 def _chart(answer: Answer, plans: list[Plan], where: str, host: bool = False) -> None:
     table = memory_by_level(plans, host=host)
-    figure = memory_chart(table, answer.recommendation.level, answer.scenario.margin_percent, where)
+    figure = memory_chart(table, answer.recommendation.level, answer.question.machine.margin_percent, where)
     capacity = table["capacity"].iloc[0]
     limit = f" against a capacity of {capacity:,.1f} GiB" if capacity == capacity and capacity is not None else ""
     st.plotly_chart(
@@ -215,7 +215,9 @@ def _levels(answer: Answer) -> None:
             ),
             "bits_per_weight": number("Bits per weight", format="%.2f"),
             "quality_percent": number(
-                "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept, typical; {answer.scenario.task}."
+                "Quality (%)",
+                format="%.1f",
+                help=f"Of the 16-bit score kept, typical; {answer.question.requirements.task}.",
             ),
             "tokens_per_s": number("Tokens/s", format="%.1f", help="For each user, typical."),
             "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices together. 1 GiB is 1024³ bytes."),

@@ -13,29 +13,29 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, rounded
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import GIB
+from advisor.ui.asking import Reply
 from advisor.ui.parts.text import RECOMMENDED, plain, refusal, small, tokens, users
-from advisor.ui.question import Question
 
 _DRAWN = 15  # of the cheapest
 _OWN, _RENT = "#0072B2", "#C4890F"
 _ROW_HEIGHT = 28  # pixels
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
     st.title("What to buy or rent", anchor=False)
-    answer = question.answer
+    answer = reply.answer
     if answer is None:
-        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
         return
-    scenario = answer.scenario
+    question = answer.question
     try:
         with st.spinner(f"Trying {plain(answer.entry.name)} on every machine …"):
-            found = machines_for(scenario, answer.today)
+            found = machines_for(question, answer.today)
     except InputError as error:
         st.error(refusal(str(error)), icon=":material/error:")
         return
-    asked = f"{tokens(scenario.context)} of context and {users(scenario.users)}"
+    asked = f"{tokens(question.workload.context)} of context and {users(question.workload.users)}"
     st.markdown(plain(f"For {answer.entry.name} with {asked}; the machine chosen on the left does not matter here."))
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in found.assumed))
     if not found.machines:
@@ -45,9 +45,9 @@ def draw(question: Question) -> None:
             icon=":material/info:",
         )
         return
-    _cheapest(found, scenario.currency)
-    _chart(found, scenario.currency)
-    _table(found, scenario.currency)
+    _cheapest(found, question.costs.billing.currency)
+    _chart(found, question.costs.billing.currency)
+    _table(found, question.costs.billing.currency)
     _open(found.machines)
 
 
@@ -192,4 +192,4 @@ def _open(rows: Sequence[FittingMachine]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = [row.name for row in rows]
         place = st.selectbox("Look closer at", range(len(rows)), format_func=names.__getitem__, key="machines_open")
-        st.link_button("Open in Fit", f"./?{rows[place or 0].scenario.to_query()}")
+        st.link_button("Open in Fit", f"./?{rows[place or 0].question.to_query()}")

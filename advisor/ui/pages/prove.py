@@ -10,12 +10,12 @@ import streamlit as st
 from advisor.foundation.errors import InputError
 from advisor.quantize.settings import QuantizeSettings, read_settings
 from advisor.ui import ownership
+from advisor.ui.asking import Reply
 from advisor.ui.parts.prove_parts import INSTALL, missing_parts
 from advisor.ui.parts.text import refusal
-from advisor.ui.question import Question
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
     st.title("Prove it", anchor=False)
     st.markdown(
@@ -36,7 +36,7 @@ def draw(question: Question) -> None:
 
     asks = can_ask()  # llama.cpp's own program needs none of the packages
     if asks or not missing:
-        prove_ask.draw(question)
+        prove_ask.draw(reply)
     if missing:
         _explain(missing, settings, asks)
         return

@@ -16,22 +16,22 @@ from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
 from advisor.sources.own_measurements import MEASURED_HERE
+from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import pareto_chart
 from advisor.ui.parts.tables import fullest_device
 from advisor.ui.parts.text import plain, refusal, small
-from advisor.ui.question import Question
 
 _TABLE_LINES = ("fp16", "int8", "int4", "int3", "int2")
 _WHOLE_BITS = 15.0
 _SIGNS = {"holds": "✔ holds", "holds partly": "▲ holds partly", "not supported": "✖ not supported"}
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
-    answer = question.answer
+    answer = reply.answer
     st.title(plain(f"Quality of {answer.entry.name}") if answer else "Quality", anchor=False)
     if answer is None:
-        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
     else:
         _pareto(answer)
         one = _chosen_level(answer)
@@ -41,7 +41,7 @@ def draw(question: Question) -> None:
 
 
 def _pareto(answer: Answer) -> None:
-    task = answer.scenario.task
+    task = answer.question.requirements.task
     st.header("Quality against memory", anchor=False)
     table = pareto_table(answer.candidates)
     if table.empty:
@@ -187,7 +187,7 @@ def _measured_here(divergence: Quality) -> None:
 
 
 def _evidence(answer: Answer, one: Candidate) -> None:
-    task = answer.scenario.task
+    task = answer.question.requirements.task
     quality = one.quality
     st.header(plain(f"Evidence for {one.level} at {task_words(task)}"), anchor=False)
     st.markdown(plain(quality.note))

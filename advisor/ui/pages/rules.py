@@ -17,12 +17,12 @@ from advisor.answer.rules_of_thumb import (
 )
 from advisor.foundation.units import format_count
 from advisor.models.catalogue import find_model
+from advisor.ui.asking import Reply
 from advisor.ui.parts.tables import rules_table
 from advisor.ui.parts.text import plain, refusal
-from advisor.ui.question import Question
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
     st.title("Rules of thumb", anchor=False)
     st.markdown(
@@ -38,10 +38,10 @@ def draw(question: Question) -> None:
         article_7b(),
     )
     _section(find_model(EXAMPLE_70B).name, "The figures that are quoted most.", article_70b())
-    if question.answer is None:
-        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+    if reply.answer is None:
+        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
         return
-    chosen = question.answer
+    chosen = reply.answer
     _section(
         f"Your model: {chosen.entry.name}",
         f"The rule with its real number of parameters, {format_count(chosen.model.parameters)}.",

@@ -1,4 +1,4 @@
-"""Sharing: links, the report as a PDF, tables and the scenario as files, and frozen recommendations."""
+"""Sharing: links, the report as a PDF, tables and the question as files, and frozen recommendations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_json import full_document
 from advisor.report.document import (
     NAME_CHARACTERS,
@@ -20,38 +20,38 @@ from advisor.report.document import (
     Logo,
     ReportDocument,
 )
-from advisor.report.exports import SCENARIO_BYTES, plans_csv, scenario_from_yaml, scenario_to_yaml
+from advisor.report.exports import QUESTION_BYTES, plans_csv, question_from_yaml, question_to_yaml
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
-from advisor.ui.address import manager_link, scenario_link
+from advisor.ui.address import manager_link, question_link
+from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
 from advisor.ui.parts import frozen_list, report_view
 from advisor.ui.parts.bound_inputs import give_first_values
 from advisor.ui.parts.text import plain, refusal, small
-from advisor.ui.question import Question
 
 _PAPERS = {"a4": "A4", "letter": "Letter"}
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the page."""
     st.title("Share", anchor=False)
-    answer = question.answer
+    answer = reply.answer
     if answer is None:
-        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
         _import()
         return
-    query = answer.scenario.to_query()
+    query = answer.question.to_query()
     st.markdown(plain(f"{answer.entry.name} on {answer.machine_name}"))
     st.header("Links", anchor=False)
     _link(
         "Copy link",
         "Opens this scenario, to change and to try, with the data and prices of the day.",
-        scenario_link(query),
+        question_link(query),
     )
     _link("Link for a manager", "The same as a report to read and to print: no inputs.", manager_link(query))
     st.header("Report", anchor=False)
-    document = report_of(answer, _cover(), scenario_link(query))
+    document = report_of(answer, _cover(), question_link(query))
     _downloads(answer, document)
     frozen_list.draw(query, document)
     _charts(document)
@@ -110,7 +110,7 @@ def _downloads(answer: Answer, document: ReportDocument) -> None:
         for label, made, ending, mime in (
             ("All levels as CSV", lambda: plans_csv(answer), "csv", "text/csv"),
             ("Everything as JSON", lambda: _everything(answer), "json", "application/json"),
-            ("Scenario as YAML", lambda: scenario_to_yaml(answer.scenario), "yaml", "application/yaml"),
+            ("Scenario as YAML", lambda: question_to_yaml(answer.question), "yaml", "application/yaml"),
         ):
             st.download_button(
                 label, made, file_name=name(ending), mime=mime, on_click="ignore", key=f"download_{ending}"
@@ -118,7 +118,7 @@ def _downloads(answer: Answer, document: ReportDocument) -> None:
 
 
 def _everything(answer: Answer) -> str:
-    return json.dumps(full_document(answer, answer.scenario.to_query()), indent=1)
+    return json.dumps(full_document(answer, answer.question.to_query()), indent=1)
 
 
 def _charts(document: ReportDocument) -> None:
@@ -145,28 +145,28 @@ def _charts(document: ReportDocument) -> None:
 def _import() -> None:
     st.header("Open a scenario file", anchor=False)
     given = st.file_uploader(
-        "Scenario as YAML", type=["yaml", "yml"], key="scenario_file", help=f"At most {SCENARIO_BYTES // 1024} KiB."
+        "Scenario as YAML", type=["yaml", "yml"], key="scenario_file", help=f"At most {QUESTION_BYTES // 1024} KiB."
     )
     if given is None:
         return
     try:
-        scenario = scenario_from_yaml(given.getvalue())
+        question = question_from_yaml(given.getvalue())
     except AdvisorError as error:
         st.error(refusal(str(error)), icon=":material/error:")
         return
-    st.code(scenario.to_query(), language=None, wrap_lines=True)
-    st.button("Use this scenario", on_click=_use, args=(scenario,), key="use_scenario", type="primary")
+    st.code(question.to_query(), language=None, wrap_lines=True)
+    st.button("Use this scenario", on_click=_use, args=(question,), key="use_scenario", type="primary")
 
 
-def _use(scenario: Scenario) -> None:
+def _use(question: Question) -> None:
     """Set every input, and those that are drawn but not in the file to their defaults. For callbacks only."""
-    values = scenario.model_dump(mode="json")
+    values = question.values("json")
     if values["gpu_layers"] is not None:  # a list of words
         values["gpu_layers"] = str(values["gpu_layers"])
-    written = dict(parse_qsl(scenario.to_query()))
+    written = dict(parse_qsl(question.to_query()))
     for key in ("min_quality", "tensor_split"):  # lines of text
         values[key] = written.get(key, "")
     for key in ("model", "machine"):  # drawn before first values are set; the URL follows
         st.session_state[key] = values.pop(key)
-    chosen = scenario.model_dump(exclude_defaults=True)
+    chosen = question.changed()
     give_first_values({key: value for key, value in values.items() if key in chosen or key in st.session_state})

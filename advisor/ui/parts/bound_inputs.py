@@ -1,4 +1,4 @@
-"""Widgets bound to the URL: each stands under a key of the scenario and starts at the scenario's own default."""
+"""Widgets bound to the URL: each stands under a key of the question and starts at the question's own default."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from advisor.foundation.numbers import bare
-from advisor.question.question import Scenario
+from advisor.question.question import FIELDS
 
 SWITCH = ("on", "off")
 _SMALLEST = 0.01  # inputs need a smallest value where the engine wants "more than 0"
@@ -27,12 +27,12 @@ def number(
     help: str | None = None,
     left_to: str | None = None,
 ) -> Any:
-    """A number input; `bounds` where the scenario's field does not state its own.
+    """A number input; `bounds` where the question's field does not state its own.
 
     `left_to` says what else decides where nothing is entered: the input starts with nothing in it, and the URL holds
     whatever number is chosen, the field's default too.
     """
-    field = Scenario.model_fields[key]
+    field = FIELDS[key]
     kind = type(step)
     binding: dict[str, Any] = {"key": key, "bind": "query-params"}
     if kind is int and _is_endless(st.query_params.get(key, "")):
@@ -97,7 +97,7 @@ def picker(
     A bound list writes what it shows into the URL (streamlit issue 14224), and ids such as `rtx-4090` are not found
     by typing "RTX 4090". So the bound list holds ids and is never shown; the one people see only sets it.
     """
-    default = Scenario.model_fields[key].default
+    default = FIELDS[key].default
     shown = f"{key}_name"
 
     def take_over() -> None:
@@ -154,7 +154,7 @@ def set_first_values() -> None:
 
 def _default(key: str) -> Any:
     """What an input holds when nobody has chosen anything."""
-    default = Scenario.model_fields[key].default
+    default = FIELDS[key].default
     return SWITCH[not default] if isinstance(default, bool) else default
 
 
@@ -178,6 +178,6 @@ def _bound_later(key: str) -> dict[str, Any]:
 
 
 def _bounds(field: Any) -> tuple[float, float]:
-    """Smallest and largest value of a scenario's field."""
+    """Smallest and largest value of a question's field."""
     lowest = next((rule.ge for rule in field.metadata if hasattr(rule, "ge")), _SMALLEST)
     return lowest, next(rule.le for rule in field.metadata if hasattr(rule, "le"))

@@ -23,8 +23,8 @@ def bills(costs: Costs) -> None:
     inputs = costs.inputs
     st.markdown(
         plain(
-            f"Load: {exact(inputs.requests_per_day)} requests a day × 365 / 12 × ({inputs.tokens_in:,} + "
-            f"{inputs.tokens_out:,}) tokens = {costs.tokens_per_month:,} tokens a month. "
+            f"Load: {exact(inputs.load.requests_per_day)} requests a day × 365 / 12 × ({inputs.load.tokens_in:,} + "
+            f"{inputs.load.tokens_out:,}) tokens = {costs.tokens_per_month:,} tokens a month. "
             "Amounts are rounded once, to the cent, line by line."
         )
     )
@@ -43,20 +43,20 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
         count = option.units[1]
         remarks.append(
             f"One {kind} serves up to {int(served):,} tokens a month with a busiest hour of "
-            f"{exact(inputs.peak_factor)} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
+            f"{exact(inputs.load.peak_factor)} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
             + (f", computing {100 * option.utilisation:.1f} % of the time." if option.utilisation is not None else ".")
         )
     if option.name == "own" and served:
-        both = inputs.tokens_in + inputs.tokens_out
-        seconds = inputs.hours_per_month * 3600 * both / (inputs.peak_factor * float(served))
+        both = inputs.load.tokens_in + inputs.load.tokens_out
+        seconds = inputs.load.hours_per_month * 3600 * both / (inputs.load.peak_factor * float(served))
         remarks.append(
-            f"That is {exact(inputs.hours_per_month)} h × 3,600 × {both:,} tokens / ({exact(inputs.peak_factor)} × "
-            f"{approx(seconds, 6)} s for each request)."
+            f"That is {exact(inputs.load.hours_per_month)} h × 3,600 × {both:,} tokens / "
+            f"({exact(inputs.load.peak_factor)} × {approx(seconds, 6)} s for each request)."
         )
     if option.upfront:
         remarks.append(
-            f"Bought for {shown(option.upfront, costs.currency)}, sold again after {inputs.years} "
-            f"year{'' if inputs.years == 1 else 's'} for {shown(option.resale, costs.currency)}."
+            f"Bought for {shown(option.upfront, costs.currency)}, sold again after {inputs.billing.years} "
+            f"year{'' if inputs.billing.years == 1 else 's'} for {shown(option.resale, costs.currency)}."
         )
     return remarks
 
@@ -117,15 +117,15 @@ def claim_and_closed_models(answer: Answer) -> None:
 
 
 def _closed_models(answer: Answer) -> None:
-    inputs = answer.scenario
-    tokens = inputs.tokens_per_month
+    inputs = answer.question.costs
+    tokens = inputs.load.tokens_per_month
     hosts = closed(inputs, answer.today)
     st.subheader("Closed models for the same load", anchor=False)
     least, most = hosts[0].bill.cost(tokens), hosts[-1].bill.cost(tokens)
     st.markdown(
         plain(
-            f"Models that can only be had by the token ask {shown(least, inputs.currency)} to {amount(most)} a month "
-            "for this load. They are other models: compare their quality too."
+            f"Models that can only be had by the token ask {shown(least, inputs.billing.currency)} to {amount(most)} "
+            "a month for this load. They are other models: compare their quality too."
         )
     )
     money = st.column_config.NumberColumn
@@ -137,9 +137,9 @@ def _closed_models(answer: Answer) -> None:
         alt=f"{len(hosts)} closed models with what they cost for this load",
         column_config={
             "model": st.column_config.TextColumn("Model", width=240),
-            "monthly": money(f"{inputs.currency} a month", format="accounting"),
+            "monthly": money(f"{inputs.billing.currency} a month", format="accounting"),
             "per_million": money(
-                f"{inputs.currency} per million", format="%.4f", help="An average token of this load."
+                f"{inputs.billing.currency} per million", format="%.4f", help="An average token of this load."
             ),
             "input": money("Input (USD)", format="%.2f", help="Per million tokens."),
             "output": money("Output (USD)", format="%.2f", help="Per million tokens."),

@@ -44,7 +44,7 @@ class Figures:
 
 def costed(answer: Answer) -> Candidate | None:
     """The candidate to price: the recommended one, else one of a level the user insists on, if it runs."""
-    if answer.chosen is not None or answer.scenario.level is None:
+    if answer.chosen is not None or answer.question.model.level is None:
         return answer.chosen
     return next((candidate for candidate in answer.candidates if candidate.plan.fits), None)
 

@@ -49,7 +49,7 @@ def bill_table(option: Option, currency: str) -> pd.DataFrame:
 
 def paid_table(costs: Costs) -> pd.DataFrame:
     """What has been paid after each year, and after what is owned is sold again."""
-    years = costs.inputs.years
+    years = costs.inputs.billing.years
     rows = [
         {"After": _years(year)} | {NAMES[o.name]: amount(paid_after(o, 12 * year).typical) for o in costs.options}
         for year in range(1, years + 1)
@@ -65,7 +65,7 @@ def years_table(by_years: Sequence[Costs]) -> pd.DataFrame:
     """A month and, in brackets, a million tokens, by how long it is used."""
     rows = []
     for costs in by_years:
-        row = {"Used for": _years(costs.inputs.years)}
+        row = {"Used for": _years(costs.inputs.billing.years)}
         for option in costs.options:
             per_million = amount(option.per_million_tokens.typical, 4)
             row[NAMES[option.name]] = f"{amount(option.monthly.typical)} ({per_million})"

@@ -7,16 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 from advisor.foundation.errors import AdvisorError, InputError
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.document import ReportDocument
 from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result
 from advisor.report.frozen_changes import changes
 from advisor.store import Snapshot, data_release
+from advisor.ui.asking import ask
 from advisor.ui.parts import report_view
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
 from advisor.ui.parts.text import plain, refusal, small
-from advisor.ui.question import ask
 
 _CSS = Path(__file__).parent / "report.css"
 
@@ -60,14 +60,13 @@ def _about(snapshot: Snapshot) -> str:
 def _compare(snapshot: Snapshot, document: ReportDocument) -> None:
     st.header("What would be different today", anchor=False)
     try:
-        scenario = Scenario.from_query(snapshot.query)
-        question = ask(scenario.model_dump(), {})
-        if question.answer is None:
-            raise InputError(question.error or "There is no answer.")
+        reply = ask(Question.from_query(snapshot.query).written(), {})
+        if reply.answer is None:
+            raise InputError(reply.error or "There is no answer.")
     except InputError as error:
         st.warning(refusal(f"This question cannot be answered today: {error}"), icon=":material/error:")
         return
-    found = changes(document, report_of(question.answer))
+    found = changes(document, report_of(reply.answer))
     if found:
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in found))
     else:

@@ -12,8 +12,8 @@ from streamlit.delta_generator import DeltaGenerator
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import format_count
 from advisor.models.catalogue import catalogue
+from advisor.ui.asking import matching_models
 from advisor.ui.parts.text import plain, small
-from advisor.ui.question import matching_models
 
 _WORDS = "searched_words"
 _ORDER = "search_order"

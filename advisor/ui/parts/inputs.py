@@ -1,4 +1,4 @@
-"""The inputs. Each is bound to the URL under the scenario's own key and starts at the scenario's own default.
+"""The inputs. Each is bound to the URL under the question's own key and starts at the question's own default.
 
 They are drawn by the entry script, before any page: inputs drawn inside a page lose value and URL when people move
 to another page.
@@ -13,11 +13,11 @@ import streamlit as st
 
 from advisor.foundation.units import gib
 from advisor.machines.catalogue import machine
-from advisor.question.question import CUSTOM_MACHINE
+from advisor.question.choices import CUSTOM_MACHINE
+from advisor.ui.asking import Reply, ask, machine_names, model_name, needs_memory
 from advisor.ui.parts import load_inputs, model_input, own_evidence, requirement_inputs, runtime_inputs, this_machine
 from advisor.ui.parts.bound_inputs import give_first_values, keep_in_link, number, picker, set_first_values
 from advisor.ui.parts.text import plain, small
-from advisor.ui.question import Question, ask, machine_names, model_name, needs_memory
 
 _CONTEXTS = (4096, 8192, 16384, 32768, 65536, 131072)
 # What a machine without a size of its own starts with, so that there is an answer at once. It goes into the URL.
@@ -33,12 +33,12 @@ class Inputs:
     before: dict[str, Any]
     model: model_input.ModelInput
 
-    def ask(self) -> Question:
+    def ask(self) -> Reply:
         """Answer what they hold."""
         with st.spinner(f"Reading {plain(model_name(self.model.model))}: metadata and file headers, no weights …"):
-            question = ask(self.values, self.link, self.before, own_evidence.kept())
-        self.model.show_about(question)
-        return question
+            reply = ask(self.values, self.link, self.before, own_evidence.kept())
+        self.model.show_about(reply)
+        return reply
 
 
 def draw() -> Inputs:

@@ -16,7 +16,7 @@ _MOST_TOKENS = (0, 10_000_000)
 
 
 def draw() -> dict[str, Any]:
-    """Draw them; the values by key of the scenario."""
+    """Draw them; the values by key of the question."""
     with st.expander("Load and money"):
         values = _load() | _terms()
         with st.popover("Own prices and figures", width="stretch"):

@@ -24,7 +24,7 @@ def draw(answer: Answer, shown: Candidate) -> None:
     table = memory_by_place(plan)
     if len(table) > 1:
         st.plotly_chart(
-            device_chart(table, answer.scenario.margin_percent),
+            device_chart(table, answer.question.machine.margin_percent),
             key="places",
             config={"displayModeBar": False},
             alt=f"Memory of {shown.level} on {len(table)} places, by component. The list below has the same figures.",

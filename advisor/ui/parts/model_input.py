@@ -16,17 +16,17 @@ from streamlit.delta_generator import DeltaGenerator
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import format_count
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import FIELDS
 from advisor.sources.resolve import READING, check_model
+from advisor.ui.asking import Reply, matching_models, model_name, model_names
 from advisor.ui.parts import hub_search
 from advisor.ui.parts.text import plain, refusal, small
-from advisor.ui.question import Question, matching_models, model_name, model_names
 
 _KEY = "model"
 _SHOWN = "model_name"
 _PROBLEM = "model_problem"
 _WORDS = re.compile(r"[^/\\:{}@]{1,100}")
-_LONGEST = next(rule.max_length for rule in Scenario.model_fields[_KEY].metadata if hasattr(rule, "max_length"))
+_LONGEST = next(rule.max_length for rule in FIELDS[_KEY].metadata if hasattr(rule, "max_length"))
 _UPLOAD_MB = 20  # as in .streamlit/config.toml
 _HELP = (
     "Type to search the catalogue. Or paste a Hub repository (org/name), any huggingface.co link, the https link of a "
@@ -47,19 +47,19 @@ class ModelInput:
     about: DeltaGenerator
     results: DeltaGenerator | None
 
-    def show_about(self, question: Question) -> None:
+    def show_about(self, reply: Reply) -> None:
         """Say next to the input what the model is, or why it could not be read."""
         with self.about:
-            if question.model_error is not None and not question.waiting:
-                st.error(small(refusal(str(question.model_error))), icon=":material/error:")
+            if reply.model_error is not None and not reply.waiting:
+                st.error(small(refusal(str(reply.model_error))), icon=":material/error:")
                 st.button("Try again", on_click=READING.forget, args=(self.model,), key="try_again")
-            elif question.waiting:
+            elif reply.waiting:
                 st.markdown(small("Reading …"))
-            elif question.found is not None and question.found.model is not None:
-                model = question.found.model
+            elif reply.found is not None and reply.found.model is not None:
+                model = reply.found.model
                 limit = model.context_length
                 reach = f"up to {limit:,} tokens" if limit else "context limit not published"
-                parts = [question.found.publisher, f"{format_count(model.parameters)} parameters", reach]
+                parts = [reply.found.publisher, f"{format_count(model.parameters)} parameters", reach]
                 st.markdown(small(plain(" · ".join(part for part in parts if part))))
 
     def show_results(self) -> None:
@@ -70,7 +70,7 @@ class ModelInput:
 
 def draw() -> ModelInput:
     """Draw the input."""
-    default = str(Scenario.model_fields[_KEY].default)
+    default = str(FIELDS[_KEY].default)
     chosen = _repaired_link()
     if chosen is None:
         with st.container(key="link_model"):

@@ -24,8 +24,8 @@ from advisor.quantize.tools import find_tool
 from advisor.runtimes.llama_cpp.plans import plan_levels
 from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
+from advisor.ui.asking import Reply
 from advisor.ui.parts.text import plain, refusal, small
-from advisor.ui.question import Question
 
 _TOLD = "told_by_llama_cpp"
 _PATIENCE_S = 60.0
@@ -45,12 +45,12 @@ class Told:
     why: str
 
 
-def draw(question: Question) -> None:
+def draw(reply: Reply) -> None:
     """Draw the question, and the answer where it was asked."""
     st.subheader("Ask llama.cpp", anchor=False)
-    answer = question.answer
+    answer = reply.answer
     if answer is None:
-        st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
         return
     candidates = {found.level: found for found in answer.candidates if found.level in LEVELS}
     if not candidates:
@@ -61,7 +61,7 @@ def draw(question: Question) -> None:
         )
         return
     level = _level(answer, list(candidates))
-    key = f"{answer.scenario.to_query()} {level}"
+    key = f"{answer.question.to_query()} {level}"
     if st.button("Ask llama.cpp", key="ask_llama_cpp", type="primary"):
         st.session_state.pop(_TOLD, None)
         try:
@@ -114,7 +114,7 @@ def _asked(answer: Answer, level: Level, settings: Settings, metadata: list[Entr
 
     Where to put what is only said where the question's devices are those of this machine.
     """
-    imatrix = answer.scenario.imatrix
+    imatrix = answer.question.model.imatrix
     if find_tool("llama-fit-params") is None:  # the library cannot be told a placement
         settings = settings.without_placement
     said = ask.ask_memory(answer.model, level, settings, metadata, imatrix)

@@ -17,19 +17,19 @@ import streamlit as st
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, money, span
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.appendix import ASKED, KEPT_FREE
 from advisor.report.document import Costs, Fact, Logo, ReportDocument
 from advisor.report.drawing import number
 from advisor.report.from_answer import report_of
 from advisor.report.pdf import render_pdf
-from advisor.ui.address import scenario_link
+from advisor.ui.address import question_link
+from advisor.ui.asking import Reply, ask
 from advisor.ui.charts.report import chart_config, cost_figure, memory_figure, quality_figure
 from advisor.ui.parts import model_input
 from advisor.ui.parts.text import plain, refusal, small
-from advisor.ui.question import Question, ask
 
-VIEW_KEY = "view"  # of the page, not of the scenario
+VIEW_KEY = "view"  # of the page, not of the question
 REPORT_VIEW = "report"
 _CSS = Path(__file__).parent / "report.css"
 _COLOURS = {"good": "green", "tight": "orange", "bad": "red"}
@@ -42,41 +42,41 @@ def is_wanted() -> bool:
 
 
 def draw_link() -> None:
-    """The report about the scenario in the link, computed now."""
+    """The report about the question in the link, computed now."""
     st.html(_CSS)
-    question = _asked()
-    if question.answer is None:
-        _no_answer(question)
+    reply = _asked()
+    if reply.answer is None:
+        _no_answer(reply)
         return
-    for problem in question.problems:
+    for problem in reply.problems:
         st.warning(refusal(problem), icon=":material/link_off:")
-    query = question.answer.scenario.to_query()
-    document = report_of(question.answer, link=scenario_link(query))
+    query = reply.answer.question.to_query()
+    document = report_of(reply.answer, link=question_link(query))
     draw(document)
     with st.container(key="for_the_screen", horizontal=True):
         download_pdf(document)
         st.link_button("Change the scenario", f"/?{query}", icon=":material/tune:")
 
 
-def _asked() -> Question:
+def _asked() -> Reply:
     given = {key: st.query_params.get_all(key) for key in st.query_params if key != VIEW_KEY}
     try:
         for key, values in given.items():
             if len(values) > 1:
                 raise InputError(f"'{key[:40]}' is given {len(values)} times; give it once.")
-        scenario = Scenario.from_values({key: values[0] for key, values in given.items()})
+        question = Question.from_values({key: values[0] for key, values in given.items()})
     except InputError as error:
-        return Question(None, str(error), ())
-    return ask(scenario.model_dump(), {})
+        return Reply(None, str(error), ())
+    return ask(question.written(), {})
 
 
-def _no_answer(question: Question) -> None:
+def _no_answer(reply: Reply) -> None:
     st.title("LLM Fit Advisor", anchor=False)
-    if question.waiting:
-        st.info(refusal(question.error or ""), icon=":material/hourglass_top:")
-        model_input.wait(question.model)
+    if reply.waiting:
+        st.info(refusal(reply.error or ""), icon=":material/hourglass_top:")
+        model_input.wait(reply.model)
         return
-    st.error(refusal(question.error or "There is no answer."), icon=":material/error:")
+    st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
     st.link_button("Open the advisor", "/")
 
 

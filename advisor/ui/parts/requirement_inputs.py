@@ -12,7 +12,7 @@ from advisor.ui.parts.bound_inputs import choice, number, switch, text
 
 
 def draw() -> dict[str, Any]:
-    """Draw them; the values by key of the scenario."""
+    """Draw them; the values by key of the question."""
     words = ", ".join(f"`{demand.id}` ({demand.words}, {exact(demand.percent)} %)" for demand in DEMANDS)
     with st.expander("Requirements"):
         return {

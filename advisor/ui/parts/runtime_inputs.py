@@ -11,18 +11,19 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import MIB
 from advisor.machines.catalogue import machine, machines
-from advisor.question.question import BACKENDS, BY_FRONTEND, CUSTOM_MACHINE, RUNTIMES, Scenario
+from advisor.question.choices import BACKENDS, BY_FRONTEND, CUSTOM_MACHINE, RUNTIMES
+from advisor.question.question import FIELDS, Question
 from advisor.runtimes.llama_cpp.frontends import FRONTENDS
 from advisor.sizing.settings import CACHE_TYPES
+from advisor.ui.asking import model_names
 from advisor.ui.parts.bound_inputs import choice, number, picker, switch, text
-from advisor.ui.question import model_names
 
 _MOST_LAYERS = 256
 _NOT_GIVEN = "not given"
 
 
 def draw(machine_id: str) -> dict[str, Any]:
-    """Draw them for a machine; the values by key of the scenario."""
+    """Draw them for a machine; the values by key of the question."""
     with st.expander("Runtime and format"):
         values = _runtime()
     with st.expander("Placement and margin"):
@@ -35,7 +36,7 @@ def takes_several(machine_id: str) -> bool:
 
 
 def frontends_own() -> str | None:
-    """What to show in an empty input whose default is that of Ollama or LM Studio; None: the scenario's default holds.
+    """What to show in an empty input whose default is that of Ollama or LM Studio; None: the question's default holds.
 
     Asked before the runtime itself is drawn.
     """
@@ -46,7 +47,7 @@ def frontends_own() -> str | None:
 def _follow_runtime() -> None:
     """Leave to Ollama and LM Studio what was never chosen, and take it back from them."""
     for key in BY_FRONTEND:
-        default, now = Scenario.model_fields[key].default, st.session_state.get(key)
+        default, now = FIELDS[key].default, st.session_state.get(key)
         if frontends_own() is None and now is None:
             st.session_state[key] = default
         elif frontends_own() is not None and now == default:
@@ -162,7 +163,7 @@ def _layer_counts() -> tuple[str, ...]:
     usual = ("all", *(str(count) for count in range(_MOST_LAYERS + 1)))
     given = str(st.session_state.get("gpu_layers") or st.query_params.get("gpu_layers", ""))
     try:
-        wanted = Scenario.from_values({"gpu_layers": given}).gpu_layers
+        wanted = Question.from_values({"gpu_layers": given}).placement.gpu_layers
     except InputError:
         return usual
     return usual if wanted is None or given in usual or given != str(wanted) else (*usual, given)

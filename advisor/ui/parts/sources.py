@@ -33,7 +33,7 @@ def draw(answer: Answer) -> None:
     if answer.own:
         st.markdown(f"- **Measured here:** {_own(answer)}")
     st.subheader("The same question elsewhere", anchor=False)
-    query = answer.scenario.to_query()
+    query = answer.question.to_query()
     st.markdown("On the command line:")
     st.code(f'python -m advisor plan "{query}"', language=None, wrap_lines=True)
     st.markdown("As a link, after this page's address:")
@@ -48,7 +48,7 @@ def _own(answer: Answer) -> str:
 
 
 def _overhead(answer: Answer) -> str:
-    given = answer.scenario.overhead_mib
+    given = answer.question.machine.overhead_mib
     return plain(answer.machine.overhead_basis if given is None else f"{exact(given)} MiB per device, as you gave it.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from advisor.foundation.units import gib
-from advisor.machines.detect import SERVER_NOTE, detect, scenario_values
+from advisor.machines.detect import SERVER_NOTE, detect, question_values
 from advisor.machines.detect_records import Detected
 from advisor.ui.parts.bound_inputs import give_first_values
 from advisor.ui.parts.text import plain, small
@@ -27,7 +27,7 @@ def draw() -> None:
 
 def _take() -> None:
     found = detect()
-    values = _CLEARED | scenario_values(found)
+    values = _CLEARED | question_values(found)
     st.session_state[_SHOWN] = found
     st.session_state["machine"] = values.pop("machine")
     give_first_values(values)

@@ -7,7 +7,7 @@ import pytest
 from advisor.answer.answer import Answer, answer
 from advisor.answer.assess import writes_text
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_text import plan_table
 from advisor.report.from_answer import report_of
 from advisor.sources.resolved import from_entry
@@ -17,7 +17,7 @@ ENCODERS = [entry.id for entry in catalogue().values() if entry.variant == "embe
 
 
 def of(query: str) -> Answer:
-    return answer(Scenario.from_query(query))
+    return answer(Question.from_query(query))
 
 
 @pytest.mark.parametrize("model_id", ENCODERS)

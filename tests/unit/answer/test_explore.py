@@ -15,19 +15,19 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 
 MODELS = st.sampled_from(sorted(catalogue()))
 
 
 @cache
 def on(query: str) -> dict[str, RunnableModel]:
-    return {row.entry.id: row for row in models_on(Scenario.from_query(query))}
+    return {row.entry.id: row for row in models_on(Question.from_query(query))}
 
 
 @cache
 def buy(query: str) -> Shopping:
-    return machines_for(Scenario.from_query(query))
+    return machines_for(Question.from_query(query))
 
 
 def level_of(row: RunnableModel) -> str | None:
@@ -50,7 +50,7 @@ def test_every_model_has_the_level_that_its_own_answer_recommends(query: str) ->
     assert set(rows) == set(catalogue())
     for row in list(rows.values())[::9]:
         try:
-            found = answer(row.scenario)
+            found = answer(row.question)
         except InputError as error:
             assert row.reason == str(error)
             continue
@@ -67,7 +67,7 @@ def test_every_model_has_the_level_that_its_own_answer_recommends(query: str) ->
 def test_every_level_has_the_verdict_and_the_bytes_of_its_plan(model: str) -> None:
     row = on("machine=rtx-3090&gpus=2&users=2")[model]
     try:
-        plans = {plan.level: plan for plan in answer(row.scenario).plans}
+        plans = {plan.level: plan for plan in answer(row.question).plans}
     except InputError:
         assert not row.levels
         return
@@ -106,19 +106,19 @@ def test_those_that_run_come_first_largest_first() -> None:
 
 
 def test_users_share_what_was_worked_out() -> None:
-    one = models_on(Scenario.from_query("machine=rtx-4090&model=gpt-oss-20b&level=MXFP4"))
-    assert models_on(Scenario.from_query("machine=rtx-4090")) is one
-    first = machines_for(Scenario.from_query("model=gpt-oss-20b&machine=rtx-4090"))
-    assert machines_for(Scenario.from_query("model=gpt-oss-20b&machine=rtx-5090&gpus=2")) is first
+    one = models_on(Question.from_query("machine=rtx-4090&model=gpt-oss-20b&level=MXFP4"))
+    assert models_on(Question.from_query("machine=rtx-4090")) is one
+    first = machines_for(Question.from_query("model=gpt-oss-20b&machine=rtx-4090"))
+    assert machines_for(Question.from_query("model=gpt-oss-20b&machine=rtx-5090&gpus=2")) is first
 
 
 def test_a_machine_that_cannot_be_built_is_refused_in_one_sentence() -> None:
     with pytest.raises(InputError, match="is one device"):
-        models_on(Scenario.from_query("machine=apple-m4-max-40c-128gb&gpus=2"))
+        models_on(Question.from_query("machine=apple-m4-max-40c-128gb&gpus=2"))
 
 
-def smaller(row: FittingMachine) -> list[Scenario]:
-    return [row.scenario.model_copy(update={"gpus": count}) for count in (1, 2, 4) if count < row.gpus]
+def smaller(row: FittingMachine) -> list[Question]:
+    return [row.question.with_values(gpus=count) for count in (1, 2, 4) if count < row.gpus]
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_every_machine_is_the_smallest_number_that_meets_the_requirements(query:
     found = buy(query)
     assert found.machines
     for row in found.machines[::11]:
-        asked = answer(row.scenario)
+        asked = answer(row.question)
         assert asked.recommendation.level == row.chosen.level, row.name
-        assert asked.scenario.min_tokens_per_s
-        assert asked.scenario.least_percent
+        assert asked.question.requirements.min_tokens_per_s
+        assert asked.question.requirements.least_percent
         for less in smaller(row):
             assert answer(less).recommendation.level is None, row.name
 

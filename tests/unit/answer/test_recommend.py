@@ -12,14 +12,14 @@ from advisor.answer.ladders import QUALITY_LADDER
 from advisor.answer.recommend import SMALL_LOSS
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 
 LLAMA_70B = "model=llama-3.1-70b-instruct"
 MODELS = st.sampled_from(sorted(catalogue()))
 
 
 def asked(query: str) -> Answer:
-    return answer(Scenario.from_query(query))
+    return answer(Question.from_query(query))
 
 
 def card(gib: float, count: int = 1) -> str:
@@ -67,7 +67,7 @@ def test_worked_cases(query: str, level: str | None) -> None:
     assert all(sentence.endswith(".") for sentence in (*choice.reasons, *(one.reason for one in choice.alternatives)))
     if found.chosen is not None:
         assert found.chosen.plan.fits
-        assert not found.chosen.unmet(found.scenario, found.entry.license)
+        assert not found.chosen.unmet(found.question.requirements, found.entry.license)
         assert not choice.in_the_way
 
 
@@ -125,7 +125,7 @@ def test_what_no_level_can_break_or_mend_is_said_once() -> None:
 )
 def test_what_cannot_be_required_is_one_clear_sentence(query: str, sentence: str) -> None:
     with pytest.raises(InputError) as caught:
-        Scenario.from_query(query)
+        Question.from_query(query)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -219,7 +219,7 @@ def test_smaller_models_meet_everything_with_small_loss(query: str) -> None:
     assert 1 <= len(suggested) <= 2
     for one in suggested:
         assert one.model_id is not None
-        other = answer(found.scenario.model_copy(update={"model": one.model_id, "level": one.level}))
+        other = answer(found.question.with_values(model=one.model_id, level=one.level))
         assert other.model.parameters < found.model.parameters
         assert other.chosen is not None
         assert other.chosen.verdict == "fits"

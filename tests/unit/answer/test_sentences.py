@@ -20,7 +20,7 @@ from advisor.foundation.errors import AdvisorError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.question.labels import LABELS
-from advisor.question.question import Scenario
+from advisor.question.question import FIELDS, Question
 from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.document import ReportDocument
@@ -50,7 +50,7 @@ def answers() -> tuple[Answer, ...]:
         context = drawn.choice((512, 2048, 16384))
         query = f"model={drawn.choice(models)}&machine={drawn.choice(places)}&context={context}{asked}"
         try:
-            found.append(answer(Scenario.from_query(query)))
+            found.append(answer(Question.from_query(query)))
         except AdvisorError:
             continue
         except ValueError:
@@ -175,7 +175,7 @@ def test_keys_become_labels_on_pages(sentence: str, page: str, report: str) -> N
 
 
 def test_every_key_has_a_label_and_every_input_bears_it() -> None:
-    assert set(LABELS) == set(Scenario.model_fields)
+    assert set(LABELS) == set(FIELDS)
     seen = set()
     for path in (Path(advisor.__path__[0]) / "ui").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

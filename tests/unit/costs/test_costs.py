@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pydantic import ConfigDict
 
 import advisor.costs
 from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, article
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.document import closed_document, cost_document
-from advisor.costs.inputs import CostInputs, cost_inputs
+from advisor.costs.inputs import CostInputs
 from advisor.costs.money import money_of
 from advisor.costs.own import own
 from advisor.costs.pay_per_token import pay_per_token
@@ -30,7 +29,7 @@ from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import custom_machine, machine
-from advisor.question.question import Scenario
+from advisor.question.question import FIELDS, Question
 
 TODAY = date(2026, 11, 25)
 LLAMA = "llama-3.3-70b-instruct"
@@ -52,7 +51,7 @@ PRICED = {
 
 
 def costs(speed: Throughput | None = MEASURED, machine_id: str = "rtx-3090", devices: int = 2, **values: Any) -> Costs:
-    return cost_of(LLAMA, machine(machine_id), devices, speed, cost_inputs(values), TODAY)
+    return cost_of(LLAMA, machine(machine_id), devices, speed, CostInputs.from_values(values), TODAY)
 
 
 def flat(decode: float, prefill: float | None = None) -> Throughput:
@@ -169,7 +168,7 @@ def test_whole_instances_only() -> None:
 
 
 def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() -> None:
-    plan, inputs = machine("h200-sxm-141gb"), cost_inputs({"region": "us"})
+    plan, inputs = machine("h200-sxm-141gb"), CostInputs.from_values({"region": "us"})
     one = tokens_per_machine(MEASURED, inputs, "typical")
     assert one is not None
     offers, _ = rent(plan, 2, MEASURED, inputs, money_of(inputs, TODAY))
@@ -212,7 +211,7 @@ def test_cached_input_is_billed_at_its_own_price() -> None:
 
 
 def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_host() -> None:
-    inputs = cost_inputs({"peak_factor": 1})
+    inputs = CostInputs.from_values({"peak_factor": 1})
     money = money_of(inputs, TODAY)
     for name in ("rtx-3090", "h100-sxm5-80gb"):
         owned = own(machine(name), 1, MEASURED, inputs, money)
@@ -269,12 +268,12 @@ def test_no_offer_says_what_to_change(values: dict[str, Any], why: str) -> None:
 
 
 def test_unknown_machine_and_model_leave_options_out_and_say_why() -> None:
-    asked = cost_of("my/model", custom_machine(24), 1, MEASURED, cost_inputs({}), TODAY)
+    asked = cost_of("my/model", custom_machine(24), 1, MEASURED, CostInputs.from_values({}), TODAY)
     assert asked.options == ()
     assert set(dict(asked.missing)) == {"own", "rent", "api"}
     assert "device_price" in dict(asked.missing)["own"]
     assert asked.verdict.startswith("No price is known")
-    priced = cost_of(None, custom_machine(24), 1, MEASURED, cost_inputs(PRICED), TODAY)
+    priced = cost_of(None, custom_machine(24), 1, MEASURED, CostInputs.from_values(PRICED), TODAY)
     assert [option.name for option in priced.options] == ["own", "rent", "api"]
 
 
@@ -314,7 +313,7 @@ def test_co2_needs_the_users_figure() -> None:
 
 def test_stale_prices_are_flagged_by_kind() -> None:
     fresh = costs()
-    later = cost_of(LLAMA, machine("rtx-3090"), 2, MEASURED, cost_inputs({}), date(2028, 12, 1))
+    later = cost_of(LLAMA, machine("rtx-3090"), 2, MEASURED, CostInputs.from_values({}), date(2028, 12, 1))
     assert all(price.is_stale == (price.age_days is not None and price.age_days > 60)
                for price in fresh.rent.prices)  # type: ignore[union-attr]  # fmt: skip
     assert all(price.is_stale for price in later.rent.prices)  # type: ignore[union-attr]
@@ -369,7 +368,7 @@ def asked_for(values: dict[str, Any], chosen: tuple[str, int], speed: Throughput
     values = dict(values)
     if "api_prices" in values:
         values["api_input_price"], values["api_output_price"] = values.pop("api_prices")
-    return cost_of(LLAMA, machine(chosen[0]), chosen[1], speed, cost_inputs(values), TODAY)
+    return cost_of(LLAMA, machine(chosen[0]), chosen[1], speed, CostInputs.from_values(values), TODAY)
 
 
 @given(VALUES, MACHINES, SPEEDS, st.floats(1, 50))
@@ -533,7 +532,7 @@ def test_cumulative_ends_at_the_total() -> None:
 def test_longer_use_costs_less_a_month() -> None:
     asked = costs()
     years = over_years(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
-    assert [each.inputs.years for each in years] == [1, 2, 3, 4, 5]
+    assert [each.inputs.billing.years for each in years] == [1, 2, 3, 4, 5]
     assert years[2] == asked
     monthly = [each.own.monthly.typical for each in years if each.own is not None]
     assert monthly == sorted(monthly, reverse=True)
@@ -566,19 +565,12 @@ def test_verdict_explains_the_step_just_after_the_break_even() -> None:
     assert "but not just after a machine has to be added, as here with 2" in asked.verdict
 
 
-def test_the_users_key_can_be_inherited_by_the_question() -> None:
-    class Question(CostInputs):
-        model_config = ConfigDict(extra="forbid", frozen=True)
-
-        model: str = LLAMA
-
-    asked = Question.model_validate({"model": "x", "years": "5", "currency": "CHF", "requests_per_day": "250.5"})
-    assert (asked.years, asked.currency, asked.requests_per_day) == (5, "CHF", 250.5)
-    assert asked.model_dump(exclude_defaults=True) == {
-        "model": "x", "years": 5, "currency": "CHF", "requests_per_day": 250.5
-    }  # fmt: skip
-    assert hash(asked) == hash(asked.model_copy())
-    assert not set(CostInputs.model_fields) & set(Scenario.model_fields) or issubclass(Scenario, CostInputs)
+def test_what_costs_depend_on_is_a_part_of_the_question() -> None:
+    asked = Question.of(model="x", years="5", currency="CHF", requests_per_day="250.5")
+    assert asked.costs == CostInputs.from_values({"years": 5, "currency": "CHF", "requests_per_day": 250.5})
+    assert hash(asked.costs) == hash(asked.costs.with_values())
+    assert asked.costs.dump(exclude_defaults=True) == {"years": 5, "currency": "CHF", "requests_per_day": 250.5}
+    assert set(CostInputs.places()) < set(FIELDS)
 
 
 def test_sensitivity_varies_one_input_at_a_time() -> None:
@@ -631,7 +623,7 @@ def test_the_articles_link_asks_the_same_question() -> None:
     pairs = dict(pair.split("=") for pair in LINK.split("&"))
     assert (pairs.pop("model"), pairs.pop("machine"), pairs.pop("gpus")) == (MODEL, MACHINE, str(DEVICES))
     pairs.pop("level")
-    assert cost_inputs(pairs) == cost_inputs(INPUTS)
+    assert CostInputs.from_values(pairs) == CostInputs.from_values(INPUTS)
     assert SPEED.prefill is not None
 
 
@@ -654,7 +646,7 @@ def test_document_is_plain_json_and_carries_the_prices() -> None:
 
 
 def test_closed_models_are_listed_for_the_same_load() -> None:
-    inputs = cost_inputs({"requests_per_day": 100, "currency": "EUR"})
+    inputs = CostInputs.from_values({"requests_per_day": 100, "currency": "EUR"})
     listed = json.loads(json.dumps(closed_document(inputs, TODAY)))
     assert [entry["per_month"] for entry in listed] == sorted(entry["per_month"] for entry in listed)
     sonnet = next(entry for entry in listed if entry["title"] == "Anthropic, claude-sonnet-5")
@@ -708,7 +700,7 @@ def test_the_users_rate_converts() -> None:
 )  # fmt: skip
 def test_bad_input_is_one_clear_sentence(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError) as error:
-        cost_inputs(values)
+        CostInputs.from_values(values)
     text = str(error.value)
     assert sentence.lower() in text.lower()
     assert "\n" not in text
@@ -730,11 +722,11 @@ def test_the_largest_load_is_still_answered() -> None:
     json.dumps(cost_document(asked))
 
 
-@given(st.dictionaries(st.sampled_from(sorted(CostInputs.model_fields)), st.one_of(
+@given(st.dictionaries(st.sampled_from(sorted(CostInputs.places())), st.one_of(
     st.text(max_size=20), st.floats(), st.integers(), st.none(), st.booleans()), max_size=6))  # fmt: skip
 def test_whatever_is_given_is_answered_or_refused(values: dict[str, Any]) -> None:
     try:
-        inputs = cost_inputs(values)
+        inputs = CostInputs.from_values(values)
     except InputError as error:
         assert "\n" not in str(error)
         return
@@ -751,8 +743,8 @@ def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str)
         "qwen3-235b-a22b-instruct-2507",
         "mistral-nemo-instruct-2407",
     ):
-        asked = cost_inputs({"region": region})
-        anywhere, _ = pay_per_token(name, cost_inputs({}), money_of(asked, TODAY), TODAY)
+        asked = CostInputs.from_values({"region": region})
+        anywhere, _ = pay_per_token(name, CostInputs.from_values({}), money_of(asked, TODAY), TODAY)
         hosts, why = pay_per_token(name, asked, money_of(asked, TODAY), TODAY)
         places = {host.region for host in hosts}
         assert places <= {region, None}
@@ -770,7 +762,9 @@ def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str)
 
 
 def test_a_single_priced_way_gets_no_verdict() -> None:
-    only = cost_of(None, custom_machine(24), 1, MEASURED, cost_inputs({"device_price": 500, "host_price": 400}), TODAY)
+    only = cost_of(
+        None, custom_machine(24), 1, MEASURED, CostInputs.from_values({"device_price": 500, "host_price": 400}), TODAY
+    )
     assert [option.name for option in only.options] == ["own"]
     assert only.best() is only.best(own_hardware=True) is None
     assert "no price is known for renting or an API, so nothing can be compared" in only.verdict

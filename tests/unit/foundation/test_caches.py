@@ -18,7 +18,7 @@ from advisor.answer.answer import answer
 from advisor.foundation import caches
 from advisor.foundation.caches import deep_bytes, kept_beside, kept_beside_bytes, remembered, remembered_bytes
 from advisor.foundation.units import KIB, MIB
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from tests.benchmarks.cache_growth import QUESTIONS, ask, config
 
 _LONGER = 16
@@ -147,7 +147,7 @@ def test_an_answer_weighs_about_what_it_is_taken_for(tmp_path: Path) -> None:
     for number, question in enumerate(QUESTIONS):
         path = tmp_path / str(number) / "config.json"
         ask(tmp_path, number)
-        found = answer(Scenario.from_query(f"model={path}&{question}"), allow_local=True)
+        found = answer(Question.from_query(f"model={path}&{question}"), allow_local=True)
         for candidate in found.candidates:
             assert candidate.costs is None or candidate.costs.verdict  # worked out when asked for
         model = deep_bytes(vars(found.model) | {caches._DRAWER: None})

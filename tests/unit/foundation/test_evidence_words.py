@@ -12,7 +12,7 @@ from advisor.quality.evidence import evidence
 from advisor.quality.levels import known_level
 from advisor.quality.names import lineage
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.speed import measurements, speed_of
 from advisor.speed.evidence import cases
 
@@ -90,7 +90,7 @@ def test_a_quality_counts_its_sources_and_says_where_none_reaches() -> None:
 
 
 def test_the_recommendation_says_of_what() -> None:
-    found = answer(Scenario.from_query("model=llama-3.1-8b-instruct&machine=rtx-3060-8gb"))
+    found = answer(Question.from_query("model=llama-3.1-8b-instruct&machine=rtx-3060-8gb"))
     reasons = " ".join(found.recommendation.reasons)
     assert "n = " not in reasons
     assert "source" in reasons

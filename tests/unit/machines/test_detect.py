@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from advisor.__main__ import main
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.catalogue import machine, machines
-from advisor.machines.detect import detect, match_gpus, scenario_values
+from advisor.machines.detect import detect, match_gpus, question_values
 from advisor.machines.detect_match import match_apple, match_card, match_platform, match_unified
 from advisor.machines.detect_nvidia import NO_DRIVER, cuda_version, read_nvidia
 from advisor.machines.detect_records import Detected, DetectedCpu, DetectedGpu
@@ -30,7 +30,7 @@ from advisor.machines.detect_system import (
     run_command,
 )
 from advisor.question.hardware import hardware_of
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 
 # Names as nvidia-smi prints them, its total in MiB, the compute capability, and the row of the catalogue.
 NVIDIA = [
@@ -202,50 +202,50 @@ def test_any_name_is_matched_or_not_but_never_to_other_memory(name: str, size: i
 
 
 def test_two_equal_cards_in_one_host() -> None:
-    values = scenario_values(found(*[card("NVIDIA GeForce RTX 3090", 24576, "8.6")] * 2, ram_gib=62.75))
+    values = question_values(found(*[card("NVIDIA GeForce RTX 3090", 24576, "8.6")] * 2, ram_gib=62.75))
     assert values == {"machine": "rtx-3090", "gpus": 2, "host_memory_gib": 62.75}
 
 
 def test_different_cards_are_two_groups_with_the_most_memory_first() -> None:
     small = card("NVIDIA GeForce RTX 3060", 12288, "8.6")
     large = card("NVIDIA GeForce RTX 4090", 24564, "8.9")
-    values = scenario_values(found(small, large, small))
+    values = question_values(found(small, large, small))
     assert (values["machine"], values["gpus"]) == ("rtx-3060-12gb", 2)
     assert (values["other_machine"], values["other_gpus"]) == ("rtx-4090", 1)
 
 
 def test_an_unlisted_card_becomes_a_custom_machine_with_its_own_memory() -> None:
-    values = scenario_values(found(card("NVIDIA A800-SXM4-80GB", 81920, "8.0"), ram_gib=100))
+    values = question_values(found(card("NVIDIA A800-SXM4-80GB", 81920, "8.0"), ram_gib=100))
     assert values == {"machine": "custom", "gpus": 1, "memory_gib": 80.0, "host_memory_gib": 100}
 
 
 def test_memory_that_is_missing_from_a_card_is_not_promised() -> None:
-    assert "overhead_mib" not in scenario_values(found(card("NVIDIA RTX A6000", 49140, "8.6")))
-    with_ecc = scenario_values(found(card("NVIDIA RTX A6000", 46068, "8.6")))
+    assert "overhead_mib" not in question_values(found(card("NVIDIA RTX A6000", 49140, "8.6")))
+    with_ecc = question_values(found(card("NVIDIA RTX A6000", 46068, "8.6")))
     assert with_ecc["machine"] == "rtx-a6000"
     expected = machine("rtx-a6000").overhead_bytes / MIB + 49140 - 46068
     assert expected <= with_ecc["overhead_mib"] < expected + 1
     mac = read_apple_gpu("Apple M3 Max", 64 * GIB, "20480", None)
-    assert scenario_values(found(mac, ram_gib=64))["overhead_mib"] > 20_000
+    assert question_values(found(mac, ram_gib=64))["overhead_mib"] > 20_000
 
 
 def test_one_part_of_a_partitioned_card_is_planned_with() -> None:
     parts = [card("NVIDIA A100-SXM4-40GB MIG 1g.5gb", 4864, mig=True), card("NVIDIA A100 MIG 3g.20gb", 19968, mig=True)]
-    values = scenario_values(found(*parts))
+    values = question_values(found(*parts))
     assert (values["machine"], values["gpus"], values["memory_gib"]) == ("custom", 1, 19.5)
     assert "other_machine" not in values
 
 
 def test_two_devices_of_a_double_card_are_one_card() -> None:
     half = DetectedGpu(vendor="AMD", name="AMD Instinct MI250X / MI250", memory_total_bytes=65520 * MIB)
-    assert scenario_values(found(half, half))["gpus"] == 1
-    assert scenario_values(found(half, half, half))["gpus"] == 2
+    assert question_values(found(half, half))["gpus"] == 1
+    assert question_values(found(half, half, half))["gpus"] == 2
 
 
 def test_a_gpu_in_the_hosts_memory_has_no_host_memory_beside_it() -> None:
     spark = DetectedGpu(vendor="NVIDIA", name="NVIDIA GB10", compute_capability="12.1", unified=True)
     detected = found(spark, cpu=DetectedCpu("Cortex-X925", 20, 20, "cpu-dual-ddr4-3200"), ram_gib=119.7)
-    assert scenario_values(detected) == {"machine": "dgx-spark-128gb"}
+    assert question_values(detected) == {"machine": "dgx-spark-128gb"}
     assert detected.gpus[0].memory_total_bytes == detected.ram_total_bytes
 
 
@@ -254,19 +254,19 @@ def test_strix_halo_counts_what_firmware_set_aside() -> None:
     for carved_mib in (512, 98304):
         gpu = DetectedGpu(vendor="AMD", name="AMD Radeon 8060S Graphics", memory_total_bytes=carved_mib * MIB)
         detected = found(gpu, cpu=halo, ram_gib=125.5 - carved_mib / 1024)
-        assert scenario_values(detected) == {"machine": "ryzen-ai-max-395-128gb"}
+        assert question_values(detected) == {"machine": "ryzen-ai-max-395-128gb"}
 
 
 def test_a_card_beside_a_strix_halo_stays_a_card() -> None:
     halo = DetectedCpu("AMD RYZEN AI MAX+ 395 w/ Radeon 8060S", 16, 32, "cpu-dual-ddr4-3200")
     other = DetectedGpu(vendor="AMD", name="AMD Radeon RX 9999", memory_total_bytes=40 * GIB)
-    assert scenario_values(found(other, cpu=halo, ram_gib=88))["machine"] == "custom"
+    assert question_values(found(other, cpu=halo, ram_gib=88))["machine"] == "custom"
 
 
 def test_graphics_inside_a_desktop_processor_is_no_gpu() -> None:
     desktop = DetectedCpu("AMD Ryzen 9 9950X 16-Core Processor", 16, 32, "cpu-dual-ddr4-3200")
     gpu = DetectedGpu(vendor="AMD", name="AMD Radeon Graphics", memory_total_bytes=512 * MIB, integrated=True)
-    assert scenario_values(found(gpu, cpu=desktop, ram_gib=61.75)) == {
+    assert question_values(found(gpu, cpu=desktop, ram_gib=61.75)) == {
         "machine": "cpu-dual-ddr4-3200",
         "memory_gib": 61.75,
     }
@@ -276,10 +276,10 @@ def test_macs_from_recorded_output() -> None:
     displays = '{"SPDisplaysDataType": [{"_name": "Apple M3 Max", "sppci_cores": "40", "sppci_model": "Apple M3 Max"}]}'
     gpu = read_apple_gpu("Apple M3 Max\n", 64 * GIB, "57344\n", displays)
     assert (gpu.gpu_cores, gpu.gpu_limit_bytes) == (40, 56 * GIB)
-    assert scenario_values(found(gpu, ram_gib=64)) == {"machine": "apple-m3-max-40c-64gb"}
+    assert question_values(found(gpu, ram_gib=64)) == {"machine": "apple-m3-max-40c-64gb"}
     unlisted = read_apple_gpu("Apple M9", 16 * GIB, "0", None)
     assert unlisted.gpu_limit_bytes is None
-    values = scenario_values(found(unlisted, ram_gib=16))
+    values = question_values(found(unlisted, ram_gib=16))
     assert values["machine"] == "custom"
     assert values["memory_gib"] < 0.67 * 16
 
@@ -291,8 +291,8 @@ def test_what_is_found_can_be_planned_with() -> None:
         found(card("unknown", 9000)),
         found(DetectedGpu(vendor="NVIDIA", name="NVIDIA GB10", unified=True), ram_gib=119.7),
     ):
-        scenario = Scenario.from_values({"model": "llama-3.1-8b-instruct", **scenario_values(detected)})
-        assert hardware_of(scenario, "llama.cpp").machine.id == scenario.machine
+        question = Question.from_values({"model": "llama-3.1-8b-instruct", **question_values(detected)})
+        assert hardware_of(question.machine, question.runtime.backend, "llama.cpp").machine.id == question.machine.name
 
 
 def write_tree(root: Path, files: dict[str, str]) -> None:
@@ -346,7 +346,7 @@ def test_linux_devices_are_read_from_their_files(tmp_path: Path) -> None:
     assert intel.memory_total_bytes == 12 * GIB
     assert inside.integrated
     assert [gpu.machine for gpu in match_gpus(gpus, CPU.model, "", 64 * GIB)] == ["rx-7900-xtx", "mi300x", None, None]
-    assert scenario_values(found(*gpus))["machine"] == "mi300x"
+    assert question_values(found(*gpus))["machine"] == "mi300x"
 
 
 def test_an_empty_or_broken_tree_has_no_devices(tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_an_empty_or_broken_tree_has_no_devices(tmp_path: Path) -> None:
     )
     (gpu,), _ = read_pci_gpus(tmp_path)
     assert gpu.memory_total_bytes is None
-    assert scenario_values(found(gpu))["machine"] == CPU.machine
+    assert question_values(found(gpu))["machine"] == CPU.machine
 
 
 def test_names_from_amds_tools() -> None:

@@ -1,4 +1,4 @@
-"""From a scenario to devices and runtimes: what stands there, what does not go together."""
+"""From a question to devices and runtimes: what stands there, what does not go together."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.licences import commercial_use
 from advisor.question.hardware import Hardware, hardware_of
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.from_answer import report_of
 
 
 def hardware(query: str, runtime: str = "llama.cpp") -> Hardware:
-    return hardware_of(Scenario.from_query(query), runtime)
+    asked = Question.from_query(query)
+    return hardware_of(asked.machine, asked.runtime.backend, runtime)
 
 
 def test_other_cards_follow_the_first_ones_with_their_own_memory() -> None:
@@ -77,7 +78,7 @@ def test_two_vendors_go_together_with_vulkan() -> None:
     ],
 )
 def test_the_runtime_follows_from_the_level_unless_it_is_asked_for(query: str, runtime: str) -> None:
-    assert runtime_of(Scenario.from_query(query)) == runtime
+    assert runtime_of(Question.from_query(query)) == runtime
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_the_runtime_follows_from_the_level_unless_it_is_asked_for(query: str, r
 )
 def test_a_level_of_another_runtime_is_refused(query: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        runtime_of(Scenario.from_query(query))
+        runtime_of(Question.from_query(query))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_a_level_of_another_runtime_is_refused(query: str, message: str) -> None
 )
 def test_a_runtime_that_cannot_run_there_says_why(query: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        answer(Scenario.from_query(query))
+        answer(Question.from_query(query))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_a_runtime_that_cannot_run_there_says_why(query: str, message: str) -> N
     ],
 )
 def test_other_runtimes_have_plans_of_their_own_levels(query: str, levels: set[str]) -> None:
-    found = answer(Scenario.from_query(query))
+    found = answer(Question.from_query(query))
     assert levels <= {plan.level for plan in found.plans}
     assert found.chosen is not None
     assert found.chosen.tokens_per_s is not None
@@ -124,9 +125,9 @@ def test_other_runtimes_have_plans_of_their_own_levels(query: str, levels: set[s
 
 
 def test_host_memory_lets_a_model_fit_that_is_too_large_for_the_card() -> None:
-    without = answer(Scenario.from_query("model=qwen3-235b-a22b&machine=rtx-5090"))
+    without = answer(Question.from_query("model=qwen3-235b-a22b&machine=rtx-5090"))
     assert without.chosen is None
-    found = answer(Scenario.from_query("model=qwen3-235b-a22b&machine=rtx-5090&host_memory_gib=192"))
+    found = answer(Question.from_query("model=qwen3-235b-a22b&machine=rtx-5090&host_memory_gib=192"))
     assert found.chosen is not None
     assert found.chosen.plan.verdict == "fits with offload"
     assert found.chosen.plan.settings.cpu_moe_layers > 0
@@ -176,23 +177,23 @@ def test_different_cards_are_priced_at_their_mean() -> None:
 )
 def test_hardware_that_cannot_be_is_one_sentence(query: str, sentence: str) -> None:
     with pytest.raises(InputError, match=re.escape(sentence)):
-        answer(Scenario.from_query(f"level=Q4_K_M&{query}"))
+        answer(Question.from_query(f"level=Q4_K_M&{query}"))
 
 
 def test_an_assumed_host_bandwidth_is_said_where_it_matters() -> None:
     link = "level=Q4_K_M&machine=rtx-4090&host_memory_gib=64"
 
     def notes(query: str) -> str:
-        return " ".join(answer(Scenario.from_query(query)).notes)
+        return " ".join(answer(Question.from_query(query)).notes)
 
     assert "assumes memory rated at 89.6 GB/s" in notes(link)
     assert "89.6" not in notes(f"{link}&host_bandwidth_gb_s=200")
     assert "89.6" not in notes("level=Q4_K_M&machine=rtx-4090&model=llama-3.1-8b-instruct&host_memory_gib=64")
-    found = plan_document(answer(Scenario.from_query(link)))
+    found = plan_document(answer(Question.from_query(link)))
     assert found["machine"]["host_bandwidth_assumed"] is True
     assert found["machine"]["host_bandwidth_bytes_per_s"] == 89.6e9
     assert any("89.6 GB/s" in note for note in found["notes"])
-    assert "89.6 GB/s" in plan_table(answer(Scenario.from_query(link)))
+    assert "89.6 GB/s" in plan_table(answer(Question.from_query(link)))
     assert any(
-        "89.6 GB/s" in note and "_gb_s" not in note for note in report_of(answer(Scenario.from_query(link))).notes
+        "89.6 GB/s" in note and "_gb_s" not in note for note in report_of(answer(Question.from_query(link))).notes
     )

@@ -17,7 +17,7 @@ from advisor.answer import answer as advise
 from advisor.answer.answer import Answer, answer
 from advisor.formats.gguf_sizes import size_levels
 from advisor.models.catalogue import catalogue, find_model
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report import compact
 
 SCHEMAS = Path(compact.__file__).parent / "schemas"
@@ -167,10 +167,10 @@ def test_an_error_of_our_own_in_a_batch_ends_with_status_1(
     path = tmp_path / "questions.txt"
     path.write_text(f"{QUESTION}&users=3\n{QUESTION}\n")
 
-    def broken(scenario: Scenario, **_: object) -> Answer:
-        if scenario.users == 3:
+    def broken(question: Question, **_: object) -> Answer:
+        if question.workload.users == 3:
             raise KeyError(str(tmp_path))
-        return answer(scenario)
+        return answer(question)
 
     monkeypatch.setattr(advise, "answer", broken)
     assert main(("plan", "--batch", str(path))) == 1

@@ -16,7 +16,7 @@ from advisor.__main__ import answer_plan
 from advisor.answer.answer import answer
 from advisor.answer.status import GOOD_BITS, GOOD_TOKENS_PER_S
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report import compact
 from advisor.report.batch import answer_line
 from advisor.report.compact import figure, refusal_document
@@ -183,8 +183,8 @@ def test_a_gguf_file_is_pinned_by_its_path(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("query", ANSWERED[::5])
 def test_fewer_levels_lead_to_the_same_recommendation(query: str) -> None:
-    scenario = Scenario.from_query(query)
-    assert answer(scenario, brief=True).recommendation == answer(scenario).recommendation
+    question = Question.from_query(query)
+    assert answer(question, brief=True).recommendation == answer(question).recommendation
 
 
 @pytest.mark.parametrize("query", REFUSED)

@@ -1,4 +1,4 @@
-"""Plans as CSV, scenarios as YAML and back."""
+"""Plans as CSV, questions as YAML and back."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.exports import (
-    SCENARIO_BYTES,
+    QUESTION_BYTES,
     csv_text,
     plans_csv,
+    question_from_yaml,
+    question_to_yaml,
     safe_cell,
-    scenario_from_yaml,
-    scenario_to_yaml,
 )
 from advisor.sizing.settings import CACHE_TYPES
 
@@ -29,7 +29,7 @@ from advisor.sizing.settings import CACHE_TYPES
     scope="module", params=["machine=rtx-4090", "machine=h100-sxm5-80gb&gpus=2", "machine=custom&memory_gib=48"]
 )
 def answered(request: pytest.FixtureRequest) -> Answer:
-    return answer(Scenario.from_query(f"model=llama-3.1-8b-instruct&context=8192&{request.param}"))
+    return answer(Question.from_query(f"model=llama-3.1-8b-instruct&context=8192&{request.param}"))
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -52,7 +52,7 @@ def test_csv_holds_every_plan_with_the_figures_of_the_json(answered: Answer) -> 
 
 
 def test_a_machine_without_devices_has_its_figures_on_the_host() -> None:
-    cpu = answer(Scenario.from_query("model=llama-3.1-8b-instruct&machine=cpu-dual-ddr5-5600&memory_gib=64"))
+    cpu = answer(Question.from_query("model=llama-3.1-8b-instruct&machine=cpu-dual-ddr5-5600&memory_gib=64"))
     rows = read(plans_csv(cpu))
     assert all(row["host_capacity_bytes"] for row in rows)
     assert "device_weights_bytes" not in rows[0]
@@ -94,8 +94,8 @@ def test_any_text_survives_csv_and_starts_harmlessly(text: str) -> None:
     assert row["b"] == "end"
 
 
-scenarios = st.builds(
-    Scenario,
+questions = st.builds(
+    Question,
     model=st.text(min_size=1, max_size=80).filter(lambda text: max(text) <= "\ud7ff"),
     machine=st.sampled_from(["rtx-4090", "null", "off", "1e3", "2026-01-01", "- x", "a: b", "#", "'", "true", "70"]),
     gpus=st.integers(1, 64),
@@ -111,27 +111,27 @@ scenarios = st.builds(
 )
 
 
-@given(scenarios)
-def test_a_scenario_survives_yaml(scenario: Scenario) -> None:
-    assert scenario_from_yaml(scenario_to_yaml(scenario)) == scenario
-    assert scenario_from_yaml(scenario_to_yaml(scenario).encode()) == scenario
+@given(questions)
+def test_a_question_survives_yaml(question: Question) -> None:
+    assert question_from_yaml(question_to_yaml(question)) == question
+    assert question_from_yaml(question_to_yaml(question).encode()) == question
 
 
 def test_yaml_keeps_a_default_that_was_chosen_over_the_frontends() -> None:
-    scenario = Scenario.from_query("runtime=ollama&context=8192")
-    again = scenario_from_yaml(scenario_to_yaml(scenario))
-    assert again.given == scenario.given == {"context"}
+    question = Question.from_query("runtime=ollama&context=8192")
+    again = question_from_yaml(question_to_yaml(question))
+    assert again.given == question.given == {"context"}
 
 
 def test_yaml_is_what_a_person_would_write() -> None:
-    scenario = Scenario(
+    question = Question.of(
         model="llama-3.1-8b-instruct", machine="rtx-4090", users=4, flash_attention=False, gpu_layers=20
     )
     expected = "model: llama-3.1-8b-instruct\nmachine: rtx-4090\nusers: 4\nflash_attention: 'off'\ngpu_layers: 20\n"
-    assert scenario_to_yaml(scenario) == expected
+    assert question_to_yaml(question) == expected
     written = "# ours\nmodel: llama-3.1-8b-instruct\nusers: 4\nflash_attention: off\ngpu_layers: 20\nlevel:\n"
-    assert scenario_from_yaml(written) == scenario
-    assert scenario_from_yaml("gpu_layers: all\n") == Scenario(gpu_layers="all")
+    assert question_from_yaml(written) == question
+    assert question_from_yaml("gpu_layers: all\n") == Question.of(gpu_layers="all")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_yaml_is_what_a_person_would_write() -> None:
         ("users: 100000", "users=100000 is not possible"),
         ("margin_percent: .nan", "margin_percent"),
         ("a: " + "[" * 5000, "nested"),
-        ("x" * (SCENARIO_BYTES + 1), "at most 16,384"),
+        ("x" * (QUESTION_BYTES + 1), "at most 16,384"),
         (b"\xff\xfe\xfa", "not UTF-8"),
         (b"a: \x00", "no YAML that can be read"),
         ("--- a\n--- b", "is no YAML"),
@@ -163,7 +163,7 @@ def test_yaml_is_what_a_person_would_write() -> None:
 )
 def test_a_wrong_file_is_told_in_one_sentence(text: str | bytes, reason: str) -> None:
     with pytest.raises(InputError, match=reason) as caught:
-        scenario_from_yaml(text)
+        question_from_yaml(text)
     assert len(str(caught.value)) < 400
     assert "\n" not in str(caught.value)
 
@@ -171,6 +171,6 @@ def test_a_wrong_file_is_told_in_one_sentence(text: str | bytes, reason: str) ->
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_any_file_is_read_or_refused(content: Any) -> None:
     try:
-        assert isinstance(scenario_from_yaml(content), Scenario)
+        assert isinstance(question_from_yaml(content), Question)
     except InputError as error:
         assert str(error).isprintable()

@@ -22,7 +22,7 @@ from pypdf.generic import IndirectObject
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.document import (
     Appendix,
     CostLine,
@@ -103,7 +103,7 @@ NOTE = "The assistant must run in our own data centre, and nobody else may read 
     ],
 )
 def test_what_a_manager_reads_has_two_pages(paper: Paper, query: str, cover: Cover) -> None:
-    document = report_of(answer(Scenario.from_query(query)), cover)
+    document = report_of(answer(Question.from_query(query)), cover)
     reader = read(document, paper)
     first, second, third, *_ = pages(reader)
     assert third.startswith("Technical appendix")

@@ -9,7 +9,7 @@ import pytest
 
 from advisor.answer.answer import answer
 from advisor.quality import SCORED_TASKS
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 
 TODAY = date(2026, 11, 25)
@@ -24,7 +24,7 @@ QUERIES = (
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_every_plan_says_what_it_keeps_how_fast_it_is_and_what_it_costs(query: str) -> None:
-    found = answer(Scenario.from_query(query), today=TODAY)
+    found = answer(Question.from_query(query), today=TODAY)
     document = json.loads(json.dumps(plan_document(found)))
     assert [plan["level"] for plan in document["plans"]] == [candidate.level for candidate in found.candidates]
     for plan, candidate in zip(document["plans"], found.candidates, strict=True):
@@ -44,14 +44,14 @@ def test_every_plan_says_what_it_keeps_how_fast_it_is_and_what_it_costs(query: s
 
 
 def test_the_same_question_gives_the_same_answer() -> None:
-    scenario = Scenario.from_query(QUERIES[0])
-    first = json.dumps(plan_document(answer(scenario, today=TODAY)))
-    assert json.dumps(plan_document(answer(scenario.model_copy(), today=TODAY))) == first
+    question = Question.from_query(QUERIES[0])
+    first = json.dumps(plan_document(answer(question, today=TODAY)))
+    assert json.dumps(plan_document(answer(question.with_values(), today=TODAY))) == first
 
 
 def test_more_depth_and_more_users_never_make_an_answer_faster() -> None:
     def typical(query: str) -> float:
-        found = answer(Scenario.from_query(f"model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&{query}"))
+        found = answer(Question.from_query(f"model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&{query}"))
         assert found.candidates[0].speed is not None
         return found.candidates[0].speed.decode_tokens_per_s.typical
 

@@ -16,7 +16,7 @@ from pypdf import PdfReader
 from advisor.__main__ import main
 from advisor.answer.answer import Answer, answer
 from advisor.foundation.units import gib
-from advisor.question.question import Scenario
+from advisor.question.question import FIELDS, Question
 from advisor.report.document import Costs, Cover, ReportDocument
 from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
@@ -25,7 +25,7 @@ from advisor.report.pdf import render_pdf
 from advisor.report.wording import without_keys
 
 DAY = date(2026, 11, 25)
-SCENARIOS = {
+QUESTIONS = {
     "fits": "model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb&users=4",
     "nothing fits": "model=deepseek-v3&machine=rtx-4090",
     "in the way": "model=llama-3.1-8b-instruct&machine=rtx-4090&min_tokens_per_s=100000",
@@ -37,11 +37,11 @@ SCENARIOS = {
     "settings": "admin_hours=4&admin_rate=80&storage_gb=100&storage_price=0.1&model=llama-3.1-8b-instruct&mtp=on",
     "one level": "level=Q2_K&machine=rtx-5090",
 }
-KEYS = re.compile(rf"\b(?:{'|'.join(key for key in Scenario.model_fields if '_' in key)})\b")
+KEYS = re.compile(rf"\b(?:{'|'.join(key for key in FIELDS if '_' in key)})\b")
 
 
 def found(name: str) -> Answer:
-    return answer(Scenario.from_query(SCENARIOS[name]), today=DAY)
+    return answer(Question.from_query(QUESTIONS[name]), today=DAY)
 
 
 def manager_texts(document: ReportDocument) -> list[str]:
@@ -58,7 +58,7 @@ def manager_texts(document: ReportDocument) -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_a_report_is_readable_and_says_what_the_engine_found(name: str) -> None:
     one = found(name)
     document = report_of(one, link="https://advisor.example.org/?x=1")
@@ -114,7 +114,7 @@ def test_the_verdict_names_the_cheapest_way_unless_data_must_stay() -> None:
     assert one.chosen.costs is not None
     assert one.chosen.costs.api is not None
     assert "paid per token)" in report_of(one).verdict
-    at_home = answer(Scenario.from_query(f"{SCENARIOS['fits']}&own_hardware=on"), today=DAY)
+    at_home = answer(Question.from_query(f"{QUESTIONS['fits']}&own_hardware=on"), today=DAY)
     document = report_of(at_home)
     assert "per token" not in document.verdict
     assert document.costs is not None

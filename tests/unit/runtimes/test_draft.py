@@ -9,7 +9,7 @@ from advisor.answer.launching import launch_of
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.runtimes.commands import commands
 from advisor.runtimes.llama_cpp.draft import expected_tokens
@@ -23,7 +23,7 @@ DRAFTING = f"{LINK}&draft=llama-3.2-1b-instruct"
 
 
 def test_a_draft_model_takes_what_it_would_take_alone() -> None:
-    plain, drafting = (answer(Scenario.from_query(link)).plans[0] for link in (LINK, DRAFTING))
+    plain, drafting = (answer(Question.from_query(link)).plans[0] for link in (LINK, DRAFTING))
     memory = Memory((Device("GPU", 24 * GIB, 0),), None)
     draft = catalogue()["llama-3.2-1b-instruct"].model
     alone = plan_levels(draft, memory, Settings(8192), runtime="llama.cpp", margin=0, only="Q8_0")[0]
@@ -40,41 +40,41 @@ def test_a_draft_model_takes_what_it_would_take_alone() -> None:
 
 def test_a_draft_model_can_be_what_does_not_fit() -> None:
     tight = "model=llama-3.1-70b-instruct&machine=rtx-3090&gpus=2&level=Q4_K_M"
-    assert answer(Scenario.from_query(tight)).plans[0].verdict == "fits"
-    assert answer(Scenario.from_query(f"{tight}&draft=llama-3.2-3b-instruct")).plans[0].verdict == "does not fit"
+    assert answer(Question.from_query(tight)).plans[0].verdict == "fits"
+    assert answer(Question.from_query(f"{tight}&draft=llama-3.2-3b-instruct")).plans[0].verdict == "does not fit"
 
 
 def test_level_and_users_of_the_draft_count() -> None:
     sizes = [
-        answer(Scenario.from_query(f"{DRAFTING}{more}")).plans[0].devices[0].draft_bytes
+        answer(Question.from_query(f"{DRAFTING}{more}")).plans[0].devices[0].draft_bytes
         for more in ("&draft_level=Q4_K_M", "", "&users=4")
     ]
     assert sizes == sorted(set(sizes))
 
 
 def test_the_command_names_the_draft_model() -> None:
-    found = answer(Scenario.from_query(DRAFTING))
+    found = answer(Question.from_query(DRAFTING))
     server = next(one for one in commands(launch_of(found, found.shown)) if one.title == "llama-server")
     words = " ".join(server.text.replace("\\", " ").split())
     assert "--spec-type draft-simple -md Llama-3.2-1B-Instruct-Q8_0.gguf -ngld all" in words
 
 
 def test_nothing_is_claimed_about_speed_without_a_rate_of_acceptance() -> None:
-    plain, drafting = (answer(Scenario.from_query(link)) for link in (LINK, DRAFTING))
+    plain, drafting = (answer(Question.from_query(link)) for link in (LINK, DRAFTING))
     assert drafting.candidates[0].tokens_per_s == plain.candidates[0].tokens_per_s
     assert any("depends on how many of its tokens are accepted" in note for note in drafting.notes)
 
 
 def test_with_a_rate_of_acceptance_the_gain_is_told_as_a_range() -> None:
     def told(percent: int) -> str:
-        notes = answer(Scenario.from_query(f"{DRAFTING}&draft_accepted_percent={percent}")).notes
+        notes = answer(Question.from_query(f"{DRAFTING}&draft_accepted_percent={percent}")).notes
         return next(note for note in notes if "are accepted" in note)
 
     def tokens(percent: int) -> float:
         return float(told(percent).partition("writes about ")[2].partition(" tokens/s")[0])
 
     assert "3 at a time" in told(70)
-    plain = answer(Scenario.from_query(LINK)).candidates[0].tokens_per_s
+    plain = answer(Question.from_query(LINK)).candidates[0].tokens_per_s
     assert plain is not None
     assert tokens(0) < plain.typical < tokens(90) < 4 * plain.typical
 
@@ -99,9 +99,9 @@ def test_tokens_expected_of_a_step() -> None:
 )
 def test_a_draft_that_cannot_be_is_one_sentence(query: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        answer(Scenario.from_query(f"{LINK}&{query}"))
+        answer(Question.from_query(f"{LINK}&{query}"))
 
 
 def test_json_names_what_the_draft_takes() -> None:
-    devices = plan_document(answer(Scenario.from_query(DRAFTING)))["plans"][0]["devices"]
+    devices = plan_document(answer(Question.from_query(DRAFTING)))["plans"][0]["devices"]
     assert devices[0]["draft_bytes"] > GIB

@@ -13,7 +13,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.runtimes.support import machine_refusal
 from advisor.sources.resolve import find_any_model
 from tests.support.hub_server import FakeHub
@@ -35,7 +35,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
 
 
 def asked(query: str) -> Answer:
-    return answer(Scenario.from_query(query))
+    return answer(Question.from_query(query))
 
 
 def levels(found: Answer) -> set[str]:

@@ -21,7 +21,7 @@ from advisor.quantize.runs import Run
 from advisor.quantize.settings import read_settings
 from advisor.quantize.steps import Steps
 from advisor.quantize.tinylm import FOLDER
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.from_answer import report_of
 from advisor.sources.own_measurements import OwnMeasurement, OwnSpeed, model_key, repository_key, tensors_key
@@ -93,8 +93,8 @@ def test_the_tiny_model_is_known_by_its_tensors(measured: Run) -> None:
     assert found.speed.cpu
     assert found.increase_error is not None
     assert 0 < found.increase_error < 0.1
-    scenario = Scenario.from_values({"model": config.id, "machine": "rtx-4090", "context": 256, "level": "Q2_K"})
-    (candidate,) = answer(scenario, allow_local=True, today=TODAY, own=(found, LLAMA)).candidates
+    question = Question.from_values({"model": config.id, "machine": "rtx-4090", "context": 256, "level": "Q2_K"})
+    (candidate,) = answer(question, allow_local=True, today=TODAY, own=(found, LLAMA)).candidates
     divergence = candidate.find_quality("divergence")
     assert divergence.own == (found,)
     assert divergence.kld is not None
@@ -104,10 +104,10 @@ def test_the_tiny_model_is_known_by_its_tensors(measured: Run) -> None:
 
 
 def test_a_measurement_counts_for_its_model_and_level_and_changes_no_advice() -> None:
-    scenario = Scenario.from_query(
+    question = Question.from_query(
         "model=llama-3.1-8b-instruct&machine=epyc-genoa-12ch-ddr5-4800&memory_gib=64&context=4096"
     )
-    before, after = (answer(scenario, today=TODAY, own=own) for own in ((), (LLAMA,)))
+    before, after = (answer(question, today=TODAY, own=own) for own in ((), (LLAMA,)))
     assert after.own == (LLAMA,)
     assert after.recommendation == before.recommendation
     for old, new in zip(before.candidates, after.candidates, strict=True):
@@ -121,18 +121,15 @@ def test_a_measurement_counts_for_its_model_and_level_and_changes_no_advice() ->
     assert kept.typical == pytest.approx(100 * 7.4 / 7.5)
     assert kept.low == pytest.approx(100 * 7.4 / 7.5, rel=0.002)
     assert one.own_speeds == (LLAMA,)
-    other = answer(scenario.model_copy(update={"machine": "rtx-4090", "memory_gib": None}), today=TODAY, own=(LLAMA,))
+    other = answer(question.with_values(machine="rtx-4090", memory_gib=None), today=TODAY, own=(LLAMA,))
     assert not any(one.own_speeds for one in other.candidates), "another device"
-    assert (
-        answer(scenario.model_copy(update={"model": "deepseek-r1-distill-llama-8b"}), today=TODAY, own=(LLAMA,)).own
-        == ()
-    )
+    assert answer(question.with_values(model="deepseek-r1-distill-llama-8b"), today=TODAY, own=(LLAMA,)).own == ()
 
 
 def test_the_newest_of_several_counts() -> None:
     newer = LLAMA.model_copy(update={"run": "b", "measured_on": "2026-11-21", "kl_divergence": 0.05})
     query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=4096&level=Q4_K_M"
-    (one,) = answer(Scenario.from_query(query), today=TODAY, own=(LLAMA, newer)).candidates
+    (one,) = answer(Question.from_query(query), today=TODAY, own=(LLAMA, newer)).candidates
     found = one.find_quality("divergence")
     assert found.kld is not None
     assert (found.kld.typical, found.n, found.own) == (0.05, 2, (newer, LLAMA))
@@ -140,7 +137,7 @@ def test_the_newest_of_several_counts() -> None:
 
 def test_an_answer_names_it_beside_its_data_release() -> None:
     query = "model=llama-3.1-8b-instruct&machine=epyc-genoa-12ch-ddr5-4800&memory_gib=64&context=4096&level=Q4_K_M"
-    found = answer(Scenario.from_query(query), today=TODAY, own=(LLAMA,))
+    found = answer(Question.from_query(query), today=TODAY, own=(LLAMA,))
     sources = [row for row in report_of(found).appendix.sources if row.source.startswith("measured here")]
     assert [row.what for row in sources] == [
         "Divergence: Llama-3.1-8B-Instruct at Q4_K_M, 0.031 nats",
@@ -150,7 +147,7 @@ def test_an_answer_names_it_beside_its_data_release() -> None:
     (plan,) = plan_document(found)["plans"]
     assert plan["kld"]["typical"] == 0.031
     assert [OwnMeasurement.model_validate(row) for row in plan["measured_here"]] == [LLAMA]
-    assert plan_document(answer(Scenario.from_query(query), today=TODAY))["plans"][0]["measured_here"] == []
+    assert plan_document(answer(Question.from_query(query), today=TODAY))["plans"][0]["measured_here"] == []
 
 
 def test_which_model_a_folder_holds_is_for_its_keeper_to_say(measured: Run) -> None:

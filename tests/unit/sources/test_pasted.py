@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.sources import resolve
 from advisor.sources.commands import unwrap
 from advisor.sources.resolve import check_model, find_any_model
@@ -197,10 +197,10 @@ def test_what_the_hub_does_not_have_is_named_where_the_catalogue_knows_it(hub: F
 
 
 def test_the_level_named_with_a_model_is_the_level_that_is_planned() -> None:
-    asked = answer(Scenario.from_values({"model": "llama3.1:8b-instruct-q5_K_M", "machine": "rtx-4090"}))
+    asked = answer(Question.from_values({"model": "llama3.1:8b-instruct-q5_K_M", "machine": "rtx-4090"}))
     assert {one.level for one in asked.candidates} == {"Q5_K_M"}
     other = answer(
-        Scenario.from_values({"model": "llama3.1:8b-instruct-q5_K_M", "machine": "rtx-4090", "level": "Q8_0"})
+        Question.from_values({"model": "llama3.1:8b-instruct-q5_K_M", "machine": "rtx-4090", "level": "Q8_0"})
     )
     assert {one.level for one in other.candidates} == {"Q8_0"}
 

@@ -15,7 +15,7 @@ from advisor.formats.safetensors_layouts import packed_tensors
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.sources.compare import compare_with_checkpoint
 from advisor.sources.quantization import WHOLE, recognise, unpacked
 from advisor.sources.repository import Repository
@@ -87,7 +87,7 @@ def pasted(config: Config, tensors: tuple[CheckpointTensor, ...], model_id: str 
 def answered(monkeypatch: pytest.MonkeyPatch, entry: ResolvedModel, query: str) -> Answer:
     monkeypatch.setattr("advisor.answer.answer._find", lambda *_: entry)
     advise._answer.cache_clear()  # it may hold another entry of this name
-    return answer(Scenario.from_query(f"model=org/pasted&{query}"), today=date(2026, 11, 30))
+    return answer(Question.from_query(f"model=org/pasted&{query}"), today=date(2026, 11, 30))
 
 
 def published_of(found: Answer) -> Candidate | None:

@@ -23,7 +23,7 @@ from sqlalchemy import inspect, text
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.document import Cover, Logo
 from advisor.store import SnapshotNotFound, Store, StoreUnavailable, data_release, migrate, new_owner, open_store
@@ -73,15 +73,15 @@ def at(url: str) -> Iterator[At]:
 
 
 def test_a_real_answer_comes_back_to_the_digit(store: Store) -> None:
-    scenario = Scenario.from_query("model=llama-3.1-8b-instruct&machine=rtx-4090&context=8192")
-    document = plan_document(answer(scenario))
+    question = Question.from_query("model=llama-3.1-8b-instruct&machine=rtx-4090&context=8192")
+    document = plan_document(answer(question))
     cover = Cover("Größe – 保険金", "Müller & Söhne", "田中", "One\nTwo", Logo(b"\x89PNG\x00\xff", "png"))
-    frozen = store.freeze(scenario.to_query(), document, OWNER, cover)
+    frozen = store.freeze(question.to_query(), document, OWNER, cover)
     loaded = store.load(frozen.id)
     assert loaded == frozen
     assert loaded.result == json.loads(json.dumps(document))
     assert loaded.cover == cover
-    assert loaded.query == scenario.to_query()
+    assert loaded.query == question.to_query()
     assert loaded.data_release == data_release()
     assert loaded.created_at.tzinfo is not None
 

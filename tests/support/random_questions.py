@@ -1,4 +1,4 @@
-"""Random scenarios over every key of a link, and what an input page makes of a link."""
+"""Random questions over every key of a link, and what an input page makes of a link."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
-from advisor.question.question import BACKENDS, CUSTOM_MACHINE, RUNTIMES, Scenario
+from advisor.question.choices import BACKENDS, CUSTOM_MACHINE, RUNTIMES
+from advisor.question.question import Question
 from advisor.sizing.settings import CACHE_TYPES
+from advisor.ui.asking import needs_memory
 from advisor.ui.parts.runtime_inputs import takes_several
-from advisor.ui.question import needs_memory
 
 
 def amounts(most: float = 1e6, least: float = 0.01) -> st.SearchStrategy[float]:
@@ -130,7 +131,7 @@ RUN = st.fixed_dictionaries(
 
 
 @st.composite
-def scenarios(draw: st.DrawFn, run: st.SearchStrategy[dict[str, Any]] = RUN) -> Scenario:
+def questions(draw: st.DrawFn, run: st.SearchStrategy[dict[str, Any]] = RUN) -> Question:
     values = draw(run) | draw(ASKED) | draw(LOAD)
     together = draw(st.fixed_dictionaries(GOES_TOGETHER))
     values |= {key: together[key] for key in ("admin_rate", "storage_price", "egress_price")}
@@ -138,7 +139,7 @@ def scenarios(draw: st.DrawFn, run: st.SearchStrategy[dict[str, Any]] = RUN) -> 
         values |= {key: together[key] for key in ("api_input_price", "api_output_price")}
     if values.get("flash_attention") is False and CACHE_TYPES[values.get("kv_type_v", "f16")][0] > 1:
         values["kv_type_v"] = "f16"  # the others need it
-    return Scenario.model_validate(values)
+    return Question.from_values(values)
 
 
 # As people write models into links; the form takes them without asking anybody about them.
@@ -154,10 +155,10 @@ _OF_SEVERAL = ("gpus", "other_machine", "other_gpus", "split", "tensor_split", "
 
 
 @st.composite
-def page_scenarios(draw: st.DrawFn) -> Scenario:
+def page_questions(draw: st.DrawFn) -> Question:
     """Any machine with whatever it can be asked for; the rest would change nothing, and the page says so."""
-    scenario = draw(scenarios())
-    values = scenario.model_dump(exclude_defaults=True)
+    question = draw(questions())
+    values = question.changed()
     chosen = draw(st.just(CUSTOM_MACHINE) | st.sampled_from(sorted(machines())))
     left_out = [] if takes_several(chosen) else list(_OF_SEVERAL)
     if needs_memory(chosen):
@@ -166,23 +167,25 @@ def page_scenarios(draw: st.DrawFn) -> Scenario:
         left_out.append("memory_gib")
     if chosen != CUSTOM_MACHINE:
         left_out.append("bandwidth_gb_s")
-    if scenario.other_machine is not None and machine(scenario.other_machine).unified:  # none that stands in a host
+    if (
+        question.machine.other_machine is not None and machine(question.machine.other_machine).unified
+    ):  # none that stands in a host
         left_out.append("other_machine")
     kept = {key: value for key, value in values.items() if key not in left_out}
-    return Scenario.model_validate({**kept, "machine": chosen, "model": draw(MODELS)})
+    return Question.from_values({**kept, "machine": chosen, "model": draw(MODELS)})
 
 
 def _form() -> None:
     import streamlit as st
 
+    from advisor.ui.asking import link_problems
     from advisor.ui.parts import inputs
-    from advisor.ui.question import link_problems
 
     given = inputs.draw()
     st.session_state["problems"] = link_problems(given.link, given.values)
 
 
-def through_the_page(query: str) -> tuple[Scenario, tuple[str, ...]]:
+def through_the_page(query: str) -> tuple[Question, tuple[str, ...]]:
     """What the page's own form holds after a link is opened, and what it says about the link; about 0.2 s."""
     page = AppTest.from_function(_form, default_timeout=120)
     for key, value in parse_qsl(query, keep_blank_values=True):
@@ -190,4 +193,4 @@ def through_the_page(query: str) -> tuple[Scenario, tuple[str, ...]]:
     page.run()
     assert not page.exception
     held = {key: value for key, value in page.session_state["held"].items() if value is not None}
-    return Scenario.from_values(held), page.session_state["problems"]
+    return Question.from_values(held), page.session_state["problems"]

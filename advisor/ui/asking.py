@@ -15,8 +15,9 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
+from advisor.question.choices import CUSTOM_MACHINE
 from advisor.question.hardware import hardware_of
-from advisor.question.question import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
+from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sources.background import StillWorking
 from advisor.sources.own_measurements import OwnMeasurement
 from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
@@ -36,7 +37,7 @@ _COMMIT_LENGTH = 40
 
 
 @dataclass(frozen=True)
-class Question:
+class Reply:
     """What the page has to show: an answer or the sentence why there is none, and what was wrong with the link.
 
     `found` is the model, also where there is no answer about it; `model_error` says that `error` is about finding it,
@@ -106,7 +107,7 @@ def ask(
     link: Mapping[str, Sequence[str]],
     before: Mapping[str, Any] | None = None,
     own: tuple[OwnMeasurement, ...] = (),
-) -> Question:
+) -> Reply:
     """Answer what the inputs hold (`values`; what is None was left empty).
 
     `link` is the raw query. What it shares with `before`, the values of the last run, the page wrote itself. `own` is
@@ -115,33 +116,33 @@ def ask(
     asked = {key: given for key, given in link.items() if not before or not _holds(before, key, given)}
     problems = link_problems(asked, values)
     try:
-        scenario = Scenario.from_values({key: value for key, value in values.items() if value is not None})
+        question = Question.from_values({key: value for key, value in values.items() if value is not None})
     except InputError as error:
-        return Question(None, str(error), problems)
+        return Reply(None, str(error), problems)
     try:
-        found = find_in_time(scenario.model)
+        found = find_in_time(question.model.name)
     except InputError as error:
-        return Question(None, str(error), problems, model_error=error, model=scenario.model)
+        return Reply(None, str(error), problems, model_error=error, model=question.model.name)
     if found.entry is None:  # with the commit that was read, so that a link opens the same again
-        scenario = scenario.model_copy(update={"model": found.id})
+        question = question.with_values(model=found.id)
     try:
-        return _answered(scenario, found, problems, own)
+        return _answered(question, found, problems, own)
     except InputError as error:
-        return Question(None, str(error), problems, found)
+        return Reply(None, str(error), problems, found)
 
 
 def _answered(
-    scenario: Scenario, found: ResolvedModel, problems: tuple[str, ...], own: tuple[OwnMeasurement, ...]
-) -> Question:
+    question: Question, found: ResolvedModel, problems: tuple[str, ...], own: tuple[OwnMeasurement, ...]
+) -> Reply:
     try:
-        return Question(answer(scenario, own=own), None, problems, found)
+        return Reply(answer(question, own=own), None, problems, found)
     except InputError as error:
         limit = found.model.context_length if found.model is not None else None
-        if limit is None or scenario.context <= limit:
+        if limit is None or question.workload.context <= limit:
             raise
         # Choosing a model with a shorter context is no mistake: go on with what it can do, and say so.
-        shorter = answer(scenario.model_copy(update={"context": limit}), own=own)
-        return Question(shorter, None, (*problems, f"{error} Shown for {limit:,} tokens."), found)
+        shorter = answer(question.with_values(context=limit), own=own)
+        return Reply(shorter, None, (*problems, f"{error} Shown for {limit:,} tokens."), found)
 
 
 def link_problems(link: Mapping[str, Sequence[str]], used: Mapping[str, Any]) -> tuple[str, ...]:
@@ -181,7 +182,7 @@ def _holds(held: Mapping[str, Any], key: str, given: Sequence[str]) -> bool:
     except InputError:
         return False
     value = held[key]
-    return bool(wanted == (Scenario.model_fields[key].default if value is None else _meaning(key, value)))
+    return bool(wanted == (FIELDS[key].default if value is None else _meaning(key, value)))
 
 
 def _meaning(key: str, value: Any) -> Any:
@@ -190,7 +191,7 @@ def _meaning(key: str, value: Any) -> Any:
         return check_model(str(value))
     if key == "machine":
         return value if value == CUSTOM_MACHINE else machine(value).id
-    return getattr(Scenario.from_values({**_COMPANIONS.get(key, {}), key: value}), key)
+    return Question.from_values({**_COMPANIONS.get(key, {}), key: value}).value(key)
 
 
 def _instead(key: str, used: Mapping[str, Any]) -> str:
@@ -203,12 +204,12 @@ def _instead(key: str, used: Mapping[str, Any]) -> str:
 
 def _why_unused(key: str, wanted: Any, used: Mapping[str, Any]) -> str | None:
     """The engine's reason why an input does not apply to the machine in use; None where it changes nothing."""
-    if wanted == Scenario.model_fields[key].default:
+    if wanted == FIELDS[key].default:
         return None
     try:
-        scenario = Scenario.model_construct(machine=used["machine"], memory_gib=used.get("memory_gib"))
-        scenario = scenario.model_copy(update={key: wanted})
-        hardware_of(scenario, "llama.cpp")
+        question = Question().with_values(machine=used["machine"], memory_gib=used.get("memory_gib"))
+        question = question.with_values(**{key: wanted})
+        hardware_of(question.machine, question.runtime.backend, "llama.cpp")
     except InputError as error:
         return f"{error} It was left out."
     return f"{key} has no effect with this machine and was left out."

@@ -1,4 +1,4 @@
-"""The scenario is the link: it survives the round trip, and a bad link gets one sentence."""
+"""The question is the link: it survives the round trip, and a bad link gets one sentence."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.question import CUSTOM_MACHINE, MAX_QUERY_LENGTH, MAX_USERS, Scenario
+from advisor.question.choices import CUSTOM_MACHINE, MAX_USERS
+from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.settings import CACHE_TYPES
 
-SCENARIOS = st.builds(
-    Scenario,
+QUESTIONS = st.builds(
+    Question.of,
     model=st.sampled_from(sorted(catalogue())),
     machine=st.sampled_from(sorted(machines())),
     gpus=st.integers(1, 64),
@@ -40,15 +41,15 @@ SCENARIOS = st.builds(
 )
 
 
-@given(SCENARIOS)
-def test_a_link_restores_the_scenario(scenario: Scenario) -> None:
-    assert Scenario.from_query(scenario.to_query()) == scenario
+@given(QUESTIONS)
+def test_a_link_restores_the_question(question: Question) -> None:
+    assert Question.from_query(question.to_query()) == question
 
 
 def test_the_default_link_is_short_and_names_its_subject() -> None:
-    assert Scenario().to_query() == "model=llama-3.1-70b-instruct&machine=rtx-4090"
-    assert Scenario.from_query("") == Scenario()
-    assert Scenario.from_query("?users=4").users == 4
+    assert Question.of().to_query() == "model=llama-3.1-70b-instruct&machine=rtx-4090"
+    assert Question.from_query("") == Question.of()
+    assert Question.from_query("?users=4").workload.users == 4
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_the_default_link_is_short_and_names_its_subject() -> None:
 )
 def test_a_bad_link_gets_one_sentence(query: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        Scenario.from_query(query)
+        Question.from_query(query)
     text = str(caught.value)
     assert message in text
     assert "\n" not in text
@@ -103,13 +104,13 @@ def test_a_bad_link_gets_one_sentence(query: str, message: str) -> None:
 )
 def test_a_question_that_cannot_be_answered_says_why(query: str, message: str) -> None:
     with pytest.raises(InputError, match=message.replace(".", r"\.")):
-        answer(Scenario.from_query(query))
+        answer(Question.from_query(query))
 
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_parser(query: str) -> None:
     try:
-        Scenario.from_query(query)
+        Question.from_query(query)
     except InputError as error:
         assert "\n" not in str(error)
 
@@ -118,49 +119,49 @@ def test_no_text_breaks_the_parser(query: str) -> None:
 WORDS = st.text(max_size=20).filter(lambda text: "/" not in text)
 
 
-@given(st.dictionaries(st.sampled_from(sorted(Scenario.model_fields)), WORDS))
+@given(st.dictionaries(st.sampled_from(sorted(FIELDS)), WORDS))
 def test_no_value_breaks_the_answer(values: dict[str, str]) -> None:
     try:
-        answer(Scenario.from_values({**values, "level": "Q4_K_M"}))
+        answer(Question.from_values({**values, "level": "Q4_K_M"}))
     except AdvisorError as error:
         assert "\n" not in str(error)
 
 
 def test_a_custom_machine_and_a_cpu_take_their_memory_from_the_link() -> None:
-    custom = answer(Scenario.from_query(f"model=qwen3-0.6b&machine={CUSTOM_MACHINE}&memory_gib=6&level=Q4_K_M"))
+    custom = answer(Question.from_query(f"model=qwen3-0.6b&machine={CUSTOM_MACHINE}&memory_gib=6&level=Q4_K_M"))
     assert custom.plans[0].devices[0].capacity_bytes == 6 << 30
     cpu = next(m.id for m in machines().values() if m.needs_memory)
-    on_cpu = answer(Scenario.from_query(f"model=qwen3-0.6b&machine={cpu}&memory_gib=32&level=Q4_K_M"))
+    on_cpu = answer(Question.from_query(f"model=qwen3-0.6b&machine={cpu}&memory_gib=32&level=Q4_K_M"))
     assert not on_cpu.plans[0].devices
     assert on_cpu.plans[0].host.capacity_bytes == 32 << 30
     with pytest.raises(InputError, match="memory_gib"):
-        answer(Scenario.from_query(f"model=qwen3-0.6b&machine={cpu}"))
+        answer(Question.from_query(f"model=qwen3-0.6b&machine={cpu}"))
 
 
 def test_a_model_that_changed_is_read_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "config.json"
     config = dict(catalogue()["llama-2-7b"].config)
     path.write_text(json.dumps(config))
-    scenario = Scenario(model=str(path), level="Q4_K_M", context=2048)
-    first = answer(scenario, allow_local=True)
+    question = Question.of(model=str(path), level="Q4_K_M", context=2048)
+    first = answer(question, allow_local=True)
     path.write_text(json.dumps({**config, "num_hidden_layers": 16}))
-    assert answer(scenario, allow_local=True) is first
+    assert answer(question, allow_local=True) is first
     later = time.monotonic() + 3600
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert answer(scenario, allow_local=True).model.parameters < first.model.parameters
+    assert answer(question, allow_local=True).model.parameters < first.model.parameters
 
 
 def test_ollama_and_lm_studio_choose_what_the_link_does_not() -> None:
     link = "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&runtime="
     for frontend, context, users in (("ollama", 32_768, 1), ("lm-studio", 4096, 4), ("llama.cpp", 8192, 1)):
-        found = answer(Scenario.from_query(f"{link}{frontend}"))
-        assert (found.scenario.context, found.scenario.users) == (context, users)
+        found = answer(Question.from_query(f"{link}{frontend}"))
+        assert (found.question.workload.context, found.question.workload.users) == (context, users)
         assert (found.plans[0].settings.context, found.plans[0].settings.users) == (context, users)
-        again = answer(Scenario.from_query(found.scenario.to_query()))
-        assert (again.scenario, again.taken) == (found.scenario, ())
-    chosen = answer(Scenario.from_query(f"{link}lm-studio&context=8192&users=1"))
-    assert (chosen.scenario.context, chosen.scenario.users, chosen.taken) == (8192, 1, ())
-    assert "context=8192&users=1" in chosen.scenario.to_query()
-    partly = answer(Scenario.from_query(f"{link}lm-studio&context=8192"))
-    assert (partly.scenario.context, partly.scenario.users) == (8192, 4)
+        again = answer(Question.from_query(found.question.to_query()))
+        assert (again.question, again.taken) == (found.question, ())
+    chosen = answer(Question.from_query(f"{link}lm-studio&context=8192&users=1"))
+    assert (chosen.question.workload.context, chosen.question.workload.users, chosen.taken) == (8192, 1, ())
+    assert "context=8192&users=1" in chosen.question.to_query()
+    partly = answer(Question.from_query(f"{link}lm-studio&context=8192"))
+    assert (partly.question.workload.context, partly.question.workload.users) == (8192, 4)
     assert partly.notes[0] == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."

@@ -1,0 +1,167 @@
+"""What is to be run, where, on what work and how: four parts of the question, and the wish where things should lie.
+
+Field names (where they have one, their aliases) are keys of the link, and defaults may never change.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+
+from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
+from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.foundation.parts import Part
+from advisor.question.requirements import Switch, known
+from advisor.sizing.settings import CACHE_TYPES, Split
+
+MAX_USERS = 65_536  # far beyond what one machine serves; runtimes have limits of their own
+CUSTOM_MACHINE = "custom"
+AUTO = "auto"
+# Ollama and LM Studio are llama.cpp with their own defaults, which hold for these keys where a question is silent.
+FRONTENDS_OF_LLAMA_CPP = ("ollama", "lm-studio")
+UNIFIED_CACHE = ("lm-studio",)  # all requests share one KV cache
+BY_FRONTEND = frozenset({"context", "users"})
+RUNTIMES = (AUTO, "llama.cpp", *FRONTENDS_OF_LLAMA_CPP, "vllm", "mlx")
+BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
+_MOST_SHARES = 64
+
+
+def _automatic(value: Any) -> Any:
+    return None if value == AUTO else value
+
+
+def _shares(value: Any) -> Any:
+    """ "3,1" as a pair of numbers."""
+    if not isinstance(value, str):
+        return value
+    parts = value.split(",")
+    if len(parts) > _MOST_SHARES:
+        raise ValueError(f"the list of tensor_split is too long: {len(parts)} shares, at most {_MOST_SHARES}")
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        raise ValueError(f"'{one_line(value)}' of tensor_split is not a list of numbers such as 3,1") from None
+
+
+def _written_shares(shares: tuple[float, ...] | None) -> str | None:
+    if shares is None:
+        return None
+    return ",".join(str(int(share) if share == int(share) else share) for share in shares)
+
+
+def _known_level(value: Any) -> Any:
+    if not isinstance(value, str) or value in LEVELS:
+        return value
+    try:
+        return find_safetensors_level(value).name
+    except InputError:
+        close = resembling(value, (*LEVELS, *SAFETENSORS_LEVELS))
+        hint = nearest(value, (*LEVELS, *SAFETENSORS_LEVELS)) or f"choose one of {', '.join(LEVELS)}."
+        raise ImpossibleValue(f"unknown level '{one_line(value)}'; {hint}", close) from None
+
+
+GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]
+Share = Annotated[float, Field(ge=0, le=1_000_000)]
+Shares = Annotated[tuple[Share, ...] | None, BeforeValidator(_shares), PlainSerializer(_written_shares)]
+CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
+
+
+class ModelChoice(Part):
+    """What is to be run: a model (an id of the catalogue, or what names one elsewhere), and how it is stored.
+
+    `draft` is a model of the catalogue that drafts tokens for this one, at `draft_level`; `draft_accepted_percent` is
+    how many of its tokens are taken, where the user knows.
+    """
+
+    name: str = Field("llama-3.1-70b-instruct", alias="model", min_length=1, max_length=1000)
+    level: Annotated[str | None, BeforeValidator(_known_level)] = None
+    imatrix: Switch = False
+    mtp: Switch = False
+    draft: str | None = Field(None, min_length=1, max_length=200)
+    draft_level: Annotated[str, known(LEVELS, "draft level")] = "Q8_0"
+    draft_accepted_percent: float | None = Field(None, ge=0, le=100)
+
+
+class MachineChoice(Part):
+    """Where it runs. Units are in the names.
+
+    `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
+    `other_gpus` devices of `other_machine` stand in the same host. `host_memory_gib` is the RAM beside graphics
+    cards, `host_bandwidth_gb_s` how fast it is. `overhead_mib` replaces the catalogue's figure for what driver and
+    runtime take per device, `margin_percent` of each device is kept free.
+    """
+
+    name: str = Field("rtx-4090", alias="machine", min_length=1, max_length=200)
+    gpus: int = Field(1, ge=1, le=64)
+    memory_gib: float | None = Field(None, gt=0, le=100_000)
+    bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
+    other_machine: str | None = Field(None, min_length=1, max_length=200)
+    other_gpus: int = Field(1, ge=1, le=64)
+    host_memory_gib: float | None = Field(None, gt=0, le=100_000)
+    host_bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
+    overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
+    margin_percent: float = Field(4, ge=0, le=50)
+
+    @model_validator(mode="after")
+    def _described(self) -> MachineChoice:
+        if self.name == CUSTOM_MACHINE and self.memory_gib is None:
+            raise ValueError("a custom machine needs memory_gib, the memory of one device in GiB")
+        return self
+
+    @property
+    def margin(self) -> float:
+        """The share of each device that is kept free, 0 to 1."""
+        return self.margin_percent / 100
+
+
+class Workload(Part):
+    """What it has to do. `context` is tokens per user (of all users in LM Studio).
+
+    `context_used` is how full the context is when speed is asked for (None: the prompt), in tokens. The KV cache is
+    stored as `kv_type_k` and `kv_type_v`, in vLLM as 16 bit or with `kv_fp8` in 8.
+    """
+
+    context: int = Field(8192, ge=1, le=1 << 27)
+    users: int = Field(1, ge=1, le=MAX_USERS)
+    context_used: int | None = Field(None, ge=0, le=1 << 27)
+    prompt_tokens: int = Field(1024, ge=1, le=1 << 27)
+    kv_type_k: CacheType = "f16"
+    kv_type_v: CacheType = "f16"
+    kv_fp8: Switch = False
+
+    @property
+    def prompt(self) -> int:
+        """The tokens of the prompt as far as they go into the context."""
+        return min(self.prompt_tokens, self.context)
+
+
+class RuntimeChoice(Part):
+    """What runs it, and what that is told."""
+
+    name: Annotated[str, known(RUNTIMES, "runtime")] = Field("auto", alias="runtime")
+    backend: Annotated[str, known(BACKENDS, "backend")] = AUTO
+    ubatch: int = Field(512, ge=1, le=65536)
+    flash_attention: Switch = True
+    mmap: Switch = True
+    gpu_memory_utilization: float = Field(0.92, gt=0, le=1)
+
+
+class PlacementWish(Part):
+    """Where things should lie. `gpu_layers` None: that is searched for, everything on the devices where it fits.
+
+    `op_offload` off keeps GPUs from reading prompts for layers on the host.
+    """
+
+    gpu_layers: GpuLayers = None
+    cpu_moe_layers: int = Field(0, ge=0, le=4096)
+    kv_offload: Switch = True
+    op_offload: Switch = True
+    split: Annotated[Split, known(get_args(Split), "split")] = "layer"
+    tensor_split: Shares = None
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether the placement is left to us."""
+        return self.gpu_layers is None and not self.cpu_moe_layers and self.split == "layer"
