@@ -12,7 +12,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.drafting import drafting_note
 from advisor.answer.ladders import Subject, looked_at
 from advisor.answer.pasted import choose_runtime
-from advisor.answer.plans import family_of, plans_of, with_frontend_defaults
+from advisor.answer.plans import plans_of, request_of, runtime_name, with_frontend_defaults
 from advisor.answer.recommend import Alternative, Recommendation, recommend
 from advisor.answer.runtime_notes import runtime_notes
 from advisor.formats.gguf_levels import LEVELS
@@ -24,9 +24,11 @@ from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
 from advisor.question.hardware import Hardware, hardware_of
 from advisor.question.question import Scenario
-from advisor.runtimes.llama_cpp.checks import check_devices, check_settings
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken
-from advisor.sizing.plan import Memory, Plan
+from advisor.runtimes.defaults import Taken
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.memory import Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.own_measurements import OwnMeasurement, own_of
 from advisor.sources.resolve import ResolvedModel, find_any_model
 
@@ -53,7 +55,7 @@ class Answer:
     entry: ResolvedModel
     model: Model
     hardware: Hardware
-    runtime: str
+    runtime: RuntimeId
     candidates: tuple[Candidate, ...]
     recommendation: Recommendation
     notes: tuple[str, ...]
@@ -156,11 +158,9 @@ def _answer(
     hardware = hardware_of(scenario, runtime)
     scenario, taken = with_frontend_defaults(scenario, given, model, hardware, runtime)
     check_limits(scenario, model, entry.name)
-    if family_of(runtime) == "llama.cpp":
-        check_devices(len(hardware.memory.devices))
-        check_settings(scenario.settings, model, hardware.memory)
+    runtime_by(runtime).check(request_of(scenario, entry, model, hardware, runtime))
     writes = writes_text(entry, model)
-    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
+    subject = Subject(model.parameters, hardware.name, entry.license, runtime, writes)
     among = looked_at(model, subject) if brief else None
     plans = (*filter(None, [pasted.plan]), *plans_of(scenario, entry, model, hardware, runtime, among))
     candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
@@ -214,10 +214,10 @@ def _selects_blocks_per_user(model: Model) -> bool:
     return any(indexer is not None and indexer.by_block for indexer in indexers)
 
 
-def _frontend_notes(runtime: str, taken: tuple[Taken, ...]) -> tuple[str, ...]:
+def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[str, ...]:
     if not taken:
         return ()
-    return (f"Where nothing was chosen, {FRONTENDS[runtime].name}'s defaults: {', '.join(t.words for t in taken)}.",)
+    return (f"Where nothing was chosen, {runtime_name(runtime)}'s defaults: {', '.join(t.words for t in taken)}.",)
 
 
 def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import date
 
 from advisor.answer.candidate import Candidate
-from advisor.answer.plans import family_of
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.workload import Throughput
 from advisor.formats.gguf_sizes import SizedLevel
@@ -20,11 +19,13 @@ from advisor.quality.published import estimate_published
 from advisor.question.hardware import Hardware
 from advisor.question.question import Scenario
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
+from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.own_measurements import OwnMeasurement
 from advisor.sources.resolve import ResolvedModel
-from advisor.speed import Speed, default_backend, estimate_speed
+from advisor.speed import Speed, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 _COSTS_BYTES = 24 * MIB
@@ -78,7 +79,7 @@ def asked_of(scenario: Scenario, writes: bool) -> Scenario:
     return scenario if writes else scenario.model_copy(update=dict.fromkeys(_ASKED_OF_WRITING))
 
 
-def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtime: str) -> tuple[str, ...]:
+def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtime: RuntimeId) -> tuple[str, ...]:
     """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is."""
     notes, name = [], entry.name
     if entry.repository is None or entry.repository.pipeline not in _RANKS:
@@ -89,8 +90,8 @@ def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtim
     if asked := [key for key in _ASKED_OF_WRITING if getattr(scenario, key) is not None]:
         is_are = "is" if len(asked) == 1 else "are"
         notes.append(f"{name} reads text and writes none: {', '.join(asked)} {is_are} not looked at.")
-    prompt = min(scenario.prompt_tokens, scenario.context)
-    if family_of(runtime) == "llama.cpp" and not model.causal and prompt > scenario.ubatch:
+    prompt, batch = min(scenario.prompt_tokens, scenario.context), runtime_by(runtime).encoder_batch(scenario.settings)
+    if batch is not None and not model.causal and prompt > batch:
         notes.append(
             f"An encoder reads an input in one batch: llama.cpp refuses inputs of {prompt:,} tokens with "
             f"ubatch={scenario.ubatch}; set ubatch={prompt}."
@@ -124,15 +125,13 @@ def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurem
 def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
     load = replace(_load(scenario, entry, model, hardware, plan), writes=writes_text(entry, model))
     # A pasted checkpoint may stand beside the levels of another runtime.
-    backend = (
-        hardware.backend if family_of(plan.runtime) == "llama.cpp" else default_backend(hardware.machine, plan.runtime)
-    )
+    traits = runtime_by(plan.runtime).speed
     return estimate_speed(
         load,
         hardware.cards or (hardware.machine,),
-        backend,
+        hardware.backend if traits.backend is None else traits.backend,
         host_bandwidth=hardware.host_bandwidth,
-        split="tensor" if backend == "vllm" else plan.settings.split,
+        split="tensor" if traits.splits_tensors else plan.settings.split,
     )
 
 
@@ -151,8 +150,9 @@ def _load(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hard
             context_used=depth,
             prompt_tokens=prompt,
         )
-        if plan.placement.devices < len(plan.devices):  # they share every tensor
-            load = load.spread([device.weights_bytes / _whole(plan) for device in plan.devices])
+        whole = _whole(plan) if plan.placement.devices < len(plan.devices) else 0  # where they share every tensor
+        if whole:
+            load = load.spread([device.weights_bytes / whole for device in plan.devices])
         return load
     model, gpus = model.trunk or model, max(1, len(hardware.cards))
     if isinstance(plan.sized, PublishedCheckpoint):

@@ -12,9 +12,9 @@ from advisor.answer.answer import check_limits
 from advisor.answer.assess import asked_of, candidates_of, facts_of_model, writes_text
 from advisor.answer.candidate import Candidate, licence_gap, quality_gap
 from advisor.answer.ladders import Subject, ladder
-from advisor.answer.plans import draft_of, family_of, memory_beside, plans_of, rates_of, runtime_of
+from advisor.answer.plans import plans_of, request_of, runtime_of
 from advisor.answer.recommend import READING_TOKENS_PER_S, choose
-from advisor.formats.gguf_sizes import size_levels
+from advisor.formats.level_id import LevelId
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import exact
@@ -28,8 +28,9 @@ from advisor.quality import estimate_quality
 from advisor.question.hardware import Hardware, hardware_of
 from advisor.question.question import AUTO, Scenario
 from advisor.question.requirements import Requirements, Unmet
-from advisor.runtimes.llama_cpp.overview import LevelOnMachine, overview
-from advisor.sizing.plan import Verdict
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.plan import LevelOnMachine, Verdict
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.sources.resolved import from_entry
 
@@ -53,6 +54,10 @@ class Outlook:
 
     @property
     def level(self) -> str:
+        return self.on_machine.level.name
+
+    @property
+    def level_id(self) -> LevelId:
         return self.on_machine.level
 
     @property
@@ -166,7 +171,7 @@ def _why_none(asked: Scenario, entry: Entry, levels: tuple[Outlook, ...]) -> str
     if not running:
         least = min(levels, key=lambda one: one.on_machine.missing_bytes).on_machine
         each = " on each device" if asked.gpus > 1 else ""
-        return f"Even {least.level} lacks {gib(least.missing_bytes)}{each}."
+        return f"Even {least.level.name} lacks {gib(least.missing_bytes)}{each}."
     nearest = max(running, key=lambda one: one.kept.typical if one.kept is not None else 0.0)
     broken = nearest.unmet(asked, entry.license)
     return broken[0].sentence if broken else "No usual level fits."
@@ -182,14 +187,15 @@ def choose_level(
     model = _model_of(scenario, entry)
     check_limits(scenario, model, entry.name)
     runtime = runtime_of(scenario)
-    if family_of(runtime) == "llama.cpp" and scenario.searches_placement and entry.file is None:
-        outlooks = _glance(scenario, entry, model, hardware, runtime, today, only)
+    seen = runtime_by(runtime).glance(request_of(scenario, entry, model, hardware, runtime, only or None))
+    if seen is not None:
+        outlooks = _glance(seen, scenario, entry, model, hardware, runtime, today)
     else:
         outlooks = _in_full(scenario, entry, model, hardware, runtime, today, only)
     writes = writes_text(entry, model)
-    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
+    subject = Subject(model.parameters, hardware.name, entry.license, runtime, writes)
     asked = asked_of(scenario, writes)
-    by_level = {one.level: one for one in outlooks}
+    by_level = {one.level_id: one for one in outlooks}
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
     # What was judged by its bytes alone may lack room for buffers after all.
     while (chosen := choose(ranked, asked, entry.license)) is not None and not chosen.candidate.plan.fits:
@@ -207,7 +213,7 @@ def _in_full(
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
-    runtime: str,
+    runtime: RuntimeId,
     today: date,
     only: tuple[str, ...],
 ) -> tuple[Outlook, ...]:
@@ -219,41 +225,32 @@ def _in_full(
 def _seen(candidate: Candidate) -> Outlook:
     plan, sized = candidate.plan, candidate.plan.sized
     seen = LevelOnMachine(
-        plan.level, sized.file_bytes, sized.bits_per_weight, plan.verdict, plan.needed_bytes, plan.missing_bytes
+        plan.level_id, sized.file_bytes, sized.bits_per_weight, plan.verdict, plan.needed_bytes, plan.missing_bytes
     )
     return Outlook(seen, candidate.task, lambda: candidate.kept, lambda: candidate)
 
 
 def _glance(
+    found: tuple[LevelOnMachine, ...],
     scenario: Scenario,
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
-    runtime: str,
+    runtime: RuntimeId,
     today: date,
-    only: tuple[str, ...],
 ) -> tuple[Outlook, ...]:
     facts = facts_of_model(entry, model)
 
     def outlook(seen: LevelOnMachine) -> Outlook:
         def kept() -> Range | None:
-            return estimate_quality(facts, seen.level, scenario.task, bits_per_weight=seen.bits_per_weight).kept
+            return estimate_quality(facts, seen.level.name, scenario.task, bits_per_weight=seen.bits_per_weight).kept
 
         def candidate() -> Candidate:
-            one = scenario.model_copy(update={"level": seen.level})
+            one = scenario.model_copy(update={"level": seen.level.name})
             return candidates_of(one, entry, model, hardware, plans_of(one, entry, model, hardware, runtime), today)[0]
 
         return Outlook(seen, scenario.task, kept, candidate)
 
-    found = overview(
-        model,
-        memory_beside(hardware.memory, draft_of(scenario, model, entry.name, hardware.memory)),
-        scenario.settings,
-        margin=scenario.margin_percent / 100,
-        rates=rates_of(hardware),
-        imatrix=scenario.imatrix,
-        only=(scenario.level,) if scenario.level is not None else only,
-    )
     return tuple(outlook(seen) for seen in found)
 
 
@@ -312,20 +309,20 @@ def _levels_to_look_at(scenario: Scenario, entry: ResolvedModel) -> tuple[str, .
 
     Of all levels () where no least quality is asked for, or none is known to keep it.
     """
-    if family_of(runtime_of(scenario)) != "llama.cpp" or scenario.least_percent is None:
+    if scenario.least_percent is None:
         return ()
-    model = _model_of(scenario, entry)
+    model, runtime = _model_of(scenario, entry), runtime_of(scenario)
     if not writes_text(entry, model):
         return ()
     facts, least = facts_of_model(entry, model), scenario.least_percent
-    sizes = {sized.level.name: sized for sized in size_levels(model, scenario.imatrix)}
-    usual = ladder(list(sizes), Subject(model.parameters, "", family=family_of(runtime_of(scenario))))
+    sizes = {sized.level.id: sized for sized in runtime_by(runtime).sizes(model, scenario.imatrix)}
     keeping = []
-    for level in usual:
-        kept = estimate_quality(facts, level, scenario.task, bits_per_weight=sizes[level].bits_per_weight).kept
+    for level in ladder(list(sizes), Subject(model.parameters, "", runtime=runtime)):
+        kept = estimate_quality(facts, level.name, scenario.task, bits_per_weight=sizes[level].bits_per_weight).kept
         if kept is not None and kept.typical >= least:
             keeping.append(level)
-    return tuple(sorted(keeping, key=lambda level: sizes[level].file_bytes)[:_LEVELS_LOOKED_AT])
+    smallest = sorted(keeping, key=lambda level: sizes[level].file_bytes)[:_LEVELS_LOOKED_AT]
+    return tuple(level.name for level in smallest)
 
 
 def _machine_for(

@@ -2,75 +2,86 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
+from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import find_model
 from advisor.models.model import Model
-from advisor.question.hardware import Hardware, vllm_chip
-from advisor.question.question import AUTO, FRONTENDS_OF_LLAMA_CPP, Scenario
-from advisor.runtimes.llama_cpp.draft import beside_draft, check_draft, plan_draft
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken, frontend_defaults
-from advisor.runtimes.llama_cpp.plans import plan_file, plan_levels
-from advisor.runtimes.llama_cpp.reading import HOST_READ_SHARE, Rates
-from advisor.runtimes.mlx.plans import plan_mlx, plan_mlx_file, plan_mlx_levels
+from advisor.question.hardware import Hardware, chip_for
+from advisor.question.question import AUTO, Scenario
+from advisor.runtimes.defaults import Taken
 from advisor.runtimes.published_support import published_support
-from advisor.runtimes.support import (
-    Chip,
-    Format,
-    Support,
-    format_of_level,
-    loads_somewhere,
-    machine_refusal,
-)
-from advisor.runtimes.vllm.plans import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published, vllm_refusals
-from advisor.sizing.plan import Memory, Plan
+from advisor.runtimes.registry import ENGINES, RUNTIMES, find_runtime, runtime_by
+from advisor.runtimes.runtime import Runtime
+from advisor.runtimes.support import Format, Support, format_of_level, loads_somewhere
+from advisor.sizing.plan import Plan
+from advisor.sizing.rates import HOST_READ_SHARE, Rates
+from advisor.sizing.request import Checkpoint, DraftModel, GgufFile, Levels, PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.repository import Repository
 from advisor.sources.resolve import ResolvedModel
 
-_NAMES = {"vllm": "vLLM", "mlx": "MLX"}
-_DRAFTING = ("llama.cpp", "lm-studio")
-Family = str  # whose levels and rules: llama.cpp, vllm or mlx
-FAMILIES: tuple[Family, ...] = ("llama.cpp", "vllm", "mlx")
-
-
-def family_of(runtime: str) -> Family:
-    """The engine behind a runtime: Ollama and LM Studio are llama.cpp."""
-    return "llama.cpp" if runtime in FRONTENDS_OF_LLAMA_CPP else runtime
-
 
 def runtime_name(runtime: str) -> str:
     """As its makers write it."""
-    return FRONTENDS[runtime].name if runtime in FRONTENDS else _NAMES.get(runtime, runtime)
+    return find_runtime(runtime).name
 
 
-def runtime_of(scenario: Scenario) -> str:
+def runtime_of(scenario: Scenario) -> RuntimeId:
     """The runtime that is asked for, or the first that loads the level that is; raises InputError where they clash."""
+    asked = None if scenario.runtime == AUTO else find_runtime(scenario.runtime)
     if scenario.level is None:
-        return "llama.cpp" if scenario.runtime == AUTO else scenario.runtime
+        return RuntimeId.LLAMA_CPP if asked is None else asked.id
     gguf = scenario.level in LEVELS
     stored = Format("GGUF") if gguf else format_of_level(find_safetensors_level(scenario.level))
-    loading = [family for family in FAMILIES if loads_somewhere(family, stored)] or ["vllm"]
-    if scenario.runtime == AUTO:
+    loading = [engine.id for engine in ENGINES if loads_somewhere(engine.id, stored)] or [RuntimeId.VLLM]
+    if asked is None:
         return loading[0]
-    if family_of(scenario.runtime) not in loading:
-        raise InputError(f"Level {scenario.level} is not for {scenario.runtime}: choose runtime={loading[0]}.")
-    return scenario.runtime
+    if asked.engine not in loading:
+        raise InputError(f"Level {scenario.level} is not for {asked.id}: choose runtime={loading[0]}.")
+    return asked.id
 
 
 def with_frontend_defaults(
-    scenario: Scenario, given: frozenset[str], model: Model, hardware: Hardware, runtime: str
+    scenario: Scenario, given: frozenset[str], model: Model, hardware: Hardware, runtime: RuntimeId
 ) -> tuple[Scenario, tuple[Taken, ...]]:
-    """The scenario with what Ollama or LM Studio choose for settings that are not `given`, and these choices."""
-    if runtime not in FRONTENDS_OF_LLAMA_CPP:
-        return scenario, ()
+    """The scenario with what a front end chooses for settings that are not `given`, and these choices."""
     gpu_bytes = sum(device.capacity_bytes for device in hardware.memory.devices)
-    taken = tuple(each for each in frontend_defaults(runtime, gpu_bytes, model.context_length) if each.key not in given)
-    return scenario.model_copy(update={each.key: each.value for each in taken}), taken
+    defaults = runtime_by(runtime).defaults(gpu_bytes, model.context_length)
+    taken = tuple(each for each in defaults if each.key not in given)
+    return scenario.model_copy(update={each.key: each.value for each in taken}) if taken else scenario, taken
+
+
+def request_of(
+    scenario: Scenario,
+    entry: ResolvedModel,
+    model: Model,
+    hardware: Hardware,
+    runtime: RuntimeId,
+    among: Collection[str] | None = None,
+) -> PlanRequest:
+    """What a runtime plans from: the GGUF file that was asked for, or the levels (`among` some, where given)."""
+    stored: Levels | GgufFile = Levels(scenario.level, None if among is None else frozenset(among), scenario.imatrix)
+    if entry.file is not None and scenario.level is None and runtime_by(runtime).engine is RuntimeId.LLAMA_CPP:
+        stored = GgufFile(entry.file.sized(), tuple(entry.file.stored()))
+    return PlanRequest(
+        model=model,
+        memory=hardware.memory,
+        settings=scenario.settings,
+        margin=scenario.margin_percent / 100,
+        stored=stored,
+        search=scenario.searches_placement,
+        rates=rates_of(hardware),
+        chip=chip_for(scenario, hardware, runtime),
+        draft=_draft_of(scenario),
+        options=runtime_by(runtime).options(scenario.gpu_memory_utilization, scenario.kv_fp8),
+        name=entry.name,
+        machine_name=hardware.machine.name,
+    )
 
 
 def plans_of(
@@ -78,80 +89,39 @@ def plans_of(
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
-    runtime: str,
+    runtime: RuntimeId,
     among: Collection[str] | None = None,
 ) -> tuple[Plan, ...]:
     """One plan per level, at least one; for a GGUF file that was asked for, the plan of that very file.
 
-    Of GGUF levels, of which there are many, only those `among` some, where these are given. Raises InputError in one
-    sentence where there is none, saying why and what would run.
+    Only levels `among` some, where these are given. Raises InputError in one sentence where there is none, saying why
+    and what would run.
     """
-    if scenario.draft is not None and runtime not in _DRAFTING:
-        raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
-    match family_of(runtime):
-        case "vllm":
-            plans = published_plans(scenario, entry, model, hardware, runtime) + _vllm_plans(scenario, model, hardware)
-            if not plans:
-                raise InputError(_none_for_vllm(scenario, entry, model, hardware))
-            return plans
-        case "mlx":
-            return published_plans(scenario, entry, model, hardware, runtime) + _mlx_plans(scenario, model, hardware)
-    return _llama_cpp_plans(scenario, entry, model, hardware, runtime, among)
+    by = runtime_by(runtime)
+    if scenario.draft is not None and not by.drafts:
+        drafting = " and ".join(one.name for one in RUNTIMES if one.drafts)
+        raise InputError(f"draft: a draft model is planned for {drafting}, not for {by.id}.")
+    request = request_of(scenario, entry, model, hardware, runtime, among)
+    plans = (*published_plans(scenario, entry, model, hardware, runtime), *by.plan(request))
+    if not plans:
+        raise InputError(_none_planned(request, by, hardware))
+    return plans
 
 
-def draft_of(scenario: Scenario, model: Model, name: str, memory: Memory) -> Plan | None:
-    """The plan of the draft model a scenario asks for; raises InputError where it cannot draft for `model`."""
+def _none_planned(request: PlanRequest, by: Runtime, hardware: Hardware) -> str:
+    """Why there is no level at all, and which runtime would do."""
+    llama_cpp = runtime_by(RuntimeId.LLAMA_CPP).id
+    elsewhere = request.model.runtime_note or by.engine is llama_cpp
+    instead = "choose another machine" if elsewhere else f"use runtime={llama_cpp}"
+    return f"No level of {request.name} runs with {by.name} on {hardware.name}: {by.why_none(request)}; {instead}."
+
+
+def _draft_of(scenario: Scenario) -> DraftModel | None:
+    """The draft model a scenario asks for."""
     if scenario.draft is None:
         return None
     found = find_model(scenario.draft)
-    check_draft(found.model, found.name, model, name)
-    return plan_draft(found.model, scenario.draft_level, memory, scenario.settings)
-
-
-def memory_beside(memory: Memory, draft: Plan | None) -> Memory:
-    """The memory that the main model may use, with what a draft model takes counted as gone."""
-    return memory if draft is None else beside_draft(memory, draft)
-
-
-def _llama_cpp_plans(
-    scenario: Scenario,
-    entry: ResolvedModel,
-    model: Model,
-    hardware: Hardware,
-    runtime: str,
-    among: Collection[str] | None,
-) -> tuple[Plan, ...]:
-    margin, rates = scenario.margin_percent / 100, rates_of(hardware)
-    draft = draft_of(scenario, model, entry.name, hardware.memory)
-    memory = memory_beside(hardware.memory, draft)
-    if entry.file is not None and scenario.level is None:
-        plan = plan_file(
-            model,
-            entry.file.sized(),
-            entry.file.stored(),
-            memory,
-            scenario.settings,
-            runtime=runtime,
-            margin=margin,
-            search=scenario.searches_placement,
-            rates=rates,
-            draft=draft,
-        )
-        return (plan,)
-    plans = plan_levels(
-        model,
-        memory,
-        scenario.settings,
-        runtime=runtime,
-        margin=margin,
-        imatrix=scenario.imatrix,
-        only=scenario.level,
-        among=among,
-        search=scenario.searches_placement,
-        rates=rates,
-        draft=draft,
-    )
-    return tuple(plans)
+    return DraftModel(found.model, found.name, scenario.draft_level)
 
 
 def rates_of(hardware: Hardware) -> Rates:
@@ -161,105 +131,24 @@ def rates_of(hardware: Hardware) -> Rates:
 
 
 def published_plans(
-    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
+    scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: RuntimeId
 ) -> tuple[Plan, ...]:
     """The repository's own checkpoint as it is, where the runtime loads its kind: sized from its headers."""
     repository = entry.repository
     if repository is None or not repository.tensors or scenario.level is not None:
         return ()
-    quantization = repository.quantization
     support = checkpoint_support(scenario, repository, hardware, runtime)
     if support.refusal:
         return ()
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
-    sized = checkpoint_size(loaded, quantization, model, repository.layers)
-    margin = scenario.margin_percent / 100
-    if runtime == "mlx":
-        return (plan_mlx_file(model, hardware.memory, scenario.settings, sized, sized.tensor_bytes, margin=margin),)
-    plan = plan_vllm_published(
-        model,
-        hardware.memory,
-        scenario.settings,
-        sized,
-        [(tensor.name, tensor.bytes) for tensor in loaded],
-        margin=margin,
-        options=_vllm_options(scenario),
-        compute_capability=vllm_chip_of(scenario, hardware).capability,
-        note=support.note,
-    )
-    return (plan,)
+    sized = checkpoint_size(loaded, repository.quantization, model, repository.layers)
+    stored = Checkpoint(sized, tuple((tensor.name, tensor.bytes) for tensor in loaded), support.note)
+    request = request_of(scenario, entry, model, hardware, runtime)
+    return runtime_by(runtime).plan(replace(request, stored=stored))
 
 
-def _vllm_options(scenario: Scenario) -> VllmOptions:
-    return VllmOptions(utilisation=scenario.gpu_memory_utilization, kv_dtype="fp8" if scenario.kv_fp8 else "auto")
-
-
-def _vllm_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
-    """The computed levels that vLLM loads here."""
-    chip, margin, options = vllm_chip_of(scenario, hardware), scenario.margin_percent / 100, _vllm_options(scenario)
-    if scenario.level is not None:
-        plan = plan_vllm(
-            model,
-            hardware.memory,
-            scenario.settings,
-            find_safetensors_level(scenario.level),
-            margin=margin,
-            options=options,
-            vendor=chip.vendor,
-            compute_capability=chip.capability,
-            architecture=chip.generation,
-        )
-        return (plan,)
-    plans = plan_vllm_levels(
-        model,
-        hardware.memory,
-        scenario.settings,
-        margin=margin,
-        options=options,
-        vendor=chip.vendor,
-        compute_capability=chip.capability,
-        architecture=chip.generation,
-    )
-    return tuple(plans)
-
-
-def vllm_chip_of(scenario: Scenario, hardware: Hardware) -> Chip:
-    """The one kind of GPU there is."""
-    if not hardware.cards:
-        raise InputError(f"vLLM is planned for graphics cards, and {hardware.machine.name} has none: use llama.cpp.")
-    if len(set(hardware.cards)) > 1:
-        raise InputError("vLLM splits every tensor evenly, so all cards must be of one kind: leave other_machine out.")
-    return vllm_chip(scenario, hardware.cards[0])
-
-
-def _none_for_vllm(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware) -> str:
-    """Why vLLM loads no level at all here, from the machine or the commonest reason, and which runtime does."""
-    chip = vllm_chip_of(scenario, hardware)
-    why = machine_refusal("vllm", chip)
-    if not why:
-        refusals = vllm_refusals(
-            model,
-            len(hardware.memory.devices),
-            vendor=chip.vendor,
-            compute_capability=chip.capability,
-            architecture=chip.generation,
-        )
-        why = Counter(refusal.rstrip(".") for refusal in refusals.values()).most_common(1)[0][0]
-    instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
-    return f"No level of {entry.name} runs with vLLM on {hardware.name}: {why}; {instead}."
-
-
-def _mlx_plans(scenario: Scenario, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
-    if refusal := machine_refusal("mlx", hardware.machine):
-        raise InputError(f"{refusal}.")
-    margin = scenario.margin_percent / 100
-    if scenario.level is not None:
-        level = find_safetensors_level(scenario.level)
-        return (plan_mlx(model, hardware.memory, scenario.settings, level, margin=margin),)
-    return tuple(plan_mlx_levels(model, hardware.memory, scenario.settings, margin=margin))
-
-
-def checkpoint_support(scenario: Scenario, repository: Repository, hardware: Hardware, runtime: str) -> Support:
-    """Whether a runtime with safetensors files of its own loads those of a repository here."""
-    on = vllm_chip_of(scenario, hardware) if runtime == "vllm" else hardware.machine
-    return published_support(repository.quantization, runtime, on)
+def checkpoint_support(scenario: Scenario, repository: Repository, hardware: Hardware, runtime: RuntimeId) -> Support:
+    """Whether a runtime loads a repository's own safetensors on this hardware."""
+    if refusal := runtime_by(runtime).checkpoint_refusal(repository.quantization):
+        return Support(refusal)
+    return published_support(repository.quantization, runtime, chip_for(scenario, hardware, runtime))

@@ -16,17 +16,17 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
 from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
 from advisor.question.requirements import Requirements, Switch, known
+from advisor.runtimes.registry import RUNTIMES as REGISTERED
 from advisor.sizing.settings import CACHE_TYPES, Settings, Split
 
 MAX_QUERY_LENGTH = 4096
 MAX_USERS = 65_536  # far beyond what one machine serves; runtimes have limits of their own
 CUSTOM_MACHINE = "custom"
 AUTO = "auto"
-# Ollama and LM Studio are llama.cpp with their own defaults, which hold for these keys where a scenario is silent.
-FRONTENDS_OF_LLAMA_CPP = ("ollama", "lm-studio")
-UNIFIED_CACHE = ("lm-studio",)  # all requests share one KV cache
+# Front ends have defaults of their own, which hold for these keys where a scenario is silent.
 BY_FRONTEND = frozenset({"context", "users"})
-RUNTIMES = (AUTO, "llama.cpp", *FRONTENDS_OF_LLAMA_CPP, "vllm", "mlx")
+_FRONTENDS = {str(one.id): one.frontend for one in REGISTERED if one.frontend is not None}
+RUNTIMES = (AUTO, *(str(one.id) for one in REGISTERED))
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 _MOST_SHARES = 64
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
@@ -142,7 +142,7 @@ class Scenario(Requirements, CostInputs):
         return Settings(
             context=self.context,
             users=self.users,
-            unified=self.runtime in UNIFIED_CACHE,
+            unified=self.runtime in _FRONTENDS and _FRONTENDS[self.runtime].unified,
             micro_batch=self.ubatch,
             flash_attention=self.flash_attention,
             cache_type_k=self.kv_type_k,
@@ -164,7 +164,7 @@ class Scenario(Requirements, CostInputs):
     def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The least that restores this scenario: model, machine, and what is not a default."""
         values = self.model_dump(mode=mode, exclude_defaults=True) | {"model": self.model, "machine": self.machine}
-        if self.runtime in FRONTENDS_OF_LLAMA_CPP:  # whose own default is another
+        if self.runtime in _FRONTENDS:  # whose own default is another
             values |= {key: getattr(self, key) for key in self.given}
         order = ("model", "machine", *type(self).model_fields)
         return {key: values[key] for key in dict.fromkeys(order) if key in values}

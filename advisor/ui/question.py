@@ -17,6 +17,7 @@ from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
 from advisor.question.hardware import hardware_of
 from advisor.question.question import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.background import StillWorking
 from advisor.sources.own_measurements import OwnMeasurement
 from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
@@ -208,7 +209,7 @@ def _why_unused(key: str, wanted: Any, used: Mapping[str, Any]) -> str | None:
     try:
         scenario = Scenario.model_construct(machine=used["machine"], memory_gib=used.get("memory_gib"))
         scenario = scenario.model_copy(update={key: wanted})
-        hardware_of(scenario, "llama.cpp")
+        hardware_of(scenario, RuntimeId.LLAMA_CPP)
     except InputError as error:
         return f"{error} It was left out."
     return f"{key} has no effect with this machine and was left out."

@@ -12,7 +12,7 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.units import MIB
 from advisor.machines.catalogue import machine, machines
 from advisor.question.question import BACKENDS, BY_FRONTEND, CUSTOM_MACHINE, RUNTIMES, Scenario
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS
+from advisor.runtimes.registry import RUNTIMES as REGISTERED
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.ui.parts.bound_inputs import choice, number, picker, switch, text
 from advisor.ui.question import model_names
@@ -40,7 +40,8 @@ def frontends_own() -> str | None:
     Asked before the runtime itself is drawn.
     """
     runtime = st.session_state.get("runtime", st.query_params.get("runtime"))
-    return f"{FRONTENDS[runtime].name}'s default" if runtime in FRONTENDS else None
+    chosen = next((one for one in REGISTERED if one.id == runtime), None)
+    return f"{chosen.name}'s default" if chosen is not None and chosen.frontend is not None else None
 
 
 def _follow_runtime() -> None:
