@@ -15,7 +15,8 @@ from advisor.answer.pasted import choose_runtime
 from advisor.answer.plans import plans_of, request_of, runtime_name, with_frontend_defaults
 from advisor.answer.recommend import Alternative, Recommendation, recommend
 from advisor.answer.runtime_notes import runtime_notes
-from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_levels import Level
+from advisor.formats.levels import find_level
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import exact, plural
@@ -71,7 +72,7 @@ class Answer:
     @cached_property
     def chosen(self) -> Candidate | None:
         """The recommended candidate."""
-        return next((one for one in self.candidates if one.level == self.recommendation.level), None)
+        return next((one for one in self.candidates if one.level_id == self.recommendation.level_id), None)
 
     @cached_property
     def smaller_models(self) -> tuple[Alternative, ...]:
@@ -99,8 +100,8 @@ class Answer:
 
 
 def _shown(candidates: tuple[Candidate, ...], choice: Recommendation) -> Candidate:
-    level = choice.level or choice.nearest
-    return next((one for one in candidates if one.level == level), candidates[0])
+    level = choice.level_id or choice.nearest_id
+    return next((one for one in candidates if one.level_id == level), candidates[0])
 
 
 def _weight(found: ResolvedModel) -> int:
@@ -205,7 +206,8 @@ def check_limits(scenario: Scenario, model: Model, name: str) -> None:
             f"users={scenario.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
             "run several instances."
         )
-    if scenario.level in LEVELS and not LEVELS[scenario.level].offered_for(model):
+    level = None if scenario.level is None else find_level(scenario.level)
+    if isinstance(level, Level) and not level.offered_for(model):
         raise InputError(f"Level {scenario.level} is only for models published in it; {name} is not.")
 
 

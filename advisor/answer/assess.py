@@ -10,6 +10,7 @@ from advisor.answer.candidate import Candidate
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.workload import Throughput
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.levels import means, written
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import MIB
@@ -46,7 +47,7 @@ def candidates_of(
 
     def candidate(plan: Plan) -> Candidate:
         speed = _speed(scenario, entry, model, hardware, plan)
-        here = tuple(row for row in own if row.level == plan.level)
+        here = tuple(row for row in own if means(row.level, plan.level_id))
         return Candidate(
             plan=plan,
             task=scenario.task,
@@ -119,7 +120,7 @@ def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurem
     if isinstance(plan.sized, PublishedCheckpoint):
         parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
         return estimate_published(facts, parts, task)
-    return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, own=own)
+    return estimate_quality(facts, written(plan.level_id), task, bits_per_weight=plan.sized.bits_per_weight, own=own)
 
 
 def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:

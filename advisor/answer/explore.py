@@ -15,6 +15,7 @@ from advisor.answer.ladders import Subject, ladder
 from advisor.answer.plans import plans_of, request_of, runtime_of
 from advisor.answer.recommend import READING_TOKENS_PER_S, choose
 from advisor.formats.level_id import LevelId
+from advisor.formats.levels import written
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import exact
@@ -243,10 +244,12 @@ def _glance(
 
     def outlook(seen: LevelOnMachine) -> Outlook:
         def kept() -> Range | None:
-            return estimate_quality(facts, seen.level.name, scenario.task, bits_per_weight=seen.bits_per_weight).kept
+            return estimate_quality(
+                facts, written(seen.level), scenario.task, bits_per_weight=seen.bits_per_weight
+            ).kept
 
         def candidate() -> Candidate:
-            one = scenario.model_copy(update={"level": seen.level.name})
+            one = scenario.model_copy(update={"level": written(seen.level)})
             return candidates_of(one, entry, model, hardware, plans_of(one, entry, model, hardware, runtime), today)[0]
 
         return Outlook(seen, scenario.task, kept, candidate)

@@ -8,6 +8,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.ladders import Subject, ladder
 from advisor.costs.costs import Costs
+from advisor.formats.levels import written
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import format_count, gib
@@ -55,7 +56,9 @@ def _context(found: Answer, chosen: Candidate, below: list[Candidate]) -> str:
 def _users(found: Answer, chosen: Candidate) -> str:
     def holds(users: int) -> bool:
         try:
-            other = answer(found.scenario.model_copy(update={"users": users, "level": chosen.level}), today=found.today)
+            other = answer(
+                found.scenario.model_copy(update={"users": users, "level": written(chosen.level_id)}), today=found.today
+            )
         except InputError:
             return False
         return other.chosen is not None and other.chosen.plan.verdict == chosen.plan.verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.levels import written
 from advisor.question.question import Scenario
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
@@ -20,7 +21,7 @@ def pinned_query(scenario: Scenario, entry: ResolvedModel, plan: Plan) -> str:
     """
     given: dict[str, Any] = {"model": address(scenario, entry), "runtime": plan.runtime}
     if not is_as_it_is(scenario, entry, plan):
-        given["level"] = plan.level
+        given["level"] = written(plan.level_id)
     given |= runtime_by(plan.runtime).told(plan)
     return scenario.model_copy(update=given).to_query(also=given)
 

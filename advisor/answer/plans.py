@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.formats.levels import find_level
+from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import find_model
 from advisor.models.model import Model
@@ -36,8 +36,8 @@ def runtime_of(scenario: Scenario) -> RuntimeId:
     asked = None if scenario.runtime == AUTO else find_runtime(scenario.runtime)
     if scenario.level is None:
         return RuntimeId.LLAMA_CPP if asked is None else asked.id
-    gguf = scenario.level in LEVELS
-    stored = Format("GGUF") if gguf else format_of_level(find_safetensors_level(scenario.level))
+    level = find_level(scenario.level)
+    stored = format_of_level(level) if isinstance(level, SafetensorsLevel) else Format(level.id.format)
     loading = [engine.id for engine in ENGINES if loads_somewhere(engine.id, stored)] or [RuntimeId.VLLM]
     if asked is None:
         return loading[0]
@@ -65,7 +65,8 @@ def request_of(
     among: Collection[str] | None = None,
 ) -> PlanRequest:
     """What a runtime plans from: the GGUF file that was asked for, or the levels (`among` some, where given)."""
-    stored: Levels | GgufFile = Levels(scenario.level, None if among is None else frozenset(among), scenario.imatrix)
+    only = None if scenario.level is None else find_level(scenario.level).id
+    stored: Levels | GgufFile = Levels(only, None if among is None else frozenset(among), scenario.imatrix)
     if entry.file is not None and scenario.level is None and runtime_by(runtime).engine is RuntimeId.LLAMA_CPP:
         stored = GgufFile(entry.file.sized(), tuple(entry.file.stored()))
     return PlanRequest(

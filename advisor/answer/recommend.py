@@ -39,14 +39,23 @@ class Alternative:
 class Recommendation:
     """The chosen level (None when nothing will do), the reasons, the runners-up, and what is in the way.
 
-    `nearest` is the level that comes nearest where nothing will do.
+    `nearest` is the level that comes nearest where nothing will do. Levels are known by `level_id` and `nearest_id`;
+    `level` and `nearest` are their names, for people.
     """
 
-    level: str | None
+    level_id: LevelId | None
     reasons: tuple[str, ...]
     alternatives: tuple[Alternative, ...]
     in_the_way: tuple[Unmet, ...] = ()
-    nearest: str | None = None
+    nearest_id: LevelId | None = None
+
+    @property
+    def level(self) -> str | None:
+        return None if self.level_id is None else self.level_id.name
+
+    @property
+    def nearest(self) -> str | None:
+        return None if self.nearest_id is None else self.nearest_id.name
 
 
 class Option(Protocol):
@@ -80,7 +89,7 @@ def recommend(candidates: Sequence[Candidate], requirements: Requirements, subje
     if chosen is None:
         return _requirements_in_the_way(running, unmet)
     return Recommendation(
-        chosen.level,
+        chosen.level_id,
         _reasons(chosen, ranked, requirements, subject, unmet),
         _alternatives(chosen, ranked, by_level, unmet),
     )
@@ -307,7 +316,7 @@ def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[LevelId, 
         if unmet[candidate.level_id][0].requirement not in _OF_EVERY_LEVEL and sentence not in said:
             others.append(Alternative(candidate.level, sentence))
             said.add(sentence)
-    return Recommendation(None, tuple(reasons), tuple(others[:2]), broken, nearest.level)
+    return Recommendation(None, tuple(reasons), tuple(others[:2]), broken, nearest.level_id)
 
 
 _OF_EVERY_LEVEL = ("commercial", "max_cost_per_month")
@@ -347,4 +356,4 @@ def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendati
         for candidate in ranked
         if candidate.plan.verdict == "tight"
     )
-    return Recommendation(None, tuple(reasons), tight[:3], nearest=smallest.level)
+    return Recommendation(None, tuple(reasons), tight[:3], nearest_id=smallest.level_id)

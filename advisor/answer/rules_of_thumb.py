@@ -88,7 +88,7 @@ def _against_article(
 def _compare(model: Model, rule: str, level: str, rule_bytes: int, said_billions: float | None) -> Comparison:
     settings = Settings(context=min(CONTEXT, model.context_length or CONTEXT))
     device = Memory((Device("device", _BOUNDLESS, 0),), None)
-    plan = LLAMA_CPP.plan(PlanRequest(model, device, settings, stored=Levels(level)))[0]
+    plan = LLAMA_CPP.plan(PlanRequest(model, device, settings, stored=Levels(LEVELS[level].id)))[0]
     return Comparison(
         rule=rule,
         level=level,

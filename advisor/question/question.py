@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, m
 
 from advisor.costs.inputs import CostInputs
 from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
+from advisor.formats.levels import find_level, written
 from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
 from advisor.question.requirements import Requirements, Switch, known
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
@@ -50,14 +50,12 @@ def _shares(value: Any) -> Any:
 
 
 def _known_level(value: Any) -> Any:
-    if not isinstance(value, str) or value in LEVELS:
+    if not isinstance(value, str):
         return value
     try:
-        return find_safetensors_level(value).name
-    except InputError:
-        close = resembling(value, (*LEVELS, *SAFETENSORS_LEVELS))
-        hint = nearest(value, (*LEVELS, *SAFETENSORS_LEVELS)) or f"choose one of {', '.join(LEVELS)}."
-        raise ImpossibleValue(f"unknown level '{one_line(value)}'; {hint}", close) from None
+        return written(find_level(value).id)
+    except InputError as error:
+        raise ImpossibleValue(str(error), error.suggestions) from None
 
 
 GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.formats.stored_tensor import Stored
 from advisor.machines.chip import Chip
@@ -17,13 +18,13 @@ from advisor.sizing.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Files that can be made: at every level the runtime loads, or `only` one by name.
+    """Files that can be made: at every level the runtime loads, or at `only` one.
 
     Of GGUF levels, of which there are many, only those `among` some, where these are given. `imatrix` says that they
     are made with an importance matrix.
     """
 
-    only: str | None = None
+    only: LevelId | None = None
     among: frozenset[str] | None = None
     imatrix: bool = False
 

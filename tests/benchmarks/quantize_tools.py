@@ -89,7 +89,9 @@ def compare_answers() -> int:
                     wrong += 1
                     print(f"{entry.id} {name}: {ours:,} bytes predicted, the dry run says {told:,}")
             answer = ask_memory(entry.model, LEVELS["Q4_K_M"], settings, metadata)
-            (plan,) = LLAMA_CPP.plan(PlanRequest(entry.model, Memory((), None), settings, stored=Levels(only="Q4_K_M")))
+            (plan,) = LLAMA_CPP.plan(
+                PlanRequest(entry.model, Memory((), None), settings, stored=Levels(LEVELS["Q4_K_M"].id))
+            )
             for row in compare_with_plan(answer, plan):
                 figures += 1
                 if not row.agrees:

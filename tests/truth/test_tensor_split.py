@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from advisor.answer.answer import answer
 from advisor.answer.launching import launch_of
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
@@ -30,7 +31,7 @@ LINK = "model=llama-3.1-70b-instruct&machine=rtx-3090&gpus=2&level=Q4_K_M"
 def plan_of(model_id: str, level: str, devices: int, settings: Settings) -> Plan:
     memory = Memory((Device("GPU", 80 * GIB, 0),) * devices, 512 * GIB)
     model = catalogue()[model_id].model
-    return LLAMA_CPP.plan(PlanRequest(model, memory, settings, stored=Levels(only=level)))[0]
+    return LLAMA_CPP.plan(PlanRequest(model, memory, settings, stored=Levels(LEVELS[level].id)))[0]
 
 
 def test_weights_and_cache_equal_what_llamacpp_allocates_to_the_byte() -> None:

@@ -80,7 +80,7 @@ def test_llama_cpp_itself_is_asked_for_one_cache(model_id: str) -> None:
     told = ask_memory(entry.model, LEVELS["Q4_K_M"], settings, metadata_of_config(entry.model, entry.config))
     if len(told.devices) > 1:
         pytest.skip("this machine has a GPU; the plan is for none")
-    (plan,) = LLAMA_CPP.plan(PlanRequest(entry.model, Memory((), None), settings, stored=Levels(only="Q4_K_M")))
+    (plan,) = LLAMA_CPP.plan(PlanRequest(entry.model, Memory((), None), settings, stored=Levels(LEVELS["Q4_K_M"].id)))
     assert {row.figure: row.agrees for row in compare_with_plan(told, plan)}["KV cache"]
 
 

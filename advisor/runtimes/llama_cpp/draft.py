@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx
 from advisor.models.model import Model
@@ -61,7 +62,7 @@ def plan_draft(by: Planner, request: PlanRequest) -> Plan | None:
         split=settings.split,
         tensor_split=settings.tensor_split,
     )
-    return plan_gguf(by, PlanRequest(draft.model, alone, told, stored=Levels(only=draft.level)))[0]
+    return plan_gguf(by, PlanRequest(draft.model, alone, told, stored=Levels(only=LEVELS[draft.level].id)))[0]
 
 
 def with_draft(by: Planner, request: PlanRequest) -> tuple[PlanRequest, Plan | None]:

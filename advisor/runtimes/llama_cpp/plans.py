@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel, size_level
+from advisor.formats.level_id import GGUF
 from advisor.foundation.errors import InputError
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown
 from advisor.runtimes.llama_cpp.needs import needed_bytes, passing_bytes, place_as_one, place_as_told, shortage
@@ -43,7 +44,9 @@ def levels_of(request: PlanRequest) -> tuple[Level, ...]:
     if not isinstance(stored := request.stored, Levels):
         return ()
     if stored.only is not None:
-        return (LEVELS[stored.only],)
+        if stored.only.format != GGUF or stored.only.name not in LEVELS:
+            raise InputError(f"llama.cpp does not load {stored.only.name}: choose a GGUF level.")
+        return (LEVELS[stored.only.name],)
     offered = (level for level in LEVELS.values() if level.offered_for(request.model))
     return tuple(level for level in offered if stored.among is None or level.name in stored.among)
 

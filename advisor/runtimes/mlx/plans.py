@@ -51,7 +51,7 @@ def plan_mlx(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
 def _levels(wanted: Levels) -> list[SafetensorsLevel]:
     if wanted.only is None:
         return [level for level in SAFETENSORS_LEVELS.values() if level.scheme is Scheme.MLX]
-    level = find_safetensors_level(wanted.only)
+    level = find_safetensors_level(wanted.only.name)
     if level.scheme not in (Scheme.MLX, Scheme.PLAIN):
         raise InputError(f"mlx-lm does not load {level.name} as it is; choose a level such as MLX-4bit-g64.")
     return [level]

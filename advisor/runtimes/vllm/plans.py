@@ -85,16 +85,8 @@ def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
                 compute_capability=frame.chip.capability,
             )
             return (frame.plan(by, stored.sized, weights, stored.note),)
-        case Levels(only=None):
-            found = {level: frame.loaded(by, level) for level in _offered(frame.model)}
-            loaded = {level: one for level, one in found.items() if not isinstance(one, InputError)}
-            return tuple(frame.plan(by, _sized(frame.model, level), *one) for level, one in loaded.items())
         case Levels():
-            level = find_safetensors_level(stored.only or "")
-            one = frame.loaded(by, level)
-            if isinstance(one, InputError):
-                raise one
-            return (frame.plan(by, _sized(frame.model, level), *one),)
+            return tuple(frame.plan(by, _sized(frame.model, level), *one) for level, one in frame.asked(by, stored))
         case GgufFile():
             raise InputError("vLLM is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
         case _:
@@ -165,6 +157,17 @@ class _Frame:
         except InputError as error:
             return error
         return weights, allowed.note
+
+    def asked(self, by: Planner, wanted: Levels) -> list[tuple[SafetensorsLevel, tuple[int, str]]]:
+        """The levels that are loaded, with what `loaded` says of them; raises InputError where the only one is not."""
+        if wanted.only is None:
+            found = [(level, self.loaded(by, level)) for level in _offered(self.model)]
+            return [(level, one) for level, one in found if not isinstance(one, InputError)]
+        level = find_safetensors_level(wanted.only.name)
+        one = self.loaded(by, level)
+        if isinstance(one, InputError):
+            raise one
+        return [(level, one)]
 
     def usable(self, device: Device) -> int:
         """What vLLM may take: its share of what the driver reports, or what is there when that is less."""

@@ -126,7 +126,7 @@ def _asked(answer: Answer, level: Level, settings: Settings, metadata: list[Entr
             said = ask.ask_memory(answer.model, level, settings.without_placement, metadata, imatrix)
         settings = settings.without_placement
         memory = Memory(tuple(Device(told.name, _ROOMY, 0) for told in said.devices[:-1]), None)
-    (plan,) = LLAMA_CPP.plan(PlanRequest(answer.model, memory, settings, stored=Levels(level.name, imatrix=imatrix)))
+    (plan,) = LLAMA_CPP.plan(PlanRequest(answer.model, memory, settings, stored=Levels(level.id, imatrix=imatrix)))
     return said, plan
 
 

@@ -125,7 +125,7 @@ def _memory(model: Model, level: str, imatrix: bool) -> int:
     """Weights, KV cache and buffers on the CPU."""
     settings = Settings(_context(model))
     memory = Memory((), None)
-    (plan,) = LLAMA_CPP.plan(PlanRequest(model, memory, settings, stored=Levels(level, imatrix=imatrix)))
+    (plan,) = LLAMA_CPP.plan(PlanRequest(model, memory, settings, stored=Levels(LEVELS[level].id, imatrix=imatrix)))
     return plan.host.needed_bytes
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_levels
 from advisor.foundation.errors import InputError
 from advisor.models.blueprints import model_from_config
@@ -51,7 +52,9 @@ def test_whatever_a_config_says_of_its_experts_it_is_planned_or_refused(model_id
             assert str(refusal).endswith(".")
             continue
         assert 0 < model.active_parameters <= model.parameters
-        plans = LLAMA_CPP.plan(PlanRequest(model, MEMORY, Settings(512), margin=0.04, stored=Levels(only="Q4_K_M")))
+        plans = LLAMA_CPP.plan(
+            PlanRequest(model, MEMORY, Settings(512), margin=0.04, stored=Levels(LEVELS["Q4_K_M"].id))
+        )
         assert plans[0].sized.tensor_bytes == next(
             sized.tensor_bytes for sized in size_levels(model) if sized.level.name == "Q4_K_M"
         )

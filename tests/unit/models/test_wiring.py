@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
@@ -87,7 +88,7 @@ def _splits(model_id: str) -> bool:
 )
 def test_only_what_was_compared_is_called_checked(model_id: str, settings: Settings) -> None:
     model = catalogue()[model_id].model
-    plan = LLAMA_CPP.plan(PlanRequest(model, _MEMORY, settings, stored=Levels(only="Q4_K_M")))[0]
+    plan = LLAMA_CPP.plan(PlanRequest(model, _MEMORY, settings, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
     held = [line for line in memory_lines(plan, model) if line.component != "overhead" and line.place != "Host"]
 
     compared = checked(model)

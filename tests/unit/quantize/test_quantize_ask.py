@@ -39,7 +39,7 @@ REFERENCE = [id for id in gguf_metadata() if catalogue()[id].model.architecture 
 
 def host_plan(model_id: str, level: str, settings: Settings) -> Plan:
     model = catalogue()[model_id].model
-    (plan,) = LLAMA_CPP.plan(PlanRequest(model, Memory((), None), settings, stored=Levels(only=level)))
+    (plan,) = LLAMA_CPP.plan(PlanRequest(model, Memory((), None), settings, stored=Levels(LEVELS[level].id)))
     return plan
 
 

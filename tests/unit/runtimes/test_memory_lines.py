@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue, find_model
 from advisor.runtimes.llama_cpp.checks import cache_type_refusal
@@ -27,7 +28,7 @@ MODELS = sorted(catalogue())
 def plan(model_id: str, wanted: Settings, gpus: int = 2) -> tuple[Plan, tuple[MemoryLine, ...]]:
     model = catalogue()[model_id].model
     memory = Memory((Device("GPU", 80 * GIB, GIB // 2),) * gpus, 256 * GIB, 2 * GIB)
-    found = LLAMA_CPP.plan(PlanRequest(model, memory, wanted, margin=0.04, stored=Levels(only="Q4_K_M")))[0]
+    found = LLAMA_CPP.plan(PlanRequest(model, memory, wanted, margin=0.04, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
     return found, memory_lines(found, model, "0.5 GiB for the driver.", "2.0 GiB for the operating system, assumed.")
 
 

@@ -40,7 +40,7 @@ def plan_of(model_id: str, context: int = 4096, users: int = 1, memory: Memory =
             model_of(model_id),
             memory,
             Settings(context=context, users=users),
-            stored=Levels(FOUR_BIT.name),
+            stored=Levels(FOUR_BIT.id),
             margin=0.05,
             options=MlxOptions(**options),
         )
@@ -148,7 +148,7 @@ def test_what_cannot_be_is_said_in_one_sentence() -> None:
                 MAC,
                 Settings(context=4096),
                 margin=0.05,
-                stored=Levels("AWQ-W4A16-g128"),
+                stored=Levels(SAFETENSORS_LEVELS["AWQ-W4A16-g128"].id),
             )
         )
 

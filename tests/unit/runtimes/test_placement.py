@@ -105,12 +105,12 @@ def test_devices_and_host_add_up(
     model = catalogue()[model_id].model
     memory = Memory((Device("GPU", 80 * GIB, GIB),) * gpus, 512 * GIB, GIB)
     wanted = Settings(4096, gpu_layers=gpu_layers, cpu_moe_layers=experts, kv_on_host=kv_on_host)
-    plan = LLAMA_CPP.plan(PlanRequest(model, memory, wanted, stored=Levels(only="Q4_K_M")))[0]
+    plan = LLAMA_CPP.plan(PlanRequest(model, memory, wanted, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
     holders = (*plan.devices, plan.host)
     repeated = sum(holder.weights_bytes for holder in holders) - plan.sized.tensor_bytes
     assert 0 <= repeated <= max(tensor.elements for tensor in model.tensors) * 4 + 4096 * gpus
     whole = LLAMA_CPP.plan(
-        PlanRequest(model, replace(memory, devices=()), Settings(4096), stored=Levels(only="Q4_K_M"))
+        PlanRequest(model, replace(memory, devices=()), Settings(4096), stored=Levels(LEVELS["Q4_K_M"].id))
     )[0]
     assert sum(holder.kv_cache_bytes for holder in holders) == whole.host.kv_cache_bytes
     if kv_on_host:

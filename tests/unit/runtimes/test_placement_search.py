@@ -42,7 +42,7 @@ def search(model_id: str, level: str, memory: Memory, wanted: Settings, rates: R
 def plan(model_id: str, level: str, memory: Memory, wanted: Settings = Settings(8192), **more: object) -> Plan:  # noqa: B008
     model = find_model(model_id).model
     return LLAMA_CPP.plan(
-        PlanRequest(model, memory, wanted, margin=MARGIN, search=True, stored=Levels(only=level), **more)
+        PlanRequest(model, memory, wanted, margin=MARGIN, search=True, stored=Levels(LEVELS[level].id), **more)
     )[0]  # type: ignore[arg-type]
 
 
@@ -61,7 +61,7 @@ def test_what_is_found_fits_with_margin(model_id: str, level: str, memory: Memor
         return
     model = find_model(model_id).model
     told = LLAMA_CPP.plan(
-        PlanRequest(model, memory, found.settings, margin=MARGIN, rates=rates, stored=Levels(only=level))
+        PlanRequest(model, memory, found.settings, margin=MARGIN, rates=rates, stored=Levels(LEVELS[level].id))
     )[0]
     assert told.placement == found.placement
     assert told.verdict in ("fits", "fits with offload")
@@ -132,7 +132,9 @@ def test_a_mixture_of_experts_leaves_experts_to_the_host() -> None:
 def test_uneven_cards_are_filled_where_the_default_split_does_not_fit() -> None:
     memory = cards(20, 12)
     by_default = LLAMA_CPP.plan(
-        PlanRequest(find_model("qwen3-32b").model, memory, Settings(16_384), margin=MARGIN, stored=Levels(only="Q6_K"))
+        PlanRequest(
+            find_model("qwen3-32b").model, memory, Settings(16_384), margin=MARGIN, stored=Levels(LEVELS["Q6_K"].id)
+        )
     )[0]
     found = plan("qwen3-32b", "Q6_K", memory, Settings(16_384))
     assert by_default.verdict != "fits"

@@ -53,7 +53,7 @@ def plan_of(model_id: str, count: int = 1, context: int = 4096, users: int = 1, 
 
 
 def planned(model: Model, memory: Memory, settings: Settings, **more: object) -> Plan:
-    request = PlanRequest(model, memory, settings, margin=0.05, stored=Levels(BF16.name), **more)  # type: ignore[arg-type]
+    request = PlanRequest(model, memory, settings, margin=0.05, stored=Levels(BF16.id), **more)  # type: ignore[arg-type]
     return VLLM.plan(request)[0]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import GB, GIB
 from advisor.models.catalogue import catalogue, find_model
 from advisor.runtimes.llama_cpp.plans import GRAIN
@@ -26,7 +27,7 @@ def gpu(gib: float, count: int = 1) -> Memory:
 
 def one(model_id: str, memory: Memory, wanted: Settings, level: str, margin: float = 0.04) -> Plan:
     return LLAMA_CPP.plan(
-        PlanRequest(find_model(model_id).model, memory, wanted, margin=margin, stored=Levels(only=level))
+        PlanRequest(find_model(model_id).model, memory, wanted, margin=margin, stored=Levels(LEVELS[level].id))
     )[0]
 
 
@@ -98,7 +99,7 @@ def test_nothing_is_promised_of_a_host_that_nobody_knows() -> None:
 def test_draft_layers_weigh_but_are_neither_cached_nor_computed() -> None:
     model = find_model("qwen3.5-27b").model
     plain, drafting = (
-        LLAMA_CPP.plan(PlanRequest(m, gpu(80), Settings(8192), margin=0.04, stored=Levels(only="Q4_K_M")))[0]
+        LLAMA_CPP.plan(PlanRequest(m, gpu(80), Settings(8192), margin=0.04, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
         for m in (model, model.with_mtp())
     )
     assert drafting.devices[0].weights_bytes > plain.devices[0].weights_bytes + model.mtp_parameters / 2
