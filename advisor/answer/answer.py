@@ -12,10 +12,11 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.drafting import drafting_note
 from advisor.answer.ladders import Subject, looked_at
 from advisor.answer.pasted import choose_runtime
-from advisor.answer.plans import family_of, plans_of, with_frontend_defaults
+from advisor.answer.plans import plans_of, request_of, runtime_name, with_frontend_defaults
 from advisor.answer.recommend import Alternative, Recommendation, recommend
 from advisor.answer.runtime_notes import runtime_notes
-from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_levels import Level
+from advisor.formats.levels import find_level
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import exact, plural
@@ -25,9 +26,11 @@ from advisor.models.model import Model
 from advisor.question.choices import Workload
 from advisor.question.hardware import Hardware, hardware_of
 from advisor.question.question import Question
-from advisor.runtimes.llama_cpp.checks import check_devices, check_settings
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken
-from advisor.sizing.plan import Memory, Plan
+from advisor.runtimes.defaults import Taken
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.memory import Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.own_measurements import OwnMeasurement, own_of
 from advisor.sources.resolve import ResolvedModel, find_any_model
 
@@ -54,7 +57,7 @@ class Answer:
     entry: ResolvedModel
     model: Model
     hardware: Hardware
-    runtime: str
+    runtime: RuntimeId
     candidates: tuple[Candidate, ...]
     recommendation: Recommendation
     notes: tuple[str, ...]
@@ -70,7 +73,7 @@ class Answer:
     @cached_property
     def chosen(self) -> Candidate | None:
         """The recommended candidate."""
-        return next((one for one in self.candidates if one.level == self.recommendation.level), None)
+        return next((one for one in self.candidates if one.level_id == self.recommendation.level_id), None)
 
     @cached_property
     def smaller_models(self) -> tuple[Alternative, ...]:
@@ -98,8 +101,8 @@ class Answer:
 
 
 def _shown(candidates: tuple[Candidate, ...], choice: Recommendation) -> Candidate:
-    level = choice.level or choice.nearest
-    return next((one for one in candidates if one.level == level), candidates[0])
+    level = choice.level_id or choice.nearest_id
+    return next((one for one in candidates if one.level_id == level), candidates[0])
 
 
 def _weight(found: ResolvedModel) -> int:
@@ -157,12 +160,9 @@ def _answer(
     hardware = hardware_of(question.machine, question.runtime.backend, runtime)
     question, taken = with_frontend_defaults(question, given, model, hardware, runtime)
     check_limits(question.model.level, question.workload, model, entry.name)
-    if family_of(runtime) == "llama.cpp":
-        check_devices(len(hardware.memory.devices))
-        check_settings(question.settings, model, hardware.memory)
-    writes = writes_text(entry, model)
-    batch = question.runtime.ubatch if family_of(runtime) == "llama.cpp" else None
-    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
+    runtime_by(runtime).check(request_of(question, entry, model, hardware, runtime))
+    writes, batch = writes_text(entry, model), runtime_by(runtime).encoder_batch(question.settings)
+    subject = Subject(model.parameters, hardware.name, entry.license, runtime, writes)
     among = looked_at(model, subject) if brief else None
     plans = (*filter(None, [pasted.plan]), *plans_of(question, entry, model, hardware, runtime, among))
     candidates = candidates_of(question, entry, model, hardware, plans, today, own)
@@ -205,7 +205,8 @@ def check_limits(level: str | None, work: Workload, model: Model, name: str) -> 
             f"users={work.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
             "run several instances."
         )
-    if level in LEVELS and not LEVELS[level].offered_for(model):
+    stored = None if level is None else find_level(level)
+    if isinstance(stored, Level) and not stored.offered_for(model):
         raise InputError(f"Level {level} is only for models published in it; {name} is not.")
 
 
@@ -214,10 +215,10 @@ def _selects_blocks_per_user(model: Model) -> bool:
     return any(indexer is not None and indexer.by_block for indexer in indexers)
 
 
-def _frontend_notes(runtime: str, taken: tuple[Taken, ...]) -> tuple[str, ...]:
+def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[str, ...]:
     if not taken:
         return ()
-    return (f"Where nothing was chosen, {FRONTENDS[runtime].name}'s defaults: {', '.join(t.words for t in taken)}.",)
+    return (f"Where nothing was chosen, {runtime_name(runtime)}'s defaults: {', '.join(t.words for t in taken)}.",)
 
 
 def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[str, ...]:

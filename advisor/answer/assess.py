@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import date
 
 from advisor.answer.candidate import Candidate
-from advisor.answer.plans import family_of
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.workload import Throughput
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.levels import means, written
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import MIB
@@ -23,11 +23,12 @@ from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
+from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.own_measurements import OwnMeasurement
 from advisor.sources.resolve import ResolvedModel
-from advisor.speed import Speed, default_backend, estimate_speed
+from advisor.speed import Speed, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 _COSTS_BYTES = 24 * MIB
@@ -48,7 +49,7 @@ def candidates_of(
 
     def candidate(plan: Plan) -> Candidate:
         speed = _speed(question.model, question.workload, entry, model, hardware, plan)
-        here = tuple(row for row in own if row.level == plan.level)
+        here = tuple(row for row in own if means(row.level, plan.level_id))
         return Candidate(
             plan=plan,
             task=question.requirements.task,
@@ -86,7 +87,7 @@ def encoder_notes(
 ) -> tuple[str, ...]:
     """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is.
 
-    `batch` is how many tokens the runtime reads at once (its ubatch), where that is a limit.
+    `batch` is how many tokens the runtime reads at once, where that is a limit.
     """
     notes, name = [], entry.name
     if entry.repository is None or entry.repository.pipeline not in _RANKS:
@@ -126,7 +127,7 @@ def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurem
     if isinstance(plan.sized, PublishedCheckpoint):
         parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
         return estimate_published(facts, parts, task)
-    return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, own=own)
+    return estimate_quality(facts, written(plan.level_id), task, bits_per_weight=plan.sized.bits_per_weight, own=own)
 
 
 def _speed(
@@ -136,15 +137,13 @@ def _speed(
         _load(asked, work, entry, model, max(1, len(hardware.cards)), plan), writes=writes_text(entry, model)
     )
     # A pasted checkpoint may stand beside the levels of another runtime.
-    backend = (
-        hardware.backend if family_of(plan.runtime) == "llama.cpp" else default_backend(hardware.machine, plan.runtime)
-    )
+    traits = runtime_by(plan.runtime).speed
     return estimate_speed(
         load,
         hardware.cards or (hardware.machine,),
-        backend,
+        hardware.backend if traits.backend is None else traits.backend,
         host_bandwidth=hardware.host_bandwidth,
-        split="tensor" if backend == "vllm" else plan.settings.split,
+        split="tensor" if traits.splits_tensors else plan.settings.split,
     )
 
 
@@ -163,7 +162,8 @@ def _load(asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model
             context_used=depth,
             prompt_tokens=prompt,
         )
-        if plan.placement.devices < len(plan.devices) and (whole := _whole(plan)):  # they share every tensor
+        whole = _whole(plan) if plan.placement.devices < len(plan.devices) else 0  # where they share every tensor
+        if whole:
             load = load.spread([device.weights_bytes / whole for device in plan.devices])
         return load
     model = model.trunk or model

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from advisor.costs.costs import Costs
+from advisor.formats.level_id import LevelId
 from advisor.foundation.numbers import apart, exact
 from advisor.foundation.ranges import Range
 from advisor.models.licences import commercial_use
@@ -46,6 +47,10 @@ class Candidate:
     @property
     def level(self) -> str:
         return self.plan.level
+
+    @property
+    def level_id(self) -> LevelId:
+        return self.plan.level_id
 
     @property
     def verdict(self) -> Verdict:

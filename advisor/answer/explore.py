@@ -12,9 +12,10 @@ from advisor.answer.answer import check_limits
 from advisor.answer.assess import asked_of, candidates_of, facts_of_model, writes_text
 from advisor.answer.candidate import Candidate, licence_gap, quality_gap
 from advisor.answer.ladders import Subject, ladder
-from advisor.answer.plans import Family, draft_of, family_of, memory_beside, plans_of, rates_of, runtime_of
+from advisor.answer.plans import plans_of, request_of, runtime_of
 from advisor.answer.recommend import READING_TOKENS_PER_S, choose
-from advisor.formats.gguf_sizes import size_levels
+from advisor.formats.level_id import LevelId
+from advisor.formats.levels import written
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import exact
@@ -29,8 +30,9 @@ from advisor.question.choices import AUTO, ModelChoice
 from advisor.question.hardware import Hardware, hardware_of
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements, Unmet
-from advisor.runtimes.llama_cpp.overview import LevelOnMachine, overview
-from advisor.sizing.plan import Verdict
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.plan import LevelOnMachine, Verdict
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import ResolvedModel, find_any_model
 from advisor.sources.resolved import from_entry
 
@@ -54,6 +56,10 @@ class Outlook:
 
     @property
     def level(self) -> str:
+        return self.on_machine.level.name
+
+    @property
+    def level_id(self) -> LevelId:
         return self.on_machine.level
 
     @property
@@ -173,7 +179,7 @@ def _why_none(gpus: int, asked: Requirements, entry: Entry, levels: tuple[Outloo
     if not running:
         least = min(levels, key=lambda one: one.on_machine.missing_bytes).on_machine
         each = " on each device" if gpus > 1 else ""
-        return f"Even {least.level} lacks {gib(least.missing_bytes)}{each}."
+        return f"Even {least.level.name} lacks {gib(least.missing_bytes)}{each}."
     nearest = max(running, key=lambda one: one.kept.typical if one.kept is not None else 0.0)
     broken = nearest.unmet(asked, entry.license)
     return broken[0].sentence if broken else "No usual level fits."
@@ -189,14 +195,15 @@ def choose_level(
     model = _model_of(entry, question.model.mtp)
     check_limits(question.model.level, question.workload, model, entry.name)
     runtime = runtime_of(question)
-    if family_of(runtime) == "llama.cpp" and question.placement.is_searched and entry.file is None:
-        outlooks = _glance(question, entry, model, hardware, runtime, today, only)
+    seen = runtime_by(runtime).glance(request_of(question, entry, model, hardware, runtime, only or None))
+    if seen is not None:
+        outlooks = _glance(seen, question, entry, model, hardware, runtime, today)
     else:
         outlooks = _in_full(question, entry, model, hardware, runtime, today, only)
     writes = writes_text(entry, model)
-    subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
+    subject = Subject(model.parameters, hardware.name, entry.license, runtime, writes)
     asked = asked_of(question.requirements, writes)
-    by_level = {one.level: one for one in outlooks}
+    by_level = {one.level_id: one for one in outlooks}
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
     # What was judged by its bytes alone may lack room for buffers after all.
     while (chosen := choose(ranked, asked, entry.license)) is not None and not chosen.candidate.plan.fits:
@@ -214,7 +221,7 @@ def _in_full(
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
-    runtime: str,
+    runtime: RuntimeId,
     today: date,
     only: tuple[str, ...],
 ) -> tuple[Outlook, ...]:
@@ -226,43 +233,34 @@ def _in_full(
 def _seen(candidate: Candidate) -> Outlook:
     plan, sized = candidate.plan, candidate.plan.sized
     seen = LevelOnMachine(
-        plan.level, sized.file_bytes, sized.bits_per_weight, plan.verdict, plan.needed_bytes, plan.missing_bytes
+        plan.level_id, sized.file_bytes, sized.bits_per_weight, plan.verdict, plan.needed_bytes, plan.missing_bytes
     )
     return Outlook(seen, candidate.task, lambda: candidate.kept, lambda: candidate)
 
 
 def _glance(
+    found: tuple[LevelOnMachine, ...],
     question: Question,
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
-    runtime: str,
+    runtime: RuntimeId,
     today: date,
-    only: tuple[str, ...],
 ) -> tuple[Outlook, ...]:
     facts = facts_of_model(entry, model)
 
     def outlook(seen: LevelOnMachine) -> Outlook:
         def kept() -> Range | None:
             return estimate_quality(
-                facts, seen.level, question.requirements.task, bits_per_weight=seen.bits_per_weight
+                facts, written(seen.level), question.requirements.task, bits_per_weight=seen.bits_per_weight
             ).kept
 
         def candidate() -> Candidate:
-            one = question.with_values(level=seen.level)
+            one = question.with_values(level=written(seen.level))
             return candidates_of(one, entry, model, hardware, plans_of(one, entry, model, hardware, runtime), today)[0]
 
         return Outlook(seen, question.requirements.task, kept, candidate)
 
-    found = overview(
-        model,
-        memory_beside(hardware.memory, draft_of(question, model, entry.name, hardware.memory)),
-        question.settings,
-        margin=question.machine.margin_percent / 100,
-        rates=rates_of(hardware),
-        imatrix=question.model.imatrix,
-        only=(question.model.level,) if question.model.level is not None else only,
-    )
     return tuple(outlook(seen) for seen in found)
 
 
@@ -309,7 +307,7 @@ def _machines_for(question: Question, today: date) -> Shopping:
         "CPU platforms are counted with 64, 128 or 256 GiB of RAM, the least that will do; cards one, two, four or "
         "eight in one host, laptops and machines with shared memory alone."
     )
-    only = _levels_to_look_at(question.model, question.requirements, family_of(runtime_of(question)), entry)
+    only = _levels_to_look_at(question.model, question.requirements, runtime_of(question), entry)
     rows = [_machine_for(question, entry, one, today, only) for one in machines().values()]
     found = [row for row in rows if row is not None]
     found.sort(key=lambda row: (row.monthly is None, row.monthly or 0.0, row.gpus, row.machine.name))
@@ -317,26 +315,26 @@ def _machines_for(question: Question, today: date) -> Shopping:
 
 
 def _levels_to_look_at(
-    chosen: ModelChoice, asked: Requirements, family: Family, entry: ResolvedModel
+    chosen: ModelChoice, asked: Requirements, runtime: RuntimeId, entry: ResolvedModel
 ) -> tuple[str, ...]:
     """The smallest levels that keep what is asked for: a larger one is never faster where these are too slow.
 
     Of all levels () where no least quality is asked for, or none is known to keep it.
     """
-    if family != "llama.cpp" or asked.least_percent is None:
+    if asked.least_percent is None:
         return ()
     model = _model_of(entry, chosen.mtp)
     if not writes_text(entry, model):
         return ()
     facts, least = facts_of_model(entry, model), asked.least_percent
-    sizes = {sized.level.name: sized for sized in size_levels(model, chosen.imatrix)}
-    usual = ladder(list(sizes), Subject(model.parameters, "", family=family))
+    sizes = {sized.level.id: sized for sized in runtime_by(runtime).sizes(model, chosen.imatrix)}
     keeping = []
-    for level in usual:
-        kept = estimate_quality(facts, level, asked.task, bits_per_weight=sizes[level].bits_per_weight).kept
+    for level in ladder(list(sizes), Subject(model.parameters, "", runtime=runtime)):
+        kept = estimate_quality(facts, level.name, asked.task, bits_per_weight=sizes[level].bits_per_weight).kept
         if kept is not None and kept.typical >= least:
             keeping.append(level)
-    return tuple(sorted(keeping, key=lambda level: sizes[level].file_bytes)[:_LEVELS_LOOKED_AT])
+    smallest = sorted(keeping, key=lambda level: sizes[level].file_bytes)[:_LEVELS_LOOKED_AT]
+    return tuple(level.name for level in smallest)
 
 
 def _machine_for(

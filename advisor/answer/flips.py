@@ -7,13 +7,13 @@ from collections.abc import Callable
 from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.ladders import Subject, ladder
-from advisor.answer.plans import family_of
 from advisor.costs.costs import Costs
+from advisor.formats.levels import written
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import format_count, gib
 from advisor.question.choices import MAX_USERS
-from advisor.runtimes.llama_cpp.checks import MOST_SEQUENCES
+from advisor.runtimes.registry import runtime_by
 
 
 @kept_beside
@@ -22,10 +22,8 @@ def flips(found: Answer) -> tuple[str, ...]:
     chosen = found.chosen
     if chosen is None:
         return ()
-    subject = Subject(
-        found.model.parameters, found.machine_name, found.entry.license, family_of(found.runtime), chosen.writes
-    )
-    by_level = {candidate.level: candidate for candidate in found.candidates}
+    subject = Subject(found.model.parameters, found.machine_name, found.entry.license, found.runtime, chosen.writes)
+    by_level = {candidate.level_id: candidate for candidate in found.candidates}
     ranked = [by_level[level] for level in ladder(list(by_level), subject)]
     place = ranked.index(chosen)
     above, below = (
@@ -58,12 +56,12 @@ def _context(found: Answer, chosen: Candidate, below: list[Candidate]) -> str:
 def _users(found: Answer, chosen: Candidate) -> str:
     def holds(users: int) -> bool:
         try:
-            other = answer(found.question.with_values(users=users, level=chosen.level), today=found.today)
+            other = answer(found.question.with_values(users=users, level=written(chosen.level_id)), today=found.today)
         except InputError:
             return False
         return other.chosen is not None and other.chosen.plan.verdict == chosen.plan.verdict
 
-    most = MOST_SEQUENCES if family_of(found.runtime) == "llama.cpp" else MAX_USERS
+    most = runtime_by(found.runtime).limits.users or MAX_USERS
     users = first_failing(holds, found.question.workload.users, most)
     if users is None:
         return ""

@@ -14,36 +14,18 @@ from advisor.models.model import Model
 from advisor.question.choices import AUTO
 from advisor.question.hardware import hardware_of
 from advisor.question.question import Question
+from advisor.runtimes.registry import ENGINES, runtime_by
 from advisor.sizing.plan import Plan
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.repository import Repository
 from advisor.sources.resolve import ResolvedModel
-
-# Who sets one of these means llama.cpp.
-_OF_LLAMA_CPP = frozenset(
-    {
-        "backend",
-        "kv_type_k",
-        "kv_type_v",
-        "ubatch",
-        "flash_attention",
-        "gpu_layers",
-        "cpu_moe_layers",
-        "kv_offload",
-        "mmap",
-        "split",
-        "tensor_split",
-        "imatrix",
-        "mtp",
-        "draft",
-    }
-)
 
 
 @dataclass(frozen=True)
 class Chosen:
     """`runtime` plans the model; `plan` is the pasted checkpoint's own where `runtime` does not load it."""
 
-    runtime: str
+    runtime: RuntimeId
     plan: Plan | None = None
     note: str = ""
 
@@ -63,10 +45,12 @@ def choose_runtime(question: Question, entry: ResolvedModel, model: Model) -> Ch
     if question.runtime.name != AUTO:
         refusal = _refusal(question, repository, usual)
         return Chosen(usual, note=_not_planned(level, refusal) if refusal else "")
-    if set_for_llama_cpp := _OF_LLAMA_CPP & question.chosen().keys():
-        key = min(set_for_llama_cpp)
-        return Chosen(usual, note=_not_planned(level, f"{key} is a setting of llama.cpp, which loads GGUF files only"))
-    runtime = "mlx" if repository.quantization.kind == "MLX" else "vllm"
+    if its_keys := runtime_by(usual).own_keys & question.chosen().keys():
+        key = min(its_keys)
+        return Chosen(
+            usual, note=_not_planned(level, f"{key} is a setting of {runtime_name(usual)}, which loads GGUF files only")
+        )
+    runtime = next(one.id for one in ENGINES if not one.checkpoint_refusal(repository.quantization))
     try:
         hardware = hardware_of(question.machine, question.runtime.backend, runtime)
         if refusal := checkpoint_support(question, repository, hardware, runtime).refusal:
@@ -82,7 +66,7 @@ def choose_runtime(question: Question, entry: ResolvedModel, model: Model) -> Ch
     return Chosen(runtime, note=f"{note} For GGUF levels of the same model choose runtime=llama.cpp.")
 
 
-def _refusal(question: Question, repository: Repository, runtime: str) -> str:
+def _refusal(question: Question, repository: Repository, runtime: RuntimeId) -> str:
     try:
         return checkpoint_support(
             question, repository, hardware_of(question.machine, question.runtime.backend, runtime), runtime

@@ -2,78 +2,88 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
+from dataclasses import replace
 
-from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.formats.levels import find_level
+from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import find_model
 from advisor.models.model import Model
-from advisor.question.choices import AUTO, FRONTENDS_OF_LLAMA_CPP
-from advisor.question.hardware import Hardware, vllm_chip
+from advisor.question.choices import AUTO
+from advisor.question.hardware import Hardware, chip_for
 from advisor.question.question import Question
-from advisor.runtimes.llama_cpp.draft import beside_draft, check_draft, plan_draft
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken, frontend_defaults
-from advisor.runtimes.llama_cpp.plans import plan_file, plan_levels
-from advisor.runtimes.llama_cpp.reading import HOST_READ_SHARE, Rates
-from advisor.runtimes.mlx.plans import plan_mlx, plan_mlx_file, plan_mlx_levels
+from advisor.runtimes.defaults import Taken
 from advisor.runtimes.published_support import published_support
-from advisor.runtimes.support import (
-    Chip,
-    Format,
-    Support,
-    format_of_level,
-    loads_somewhere,
-    machine_refusal,
-)
-from advisor.runtimes.vllm.plans import VllmOptions, plan_vllm, plan_vllm_levels, plan_vllm_published, vllm_refusals
-from advisor.sizing.plan import Memory, Plan
+from advisor.runtimes.registry import ENGINES, RUNTIMES, find_runtime, runtime_by
+from advisor.runtimes.runtime import Runtime
+from advisor.runtimes.support import Format, Support, format_of_level, loads_somewhere
+from advisor.sizing.plan import Plan
+from advisor.sizing.rates import HOST_READ_SHARE, Rates
+from advisor.sizing.request import Checkpoint, DraftModel, GgufFile, Levels, PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.repository import Repository
 from advisor.sources.resolve import ResolvedModel
 
-_NAMES = {"vllm": "vLLM", "mlx": "MLX"}
-_DRAFTING = ("llama.cpp", "lm-studio")
-Family = str  # whose levels and rules: llama.cpp, vllm or mlx
-FAMILIES: tuple[Family, ...] = ("llama.cpp", "vllm", "mlx")
-
-
-def family_of(runtime: str) -> Family:
-    """The engine behind a runtime: Ollama and LM Studio are llama.cpp."""
-    return "llama.cpp" if runtime in FRONTENDS_OF_LLAMA_CPP else runtime
-
 
 def runtime_name(runtime: str) -> str:
     """As its makers write it."""
-    return FRONTENDS[runtime].name if runtime in FRONTENDS else _NAMES.get(runtime, runtime)
+    return find_runtime(runtime).name
 
 
-def runtime_of(question: Question) -> str:
+def runtime_of(question: Question) -> RuntimeId:
     """The runtime that is asked for, or the first that loads the level that is; raises InputError where they clash."""
+    asked = None if question.runtime.name == AUTO else find_runtime(question.runtime.name)
     if question.model.level is None:
-        return "llama.cpp" if question.runtime.name == AUTO else question.runtime.name
-    gguf = question.model.level in LEVELS
-    stored = Format("GGUF") if gguf else format_of_level(find_safetensors_level(question.model.level))
-    loading = [family for family in FAMILIES if loads_somewhere(family, stored)] or ["vllm"]
-    if question.runtime.name == AUTO:
+        return RuntimeId.LLAMA_CPP if asked is None else asked.id
+    level = find_level(question.model.level)
+    stored = format_of_level(level) if isinstance(level, SafetensorsLevel) else Format(level.id.format)
+    loading = [engine.id for engine in ENGINES if loads_somewhere(engine.id, stored)] or [RuntimeId.VLLM]
+    if asked is None:
         return loading[0]
-    if family_of(question.runtime.name) not in loading:
-        raise InputError(
-            f"Level {question.model.level} is not for {question.runtime.name}: choose runtime={loading[0]}."
-        )
-    return question.runtime.name
+    if asked.engine not in loading:
+        raise InputError(f"Level {question.model.level} is not for {asked.id}: choose runtime={loading[0]}.")
+    return asked.id
 
 
 def with_frontend_defaults(
-    question: Question, given: frozenset[str], model: Model, hardware: Hardware, runtime: str
+    question: Question, given: frozenset[str], model: Model, hardware: Hardware, runtime: RuntimeId
 ) -> tuple[Question, tuple[Taken, ...]]:
-    """The question with what Ollama or LM Studio choose for settings that are not `given`, and these choices."""
-    if runtime not in FRONTENDS_OF_LLAMA_CPP:
-        return question, ()
+    """The question with what a front end chooses for settings that are not `given`, and these choices."""
     gpu_bytes = sum(device.capacity_bytes for device in hardware.memory.devices)
-    taken = tuple(each for each in frontend_defaults(runtime, gpu_bytes, model.context_length) if each.key not in given)
-    return question.with_values(**{each.key: each.value for each in taken}), taken
+    defaults = runtime_by(runtime).defaults(gpu_bytes, model.context_length)
+    taken = tuple(each for each in defaults if each.key not in given)
+    return question.with_values(**{each.key: each.value for each in taken}) if taken else question, taken
+
+
+def request_of(
+    question: Question,
+    entry: ResolvedModel,
+    model: Model,
+    hardware: Hardware,
+    runtime: RuntimeId,
+    among: Collection[str] | None = None,
+) -> PlanRequest:
+    """What a runtime plans from: the GGUF file that was asked for, or the levels (`among` some, where given)."""
+    only = None if question.model.level is None else find_level(question.model.level).id
+    stored: Levels | GgufFile = Levels(only, None if among is None else frozenset(among), question.model.imatrix)
+    if entry.file is not None and question.model.level is None and runtime_by(runtime).engine is RuntimeId.LLAMA_CPP:
+        stored = GgufFile(entry.file.sized(), tuple(entry.file.stored()))
+    return PlanRequest(
+        model=model,
+        memory=hardware.memory,
+        settings=question.settings,
+        margin=question.machine.margin_percent / 100,
+        stored=stored,
+        search=question.placement.is_searched,
+        rates=rates_of(hardware),
+        chip=chip_for(question.runtime.backend, hardware, runtime),
+        draft=_draft_of(question),
+        options=runtime_by(runtime).options(question.runtime.gpu_memory_utilization, question.workload.kv_fp8),
+        name=entry.name,
+        machine_name=hardware.machine.name,
+    )
 
 
 def plans_of(
@@ -81,80 +91,39 @@ def plans_of(
     entry: ResolvedModel,
     model: Model,
     hardware: Hardware,
-    runtime: str,
+    runtime: RuntimeId,
     among: Collection[str] | None = None,
 ) -> tuple[Plan, ...]:
     """One plan per level, at least one; for a GGUF file that was asked for, the plan of that very file.
 
-    Of GGUF levels, of which there are many, only those `among` some, where these are given. Raises InputError in one
-    sentence where there is none, saying why and what would run.
+    Only levels `among` some, where these are given. Raises InputError in one sentence where there is none, saying why
+    and what would run.
     """
-    if question.model.draft is not None and runtime not in _DRAFTING:
-        raise InputError(f"draft: a draft model is planned for llama.cpp and LM Studio, not for {runtime}.")
-    match family_of(runtime):
-        case "vllm":
-            plans = published_plans(question, entry, model, hardware, runtime) + _vllm_plans(question, model, hardware)
-            if not plans:
-                raise InputError(_none_for_vllm(question, entry, model, hardware))
-            return plans
-        case "mlx":
-            return published_plans(question, entry, model, hardware, runtime) + _mlx_plans(question, model, hardware)
-    return _llama_cpp_plans(question, entry, model, hardware, runtime, among)
+    by = runtime_by(runtime)
+    if question.model.draft is not None and not by.drafts:
+        drafting = " and ".join(one.name for one in RUNTIMES if one.drafts)
+        raise InputError(f"draft: a draft model is planned for {drafting}, not for {by.id}.")
+    request = request_of(question, entry, model, hardware, runtime, among)
+    plans = (*published_plans(question, entry, model, hardware, runtime), *by.plan(request))
+    if not plans:
+        raise InputError(_none_planned(request, by, hardware))
+    return plans
 
 
-def draft_of(question: Question, model: Model, name: str, memory: Memory) -> Plan | None:
-    """The plan of the draft model a question asks for; raises InputError where it cannot draft for `model`."""
+def _none_planned(request: PlanRequest, by: Runtime, hardware: Hardware) -> str:
+    """Why there is no level at all, and which runtime would do."""
+    llama_cpp = runtime_by(RuntimeId.LLAMA_CPP).id
+    elsewhere = request.model.runtime_note or by.engine is llama_cpp
+    instead = "choose another machine" if elsewhere else f"use runtime={llama_cpp}"
+    return f"No level of {request.name} runs with {by.name} on {hardware.name}: {by.why_none(request)}; {instead}."
+
+
+def _draft_of(question: Question) -> DraftModel | None:
+    """The draft model a question asks for."""
     if question.model.draft is None:
         return None
     found = find_model(question.model.draft)
-    check_draft(found.model, found.name, model, name)
-    return plan_draft(found.model, question.model.draft_level, memory, question.settings)
-
-
-def memory_beside(memory: Memory, draft: Plan | None) -> Memory:
-    """The memory that the main model may use, with what a draft model takes counted as gone."""
-    return memory if draft is None else beside_draft(memory, draft)
-
-
-def _llama_cpp_plans(
-    question: Question,
-    entry: ResolvedModel,
-    model: Model,
-    hardware: Hardware,
-    runtime: str,
-    among: Collection[str] | None,
-) -> tuple[Plan, ...]:
-    margin, rates = question.machine.margin_percent / 100, rates_of(hardware)
-    draft = draft_of(question, model, entry.name, hardware.memory)
-    memory = memory_beside(hardware.memory, draft)
-    if entry.file is not None and question.model.level is None:
-        plan = plan_file(
-            model,
-            entry.file.sized(),
-            entry.file.stored(),
-            memory,
-            question.settings,
-            runtime=runtime,
-            margin=margin,
-            search=question.placement.is_searched,
-            rates=rates,
-            draft=draft,
-        )
-        return (plan,)
-    plans = plan_levels(
-        model,
-        memory,
-        question.settings,
-        runtime=runtime,
-        margin=margin,
-        imatrix=question.model.imatrix,
-        only=question.model.level,
-        among=among,
-        search=question.placement.is_searched,
-        rates=rates,
-        draft=draft,
-    )
-    return tuple(plans)
+    return DraftModel(found.model, found.name, question.model.draft_level)
 
 
 def rates_of(hardware: Hardware) -> Rates:
@@ -164,111 +133,24 @@ def rates_of(hardware: Hardware) -> Rates:
 
 
 def published_plans(
-    question: Question, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: str
+    question: Question, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: RuntimeId
 ) -> tuple[Plan, ...]:
     """The repository's own checkpoint as it is, where the runtime loads its kind: sized from its headers."""
     repository = entry.repository
     if repository is None or not repository.tensors or question.model.level is not None:
         return ()
-    quantization = repository.quantization
     support = checkpoint_support(question, repository, hardware, runtime)
     if support.refusal:
         return ()
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
-    sized = checkpoint_size(loaded, quantization, model, repository.layers)
-    margin = question.machine.margin_percent / 100
-    if runtime == "mlx":
-        return (plan_mlx_file(model, hardware.memory, question.settings, sized, sized.tensor_bytes, margin=margin),)
-    plan = plan_vllm_published(
-        model,
-        hardware.memory,
-        question.settings,
-        sized,
-        [(tensor.name, tensor.bytes) for tensor in loaded],
-        margin=margin,
-        options=_vllm_options(question),
-        compute_capability=vllm_chip_of(question, hardware).capability,
-        note=support.note,
-    )
-    return (plan,)
+    sized = checkpoint_size(loaded, repository.quantization, model, repository.layers)
+    stored = Checkpoint(sized, tuple((tensor.name, tensor.bytes) for tensor in loaded), support.note)
+    request = request_of(question, entry, model, hardware, runtime)
+    return runtime_by(runtime).plan(replace(request, stored=stored))
 
 
-def _vllm_options(question: Question) -> VllmOptions:
-    return VllmOptions(
-        utilisation=question.runtime.gpu_memory_utilization, kv_dtype="fp8" if question.workload.kv_fp8 else "auto"
-    )
-
-
-def _vllm_plans(question: Question, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
-    """The computed levels that vLLM loads here."""
-    chip, margin, options = (
-        vllm_chip_of(question, hardware),
-        question.machine.margin_percent / 100,
-        _vllm_options(question),
-    )
-    if question.model.level is not None:
-        plan = plan_vllm(
-            model,
-            hardware.memory,
-            question.settings,
-            find_safetensors_level(question.model.level),
-            margin=margin,
-            options=options,
-            vendor=chip.vendor,
-            compute_capability=chip.capability,
-            architecture=chip.generation,
-        )
-        return (plan,)
-    plans = plan_vllm_levels(
-        model,
-        hardware.memory,
-        question.settings,
-        margin=margin,
-        options=options,
-        vendor=chip.vendor,
-        compute_capability=chip.capability,
-        architecture=chip.generation,
-    )
-    return tuple(plans)
-
-
-def vllm_chip_of(question: Question, hardware: Hardware) -> Chip:
-    """The one kind of GPU there is."""
-    if not hardware.cards:
-        raise InputError(f"vLLM is planned for graphics cards, and {hardware.machine.name} has none: use llama.cpp.")
-    if len(set(hardware.cards)) > 1:
-        raise InputError("vLLM splits every tensor evenly, so all cards must be of one kind: leave other_machine out.")
-    return vllm_chip(question.runtime.backend, hardware.cards[0])
-
-
-def _none_for_vllm(question: Question, entry: ResolvedModel, model: Model, hardware: Hardware) -> str:
-    """Why vLLM loads no level at all here, from the machine or the commonest reason, and which runtime does."""
-    chip = vllm_chip_of(question, hardware)
-    why = machine_refusal("vllm", chip)
-    if not why:
-        refusals = vllm_refusals(
-            model,
-            len(hardware.memory.devices),
-            vendor=chip.vendor,
-            compute_capability=chip.capability,
-            architecture=chip.generation,
-        )
-        why = Counter(refusal.rstrip(".") for refusal in refusals.values()).most_common(1)[0][0]
-    instead = "choose another machine" if model.runtime_note else "use runtime=llama.cpp"
-    return f"No level of {entry.name} runs with vLLM on {hardware.name}: {why}; {instead}."
-
-
-def _mlx_plans(question: Question, model: Model, hardware: Hardware) -> tuple[Plan, ...]:
-    if refusal := machine_refusal("mlx", hardware.machine):
-        raise InputError(f"{refusal}.")
-    margin = question.machine.margin_percent / 100
-    if question.model.level is not None:
-        level = find_safetensors_level(question.model.level)
-        return (plan_mlx(model, hardware.memory, question.settings, level, margin=margin),)
-    return tuple(plan_mlx_levels(model, hardware.memory, question.settings, margin=margin))
-
-
-def checkpoint_support(question: Question, repository: Repository, hardware: Hardware, runtime: str) -> Support:
-    """Whether a runtime with safetensors files of its own loads those of a repository here."""
-    on = vllm_chip_of(question, hardware) if runtime == "vllm" else hardware.machine
-    return published_support(repository.quantization, runtime, on)
+def checkpoint_support(question: Question, repository: Repository, hardware: Hardware, runtime: RuntimeId) -> Support:
+    """Whether a runtime loads a repository's own safetensors on this hardware."""
+    if refusal := runtime_by(runtime).checkpoint_refusal(repository.quantization):
+        return Support(refusal)
+    return published_support(repository.quantization, runtime, chip_for(question.runtime.backend, hardware, runtime))

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from advisor.answer.candidate import Candidate, task_words
 from advisor.answer.ladders import NATIVE_LEVELS, NO_VISIBLE_GAIN, Subject, ladder
+from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, differ, percent, span
 from advisor.foundation.ranges import Range
@@ -38,14 +39,23 @@ class Alternative:
 class Recommendation:
     """The chosen level (None when nothing will do), the reasons, the runners-up, and what is in the way.
 
-    `nearest` is the level that comes nearest where nothing will do.
+    `nearest` is the level that comes nearest where nothing will do. Levels are known by `level_id` and `nearest_id`;
+    `level` and `nearest` are their names, for people.
     """
 
-    level: str | None
+    level_id: LevelId | None
     reasons: tuple[str, ...]
     alternatives: tuple[Alternative, ...]
     in_the_way: tuple[Unmet, ...] = ()
-    nearest: str | None = None
+    nearest_id: LevelId | None = None
+
+    @property
+    def level(self) -> str | None:
+        return None if self.level_id is None else self.level_id.name
+
+    @property
+    def nearest(self) -> str | None:
+        return None if self.nearest_id is None else self.nearest_id.name
 
 
 class Option(Protocol):
@@ -69,17 +79,17 @@ OptionT = TypeVar("OptionT", bound=Option)
 
 def recommend(candidates: Sequence[Candidate], requirements: Requirements, subject: Subject) -> Recommendation:
     """Choose among `candidates`, one per level of one model on one machine, of which there is at least one."""
-    by_level = {candidate.level: candidate for candidate in candidates}
-    ranked = [by_level[level] for level in ladder([candidate.level for candidate in candidates], subject)]
+    by_level = {candidate.level_id: candidate for candidate in candidates}
+    ranked = [by_level[level] for level in ladder(list(by_level), subject)]
     running = [candidate for candidate in ranked if candidate.plan.fits]
     if not running:
         return _nothing_fits(ranked, subject)
-    unmet = {candidate.level: candidate.unmet(requirements, subject.licence) for candidate in running}
+    unmet = {candidate.level_id: candidate.unmet(requirements, subject.licence) for candidate in running}
     chosen = choose(ranked, requirements, subject.licence)
     if chosen is None:
         return _requirements_in_the_way(running, unmet)
     return Recommendation(
-        chosen.level,
+        chosen.level_id,
         _reasons(chosen, ranked, requirements, subject, unmet),
         _alternatives(chosen, ranked, by_level, unmet),
     )
@@ -122,7 +132,7 @@ def _reasons(
     ranked: Sequence[Candidate],
     requirements: Requirements,
     subject: Subject,
-    unmet: dict[str, tuple[Unmet, ...]],
+    unmet: dict[LevelId, tuple[Unmet, ...]],
 ) -> tuple[str, ...]:
     plan = chosen.plan
     reasons = [_why_this_level(chosen, ranked, requirements, unmet)]
@@ -140,7 +150,7 @@ def _why_this_level(
     chosen: Candidate,
     ranked: Sequence[Candidate],
     requirements: Requirements,
-    unmet: dict[str, tuple[Unmet, ...]],
+    unmet: dict[LevelId, tuple[Unmet, ...]],
 ) -> str:
     place = ranked.index(chosen)
     if chosen.level in NATIVE_LEVELS:
@@ -168,7 +178,7 @@ def _why_this_level(
         )
     if above.verdict == "does not fit":
         return f"{chosen.level} is the best level that fits; {above.level} needs {gib(above.missing_bytes)} more."
-    if broken := unmet.get(above.level):
+    if broken := unmet.get(above.level_id):
         return f"{chosen.level} is the best level that fits and meets the requirements: {_lower(broken[0].sentence)}"
     if above.verdict == "fits with offload":
         return (
@@ -221,18 +231,21 @@ def _memory_reason(chosen: Candidate, machine_name: str) -> str:
 
 
 def _alternatives(
-    chosen: Candidate, ranked: Sequence[Candidate], by_level: dict[str, Candidate], unmet: dict[str, tuple[Unmet, ...]]
+    chosen: Candidate,
+    ranked: Sequence[Candidate],
+    by_level: dict[LevelId, Candidate],
+    unmet: dict[LevelId, tuple[Unmet, ...]],
 ) -> tuple[Alternative, ...]:
     found = []
     place = ranked.index(chosen)
-    whole = by_level.get(NO_VISIBLE_GAIN)
+    whole = by_level.get(LevelId(GGUF, NO_VISIBLE_GAIN))
     if whole is not None and whole.plan.verdict == "fits" and chosen.level == "Q6_K":
         extra = gb(whole.plan.sized.file_bytes - chosen.plan.sized.file_bytes)
         found.append(Alternative(NO_VISIBLE_GAIN, f"Fits too: {extra} more for no visible gain, and slower."))
     if place:
         found.append(_better_alternative(ranked[place - 1], chosen, unmet))
     below = [o for o in ranked[place + 1 :] if o.plan.sized.file_bytes < chosen.plan.sized.file_bytes]
-    below = [candidate for candidate in below if not unmet.get(candidate.level)]
+    below = [candidate for candidate in below if not unmet.get(candidate.level_id)]
     worth_knowing = ("Q5_K_M", "Q4_K_M") if chosen.writes else (NO_VISIBLE_GAIN,)
     usual = [candidate for candidate in below if candidate.level in worth_knowing]
     found += [
@@ -246,11 +259,11 @@ def _alternatives(
     return tuple(found[:3])
 
 
-def _better_alternative(above: Candidate, chosen: Candidate, unmet: dict[str, tuple[Unmet, ...]]) -> Alternative:
+def _better_alternative(above: Candidate, chosen: Candidate, unmet: dict[LevelId, tuple[Unmet, ...]]) -> Alternative:
     if above.plan.missing_bytes > 0:
         each = " on each device" if len(above.plan.devices) > 1 else ""
         return Alternative(above.level, f"Better quality; needs {gib(above.plan.missing_bytes)} more{each}.")
-    if broken := unmet.get(above.level):
+    if broken := unmet.get(above.level_id):
         return Alternative(above.level, f"Better quality, but {_lower(broken[0].sentence)}")
     extra = gb(above.plan.sized.file_bytes - chosen.plan.sized.file_bytes)
     slower = f" at {_speed(above)}" if above.tokens_per_s is not None else ""
@@ -277,33 +290,33 @@ def _loss(candidate: Candidate, chosen: Candidate) -> str:
     return f", keeping about {percent(one.typical)} of the quality instead of {percent(other.typical)}"
 
 
-def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[str, tuple[Unmet, ...]]) -> Recommendation:
+def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[LevelId, tuple[Unmet, ...]]) -> Recommendation:
     """What fits breaks a requirement: the candidate that comes nearest says which, and by how much."""
 
     def distance(candidate: Candidate) -> tuple[int, float]:
-        broken = unmet[candidate.level]
+        broken = unmet[candidate.level_id]
         return len(broken), sum(map(_gap, broken))
 
     nearest = min(running, key=distance)  # the best level among equals
-    broken = unmet[nearest.level]
+    broken = unmet[nearest.level_id]
     said = {one.sentence for one in broken}
     if all(one.requirement in _OF_EVERY_LEVEL for one in broken):
         reasons = [f"{nearest.level} would fit, but not every requirement is met."]
     else:
         reasons = [f"No level that fits meets every requirement; {nearest.level} comes nearest."]
     reasons += [one.sentence for one in broken]
-    if others_met := [one for one in running if not _same(broken, unmet[one.level])]:
+    if others_met := [one for one in running if not _same(broken, unmet[one.level_id])]:
         other = min(others_met, key=distance)
-        against = unmet[other.level][0].sentence.removeprefix(f"{other.level} ")
+        against = unmet[other.level_id][0].sentence.removeprefix(f"{other.level} ")
         reasons.append(f"The requirements can be met, but not together: {other.level} meets that, but {against}")
     others = []
     for candidate in sorted(running, key=distance):
-        sentence = unmet[candidate.level][0].sentence
+        sentence = unmet[candidate.level_id][0].sentence
         # What the machine or the licence breaks is the same for every level.
-        if unmet[candidate.level][0].requirement not in _OF_EVERY_LEVEL and sentence not in said:
+        if unmet[candidate.level_id][0].requirement not in _OF_EVERY_LEVEL and sentence not in said:
             others.append(Alternative(candidate.level, sentence))
             said.add(sentence)
-    return Recommendation(None, tuple(reasons), tuple(others[:2]), broken, nearest.level)
+    return Recommendation(None, tuple(reasons), tuple(others[:2]), broken, nearest.level_id)
 
 
 _OF_EVERY_LEVEL = ("commercial", "max_cost_per_month")
@@ -343,4 +356,4 @@ def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendati
         for candidate in ranked
         if candidate.plan.verdict == "tight"
     )
-    return Recommendation(None, tuple(reasons), tight[:3], nearest=smallest.level)
+    return Recommendation(None, tuple(reasons), tight[:3], nearest_id=smallest.level_id)

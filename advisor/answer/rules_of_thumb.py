@@ -16,8 +16,10 @@ from advisor.foundation.numbers import approx
 from advisor.foundation.units import GB, format_count
 from advisor.models.catalogue import find_model
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Device, Memory, rule_of_thumb_bytes
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.plan import rule_of_thumb_bytes
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 EXAMPLE_7B = "mistral-7b-instruct-v0.3"
@@ -86,7 +88,7 @@ def _against_article(
 def _compare(model: Model, rule: str, level: str, rule_bytes: int, said_billions: float | None) -> Comparison:
     settings = Settings(context=min(CONTEXT, model.context_length or CONTEXT))
     device = Memory((Device("device", _BOUNDLESS, 0),), None)
-    plan = plan_levels(model, device, settings, runtime="llama.cpp", margin=0, only=level)[0]
+    plan = LLAMA_CPP.plan(PlanRequest(model, device, settings, stored=Levels(LEVELS[level].id)))[0]
     return Comparison(
         rule=rule,
         level=level,

@@ -5,26 +5,28 @@ from __future__ import annotations
 from advisor.answer.plans import runtime_name
 from advisor.models.model import Model
 from advisor.question.choices import CUSTOM_MACHINE, RuntimeChoice
-from advisor.question.hardware import Hardware, vllm_chip
+from advisor.question.hardware import Hardware, chip_for
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 
 
 def runtime_notes(
-    asked: RuntimeChoice, settings: Settings, model: Model, hardware: Hardware, runtime: str
+    asked: RuntimeChoice, settings: Settings, model: Model, hardware: Hardware, runtime: RuntimeId
 ) -> tuple[str, ...]:
     """Sentences for the reader of an answer; none where nothing is special."""
     return tuple(
         note
         for note in (
             _cache_note(settings, model, runtime),
-            _custom_note(asked, hardware) if runtime == "vllm" else "",
+            _custom_note(asked.backend, hardware, runtime),
         )
         if note
     )
 
 
-def _cache_note(settings: Settings, model: Model, runtime: str) -> str:
+def _cache_note(settings: Settings, model: Model, runtime: RuntimeId) -> str:
     if settings.shared_by == 1 or not model.causal:
         return ""
     name, users, context = runtime_name(runtime), settings.users, settings.context
@@ -36,14 +38,14 @@ def _cache_note(settings: Settings, model: Model, runtime: str) -> str:
     return f"{shared}; for {context:,} tokens each, choose a context of {context * users:,}."
 
 
-def _custom_note(asked: RuntimeChoice, hardware: Hardware) -> str:
-    if hardware.machine.kind != CUSTOM_MACHINE:
+def _custom_note(backend: str, hardware: Hardware, runtime: RuntimeId) -> str:
+    if hardware.machine.kind != CUSTOM_MACHINE or runtime_by(runtime).custom_vendor is None:
         return ""
-    chip = vllm_chip(asked.backend, hardware.machine)
+    chip = chip_for(backend, hardware, runtime)
     what, other = ("generation", "")
     if chip.vendor == "NVIDIA":
         what, other = ("compute capability", " For an AMD one choose the ROCm backend.")
     return (
-        f"For vLLM the custom device counts as an {chip.vendor} GPU of unknown {what}: a level is listed where some "
-        f"{chip.vendor} GPU loads it, so check that yours does.{other}"
+        f"For {runtime_name(runtime)} the custom device counts as an {chip.vendor} GPU of unknown {what}: a level is "
+        f"listed where some {chip.vendor} GPU loads it, so check that yours does.{other}"
     )

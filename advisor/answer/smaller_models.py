@@ -11,7 +11,6 @@ from itertools import islice
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.explore import choose_level
-from advisor.answer.plans import family_of
 from advisor.answer.recommend import SMALL_LOSS, Alternative
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx
@@ -20,15 +19,11 @@ from advisor.models.catalogue import Entry, catalogue
 from advisor.models.licences import commercial_use
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolved import from_entry
 
 MOST = 2
-# Q4_K_M or better, by the engine that runs it.
-_PRECISE = {
-    "llama.cpp": ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "MXFP4"),
-    "vllm": ("BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "GPTQ-W8A16-g128", "W4A16-g128", "MXFP4-native"),
-    "mlx": ("MLX-8bit-g64", "MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64"),
-}
 _MOST_TRIED = 10  # of each group
 _GENERAL = ("instruct", "reasoning")
 _SPECIALIST = re.compile(r"code|coder|devstral|math|guard|translate", re.IGNORECASE)
@@ -97,15 +92,15 @@ def _first_that_runs(found: Answer, entries: Iterable[Entry]) -> tuple[Entry, Ca
     return None
 
 
-def _precise(question: Question, entry: Entry, hardware: Hardware, runtime: str, today: date) -> Candidate | None:
+def _precise(question: Question, entry: Entry, hardware: Hardware, runtime: RuntimeId, today: date) -> Candidate | None:
     """The model at Q4_K_M or better, on the devices alone, if it keeps more than a small loss allows."""
-    levels = _PRECISE[family_of(runtime)]
+    precise = runtime_by(runtime).ladder.precise
     asked = question.with_values(model=entry.id, level=None, context_used=None, runtime=runtime)
     try:
-        _, one = choose_level(asked, from_entry(entry), hardware, today, levels)
+        _, one = choose_level(asked, from_entry(entry), hardware, today, tuple(level.name for level in precise))
     except InputError:
         return None
-    if one is None or one.level not in levels or one.verdict != "fits":
+    if one is None or one.level_id not in precise or one.verdict != "fits":
         return None
     return one if one.kept is not None and one.kept.typical >= SMALL_LOSS else None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
+from advisor.formats.level_id import GGUF, LevelId
 from advisor.models.model import Model
 
 Type = GGMLQuantizationType
@@ -29,6 +30,10 @@ class Level:
     needs_imatrix: bool = False
     note: str = ""
     native_only: bool = False  # only for models published in this very type
+
+    @property
+    def id(self) -> LevelId:
+        return LevelId(GGUF, self.name)
 
     def offered_for(self, model: Model) -> bool:
         return not self.native_only or model.wiring.repository.native_mxfp4

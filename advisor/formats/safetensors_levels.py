@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from advisor.formats.level_id import LevelId
 from advisor.foundation.errors import InputError, nearest, resembling
 from advisor.models.model import Model
 
@@ -52,6 +53,10 @@ class SafetensorsLevel:
     zero_points: bool = False
     activation_scale: bool = False
     note: str = ""
+
+    @property
+    def id(self) -> LevelId:
+        return LevelId(self.format, self.name)
 
     def offered_for(self, model: Model) -> bool:
         """Native MXFP4 exists only where it was published; GPTQ, AWQ and MLX writers do not know encoders."""

@@ -64,6 +64,10 @@ class _Drawer:
         self.used = 0
         self._each: dict[Any, int] = {}
 
+    def __reduce__(self) -> tuple[Callable[[], _Drawer], tuple[()]]:
+        """What is kept can be worked out again: a pickle or a copy of its owner has an empty one."""
+        return _new_drawer, ()
+
     def put(self, function: Any, key: Hashable, value: Any) -> None:
         if (each := self._each.get(function)) is None:
             each = self._each[function] = deep_bytes((key, value))
@@ -104,6 +108,13 @@ def kept_beside(function: Callable[Concatenate[Owner, Args], Result]) -> Callabl
         return found  # type: ignore[no-any-return]
 
     return lookup
+
+
+def _new_drawer() -> _Drawer:
+    with _lock:
+        drawer = _Drawer()
+        _drawers.add(drawer)
+    return drawer
 
 
 def _open_drawer(owner: Any) -> _Drawer:

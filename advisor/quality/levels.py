@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
-from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme, find_safetensors_level
+from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.levels import find_level
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
 from advisor.foundation.errors import InputError, nearest, one_line, resembling
 from advisor.foundation.numbers import exact
 
@@ -157,9 +158,11 @@ def known_level(name: str) -> QualityLevel | None:
             own = known_level(match.expand(ours))
             return own if own is None or stock else replace(own, stock=False)
     try:
-        other = find_safetensors_level(text)
+        other = find_level(text)
     except InputError:
         return None
+    if isinstance(other, Level):
+        return _by_lower().get(other.name.lower())
     return QualityLevel(other.name, _safetensors_group(other), round(other.nominal_bits))
 
 

@@ -10,20 +10,20 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
-from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.formats.levels import find_level, written
+from advisor.foundation.errors import ImpossibleValue, InputError, one_line
 from advisor.foundation.parts import Part
 from advisor.question.requirements import Switch, known
+from advisor.runtimes.registry import RUNTIMES as REGISTERED
 from advisor.sizing.settings import CACHE_TYPES, Split
 
 MAX_USERS = 65_536  # far beyond what one machine serves; runtimes have limits of their own
 CUSTOM_MACHINE = "custom"
 AUTO = "auto"
-# Ollama and LM Studio are llama.cpp with their own defaults, which hold for these keys where a question is silent.
-FRONTENDS_OF_LLAMA_CPP = ("ollama", "lm-studio")
-UNIFIED_CACHE = ("lm-studio",)  # all requests share one KV cache
+# Front ends have defaults of their own, which hold for these keys where a question is silent.
 BY_FRONTEND = frozenset({"context", "users"})
-RUNTIMES = (AUTO, "llama.cpp", *FRONTENDS_OF_LLAMA_CPP, "vllm", "mlx")
+FRONTENDS = {str(one.id): one.frontend for one in REGISTERED if one.frontend is not None}
+RUNTIMES = (AUTO, *(str(one.id) for one in REGISTERED))
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 _MOST_SHARES = 64
 
@@ -52,14 +52,12 @@ def _written_shares(shares: tuple[float, ...] | None) -> str | None:
 
 
 def _known_level(value: Any) -> Any:
-    if not isinstance(value, str) or value in LEVELS:
+    if not isinstance(value, str):
         return value
     try:
-        return find_safetensors_level(value).name
-    except InputError:
-        close = resembling(value, (*LEVELS, *SAFETENSORS_LEVELS))
-        hint = nearest(value, (*LEVELS, *SAFETENSORS_LEVELS)) or f"choose one of {', '.join(LEVELS)}."
-        raise ImpossibleValue(f"unknown level '{one_line(value)}'; {hint}", close) from None
+        return written(find_level(value).id)
+    except InputError as error:
+        raise ImpossibleValue(str(error), error.suggestions) from None
 
 
 GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]

@@ -9,15 +9,15 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
+from advisor.machines.chip import Chip, chip_of
 from advisor.question.choices import AUTO, CUSTOM_MACHINE, MachineChoice
 from advisor.runtimes.llama_cpp.checks import check_vendors
-from advisor.runtimes.llama_cpp.reading import USUAL_HOST_BANDWIDTH
-from advisor.runtimes.support import Chip, chip_of
-from advisor.sizing.plan import Device, Memory
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.rates import USUAL_HOST_BANDWIDTH
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.speed.backends import Backend, check_backend, default_backend
 
-# Runtimes whose speed follows constants of their own; what they run on is named by the backend all the same.
-_BACKENDS_OF = {"vllm": ("cuda", "rocm"), "mlx": ("metal",)}
 _VENDORS = {"cuda": "NVIDIA", "rocm": "AMD"}
 
 
@@ -71,7 +71,7 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(values) if len(known) == len(values) else None
 
 
-def hardware_of(asked: MachineChoice, backend: str, runtime: str) -> Hardware:
+def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardware:
     """The hardware that is asked for, under a backend or `auto`; raises InputError where it cannot be built so."""
     first = first_machine(asked)
     cards = _cards(asked, first)
@@ -125,25 +125,30 @@ def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...]) ->
     return Memory(devices, host, pooled=first.unified)
 
 
-def _backend(asked: str, first: Machine, cards: tuple[Machine, ...], runtime: str) -> Backend:
+def _backend(asked: str, first: Machine, cards: tuple[Machine, ...], runtime: RuntimeId) -> Backend:
     usual = asked == AUTO
     backend = default_backend(first, runtime) if usual else check_backend(asked)
-    if runtime in _BACKENDS_OF:
-        if not usual and backend not in _BACKENDS_OF[runtime]:
+    # Their speed follows constants of their own; what they run on is named by the backend all the same.
+    if (its_own := runtime_by(runtime).backends) is not None:
+        if not usual and backend not in its_own:
             raise InputError(f"backend={backend} is none of {runtime}'s: leave it out, or use runtime=llama.cpp.")
         backend = default_backend(first, runtime)
     check_vendors({card.vendor for card in cards if card.vendor != "generic"}, backend)
     return backend
 
 
-def vllm_chip(backend: str, card: Machine) -> Chip:
-    """What vLLM is to run on: the card, or for a custom device the vendor whose backend is asked for, else NVIDIA.
+def chip_for(backend: str, hardware: Hardware, runtime: RuntimeId) -> Chip:
+    """What a runtime is to run on: the first card, or the machine without one.
 
-    Of a custom device the generation is not known. Raises InputError for another vendor's backend.
+    A custom device is of unknown generation, and where the runtime needs a vendor, of the one whose backend is asked
+    for. Raises InputError for another vendor's backend.
     """
+    one, counts_as = hardware.cards[0] if hardware.cards else hardware.machine, runtime_by(runtime).custom_vendor
+    if counts_as is None or not hardware.cards:
+        return chip_of(one)
     asked = _VENDORS.get(backend)
-    if card.kind == CUSTOM_MACHINE:
-        return Chip(asked or "NVIDIA")
-    if asked not in (None, card.vendor):
-        raise InputError(f"backend={backend} does not run on {card.name}: leave it out.")
-    return chip_of(card)
+    if one.kind == CUSTOM_MACHINE:
+        return Chip(asked or counts_as)
+    if asked not in (None, one.vendor):
+        raise InputError(f"backend={backend} does not run on {one.name}: leave it out.")
+    return chip_of(one)

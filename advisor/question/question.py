@@ -16,8 +16,7 @@ from advisor.foundation.errors import InputError, nearest, one_line, resembling
 from advisor.foundation.parts import Composed
 from advisor.question.choices import (
     BY_FRONTEND,
-    FRONTENDS_OF_LLAMA_CPP,
-    UNIFIED_CACHE,
+    FRONTENDS,
     MachineChoice,
     ModelChoice,
     PlacementWish,
@@ -55,7 +54,7 @@ class Question(Composed):
         return Settings(
             context=self.workload.context,
             users=self.workload.users,
-            unified=self.runtime.name in UNIFIED_CACHE,
+            unified=self.runtime.name in FRONTENDS and FRONTENDS[self.runtime.name].unified,
             micro_batch=self.runtime.ubatch,
             flash_attention=self.runtime.flash_attention,
             cache_type_k=self.workload.kv_type_k,
@@ -80,7 +79,7 @@ class Question(Composed):
     def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The least that restores this question: model, machine, and what is not a default."""
         kept = {"model", "machine", *self.changed()}
-        if self.runtime.name in FRONTENDS_OF_LLAMA_CPP:  # whose own default is another
+        if self.runtime.name in FRONTENDS:  # whose own default is another
             kept |= BY_FRONTEND & self.given
         values = self.values(mode)
         return {key: values[key] for key in dict.fromkeys(("model", "machine", *values)) if key in kept}

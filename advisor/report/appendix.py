@@ -8,7 +8,7 @@ from dataclasses import replace
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
-from advisor.answer.plans import family_of, runtime_name
+from advisor.answer.plans import runtime_name
 from advisor.costs.money import Price, plain
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
@@ -19,8 +19,7 @@ from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
 from advisor.report.wording import key_words, without_keys
 from advisor.runtimes.commands import commands
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS
-from advisor.runtimes.llama_cpp.memory_lines import memory_lines
+from advisor.runtimes.registry import runtime_by
 
 ASKED = "as asked for"  # the note of an assumption that is the user's
 KEPT_FREE = "kept free of each device"
@@ -83,9 +82,9 @@ def _levels_table(answer: Answer) -> Table:
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     question, plan = answer.question, shown.plan
     facts = [*_asked(answer), Fact("Safety margin", f"{exact(question.machine.margin_percent)} %", KEPT_FREE)]
-    if family_of(plan.runtime) == "llama.cpp":
-        basis = answer.machine.overhead_basis
-        for line in memory_lines(plan, answer.model, basis, basis if not plan.devices else ""):
+    basis = answer.machine.overhead_basis
+    if lines := runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else ""):
+        for line in lines:
             label = f"{_capital(line.component)}, {line.place}"
             facts.append(Fact(label, f"{gib(line.bytes)}, {line.word}", line.formula))
     else:
@@ -106,7 +105,7 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
 def _asked(answer: Answer) -> list[Fact]:
     """What every answer rests on, and then whatever else was chosen."""
     question = answer.question
-    by_frontend = {each.key: f"{FRONTENDS[answer.runtime].name}'s default" for each in answer.taken}
+    by_frontend = {each.key: f"{runtime_name(answer.runtime)}'s default" for each in answer.taken}
     asked = question.costs.load
     load = (
         f"{exact(asked.requests_per_day)} requests a day, each of {asked.tokens_in:,} tokens in and "

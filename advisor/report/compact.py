@@ -15,8 +15,7 @@ from typing import Any
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.pinned import address, gpu_layers, pinned_query
-from advisor.answer.plans import family_of
+from advisor.answer.pinned import address, pinned_query
 from advisor.answer.status import status_of
 from advisor.costs.costs import Costs
 from advisor.costs.money import MoneyRange
@@ -28,7 +27,8 @@ from advisor.foundation.version import VERSION
 from advisor.question.question import MAX_QUERY_LENGTH
 from advisor.report.from_answer import verdict_sentence
 from advisor.report.sizes import FORMAT
-from advisor.sizing.plan import DeviceMemory, Plan
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.plan import DeviceMemory
 
 SCHEMA = "answer/1"
 _DIGITS, _DECIMALS = 4, 4  # of estimates, which are never that exact
@@ -160,8 +160,8 @@ def brief_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
 
 def _which(found: Answer, candidate: Candidate) -> dict[str, Any]:
     plan = candidate.plan
-    kinds = _cache_types(found, plan)
-    llama = family_of(plan.runtime) == "llama.cpp"
+    runtime = runtime_by(plan.runtime)
+    kinds, told = runtime.cache_types(plan), runtime.told(plan)
     return {
         "model_id": address(found.question.model, found.entry),
         "runtime": plan.runtime,
@@ -169,21 +169,11 @@ def _which(found: Answer, candidate: Candidate) -> dict[str, Any]:
         "level": plan.level,
         "kv_type_k": kinds[0],
         "kv_type_v": kinds[1],
-        "gpu_layers": gpu_layers(plan) if llama else None,
-        "cpu_moe_layers": plan.settings.cpu_moe_layers if llama else None,
+        "gpu_layers": told.get("gpu_layers"),
+        "cpu_moe_layers": told.get("cpu_moe_layers"),
         "verdict": plan.verdict,
         "file_bytes": int(plan.sized.file_bytes),
     }
-
-
-def _cache_types(found: Answer, plan: Plan) -> tuple[str | None, str | None]:
-    match family_of(plan.runtime):
-        case "llama.cpp":
-            return plan.settings.cache_type_k, plan.settings.cache_type_v
-        case "vllm":
-            kind = "fp8" if found.question.workload.kv_fp8 else "auto"
-            return kind, kind
-    return None, None  # mlx-lm keeps what the model computes with
 
 
 def _place(name: str, held: DeviceMemory) -> dict[str, Any]:

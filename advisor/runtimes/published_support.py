@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from advisor.machines.chip import Chip
 from advisor.machines.machine import Machine
-from advisor.runtimes.support import Chip, Format, Support, format_of_level, formats_of_published, supports
+from advisor.runtimes.support import Format, Support, format_of_level, formats_of_published, supports
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.quantization import WHOLE, Part, Quantization
 
 # AutoRound has loaders of its own for bits that GPTQ's lack.
 _OWN_LOADERS = frozenset({"AutoRound"})
-_NAMES = {"vllm": "vLLM", "mlx": "mlx-lm"}
 
 
-def published_support(quantization: Quantization | None, runtime: str, hardware: Machine | Chip) -> Support:
-    """Whether `runtime` loads a checkpoint of this kind here; what no runtime planned here loads must get no plan."""
-    name = _NAMES.get(runtime)
-    if name is None:
-        return Support(f"{runtime} loads GGUF files only")
-    if (quantization is not None and quantization.kind == "MLX") != (runtime == "mlx"):
-        return Support(
-            f"{name} loads MLX files only" if runtime == "mlx" else "MLX files are for mlx-lm on Apple silicon"
-        )
+def published_support(quantization: Quantization | None, runtime: RuntimeId, hardware: Machine | Chip) -> Support:
+    """Whether `runtime`, which may load such files, does so here; what no runtime planned here loads gets no plan."""
     if quantization is None:
         return supports(runtime, formats_of_published(None), hardware)
     packed = [part for part in quantization.parts if part.name != WHOLE]
@@ -28,9 +22,8 @@ def published_support(quantization: Quantization | None, runtime: str, hardware:
         runtime, each or formats_of_published(quantization.kind, bits=round(quantization.bits or 0)), hardware
     )
     if not found.refusal and quantization.bits is None:
-        return Support(
-            f"how {quantization.kind} packs weights is not known here, so neither is whether {name} loads them"
-        )
+        kind, loader = quantization.kind, runtime.loader
+        return Support(f"how {kind} packs weights is not known here, so neither is whether {loader} loads them")
     return found
 
 

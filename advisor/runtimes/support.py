@@ -17,13 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
 from advisor.foundation.csv_rows import Filled, read_rows
 from advisor.foundation.places import data_folder
-from advisor.machines.capacity import CPU_KIND
+from advisor.machines.chip import CPU, Chip, chip_of
 from advisor.machines.machine import Machine
+from advisor.sizing.runtime_id import RuntimeId
 
 TABLE = data_folder() / "runtime_support.csv"
 ANY = "any"
-CPU = "CPU"
-_NAMES = {"vllm": "vLLM", "mlx": "mlx-lm"}
 _GFX_LENGTHS = (len("gfx942"), len("gfx1201"))  # before AMD's tenth generation, and since
 _RANGE = re.compile(r"(\d+\.\d)(?:\+|-(\d+\.\d))")
 _FORMATS_BY_SCHEME = {
@@ -76,30 +75,12 @@ class Format:
     bits: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """What runs it: a vendor or "CPU", and its generation, such as "8.9" or "gfx942" (None: not known)."""
-
-    vendor: str
-    generation: str | None = None
-
-    @property
-    def capability(self) -> float | None:
-        """NVIDIA's compute capability."""
-        return float(self.generation) if self.vendor == "NVIDIA" and self.generation is not None else None
-
-    def __str__(self) -> str:
-        if self.generation is None:
-            return self.vendor
-        return f"{self.vendor} {'compute capability ' if self.vendor == 'NVIDIA' else ''}{self.generation}"
-
-
 class Row(BaseModel):
     """One row as it stands in the file; `note` is a refusal's reason, or a sentence on how something is computed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    runtime: Literal["llama.cpp", "vllm", "mlx"]
+    runtime: RuntimeId
     format: Filled
     bits: Annotated[str, Field(pattern=r"^(\d+( \d+)*)?$")]
     hardware: Filled
@@ -170,11 +151,6 @@ def table() -> tuple[Row, ...]:
     return read_rows(TABLE, Row, ("runtime", "format", "bits", "hardware"))
 
 
-def chip_of(machine: Machine) -> Chip:
-    """What a machine of the catalogue computes with."""
-    return Chip(CPU if machine.kind == CPU_KIND else machine.vendor, machine.compute_capability)
-
-
 def format_of_level(level: SafetensorsLevel) -> Format:
     """The format of a computed safetensors level."""
     if level.scheme is Scheme.PLAIN:
@@ -199,7 +175,9 @@ def formats_of_published(method: str | None, scheme: str = "", bits: int = 0) ->
     return tuple(found)
 
 
-def supports(runtime: str, stored: Format | SafetensorsLevel | Sequence[Format], machine: Machine | Chip) -> Support:
+def supports(
+    runtime: RuntimeId, stored: Format | SafetensorsLevel | Sequence[Format], machine: Machine | Chip
+) -> Support:
     """Whether `runtime` loads weights stored like this on this machine, and what is to be said about it.
 
     A generation that is not known refuses nothing that some chip of its vendor can do.
@@ -212,26 +190,26 @@ def supports(runtime: str, stored: Format | SafetensorsLevel | Sequence[Format],
     return _support(runtime, format_of_level(stored) if isinstance(stored, SafetensorsLevel) else stored, chip)
 
 
-def loads_somewhere(runtime: str, stored: Format) -> bool:
+def loads_somewhere(runtime: RuntimeId, stored: Format) -> bool:
     """Whether `runtime` loads weights stored like this on any hardware."""
     return any(row.runtime == runtime and row.is_for(stored) and row.loads == "yes" for row in table())
 
 
-def machine_refusal(runtime: str, machine: Machine | Chip) -> str:
+def machine_refusal(runtime: RuntimeId, machine: Machine | Chip) -> str:
     """Why `runtime` runs nothing at all on this machine, without a full stop; empty where it does."""
     chip = chip_of(machine) if isinstance(machine, Machine) else machine
     rows = [row for row in table() if row.runtime == runtime and row.format == ANY]
     found = _best([row for row in rows if row.covers(chip)])
     if found is None:
-        return f"{_name(runtime)} does not support {chip}, only {_hardware(rows, chip)}"
+        return f"{runtime.loader} does not support {chip}, only {_hardware(rows, chip)}"
     return found.note if found.loads == "no" else ""
 
 
 @lru_cache(maxsize=4096)
-def _support(runtime: str, stored: Format, chip: Chip) -> Support:
+def _support(runtime: RuntimeId, stored: Format, chip: Chip) -> Support:
     of_format = [row for row in table() if row.runtime == runtime and row.format == stored.name]
     if not of_format:
-        return Support(f"{_name(runtime)} is not known to load {stored.name} files")
+        return Support(f"{runtime.loader} is not known to load {stored.name} files")
     everywhere = next((row for row in of_format if row.hardware == ANY and row.loads == "no"), None)
     if everywhere is not None:
         return Support(everywhere.note)
@@ -239,12 +217,12 @@ def _support(runtime: str, stored: Format, chip: Chip) -> Support:
     if not any(row.loads == "yes" for row in rows):
         known = {bits for row in of_format if row.loads == "yes" for bits in row.bits.split()}
         listed = " or ".join(sorted(known, key=int))
-        return Support(f"{_name(runtime)} loads {stored.name} with {listed} bits only, not {stored.bits}")
+        return Support(f"{runtime.loader} loads {stored.name} with {listed} bits only, not {stored.bits}")
     if refusal := machine_refusal(runtime, chip):
         return Support(refusal)
     found = _best([row for row in rows if row.covers(chip)])
     if found is None:
-        return Support(f"{_name(runtime)} loads {stored.name} files only on {_hardware(rows, chip)}; this is {chip}")
+        return Support(f"{runtime.loader} loads {stored.name} files only on {_hardware(rows, chip)}; this is {chip}")
     return Support(refusal=found.note) if found.loads == "no" else Support(note=found.note)
 
 
@@ -258,7 +236,3 @@ def _hardware(rows: Sequence[Row], chip: Chip) -> str:
     loading = [row for row in rows if row.loads == "yes"]
     same = [row.generations_words for row in loading if row.vendor == chip.vendor]
     return " and ".join(dict.fromkeys(filter(None, same))) or " and ".join(dict.fromkeys(row.vendor for row in loading))
-
-
-def _name(runtime: str) -> str:
-    return _NAMES.get(runtime, runtime)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.foundation.ranges import Range
 from advisor.sizing.placement import Placement
+from advisor.sizing.request import PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 
 Verdict = Literal["fits", "fits with offload", "tight", "does not fit"]
@@ -64,41 +66,6 @@ class DeviceMemory:
         return None if self.capacity_bytes is None else self.capacity_bytes - self.needed_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A GPU, or the one device of unified memory: what its driver offers, and what is gone before. Bytes.
-
-    `draft_bytes` is the part of `overhead_bytes` that a draft model takes.
-    """
-
-    name: str
-    capacity_bytes: int
-    overhead_bytes: int
-    draft_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The memory a runtime can use: devices in the order they are filled (none: a plain CPU), and the host beside them.
-
-    `pooled` says that device and host share one memory of `host_capacity_bytes`, of which the device may
-    use its own capacity. `host_capacity_bytes` None means that it is not known.
-    """
-
-    devices: tuple[Device, ...]
-    host_capacity_bytes: int | None
-    host_overhead_bytes: int = 0
-    pooled: bool = False
-    host_draft_bytes: int = 0
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """One name per device, numbered where there are several."""
-        if len(self.devices) == 1:
-            return (self.devices[0].name,)
-        return tuple(f"{device.name} #{number}" for number, device in enumerate(self.devices, start=1))
-
-
 WayKind = Literal["lower level", "shorter context", "smaller KV cache", "more devices", "host memory"]
 
 
@@ -115,11 +82,23 @@ class WayOut:
     sentence: str
 
 
+class Planner(Protocol):
+    """Whoever made a plan and knows what follows from it: the part of a runtime that a plan asks."""
+
+    @property
+    def id(self) -> RuntimeId: ...
+    def longest_context(self, plan: Plan) -> int: ...
+    def offload_bytes(self, plan: Plan) -> int | None: ...
+    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]: ...
+
+
 @dataclass(frozen=True)
 class Plan:
-    """One level on one machine under one workload.
+    """One level on one machine under one workload. Plans are equal where all their figures are.
 
-    `settings` are those it runs with and `placement` where its layers lie, both as searched for or as asked.
+    `request` is what was asked, of which this is one plan, and `by` the runtime that planned it: what is searched for
+    only when asked follows from both. `settings` are those it runs with and `placement` where its layers lie, both as
+    searched for or as asked.
 
     What only some runtimes know: `rules` names the version whose rules were applied; `compute_range` is the range of
     `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
@@ -128,8 +107,9 @@ class Plan:
     the plan of a draft model on the same devices.
     """
 
+    request: PlanRequest = field(repr=False, compare=False)
+    by: Planner = field(repr=False, compare=False)
     sized: Sized
-    runtime: str
     settings: Settings
     placement: Placement
     verdict: Verdict
@@ -137,7 +117,6 @@ class Plan:
     host: DeviceMemory
     missing_bytes: int  # how much more memory the tightest device would need to fit with margin
     rule_of_thumb_bytes: int
-    find_longest_context: Callable[[], int] = field(repr=False, compare=False)
     rules: str = ""
     compute_range: Range | None = None
     kv_tokens: int | None = None
@@ -145,13 +124,15 @@ class Plan:
     notes: tuple[str, ...] = ()
     seconds_per_token: float | None = None
     draft: Plan | None = None
-    find_offload_bytes: Callable[[], int | None] = field(default=lambda: None, repr=False, compare=False)
-    find_ways_out: Callable[[], tuple[WayOut, ...]] = field(default=tuple, repr=False, compare=False)
+
+    @property
+    def runtime(self) -> RuntimeId:
+        return self.by.id
 
     @cached_property
     def max_context(self) -> int:
         """The longest context that fits with margin, in tokens per user; 0: none. Searched for when asked."""
-        return self.find_longest_context()
+        return self.by.longest_context(self)
 
     @cached_property
     def offload_needs_host_bytes(self) -> int | None:
@@ -159,12 +140,12 @@ class Plan:
 
         Searched for when asked.
         """
-        return self.find_offload_bytes()
+        return self.by.offload_bytes(self)
 
     @cached_property
     def ways_out(self) -> tuple[WayOut, ...]:
         """The nearest changes that make it fit, nothing for a plan that fits. Searched for when asked."""
-        return self.find_ways_out()
+        return self.by.ways_out(self)
 
     @property
     def fits(self) -> bool:
@@ -173,7 +154,12 @@ class Plan:
 
     @property
     def level(self) -> str:
+        """The level's name, for people; what it is known by is `level_id`."""
         return self.sized.level.name
+
+    @property
+    def level_id(self) -> LevelId:
+        return self.sized.level.id
 
     @property
     def needs_imatrix(self) -> bool:
@@ -196,6 +182,18 @@ class Plan:
     def rule_of_thumb_error(self) -> float:
         """How far the rule of thumb is off the real file, as a fraction of the real file (negative: too low)."""
         return self.rule_of_thumb_bytes / self.sized.file_bytes - 1
+
+
+@dataclass(frozen=True, slots=True)
+class LevelOnMachine:
+    """One level: whether it runs, what it needs on the devices (or the host where there are none), what is missing."""
+
+    level: LevelId
+    file_bytes: int
+    bits_per_weight: float
+    verdict: Verdict
+    needed_bytes: int
+    missing_bytes: int
 
 
 def rule_of_thumb_bytes(parameters: int, bits: float) -> int:

@@ -9,6 +9,8 @@ from typing import Literal, get_args
 from advisor.foundation.errors import InputError
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.machine import Machine
+from advisor.runtimes.registry import runtime_by
+from advisor.sizing.runtime_id import RuntimeId
 
 Backend = Literal["cuda", "metal", "rocm", "vulkan", "sycl", "cpu", "mlx", "vllm"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -20,10 +22,10 @@ _MEMORY_SIZE = re.compile(r"-\d{1,4}gb$")
 _OLD_NVIDIA = {"Maxwell", "Pascal"}
 
 
-def default_backend(machine: Machine, runtime: str = "llama.cpp") -> Backend:
-    """The backend `runtime` uses on a machine unless told otherwise; Ollama and LM Studio are llama.cpp."""
-    if runtime in ("mlx", "vllm"):
-        return "mlx" if runtime == "mlx" else "vllm"
+def default_backend(machine: Machine, runtime: RuntimeId = RuntimeId.LLAMA_CPP) -> Backend:
+    """The backend whose constants `runtime` follows on a machine unless told otherwise: its own where it has such."""
+    if (its_own := runtime_by(runtime).speed.backend) is not None:
+        return its_own
     if machine.kind == CPU_KIND:
         return "cpu"
     if machine.vendor == "AMD" and machine.kind == "unified-memory-pc":

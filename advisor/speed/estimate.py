@@ -11,8 +11,8 @@ from typing import Literal
 from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.machines.machine import Machine
-from advisor.runtimes.llama_cpp.reading import LINK_BANDWIDTH
 from advisor.sizing.placement import HOST
+from advisor.sizing.rates import LINK_BANDWIDTH
 from advisor.speed.backends import Backend, chip_of, group_of, peak_flops
 from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.explain import explanation

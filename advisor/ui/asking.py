@@ -18,6 +18,7 @@ from advisor.models.catalogue import catalogue
 from advisor.question.choices import CUSTOM_MACHINE
 from advisor.question.hardware import hardware_of
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.background import StillWorking
 from advisor.sources.own_measurements import OwnMeasurement
 from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
@@ -209,7 +210,7 @@ def _why_unused(key: str, wanted: Any, used: Mapping[str, Any]) -> str | None:
     try:
         question = Question().with_values(machine=used["machine"], memory_gib=used.get("memory_gib"))
         question = question.with_values(**{key: wanted})
-        hardware_of(question.machine, question.runtime.backend, "llama.cpp")
+        hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP)
     except InputError as error:
         return f"{error} It was left out."
     return f"{key} has no effect with this machine and was left out."

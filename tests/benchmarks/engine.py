@@ -13,8 +13,9 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue, find_model
 from advisor.runtimes.llama_cpp.placement_search import best_placement
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Device, Memory
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.request import PlanRequest
 from advisor.sizing.settings import Settings
 
 START_UP = "import advisor.answer.answer; from advisor.models.catalogue import catalogue; catalogue()"
@@ -40,7 +41,7 @@ def start_up(_: int) -> None:
 def full_plan(run: int) -> None:
     """All levels of a 94-layer mixture of experts; another context each time, so that nothing is looked up."""
     model = find_model("qwen3-235b-a22b").model
-    for plan in plan_levels(model, MACHINE, Settings(8192 + run), runtime="llama.cpp", margin=0.04):
+    for plan in LLAMA_CPP.plan(PlanRequest(model, MACHINE, Settings(8192 + run), margin=0.04)):
         assert plan.max_context >= 0
 
 
@@ -48,7 +49,7 @@ def whole_catalogue(run: int) -> None:
     """Every model at every level, verdicts and bytes, as fresh model objects: nothing kept from an earlier run."""
     for entry in catalogue().values():
         model = replace(entry.model)
-        plan_levels(model, MACHINE, Settings(4096 + run), runtime="llama.cpp", margin=0.04)
+        LLAMA_CPP.plan(PlanRequest(model, MACHINE, Settings(4096 + run), margin=0.04))
 
 
 def one_placement(run: int) -> None:
@@ -60,7 +61,7 @@ def one_placement(run: int) -> None:
 def all_placements(run: int) -> None:
     """The same for every level."""
     model = find_model("llama-3.1-405b-instruct").model
-    plan_levels(model, SERVER, Settings(20_480 + 256 * run), runtime="llama.cpp", margin=0.04, search=True)
+    LLAMA_CPP.plan(PlanRequest(model, SERVER, Settings(20_480 + 256 * run), margin=0.04, search=True))
 
 
 def main() -> None:

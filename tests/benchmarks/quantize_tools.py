@@ -34,8 +34,9 @@ from advisor.quantize.metadata import WRITTEN
 from advisor.quantize.tinylm import CALIBRATION_TEXT, FOLDER, IMPORTANCE_MATRIX
 from advisor.quantize.tool_runs import make_imatrix, quantize_with_tool
 from advisor.quantize.tools import TOOLS, must_find
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Memory
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Memory
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 _OPTIONS = ("-DCMAKE_BUILD_TYPE=Release", "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_OPENSSL=OFF", "-DBUILD_SHARED_LIBS=OFF")
@@ -88,7 +89,9 @@ def compare_answers() -> int:
                     wrong += 1
                     print(f"{entry.id} {name}: {ours:,} bytes predicted, the dry run says {told:,}")
             answer = ask_memory(entry.model, LEVELS["Q4_K_M"], settings, metadata)
-            (plan,) = plan_levels(entry.model, Memory((), None), settings, runtime="llama.cpp", margin=0, only="Q4_K_M")
+            (plan,) = LLAMA_CPP.plan(
+                PlanRequest(entry.model, Memory((), None), settings, stored=Levels(LEVELS["Q4_K_M"].id))
+            )
             for row in compare_with_plan(answer, plan):
                 figures += 1
                 if not row.agrees:

@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 
 from advisor.answer.answer import answer
 from advisor.answer.launching import launch_of
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.runtimes.commands import commands
 from advisor.runtimes.llama_cpp.memory_lines import memory_lines
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from tests.support.reference import TRUTH
 
@@ -28,7 +31,7 @@ LINK = "model=llama-3.1-70b-instruct&machine=rtx-3090&gpus=2&level=Q4_K_M"
 def plan_of(model_id: str, level: str, devices: int, settings: Settings) -> Plan:
     memory = Memory((Device("GPU", 80 * GIB, 0),) * devices, 512 * GIB)
     model = catalogue()[model_id].model
-    return plan_levels(model, memory, settings, runtime="llama.cpp", margin=0, only=level)[0]
+    return LLAMA_CPP.plan(PlanRequest(model, memory, settings, stored=Levels(LEVELS[level].id)))[0]
 
 
 def test_weights_and_cache_equal_what_llamacpp_allocates_to_the_byte() -> None:

@@ -23,9 +23,10 @@ from advisor.runtimes.commands import Launch, commands
 from advisor.runtimes.llama_cpp.cache_terms import layer_terms
 from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
 from advisor.runtimes.llama_cpp.kv_cache import as_kept, layer_cache_bytes
-from advisor.runtimes.llama_cpp.plans import plan_levels
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, place
-from advisor.sizing.plan import Memory
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from tests.support.reference import TRUTH
 
@@ -79,7 +80,7 @@ def test_llama_cpp_itself_is_asked_for_one_cache(model_id: str) -> None:
     told = ask_memory(entry.model, LEVELS["Q4_K_M"], settings, metadata_of_config(entry.model, entry.config))
     if len(told.devices) > 1:
         pytest.skip("this machine has a GPU; the plan is for none")
-    (plan,) = plan_levels(entry.model, Memory((), None), settings, runtime="llama.cpp", margin=0, only="Q4_K_M")
+    (plan,) = LLAMA_CPP.plan(PlanRequest(entry.model, Memory((), None), settings, stored=Levels(LEVELS["Q4_K_M"].id)))
     assert {row.figure: row.agrees for row in compare_with_plan(told, plan)}["KV cache"]
 
 

@@ -9,7 +9,7 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import plural
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.tensor_split import check_split
-from advisor.sizing.plan import Memory
+from advisor.sizing.memory import Memory
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 # llama.cpp's scheduler takes 16 backends, of which the CPU is one (GGML_SCHED_MAX_BACKENDS, ggml-backend.cpp).

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.runtimes.llama_cpp.plans import plan_gguf
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.plan import Plan, Planner
+from advisor.sizing.request import DraftModel, Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 DRAFTED = 3  # tokens at a time, unless told otherwise (common_params_speculative_draft::n_max)
 _VOCABULARY_SLACK = 128  # words by which vocabularies may differ (SPEC_VOCAB_MAX_SIZE_DIFFERENCE)
 
 
-def check_draft(draft: Model, draft_name: str, target: Model, target_name: str) -> None:
+def check_draft(wanted: DraftModel, target: Model, target_name: str) -> None:
     """Raise InputError where a model cannot draft for another, or would not help."""
+    draft, draft_name = wanted.model, wanted.name
     if draft.parameters >= target.parameters:
         raise InputError(
             f"draft: {draft_name} is no smaller than {target_name} ({approx(draft.parameters / 1e9)} against "
@@ -35,8 +39,15 @@ def check_draft(draft: Model, draft_name: str, target: Model, target_name: str) 
         raise InputError(f"draft: {draft_name} generates no text: choose a language model.")
 
 
-def plan_draft(draft: Model, level: str, memory: Memory, settings: Settings) -> Plan:
-    """The draft model alone, all of it on the devices where there are any; no overheads, which the main model has."""
+def plan_draft(by: Planner, request: PlanRequest) -> Plan | None:
+    """The draft model alone, all of it on the devices where there are any; no overheads, which the main model has.
+
+    None where none is asked for. Raises InputError for one that cannot draft for the model.
+    """
+    if (draft := request.draft) is None:
+        return None
+    check_draft(draft, request.model, request.name)
+    memory, settings = request.memory, request.settings
     alone = replace(
         memory,
         devices=tuple(replace(device, overhead_bytes=0) for device in memory.devices),
@@ -51,7 +62,13 @@ def plan_draft(draft: Model, level: str, memory: Memory, settings: Settings) -> 
         split=settings.split,
         tensor_split=settings.tensor_split,
     )
-    return plan_levels(draft, alone, told, runtime="llama.cpp", margin=0, only=level)[0]
+    return plan_gguf(by, PlanRequest(draft.model, alone, told, stored=Levels(only=LEVELS[draft.level].id)))[0]
+
+
+def with_draft(by: Planner, request: PlanRequest) -> tuple[PlanRequest, Plan | None]:
+    """The request for what is left for the main model, and the plan of the draft model that is asked for."""
+    draft = plan_draft(by, request)
+    return request if draft is None else replace(request, memory=beside_draft(request.memory, draft)), draft
 
 
 def beside_draft(memory: Memory, draft: Plan) -> Memory:

@@ -5,32 +5,8 @@ What a model takes is llama.cpp's, see `advisor.runtimes.llama_cpp.plans`; only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-
 from advisor.foundation.units import GIB, gib
-
-
-@dataclass(frozen=True, slots=True)
-class Default:
-    """What is chosen for an option, and where it is said. `value` is as the program spells it."""
-
-    value: str
-    meaning: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Frontend:
-    """`defaults` by the option's own name; `as_of` is the month they were read."""
-
-    name: str
-    defaults: Mapping[str, Default]
-    notes: tuple[str, ...]
-    source: str
-    as_of: str
-
+from advisor.runtimes.defaults import Default, Frontend, Taken
 
 _OLLAMA_FAQ = "https://github.com/ollama/ollama/blob/main/docs/faq.mdx"
 _OLLAMA_CONTEXT = "https://github.com/ollama/ollama/blob/main/server/routes.go"
@@ -46,98 +22,79 @@ OLLAMA_USERS = 1
 LM_STUDIO_CONTEXT = 4_096
 LM_STUDIO_USERS = 4
 
-FRONTENDS: Mapping[str, Frontend] = MappingProxyType(
-    {
-        "ollama": Frontend(
-            name="Ollama",
-            defaults=MappingProxyType(
-                {
-                    "OLLAMA_CONTEXT_LENGTH": Default(
-                        "4096 / 32768 / 262144",
-                        "Tokens per request: by GPU memory below 23 GiB, from 23 and from 47 GiB, at most what the "
-                        "model knows.",
-                        _OLLAMA_CONTEXT,
-                    ),
-                    "OLLAMA_NUM_PARALLEL": Default("1", "Requests at once; memory grows with each.", _OLLAMA_FAQ),
-                    "OLLAMA_KV_CACHE_TYPE": Default("f16", "For keys and values of every model.", _OLLAMA_FAQ),
-                    "OLLAMA_FLASH_ATTENTION": Default("auto", "On wherever backend and GPU can.", _OLLAMA_FAQ),
-                    "OLLAMA_MAX_LOADED_MODELS": Default("3 x GPUs", "Models kept in memory at once.", _OLLAMA_FAQ),
-                    "OLLAMA_KEEP_ALIVE": Default("5m", "How long an idle model stays in memory.", _OLLAMA_FAQ),
-                }
-            ),
-            notes=(
-                "A model that fits on one GPU stays on one; only a larger one is spread over all of them.",
-                "Its logs show prompt batches of 512 tokens in older versions and 1024 since 0.30, which takes larger "
-                "compute buffers.",
-            ),
-            source=_OLLAMA_FAQ,
-            as_of="2026-11",
+
+def _ollama_takes(gpu_bytes: int, model_context: int | None) -> tuple[Taken, ...]:
+    """Every request has a cache of a context that depends on the memory of the GPUs."""
+    least, context = next((least, tokens) for least, tokens in OLLAMA_CONTEXTS if gpu_bytes >= least * GIB)
+    smallest = min(least for least, _ in OLLAMA_CONTEXTS if least)
+    why = (
+        f"for {gib(gpu_bytes)} of GPU memory, {least} GiB or more"
+        if least
+        else f"for less than {smallest} GiB of GPU memory"
+    )
+    context, why = _known(context, why, model_context)
+    return (
+        Taken("context", context, f"{context:,} tokens of context per user ({why})", _OLLAMA_CONTEXT),
+        Taken("users", OLLAMA_USERS, "one request at a time", _OLLAMA_FAQ),
+    )
+
+
+def _lm_studio_takes(gpu_bytes: int, model_context: int | None) -> tuple[Taken, ...]:
+    """All requests at once share one cache, whatever the GPUs are."""
+    context, why = _known(LM_STUDIO_CONTEXT, "shared by all requests, unless chosen when loading", model_context)
+    return (
+        Taken("context", context, f"{context:,} tokens of context ({why})", _LM_STUDIO_LOG),
+        Taken("users", LM_STUDIO_USERS, f"{LM_STUDIO_USERS} requests at once", _LM_STUDIO_PARALLEL),
+    )
+
+
+def _known(context: int, why: str, model_context: int | None) -> tuple[int, str]:
+    if model_context is not None and model_context < context:
+        return model_context, "the most this model knows"
+    return context, why
+
+
+OLLAMA_PROGRAM = Frontend(
+    choose=_ollama_takes,
+    defaults={
+        "OLLAMA_CONTEXT_LENGTH": Default(
+            "4096 / 32768 / 262144",
+            "Tokens per request: by GPU memory below 23 GiB, from 23 and from 47 GiB, at most what the model knows.",
+            _OLLAMA_CONTEXT,
         ),
-        "lm-studio": Frontend(
-            name="LM Studio",
-            defaults=MappingProxyType(
-                {
-                    "context length": Default(
-                        "4096", "Tokens of all requests together, unless chosen when loading.", _LM_STUDIO_LOG
-                    ),
-                    "max concurrent predictions": Default(
-                        "4", "Requests at once, with the llama.cpp engine.", _LM_STUDIO_PARALLEL
-                    ),
-                    "unified KV cache": Default(
-                        "on", "Requests at once share one cache of the context length.", _LM_STUDIO_UNIFIED
-                    ),
-                    "gpu": Default(
-                        "as much as fits", "Share of the layers on the GPU: off, 0 to 1, or max.", _LM_STUDIO_LOAD
-                    ),
-                    "K and V cache quantization": Default("off", "Keys and values in f16.", _LM_STUDIO_LOG),
-                }
-            ),
-            notes=(
-                "On a Mac it can also run MLX files, with its own MLX engine.",
-                "Whether flash attention is on by default is not documented; it is a switch when loading.",
-            ),
-            source=_LM_STUDIO_LOAD,
-            as_of="2026-11",
-        ),
-    }
+        "OLLAMA_NUM_PARALLEL": Default("1", "Requests at once; memory grows with each.", _OLLAMA_FAQ),
+        "OLLAMA_KV_CACHE_TYPE": Default("f16", "For keys and values of every model.", _OLLAMA_FAQ),
+        "OLLAMA_FLASH_ATTENTION": Default("auto", "On wherever backend and GPU can.", _OLLAMA_FAQ),
+        "OLLAMA_MAX_LOADED_MODELS": Default("3 x GPUs", "Models kept in memory at once.", _OLLAMA_FAQ),
+        "OLLAMA_KEEP_ALIVE": Default("5m", "How long an idle model stays in memory.", _OLLAMA_FAQ),
+    },
+    notes=(
+        "A model that fits on one GPU stays on one; only a larger one is spread over all of them.",
+        "Its logs show prompt batches of 512 tokens in older versions and 1024 since 0.30, which takes larger "
+        "compute buffers.",
+    ),
+    source=_OLLAMA_FAQ,
+    as_of="2026-11",
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A setting that a frontend chose because the user did not: the question's `key`, its value, in words, and why."""
-
-    key: str
-    value: int
-    words: str
-    source: str
-
-
-def frontend_defaults(name: str, gpu_bytes: int, model_context: int | None) -> tuple[Taken, ...]:
-    """What a frontend of FRONTENDS chooses where it differs from llama.cpp: context and users.
-
-    Its KV cache type (f16) and flash attention (on where it works) are llama.cpp's own. `gpu_bytes` is the memory of
-    all GPUs together, `model_context` the longest context the model knows. Ollama gives every request a cache of that
-    context, LM Studio's requests share one.
-    """
-    defaults = FRONTENDS[name].defaults
-    if name == "ollama":
-        least, context = next((least, tokens) for least, tokens in OLLAMA_CONTEXTS if gpu_bytes >= least * GIB)
-        smallest = min(least for least, _ in OLLAMA_CONTEXTS if least)
-        why = (
-            f"for {gib(gpu_bytes)} of GPU memory, {least} GiB or more"
-            if least
-            else f"for less than {smallest} GiB of GPU memory"
-        )
-        users, options = OLLAMA_USERS, ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_NUM_PARALLEL")
-    else:
-        context, why, users = LM_STUDIO_CONTEXT, "shared by all requests, unless chosen when loading", LM_STUDIO_USERS
-        options = ("context length", "max concurrent predictions")
-    if model_context is not None and model_context < context:
-        context, why = model_context, "the most this model knows"
-    each = " per user" if name == "ollama" else ""
-    at_once = "one request at a time" if users == 1 else f"{users} requests at once"
-    return (
-        Taken("context", context, f"{context:,} tokens of context{each} ({why})", defaults[options[0]].source),
-        Taken("users", users, at_once, defaults[options[1]].source),
-    )
+LM_STUDIO_PROGRAM = Frontend(
+    choose=_lm_studio_takes,
+    unified=True,
+    defaults={
+        "context length": Default(
+            "4096", "Tokens of all requests together, unless chosen when loading.", _LM_STUDIO_LOG
+        ),
+        "max concurrent predictions": Default("4", "Requests at once, with the llama.cpp engine.", _LM_STUDIO_PARALLEL),
+        "unified KV cache": Default(
+            "on", "Requests at once share one cache of the context length.", _LM_STUDIO_UNIFIED
+        ),
+        "gpu": Default("as much as fits", "Share of the layers on the GPU: off, 0 to 1, or max.", _LM_STUDIO_LOAD),
+        "K and V cache quantization": Default("off", "Keys and values in f16.", _LM_STUDIO_LOG),
+    },
+    notes=(
+        "On a Mac it can also run MLX files, with its own MLX engine.",
+        "Whether flash attention is on by default is not documented; it is a switch when loading.",
+    ),
+    source=_LM_STUDIO_LOAD,
+    as_of="2026-11",
+)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.growth import Grown
 from advisor.runtimes.llama_cpp.weights import Weights
+from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, Placement, place
-from advisor.sizing.plan import Memory
 from advisor.sizing.settings import Settings
 
 

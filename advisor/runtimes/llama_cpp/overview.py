@@ -5,49 +5,26 @@ Agrees with `plans.plan_levels` where the placement is searched for; it spares w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.needs import place_as_told
-from advisor.runtimes.llama_cpp.placement_search import Search
-from advisor.runtimes.llama_cpp.reading import Rates
+from advisor.runtimes.llama_cpp.placement_search import Search, search_of
 from advisor.runtimes.llama_cpp.weights import level_weights
+from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, Placement
-from advisor.sizing.plan import Memory, Verdict
-from advisor.sizing.settings import Settings
+from advisor.sizing.plan import LevelOnMachine, Verdict
+from advisor.sizing.request import PlanRequest
 
 
-@dataclass(frozen=True, slots=True)
-class LevelOnMachine:
-    """One level: whether it runs, what it needs on the devices (or the host where there are none), what is missing."""
-
-    level: str
-    file_bytes: int
-    bits_per_weight: float
-    verdict: Verdict
-    needed_bytes: int
-    missing_bytes: int
-
-
-def overview(
-    model: Model,
-    memory: Memory,
-    settings: Settings,
-    *,
-    margin: float,
-    rates: Rates,
-    imatrix: bool = False,
-    only: tuple[str, ...] = (),
-) -> tuple[LevelOnMachine, ...]:
-    """Every level offered for the model (or `only` some), in the order of LEVELS, placed where it runs fastest."""
-    levels = _levels(model, only)
-    search = Search(model, memory, settings, margin, rates)
+def overview(request: PlanRequest, imatrix: bool, levels: tuple[Level, ...]) -> tuple[LevelOnMachine, ...]:
+    """Each of these levels, made with an importance matrix or without, placed where it runs fastest."""
+    model, memory, settings, margin = request.model, request.memory, request.settings, request.margin
+    search = search_of(request)
     default = place_as_told(model, memory, settings)
     now = search.growth(default).now
     devices = len(memory.devices)
@@ -63,7 +40,7 @@ def overview(
     sized = [size_level(model, level, imatrix) for level in levels]
     return tuple(
         LevelOnMachine(
-            level=level.name,
+            level=level.id,
             file_bytes=size.file_bytes,
             bits_per_weight=size.bits_per_weight,
             verdict=runs.get(number) or ("tight" if bare[number] <= 0 else "does not fit"),
@@ -72,10 +49,6 @@ def overview(
         )
         for number, (level, size) in enumerate(zip(levels, sized, strict=True))
     )
-
-
-def _levels(model: Model, only: tuple[str, ...]) -> tuple[Level, ...]:
-    return tuple(level for level in LEVELS.values() if level.offered_for(model) and (not only or level.name in only))
 
 
 @kept_beside

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.growth import Grown, Growth, layer_caches, lends_gpu
 from advisor.runtimes.llama_cpp.needs import default_shares, passing_bytes
-from advisor.runtimes.llama_cpp.reading import Rates, Reading
+from advisor.runtimes.llama_cpp.reading import Reading
 from advisor.runtimes.llama_cpp.weights import Weights
+from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, Placement, place
-from advisor.sizing.plan import Memory
+from advisor.sizing.rates import Rates
 from advisor.sizing.settings import Settings
 
 _Number = TypeVar("_Number", np.int64, np.float64)

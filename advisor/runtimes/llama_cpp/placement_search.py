@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from advisor.formats.gguf_levels import Level
+from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.needs import needed_bytes, shortage
 from advisor.runtimes.llama_cpp.placement_choices import Choice, Ground, LevelChoices
-from advisor.runtimes.llama_cpp.reading import Rates
 from advisor.runtimes.llama_cpp.weights import Weights, level_weights
+from advisor.sizing.memory import Memory
 from advisor.sizing.placement import Placement
-from advisor.sizing.plan import Memory
+from advisor.sizing.rates import Rates
+from advisor.sizing.request import PlanRequest
 from advisor.sizing.settings import Settings
 
 _ENDLESS = 1 << 62
@@ -54,6 +56,12 @@ def best_placement(
     """
     weights = level if isinstance(level, Weights) else level_weights(model, level, imatrix)
     return Search(model, memory, settings, margin, rates or Rates()).best(weights, any_host=any_host)
+
+
+@kept_beside
+def search_of(request: PlanRequest) -> Search:
+    """The search for a request, which all its levels share."""
+    return Search(request.model, request.memory, request.settings, request.margin, request.rates)
 
 
 class Search(Ground):

@@ -2,178 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, assert_never
 
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel, size_level
-from advisor.formats.stored_tensor import Stored
-from advisor.foundation.units import gib
-from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, cache_type_refusal
+from advisor.formats.level_id import GGUF
+from advisor.foundation.errors import InputError
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown
 from advisor.runtimes.llama_cpp.needs import needed_bytes, passing_bytes, place_as_one, place_as_told, shortage
-from advisor.runtimes.llama_cpp.placement_search import Search
-from advisor.runtimes.llama_cpp.reading import Rates
+from advisor.runtimes.llama_cpp.placement_search import search_of
 from advisor.runtimes.llama_cpp.split_growth import SplitGrowth
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
 from advisor.sizing.placement import HOST
-from advisor.sizing.plan import DeviceMemory, Memory, Plan, Verdict, WayOut, rule_of_thumb_bytes
-from advisor.sizing.settings import Settings
+from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
+from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
 
-__all__ = ["GRAIN", "plan_file", "plan_levels"]
-
-_SMALLER_CACHE = "q8_0"
-_MORE_TRIES = 6  # numbers of devices looked at beyond the fewest whose memory could be enough
+__all__ = ["GRAIN", "LevelPlanner", "levels_of", "plan_gguf"]
 
 
-def plan_levels(
-    model: Model,
-    memory: Memory,
-    settings: Settings,
-    *,
-    runtime: str,
-    margin: float,
-    imatrix: bool = False,
-    only: str | None = None,
-    among: Collection[str] | None = None,
-    search: bool = False,
-    rates: Rates | None = None,
-    draft: Plan | None = None,
-) -> list[Plan]:
-    """A plan for every level (`only` one, or those `among` some), keeping the fraction `margin` of each memory free.
+def plan_gguf(by: Planner, request: PlanRequest, draft: Plan | None = None) -> tuple[Plan, ...]:
+    """A plan for every level asked for, or for the one file. Raises InputError for what is no GGUF.
 
-    With `search` the fastest placement that fits replaces what `settings` say about it; `rates` are the bandwidths
-    that make one placement faster than another. `draft` is the plan of a draft model whose memory `memory` counts.
+    `draft` is the plan of a draft model whose memory that of the request counts.
     """
-    planner = _Planner(model, memory, settings, runtime, margin, imatrix, search, rates or Rates(), draft)
-    offered = [level for level in LEVELS.values() if level.offered_for(model)]
-    levels = [LEVELS[only]] if only else [level for level in offered if among is None or level.name in among]
-    return [planner.plan_level(level) for level in levels]
+    planner, stored = LevelPlanner(by, request, draft), request.stored
+    match stored:
+        case Levels():
+            return tuple(planner.plan_level(level) for level in levels_of(request))
+        case GgufFile():
+            return (planner.plan(stored.sized),)
+        case Checkpoint():
+            raise InputError("llama.cpp loads GGUF files only.")
+        case _:
+            assert_never(stored)
 
 
-def plan_file(
-    model: Model,
-    sized: SizedLevel,
-    tensors: Iterable[Stored],
-    memory: Memory,
-    settings: Settings,
-    *,
-    runtime: str,
-    margin: float,
-    search: bool = False,
-    rates: Rates | None = None,
-    draft: Plan | None = None,
-) -> Plan:
-    """A plan for one GGUF file as it is, given its tensors."""
-    planner = _Planner(model, memory, settings, runtime, margin, False, search, rates or Rates(), draft)
-    return planner.plan(sized, file_weights(model, tensors))
+def levels_of(request: PlanRequest) -> tuple[Level, ...]:
+    """The GGUF levels that a request asks for."""
+    if not isinstance(stored := request.stored, Levels):
+        return ()
+    if stored.only is not None:
+        if stored.only.format != GGUF or stored.only.name not in LEVELS:
+            raise InputError(f"llama.cpp does not load {stored.only.name}: choose a GGUF level.")
+        return (LEVELS[stored.only.name],)
+    offered = (level for level in LEVELS.values() if level.offered_for(request.model))
+    return tuple(level for level in offered if stored.among is None or level.name in stored.among)
 
 
-class _Planner:
-    """Everything about a question but the level."""
+class LevelPlanner:
+    """Everything about a request but the level."""
 
-    def __init__(
-        self,
-        model: Model,
-        memory: Memory,
-        settings: Settings,
-        runtime: str,
-        margin: float,
-        imatrix: bool,
-        search: bool,
-        rates: Rates,
-        draft: Plan | None,
-    ):
-        self.model, self.memory, self.settings, self.runtime = model, memory, settings, runtime
-        self.margin, self.imatrix, self.search, self.rates, self.draft = margin, imatrix, search, rates, draft
-        self.split = settings.split == "tensor" and len(memory.devices) > 1
-        self.searcher = Search(model, memory, settings, margin, rates)
-        self.told = place_as_one(model, settings) if self.split else place_as_told(model, memory, settings)
+    def __init__(self, by: Planner, request: PlanRequest, draft: Plan | None = None):
+        self.by, self.request, self.draft = by, request, draft
+        self.model, self.memory, self.settings = request.model, request.memory, request.settings
+        self.margin = request.margin
+        self.imatrix = isinstance(request.stored, Levels) and request.stored.imatrix
+        self.split = self.settings.split == "tensor" and len(self.memory.devices) > 1
+        self.searcher = search_of(request)
+        if self.split:
+            self.told = place_as_one(self.model, self.settings)
+        else:
+            self.told = place_as_told(self.model, self.memory, self.settings)
 
-    def changed(self, memory: Memory | None = None, settings: Settings | None = None) -> _Planner:
-        """The same question on another machine or with other settings."""
-        return _Planner(
-            self.model,
-            memory or self.memory,
-            settings or self.settings,
-            self.runtime,
-            self.margin,
-            self.imatrix,
-            self.search,
-            self.rates,
-            self.draft,
-        )
+    @classmethod
+    def of(cls, plan: Plan) -> LevelPlanner:
+        """The planner that made a plan."""
+        return cls(plan.by, plan.request, plan.draft)
+
+    def asked(self, **changes: Any) -> LevelPlanner:
+        """The same question with another memory or other settings."""
+        return LevelPlanner(self.by, replace(self.request, **changes), self.draft)
+
+    def weights_of(self, plan: Plan) -> Weights:
+        """As `weights`, of a plan of llama.cpp."""
+        if not isinstance(plan.sized, SizedLevel):
+            raise TypeError(f"{plan.level} is no GGUF level")
+        return self.weights(plan.sized)
+
+    def weights(self, sized: SizedLevel) -> Weights:
+        """What lies where, of the file that was asked for or of the level."""
+        if isinstance(stored := self.request.stored, GgufFile) and sized is stored.sized:
+            return file_weights(self.model, stored.tensors)
+        return level_weights(self.model, sized.level, self.imatrix)
 
     def plan_level(self, level: Level) -> Plan:
-        return self.plan(size_level(self.model, level, self.imatrix), level_weights(self.model, level, self.imatrix))
+        return self.plan(size_level(self.model, level, self.imatrix))
 
-    def plan(self, sized: SizedLevel, weights: Weights) -> Plan:
+    def plan(self, sized: SizedLevel) -> Plan:
+        weights = self.weights(sized)
         return self._split_plan(sized, weights) if self.split else self._placed_plan(sized, weights)
 
     def _split_plan(self, sized: SizedLevel, weights: Weights) -> Plan:
         """Every tensor split over all devices, which llama.cpp takes for one."""
-        growth = SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
+        growth = self.split_growth(weights)
         now, parts = growth.now, growth.parts
-        devices = self._devices(parts.weights, now, mirrored=parts.mirrored)
-        host = self._host(weights.on_devices(self.told)[HOST], now)
-
-        def needed(grown: Grown) -> dict[int, int]:
-            return growth.needed(self.memory, grown)
-
-        short = shortage(self.memory, needed(now), self.margin)
-        plan = Plan(
+        needed = growth.needed(self.memory, now)
+        short = shortage(self.memory, needed, self.margin)
+        return Plan(
+            request=self.request,
+            by=self.by,
             sized=sized,
-            runtime=self.runtime,
             settings=self.settings,
             placement=self.told,
-            verdict=self._verdict(short, needed(now), self.told.offloads),
-            devices=devices,
-            host=host,
+            verdict=self._verdict(short, needed, self.told.offloads),
+            devices=self._devices(parts.weights, now, mirrored=parts.mirrored),
+            host=self._host(weights.on_devices(self.told)[HOST], now),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
             draft=self.draft,
-            find_longest_context=lambda: growth.longest(
-                needed, lambda needs: shortage(self.memory, needs, self.margin) <= 0
-            ),
-            find_ways_out=lambda: ways_out(self, plan, sized, weights),
         )
-        return plan
+
+    def split_growth(self, weights: Weights) -> SplitGrowth:
+        return SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
 
     def _placed_plan(self, sized: SizedLevel, weights: Weights) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
-        found = self.searcher.best(weights) if self.search else None
+        found = self.searcher.best(weights) if self.request.search else None
         placement = found.placement if found else self.told
-        growth = self.searcher.growth(placement)
-        now, held = growth.now, weights.on_devices(placement)
-        passing = passing_bytes(weights, placement, now)
-        devices, host = self._devices(held, now, passing), self._host(held[HOST], now)
+        now, held = self.searcher.growth(placement).now, weights.on_devices(placement)
         needed = self.searcher.needed(weights, placement)
-
-        def longest() -> int:
-            return growth.longest(
-                lambda grown: needed_bytes(weights, self.memory, placement, grown),
-                lambda needs: shortage(self.memory, needs, self.margin) <= 0,
-            )
-
         short = shortage(self.memory, needed, self.margin)
-        plan = Plan(
+        return Plan(
+            request=self.request,
+            by=self.by,
             sized=sized,
-            runtime=self.runtime,
             settings=found.settings if found else self.settings,
             placement=placement,
             verdict=self._verdict(short, needed, placement.offloads),
-            devices=devices,
-            host=host,
+            devices=self._devices(held, now, passing_bytes(weights, placement, now)),
+            host=self._host(held[HOST], now),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
             draft=self.draft,
-            find_longest_context=longest,
-            seconds_per_token=self.searcher.reading.seconds(weights, placement, self.rates),
-            find_offload_bytes=lambda: self.host_bytes_to_offload(weights),
-            find_ways_out=lambda: ways_out(self, plan, sized, weights),
+            seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )
-        return plan
+
+    def longest_context(self, plan: Plan) -> int:
+        """See `Plan.max_context`."""
+        weights = self.weights_of(plan)
+
+        def fits(needs: Mapping[int, float]) -> bool:
+            return shortage(self.memory, needs, self.margin) <= 0
+
+        if self.split:
+            split = self.split_growth(weights)
+            return split.longest(lambda grown: split.needed(self.memory, grown), fits)
+        return self.searcher.growth(plan.placement).longest(
+            lambda grown: needed_bytes(weights, self.memory, plan.placement, grown), fits
+        )
+
+    def offload_bytes(self, plan: Plan) -> int | None:
+        """See `Plan.offload_needs_host_bytes`: that of the fastest placement which offloads, margin included."""
+        if self.split or not self.memory.devices or self.memory.pooled:
+            return None
+        weights = self.weights_of(plan)
+        found = self.searcher.best(weights, any_host=True)
+        if found is None or not found.placement.offloads:
+            return None
+        return int(self.searcher.needed(weights, found.placement)[HOST] / (1 - self.margin)) + 1
 
     def _devices(
         self, weights: Mapping[int, int] | Sequence[int], now: Grown, passing: int = 0, mirrored: int = 0
@@ -211,95 +199,3 @@ class _Planner:
             return "fits"
         # The user's own offload to a host that nobody knows anything about is no promise.
         return "tight" if self.memory.host_capacity_bytes is None else "fits with offload"
-
-    def host_bytes_to_offload(self, weights: Weights) -> int | None:
-        """Host memory with which the fastest placement that offloads would fit, margin included."""
-        if not self.memory.devices or self.memory.pooled:
-            return None
-        found = self.searcher.best(weights, any_host=True)
-        if found is None or not found.placement.offloads:
-            return None
-        return int(self.searcher.needed(weights, found.placement)[HOST] / (1 - self.margin)) + 1
-
-
-def ways_out(planner: _Planner, plan: Plan, sized: SizedLevel, weights: Weights) -> tuple[WayOut, ...]:
-    """The nearest changes with which a plan fits, each on its own; each was planned and does fit."""
-    if plan.fits:
-        return ()
-    found = (
-        _lower_level(planner, plan),
-        _shorter_context(plan),
-        _smaller_cache(planner, sized, weights),
-        _more_devices(planner, plan, sized, weights),
-        _host_memory(planner, plan),
-    )
-    return tuple(way for way in found if way is not None)
-
-
-def _lower_level(planner: _Planner, plan: Plan) -> WayOut | None:
-    offered = (level for level in LEVELS.values() if level.offered_for(planner.model) and not level.note)
-    sizes = {level.name: size_level(planner.model, level, planner.imatrix).tensor_bytes for level in offered}
-    smaller = [name for name, size in sizes.items() if size < plan.sized.tensor_bytes]
-    for name in sorted(smaller, key=lambda name: -sizes[name]):
-        lower = planner.plan_level(LEVELS[name])
-        if lower.fits:
-            made = ", made with an importance matrix," if lower.needs_imatrix else ""
-            how = " with part of it on the host" if lower.verdict == "fits with offload" else ""
-            return WayOut("lower level", name, f"{name}{made} fits{how}: its weights take {gib(sizes[name])}.")
-    return None
-
-
-def _shorter_context(plan: Plan) -> WayOut | None:
-    longest = plan.max_context
-    if not 0 < longest < plan.settings.context:
-        return None
-    if plan.placement.offloads and plan.host.capacity_bytes is None:
-        return None
-    return WayOut("shorter context", longest, f"A context of {longest:,} {plan.settings.context_unit} fits.")
-
-
-def _smaller_cache(planner: _Planner, sized: SizedLevel, weights: Weights) -> WayOut | None:
-    settings = replace(planner.settings, cache_type_k=_SMALLER_CACHE, cache_type_v=_SMALLER_CACHE)
-    wide = {"f32", "f16", "bf16"}
-    if not {planner.settings.cache_type_k, planner.settings.cache_type_v} <= wide or not settings.flash_attention:
-        return None
-    if cache_type_refusal(planner.model, settings):
-        return None
-    smaller = planner.changed(settings=settings).plan(sized, weights)
-    if not smaller.fits:
-        return None
-    total = sum(holder.kv_cache_bytes for holder in (*smaller.devices, smaller.host))
-    return WayOut("smaller KV cache", _SMALLER_CACHE, f"A KV cache in {_SMALLER_CACHE} fits: it takes {gib(total)}.")
-
-
-def _more_devices(planner: _Planner, plan: Plan, sized: SizedLevel, weights: Weights) -> WayOut | None:
-    memory = planner.memory
-    if not memory.devices or memory.pooled:
-        return None
-    kind = memory.devices[-1]
-    room = kind.capacity_bytes * (1 - planner.margin) - kind.overhead_bytes
-    if room <= 0:
-        return None
-    present = len(memory.devices)
-    total = sum(holder.weights_bytes + holder.kv_cache_bytes for holder in plan.devices)
-    had = sum(device.capacity_bytes * (1 - planner.margin) - device.overhead_bytes for device in memory.devices)
-    fewest = max(1, -int((had - total) // room))
-    for more in range(fewest, min(fewest + _MORE_TRIES, MAX_DEVICES - present + 1)):
-        larger = replace(memory, devices=memory.devices + (kind,) * more)
-        settings = replace(planner.settings, gpu_layers=None, cpu_moe_layers=0, kv_on_host=False, tensor_split=None)
-        fitting = planner.changed(memory=larger, settings=settings).plan(sized, weights)
-        if fitting.verdict == "fits":
-            return WayOut("more devices", more, f"{more} more {kind.name} ({present + more} in all) fit.")
-    return None
-
-
-def _host_memory(planner: _Planner, plan: Plan) -> WayOut | None:
-    if not planner.memory.devices:
-        whole = int(plan.host.needed_bytes / (1 - planner.margin)) + 1
-        return WayOut("host memory", whole, f"With {gib(whole)} of memory it fits.")
-    needed = plan.offload_needs_host_bytes
-    if needed is None:
-        return None
-    return WayOut(
-        "host memory", needed, f"With {gib(needed)} of host memory it runs, slower, with part of the model there."
-    )

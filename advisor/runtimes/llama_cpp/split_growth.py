@@ -12,8 +12,8 @@ from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
 from advisor.runtimes.llama_cpp.growth import Grown, Growth, layer_caches
 from advisor.runtimes.llama_cpp.tensor_split import split_tensors
 from advisor.runtimes.llama_cpp.weights import Weights
+from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, Placement
-from advisor.sizing.plan import Memory
 from advisor.sizing.settings import Settings
 
 

@@ -18,6 +18,7 @@ from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
+from advisor.sizing.request import RuntimeOptions
 from advisor.sizing.settings import round_up
 
 STEP = 256  # tokens by which a cache grows
@@ -41,7 +42,7 @@ _RUNTIME_BYTES = Range(50 * MIB, 150 * MIB, 400 * MIB)
 
 
 @dataclass(frozen=True, slots=True)
-class MlxOptions:
+class MlxOptions(RuntimeOptions):
     """What `mlx_lm.server` is told: `--kv-bits` (None: 16 bit), `--prefill-step-size`."""
 
     kv_bits: int | None = None

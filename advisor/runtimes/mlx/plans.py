@@ -7,14 +7,17 @@ Rules of mlx-lm 0.32.2: `generate.py` (the memory limit of Metal is wired), `ser
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
-from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme, find_safetensors_level
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
 from advisor.runtimes.mlx.memory import DEFAULTS, MOST_DECODED, STEP, MlxOptions, mlx_cache_bytes, mlx_temporary_bytes
+from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import Placement
-from advisor.sizing.plan import Device, DeviceMemory, Memory, Plan, Verdict, rule_of_thumb_bytes
+from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
+from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 VERSION = "mlx-lm 0.32.2"
@@ -26,59 +29,47 @@ _ONE_AT_A_TIME = "With a quantized KV cache mlx_lm.server answers one request at
 _QUEUED = f"mlx_lm.server decodes up to {MOST_DECODED} requests at once; more wait."
 
 
-def plan_mlx_levels(
-    model: Model, memory: Memory, settings: Settings, *, margin: float, options: MlxOptions = DEFAULTS
-) -> list[Plan]:
-    """A plan for every level mlx-lm writes. Raises InputError for a machine without unified memory, and encoders."""
-    levels = [level for level in SAFETENSORS_LEVELS.values() if level.scheme is Scheme.MLX]
-    return [plan_mlx(model, memory, settings, level, margin=margin, options=options) for level in levels]
+def plan_mlx(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
+    """A plan for the repository as published, the level, or every level mlx-lm writes.
+
+    Of the settings only `context` (tokens per user) and `users` count. Raises InputError for a machine without unified
+    memory, for encoders, and for a level that mlx-lm does not load.
+    """
+    stored = request.stored
+    match stored:
+        case Checkpoint():
+            return (_plan(by, request, stored.sized, sum(size for _, size in stored.tensors)),)
+        case Levels():
+            sizes = (size_safetensors_level(request.model.trunk or request.model, level) for level in _levels(stored))
+            return tuple(_plan(by, request, sized, sized.tensor_bytes) for sized in sizes)
+        case GgufFile():
+            raise InputError("mlx-lm is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
+        case _:
+            assert_never(stored)
 
 
-def plan_mlx(
-    model: Model,
-    memory: Memory,
-    settings: Settings,
-    level: SafetensorsLevel,
-    *,
-    margin: float,
-    options: MlxOptions = DEFAULTS,
-) -> Plan:
-    """A plan for one level; of `settings` only `context` (tokens per user) and `users` count."""
-    model = model.trunk or model
+def _levels(wanted: Levels) -> list[SafetensorsLevel]:
+    if wanted.only is None:
+        return [level for level in SAFETENSORS_LEVELS.values() if level.scheme is Scheme.MLX]
+    level = find_safetensors_level(wanted.only.name)
     if level.scheme not in (Scheme.MLX, Scheme.PLAIN):
         raise InputError(f"mlx-lm does not load {level.name} as it is; choose a level such as MLX-4bit-g64.")
-    sized = size_safetensors_level(model, level)
-    return plan_mlx_file(model, memory, settings, sized, sized.tensor_bytes, margin=margin, options=options)
+    return [level]
 
 
-def plan_mlx_file(
-    model: Model,
-    memory: Memory,
-    settings: Settings,
-    sized: SizedSafetensors,
-    weights: int,
-    *,
-    margin: float,
-    options: MlxOptions = DEFAULTS,
-) -> Plan:
-    """A plan for a repository as published; `weights` are the bytes of the tensors that mlx-lm loads."""
-    model = model.trunk or model
-    _check(model, memory, settings, options)
-    device = memory.devices[0]
-    cache = mlx_cache_bytes(model, settings.context, settings.users, options)
-    temporary = mlx_temporary_bytes(model, settings.context, settings.users, options)
-
-    def shortage(context: int, keep: float, highest: bool) -> float:
-        grown = mlx_temporary_bytes(model, context, settings.users, options)
-        fixed = weights + mlx_cache_bytes(model, context, settings.users, options) + device.overhead_bytes
-        return _shortage(memory, device, fixed + (grown.high if highest else grown.typical), keep)
-
-    short = max(shortage(settings.context, margin, False), shortage(settings.context, 0, True))
-    tight = shortage(settings.context, 0, False) <= 0
+def _plan(by: Planner, request: PlanRequest, sized: SizedSafetensors, weights: int) -> Plan:
+    """`weights` are the bytes of the tensors that mlx-lm loads."""
+    bill = _Bill(request, weights)
+    model, memory, settings = bill.model, request.memory, request.settings
+    _check(model, memory, settings, bill.options)
+    device, short = memory.devices[0], bill.shortage(settings.context)
+    tight = bill.missing(settings.context, 0, highest=False) <= 0
     verdict: Verdict = "fits" if short <= 0 else "tight" if tight else "does not fit"
+    temporary = mlx_temporary_bytes(model, settings.context, settings.users, bill.options)
     return Plan(
+        request=request,
+        by=by,
         sized=sized,
-        runtime="mlx",
         settings=settings,
         placement=Placement(1, (0,) * len(model.layers), 0),
         verdict=verdict,
@@ -87,7 +78,7 @@ def plan_mlx_file(
                 memory.names[0],
                 device.capacity_bytes,
                 weights,
-                cache,
+                mlx_cache_bytes(model, settings.context, settings.users, bill.options),
                 round(temporary.typical),
                 device.overhead_bytes,
             ),
@@ -95,13 +86,36 @@ def plan_mlx_file(
         host=DeviceMemory("Host", memory.host_capacity_bytes, 0, 0, 0, memory.host_overhead_bytes),
         missing_bytes=max(0, round(short)),
         rule_of_thumb_bytes=rule_of_thumb_bytes(model.parameters, sized.level.nominal_bits),
-        find_longest_context=lambda: _longest(
-            model, lambda context: max(shortage(context, margin, False), shortage(context, 0, True)) <= 0
-        ),
         rules=VERSION,
         compute_range=temporary,
-        notes=_notes(settings, options),
+        notes=_notes(settings, bill.options),
     )
+
+
+def longest_context(plan: Plan) -> int:
+    """See `Plan.max_context`."""
+    bill = _Bill(plan.request, plan.devices[0].weights_bytes)
+    return _longest(bill.model, lambda context: bill.shortage(context) <= 0)
+
+
+class _Bill:
+    """What weights and a context take of the one memory there is."""
+
+    def __init__(self, request: PlanRequest, weights: int):
+        self.request, self.weights = request, weights
+        self.model, self.options = request.model.trunk or request.model, request.options_or(DEFAULTS)
+
+    def shortage(self, context: int) -> float:
+        """Bytes that lack: with the margin at the typical estimate, without it at the highest."""
+        margin = self.request.margin
+        return max(self.missing(context, margin, highest=False), self.missing(context, 0, highest=True))
+
+    def missing(self, context: int, keep: float, *, highest: bool) -> float:
+        model, users, options = self.model, self.request.settings.users, self.options
+        device = self.request.memory.devices[0]
+        grown = mlx_temporary_bytes(model, context, users, options)
+        fixed = self.weights + mlx_cache_bytes(model, context, users, options) + device.overhead_bytes
+        return _shortage(self.request.memory, device, fixed + (grown.high if highest else grown.typical), keep)
 
 
 def _shortage(memory: Memory, device: Device, needed: float, keep: float) -> float:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
 from advisor.foundation.numbers import bare
+from advisor.machines.chip import Chip
 from advisor.runtimes.launch import Command, Launch, command_line
-from advisor.runtimes.support import Chip, supports
+from advisor.runtimes.support import supports
+from advisor.sizing.runtime_id import RuntimeId
 
 # What vLLM makes of 16-bit files while it loads them (vllm/config/quantization.py: _ONLINE_SHORTHANDS).
 _WHILE_LOADING = {
@@ -49,7 +51,7 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
             steps = (_compress(launch.hf_repo, level.name, made),)
         else:
             notes.append(f"Look for a repository with {level.name} files: {level.writer} writes them.")
-    if note := supports("vllm", level, Chip("NVIDIA")).note:  # what holds on every GPU
+    if note := supports(RuntimeId.VLLM, level, Chip("NVIDIA")).note:  # what holds on every GPU
         notes.append(note)
     if level.scheme is Scheme.PLAIN:
         extra += ["--dtype", {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}[level.dtype]]

@@ -7,24 +7,27 @@ for fits with the typical estimate of overheads and the margin, and still fits, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
-from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, find_safetensors_level
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
+from advisor.machines.chip import Chip
 from advisor.models.model import Model
-from advisor.runtimes.support import Chip, supports
+from advisor.runtimes.support import supports
 from advisor.runtimes.vllm.kv_cache import PagedCache, paged_cache
 from advisor.runtimes.vllm.overheads import Batch, default_batch, overhead_range
 from advisor.runtimes.vllm.published import published_weights_per_gpu
-from advisor.runtimes.vllm.support import VERSION, chip
+from advisor.runtimes.vllm.support import VERSION
 from advisor.runtimes.vllm.weights import check_split, weights_per_gpu
+from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import Placement
-from advisor.sizing.plan import Device, DeviceMemory, Memory, Plan, Verdict, rule_of_thumb_bytes
+from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
+from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest, RuntimeOptions
 from advisor.sizing.settings import Settings
 
 UTILISATION = 0.92  # the default since version 0.21
@@ -34,7 +37,7 @@ _LONGEST_BATCH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class VllmOptions:
+class VllmOptions(RuntimeOptions):
     """What `vllm serve` is told. None: vLLM's own choice, which for the batch depends on the GPU's memory.
 
     `tensor_parallel` None means all devices; `kv_dtype` is `--kv-cache-dtype`.
@@ -63,114 +66,43 @@ class VllmOptions:
 DEFAULTS = VllmOptions()
 
 
-def plan_vllm(
-    model: Model,
-    memory: Memory,
-    settings: Settings,
-    level: SafetensorsLevel,
-    *,
-    margin: float,
-    options: VllmOptions = DEFAULTS,
-    vendor: str = "NVIDIA",
-    compute_capability: float | None = None,
-    architecture: str | None = None,
-) -> Plan:
-    """A plan for one level. Raises InputError where vLLM cannot load it, cannot split it, or finds no GPU.
+def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
+    """A plan for the checkpoint, the level, or every level that vLLM loads on this hardware; `refusals` says why others
+    are left out.
 
-    `compute_capability` is NVIDIA's, `architecture` AMD's, such as "gfx942"; None: not known. Weights are those of the
-    language model; vLLM also loads a vision part unless told `--language-model-only`, which `plan_vllm_published`
-    counts where its tensors are given. Of `settings` only `context` (tokens per user) and `users` count.
+    Of the settings only `context` (tokens per user) and `users` count. Weights are those of the language model; vLLM
+    also loads a vision part unless told `--language-model-only`, which is counted where a checkpoint's tensors are
+    given. Raises InputError where vLLM cannot load the one level, cannot split it, or finds no GPU.
     """
-    frame = _Frame(model, memory, settings, options, margin)
-    on = chip(vendor, compute_capability, architecture)
-    weights, note = _loaded(frame.model, level, frame.gpus, on, options.expert_parallel)
-    return frame.plan(_sized(frame.model, level), weights, note)
+    frame, stored = _frame(request), request.stored
+    match stored:
+        case Checkpoint():
+            weights = published_weights_per_gpu(
+                frame.model,
+                stored.tensors,
+                frame.gpus,
+                expert_parallel=frame.options.expert_parallel,
+                compute_capability=frame.chip.capability,
+            )
+            return (frame.plan(by, stored.sized, weights, stored.note),)
+        case Levels():
+            return tuple(frame.plan(by, _sized(frame.model, level), *one) for level, one in frame.asked(by, stored))
+        case GgufFile():
+            raise InputError("vLLM is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
+        case _:
+            assert_never(stored)
 
 
-def plan_vllm_levels(
-    model: Model,
-    memory: Memory,
-    settings: Settings,
-    *,
-    margin: float,
-    options: VllmOptions = DEFAULTS,
-    vendor: str = "NVIDIA",
-    compute_capability: float | None = None,
-    architecture: str | None = None,
-) -> list[Plan]:
-    """A plan for every level that vLLM loads on this hardware; `vllm_refusals` says why others are left out.
-
-    Raises InputError only where no level at all can be planned, such as for attention heads that do not divide.
-    """
-    frame = _Frame(model, memory, settings, options, margin)
-    on = chip(vendor, compute_capability, architecture)
-    plans = []
-    for level in _offered(frame.model):
-        try:
-            weights, note = _loaded(frame.model, level, frame.gpus, on, options.expert_parallel)
-        except InputError:
-            continue
-        plans.append(frame.plan(_sized(frame.model, level), weights, note))
-    return plans
+def refusals(by: Planner, request: PlanRequest) -> dict[str, str]:
+    """Why levels are left out of the plans: a sentence by level name."""
+    frame = _frame(request)
+    found = {level.name: frame.loaded(by, level) for level in _offered(frame.model)}
+    return {name: str(one) for name, one in found.items() if isinstance(one, InputError)}
 
 
-def vllm_refusals(
-    model: Model,
-    gpus: int,
-    *,
-    vendor: str = "NVIDIA",
-    compute_capability: float | None = None,
-    architecture: str | None = None,
-) -> dict[str, str]:
-    """Why levels are left out of `plan_vllm_levels`: a sentence by level name."""
-    model = model.trunk or model
-    reasons = {}
-    for level in _offered(model):
-        try:
-            _loaded(model, level, gpus, chip(vendor, compute_capability, architecture))
-        except InputError as error:
-            reasons[level.name] = str(error)
-    return reasons
-
-
-def _loaded(
-    model: Model, level: SafetensorsLevel, gpus: int, on: Chip, expert_parallel: bool = False
-) -> tuple[int, str]:
-    """Bytes of a level's weights on one GPU, and what is to be said of how it is computed.
-
-    Raises InputError where vLLM does not load the level there, or cannot split it.
-    """
-    allowed = supports("vllm", level, on)
-    if allowed.refusal:
-        raise InputError(f"{level.name}: {allowed.refusal}; choose another level.")
-    weights = weights_per_gpu(model, level, gpus, expert_parallel=expert_parallel, compute_capability=on.capability)
-    return weights, allowed.note
-
-
-def plan_vllm_published(
-    model: Model,
-    memory: Memory,
-    settings: Settings,
-    sized: SizedSafetensors,
-    tensors: Iterable[tuple[str, int]],
-    *,
-    margin: float,
-    options: VllmOptions = DEFAULTS,
-    compute_capability: float | None = None,
-    note: str = "",
-) -> Plan:
-    """A plan for a checkpoint as published: `tensors` are (name, bytes) of what vLLM loads, without draft layers;
-    `note` is what `runtime_support` says of how it is computed.
-    """
-    frame = _Frame(model, memory, settings, options, margin)
-    weights = published_weights_per_gpu(
-        frame.model,
-        tensors,
-        frame.gpus,
-        expert_parallel=options.expert_parallel,
-        compute_capability=compute_capability,
-    )
-    return frame.plan(sized, weights, note)
+def longest_context(plan: Plan) -> int:
+    """See `Plan.max_context`."""
+    return _frame(plan.request).longest_context(plan.devices[0].weights_bytes)
 
 
 @kept_beside
@@ -182,12 +114,19 @@ def _offered(model: Model) -> list[SafetensorsLevel]:
     return [level for level in SAFETENSORS_LEVELS.values() if level.offered_for(model)]
 
 
+@kept_beside
+def _frame(request: PlanRequest) -> _Frame:
+    return _Frame(request)
+
+
 class _Frame:
     """What does not depend on the level: GPUs, the pages of the cache, overheads."""
 
-    def __init__(self, model: Model, memory: Memory, settings: Settings, options: VllmOptions, margin: float):
-        self.model = model.trunk or model
-        self.settings, self.options, self.margin, self.memory = settings, options, margin, memory
+    def __init__(self, request: PlanRequest):
+        self.request, self.model = request, request.model.trunk or request.model
+        self.options = options = request.options_or(DEFAULTS)
+        self.settings, self.margin, self.memory = settings, _, memory = request.settings, request.margin, request.memory
+        self.chip = request.chip or Chip("NVIDIA")
         self.gpus = options.tensor_parallel or len(memory.devices)
         _check_request(self.model, memory, settings, self.gpus)
         self.devices = tuple(zip(memory.names, memory.devices, strict=True))[: self.gpus]
@@ -199,6 +138,36 @@ class _Frame:
         self.cache: PagedCache | None = paged_cache(self.model, self.gpus, options.kv_dtype)
         self.overheads: Range = overhead_range(self.model, self.gpus, self.batch, options.enforce_eager)
         self.rotary_bytes = rotary_table_bytes(self.model)
+
+    def loaded(self, by: Planner, level: SafetensorsLevel) -> tuple[int, str] | InputError:
+        """Bytes of a level's weights on one GPU, and what is to be said of how it is computed; else why it is neither
+        loaded nor split.
+        """
+        allowed = supports(by.id, level, self.chip)
+        if allowed.refusal:
+            return InputError(f"{level.name}: {allowed.refusal}; choose another level.")
+        try:
+            weights = weights_per_gpu(
+                self.model,
+                level,
+                self.gpus,
+                expert_parallel=self.options.expert_parallel,
+                compute_capability=self.chip.capability,
+            )
+        except InputError as error:
+            return error
+        return weights, allowed.note
+
+    def asked(self, by: Planner, wanted: Levels) -> list[tuple[SafetensorsLevel, tuple[int, str]]]:
+        """The levels that are loaded, with what `loaded` says of them; raises InputError where the only one is not."""
+        if wanted.only is None:
+            found = [(level, self.loaded(by, level)) for level in _offered(self.model)]
+            return [(level, one) for level, one in found if not isinstance(one, InputError)]
+        level = find_safetensors_level(wanted.only.name)
+        one = self.loaded(by, level)
+        if isinstance(one, InputError):
+            raise one
+        return [(level, one)]
 
     def usable(self, device: Device) -> int:
         """What vLLM may take: its share of what the driver reports, or what is there when that is less."""
@@ -221,7 +190,7 @@ class _Frame:
             for _, device in self.devices
         )
 
-    def plan(self, sized: SizedSafetensors, weights: int, note: str) -> Plan:
+    def plan(self, by: Planner, sized: SizedSafetensors, weights: int, note: str) -> Plan:
         weights += self.rotary_bytes
         cache = self.kv_bytes(self.settings.context)
         compute = round(self.overheads.typical)
@@ -236,8 +205,9 @@ class _Frame:
         verdict: Verdict = "fits" if short <= 0 else "tight" if cache <= pool else "does not fit"
         context, batch = self.settings.context, self.batch.tokens
         return Plan(
+            request=self.request,
+            by=by,
             sized=sized,
-            runtime="vllm",
             settings=self.settings,
             placement=Placement(self.gpus, (0,) * len(self.model.layers), 0),
             verdict=verdict,
@@ -245,7 +215,6 @@ class _Frame:
             host=DeviceMemory("Host", self.memory.host_capacity_bytes, 0, 0, 0, self.memory.host_overhead_bytes),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
-            find_longest_context=lambda: self._longest_context(weights),
             rules=VERSION,
             compute_range=self.overheads,
             kv_tokens=self.cache.tokens(pool, context, batch) if self.cache else None,
@@ -253,7 +222,7 @@ class _Frame:
             notes=tuple(text for text in (note, self._state_note(pool)) if text),
         )
 
-    def _longest_context(self, weights: int) -> int:
+    def longest_context(self, weights: int) -> int:
         limit = self.model.context_length or 1 << 20
         low, high = 0, limit
         while low < high:

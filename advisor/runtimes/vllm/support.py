@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from advisor.formats.safetensors_levels import SafetensorsLevel
-from advisor.runtimes.support import Chip, Support, supports
+from advisor.machines.chip import Chip
+from advisor.runtimes.support import Support, supports
+from advisor.sizing.runtime_id import RuntimeId
 
 VERSION = "vLLM 0.33.0"
 
@@ -23,4 +25,4 @@ def support(
     architecture: str | None = None,
 ) -> Support:
     """Whether vLLM loads `level`. An unknown generation (None) refuses nothing that some GPU of the vendor can do."""
-    return supports("vllm", level, chip(vendor, compute_capability, architecture))
+    return supports(RuntimeId.VLLM, level, chip(vendor, compute_capability, architecture))

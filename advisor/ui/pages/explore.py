@@ -9,16 +9,18 @@ import streamlit as st
 
 from advisor.answer.candidate import task_words
 from advisor.answer.explore import Outlook, RunnableModel, models_on
-from advisor.answer.ladders import MLX_LADDER, NO_VISIBLE_GAIN, QUALITY_LADDER, VLLM_LADDER
+from advisor.answer.ladders import NATIVE_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import rounded
 from advisor.foundation.units import GIB, format_count
+from advisor.runtimes.registry import ENGINES
 from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import heat_map
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
 
 _FIRST = 40  # models drawn before anybody asks for all
-_COMMON = (NO_VISIBLE_GAIN, *QUALITY_LADDER, *VLLM_LADDER, *MLX_LADDER, "MXFP4", "MXFP4-native")
+_USUAL = (level.name for one in ENGINES for level in (*one.ladder.usual, *one.ladder.whole))
+_COMMON = (*_USUAL, *NATIVE_LEVELS)
 
 
 def draw(reply: Reply) -> None:

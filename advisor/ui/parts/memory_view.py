@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.plans import family_of
 from advisor.foundation.units import gib
-from advisor.runtimes.llama_cpp.memory_lines import memory_lines
+from advisor.runtimes.llama_cpp.memory_lines import MemoryLine
+from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
 from advisor.ui.charts.memory import device_chart
 from advisor.ui.parts.tables import memory_by_place
@@ -30,8 +32,8 @@ def draw(answer: Answer, shown: Candidate) -> None:
             alt=f"Memory of {shown.level} on {len(table)} places, by component. The list below has the same figures.",
         )
     with st.expander("Where each figure comes from"):
-        if family_of(plan.runtime) == "llama.cpp":
-            _lines(answer, plan)
+        if lines := _bill(answer, plan):
+            _lines(lines)
         else:
             _rules(plan)
     for note in plan.notes:
@@ -56,10 +58,12 @@ def _placement_sentence(plan: Plan) -> str:
     return f"On the host: {' and '.join(on_host) or 'a part'}; the rest is on the GPU. {between}"
 
 
-def _lines(answer: Answer, plan: Plan) -> None:
-    machine = answer.machine
-    basis = machine.overhead_basis
-    rows = memory_lines(plan, answer.model, overhead_basis=basis, host_basis=basis if not plan.devices else "")
+def _bill(answer: Answer, plan: Plan) -> tuple[MemoryLine, ...]:
+    basis = answer.machine.overhead_basis
+    return runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else "")
+
+
+def _lines(rows: Sequence[MemoryLine]) -> None:
     st.dataframe(
         pd.DataFrame(
             [

@@ -21,8 +21,10 @@ from advisor.quantize.errors import ToolMissing
 from advisor.quantize.gguf_writing import Entry
 from advisor.quantize.header_only import metadata_of_config, metadata_of_header
 from advisor.quantize.tools import find_tool
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from advisor.ui.asking import Reply
 from advisor.ui.parts.text import plain, refusal, small
@@ -124,9 +126,7 @@ def _asked(answer: Answer, level: Level, settings: Settings, metadata: list[Entr
             said = ask.ask_memory(answer.model, level, settings.without_placement, metadata, imatrix)
         settings = settings.without_placement
         memory = Memory(tuple(Device(told.name, _ROOMY, 0) for told in said.devices[:-1]), None)
-    (plan,) = plan_levels(
-        answer.model, memory, settings, runtime="llama.cpp", margin=0, imatrix=imatrix, only=level.name
-    )
+    (plan,) = LLAMA_CPP.plan(PlanRequest(answer.model, memory, settings, stored=Levels(level.id, imatrix=imatrix)))
     return said, plan
 
 

@@ -23,9 +23,10 @@ from advisor.quantize.compare import Predicted
 from advisor.quantize.request import TRY_IT_NOW
 from advisor.quantize.runs import Run
 from advisor.quantize.settings import QuantizeSettings
-from advisor.runtimes.llama_cpp.plans import plan_levels
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Memory
 from advisor.sizing.placement import place
-from advisor.sizing.plan import Memory
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from advisor.speed.backends import default_backend
 from advisor.speed.estimate import Speed, estimate_speed
@@ -124,7 +125,7 @@ def _memory(model: Model, level: str, imatrix: bool) -> int:
     """Weights, KV cache and buffers on the CPU."""
     settings = Settings(_context(model))
     memory = Memory((), None)
-    (plan,) = plan_levels(model, memory, settings, runtime="llama.cpp", margin=0, imatrix=imatrix, only=level)
+    (plan,) = LLAMA_CPP.plan(PlanRequest(model, memory, settings, stored=Levels(LEVELS[level].id, imatrix=imatrix)))
     return plan.host.needed_bytes
 
 

@@ -9,7 +9,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
 from advisor.foundation.errors import InputError
 from advisor.runtimes.commands import commands
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS
+from advisor.runtimes.registry import runtime_by
 from advisor.ui.parts.text import plain, refusal, small
 
 
@@ -34,10 +34,10 @@ def draw(answer: Answer, shown: Candidate) -> None:
 
 def _defaults(answer: Answer) -> None:
     """What Ollama or LM Studio choose where they are not told otherwise."""
-    frontend = FRONTENDS.get(answer.runtime)
+    frontend = runtime_by(answer.runtime).frontend
     if frontend is None:
         return
-    with st.expander(f"What {frontend.name} does by default"):
+    with st.expander(f"What {runtime_by(answer.runtime).name} does by default"):
         for option, default in frontend.defaults.items():
             st.markdown(f"- **{plain(option)}**: {plain(default.value)}. {plain(default.meaning)}")
         for note in frontend.notes:

@@ -13,7 +13,7 @@ from advisor.foundation.units import MIB
 from advisor.machines.catalogue import machine, machines
 from advisor.question.choices import BACKENDS, BY_FRONTEND, CUSTOM_MACHINE, RUNTIMES
 from advisor.question.question import FIELDS, Question
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS
+from advisor.runtimes.registry import RUNTIMES as REGISTERED
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.ui.asking import model_names
 from advisor.ui.parts.bound_inputs import choice, number, picker, switch, text
@@ -41,7 +41,8 @@ def frontends_own() -> str | None:
     Asked before the runtime itself is drawn.
     """
     runtime = st.session_state.get("runtime", st.query_params.get("runtime"))
-    return f"{FRONTENDS[runtime].name}'s default" if runtime in FRONTENDS else None
+    chosen = next((one for one in REGISTERED if one.id == runtime), None)
+    return f"{chosen.name}'s default" if chosen is not None and chosen.frontend is not None else None
 
 
 def _follow_runtime() -> None:

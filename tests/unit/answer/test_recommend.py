@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.flips import flips
-from advisor.answer.ladders import QUALITY_LADDER
 from advisor.answer.recommend import SMALL_LOSS
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 
 LLAMA_70B = "model=llama-3.1-70b-instruct"
 MODELS = st.sampled_from(sorted(catalogue()))
@@ -135,8 +135,9 @@ def test_what_cannot_be_required_is_one_clear_sentence(query: str, sentence: str
 def test_no_better_level_on_the_ladder_would_have_fitted(model: str, gib: float, count: int) -> None:
     found = asked(f"model={model}&{card(round(gib, 2), count)}&context=512")
     choice = found.recommendation
-    fitting = [level for level in QUALITY_LADDER if any(p.level == level and p.verdict == "fits" for p in found.plans)]
-    if choice.level in QUALITY_LADDER:
+    usual = [level.name for level in LLAMA_CPP.ladder.usual]
+    fitting = [level for level in usual if any(p.level == level and p.verdict == "fits" for p in found.plans)]
+    if choice.level in usual:
         assert choice.level == fitting[0]
     elif choice.level is None:
         assert not fitting

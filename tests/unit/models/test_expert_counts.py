@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_levels
 from advisor.foundation.errors import InputError
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Device, Memory
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 MEMORY = Memory((Device("card", 24 << 30, 1 << 29),), 64 << 30)
@@ -50,7 +52,9 @@ def test_whatever_a_config_says_of_its_experts_it_is_planned_or_refused(model_id
             assert str(refusal).endswith(".")
             continue
         assert 0 < model.active_parameters <= model.parameters
-        plans = plan_levels(model, MEMORY, Settings(512), runtime="llama.cpp", margin=0.04, only="Q4_K_M")
+        plans = LLAMA_CPP.plan(
+            PlanRequest(model, MEMORY, Settings(512), margin=0.04, stored=Levels(LEVELS["Q4_K_M"].id))
+        )
         assert plans[0].sized.tensor_bytes == next(
             sized.tensor_bytes for sized in size_levels(model) if sized.level.name == "Q4_K_M"
         )

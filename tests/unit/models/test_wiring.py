@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
@@ -17,9 +18,10 @@ from advisor.models.mixing import Mixing
 from advisor.models.wiring import GraphWiring
 from advisor.runtimes.llama_cpp.checks import check_settings
 from advisor.runtimes.llama_cpp.memory_lines import memory_lines
-from advisor.runtimes.llama_cpp.plans import plan_levels
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.runtimes.vllm.weights import check_split
-from advisor.sizing.plan import Device, Memory
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from tests.support.checked import counted
 
@@ -86,7 +88,7 @@ def _splits(model_id: str) -> bool:
 )
 def test_only_what_was_compared_is_called_checked(model_id: str, settings: Settings) -> None:
     model = catalogue()[model_id].model
-    plan = plan_levels(model, _MEMORY, settings, runtime="llama.cpp", margin=0, only="Q4_K_M")[0]
+    plan = LLAMA_CPP.plan(PlanRequest(model, _MEMORY, settings, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
     held = [line for line in memory_lines(plan, model) if line.component != "overhead" and line.place != "Host"]
 
     compared = checked(model)

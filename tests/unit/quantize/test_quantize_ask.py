@@ -20,8 +20,10 @@ from advisor.quantize.header_only import metadata_of_config, metadata_of_header,
 from advisor.quantize.measure import Measured, Quality
 from advisor.quantize.metadata import WRITTEN
 from advisor.quantize.speed import Speed
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Memory, Plan
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.gguf_model import model_of
@@ -37,7 +39,7 @@ REFERENCE = [id for id in gguf_metadata() if catalogue()[id].model.architecture 
 
 def host_plan(model_id: str, level: str, settings: Settings) -> Plan:
     model = catalogue()[model_id].model
-    (plan,) = plan_levels(model, Memory((), None), settings, runtime="llama.cpp", margin=0, only=level)
+    (plan,) = LLAMA_CPP.plan(PlanRequest(model, Memory((), None), settings, stored=Levels(LEVELS[level].id)))
     return plan
 
 

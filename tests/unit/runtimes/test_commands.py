@@ -262,7 +262,7 @@ def test_mlx() -> None:
 
 
 def test_what_cannot_be_run_is_one_sentence() -> None:
-    with pytest.raises(InputError, match="no commands for runtime"):
+    with pytest.raises(InputError, match="no runtime 'auto'"):
         commands(replace(BASE, runtime="auto"))
     with pytest.raises(InputError, match="no GGUF level"):
         commands(replace(BASE, level="Q4_K_X"))

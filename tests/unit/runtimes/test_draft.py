@@ -6,6 +6,7 @@ import pytest
 
 from advisor.answer.answer import answer
 from advisor.answer.launching import launch_of
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
@@ -14,8 +15,9 @@ from advisor.report.as_json import plan_document
 from advisor.runtimes.commands import commands
 from advisor.runtimes.llama_cpp.draft import expected_tokens
 from advisor.runtimes.llama_cpp.memory_lines import memory_lines
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.sizing.plan import Device, Memory
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 LINK = "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M"
@@ -26,7 +28,7 @@ def test_a_draft_model_takes_what_it_would_take_alone() -> None:
     plain, drafting = (answer(Question.from_query(link)).plans[0] for link in (LINK, DRAFTING))
     memory = Memory((Device("GPU", 24 * GIB, 0),), None)
     draft = catalogue()["llama-3.2-1b-instruct"].model
-    alone = plan_levels(draft, memory, Settings(8192), runtime="llama.cpp", margin=0, only="Q8_0")[0]
+    alone = LLAMA_CPP.plan(PlanRequest(draft, memory, Settings(8192), stored=Levels(LEVELS["Q8_0"].id)))[0]
     assert drafting.devices[0].draft_bytes == alone.devices[0].needed_bytes > GIB
     assert drafting.devices[0].needed_bytes == plain.devices[0].needed_bytes + alone.devices[0].needed_bytes
     assert drafting.devices[0].overhead_bytes == plain.devices[0].overhead_bytes

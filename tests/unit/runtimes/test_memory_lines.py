@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue, find_model
 from advisor.runtimes.llama_cpp.checks import cache_type_refusal
 from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.runtimes.llama_cpp.memory_lines import MemoryLine, cache_terms, memory_lines
-from advisor.runtimes.llama_cpp.plans import plan_levels
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import HOST, place
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 MODELS = sorted(catalogue())
@@ -25,7 +28,7 @@ MODELS = sorted(catalogue())
 def plan(model_id: str, wanted: Settings, gpus: int = 2) -> tuple[Plan, tuple[MemoryLine, ...]]:
     model = catalogue()[model_id].model
     memory = Memory((Device("GPU", 80 * GIB, GIB // 2),) * gpus, 256 * GIB, 2 * GIB)
-    found = plan_levels(model, memory, wanted, runtime="llama.cpp", margin=0.04, only="Q4_K_M")[0]
+    found = LLAMA_CPP.plan(PlanRequest(model, memory, wanted, margin=0.04, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
     return found, memory_lines(found, model, "0.5 GiB for the driver.", "2.0 GiB for the operating system, assumed.")
 
 

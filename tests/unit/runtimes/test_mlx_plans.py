@@ -16,10 +16,12 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.units import GB, GIB
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken, frontend_defaults
 from advisor.runtimes.mlx.memory import MlxOptions, mlx_cache_bytes, mlx_temporary_bytes
-from advisor.runtimes.mlx.plans import plan_mlx, plan_mlx_levels
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.runtimes.mlx.runtime import MLX
+from advisor.runtimes.registry import RUNTIMES, find_runtime
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 PEAKS = Path(__file__).resolve().parents[2] / "truth" / "mlx_peaks.csv"
@@ -33,14 +35,16 @@ def model_of(model_id: str) -> Model:
 
 
 def plan_of(model_id: str, context: int = 4096, users: int = 1, memory: Memory = MAC, **options: int) -> Plan:
-    return plan_mlx(
-        model_of(model_id),
-        memory,
-        Settings(context=context, users=users),
-        FOUR_BIT,
-        margin=0.05,
-        options=MlxOptions(**options),
-    )
+    return MLX.plan(
+        PlanRequest(
+            model_of(model_id),
+            memory,
+            Settings(context=context, users=users),
+            stored=Levels(FOUR_BIT.id),
+            margin=0.05,
+            options=MlxOptions(**options),
+        )
+    )[0]
 
 
 def test_measured_peaks_lie_in_the_range_and_near_its_middle() -> None:
@@ -116,7 +120,7 @@ def test_sliding_layers_stop_growing_at_the_window_and_one_step() -> None:
 
 
 def test_only_its_own_levels_are_offered() -> None:
-    plans = plan_mlx_levels(model_of("qwen3-30b-a3b"), MAC, Settings(context=4096), margin=0.05)
+    plans = MLX.plan(PlanRequest(model_of("qwen3-30b-a3b"), MAC, Settings(context=4096), margin=0.05))
     assert {plan.level for plan in plans} == {
         level.name for level in SAFETENSORS_LEVELS.values() if level.scheme is Scheme.MLX
     }
@@ -138,12 +142,14 @@ def test_what_cannot_be_is_said_in_one_sentence() -> None:
     with pytest.raises(InputError, match="no encoders"):
         plan_of("bge-m3")
     with pytest.raises(InputError, match="does not load"):
-        plan_mlx(
-            model_of("llama-3.1-8b-instruct"),
-            MAC,
-            Settings(context=4096),
-            SAFETENSORS_LEVELS["AWQ-W4A16-g128"],
-            margin=0.05,
+        MLX.plan(
+            PlanRequest(
+                model_of("llama-3.1-8b-instruct"),
+                MAC,
+                Settings(context=4096),
+                margin=0.05,
+                stored=Levels(SAFETENSORS_LEVELS["AWQ-W4A16-g128"].id),
+            )
         )
 
 
@@ -160,12 +166,14 @@ def test_lm_studio_serves_four_at_once_with_4096_tokens() -> None:
 
 
 def chosen(frontend: str, gpu_bytes: int, model_context: int) -> dict[str, int]:
-    taken: tuple[Taken, ...] = frontend_defaults(frontend, gpu_bytes, model_context)
+    taken = find_runtime(frontend).defaults(gpu_bytes, model_context)
     assert all(f"{each.value:,}" in each.words or each.words == "one request at a time" for each in taken)
     return {each.key: each.value for each in taken}
 
 
 def test_every_default_names_its_source() -> None:
-    for frontend in FRONTENDS.values():
+    frontends = [one.frontend for one in RUNTIMES if one.frontend is not None]
+    assert len(frontends) == 2
+    for frontend in frontends:
         assert frontend.as_of
         assert all(default.source.startswith("https://") for default in frontend.defaults.values())

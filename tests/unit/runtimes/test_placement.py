@@ -16,10 +16,11 @@ from advisor.models.catalogue import catalogue, find_model
 from advisor.runtimes.llama_cpp.checks import check_devices, check_settings, check_vendors
 from advisor.runtimes.llama_cpp.growth import Growth
 from advisor.runtimes.llama_cpp.needs import default_shares, passing_bytes, place_as_told
-from advisor.runtimes.llama_cpp.plans import plan_levels
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.runtimes.llama_cpp.weights import level_weights
+from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import HOST, Placement, place
-from advisor.sizing.plan import Device, Memory
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from tests.support.reference import size_rows
 
@@ -104,11 +105,13 @@ def test_devices_and_host_add_up(
     model = catalogue()[model_id].model
     memory = Memory((Device("GPU", 80 * GIB, GIB),) * gpus, 512 * GIB, GIB)
     wanted = Settings(4096, gpu_layers=gpu_layers, cpu_moe_layers=experts, kv_on_host=kv_on_host)
-    plan = plan_levels(model, memory, wanted, runtime="llama.cpp", margin=0, only="Q4_K_M")[0]
+    plan = LLAMA_CPP.plan(PlanRequest(model, memory, wanted, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
     holders = (*plan.devices, plan.host)
     repeated = sum(holder.weights_bytes for holder in holders) - plan.sized.tensor_bytes
     assert 0 <= repeated <= max(tensor.elements for tensor in model.tensors) * 4 + 4096 * gpus
-    whole = plan_levels(model, replace(memory, devices=()), Settings(4096), runtime="", margin=0, only="Q4_K_M")[0]
+    whole = LLAMA_CPP.plan(
+        PlanRequest(model, replace(memory, devices=()), Settings(4096), stored=Levels(LEVELS["Q4_K_M"].id))
+    )[0]
     assert sum(holder.kv_cache_bytes for holder in holders) == whole.host.kv_cache_bytes
     if kv_on_host:
         assert all(device.kv_cache_bytes == 0 for device in plan.devices)

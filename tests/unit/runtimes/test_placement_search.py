@@ -14,11 +14,13 @@ from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue, find_model
 from advisor.runtimes.llama_cpp.needs import place_as_told, shortage
 from advisor.runtimes.llama_cpp.placement_search import Found, Search, best_placement
-from advisor.runtimes.llama_cpp.plans import plan_levels
-from advisor.runtimes.llama_cpp.reading import Rates
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.runtimes.llama_cpp.weights import level_weights
+from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import HOST
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.sizing.plan import Plan
+from advisor.sizing.rates import Rates
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 SMALL = st.sampled_from(
@@ -39,7 +41,9 @@ def search(model_id: str, level: str, memory: Memory, wanted: Settings, rates: R
 
 def plan(model_id: str, level: str, memory: Memory, wanted: Settings = Settings(8192), **more: object) -> Plan:  # noqa: B008
     model = find_model(model_id).model
-    return plan_levels(model, memory, wanted, runtime="llama.cpp", margin=MARGIN, only=level, search=True, **more)[0]  # type: ignore[arg-type]
+    return LLAMA_CPP.plan(
+        PlanRequest(model, memory, wanted, margin=MARGIN, search=True, stored=Levels(LEVELS[level].id), **more)
+    )[0]  # type: ignore[arg-type]
 
 
 @given(
@@ -56,7 +60,9 @@ def test_what_is_found_fits_with_margin(model_id: str, level: str, memory: Memor
     if found is None:
         return
     model = find_model(model_id).model
-    told = plan_levels(model, memory, found.settings, runtime="llama.cpp", margin=MARGIN, only=level, rates=rates)[0]
+    told = LLAMA_CPP.plan(
+        PlanRequest(model, memory, found.settings, margin=MARGIN, rates=rates, stored=Levels(LEVELS[level].id))
+    )[0]
     assert told.placement == found.placement
     assert told.verdict in ("fits", "fits with offload")
     assert told.seconds_per_token == found.seconds_per_token
@@ -125,13 +131,10 @@ def test_a_mixture_of_experts_leaves_experts_to_the_host() -> None:
 
 def test_uneven_cards_are_filled_where_the_default_split_does_not_fit() -> None:
     memory = cards(20, 12)
-    by_default = plan_levels(
-        find_model("qwen3-32b").model,
-        memory,
-        Settings(16_384),
-        runtime="llama.cpp",
-        margin=MARGIN,
-        only="Q6_K",
+    by_default = LLAMA_CPP.plan(
+        PlanRequest(
+            find_model("qwen3-32b").model, memory, Settings(16_384), margin=MARGIN, stored=Levels(LEVELS["Q6_K"].id)
+        )
     )[0]
     found = plan("qwen3-32b", "Q6_K", memory, Settings(16_384))
     assert by_default.verdict != "fits"

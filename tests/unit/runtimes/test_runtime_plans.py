@@ -15,6 +15,7 @@ from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.runtimes.support import machine_refusal
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import find_any_model
 from tests.support.hub_server import FakeHub
 from tests.support.model_files import checkpoint_tensors, safetensors_file
@@ -48,7 +49,7 @@ def test_vllm_plans_or_names_why_and_what_runs_instead(machine_id: str) -> None:
     query = f"model=llama-3.2-1b-instruct&machine={machine_id}&runtime=vllm&context=1024"
     if one.needs_memory:
         query += "&memory_gib=64"
-    if refusal := machine_refusal("vllm", one):
+    if refusal := machine_refusal(RuntimeId.VLLM, one):
         with pytest.raises(InputError) as caught:
             asked(query)
         sentence = str(caught.value)

@@ -10,10 +10,10 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import DataError
 from advisor.machines.catalogue import machine, machines
+from advisor.machines.chip import Chip
 from advisor.machines.machine import Machine
 from advisor.runtimes.support import (
     TABLE,
-    Chip,
     Format,
     Row,
     format_of_level,
@@ -23,6 +23,7 @@ from advisor.runtimes.support import (
     supports,
     table,
 )
+from advisor.sizing.runtime_id import RuntimeId
 
 FP8 = [level for level in SAFETENSORS_LEVELS.values() if format_of_level(level).name == "FP8"]
 GPUS = [one for one in machines().values() if one.vendor in ("NVIDIA", "AMD") and one.kind != "cpu-platform"]
@@ -51,15 +52,15 @@ def test_vllm_runs_on_listed_gpus_only_and_fp8_where_it_computes_it(one: Machine
         runs, fp8 = generation in AMD_LISTED, generation.startswith(("gfx94", "gfx95", "gfx12"))
     else:
         runs = fp8 = float(generation) >= 7.5
-    assert (not machine_refusal("vllm", one)) == runs
-    assert not machine_refusal("llama.cpp", one)
-    assert machine_refusal("mlx", one)
+    assert (not machine_refusal(RuntimeId.VLLM, one)) == runs
+    assert not machine_refusal(RuntimeId.LLAMA_CPP, one)
+    assert machine_refusal(RuntimeId.MLX, one)
     for level in FP8:
         if level.name != "MXFP8":
-            assert (not supports("vllm", level, one).refusal) == (runs and fp8), level
-    assert (not supports("vllm", SAFETENSORS_LEVELS["BF16-safetensors"], one).refusal) == runs
+            assert (not supports(RuntimeId.VLLM, level, one).refusal) == (runs and fp8), level
+    assert (not supports(RuntimeId.VLLM, SAFETENSORS_LEVELS["BF16-safetensors"], one).refusal) == runs
     if not runs:
-        assert all(supports("vllm", level, one).refusal for level in SAFETENSORS_LEVELS.values())
+        assert all(supports(RuntimeId.VLLM, level, one).refusal for level in SAFETENSORS_LEVELS.values())
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,12 @@ def test_vllm_runs_on_listed_gpus_only_and_fp8_where_it_computes_it(one: Machine
     ],
 )
 def test_a_machine_without_vllm_is_told_why(machine_id: str, said: str) -> None:
-    assert said in machine_refusal("vllm", machine(machine_id))
+    assert said in machine_refusal(RuntimeId.VLLM, machine(machine_id))
 
 
 @pytest.mark.parametrize("method", ["exl2", "exl3", "vptq", "hqq", "aqlm", "bitnet", "EXL2", "quip"])
-@pytest.mark.parametrize("runtime", ["vllm", "llama.cpp"])
-def test_formats_without_a_loader_are_refused_on_every_machine(method: str, runtime: str) -> None:
+@pytest.mark.parametrize("runtime", [RuntimeId.VLLM, RuntimeId.LLAMA_CPP])
+def test_formats_without_a_loader_are_refused_on_every_machine(method: str, runtime: RuntimeId) -> None:
     for one in machines().values():
         assert supports(runtime, formats_of_published(method, method.upper(), 4), one).refusal
 
@@ -111,7 +112,7 @@ def test_formats_without_a_loader_are_refused_on_every_machine(method: str, runt
 def test_published_schemes_on_a_card_of_2022(method: str | None, scheme: str, bits: int, expected: str) -> None:
     """`expected` is the format in which vLLM loads it on an RTX 4090, empty where it does not."""
     formats = formats_of_published(method, scheme, bits)
-    found = supports("vllm", formats, machine("rtx-4090"))
+    found = supports(RuntimeId.VLLM, formats, machine("rtx-4090"))
     assert (not found.refusal) == bool(expected)
     if expected:
         assert [one.name for one in formats] == [expected]
@@ -120,25 +121,23 @@ def test_published_schemes_on_a_card_of_2022(method: str | None, scheme: str, bi
 def test_a_mixture_loads_where_all_its_parts_do() -> None:
     mixed = formats_of_published("NVFP4", "NVFP4+FP8", 4)
     assert [one.name for one in mixed] == ["NVFP4", "FP8"]
-    assert "16 bit" in supports("vllm", mixed, machine("rtx-4090")).note
-    assert "NVFP4" in supports("vllm", mixed, machine("mi300x")).refusal
+    assert "16 bit" in supports(RuntimeId.VLLM, mixed, machine("rtx-4090")).note
+    assert "NVFP4" in supports(RuntimeId.VLLM, mixed, machine("mi300x")).refusal
 
 
 def test_an_unknown_generation_refuses_nothing_that_some_gpu_of_the_vendor_can_do() -> None:
     for vendor in ("NVIDIA", "AMD"):
         known = [one for one in GPUS if one.vendor == vendor]
         for level in SAFETENSORS_LEVELS.values():
-            some = any(not supports("vllm", level, one).refusal for one in known)
-            assert (not supports("vllm", level, Chip(vendor)).refusal) == some, level
+            some = any(not supports(RuntimeId.VLLM, level, one).refusal for one in known)
+            assert (not supports(RuntimeId.VLLM, level, Chip(vendor)).refusal) == some, level
 
 
 def test_who_loads_what() -> None:
-    assert [runtime for runtime in ("llama.cpp", "vllm", "mlx") if loads_somewhere(runtime, Format("GGUF"))] == [
-        "llama.cpp"
-    ]
-    assert loads_somewhere("mlx", Format("16-bit"))
-    assert not loads_somewhere("vllm", Format("MLX", 4))
-    assert not loads_somewhere("vllm", Format("GPTQ", 2))
+    assert [runtime for runtime in RuntimeId if loads_somewhere(runtime, Format("GGUF"))] == ["llama.cpp"]
+    assert loads_somewhere(RuntimeId.MLX, Format("16-bit"))
+    assert not loads_somewhere(RuntimeId.VLLM, Format("MLX", 4))
+    assert not loads_somewhere(RuntimeId.VLLM, Format("GPTQ", 2))
 
 
 @pytest.mark.parametrize(

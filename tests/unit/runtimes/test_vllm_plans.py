@@ -12,22 +12,23 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, Scheme
 from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB, MIB
+from advisor.machines.chip import Chip
 from advisor.models.catalogue import catalogue
 from advisor.models.linear_layers import stored_block, stored_globals
 from advisor.models.model import Model
 from advisor.runtimes.vllm.kv_cache import paged_cache
 from advisor.runtimes.vllm.plans import (
     VllmOptions,
-    plan_vllm,
-    plan_vllm_levels,
-    plan_vllm_published,
+    refusals,
     rotary_table_bytes,
-    vllm_refusals,
 )
 from advisor.runtimes.vllm.published import published_weights_per_gpu
+from advisor.runtimes.vllm.runtime import VLLM
 from advisor.runtimes.vllm.support import support
 from advisor.runtimes.vllm.weights import weights_per_gpu
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Checkpoint, Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 MODELS = st.sampled_from(sorted(catalogue()))
@@ -47,15 +48,13 @@ def model_of(model_id: str) -> Model:
 
 
 def plan_of(model_id: str, count: int = 1, context: int = 4096, users: int = 1, **options: object) -> Plan:
-    return plan_vllm(
-        model_of(model_id),
-        gpus(count),
-        Settings(context=context, users=users),
-        BF16,
-        margin=0.05,
-        options=VllmOptions(**options),  # type: ignore[arg-type]
-        compute_capability=9.0,
-    )
+    told = VllmOptions(**options)  # type: ignore[arg-type]
+    return planned(model_of(model_id), gpus(count), Settings(context, users), chip=Chip("NVIDIA", "9.0"), options=told)
+
+
+def planned(model: Model, memory: Memory, settings: Settings, **more: object) -> Plan:
+    request = PlanRequest(model, memory, settings, margin=0.05, stored=Levels(BF16.id), **more)  # type: ignore[arg-type]
+    return VLLM.plan(request)[0]
 
 
 @given(model_id=MODELS, level=LEVELS, count=st.sampled_from((2, 4, 8)))
@@ -196,7 +195,8 @@ def test_published_tensors_are_split_like_computed_ones(model_id: str, level: st
     published = published_weights_per_gpu(model, _tensors(model, level), count)
     assert published == pytest.approx(weights_per_gpu(model, chosen, count), rel=0.005)
     sized = size_safetensors_level(model, chosen)
-    plan = plan_vllm_published(model, gpus(count), Settings(context=2048), sized, _tensors(model, level), margin=0.05)
+    stored = Checkpoint(sized, tuple(_tensors(model, level)))
+    (plan,) = VLLM.plan(PlanRequest(model, gpus(count), Settings(context=2048), margin=0.05, stored=stored))
     assert plan.devices[0].weights_bytes == published + rotary_table_bytes(model)
 
 
@@ -216,10 +216,10 @@ def _tensors(model: Model, level: str) -> list[tuple[str, int]]:
 
 
 def test_every_offered_level_is_planned_or_refused_with_a_sentence() -> None:
-    for model_id, count, capability in (("qwen3-235b-a22b", 8, 8.0), (LLAMA, 1, 7.0), ("gpt-oss-20b", 2, 12.0)):
+    for model_id, count, capability in (("qwen3-235b-a22b", 8, "8.0"), (LLAMA, 1, "7.0"), ("gpt-oss-20b", 2, "12.0")):
         model = model_of(model_id)
-        plans = plan_vllm_levels(model, gpus(count), Settings(context=1024), margin=0.05, compute_capability=capability)
-        refused = vllm_refusals(model, count, compute_capability=capability)
+        request = PlanRequest(model, gpus(count), Settings(context=1024), margin=0.05, chip=Chip("NVIDIA", capability))
+        plans, refused = VLLM.plan(request), refusals(VLLM, request)
         offered = {level.name for level in SAFETENSORS_LEVELS.values() if level.offered_for(model)}
         assert {plan.level for plan in plans} | set(refused) == offered
         assert not {plan.level for plan in plans} & set(refused)
@@ -263,7 +263,7 @@ def test_what_cannot_be_is_said_in_one_sentence(change: dict[str, object], part:
 
 def test_a_machine_without_gpu_is_told_what_to_choose() -> None:
     with pytest.raises(InputError, match=r"llama\.cpp"):
-        plan_vllm(model_of(LLAMA), Memory((), 64 * GIB), Settings(context=1024), BF16, margin=0.05)
+        planned(model_of(LLAMA), Memory((), 64 * GIB), Settings(context=1024))
 
 
 def test_the_smallest_card_decides() -> None:
@@ -271,7 +271,6 @@ def test_the_smallest_card_decides() -> None:
     mixed = Memory((H100, small), None)
     chosen = VllmOptions(max_batched_tokens=2048, max_requests=256)
     both = [
-        plan_vllm(model_of(LLAMA), memory, Settings(context=1024), BF16, margin=0.05, options=chosen)
-        for memory in (mixed, gpus(2, small))
+        planned(model_of(LLAMA), memory, Settings(context=1024), options=chosen) for memory in (mixed, gpus(2, small))
     ]
     assert both[0].kv_tokens == both[1].kv_tokens

@@ -7,10 +7,14 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import GB, GIB
 from advisor.models.catalogue import catalogue, find_model
-from advisor.runtimes.llama_cpp.plans import GRAIN, plan_levels
-from advisor.sizing.plan import Device, Memory, Plan
+from advisor.runtimes.llama_cpp.plans import GRAIN
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 MODELS = st.sampled_from(sorted(catalogue()))
@@ -22,7 +26,9 @@ def gpu(gib: float, count: int = 1) -> Memory:
 
 
 def one(model_id: str, memory: Memory, wanted: Settings, level: str, margin: float = 0.04) -> Plan:
-    return plan_levels(find_model(model_id).model, memory, wanted, runtime="llama.cpp", margin=margin, only=level)[0]
+    return LLAMA_CPP.plan(
+        PlanRequest(find_model(model_id).model, memory, wanted, margin=margin, stored=Levels(LEVELS[level].id))
+    )[0]
 
 
 @given(model_id=MODELS, level=LEVEL, context=st.integers(1, 100_000), more=st.integers(1, 30_000))
@@ -55,7 +61,7 @@ def test_the_longest_context_fits_and_much_more_does_not(model_id: str, level: s
 @given(model_id=MODELS, gib=st.floats(1, 400))
 @settings(max_examples=40)
 def test_verdict_follows_from_the_bytes(model_id: str, gib: float) -> None:
-    for plan in plan_levels(find_model(model_id).model, gpu(gib), Settings(2048), runtime="llama.cpp", margin=0.04):
+    for plan in LLAMA_CPP.plan(PlanRequest(find_model(model_id).model, gpu(gib), Settings(2048), margin=0.04)):
         free = plan.free_bytes
         assert free is not None
         assert (plan.verdict == "does not fit") == (free < 0)
@@ -93,7 +99,7 @@ def test_nothing_is_promised_of_a_host_that_nobody_knows() -> None:
 def test_draft_layers_weigh_but_are_neither_cached_nor_computed() -> None:
     model = find_model("qwen3.5-27b").model
     plain, drafting = (
-        plan_levels(m, gpu(80), Settings(8192), runtime="llama.cpp", margin=0.04, only="Q4_K_M")[0]
+        LLAMA_CPP.plan(PlanRequest(m, gpu(80), Settings(8192), margin=0.04, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
         for m in (model, model.with_mtp())
     )
     assert drafting.devices[0].weights_bytes > plain.devices[0].weights_bytes + model.mtp_parameters / 2

@@ -1,0 +1,138 @@
+"""llama.cpp, and its front ends Ollama and LM Studio: other defaults, commands and limits around the same engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_sizes import SizedLevel, size_levels
+from advisor.formats.level_id import LevelId
+from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, MOST_SEQUENCES, check_devices, check_settings
+from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
+from advisor.runtimes.llama_cpp.draft import with_draft
+from advisor.runtimes.llama_cpp.frontends import LM_STUDIO_PROGRAM, OLLAMA_PROGRAM
+from advisor.runtimes.llama_cpp.memory_lines import MemoryLine, memory_lines
+from advisor.runtimes.llama_cpp.overview import overview
+from advisor.runtimes.llama_cpp.plans import LevelPlanner, levels_of, plan_gguf
+from advisor.runtimes.llama_cpp.ways_out import ways_out
+from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.request import Levels, PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
+from advisor.sizing.settings import Settings
+from advisor.sources.quantization import Quantization
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LlamaCpp(Runtime):
+    """llama.cpp's rules, whoever starts it."""
+
+    def check(self, request: PlanRequest) -> None:
+        check_devices(len(request.memory.devices))
+        check_settings(request.settings, request.model, request.memory)
+
+    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
+        return f"{self.name} loads GGUF files only"
+
+    def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
+        return plan_gguf(self, *with_draft(self, request))
+
+    def why_none(self, request: PlanRequest) -> str:
+        return "none of its levels is made for this model"
+
+    def longest_context(self, plan: Plan) -> int:
+        return LevelPlanner.of(plan).longest_context(plan)
+
+    def offload_bytes(self, plan: Plan) -> int | None:
+        return LevelPlanner.of(plan).offload_bytes(plan)
+
+    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
+        return ways_out(plan)
+
+    def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
+        """Where the placement is searched for; what is told where to lie has to be planned."""
+        if not request.search or not isinstance(request.stored, Levels):
+            return None
+        left, _ = with_draft(self, request)
+        return overview(left, request.stored.imatrix, levels_of(left))
+
+    def sizes(self, model: Model, imatrix: bool) -> tuple[SizedLevel, ...]:
+        return tuple(size_levels(model, imatrix))
+
+    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+        return memory_lines(plan, plan.request.model, overhead_basis, host_basis)
+
+    def options(self, memory_share: float, kv_fp8: bool) -> None:
+        """Everything is in `Settings`."""
+
+    def told(self, plan: Plan) -> Mapping[str, Any]:
+        settings = plan.settings
+        told: dict[str, Any] = {
+            "kv_type_k": settings.cache_type_k,
+            "kv_type_v": settings.cache_type_v,
+            "gpu_layers": gpu_layers(plan),
+            "cpu_moe_layers": settings.cpu_moe_layers,
+            "kv_offload": not settings.kv_on_host,
+            "tensor_split": settings.tensor_split,
+        }
+        if not settings.op_offload:  # only ever found where nothing is left to a GPU
+            told["op_offload"] = False
+        return told
+
+    def cache_types(self, plan: Plan) -> tuple[str | None, str | None]:
+        return plan.settings.cache_type_k, plan.settings.cache_type_v
+
+    def encoder_batch(self, settings: Settings) -> int | None:
+        return settings.micro_batch
+
+
+def gpu_layers(plan: Plan) -> int | str:
+    """llama.cpp's `-ngl`: "all" is every layer and the output; 0 where there is no GPU."""
+    if not plan.devices:
+        return 0
+    return "all" if plan.settings.gpu_layers is None else plan.settings.gpu_layers
+
+
+def _levels(*names: str) -> tuple[LevelId, ...]:
+    return tuple(LEVELS[name].id for name in names)
+
+
+_LADDER = Ladder(
+    # Above Q6_K nothing is gained that anybody sees; near equals of these (Q5_0, Q4_1, IQ4_NL ...) are not worth a
+    # separate recommendation.
+    usual=_levels(
+        *("Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_L", "Q3_K_M", "IQ3_M", "IQ3_XS", "IQ3_XXS"),
+        *("Q2_K", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"),
+    ),
+    whole=_levels("Q8_0"),
+    reads=_levels("F16", "Q8_0"),
+    precise=_levels("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "MXFP4"),
+)
+
+LLAMA_CPP = LlamaCpp(
+    id=RuntimeId.LLAMA_CPP,
+    name="llama.cpp",
+    engine=RuntimeId.LLAMA_CPP,
+    ladder=_LADDER,
+    limits=Limits(users=MOST_SEQUENCES, devices=MAX_DEVICES),
+    speed=SpeedTraits(),
+    drafts=True,
+    backends=None,
+    custom_vendor=None,
+    own_keys=frozenset(
+        {
+            *("backend", "kv_type_k", "kv_type_v", "ubatch", "flash_attention", "gpu_layers", "cpu_moe_layers"),
+            *("kv_offload", "mmap", "split", "tensor_split", "imatrix", "mtp", "draft"),
+        }
+    ),
+    start=llama_cpp_commands,
+)
+OLLAMA = replace(
+    LLAMA_CPP, id=RuntimeId.OLLAMA, name="Ollama", drafts=False, start=ollama_commands, frontend=OLLAMA_PROGRAM
+)
+LM_STUDIO = replace(
+    LLAMA_CPP, id=RuntimeId.LM_STUDIO, name="LM Studio", start=lm_studio_commands, frontend=LM_STUDIO_PROGRAM
+)

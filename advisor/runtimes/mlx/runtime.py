@@ -1,0 +1,101 @@
+"""MLX on Apple silicon, as mlx-lm runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.level_id import LevelId
+from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.foundation.errors import InputError
+from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.memory_lines import MemoryLine
+from advisor.runtimes.mlx.commands import mlx_commands
+from advisor.runtimes.mlx.plans import longest_context, plan_mlx
+from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.runtimes.support import machine_refusal
+from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.request import PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
+from advisor.sizing.settings import Settings
+from advisor.sources.quantization import Quantization
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mlx(Runtime):
+    """mlx-lm's rules: one device whose memory is the system's."""
+
+    def check(self, request: PlanRequest) -> None:
+        if request.chip is not None and (refusal := machine_refusal(self.id, request.chip)):
+            raise InputError(f"{refusal}.")
+
+    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
+        mlx = quantization is not None and quantization.kind == "MLX"
+        return "" if mlx else "mlx-lm loads MLX files only"
+
+    def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
+        self.check(request)
+        return plan_mlx(self, request)
+
+    def why_none(self, request: PlanRequest) -> str:
+        return "none of its levels is made for this model"
+
+    def longest_context(self, plan: Plan) -> int:
+        return longest_context(plan)
+
+    def offload_bytes(self, plan: Plan) -> int | None:
+        """Device and host are one memory."""
+        return None
+
+    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
+        """None are searched for."""
+        return ()
+
+    def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
+        return None
+
+    def sizes(self, model: Model, imatrix: bool) -> tuple[SizedLevel, ...]:
+        return ()
+
+    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+        return ()
+
+    def options(self, memory_share: float, kv_fp8: bool) -> None:
+        """Neither is its."""
+
+    def told(self, plan: Plan) -> Mapping[str, Any]:
+        return {}
+
+    def cache_types(self, plan: Plan) -> tuple[str | None, str | None]:
+        return None, None  # mlx-lm keeps what the model computes with
+
+    def encoder_batch(self, settings: Settings) -> int | None:
+        return None
+
+
+def _levels(*names: str) -> tuple[LevelId, ...]:
+    return tuple(find_safetensors_level(name).id for name in names)
+
+
+MLX = Mlx(
+    id=RuntimeId.MLX,
+    name="MLX",
+    engine=RuntimeId.MLX,
+    ladder=Ladder(
+        usual=_levels(
+            *("MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64", "MLX-3bit-g64", "MLX-2bit-g64")
+        ),
+        whole=_levels("MLX-8bit-g64"),
+        reads=(),
+        precise=_levels("MLX-8bit-g64", "MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64"),
+    ),
+    limits=Limits(),
+    speed=SpeedTraits(backend="mlx"),
+    drafts=False,
+    backends=("metal",),
+    custom_vendor=None,
+    own_keys=frozenset(),
+    start=mlx_commands,
+)

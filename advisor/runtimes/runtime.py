@@ -1,0 +1,149 @@
+"""A runtime is one thing: what it loads and where, what it is told, how it is planned, and the commands that start it.
+
+Its folder holds a subclass of `Runtime` and its one instance, named as in `RuntimeId`; `registry` has a line for each.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.level_id import LevelId
+from advisor.models.model import Model
+from advisor.runtimes.defaults import Frontend, Taken
+from advisor.runtimes.launch import Command, Launch
+from advisor.runtimes.llama_cpp.memory_lines import MemoryLine
+from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.request import PlanRequest, RuntimeOptions
+from advisor.sizing.runtime_id import RuntimeId
+from advisor.sizing.settings import Settings
+from advisor.sources.quantization import Quantization
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The levels that may be recommended, best first.
+
+    `usual` is what publishers offer; `whole` comes before where keeping a small model whole costs little, `reads`
+    before for models that write nothing; `precise` are those at which a smaller model loses hardly anything.
+    """
+
+    usual: tuple[LevelId, ...]
+    whole: tuple[LevelId, ...]
+    reads: tuple[LevelId, ...]
+    precise: tuple[LevelId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one process serves; None: no limit of its own."""
+
+    users: int | None = None
+    devices: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedTraits:
+    """How its speed is estimated: by constants of its own (None: those of the machine's backend), and whether it
+    splits every tensor over all devices whatever it is told.
+    """
+
+    backend: Literal["vllm", "mlx"] | None = None
+    splits_tensors: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Runtime(ABC):
+    """A runtime. `name` is as its makers write it.
+
+    `engine` is whose files it loads and whose rules it follows: itself, or for a front end the runtime inside it.
+    `backends` are those of the question that it can be told, None: any. `custom_vendor` is what a custom device counts
+    as where no backend is named, None: as itself. `own_keys` are keys of the question that only it reads: who sets one
+    means it. `drafts` says whether a second model may draft tokens, `frontend` what it chooses by itself.
+    """
+
+    id: RuntimeId
+    name: str
+    engine: RuntimeId
+    ladder: Ladder
+    limits: Limits
+    speed: SpeedTraits
+    drafts: bool
+    backends: tuple[str, ...] | None
+    custom_vendor: str | None
+    own_keys: frozenset[str]
+    start: Callable[[Launch], tuple[Command, ...]]
+    frontend: Frontend | None = None
+
+    def __reduce__(self) -> str:
+        return self.id.name  # pickled by reference
+
+    def commands(self, launch: Launch) -> tuple[Command, ...]:
+        """How to get the files and run a plan, in order; raises InputError for an unknown level or name."""
+        return self.start(launch)
+
+    def defaults(self, gpu_bytes: int, model_context: int | None) -> tuple[Taken, ...]:
+        """What it chooses, where it is a front end, for what the user does not."""
+        return () if self.frontend is None else self.frontend.choose(gpu_bytes, model_context)
+
+    @abstractmethod
+    def check(self, request: PlanRequest) -> None:
+        """Raise InputError where it refuses to start on this hardware or with these settings."""
+
+    @abstractmethod
+    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
+        """Why it loads no safetensors of this kind, wherever it runs, without a full stop; "": it may."""
+
+    @abstractmethod
+    def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
+        """One plan per level that it loads on this hardware, or the one of the files that are given.
+
+        Raises InputError, in one sentence, where there can be none.
+        """
+
+    @abstractmethod
+    def why_none(self, request: PlanRequest) -> str:
+        """Why `plan` finds no level at all, without a full stop."""
+
+    @abstractmethod
+    def longest_context(self, plan: Plan) -> int:
+        """See `Plan.max_context`."""
+
+    @abstractmethod
+    def offload_bytes(self, plan: Plan) -> int | None:
+        """See `Plan.offload_needs_host_bytes`."""
+
+    @abstractmethod
+    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
+        """See `Plan.ways_out`."""
+
+    @abstractmethod
+    def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
+        """All levels without a plan for each, placed where they run fastest; None: only plans can tell."""
+
+    @abstractmethod
+    def sizes(self, model: Model, imatrix: bool) -> tuple[SizedLevel, ...]:
+        """Its levels by size before anything is planned; empty where there are too few for that to help."""
+
+    @abstractmethod
+    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+        """Every line of the memory bill; empty where only `Plan.rules` are known."""
+
+    @abstractmethod
+    def options(self, memory_share: float, kv_fp8: bool) -> RuntimeOptions | None:
+        """What it is told beyond `Settings`: its share of GPU memory, and whether its KV cache is in 8 bits."""
+
+    @abstractmethod
+    def told(self, plan: Plan) -> Mapping[str, Any]:
+        """Keys of the question, beside model, runtime and level, that bring about exactly this plan."""
+
+    @abstractmethod
+    def cache_types(self, plan: Plan) -> tuple[str | None, str | None]:
+        """How it stores keys and values; None: as the model computes with them."""
+
+    @abstractmethod
+    def encoder_batch(self, settings: Settings) -> int | None:
+        """The most tokens of an input that an encoder reads; None: its context."""

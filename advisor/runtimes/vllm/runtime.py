@@ -1,0 +1,119 @@
+"""vLLM, and what a runtime with its sizing rules shares with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.level_id import LevelId
+from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.foundation.errors import InputError
+from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.memory_lines import MemoryLine
+from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.runtimes.support import machine_refusal
+from advisor.runtimes.vllm.commands import vllm_commands
+from advisor.runtimes.vllm.plans import DEFAULTS, VllmOptions, longest_context, plan_vllm, refusals
+from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.request import PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
+from advisor.sizing.settings import Settings
+from advisor.sources.quantization import Quantization
+
+_KEPT_IN_8_BITS = "fp8"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Vllm(Runtime):
+    """vLLM's rules: GPUs of one kind, every tensor split over all of them, the rest of the memory for the cache."""
+
+    def check(self, request: PlanRequest) -> None:
+        if not request.memory.devices:
+            raise InputError(
+                f"{self.name} is planned for graphics cards, and {request.machine_name} has none: use llama.cpp."
+            )
+        if len({device.name for device in request.memory.devices}) > 1:
+            raise InputError(
+                f"{self.name} splits every tensor evenly, so all cards must be of one kind: leave other_machine out."
+            )
+
+    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
+        mlx = quantization is not None and quantization.kind == "MLX"
+        return "MLX files are for mlx-lm on Apple silicon" if mlx else ""
+
+    def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
+        self.check(request)
+        return plan_vllm(self, request)
+
+    def why_none(self, request: PlanRequest) -> str:
+        if request.chip is not None and (why := machine_refusal(self.id, request.chip)):
+            return why
+        said = (refusal.rstrip(".") for refusal in refusals(self, request).values())
+        return Counter(said).most_common(1)[0][0]
+
+    def longest_context(self, plan: Plan) -> int:
+        return longest_context(plan)
+
+    def offload_bytes(self, plan: Plan) -> int | None:
+        """Nothing is left to the host."""
+        return None
+
+    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
+        """None are searched for."""
+        return ()
+
+    def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
+        return None
+
+    def sizes(self, model: Model, imatrix: bool) -> tuple[SizedLevel, ...]:
+        return ()
+
+    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+        return ()
+
+    def options(self, memory_share: float, kv_fp8: bool) -> VllmOptions:
+        return VllmOptions(utilisation=memory_share, kv_dtype=_KEPT_IN_8_BITS if kv_fp8 else DEFAULTS.kv_dtype)
+
+    def told(self, plan: Plan) -> Mapping[str, Any]:
+        return {"kv_fp8": self._kv_dtype(plan) == _KEPT_IN_8_BITS}
+
+    def cache_types(self, plan: Plan) -> tuple[str | None, str | None]:
+        return (self._kv_dtype(plan),) * 2
+
+    def encoder_batch(self, settings: Settings) -> int | None:
+        return None
+
+    def _kv_dtype(self, plan: Plan) -> str:
+        return plan.request.options_or(DEFAULTS).kv_dtype
+
+
+def _levels(*names: str) -> tuple[LevelId, ...]:
+    return tuple(find_safetensors_level(name).id for name in names)
+
+
+LADDER = Ladder(
+    usual=_levels(
+        *("FP8-dynamic", "W8A8-INT8", "GPTQ-W8A16-g128", "W4A16-g128", "GPTQ-W4A16-g128", "AWQ-W4A16-g128"),
+        *("NVFP4A16", "NVFP4", "NF4"),
+    ),
+    whole=_levels("BF16-safetensors"),
+    reads=_levels("BF16-safetensors", "F16-safetensors"),
+    precise=_levels("BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "GPTQ-W8A16-g128", "W4A16-g128", "MXFP4-native"),
+)
+
+VLLM = Vllm(
+    id=RuntimeId.VLLM,
+    name="vLLM",
+    engine=RuntimeId.VLLM,
+    ladder=LADDER,
+    limits=Limits(),
+    speed=SpeedTraits(backend="vllm", splits_tensors=True),
+    drafts=False,
+    backends=("cuda", "rocm"),
+    custom_vendor="NVIDIA",
+    own_keys=frozenset({"gpu_memory_utilization", "kv_fp8"}),
+    start=vllm_commands,
+)

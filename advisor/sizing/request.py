@@ -1,0 +1,98 @@
+"""What is to be planned: one model, as it is or will be stored, on one machine under one workload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.level_id import LevelId
+from advisor.formats.safetensors_sizes import SizedSafetensors
+from advisor.formats.stored_tensor import Stored
+from advisor.machines.chip import Chip
+from advisor.models.model import Model
+from advisor.sizing.memory import Memory
+from advisor.sizing.rates import Rates
+from advisor.sizing.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Files that can be made: at every level the runtime loads, or at `only` one.
+
+    Of GGUF levels, of which there are many, only those `among` some, where these are given. `imatrix` says that they
+    are made with an importance matrix.
+    """
+
+    only: LevelId | None = None
+    among: frozenset[str] | None = None
+    imatrix: bool = False
+
+
+@dataclass(frozen=True)
+class GgufFile:
+    """One GGUF file as it is."""
+
+    sized: SizedLevel
+    tensors: tuple[Stored, ...]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A repository's safetensors as they are: (name, bytes) of the tensors that a runtime loads.
+
+    `note` is what is to be said of how the runtime computes them.
+    """
+
+    sized: SizedSafetensors
+    tensors: tuple[tuple[str, int], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftModel:
+    """A model that drafts for the one that is planned, at a GGUF level."""
+
+    model: Model
+    name: str
+    level: str
+
+
+class RuntimeOptions:
+    """What only one runtime is told; each that is told anything has a class of its own."""
+
+    __slots__ = ()
+
+
+OptionsT = TypeVar("OptionsT", bound=RuntimeOptions)
+
+
+@dataclass(frozen=True, eq=False)  # compared by identity, so that what follows from it can be kept beside it
+class PlanRequest:
+    """What a runtime plans from.
+
+    The fraction `margin` of each memory is kept free. With `search` the fastest placement that fits replaces what
+    `settings` say about it; `rates` make one placement faster than another. `chip` is what the devices compute with,
+    or the CPU where there are none (None: not known). `name` and `machine_name` are for sentences.
+    """
+
+    model: Model
+    memory: Memory
+    settings: Settings
+    margin: float = 0.0
+    stored: Levels | GgufFile | Checkpoint = Levels()
+    search: bool = False
+    rates: Rates = Rates()  # noqa: RUF009  frozen
+    chip: Chip | None = None
+    draft: DraftModel | None = None
+    options: RuntimeOptions | None = None
+    name: str = "this model"
+    machine_name: str = "this machine"
+
+    def options_or(self, usual: OptionsT) -> OptionsT:
+        """The options, which must be of the kind of `usual`; these where nothing is told."""
+        if self.options is None:
+            return usual
+        if not isinstance(self.options, type(usual)):
+            raise TypeError(f"{type(self.options).__name__} for a runtime that is told {type(usual).__name__}")
+        return self.options

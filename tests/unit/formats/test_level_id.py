@@ -1,0 +1,68 @@
+"""A level is a format and a name: two formats may share one, and old links still mean what they meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from advisor.answer.answer import answer
+from advisor.answer.ladders import Subject, ladder
+from advisor.answer.pinned import pinned_query
+from advisor.answer.plans import runtime_of
+from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.level_id import LevelId
+from advisor.formats.levels import find_level, means, written
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
+from advisor.foundation.errors import InputError
+from advisor.question.question import Scenario
+from advisor.sizing.runtime_id import RuntimeId
+
+SHARED = "Q6_K"
+MAC = "model=llama-3.1-8b-instruct&machine=apple-m2-ultra-192gb"
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> LevelId:
+    """An MLX level that is called like one of GGUF."""
+    level = replace(SAFETENSORS_LEVELS["MLX-6bit-g64"], name=SHARED)
+    monkeypatch.setitem(SAFETENSORS_LEVELS, SHARED, level)
+    return level.id
+
+
+@pytest.mark.parametrize("name", [*LEVELS, *SAFETENSORS_LEVELS, "GPTQ-W4A16-g32", "MLX-3bit-g32"])
+def test_a_bare_name_is_enough_where_no_other_format_has_it(name: str) -> None:
+    level = find_level(name).id
+    assert written(level) == level.name == name
+    assert find_level(str(level)).id == level
+    assert Scenario.from_values({"level": str(level)}).level == name
+
+
+@pytest.mark.parametrize("text", ["Q9", "gptq:Q4_K_M", "GGUF:FP8-dynamic", ":", "GGUF:", "a:b:Q4_K_M"])
+def test_what_names_no_level_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="unknown level"):
+        find_level(text)
+
+
+def test_a_shared_name_is_told_apart_by_its_format(shared: LevelId) -> None:
+    gguf = LEVELS[SHARED].id
+    assert find_level(SHARED).id == find_level(f"gguf:{SHARED}").id == gguf  # old links meant GGUF's
+    assert find_level(f"mlx:{SHARED}").id == shared
+    assert (written(gguf), written(shared)) == (SHARED, f"mlx:{SHARED}")
+    assert means(SHARED, gguf)
+    assert not means(SHARED, shared)
+    assert ladder([shared, gguf], Subject(8_000_000_000, "", runtime=RuntimeId.LLAMA_CPP)) == (gguf,)
+
+
+def test_each_of_two_levels_of_one_name_is_answered_for_itself(shared: LevelId) -> None:
+    old, mlx = (Scenario.from_query(f"{MAC}&level={level}") for level in (SHARED, f"mlx:{SHARED}"))
+    assert (runtime_of(old), runtime_of(mlx)) == (RuntimeId.LLAMA_CPP, RuntimeId.MLX)
+    assert Scenario.from_query(mlx.to_query()) == mlx
+    for scenario, level in ((old, LEVELS[SHARED].id), (mlx, shared)):
+        found = answer(scenario)
+        assert [plan.level_id for plan in found.plans] == [level]
+        assert found.recommendation.level_id == level
+        again = answer(Scenario.from_query(pinned_query(found.scenario, found.entry, found.shown.plan)))
+        assert [plan.level_id for plan in again.plans] == [level]
+    sizes = {answer(scenario).plans[0].sized.file_bytes for scenario in (old, mlx)}
+    assert len(sizes) == 2
