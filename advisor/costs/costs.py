@@ -94,7 +94,7 @@ def cost_of(
     if not 1 <= devices <= 1024:
         raise InputError(f"devices={devices}: a plan runs on 1 to 1,024 devices.")
     tokens = inputs.load.tokens_per_month
-    money = money_of(inputs, today)
+    money = money_of(inputs.billing, today)
     owned = own(machine, devices, speed, inputs, money)
     offers, no_offer = rent(machine, devices, speed, inputs, money)
     hosts, no_host = pay_per_token(model_id, inputs, money, today)

@@ -48,7 +48,7 @@ def cost_document(costs: Costs) -> dict[str, Any]:
 
 def closed_document(inputs: CostInputs, today: date) -> list[dict[str, Any]]:
     """What models that can only be had by the token cost for the same load, cheapest first."""
-    hosts = closed_models(inputs, money_of(inputs, today), today)
+    hosts = closed_models(inputs, money_of(inputs.billing, today), today)
     return [
         {
             "title": host.name,

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-from advisor.costs.inputs import CostInputs
+from advisor.costs.inputs import Billing
 from advisor.costs.price_tables import Currency, exchange_rates
 
 CENT = Decimal("0.01")
@@ -90,23 +90,23 @@ class Money:
         return Price(label, value, unit, self.currency, "your input", None, True, None, False)
 
 
-def money_of(inputs: CostInputs, today: date) -> Money:
+def money_of(billing: Billing, today: date) -> Money:
     """The converter for a question: published euro rates, where the user gives none of their own."""
     table = exchange_rates()
     usd, chf = table["USD"], table["CHF"]
     per_eur = {"EUR": Decimal(1), "USD": usd.per_eur, "CHF": chf.per_eur}
-    money = Money(inputs.billing.currency, (), today, ())
+    money = Money(billing.currency, (), today, ())
     used = {
         currency: money.listed("currency", f"{currency} for one EUR", row.per_eur, "", "", row.source, row.observed_on)
         for currency, row in (("USD", usd), ("CHF", chf))
     }
-    if inputs.billing.eur_rate is not None:
-        per_eur["USD"] = decimal(inputs.billing.eur_rate)
+    if billing.eur_rate is not None:
+        per_eur["USD"] = decimal(billing.eur_rate)
         used["USD"] = replace(money.own("USD for one EUR", per_eur["USD"], ""), currency="")
-    if inputs.billing.chf_rate is not None:
-        per_eur["CHF"] = per_eur["USD"] / decimal(inputs.billing.chf_rate)
-        used["CHF"] = replace(money.own("USD for one CHF", decimal(inputs.billing.chf_rate), ""), currency="")
-    return Money(inputs.billing.currency, tuple(per_eur.items()), today, tuple(used.items()))
+    if billing.chf_rate is not None:
+        per_eur["CHF"] = per_eur["USD"] / decimal(billing.chf_rate)
+        used["CHF"] = replace(money.own("USD for one CHF", decimal(billing.chf_rate), ""), currency="")
+    return Money(billing.currency, tuple(per_eur.items()), today, tuple(used.items()))
 
 
 def decimal(number: float) -> Decimal:
@@ -114,9 +114,9 @@ def decimal(number: float) -> Decimal:
     return Decimal(str(number))
 
 
-def vat_of(inputs: CostInputs) -> Decimal:
+def vat_of(billing: Billing) -> Decimal:
     """The share of VAT that the user wants on top of net prices."""
-    return decimal(inputs.billing.vat_percent) / 100
+    return decimal(billing.vat_percent) / 100
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from advisor.costs.inputs import CostInputs
+from advisor.costs.inputs import CostInputs, Load
 from advisor.costs.money import MoneyRange, Price, cents, decimal, per_million
 from advisor.costs.own import DEPRECIATION, Owned
 from advisor.costs.pay_per_token import Hosted
-from advisor.costs.price_tables import CASES, REGION_NAMES, Case
+from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Region
 from advisor.costs.rent import Rented
 from advisor.costs.staircase import Line, Staircase
 
@@ -66,7 +66,7 @@ def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Opti
     outlays = tuple(Outlay(*case) for case in zip(upfront, running, resale, strict=True))
     total = [case.upfront - case.resale + months * case.monthly for case in outlays]
     typical = owned.case("typical")
-    busy = _utilisation(tokens, typical.bill, inputs)
+    busy = _utilisation(tokens, typical.bill, inputs.load)
     shares = () if busy is None else (("utilisation_percent", decimal(100 * busy)),)
     many = f"{units[1]} machines with {what} each" if units[1] > 1 else what
     return Option(
@@ -115,7 +115,7 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
         upfront=Decimal(0),
         resale=Decimal(0),
         outlays=tuple(Outlay(Decimal(0), amount, Decimal(0)) for amount in monthly),
-        utilisation=_utilisation(tokens, typical, inputs),
+        utilisation=_utilisation(tokens, typical, inputs.load),
         typical_inputs=(),
         prices=tuple(dict.fromkeys(price for offer in chosen for price in offer.prices)),
         notes=tuple(notes),
@@ -125,13 +125,11 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
 _PRECISION = "Hosts choose their own precision: their model need not be the level planned here."
 
 
-def _where(hosts: list[Hosted], inputs: CostInputs) -> str:
+def _where(hosts: list[Hosted], region: Region) -> str:
     """That a region was asked for which no host states."""
-    if inputs.rent.region == "any" or any(host.region is not None for host in hosts):
+    if region == "any" or any(host.region is not None for host in hosts):
         return ""
-    return (
-        f"Where these hosts compute is not known: none of them says that it is in {REGION_NAMES[inputs.rent.region]}."
-    )
+    return f"Where these hosts compute is not known: none of them says that it is in {REGION_NAMES[region]}."
 
 
 def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Option:
@@ -154,7 +152,7 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
         utilisation=None,
         typical_inputs=chosen[1].typical_inputs,
         prices=tuple(dict.fromkeys(price for host in chosen for price in host.prices)),
-        notes=tuple(filter(None, [_where(chosen, inputs), _PRECISION])),
+        notes=tuple(filter(None, [_where(chosen, inputs.rent.region), _PRECISION])),
     )
 
 
@@ -193,11 +191,11 @@ def _range(cases: list[Decimal]) -> MoneyRange:
     return MoneyRange(min(cases), cases[1], max(cases))
 
 
-def _utilisation(tokens: int, bill: Staircase, inputs: CostInputs) -> float | None:
+def _utilisation(tokens: int, bill: Staircase, load: Load) -> float | None:
     """The share of the hours in which the machines compute: the average load over what they serve at their peak."""
     if bill.unit_tokens is None:
         return None
-    return round(float(tokens / (bill.units(tokens) * bill.unit_tokens * decimal(inputs.load.peak_factor))), 4)
+    return round(float(tokens / (bill.units(tokens) * bill.unit_tokens * decimal(load.peak_factor))), 4)
 
 
 def running_cost(option: Option) -> Decimal:

@@ -66,14 +66,14 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     if hardware is None:
         return f"No price is known for {machine.name}: give device_price to compare with buying it."
     host = _host_price(machine, inputs, money, prices, notes)
-    tariff = tariff_of(inputs, money, prices, notes)
-    power = power_of(machine, sets, inputs, prices, notes)
+    tariff = tariff_of(inputs.power, money, prices, notes)
+    power = power_of(machine, sets, inputs.power, prices, notes)
     _not_counted(inputs, notes)
     cases = []
     for case in CASES:
         upfront = cents(sets * hardware[case] + host[case])
         share = _resale_share(machine, inputs, case)
-        pue = pue_of(machine, inputs, case)
+        pue = pue_of(machine, inputs.power, case)
         cases.append((case, _ownership(case, upfront, share, pue, tariff[case], power, speed, inputs)))
     prices += _figure_prices(machine, inputs, money)
     typical = (("device_price", hardware["typical"]), ("electricity_price", tariff["typical"]))
@@ -129,8 +129,10 @@ def _ownership(
         hours, rate = decimal(inputs.own.admin_hours), decimal(inputs.own.admin_rate)
         how = f"{plain(hours)} h x {plain(rate)}, for each machine"
         steps.append(Step("Administration", hours * rate, Decimal(0), how))
-    unit_tokens = None if speed is None else tokens_per_machine(speed, inputs, case)
-    return Ownership(Staircase(tuple(steps), unit_tokens, vat_of(inputs)), upfront, resale, kwh_per_unit, kwh_per_token)
+    unit_tokens = None if speed is None else tokens_per_machine(speed, inputs.load, case)
+    return Ownership(
+        Staircase(tuple(steps), unit_tokens, vat_of(inputs.billing)), upfront, resale, kwh_per_unit, kwh_per_token
+    )
 
 
 def _device_price(

@@ -129,4 +129,4 @@ def _bill(input_price: Decimal, output_price: Decimal, cached_price: Decimal | N
         if part:
             how = f"{how} of the tokens at {plain(price)} a million"
             steps.append(Step(label, Decimal(0), part * price / _MILLION, how))
-    return Staircase(tuple(steps), None, vat_of(inputs), has_units=False)
+    return Staircase(tuple(steps), None, vat_of(inputs.billing), has_units=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from advisor.costs.inputs import CostInputs
+from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.money import Money, Price, decimal, plain
 from advisor.costs.price_tables import CASES, Case, electricity_prices, figures
 from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_per_token
@@ -33,9 +33,9 @@ def energy(
     hours = decimal(inputs.load.hours_per_month)
     idle_kwh = hours * power.idle / 1000 * pue
     if speed is not None and inputs.power.utilisation_percent is None:
-        busy_hours = seconds_per_token(speed, inputs, case) / SECONDS_PER_HOUR
+        busy_hours = seconds_per_token(speed, inputs.load, case) / SECONDS_PER_HOUR
         per_token = busy_hours * (power.load - power.idle) / 1000 * pue
-        busy = f"({seconds_formula(speed, inputs, case)}) s / 3600"
+        busy = f"({seconds_formula(speed, inputs.load, case)}) s / 3600"
         how = (
             f"{plain(hours)} h x {plain(power.idle)} W idle for each machine, and {busy} x "
             f"{plain(power.load - power.idle)} W more for each request, x PUE {plain(pue)}"
@@ -53,15 +53,15 @@ def energy(
     return kwh, Decimal(0), f"{how}, for each machine"
 
 
-def tariff_of(inputs: CostInputs, money: Money, prices: list[Price], notes: list[str]) -> dict[Case, Decimal]:
-    if inputs.power.electricity_price is not None:
-        given = decimal(inputs.power.electricity_price)
+def tariff_of(terms: PowerTerms, money: Money, prices: list[Price], notes: list[str]) -> dict[Case, Decimal]:
+    if terms.electricity_price is not None:
+        given = decimal(terms.electricity_price)
         prices.append(money.own("Electricity", given, "kWh"))
         if not given:
             notes.append("Electricity counts as free because you set electricity_price=0, as for your own solar power.")
         return dict.fromkeys(CASES, given)
     table = electricity_prices()
-    rows = {case: table.get((inputs.power.country, case), table[inputs.power.country, "typical"]) for case in CASES}
+    rows = {case: table.get((terms.country, case), table[terms.country, "typical"]) for case in CASES}
     for row in dict.fromkeys(rows.values()):
         label = f"Electricity, {row.name}, {row.customer}"
         prices.append(
@@ -70,22 +70,22 @@ def tariff_of(inputs: CostInputs, money: Money, prices: list[Price], notes: list
     return {case: money.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
 
 
-def power_of(machine: Machine, sets: int, inputs: CostInputs, prices: list[Price], notes: list[str]) -> Power | None:
-    load = _watts(inputs.power.device_load_w, machine.tdp_w)
+def power_of(machine: Machine, sets: int, terms: PowerTerms, prices: list[Price], notes: list[str]) -> Power | None:
+    load = _watts(terms.device_load_w, machine.tdp_w)
     if load is None:
         notes.append(f"Electricity is not counted: the power of {machine.name} is not known; give device_load_w.")
         return None
-    idle = _watts(inputs.power.device_idle_w, machine.idle_w)
+    idle = _watts(terms.device_idle_w, machine.idle_w)
     if idle is None:
         idle = load * _usual_idle_share()
         notes.append(
             f"The idle power of {machine.name} is not known; {_usual_idle_share():.0%} of its full power is taken, "
             "the middle of the machines where it was measured."
         )
-    if machine.kind in COMPLETE and inputs.power.host_load_w is None and inputs.power.host_idle_w is None:
+    if machine.kind in COMPLETE and terms.host_load_w is None and terms.host_idle_w is None:
         return Power(sets * load, sets * min(idle, load))
-    host_load = _watts(inputs.power.host_load_w, None)
-    host_idle = _watts(inputs.power.host_idle_w, None)
+    host_load = _watts(terms.host_load_w, None)
+    host_idle = _watts(terms.host_idle_w, None)
     if machine.kind == DATA_CENTRE and host_load is None:
         notes.append("The host's power is a desktop's; a server takes more: give host_load_w and host_idle_w.")
     host_load = figures()["host_power_desktop_load"].typical if host_load is None else host_load
@@ -105,7 +105,7 @@ def _usual_idle_share() -> Decimal:
     return round(shares[len(shares) // 2], 2)
 
 
-def pue_of(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
-    if inputs.power.pue is not None:
-        return decimal(inputs.power.pue)
+def pue_of(machine: Machine, terms: PowerTerms, case: Case) -> Decimal:
+    if terms.pue is not None:
+        return decimal(terms.pue)
     return figures()["pue"].value(case) if machine.kind == DATA_CENTRE else Decimal(1)

@@ -65,8 +65,8 @@ def rent(
     priced = _priced_offers(machine, devices, inputs, money)
     if not priced:
         return (), _why_none(machine, devices, inputs)
-    reach = {case: None if speed is None else tokens_per_machine(speed, inputs, case) for case in CASES}
-    vat = vat_of(inputs)
+    reach = {case: None if speed is None else tokens_per_machine(speed, inputs.load, case) for case in CASES}
+    vat = vat_of(inputs.billing)
     options = []
     for offer in priced:
         bills = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from advisor.costs.inputs import CostInputs
+from advisor.costs.inputs import Load
 from advisor.costs.money import decimal, plain
 from advisor.costs.price_tables import Case
 from advisor.foundation.errors import InputError
@@ -29,29 +29,27 @@ class Throughput:
             raise InputError("A speed must be above 0 tokens a second to be costed.")
 
 
-def seconds_per_token(speed: Throughput, inputs: CostInputs, case: Case) -> Decimal:
+def seconds_per_token(speed: Throughput, load: Load, case: Case) -> Decimal:
     """How long one machine computes for an average token of the load.
 
     Prompt tokens and generated tokens share the machine, so their times add up. The cheap case is the fast one.
     """
-    output = (1 - inputs.load.input_share) / _at(speed.decode, case)
-    return output if speed.prefill is None else output + inputs.load.input_share / _at(speed.prefill, case)
+    output = (1 - load.input_share) / _at(speed.decode, case)
+    return output if speed.prefill is None else output + load.input_share / _at(speed.prefill, case)
 
 
-def seconds_formula(speed: Throughput, inputs: CostInputs, case: Case) -> str:
+def seconds_formula(speed: Throughput, load: Load, case: Case) -> str:
     """How a request's seconds are computed, in numbers."""
-    output = f"{inputs.load.tokens_out} / {plain(_at(speed.decode, case))}"
-    return (
-        output if speed.prefill is None else f"{inputs.load.tokens_in} / {plain(_at(speed.prefill, case))} + {output}"
-    )
+    output = f"{load.tokens_out} / {plain(_at(speed.decode, case))}"
+    return output if speed.prefill is None else f"{load.tokens_in} / {plain(_at(speed.prefill, case))} + {output}"
 
 
-def tokens_per_machine(speed: Throughput, inputs: CostInputs, case: Case) -> Decimal | None:
+def tokens_per_machine(speed: Throughput, load: Load, case: Case) -> Decimal | None:
     """Tokens a month that one machine serves if its busiest hour is just full; None if it computes nothing."""
-    seconds = seconds_per_token(speed, inputs, case)
+    seconds = seconds_per_token(speed, load, case)
     if seconds == 0:
         return None
-    return decimal(inputs.load.hours_per_month) * SECONDS_PER_HOUR / (decimal(inputs.load.peak_factor) * seconds)
+    return decimal(load.hours_per_month) * SECONDS_PER_HOUR / (decimal(load.peak_factor) * seconds)
 
 
 def _at(speed: Range, case: Case) -> Decimal:

@@ -73,6 +73,7 @@ LABELS = {
     "cpu_moe_layers": "Layers with experts on the host",
     "kv_offload": "KV cache on the GPU",
     "mmap": "Map the file into memory",
+    "op_offload": "GPU reads prompts for the host",
     "split": "Split over cards by",
     "tensor_split": "Shares of the cards",
     "gpu_memory_utilization": "Share of GPU memory for vLLM",

@@ -86,17 +86,11 @@ class Question(Composed):
 
     def values(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """Every key with its value as it is written down, also where that is the default."""
-        values = self.dump(mode)
-        return {key: values[key] for key in LABELS}
+        return _in_order(self.dump(mode))
 
     def changed(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The values that are not the default."""
-        values = self.dump(mode, exclude_defaults=True)
-        return {key: values[key] for key in LABELS if key in values}
-
-    def written(self) -> dict[str, Any]:
-        """The values of the keys that are given."""
-        return {key: value for key, value in self.values().items() if key in self.given}
+        return _in_order(self.dump(mode, exclude_defaults=True))
 
     def to_query(self, also: Collection[str] = ()) -> str:
         """The shortest query string that restores this question: defaults are left out, but of the keys in `also`."""
@@ -144,6 +138,11 @@ class Question(Composed):
 
 
 FIELDS = {key: place.field for key, place in Question.places().items()}  # each key's rules and default
+
+
+def _in_order(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As people read them, which never changes: a link that is made again is the same."""
+    return {key: values[key] for key in (*LABELS, *values) if key in values}
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ is compared with what the inputs made of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,7 +15,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.choices import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS_OF_LLAMA_CPP
 from advisor.question.hardware import hardware_of
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.runtime_id import RuntimeId
@@ -120,6 +120,19 @@ def ask(
         question = Question.from_values({key: value for key, value in values.items() if value is not None})
     except InputError as error:
         return Reply(None, str(error), problems)
+    written = frozenset(key for key in question.given if key in link or _is_chosen(question, key))
+    return reply_to(replace(question, given=written), problems, own)
+
+
+def _is_chosen(question: Question, key: str) -> bool:
+    """Whether an input holds something of its own: one that was never touched holds the default."""
+    if key in BY_FRONTEND and question.runtime.name in FRONTENDS_OF_LLAMA_CPP:  # untouched, these are empty
+        return True
+    return bool(question.value(key) != FIELDS[key].default)
+
+
+def reply_to(question: Question, problems: tuple[str, ...] = (), own: tuple[OwnMeasurement, ...] = ()) -> Reply:
+    """Answer a question as the page does: models elsewhere are read in the background."""
     try:
         found = find_in_time(question.model.name)
     except InputError as error:

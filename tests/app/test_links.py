@@ -15,6 +15,7 @@ from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.report.exports import question_from_yaml, question_to_yaml
+from advisor.ui.asking import ask, reply_to
 from tests.support.random_questions import ASKED, GOES_TOGETHER, LOAD, RUN, page_questions, questions, through_the_page
 
 SCRIPT = Path(__file__).resolve().parents[2] / "advisor" / "ui" / "main.py"
@@ -257,3 +258,20 @@ def test_who_moves_on_before_the_browser_has_taken_over_the_link_loses_nothing()
     held = {key: value for key, value in page.session_state["held"].items() if value is not None}
     assert Question.from_values(held) == wanted
     assert Question.from_values(page.query_params) == wanted
+
+
+def test_a_report_leaves_to_a_front_end_what_the_link_leaves_to_it() -> None:
+    link = "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&runtime=ollama"
+    found = reply_to(Question.from_query(link)).answer
+    assert found is not None
+    assert found.question.workload.context == 32_768
+    chosen = reply_to(Question.from_query(f"{link}&context=8192")).answer
+    assert chosen is not None
+    assert chosen.question.workload.context == 8192
+
+
+def test_inputs_that_were_never_touched_write_nothing() -> None:
+    values = {key: value for key, value in Question().values().items() if value is not None}
+    found = ask({**values, "model": "llama-3.1-8b-instruct"}, {"users": ["1"]}).answer
+    assert found is not None
+    assert found.question.given == {"model", "users"}

@@ -74,7 +74,7 @@ def _figures(costs: Costs, model_id: str | None, machine: Machine, devices: int,
 @lru_cache(maxsize=64)
 def closed(inputs: CostInputs, today: date) -> tuple[Hosted, ...]:
     """Models that can only be had by the token, cheapest first for this load."""
-    return closed_models(inputs, money_of(inputs, today), today)
+    return closed_models(inputs, money_of(inputs.billing, today), today)
 
 
 @lru_cache(maxsize=4)

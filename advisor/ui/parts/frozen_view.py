@@ -13,7 +13,7 @@ from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result
 from advisor.report.frozen_changes import changes
 from advisor.store import Snapshot, data_release
-from advisor.ui.asking import ask
+from advisor.ui.asking import reply_to
 from advisor.ui.parts import report_view
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
 from advisor.ui.parts.text import plain, refusal, small
@@ -60,7 +60,7 @@ def _about(snapshot: Snapshot) -> str:
 def _compare(snapshot: Snapshot, document: ReportDocument) -> None:
     st.header("What would be different today", anchor=False)
     try:
-        reply = ask(Question.from_query(snapshot.query).written(), {})
+        reply = reply_to(Question.from_query(snapshot.query))
         if reply.answer is None:
             raise InputError(reply.error or "There is no answer.")
     except InputError as error:

@@ -24,7 +24,7 @@ from advisor.report.drawing import number
 from advisor.report.from_answer import report_of
 from advisor.report.pdf import render_pdf
 from advisor.ui.address import question_link
-from advisor.ui.asking import Reply, ask
+from advisor.ui.asking import Reply, reply_to
 from advisor.ui.charts.report import chart_config, cost_figure, memory_figure, quality_figure
 from advisor.ui.parts import model_input
 from advisor.ui.parts.text import plain, refusal, small
@@ -67,7 +67,7 @@ def _asked() -> Reply:
         question = Question.from_values({key: values[0] for key, values in given.items()})
     except InputError as error:
         return Reply(None, str(error), ())
-    return ask(question.written(), {})
+    return reply_to(question)
 
 
 def _no_answer(reply: Reply) -> None:

@@ -169,9 +169,9 @@ def test_whole_instances_only() -> None:
 
 def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() -> None:
     plan, inputs = machine("h200-sxm-141gb"), CostInputs.from_values({"region": "us"})
-    one = tokens_per_machine(MEASURED, inputs, "typical")
+    one = tokens_per_machine(MEASURED, inputs.load, "typical")
     assert one is not None
-    offers, _ = rent(plan, 2, MEASURED, inputs, money_of(inputs, TODAY))
+    offers, _ = rent(plan, 2, MEASURED, inputs, money_of(inputs.billing, TODAY))
     reach = {offer.name: offer.bill("typical").unit_tokens for offer in offers}
     eight = next(name for name in reach if name.startswith("Azure") and "8 x h200" in name)
     assert reach[eight] == 4 * one
@@ -212,7 +212,7 @@ def test_cached_input_is_billed_at_its_own_price() -> None:
 
 def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_host() -> None:
     inputs = CostInputs.from_values({"peak_factor": 1})
-    money = money_of(inputs, TODAY)
+    money = money_of(inputs.billing, TODAY)
     for name in ("rtx-3090", "h100-sxm5-80gb"):
         owned = own(machine(name), 1, MEASURED, inputs, money)
         assert not isinstance(owned, str)
@@ -744,8 +744,8 @@ def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str)
         "mistral-nemo-instruct-2407",
     ):
         asked = CostInputs.from_values({"region": region})
-        anywhere, _ = pay_per_token(name, CostInputs.from_values({}), money_of(asked, TODAY), TODAY)
-        hosts, why = pay_per_token(name, asked, money_of(asked, TODAY), TODAY)
+        anywhere, _ = pay_per_token(name, CostInputs.from_values({}), money_of(asked.billing, TODAY), TODAY)
+        hosts, why = pay_per_token(name, asked, money_of(asked.billing, TODAY), TODAY)
         places = {host.region for host in hosts}
         assert places <= {region, None}
         assert len(places) <= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from pathlib import Path
 
@@ -165,3 +166,37 @@ def test_ollama_and_lm_studio_choose_what_the_link_does_not() -> None:
     partly = answer(Question.from_query(f"{link}lm-studio&context=8192"))
     assert (partly.question.workload.context, partly.question.workload.users) == (8192, 4)
     assert partly.notes[0] == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."
+
+
+def test_what_is_written_is_given_also_where_it_is_the_default() -> None:
+    question = Question.from_query("model=qwen3-8b&context=8192&gpu_layers=auto")
+    assert question.given == {"model", "context", "gpu_layers"}
+    assert question == Question.of(model="qwen3-8b")
+    assert question.with_values(users=2).given == {"model", "context", "gpu_layers", "users"}
+    assert question.with_values(context=4096).given == question.given
+    assert question.with_values(level="Q4_K_M").with_values(level=None).given == question.given
+    assert Question().given == frozenset()
+
+
+@given(QUESTIONS)
+def test_a_question_is_the_same_by_key_and_by_part(question: Question) -> None:
+    assert Question.from_values({key: question.value(key) for key in FIELDS}) == question
+    assert Question().with_values(**{key: question.value(key) for key in FIELDS}) == question
+    assert hash(Question.from_values(question.values())) == hash(question)
+    assert pickle.loads(pickle.dumps(question)) == question
+
+
+def test_a_question_has_few_parts_of_few_fields_and_every_key_once() -> None:
+    parts = {place.path[:-1] for place in Question.places().values()}
+    sizes = {part: sum(place.path[:-1] == part for place in Question.places().values()) for part in parts}
+    assert max(sizes.values()) <= 15
+    assert sum(sizes.values()) == len(FIELDS) == len({place.path for place in Question.places().values()})
+    assert set(FIELDS) == set(Question().values())
+
+
+def test_values_of_our_own_may_be_beyond_what_a_link_may_ask_for() -> None:
+    with pytest.raises(InputError, match="gpus=128 is not possible"):
+        Question.of(gpus=128)
+    assert Question().with_values(gpus=128).machine.gpus == 128
+    with pytest.raises(InputError, match="Unknown key 'gpu'"):
+        Question().with_values(gpu=1)
