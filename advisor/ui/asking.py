@@ -15,7 +15,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS_OF_LLAMA_CPP
+from advisor.question.choices import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS
 from advisor.question.hardware import hardware_of
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.runtime_id import RuntimeId
@@ -126,7 +126,7 @@ def ask(
 
 def _is_chosen(question: Question, key: str) -> bool:
     """Whether an input holds something of its own: one that was never touched holds the default."""
-    if key in BY_FRONTEND and question.runtime.name in FRONTENDS_OF_LLAMA_CPP:  # untouched, these are empty
+    if key in BY_FRONTEND and question.runtime.name in FRONTENDS:  # untouched, these are empty
         return True
     return bool(question.value(key) != FIELDS[key].default)
 

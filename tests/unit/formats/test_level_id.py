@@ -15,7 +15,7 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level, means, written
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
-from advisor.question.question import Scenario
+from advisor.question.question import Question
 from advisor.sizing.runtime_id import RuntimeId
 
 SHARED = "Q6_K"
@@ -35,7 +35,7 @@ def test_a_bare_name_is_enough_where_no_other_format_has_it(name: str) -> None:
     level = find_level(name).id
     assert written(level) == level.name == name
     assert find_level(str(level)).id == level
-    assert Scenario.from_values({"level": str(level)}).level == name
+    assert Question.from_values({"level": str(level)}).level == name
 
 
 @pytest.mark.parametrize("text", ["Q9", "gptq:Q4_K_M", "GGUF:FP8-dynamic", ":", "GGUF:", "a:b:Q4_K_M"])
@@ -55,14 +55,14 @@ def test_a_shared_name_is_told_apart_by_its_format(shared: LevelId) -> None:
 
 
 def test_each_of_two_levels_of_one_name_is_answered_for_itself(shared: LevelId) -> None:
-    old, mlx = (Scenario.from_query(f"{MAC}&level={level}") for level in (SHARED, f"mlx:{SHARED}"))
+    old, mlx = (Question.from_query(f"{MAC}&level={level}") for level in (SHARED, f"mlx:{SHARED}"))
     assert (runtime_of(old), runtime_of(mlx)) == (RuntimeId.LLAMA_CPP, RuntimeId.MLX)
-    assert Scenario.from_query(mlx.to_query()) == mlx
-    for scenario, level in ((old, LEVELS[SHARED].id), (mlx, shared)):
-        found = answer(scenario)
+    assert Question.from_query(mlx.to_query()) == mlx
+    for question, level in ((old, LEVELS[SHARED].id), (mlx, shared)):
+        found = answer(question)
         assert [plan.level_id for plan in found.plans] == [level]
         assert found.recommendation.level_id == level
-        again = answer(Scenario.from_query(pinned_query(found.scenario, found.entry, found.shown.plan)))
+        again = answer(Question.from_query(pinned_query(found.question, found.entry, found.shown.plan)))
         assert [plan.level_id for plan in again.plans] == [level]
-    sizes = {answer(scenario).plans[0].sized.file_bytes for scenario in (old, mlx)}
+    sizes = {answer(question).plans[0].sized.file_bytes for question in (old, mlx)}
     assert len(sizes) == 2
