@@ -16,7 +16,12 @@ from advisor.foundation.errors import DataError, InputError
 from advisor.foundation.places import data_folder
 from advisor.machines.catalogue import load as read_machines
 from advisor.models.catalogue import read_catalogue
+from advisor.models.checked import CHECKED_FILE, read_checked
+from advisor.models.names import OLLAMA_FILE, read_ollama_names
 from advisor.quality.evidence import read_evidence
+from advisor.runtimes.support import KEY as SUPPORT_KEY
+from advisor.runtimes.support import TABLE as SUPPORT_TABLE
+from advisor.runtimes.support import Row as SupportRow
 from advisor.speed.constants import read_constants
 from advisor.speed.measurements import read_measurements
 
@@ -26,19 +31,22 @@ DATA = data_folder()
 def check_data(folder: Path = DATA) -> None:
     """Raise DataError naming the first file that is broken, its row or field, and the reason."""
     machines = read_machines(folder / "machines.csv")
-    models = read_catalogue(folder / "models")
-    for entry in models.values():
-        try:
-            _ = entry.model
-        except (InputError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"Model file {entry.id}.json: field 'config': {error}") from error
     read_evidence(folder / "quality.csv")
     read_constants(folder / "speed_constants.csv")
     measured = folder / "speed_measurements.csv"
     read_measurements(measured)
     _must_exist(measured, "machine", machines, "machine")
-    _must_exist(measured, "model_id", models, "model")
+    read_rows(folder / SUPPORT_TABLE.name, SupportRow, SUPPORT_KEY)
+    read_checked(folder / CHECKED_FILE.name)
+    read_ollama_names(folder / OLLAMA_FILE.name)
     _check_prices(folder / "prices")
+    models = read_catalogue(folder / "models")
+    _must_exist(measured, "model_id", models, "model")
+    for entry in models.values():
+        try:
+            _ = entry.model
+        except (InputError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"Model file {entry.id}.json: field 'config': {error}") from error
 
 
 def _check_prices(folder: Path) -> None:

@@ -35,6 +35,11 @@ def exact(value: float) -> str:
     return approx(value, _EVERY)
 
 
+def given(value: float) -> str:
+    """A number as somebody gave it, for a sentence that refuses it: even one that is none ("nan", "inf")."""
+    return exact(value) if isfinite(value) else str(value)
+
+
 def bare(value: float) -> str:
     """The same for links and commands, thousands not set apart: "1234.5"."""
     return _written(value, _EVERY, "f")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
@@ -41,7 +42,12 @@ class Checked(BaseModel):
 @cache
 def checked_architectures() -> Mapping[str, Checked]:
     """By llama.cpp's name; raises DataError for a broken row."""
-    return MappingProxyType({row.architecture: row for row in read_rows(CHECKED_FILE, Checked, ("architecture",))})
+    return read_checked(CHECKED_FILE)
+
+
+def read_checked(path: Path) -> Mapping[str, Checked]:
+    """A table of that form; raises DataError for a broken row."""
+    return MappingProxyType({row.architecture: row for row in read_rows(path, Checked, ("architecture",))})
 
 
 def checked(model: Model) -> Checked | None:

@@ -11,7 +11,9 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,6 +21,7 @@ from advisor.foundation.csv_rows import Filled, read_rows
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import Entry, catalogue
 
+OLLAMA_FILE = data_folder() / "ollama_names.csv"
 _WORD = re.compile(
     r"\d+x\d+(?:\.\d+)?b(?![a-z0-9])"  # 8x7b
     r"|[ae]?\d+(?:\.\d+)?[bmt](?![a-z0-9])"  # 70b, a3b, e4b
@@ -54,7 +57,7 @@ class OllamaName(BaseModel):
     name: Filled
     means: Filled
     source: Filled
-    read: Filled
+    read: date
 
 
 @dataclass(frozen=True)
@@ -188,4 +191,9 @@ def _vocabulary() -> tuple[str, ...]:
 
 @cache
 def _ollama_names() -> Mapping[str, str]:
-    return {row.name: row.means for row in read_rows(data_folder() / "ollama_names.csv", OllamaName, key=("name",))}
+    return read_ollama_names(OLLAMA_FILE)
+
+
+def read_ollama_names(path: Path) -> Mapping[str, str]:
+    """Whole names by the bare ones; raises DataError for a broken row."""
+    return {row.name: row.means for row in read_rows(path, OllamaName, key=("name",))}

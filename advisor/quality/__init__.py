@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
 from advisor.foundation.errors import InputError, one_line
-from advisor.foundation.numbers import exact
+from advisor.foundation.numbers import given
 from advisor.models.catalogue import catalogue, find_model
 from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
 from advisor.quality.evidence import Evidence, evidence
@@ -126,8 +126,8 @@ def estimate_quality(
     facts = facts_of(model) if isinstance(model, str) else model
     if not 1e6 <= facts.parameters <= 1e14 or not 0 < (facts.active_parameters or 1) <= facts.parameters:
         raise InputError(
-            f"Model '{one_line(facts.name)}' cannot have {exact(facts.parameters)} parameters of which "
-            f"{exact(facts.active_parameters or facts.parameters)} are active; give both as plain counts."
+            f"Model '{one_line(facts.name)}' cannot have {given(facts.parameters)} parameters of which "
+            f"{given(facts.active_parameters or facts.parameters)} are active; give both as plain counts."
         )
     found = _level(level, bits_per_weight) if isinstance(level, str) else level
     if format is not None and (format == "gguf") != found.gguf and found.group:

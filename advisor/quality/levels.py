@@ -14,7 +14,7 @@ from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
 from advisor.foundation.errors import InputError, nearest, one_line, resembling
-from advisor.foundation.numbers import exact
+from advisor.foundation.numbers import given
 
 UNQUANTIZED = "16-bit"
 MOST_CHARACTERS = 80
@@ -184,7 +184,7 @@ def find_quality_level(name: str, bits_per_weight: float | None = None) -> Quali
         hint = f"; {nearest(name, _levels())}" if close else "."
         raise InputError(f"Unknown level '{one_line(name, 80)}'{hint}", close)
     if not 0 < bits_per_weight <= 64:
-        raise InputError(f"A level cannot have {exact(bits_per_weight)} bits per weight; give file bits / parameters.")
+        raise InputError(f"A level cannot have {given(bits_per_weight)} bits per weight; give file bits / parameters.")
     shown = one_line(name, MOST_CHARACTERS)
     if bits_per_weight >= 15:
         return QualityLevel(shown, UNQUANTIZED, 16, stock=False)

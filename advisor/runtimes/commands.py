@@ -12,6 +12,6 @@ def commands(launch: Launch) -> tuple[Command, ...]:
     """How to get the files and run the plan, in order; raises InputError for an unknown runtime, level or name.
 
     The texts are for a POSIX shell, with every argument quoted, except where a title says that it is a file or
-    Python. Flags are those of the versions in tests/recorded.
+    Python. Flags are those of the versions in tests/support/recorded.
     """
     return find_runtime(launch.runtime).commands(launch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.machines.chip import Chip
 from advisor.machines.machine import Machine
-from advisor.runtimes.support import Format, Support, format_of_level, formats_of_published, supports
+from advisor.runtimes.support import Format, Support, format_of_level, formats_of_published, never_loads, supports
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.quantization import WHOLE, Part, Quantization
 
@@ -16,6 +16,10 @@ def published_support(quantization: Quantization | None, runtime: RuntimeId, har
     """Whether `runtime`, which may load such files, does so here; what no runtime planned here loads gets no plan."""
     if quantization is None:
         return supports(runtime, formats_of_published(None), hardware)
+    # Its parts may be sized like a level of another format: that makes them no files of that format.
+    for stored in formats_of_published(quantization.kind):
+        if refusal := never_loads(runtime, stored.name):
+            return Support(refusal)
     packed = [part for part in quantization.parts if part.name != WHOLE]
     each = [one for part in packed for one in _formats(quantization.kind, part)]
     found = supports(

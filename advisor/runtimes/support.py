@@ -22,6 +22,7 @@ from advisor.machines.machine import Machine
 from advisor.sizing.runtime_id import RuntimeId
 
 TABLE = data_folder() / "runtime_support.csv"
+KEY = ("runtime", "format", "bits", "hardware")
 ANY = "any"
 _GFX_LENGTHS = (len("gfx942"), len("gfx1201"))  # before AMD's tenth generation, and since
 _RANGE = re.compile(r"(\d+\.\d)(?:\+|-(\d+\.\d))")
@@ -148,7 +149,7 @@ def _number(capability: str) -> tuple[int, ...]:
 @cache
 def table() -> tuple[Row, ...]:
     """The whole table; raises DataError naming file, row, column and reason when it is broken."""
-    return read_rows(TABLE, Row, ("runtime", "format", "bits", "hardware"))
+    return read_rows(TABLE, Row, KEY)
 
 
 def format_of_level(level: SafetensorsLevel) -> Format:
@@ -195,6 +196,12 @@ def loads_somewhere(runtime: RuntimeId, stored: Format) -> bool:
     return any(row.runtime == runtime and row.is_for(stored) and row.loads == "yes" for row in table())
 
 
+def never_loads(runtime: RuntimeId, format_name: str) -> str:
+    """Why `runtime` loads no file of this format on any hardware, without a full stop; empty where no row says so."""
+    rows = (row for row in table() if (row.runtime, row.format) == (runtime, format_name))
+    return next((row.note for row in rows if row.hardware == ANY and row.loads == "no"), "")
+
+
 def machine_refusal(runtime: RuntimeId, machine: Machine | Chip) -> str:
     """Why `runtime` runs nothing at all on this machine, without a full stop; empty where it does."""
     chip = chip_of(machine) if isinstance(machine, Machine) else machine
@@ -210,9 +217,8 @@ def _support(runtime: RuntimeId, stored: Format, chip: Chip) -> Support:
     of_format = [row for row in table() if row.runtime == runtime and row.format == stored.name]
     if not of_format:
         return Support(f"{runtime.loader} is not known to load {stored.name} files")
-    everywhere = next((row for row in of_format if row.hardware == ANY and row.loads == "no"), None)
-    if everywhere is not None:
-        return Support(everywhere.note)
+    if refusal := never_loads(runtime, stored.name):
+        return Support(refusal)
     rows = [row for row in of_format if row.is_for(stored)]
     if not any(row.loads == "yes" for row in rows):
         known = {bits for row in of_format if row.loads == "yes" for bits in row.bits.split()}

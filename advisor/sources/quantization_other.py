@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.foundation.numbers import bare
 from advisor.sources.packing import Declared, Packing
 from advisor.sources.packings import (
     Section,
@@ -113,7 +114,7 @@ def aqlm(section: Section) -> Declared:
         return unknown_method("AQLM")
     return only(
         "AQLM",
-        Packing(f"AQLM-{books}x{each}-{books * each / group:g}bit", "unknown", books * each / group),
+        Packing(f"AQLM-{books}x{each}-{bare(books * each / group)}bit", "unknown", books * each / group),
         readable=False,
     )
 

@@ -1,7 +1,7 @@
 """How much a process grows that answers questions about models it never meets again: 200 to warm up, then 2,400.
 
 Every model is a config.json of its own, as people paste them. What grows without end is remembered by somebody: the
-caches are bounded by bytes (advisor/remembered.py), so most of them together stay below their bound.
+caches are bounded by bytes (advisor/foundation/caches.py), so most of them together stay below their bound.
 Takes minutes: `python -m tests.benchmarks.cache_growth [number of configs]`.
 """
 

@@ -18,8 +18,11 @@ from advisor.foundation.errors import DataError
 from advisor.ui import server
 
 TABLES = sorted(path.relative_to(DATA).as_posix() for path in (*DATA.glob("*.csv"), *DATA.glob("prices/*.csv")))
-# A column of each table that must hold a number.
+# A column of each table that must hold a number or a date.
 NUMBERS = {
+    "checked_architectures.csv": "models",
+    "ollama_names.csv": "read",
+    "runtime_support.csv": "bits",
     "machines.csv": "devices",
     "quality.csv": "parameters_b",
     "speed_constants.csv": "value",

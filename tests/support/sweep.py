@@ -309,7 +309,8 @@ def _check_candidate(candidate: Candidate) -> None:
     speed = candidate.speed
     if speed is not None:
         for estimate in (speed.decode_tokens_per_s, speed.total_decode_tokens_per_s):
-            _check_range(estimate, above=0)
+            if estimate is not None or candidate.writes:
+                _check_range(estimate, above=0)
         for maybe in (speed.prefill_tokens_per_s, speed.time_to_first_token_s):
             if maybe is not None:
                 _check_range(maybe)

@@ -23,9 +23,23 @@ def test_readme_shows_exactly_one_command_to_start_and_one_to_test() -> None:
     assert blocks[1].endswith(".venv/bin/python -m pytest\n")
 
 
-def test_files_that_the_readme_names_exist() -> None:
-    for name in {*re.findall(r"`((?:advisor|data)/[\w./-]+)`", README), *re.findall(r"\]\((\w[\w./-]+)\)", README)}:
-        assert (ROOT / name).exists(), name
+_PATH = re.compile(r"(?<![\w/])(?:advisor|data|tests)/[\w./-]*[\w/]")
+_MODULE = re.compile(r"-m ((?:advisor|tests)\.[\w.]*\w)")
+
+
+def test_files_that_texts_name_exist() -> None:
+    """In what people read and in the engine's own comments; an example's and a built package's are not there."""
+    texts = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ".ci/run")]
+    texts += [*(ROOT / "data").rglob("*.md"), *(ROOT / "tests").rglob("*.md"), *(ROOT / "advisor").rglob("*.py")]
+    missing = []
+    for path in texts:
+        text = path.read_text("utf-8")
+        files = {*_PATH.findall(text), *(re.findall(r"\]\((\w[\w./-]+)\)", text) if path == ROOT / "README.md" else ())}
+        named = {ROOT / name for name in files if "example" not in name}
+        modules = {ROOT / name.replace(".", "/") for name in _MODULE.findall(text)}
+        missing += [(path.name, name) for name in named if not name.exists() and not any(path.parent.glob(name.name))]
+        missing += [(path.name, name) for name in modules if not name.is_dir() and not name.with_suffix(".py").exists()]
+    assert not missing
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

@@ -224,7 +224,9 @@ def test_what_no_runtime_loads_gets_no_plan_and_a_reason(
     entry = pasted(config, tensors_of(everywhere("W8A8-INT8")))
     found = answered(monkeypatch, entry, f"machine=rtx-4090&runtime={runtime}&context=4096")
     assert published_of(found) is None
-    assert any("are not among the plans" in note for note in found.notes)
+    said = [note for note in found.notes if "are not among the plans" in note]
+    assert len(said) == 1
+    assert ("are for ExLlamaV" in said[0]) == method.startswith("exl")
     assert found.candidates
 
 
