@@ -8,7 +8,7 @@ from collections.abc import Collection
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 from advisor.models.model import Model
 from advisor.question.hardware import Hardware, vllm_chip
 from advisor.question.question import AUTO, FRONTENDS_OF_LLAMA_CPP, Scenario

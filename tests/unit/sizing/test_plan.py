@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.foundation.units import GB, GIB
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
+from advisor.models.lookup import find_model
 from advisor.runtimes.llama_cpp.plans import GRAIN, plan_levels
 from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
