@@ -13,7 +13,7 @@ from advisor.answer.drafting import drafting_note
 from advisor.answer.ladders import Subject, looked_at
 from advisor.answer.pasted import choose_runtime
 from advisor.answer.plans import plans_of, request_of, runtime_name, with_frontend_defaults
-from advisor.answer.recommend import Alternative, Recommendation, recommend
+from advisor.answer.recommend import Recommendation, recommend
 from advisor.answer.runtime_notes import runtime_notes
 from advisor.formats.gguf_levels import Level
 from advisor.formats.levels import find_level
@@ -74,13 +74,6 @@ class Answer:
     def chosen(self) -> Candidate | None:
         """The recommended candidate."""
         return next((one for one in self.candidates if one.level_id == self.recommendation.level_id), None)
-
-    @cached_property
-    def smaller_models(self) -> tuple[Alternative, ...]:
-        """Smaller models at higher precision, where this one does not run here without visible loss."""
-        from advisor.answer.smaller_models import smaller_models
-
-        return smaller_models(self)
 
     @cached_property
     def shown(self) -> Candidate:

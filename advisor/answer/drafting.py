@@ -8,7 +8,7 @@ from advisor.answer.candidate import Candidate
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.ranges import Range
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 from advisor.question.choices import ModelChoice
 from advisor.question.hardware import Hardware
 from advisor.runtimes.llama_cpp.draft import DRAFTED, expected_tokens

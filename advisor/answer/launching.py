@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 from advisor.question.choices import ModelChoice
 from advisor.runtimes.commands import Launch
 

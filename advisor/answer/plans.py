@@ -8,7 +8,7 @@ from dataclasses import replace
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 from advisor.models.model import Model
 from advisor.question.choices import AUTO
 from advisor.question.hardware import Hardware, chip_for

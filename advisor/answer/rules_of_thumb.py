@@ -14,7 +14,7 @@ from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.numbers import approx
 from advisor.foundation.units import GB, format_count
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.sizing.memory import Device, Memory

@@ -10,8 +10,9 @@ from itertools import islice
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.explore import choose_level
+from advisor.answer.level_choice import choose_level
 from advisor.answer.recommend import SMALL_LOSS, Alternative
+from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx
 from advisor.foundation.units import format_count
@@ -29,6 +30,7 @@ _GENERAL = ("instruct", "reasoning")
 _SPECIALIST = re.compile(r"code|coder|devstral|math|guard|translate", re.IGNORECASE)
 
 
+@kept_beside
 def smaller_models(found: Answer) -> tuple[Alternative, ...]:
     """Up to two models of the catalogue that meet all requirements on this machine with small loss.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from advisor.costs.break_even import BreakEven
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import Price, money_of, shown
 from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option, running_cost
@@ -20,18 +21,6 @@ from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import Machine
 
 _NEVER_MONTHS = 1200
-
-
-@dataclass(frozen=True, slots=True)
-class BreakEven:
-    """The fewest tokens a month from which one option costs no more than another; None: never, at any load.
-
-    `low` is the first option's cheap case against the other's dear one.
-    """
-
-    low: int | None
-    typical: int | None
-    high: int | None
 
 
 @dataclass(frozen=True, slots=True)

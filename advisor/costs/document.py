@@ -12,7 +12,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from advisor.costs.costs import BreakEven, Costs
+from advisor.costs.break_even import BreakEven
+from advisor.costs.costs import Costs
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import MoneyRange, Price, money_of
 from advisor.costs.options import Option

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from advisor.costs.break_even import BreakEven
 from advisor.costs.money import shown
+from advisor.costs.options import Option
 from advisor.foundation.units import format_count
-
-if TYPE_CHECKING:
-    from advisor.costs.costs import BreakEven
-    from advisor.costs.options import Option
 
 _ADVICE = {"own": "own it", "rent": "rent it", "api": "use the API"}
 _DOING = {"own": "owning", "rent": "renting", "api": "an API"}

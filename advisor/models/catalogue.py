@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from advisor.foundation.errors import DataError, InputError, one_line
+from advisor.foundation.errors import DataError
 from advisor.foundation.places import data_folder
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
@@ -103,19 +103,3 @@ def read_catalogue(folder: Path) -> Mapping[str, Entry]:
 def catalogue() -> Mapping[str, Entry]:
     """The bundled catalogue, read once."""
     return read_catalogue(MODELS_FOLDER)
-
-
-def find_model(model_id: str) -> Entry:
-    """The entry with this id; raises InputError with the nearest ids otherwise."""
-    if (found := catalogue().get(model_id)) is None:
-        raise unknown_model(model_id)
-    return found
-
-
-def unknown_model(name: str) -> InputError:
-    """That nothing goes by this name, with models of the same family and size, if there are any."""
-    from advisor.models.names import suggest  # which reads the catalogue
-
-    found = suggest(name)
-    hint = f"; did you mean {', '.join(map(repr, found))}?" if found else "."
-    return InputError(f"Unknown model '{one_line(name, 80)}'{hint}", found)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from advisor.models.indexer import Indexer
 from advisor.models.tensors import Part
-
-if TYPE_CHECKING:
-    from advisor.models.mixers import Indexer
 
 
 @dataclass(frozen=True, slots=True)

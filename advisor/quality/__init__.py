@@ -11,7 +11,8 @@ from functools import cache, lru_cache
 
 from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.numbers import given
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
+from advisor.models.lookup import find_model
 from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
 from advisor.quality.evidence import Evidence, evidence
 from advisor.quality.levels import QualityLevel, find_quality_level

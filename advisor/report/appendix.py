@@ -20,6 +20,7 @@ from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
 from advisor.report.wording import key_words, without_keys
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
+from advisor.speed.explain import explanation
 
 ASKED = "as asked for"  # the note of an assumption that is the user's
 KEPT_FREE = "kept free of each device"
@@ -92,7 +93,7 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     if plan.verdict == "does not fit":
         return tuple(facts)
     if shown.speed is not None:
-        facts += [Fact("Speed", shown.speed.basis, sentence) for sentence in shown.speed.explanation]
+        facts += [Fact("Speed", shown.speed.basis, sentence) for sentence in explanation(shown.speed)]
     if shown.quality.note:
         facts.append(Fact("Quality", shown.quality.basis, shown.quality.note))
     if shown.costs is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.flips import flips
+from advisor.answer.smaller_models import smaller_models
 from advisor.costs.document import cost_document
 from advisor.foundation.ranges import Range
 from advisor.quality import SCORED_TASKS
@@ -100,7 +101,7 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "reasons": list(answer.recommendation.reasons),
             "alternatives": [
                 {"level": other.level, "reason": other.reason, "model": other.model_id}
-                for other in (*answer.recommendation.alternatives, *answer.smaller_models)
+                for other in (*answer.recommendation.alternatives, *smaller_models(answer))
             ],
             "in_the_way": [
                 {"requirement": unmet.requirement, "sentence": unmet.sentence, "gap": unmet.gap}

@@ -16,6 +16,7 @@ from typing import Any
 from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.pinned import address, pinned_query
+from advisor.answer.smaller_models import smaller_models
 from advisor.answer.status import status_of
 from advisor.costs.costs import Costs
 from advisor.costs.money import MoneyRange
@@ -222,7 +223,7 @@ def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dic
 
 def _other_models(found: Answer) -> Iterator[tuple[Answer, str]]:
     """The same question about each model suggested instead, at the level it is suggested at, and why it is."""
-    for other in found.smaller_models:
+    for other in smaller_models(found):
         changed = {"model": other.model_id, "level": other.level, "runtime": found.runtime, "context_used": None}
         try:
             yield answer(found.question.with_values(**changed), today=found.today), other.reason

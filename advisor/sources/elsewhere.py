@@ -7,7 +7,8 @@ from pathlib import Path
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
-from advisor.models.catalogue import Entry, catalogue, unknown_model
+from advisor.models.catalogue import Entry, catalogue
+from advisor.models.lookup import unknown_model
 from advisor.models.names import find_by_name, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
 from advisor.sources.commands import Pasted, unwrap

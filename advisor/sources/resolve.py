@@ -6,7 +6,8 @@ import time
 from collections import OrderedDict
 
 from advisor.foundation.errors import InputError, one_line
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
+from advisor.models.lookup import find_model
 from advisor.sources.background import Background
 from advisor.sources.resolved import ResolvedModel, from_entry
 

@@ -8,7 +8,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import machine as find_machine
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 from advisor.sizing.placement import place
 from advisor.sizing.settings import Settings
 from advisor.speed.backends import check_backend, default_backend

@@ -15,7 +15,6 @@ from advisor.sizing.placement import HOST
 from advisor.sizing.rates import LINK_BANDWIDTH
 from advisor.speed.backends import Backend, chip_of, group_of, peak_flops
 from advisor.speed.constants import POOLED, Constants, constants
-from advisor.speed.explain import explanation
 from advisor.speed.load import SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
 from advisor.speed.roofline import (
@@ -105,11 +104,6 @@ class Speed:
         depth = abs(math.log((row.depth + 512) / (self.load.context_used + 512)))
         users = abs((row.users or 1) - self.load.users)
         return bool(row.left_out), row.measured_level != self.load.level, row.kind == "prefill", depth, users
-
-    @cached_property
-    def explanation(self) -> tuple[str, ...]:
-        """One sentence per formula, with the plan's own numbers in it."""
-        return explanation(self)
 
 
 def estimate_speed(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx
 from advisor.speed.backends import chip_of, group_of
+from advisor.speed.estimate import Rate, Speed
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
-
-if TYPE_CHECKING:
-    from advisor.speed.estimate import Rate, Speed
 
 _OF_DECODE = {
     "weights": "reading the active weights",

@@ -18,8 +18,9 @@ from advisor.costs.series import paid_after, savings
 from advisor.question.question import Question
 from advisor.report.wording import labelled
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
+from advisor.ui.legend import NAMES, number
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
-from advisor.ui.parts.cost_tables import NAMES, address, amount, load_table, number, prices_table, years_table
+from advisor.ui.parts.cost_tables import address, amount, load_table, prices_table, years_table
 from advisor.ui.parts.text import plain
 from tests.app.test_pages import messages, opened
 

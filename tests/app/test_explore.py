@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.answer.comparison import compare, question_of_link
-from advisor.answer.explore import machines_for, models_on
+from advisor.answer.machines_for_model import machines_for
+from advisor.answer.models_for_machine import models_on
 from advisor.quality.claims import claims
 from advisor.question.question import Question
 

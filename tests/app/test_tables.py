@@ -7,7 +7,8 @@ import pytest
 from advisor.answer.answer import Answer, answer
 from advisor.question.question import Question
 from advisor.ui.charts.memory import memory_chart
-from advisor.ui.parts.tables import COMPONENTS, common_plans, fullest_device, levels_table, memory_by_level
+from advisor.ui.legend import COMPONENTS
+from advisor.ui.parts.tables import common_plans, fullest_device, levels_table, memory_by_level
 from advisor.ui.parts.text import plain
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from advisor.answer.explore import machines_for, models_on
+from advisor.answer.machines_for_model import machines_for
+from advisor.answer.models_for_machine import models_on
 from advisor.formats.gguf_levels import LEVELS
 from advisor.models.catalogue import catalogue
 from advisor.quality.claims import claims

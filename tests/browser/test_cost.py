@@ -11,7 +11,7 @@ from advisor.costs.article import LINK
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.question.question import Question
-from advisor.ui.parts.cost_tables import NAMES
+from advisor.ui.legend import NAMES
 from tests.browser.test_fit import Open, Visit, visit  # noqa: F401
 
 sync_api = pytest.importorskip("playwright.sync_api")

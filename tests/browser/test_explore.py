@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from advisor.answer.explore import machines_for, models_on
+from advisor.answer.machines_for_model import machines_for
+from advisor.answer.models_for_machine import models_on
 from advisor.question.question import Question
 from tests.browser import test_fit as test_browser
 from tests.browser.test_fit import Open, Visit, sync_api

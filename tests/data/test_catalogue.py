@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from advisor.foundation.errors import DataError, InputError
-from advisor.models.catalogue import MODELS_FOLDER, catalogue, find_model, read_catalogue, read_entry
+from advisor.models.catalogue import MODELS_FOLDER, catalogue, read_catalogue, read_entry
+from advisor.models.lookup import find_model
 
 
 @pytest.mark.parametrize("model_id", sorted(catalogue()))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.answer.explore import machines_for, models_on
+from advisor.answer.machines_for_model import machines_for
+from advisor.answer.models_for_machine import models_on
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from tests.support.model_files import gguf_file, gguf_metadata

@@ -9,7 +9,8 @@ from advisor.models.blueprints.common import blueprint, decoder, dense, norms, w
 from advisor.models.blueprints.experts import draft_head, own_draft_vocabulary
 from advisor.models.config import Config
 from advisor.models.feed_forward import MixtureOfExperts
-from advisor.models.mixers import CompressedAttention, Indexer, LatentAttention
+from advisor.models.indexer import Indexer
+from advisor.models.mixers import CompressedAttention, LatentAttention
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, matrix
 from advisor.models.wiring import USUAL, GgufWiring, RepositoryWiring, RouterWiring, StreamWiring, Wiring

@@ -21,7 +21,8 @@ from advisor.models.blueprints.deepseek import (
 from advisor.models.blueprints.experts import draft_head
 from advisor.models.blueprints.hybrid import delta_net, full_attention_layers, gated_experts
 from advisor.models.config import Config, integer_in
-from advisor.models.mixers import Indexer, LatentAttention, Mixer
+from advisor.models.indexer import Indexer
+from advisor.models.mixers import LatentAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import KimiDelta, NgramLookup
 from advisor.models.tensors import Part, Role, matrix

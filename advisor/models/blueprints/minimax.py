@@ -12,7 +12,7 @@ from advisor.models.blueprints.common import (
 )
 from advisor.models.config import Config, integer_in
 from advisor.models.feed_forward import Dense, MixtureOfExperts
-from advisor.models.mixers import Indexer
+from advisor.models.indexer import Indexer
 from advisor.models.model import Layer, Model
 from advisor.models.wiring import GgufWiring, Wiring
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import assert_never
 
-from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, LinearAttention, Mixer
+from advisor.models.indexer import Indexer
+from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.runtimes.llama_cpp.kv_cache import as_kept, pooled_cells, widest_values, window_cells

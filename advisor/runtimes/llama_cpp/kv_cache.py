@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor.models.mixers import Indexer
+from advisor.models.indexer import Indexer
 from advisor.models.mixing import Past, Pool
 from advisor.models.model import Model
 from advisor.sizing.settings import Settings, cache_bytes, round_up

@@ -15,7 +15,8 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
 from advisor.models.feed_forward import Dense, MixtureOfExperts
-from advisor.models.mixers import Attention, CompressedAttention, Indexer, LatentAttention, LinearAttention, Mixer
+from advisor.models.indexer import Indexer
+from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.sizing.request import RuntimeOptions

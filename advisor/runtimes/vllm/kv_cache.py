@@ -16,7 +16,8 @@ from typing import Literal
 
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.models.mixers import CompressedAttention, Indexer
+from advisor.models.indexer import Indexer
+from advisor.models.mixers import CompressedAttention
 from advisor.models.model import Layer, Model
 from advisor.sizing.settings import round_up
 

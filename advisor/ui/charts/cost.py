@@ -13,7 +13,7 @@ from advisor.costs.costs import Costs
 from advisor.costs.series import CurvePoint, Sensitivity, paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
-from advisor.ui.parts.cost_tables import MOST_CROSSINGS, NAMES, crossing_words, number
+from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number
 
 # The same in light and dark, apart for the colour-blind; the dash says it once more.
 _COLOURS = {"own": "#0072B2", "rent": "#C4890F", "api": "#0B9E72"}

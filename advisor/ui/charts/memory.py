@@ -6,8 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from advisor.foundation.numbers import exact
-from advisor.ui.parts.tables import COMPONENTS, DRAFT
-from advisor.ui.parts.text import RECOMMENDED, SIGNS
+from advisor.ui.legend import COMPONENTS, DRAFT, RECOMMENDED, SIGNS
 
 # One colour per component, the same in light and dark: at least 3:1 against both, apart for the colour-blind.
 _COLOURS = {

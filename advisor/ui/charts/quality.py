@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from advisor.ui.parts.text import RECOMMENDED
+from advisor.ui.legend import RECOMMENDED
 
 _DOT = "#0072B2"
 _FRONTIER = "#0B9E72"

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from advisor.report.document import CHART_BARS, Costs, MemoryChart, QualityRow, chart_bars
 from advisor.ui.charts.memory import memory_chart
-from advisor.ui.parts.tables import COMPONENTS
+from advisor.ui.legend import COMPONENTS
 
 _RANGE = "#2E9DD2"
 _LINES = ("#0072B2", "#C4890F", "#0B9E72")

@@ -9,7 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.costs.costs import BreakEven, Costs
+from advisor.costs.break_even import BreakEven
+from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.options import Option
 from advisor.costs.series import savings
@@ -19,20 +20,18 @@ from advisor.foundation.units import format_count
 from advisor.report.cost_section import COMPARED_ONLY
 from advisor.ui.asking import Reply
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
+from advisor.ui.legend import MOST_CROSSINGS, NAMES, RECOMMENDED, crossing_words
 from advisor.ui.parts import cost_details
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import (
-    MOST_CROSSINGS,
-    NAMES,
     amount,
-    crossing_words,
     load_table,
     paid_table,
     sensitivity_table,
     span,
     years_table,
 )
-from advisor.ui.parts.text import RECOMMENDED, plain, refusal, small
+from advisor.ui.parts.text import plain, refusal, small
 
 _ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
 _TILE = 230  # pixels

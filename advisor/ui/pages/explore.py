@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from advisor.answer.candidate import task_words
-from advisor.answer.explore import Outlook, RunnableModel, models_on
 from advisor.answer.ladders import NATIVE_LEVELS
+from advisor.answer.level_choice import Outlook
+from advisor.answer.models_for_machine import RunnableModel, models_on
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import rounded
 from advisor.foundation.units import GIB, format_count

@@ -9,14 +9,16 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.flips import flips
 from advisor.answer.plans import runtime_name
+from advisor.answer.smaller_models import smaller_models
 from advisor.foundation.numbers import approx, span
 from advisor.foundation.units import gb, gib
 from advisor.sizing.plan import Plan, Verdict
 from advisor.ui.asking import Reply
 from advisor.ui.charts.memory import memory_chart
+from advisor.ui.legend import SIGNS
 from advisor.ui.parts import memory_view, model_input, other_formats, published, run_view, sources, speed_view
 from advisor.ui.parts.tables import common_plans, fullest_device, levels_table, memory_by_level
-from advisor.ui.parts.text import COLOURS, SIGNS, plain, refusal, small, tokens, users, verdict_words
+from advisor.ui.parts.text import COLOURS, plain, refusal, small, tokens, users, verdict_words
 
 _TILE = 160  # pixels
 
@@ -84,7 +86,7 @@ def _changes(answer: Answer) -> None:
     if changes := flips(answer):
         st.markdown("**What would change it**")
         st.markdown("\n".join(f"- {plain(change)}" for change in changes))
-    if smaller := answer.smaller_models:
+    if smaller := smaller_models(answer):
         st.markdown("**Smaller models at higher precision**")
         st.markdown("\n".join(f"- **{plain(other.level)}**: {plain(other.reason)}" for other in smaller))
     _ways_out(answer)

@@ -8,13 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from advisor.answer.explore import FittingMachine, Shopping, machines_for
+from advisor.answer.machines_for_model import FittingMachine, Shopping, machines_for
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, rounded
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import GIB
 from advisor.ui.asking import Reply
-from advisor.ui.parts.text import RECOMMENDED, plain, refusal, small, tokens, users
+from advisor.ui.legend import RECOMMENDED
+from advisor.ui.parts.text import plain, refusal, small, tokens, users
 
 _DRAWN = 15  # of the cheapest
 _OWN, _RENT = "#0072B2", "#C4890F"

@@ -16,7 +16,7 @@ from advisor.answer.rules_of_thumb import (
     article_70b,
 )
 from advisor.foundation.units import format_count
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 from advisor.ui.asking import Reply
 from advisor.ui.parts.tables import rules_table
 from advisor.ui.parts.text import plain, refusal

@@ -10,8 +10,9 @@ from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.options import Option
 from advisor.foundation.numbers import approx, exact
+from advisor.ui.legend import NAMES
 from advisor.ui.parts.cost_figures import claim, closed
-from advisor.ui.parts.cost_tables import NAMES, amount, bill_table, closed_table, prices_table
+from advisor.ui.parts.cost_tables import amount, bill_table, closed_table, prices_table
 from advisor.ui.parts.text import plain
 
 _CLAIM = "A quantized 70B on a $2,000 workstation can match APIs that cost thousands a month."

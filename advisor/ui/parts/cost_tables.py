@@ -14,10 +14,9 @@ from advisor.costs.pay_per_token import Hosted
 from advisor.costs.series import Sensitivity, paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
+from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number
 from advisor.ui.parts.text import plain
 
-NAMES = {"own": "Own", "rent": "Rent", "api": "API"}
-MOST_CROSSINGS = 8  # a load of many machines crosses at each of them: the first ones say what matters
 _LOADS = (Decimal("0.1"), Decimal("0.5"), Decimal(1), Decimal(2), Decimal(10))  # times the planned one
 
 
@@ -30,13 +29,6 @@ def span(values: MoneyRange, decimals: int = 2) -> str:
     """ "23.14 to 53.63", or one amount where all are the same."""
     low, high = amount(values.low, decimals), amount(values.high, decimals)
     return low if low == high else f"{low} to {high}"
-
-
-def number(value: Decimal) -> str:
-    """A number of any size with at most six digits and no noise: "0.0977", "1,500"."""
-    digits = max(0, 6 - max(1, value.adjusted() + 1)) if value else 0
-    text = f"{value:,.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def bill_table(option: Option, currency: str) -> pd.DataFrame:
@@ -87,11 +79,6 @@ def load_table(costs: Costs, crossings: Sequence[Crossing]) -> pd.DataFrame:
             for tokens in sorted(notes)
         ]
     )
-
-
-def crossing_words(crossing: Crossing) -> str:
-    """ "Own beats API"."""
-    return f"{NAMES[crossing.cheaper]} beats {NAMES[crossing.dearer]}"
 
 
 def sensitivity_table(sensitivities: Sequence[Sensitivity], currency: str) -> pd.DataFrame:

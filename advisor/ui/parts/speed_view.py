@@ -10,6 +10,7 @@ from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, span
 from advisor.sources.own_measurements import MEASURED_HERE
 from advisor.speed import Measurement, Speed
+from advisor.speed.explain import explanation
 from advisor.ui.parts.text import plain, small
 
 _BASIS = {
@@ -33,7 +34,7 @@ def draw(shown: Candidate) -> None:
     _figures(speed)
     st.markdown(small(plain(f"{_BASIS[speed.basis]} ({counted(speed.n, speed.sources)}), on {speed.backend}.")))
     with st.expander("Formula and measurements"):
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in speed.explanation))
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in explanation(speed)))
         if speed.measurements:
             _measurements(speed.measurements)
         else:

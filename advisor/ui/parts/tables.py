@@ -10,16 +10,10 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.rules_of_thumb import Comparison
 from advisor.foundation.units import GB, GIB
 from advisor.sizing.plan import DeviceMemory, Plan
-from advisor.ui.parts.text import RECOMMENDED, verdict_words
+from advisor.ui.legend import COMPONENTS, DRAFT, RECOMMENDED
+from advisor.ui.parts.text import verdict_words
 
 # Components of memory, in the order they are stacked.
-COMPONENTS = {
-    "Weights": "weights_bytes",
-    "KV cache": "kv_cache_bytes",
-    "Compute buffers": "compute_bytes",
-    "Overhead": "overhead_bytes",
-}
-DRAFT = "Draft model"  # stacked on top of them where there is one
 # The levels that publishers offer most, from near-lossless down; the others are one click away.
 _COMMON = {
     *("Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "IQ4_XS", "MXFP4", "Q3_K_L", "Q3_K_M", "Q3_K_S"),

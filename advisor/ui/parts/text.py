@@ -6,11 +6,10 @@ import re
 
 from advisor.report.wording import labelled
 from advisor.sizing.plan import Verdict
+from advisor.ui.legend import SIGNS
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
-SIGNS: dict[Verdict, str] = {"fits": "✔", "fits with offload": "◐", "tight": "▲", "does not fit": "✖"}
 COLOURS: dict[Verdict, str] = {"fits": "green", "fits with offload": "blue", "tight": "orange", "does not fit": "red"}
-RECOMMENDED = "★"
 
 
 def verdict_words(verdict: Verdict) -> str:

@@ -12,6 +12,7 @@ from advisor.report.as_text import plan_table
 from advisor.report.from_answer import report_of
 from advisor.sources.resolved import from_entry
 from advisor.speed import speed_of
+from advisor.speed.explain import explanation
 
 ENCODERS = [entry.id for entry in catalogue().values() if entry.variant == "embedding"]
 
@@ -35,7 +36,7 @@ def test_an_encoder_has_inputs_a_second_and_writes_nothing(model_id: str) -> Non
     assert speed.inputs_per_s.typical == pytest.approx(speed.prefill_tokens_per_s.typical / 256)
     assert speed.inputs_per_s.low < speed.inputs_per_s.typical < speed.inputs_per_s.high
     assert speed.time_to_first_token_s is None
-    said = " ".join((*found.recommendation.reasons, *found.notes, *speed.explanation))
+    said = " ".join((*found.recommendation.reasons, *found.notes, *explanation(speed)))
     assert "inputs of 256 tokens a second" in said
     assert f"{found.model.width:,} numbers" in said
 

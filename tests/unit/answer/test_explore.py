@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.answer.answer import answer
-from advisor.answer.explore import FittingMachine, RunnableModel, Shopping, machines_for, models_on
+from advisor.answer.machines_for_model import FittingMachine, Shopping, machines_for
+from advisor.answer.models_for_machine import RunnableModel, models_on
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.machines.catalogue import machines

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from advisor.answer.answer import Answer, answer
 from advisor.answer.flips import flips
 from advisor.answer.recommend import SMALL_LOSS
+from advisor.answer.smaller_models import smaller_models
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
@@ -162,7 +163,7 @@ def test_the_same_question_has_the_same_answer() -> None:
     query = f"{LLAMA_70B}&machine=rtx-4090&min_quality=works"
     one, other = asked(query), asked(f"{query}&margin_percent=4")
     assert one.recommendation == other.recommendation
-    assert one.smaller_models == other.smaller_models
+    assert smaller_models(one) == smaller_models(other)
 
 
 def test_flips_come_true() -> None:
@@ -216,7 +217,7 @@ def test_where_nothing_is_recommended_nothing_flips() -> None:
 )
 def test_smaller_models_meet_everything_with_small_loss(query: str) -> None:
     found = asked(query)
-    suggested = found.smaller_models
+    suggested = smaller_models(found)
     assert 1 <= len(suggested) <= 2
     for one in suggested:
         assert one.model_id is not None
@@ -233,13 +234,13 @@ def test_smaller_models_meet_everything_with_small_loss(query: str) -> None:
 
 
 def test_a_model_that_fits_well_needs_no_smaller_one() -> None:
-    assert asked(f"{LLAMA_70B}&machine=a100-sxm4-80gb").smaller_models == ()
+    assert smaller_models(asked(f"{LLAMA_70B}&machine=a100-sxm4-80gb")) == ()
 
 
 def test_a_forbidding_licence_is_not_answered_with_another() -> None:
     found = asked("model=c4ai-command-r-plus&machine=a100-sxm4-80gb&commercial=on")
-    assert found.smaller_models
-    for one in found.smaller_models:
+    assert smaller_models(found)
+    for one in smaller_models(found):
         assert catalogue()[one.model_id or ""].license not in ("cc-by-nc-4.0", "mrl", "qwen-research")
 
 

@@ -7,7 +7,7 @@ import pytest
 from advisor.answer.rules_of_thumb import EXAMPLE_7B, EXAMPLE_70B, applied_to, article_7b, article_70b
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 
 
 def test_the_articles_figures_are_quoted_as_they_are() -> None:

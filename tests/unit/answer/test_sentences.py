@@ -26,6 +26,7 @@ from advisor.report.as_text import plan_table
 from advisor.report.document import ReportDocument
 from advisor.report.from_answer import report_of
 from advisor.report.wording import labelled, without_keys
+from advisor.speed.explain import explanation
 from advisor.ui.parts.text import plain
 
 _KEY = re.compile(rf"\b(?:{'|'.join(key for key in LABELS if '_' in key)})\b")
@@ -74,7 +75,7 @@ def engine_sentences(found: Answer) -> Iterator[str]:
         yield from found.shown.costs.notes
         yield from (why for _, why in found.shown.costs.missing)
     if found.shown.speed is not None:
-        yield from found.shown.speed.explanation
+        yield from explanation(found.shown.speed)
 
 
 def report_sentences(found: Answer) -> Iterator[str]:

@@ -26,8 +26,9 @@ from advisor.formats.safetensors_sizes import (
 )
 from advisor.foundation.errors import InputError
 from advisor.models.blueprints import model_from_config
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
 from advisor.models.linear_layers import Kind, stored_block, stored_globals, stored_parameters
+from advisor.models.lookup import find_model
 from advisor.models.model import Model
 
 MODELS = st.sampled_from(sorted(catalogue()))

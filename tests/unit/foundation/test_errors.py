@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.foundation.errors import AdvisorError, DataError, InputError, nearest, one_line
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 
 IDS = ["rtx-4090", "rtx-4090-d", "rtx-4080", "a100-sxm4-80gb", "nvidia-l4"]
 

@@ -15,6 +15,7 @@ from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
 from advisor.question.question import Question
 from advisor.speed import measurements, speed_of
 from advisor.speed.evidence import cases
+from advisor.speed.explain import explanation
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_a_speed_says_how_many_sources_it_rests_on_and_of_what(tier: str, said: 
     )
     found = next(one for one in speeds if one is not None and one.rate.tier == tier)
     assert 1 <= found.sources <= found.n
-    assert f"Rests on {counted(found.n, found.sources)} {said}" in found.explanation[-1]
+    assert f"Rests on {counted(found.n, found.sources)} {said}" in explanation(found)[-1]
 
 
 def test_one_table_of_one_author_is_one_source() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
 from advisor.models.linear_layers import Kind, Weight, stored_globals, stored_layers, stored_parameters
+from advisor.models.lookup import find_model
 
 
 @pytest.mark.parametrize("model_id", sorted(catalogue()))

@@ -16,7 +16,8 @@ from advisor.__main__ import main
 from advisor.answer import answer as advise
 from advisor.answer.answer import Answer, answer
 from advisor.formats.gguf_sizes import size_levels
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
+from advisor.models.lookup import find_model
 from advisor.question.question import Question
 from advisor.report import compact
 

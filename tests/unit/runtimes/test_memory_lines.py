@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import GIB
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
+from advisor.models.lookup import find_model
 from advisor.runtimes.llama_cpp.checks import cache_type_refusal
 from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.runtimes.llama_cpp.memory_lines import MemoryLine, cache_terms, memory_lines

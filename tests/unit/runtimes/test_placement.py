@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB, MIB
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
+from advisor.models.lookup import find_model
 from advisor.runtimes.llama_cpp.checks import check_devices, check_settings, check_vendors
 from advisor.runtimes.llama_cpp.growth import Growth
 from advisor.runtimes.llama_cpp.needs import default_shares, passing_bytes, place_as_told

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import GIB
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
+from advisor.models.lookup import find_model
 from advisor.runtimes.llama_cpp.needs import place_as_told, shortage
 from advisor.runtimes.llama_cpp.placement_search import Found, Search, best_placement
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP

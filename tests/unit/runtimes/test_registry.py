@@ -11,7 +11,7 @@ import pytest
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.machines.chip import Chip
-from advisor.models.catalogue import find_model
+from advisor.models.lookup import find_model
 from advisor.runtimes.registry import ENGINES, RUNTIMES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
 from advisor.sizing.memory import Device, Memory

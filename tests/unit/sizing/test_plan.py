@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import GB, GIB
-from advisor.models.catalogue import catalogue, find_model
+from advisor.models.catalogue import catalogue
+from advisor.models.lookup import find_model
 from advisor.runtimes.llama_cpp.plans import GRAIN
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.sizing.memory import Device, Memory

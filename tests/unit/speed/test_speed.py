@@ -23,6 +23,7 @@ from advisor.speed import Speed, default_backend, estimate_speed, gguf_load, mea
 from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, range_group
 from advisor.speed.constants import CONSTANTS, constants, read_constants
 from advisor.speed.evidence import cases
+from advisor.speed.explain import explanation
 from advisor.speed.fit import fitted_rows
 from advisor.speed.fitting import TERMS
 from advisor.speed.load import SpeedLoad
@@ -272,7 +273,7 @@ def test_a_memory_size_is_no_other_chip() -> None:
 
 def test_the_explanation_holds_the_numbers() -> None:
     speed = known(speed_of("qwen3-30b-a3b", "rtx-5070", "Q4_K_M", context_used=8192, users=4, prompt_tokens=2000))
-    text = " ".join(speed.explanation)
+    text = " ".join(explanation(speed))
     for part in ("8,192 tokens", "4 users", "2,000 prompt tokens", f"{speed.decode_tokens_per_s.typical:.1f} tokens/s"):
         assert part in text
 

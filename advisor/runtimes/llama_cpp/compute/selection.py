@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.models.mixers import Indexer
+from advisor.models.indexer import Indexer
 from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 

@@ -5,7 +5,8 @@ src/models/deepseek4.cpp, glm5-next.cpp, minimax-m3.cpp.
 
 from __future__ import annotations
 
-from advisor.models.mixers import Attention, CompressedAttention, Indexer
+from advisor.models.indexer import Indexer
+from advisor.models.mixers import Attention, CompressedAttention
 from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 

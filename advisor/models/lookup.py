@@ -1,0 +1,21 @@
+"""A model of the catalogue by its id, or the nearest ids where there is none."""
+
+from __future__ import annotations
+
+from advisor.foundation.errors import InputError, one_line
+from advisor.models.catalogue import Entry, catalogue
+from advisor.models.names import suggest
+
+
+def find_model(model_id: str) -> Entry:
+    """The entry with this id; raises InputError with the nearest ids otherwise."""
+    if (found := catalogue().get(model_id)) is None:
+        raise unknown_model(model_id)
+    return found
+
+
+def unknown_model(name: str) -> InputError:
+    """That nothing goes by this name, with models of the same family and size, if there are any."""
+    found = suggest(name)
+    hint = f"; did you mean {', '.join(map(repr, found))}?" if found else "."
+    return InputError(f"Unknown model '{one_line(name, 80)}'{hint}", found)

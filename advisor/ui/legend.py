@@ -1,0 +1,32 @@
+"""What charts and tables call the same things: names, signs and numbers that both show."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from advisor.costs.staircase import Crossing
+from advisor.sizing.plan import Verdict
+
+COMPONENTS = {
+    "Weights": "weights_bytes",
+    "KV cache": "kv_cache_bytes",
+    "Compute buffers": "compute_bytes",
+    "Overhead": "overhead_bytes",
+}
+DRAFT = "Draft model"  # stacked on top of them where there is one
+NAMES = {"own": "Own", "rent": "Rent", "api": "API"}
+MOST_CROSSINGS = 8  # a load of many machines crosses at each of them: the first ones say what matters
+SIGNS: dict[Verdict, str] = {"fits": "✔", "fits with offload": "◐", "tight": "▲", "does not fit": "✖"}
+RECOMMENDED = "★"
+
+
+def crossing_words(crossing: Crossing) -> str:
+    """ "Own beats API"."""
+    return f"{NAMES[crossing.cheaper]} beats {NAMES[crossing.dearer]}"
+
+
+def number(value: Decimal) -> str:
+    """A number of any size with at most six digits and no noise: "0.0977", "1,500"."""
+    digits = max(0, 6 - max(1, value.adjusted() + 1)) if value else 0
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
