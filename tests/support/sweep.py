@@ -308,7 +308,8 @@ def _check_candidate(candidate: Candidate) -> None:
     speed = candidate.speed
     if speed is not None:
         for estimate in (speed.decode_tokens_per_s, speed.total_decode_tokens_per_s):
-            if estimate is not None or candidate.writes:
+            assert estimate is not None or not candidate.writes
+            if estimate is not None:
                 _check_range(estimate, above=0)
         for maybe in (speed.prefill_tokens_per_s, speed.time_to_first_token_s):
             if maybe is not None:
