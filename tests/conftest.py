@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, settings
 
 # A busy machine is slow, not wrong: nothing in the suite is judged by wall time. The same commit gets the same verdict
 # each time; `--hypothesis-profile search` looks further, with other examples every time.
-_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("repeatable", derandomize=True, database=None, **_PATIENT)
-settings.register_profile("search", max_examples=1000, **_PATIENT)
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", _PATIENT, derandomize=True, database=None)
+settings.register_profile("search", _PATIENT, max_examples=1000)
 settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from functools import wraps
 from itertools import count
 from threading import Lock
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 from weakref import WeakSet
 
 from cachetools import LRUCache, cached
@@ -28,6 +28,7 @@ _SHARED = (type, FunctionType, MethodType, ModuleType, Enum)
 _MISSING = object()
 
 Owner = TypeVar("Owner")
+Kept = TypeVar("Kept", covariant=True)
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
 
@@ -142,18 +143,27 @@ def kept_beside_bytes() -> int:
 _remembered: dict[str, LRUCache[Any, Any]] = {}
 
 
+class Remembered(Protocol[Args, Kept]):
+    """A function that remembers its results, and can forget them."""
+
+    __qualname__: str
+
+    def __call__(self, *args: Args.args, **kwargs: Args.kwargs) -> Kept: ...
+    def cache_clear(self) -> None: ...
+
+
 def remembered(
     bound: int, weigh: Callable[[Any], int] | None = None
-) -> Callable[[Callable[Args, Result]], Callable[Args, Result]]:
+) -> Callable[[Callable[Args, Result]], Remembered[Args, Result]]:
     """Remember the results last used, up to `bound` bytes. `weigh` tells the bytes of one; without it, they are weighed
     by a sample. A result heavier than all of that is not kept.
     """
 
-    def decorate(function: Callable[Args, Result]) -> Callable[Args, Result]:
+    def decorate(function: Callable[Args, Result]) -> Remembered[Args, Result]:
         name = f"{function.__module__}.{function.__qualname__}"
         kept: LRUCache[Any, Any] = LRUCache(bound, getsizeof=weigh or _Sampled())
         _remembered[name] = kept
-        return cached(kept, lock=Lock())(function)
+        return cast(Remembered[Args, Result], cached(kept, lock=Lock())(function))
 
     return decorate
 

@@ -232,7 +232,7 @@ def test_break_even_in_the_chart_is_the_one_in_the_verdict() -> None:
     assert found.crossings[0].tokens == costs.own_against_api.typical
     assert (found.crossings[0].cheaper, found.crossings[0].dearer) == ("own", "api")
     row = load_table(costs, found.crossings).set_index("Note").loc["Own beats API"]
-    assert abs(Decimal(row["Own"]) - Decimal(row["API"])) <= Decimal("0.02")
+    assert abs(Decimal(str(row["Own"])) - Decimal(str(row["API"]))) <= Decimal("0.02")
 
 
 def test_months_until_it_has_paid_back_are_marked() -> None:

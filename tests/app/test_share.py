@@ -72,7 +72,7 @@ def links(page: AppTest) -> list[str]:
 
 def texts(page: AppTest) -> str:
     """All Markdown of a page, letter by letter."""
-    return "\n".join(element.value.replace("\\", "") for kind in ("title", "markdown") for element in page.get(kind))
+    return "\n".join(str(element.value).replace("\\", "") for element in (*page.title, *page.markdown))
 
 
 def test_links_hold_the_whole_question_and_the_address_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ POPULAR = (
     "gpt-oss-20b",
 )
 CARDS = ("rtx-4090", "rtx-3090", "rtx-3060-12gb", "h100-sxm5-80gb", "a100-sxm4-80gb", "rtx-a6000")
-ASKED = (
+ASKED: tuple[dict[str, object], ...] = (
     {},
     {"users": 4},
     {"host_memory_gib": 64},

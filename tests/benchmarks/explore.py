@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from advisor.answer.machines_for_model import machines_for
 from advisor.answer.models_for_machine import models_on
@@ -52,11 +53,11 @@ def main() -> None:
     # A context of their own each, so that nothing was laid out before.
     for number, query in enumerate((*MACHINES, WITH_HOST)):
         asked = Question.from_query(f"{query}&context={8000 + 300 * number}")
-        print(f"every model, {query:42}", seconds(lambda asked=asked: models_on(asked)))
-        print(f"  the same asked again{'':33}", seconds(lambda asked=asked: models_on(asked)))
+        print(f"every model, {query:42}", seconds(partial(models_on, asked)))
+        print(f"  the same asked again{'':33}", seconds(partial(models_on, asked)))
     for number, query in enumerate(ASKED):
         asked = Question.from_query(f"{query}&context={8000 + 300 * number}")
-        print(f"every machine, {query:40}", seconds(lambda asked=asked: machines_for(asked)))
+        print(f"every machine, {query:40}", seconds(partial(machines_for, asked)))
 
 
 if __name__ == "__main__":

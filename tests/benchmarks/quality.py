@@ -93,9 +93,8 @@ def check(estimator: Estimator, row: Evidence) -> Checked | None:
     if row.task == DIVERGENCE:
         if quality.kld is None:
             return None
-        value, low, typical, high = map(
-            math.log, (figure(row) or 1, quality.kld.low, quality.kld.typical, quality.kld.high)
-        )
+        value: float | None = math.log(figure(row) or 1)
+        low, typical, high = map(math.log, (quality.kld.low, quality.kld.typical, quality.kld.high))
     elif quality.kept is None:
         return None
     else:

@@ -31,7 +31,7 @@ def expect_costs(one: Visit, wanted: Costs) -> None:
     """The page shows, or comes to show, this answer: the verdict and the first three tiles."""
     box = one.page.locator(".st-key-cost_verdict")
     sync_api.expect(box).to_contain_text(wanted.verdict)
-    amounts = {option.name: shown(option.monthly.typical, wanted.currency) for option in wanted.options}
+    amounts: dict[str, str] = {option.name: shown(option.monthly.typical, wanted.currency) for option in wanted.options}
     tiles = box.locator("[data-testid=stMetricValue]")
     for place, name in enumerate(NAMES):
         sync_api.expect(tiles.nth(place)).to_have_text(amounts.get(name, "–"))

@@ -262,7 +262,7 @@ def check_answer(found: Answer) -> None:
     assert choice.level is not None or choice.nearest in levels
     if found.chosen is not None:
         assert found.chosen.plan.fits
-        assert not found.chosen.unmet(found.question, found.entry.license)
+        assert not found.chosen.unmet(found.question.requirements, found.entry.license)
     if found.question.model.level is not None:
         assert levels == [found.question.model.level]
     for candidate in found.candidates:
@@ -309,7 +309,8 @@ def _check_candidate(candidate: Candidate) -> None:
     speed = candidate.speed
     if speed is not None:
         for estimate in (speed.decode_tokens_per_s, speed.total_decode_tokens_per_s):
-            if estimate is not None or candidate.writes:
+            assert estimate is not None or not candidate.writes
+            if estimate is not None:
                 _check_range(estimate, above=0)
         for maybe in (speed.prefill_tokens_per_s, speed.time_to_first_token_s):
             if maybe is not None:

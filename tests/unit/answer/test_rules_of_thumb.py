@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.answer.rules_of_thumb import EXAMPLE_7B, EXAMPLE_70B, applied_to, article_7b, article_70b
+from advisor.answer.rules_of_thumb import EXAMPLE_7B, EXAMPLE_70B, Comparison, applied_to, article_7b, article_70b
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.models.lookup import find_model
@@ -16,7 +16,7 @@ def test_the_articles_figures_are_quoted_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(("model_id", "rows"), [(EXAMPLE_7B, article_7b()), (EXAMPLE_70B, article_70b())])
-def test_files_are_the_engines_and_a_run_takes_more(model_id: str, rows: tuple) -> None:
+def test_files_are_the_engines_and_a_run_takes_more(model_id: str, rows: tuple[Comparison, ...]) -> None:
     model = find_model(model_id).model
     for row in rows:
         assert row.file_bytes == size_level(model, LEVELS[row.level]).file_bytes

@@ -45,7 +45,7 @@ def answers() -> tuple[Answer, ...]:
     """A few of all that can be asked, the same in every run."""
     drawn = random.Random(13)
     models, places = sorted(catalogue()), sorted(set(machines()) - {"custom"})
-    found = []
+    found: list[Answer] = []
     while len(found) < 24:
         asked = drawn.choice(_ASKED)
         context = drawn.choice((512, 2048, 16384))
@@ -183,7 +183,8 @@ def test_every_key_has_a_label_and_every_input_bears_it() -> None:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1):
                 continue
             key, label = node.args[:2]
-            if node.func.id in ("number", "choice", "switch", "text", "picker") and isinstance(key, ast.Constant):
+            inputs = ("number", "choice", "switch", "text", "picker")
+            if node.func.id in inputs and isinstance(key, ast.Constant) and isinstance(key.value, str):
                 seen.add(key.value)
                 if isinstance(label, ast.Constant):
                     assert LABELS[key.value] == label.value

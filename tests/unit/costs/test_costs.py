@@ -22,6 +22,7 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import money_of
 from advisor.costs.own import own
 from advisor.costs.pay_per_token import pay_per_token
+from advisor.costs.price_tables import CASES
 from advisor.costs.rent import fitting_offers, rent
 from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
 from advisor.costs.staircase import Staircase, Step
@@ -35,7 +36,7 @@ TODAY = date(2026, 11, 25)
 LLAMA = "llama-3.3-70b-instruct"
 MEASURED = Throughput(Range(14.34, 15.36, 16.57), Range(338.82, 379.52, 393.89))
 # Every price is the user's: nothing depends on the tables.
-PRICED = {
+PRICED: dict[str, Any] = {
     "device_price": 800,
     "host_price": 400,
     "resale_percent": 20,
@@ -192,7 +193,7 @@ def test_other_gpus_read_their_memory_no_slower_and_have_room() -> None:
 
 def test_cached_input_is_billed_at_its_own_price() -> None:
     """A million requests a day x 365/12 days: 30,416.67 million tokens in, half of them cached, and none cached."""
-    load = {
+    load: dict[str, Any] = {
         "requests_per_day": 1_000_000,
         "tokens_in": 1000,
         "tokens_out": 0,
@@ -216,7 +217,7 @@ def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_
     for name in ("rtx-3090", "h100-sxm5-80gb"):
         owned = own(machine(name), 1, MEASURED, inputs, money)
         assert not isinstance(owned, str)
-        shares = [owned.case(case).resale / owned.case(case).upfront for case in ("low", "typical", "high")]  # type: ignore[arg-type]
+        shares = [owned.case(case).resale / owned.case(case).upfront for case in CASES]
         assert shares == sorted(shares, reverse=True)
         assert shares[0] > shares[2]
     asked = costs(peak_factor=1)
@@ -523,7 +524,8 @@ def test_cumulative_ends_at_the_total() -> None:
     assert asked.own is not None
     assert asked.rent is not None
     assert asked.api is not None
-    assert (series[0].own, series[0].rent) == (asked.own.upfront, 0)
+    assert series[0].own == asked.own.upfront
+    assert series[0].rent == 0
     assert series[-1].own == asked.own.total.typical
     assert series[-1].rent == asked.rent.total.typical
     assert series[-1].api == asked.api.total.typical
@@ -574,8 +576,7 @@ def test_what_costs_depend_on_is_a_part_of_the_question() -> None:
 
 
 def test_sensitivity_varies_one_input_at_a_time() -> None:
-    values = {"requests_per_day": 2000, "peak_factor": 1.5}
-    asked = costs(**values)
+    asked = costs(requests_per_day=2000, peak_factor=1.5)
     found = sensitivity(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
     assert {each.label for each in found} == {
         "Requests a day", "Price of GeForce RTX 3090", "Electricity price", "Utilisation in %", "API prices"
@@ -657,7 +658,8 @@ def test_closed_models_are_listed_for_the_same_load() -> None:
 
 def test_the_users_rate_converts() -> None:
     """800 dollars at 1.25 dollars for a euro are 640 euros; at 1.25 for a franc 640 francs."""
-    for values in ({"currency": "EUR", "eur_rate": 1.25}, {"currency": "CHF", "chf_rate": 1.25}):
+    given: tuple[dict[str, Any], ...] = ({"currency": "EUR", "eur_rate": 1.25}, {"currency": "CHF", "chf_rate": 1.25})
+    for values in given:
         asked = costs(**values, host_price=0)
         assert asked.own is not None
         assert asked.own.upfront == 2 * 640

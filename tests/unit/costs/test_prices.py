@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from advisor.costs import api_prices
 from advisor.costs.api_prices import closed_prices, family_of, packaged_price, prices_of
@@ -35,7 +36,7 @@ from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 
 TODAY = date(2026, 11, 25)
-TABLES = {
+TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "cloud.csv": (CloudOffer, ("provider", "region", "instance", "gpu_id", "term")),
     "api.csv": (ApiOffer, ("provider", "model")),
     "electricity.csv": (ElectricityPrice, ("country", "case")),
@@ -124,7 +125,7 @@ def broken(tmp_path: Path, name: str, change: Callable[[list[list[str]]], None])
         csv.writer(file).writerows(rows)
     kind, key = TABLES[name]
     with pytest.raises(DataError) as error:
-        read_rows(path, kind, key)  # type: ignore[type-var]
+        read_rows(path, kind, key)
     return str(error.value)
 
 
@@ -170,7 +171,9 @@ def test_broken_shapes_are_named(tmp_path: Path) -> None:
     assert "cloud.csv, row 1, column source: the column is missing." in broken(
         tmp_path, "cloud.csv", lambda rows: rows[0].__setitem__(rows[0].index("source"), "sauce")
     )
-    assert "row 3: it has 12 cells, but the header has 13." in broken(tmp_path, "cloud.csv", lambda rows: rows[2].pop())
+    assert "row 3: it has 12 cells, but the header has 13." in broken(
+        tmp_path, "cloud.csv", lambda rows: rows[2].__delitem__(-1)
+    )
     assert "row 6, column provider: an earlier row has the same provider, region" in broken(
         tmp_path, "cloud.csv", lambda rows: rows.__setitem__(5, rows[1])
     )

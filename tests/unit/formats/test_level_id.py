@@ -35,7 +35,7 @@ def test_a_bare_name_is_enough_where_no_other_format_has_it(name: str) -> None:
     level = find_level(name).id
     assert written(level) == level.name == name
     assert find_level(str(level)).id == level
-    assert Question.from_values({"level": str(level)}).level == name
+    assert Question.from_values({"level": str(level)}).model.level == name
 
 
 @pytest.mark.parametrize("text", ["Q9", "gptq:Q4_K_M", "GGUF:FP8-dynamic", ":", "GGUF:", "a:b:Q4_K_M"])

@@ -126,7 +126,7 @@ def test_threads_get_the_right_results() -> None:
 def test_many_distinct_models_stay_below_every_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bounds for answers and models are made small, so that few questions fill them."""
     for function in (advise._answer, advise._find):
-        function.cache_clear()  # type: ignore[attr-defined]
+        function.cache_clear()
     kept = caches._remembered["advisor.answer.answer._answer"], caches._remembered["advisor.answer.answer._find"]
     for cache in kept:
         monkeypatch.setattr(cache, "_Cache__maxsize", 2 * MIB)

@@ -78,10 +78,10 @@ def test_a_quality_counts_its_sources_and_says_where_none_reaches() -> None:
     kin = [row for row in evidence() if row.task not in (DIVERGENCE, PERPLEXITY)]
     above: dict[str, int] = {}
     for row in kin:
-        level = known_level(row.level)
-        if level is not None and row.model_id in catalogue() and level.group:
+        known = known_level(row.level)
+        if known is not None and row.model_id in catalogue() and known.group:
             name = lineage(row.model)
-            above[name] = min(above.get(name, 99), level.bits)
+            above[name] = min(above.get(name, 99), known.bits)
     fine = next(
         row.model_id for row in kin if row.model_id in catalogue() and 4 <= above.get(lineage(row.model), 0) < 16
     )

@@ -31,6 +31,7 @@ from advisor.machines.detect_system import (
 )
 from advisor.question.hardware import hardware_of
 from advisor.question.question import Question
+from advisor.sizing.runtime_id import RuntimeId
 
 # Names as nvidia-smi prints them, its total in MiB, the compute capability, and the row of the catalogue.
 NVIDIA = [
@@ -292,7 +293,10 @@ def test_what_is_found_can_be_planned_with() -> None:
         found(DetectedGpu(vendor="NVIDIA", name="NVIDIA GB10", unified=True), ram_gib=119.7),
     ):
         question = Question.from_values({"model": "llama-3.1-8b-instruct", **question_values(detected)})
-        assert hardware_of(question.machine, question.runtime.backend, "llama.cpp").machine.id == question.machine.name
+        assert (
+            hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP).machine.id
+            == question.machine.name
+        )
 
 
 def write_tree(root: Path, files: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -199,7 +200,7 @@ def test_names_of_the_hub_and_of_the_evidence_are_understood() -> None:
         ((ModelFacts("a", "a", "a", 1e9, 2e9, moe=True), "Q4_K_M"), "parameters"),
     ],
 )
-def test_bad_questions_get_one_sentence(arguments: tuple, reason: str) -> None:
+def test_bad_questions_get_one_sentence(arguments: tuple[Any, ...], reason: str) -> None:
     with pytest.raises(InputError, match=reason) as error:
         estimate_quality(*arguments)
     assert len(str(error.value)) < 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.quality import claims as module
 from advisor.quality.claims import claims
+from advisor.quality.evidence import evidence
 
 
 def test_every_claim_has_the_verdict_that_the_measurements_support() -> None:
@@ -39,7 +40,7 @@ def test_other_measurements_give_other_verdicts() -> None:
     """A claim is computed: where all scores of 4 bits lie at 96 %, the table's line for 4 bits holds."""
     scores = [
         module._Score(score.row, score.level, 96.0 + number % 2, score.size)
-        for number, score in enumerate(module._scores(module.evidence()))
+        for number, score in enumerate(module._scores(evidence()))
     ]
     assert module._share_between("int4", "", scores, 95, 98, 4).verdict == "holds"
     assert module._share_between("int2", "", scores, 85, 92, 2).verdict == "not supported"

@@ -64,7 +64,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def weights() -> dict[str, np.ndarray[Any, Any]]:
     random = np.random.default_rng(1)
-    found = {
+    found: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (len(WORDS), WIDTH), "embeddings.position_embeddings.weight": (64, WIDTH),
         "embeddings.token_type_embeddings.weight": (2, WIDTH),
     }  # fmt: skip
@@ -78,7 +78,9 @@ def weights() -> dict[str, np.ndarray[Any, Any]]:
             ("output.dense", (WIDTH, INNER)),
         ):  # fmt: skip
             found |= {f"{at}.{name}.weight": shape, f"{at}.{name}.bias": shape[:1]}
-    tensors = {name: random.normal(0, 0.3, shape).astype(np.float32) for name, shape in found.items()}
+    tensors: dict[str, np.ndarray[Any, Any]] = {
+        name: random.normal(0, 0.3, shape).astype(np.float32) for name, shape in found.items()
+    }
     for name in norms:
         tensors |= {f"{name}.weight": np.ones(WIDTH, np.float32), f"{name}.bias": np.zeros(WIDTH, np.float32)}
     tensors["pooler.dense.weight"] = np.zeros((WIDTH, WIDTH), np.float32)  # GGUF files do not hold it

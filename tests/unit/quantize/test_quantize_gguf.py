@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from ctypes import c_int32
 from pathlib import Path
 from typing import Any
 
@@ -331,12 +332,12 @@ def test_a_file_that_llama_cpp_cannot_load_is_its_own_sentence(source: GgufSourc
 
 
 def test_another_layout_of_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_CONTEXT_DEFAULTS", ((native.N_CTX, native.c_int32, 4096),))
+    monkeypatch.setattr(native, "_CONTEXT_DEFAULTS", ((native.N_CTX, c_int32, 4096),))
     with pytest.raises(InputError, match="lays out its settings in a way that is not known"):
         native.runtime.__wrapped__()
 
 
 def test_without_the_package_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError, match="pip install -r advisor/quantize/requirements"):
         native.library.__wrapped__()

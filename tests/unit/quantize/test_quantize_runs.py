@@ -244,6 +244,12 @@ def until(rows: Runs, id: str, wanted: Callable[[Run], bool]) -> Run:
     raise AssertionError(f"still {run}")
 
 
+def must_get(rows: Runs, id: str) -> Run:
+    run = rows.get(id)
+    assert run is not None
+    return run
+
+
 def ended(run: Run) -> bool:
     return run.ended
 
@@ -370,9 +376,8 @@ def test_workers_of_two_databases_take_turns(
     script = "from advisor.quantize.worker import ensure_worker; print(ensure_worker())"
     said = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert said.stdout.startswith("True")
-    while not ended(run := other.get(second)):
+    while not ended(run := must_get(other, second)):
         before = rows.get(first)
-        assert run is not None
         assert before is not None
         assert run.state == "queued" or before.ended
         time.sleep(0.05)

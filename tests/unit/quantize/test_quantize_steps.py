@@ -17,7 +17,7 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.quantize import compress as compressing
-from advisor.quantize import native, steps
+from advisor.quantize import native
 from advisor.quantize.compress import RECIPES, check_level, compress, compress_python
 from advisor.quantize.convert import convert
 from advisor.quantize.download import download
@@ -87,7 +87,7 @@ def test_disk_and_limits_are_checked_before_anything_is_written(
     tiny = RunRequest(source="tinylm", levels=("Q8_0",), measure=False)
     with pytest.raises(InputError, match=r"5.8 MB of weights; at most 1.0 MB are allowed"):
         made(tiny, replace(settings, most_bytes=1_000_000), tmp_path / "run")
-    monkeypatch.setattr(steps.shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
     with pytest.raises(RunFailed, match=r"The run needs .* of disk, and 1.0 MB are free"):
         made(tiny, settings, tmp_path / "run")
     assert not list((tmp_path / "run").glob("*.gguf*"))

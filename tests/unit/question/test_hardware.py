@@ -16,11 +16,12 @@ from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.from_answer import report_of
+from advisor.sizing.runtime_id import RuntimeId
 
 
 def hardware(query: str, runtime: str = "llama.cpp") -> Hardware:
     asked = Question.from_query(query)
-    return hardware_of(asked.machine, asked.runtime.backend, runtime)
+    return hardware_of(asked.machine, asked.runtime.backend, RuntimeId(runtime))
 
 
 def test_other_cards_follow_the_first_ones_with_their_own_memory() -> None:

@@ -33,7 +33,8 @@ def test_every_plan_says_what_it_keeps_how_fast_it_is_and_what_it_costs(query: s
             assert kept["basis"] in ("measured", "transferred", "estimated", "unknown")
             assert (kept["typical"] is None) == (kept["basis"] == "unknown")
         speed = plan["speed"]
-        assert speed["decode_tokens_per_s"]["typical"] == candidate.speed.decode_tokens_per_s.typical
+        assert candidate.tokens_per_s is not None
+        assert speed["decode_tokens_per_s"]["typical"] == candidate.tokens_per_s.typical
         assert set(speed) >= {"prefill_tokens_per_s", "time_to_first_token_s", "basis", "n"}
         for key in ("decode_tokens_per_s", "total_decode_tokens_per_s"):
             assert 0 < speed[key]["low"] <= speed[key]["typical"] <= speed[key]["high"]
@@ -52,8 +53,8 @@ def test_the_same_question_gives_the_same_answer() -> None:
 def test_more_depth_and_more_users_never_make_an_answer_faster() -> None:
     def typical(query: str) -> float:
         found = answer(Question.from_query(f"model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&{query}"))
-        assert found.candidates[0].speed is not None
-        return found.candidates[0].speed.decode_tokens_per_s.typical
+        assert found.candidates[0].tokens_per_s is not None
+        return found.candidates[0].tokens_per_s.typical
 
     assert typical("context=16384&context_used=0") > typical("context=16384&context_used=16000")
     assert typical("users=1") > typical("users=8")

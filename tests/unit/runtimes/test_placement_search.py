@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -40,11 +41,11 @@ def search(model_id: str, level: str, memory: Memory, wanted: Settings, rates: R
     return best_placement(find_model(model_id).model, LEVELS[level], memory, wanted, MARGIN, rates)
 
 
-def plan(model_id: str, level: str, memory: Memory, wanted: Settings = Settings(8192), **more: object) -> Plan:  # noqa: B008
+def plan(model_id: str, level: str, memory: Memory, wanted: Settings = Settings(8192), **more: Any) -> Plan:  # noqa: B008
     model = find_model(model_id).model
     return LLAMA_CPP.plan(
         PlanRequest(model, memory, wanted, margin=MARGIN, search=True, stored=Levels(LEVELS[level].id), **more)
-    )[0]  # type: ignore[arg-type]
+    )[0]
 
 
 @given(

@@ -118,7 +118,7 @@ def test_a_header_is_read_in_few_pieces_without_much_beyond_it() -> None:
     for tokens, merges in ((0, 0), (1000, 0), (32_000, 0), (60_000, 59_000), (60_000, 125_000)):
         header, _ = gguf_file("qwen3-30b-a3b", more=tokenizer(tokens, merges) if tokens else {})
         content = header + bytes(4 << 20)
-        reads = []
+        reads: list[int] = []
 
         def read(start: int, end: int, content: bytes = content, reads: list[int] = reads) -> bytes:
             reads.append(end - start)

@@ -57,7 +57,8 @@ def tensors_of(level_of: LevelOf, model_id: str = LLAMA) -> tuple[CheckpointTens
         if level is None:
             found.append(CheckpointTensor(name, "BF16", shape))
             continue
-        for stored in packed_tensors(*shape, find_safetensors_level(level), "BF16"):
+        rows, columns = shape
+        for stored in packed_tensors(rows, columns, find_safetensors_level(level), "BF16"):
             found.append(CheckpointTensor(name.removesuffix("weight") + stored.suffix, stored.dtype, stored.shape))
     return tuple(found)
 

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import DataError, InputError
+from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import custom_machine, machine, machines
 from advisor.models.catalogue import catalogue
 from advisor.sizing.placement import HOST, place
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 from advisor.speed import Speed, default_backend, estimate_speed, gguf_load, measurements, speed_of
 from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, range_group
@@ -49,6 +51,17 @@ _PLACE = ("kind", "group", "chip", "backend", "model", "level", "constant")
 def known(speed: Speed | None) -> Speed:
     assert speed is not None
     return speed
+
+
+def decode(speed: Speed | None) -> Range:
+    found = known(speed).decode_tokens_per_s
+    assert found is not None
+    return found
+
+
+def in_all(speed: Speed) -> Range:
+    assert speed.total_decode_tokens_per_s is not None
+    return speed.total_decode_tokens_per_s
 
 
 # ------------------------------------------------------------------------------------------------------- evidence
@@ -138,14 +151,14 @@ def test_ranges_rise_and_are_finite(model: str, machine_id: str, level: str, dep
     ):
         if each is not None:
             assert 0 < each.low <= each.typical <= each.high < math.inf
-    assert speed.total_decode_tokens_per_s.typical == pytest.approx(n * speed.decode_tokens_per_s.typical)
+    assert in_all(speed).typical == pytest.approx(n * decode(speed).typical)
 
 
 @given(models, unmeasured, depths, st.integers(0, 50_000), users)
 def test_more_depth_is_never_faster(model: str, machine_id: str, depth: int, more: int, n: int) -> None:
     near = known(speed_of(model, machine_id, "Q4_K_M", context_used=depth, users=n))
     far = known(speed_of(model, machine_id, "Q4_K_M", context_used=depth + more, users=n))
-    assert far.decode_tokens_per_s.typical <= near.decode_tokens_per_s.typical * (1 + 1e-9)
+    assert decode(far).typical <= decode(near).typical * (1 + 1e-9)
 
 
 @given(models, unmeasured, users, st.integers(0, 100), depths)
@@ -154,14 +167,14 @@ def test_more_users_give_each_less_and_all_together_more(
 ) -> None:
     few = known(speed_of(model, machine_id, "Q4_K_M", context_used=depth, users=n))
     many = known(speed_of(model, machine_id, "Q4_K_M", context_used=depth, users=n + more))
-    assert many.decode_tokens_per_s.typical <= few.decode_tokens_per_s.typical * (1 + 1e-9)
-    assert many.total_decode_tokens_per_s.typical >= few.total_decode_tokens_per_s.typical * (1 - 1e-9)
+    assert decode(many).typical <= decode(few).typical * (1 + 1e-9)
+    assert in_all(many).typical >= in_all(few).typical * (1 - 1e-9)
 
 
 @given(models, unmeasured, depths)
 def test_more_bits_are_never_faster(model: str, machine_id: str, depth: int) -> None:
     rates = [
-        known(speed_of(model, machine_id, level, context_used=depth)).decode_tokens_per_s.typical
+        decode(speed_of(model, machine_id, level, context_used=depth)).typical
         for level in sorted(FOUR_BITS_UP, key=lambda level: _read(model, level))
     ]
     assert rates == sorted(rates, reverse=True)
@@ -183,7 +196,7 @@ def test_more_bandwidth_is_never_slower(model: str, machine_id: str, times: floa
     faster = replace(device, bandwidth_bytes_per_s=(device.bandwidth_bytes_per_s or 0) * times)
     slow = known(estimate_speed(_load(model), [device], "cuda"))
     fast = known(estimate_speed(_load(model), [faster], "cuda"))
-    assert fast.decode_tokens_per_s.typical >= slow.decode_tokens_per_s.typical * (1 - 1e-9)
+    assert decode(fast).typical >= decode(slow).typical * (1 - 1e-9)
 
 
 @given(models, st.integers(0, 30), st.integers(1, 10))
@@ -191,7 +204,7 @@ def test_moving_layers_to_a_slower_host_is_never_faster(model: str, layers: int,
     card = machine("rtx-5070")
     more = known(estimate_speed(_load(model, gpu_layers=layers + fewer), [card], "cuda", host_bandwidth=60e9))
     less = known(estimate_speed(_load(model, gpu_layers=layers), [card], "cuda", host_bandwidth=60e9))
-    assert less.decode_tokens_per_s.typical <= more.decode_tokens_per_s.typical * (1 + 1e-6)
+    assert decode(less).typical <= decode(more).typical * (1 + 1e-6)
 
 
 def test_layers_on_two_cards_take_as_long_as_on_one() -> None:
@@ -199,8 +212,8 @@ def test_layers_on_two_cards_take_as_long_as_on_one() -> None:
     one = known(estimate_speed(_load("gemma-3-27b-it"), [card], "cuda"))
     two = known(estimate_speed(_load("gemma-3-27b-it", devices=2), [card, card], "cuda"))
     shared = known(estimate_speed(_load("gemma-3-27b-it", devices=2), [card, card], "cuda", split="tensor"))
-    assert two.decode_tokens_per_s.typical == pytest.approx(one.decode_tokens_per_s.typical, rel=0.01)
-    assert 1.3 < shared.decode_tokens_per_s.typical / one.decode_tokens_per_s.typical < 2
+    assert decode(two).typical == pytest.approx(decode(one).typical, rel=0.01)
+    assert 1.3 < decode(shared).typical / decode(one).typical < 2
 
 
 def test_a_mixture_reads_more_experts_the_more_tokens_choose() -> None:
@@ -253,7 +266,7 @@ def test_bad_input_is_one_sentence(wrong: dict[str, object]) -> None:
     ],
 )
 def test_default_backends(machine_id: str, runtime: str, backend: str) -> None:
-    assert default_backend(machine(machine_id), runtime) == backend
+    assert default_backend(machine(machine_id), RuntimeId(runtime)) == backend
 
 
 def test_what_was_measured_is_shown_and_close() -> None:
@@ -262,7 +275,7 @@ def test_what_was_measured_is_shown_and_close() -> None:
     assert speed.n >= 4
     first = speed.measurements[0]
     assert (first.machine, first.level, first.kind) == ("rtx-4090", "Q4_K_M", "decode")
-    assert speed.decode_tokens_per_s.low < first.tokens_per_s < speed.decode_tokens_per_s.high
+    assert decode(speed).low < first.tokens_per_s < decode(speed).high
 
 
 def test_a_memory_size_is_no_other_chip() -> None:
@@ -274,7 +287,7 @@ def test_a_memory_size_is_no_other_chip() -> None:
 def test_the_explanation_holds_the_numbers() -> None:
     speed = known(speed_of("qwen3-30b-a3b", "rtx-5070", "Q4_K_M", context_used=8192, users=4, prompt_tokens=2000))
     text = " ".join(explanation(speed))
-    for part in ("8,192 tokens", "4 users", "2,000 prompt tokens", f"{speed.decode_tokens_per_s.typical:.1f} tokens/s"):
+    for part in ("8,192 tokens", "4 users", "2,000 prompt tokens", f"{decode(speed).typical:.1f} tokens/s"):
         assert part in text
 
 
