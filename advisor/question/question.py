@@ -15,6 +15,7 @@ from advisor.costs.inputs import CostInputs
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
 from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.foundation.numbers import bare, exact
 from advisor.question.requirements import Requirements, Switch, known
 from advisor.sizing.settings import CACHE_TYPES, Settings, Split
 
@@ -29,6 +30,8 @@ BY_FRONTEND = frozenset({"context", "users"})
 RUNTIMES = (AUTO, "llama.cpp", *FRONTENDS_OF_LLAMA_CPP, "vllm", "mlx")
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 _MOST_SHARES = 64
+# Of everything that is counted or measured here, less than this is nothing; it keeps figures and sentences finite.
+_LEAST = 1e-9
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
 
 
@@ -129,6 +132,10 @@ class Scenario(Requirements, CostInputs):
             )
         if self.machine == CUSTOM_MACHINE and self.memory_gib is None:
             raise ValueError("a custom machine needs memory_gib, the memory of one device in GiB")
+        for key, value in self:
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, float) and 0 < number < _LEAST:
+                    raise ValueError(f"{key}={one_line(exact(number))} is too small: give {bare(_LEAST)} or more")
         return self
 
     @property

@@ -164,3 +164,15 @@ def test_ollama_and_lm_studio_choose_what_the_link_does_not() -> None:
     partly = answer(Scenario.from_query(f"{link}lm-studio&context=8192"))
     assert (partly.scenario.context, partly.scenario.users) == (8192, 4)
     assert partly.notes[0] == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."
+
+
+@pytest.mark.parametrize(
+    "key", [key for key, field in Scenario.model_fields.items() if "float" in str(field.annotation)]
+)
+def test_next_to_nothing_is_refused_in_a_short_sentence(key: str) -> None:
+    with pytest.raises(InputError) as refused:
+        answer(
+            Scenario.from_query(f"machine=custom&memory_gib=24&{key}=1e-300".replace("memory_gib=24&memory", "memory"))
+        )
+    assert len(str(refused.value)) < 160
+    assert key in str(refused.value)
