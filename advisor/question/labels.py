@@ -72,6 +72,7 @@ LABELS = {
     "gpu_layers": "Layers on the GPU",
     "cpu_moe_layers": "Layers with experts on the host",
     "kv_offload": "KV cache on the GPU",
+    "op_offload": "GPU reads prompts for the host",
     "mmap": "Map the file into memory",
     "split": "Split over cards by",
     "tensor_split": "Shares of the cards",

@@ -177,7 +177,7 @@ def test_keys_become_labels_on_pages(sentence: str, page: str, report: str) -> N
 def test_every_key_has_a_label_and_every_input_bears_it() -> None:
     assert set(LABELS) == set(Scenario.model_fields)
     seen = set()
-    for path in (Path(advisor.__path__[0]) / "ui").glob("*.py"):
+    for path in (Path(advisor.__path__[0]) / "ui").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1):
                 continue
