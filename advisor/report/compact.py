@@ -27,6 +27,7 @@ from advisor.foundation.ranges import Range
 from advisor.foundation.version import VERSION
 from advisor.question.question import MAX_QUERY_LENGTH
 from advisor.report.from_answer import verdict_sentence
+from advisor.report.gain import gain_sentence
 from advisor.report.sizes import FORMAT
 from advisor.sizing.plan import DeviceMemory, Plan
 
@@ -227,7 +228,7 @@ def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dic
         if (role := _role(candidate, shown)) not in taken:
             taken.add(role)
             plan = document(found, candidate) | {"status": _status(found, candidate)}
-            yield {"role": role, "gain": other.reason, "plan": plan}
+            yield {"role": role, "gain": gain_sentence(role, candidate, shown, other.reason), "plan": plan}
 
 
 def _other_models(found: Answer) -> Iterator[tuple[Answer, str]]:
