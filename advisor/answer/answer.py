@@ -194,11 +194,11 @@ def check_limits(scenario: Scenario, model: Model, name: str) -> None:
     limit = model.context_length
     if limit is not None and scenario.context > limit:
         raise InputError(
-            f"context={scenario.context:,} is beyond what {name} was trained for: at most {limit:,} tokens."
+            f"context={scenario.context:,} is beyond what {name} was trained for: at most {plural(limit, 'token')}."
         )
     if scenario.context_used is not None and scenario.context_used > scenario.context:
         raise InputError(
-            f"context_used={scenario.context_used:,} is more than the context of {scenario.context:,} tokens."
+            f"context_used={scenario.context_used:,} is more than the context of {plural(scenario.context, 'token')}."
         )
     if scenario.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
         raise InputError(

@@ -13,6 +13,7 @@ from advisor.costs.workload import Throughput
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import plural
 from advisor.foundation.units import MIB
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
@@ -92,7 +93,7 @@ def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtim
     prompt = min(scenario.prompt_tokens, scenario.context)
     if family_of(runtime) == "llama.cpp" and not model.causal and prompt > scenario.ubatch:
         notes.append(
-            f"An encoder reads an input in one batch: llama.cpp refuses inputs of {prompt:,} tokens with "
+            f"An encoder reads an input in one batch: llama.cpp refuses inputs of {plural(prompt, 'token')} with "
             f"ubatch={scenario.ubatch}; set ubatch={prompt}."
         )
     return tuple(notes)

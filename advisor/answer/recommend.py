@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from advisor.answer.candidate import Candidate, task_words
 from advisor.answer.ladders import NATIVE_LEVELS, NO_VISIBLE_GAIN, Subject, ladder
 from advisor.foundation.evidence_words import counted
-from advisor.foundation.numbers import approx, differ, percent, span
+from advisor.foundation.numbers import approx, differ, percent, plural, span
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import gb, gib
 from advisor.quality.tasks import DEMANDS
@@ -200,7 +200,8 @@ def _speed_reason(chosen: Candidate) -> str:
     speed = chosen.tokens_per_s
     if (inputs := chosen.inputs_per_s) is not None and chosen.speed is not None:
         return (
-            f"It turns about {approx(inputs.typical)} inputs of {chosen.speed.load.prompt_tokens:,} tokens a second "
+            f"It turns about {approx(inputs.typical)} inputs of "
+            f"{plural(chosen.speed.load.prompt_tokens, 'token')} a second "
             f"into vectors or scores ({span(inputs)})."
         )
     if speed is None:
