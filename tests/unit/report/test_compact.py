@@ -286,6 +286,27 @@ def test_choices_have_something_over_the_plan_shown() -> None:
     assert {"faster", "longer context", "other model"} <= seen
 
 
+def test_an_api_price_says_where_the_region_asked_for_is_not_known() -> None:
+    query = "model=gemma-4-31b-it&machine=rtx-4090"
+    anywhere, there = asked(query), asked(f"{query}&region=ch")
+    assert there["money"]["api"] is not None
+    assert any("Switzerland" in note for note in there["notes"])
+    assert not any("Where these hosts compute" in note for note in anywhere["notes"])
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("model=bge-m3&machine=rtx-4090&prompt_tokens=1&level=F16", "inputs of 1 token a second"),
+        ("model=llama-3.1-8b-instruct&machine=rtx-4090&context=1&runtime=lm-studio", "one KV cache of 1 token,"),
+    ],
+)
+def test_one_token_is_not_many(query: str, words: str) -> None:
+    said = json.dumps(asked(query))
+    assert words in said
+    assert " 1 tokens" not in said
+
+
 @pytest.mark.parametrize(
     "query",
     [
