@@ -288,3 +288,15 @@ def test_why_nothing_fits_agrees_with_the_verdict(query: str, sentence: str) -> 
         assert ("without the safety margin" in reasons) == (plan.missing_bytes > 0)
     if "With at most" in reasons:
         assert plan.max_context < found.scenario.context
+
+
+@pytest.mark.parametrize(
+    ("query", "verdict"),
+    [
+        ("model=llama-3.1-8b-instruct&level=Q4_K_M&cpu_moe_layers=1", "fits"),
+        ("model=deepseek-coder-v2-lite-instruct&level=Q4_K_M&cpu_moe_layers=1", "fits"),  # its first layer is dense
+        ("model=deepseek-coder-v2-lite-instruct&level=Q4_K_M&cpu_moe_layers=2", "fits with offload"),
+    ],
+)
+def test_only_experts_that_there_are_go_to_the_host(query: str, verdict: str) -> None:
+    assert asked(f"{query}&machine=rtx-4090&host_memory_gib=64").shown.verdict == verdict
