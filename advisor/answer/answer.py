@@ -190,9 +190,13 @@ def check_limits(level: str | None, work: Workload, model: Model, name: str) -> 
     """Raise InputError in one sentence where the model cannot be run as asked."""
     limit = model.context_length
     if limit is not None and work.context > limit:
-        raise InputError(f"context={work.context:,} is beyond what {name} was trained for: at most {limit:,} tokens.")
+        raise InputError(
+            f"context={work.context:,} is beyond what {name} was trained for: at most {plural(limit, 'token')}."
+        )
     if work.context_used is not None and work.context_used > work.context:
-        raise InputError(f"context_used={work.context_used:,} is more than the context of {work.context:,} tokens.")
+        raise InputError(
+            f"context_used={work.context_used:,} is more than the context of {plural(work.context, 'token')}."
+        )
     if work.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
         raise InputError(
             f"users={work.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "

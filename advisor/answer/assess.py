@@ -14,6 +14,7 @@ from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import means, written
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import plural
 from advisor.foundation.units import MIB
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
@@ -101,7 +102,7 @@ def encoder_notes(
     prompt = work.prompt
     if batch is not None and not model.causal and prompt > batch:
         notes.append(
-            f"An encoder reads an input in one batch: llama.cpp refuses inputs of {prompt:,} tokens with "
+            f"An encoder reads an input in one batch: llama.cpp refuses inputs of {plural(prompt, 'token')} with "
             f"ubatch={batch}; set ubatch={prompt}."
         )
     return tuple(notes)

@@ -14,12 +14,12 @@ from advisor.answer.candidate import Candidate, task_words
 from advisor.answer.ladders import NATIVE_LEVELS, NO_VISIBLE_GAIN, Subject, ladder
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.evidence_words import counted
-from advisor.foundation.numbers import approx, differ, percent, span
+from advisor.foundation.numbers import approx, differ, percent, plural, span
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import gb, gib
 from advisor.quality.tasks import DEMANDS
 from advisor.question.requirements import Requirements, Unmet
-from advisor.sizing.plan import Verdict
+from advisor.sizing.plan import Plan, Verdict
 
 # Silent reading is about 240 words a minute (Brysbaert 2019), 1.3 tokens a word: slower than this, people wait.
 READING_TOKENS_PER_S = 5.0
@@ -210,7 +210,8 @@ def _speed_reason(chosen: Candidate) -> str:
     speed = chosen.tokens_per_s
     if (inputs := chosen.inputs_per_s) is not None and chosen.speed is not None:
         return (
-            f"It turns about {approx(inputs.typical)} inputs of {chosen.speed.load.prompt_tokens:,} tokens a second "
+            f"It turns about {approx(inputs.typical)} inputs of "
+            f"{plural(chosen.speed.load.prompt_tokens, 'token')} a second "
             f"into vectors or scores ({span(inputs)})."
         )
     if speed is None:
@@ -341,19 +342,33 @@ def _lower(sentence: str) -> str:
 
 def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendation:
     smallest = min(ranked, key=lambda candidate: candidate.plan.missing_bytes).plan
-    each = " on each device" if len(smallest.devices) > 1 else ""
-    reasons = [
-        f"No level fits on {subject.machine_name} with this context and number of users: even {smallest.level} lacks "
-        f"{gib(smallest.missing_bytes)}{each}."
-    ]
-    shorter = [candidate.plan for candidate in ranked if candidate.plan.max_context]
-    if shorter:
-        unit = shorter[0].settings.context_unit
-        reasons.append(f"With at most {shorter[0].max_context:,} {unit}, {shorter[0].level} would fit.")
-    reasons.append("Ways out: more memory, or a smaller model.")
+    reasons = [_lacking(smallest, subject.machine_name, alone=len(ranked) == 1)]
+    if smallest.missing_bytes:
+        shorter = [one.plan for one in ranked if 0 < one.plan.max_context < one.plan.settings.context]
+        if shorter:
+            unit = shorter[0].settings.context_unit
+            reasons.append(f"With at most {shorter[0].max_context:,} {unit}, {shorter[0].level} would fit.")
+        reasons.append("Ways out: more memory, or a smaller model.")
     tight = tuple(
         Alternative(candidate.level, "Fits only without the safety margin.")
         for candidate in ranked
-        if candidate.plan.verdict == "tight"
+        if candidate.plan.verdict == "tight" and candidate.plan.missing_bytes
     )
     return Recommendation(None, tuple(reasons), tight[:3], nearest_id=smallest.level_id)
+
+
+def _lacking(plan: Plan, machine_name: str, alone: bool) -> str:
+    """What keeps the nearest plan from fitting; `alone` says that its level is the only one looked at."""
+    if not plan.missing_bytes:  # all that is missing is to know the host
+        return (
+            f"{plan.level} runs on {machine_name} with part of it on the host, whose memory is not known, so that it "
+            "cannot be said to fit."
+        )
+    each = " on each device" if len(plan.devices) > 1 else ""
+    lacks, where = f"{gib(plan.missing_bytes)}{each}", f"on {machine_name} with this context and number of users"
+    if plan.verdict == "tight":
+        only = "" if alone else "No level fits with the safety margin: "
+        return f"{only}{plan.level} fits {where}, but only without the safety margin, of which {lacks} are missing."
+    if alone:
+        return f"{plan.level} does not fit {where}: it lacks {lacks}."
+    return f"No level fits {where}: even {plan.level} lacks {lacks}."

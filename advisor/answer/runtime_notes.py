@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.answer.plans import runtime_name
+from advisor.foundation.numbers import plural
 from advisor.models.model import Model
 from advisor.question.choices import CUSTOM_MACHINE, RuntimeChoice
 from advisor.question.hardware import Hardware, chip_for
@@ -32,10 +33,12 @@ def _cache_note(settings: Settings, model: Model, runtime: RuntimeId) -> str:
     name, users, context = runtime_name(runtime), settings.users, settings.context
     if not as_kept(model, settings).unified:
         return f"{name}'s requests at once share no KV cache of this model: each of the {users} has one of its own."
-    shared = f"{name}'s {users} requests at once share one KV cache of {context:,} tokens, which one alone may fill"
+    shared = (
+        f"{name}'s {users} requests at once share one KV cache of {plural(context, 'token')}, which one alone may fill"
+    )
     if model.context_length is not None and context * users > model.context_length:
         return f"{shared}."
-    return f"{shared}; for {context:,} tokens each, choose a context of {context * users:,}."
+    return f"{shared}; for {plural(context, 'token')} each, choose a context of {context * users:,}."
 
 
 def _custom_note(backend: str, hardware: Hardware, runtime: RuntimeId) -> str:

@@ -57,7 +57,9 @@ def _price(value: float, info: ValidationInfo) -> float:
         raise ValueError(f"a price of {info.field_name}={exact(value)} is not possible: at most {_MAX_PRICE:,.0f}")
     # Also keeps every division by a price within what Decimal can show.
     if 0 < value < _SMALLEST_PRICE:
-        raise ValueError(f"a price of {info.field_name}={exact(value)} is too small to count: give 0 if it is free")
+        raise ValueError(
+            f"a price of {info.field_name}={one_line(exact(value))} is too small to count: give 0 if it is free"
+        )
     return value
 
 
@@ -79,7 +81,7 @@ def _hours(value: float) -> float:
 def _requests(value: float) -> float:
     if not value >= 1 / 31:
         raise ValueError(
-            f"there is no load to compare costs for: requests_per_day={exact(value)} must be at least 0.033 "
+            f"there is no load to compare costs for: requests_per_day={one_line(exact(value))} must be at least 0.033 "
             "(one a month)"
         )
     return value

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from advisor.costs.inputs import CostInputs
 from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.numbers import bare, exact
 from advisor.foundation.parts import Composed
 from advisor.question.choices import (
     BY_FRONTEND,
@@ -28,6 +29,8 @@ from advisor.question.requirements import Requirements
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_QUERY_LENGTH = 4096
+# Of everything that is counted or measured here, less than this is nothing; it keeps figures and sentences finite.
+_LEAST = 1e-9
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
 
 
@@ -124,12 +127,20 @@ class Question(Composed):
                 hint = nearest(key, FIELDS) or f"among the {len(FIELDS)} known are {_MAIN_KEYS}."
                 raise InputError(f"Unknown key '{one_line(key)}'; {hint}", close)
         found = super().from_values(values)
+        found._check_least()
         if not found.runtime.flash_attention and CACHE_TYPES[found.workload.kv_type_v][0] > 1:
             raise InputError(
                 f"V cache type {found.workload.kv_type_v} needs flash attention: set flash_attention=on or "
                 "kv_type_v=f16."
             )
         return replace(found, given=frozenset(values))
+
+    def _check_least(self) -> None:
+        for key in self.changed():
+            value = self.value(key)
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, float) and 0 < number < _LEAST:
+                    raise InputError(f"{key}={one_line(exact(number))} is too small: give {bare(_LEAST)} or more.")
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -18,15 +17,14 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.pinned import address, pinned_query
 from advisor.answer.smaller_models import smaller_models
 from advisor.answer.status import status_of
-from advisor.costs.costs import Costs
-from advisor.costs.money import MoneyRange
-from advisor.costs.options import Option
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.foundation.version import VERSION
 from advisor.question.question import MAX_QUERY_LENGTH
+from advisor.report.compact_money import money_document, region_notes
 from advisor.report.from_answer import verdict_sentence
+from advisor.report.gain import gain_sentence
 from advisor.report.sizes import FORMAT
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import DeviceMemory
@@ -57,6 +55,8 @@ def answer_document(found: Answer, query: str, *, whole_plans: bool = False) -> 
         "money": None if shown is None or shown.verdict == "does not fit" else money_document(shown, found),
         "notes": list(dict.fromkeys((*found.notes, *(shown.plan.notes if shown is not None else ())))),
     }
+    if document["money"] is not None and shown is not None:
+        document["notes"] += region_notes(shown, found.question.costs.rent.region)
     document["choices"] = choices if whole_plans else _fitting(choices, document, len(found.memory.devices))
     return document
 
@@ -218,7 +218,7 @@ def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dic
         if (role := _role(candidate, shown)) not in taken:
             taken.add(role)
             plan = document(found, candidate) | {"status": _status(found, candidate)}
-            yield {"role": role, "gain": other.reason, "plan": plan}
+            yield {"role": role, "gain": gain_sentence(role, candidate, shown, other.reason), "plan": plan}
 
 
 def _other_models(found: Answer) -> Iterator[tuple[Answer, str]]:
@@ -242,42 +242,6 @@ def _role(candidate: Candidate, shown: Candidate) -> str:
     if speed is not None and usual is not None and speed.typical >= usual.typical * _NOTICEABLE:
         return "faster"
     return ""
-
-
-def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
-    """`cheapest` in the typical case: only where two ways have a price and data may leave the own hardware."""
-    costs = shown.costs
-    if costs is None:
-        return None
-    best = min(costs.options, key=lambda option: option.monthly.typical, default=None)
-    comparable = len(costs.options) > 1 and not found.question.requirements.own_hardware
-    return {
-        "currency": costs.currency,
-        **{name: _option(costs, name) for name in ("own", "rent", "api")},
-        "cheapest": best.name if best is not None and comparable else None,
-        "sentence": costs.verdict,
-    }
-
-
-def _option(costs: Costs, name: str) -> dict[str, Any] | None:
-    option: Option | None = getattr(costs, name)
-    if option is None:
-        return None
-    return {
-        "title": option.title,
-        "per_month": _amounts(option.monthly),
-        "per_million_tokens": _amounts(option.per_million_tokens),
-        "upfront": _amount(option.upfront),
-    }
-
-
-def _amounts(amounts: MoneyRange) -> dict[str, float | int]:
-    return {"low": _amount(amounts.low), "typical": _amount(amounts.typical), "high": _amount(amounts.high)}
-
-
-def _amount(amount: Decimal) -> float | int:
-    """To a hundredth of a cent, which is what prices are rounded to; never printed with an exponent."""
-    return int(amount) if amount == int(amount) else float(amount)
 
 
 def _range(estimate: Range | None) -> dict[str, float | int] | None:

@@ -97,7 +97,8 @@ def verdict_sentence(answer: Answer) -> str:
     if chosen.inputs_per_s is not None:
         prompt = answer.question.workload.prompt
         parts.append(
-            f"it turns about {approx(chosen.inputs_per_s.typical)} inputs of {prompt:,} tokens a second into vectors"
+            f"it turns about {approx(chosen.inputs_per_s.typical)} inputs of {plural(prompt, 'token')} "
+            "a second into vectors"
         )
     if costs := _monthly_words(answer, chosen):
         parts.append(costs)
@@ -244,13 +245,15 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
         label = "Writing, for each user" if speed.load.users > 1 else "Writing"
         rows.append(SpeedRow(label, speed.decode_tokens_per_s, "tokens/s", basis))
     if speed.inputs_per_s is not None:
-        rows.append(SpeedRow(f"Inputs of {speed.load.prompt_tokens:,} tokens", speed.inputs_per_s, "inputs/s", basis))
+        rows.append(
+            SpeedRow(f"Inputs of {plural(speed.load.prompt_tokens, 'token')}", speed.inputs_per_s, "inputs/s", basis)
+        )
     if speed.load.users > 1 and speed.total_decode_tokens_per_s is not None:
         rows.append(SpeedRow("Writing, all users", speed.total_decode_tokens_per_s, "tokens/s", basis))
     if speed.prefill_tokens_per_s is not None:
         rows.append(SpeedRow("Reading the prompt", speed.prefill_tokens_per_s, "tokens/s", "estimated"))
     if speed.time_to_first_token_s is not None:
-        prompt = f"for {speed.load.prompt_tokens:,} tokens of prompt"
+        prompt = f"for {plural(speed.load.prompt_tokens, 'token')} of prompt"
         rows.append(SpeedRow("Until the first token", speed.time_to_first_token_s, "s", prompt))
     return tuple(rows)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
@@ -12,7 +11,7 @@ from advisor.models.lookup import unknown_model
 from advisor.models.names import find_by_name, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
 from advisor.sources.commands import Pasted, unwrap
-from advisor.sources.files import from_config_text, from_link, from_path
+from advisor.sources.files import from_config_text, from_link, from_path, is_local_file
 from advisor.sources.free_size import looks_like_size, typical_model
 from advisor.sources.from_hub import from_chosen_file, from_hub_file, from_repository, is_folder
 from advisor.sources.gguf_model import level_of_name
@@ -27,16 +26,16 @@ def find_elsewhere(text: str, *, allow_local: bool = False, endpoint: str | None
     """The model that `text` names, as `advisor.sources.resolve.find_any_model` describes it."""
     if text.startswith("{"):
         return from_config_text(text)
-    if allow_local and "://" not in text and Path(text).is_file():
-        return from_path(Path(text))
+    if allow_local and "://" not in text and is_local_file(text):
+        return from_path(text)
     pasted = unwrap(text)
     text = pasted.name
     if looks_like_size(text):
         return from_size(text)
     if is_upload(text):
         return find_upload(text)
-    if allow_local and "://" not in text and (Path(text).is_file() or _names_a_file(text)):
-        return from_path(Path(text))
+    if allow_local and "://" not in text and (is_local_file(text) or _names_a_file(text)):
+        return from_path(text)
     address = _address(pasted)
     if isinstance(address, HubAddress):
         return from_hub(address, endpoint)

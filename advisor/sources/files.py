@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from advisor.formats.gguf_other_types import OtherType
-from advisor.foundation.errors import InputError, printable
+from advisor.foundation.errors import InputError, one_line, printable
 from advisor.foundation.units import gb
 from advisor.models.blueprints import model_from_config
 from advisor.sources.addresses import check_public
@@ -44,12 +44,26 @@ def from_gguf_bytes(content: bytes, name: str) -> ResolvedModel:
     return from_header(read_gguf_header(read_from_bytes(content), name), name, name)
 
 
-def from_path(path: Path) -> ResolvedModel:
+def is_local_file(text: str) -> bool:
+    """Whether a text is the path of a file on this machine, whatever else it may be."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or in a folder that may not be looked into
+        return False
+
+
+def from_path(text: str) -> ResolvedModel:
     """A config.json or a GGUF file (any part of a split one) on this machine; the first bytes tell which."""
-    path = path.expanduser()
-    if not path.is_file():
+    try:
+        return _from_path(Path(text).expanduser())
+    except (OSError, RuntimeError):  # of the disk, or a home folder that nobody has
+        raise InputError(f"The file {one_line(Path(text).name)} cannot be read.") from None
+
+
+def _from_path(path: Path) -> ResolvedModel:
+    if not is_local_file(str(path)):
         raise InputError(
-            f"There is no file {path.name}; give a catalogue id, a Hub repository, or the path of a "
+            f"There is no file {one_line(path.name)}; give a catalogue id, a Hub repository, or the path of a "
             "config.json or GGUF file."
         )
     first, size = _first_piece(path)
@@ -97,7 +111,7 @@ def _parts_on_disk(path: Path) -> list[Path]:
     parts = [
         path.with_name(f"{stem}-{number:05}-of-{split[2]}.gguf") for number in range(1, min(int(split[2]), 999) + 1)
     ]
-    missing = [part.name for part in parts if not part.is_file()]
+    missing = [part.name for part in parts if not is_local_file(str(part))]
     if missing:
         raise InputError(
             f"{path.name} is one of {len(parts)} parts, and {missing[0]} is not beside it; give all parts one folder."

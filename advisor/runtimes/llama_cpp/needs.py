@@ -23,15 +23,21 @@ def place_as_told(model: Model, memory: Memory, settings: Settings) -> Placement
     shares = settings.tensor_split or default_shares(memory)
     shares = (*shares, *[0.0] * len(memory.devices))[: len(memory.devices)]
     kv_on_host = settings.kv_on_host and bool(memory.devices)
-    moe = min(settings.cpu_moe_layers, len(model.layers)) if memory.devices else 0
+    moe = _layers_with_experts(model, settings) if memory.devices else 0
     return place(len(model.layers), shares, settings.gpu_layers, moe, kv_on_host, settings.op_offload)
 
 
 def place_as_one(model: Model, settings: Settings) -> Placement:
     """The placement that these settings mean on several devices that llama.cpp takes for one (`-sm tensor`)."""
-    moe = min(settings.cpu_moe_layers, len(model.layers))
+    moe = _layers_with_experts(model, settings)
     # ggml-backend-meta.cpp has no `offload_op`: nothing is computed for the host.
     return place(len(model.layers), (1.0,), settings.gpu_layers, moe, settings.kv_on_host, lends=False)
+
+
+def _layers_with_experts(model: Model, settings: Settings) -> int:
+    """Of how many first layers the experts are kept on the host: of none where these layers have no experts."""
+    told = min(settings.cpu_moe_layers, len(model.layers))
+    return told if any(layer.routed for layer in model.layers[:told]) else 0
 
 
 def needed_bytes(weights: Weights, memory: Memory, placement: Placement, grown: Grown) -> dict[int, int]:

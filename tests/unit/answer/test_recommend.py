@@ -263,3 +263,42 @@ def test_a_card_that_is_too_small_for_every_level_gets_a_sentence() -> None:
     found = asked("model=gpt-oss-20b&machine=rx-9060-xt-8gb&runtime=vllm")
     assert found.recommendation.level is None
     assert found.recommendation.reasons[0].startswith("No level fits on Radeon RX 9060 XT 8GB")
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        # Pinned: nothing is said of levels that nobody looked at.
+        (f"{LLAMA_70B}&level=Q6_K", "Q6_K does not fit on "),
+        (f"{LLAMA_70B}&machine=rtx-3050-laptop-4gb", "No level fits on "),
+        ("model=llama-3.1-8b-instruct&level=Q8_0&margin_percent=50&machine=rtx-4080", "Q8_0 fits on "),
+        (
+            "model=llama-3.1-8b-instruct&margin_percent=50&machine=rtx-3050-laptop-4gb&context=512",
+            "No level fits with ",
+        ),
+        # A host that nobody knows lacks nothing that could be counted.
+        ("model=llama-3.1-8b-instruct&level=Q4_K_M&gpu_layers=20&machine=rtx-4090", "Q4_K_M runs on "),
+    ],
+)
+def test_why_nothing_fits_agrees_with_the_verdict(query: str, sentence: str) -> None:
+    found = asked(query)
+    plan, reasons = found.shown.plan, " ".join(found.recommendation.reasons)
+    assert found.recommendation.reasons[0].startswith(sentence)
+    assert "lacks 0 B" not in reasons
+    assert ("Ways out" in reasons) == (plan.missing_bytes > 0)
+    if plan.verdict == "tight":
+        assert ("without the safety margin" in reasons) == (plan.missing_bytes > 0)
+    if "With at most" in reasons:
+        assert plan.max_context < found.question.workload.context
+
+
+@pytest.mark.parametrize(
+    ("query", "verdict"),
+    [
+        ("model=llama-3.1-8b-instruct&level=Q4_K_M&cpu_moe_layers=1", "fits"),
+        ("model=deepseek-coder-v2-lite-instruct&level=Q4_K_M&cpu_moe_layers=1", "fits"),  # its first layer is dense
+        ("model=deepseek-coder-v2-lite-instruct&level=Q4_K_M&cpu_moe_layers=2", "fits with offload"),
+    ],
+)
+def test_only_experts_that_there_are_go_to_the_host(query: str, verdict: str) -> None:
+    assert asked(f"{query}&machine=rtx-4090&host_memory_gib=64").shown.verdict == verdict

@@ -200,3 +200,11 @@ def test_values_of_our_own_may_be_beyond_what_a_link_may_ask_for() -> None:
     assert Question().with_values(gpus=128).machine.gpus == 128
     with pytest.raises(InputError, match="Unknown key 'gpu'"):
         Question().with_values(gpu=1)
+
+
+@pytest.mark.parametrize("key", [key for key, field in FIELDS.items() if "float" in str(field.annotation)])
+def test_next_to_nothing_is_refused_in_a_short_sentence(key: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Question.from_query(f"machine=custom&memory_gib=24&{key}=1e-300".replace("memory_gib=24&memory", "memory"))
+    assert len(str(refused.value)) < 160
+    assert key in str(refused.value)

@@ -15,6 +15,7 @@ import pytest
 from advisor.__main__ import answer_plan
 from advisor.answer.answer import answer
 from advisor.answer.status import GOOD_BITS, GOOD_TOKENS_PER_S
+from advisor.foundation.numbers import approx, percent
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report import compact
@@ -283,6 +284,50 @@ def test_choices_have_something_over_the_plan_shown() -> None:
             elif role == "other model":
                 assert other["model_id"] != plan["model_id"]
     assert {"faster", "longer context", "other model"} <= seen
+
+
+def test_an_api_price_says_where_the_region_asked_for_is_not_known() -> None:
+    query = "model=gemma-4-31b-it&machine=rtx-4090"
+    anywhere, there = asked(query), asked(f"{query}&region=ch")
+    assert there["money"]["api"] is not None
+    assert any("Switzerland" in note for note in there["notes"])
+    assert not any("Where these hosts compute" in note for note in anywhere["notes"])
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("model=bge-m3&machine=rtx-4090&prompt_tokens=1&level=F16", "inputs of 1 token a second"),
+        ("model=llama-3.1-8b-instruct&machine=rtx-4090&context=1&runtime=lm-studio", "one KV cache of 1 token,"),
+    ],
+)
+def test_one_token_is_not_many(query: str, words: str) -> None:
+    said = json.dumps(asked(query))
+    assert words in said
+    assert " 1 tokens" not in said
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "model=llama-3.1-8b-instruct&machine=rtx-4090&max_first_token_s=0.001",
+        "model=llama-3.1-8b-instruct&machine=gtx-1060-6gb&margin_percent=50",
+        "model=llama-3.1-70b-instruct&machine=rtx-3090&gpus=2",
+        "model=llama-2-7b&machine=gtx-1060-6gb&context=4096&prompt_tokens=1",
+    ],
+)
+def test_a_gain_names_the_figure_that_gives_the_choice_its_role(query: str) -> None:
+    choices = [choice for choice in asked(query)["choices"] if choice["role"] != "other model"]
+    assert choices
+    for choice in choices:
+        plan, gain = choice["plan"], choice["gain"]
+        if choice["role"] == "better quality":
+            figure_said = percent(min(plan["quality_percent"]["typical"], 100))
+        elif choice["role"] == "faster":
+            figure_said = f"{approx(plan['tokens_per_s']['typical'])} tokens/s"
+        else:
+            figure_said = f"{plan['max_context']:,} tokens"
+        assert figure_said in gain, gain
 
 
 def test_whole_plans_and_the_full_answer_are_the_same_object_with_more() -> None:

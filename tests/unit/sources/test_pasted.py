@@ -271,3 +271,13 @@ def test_whatever_is_pasted_is_a_model_or_one_sentence(text: str) -> None:
         assert "\n" not in str(error)
     else:
         assert check_model(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 300, "x" * 2000, "a/" * 300, f"{'x' * 300}.gguf", "~nobody-at-all/model.gguf", "/dev/null", "/"]
+)
+def test_a_path_that_the_disk_refuses_is_one_sentence(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError) as refused:
+        find_any_model(text, allow_local=True)
+    assert len(str(refused.value)) < 200

@@ -1,0 +1,55 @@
+"""What the compact answer says of money: the ways with a price, which is cheapest, and where a price may not hold."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
+from advisor.costs.costs import Costs
+from advisor.costs.money import MoneyRange
+from advisor.costs.options import Option
+from advisor.costs.price_tables import REGION_NAMES, Region
+
+
+def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
+    """`cheapest` in the typical case: only where two ways have a price and data may leave the own hardware."""
+    costs = shown.costs
+    if costs is None:
+        return None
+    best = min(costs.options, key=lambda option: option.monthly.typical, default=None)
+    comparable = len(costs.options) > 1 and not found.question.requirements.own_hardware
+    return {
+        "currency": costs.currency,
+        **{name: _option(costs, name) for name in ("own", "rent", "api")},
+        "cheapest": best.name if best is not None and comparable else None,
+        "sentence": costs.verdict,
+    }
+
+
+def region_notes(shown: Candidate, region: Region) -> list[str]:
+    """That a way with a price may not lie in the region that was asked for."""
+    options = () if shown.costs is None or region == "any" else shown.costs.options
+    return [note for option in options for note in option.notes if REGION_NAMES[region] in note]
+
+
+def _option(costs: Costs, name: str) -> dict[str, Any] | None:
+    option: Option | None = getattr(costs, name)
+    if option is None:
+        return None
+    return {
+        "title": option.title,
+        "per_month": _amounts(option.monthly),
+        "per_million_tokens": _amounts(option.per_million_tokens),
+        "upfront": _amount(option.upfront),
+    }
+
+
+def _amounts(amounts: MoneyRange) -> dict[str, float | int]:
+    return {"low": _amount(amounts.low), "typical": _amount(amounts.typical), "high": _amount(amounts.high)}
+
+
+def _amount(amount: Decimal) -> float | int:
+    """To a hundredth of a cent, which is what prices are rounded to; never printed with an exponent."""
+    return int(amount) if amount == int(amount) else float(amount)
