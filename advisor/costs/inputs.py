@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from advisor.costs.price_tables import Currency, Region, Term, electricity_prices
+from advisor.costs.price_tables import Currency, Region, RentalTerm, electricity_prices
 from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
 from advisor.foundation.numbers import exact
 
@@ -150,7 +150,7 @@ class CostInputs(BaseModel):
     support_per_year: Price = None
 
     region: Annotated[Region, _choice("region", "ch", "eu", "us", "any")] = "any"
-    term: Annotated[Term, _choice("term", "on-demand", "spot", "1-year")] = "on-demand"
+    term: Annotated[RentalTerm, _choice("term", "on-demand", "spot", "1-year")] = "on-demand"
     rent_gpu: Annotated[Literal["same", "any"], _choice("rent_gpu", "same", "any")] = "same"
     instance_price: PaidPrice = None
     storage_gb: float = Field(0, ge=0, le=1_000_000_000)
