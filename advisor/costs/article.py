@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import money_of, shown
+from advisor.costs.money import converter_of, shown
 from advisor.costs.pay_per_token import closed_models
 from advisor.costs.workload import Throughput
 from advisor.foundation.ranges import Range
@@ -65,5 +65,5 @@ def article(today: date) -> Article:
 
 def _closed(inputs: CostInputs, today: date) -> tuple[tuple[str, Decimal], ...]:
     tokens = inputs.load.tokens_per_month
-    hosted = closed_models(inputs, money_of(inputs.billing, today), today)
+    hosted = closed_models(inputs, converter_of(inputs.billing, today), today)
     return tuple((host.name, host.bill.cost(tokens)) for host in hosted)

@@ -7,7 +7,7 @@ from datetime import date
 
 from advisor.costs.break_even import BreakEven
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import Price, money_of, shown
+from advisor.costs.money import UsedPrice, converter_of, shown
 from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option, running_cost
 from advisor.costs.own import Owned, own
 from advisor.costs.pay_per_token import Hosted, pay_per_token
@@ -47,7 +47,7 @@ class Costs:
     co2_kg_per_month: Range | None
     verdict: str
     notes: tuple[str, ...]
-    prices: tuple[Price, ...]
+    prices: tuple[UsedPrice, ...]
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -60,7 +60,7 @@ class Costs:
         return self.own if own_hardware and cheapest is not None else cheapest
 
     @property
-    def stale_prices(self) -> tuple[Price, ...]:
+    def stale_prices(self) -> tuple[UsedPrice, ...]:
         """The prices used that are too old to be relied on."""
         return tuple(price for price in self.prices if price.is_stale)
 
@@ -83,10 +83,10 @@ def cost_of(
     if not 1 <= devices <= 1024:
         raise InputError(f"devices={devices}: a plan runs on 1 to 1,024 devices.")
     tokens = inputs.load.tokens_per_month
-    money = money_of(inputs.billing, today)
-    owned = own(machine, devices, speed, inputs, money)
-    offers, no_offer = rent(machine, devices, speed, inputs, money)
-    hosts, no_host = pay_per_token(model_id, inputs, money, today)
+    converter = converter_of(inputs.billing, today)
+    owned = own(machine, devices, speed, inputs, converter)
+    offers, no_offer = rent(machine, devices, speed, inputs, converter)
+    hosts, no_host = pay_per_token(model_id, inputs, converter, today)
     what = f"{devices} x {machine.name}" if devices > 1 else machine.name
     to_own = None if isinstance(owned, str) else own_option(owned, what, tokens, inputs)
     to_rent = rent_option(offers, tokens, inputs) if offers else None
@@ -121,7 +121,7 @@ def cost_of(
         co2_kg_per_month=_co2(energy, inputs),
         verdict=verdict_of(tokens, tuple(found), own_even, inputs.billing.currency),
         notes=_notes(found, speed, inputs),
-        prices=(*prices, *money.rates_used(prices)),
+        prices=(*prices, *converter.rates_used(prices)),
     )
 
 

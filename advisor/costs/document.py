@@ -15,7 +15,7 @@ from typing import Any
 from advisor.costs.break_even import BreakEven
 from advisor.costs.costs import Costs
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import MoneyRange, Price, money_of
+from advisor.costs.money import MoneyRange, UsedPrice, converter_of
 from advisor.costs.options import Option
 from advisor.costs.pay_per_token import closed_models
 from advisor.foundation.ranges import Range
@@ -49,7 +49,7 @@ def cost_document(costs: Costs) -> dict[str, Any]:
 
 def closed_document(inputs: CostInputs, today: date) -> list[dict[str, Any]]:
     """What models that can only be had by the token cost for the same load, cheapest first."""
-    hosts = closed_models(inputs, money_of(inputs.billing, today), today)
+    hosts = closed_models(inputs, converter_of(inputs.billing, today), today)
     return [
         {
             "title": host.name,
@@ -60,7 +60,7 @@ def closed_document(inputs: CostInputs, today: date) -> list[dict[str, Any]]:
     ]
 
 
-def price_document(price: Price) -> dict[str, Any]:
+def price_document(price: UsedPrice) -> dict[str, Any]:
     """One price used: `value` as its source states it, in `currency` per `unit` ("" where it is no money)."""
     return {
         "label": price.label,

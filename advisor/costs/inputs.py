@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from advisor.costs.price_tables import Currency, Region, Term, electricity_prices
+from advisor.costs.price_tables import Currency, Region, RentalTerm, electricity_prices
 from advisor.foundation.errors import ImpossibleValue, nearest, one_line, resembling
 from advisor.foundation.numbers import exact
 from advisor.foundation.parts import Composed, Part
@@ -190,7 +190,7 @@ class RentTerms(Part):
     """Renting: where and how; `rent_gpu=any` also takes other GPUs with enough memory that are no slower to read it."""
 
     region: Annotated[Region, _choice("region", "ch", "eu", "us", "any")] = "any"
-    term: Annotated[Term, _choice("term", "on-demand", "spot", "1-year")] = "on-demand"
+    term: Annotated[RentalTerm, _choice("term", "on-demand", "spot", "1-year")] = "on-demand"
     rent_gpu: Annotated[Literal["same", "any"], _choice("rent_gpu", "same", "any")] = "same"
     instance_price: PaidPrice = None
     storage_gb: float = Field(0, ge=0, le=1_000_000_000)

@@ -25,7 +25,7 @@ STALE_AFTER_DAYS: dict[str, int] = {"cloud": 60, "api": 30, "electricity": 548, 
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class UsedPrice:
     """One figure that an answer rests on, as its source states it.
 
     `value` is in `currency` per `unit` ("" where it is no money); `age_days` and `is_stale` are as of the day asked;
@@ -53,7 +53,7 @@ class MoneyRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
+class Converter:
     """Converts into the currency of a question and notes what was used.
 
     Rates are euro reference rates: one unit of A is `per_eur[B] / per_eur[A]` units of B.
@@ -62,7 +62,7 @@ class Money:
     currency: Currency
     per_eur: tuple[tuple[str, Decimal], ...]
     today: date
-    rates: tuple[tuple[str, Price], ...]
+    rates: tuple[tuple[str, UsedPrice], ...]
 
     def convert(self, amount: Decimal, currency: str) -> Decimal:
         """An amount of `currency` in that of the question; a converted one to a millionth, so it can be shown."""
@@ -73,40 +73,42 @@ class Money:
 
     def listed(
         self, kind: Kind, label: str, value: Decimal, unit: str, currency: str, source: str, observed_on: date | None
-    ) -> Price:
+    ) -> UsedPrice:
         """A price from the tables, with its age."""
         age = None if observed_on is None else (self.today - observed_on).days
         stale = age is not None and age > STALE_AFTER_DAYS.get(kind, age)
-        return Price(label, value, unit, currency, source, observed_on, False, age, stale)
+        return UsedPrice(label, value, unit, currency, source, observed_on, False, age, stale)
 
-    def rates_used(self, prices: Iterable[Price]) -> tuple[Price, ...]:
+    def rates_used(self, prices: Iterable[UsedPrice]) -> tuple[UsedPrice, ...]:
         """The exchange rates that were needed to bring these prices into the currency of the question."""
         foreign = {price.currency for price in prices} - {self.currency, ""}
         needed = foreign | {self.currency} if foreign else set()
         return tuple(price for currency, price in self.rates if currency in needed)
 
-    def own(self, label: str, value: Decimal, unit: str) -> Price:
+    def given(self, label: str, value: Decimal, unit: str) -> UsedPrice:
         """A price of the user's, in the currency of the question."""
-        return Price(label, value, unit, self.currency, "your input", None, True, None, False)
+        return UsedPrice(label, value, unit, self.currency, "your input", None, True, None, False)
 
 
-def money_of(billing: Billing, today: date) -> Money:
+def converter_of(billing: Billing, today: date) -> Converter:
     """The converter for a question: published euro rates, where the user gives none of their own."""
     table = exchange_rates()
     usd, chf = table["USD"], table["CHF"]
     per_eur = {"EUR": Decimal(1), "USD": usd.per_eur, "CHF": chf.per_eur}
-    money = Money(billing.currency, (), today, ())
+    converter = Converter(billing.currency, (), today, ())
     used = {
-        currency: money.listed("currency", f"{currency} for one EUR", row.per_eur, "", "", row.source, row.observed_on)
+        currency: converter.listed(
+            "currency", f"{currency} for one EUR", row.per_eur, "", "", row.source, row.observed_on
+        )
         for currency, row in (("USD", usd), ("CHF", chf))
     }
     if billing.eur_rate is not None:
         per_eur["USD"] = decimal(billing.eur_rate)
-        used["USD"] = replace(money.own("USD for one EUR", per_eur["USD"], ""), currency="")
+        used["USD"] = replace(converter.given("USD for one EUR", per_eur["USD"], ""), currency="")
     if billing.chf_rate is not None:
         per_eur["CHF"] = per_eur["USD"] / decimal(billing.chf_rate)
-        used["CHF"] = replace(money.own("USD for one CHF", decimal(billing.chf_rate), ""), currency="")
-    return Money(billing.currency, tuple(per_eur.items()), today, tuple(used.items()))
+        used["CHF"] = replace(converter.given("USD for one CHF", decimal(billing.chf_rate), ""), currency="")
+    return Converter(billing.currency, tuple(per_eur.items()), today, tuple(used.items()))
 
 
 def decimal(number: float) -> Decimal:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from advisor.costs.inputs import CostInputs, Load
-from advisor.costs.money import MoneyRange, Price, cents, decimal, per_million
+from advisor.costs.money import MoneyRange, UsedPrice, cents, decimal, per_million
 from advisor.costs.own import DEPRECIATION, Owned
 from advisor.costs.pay_per_token import Hosted
 from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Region
@@ -50,7 +50,7 @@ class Option:
     outlays: tuple[Outlay, ...]
     utilisation: float | None
     typical_inputs: tuple[tuple[str, Decimal], ...]
-    prices: tuple[Price, ...]
+    prices: tuple[UsedPrice, ...]
     notes: tuple[str, ...]
 
 

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import Money, Price, cents, decimal, plain, vat_of
+from advisor.costs.money import Converter, UsedPrice, cents, decimal, plain, vat_of
 from advisor.costs.power import COMPLETE, DATA_CENTRE, Power, energy, power_of, pue_of, tariff_of
 from advisor.costs.price_tables import CASES, Case, Figure, figures
 from advisor.costs.staircase import Staircase, Step
@@ -44,7 +44,7 @@ class Owned:
 
     cases: tuple[tuple[Case, Ownership], ...]
     typical_inputs: tuple[tuple[str, Decimal], ...]
-    prices: tuple[Price, ...]
+    prices: tuple[UsedPrice, ...]
     notes: tuple[str, ...]
 
     def case(self, case: Case) -> Ownership:
@@ -52,7 +52,9 @@ class Owned:
         return dict(self.cases)[case]
 
 
-def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, money: Money) -> Owned | str:
+def own(
+    machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter
+) -> Owned | str:
     """What it costs to own; or one sentence why that cannot be said.
 
     `devices`: all devices of one machine that runs the plan; `speed`: of that machine.
@@ -60,13 +62,13 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     sets, rest = divmod(devices, machine.count)
     if rest or not sets:
         raise InputError(f"{machine.name} is sold in sets of {machine.count}; {devices} devices cannot be bought.")
-    prices: list[Price] = []
+    prices: list[UsedPrice] = []
     notes: list[str] = []
-    hardware = _device_price(machine, inputs, money, prices)
+    hardware = _device_price(machine, inputs, converter, prices)
     if hardware is None:
         return f"No price is known for {machine.name}: give device_price to compare with buying it."
-    host = _host_price(machine, inputs, money, prices, notes)
-    tariff = tariff_of(inputs.power, money, prices, notes)
+    host = _host_price(machine, inputs, converter, prices, notes)
+    tariff = tariff_of(inputs.power, converter, prices, notes)
     power = power_of(machine, sets, inputs.power, prices, notes)
     _not_counted(inputs, notes)
     cases = []
@@ -75,7 +77,7 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
         share = _resale_share(machine, inputs, case)
         pue = pue_of(machine, inputs.power, case)
         cases.append((case, _ownership(case, upfront, share, pue, tariff[case], power, speed, inputs)))
-    prices += _figure_prices(machine, inputs, money)
+    prices += _figure_prices(machine, inputs, converter)
     typical = (("device_price", hardware["typical"]), ("electricity_price", tariff["typical"]))
     return Owned(tuple(cases), typical, tuple(prices), tuple(notes))
 
@@ -136,11 +138,11 @@ def _ownership(
 
 
 def _device_price(
-    machine: Machine, inputs: CostInputs, money: Money, prices: list[Price]
+    machine: Machine, inputs: CostInputs, converter: Converter, prices: list[UsedPrice]
 ) -> dict[Case, Decimal] | None:
     if inputs.own.device_price is not None:
         given = decimal(inputs.own.device_price)
-        prices.append(money.own(machine.name, given, "each"))
+        prices.append(converter.given(machine.name, given, "each"))
         return dict.fromkeys(CASES, given)
     if machine.price_usd is None:
         return None
@@ -149,26 +151,26 @@ def _device_price(
     seen = None if machine.as_of is None else _first_day(machine.as_of)
     source = machine.street_price_source or machine.source
     kind = "street price" if machine.street_price_usd is not None else "launch price"
-    prices.append(money.listed("hardware", f"{machine.name}, {kind}", typical, "each", "USD", source, seen))
+    prices.append(converter.listed("hardware", f"{machine.name}, {kind}", typical, "each", "USD", source, seen))
     launch = None if machine.launch_price_usd is None else decimal(machine.launch_price_usd)
     # What a new one once cost bounds a street price, but says nothing any more about a card sold off as old.
     if launch is not None and launch != typical and typical / 2 <= launch <= typical * 2:
         bounds.append(launch)
         label = f"{machine.name}, launch price"
-        prices.append(money.listed("hardware", label, launch, "each", "USD", machine.source, seen))
+        prices.append(converter.listed("hardware", label, launch, "each", "USD", machine.source, seen))
     return {
-        "low": money.convert(min(bounds), "USD"),
-        "typical": money.convert(typical, "USD"),
-        "high": money.convert(max(bounds), "USD"),
+        "low": converter.convert(min(bounds), "USD"),
+        "typical": converter.convert(typical, "USD"),
+        "high": converter.convert(max(bounds), "USD"),
     }
 
 
 def _host_price(
-    machine: Machine, inputs: CostInputs, money: Money, prices: list[Price], notes: list[str]
+    machine: Machine, inputs: CostInputs, converter: Converter, prices: list[UsedPrice], notes: list[str]
 ) -> dict[Case, Decimal]:
     if inputs.own.host_price is not None:
         given = decimal(inputs.own.host_price)
-        prices.append(money.own("Host system", given, "each"))
+        prices.append(converter.given("Host system", given, "each"))
         return dict.fromkeys(CASES, given)
     if machine.kind in COMPLETE:
         return dict.fromkeys(CASES, Decimal(0))
@@ -176,8 +178,8 @@ def _host_price(
         notes.append("The server around it is not counted, because no price is published: give host_price.")
         return dict.fromkeys(CASES, Decimal(0))
     row = figures()["host_cost_desktop"]
-    prices.append(_figure(money, row, "Host system", "each", "USD"))
-    return {case: money.convert(row.value(case), "USD") for case in CASES}
+    prices.append(_figure(converter, row, "Host system", "each", "USD"))
+    return {case: converter.convert(row.value(case), "USD") for case in CASES}
 
 
 def _resale_share(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
@@ -211,28 +213,28 @@ def _not_counted(inputs: CostInputs, notes: list[str]) -> None:
         notes.append(f"Not counted, because no figure was given: {', '.join(missing)}.")
 
 
-def _figure_prices(machine: Machine, inputs: CostInputs, money: Money) -> list[Price]:
+def _figure_prices(machine: Machine, inputs: CostInputs, converter: Converter) -> list[UsedPrice]:
     found = []
     data_centre = machine.kind == DATA_CENTRE
     if inputs.own.resale_percent is None:
         name = "resale_value_after_3_years" if data_centre else "resale_value_annual_loss_consumer_rig"
         row = figures()[name]
-        found.append(_figure(money, row, "Resale value" if data_centre else "Loss of value", row.unit, ""))
+        found.append(_figure(converter, row, "Resale value" if data_centre else "Loss of value", row.unit, ""))
     if inputs.power.pue is None and data_centre:
-        found.append(_figure(money, figures()["pue"], "PUE", "ratio", ""))
+        found.append(_figure(converter, figures()["pue"], "PUE", "ratio", ""))
     if machine.kind not in COMPLETE:
         for name, label, given in (
             ("host_power_desktop_load", "Host system, power at load", inputs.power.host_load_w),
             ("host_power_desktop_idle", "Host system, power when idle", inputs.power.host_idle_w),
         ):
             if given is None:
-                found.append(_figure(money, figures()[name], label, "W", ""))
+                found.append(_figure(converter, figures()[name], label, "W", ""))
     return found
 
 
-def _figure(money: Money, row: Figure, label: str, unit: str, currency: str) -> Price:
+def _figure(converter: Converter, row: Figure, label: str, unit: str, currency: str) -> UsedPrice:
     shown = label if row.low is None or row.high is None else f"{label} ({row.low} to {row.high})"
-    return money.listed("figure", shown, row.typical, unit, currency, row.source, row.observed_on)
+    return converter.listed("figure", shown, row.typical, unit, currency, row.source, row.observed_on)
 
 
 def _first_day(month: str) -> date:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from advisor.costs.api_prices import ApiPrice, closed_prices, family_of, prices_of
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import Money, Price, decimal, plain, vat_of
+from advisor.costs.money import Converter, UsedPrice, decimal, plain, vat_of
 from advisor.costs.price_tables import REGION_NAMES, Region
 from advisor.costs.staircase import Staircase, Step
 
@@ -24,7 +24,7 @@ class Hosted:
     name: str
     bill: Staircase
     typical_inputs: tuple[tuple[str, Decimal], ...]
-    prices: tuple[Price, ...]
+    prices: tuple[UsedPrice, ...]
     region: str | None = None
 
     @property
@@ -35,23 +35,23 @@ class Hosted:
 
 @lru_cache(maxsize=64)
 def pay_per_token(
-    model_id: str | None, inputs: CostInputs, money: Money, today: date
+    model_id: str | None, inputs: CostInputs, converter: Converter, today: date
 ) -> tuple[tuple[Hosted, ...], str | None]:
     """Every host of the model; and where there is none, one sentence why. Remembered: all plans of a model share it."""
     if inputs.api.api_input_price is not None and inputs.api.api_output_price is not None:
         given = decimal(inputs.api.api_input_price), decimal(inputs.api.api_output_price)
         cached = None if inputs.api.api_cached_price is None else decimal(inputs.api.api_cached_price)
         prices = [
-            money.own(f"API, {what}", price, "million tokens") for what, price in zip(_KINDS, given, strict=False)
+            converter.given(f"API, {what}", price, "million tokens") for what, price in zip(_KINDS, given, strict=False)
         ]
         if cached is not None and inputs.load.cached_percent:
-            prices.append(money.own("API, cached input", cached, "million tokens"))
+            prices.append(converter.given("API, cached input", cached, "million tokens"))
         return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs, inputs.rent.region),), None
     family = None if model_id is None else family_of(model_id)
     offers = () if family is None else prices_of(family, today)
     if not offers:
         return (), "No host's price for this model is listed: give api_input_price and api_output_price."
-    hosts = tuple(_hosted(offer, inputs, money) for offer in _in_region(offers, inputs.rent.region))
+    hosts = tuple(_hosted(offer, inputs, converter) for offer in _in_region(offers, inputs.rent.region))
     if not hosts:
         return (), f"Every host that is listed for this model says it is not in {REGION_NAMES[inputs.rent.region]}."
     return hosts, None
@@ -65,26 +65,26 @@ def _in_region(offers: tuple[ApiPrice, ...], region: Region) -> tuple[ApiPrice, 
     return stated or tuple(offer for offer in offers if offer.region is None)
 
 
-def closed_models(inputs: CostInputs, money: Money, today: date) -> tuple[Hosted, ...]:
+def closed_models(inputs: CostInputs, converter: Converter, today: date) -> tuple[Hosted, ...]:
     """Models that can only be had by the token, cheapest first for this load."""
     tokens = inputs.load.tokens_per_month
-    found = (_hosted(offer, inputs, money) for offer in closed_prices(today))
+    found = (_hosted(offer, inputs, converter) for offer in closed_prices(today))
     return tuple(sorted(found, key=lambda hosted: (hosted.bill.cost(tokens), hosted.name)))
 
 
 _KINDS = ("input", "output", "cached input")
 
 
-def _hosted(offer: ApiPrice, inputs: CostInputs, money: Money) -> Hosted:
+def _hosted(offer: ApiPrice, inputs: CostInputs, converter: Converter) -> Hosted:
     name = f"{offer.provider}, {offer.model}"
     used = (offer.input, offer.output, offer.cached if inputs.load.cached_percent else None)
     prices = tuple(
-        money.listed("api", f"{name}, {what}", price, "million tokens", "USD", offer.source, offer.seen_on)
+        converter.listed("api", f"{name}, {what}", price, "million tokens", "USD", offer.source, offer.seen_on)
         for what, price in zip(_KINDS, used, strict=True)
         if price is not None
     )
-    cached = None if offer.cached is None else money.convert(offer.cached, "USD")
-    converted = money.convert(offer.input, "USD"), money.convert(offer.output, "USD")
+    cached = None if offer.cached is None else converter.convert(offer.cached, "USD")
+    converted = converter.convert(offer.input, "USD"), converter.convert(offer.output, "USD")
     return _hosted_at(offer.provider, name, *converted, cached, prices, inputs, offer.region)
 
 
@@ -94,7 +94,7 @@ def _hosted_at(
     input_price: Decimal,
     output_price: Decimal,
     cached_price: Decimal | None,
-    prices: tuple[Price, ...],
+    prices: tuple[UsedPrice, ...],
     inputs: CostInputs,
     region: str | None,
 ) -> Hosted:

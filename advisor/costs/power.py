@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 
 from advisor.costs.inputs import CostInputs, PowerTerms
-from advisor.costs.money import Money, Price, decimal, plain
+from advisor.costs.money import Converter, UsedPrice, decimal, plain
 from advisor.costs.price_tables import CASES, Case, electricity_prices, figures
 from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_per_token
 from advisor.machines.capacity import UNIFIED_KINDS
@@ -53,10 +53,12 @@ def energy(
     return kwh, Decimal(0), f"{how}, for each machine"
 
 
-def tariff_of(terms: PowerTerms, money: Money, prices: list[Price], notes: list[str]) -> dict[Case, Decimal]:
+def tariff_of(
+    terms: PowerTerms, converter: Converter, prices: list[UsedPrice], notes: list[str]
+) -> dict[Case, Decimal]:
     if terms.electricity_price is not None:
         given = decimal(terms.electricity_price)
-        prices.append(money.own("Electricity", given, "kWh"))
+        prices.append(converter.given("Electricity", given, "kWh"))
         if not given:
             notes.append("Electricity counts as free because you set electricity_price=0, as for your own solar power.")
         return dict.fromkeys(CASES, given)
@@ -65,12 +67,12 @@ def tariff_of(terms: PowerTerms, money: Money, prices: list[Price], notes: list[
     for row in dict.fromkeys(rows.values()):
         label = f"Electricity, {row.name}, {row.customer}"
         prices.append(
-            money.listed("electricity", label, row.price_per_kwh, "kWh", row.currency, row.source, row.observed_on)
+            converter.listed("electricity", label, row.price_per_kwh, "kWh", row.currency, row.source, row.observed_on)
         )
-    return {case: money.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
+    return {case: converter.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
 
 
-def power_of(machine: Machine, sets: int, terms: PowerTerms, prices: list[Price], notes: list[str]) -> Power | None:
+def power_of(machine: Machine, sets: int, terms: PowerTerms, prices: list[UsedPrice], notes: list[str]) -> Power | None:
     load = _watts(terms.device_load_w, machine.tdp_w)
     if load is None:
         notes.append(f"Electricity is not counted: the power of {machine.name} is not known; give device_load_w.")

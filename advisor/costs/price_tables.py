@@ -22,7 +22,7 @@ FOLDER = data_folder() / "prices"
 Currency = Literal["USD", "EUR", "CHF"]
 Region = Literal["ch", "eu", "us", "any"]
 REGION_NAMES: dict[Region, str] = {"ch": "Switzerland", "eu": "the EU", "us": "the US", "any": "any region"}
-Term = Literal["on-demand", "spot", "1-year"]
+RentalTerm = Literal["on-demand", "spot", "1-year"]
 Case = Literal["low", "typical", "high"]
 CASES: tuple[Case, ...] = ("low", "typical", "high")
 
@@ -74,7 +74,7 @@ class CloudOffer(_Row):
     gpu_id: Filled
     gpus: Annotated[int, Field(ge=1, le=64)]
     sold_by: Literal["instance", "gpu"]
-    term: Term
+    term: RentalTerm
     price_per_hour: _Price
     currencies: Annotated[str, Field(pattern=r"^(USD|EUR|CHF)( (USD|EUR|CHF))*$")]
     feed: str

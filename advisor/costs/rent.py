@@ -11,8 +11,8 @@ from decimal import Decimal
 from functools import lru_cache
 
 from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
-from advisor.costs.money import Money, Price, decimal, plain, vat_of
-from advisor.costs.price_tables import CASES, REGION_NAMES, Case, CloudOffer, Region, Term, cloud_offers
+from advisor.costs.money import Converter, UsedPrice, decimal, plain, vat_of
+from advisor.costs.price_tables import CASES, REGION_NAMES, Case, CloudOffer, Region, RentalTerm, cloud_offers
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.machines.catalogue import Machine, machines
@@ -41,7 +41,7 @@ class _Priced:
     name: str
     copies: int
     steps: tuple[Step, ...]
-    prices: tuple[Price, ...]
+    prices: tuple[UsedPrice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Rented:
     provider: str
     name: str
     bills: tuple[tuple[Case, Staircase], ...]
-    prices: tuple[Price, ...]
+    prices: tuple[UsedPrice, ...]
 
     def bill(self, case: Case) -> Staircase:
         """The bill in one case."""
@@ -59,10 +59,10 @@ class Rented:
 
 
 def rent(
-    machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, money: Money
+    machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter
 ) -> tuple[tuple[Rented, ...], str | None]:
     """Every offer that holds the plan; and where there is none, one sentence why."""
-    priced = _priced_offers(machine, devices, inputs, money)
+    priced = _priced_offers(machine, devices, inputs, converter)
     if not priced:
         return (), _why_none(machine, devices, inputs)
     reach = {case: None if speed is None else tokens_per_machine(speed, inputs.load, case) for case in CASES}
@@ -79,7 +79,7 @@ def rent(
 
 @lru_cache(maxsize=1024)
 def fitting_offers(
-    machine: Machine, devices: int, region: Region, term: Term, other_gpus: bool = False
+    machine: Machine, devices: int, region: Region, term: RentalTerm, other_gpus: bool = False
 ) -> tuple[Fit, ...]:
     """The offers that hold `devices` of a machine's devices; "any" region means all of them.
 
@@ -118,35 +118,37 @@ def _room(machine: Machine, devices: int) -> int:
 
 # The plans of a machine differ in speed, not in what is rented for them.
 @lru_cache(maxsize=256)
-def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, money: Money) -> tuple[_Priced, ...]:
+def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, converter: Converter) -> tuple[_Priced, ...]:
     if inputs.rent.instance_price is not None:
         price = decimal(inputs.rent.instance_price)
-        paid = money.own("Your instance, holding the plan once", price, "hour")
-        return (_priced("you", "your instance", price, 1, paid, inputs, money),)
+        paid = converter.given("Your instance, holding the plan once", price, "hour")
+        return (_priced("you", "your instance", price, 1, paid, inputs, converter),)
     found = []
     for fit in fitting_offers(machine, devices, inputs.rent.region, inputs.rent.term, inputs.rent.rent_gpu == "any"):
         offer = fit.offer
-        currency = money.currency if money.currency in offer.currencies else offer.currencies.split()[0]
+        currency = converter.currency if converter.currency in offer.currencies else offer.currencies.split()[0]
         unit, times = ("GPU-hour", fit.gpus) if offer.sold_by == "gpu" else ("hour", 1)
-        paid = money.listed("cloud", fit.name, offer.price_per_hour, unit, currency, offer.source, offer.observed_on)
-        hourly = money.convert(offer.price_per_hour, currency) * times
-        found.append(_priced(offer.provider, fit.name, hourly, fit.copies, paid, inputs, money))
+        paid = converter.listed(
+            "cloud", fit.name, offer.price_per_hour, unit, currency, offer.source, offer.observed_on
+        )
+        hourly = converter.convert(offer.price_per_hour, currency) * times
+        found.append(_priced(offer.provider, fit.name, hourly, fit.copies, paid, inputs, converter))
     return tuple(found)
 
 
 def _priced(
-    provider: str, name: str, hourly: Decimal, copies: int, paid: Price, inputs: CostInputs, money: Money
+    provider: str, name: str, hourly: Decimal, copies: int, paid: UsedPrice, inputs: CostInputs, converter: Converter
 ) -> _Priced:
     hours = HOURS_PER_MONTH if inputs.rent.term == "1-year" else decimal(inputs.load.hours_per_month)
     prices = [paid]
     steps = [Step("Instances", hourly * hours, Decimal(0), f"{plain(hourly)} x {plain(hours)} h, for each instance")]
     if inputs.rent.storage_gb and inputs.rent.storage_price is not None:
         size, price = decimal(inputs.rent.storage_gb), decimal(inputs.rent.storage_price)
-        prices.append(money.own("Storage", price, "GB a month"))
+        prices.append(converter.given("Storage", price, "GB a month"))
         steps.append(Step("Storage", size * price, Decimal(0), f"{plain(size)} GB x {plain(price)}, for each instance"))
     if inputs.rent.egress_gb and inputs.rent.egress_price is not None:
         size, price = decimal(inputs.rent.egress_gb), decimal(inputs.rent.egress_price)
-        prices.append(money.own("Egress", price, "GB"))
+        prices.append(converter.given("Egress", price, "GB"))
         per_token = size * price / inputs.load.tokens_per_month
         steps.append(Step("Egress", Decimal(0), per_token, f"{plain(size)} GB x {plain(price)} at the planned load"))
     return _Priced(provider, name, copies, tuple(steps), tuple(prices))

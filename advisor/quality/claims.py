@@ -19,7 +19,7 @@ from advisor.quality.losses import GROUPS, effective_b
 from advisor.quality.names import lineage
 from advisor.quality.tasks import DIVERGENCE, SCORED_TASKS
 
-Verdict = Literal["holds", "holds partly", "not supported"]
+Outcome = Literal["holds", "holds partly", "not supported"]
 
 _LARGE_B, _SMALL_B = (45.0, 1e4), (6.0, 10.0)
 _ACTIVATIONS_TOO = {"NVFP4", "MXFP4 W4A4"}
@@ -32,11 +32,11 @@ _ENOUGH_NETWORKS = 10  # fewer cannot speak for all models
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim, what the `n` measurements say (`numbers`, percent kept unless named otherwise), and the verdict."""
+    """A claim, what the `n` measurements say (`numbers`, percent kept unless named otherwise), and the outcome."""
 
     id: str
     claim: str
-    verdict: Verdict
+    outcome: Outcome
     numbers: Mapping[str, float]
     n: int
     sentence: str
@@ -88,18 +88,18 @@ def _share_between(id_: str, claim: str, scores: Sequence[_Score], low: float, h
     tenth, median, ninetieth = _spread(own)
     inside = sum(low <= score.kept <= high for score in own) / len(own)
     below, above = sum(s.kept < low for s in own) / len(own), sum(s.kept > high for s in own) / len(own)
-    verdict: Verdict = "not supported"
+    outcome: Outcome = "not supported"
     if low <= median <= high:
-        verdict = "holds" if inside >= _HALF else "holds partly"
+        outcome = "holds" if inside >= _HALF else "holds partly"
     elif inside >= 0.25:
-        verdict = "holds partly"
+        outcome = "holds partly"
     where = "in" if low <= median <= high else "above" if median > high else "below"
     sentence = (
         f"The median of {len(own)} scores is {median:.1f} %, {where} the stated range, and eight in ten lie between "
         f"{tenth:.1f} and {ninetieth:.1f} %; {below:.0%} are lower and {above:.0%} higher than stated."
     )
     numbers = {"median": median, "p10": tenth, "p90": ninetieth, "share_inside": inside, "share_below": below}
-    return Claim(id_, claim, verdict, _rounded(numbers), len(own), sentence)
+    return Claim(id_, claim, outcome, _rounded(numbers), len(own), sentence)
 
 
 def _table(scores: Sequence[_Score]) -> list[Claim]:
@@ -148,7 +148,7 @@ def _math_drops_more(scores: Sequence[_Score]) -> Claim:
     gaps = {"3 bits and less": low, "4 bits": four, "8 bits": eight}
     medians = {name: statistics.median(found) for name, found in gaps.items() if found}
     drops = [name for name, gap in medians.items() if gap < -_VISIBLE]
-    verdict: Verdict = "holds" if len(drops) == len(medians) else "holds partly" if drops else "not supported"
+    outcome: Outcome = "holds" if len(drops) == len(medians) else "holds partly" if drops else "not supported"
     sentence = (
         "Where one source measured both, math and hard reasoning keep "
         + ", ".join(f"{gap:+.1f} points at {name} ({len(gaps[name])} pairs)" for name, gap in medians.items())
@@ -156,7 +156,7 @@ def _math_drops_more(scores: Sequence[_Score]) -> Claim:
         + (f"a visible drop only at {' and '.join(drops)}." if drops else "no visible drop.")
     )
     numbers = {f"gap, {name}": gap for name, gap in medians.items()}
-    return Claim("math-and-reasoning", "Math and reasoning drop more", verdict, _rounded(numbers), len(pairs), sentence)
+    return Claim("math-and-reasoning", "Math and reasoning drop more", outcome, _rounded(numbers), len(pairs), sentence)
 
 
 def _instruct_better(rows: Sequence[Evidence]) -> Claim:
@@ -173,17 +173,17 @@ def _instruct_better(rows: Sequence[Evidence]) -> Claim:
     networks = len({key[0] for key, _ in pairs})
     better = sum(gap > 0 for gap in gaps) / len(gaps) if gaps else 0.0
     median = statistics.median(gaps) if gaps else 0.0
-    verdict: Verdict = "not supported"
+    outcome: Outcome = "not supported"
     if better > _HALF and median > 0:
         clear = better >= _MOST_SHARE and median > _VISIBLE and networks >= _ENOUGH_NETWORKS
-        verdict = "holds" if clear else "holds partly"
+        outcome = "holds" if clear else "holds partly"
     sentence = (
         f"In {len(gaps)} pairs of base and tuned model, of only {networks} networks, the tuned one keeps more in "
         f"{better:.0%}, by {median:+.1f} points in the median."
     )
     numbers = {"share_better": better, "median_gap": median, "networks": float(networks)}
     return Claim(
-        "instruct", "Instruct models quantize better than base", verdict, _rounded(numbers), len(gaps), sentence
+        "instruct", "Instruct models quantize better than base", outcome, _rounded(numbers), len(gaps), sentence
     )
 
 
@@ -204,7 +204,7 @@ def _large_better(scores: Sequence[_Score]) -> Claim:
     ladders = _divergences(70, 8, "llama-3-")
     wins = [at_large > at_small, p10_large > p10_small, below_large > below_small]
     exception = ladders is not None and ladders[0] > ladders[1]
-    verdict: Verdict = "not supported" if not any(wins) else "holds partly" if exception or not all(wins) else "holds"
+    outcome: Outcome = "not supported" if not any(wins) else "holds partly" if exception or not all(wins) else "holds"
     sentence = (
         f"At 4 bits models from 45 B up keep {at_large:.1f} % in the median and 6 to 10 B {at_small:.1f} %, the worst "
         f"tenth {p10_large:.1f} against {p10_small:.1f} %, at 3 bits and less {below_large:.1f} against "
@@ -219,7 +219,7 @@ def _large_better(scores: Sequence[_Score]) -> Claim:
     numbers = {"large": at_large, "small": at_small, "large_p10": p10_large, "small_p10": p10_small,
                "large_3_bits_or_less": below_large, "small_3_bits_or_less": below_small}  # fmt: skip
     n = len(large) + len(small) + len(large_low) + len(small_low)
-    return Claim("70b", "70B and larger quantize better than 7B", verdict, _rounded(numbers), n, sentence)
+    return Claim("70b", "70B and larger quantize better than 7B", outcome, _rounded(numbers), n, sentence)
 
 
 def _divergences(large: int, small: int, prefix: str) -> tuple[float, float] | None:
@@ -262,7 +262,7 @@ def _best_per_bit() -> Claim:
     }
     scores = [s.kept for s in _scores(evidence()) if s.level.name == "Q4_K_M" and s.level.stock]
     knee = ratios["Q3_K_M / Q4_K_M"] > ratios["Q4_K_M / Q5_K_M"]
-    verdict: Verdict = "holds partly" if knee and statistics.median(scores) >= 99 else "not supported"
+    outcome: Outcome = "holds partly" if knee and statistics.median(scores) >= 99 else "not supported"
     kept = statistics.median(scores)
     sentence = (
         f"One step down costs {ratios['Q3_K_M / Q4_K_M']:.1f} times the divergence, one step up saves "
@@ -271,12 +271,12 @@ def _best_per_bit() -> Claim:
         f"best; Q4_K_M is where benchmarks stop showing it (median {kept:.1f} % of {len(scores)} scores)."
     )
     n = len(middle) + len(after) + len(before) + len(smaller) + len(scores)
-    return Claim("q4-k-m", "Q4_K_M is the best quality per bit", verdict, _rounded(ratios), n, sentence)
+    return Claim("q4-k-m", "Q4_K_M is the best quality per bit", outcome, _rounded(ratios), n, sentence)
 
 
 @cache
 def claims() -> tuple[Claim, ...]:
-    """All claims with their verdicts, the table's lines first."""
+    """All claims with their outcomes, the table's lines first."""
     scores = _scores(evidence())
     return (
         *_table(scores),

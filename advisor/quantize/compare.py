@@ -8,7 +8,7 @@ from typing import Literal
 from advisor.foundation.ranges import Range
 from advisor.quantize.measure import Measured
 
-Verdict = Literal["exact", "within the range", "outside the range", "differs", "no prediction"]
+Agreement = Literal["exact", "within the range", "outside the range", "differs", "no prediction"]
 # How far a measurement may be from a point prediction that is no promise of exactness.
 _MARGIN = 0.1
 
@@ -39,7 +39,7 @@ class Row:
     predicted: Range | None
     measured: float
     difference: float | None
-    verdict: Verdict
+    agreement: Agreement
 
 
 def compare(predicted: Predicted, measured: Measured, reference_perplexity: float) -> tuple[Row, ...]:
@@ -67,8 +67,8 @@ def _exact(figure: str, predicted: int | None, measured: int) -> Row:
     if predicted is None:
         return Row(figure, "bytes", None, measured, None, "no prediction")
     promised = Range(predicted, predicted, predicted)
-    verdict: Verdict = "exact" if predicted == measured else "differs"
-    return Row(figure, "bytes", promised, measured, measured / predicted - 1, verdict)
+    agreement: Agreement = "exact" if predicted == measured else "differs"
+    return Row(figure, "bytes", promised, measured, measured / predicted - 1, agreement)
 
 
 def _estimate(figure: str, unit: str, predicted: Range | None, measured: float) -> Row:

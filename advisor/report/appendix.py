@@ -9,7 +9,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
 from advisor.answer.plans import runtime_name
-from advisor.costs.money import Price, plain
+from advisor.costs.money import UsedPrice, plain
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, exact, plural
@@ -180,12 +180,12 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
     return tuple(rows)
 
 
-def _price_words(price: Price) -> str:
+def _price_words(price: UsedPrice) -> str:
     own = ", given by you" if price.users_own else ""
     return f"{price.label}: {plain(price.value)} {price.currency} {price.unit}".strip() + own
 
 
-def _day(price: Price) -> str:
+def _day(price: UsedPrice) -> str:
     return "" if price.observed_on is None else price.observed_on.isoformat()
 
 

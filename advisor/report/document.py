@@ -151,7 +151,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class Gloss:
     word: str
     meaning: str
 
@@ -224,7 +224,7 @@ class ReportDocument:
     what_would_flip: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    glossary: tuple[Term, ...] = ()
+    glossary: tuple[Gloss, ...] = ()
     appendix: Appendix = Appendix()
 
     def __post_init__(self) -> None:

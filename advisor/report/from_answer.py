@@ -18,12 +18,12 @@ from advisor.report.cost_section import cost_section
 from advisor.report.document import (
     Cover,
     Fact,
+    Gloss,
     MemoryBar,
     MemoryChart,
     QualityRow,
     ReportDocument,
     SpeedRow,
-    Term,
     Tone,
     chart_bars,
 )
@@ -44,12 +44,14 @@ _BASES = {
     "scaled": "scaled from similar devices",
 }
 _GLOSSARY = (
-    Term("Quantization level", "How coarsely the model's weights are stored. Fewer bits: smaller, faster, less exact."),
-    Term("Token", "A piece of text, about three quarters of an English word. Models read and write tokens."),
-    Term("Context", "How many tokens a conversation may hold: what was asked, given along, and answered."),
-    Term("KV cache", "What the model keeps of a conversation in memory. It grows with context and users."),
-    Term("Offload", "Keeping part of a model in the computer's ordinary memory. It fits, and it runs more slowly."),
-    Term("Quality kept", "The quantized model's benchmark score as a share of the score of the 16-bit original."),
+    Gloss(
+        "Quantization level", "How coarsely the model's weights are stored. Fewer bits: smaller, faster, less exact."
+    ),
+    Gloss("Token", "A piece of text, about three quarters of an English word. Models read and write tokens."),
+    Gloss("Context", "How many tokens a conversation may hold: what was asked, given along, and answered."),
+    Gloss("KV cache", "What the model keeps of a conversation in memory. It grows with context and users."),
+    Gloss("Offload", "Keeping part of a model in the computer's ordinary memory. It fits, and it runs more slowly."),
+    Gloss("Quality kept", "The quantized model's benchmark score as a share of the score of the 16-bit original."),
 )
 
 

@@ -21,7 +21,7 @@ from segno.encoder import DataOverflowError
 
 from advisor.foundation.errors import AdvisorError
 from advisor.foundation.numbers import approx, span
-from advisor.report.document import FEWEST_BARS, Appendix, Fact, Logo, ReportDocument, SpeedRow, Table, Term
+from advisor.report.document import FEWEST_BARS, Appendix, Fact, Gloss, Logo, ReportDocument, SpeedRow, Table
 from advisor.report.drawing import costs_payload, cut, memory_payload, quality_payload
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
 
@@ -153,7 +153,7 @@ def _facts(facts: Sequence[Fact]) -> list[dict[str, str]]:
     return [{"label": fact.label, "value": fact.value, "note": fact.note} for fact in facts]
 
 
-def _term(term: Term) -> dict[str, str]:
+def _term(term: Gloss) -> dict[str, str]:
     return {"word": term.word, "meaning": term.meaning}
 
 

@@ -299,9 +299,9 @@ def test_a_run_is_started_measured_compared_and_kept(
     assert [tab.label for tab in page.tabs] == ["Q8_0", "Q2_K"]
     assert "xllamacpp" in page.tabs[0].markdown[0].value
     figures = {level: {row.figure: row for row in rows_of(run, level, read_settings())} for level in run.result}
-    assert figures["Q8_0"]["Tensor data"].verdict == figures["Q2_K"]["File"].verdict == "exact"
+    assert figures["Q8_0"]["Tensor data"].agreement == figures["Q2_K"]["File"].agreement == "exact"
     assert figures["Q8_0"]["KL divergence"].measured < figures["Q2_K"]["KL divergence"].measured
-    assert figures["Q2_K"]["KL divergence"].verdict == "no prediction"  # four chunks are not the whole text
+    assert figures["Q2_K"]["KL divergence"].agreement == "no prediction"  # four chunks are not the whole text
     assert figures["Q2_K"]["Perplexity increase"].measured > 0.01
     assert "MiB" in table(page, "figure")["measured"][2]
     assert "Only the browser that started this run can keep it" in said(page)

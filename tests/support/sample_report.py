@@ -16,6 +16,7 @@ from advisor.report.document import (
     Costs,
     Cover,
     Fact,
+    Gloss,
     MemoryBar,
     MemoryChart,
     QualityRow,
@@ -23,7 +24,6 @@ from advisor.report.document import (
     SourceRow,
     SpeedRow,
     Table,
-    Term,
 )
 
 LINK = "https://advisor.example.org/?model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb&context=8192&users=4"
@@ -156,10 +156,10 @@ def report(**changes: object) -> ReportDocument:
         ),
         notes=("The driver's total was reported by a user of the same card.",),
         glossary=(
-            Term("Level", "How strongly the model's weights are rounded. Q5_K_M keeps about 5.7 of 16 bits."),
-            Term("Token", "A piece of a word; 1,000 tokens are about 750 English words."),
-            Term("Context", "How much text the model sees at once: the question, its sources and the answer."),
-            Term("KV cache", "Memory that grows with context and users: what the model keeps of the text so far."),
+            Gloss("Level", "How strongly the model's weights are rounded. Q5_K_M keeps about 5.7 of 16 bits."),
+            Gloss("Token", "A piece of a word; 1,000 tokens are about 750 English words."),
+            Gloss("Context", "How much text the model sees at once: the question, its sources and the answer."),
+            Gloss("KV cache", "Memory that grows with context and users: what the model keeps of the text so far."),
         ),
         appendix=Appendix(
             levels=levels(),

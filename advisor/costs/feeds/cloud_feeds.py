@@ -16,7 +16,7 @@ from advisor.costs.feeds.download import FeedError
 from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feeds.feed_rows import amount, checked, csv_rows
 from advisor.costs.money import plain
-from advisor.costs.price_tables import CloudOffer, Term
+from advisor.costs.price_tables import CloudOffer, RentalTerm
 
 GPUHUNT = {
     "aws": "AWS",
@@ -106,12 +106,12 @@ def exoscale_offers(prices: dict[str, Any], rows: Iterable[CloudOffer], today: d
 
 def _cheapest(provider: str, seen: Iterable[_Seen], feed: str, source: str, today: date) -> tuple[CloudOffer, ...]:
     """One offer for each instance, region and term: the cheapest location's."""
-    best: dict[tuple[str, str, Term], tuple[_Seen, str]] = {}
+    best: dict[tuple[str, str, RentalTerm], tuple[_Seen, str]] = {}
     for each in seen:
         region = region_of(each.location)
         if each.gpu_id is None or region is None or each.price <= 0:
             continue
-        term: Term = "spot" if each.spot else "on-demand"
+        term: RentalTerm = "spot" if each.spot else "on-demand"
         key = (each.instance, region, term)
         if key not in best or each.price < best[key][0].price:
             best[key] = each, each.gpu_id

@@ -247,7 +247,7 @@ def _claim_rows(found: Sequence[Claim], key: str) -> None:
     st.dataframe(
         pd.DataFrame(
             [
-                {"claim": claim.claim, "verdict": _SIGNS[claim.verdict], **_numbers(claim), "n": claim.n}
+                {"claim": claim.claim, "verdict": _SIGNS[claim.outcome], **_numbers(claim), "n": claim.n}
                 for claim in found
             ]
         ),

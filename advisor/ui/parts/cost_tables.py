@@ -8,7 +8,7 @@ from decimal import Decimal
 import pandas as pd
 
 from advisor.costs.costs import Costs
-from advisor.costs.money import MoneyRange, Price
+from advisor.costs.money import MoneyRange, UsedPrice
 from advisor.costs.options import Option
 from advisor.costs.pay_per_token import Hosted
 from advisor.costs.series import Sensitivity, paid_after
@@ -97,7 +97,7 @@ def sensitivity_table(sensitivities: Sequence[Sensitivity], currency: str) -> pd
     )
 
 
-def prices_table(prices: Sequence[Price]) -> pd.DataFrame:
+def prices_table(prices: Sequence[UsedPrice]) -> pd.DataFrame:
     """Every price used, as its source states it."""
     return pd.DataFrame(
         [
@@ -115,7 +115,7 @@ def prices_table(prices: Sequence[Price]) -> pd.DataFrame:
     )
 
 
-def _priced_item(price: Price) -> tuple[str, str]:
+def _priced_item(price: UsedPrice) -> tuple[str, str]:
     """What costs so much, and for how much of it. Only the start of a long name is seen: kinds of tokens go last."""
     if price.unit == "million tokens":
         name, _, kind = price.label.rpartition(", ")
@@ -123,7 +123,7 @@ def _priced_item(price: Price) -> tuple[str, str]:
     return price.label, price.unit
 
 
-def _unit(price: Price) -> str:
+def _unit(price: UsedPrice) -> str:
     unit = _priced_item(price)[1]
     if not price.currency:
         return unit or "–"

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from advisor.costs.price_tables import Currency, Region, Term, electricity_prices
+from advisor.costs.price_tables import Currency, Region, RentalTerm, electricity_prices
 from advisor.ui.parts.bound_inputs import choice, number
 
 _LISTED = "as listed"
@@ -48,7 +48,7 @@ def _terms() -> dict[str, Any]:
         "years": number("years", "Years of use", step=1),
         "country": choice("country", "Country of the electricity price", countries),
         "region": choice("region", "Where to rent", get_args(Region)),
-        "term": choice("term", "How to rent", get_args(Term)),
+        "term": choice("term", "How to rent", get_args(RentalTerm)),
         "rent_gpu": choice("rent_gpu", "Rented GPU", ("same", "any"), help="any: others that hold it at its speed too"),
     }
 

@@ -10,15 +10,14 @@ import pandas as pd
 from advisor.foundation.numbers import approx
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
-from advisor.quantize.compare import Predicted, Row, compare
-from advisor.quantize.compare import Verdict as Compared
+from advisor.quantize.compare import Agreement, Predicted, Row, compare
 from advisor.quantize.measure import measured_of
 from advisor.quantize.runs import Run
 from advisor.quantize.settings import QuantizeSettings
 from advisor.report.exports import csv_text
 from advisor.ui.parts.prove_predicted import predicted_of
 
-SIGNS: dict[Compared, str] = {
+SIGNS: dict[Agreement, str] = {
     "exact": "✔",
     "within the range": "✔",
     "outside the range": "▲",
@@ -59,7 +58,7 @@ def _bytes_only(predicted: Predicted, result: Mapping[str, Any]) -> tuple[Row, .
         if said is None:
             rows.append(Row(figure, "bytes", None, measured, None, "no prediction"))
         else:
-            verdict: Compared = "exact" if said == measured else "differs"
+            verdict: Agreement = "exact" if said == measured else "differs"
             rows.append(Row(figure, "bytes", Range(said, said, said), measured, measured / said - 1, verdict))
     return tuple(rows)
 
@@ -85,7 +84,7 @@ def rows_table(rows: tuple[Row, ...]) -> pd.DataFrame:
                 "predicted": "" if row.predicted is None else _range(row.predicted, row),
                 "measured": _value(row.measured, row),
                 "difference_percent": None if row.difference is None else round(row.difference * 100, 1) + 0.0,
-                "verdict": f"{SIGNS[row.verdict]} {row.verdict}",
+                "verdict": f"{SIGNS[row.agreement]} {row.agreement}",
             }
             for row in rows
         ]
@@ -132,7 +131,7 @@ def measured_csv(run: Run, settings: QuantizeSettings) -> str:
                     "figure": row.figure, "unit": row.unit,
                     "predicted_low": said and said.low, "predicted": said and said.typical,
                     "predicted_high": said and said.high, "measured": row.measured, "difference": row.difference,
-                    "verdict": row.verdict, "engine": result.get("engine"), "context_tokens": result.get("context"),
+                    "verdict": row.agreement, "engine": result.get("engine"), "context_tokens": result.get("context"),
                     "text": result.get("text"), "scored": scored,
                     "threads": speed.get("threads"), "busy": speed.get("busy"),
                 }

@@ -66,10 +66,10 @@ def _name(run: Run) -> str:
 
 
 def _summary(rows: Mapping[str, Sequence[Row]]) -> str:
-    exact = [row for found in rows.values() for row in found if row.verdict in ("exact", "differs")]
+    exact = [row for found in rows.values() for row in found if row.agreement in ("exact", "differs")]
     if not exact:
         return "Nothing was predicted to the byte."
-    wrong = sum(row.verdict == "differs" for row in exact)
+    wrong = sum(row.agreement == "differs" for row in exact)
     if wrong:
         return f"✖ {wrong} of {len(exact)} sizes differ from the prediction."
     levels = f"{len(rows)} level{'' if len(rows) == 1 else 's'}"

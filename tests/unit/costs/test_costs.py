@@ -19,7 +19,7 @@ from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, 
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.document import closed_document, cost_document
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import money_of
+from advisor.costs.money import converter_of
 from advisor.costs.own import own
 from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.price_tables import CASES
@@ -172,7 +172,7 @@ def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() 
     plan, inputs = machine("h200-sxm-141gb"), CostInputs.from_values({"region": "us"})
     one = tokens_per_machine(MEASURED, inputs.load, "typical")
     assert one is not None
-    offers, _ = rent(plan, 2, MEASURED, inputs, money_of(inputs.billing, TODAY))
+    offers, _ = rent(plan, 2, MEASURED, inputs, converter_of(inputs.billing, TODAY))
     reach = {offer.name: offer.bill("typical").unit_tokens for offer in offers}
     eight = next(name for name in reach if name.startswith("Azure") and "8 x h200" in name)
     assert reach[eight] == 4 * one
@@ -213,16 +213,16 @@ def test_cached_input_is_billed_at_its_own_price() -> None:
 
 def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_host() -> None:
     inputs = CostInputs.from_values({"peak_factor": 1})
-    money = money_of(inputs.billing, TODAY)
+    converter = converter_of(inputs.billing, TODAY)
     for name in ("rtx-3090", "h100-sxm5-80gb"):
-        owned = own(machine(name), 1, MEASURED, inputs, money)
+        owned = own(machine(name), 1, MEASURED, inputs, converter)
         assert not isinstance(owned, str)
         shares = [owned.case(case).resale / owned.case(case).upfront for case in CASES]
         assert shares == sorted(shares, reverse=True)
         assert shares[0] > shares[2]
     asked = costs(peak_factor=1)
-    owned = own(machine("rtx-3090"), 2, MEASURED, inputs, money)
-    hosts, _ = pay_per_token(LLAMA, inputs, money, TODAY)
+    owned = own(machine("rtx-3090"), 2, MEASURED, inputs, converter)
+    hosts, _ = pay_per_token(LLAMA, inputs, converter, TODAY)
     assert not isinstance(owned, str)
     dearest, cheapest = max(host.per_token for host in hosts), min(host.per_token for host in hosts)
     assert asked.own_against_api is not None
@@ -746,8 +746,8 @@ def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str)
         "mistral-nemo-instruct-2407",
     ):
         asked = CostInputs.from_values({"region": region})
-        anywhere, _ = pay_per_token(name, CostInputs.from_values({}), money_of(asked.billing, TODAY), TODAY)
-        hosts, why = pay_per_token(name, asked, money_of(asked.billing, TODAY), TODAY)
+        anywhere, _ = pay_per_token(name, CostInputs.from_values({}), converter_of(asked.billing, TODAY), TODAY)
+        hosts, why = pay_per_token(name, asked, converter_of(asked.billing, TODAY), TODAY)
         places = {host.region for host in hosts}
         assert places <= {region, None}
         assert len(places) <= 1

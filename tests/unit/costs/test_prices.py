@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from advisor.costs import api_prices
 from advisor.costs.api_prices import closed_prices, family_of, packaged_price, prices_of
 from advisor.costs.inputs import Billing
-from advisor.costs.money import STALE_AFTER_DAYS, cents, money_of, per_million, plain, shown
+from advisor.costs.money import STALE_AFTER_DAYS, cents, converter_of, per_million, plain, shown
 from advisor.costs.price_tables import (
     FOLDER,
     ApiOffer,
@@ -292,10 +292,10 @@ def test_amounts_are_rounded_once_and_shown_without_noise() -> None:
 
 @pytest.mark.parametrize(("kind", "days"), STALE_AFTER_DAYS.items())
 def test_a_price_is_stale_the_day_after_its_limit(kind: str, days: int) -> None:
-    money = money_of(Billing.from_values({}), TODAY)
+    converter = converter_of(Billing.from_values({}), TODAY)
     for age, stale in ((days, False), (days + 1, True)):
         seen = date.fromordinal(TODAY.toordinal() - age)
-        price = money.listed(kind, "x", Decimal(1), "each", "USD", "https://example.org", seen)  # type: ignore[arg-type]
+        price = converter.listed(kind, "x", Decimal(1), "each", "USD", "https://example.org", seen)  # type: ignore[arg-type]
         assert (price.age_days, price.is_stale) == (age, stale)
 
 
@@ -306,8 +306,8 @@ def test_limits_are_those_that_are_promised() -> None:
 
 def test_currencies_convert_through_the_euro() -> None:
     rates = exchange_rates()
-    dollars = money_of(Billing.from_values({"currency": "USD"}), TODAY)
-    francs = money_of(Billing.from_values({"currency": "CHF"}), TODAY)
+    dollars = converter_of(Billing.from_values({"currency": "USD"}), TODAY)
+    francs = converter_of(Billing.from_values({"currency": "CHF"}), TODAY)
     assert dollars.convert(Decimal(100), "EUR") == 100 * rates["USD"].per_eur
     assert francs.convert(Decimal(100), "EUR") == 100 * rates["CHF"].per_eur
     assert francs.convert(Decimal(100), "CHF") == 100

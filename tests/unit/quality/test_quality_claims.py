@@ -8,7 +8,7 @@ from advisor.quality.evidence import evidence
 
 
 def test_every_claim_has_the_verdict_that_the_measurements_support() -> None:
-    assert {claim.id: claim.verdict for claim in claims()} == {
+    assert {claim.id: claim.outcome for claim in claims()} == {
         "fp16": "holds partly",
         "int8": "not supported",
         "int4": "not supported",
@@ -42,5 +42,5 @@ def test_other_measurements_give_other_verdicts() -> None:
         module._Score(score.row, score.level, 96.0 + number % 2, score.size)
         for number, score in enumerate(module._scores(evidence()))
     ]
-    assert module._share_between("int4", "", scores, 95, 98, 4).verdict == "holds"
-    assert module._share_between("int2", "", scores, 85, 92, 2).verdict == "not supported"
+    assert module._share_between("int4", "", scores, 95, 98, 4).outcome == "holds"
+    assert module._share_between("int2", "", scores, 85, 92, 2).outcome == "not supported"

@@ -195,10 +195,10 @@ def test_every_figure_is_compared() -> None:
         perplexity_increase=Range(0.0, 0.01, 0.02),
     )  # fmt: skip
     rows = {row.figure: row for row in compare(predicted, measured, 10.0)}
-    assert rows["Tensor data"].verdict == "exact"
-    assert rows["File"].verdict == "differs"
+    assert rows["Tensor data"].agreement == "exact"
+    assert rows["File"].agreement == "differs"
     assert rows["File"].difference == pytest.approx(0.1)
-    assert rows["Memory"].verdict == rows["KL divergence"].verdict == "within the range"
-    assert rows["Perplexity increase"].verdict == "outside the range"
+    assert rows["Memory"].agreement == rows["KL divergence"].agreement == "within the range"
+    assert rows["Perplexity increase"].agreement == "outside the range"
     assert rows["Perplexity increase"].measured == pytest.approx(0.05)
-    assert rows["Generation"].verdict == "no prediction"
+    assert rows["Generation"].agreement == "no prediction"
