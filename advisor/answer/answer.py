@@ -27,7 +27,7 @@ from advisor.question.question import Scenario
 from advisor.runtimes.llama_cpp.checks import check_devices, check_settings
 from advisor.runtimes.llama_cpp.frontends import FRONTENDS, Taken
 from advisor.sizing.plan import Memory, Plan
-from advisor.sources.own_measurements import OwnMeasurement, own_of
+from advisor.sources.local_measurements import LocalMeasurement, measured_of
 from advisor.sources.resolve import ResolvedModel, find_any_model
 
 _REMEMBERED_S = 600
@@ -46,7 +46,7 @@ class Answer:
     """Everything computed for a scenario. `notes` are sentences the reader should see beside the numbers.
 
     `taken` are the settings that Ollama or LM Studio chose, as the question did not; `scenario` holds them.
-    `own` is the evidence besides the data release: what was measured here of this very model.
+    `measured_here` is the evidence besides the data release: what was measured here of this very model.
     """
 
     scenario: Scenario
@@ -59,7 +59,7 @@ class Answer:
     notes: tuple[str, ...]
     today: date
     taken: tuple[Taken, ...] = ()
-    own: tuple[OwnMeasurement, ...] = ()
+    measured_here: tuple[LocalMeasurement, ...] = ()
 
     @cached_property
     def plans(self) -> tuple[Plan, ...]:
@@ -113,18 +113,20 @@ def answer(
     scenario: Scenario,
     allow_local: bool = False,
     today: date | None = None,
-    own: tuple[OwnMeasurement, ...] = (),
+    measured_here: tuple[LocalMeasurement, ...] = (),
     brief: bool = False,
 ) -> Answer:
     """Answer a scenario; raises InputError in one sentence when it cannot be answered.
 
     `allow_local` lets its model be a path on this machine: for the command line only. `today` is the day from which
-    the age of prices is counted. `own` is what was measured here (`own_measurements`): it stands in for estimated
-    divergence and perplexity and beside the speed, and never changes what is recommended. `brief` leaves out levels
-    that are never recommended: the same recommendation in half the time.
+    the age of prices is counted. `measured_here` (`local_measurements`) stands in for estimated divergence and
+    perplexity and beside the speed, and never changes what is recommended. `brief` leaves out levels that are never
+    recommended: the same recommendation in half the time.
     """
     day = today or datetime.now(UTC).date()
-    return _answer(scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), own, brief)
+    return _answer(
+        scenario, scenario.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), measured_here, brief
+    )
 
 
 @remembered(_ANSWERS_BYTES, _answer_weight)
@@ -134,13 +136,13 @@ def _answer(
     allow_local: bool,
     today: date,
     period: int,
-    kept: tuple[OwnMeasurement, ...],
+    kept: tuple[LocalMeasurement, ...],
     brief: bool,
 ) -> Answer:
     entry = _find(scenario.model, allow_local, period)
     if entry.level is not None and scenario.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
         scenario = scenario.model_copy(update={"level": entry.level})
-    own = own_of(entry, kept)
+    measured_here = measured_of(entry, kept)
     model = entry.must_have_model()
     if scenario.mtp:
         model = model.with_mtp()
@@ -156,7 +158,7 @@ def _answer(
     subject = Subject(model.parameters, hardware.name, entry.license, family_of(runtime), writes)
     among = looked_at(model, subject) if brief else None
     plans = (*filter(None, [pasted.plan]), *plans_of(scenario, entry, model, hardware, runtime, among))
-    candidates = candidates_of(scenario, entry, model, hardware, plans, today, own)
+    candidates = candidates_of(scenario, entry, model, hardware, plans, today, measured_here)
     choice = recommend(candidates, asked_of(scenario, writes), subject)
     drafting = drafting_note(scenario, hardware, _shown(candidates, choice)) if scenario.draft is not None else ""
     return Answer(
@@ -178,7 +180,7 @@ def _answer(
         ),
         today=today,
         taken=taken,
-        own=own,
+        measured_here=measured_here,
     )
 
 

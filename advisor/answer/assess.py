@@ -22,7 +22,7 @@ from advisor.question.question import Scenario
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
 from advisor.sizing.plan import Plan
 from advisor.sources.checkpoint_size import PublishedCheckpoint
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, default_backend, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
@@ -37,22 +37,22 @@ def candidates_of(
     hardware: Hardware,
     plans: Sequence[Plan],
     today: date,
-    own: Sequence[OwnMeasurement] = (),
+    measured_here: Sequence[LocalMeasurement] = (),
 ) -> tuple[Candidate, ...]:
-    """The candidates of a scenario, in the order of `plans`. `own` is what was measured here of this model."""
+    """The candidates of a scenario, in the order of `plans`. `measured_here`: of this very model."""
     facts, writes = facts_of_model(entry, model), writes_text(entry, model)
     hosted_as = priced_as(entry)
 
     def candidate(plan: Plan) -> Candidate:
         speed = _speed(scenario, entry, model, hardware, plan)
-        here = tuple(row for row in own if row.level == plan.level)
+        here = tuple(row for row in measured_here if row.level == plan.level)
         return Candidate(
             plan=plan,
             task=scenario.task,
             speed=speed,
             find_quality=lambda task: _quality(facts, plan, task, here),
             find_costs=lambda: _costs(scenario, hardware, hosted_as, speed, today),
-            own=here,
+            measured_here=here,
             writes=writes,
         )
 
@@ -114,11 +114,13 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
     )
 
 
-def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurement]) -> Quality:
+def _quality(facts: ModelFacts, plan: Plan, task: str, measured_here: Sequence[LocalMeasurement]) -> Quality:
     if isinstance(plan.sized, PublishedCheckpoint):
         parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
         return estimate_published(facts, parts, task)
-    return estimate_quality(facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, own=own)
+    return estimate_quality(
+        facts, plan.level, task, bits_per_weight=plan.sized.bits_per_weight, measured_here=measured_here
+    )
 
 
 def _speed(scenario: Scenario, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:

@@ -18,7 +18,7 @@ from advisor.models.catalogue import catalogue
 from advisor.question.hardware import hardware_of
 from advisor.question.question import CUSTOM_MACHINE, MAX_QUERY_LENGTH, Scenario
 from advisor.sources.background import StillWorking
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
 
 CUSTOM_NAME = "Custom machine"
@@ -105,12 +105,12 @@ def ask(
     values: Mapping[str, Any],
     link: Mapping[str, Sequence[str]],
     before: Mapping[str, Any] | None = None,
-    own: tuple[OwnMeasurement, ...] = (),
+    measured_here: tuple[LocalMeasurement, ...] = (),
 ) -> Question:
     """Answer what the inputs hold (`values`; what is None was left empty).
 
-    `link` is the raw query. What it shares with `before`, the values of the last run, the page wrote itself. `own` is
-    what was measured here, of whatever model.
+    `link` is the raw query. What it shares with `before`, the values of the last run, the page wrote itself.
+    `measured_here`: of whatever model.
     """
     asked = {key: given for key, given in link.items() if not before or not _holds(before, key, given)}
     problems = link_problems(asked, values)
@@ -125,22 +125,22 @@ def ask(
     if found.entry is None:  # with the commit that was read, so that a link opens the same again
         scenario = scenario.model_copy(update={"model": found.id})
     try:
-        return _answered(scenario, found, problems, own)
+        return _answered(scenario, found, problems, measured_here)
     except InputError as error:
         return Question(None, str(error), problems, found)
 
 
 def _answered(
-    scenario: Scenario, found: ResolvedModel, problems: tuple[str, ...], own: tuple[OwnMeasurement, ...]
+    scenario: Scenario, found: ResolvedModel, problems: tuple[str, ...], measured_here: tuple[LocalMeasurement, ...]
 ) -> Question:
     try:
-        return Question(answer(scenario, own=own), None, problems, found)
+        return Question(answer(scenario, measured_here=measured_here), None, problems, found)
     except InputError as error:
         limit = found.model.context_length if found.model is not None else None
         if limit is None or scenario.context <= limit:
             raise
         # Choosing a model with a shorter context is no mistake: go on with what it can do, and say so.
-        shorter = answer(scenario.model_copy(update={"context": limit}), own=own)
+        shorter = answer(scenario.model_copy(update={"context": limit}), measured_here=measured_here)
         return Question(shorter, None, (*problems, f"{error} Shown for {limit:,} tokens."), found)
 
 
