@@ -31,7 +31,7 @@ from advisor.runtimes.registry import runtime_by
 from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.own_measurements import OwnMeasurement, own_of
+from advisor.sources.local_measurements import LocalMeasurement, measured_of
 from advisor.sources.resolve import ResolvedModel, find_any_model
 
 _REMEMBERED_S = 600
@@ -50,7 +50,7 @@ class Answer:
     """Everything computed for a question. `notes` are sentences the reader should see beside the numbers.
 
     `taken` are the settings that Ollama or LM Studio chose, as the question did not; `question` holds them.
-    `own` is the evidence besides the data release: what was measured here of this very model.
+    `measured_here` is the evidence besides the data release: what was measured here of this very model.
     """
 
     question: Question
@@ -63,7 +63,7 @@ class Answer:
     notes: tuple[str, ...]
     today: date
     taken: tuple[Taken, ...] = ()
-    own: tuple[OwnMeasurement, ...] = ()
+    measured_here: tuple[LocalMeasurement, ...] = ()
 
     @cached_property
     def plans(self) -> tuple[Plan, ...]:
@@ -117,18 +117,20 @@ def answer(
     question: Question,
     allow_local: bool = False,
     today: date | None = None,
-    own: tuple[OwnMeasurement, ...] = (),
+    measured_here: tuple[LocalMeasurement, ...] = (),
     brief: bool = False,
 ) -> Answer:
     """Answer a question; raises InputError in one sentence when it cannot be answered.
 
     `allow_local` lets its model be a path on this machine: for the command line only. `today` is the day from which
-    the age of prices is counted. `own` is what was measured here (`own_measurements`): it stands in for estimated
-    divergence and perplexity and beside the speed, and never changes what is recommended. `brief` leaves out levels
-    that are never recommended: the same recommendation in half the time.
+    the age of prices is counted. `measured_here` (`local_measurements`) stands in for estimated divergence and
+    perplexity and beside the speed, and never changes what is recommended. `brief` leaves out levels that are never
+    recommended: the same recommendation in half the time.
     """
     day = today or datetime.now(UTC).date()
-    return _answer(question, question.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), own, brief)
+    return _answer(
+        question, question.given, allow_local, day, int(time.monotonic() // _REMEMBERED_S), measured_here, brief
+    )
 
 
 @remembered(_ANSWERS_BYTES, _answer_weight)
@@ -138,13 +140,13 @@ def _answer(
     allow_local: bool,
     today: date,
     period: int,
-    kept: tuple[OwnMeasurement, ...],
+    kept: tuple[LocalMeasurement, ...],
     brief: bool,
 ) -> Answer:
     entry = _find(question.model.name, allow_local, period)
     if entry.level is not None and question.model.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
         question = question.with_values(level=entry.level)
-    own = own_of(entry, kept)
+    measured_here = measured_of(entry, kept)
     model = entry.must_have_model()
     if question.model.mtp:
         model = model.with_mtp()
@@ -158,7 +160,7 @@ def _answer(
     subject = Subject(model.parameters, hardware.name, entry.license, runtime, writes)
     among = looked_at(model, subject) if brief else None
     plans = (*filter(None, [pasted.plan]), *plans_of(question, entry, model, hardware, runtime, among))
-    candidates = candidates_of(question, entry, model, hardware, plans, today, own)
+    candidates = candidates_of(question, entry, model, hardware, plans, today, measured_here)
     choice = recommend(candidates, asked_of(question.requirements, writes), subject)
     drafting = (
         drafting_note(question.model, hardware, _shown(candidates, choice)) if question.model.draft is not None else ""
@@ -182,7 +184,7 @@ def _answer(
         ),
         today=today,
         taken=taken,
-        own=own,
+        measured_here=measured_here,
     )
 
 

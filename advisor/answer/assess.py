@@ -27,7 +27,7 @@ from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weig
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
 from advisor.sources.checkpoint_size import PublishedCheckpoint
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
@@ -42,22 +42,22 @@ def candidates_of(
     hardware: Hardware,
     plans: Sequence[Plan],
     today: date,
-    own: Sequence[OwnMeasurement] = (),
+    measured_here: Sequence[LocalMeasurement] = (),
 ) -> tuple[Candidate, ...]:
-    """The candidates of a question, in the order of `plans`. `own` is what was measured here of this model."""
+    """The candidates of a question, in the order of `plans`. `measured_here`: of this very model."""
     facts, writes = facts_of_model(entry, model), writes_text(entry, model)
     hosted_as = priced_as(entry)
 
     def candidate(plan: Plan) -> Candidate:
         speed = _speed(question.model, question.workload, entry, model, hardware, plan)
-        here = tuple(row for row in own if means(row.level, plan.level_id))
+        here = tuple(row for row in measured_here if means(row.level, plan.level_id))
         return Candidate(
             plan=plan,
             task=question.requirements.task,
             speed=speed,
             find_quality=lambda task: _quality(facts, plan, task, here),
             find_costs=lambda: _costs(question.costs, hardware, hosted_as, speed, today),
-            own=here,
+            measured_here=here,
             writes=writes,
         )
 
@@ -124,11 +124,13 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
     )
 
 
-def _quality(facts: ModelFacts, plan: Plan, task: str, own: Sequence[OwnMeasurement]) -> Quality:
+def _quality(facts: ModelFacts, plan: Plan, task: str, measured_here: Sequence[LocalMeasurement]) -> Quality:
     if isinstance(plan.sized, PublishedCheckpoint):
         parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
         return estimate_published(facts, parts, task)
-    return estimate_quality(facts, written(plan.level_id), task, bits_per_weight=plan.sized.bits_per_weight, own=own)
+    return estimate_quality(
+        facts, written(plan.level_id), task, bits_per_weight=plan.sized.bits_per_weight, measured_here=measured_here
+    )
 
 
 def _speed(

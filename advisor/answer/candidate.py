@@ -14,7 +14,7 @@ from advisor.models.licences import commercial_use
 from advisor.quality.estimator import Quality
 from advisor.question.requirements import Requirements, Unmet
 from advisor.sizing.plan import Plan, Verdict
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 from advisor.speed.estimate import Speed
 
 
@@ -22,7 +22,7 @@ from advisor.speed.estimate import Speed
 class Candidate:
     """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for.
 
-    `own` is what was measured here of this model at this level, newest first.
+    `measured_here` is what was measured here of this model at this level, newest first.
     """
 
     plan: Plan
@@ -30,7 +30,7 @@ class Candidate:
     speed: Speed | None
     find_quality: Callable[[str], Quality] = field(repr=False, compare=False)
     find_costs: Callable[[], Costs | None] = field(repr=False, compare=False)
-    own: tuple[OwnMeasurement, ...] = ()
+    measured_here: tuple[LocalMeasurement, ...] = ()
     writes: bool = True  # an encoder or reranker does not: it has inputs a second, and no quality at chat
 
     @cached_property
@@ -76,11 +76,13 @@ class Candidate:
         return self.speed.inputs_per_s if self.speed is not None else None
 
     @cached_property
-    def own_speeds(self) -> tuple[OwnMeasurement, ...]:
-        """Those of `own` whose speed was measured on the processor that this plan computes on."""
+    def measured_speeds(self) -> tuple[LocalMeasurement, ...]:
+        """Those of `measured_here` whose speed was measured on the processor that this plan computes on."""
         if self.speed is None or self.speed.backend != "cpu":
             return ()
-        return tuple(row for row in self.own if row.speed is not None and row.speed.machine == self.speed.devices[0].id)
+        return tuple(
+            row for row in self.measured_here if row.speed is not None and row.speed.machine == self.speed.devices[0].id
+        )
 
     @cached_property
     def own_monthly(self) -> float | None:

@@ -16,10 +16,10 @@ from advisor.models.lookup import find_model
 from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
 from advisor.quality.evidence import Evidence, evidence
 from advisor.quality.levels import QualityLevel, find_quality_level
+from advisor.quality.measured_here import with_measured
 from advisor.quality.names import slug
-from advisor.quality.own import with_own
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, TASKS, Demand, find_task
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 
 __all__ = [
     "DEMANDS",
@@ -111,15 +111,15 @@ def estimate_quality(
     task: str = "chat",
     format: str | None = None,
     bits_per_weight: float | None = None,
-    own: Sequence[OwnMeasurement] = (),
+    measured_here: Sequence[LocalMeasurement] = (),
 ) -> Quality:
     """What `model` at `level` keeps of its 16-bit quality in `task`; see `Quality` for what the range means.
 
     `model` is a catalogue id, a Hub name or facts. `level` is the name of a GGUF or safetensors level or a
     publisher's spelling of one (`bnb-nf4`, `UD-Q2_K_XL`), or a level as the evidence sees it. A level of another name
     is placed by its `bits_per_weight` (file bits / parameters) among llama.cpp's k-quants. `format` only guards
-    against a mix-up. `own` is what was measured here of this very model, newest first: at the same level it takes the
-    place of estimated divergence and perplexity. The answer is the same for the same data; the first call fits the
+    against a mix-up. `measured_here`, of this very model and newest first, takes at the same level the place of
+    estimated divergence and perplexity. The answer is the same for the same data; the first call fits the
     model to the data (about 0.3 s), later ones take microseconds.
 
     Raises InputError for an unknown model, level, task or impossible figures.
@@ -134,4 +134,4 @@ def estimate_quality(
     if format is not None and (format == "gguf") != found.gguf and found.group:
         raise InputError(f"Level '{one_line(found.name)}' does not belong to the format '{one_line(format)}'.")
     chosen = _task(task)
-    return with_own(_estimator().estimate(facts, found, chosen), own, found.name, chosen)
+    return with_measured(_estimator().estimate(facts, found, chosen), measured_here, found.name, chosen)

@@ -20,7 +20,7 @@ from advisor.quality.levels import UNQUANTIZED, QualityLevel, known_level
 from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, Scores, effective_b, fit, in_order, scores
 from advisor.quality.names import lineage, slug
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 
 Basis = Literal["measured", "transferred", "estimated", "unknown"]
 
@@ -62,8 +62,8 @@ class Quality:
     benchmarks, whose noise is smaller. For perplexity it is 16-bit / quantized perplexity. None: not known.
     `kld` is the mean divergence in nats, where there are measurements to place it. `n` counts the measurements
     that `basis` speaks of, `sources` the independent ones among where they come from, `evidence` holds the nearest of
-    them, `note` says it in a sentence. Where `own` is not empty, the figure is what was measured here, the newest
-    first; its range is that measurement's own error.
+    them, `note` says it in a sentence. Where `measured_here` is not empty, the figure is the newest
+    of it; its range is that measurement's own error.
     """
 
     kept: Range | None
@@ -72,7 +72,7 @@ class Quality:
     kld: Range | None
     evidence: tuple[Evidence, ...]
     note: str
-    own: tuple[OwnMeasurement, ...] = ()
+    measured_here: tuple[LocalMeasurement, ...] = ()
     sources: int = 0
 
     @property

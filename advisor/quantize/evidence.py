@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from advisor.foundation.errors import InputError
 from advisor.quantize.runs import Run
-from advisor.sources.own_measurements import OwnMeasurement, OwnSpeed, repository_key, same_tensors
+from advisor.sources.local_measurements import LocalMeasurement, LocalSpeed, repository_key, same_tensors
 
 
 def may_be(run: Run) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def may_be(run: Run) -> tuple[str, ...]:
     return tuple(model_id for key, parameters in sorted(known) for model_id in same_tensors(key, parameters))
 
 
-def measurements_of(run: Run, model_id: str = "") -> tuple[OwnMeasurement, ...]:
+def measurements_of(run: Run, model_id: str = "") -> tuple[LocalMeasurement, ...]:
     """What a finished run measured, level by level; raises InputError where there is nothing to keep.
 
     `model_id` is the catalogue's model that a folder or file holds, one of `may_be`; "" where it is none of them.
@@ -39,11 +39,11 @@ def measurements_of(run: Run, model_id: str = "") -> tuple[OwnMeasurement, ...]:
         raise InputError("An older version made this run without noting all conditions: start it again.") from None
 
 
-def _measurement(run: Run, result: Mapping[str, Any], model_id: str) -> OwnMeasurement:
+def _measurement(run: Run, result: Mapping[str, Any], model_id: str) -> LocalMeasurement:
     quality = result["quality"]
     key = repository_key(run.request.location) if run.request.source == "hub" else model_id or result["model"]
     modifier = result.get("modifier")
-    return OwnMeasurement(
+    return LocalMeasurement(
         run=run.id,
         measured_on=run.changed_at.date().isoformat(),
         model=key,
@@ -61,9 +61,9 @@ def _measurement(run: Run, result: Mapping[str, Any], model_id: str) -> OwnMeasu
     )
 
 
-def _speed(result: Mapping[str, Any]) -> OwnSpeed:
+def _speed(result: Mapping[str, Any]) -> LocalSpeed:
     speed = result["speed"]
-    return OwnSpeed(
+    return LocalSpeed(
         prefill=speed["prefill_per_s"],
         decode=speed["decode_per_s"],
         prompt_tokens=speed["prompt_tokens"],

@@ -41,7 +41,7 @@ from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
 from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
 from advisor.sources.gguf_header import read_gguf_header
-from advisor.sources.own_measurements import tensors_key
+from advisor.sources.local_measurements import tensors_key
 from advisor.sources.reading import read_from_path
 
 SPARE_BYTES = 64 << 20

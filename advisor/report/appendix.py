@@ -153,7 +153,7 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
         SourceRow(
             f"Divergence: {row.name} at {row.level}, {approx(row.kl_divergence)} nats", row.source, row.measured_on
         )
-        for row in shown.own[:_MOST_EVIDENCE]
+        for row in shown.measured_here[:_MOST_EVIDENCE]
     ]
     if shown.speed is not None:
         rows += [
@@ -170,7 +170,7 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
                 row.source,
                 row.measured_on,
             )
-            for row in shown.own_speeds[:_MOST_EVIDENCE]
+            for row in shown.measured_speeds[:_MOST_EVIDENCE]
             if row.speed is not None
         ]
     if shown.costs is not None:

@@ -141,7 +141,7 @@ def _plan(candidate: Candidate) -> dict[str, Any]:
         "speed": _speed(candidate),
         "quality": _quality(candidate),
         "kld": _range(candidate.find_quality(DIVERGENCE).kld),
-        "measured_here": [row.model_dump(mode="json") for row in candidate.own],
+        "measured_here": [row.model_dump(mode="json") for row in candidate.measured_here],
         "cost": None if candidate.costs is None else cost_document(candidate.costs),
         "notes": list(plan.notes),
     }

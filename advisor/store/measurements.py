@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from advisor.foundation.errors import InputError
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 from advisor.store.database import default_url, make_engine
 from advisor.store.errors import StoreUnavailable
 from advisor.store.sessions import Sessions, owner_hash
@@ -32,7 +32,7 @@ class Measurements:
     def close(self) -> None:
         self._rows.close()
 
-    def keep(self, found: Sequence[OwnMeasurement], owner: str) -> int:
+    def keep(self, found: Sequence[LocalMeasurement], owner: str) -> int:
         """Keep what is not kept yet (by run and level); how many that were."""
         with self._rows.writing() as connection:
             kept = connection.execute(select(func.count()).select_from(measurements)).scalar_one()
@@ -56,7 +56,7 @@ class Measurements:
             own = (measurements.c.run_id == run, measurements.c.owner_hash == owner_hash(owner))
             return int(connection.execute(delete(measurements).where(*own)).rowcount)
 
-    def all(self) -> tuple[OwnMeasurement, ...]:
+    def all(self) -> tuple[LocalMeasurement, ...]:
         """Everybody's, the last kept first."""
         wanted = select(measurements.c.measurement).order_by(
             measurements.c.kept_at.desc(), measurements.c.run_id, measurements.c.level
@@ -64,7 +64,7 @@ class Measurements:
         with self._rows.reading() as connection:
             found = connection.execute(wanted).scalars().all()
         try:
-            return tuple(OwnMeasurement.model_validate_json(text) for text in found)
+            return tuple(LocalMeasurement.model_validate_json(text) for text in found)
         except ValidationError:
             raise StoreUnavailable(
                 "Kept measurements cannot be read: another version of the advisor wrote them."

@@ -86,7 +86,7 @@ runs = Table(
     Index(None, "created_at"),
 )
 
-# What real runs measured and somebody kept (advisor/sources/own_measurements.py). It outlives its run.
+# What real runs measured and somebody kept (advisor/sources/local_measurements.py). It outlives its run.
 measurements = Table(
     "measurements",
     metadata,

@@ -20,7 +20,7 @@ from advisor.question.hardware import hardware_of
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.background import StillWorking
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 from advisor.sources.resolve import ResolvedModel, check_model, find_in_time
 
 CUSTOM_NAME = "Custom machine"
@@ -107,12 +107,12 @@ def ask(
     values: Mapping[str, Any],
     link: Mapping[str, Sequence[str]],
     before: Mapping[str, Any] | None = None,
-    own: tuple[OwnMeasurement, ...] = (),
+    measured_here: tuple[LocalMeasurement, ...] = (),
 ) -> Reply:
     """Answer what the inputs hold (`values`; what is None was left empty).
 
-    `link` is the raw query. What it shares with `before`, the values of the last run, the page wrote itself. `own` is
-    what was measured here, of whatever model.
+    `link` is the raw query. What it shares with `before`, the values of the last run, the page wrote itself.
+    `measured_here`: of whatever model.
     """
     asked = {key: given for key, given in link.items() if not before or not _holds(before, key, given)}
     problems = link_problems(asked, values)
@@ -121,7 +121,7 @@ def ask(
     except InputError as error:
         return Reply(None, str(error), problems)
     written = frozenset(key for key in question.given if key in link or _is_chosen(question, key))
-    return reply_to(replace(question, given=written), problems, own)
+    return reply_to(replace(question, given=written), problems, measured_here)
 
 
 def _is_chosen(question: Question, key: str) -> bool:
@@ -131,7 +131,9 @@ def _is_chosen(question: Question, key: str) -> bool:
     return bool(question.value(key) != FIELDS[key].default)
 
 
-def reply_to(question: Question, problems: tuple[str, ...] = (), own: tuple[OwnMeasurement, ...] = ()) -> Reply:
+def reply_to(
+    question: Question, problems: tuple[str, ...] = (), measured_here: tuple[LocalMeasurement, ...] = ()
+) -> Reply:
     """Answer a question as the page does: models elsewhere are read in the background."""
     try:
         found = find_in_time(question.model.name)
@@ -140,22 +142,22 @@ def reply_to(question: Question, problems: tuple[str, ...] = (), own: tuple[OwnM
     if found.entry is None:  # with the commit that was read, so that a link opens the same again
         question = question.with_values(model=found.id)
     try:
-        return _answered(question, found, problems, own)
+        return _answered(question, found, problems, measured_here)
     except InputError as error:
         return Reply(None, str(error), problems, found)
 
 
 def _answered(
-    question: Question, found: ResolvedModel, problems: tuple[str, ...], own: tuple[OwnMeasurement, ...]
+    question: Question, found: ResolvedModel, problems: tuple[str, ...], measured_here: tuple[LocalMeasurement, ...]
 ) -> Reply:
     try:
-        return Reply(answer(question, own=own), None, problems, found)
+        return Reply(answer(question, measured_here=measured_here), None, problems, found)
     except InputError as error:
         limit = found.model.context_length if found.model is not None else None
         if limit is None or question.workload.context <= limit:
             raise
         # Choosing a model with a shorter context is no mistake: go on with what it can do, and say so.
-        shorter = answer(question.with_values(context=limit), own=own)
+        shorter = answer(question.with_values(context=limit), measured_here=measured_here)
         return Reply(shorter, None, (*problems, f"{error} Shown for {limit:,} tokens."), found)
 
 

@@ -21,7 +21,7 @@ from advisor.quantize.request import RunRequest
 from advisor.quantize.runs import Run, Runs
 from advisor.quantize.settings import read_settings
 from advisor.quantize.tinylm import FOLDER
-from advisor.ui.parts import own_evidence, prove_parts
+from advisor.ui.parts import local_evidence, prove_parts
 from advisor.ui.parts.prove_figures import measured_csv, rows_of
 from advisor.ui.parts.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.parts.text import plain
@@ -34,7 +34,7 @@ SCRIPT = """
 from advisor.question.question import Question
 from advisor.answer.answer import answer
 from advisor.ui.pages import prove as prove_page
-from advisor.ui.asking import Question
+from advisor.ui.asking import Reply
 prove_page.draw(Question(answer(Question.from_query({query!r})), None, ()))
 """
 # What llama-fit-params says of Llama 3.1 8B at Q4_K_M and 2,048 tokens on one GPU.
@@ -45,11 +45,12 @@ FIT_PARAMS = (
 QUALITY_SCRIPT = """
 from advisor.answer.answer import answer
 from advisor.question.question import Question
-from advisor.ui.parts import own_evidence
+from advisor.ui.parts import local_evidence
 from advisor.ui.pages import quality as quality_page
-from advisor.ui.asking import Question
+from advisor.ui.asking import Reply
 asked = {{"model": {path!r}, "machine": "rtx-4090", "context": 256, "level": "Q8_0"}}
-quality_page.draw(Question(answer(Question.from_values(asked), allow_local=True, own=own_evidence.kept()), None, ()))
+kept = local_evidence.kept()
+quality_page.draw(Reply(answer(Question.from_values(asked), allow_local=True, measured_here=kept), None, ()))
 """
 needs_library = pytest.mark.skipif(
     bool(prove_parts.missing_parts()), reason="not installed: pip install -r advisor/quantize/requirements.txt"
@@ -310,10 +311,10 @@ def test_a_run_is_started_measured_compared_and_kept(
     assert not own.exception
     assert "✔ Kept as evidence for tinylm" in said(own)
     assert list(table(own, "conditions")["level"]) == ["Q2_K", "Q8_0"]
-    (q2, q8) = own_evidence.kept()
+    (q2, q8) = local_evidence.kept()
     assert q2.kl_divergence == figures["Q2_K"]["KL divergence"].measured
     monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "off")
-    assert own_evidence.kept() == ()
+    assert local_evidence.kept() == ()
     monkeypatch.setenv("LLM_FIT_ADVISOR_QUANTIZE", "on")
     shown = AppTest.from_string(QUALITY_SCRIPT.format(path=str(FOLDER / "config.json")), default_timeout=60).run()
     assert not shown.exception
@@ -322,7 +323,7 @@ def test_a_run_is_started_measured_compared_and_kept(
     assert table(shown, "basis").set_index("task").loc["perplexity", "basis"] == "measured here"
     own.button(key="forget_evidence").click().run()
     assert not own.exception
-    assert own_evidence.kept() == ()
+    assert local_evidence.kept() == ()
     own.button(key="keep_evidence")  # it may be kept again
     text = measured_csv(run, read_settings())
     assert len(text.splitlines()) == 1 + 2 * 8

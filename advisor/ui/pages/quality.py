@@ -15,7 +15,7 @@ from advisor.foundation.units import GIB
 from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
-from advisor.sources.own_measurements import MEASURED_HERE
+from advisor.sources.local_measurements import MEASURED_HERE
 from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import pareto_chart
 from advisor.ui.parts.tables import fullest_device
@@ -150,7 +150,7 @@ def _by_task(answer: Answer, one: Candidate) -> None:
             f"Divergence from 16 bit: about {approx(divergence.kld.typical)} nats ({span(divergence.kld)}, "
             f"{_basis(divergence)}, {counted(divergence.n, divergence.sources)})."
         )
-    if divergence.own:
+    if divergence.measured_here:
         _measured_here(divergence)
     words = "; ".join(f"“{demand.words}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
     st.markdown(small(plain(f"As a requirement, {words}.")))
@@ -177,7 +177,7 @@ def task_table(one: Candidate) -> pd.DataFrame:
 
 
 def _basis(quality: Quality) -> str:
-    return MEASURED_HERE if quality.own else quality.basis
+    return MEASURED_HERE if quality.measured_here else quality.basis
 
 
 def _measured_here(divergence: Quality) -> None:

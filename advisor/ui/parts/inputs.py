@@ -15,7 +15,7 @@ from advisor.foundation.units import gib
 from advisor.machines.catalogue import machine
 from advisor.question.choices import CUSTOM_MACHINE
 from advisor.ui.asking import Reply, ask, machine_names, model_name, needs_memory
-from advisor.ui.parts import load_inputs, model_input, own_evidence, requirement_inputs, runtime_inputs, this_machine
+from advisor.ui.parts import load_inputs, local_evidence, model_input, requirement_inputs, runtime_inputs, this_machine
 from advisor.ui.parts.bound_inputs import give_first_values, keep_in_link, number, picker, set_first_values
 from advisor.ui.parts.text import plain, small
 
@@ -36,7 +36,7 @@ class Inputs:
     def ask(self) -> Reply:
         """Answer what they hold."""
         with st.spinner(f"Reading {plain(model_name(self.model.model))}: metadata and file headers, no weights …"):
-            reply = ask(self.values, self.link, self.before, own_evidence.kept())
+            reply = ask(self.values, self.link, self.before, local_evidence.kept())
         self.model.show_about(reply)
         return reply
 

@@ -11,12 +11,12 @@ from advisor.foundation.errors import AdvisorError, InputError
 from advisor.models.catalogue import catalogue
 from advisor.quantize.evidence import may_be, measurements_of
 from advisor.quantize.runs import Run
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
 from advisor.store.measurements import Measurements
 from advisor.ui.ownership import keep_owner
-from advisor.ui.parts.own_evidence import look_again, measurements
+from advisor.ui.parts.local_evidence import look_again, measurements
 from advisor.ui.parts.prove_board import opened_runs
 from advisor.ui.parts.text import plain, refusal, small
 
@@ -97,7 +97,7 @@ def draw_list(owner: str) -> None:
             st.button("Forget", key="forget_evidence", on_click=_forget, args=(chosen, owner))
 
 
-def kept_table(found: Sequence[OwnMeasurement]) -> pd.DataFrame:
+def kept_table(found: Sequence[LocalMeasurement]) -> pd.DataFrame:
     """A row for each measurement. Knows no Streamlit."""
     return pd.DataFrame(
         [
@@ -117,7 +117,7 @@ def kept_table(found: Sequence[OwnMeasurement]) -> pd.DataFrame:
     )
 
 
-def _conditions(row: OwnMeasurement) -> list[str]:
+def _conditions(row: LocalMeasurement) -> list[str]:
     told = [row.engine, f"{row.tokens:,} tokens of {row.text or 'the text that comes along'}"]
     if row.context:
         told.append(f"context {row.context:,}")
@@ -127,11 +127,11 @@ def _conditions(row: OwnMeasurement) -> list[str]:
     return [*told, f"made by {row.made_by}", f"run {row.run}"]
 
 
-def _name(row: OwnMeasurement) -> str:
+def _name(row: LocalMeasurement) -> str:
     return catalogue()[row.model].name if row.model in catalogue() else row.name
 
 
-def _run(id: str, found: Sequence[OwnMeasurement]) -> str:
+def _run(id: str, found: Sequence[LocalMeasurement]) -> str:
     rows = [row for row in found if row.run == id]
     return f"{_name(rows[0])}, {rows[0].measured_on}: {', '.join(row.level for row in rows)}"
 

@@ -30,7 +30,7 @@ def draw(answer: Answer) -> None:
         f"{_links([s for s in (machine.source, machine.second_source) if s])})\n"
         f"- **Overhead:** {_overhead(answer)}"
     )
-    if answer.own:
+    if answer.measured_here:
         st.markdown(f"- **Measured here:** {_own(answer)}")
     st.subheader("The same question elsewhere", anchor=False)
     query = answer.question.to_query()
@@ -42,8 +42,8 @@ def draw(answer: Answer) -> None:
 
 def _own(answer: Answer) -> str:
     """The evidence that no data release holds."""
-    levels = ", ".join(sorted({row.level for row in answer.own}))
-    days = sorted({row.measured_on for row in answer.own})
+    levels = ", ".join(sorted({row.level for row in answer.measured_here}))
+    days = sorted({row.measured_on for row in answer.measured_here})
     return plain(f"divergence, perplexity and speed of {levels}, kept on the page Prove it ({', '.join(days)}).")
 
 

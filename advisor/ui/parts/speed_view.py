@@ -8,7 +8,7 @@ import streamlit as st
 from advisor.answer.candidate import Candidate
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, span
-from advisor.sources.own_measurements import MEASURED_HERE
+from advisor.sources.local_measurements import MEASURED_HERE
 from advisor.speed import Measurement, Speed
 from advisor.speed.explain import explanation
 from advisor.ui.parts.text import plain, small
@@ -39,7 +39,7 @@ def draw(shown: Candidate) -> None:
             _measurements(speed.measurements)
         else:
             st.markdown(small("No published measurement of this model on this machine is known here."))
-    if shown.own_speeds:
+    if shown.measured_speeds:
         _measured_here(shown)
 
 
@@ -70,7 +70,7 @@ def _figures(speed: Speed) -> None:
 
 def _measured_here(shown: Candidate) -> None:
     """One sentence a measurement: its conditions are not those of the plan."""
-    for row in shown.own_speeds:
+    for row in shown.measured_speeds:
         if (speed := row.speed) is not None:
             busy = "; the machine was busy" if speed.busy else ""
             sentence = (

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from advisor.foundation.errors import InputError
 from advisor.quantize.settings import read_settings
-from advisor.sources.own_measurements import OwnMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
 from advisor.store.measurements import Measurements
@@ -15,7 +15,7 @@ from advisor.store.measurements import Measurements
 _LOOK_EVERY_S = 30  # what another server of the same database kept is seen so much later
 
 
-def kept() -> tuple[OwnMeasurement, ...]:
+def kept() -> tuple[LocalMeasurement, ...]:
     """All of them; none where the database is away, which the page Prove it says."""
     try:
         if not read_settings().enabled:
@@ -26,7 +26,7 @@ def kept() -> tuple[OwnMeasurement, ...]:
 
 
 @lru_cache(maxsize=1)
-def _kept(url: str, _period: int) -> tuple[OwnMeasurement, ...]:
+def _kept(url: str, _period: int) -> tuple[LocalMeasurement, ...]:
     try:
         return measurements(url).all()
     except StoreUnavailable:

@@ -21,7 +21,7 @@ MEASURED_HERE = "measured here"
 _DIGITS = 12
 
 
-class OwnSpeed(BaseModel):
+class LocalSpeed(BaseModel):
     """Rates of one user in tokens/s: slowest, median and fastest sample.
 
     `machine` is the catalogue's id of the processor, "" where it is not listed or a GPU helped. `prompt_tokens` were
@@ -39,7 +39,7 @@ class OwnSpeed(BaseModel):
     busy: bool
 
 
-class OwnMeasurement(BaseModel):
+class LocalMeasurement(BaseModel):
     """One level of one model, measured against the unquantized file. `model` is what `model_key` says.
 
     `kl_divergence` in nats per token; errors are standard errors, `increase_error` that of ln(perplexity / reference),
@@ -66,7 +66,7 @@ class OwnMeasurement(BaseModel):
     kl_divergence: float = Field(allow_inf_nan=False)
     kl_error: float = Field(ge=0, allow_inf_nan=False)
     same_top: float = Field(ge=0, le=1)
-    speed: OwnSpeed | None = None
+    speed: LocalSpeed | None = None
 
     @property
     def source(self) -> str:
@@ -107,7 +107,7 @@ def same_tensors(key: str, parameters: int) -> tuple[str, ...]:
     return tuple(entry.id for entry in alike if tensors_key(entry.model) == key)
 
 
-def own_of(found: ResolvedModel, kept: Sequence[OwnMeasurement]) -> tuple[OwnMeasurement, ...]:
+def measured_of(found: ResolvedModel, kept: Sequence[LocalMeasurement]) -> tuple[LocalMeasurement, ...]:
     """Those of this very model, newest first."""
     key = model_key(found) if kept else None
     rows = [row for row in kept if row.model == key]

@@ -9,17 +9,17 @@ from dataclasses import replace
 from advisor.foundation.ranges import Range
 from advisor.quality.estimator import Quality
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
-from advisor.sources.own_measurements import MEASURED_HERE, OwnMeasurement
+from advisor.sources.local_measurements import MEASURED_HERE, LocalMeasurement
 
 _NINE_IN_TEN = 1.645  # standard errors either way
 
 
-def with_own(estimate: Quality, own: Sequence[OwnMeasurement], level: str, task: str) -> Quality:
+def with_measured(estimate: Quality, measured_here: Sequence[LocalMeasurement], level: str, task: str) -> Quality:
     """The newest measurement of the level, with its own error as the range; `estimate` where there is none.
 
     Scores of tasks are not measured here: of those only the divergence beside them changes.
     """
-    rows = tuple(row for row in own if row.level == level)
+    rows = tuple(row for row in measured_here if row.level == level)
     if not rows:
         return estimate
     newest = rows[0]
@@ -35,7 +35,7 @@ def with_own(estimate: Quality, own: Sequence[OwnMeasurement], level: str, task:
         n=len(rows),
         evidence=(),
         note=_note(newest),
-        own=rows,
+        measured_here=rows,
         sources=1,
     )
 
@@ -44,7 +44,7 @@ def _around(value: float, error: float) -> Range:
     return Range(value - _NINE_IN_TEN * error, value, value + _NINE_IN_TEN * error)
 
 
-def _note(row: OwnMeasurement) -> str:
+def _note(row: LocalMeasurement) -> str:
     matrix = "with" if row.imatrix else "without"
     return (
         f"{MEASURED_HERE.capitalize()} on {row.measured_on} ({row.name}, {matrix} an importance matrix) by "

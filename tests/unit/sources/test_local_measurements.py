@@ -24,7 +24,7 @@ from advisor.quantize.tinylm import FOLDER
 from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.from_answer import report_of
-from advisor.sources.own_measurements import OwnMeasurement, OwnSpeed, model_key, repository_key, tensors_key
+from advisor.sources.local_measurements import LocalMeasurement, LocalSpeed, model_key, repository_key, tensors_key
 from advisor.sources.resolve import find_any_model
 from advisor.store.errors import StoreUnavailable
 from advisor.store.measurements import Measurements
@@ -33,12 +33,12 @@ from tests.support.postgres import Postgres, postgres
 __all__ = ["postgres"]
 TODAY = date(2026, 11, 27)
 OWNER, OTHER = "an owner's secret, long enough", "another one's secret, as long"
-LLAMA = OwnMeasurement(
+LLAMA = LocalMeasurement(
     run="0123456789abcdef", measured_on="2026-11-20", model="llama-3.1-8b-instruct", name="Llama-3.1-8B-Instruct",
     level="Q4_K_M", made_by="library", imatrix=True, engine="llama.cpp 9.9 (xllamacpp 9)", text="eval.txt (abc)",
     context=512, tokens=10_000, file_bytes=4_920_000_000, perplexity=7.5, reference_perplexity=7.4,
     increase_error=0.001, kl_divergence=0.031, kl_error=0.0004, same_top=0.93,
-    speed=OwnSpeed(
+    speed=LocalSpeed(
         prefill=Range(90, 100, 110), decode=Range(9, 10, 11), prompt_tokens=480, cpu="AMD EPYC 9654",
         machine="epyc-genoa-12ch-ddr5-4800", threads=95, busy=False,
     ),
@@ -94,9 +94,9 @@ def test_the_tiny_model_is_known_by_its_tensors(measured: Run) -> None:
     assert found.increase_error is not None
     assert 0 < found.increase_error < 0.1
     question = Question.from_values({"model": config.id, "machine": "rtx-4090", "context": 256, "level": "Q2_K"})
-    (candidate,) = answer(question, allow_local=True, today=TODAY, own=(found, LLAMA)).candidates
+    (candidate,) = answer(question, allow_local=True, today=TODAY, measured_here=(found, LLAMA)).candidates
     divergence = candidate.find_quality("divergence")
-    assert divergence.own == (found,)
+    assert divergence.measured_here == (found,)
     assert divergence.kld is not None
     assert divergence.kld.typical == found.kl_divergence > 0.01
     assert divergence.kld.low < divergence.kld.typical < divergence.kld.high
@@ -107,8 +107,8 @@ def test_a_measurement_counts_for_its_model_and_level_and_changes_no_advice() ->
     question = Question.from_query(
         "model=llama-3.1-8b-instruct&machine=epyc-genoa-12ch-ddr5-4800&memory_gib=64&context=4096"
     )
-    before, after = (answer(question, today=TODAY, own=own) for own in ((), (LLAMA,)))
-    assert after.own == (LLAMA,)
+    before, after = (answer(question, today=TODAY, measured_here=measured_here) for measured_here in ((), (LLAMA,)))
+    assert after.measured_here == (LLAMA,)
     assert after.recommendation == before.recommendation
     for old, new in zip(before.candidates, after.candidates, strict=True):
         assert new.kept == old.kept
@@ -117,27 +117,32 @@ def test_a_measurement_counts_for_its_model_and_level_and_changes_no_advice() ->
             assert new.find_quality("divergence") == old.find_quality("divergence")
     one = next(one for one in after.candidates if one.level == "Q4_K_M")
     kept = one.find_quality("perplexity")
-    assert (kept.basis, kept.n, kept.own) == ("measured", 1, (LLAMA,))
+    assert (kept.basis, kept.n, kept.measured_here) == ("measured", 1, (LLAMA,))
     assert kept.typical == pytest.approx(100 * 7.4 / 7.5)
     assert kept.low == pytest.approx(100 * 7.4 / 7.5, rel=0.002)
-    assert one.own_speeds == (LLAMA,)
-    other = answer(question.with_values(machine="rtx-4090", memory_gib=None), today=TODAY, own=(LLAMA,))
-    assert not any(one.own_speeds for one in other.candidates), "another device"
-    assert answer(question.with_values(model="deepseek-r1-distill-llama-8b"), today=TODAY, own=(LLAMA,)).own == ()
+    assert one.measured_speeds == (LLAMA,)
+    other = answer(question.with_values(machine="rtx-4090", memory_gib=None), today=TODAY, measured_here=(LLAMA,))
+    assert not any(one.measured_speeds for one in other.candidates), "another device"
+    assert (
+        answer(
+            question.with_values(model="deepseek-r1-distill-llama-8b"), today=TODAY, measured_here=(LLAMA,)
+        ).measured_here
+        == ()
+    )
 
 
 def test_the_newest_of_several_counts() -> None:
     newer = LLAMA.model_copy(update={"run": "b", "measured_on": "2026-11-21", "kl_divergence": 0.05})
     query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=4096&level=Q4_K_M"
-    (one,) = answer(Question.from_query(query), today=TODAY, own=(LLAMA, newer)).candidates
+    (one,) = answer(Question.from_query(query), today=TODAY, measured_here=(LLAMA, newer)).candidates
     found = one.find_quality("divergence")
     assert found.kld is not None
-    assert (found.kld.typical, found.n, found.own) == (0.05, 2, (newer, LLAMA))
+    assert (found.kld.typical, found.n, found.measured_here) == (0.05, 2, (newer, LLAMA))
 
 
 def test_an_answer_names_it_beside_its_data_release() -> None:
     query = "model=llama-3.1-8b-instruct&machine=epyc-genoa-12ch-ddr5-4800&memory_gib=64&context=4096&level=Q4_K_M"
-    found = answer(Question.from_query(query), today=TODAY, own=(LLAMA,))
+    found = answer(Question.from_query(query), today=TODAY, measured_here=(LLAMA,))
     sources = [row for row in report_of(found).appendix.sources if row.source.startswith("measured here")]
     assert [row.what for row in sources] == [
         "Divergence: Llama-3.1-8B-Instruct at Q4_K_M, 0.031 nats",
@@ -146,7 +151,7 @@ def test_an_answer_names_it_beside_its_data_release() -> None:
     assert {row.as_of for row in sources} == {"2026-11-20"}
     (plan,) = plan_document(found)["plans"]
     assert plan["kld"]["typical"] == 0.031
-    assert [OwnMeasurement.model_validate(row) for row in plan["measured_here"]] == [LLAMA]
+    assert [LocalMeasurement.model_validate(row) for row in plan["measured_here"]] == [LLAMA]
     assert plan_document(answer(Question.from_query(query), today=TODAY))["plans"][0]["measured_here"] == []
 
 
@@ -183,7 +188,7 @@ def test_a_store_that_is_away_or_too_new_is_one_sentence(tmp_path: Path) -> None
 
 def test_scores_of_tasks_are_not_touched() -> None:
     plain = estimate_quality("llama-3.1-8b-instruct", "Q4_K_M", "math")
-    with_own = estimate_quality("llama-3.1-8b-instruct", "Q4_K_M", "math", own=(LLAMA,))
-    assert with_own == replace(plain, kld=with_own.kld)
-    assert with_own.kld is not None
-    assert with_own.kld.typical == LLAMA.kl_divergence
+    with_measured = estimate_quality("llama-3.1-8b-instruct", "Q4_K_M", "math", measured_here=(LLAMA,))
+    assert with_measured == replace(plain, kld=with_measured.kld)
+    assert with_measured.kld is not None
+    assert with_measured.kld.typical == LLAMA.kl_divergence
