@@ -411,5 +411,6 @@ def test_the_command_line_reads_the_hub_of_the_environment(hub: FakeHub) -> None
     assert plan["decision"]["plan"]["verdict"] == "fits"
     wrong = run("sizes", "org/none")
     assert wrong.returncode == 2
-    assert wrong.stderr.count("\n") == 1
+    assert wrong.stderr == ""
+    assert "org/none" in json.loads(wrong.stdout)["error"]["message"]
     assert constants.ENDPOINT == "https://huggingface.co"
