@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
+from threading import Lock
+
+from cachetools import TTLCache
 
 from advisor.foundation.errors import InputError, one_line
 from advisor.models.catalogue import catalogue
@@ -16,7 +17,8 @@ __all__ = ["READING", "ResolvedModel", "check_model", "find_any_model", "find_in
 _PATIENCE_S = 8.0
 _REMEMBERED_S = 600
 _MOST_REMEMBERED = 64
-_lately: OrderedDict[str, tuple[float, ResolvedModel]] = OrderedDict()
+_lately: TTLCache[str, ResolvedModel] = TTLCache(_MOST_REMEMBERED, _REMEMBERED_S)
+_lock = Lock()
 
 
 def find_any_model(text: str, *, allow_local: bool = False, endpoint: str | None = None) -> ResolvedModel:
@@ -30,9 +32,10 @@ def find_any_model(text: str, *, allow_local: bool = False, endpoint: str | None
         raise InputError("Name a model: a catalogue id, a Hub repository, a link, or a size such as 70B.")
     if text in catalogue():
         return from_entry(find_model(text))
-    known = _lately.get(text)
-    if known is not None and endpoint is None and not allow_local and time.monotonic() < known[0] + _REMEMBERED_S:
-        return known[1]
+    with _lock:
+        known = _lately.get(text)
+    if known is not None and endpoint is None and not allow_local:
+        return known
     # The Hub's library takes a third of a second to load, and most questions are about the catalogue.
     from advisor.sources.elsewhere import find_elsewhere
 
@@ -63,12 +66,8 @@ def _read(text: str) -> ResolvedModel:
     from advisor.sources.elsewhere import find_elsewhere
 
     found = find_elsewhere(text)
-    now = time.monotonic()
-    for name in (text, found.id) if found.entry is None else (text,):
-        _lately[name] = (now, found)
-        _lately.move_to_end(name)
-    while len(_lately) > _MOST_REMEMBERED:
-        _lately.popitem(last=False)
+    with _lock:
+        _lately.update(dict.fromkeys((text, found.id) if found.entry is None else (text,), found))
     return found
 
 

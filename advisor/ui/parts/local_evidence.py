@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
+from threading import Lock
+
+from cachetools import TTLCache, cached
 
 from advisor.foundation.errors import InputError
 from advisor.quantize.settings import read_settings
@@ -22,11 +24,11 @@ def kept() -> tuple[LocalMeasurement, ...]:
             return ()
     except InputError:
         return ()
-    return _kept(default_url(), int(time.monotonic() // _LOOK_EVERY_S))
+    return _kept(default_url())
 
 
-@lru_cache(maxsize=1)
-def _kept(url: str, _period: int) -> tuple[LocalMeasurement, ...]:
+@cached(TTLCache(1, _LOOK_EVERY_S), lock=Lock())
+def _kept(url: str) -> tuple[LocalMeasurement, ...]:
     try:
         return measurements(url).all()
     except StoreUnavailable:

@@ -1,0 +1,94 @@
+"""How much a function is handed and a value holds: what is more than a reader keeps in mind is named here, and why."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ADVISOR = Path(__file__).resolve().parents[2] / "advisor"
+MOST_PARAMETERS, MOST_FIELDS = 6, 15
+_REDONE = "the question and the runtimes: each part is to be handed whole"
+_ROW = "a row of a table: a field for each column"
+WIDE = {
+    "answer/answer.py:_answer": "all that two answers may differ by: the key of a cache",
+    "answer/assess.py:candidates_of": "what an answer is made of, before there is one",
+    "answer/level_choice.py:_glance": "what an answer is made of, before there is one",
+    "answer/level_choice.py:_in_full": "what an answer is made of, before there is one",
+    "costs/costs.py:Costs": "the three ways side by side, and what compares them",
+    "costs/inputs.py:CostInputs": _REDONE,
+    "costs/money.py:listed": "a price has as many figures",
+    "costs/options.py:Option": "one way to pay as page, report and JSON show it",
+    "costs/own.py:_ownership": "one case of the bill: each is a figure of its own",
+    "costs/pay_per_token.py:_hosted_at": "a host's three prices and who asks",
+    "costs/rent.py:_priced": "an offer and what is paid beside it",
+    "machines/machine.py:Machine": "the figures of a processor, most of them optional",
+    "machines/rows.py:Row": _ROW,
+    "models/blueprints/common.py:decoder": "each names a place in a decoder, with what stands there usually as default",
+    "models/blueprints/common.py:uniform_decoder": "as `decoder`",
+    "models/blueprints/deepseek.py:_latent_decoder": "as `decoder`",
+    "models/catalogue.py:Entry": "a model's file, field by field",
+    "models/mixers.py:Attention": "the variants of attention that publishers combine, off by default",
+    "quality/evidence.py:Evidence": _ROW,
+    "quantize/compress.py:compress": "what a library's process is told; most by name",
+    "quantize/gguf_quantize.py:quantize_gguf": "what llama-quantize takes, and how to report and stop",
+    "quantize/measure.py:make_reference": "what a measurement depends on, and how to report and stop",
+    "quantize/tool_runs.py:make_imatrix": "what llama-imatrix takes, and how to report and stop",
+    "quantize/tool_runs.py:quantize_with_tool": "what llama-quantize takes, and how to report and stop",
+    "question/question.py:Scenario": _REDONE,
+    "report/document.py:ReportDocument": "the parts of the report in their order",
+    "runtimes/launch.py:Launch": _REDONE,
+    "runtimes/llama_cpp/compute/frame.py:Frame": "the tensors alive while a graph is walked",
+    "runtimes/llama_cpp/overview.py:overview": _REDONE,
+    "runtimes/llama_cpp/placement_search.py:best_placement": _REDONE,
+    "runtimes/llama_cpp/plans.py:__init__": _REDONE,
+    "runtimes/llama_cpp/plans.py:plan_file": _REDONE,
+    "runtimes/llama_cpp/plans.py:plan_levels": _REDONE,
+    "runtimes/mlx/plans.py:plan_mlx_file": _REDONE,
+    "runtimes/vllm/plans.py:plan_vllm": _REDONE,
+    "runtimes/vllm/plans.py:plan_vllm_levels": _REDONE,
+    "runtimes/vllm/plans.py:plan_vllm_published": _REDONE,
+    "sizing/plan.py:Plan": "what all pages show of one plan",
+    "sources/local_measurements.py:LocalMeasurement": "a measurement with the conditions it was made under",
+    "sources/resolved.py:ResolvedModel": "a model with what each kind of source knows of it",
+    "speed/catalogued.py:speed_of": "the conditions of a published measurement, all but three with defaults",
+    "speed/estimate.py:_range": "what widens a range: each is a figure of its own",
+    "speed/load.py:_shared_load": "what lies where, and what is done with it",
+    "speed/load.py:gguf_load": "what lies where, and what is done with it",
+    "speed/load.py:placed_load": "what lies where, and what is done with it",
+    "speed/measurements.py:Measurement": _ROW,
+    "ui/parts/bound_inputs.py:number": "what Streamlit's input takes",
+}
+
+
+@cache
+def wide() -> frozenset[str]:
+    found = set()
+    for path in ADVISOR.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = f"{path.relative_to(ADVISOR).as_posix()}:{getattr(node, 'name', '')}"
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and parameters(node) > MOST_PARAMETERS:
+                found.add(name)
+            if isinstance(node, ast.ClassDef) and fields(node) > MOST_FIELDS:
+                found.add(name)
+    return frozenset(found)
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """All but the object itself."""
+    given = node.args
+    names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def fields(node: ast.ClassDef) -> int:
+    annotated = (one for one in node.body if isinstance(one, ast.AnnAssign))
+    return sum("ClassVar" not in ast.unparse(one.annotation) for one in annotated)
+
+
+def test_nothing_new_takes_or_holds_more_than_a_reader_keeps_in_mind() -> None:
+    assert wide() - set(WIDE) == set(), f"take at most {MOST_PARAMETERS} parameters, hold at most {MOST_FIELDS} fields"
+
+
+def test_what_was_mended_is_no_longer_excused() -> None:
+    assert {name for name, why in WIDE.items() if why != _REDONE} - wide() == set()
