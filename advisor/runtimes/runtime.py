@@ -15,7 +15,7 @@ from advisor.formats.level_id import LevelId
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
 from advisor.runtimes.launch import Command, Launch
-from advisor.runtimes.llama_cpp.memory_lines import MemoryLine
+from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId

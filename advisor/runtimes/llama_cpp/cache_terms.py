@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import assert_never
 
@@ -13,35 +11,10 @@ from advisor.models.mixers import Attention, CompressedAttention, LatentAttentio
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.runtimes.llama_cpp.kv_cache import as_kept, pooled_cells, widest_values, window_cells
+from advisor.sizing.memory_line import Term
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 _F32 = Fraction(4)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A product: numbers, each with the word that follows it, for so many equal layers."""
-
-    what: str
-    factors: tuple[tuple[Fraction, str], ...]
-    layers: int = 1
-
-    def times(self, layers: int) -> Term:
-        return replace(self, layers=self.layers * layers)
-
-    @property
-    def bytes(self) -> Fraction:
-        return self.layers * math.prod((number for number, _ in self.factors), start=Fraction(1))
-
-    def __str__(self) -> str:
-        kind = f"{self.what} " if self.what else ""
-        shown = [f"{self.layers:,} {kind}{'layer' if self.layers == 1 else 'layers'}"]
-        shown += [f"{_shown(number)} {word}".rstrip() for number, word in self.factors]
-        return " x ".join(shown)
-
-
-def _shown(number: Fraction) -> str:
-    return f"{int(number):,}" if number.denominator == 1 else f"{number.numerator}/{number.denominator}"
 
 
 def _term(what: str, *factors: tuple[int | Fraction, str]) -> Term:

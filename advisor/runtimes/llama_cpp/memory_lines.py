@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 from advisor.formats.gguf_levels import LLAMA_CPP_RULES
 from advisor.formats.gguf_sizes import SizedLevel
@@ -15,44 +14,17 @@ from advisor.foundation.units import gib
 from advisor.models.checked import checked
 from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.cache_terms import Term, layer_terms
+from advisor.runtimes.llama_cpp.cache_terms import layer_terms
 from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
 from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.runtimes.llama_cpp.kv_cache import window_cells
 from advisor.runtimes.llama_cpp.split_growth import reduce_bytes
+from advisor.sizing.memory_line import Component, MemoryLine, Term
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import Settings
 
-Word = Literal["exact", "modelled", "assumed"]
-Component = Literal[
-    "weights",
-    "KV cache",
-    "compute",
-    "passing weights",
-    "overhead",
-    "draft weights",
-    "draft KV cache",
-    "draft compute",
-]
-
 _DRAFT_SOURCE = f"{LLAMA_CPP_RULES}: the same rules as for the main model; not checked against a run with two models"
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryLine:
-    """One part of what one device, or the host, holds.
-
-    `formula` is one sentence with the numbers at hand in it; where `terms` are given, they add up to `bytes`.
-    """
-
-    component: Component
-    place: str
-    bytes: int
-    word: Word
-    formula: str
-    source: str
-    terms: tuple[Term, ...] = ()
 
 
 def memory_lines(plan: Plan, model: Model, overhead_basis: str = "", host_basis: str = "") -> tuple[MemoryLine, ...]:

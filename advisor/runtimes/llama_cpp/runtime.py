@@ -14,11 +14,12 @@ from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, MOST_SEQUENCES, check
 from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
 from advisor.runtimes.llama_cpp.draft import with_draft
 from advisor.runtimes.llama_cpp.frontends import LM_STUDIO_PROGRAM, OLLAMA_PROGRAM
-from advisor.runtimes.llama_cpp.memory_lines import MemoryLine, memory_lines
+from advisor.runtimes.llama_cpp.memory_lines import memory_lines
 from advisor.runtimes.llama_cpp.overview import overview
 from advisor.runtimes.llama_cpp.plans import LevelPlanner, levels_of, plan_gguf
 from advisor.runtimes.llama_cpp.ways_out import ways_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.runtime_id import RuntimeId

@@ -11,11 +11,11 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.memory_lines import MemoryLine
 from advisor.runtimes.mlx.commands import mlx_commands
 from advisor.runtimes.mlx.plans import longest_context, plan_mlx
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.support import machine_refusal
+from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId

@@ -12,11 +12,11 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.memory_lines import MemoryLine
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.commands import vllm_commands
 from advisor.runtimes.vllm.plans import DEFAULTS, VllmOptions, longest_context, plan_vllm, refusals
+from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId

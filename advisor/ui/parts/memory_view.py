@@ -10,8 +10,8 @@ import streamlit as st
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.foundation.units import gib
-from advisor.runtimes.llama_cpp.memory_lines import MemoryLine
 from advisor.runtimes.registry import runtime_by
+from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import Plan
 from advisor.ui.charts.memory import device_chart
 from advisor.ui.parts.tables import memory_by_place

@@ -15,9 +15,10 @@ from advisor.models.catalogue import catalogue
 from advisor.models.lookup import find_model
 from advisor.runtimes.llama_cpp.checks import cache_type_refusal
 from advisor.runtimes.llama_cpp.growth import layer_caches
-from advisor.runtimes.llama_cpp.memory_lines import MemoryLine, cache_terms, memory_lines
+from advisor.runtimes.llama_cpp.memory_lines import cache_terms, memory_lines
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.sizing.memory import Device, Memory
+from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.placement import HOST, place
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels, PlanRequest
