@@ -13,6 +13,7 @@ from advisor.costs.workload import Throughput
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Key, Message, fact
 from advisor.foundation.units import MIB
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
@@ -78,23 +79,16 @@ def asked_of(scenario: Scenario, writes: bool) -> Scenario:
     return scenario if writes else scenario.model_copy(update=dict.fromkeys(_ASKED_OF_WRITING))
 
 
-def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtime: str) -> tuple[str, ...]:
+def encoder_notes(scenario: Scenario, entry: ResolvedModel, model: Model, runtime: str) -> tuple[Message, ...]:
     """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is."""
-    notes, name = [], entry.name
+    notes = []
     if entry.repository is None or entry.repository.pipeline not in _RANKS:
-        notes.append(
-            f"Its vectors have {model.width:,} numbers each, unless it projects them; users={scenario.users} is how "
-            "many inputs are read at a time."
-        )
-    if asked := [key for key in _ASKED_OF_WRITING if getattr(scenario, key) is not None]:
-        is_are = "is" if len(asked) == 1 else "are"
-        notes.append(f"{name} reads text and writes none: {', '.join(asked)} {is_are} not looked at.")
+        notes.append(fact("vectors", width=model.width, users=scenario.users))
+    if asked := tuple(Key(key) for key in _ASKED_OF_WRITING if getattr(scenario, key) is not None):
+        notes.append(fact("not_looked_at", n=len(asked), model=entry.name, asked=asked))
     prompt = min(scenario.prompt_tokens, scenario.context)
     if family_of(runtime) == "llama.cpp" and not model.causal and prompt > scenario.ubatch:
-        notes.append(
-            f"An encoder reads an input in one batch: llama.cpp refuses inputs of {prompt:,} tokens with "
-            f"ubatch={scenario.ubatch}; set ubatch={prompt}."
-        )
+        notes.append(fact("encoder_batch", prompt=prompt, ubatch=scenario.ubatch))
     return tuple(notes)
 
 

@@ -17,9 +17,10 @@ from advisor.answer.recommend import READING_TOKENS_PER_S, choose
 from advisor.formats.gguf_sizes import size_levels
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import NOTHING, Message, as_it_is, fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.ranges import Range
-from advisor.foundation.units import MIB, gib
+from advisor.foundation.units import MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
 from advisor.models.catalogue import Entry, catalogue
@@ -101,7 +102,7 @@ class RunnableModel:
     scenario: Scenario
     levels: tuple[Outlook, ...]
     chosen: Candidate | None
-    reason: str
+    reason: Message | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,21 +156,21 @@ def _model_on(scenario: Scenario, hardware: Hardware, entry: Entry, today: date)
     try:
         levels, chosen = choose_level(asked, from_entry(entry), hardware, today)
     except InputError as error:
-        return RunnableModel(entry, asked, (), None, str(error))
-    return RunnableModel(entry, asked, levels, chosen, "" if chosen is not None else _why_none(asked, entry, levels))
+        return RunnableModel(entry, asked, (), None, as_it_is(str(error)))
+    return RunnableModel(entry, asked, levels, chosen, None if chosen is not None else _why_none(asked, entry, levels))
 
 
-def _why_none(asked: Scenario, entry: Entry, levels: tuple[Outlook, ...]) -> str:
+def _why_none(asked: Scenario, entry: Entry, levels: tuple[Outlook, ...]) -> Message:
     running = [one for one in levels if one.runs]
     if not levels:
-        return "None of its levels runs with this runtime."
+        return fact("no_level_with_runtime")
     if not running:
         least = min(levels, key=lambda one: one.on_machine.missing_bytes).on_machine
-        each = " on each device" if asked.gpus > 1 else ""
-        return f"Even {least.level} lacks {gib(least.missing_bytes)}{each}."
+        each = fact("on_each_device") if asked.gpus > 1 else NOTHING
+        return fact("even_this_lacks", level=least.level, missing=least.missing_bytes, each=each)
     nearest = max(running, key=lambda one: one.kept.typical if one.kept is not None else 0.0)
     broken = nearest.unmet(asked, entry.license)
-    return broken[0].sentence if broken else "No usual level fits."
+    return broken[0].message if broken else fact("no_usual_level_fits")
 
 
 def choose_level(
@@ -262,7 +263,7 @@ class Shopping:
     """What to buy or rent: the machines that will do, cheapest first, what was assumed, and how many will not do."""
 
     machines: tuple[FittingMachine, ...]
-    assumed: tuple[str, ...]
+    assumed: tuple[Message, ...]
     too_small: int
 
     @property
@@ -289,17 +290,11 @@ def _machines_for(scenario: Scenario, today: date) -> Shopping:
     assumed = []
     if scenario.min_quality is None and scenario.level is None:
         scenario = scenario.model_copy(update={"min_quality": _ASSUMED_QUALITY})
-        assumed.append(f"No least quality is asked for: {scenario.quality_words} is assumed.")
+        assumed.append(fact("quality_assumed", asked=scenario.quality_asked))
     if scenario.min_tokens_per_s is None:
         scenario = scenario.model_copy(update={"min_tokens_per_s": READING_TOKENS_PER_S})
-        assumed.append(
-            f"No speed is asked for: at least {exact(READING_TOKENS_PER_S)} tokens/s for each user are assumed, about "
-            "as fast as people read."
-        )
-    assumed.append(
-        "CPU platforms are counted with 64, 128 or 256 GiB of RAM, the least that will do; cards one, two, four or "
-        "eight in one host, laptops and machines with shared memory alone."
-    )
+        assumed.append(fact("speed_assumed", speed=READING_TOKENS_PER_S))
+    assumed.append(fact("sizes_assumed"))
     only = _levels_to_look_at(scenario, entry)
     rows = [_machine_for(scenario, entry, one, today, only) for one in machines().values()]
     found = [row for row in rows if row is not None]

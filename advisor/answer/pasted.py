@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from advisor.answer.plans import checkpoint_support, published_plans, runtime_name, runtime_of
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Key, Message, as_it_is, fact
 from advisor.models.model import Model
 from advisor.question.hardware import hardware_of
 from advisor.question.question import AUTO, Scenario
@@ -44,7 +45,7 @@ class Chosen:
 
     runtime: str
     plan: Plan | None = None
-    note: str = ""
+    note: Message | None = None
 
 
 def choose_runtime(scenario: Scenario, entry: ResolvedModel, model: Model) -> Chosen:
@@ -56,24 +57,22 @@ def choose_runtime(scenario: Scenario, entry: ResolvedModel, model: Model) -> Ch
     level = repository.quantization.level
     if scenario.runtime != AUTO:
         refusal = _refusal(scenario, repository, usual)
-        return Chosen(usual, note=_not_planned(level, refusal) if refusal else "")
+        return Chosen(usual, note=_not_planned(level, as_it_is(refusal)) if refusal else None)
     if set_for_llama_cpp := _OF_LLAMA_CPP & scenario.chosen().keys():
         key = min(set_for_llama_cpp)
-        return Chosen(usual, note=_not_planned(level, f"{key} is a setting of llama.cpp, which loads GGUF files only"))
+        return Chosen(usual, note=_not_planned(level, fact("of_llama_cpp", setting=Key(key))))
     runtime = "mlx" if repository.quantization.kind == "MLX" else "vllm"
     try:
         hardware = hardware_of(scenario, runtime)
         if refusal := checkpoint_support(scenario, repository, hardware, runtime).refusal:
-            return Chosen(usual, note=_not_planned(level, refusal))
+            return Chosen(usual, note=_not_planned(level, as_it_is(refusal)))
         plan = published_plans(scenario, entry, model, hardware, runtime)[0]
     except InputError as error:
-        return Chosen(usual, note=_not_planned(level, str(error).rstrip(".")))
+        return Chosen(usual, note=_not_planned(level, as_it_is(str(error).rstrip("."))))
     name = runtime_name(runtime)
     if not plan.fits:
-        note = f"The repository's own files ({level}) do not fit with {name}; the other levels are llama.cpp's."
-        return Chosen(usual, plan, note)
-    note = f"The repository's own files ({level}) fit with {name}, so this is planned for {name}."
-    return Chosen(runtime, note=f"{note} For GGUF levels of the same model choose runtime=llama.cpp.")
+        return Chosen(usual, plan, fact("own_files_do_not_fit", level=level, runtime=name))
+    return Chosen(runtime, note=fact("own_files_fit", level=level, runtime=name))
 
 
 def _refusal(scenario: Scenario, repository: Repository, runtime: str) -> str:
@@ -83,5 +82,5 @@ def _refusal(scenario: Scenario, repository: Repository, runtime: str) -> str:
         return ""  # said by whoever plans for this runtime
 
 
-def _not_planned(level: str, why: str) -> str:
-    return f"The repository's own files ({level}) are not among the plans: {why}."
+def _not_planned(level: str, why: Message) -> Message:
+    return fact("own_files_not_planned", level=level, why=why)

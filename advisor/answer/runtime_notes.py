@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.answer.plans import runtime_name
+from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 from advisor.question.hardware import Hardware, vllm_chip
 from advisor.question.question import CUSTOM_MACHINE, Scenario
@@ -10,38 +11,28 @@ from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.sizing.settings import Settings
 
 
-def runtime_notes(scenario: Scenario, model: Model, hardware: Hardware, runtime: str) -> tuple[str, ...]:
-    """Sentences for the reader of an answer; none where nothing is special."""
-    return tuple(
-        note
-        for note in (
-            _cache_note(scenario.settings, model, runtime),
-            _custom_note(scenario, hardware) if runtime == "vllm" else "",
-        )
-        if note
+def runtime_notes(scenario: Scenario, model: Model, hardware: Hardware, runtime: str) -> tuple[Message, ...]:
+    """For the reader of an answer; none where nothing is special."""
+    found = (
+        _cache_note(scenario.settings, model, runtime),
+        _custom_note(scenario, hardware) if runtime == "vllm" else None,
     )
+    return tuple(note for note in found if note is not None)
 
 
-def _cache_note(settings: Settings, model: Model, runtime: str) -> str:
+def _cache_note(settings: Settings, model: Model, runtime: str) -> Message | None:
     if settings.shared_by == 1 or not model.causal:
-        return ""
+        return None
     name, users, context = runtime_name(runtime), settings.users, settings.context
     if not as_kept(model, settings).unified:
-        return f"{name}'s requests at once share no KV cache of this model: each of the {users} has one of its own."
-    shared = f"{name}'s {users} requests at once share one KV cache of {context:,} tokens, which one alone may fill"
+        return fact("cache_not_shared", runtime=name, users=users)
     if model.context_length is not None and context * users > model.context_length:
-        return f"{shared}."
-    return f"{shared}; for {context:,} tokens each, choose a context of {context * users:,}."
+        return fact("cache_shared", runtime=name, users=users, context=context)
+    return fact("cache_shared_choose", runtime=name, users=users, context=context, whole=context * users)
 
 
-def _custom_note(scenario: Scenario, hardware: Hardware) -> str:
+def _custom_note(scenario: Scenario, hardware: Hardware) -> Message | None:
     if hardware.machine.kind != CUSTOM_MACHINE:
-        return ""
+        return None
     chip = vllm_chip(scenario, hardware.machine)
-    what, other = ("generation", "")
-    if chip.vendor == "NVIDIA":
-        what, other = ("compute capability", " For an AMD one choose the ROCm backend.")
-    return (
-        f"For vLLM the custom device counts as an {chip.vendor} GPU of unknown {what}: a level is listed where some "
-        f"{chip.vendor} GPU loads it, so check that yours does.{other}"
-    )
+    return fact("custom_as_nvidia") if chip.vendor == "NVIDIA" else fact("custom_as_vendor", vendor=chip.vendor)

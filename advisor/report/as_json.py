@@ -21,6 +21,7 @@ from advisor.quality.tasks import DIVERGENCE
 from advisor.report.compact import answer_document
 from advisor.report.sizes import FORMAT
 from advisor.sizing.plan import DeviceMemory
+from advisor.words import say, say_all
 
 
 def full_document(answer: Answer, query: str, *, whole_plans: bool = False) -> dict[str, Any]:
@@ -91,24 +92,24 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "as_of": machine.as_of,
         },
         "frontend_defaults": [
-            {"key": each.key, "value": each.value, "sentence": each.words, "source": each.source}
+            {"key": each.key, "value": each.value, "sentence": say(each.said), "source": each.source}
             for each in answer.taken
         ],
         "plans": [_plan(candidate) for candidate in answer.candidates],
         "recommendation": {
             "level": answer.recommendation.level,
-            "reasons": list(answer.recommendation.reasons),
+            "reasons": list(say_all(answer.recommendation.reasons)),
             "alternatives": [
-                {"level": other.level, "reason": other.reason, "model": other.model_id}
+                {"level": other.level, "reason": say(other.reason), "model": other.model_id}
                 for other in (*answer.recommendation.alternatives, *answer.smaller_models)
             ],
             "in_the_way": [
-                {"requirement": unmet.requirement, "sentence": unmet.sentence, "gap": unmet.gap}
+                {"requirement": unmet.requirement, "sentence": say(unmet.message), "gap": unmet.gap}
                 for unmet in answer.recommendation.in_the_way
             ],
-            "flips": list(flips(answer)),
+            "flips": list(say_all(flips(answer))),
         },
-        "notes": list(answer.notes),
+        "notes": list(say_all(answer.notes)),
     }
 
 

@@ -9,7 +9,7 @@ from advisor.costs.options import Option
 from advisor.costs.series import MonthPoint, cumulative
 from advisor.foundation.ranges import Range
 from advisor.report.document import BreakEven, CostLine, CostOption, Costs
-from advisor.report.wording import names_a_key, without_keys
+from advisor.words.unconverted import names_a_key, without_keys
 
 NAMES = {"own": "Own it", "rent": "Rent it", "api": "Pay per token"}
 COMPARED_ONLY = "Data has to stay on own hardware: renting and the API are shown for comparison only."

@@ -16,11 +16,11 @@ from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.series import paid_after, savings
 from advisor.question.question import Scenario
-from advisor.report.wording import labelled
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import NAMES, address, amount, load_table, number, prices_table, years_table
 from advisor.ui.parts.text import plain
+from advisor.words.unconverted import labelled
 from tests.app.test_pages import messages, opened
 
 DEFAULT = "requests_per_day=2000"

@@ -35,6 +35,7 @@ from advisor.report.from_answer import report_of
 from advisor.runtimes.commands import commands
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import CACHE_TYPES
+from advisor.words import say_all
 
 TODAY = date(2026, 11, 30)
 Values = Mapping[str, str]
@@ -253,7 +254,7 @@ def check_answer(found: Answer) -> None:
     assert found.candidates, "no level, and no reason"
     choice = found.recommendation
     assert choice.reasons
-    for text in (*choice.reasons, *found.notes, *(other.reason for other in choice.alternatives)):
+    for text in say_all((*choice.reasons, *found.notes, *(other.reason for other in choice.alternatives))):
         _check_words(text)
     levels = [candidate.level for candidate in found.candidates]
     assert len(set(levels)) == len(levels), levels

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from advisor.foundation.units import GIB, gib
+from advisor.foundation.message import Message, fact
+from advisor.foundation.units import GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,11 @@ FRONTENDS: Mapping[str, Frontend] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A setting that a frontend chose because the user did not: the scenario's `key`, its value, in words, and why."""
+    """A setting that a frontend chose because the user did not: the scenario's `key`, its value, as a fact, and why."""
 
     key: str
     value: int
-    words: str
+    said: Message
     source: str
 
 
@@ -125,19 +126,22 @@ def frontend_defaults(name: str, gpu_bytes: int, model_context: int | None) -> t
         least, context = next((least, tokens) for least, tokens in OLLAMA_CONTEXTS if gpu_bytes >= least * GIB)
         smallest = min(least for least, _ in OLLAMA_CONTEXTS if least)
         why = (
-            f"for {gib(gpu_bytes)} of GPU memory, {least} GiB or more"
+            fact("for_gpu_memory_from", memory=gpu_bytes, least_gib=least)
             if least
-            else f"for less than {smallest} GiB of GPU memory"
+            else fact("for_gpu_memory_below", least_gib=smallest)
         )
         users, options = OLLAMA_USERS, ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_NUM_PARALLEL")
     else:
-        context, why, users = LM_STUDIO_CONTEXT, "shared by all requests, unless chosen when loading", LM_STUDIO_USERS
+        context, why, users = LM_STUDIO_CONTEXT, fact("shared_unless_chosen"), LM_STUDIO_USERS
         options = ("context length", "max concurrent predictions")
     if model_context is not None and model_context < context:
-        context, why = model_context, "the most this model knows"
-    each = " per user" if name == "ollama" else ""
-    at_once = "one request at a time" if users == 1 else f"{users} requests at once"
+        context, why = model_context, fact("most_model_knows")
+    said = (
+        fact("default_context_each", context=context, why=why)
+        if name == "ollama"
+        else fact("default_context", context=context, why=why)
+    )
     return (
-        Taken("context", context, f"{context:,} tokens of context{each} ({why})", defaults[options[0]].source),
-        Taken("users", users, at_once, defaults[options[1]].source),
+        Taken("context", context, said, defaults[options[0]].source),
+        Taken("users", users, fact("requests_at_once", n=users), defaults[options[1]].source),
     )

@@ -33,6 +33,7 @@ from advisor.ui.parts.cost_tables import (
 )
 from advisor.ui.parts.text import RECOMMENDED, plain, refusal, small
 from advisor.ui.question import Question
+from advisor.words import say_all
 
 _ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
 _TILE = 230  # pixels
@@ -64,7 +65,7 @@ def draw(question: Question) -> None:
 
 
 def _nothing_to_price(answer: Answer) -> None:
-    reasons = " ".join(answer.recommendation.reasons)
+    reasons = " ".join(say_all(answer.recommendation.reasons, "page"))
     st.info(
         plain(
             f"There is nothing to price yet, because no level is recommended for {answer.machine_name}. {reasons} "

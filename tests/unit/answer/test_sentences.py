@@ -25,8 +25,9 @@ from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.document import ReportDocument
 from advisor.report.from_answer import report_of
-from advisor.report.wording import labelled, without_keys
 from advisor.ui.parts.text import plain
+from advisor.words import Audience, say_all
+from advisor.words.unconverted import labelled, without_keys
 
 _KEY = re.compile(rf"\b(?:{'|'.join(key for key in LABELS if '_' in key)})\b")
 _SET = re.compile(rf"\b(?:{'|'.join(LABELS)})=")
@@ -63,10 +64,10 @@ def report(found: Answer) -> ReportDocument:
     return report_of(found)
 
 
-def engine_sentences(found: Answer) -> Iterator[str]:
-    yield from found.recommendation.reasons
-    yield from (other.reason for other in found.recommendation.alternatives)
-    yield from found.notes
+def engine_sentences(found: Answer, audience: Audience = "script") -> Iterator[str]:
+    yield from say_all(found.recommendation.reasons, audience)
+    yield from say_all((other.reason for other in found.recommendation.alternatives), audience)
+    yield from say_all(found.notes, audience)
     yield from (way.sentence for way in found.shown.plan.ways_out)
     yield from found.shown.plan.notes
     if found.shown.costs is not None:
@@ -74,7 +75,7 @@ def engine_sentences(found: Answer) -> Iterator[str]:
         yield from found.shown.costs.notes
         yield from (why for _, why in found.shown.costs.missing)
     if found.shown.speed is not None:
-        yield from found.shown.speed.explanation
+        yield from say_all(found.shown.speed.explanation, audience)
 
 
 def report_sentences(found: Answer) -> Iterator[str]:
@@ -99,7 +100,7 @@ def test_no_report_names_a_key_or_shows_markup() -> None:
 
 def test_no_page_names_a_key_or_shows_markup() -> None:
     for found in answers():
-        for sentence in engine_sentences(found):
+        for sentence in engine_sentences(found, "page"):
             shown = labelled(sentence)
             assert not _KEY.search(shown), sentence
             assert not _SET.search(shown), sentence

@@ -17,6 +17,7 @@ from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.question.question import CUSTOM_MACHINE, MAX_QUERY_LENGTH, MAX_USERS, Scenario
 from advisor.sizing.settings import CACHE_TYPES
+from advisor.words import say
 
 SCENARIOS = st.builds(
     Scenario,
@@ -163,4 +164,4 @@ def test_ollama_and_lm_studio_choose_what_the_link_does_not() -> None:
     assert "context=8192&users=1" in chosen.scenario.to_query()
     partly = answer(Scenario.from_query(f"{link}lm-studio&context=8192"))
     assert (partly.scenario.context, partly.scenario.users) == (8192, 4)
-    assert partly.notes[0] == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."
+    assert say(partly.notes[0]) == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."

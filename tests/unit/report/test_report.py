@@ -22,7 +22,7 @@ from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.frozen_changes import changes
 from advisor.report.pdf import render_pdf
-from advisor.report.wording import without_keys
+from advisor.words.unconverted import without_keys
 
 DAY = date(2026, 11, 25)
 SCENARIOS = {

@@ -21,6 +21,7 @@ from advisor.runtimes.mlx.memory import MlxOptions, mlx_cache_bytes, mlx_tempora
 from advisor.runtimes.mlx.plans import plan_mlx, plan_mlx_levels
 from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
+from advisor.words import say
 
 PEAKS = Path(__file__).resolve().parents[2] / "truth" / "mlx_peaks.csv"
 MODELS = st.sampled_from(sorted(name for name, entry in catalogue().items() if entry.model.causal))
@@ -161,7 +162,7 @@ def test_lm_studio_serves_four_at_once_with_4096_tokens() -> None:
 
 def chosen(frontend: str, gpu_bytes: int, model_context: int) -> dict[str, int]:
     taken: tuple[Taken, ...] = frontend_defaults(frontend, gpu_bytes, model_context)
-    assert all(f"{each.value:,}" in each.words or each.words == "one request at a time" for each in taken)
+    assert all(f"{each.value:,}" in say(each.said) or say(each.said) == "one request at a time" for each in taken)
     return {each.key: each.value for each in taken}
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from advisor.answer.answer import Answer, answer
-from advisor.answer.candidate import task_words
+from advisor.answer.candidate import task_name
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import gb, gib
 from advisor.question.question import Scenario
+from advisor.words import say
 
 MOST_COMPARED = 4
 _NONE = "–"
@@ -65,7 +66,7 @@ def _facts(found: Answer) -> dict[str, str]:
         "Users": f"{scenario.users:,}",
         "Requirements": _requirements(scenario),
         "Recommended level": chosen.level if chosen is not None else "nothing meets it",
-        "Verdict": chosen.verdict if chosen is not None else found.recommendation.reasons[0],
+        "Verdict": chosen.verdict if chosen is not None else say(found.recommendation.reasons[0], "page"),
     }
     facts |= dict.fromkeys(_FIGURES, _NONE)
     facts["Licence"] = found.entry.license or "unknown"
@@ -77,7 +78,7 @@ def _facts(found: Answer) -> dict[str, str]:
     facts["Longest context"] = f"{plan.max_context:,} tokens"
     if kept is not None:
         facts["Quality kept"] = (
-            f"{kept.typical:.1f} % at {task_words(scenario.task)} ({kept.low:.0f} to {kept.high:.0f})"
+            f"{kept.typical:.1f} % at {say(task_name(scenario.task))} ({kept.low:.0f} to {kept.high:.0f})"
         )
     if speed is not None:
         decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
@@ -97,7 +98,7 @@ def _facts(found: Answer) -> dict[str, str]:
 def _requirements(scenario: Scenario) -> str:
     asked = []
     if scenario.least_percent is not None:
-        asked.append(f"{scenario.quality_words} at {task_words(scenario.task)}")
+        asked.append(f"{say(scenario.quality_asked)} at {say(task_name(scenario.task))}")
     if scenario.min_tokens_per_s is not None:
         asked.append(f"{exact(scenario.min_tokens_per_s)} tokens/s")
     if scenario.max_first_token_s is not None:
