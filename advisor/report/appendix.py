@@ -100,7 +100,7 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     if shown.costs is not None:
         for option in shown.costs.options:
             facts += [Fact(f"{NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]
-        facts += [Fact("Costs", "note", note) for note in shown.costs.notes]
+        facts += [Fact("Costs", "note", note) for note in say_all(shown.costs.notes, "report")]
     return tuple(facts)
 
 

@@ -14,11 +14,11 @@ from typing import Any
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.flips import flips
-from advisor.costs.document import cost_document
 from advisor.foundation.ranges import Range
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
 from advisor.report.compact import answer_document
+from advisor.report.cost_document import cost_document
 from advisor.report.sizes import FORMAT
 from advisor.sizing.plan import DeviceMemory
 from advisor.words import say, say_all
@@ -136,14 +136,14 @@ def _plan(candidate: Candidate) -> dict[str, Any]:
         "kv_tokens": plan.kv_tokens,
         "max_concurrency": plan.max_concurrency,
         "missing_bytes": plan.missing_bytes,
-        "ways_out": [{"kind": way.kind, "value": way.value, "sentence": way.sentence} for way in plan.ways_out],
+        "ways_out": [{"kind": way.kind, "value": way.value, "sentence": say(way.message)} for way in plan.ways_out],
         "rule_of_thumb_bytes": plan.rule_of_thumb_bytes,
         "speed": _speed(candidate),
         "quality": _quality(candidate),
         "kld": _range(candidate.find_quality(DIVERGENCE).kld),
         "measured_here": [row.model_dump(mode="json") for row in candidate.own],
         "cost": None if candidate.costs is None else cost_document(candidate.costs),
-        "notes": list(plan.notes),
+        "notes": list(say_all(plan.notes)),
     }
 
 

@@ -55,7 +55,7 @@ def answer_document(found: Answer, query: str, *, whole_plans: bool = False) -> 
         "choices": [],
         "flips": [],
         "money": None if shown is None or shown.verdict == "does not fit" else money_document(shown, found),
-        "notes": list(dict.fromkeys((*say_all(found.notes), *(shown.plan.notes if shown is not None else ())))),
+        "notes": list(dict.fromkeys(say_all((*found.notes, *(shown.plan.notes if shown is not None else ()))))),
     }
     document["choices"] = choices if whole_plans else _fitting(choices, document, len(found.memory.devices))
     return document
@@ -265,7 +265,7 @@ def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
         "currency": costs.currency,
         **{name: _option(costs, name) for name in ("own", "rent", "api")},
         "cheapest": best.name if best is not None and comparable else None,
-        "sentence": costs.verdict,
+        "sentence": say(costs.verdict),
     }
 
 

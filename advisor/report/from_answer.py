@@ -29,7 +29,6 @@ from advisor.report.document import (
 )
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.words import say, say_all
-from advisor.words.unconverted import without_keys
 
 _TONES: dict[str, Tone] = {"fits": "good", "fits with offload": "good", "tight": "tight", "does not fit": "bad"}
 _TASKS = {
@@ -291,7 +290,7 @@ def _next_steps(answer: Answer, shown: Candidate) -> tuple[str, ...]:
     if answer.chosen is None:
         ways = () if answer.recommendation.in_the_way else shown.plan.ways_out
         if ways:
-            return tuple(without_keys(way.sentence) for way in ways)
+            return say_all((way.message for way in ways), "report")
         return say_all(answer.recommendation.reasons[1:], "report")
     return (
         f"Get or make the {shown.level} file ({gb(shown.plan.sized.file_bytes)}); the commands are in the appendix.",

@@ -9,6 +9,7 @@ from typing import Literal
 
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
+from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
 from advisor.sizing.placement import Placement
 from advisor.sizing.settings import Settings
@@ -112,7 +113,7 @@ class WayOut:
 
     kind: WayKind
     value: str | int
-    sentence: str
+    message: Message
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Plan:
     compute_range: Range | None = None
     kv_tokens: int | None = None
     max_concurrency: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     seconds_per_token: float | None = None
     draft: Plan | None = None
     find_offload_bytes: Callable[[], int | None] = field(default=lambda: None, repr=False, compare=False)

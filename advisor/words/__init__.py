@@ -10,13 +10,18 @@ from collections.abc import Iterable
 from advisor.foundation.message import Message
 from advisor.words.language import ENGLISH, Audience, language
 
-__all__ = ["ENGLISH", "Audience", "say", "say_all"]
+__all__ = ["ENGLISH", "Audience", "names_a_key", "say", "say_all"]
 
 
 def say(message: Message, audience: Audience = "script", language_name: str = ENGLISH) -> str:
     """A message in words. Who reads it decides how a key of the question is called: by the label of its input on a
     page and in a report, by itself where a script or the command line shows it."""
     return language(language_name).say(message, audience)
+
+
+def names_a_key(message: Message) -> bool:
+    """Whether its reader is sent to an input of the question."""
+    return say(message, "script") != say(message, "page")
 
 
 def say_all(

@@ -63,6 +63,6 @@ def signed(text: str, locale: Locale, grouped: bool = True) -> str:
 @lru_cache(maxsize=64)
 def _pattern(locale: Locale, decimals: int) -> NumberPattern:
     """The locale's own, with that many decimals."""
-    pattern = copy(locale.decimal_formats[None])
+    pattern: NumberPattern = copy(locale.decimal_formats[None])
     pattern.frac_prec = (decimals, decimals)
     return pattern

@@ -20,7 +20,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from gettext import GNUTranslations
+from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -30,7 +30,6 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from advisor.foundation.message import Figure, Key, Message, Span
-from advisor.question.labels import LABELS
 from advisor.words.figures import apart, write
 
 Audience = Literal["page", "report", "script"]
@@ -47,6 +46,22 @@ class Piece:
     way: str
 
 
+class _Missing(NullTranslations):
+    """Says that there is no text, where gettext would take the kind for one."""
+
+    def gettext(self, message: str) -> str:
+        return ""
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return ""
+
+    def pgettext(self, context: str, message: str) -> str:
+        return ""
+
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return ""
+
+
 class Language:
     """Words messages in one language; raises KeyError for a kind that its catalogue lacks."""
 
@@ -57,6 +72,7 @@ class Language:
         write_mo(compiled, entries)
         compiled.seek(0)
         self._texts = GNUTranslations(compiled)
+        self._texts.add_fallback(_Missing())
         self.locale = Locale.parse(locale)
 
     def say(self, message: Message, audience: Audience, place: str = "") -> str:
@@ -69,14 +85,17 @@ class Language:
             for piece in pieces(text)
         )
 
+    def label(self, key: str) -> str:
+        """What the page calls a key of the question: the label of its input."""
+        return self._texts.pgettext("label", key)
+
     def _text(self, kind: str, count: int | None, contexts: tuple[str, ...]) -> str:
         """The text in the first of the contexts that has one of its own."""
         for context in filter(None, contexts):
-            found = self._in_context(kind, count, context)
-            if found != kind:
+            if found := self._in_context(kind, count, context):
                 return found
         found = self._texts.gettext(kind) if count is None else self._texts.ngettext(kind, kind, count)
-        if found == kind:
+        if not found:
             raise KeyError(f"no text for {kind!r} in {self.locale}")
         return found
 
@@ -122,7 +141,7 @@ class Language:
         return low if low == high else self._texts.gettext("span").format(low=low, high=high)
 
     def _key(self, name: str, audience: Audience) -> str:
-        return name if audience == "script" else self._texts.gettext("label").format(label=LABELS[name])
+        return name if audience == "script" else self._texts.gettext("label").format(label=self.label(name))
 
 
 def _number(figures: dict[str, Figure], name: str) -> float:

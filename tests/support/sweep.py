@@ -18,7 +18,6 @@ from pathlib import Path
 from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
-from advisor.costs.document import cost_document
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
@@ -30,6 +29,7 @@ from advisor.quality.tasks import DEMANDS
 from advisor.question.question import BACKENDS, RUNTIMES, Scenario
 from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
+from advisor.report.cost_document import cost_document
 from advisor.report.exports import plans_csv
 from advisor.report.from_answer import report_of
 from advisor.runtimes.commands import commands

@@ -33,7 +33,7 @@ from advisor.ui.parts.cost_tables import (
 )
 from advisor.ui.parts.text import RECOMMENDED, plain, refusal, small
 from advisor.ui.question import Question
-from advisor.words import say_all
+from advisor.words import say, say_all
 
 _ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
 _TILE = 230  # pixels
@@ -96,7 +96,7 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
     with st.container(border=True, key="cost_verdict"):
         st.markdown(small(plain(f"{candidate.level}, {_load(costs)}")))
         st.header(_headline(costs, best), anchor=False)
-        st.markdown(plain(costs.verdict))
+        st.markdown(plain(say(costs.verdict, "page")))
         if keeps_data:
             st.markdown(COMPARED_ONLY)
         columns = st.columns(3)
@@ -130,7 +130,8 @@ def _option(costs: Costs, name: str, is_best: bool) -> None:
     label = f"{RECOMMENDED} {NAMES[name]}, a month" if is_best else f"{NAMES[name]}, a month"
     if option is None:
         st.metric(label, "–")
-        st.markdown(small(plain(dict(costs.missing).get(name, ""))))
+        why = dict(costs.missing).get(name)
+        st.markdown(small(plain(say(why, "page"))) if why else "")
         return
     monthly = option.monthly.typical
     whole = f"{costs.currency} {monthly:,.0f}"  # beyond a million cents do not matter, and there is no room for them

@@ -116,7 +116,7 @@ def _ways_out(answer: Answer) -> None:
     nearest = answer.shown.plan
     if ways := nearest.ways_out:
         st.markdown(f"**What would help {nearest.level}**")
-        st.markdown("\n".join(f"- {plain(way.sentence)}" for way in ways))
+        st.markdown("\n".join(f"- {plain(say(way.message, 'page'))}" for way in ways))
 
 
 def _figures(chosen: Candidate) -> None:

@@ -21,7 +21,7 @@ from advisor.runtimes.mlx.memory import MlxOptions, mlx_cache_bytes, mlx_tempora
 from advisor.runtimes.mlx.plans import plan_mlx, plan_mlx_levels
 from advisor.sizing.plan import Device, Memory, Plan
 from advisor.sizing.settings import Settings
-from advisor.words import say
+from advisor.words import say, say_all
 
 PEAKS = Path(__file__).resolve().parents[2] / "truth" / "mlx_peaks.csv"
 MODELS = st.sampled_from(sorted(name for name, entry in catalogue().items() if entry.model.causal))
@@ -106,7 +106,8 @@ def test_a_quantized_cache_holds_scale_and_bias_per_64_values_and_serves_one_at_
     half, eight = mlx_cache_bytes(model, 1024, 1), mlx_cache_bytes(model, 1024, 1, MlxOptions(kv_bits=8))
     assert eight / half == pytest.approx((8 + 32 / 64) / 16)
     assert mlx_cache_bytes(model, 1024, 5, MlxOptions(kv_bits=8)) == eight
-    assert any("one request at a time" in note for note in plan_of("llama-3.1-8b-instruct", users=5, kv_bits=8).notes)
+    notes = say_all(plan_of("llama-3.1-8b-instruct", users=5, kv_bits=8).notes)
+    assert any("one request at a time" in note for note in notes)
 
 
 def test_sliding_layers_stop_growing_at_the_window_and_one_step() -> None:

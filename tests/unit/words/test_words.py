@@ -24,7 +24,8 @@ from advisor.words.language import LOCALES, Language
 CODE = Path(advisor.__path__[0])
 ENGLISH = LOCALES / "en" / "LC_MESSAGES" / "messages.po"
 # Not kinds of messages: how a language joins figures and names a key.
-JOINING = {"listed": set(), "summed": set(), "span": {"low", "high"}, "label": {"label"}}
+WORDS = ("unit", "count", "label")
+JOINING = {"listed": set(), "summed": set(), "or": set(), "span": {"low", "high"}, "label": {"label"}}
 
 
 @cache
@@ -74,10 +75,11 @@ def test_every_kind_has_a_text_with_exactly_its_figures() -> None:
     in_code = calls()
     assert all(len(names) == 1 for names in in_code.values())
     figures = {kind: set(next(iter(names))) for kind, names in in_code.items()} | JOINING
+    assert {kind for kind, context, _ in texts() if context == "label"} == set(Scenario.model_fields)
     plain = {kind: text for kind, context, text in texts() if not context}
     assert set(plain) == set(figures)
     for kind, context, text in texts():
-        if context not in ("unit", "count"):
+        if context not in WORDS:
             assert named(text) <= figures[kind], text
             # A singular may say "one"; a text for a place or a reader may say less.
             assert context or figures[kind] - named(text) <= ({"n", "sources"} if "n" in figures[kind] else set()), text
@@ -86,7 +88,7 @@ def test_every_kind_has_a_text_with_exactly_its_figures() -> None:
 def test_every_entry_has_every_plural_form_and_no_text_twice() -> None:
     seen = [(entry.context, entry.id if isinstance(entry.id, str) else entry.id[0]) for entry in entries()]
     assert len(seen) == len(set(seen))
-    assert all(text.strip() or kind == "listed" for kind, _, text in texts())
+    assert all(text.strip() or kind in JOINING for kind, _, text in texts())
     for entry in entries():
         if not isinstance(entry.id, str):
             assert len(entry.string) == entries().num_plurals
@@ -132,8 +134,14 @@ def facts_of(found: Answer) -> Iterator[Message]:
     yield from (unmet.message for unmet in found.recommendation.in_the_way)
     yield from flips(found)
     yield from found.notes
+    yield from (way.message for way in found.shown.plan.ways_out)
+    yield from found.shown.plan.notes
     if found.shown.speed is not None:
         yield from found.shown.speed.explanation
+    if found.shown.costs is not None:
+        yield found.shown.costs.verdict
+        yield from found.shown.costs.notes
+        yield from (why for _, why in found.shown.costs.missing)
 
 
 def names_in(message: Message) -> Iterator[str]:
@@ -205,6 +213,11 @@ def test_an_estimate_whose_ends_read_the_same_is_one_number() -> None:
 
 def test_text_from_elsewhere_stays_as_it_is() -> None:
     assert say(as_it_is("{odd} 100 %")) == "{odd} 100 %"
+
+
+def test_a_text_that_reads_as_its_kind_is_a_text() -> None:
+    assert say(fact("administration"), "report") == "administration"
+    assert say(fact("administration"), "page").startswith("administration (“Admin hours")
 
 
 def test_a_kind_without_a_text_is_an_error() -> None:
