@@ -102,6 +102,8 @@ def _bracketed(text: str) -> str:
     found = ""
     for literal, name, way, _ in string.Formatter().parse(text):
         found += "⟦⟧" if literal else ""
+        if name == "set" and way and not way.endswith("}"):
+            way = f"{way.partition('=')[0]}=0"  # values of keys are the same in every language
         found += "" if name is None else f"{{{name}:{way}}}" if way else f"{{{name}}}"
     return found
 
