@@ -18,9 +18,10 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.levels import written
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import NOTHING, Message, as_it_is, fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.ranges import Range
-from advisor.foundation.units import MIB, gib
+from advisor.foundation.units import MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
 from advisor.models.catalogue import Entry, catalogue
@@ -108,7 +109,7 @@ class RunnableModel:
     question: Question
     levels: tuple[Outlook, ...]
     chosen: Candidate | None
-    reason: str
+    reason: Message | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,27 +163,22 @@ def _model_on(question: Question, hardware: Hardware, entry: Entry, today: date)
     try:
         levels, chosen = choose_level(asked, from_entry(entry), hardware, today)
     except InputError as error:
-        return RunnableModel(entry, asked, (), None, str(error))
-    return RunnableModel(
-        entry,
-        asked,
-        levels,
-        chosen,
-        "" if chosen is not None else _why_none(asked.machine.gpus, asked.requirements, entry, levels),
-    )
+        return RunnableModel(entry, asked, (), None, as_it_is(str(error)))
+    why = None if chosen is not None else _why_none(asked.machine.gpus, asked.requirements, entry, levels)
+    return RunnableModel(entry, asked, levels, chosen, why)
 
 
-def _why_none(gpus: int, asked: Requirements, entry: Entry, levels: tuple[Outlook, ...]) -> str:
+def _why_none(gpus: int, asked: Requirements, entry: Entry, levels: tuple[Outlook, ...]) -> Message:
     running = [one for one in levels if one.runs]
     if not levels:
-        return "None of its levels runs with this runtime."
+        return fact("no_level_with_runtime")
     if not running:
         least = min(levels, key=lambda one: one.on_machine.missing_bytes).on_machine
-        each = " on each device" if gpus > 1 else ""
-        return f"Even {least.level.name} lacks {gib(least.missing_bytes)}{each}."
+        each = fact("on_each_device") if gpus > 1 else NOTHING
+        return fact("even_this_lacks", level=least.level.name, missing=least.missing_bytes, each=each)
     nearest = max(running, key=lambda one: one.kept.typical if one.kept is not None else 0.0)
     broken = nearest.unmet(asked, entry.license)
-    return broken[0].sentence if broken else "No usual level fits."
+    return broken[0].message if broken else fact("no_usual_level_fits")
 
 
 def choose_level(
@@ -269,7 +265,7 @@ class Shopping:
     """What to buy or rent: the machines that will do, cheapest first, what was assumed, and how many will not do."""
 
     machines: tuple[FittingMachine, ...]
-    assumed: tuple[str, ...]
+    assumed: tuple[Message, ...]
     too_small: int
 
     @property
@@ -296,17 +292,11 @@ def _machines_for(question: Question, today: date) -> Shopping:
     assumed = []
     if question.requirements.min_quality is None and question.model.level is None:
         question = question.with_values(min_quality=_ASSUMED_QUALITY)
-        assumed.append(f"No least quality is asked for: {question.requirements.quality_words} is assumed.")
+        assumed.append(fact("quality_assumed", asked=question.requirements.quality_asked))
     if question.requirements.min_tokens_per_s is None:
         question = question.with_values(min_tokens_per_s=READING_TOKENS_PER_S)
-        assumed.append(
-            f"No speed is asked for: at least {exact(READING_TOKENS_PER_S)} tokens/s for each user are assumed, about "
-            "as fast as people read."
-        )
-    assumed.append(
-        "CPU platforms are counted with 64, 128 or 256 GiB of RAM, the least that will do; cards one, two, four or "
-        "eight in one host, laptops and machines with shared memory alone."
-    )
+        assumed.append(fact("speed_assumed", speed=READING_TOKENS_PER_S))
+    assumed.append(fact("sizes_assumed"))
     only = _levels_to_look_at(question.model, question.requirements, runtime_of(question), entry)
     rows = [_machine_for(question, entry, one, today, only) for one in machines().values()]
     found = [row for row in rows if row is not None]

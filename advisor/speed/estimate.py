@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
 from advisor.machines.machine import Machine
 from advisor.sizing.placement import HOST
@@ -107,7 +108,7 @@ class Speed:
         return bool(row.left_out), row.measured_level != self.load.level, row.kind == "prefill", depth, users
 
     @cached_property
-    def explanation(self) -> tuple[str, ...]:
+    def explanation(self) -> tuple[Message, ...]:
         """One sentence per formula, with the plan's own numbers in it."""
         return explanation(self)
 

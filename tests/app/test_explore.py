@@ -7,10 +7,10 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
-from advisor.answer.comparison import compare, question_of_link
 from advisor.answer.explore import machines_for, models_on
 from advisor.quality.claims import claims
 from advisor.question.question import Question
+from advisor.report.comparison import compare, question_of_link
 
 
 def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:

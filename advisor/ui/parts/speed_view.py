@@ -11,6 +11,7 @@ from advisor.foundation.numbers import approx, span
 from advisor.sources.own_measurements import MEASURED_HERE
 from advisor.speed import Measurement, Speed
 from advisor.ui.parts.text import plain, small
+from advisor.words import say, say_all
 
 _BASIS = {
     "measured": "Measured on this device with this model and level",
@@ -31,9 +32,9 @@ def draw(shown: Candidate) -> None:
         st.markdown("The bandwidth of this machine's memory is not known: give it to get an estimate.")
         return
     _figures(speed)
-    st.markdown(small(plain(f"{_BASIS[speed.basis]} ({counted(speed.n, speed.sources)}), on {speed.backend}.")))
+    st.markdown(small(plain(f"{_BASIS[speed.basis]} ({say(counted(speed.n, speed.sources))}), on {speed.backend}.")))
     with st.expander("Formula and measurements"):
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in speed.explanation))
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in say_all(speed.explanation, "page")))
         if speed.measurements:
             _measurements(speed.measurements)
         else:

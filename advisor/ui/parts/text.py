@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from advisor.report.wording import labelled
 from advisor.sizing.plan import Verdict
+from advisor.words.unconverted import labelled
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
 SIGNS: dict[Verdict, str] = {"fits": "✔", "fits with offload": "◐", "tight": "▲", "does not fit": "✖"}
