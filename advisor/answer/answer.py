@@ -19,8 +19,9 @@ from advisor.formats.gguf_levels import Level
 from advisor.formats.levels import find_level
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import exact, plural
-from advisor.foundation.units import KIB, MIB, format_count
+from advisor.foundation.message import NOTHING, Message, each_as_it_is, fact
+from advisor.foundation.numbers import plural
+from advisor.foundation.units import KIB, MIB
 from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
 from advisor.question.choices import Workload
@@ -47,7 +48,7 @@ _BLOCK_SELECTION_USERS = 16
 
 @dataclass(frozen=True, eq=False)  # compared by identity: what follows from it is kept beside it
 class Answer:
-    """Everything computed for a question. `notes` are sentences the reader should see beside the numbers.
+    """Everything computed for a question. `notes` are what the reader should see beside the numbers.
 
     `taken` are the settings that Ollama or LM Studio chose, as the question did not; `question` holds them.
     `measured_here` is the evidence besides the data release: what was measured here of this very model.
@@ -60,7 +61,7 @@ class Answer:
     runtime: RuntimeId
     candidates: tuple[Candidate, ...]
     recommendation: Recommendation
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     today: date
     taken: tuple[Taken, ...] = ()
     measured_here: tuple[LocalMeasurement, ...] = ()
@@ -162,9 +163,7 @@ def _answer(
     plans = (*filter(None, [pasted.plan]), *plans_of(question, entry, model, hardware, runtime, among))
     candidates = candidates_of(question, entry, model, hardware, plans, today, measured_here)
     choice = recommend(candidates, asked_of(question.requirements, writes), subject)
-    drafting = (
-        drafting_note(question.model, hardware, _shown(candidates, choice)) if question.model.draft is not None else ""
-    )
+    drafting = drafting_note(question.model, hardware, _shown(candidates, choice)) if question.model.draft else None
     return Answer(
         question=question,
         entry=entry,
@@ -214,38 +213,30 @@ def _selects_blocks_per_user(model: Model) -> bool:
     return any(indexer is not None and indexer.by_block for indexer in indexers)
 
 
-def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[str, ...]:
+def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[Message, ...]:
     if not taken:
         return ()
-    return (f"Where nothing was chosen, {runtime_name(runtime)}'s defaults: {', '.join(t.words for t in taken)}.",)
+    return (fact("frontend_defaults", frontend=runtime_name(runtime), taken=tuple(each.said for each in taken)),)
 
 
-def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[str, ...]:
+def _host_notes(hardware: Hardware, plans: tuple[Plan, ...]) -> tuple[Message, ...]:
     """That the host's bandwidth is assumed, where anything is read from there."""
     if not hardware.host_bandwidth_assumed or not any(plan.placement.offloads and plan.fits for plan in plans):
         return ()
-    return (
-        f"The speed of what lies on the host assumes memory rated at {exact(hardware.host_bandwidth / 1e9)} GB/s (two "
-        "channels of DDR5-5600): give host_bandwidth_gb_s for yours.",
-    )
+    return (fact("host_bandwidth_assumed", gb_s=hardware.host_bandwidth / 1e9),)
 
 
-def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[str, ...]:
-    notes = list(entry.notes)
+def _notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[Message, ...]:
+    notes = [*each_as_it_is(entry.notes)]
     if model.runtime_note:
-        notes.append(f"{model.runtime_note} Sizes follow from the tensors; the runtime figures are hypothetical.")
+        notes.append(fact("runtime_hypothetical", note=model.runtime_note))
     if entry.confidence == "recalled":
-        fields = f" ({plural(len(entry.recalled_fields), 'field')} of its config)" if entry.recalled_fields else ""
-        notes.append(f"Part of this model's shape{fields} was not confirmed by a source: check before relying on it.")
+        fields = len(entry.recalled_fields)
+        notes.append(fact("shape_recalled", fields=fact("fields_of_config", n=fields) if fields else NOTHING))
     if chosen.confidence == "weak":
-        notes.append(f"The figures for {chosen.name} come from a weak source.")
+        notes.append(fact("machine_weakly_sourced", machine=chosen.name))
     if model.trunk is not None:
-        notes.append(
-            "The multi-token-prediction layers are counted as weights; llama.cpp loads them only to draft with them."
-        )
+        notes.append(fact("mtp_counted"))
     if model.mtp_layers:
-        notes.append(
-            f"{plural(len(model.mtp_layers), 'multi-token-prediction layer')} ({format_count(model.mtp_parameters)} "
-            f"parameters) {'is' if len(model.mtp_layers) == 1 else 'are'} left out; mtp=on includes them."
-        )
+        notes.append(fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters))
     return tuple(notes)

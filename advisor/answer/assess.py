@@ -14,7 +14,7 @@ from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import means, written
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import plural
+from advisor.foundation.message import Key, Message, fact
 from advisor.foundation.units import MIB
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
@@ -85,26 +85,18 @@ def asked_of(required: Requirements, writes: bool) -> Requirements:
 
 def encoder_notes(
     entry: ResolvedModel, model: Model, work: Workload, required: Requirements, batch: int | None
-) -> tuple[str, ...]:
+) -> tuple[Message, ...]:
     """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is.
 
     `batch` is how many tokens the runtime reads at once, where that is a limit.
     """
-    notes, name = [], entry.name
+    notes = []
     if entry.repository is None or entry.repository.pipeline not in _RANKS:
-        notes.append(
-            f"Its vectors have {model.width:,} numbers each, unless it projects them; users={work.users} is how "
-            "many inputs are read at a time."
-        )
-    if asked := [key for key in _ASKED_OF_WRITING if getattr(required, key) is not None]:
-        is_are = "is" if len(asked) == 1 else "are"
-        notes.append(f"{name} reads text and writes none: {', '.join(asked)} {is_are} not looked at.")
-    prompt = work.prompt
-    if batch is not None and not model.causal and prompt > batch:
-        notes.append(
-            f"An encoder reads an input in one batch: llama.cpp refuses inputs of {plural(prompt, 'token')} with "
-            f"ubatch={batch}; set ubatch={prompt}."
-        )
+        notes.append(fact("vectors", width=model.width, users=work.users))
+    if asked := tuple(Key(key) for key in _ASKED_OF_WRITING if getattr(required, key) is not None):
+        notes.append(fact("not_looked_at", n=len(asked), model=entry.name, asked=asked))
+    if batch is not None and not model.causal and work.prompt > batch:
+        notes.append(fact("encoder_batch", prompt=work.prompt, ubatch=batch))
     return tuple(notes)
 
 

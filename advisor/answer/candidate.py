@@ -8,7 +8,7 @@ from functools import cached_property
 
 from advisor.costs.costs import Costs
 from advisor.formats.level_id import LevelId
-from advisor.foundation.numbers import apart, exact
+from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.models.licences import commercial_use
 from advisor.quality.estimator import Quality
@@ -115,14 +115,12 @@ class Candidate:
         if least is None:
             return None
         if self.tokens_per_s is None:
-            return Unmet("min_tokens_per_s", f"How fast {self.level} runs here is not known.", None)
+            return Unmet("min_tokens_per_s", fact("speed_not_known", level=self.level), None)
         typical = self.tokens_per_s.typical
         if typical >= least:
             return None
-        sentence = (
-            f"{self.level} gives about {apart(typical, least)} tokens/s to each user; {exact(least)} are asked for."
-        )
-        return Unmet("min_tokens_per_s", sentence, (least - typical) / least)
+        message = fact("too_slow", level=self.level, speed=typical, least=least)
+        return Unmet("min_tokens_per_s", message, (least - typical) / least)
 
     def _first_token_gap(self, asked: Requirements) -> Unmet | None:
         most = asked.max_first_token_s
@@ -130,12 +128,11 @@ class Candidate:
             return None
         wait = self.speed.time_to_first_token_s if self.speed is not None else None
         if wait is None:
-            return Unmet("max_first_token_s", f"How soon {self.level} answers here is not known.", None)
+            return Unmet("max_first_token_s", fact("first_token_not_known", level=self.level), None)
         if wait.typical <= most:
             return None
-        takes = f"{self.level} takes about {apart(wait.typical, most)} s to the first token"
-        sentence = f"{takes}; at most {exact(most)} s is asked for."
-        return Unmet("max_first_token_s", sentence, wait.typical / most - 1)
+        message = fact("first_token_late", level=self.level, wait=wait.typical, most=most)
+        return Unmet("max_first_token_s", message, wait.typical / most - 1)
 
     def _cost_gap(self, asked: Requirements) -> Unmet | None:
         most = asked.max_cost_per_month
@@ -143,15 +140,13 @@ class Candidate:
             return None
         cost = self.monthly(asked.own_hardware)
         if cost is None:
-            what = "owning this machine" if asked.own_hardware else "owning or renting this machine"
-            return Unmet("max_cost_per_month", f"What {what} costs is not known: give a price.", None)
+            message = fact("own_cost_not_known") if asked.own_hardware else fact("cost_not_known")
+            return Unmet("max_cost_per_month", message, None)
         if cost <= most:
             return None
         currency = self.costs.currency if self.costs is not None else ""
-        sentence = (
-            f"The machine costs about {apart(cost, most)} {currency} a month; at most {exact(most)} is asked for."
-        )
-        return Unmet("max_cost_per_month", sentence, cost / most - 1)
+        message = fact("too_dear", cost=cost, currency=currency, most=most)
+        return Unmet("max_cost_per_month", message, cost / most - 1)
 
 
 def quality_gap(level: str, kept: Range | None, task: str, asked: Requirements) -> Unmet | None:
@@ -160,26 +155,34 @@ def quality_gap(level: str, kept: Range | None, task: str, asked: Requirements) 
     if least is None:
         return None
     if kept is None:
-        return Unmet("min_quality", f"What {level} keeps at {task_words(task)} is not known.", None)
+        return Unmet("min_quality", fact("quality_not_known", level=level, task=task_name(task)), None)
     if kept.typical >= least:
         return None
-    keeps = f"{level} keeps about {apart(kept.typical, least)} % at {task_words(task)}"
-    sentence = f"{keeps}; at least {exact(least)} % is asked for."
-    return Unmet("min_quality", sentence, (least - kept.typical) / least)
+    message = fact("too_low", level=level, kept=kept.typical, task=task_name(task), least=least)
+    return Unmet("min_quality", message, (least - kept.typical) / least)
 
 
 def licence_gap(licence: str, asked: Requirements) -> Unmet | None:
     """Whether the licence stands against the use that is asked for."""
     if not asked.commercial or (use := commercial_use(licence)).possible:
         return None
-    return Unmet("commercial", use.sentence, None)
+    return Unmet("commercial", use.message, None)
 
 
-def task_words(task: str) -> str:
+_TASKS = {
+    "chat": fact("task_chat"),
+    "knowledge": fact("task_knowledge"),
+    "reasoning": fact("task_reasoning"),
+    "math": fact("task_math"),
+    "code": fact("task_code"),
+    "instruction": fact("task_instruction"),
+    "long_context": fact("task_long_context"),
+    "multilingual": fact("task_multilingual"),
+    "perplexity": fact("task_perplexity"),
+    "divergence": fact("task_divergence"),
+}
+
+
+def task_name(task: str) -> Message:
     """A task as it is called in a sentence."""
-    return {
-        "chat": "tasks overall",
-        "long_context": "long context",
-        "instruction": "following instructions",
-        "multilingual": "languages other than English",
-    }.get(task, task)
+    return _TASKS[task]

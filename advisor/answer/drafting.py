@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from advisor.answer.candidate import Candidate
 from advisor.formats.gguf_levels import LEVELS
-from advisor.foundation.numbers import approx, exact, span
+from advisor.foundation.message import Message, Span, fact
 from advisor.foundation.ranges import Range
 from advisor.models.lookup import find_model
 from advisor.question.choices import ModelChoice
@@ -16,24 +16,25 @@ from advisor.runtimes.llama_cpp.weights import level_weights
 from advisor.speed import Speed, estimate_speed, placed_load
 
 
-def drafting_note(asked: ModelChoice, hardware: Hardware, shown: Candidate) -> str:
-    """One sentence about the speed of the candidate with the draft model that is asked for; "" without one."""
+def drafting_note(asked: ModelChoice, hardware: Hardware, shown: Candidate) -> Message | None:
+    """About the speed of the candidate with the draft model that is asked for; None without one."""
     if asked.draft is None or shown.speed is None:
-        return ""
+        return None
     name = find_model(asked.draft).name
     if asked.draft_accepted_percent is None:
-        return (
-            f"Speeds are without {name} drafting: what it gains depends on how many of its tokens are accepted, which "
-            "nobody knows before a run (draft_accepted_percent)."
-        )
+        return fact("drafting_not_known", draft=name)
     found, plain = drafted_speed(asked, hardware, shown, shown.speed), shown.tokens_per_s
     if found is None or plain is None:
-        return ""
-    share = f"{exact(asked.draft_accepted_percent)} %"
-    return (
-        f"If {share} of the tokens that {name} drafts, {DRAFTED} at a time, are accepted, "
-        f"{shown.level} writes about {approx(found.typical)} tokens/s for each user ({span(found)}) "
-        f"instead of {approx(plain.typical)}; other figures are without it."
+        return None
+    return fact(
+        "drafting",
+        accepted=asked.draft_accepted_percent,
+        draft=name,
+        drafted=DRAFTED,
+        level=shown.level,
+        speed=found.typical,
+        range=Span(found.low, found.high),
+        instead=plain.typical,
     )
 
 

@@ -7,18 +7,19 @@ from collections.abc import Callable
 from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.ladders import Subject, ladder
+from advisor.answer.recommend import on_each_device
 from advisor.costs.costs import Costs
 from advisor.formats.levels import written
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.units import format_count, gib
+from advisor.foundation.message import Message, fact
 from advisor.question.choices import MAX_USERS
 from advisor.runtimes.registry import runtime_by
 
 
 @kept_beside
-def flips(found: Answer) -> tuple[str, ...]:
-    """One sentence for each change that would lead to another recommendation; empty where nothing is recommended."""
+def flips(found: Answer) -> tuple[Message, ...]:
+    """Each change that would lead to another recommendation; empty where nothing is recommended."""
     chosen = found.chosen
     if chosen is None:
         return ()
@@ -30,30 +31,32 @@ def flips(found: Answer) -> tuple[str, ...]:
         [one for one in part if not one.unmet(found.question.requirements, found.entry.license)]
         for part in (ranked[:place], ranked[place + 1 :])
     )
-    sentences = [_memory(found, above), _context(found, chosen, below), _users(found, chosen), _load(chosen.costs)]
-    return tuple(sentence for sentence in sentences if sentence)
+    changes = [_memory(found, above), _context(found, chosen, below), _users(found, chosen), _load(chosen.costs)]
+    return tuple(change for change in changes if change is not None)
 
 
-def _memory(found: Answer, above: list[Candidate]) -> str:
+def _memory(found: Answer, above: list[Candidate]) -> Message | None:
     """With a least quality the smallest level that keeps it is chosen, however much memory there is."""
     better = [candidate for candidate in above if candidate.plan.missing_bytes > 0]
     if not better or found.question.requirements.least_percent is not None:
-        return ""
+        return None
     next_up = min(better, key=lambda candidate: candidate.plan.missing_bytes)
-    per_device = " on each device" if len(next_up.plan.devices) > 1 else ""
-    return f"With {gib(next_up.plan.missing_bytes)} more memory{per_device}: {next_up.level}."
+    each = on_each_device(next_up.plan)
+    return fact("with_more_memory", missing=next_up.plan.missing_bytes, each=each, level=next_up.level)
 
 
-def _context(found: Answer, chosen: Candidate, below: list[Candidate]) -> str:
+def _context(found: Answer, chosen: Candidate, below: list[Candidate]) -> Message | None:
     reach, limit = chosen.plan.max_context, found.model.context_length
     if not reach or (limit is not None and reach >= limit):
-        return ""
-    instead = next((candidate.level for candidate in below if candidate.plan.max_context > reach), None)
-    unit = chosen.plan.settings.context_unit
-    return f"Above {reach:,} {unit}: {instead or 'nothing that meets the requirements fits here'}."
+        return None
+    level = next((candidate.level for candidate in below if candidate.plan.max_context > reach), None)
+    instead = fact("nothing_as_asked_fits") if level is None else fact("that_level", level=level)
+    if chosen.plan.settings.shared_by > 1:
+        return fact("above_context_together", reach=reach, instead=instead)
+    return fact("above_context", reach=reach, instead=instead)
 
 
-def _users(found: Answer, chosen: Candidate) -> str:
+def _users(found: Answer, chosen: Candidate) -> Message | None:
     def holds(users: int) -> bool:
         try:
             other = answer(found.question.with_values(users=users, level=written(chosen.level_id)), today=found.today)
@@ -64,18 +67,20 @@ def _users(found: Answer, chosen: Candidate) -> str:
     most = runtime_by(found.runtime).limits.users or MAX_USERS
     users = first_failing(holds, found.question.workload.users, most)
     if users is None:
-        return ""
+        return None
     try:
         after = answer(found.question.with_values(users=users), today=found.today)
-        instead = after.recommendation.level
+        level = after.recommendation.level
     except InputError:
-        instead = None
-    if instead == chosen.level:
-        instead = f"{instead} with part of it on the host"
-    return f"From {users} users on: {instead or _more_devices(found, users) or 'more or larger devices'}."
+        level = None
+    if level is None:
+        return fact("from_users_on", users=users, instead=_more_devices(found, users) or fact("larger_devices"))
+    if level == chosen.level:
+        return fact("from_users_on", users=users, instead=fact("that_level_with_offload", level=level))
+    return fact("from_users_on", users=users, instead=fact("that_level", level=level))
 
 
-def _more_devices(found: Answer, users: int) -> str | None:
+def _more_devices(found: Answer, users: int) -> Message | None:
     """The fewest more of the same cards with which so many users are served."""
     question = found.question
     if not found.hardware.cards or found.machine.unified or question.machine.other_machine is not None:
@@ -86,7 +91,7 @@ def _more_devices(found: Answer, users: int) -> str | None:
         except InputError:
             return None
         if larger.recommendation.level is not None:
-            return f"{larger.machine_name}, with {larger.recommendation.level}"
+            return fact("more_of_the_same", machine=larger.machine_name, level=larger.recommendation.level)
     return None
 
 
@@ -105,12 +110,10 @@ def first_failing(holds: Callable[[int], bool], known_good: int, most: int) -> i
     return high
 
 
-def _load(costs: Costs | None) -> str:
+def _load(costs: Costs | None) -> Message | None:
     even = costs.own_against_api if costs is not None else None
     if costs is None or even is None or even.typical is None:
-        return ""
-    above, even_tokens = costs.tokens_per_month >= even.typical, format_count(even.typical)
-    planned = f"{format_count(costs.tokens_per_month)} are planned"
-    if above:
-        return f"Below {even_tokens} tokens a month the API beats owning; {planned}."
-    return f"Above {even_tokens} tokens a month owning beats the API; {planned}."
+        return None
+    if costs.tokens_per_month >= even.typical:
+        return fact("api_below_tokens", tokens=even.typical, planned=costs.tokens_per_month)
+    return fact("own_above_tokens", tokens=even.typical, planned=costs.tokens_per_month)

@@ -15,6 +15,7 @@ from advisor.answer.plans import runtime_of
 from advisor.answer.recommend import READING_TOKENS_PER_S
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.units import MIB
 from advisor.machines.capacity import CPU_KIND
@@ -69,7 +70,7 @@ class Shopping:
     """What to buy or rent: the machines that will do, cheapest first, what was assumed, and how many will not do."""
 
     machines: tuple[FittingMachine, ...]
-    assumed: tuple[str, ...]
+    assumed: tuple[Message, ...]
     too_small: int
 
     @property
@@ -96,17 +97,11 @@ def _machines_for(question: Question, today: date) -> Shopping:
     assumed = []
     if question.requirements.min_quality is None and question.model.level is None:
         question = question.with_values(min_quality=_ASSUMED_QUALITY)
-        assumed.append(f"No least quality is asked for: {question.requirements.quality_words} is assumed.")
+        assumed.append(fact("quality_assumed", asked=question.requirements.quality_asked))
     if question.requirements.min_tokens_per_s is None:
         question = question.with_values(min_tokens_per_s=READING_TOKENS_PER_S)
-        assumed.append(
-            f"No speed is asked for: at least {exact(READING_TOKENS_PER_S)} tokens/s for each user are assumed, about "
-            "as fast as people read."
-        )
-    assumed.append(
-        "CPU platforms are counted with 64, 128 or 256 GiB of RAM, the least that will do; cards one, two, four or "
-        "eight in one host, laptops and machines with shared memory alone."
-    )
+        assumed.append(fact("speed_assumed", speed=READING_TOKENS_PER_S))
+    assumed.append(fact("sizes_assumed"))
     only = _levels_to_look_at(question.model, question.requirements, runtime_of(question), entry)
     rows = [_machine_for(question, entry, one, today, only) for one in machines().values()]
     found = [row for row in rows if row is not None]

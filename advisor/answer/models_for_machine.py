@@ -10,7 +10,8 @@ from advisor.answer.level_choice import Outlook, choose_level
 from advisor.answer.plans import runtime_of
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
-from advisor.foundation.units import MIB, gib
+from advisor.foundation.message import NOTHING, Message, as_it_is, fact
+from advisor.foundation.units import MIB
 from advisor.models.catalogue import Entry, catalogue
 from advisor.question.hardware import Hardware, hardware_of
 from advisor.question.question import Question
@@ -31,7 +32,7 @@ class RunnableModel:
     question: Question
     levels: tuple[Outlook, ...]
     chosen: Candidate | None
-    reason: str
+    reason: Message | None
 
 
 def models_on(question: Question, today: date | None = None) -> tuple[RunnableModel, ...]:
@@ -58,24 +59,19 @@ def _model_on(question: Question, hardware: Hardware, entry: Entry, today: date)
     try:
         levels, chosen = choose_level(asked, from_entry(entry), hardware, today)
     except InputError as error:
-        return RunnableModel(entry, asked, (), None, str(error))
-    return RunnableModel(
-        entry,
-        asked,
-        levels,
-        chosen,
-        "" if chosen is not None else _why_none(asked.machine.gpus, asked.requirements, entry, levels),
-    )
+        return RunnableModel(entry, asked, (), None, as_it_is(str(error)))
+    why = None if chosen is not None else _why_none(asked.machine.gpus, asked.requirements, entry, levels)
+    return RunnableModel(entry, asked, levels, chosen, why)
 
 
-def _why_none(gpus: int, asked: Requirements, entry: Entry, levels: tuple[Outlook, ...]) -> str:
+def _why_none(gpus: int, asked: Requirements, entry: Entry, levels: tuple[Outlook, ...]) -> Message:
     running = [one for one in levels if one.runs]
     if not levels:
-        return "None of its levels runs with this runtime."
+        return fact("no_level_with_runtime")
     if not running:
         least = min(levels, key=lambda one: one.on_machine.missing_bytes).on_machine
-        each = " on each device" if gpus > 1 else ""
-        return f"Even {least.level.name} lacks {gib(least.missing_bytes)}{each}."
+        each = fact("on_each_device") if gpus > 1 else NOTHING
+        return fact("even_this_lacks", level=least.level.name, missing=least.missing_bytes, each=each)
     nearest = max(running, key=lambda one: one.kept.typical if one.kept is not None else 0.0)
     broken = nearest.unmet(asked, entry.license)
-    return broken[0].sentence if broken else "No usual level fits."
+    return broken[0].message if broken else fact("no_usual_level_fits")

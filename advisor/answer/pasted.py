@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from advisor.answer.plans import checkpoint_support, published_plans, runtime_name, runtime_of
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Key, Message, as_it_is, fact
 from advisor.models.model import Model
 from advisor.question.choices import AUTO
 from advisor.question.hardware import hardware_of
@@ -27,7 +28,7 @@ class Chosen:
 
     runtime: RuntimeId
     plan: Plan | None = None
-    note: str = ""
+    note: Message | None = None
 
 
 def choose_runtime(question: Question, entry: ResolvedModel, model: Model) -> Chosen:
@@ -44,26 +45,22 @@ def choose_runtime(question: Question, entry: ResolvedModel, model: Model) -> Ch
     level = repository.quantization.level
     if question.runtime.name != AUTO:
         refusal = _refusal(question, repository, usual)
-        return Chosen(usual, note=_not_planned(level, refusal) if refusal else "")
+        return Chosen(usual, note=_not_planned(level, as_it_is(refusal)) if refusal else None)
     if its_keys := runtime_by(usual).own_keys & question.chosen().keys():
-        key = min(its_keys)
-        return Chosen(
-            usual, note=_not_planned(level, f"{key} is a setting of {runtime_name(usual)}, which loads GGUF files only")
-        )
+        why = fact("setting_of_gguf_only", setting=Key(min(its_keys)), runtime=runtime_name(usual))
+        return Chosen(usual, note=_not_planned(level, why))
     runtime = next(one.id for one in ENGINES if not one.checkpoint_refusal(repository.quantization))
     try:
         hardware = hardware_of(question.machine, question.runtime.backend, runtime)
         if refusal := checkpoint_support(question, repository, hardware, runtime).refusal:
-            return Chosen(usual, note=_not_planned(level, refusal))
+            return Chosen(usual, note=_not_planned(level, as_it_is(refusal)))
         plan = published_plans(question, entry, model, hardware, runtime)[0]
     except InputError as error:
-        return Chosen(usual, note=_not_planned(level, str(error).rstrip(".")))
+        return Chosen(usual, note=_not_planned(level, as_it_is(str(error).rstrip("."))))
     name = runtime_name(runtime)
     if not plan.fits:
-        note = f"The repository's own files ({level}) do not fit with {name}; the other levels are llama.cpp's."
-        return Chosen(usual, plan, note)
-    note = f"The repository's own files ({level}) fit with {name}, so this is planned for {name}."
-    return Chosen(runtime, note=f"{note} For GGUF levels of the same model choose runtime=llama.cpp.")
+        return Chosen(usual, plan, fact("own_files_do_not_fit", level=level, runtime=name))
+    return Chosen(runtime, note=fact("own_files_fit", level=level, runtime=name))
 
 
 def _refusal(question: Question, repository: Repository, runtime: RuntimeId) -> str:
@@ -75,5 +72,5 @@ def _refusal(question: Question, repository: Repository, runtime: RuntimeId) -> 
         return ""  # said by whoever plans for this runtime
 
 
-def _not_planned(level: str, why: str) -> str:
-    return f"The repository's own files ({level}) are not among the plans: {why}."
+def _not_planned(level: str, why: Message) -> Message:
+    return fact("own_files_not_planned", level=level, why=why)

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from advisor.answer.candidate import Candidate, task_words
+from advisor.answer.candidate import Candidate, task_name
 from advisor.answer.ladders import NATIVE_LEVELS, NO_VISIBLE_GAIN, Subject, ladder
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.evidence_words import counted
-from advisor.foundation.numbers import approx, differ, percent, plural, span
+from advisor.foundation.message import NOTHING, Message, Span, fact
+from advisor.foundation.numbers import differ
 from advisor.foundation.ranges import Range
-from advisor.foundation.units import gb, gib
 from advisor.quality.tasks import DEMANDS
 from advisor.question.requirements import Requirements, Unmet
 from advisor.sizing.plan import Plan, Verdict
@@ -28,10 +28,10 @@ SMALL_LOSS = next(demand.percent for demand in DEMANDS if demand.id == "small")
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another level worth knowing about, and why in a sentence. `model_id` None: of the same model."""
+    """Another level worth knowing about, and why. `model_id` None: of the same model."""
 
     level: str
-    reason: str
+    reason: Message
     model_id: str | None = None
 
 
@@ -44,7 +44,7 @@ class Recommendation:
     """
 
     level_id: LevelId | None
-    reasons: tuple[str, ...]
+    reasons: tuple[Message, ...]
     alternatives: tuple[Alternative, ...]
     in_the_way: tuple[Unmet, ...] = ()
     nearest_id: LevelId | None = None
@@ -133,17 +133,14 @@ def _reasons(
     requirements: Requirements,
     subject: Subject,
     unmet: dict[LevelId, tuple[Unmet, ...]],
-) -> tuple[str, ...]:
+) -> tuple[Message, ...]:
     plan = chosen.plan
-    reasons = [_why_this_level(chosen, ranked, requirements, unmet)]
-    reasons.append(_memory_reason(chosen, subject.machine_name))
-    reasons += [sentence for sentence in (_quality_reason(chosen), _speed_reason(chosen)) if sentence]
+    found = [_why_this_level(chosen, ranked, requirements, unmet), _memory_reason(chosen, subject.machine_name)]
+    found += [reason for reason in (_quality_reason(chosen), _speed_reason(chosen)) if reason is not None]
     if plan.needs_imatrix:
-        reasons.append("This level is made with an importance matrix; use a publisher's file that says it has one.")
-    reasons.append(
-        f"Its file is {gb(plan.sized.file_bytes)}; parameters x bits / 8 would say {gb(plan.rule_of_thumb_bytes)}."
-    )
-    return tuple(reasons)
+        found.append(fact("imatrix_needed"))
+    found.append(fact("file_and_rule", file=plan.sized.file_bytes, rule=plan.rule_of_thumb_bytes))
+    return tuple(found)
 
 
 def _why_this_level(
@@ -151,84 +148,81 @@ def _why_this_level(
     ranked: Sequence[Candidate],
     requirements: Requirements,
     unmet: dict[LevelId, tuple[Unmet, ...]],
-) -> str:
-    place = ranked.index(chosen)
-    if chosen.level in NATIVE_LEVELS:
-        return f"{chosen.level} is how the model was trained and published: nothing is lost against the original."
+) -> Message:
+    place, level, offloads = ranked.index(chosen), chosen.level, chosen.verdict == "fits with offload"
+    if level in NATIVE_LEVELS:
+        return fact("as_published", level=level)
     if len(ranked) == 1:
-        return f"{chosen.level} {_RUNS[chosen.verdict]}."
+        return fact("runs_with_offload", level=level) if offloads else fact("fits", level=level)
     if requirements.least_percent is not None:
-        where = "runs" if chosen.verdict == "fits with offload" else "fits"
-        return f"{chosen.level} is the smallest level that {where} and meets {requirements.quality_words}."
-    if chosen.verdict == "fits with offload":
+        asked = requirements.quality_asked
+        if offloads:
+            return fact("smallest_that_runs", level=level, asked=asked)
+        return fact("smallest_that_fits", level=level, asked=asked)
+    if offloads:
         whole = next((one for one in ranked[place:] if one.verdict == "fits"), None)
-        instead = (
-            f"the best level that fits on the GPU whole is {whole.level}"
-            if whole is not None
-            else "no level fits on the GPU whole"
-        )
-        return f"{chosen.level} runs with part of it on the host; {instead}."
+        if whole is None:
+            return fact("with_offload_none_whole", level=level)
+        return fact("with_offload_best_whole", level=level, whole=whole.level)
     if place == 0:
-        return f"{chosen.level} fits, and a larger level would bring no gain that anybody sees."
+        return fact("no_gain_above", level=level)
     above = ranked[place - 1].plan
     if above.verdict == "tight":
-        return (
-            f"{chosen.level} is the best level that fits with margin; {above.level} would fit only without "
-            f"the safety margin ({gib(above.missing_bytes)} short of it)."
-        )
+        return fact("best_with_margin", level=level, above=above.level, missing=above.missing_bytes)
     if above.verdict == "does not fit":
-        return f"{chosen.level} is the best level that fits; {above.level} needs {gib(above.missing_bytes)} more."
+        return fact("best_that_fits", level=level, above=above.level, missing=above.missing_bytes)
     if broken := unmet.get(above.level_id):
-        return f"{chosen.level} is the best level that fits and meets the requirements: {_lower(broken[0].sentence)}"
+        return fact("best_as_asked_because", level=level, why=broken[0].message)
     if above.verdict == "fits with offload":
-        return (
-            f"{chosen.level} is the best level that fits on the GPU whole; {above.level} would run with part of it on "
-            "the host, slower."
-        )
-    return f"{chosen.level} is the best level that fits and meets the requirements."
+        return fact("best_whole", level=level, above=above.level)
+    return fact("best_as_asked", level=level)
 
 
-_RUNS = {"fits": "fits", "fits with offload": "runs with part of it on the host"}
+_BASES = {
+    "measured": fact("quality_measured"),
+    "transferred": fact("quality_transferred"),
+    "estimated": fact("quality_estimated"),
+}
 
 
-def _quality_reason(chosen: Candidate) -> str:
+def _quality_reason(chosen: Candidate) -> Message | None:
     kept, quality = chosen.kept, chosen.quality
     if kept is None or kept.low == kept.high:
-        return ""
-    behind = {
-        "measured": "measured on this model at this level",
-        "transferred": "carried over from this model at other levels or tasks",
-        "estimated": "estimated from other models",
-    }.get(quality.basis, quality.basis)
-    return (
-        f"It keeps about {percent(min(kept.typical, 100))} of the 16-bit score at {task_words(chosen.task)} "
-        f"({kept.low:.0f} to {min(kept.high, 100):.0f} %, {behind}: {counted(quality.n, quality.sources)})."
+        return None
+    return fact(
+        "keeps",
+        kept=min(kept.typical, 100),
+        task=task_name(chosen.task),
+        low=kept.low,
+        high=min(kept.high, 100),
+        basis=_BASES[quality.basis],
+        evidence=counted(quality.n, quality.sources),
     )
 
 
-def _speed_reason(chosen: Candidate) -> str:
+def _speed_reason(chosen: Candidate) -> Message | None:
     speed = chosen.tokens_per_s
     if (inputs := chosen.inputs_per_s) is not None and chosen.speed is not None:
-        return (
-            f"It turns about {approx(inputs.typical)} inputs of "
-            f"{plural(chosen.speed.load.prompt_tokens, 'token')} a second "
-            f"into vectors or scores ({span(inputs)})."
-        )
+        tokens = chosen.speed.load.prompt_tokens
+        return fact("reads_inputs", inputs=inputs.typical, tokens=tokens, range=Span(inputs.low, inputs.high))
     if speed is None:
-        return ""
-    slow = "" if speed.typical >= READING_TOKENS_PER_S else ", slower than people read"
-    return f"It writes about {approx(speed.typical)} tokens/s for each user ({span(speed)}){slow}."
+        return None
+    if speed.typical < READING_TOKENS_PER_S:
+        return fact("writes_slowly", speed=speed.typical, range=Span(speed.low, speed.high))
+    return fact("writes", speed=speed.typical, range=Span(speed.low, speed.high))
 
 
-def _memory_reason(chosen: Candidate, machine_name: str) -> str:
-    plan = chosen.plan
-    free = plan.free_bytes
-    where = machine_name if len(plan.devices) <= 1 else f"each of the devices of {machine_name}"
-    least = "at least " if len(plan.devices) > 1 else ""
-    end = f"and leaves {least}{gib(free)} free on {where}." if free is not None else f"on {where}."
+def _memory_reason(chosen: Candidate, machine_name: str) -> Message:
+    plan, free = chosen.plan, chosen.plan.free_bytes
+    if free is None:
+        left = fact("on_machine", machine=machine_name)
+    elif len(plan.devices) > 1:
+        left = fact("leaves_on_each_device", free=free, machine=machine_name)
+    else:
+        left = fact("leaves", free=free, machine=machine_name)
     if plan.verdict == "fits with offload":
-        return f"It needs {gib(plan.needed_bytes)} on the GPU and {gib(plan.host.needed_bytes)} on the host {end}"
-    return f"It needs {gib(plan.needed_bytes)} in all {end}"
+        return fact("needs_gpu_and_host", gpu=plan.needed_bytes, host=plan.host.needed_bytes, left=left)
+    return fact("needs_in_all", needed=plan.needed_bytes, left=left)
 
 
 def _alternatives(
@@ -241,54 +235,55 @@ def _alternatives(
     place = ranked.index(chosen)
     whole = by_level.get(LevelId(GGUF, NO_VISIBLE_GAIN))
     if whole is not None and whole.plan.verdict == "fits" and chosen.level == "Q6_K":
-        extra = gb(whole.plan.sized.file_bytes - chosen.plan.sized.file_bytes)
-        found.append(Alternative(NO_VISIBLE_GAIN, f"Fits too: {extra} more for no visible gain, and slower."))
+        extra = whole.plan.sized.file_bytes - chosen.plan.sized.file_bytes
+        found.append(Alternative(NO_VISIBLE_GAIN, fact("fits_too_for_no_gain", extra=extra)))
     if place:
         found.append(_better_alternative(ranked[place - 1], chosen, unmet))
     below = [o for o in ranked[place + 1 :] if o.plan.sized.file_bytes < chosen.plan.sized.file_bytes]
     below = [candidate for candidate in below if not unmet.get(candidate.level_id)]
     worth_knowing = ("Q5_K_M", "Q4_K_M") if chosen.writes else (NO_VISIBLE_GAIN,)
     usual = [candidate for candidate in below if candidate.level in worth_knowing]
-    found += [
-        Alternative(candidate.level, f"{_gain(candidate, chosen)}{_loss(candidate, chosen)}.") for candidate in usual
-    ]
+    found += [Alternative(candidate.level, _smaller(candidate, chosen)) for candidate in usual]
     if len(found) < 2:
-        found += [
-            Alternative(candidate.level, f"{_gain(candidate, chosen)}{_loss(candidate, chosen)}.")
-            for candidate in [one for one in below if one not in usual][:1]
-        ]
+        others = [one for one in below if one not in usual][:1]
+        found += [Alternative(candidate.level, _smaller(candidate, chosen)) for candidate in others]
     return tuple(found[:3])
 
 
 def _better_alternative(above: Candidate, chosen: Candidate, unmet: dict[LevelId, tuple[Unmet, ...]]) -> Alternative:
-    if above.plan.missing_bytes > 0:
-        each = " on each device" if len(above.plan.devices) > 1 else ""
-        return Alternative(above.level, f"Better quality; needs {gib(above.plan.missing_bytes)} more{each}.")
+    missing = above.plan.missing_bytes
+    if missing > 0:
+        return Alternative(above.level, fact("better_needs_more", missing=missing, each=on_each_device(above.plan)))
     if broken := unmet.get(above.level_id):
-        return Alternative(above.level, f"Better quality, but {_lower(broken[0].sentence)}")
-    extra = gb(above.plan.sized.file_bytes - chosen.plan.sized.file_bytes)
-    slower = f" at {_speed(above)}" if above.tokens_per_s is not None else ""
-    return Alternative(above.level, f"Better quality; fits too{slower}, for {extra} more.")
+        return Alternative(above.level, fact("better_but", why=broken[0].message))
+    extra = above.plan.sized.file_bytes - chosen.plan.sized.file_bytes
+    if above.tokens_per_s is None:
+        return Alternative(above.level, fact("better_fits_too", extra=extra))
+    return Alternative(above.level, fact("better_fits_too_at", extra=extra, speed=_typical_speed(above)))
 
 
-def _speed(candidate: Candidate) -> str:
-    return f"about {approx(_typical_speed(candidate))} tokens/s"
+def on_each_device(plan: Plan) -> Message:
+    """The clause after what a plan lacks or needs more of."""
+    return fact("on_each_device") if len(plan.devices) > 1 else NOTHING
 
 
-def _gain(candidate: Candidate, chosen: Candidate) -> str:
-    saved = f"Saves {gb(chosen.plan.sized.file_bytes - candidate.plan.sized.file_bytes)}"
-    if candidate.plan.max_context > chosen.plan.max_context:
-        return f"{saved}: up to {candidate.plan.max_context:,} tokens of context instead of {chosen.plan.max_context:,}"
-    return f"{saved} and is faster" if chosen.writes else saved
+def _smaller(candidate: Candidate, chosen: Candidate) -> Message:
+    """What a smaller level gains and loses."""
+    saved = chosen.plan.sized.file_bytes - candidate.plan.sized.file_bytes
+    reach, instead_of = candidate.plan.max_context, chosen.plan.max_context
+    loss = _loss(candidate, chosen)
+    if reach > instead_of:
+        return fact("saves_for_context", saved=saved, reach=reach, instead=instead_of, loss=loss)
+    return fact("saves_and_faster", saved=saved, loss=loss) if chosen.writes else fact("saves", saved=saved, loss=loss)
 
 
-def _loss(candidate: Candidate, chosen: Candidate) -> str:
+def _loss(candidate: Candidate, chosen: Candidate) -> Message:
     one, other = candidate.kept, chosen.kept
     if one is None or other is None:
-        return ", at a loss of quality that is not known"
+        return fact("loss_not_known")
     if not differ(one.typical, other.typical):
-        return ", with no loss of quality that shows in the figures"
-    return f", keeping about {percent(one.typical)} of the quality instead of {percent(other.typical)}"
+        return fact("loss_not_seen")
+    return fact("loss", kept=one.typical, instead=other.typical)
 
 
 def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[LevelId, tuple[Unmet, ...]]) -> Recommendation:
@@ -300,23 +295,22 @@ def _requirements_in_the_way(running: Sequence[Candidate], unmet: dict[LevelId, 
 
     nearest = min(running, key=distance)  # the best level among equals
     broken = unmet[nearest.level_id]
-    said = {one.sentence for one in broken}
+    said = {one.message for one in broken}
     if all(one.requirement in _OF_EVERY_LEVEL for one in broken):
-        reasons = [f"{nearest.level} would fit, but not every requirement is met."]
+        reasons = [fact("would_fit_but", level=nearest.level)]
     else:
-        reasons = [f"No level that fits meets every requirement; {nearest.level} comes nearest."]
-    reasons += [one.sentence for one in broken]
+        reasons = [fact("none_meets_all", nearest=nearest.level)]
+    reasons += [one.message for one in broken]
     if others_met := [one for one in running if not _same(broken, unmet[one.level_id])]:
         other = min(others_met, key=distance)
-        against = unmet[other.level_id][0].sentence.removeprefix(f"{other.level} ")
-        reasons.append(f"The requirements can be met, but not together: {other.level} meets that, but {against}")
+        reasons.append(fact("not_together", other=other.level, against=unmet[other.level_id][0].message))
     others = []
     for candidate in sorted(running, key=distance):
-        sentence = unmet[candidate.level_id][0].sentence
+        message = unmet[candidate.level_id][0].message
         # What the machine or the licence breaks is the same for every level.
-        if unmet[candidate.level_id][0].requirement not in _OF_EVERY_LEVEL and sentence not in said:
-            others.append(Alternative(candidate.level, sentence))
-            said.add(sentence)
+        if unmet[candidate.level_id][0].requirement not in _OF_EVERY_LEVEL and message not in said:
+            others.append(Alternative(candidate.level, message))
+            said.add(message)
     return Recommendation(None, tuple(reasons), tuple(others[:2]), broken, nearest.level_id)
 
 
@@ -334,10 +328,11 @@ def _same(one: tuple[Unmet, ...], other: tuple[Unmet, ...]) -> bool:
     return bool({unmet.requirement for unmet in one} & {unmet.requirement for unmet in other})
 
 
-def _lower(sentence: str) -> str:
-    """A sentence as the end of another; it starts with a level's name or an ordinary word."""
-    first = sentence.partition(" ")[0]
-    return sentence if first != first.capitalize() or first.isupper() else f"{first.lower()}{sentence[len(first) :]}"
+def shorter_fits(plan: Plan) -> Message:
+    """With how much context a plan would fit."""
+    if plan.settings.shared_by > 1:
+        return fact("shorter_together_fits", reach=plan.max_context, level=plan.level)
+    return fact("shorter_fits", reach=plan.max_context, level=plan.level)
 
 
 def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendation:
@@ -346,29 +341,25 @@ def _nothing_fits(ranked: Sequence[Candidate], subject: Subject) -> Recommendati
     if smallest.missing_bytes:
         shorter = [one.plan for one in ranked if 0 < one.plan.max_context < one.plan.settings.context]
         if shorter:
-            unit = shorter[0].settings.context_unit
-            reasons.append(f"With at most {shorter[0].max_context:,} {unit}, {shorter[0].level} would fit.")
-        reasons.append("Ways out: more memory, or a smaller model.")
+            reasons.append(shorter_fits(shorter[0]))
+        reasons.append(fact("ways_out_of_none"))
     tight = tuple(
-        Alternative(candidate.level, "Fits only without the safety margin.")
+        Alternative(candidate.level, fact("only_without_margin"))
         for candidate in ranked
         if candidate.plan.verdict == "tight" and candidate.plan.missing_bytes
     )
     return Recommendation(None, tuple(reasons), tight[:3], nearest_id=smallest.level_id)
 
 
-def _lacking(plan: Plan, machine_name: str, alone: bool) -> str:
+def _lacking(plan: Plan, machine_name: str, alone: bool) -> Message:
     """What keeps the nearest plan from fitting; `alone` says that its level is the only one looked at."""
-    if not plan.missing_bytes:  # all that is missing is to know the host
-        return (
-            f"{plan.level} runs on {machine_name} with part of it on the host, whose memory is not known, so that it "
-            "cannot be said to fit."
-        )
-    each = " on each device" if len(plan.devices) > 1 else ""
-    lacks, where = f"{gib(plan.missing_bytes)}{each}", f"on {machine_name} with this context and number of users"
+    level, missing, each = plan.level, plan.missing_bytes, on_each_device(plan)
+    if not missing:  # all that is missing is to know the host
+        return fact("runs_host_not_known", level=level, machine=machine_name)
+    if plan.verdict == "tight" and alone:
+        return fact("fits_without_margin", level=level, machine=machine_name, missing=missing, each=each)
     if plan.verdict == "tight":
-        only = "" if alone else "No level fits with the safety margin: "
-        return f"{only}{plan.level} fits {where}, but only without the safety margin, of which {lacks} are missing."
+        return fact("none_fits_with_margin", level=level, machine=machine_name, missing=missing, each=each)
     if alone:
-        return f"{plan.level} does not fit {where}: it lacks {lacks}."
-    return f"No level fits {where}: even {plan.level} lacks {lacks}."
+        return fact("does_not_fit", level=level, machine=machine_name, missing=missing, each=each)
+    return fact("none_fits", smallest=level, machine=machine_name, missing=missing, each=each)

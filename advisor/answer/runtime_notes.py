@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.answer.plans import runtime_name
-from advisor.foundation.numbers import plural
+from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 from advisor.question.choices import CUSTOM_MACHINE, RuntimeChoice
 from advisor.question.hardware import Hardware, chip_for
@@ -15,40 +15,30 @@ from advisor.sizing.settings import Settings
 
 def runtime_notes(
     asked: RuntimeChoice, settings: Settings, model: Model, hardware: Hardware, runtime: RuntimeId
-) -> tuple[str, ...]:
-    """Sentences for the reader of an answer; none where nothing is special."""
-    return tuple(
-        note
-        for note in (
-            _cache_note(settings, model, runtime),
-            _custom_note(asked.backend, hardware, runtime),
-        )
-        if note
+) -> tuple[Message, ...]:
+    """For the reader of an answer; none where nothing is special."""
+    found = (
+        _cache_note(settings, model, runtime),
+        _custom_note(asked.backend, hardware, runtime),
     )
+    return tuple(note for note in found if note is not None)
 
 
-def _cache_note(settings: Settings, model: Model, runtime: RuntimeId) -> str:
+def _cache_note(settings: Settings, model: Model, runtime: RuntimeId) -> Message | None:
     if settings.shared_by == 1 or not model.causal:
-        return ""
+        return None
     name, users, context = runtime_name(runtime), settings.users, settings.context
     if not as_kept(model, settings).unified:
-        return f"{name}'s requests at once share no KV cache of this model: each of the {users} has one of its own."
-    shared = (
-        f"{name}'s {users} requests at once share one KV cache of {plural(context, 'token')}, which one alone may fill"
-    )
+        return fact("cache_not_shared", runtime=name, users=users)
     if model.context_length is not None and context * users > model.context_length:
-        return f"{shared}."
-    return f"{shared}; for {plural(context, 'token')} each, choose a context of {context * users:,}."
+        return fact("cache_shared", runtime=name, users=users, context=context)
+    return fact("cache_shared_choose", runtime=name, users=users, context=context, whole=context * users)
 
 
-def _custom_note(backend: str, hardware: Hardware, runtime: RuntimeId) -> str:
+def _custom_note(backend: str, hardware: Hardware, runtime: RuntimeId) -> Message | None:
     if hardware.machine.kind != CUSTOM_MACHINE or runtime_by(runtime).custom_vendor is None:
-        return ""
-    chip = chip_for(backend, hardware, runtime)
-    what, other = ("generation", "")
-    if chip.vendor == "NVIDIA":
-        what, other = ("compute capability", " For an AMD one choose the ROCm backend.")
-    return (
-        f"For {runtime_name(runtime)} the custom device counts as an {chip.vendor} GPU of unknown {what}: a level is "
-        f"listed where some {chip.vendor} GPU loads it, so check that yours does.{other}"
-    )
+        return None
+    name, vendor = runtime_name(runtime), chip_for(backend, hardware, runtime).vendor
+    if vendor == "NVIDIA":
+        return fact("custom_as_nvidia", runtime=name)
+    return fact("custom_as_vendor", runtime=name, vendor=vendor)

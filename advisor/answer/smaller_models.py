@@ -14,8 +14,7 @@ from advisor.answer.level_choice import choose_level
 from advisor.answer.recommend import SMALL_LOSS, Alternative
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import approx
-from advisor.foundation.units import format_count
+from advisor.foundation.message import NOTHING, Message, fact
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.licences import commercial_use
 from advisor.question.hardware import Hardware
@@ -52,7 +51,7 @@ def smaller_models(found: Answer) -> tuple[Alternative, ...]:
         if len(suggested) < MOST and (first := _first_that_runs(found, wanted)) is not None:
             suggested[first[0].id] = first
     ranked = sorted(suggested.values(), key=lambda pair: -pair[0].parameters.counted)
-    return tuple(Alternative(one.level, _sentence(found, entry, one), entry.id) for entry, one in ranked)
+    return tuple(Alternative(one.level, _reason(found, entry, one), entry.id) for entry, one in ranked)
 
 
 def _comparable(found: Answer, entry: Entry) -> bool:
@@ -107,15 +106,16 @@ def _precise(question: Question, entry: Entry, hardware: Hardware, runtime: Runt
     return one if one.kept is not None and one.kept.typical >= SMALL_LOSS else None
 
 
-def _sentence(found: Answer, entry: Entry, one: Candidate) -> str:
-    kept = one.kept.typical if one.kept is not None else 0.0
-    speed = "" if one.tokens_per_s is None else f", at about {approx(one.tokens_per_s.typical)} tokens/s"
-    sizes = f"{format_count(entry.parameters.counted)} parameters instead of {format_count(found.model.parameters)}"
-    first = f"{entry.name} ({sizes}) keeps about {kept:.1f} % of its own 16-bit score here{speed}."
+def _reason(found: Answer, entry: Entry, one: Candidate) -> Message:
+    first = fact(
+        "smaller_model",
+        name=entry.name,
+        parameters=entry.parameters.counted,
+        instead=found.model.parameters,
+        kept=one.kept.typical if one.kept is not None else 0.0,
+        speed=NOTHING if one.tokens_per_s is None else fact("at_tokens_per_s", speed=one.tokens_per_s.typical),
+    )
     chosen = found.chosen
     if chosen is None or chosen.kept is None:
         return first
-    return (
-        f"{first} Whether {found.entry.name} is still ahead with {chosen.kept.typical:.1f} % of its score depends on "
-        "the task: try both."
-    )
+    return fact("smaller_model_or_this", smaller=first, name=found.entry.name, kept=chosen.kept.typical)

@@ -50,6 +50,6 @@ an API token costs (1000 x 0.80 + 200 x 2.40) / 1200 = 1.066667 millionths, a to
 
 >>> costs.own_against_api.typical
 79100860
->>> costs.verdict
-'Owning beats the API above 79.1 M tokens a month; you plan 73.0 M: use the API (a month: own USD 82.05, rent USD 584.00, API USD 77.87).'
-"""  # noqa: E501
+>>> costs.verdict.kind
+'even_above'
+"""

@@ -14,9 +14,10 @@ from decimal import Decimal
 
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import converter_of, shown
+from advisor.costs.money import converter_of
 from advisor.costs.pay_per_token import closed_models
 from advisor.costs.workload import Throughput
+from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import machine
 
@@ -38,7 +39,7 @@ class Article:
 
     costs: Costs
     closed_per_month: tuple[tuple[str, Decimal], ...]
-    result: str
+    result: Message
 
 
 def article(today: date) -> Article:
@@ -51,14 +52,18 @@ def article(today: date) -> Article:
         return Article(costs, closed, costs.verdict)
     thousands = [name for name, amount in closed if amount >= 2000]
     gain = api.monthly.typical - own.monthly.typical
-    compared = f"saves {shown(gain, 'USD')}" if gain >= 0 else f"costs {shown(-gain, 'USD')} more"
-    result = (
-        f"Busy day and night the ${own.upfront:,.0f} workstation costs {shown(own.monthly.typical, 'USD')} a month. "
-        f"Against the same model from the median host ({shown(api.monthly.typical, 'USD')}) it {compared} a month, "
-        f"while the cheapest host asks {shown(api.monthly.low, 'USD')}; nobody is paid to run it in this. "
-        f"For the same tokens closed models ask {shown(closed[0][1], 'USD')} to {shown(closed[-1][1], 'USD')}: "
-        f"{len(thousands)} of {len(closed)} reach two thousand dollars. So the claim holds against the dearest closed "
-        "models only, if a quantized 70B can stand in for them and the machine never idles."
+    compared = fact("article_saves", gain=gain) if gain >= 0 else fact("article_costs_more", loss=-gain)
+    result = fact(
+        "article_claim",
+        upfront=own.upfront,
+        own=own.monthly.typical,
+        median=api.monthly.typical,
+        compared=compared,
+        cheapest=api.monthly.low,
+        closed_low=closed[0][1],
+        closed_high=closed[-1][1],
+        reaching=len(thousands),
+        models=len(closed),
     )
     return Article(costs, closed, result)
 

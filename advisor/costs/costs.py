@@ -7,7 +7,7 @@ from datetime import date
 
 from advisor.costs.break_even import BreakEven
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import UsedPrice, converter_of, shown
+from advisor.costs.money import UsedPrice, converter_of
 from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option, running_cost
 from advisor.costs.own import Owned, own
 from advisor.costs.pay_per_token import Hosted, pay_per_token
@@ -17,6 +17,7 @@ from advisor.costs.staircase import Staircase
 from advisor.costs.verdict import cheapest_of, verdict_of
 from advisor.costs.workload import Throughput
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import Machine
 
@@ -38,15 +39,15 @@ class Costs:
     own: Option | None
     rent: Option | None
     api: Option | None
-    missing: tuple[tuple[str, str], ...]
+    missing: tuple[tuple[str, Message], ...]
     own_against_api: BreakEven | None
     rent_against_api: BreakEven | None
     months_against_api: int | None
     months_against_rent: int | None
     energy_kwh_per_month: Range | None
     co2_kg_per_month: Range | None
-    verdict: str
-    notes: tuple[str, ...]
+    verdict: Message
+    notes: tuple[Message, ...]
     prices: tuple[UsedPrice, ...]
 
     @property
@@ -88,14 +89,16 @@ def cost_of(
     offers, no_offer = rent(machine, devices, speed, inputs, converter)
     hosts, no_host = pay_per_token(model_id, inputs, converter, today)
     what = f"{devices} x {machine.name}" if devices > 1 else machine.name
-    to_own = None if isinstance(owned, str) else own_option(owned, what, tokens, inputs)
+    to_own = None if isinstance(owned, Message) else own_option(owned, what, tokens, inputs)
     to_rent = rent_option(offers, tokens, inputs) if offers else None
     to_pay = api_option(hosts, tokens, inputs) if hosts else None
     found = [option for option in (to_own, to_rent, to_pay) if option is not None]
-    energy = None if isinstance(owned, str) else _energy(owned, tokens)
-    missing = [("own", owned)] if isinstance(owned, str) else []
+    energy = None if isinstance(owned, Message) else _energy(owned, tokens)
+    missing = [("own", owned)] if isinstance(owned, Message) else []
     missing += [(name, why) for name, why in (("rent", no_offer), ("api", no_host)) if why is not None]
-    own_even = _against_api([owned.case(case).bill for case in CASES], hosts) if not isinstance(owned, str) else None
+    own_even = (
+        _against_api([owned.case(case).bill for case in CASES], hosts) if not isinstance(owned, Message) else None
+    )
     rent_even = None
     if to_rent is not None:
         chosen = of_rank(offers, tokens)
@@ -163,27 +166,22 @@ def _co2(energy: Range | None, inputs: CostInputs) -> Range | None:
     return Range(round(scaled.low, 2), round(scaled.typical, 2), round(scaled.high, 2))
 
 
-def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) -> tuple[str, ...]:
-    notes = []
+def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) -> tuple[Message, ...]:
+    notes: list[Message] = []
     if speed is None:
-        notes.append("The speed is not known: one machine is counted, and whether it serves the load is not checked.")
+        notes.append(fact("load_not_checked"))
     elif speed.prefill is None:
-        notes.append("Reading the prompts is not counted in the machines' time, because its speed is not known.")
+        notes.append(fact("prompts_not_counted"))
     ranked = sorted(options, key=lambda option: option.monthly.typical)
     if len(ranked) > 1 and ranked[0].monthly.high > ranked[1].monthly.low:
         first, second = ranked[0].monthly, ranked[1].monthly
-        notes.append(
-            f"The ranges overlap: the cheapest may cost up to {shown(first.high, inputs.billing.currency)} a month, "
-            f"the next as little as {shown(second.low, inputs.billing.currency)}."
-        )
+        notes.append(fact("ranges_overlap", currency=inputs.billing.currency, high=first.high, low=second.low))
     stale = [price for option in options for price in option.prices if price.is_stale]
     if stale:
         oldest = max(price.age_days or 0 for price in stale)
-        notes.append(
-            f"{len(stale)} of the prices used are old, up to {oldest} days: refresh the tables or give your own."
-        )
+        notes.append(fact("prices_old", old=len(stale), days=oldest))
     if inputs.power.co2_g_per_kwh is None:
-        notes.append("CO2 is not counted, because it is not known how much your electricity makes: give co2_g_per_kwh.")
+        notes.append(fact("co2_not_counted"))
     for option in options:
         notes += option.notes
     return tuple(dict.fromkeys(notes))

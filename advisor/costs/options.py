@@ -13,6 +13,7 @@ from advisor.costs.pay_per_token import Hosted
 from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Region
 from advisor.costs.rent import Rented
 from advisor.costs.staircase import Line, Staircase
+from advisor.foundation.message import Message, fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Option:
     utilisation: float | None
     typical_inputs: tuple[tuple[str, Decimal], ...]
     prices: tuple[UsedPrice, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
 
 def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Option:
@@ -97,11 +98,11 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
     units = [bill.units(tokens) for bill in bills]
     notes = []
     if inputs.rent.term == "spot":
-        notes.append("Spot instances can be taken away at short notice.")
+        notes.append(fact("spot_taken_away"))
     if inputs.rent.term == "1-year":
-        notes.append("A one-year term is paid for every hour of the year, used or not.")
+        notes.append(fact("year_paid_whole"))
     if not inputs.rent.storage_gb or not inputs.rent.egress_gb:
-        notes.append("Storage and traffic are counted where storage_gb and egress_gb are given with their prices.")
+        notes.append(fact("storage_where_given"))
     return Option(
         name="rent",
         title=f"{units[1]} x {chosen[1].name}" if units[1] > 1 else chosen[1].name,
@@ -122,14 +123,14 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
     )
 
 
-_PRECISION = "Hosts choose their own precision: their model need not be the level planned here."
+_PRECISION = fact("hosts_precision")
 
 
-def _where(hosts: list[Hosted], region: Region) -> str:
+def _where(hosts: list[Hosted], region: Region) -> Message | None:
     """That a region was asked for which no host states."""
     if region == "any" or any(host.region is not None for host in hosts):
-        return ""
-    return f"Where these hosts compute is not known: none of them says that it is in {REGION_NAMES[region]}."
+        return None
+    return fact("hosts_region_not_known", region=REGION_NAMES[region])
 
 
 def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Option:
@@ -152,7 +153,7 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
         utilisation=None,
         typical_inputs=chosen[1].typical_inputs,
         prices=tuple(dict.fromkeys(price for host in chosen for price in host.prices)),
-        notes=tuple(filter(None, [_where(chosen, inputs.rent.region), _PRECISION])),
+        notes=tuple(note for note in (_where(chosen, inputs.rent.region), _PRECISION) if note is not None),
     )
 
 

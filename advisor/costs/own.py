@@ -18,6 +18,7 @@ from advisor.costs.price_tables import CASES, Case, Figure, figures
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, fact
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine
 
@@ -45,7 +46,7 @@ class Owned:
     cases: tuple[tuple[Case, Ownership], ...]
     typical_inputs: tuple[tuple[str, Decimal], ...]
     prices: tuple[UsedPrice, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
     def case(self, case: Case) -> Ownership:
         """The machine in one case."""
@@ -54,8 +55,8 @@ class Owned:
 
 def own(
     machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter
-) -> Owned | str:
-    """What it costs to own; or one sentence why that cannot be said.
+) -> Owned | Message:
+    """What it costs to own; or why that cannot be said.
 
     `devices`: all devices of one machine that runs the plan; `speed`: of that machine.
     """
@@ -63,10 +64,10 @@ def own(
     if rest or not sets:
         raise InputError(f"{machine.name} is sold in sets of {machine.count}; {devices} devices cannot be bought.")
     prices: list[UsedPrice] = []
-    notes: list[str] = []
+    notes: list[Message] = []
     hardware = _device_price(machine, inputs, converter, prices)
     if hardware is None:
-        return f"No price is known for {machine.name}: give device_price to compare with buying it."
+        return fact("no_price_to_own", machine=machine.name)
     host = _host_price(machine, inputs, converter, prices, notes)
     tariff = tariff_of(inputs.power, converter, prices, notes)
     power = power_of(machine, sets, inputs.power, prices, notes)
@@ -166,7 +167,7 @@ def _device_price(
 
 
 def _host_price(
-    machine: Machine, inputs: CostInputs, converter: Converter, prices: list[UsedPrice], notes: list[str]
+    machine: Machine, inputs: CostInputs, converter: Converter, prices: list[UsedPrice], notes: list[Message]
 ) -> dict[Case, Decimal]:
     if inputs.own.host_price is not None:
         given = decimal(inputs.own.host_price)
@@ -175,7 +176,7 @@ def _host_price(
     if machine.kind in COMPLETE:
         return dict.fromkeys(CASES, Decimal(0))
     if machine.kind in (DATA_CENTRE, CPU_KIND):
-        notes.append("The server around it is not counted, because no price is published: give host_price.")
+        notes.append(fact("server_not_counted"))
         return dict.fromkeys(CASES, Decimal(0))
     row = figures()["host_cost_desktop"]
     prices.append(_figure(converter, row, "Host system", "each", "USD"))
@@ -198,19 +199,19 @@ def _resale_share(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
     return ((1 - lost) ** inputs.billing.years).quantize(Decimal("0.0001"))
 
 
-def _not_counted(inputs: CostInputs, notes: list[str]) -> None:
-    missing = [
+def _not_counted(inputs: CostInputs, notes: list[Message]) -> None:
+    missing = tuple(
         what
         for what, given in (
-            ("administration (admin_hours, admin_rate)", inputs.own.admin_hours),
-            ("support (support_per_year)", inputs.own.support_per_year),
-            ("cost of capital (cost_of_capital_percent)", inputs.own.cost_of_capital_percent),
-            ("colocation or office space (colocation_per_month)", inputs.own.colocation_per_month),
+            (fact("administration"), inputs.own.admin_hours),
+            (fact("support"), inputs.own.support_per_year),
+            (fact("cost_of_capital"), inputs.own.cost_of_capital_percent),
+            (fact("colocation"), inputs.own.colocation_per_month),
         )
         if given is None
-    ]
+    )
     if missing:
-        notes.append(f"Not counted, because no figure was given: {', '.join(missing)}.")
+        notes.append(fact("not_counted", missing=missing))
 
 
 def _figure_prices(machine: Machine, inputs: CostInputs, converter: Converter) -> list[UsedPrice]:

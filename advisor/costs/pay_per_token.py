@@ -12,6 +12,7 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import Converter, UsedPrice, decimal, plain, vat_of
 from advisor.costs.price_tables import REGION_NAMES, Region
 from advisor.costs.staircase import Staircase, Step
+from advisor.foundation.message import Message, fact
 
 _MILLION = 1_000_000
 
@@ -36,8 +37,8 @@ class Hosted:
 @lru_cache(maxsize=64)
 def pay_per_token(
     model_id: str | None, inputs: CostInputs, converter: Converter, today: date
-) -> tuple[tuple[Hosted, ...], str | None]:
-    """Every host of the model; and where there is none, one sentence why. Remembered: all plans of a model share it."""
+) -> tuple[tuple[Hosted, ...], Message | None]:
+    """Every host of the model; and where there is none, why. Remembered: all plans of a model share it."""
     if inputs.api.api_input_price is not None and inputs.api.api_output_price is not None:
         given = decimal(inputs.api.api_input_price), decimal(inputs.api.api_output_price)
         cached = None if inputs.api.api_cached_price is None else decimal(inputs.api.api_cached_price)
@@ -50,10 +51,10 @@ def pay_per_token(
     family = None if model_id is None else family_of(model_id)
     offers = () if family is None else prices_of(family, today)
     if not offers:
-        return (), "No host's price for this model is listed: give api_input_price and api_output_price."
+        return (), fact("no_host")
     hosts = tuple(_hosted(offer, inputs, converter) for offer in _in_region(offers, inputs.rent.region))
     if not hosts:
-        return (), f"Every host that is listed for this model says it is not in {REGION_NAMES[inputs.rent.region]}."
+        return (), fact("no_host_there", region=REGION_NAMES[inputs.rent.region])
     return hosts, None
 
 

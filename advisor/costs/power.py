@@ -10,6 +10,7 @@ from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.money import Converter, UsedPrice, decimal, plain
 from advisor.costs.price_tables import CASES, Case, electricity_prices, figures
 from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_per_token
+from advisor.foundation.message import Message, fact
 from advisor.machines.capacity import UNIFIED_KINDS
 from advisor.machines.catalogue import Machine, machines
 
@@ -54,13 +55,13 @@ def energy(
 
 
 def tariff_of(
-    terms: PowerTerms, converter: Converter, prices: list[UsedPrice], notes: list[str]
+    terms: PowerTerms, converter: Converter, prices: list[UsedPrice], notes: list[Message]
 ) -> dict[Case, Decimal]:
     if terms.electricity_price is not None:
         given = decimal(terms.electricity_price)
         prices.append(converter.given("Electricity", given, "kWh"))
         if not given:
-            notes.append("Electricity counts as free because you set electricity_price=0, as for your own solar power.")
+            notes.append(fact("electricity_free"))
         return dict.fromkeys(CASES, given)
     table = electricity_prices()
     rows = {case: table.get((terms.country, case), table[terms.country, "typical"]) for case in CASES}
@@ -72,24 +73,23 @@ def tariff_of(
     return {case: converter.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
 
 
-def power_of(machine: Machine, sets: int, terms: PowerTerms, prices: list[UsedPrice], notes: list[str]) -> Power | None:
+def power_of(
+    machine: Machine, sets: int, terms: PowerTerms, prices: list[UsedPrice], notes: list[Message]
+) -> Power | None:
     load = _watts(terms.device_load_w, machine.tdp_w)
     if load is None:
-        notes.append(f"Electricity is not counted: the power of {machine.name} is not known; give device_load_w.")
+        notes.append(fact("power_not_known", machine=machine.name))
         return None
     idle = _watts(terms.device_idle_w, machine.idle_w)
     if idle is None:
         idle = load * _usual_idle_share()
-        notes.append(
-            f"The idle power of {machine.name} is not known; {_usual_idle_share():.0%} of its full power is taken, "
-            "the middle of the machines where it was measured."
-        )
+        notes.append(fact("idle_power_not_known", machine=machine.name, share=_usual_idle_share()))
     if machine.kind in COMPLETE and terms.host_load_w is None and terms.host_idle_w is None:
         return Power(sets * load, sets * min(idle, load))
     host_load = _watts(terms.host_load_w, None)
     host_idle = _watts(terms.host_idle_w, None)
     if machine.kind == DATA_CENTRE and host_load is None:
-        notes.append("The host's power is a desktop's; a server takes more: give host_load_w and host_idle_w.")
+        notes.append(fact("power_of_a_desktop"))
     host_load = figures()["host_power_desktop_load"].typical if host_load is None else host_load
     host_idle = figures()["host_power_desktop_idle"].typical if host_idle is None else host_idle
     return Power(sets * load + host_load, sets * min(idle, load) + min(host_idle, host_load))

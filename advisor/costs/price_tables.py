@@ -15,13 +15,19 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.foundation.message import Message, fact
 from advisor.foundation.places import data_folder
 
 FOLDER = data_folder() / "prices"
 
 Currency = Literal["USD", "EUR", "CHF"]
 Region = Literal["ch", "eu", "us", "any"]
-REGION_NAMES: dict[Region, str] = {"ch": "Switzerland", "eu": "the EU", "us": "the US", "any": "any region"}
+REGION_NAMES: dict[Region, Message] = {
+    "ch": fact("region_ch"),
+    "eu": fact("region_eu"),
+    "us": fact("region_us"),
+    "any": fact("region_any"),
+}
 RentalTerm = Literal["on-demand", "spot", "1-year"]
 Case = Literal["low", "typical", "high"]
 CASES: tuple[Case, ...] = ("low", "typical", "high")

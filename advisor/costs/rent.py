@@ -15,6 +15,7 @@ from advisor.costs.money import Converter, UsedPrice, decimal, plain, vat_of
 from advisor.costs.price_tables import CASES, REGION_NAMES, Case, CloudOffer, Region, RentalTerm, cloud_offers
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
+from advisor.foundation.message import Message, fact
 from advisor.machines.catalogue import Machine, machines
 
 
@@ -60,8 +61,8 @@ class Rented:
 
 def rent(
     machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter
-) -> tuple[tuple[Rented, ...], str | None]:
-    """Every offer that holds the plan; and where there is none, one sentence why."""
+) -> tuple[tuple[Rented, ...], Message | None]:
+    """Every offer that holds the plan; and where there is none, why."""
     priced = _priced_offers(machine, devices, inputs, converter)
     if not priced:
         return (), _why_none(machine, devices, inputs)
@@ -154,18 +155,14 @@ def _priced(
     return _Priced(provider, name, copies, tuple(steps), tuple(prices))
 
 
-def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> str:
+def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> Message:
     what = f"{devices} x {machine.name}" if devices > 1 else machine.name
-    where = REGION_NAMES[inputs.rent.region]
-    elsewhere = fitting_offers(machine, devices, "any", inputs.rent.term, inputs.rent.rent_gpu == "any")
+    term, others = inputs.rent.term, inputs.rent.rent_gpu == "any"
+    elsewhere = len(fitting_offers(machine, devices, "any", term, others))
     if elsewhere and inputs.rent.region != "any":
-        return (
-            f"No {inputs.rent.term} offer of {what} in {where} is listed; {len(elsewhere)} elsewhere: set region=any."
+        return fact(
+            "no_offer_there", term=term, what=what, region=REGION_NAMES[inputs.rent.region], elsewhere=elsewhere
         )
-    if inputs.rent.term != "on-demand" and fitting_offers(
-        machine, devices, "any", "on-demand", inputs.rent.rent_gpu == "any"
-    ):
-        return f"No {inputs.rent.term} offer of {what} is listed; there are on-demand ones: set term=on-demand."
-    if inputs.rent.rent_gpu == "same":
-        return f"Nobody is listed who rents out {what}: set rent_gpu=any for other GPUs, or give instance_price."
-    return f"Nobody is listed who rents out {what} or a GPU as fast with as much memory: give instance_price."
+    if term != "on-demand" and fitting_offers(machine, devices, "any", "on-demand", others):
+        return fact("no_offer_of_term", term=term, what=what)
+    return fact("nobody_rents_or_better", what=what) if others else fact("nobody_rents", what=what)

@@ -1,14 +1,13 @@
-"""The one sentence about what to do. With fewer than two priced ways there is nothing to decide, and it says so."""
+"""What to do, in one message. With fewer than two priced ways there is nothing to decide, and it says so."""
 
 from __future__ import annotations
 
 from advisor.costs.break_even import BreakEven
-from advisor.costs.money import shown
 from advisor.costs.options import Option
-from advisor.foundation.units import format_count
+from advisor.foundation.message import Message, fact
 
-_ADVICE = {"own": "own it", "rent": "rent it", "api": "use the API"}
-_DOING = {"own": "owning", "rent": "renting", "api": "an API"}
+_DOING = {"own": fact("owning"), "rent": fact("renting"), "api": fact("an_api")}
+_NAMES = {"own": fact("way_own"), "rent": fact("way_rent"), "api": fact("way_api")}
 
 
 def cheapest_of(options: tuple[Option, ...]) -> Option | None:
@@ -16,39 +15,39 @@ def cheapest_of(options: tuple[Option, ...]) -> Option | None:
     return min(options, key=lambda option: option.monthly.typical) if len(options) > 1 else None
 
 
-def verdict_of(tokens: int, options: tuple[Option, ...], own_against_api: BreakEven | None, currency: str) -> str:
+def verdict_of(tokens: int, options: tuple[Option, ...], own_against_api: BreakEven | None, currency: str) -> Message:
     """Where owning becomes cheaper than the API, what is planned, and the cheapest option in the typical case."""
-    planned = f"you plan {format_count(tokens)}"
     best = cheapest_of(options)
     if not options:
-        return f"No price is known for owning, renting or an API; {planned} tokens a month: give prices of your own."
+        return fact("no_price_at_all", tokens=tokens)
     if best is None:
-        return f"{planned[:1].upper()}{planned[1:]} tokens a month: {_alone(options, currency)}"
+        (only,) = options
+        others = tuple(doing for name, doing in _DOING.items() if name != only.name)
+        return fact("only_one_price", tokens=tokens, price=_priced(only, currency), others=others)
     by_name = {option.name: option for option in options}
     own, api = by_name.get("own"), by_name.get("api")
-    advice = f"{_ADVICE[best.name]} (a month: {', '.join(_priced(option, currency) for option in options)})."
+    advice = _advice(best, tuple(_priced(option, currency) for option in options))
     if own is None or api is None or own_against_api is None:
-        return f"{planned[:1].upper()}{planned[1:]} tokens a month: {advice}"
+        return fact("advised", tokens=tokens, advice=advice)
     even = own_against_api.typical
     if even is None:
         limit = own.typical.unit_tokens
-        busy = "" if limit is None else f", even with every machine busy ({format_count(int(limit))} tokens a month)"
-        return f"At typical prices owning never beats the API{busy}; {planned}: {advice}"
-    condition = f"Owning beats the API above {format_count(even)} tokens a month"
+        if limit is None:
+            return fact("never_even", tokens=tokens, advice=advice)
+        return fact("never_even_when_busy", limit=int(limit), tokens=tokens, advice=advice)
     if even <= tokens and own.monthly.typical > api.monthly.typical:
-        condition += f", but not just after a machine has to be added, as here with {own.units[1]}"
-    return f"{condition}; {planned}: {advice}"
+        return fact("even_but_a_machine_added", even=even, machines=own.units[1], tokens=tokens, advice=advice)
+    return fact("even_above", even=even, tokens=tokens, advice=advice)
 
 
-def _alone(options: tuple[Option, ...], currency: str) -> str:
-    """What is known where nothing can be compared."""
-    (only,) = options
-    others = " or ".join(words for name, words in _DOING.items() if name != only.name)
-    return f"{_priced(only, currency)}; no price is known for {others}, so nothing can be compared."
+def _advice(best: Option, prices: tuple[Message, ...]) -> Message:
+    if best.name == "own":
+        return fact("own_it", prices=prices)
+    return fact("rent_it", prices=prices) if best.name == "rent" else fact("use_the_api", prices=prices)
 
 
-def _priced(option: Option, currency: str) -> str:
-    name = "API" if option.name == "api" else option.name
-    spread = option.offers > 1 and option.monthly.low < option.monthly.typical
-    cheapest = f" (from {option.monthly.low:,.2f})" if spread else ""
-    return f"{name} {shown(option.monthly.typical, currency)}{cheapest}"
+def _priced(option: Option, currency: str) -> Message:
+    way, month = _NAMES[option.name], option.monthly
+    if option.offers > 1 and month.low < month.typical:
+        return fact("priced_from", way=way, currency=currency, amount=month.typical, low=month.low)
+    return fact("priced", way=way, currency=currency, amount=month.typical)

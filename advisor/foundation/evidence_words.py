@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from advisor.foundation.message import Message, fact
+
 # Hosts whose files belong to an owner named first in the path; what many people write (issues, pull requests,
 # discussions) is a source by its page instead.
 _BY_OWNER = {"github.com": 2, "raw.githubusercontent.com": 2, "gist.github.com": 1, "huggingface.co": 1}
@@ -28,8 +30,8 @@ def independent(urls: Iterable[str]) -> int:
     return len({origin(url) for url in urls})
 
 
-def counted(n: int, sources: int) -> str:
-    """ "16 measurements of one source", "5 measurements of 3 sources", "1 measurement"."""
-    if n == 1:
-        return "1 measurement"
-    return f"{n:,} measurements of {'one source' if sources == 1 else f'{sources:,} sources'}"
+def counted(n: int, sources: int) -> Message:
+    """So many measurements of so many sources; of one measurement, that it is one."""
+    if sources == 1 or n == 1:
+        return fact("measurements_of_one_source", n=n)
+    return fact("measurements", n=n, sources=sources)

@@ -24,7 +24,7 @@ from advisor.question.choices import (
     RuntimeChoice,
     Workload,
 )
-from advisor.question.labels import LABELS
+from advisor.question.order import ORDER
 from advisor.question.requirements import Requirements
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
@@ -152,8 +152,8 @@ FIELDS = {key: place.field for key, place in Question.places().items()}  # each 
 
 
 def _in_order(values: Mapping[str, Any]) -> dict[str, Any]:
-    """As people read them, which never changes: a link that is made again is the same."""
-    return {key: values[key] for key in (*LABELS, *values) if key in values}
+    """As they are written."""
+    return {key: values[key] for key in (*ORDER, *values) if key in values}
 
 
 def _plain(value: Any) -> Any:

@@ -12,11 +12,17 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.foundation.message import Message, fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.parts import Part
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, find_task
 
 _DEMANDS = {demand.id: demand for demand in DEMANDS}
+_DEMAND_NAMES = {
+    "lossless": fact("demand_lossless"),
+    "small": fact("demand_small"),
+    "works": fact("demand_works"),
+}
 
 
 def _switch(value: Any) -> Any:
@@ -101,22 +107,23 @@ class Requirements(Part):
         return self.min_quality
 
     @property
-    def quality_words(self) -> str:
-        """What is asked of quality: '"no visible loss" (at least 99 % of the 16-bit score)'."""
+    def quality_asked(self) -> Message:
+        """What is asked of quality."""
         least = self.least_percent
         if least is None:
-            return "no least quality"
-        number = f"at least {exact(least)} % of the 16-bit score"
-        return f'"{_DEMANDS[self.min_quality].words}" ({number})' if isinstance(self.min_quality, str) else number
+            return fact("no_least_quality")
+        if isinstance(self.min_quality, str):
+            return fact("demand", demand=_DEMAND_NAMES[self.min_quality], percent=least)
+        return fact("least_percent", percent=least)
 
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """A requirement that is not met: its key, the sentence with the numbers, and by what share it is missed.
+    """A requirement that is not met: its key, the fact with its figures, and by what share it is missed.
 
     `gap` is relative (0.5: half as much again is needed) and None where a figure is not known.
     """
 
     requirement: str
-    sentence: str
+    message: Message
     gap: float | None

@@ -17,10 +17,11 @@ from advisor.foundation.units import GIB, gib
 from advisor.foundation.version import VERSION
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
-from advisor.report.wording import key_words, without_keys
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
 from advisor.speed.explain import explanation
+from advisor.words import say_all
+from advisor.words.unconverted import key_words, without_keys
 
 ASKED = "as asked for"  # the note of an assumption that is the user's
 KEPT_FREE = "kept free of each device"
@@ -93,13 +94,13 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     if plan.verdict == "does not fit":
         return tuple(facts)
     if shown.speed is not None:
-        facts += [Fact("Speed", shown.speed.basis, sentence) for sentence in explanation(shown.speed)]
+        facts += [Fact("Speed", shown.speed.basis, said) for said in say_all(explanation(shown.speed), "report")]
     if shown.quality.note:
         facts.append(Fact("Quality", shown.quality.basis, shown.quality.note))
     if shown.costs is not None:
         for option in shown.costs.options:
             facts += [Fact(f"{NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]
-        facts += [Fact("Costs", "note", note) for note in shown.costs.notes]
+        facts += [Fact("Costs", "note", note) for note in say_all(shown.costs.notes, "report")]
     return tuple(facts)
 
 

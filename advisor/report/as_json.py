@@ -15,13 +15,14 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.flips import flips
 from advisor.answer.smaller_models import smaller_models
-from advisor.costs.document import cost_document
 from advisor.foundation.ranges import Range
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
 from advisor.report.compact import answer_document
+from advisor.report.cost_document import cost_document
 from advisor.report.sizes import FORMAT
 from advisor.sizing.plan import DeviceMemory
+from advisor.words import say, say_all
 
 
 def full_document(answer: Answer, query: str, *, whole_plans: bool = False) -> dict[str, Any]:
@@ -92,24 +93,24 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "as_of": machine.as_of,
         },
         "frontend_defaults": [
-            {"key": each.key, "value": each.value, "sentence": each.words, "source": each.source}
+            {"key": each.key, "value": each.value, "sentence": say(each.said), "source": each.source}
             for each in answer.taken
         ],
         "plans": [_plan(candidate) for candidate in answer.candidates],
         "recommendation": {
             "level": answer.recommendation.level,
-            "reasons": list(answer.recommendation.reasons),
+            "reasons": list(say_all(answer.recommendation.reasons)),
             "alternatives": [
-                {"level": other.level, "reason": other.reason, "model": other.model_id}
+                {"level": other.level, "reason": say(other.reason), "model": other.model_id}
                 for other in (*answer.recommendation.alternatives, *smaller_models(answer))
             ],
             "in_the_way": [
-                {"requirement": unmet.requirement, "sentence": unmet.sentence, "gap": unmet.gap}
+                {"requirement": unmet.requirement, "sentence": say(unmet.message), "gap": unmet.gap}
                 for unmet in answer.recommendation.in_the_way
             ],
-            "flips": list(flips(answer)),
+            "flips": list(say_all(flips(answer))),
         },
-        "notes": list(answer.notes),
+        "notes": list(say_all(answer.notes)),
     }
 
 
@@ -136,14 +137,14 @@ def _plan(candidate: Candidate) -> dict[str, Any]:
         "kv_tokens": plan.kv_tokens,
         "max_concurrency": plan.max_concurrency,
         "missing_bytes": plan.missing_bytes,
-        "ways_out": [{"kind": way.kind, "value": way.value, "sentence": way.sentence} for way in plan.ways_out],
+        "ways_out": [{"kind": way.kind, "value": way.value, "sentence": say(way.message)} for way in plan.ways_out],
         "rule_of_thumb_bytes": plan.rule_of_thumb_bytes,
         "speed": _speed(candidate),
         "quality": _quality(candidate),
         "kld": _range(candidate.find_quality(DIVERGENCE).kld),
         "measured_here": [row.model_dump(mode="json") for row in candidate.measured_here],
         "cost": None if candidate.costs is None else cost_document(candidate.costs),
-        "notes": list(plan.notes),
+        "notes": list(say_all(plan.notes)),
     }
 
 

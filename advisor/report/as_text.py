@@ -7,6 +7,7 @@ from advisor.answer.candidate import Candidate
 from advisor.foundation.numbers import plural
 from advisor.foundation.units import gb, gib
 from advisor.report.sizes import text_table
+from advisor.words import say, say_all
 
 
 def plan_table(answer: Answer) -> str:
@@ -16,9 +17,9 @@ def plan_table(answer: Answer) -> str:
         f"{answer.entry.name} on {answer.machine_name}",
         f"Context: {plural(work.context, 'token')} x {plural(work.users, 'user')}",
         f"Recommended: {choice.level or ('nothing meets the requirements' if choice.in_the_way else 'nothing fits')}",
-        *(f"  - {reason}" for reason in choice.reasons),
-        *(f"  or {other.level}: {other.reason}" for other in choice.alternatives),
-        *(f"Note: {note}" for note in answer.notes),
+        *(f"  - {reason}" for reason in say_all(choice.reasons)),
+        *(f"  or {other.level}: {say(other.reason)}" for other in choice.alternatives),
+        *(f"Note: {note}" for note in say_all(answer.notes)),
         "",
         text_table(
             (

@@ -28,6 +28,7 @@ from advisor.report.gain import gain_sentence
 from advisor.report.sizes import FORMAT
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import DeviceMemory
+from advisor.words import say, say_all
 
 SCHEMA = "answer/1"
 _DIGITS, _DECIMALS = 4, 4  # of estimates, which are never that exact
@@ -53,7 +54,7 @@ def answer_document(found: Answer, query: str, *, whole_plans: bool = False) -> 
         "choices": [],
         "flips": [],
         "money": None if shown is None or shown.verdict == "does not fit" else money_document(shown, found),
-        "notes": list(dict.fromkeys((*found.notes, *(shown.plan.notes if shown is not None else ())))),
+        "notes": list(dict.fromkeys(say_all((*found.notes, *(shown.plan.notes if shown is not None else ()))))),
     }
     if document["money"] is not None and shown is not None:
         document["notes"] += region_notes(shown, found.question.costs.rent.region)
@@ -114,7 +115,7 @@ def _decision(found: Answer, shown: Candidate | None) -> dict[str, Any]:
         "status": status,
         "leads": None,
         "sentence": sentence,
-        "reasons": list(found.recommendation.reasons),
+        "reasons": list(say_all(found.recommendation.reasons)),
         "plan": None if shown is None else plan_document(found, shown),
     }
 
@@ -218,7 +219,7 @@ def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dic
         if (role := _role(candidate, shown)) not in taken:
             taken.add(role)
             plan = document(found, candidate) | {"status": _status(found, candidate)}
-            yield {"role": role, "gain": gain_sentence(role, candidate, shown, other.reason), "plan": plan}
+            yield {"role": role, "gain": gain_sentence(role, candidate, shown, say(other.reason)), "plan": plan}
 
 
 def _other_models(found: Answer) -> Iterator[tuple[Answer, str]]:
@@ -226,7 +227,7 @@ def _other_models(found: Answer) -> Iterator[tuple[Answer, str]]:
     for other in smaller_models(found):
         changed = {"model": other.model_id, "level": other.level, "runtime": found.runtime, "context_used": None}
         try:
-            yield answer(found.question.with_values(**changed), today=found.today), other.reason
+            yield answer(found.question.with_values(**changed), today=found.today), say(other.reason)
         except InputError:
             continue
 

@@ -11,6 +11,7 @@ from advisor.costs.costs import Costs
 from advisor.costs.money import MoneyRange
 from advisor.costs.options import Option
 from advisor.costs.price_tables import REGION_NAMES, Region
+from advisor.words import say
 
 
 def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
@@ -24,14 +25,15 @@ def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
         "currency": costs.currency,
         **{name: _option(costs, name) for name in ("own", "rent", "api")},
         "cheapest": best.name if best is not None and comparable else None,
-        "sentence": costs.verdict,
+        "sentence": say(costs.verdict),
     }
 
 
 def region_notes(shown: Candidate, region: Region) -> list[str]:
     """That a way with a price may not lie in the region that was asked for."""
     options = () if shown.costs is None or region == "any" else shown.costs.options
-    return [note for option in options for note in option.notes if REGION_NAMES[region] in note]
+    notes = (say(note) for option in options for note in option.notes)
+    return [note for note in notes if say(REGION_NAMES[region]) in note]
 
 
 def _option(costs: Costs, name: str) -> dict[str, Any] | None:

@@ -7,9 +7,10 @@ from itertools import pairwise
 from advisor.costs.costs import Costs as Found
 from advisor.costs.options import Option
 from advisor.costs.series import MonthPoint, cumulative
+from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
 from advisor.report.document import BreakEven, CostLine, CostOption, Costs
-from advisor.report.wording import names_a_key, without_keys
+from advisor.words import names_a_key, say, say_all
 
 NAMES = {"own": "Own it", "rent": "Rent it", "api": "Pay per token"}
 COMPARED_ONLY = "Data has to stay on own hardware: renting and the API are shown for comparison only."
@@ -35,9 +36,9 @@ def cost_section(costs: Found | None, own_hardware: bool = False) -> Costs | Non
         note=" ".join(
             (
                 *[COMPARED_ONLY] * own_hardware,
-                without_keys(costs.verdict),
-                *_notes(costs),
-                *(without_keys(why) for _, why in costs.missing),
+                say(costs.verdict, "report"),
+                *say_all(_notes(costs), "report"),
+                *(say(why, "report") for _, why in costs.missing),
             )
         ),
         tokens_per_month=float(costs.tokens_per_month),
@@ -65,18 +66,15 @@ def _basis(option: Option) -> str:
     """How many offers it rests on, or the first thing to know about it that is short enough for a table."""
     if option.offers > 1:
         return f"{option.offers} offers: cheapest to dearest"
-    short = (without_keys(note) for note in option.notes)
+    short = say_all(option.notes, "report")
     return next((note for note in short if len(note) <= _LONGEST_BASIS), "")
 
 
-def _notes(costs: Found) -> list[str]:
+def _notes(costs: Found) -> list[Message]:
     """What holds for all options; what is to be said about one alone, or to a user of the page, is in the appendix."""
     of_one = {note for option in costs.options for note in option.notes}
-    return [
-        note
-        for note in costs.notes
-        if note not in of_one and not names_a_key(note) and "prices used are old" not in note
-    ][:2]
+    of_all = (note for note in costs.notes if note not in of_one and not names_a_key(note))
+    return [note for note in of_all if note.kind != "prices_old"][:2]
 
 
 def _break_evens(lines: dict[str, tuple[float, ...]]) -> tuple[BreakEven, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_words
+from advisor.answer.candidate import Candidate, task_name
 from advisor.answer.flips import flips
 from advisor.answer.plans import runtime_name
 from advisor.foundation.evidence_words import counted
@@ -27,8 +27,8 @@ from advisor.report.document import (
     Tone,
     chart_bars,
 )
-from advisor.report.wording import without_keys
 from advisor.sizing.plan import DeviceMemory, Plan
+from advisor.words import say, say_all
 
 _TONES: dict[str, Tone] = {"fits": "good", "fits with offload": "good", "tight": "tight", "does not fit": "bad"}
 _TASKS = {
@@ -76,9 +76,9 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         speed=_speed_rows(shown) if runs else (),
         costs=cost_section(shown.costs, answer.question.requirements.own_hardware) if runs else None,
         risks=_risks(answer, shown) if runs else (),
-        what_would_flip=tuple(without_keys(sentence) for sentence in flips(answer)),
+        what_would_flip=say_all(flips(answer), "report"),
         next_steps=_next_steps(answer, shown),
-        notes=tuple(without_keys(note) for note in answer.notes),
+        notes=say_all(answer.notes, "report"),
         glossary=_GLOSSARY,
         appendix=appendix_of(answer, shown, link),
     )
@@ -88,11 +88,11 @@ def verdict_sentence(answer: Answer) -> str:
     """What to do, in one sentence."""
     chosen = answer.chosen
     if chosen is None:
-        return without_keys(answer.recommendation.reasons[0])
+        return say(answer.recommendation.reasons[0], "report")
     parts = []
     if chosen.kept is not None:
         kept = "all" if chosen.kept.typical >= 99.95 else f"about {approx(chosen.kept.typical)} %"
-        parts.append(f"it keeps {kept} of the original's quality at {task_words(chosen.task)}")
+        parts.append(f"it keeps {kept} of the original's quality at {say(task_name(chosen.task))}")
     if chosen.tokens_per_s is not None:
         each = " for each user" if answer.question.workload.users > 1 else ""
         parts.append(f"writes about {approx(chosen.tokens_per_s.typical)} tokens a second{each}")
@@ -176,7 +176,7 @@ def _model_facts(answer: Answer) -> tuple[Fact, ...]:
         Fact("Model", entry.name, entry.publisher),
         Fact("Parameters", format_count(model.parameters), active),
         Fact("Longest context", limit),
-        Fact("Licence", entry.license or "not stated", commercial_use(entry.license).sentence),
+        Fact("Licence", entry.license or "not stated", say(commercial_use(entry.license).message)),
     )
 
 
@@ -262,7 +262,7 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
 
 def _basis(basis: str, n: int, sources: int) -> str:
     """What a figure rests on: "measured, 5 measurements of 2 sources"."""
-    return f"{_BASES.get(basis, basis)}, {counted(n, sources)}" if n else _BASES.get(basis, basis)
+    return f"{_BASES.get(basis, basis)}, {say(counted(n, sources))}" if n else _BASES.get(basis, basis)
 
 
 def _risks(answer: Answer, shown: Candidate) -> tuple[str, ...]:
@@ -273,7 +273,8 @@ def _risks(answer: Answer, shown: Candidate) -> tuple[str, ...]:
         found.append(f"Memory is nearly full: {gib(max(0, free))} are left on the fullest device.")
     if kept is not None and kept.low < 95:
         found.append(
-            f"Quality may fall to {max(0, kept.low):.0f} % at {task_words(shown.task)}: test with your own questions."
+            f"Quality may fall to {max(0, kept.low):.0f} % at {say(task_name(shown.task))}: "
+            "test with your own questions."
         )
     if shown.quality.basis == "estimated":
         found.append("Quality is estimated from other models; this one has not been measured at this level.")
@@ -286,7 +287,7 @@ def _risks(answer: Answer, shown: Candidate) -> tuple[str, ...]:
         found.append(_old_prices(len(costs.stale_prices)))
     use = commercial_use(answer.entry.license)
     if use.use != "allowed":
-        found.append(use.sentence)
+        found.append(say(use.message))
     return tuple(found)
 
 
@@ -297,8 +298,9 @@ def _old_prices(count: int) -> str:
 def _next_steps(answer: Answer, shown: Candidate) -> tuple[str, ...]:
     if answer.chosen is None:
         ways = () if answer.recommendation.in_the_way else shown.plan.ways_out
-        sentences = tuple(way.sentence for way in ways) or answer.recommendation.reasons[1:]
-        return tuple(without_keys(sentence) for sentence in sentences)
+        if ways:
+            return say_all((way.message for way in ways), "report")
+        return say_all(answer.recommendation.reasons[1:], "report")
     return (
         f"Get or make the {shown.level} file ({gb(shown.plan.sized.file_bytes)}); the commands are in the appendix.",
         "Run it with the command given and compare its memory and speed with this report.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from advisor.foundation.message import Message
+
 
 @dataclass(frozen=True, slots=True)
 class Default:
@@ -17,11 +19,11 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A setting that a front end chose because the user did not: the scenario's `key`, its value, in words, and why."""
+    """A setting that a front end chose, as the user did not: the question's `key`, its value, and why, as a fact."""
 
     key: str
     value: int
-    words: str
+    said: Message
     source: str
 
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_sizes import SizedSafetensors
+from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
 from advisor.sizing.placement import Placement
 from advisor.sizing.request import PlanRequest
@@ -79,7 +80,7 @@ class WayOut:
 
     kind: WayKind
     value: str | int
-    sentence: str
+    message: Message
 
 
 class Planner(Protocol):
@@ -121,7 +122,7 @@ class Plan:
     compute_range: Range | None = None
     kv_tokens: int | None = None
     max_concurrency: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     seconds_per_token: float | None = None
     draft: Plan | None = None
 

@@ -79,11 +79,6 @@ class Settings:
         return self.users // self.streams
 
     @property
-    def context_unit(self) -> str:
-        """What `context` counts, in words."""
-        return "tokens for all users together" if self.shared_by > 1 else "tokens per user"
-
-    @property
     def total_context(self) -> int:
         """llama.cpp's `-c`: tokens of all streams together."""
         return self.context * self.streams

@@ -1,99 +1,107 @@
-"""The speed estimate in sentences, each with the numbers it was made of."""
+"""The speed estimate explained, by the numbers it was made of."""
 
 from __future__ import annotations
 
 from advisor.foundation.evidence_words import counted
-from advisor.foundation.numbers import approx
+from advisor.foundation.message import Message, fact
 from advisor.speed.backends import chip_of, group_of
 from advisor.speed.estimate import Rate, Speed
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
 _OF_DECODE = {
-    "weights": "reading the active weights",
-    "low_bits": "unpacking less than 4 bits",
-    "cache": "reading the cache",
-    "step": "the step itself",
-    "layer": "its layers",
-    "moe_layer": "its layers of experts",
-    "batch_compute": "computing for the other users",
-    "exchange": "exchanging results between devices",
+    "weights": fact("decode_weights"),
+    "low_bits": fact("decode_low_bits"),
+    "cache": fact("decode_cache"),
+    "step": fact("decode_step"),
+    "layer": fact("decode_layer"),
+    "moe_layer": fact("decode_moe_layer"),
+    "batch_compute": fact("decode_batch_compute"),
+    "exchange": fact("decode_exchange"),
 }
 _OF_PREFILL = {
-    "compute": "two operations per active weight",
-    "compute_moe": "scattering tokens over experts",
-    "attention": "attending to the tokens before",
-    "weights": "reading the weights once a micro-batch",
-    "pass": "the pass itself",
+    "compute": fact("prefill_compute"),
+    "compute_moe": fact("prefill_compute_moe"),
+    "attention": fact("prefill_attention"),
+    "weights": fact("prefill_weights"),
+    "pass": fact("prefill_pass"),
 }
 
 
-def explanation(speed: Speed) -> tuple[str, ...]:
-    """Sentences for decode, prefill, the first token and what all rests on."""
+def explanation(speed: Speed) -> tuple[Message, ...]:
+    """What decode, prefill and the first token are made of, and what all rests on."""
     load, decode = speed.load, speed.decode
     if decode is None:
-        return (*_reading(speed), _evidence(speed))
+        return (_reading(speed), _evidence(speed))
     machine = speed.devices[0]
     name = machine.name if len(speed.devices) == 1 else f"{len(speed.devices)} x {machine.name}"
-    read = sum(load.weight_bytes(device, load.users) for device in load.devices) / 1e9
-    cache = load.users * sum(load.cache_bytes.values()) / 1e9
     found = [
-        f"One step reads {read:.2f} GB of weights and {cache:.2f} GB of cache ({load.context_used:,} tokens, "
-        f"{load.users} user{'s' * (load.users > 1)}) on {name}: {_spelled(decode, _OF_DECODE, DECODE_TERMS)} = "
-        f"{1000 / decode.range.typical:.2f} ms, that is {decode.range.typical:.1f} tokens/s for each user.",
+        fact(
+            "step",
+            read_gb=sum(load.weight_bytes(device, load.users) for device in load.devices) / 1e9,
+            cache_gb=load.users * sum(load.cache_bytes.values()) / 1e9,
+            context=load.context_used,
+            users=fact("users", n=load.users),
+            device=name,
+            terms=_terms(decode, _OF_DECODE, DECODE_TERMS),
+            ms=1000 / decode.range.typical,
+            speed=decode.range.typical,
+        )
     ]
     if decode.in_turn:
-        found.append("Serving the users in turn is no slower here than all at once, so that is what is shown.")
+        found.append(fact("served_in_turn"))
     if decode.host_ms:
-        found.append(f"Of that, {decode.host_ms:.2f} ms are spent on what lies in the host's memory.")
+        found.append(fact("step_on_host", ms=decode.host_ms))
     if speed.prefill is not None and speed.time_to_first_token_s is not None:
-        found.append(
-            f"A token of the prompt takes {_spelled(speed.prefill, _OF_PREFILL, PREFILL_TERMS)} = "
-            f"{1000 / speed.prefill.range.typical:.3f} ms, that is {speed.prefill.range.typical:,.0f} tokens/s."
-        )
-        found.append(
-            f"First token: {load.prompt_tokens:,} prompt tokens / {speed.prefill.range.typical:,.0f} tokens/s + one "
-            f"step = {speed.time_to_first_token_s.typical:.2f} s."
-        )
+        reads = speed.prefill.range.typical
+        terms = _terms(speed.prefill, _OF_PREFILL, PREFILL_TERMS)
+        found.append(fact("prompt_token", terms=terms, ms=1000 / reads, speed=reads))
+        first = speed.time_to_first_token_s.typical
+        found.append(fact("first_token", prompt=load.prompt_tokens, speed=reads, first_s=first))
     elif speed.prefill is None:
-        found.append(f"How fast {name} reads a prompt is not said: its arithmetic rate is not known.")
+        found.append(fact("prompt_speed_not_known", device=name))
     found.append(_evidence(speed))
     return tuple(found)
 
 
-def _reading(speed: Speed) -> list[str]:
+def _reading(speed: Speed) -> Message:
     """Of an encoder, which only reads."""
     prefill, inputs, load = speed.rate, speed.inputs_per_s, speed.load
-    each = 0.0 if inputs is None else inputs.typical
-    return [
-        f"A token of an input takes {_spelled(prefill, _OF_PREFILL, PREFILL_TERMS)} = "
-        f"{1000 / prefill.range.typical:.3f} ms, that is {prefill.range.typical:,.0f} tokens/s, or {each:,.1f} inputs "
-        f"of {load.prompt_tokens:,} tokens a second; nothing is written.",
-    ]
+    return fact(
+        "input_token",
+        terms=_terms(prefill, _OF_PREFILL, PREFILL_TERMS),
+        ms=1000 / prefill.range.typical,
+        speed=prefill.range.typical,
+        inputs=0.0 if inputs is None else inputs.typical,
+        prompt=load.prompt_tokens,
+    )
 
 
-def _spelled(rate: Rate, words: dict[str, str], names: tuple[str, ...]) -> str:
+def _terms(rate: Rate, words: dict[str, Message], names: tuple[str, ...]) -> tuple[Message, ...]:
+    """What the time is made of, less what does not count, in milliseconds."""
     parts = [
         (term * constant * rate.factor, words[name])
         for name, term, constant in zip(names, rate.terms, rate.constants, strict=True)
     ]
     total = sum(ms for ms, _ in parts) + rate.host_ms
-    shown = [f"{approx(ms)} ms for {word}" for ms, word in parts if ms > 0.005 * total]
+    shown = [fact("ms_for", ms=ms, what=what) for ms, what in parts if ms > 0.005 * total]
     if rate.host_ms:
-        shown.append(f"{approx(rate.host_ms)} ms for what lies on the host")
-    return " + ".join(shown)
+        shown.append(fact("ms_for", ms=rate.host_ms, what=fact("decode_host")))
+    return tuple(shown)
 
 
-def _evidence(speed: Speed) -> str:
+def _evidence(speed: Speed) -> Message:
     machine, rate = speed.devices[0], speed.rate
-    chip, group = chip_of(machine), group_of(machine, speed.backend)
-    low, high = rate.range.low / rate.range.typical - 1, rate.range.high / rate.range.typical - 1
+    chip = chip_of(machine)
     what = {
-        "level": f"with this model at this level on {chip}",
-        "model": f"with this model at other levels on {chip}",
-        "chip": f"with other models on {chip}",
-        "group": f"with other devices of the group {group!r}",
+        "level": fact("measured_at_level", chip=chip),
+        "model": fact("measured_of_model", chip=chip),
+        "chip": fact("measured_on_chip", chip=chip),
+        "group": fact("measured_on_group", group=group_of(machine, speed.backend)),
     }[rate.tier]
-    return (
-        f"Rests on {counted(rate.n, rate.sources)} {what}; of such measurements, predicted "
-        f"without their source, 90 % lay between {low:+.0%} and {high:+.0%} of the typical value."
+    return fact(
+        "speed_rests_on",
+        evidence=counted(rate.n, rate.sources),
+        what=what,
+        low=rate.range.low / rate.range.typical - 1,
+        high=rate.range.high / rate.range.typical - 1,
     )

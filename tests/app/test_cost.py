@@ -16,12 +16,12 @@ from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.series import paid_after, savings
 from advisor.question.question import Question
-from advisor.report.wording import labelled
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.legend import NAMES, number
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import address, amount, load_table, prices_table, years_table
 from advisor.ui.parts.text import plain
+from advisor.words import say
 from tests.app.test_pages import messages, opened
 
 DEFAULT = "requests_per_day=2000"
@@ -67,16 +67,16 @@ def test_page_shows_the_engines_verdict_and_its_figures(query: str) -> None:
     advice = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
     nothing = "Nothing to compare" if costs.options else "No price is known"
     assert page.header[0].value == (nothing if best is None else advice[best.name])
-    assert costs.verdict in words(page)
+    assert say(costs.verdict, "page") in words(page)
     tiles = {tile.label.lstrip("★ ").removesuffix(", a month"): tile.value for tile in page.metric[:3]}
     by_name = {NAMES[option.name]: shown(option.monthly.typical, costs.currency) for option in costs.options}
     assert tiles == dict.fromkeys(NAMES.values(), "–") | by_name
     assert [tile.label.startswith("★") for tile in page.metric[:3]].count(True) == (best is not None)
     assert len(page.get("plotly_chart")) == (3 if found.sensitivities else 2)
     for name, why in costs.missing:
-        assert f"**{NAMES[name]}**: {labelled(why)}" in words(page)
+        assert f"**{NAMES[name]}**: {say(why, 'page')}" in words(page)
     for note in costs.notes:
-        assert labelled(note) in words(page)
+        assert say(note, "page") in words(page)
     assert not page.error
 
 
@@ -135,7 +135,7 @@ def test_claim_is_worked_through_with_a_link_that_opens() -> None:
     for query in (DEFAULT, "model=deepseek-v3"):  # also where there is nothing to price
         page = drawn(query)
         today = answer(Question.from_query(query)).today
-        assert article(today).result in words(page)
+        assert say(article(today).result) in words(page)
         assert page.code[0].value == f"?{LINK}"
         assert f"](?{LINK})" in words(page)
     _, costs, _ = figures(LINK)

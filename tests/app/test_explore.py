@@ -7,11 +7,11 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
-from advisor.answer.comparison import compare, question_of_link
 from advisor.answer.machines_for_model import machines_for
 from advisor.answer.models_for_machine import models_on
 from advisor.quality.claims import claims
 from advisor.question.question import Question
+from advisor.report.comparison import compare, question_of_link
 
 
 def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:

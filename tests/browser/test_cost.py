@@ -12,6 +12,7 @@ from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.question.question import Question
 from advisor.ui.legend import NAMES
+from advisor.words import say
 from tests.browser.test_fit import Open, Visit, visit  # noqa: F401
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -30,7 +31,7 @@ def costs(query: str) -> Costs:
 def expect_costs(one: Visit, wanted: Costs) -> None:
     """The page shows, or comes to show, this answer: the verdict and the first three tiles."""
     box = one.page.locator(".st-key-cost_verdict")
-    sync_api.expect(box).to_contain_text(wanted.verdict)
+    sync_api.expect(box).to_contain_text(say(wanted.verdict, "page"))
     amounts: dict[str, str] = {option.name: shown(option.monthly.typical, wanted.currency) for option in wanted.options}
     tiles = box.locator("[data-testid=stMetricValue]")
     for place, name in enumerate(NAMES):
@@ -43,8 +44,8 @@ def test_more_requests_turn_the_verdict_and_the_url_holds_them(visit: Open) -> N
     one.page.locator(".st-key-cost_verdict").wait_for()
     one.settle()
     few, many = costs(f"{LLAMA}&requests_per_day=500"), costs(f"{LLAMA}&requests_per_day=5500")
-    assert "use the API" in few.verdict
-    assert "own it" in many.verdict
+    assert "use the API" in say(few.verdict)
+    assert "own it" in say(many.verdict)
     expect_costs(one, few)
     sync_api.expect(one.page.get_by_role("heading", name="Use the API")).to_be_visible()
 
@@ -75,7 +76,7 @@ def test_claim_opens_from_its_link_and_a_bad_price_is_explained(visit: Open) -> 
     opened = opening.value
     opened.locator(".st-key-cost_verdict").wait_for()
     assert re.search(r"/cost\?", opened.url)
-    sync_api.expect(opened.locator(".st-key-cost_verdict")).to_contain_text(costs(LINK).verdict)
+    sync_api.expect(opened.locator(".st-key-cost_verdict")).to_contain_text(say(costs(LINK).verdict, "page"))
 
 
 def test_a_phone_shows_costs_without_scrolling_sideways(visit: Open) -> None:  # noqa: F811

@@ -18,7 +18,6 @@ from pathlib import Path
 from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
-from advisor.costs.document import cost_document
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
@@ -31,11 +30,13 @@ from advisor.question.choices import BACKENDS, RUNTIMES
 from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
+from advisor.report.cost_document import cost_document
 from advisor.report.exports import plans_csv
 from advisor.report.from_answer import report_of
 from advisor.runtimes.commands import commands
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import CACHE_TYPES
+from advisor.words import say_all
 
 TODAY = date(2026, 11, 30)
 Values = Mapping[str, str]
@@ -254,7 +255,7 @@ def check_answer(found: Answer) -> None:
     assert found.candidates, "no level, and no reason"
     choice = found.recommendation
     assert choice.reasons
-    for text in (*choice.reasons, *found.notes, *(other.reason for other in choice.alternatives)):
+    for text in say_all((*choice.reasons, *found.notes, *(other.reason for other in choice.alternatives))):
         _check_words(text)
     levels = [candidate.level for candidate in found.candidates]
     assert len(set(levels)) == len(levels), levels

@@ -17,6 +17,7 @@ from advisor.answer.machines_for_model import machines_for
 from advisor.answer.models_for_machine import models_on
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
+from advisor.words import say
 from tests.support.model_files import gguf_file, gguf_metadata
 from tests.support.sweep import (
     PLACES,
@@ -159,7 +160,7 @@ def test_the_reverse_questions_give_a_reason_for_whatever_does_not_run(changes: 
     for row in rows:
         assert row.chosen is not None or row.reason, row.entry.id
         if row.reason:
-            check_refusal(row.reason)
+            check_refusal(say(row.reason))
     bought = machines_for(Question.from_query(f"model=glm-4.5-air&{changes}"), TODAY)
     assert bought.machines
     assert all(row.chosen.plan.fits for row in bought.machines)

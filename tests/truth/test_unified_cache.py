@@ -28,6 +28,7 @@ from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, place
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
+from advisor.words import say_all
 from tests.support.reference import TRUTH
 
 MODELS = st.sampled_from(sorted(catalogue()))
@@ -108,7 +109,7 @@ def test_lm_studio_recommends_what_fits_with_one_cache() -> None:
     assert found.recommendation.level == alone.recommendation.level == "Q6_K"
     for ours, one in zip(found.plans, alone.plans, strict=True):
         assert ours.devices[0].kv_cache_bytes == one.devices[0].kv_cache_bytes == 16_384 * 160 * 1024
-    assert any("4 requests at once share one KV cache of 16,384 tokens" in note for note in found.notes)
+    assert any("4 requests at once share one KV cache of 16,384 tokens" in note for note in say_all(found.notes))
     assert found.chosen is not None
     load = next(one for one in commands(launch_of(found, found.chosen)) if one.title == "Load")
     assert "--context-length 16384" in load.text.replace(" \\\n ", "")
@@ -128,7 +129,7 @@ def test_a_model_that_shares_no_cache_is_said_to() -> None:
     assert [one.kv_cache_bytes for one in found.plans[0].devices] == [
         one.kv_cache_bytes for one in each.plans[0].devices
     ]
-    assert any("share no KV cache of this model" in note for note in found.notes)
+    assert any("share no KV cache of this model" in note for note in say_all(found.notes))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_model_that_shares_no_cache_is_said_to() -> None:
     ],
 )
 def test_what_sharing_means_is_said(query: str, said: str) -> None:
-    notes = [note for note in asked(f"{SHARED}&{query}&level=Q6_K").notes if "share" in note]
+    notes = [note for note in say_all(asked(f"{SHARED}&{query}&level=Q6_K").notes) if "share" in note]
     assert [note.endswith(said) for note in notes] == ([True] if said else [])
 
 

@@ -5,7 +5,8 @@ What a model takes is llama.cpp's, see `advisor.runtimes.llama_cpp.plans`; only 
 
 from __future__ import annotations
 
-from advisor.foundation.units import GIB, gib
+from advisor.foundation.message import Message, fact
+from advisor.foundation.units import GIB
 from advisor.runtimes.defaults import Default, Frontend, Taken
 
 _OLLAMA_FAQ = "https://github.com/ollama/ollama/blob/main/docs/faq.mdx"
@@ -28,29 +29,29 @@ def _ollama_takes(gpu_bytes: int, model_context: int | None) -> tuple[Taken, ...
     least, context = next((least, tokens) for least, tokens in OLLAMA_CONTEXTS if gpu_bytes >= least * GIB)
     smallest = min(least for least, _ in OLLAMA_CONTEXTS if least)
     why = (
-        f"for {gib(gpu_bytes)} of GPU memory, {least} GiB or more"
+        fact("for_gpu_memory_from", memory=gpu_bytes, least_gib=least)
         if least
-        else f"for less than {smallest} GiB of GPU memory"
+        else fact("for_gpu_memory_below", least_gib=smallest)
     )
     context, why = _known(context, why, model_context)
     return (
-        Taken("context", context, f"{context:,} tokens of context per user ({why})", _OLLAMA_CONTEXT),
-        Taken("users", OLLAMA_USERS, "one request at a time", _OLLAMA_FAQ),
+        Taken("context", context, fact("default_context_each", context=context, why=why), _OLLAMA_CONTEXT),
+        Taken("users", OLLAMA_USERS, fact("requests_at_once", n=OLLAMA_USERS), _OLLAMA_FAQ),
     )
 
 
 def _lm_studio_takes(gpu_bytes: int, model_context: int | None) -> tuple[Taken, ...]:
     """All requests at once share one cache, whatever the GPUs are."""
-    context, why = _known(LM_STUDIO_CONTEXT, "shared by all requests, unless chosen when loading", model_context)
+    context, why = _known(LM_STUDIO_CONTEXT, fact("shared_unless_chosen"), model_context)
     return (
-        Taken("context", context, f"{context:,} tokens of context ({why})", _LM_STUDIO_LOG),
-        Taken("users", LM_STUDIO_USERS, f"{LM_STUDIO_USERS} requests at once", _LM_STUDIO_PARALLEL),
+        Taken("context", context, fact("default_context", context=context, why=why), _LM_STUDIO_LOG),
+        Taken("users", LM_STUDIO_USERS, fact("requests_at_once", n=LM_STUDIO_USERS), _LM_STUDIO_PARALLEL),
     )
 
 
-def _known(context: int, why: str, model_context: int | None) -> tuple[int, str]:
+def _known(context: int, why: Message, model_context: int | None) -> tuple[int, Message]:
     if model_context is not None and model_context < context:
-        return model_context, "the most this model knows"
+        return model_context, fact("most_model_knows")
     return context, why
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_level
-from advisor.foundation.units import gib
+from advisor.foundation.message import NOTHING, fact
 from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, cache_type_refusal
 from advisor.runtimes.llama_cpp.plans import LevelPlanner
 from advisor.sizing.plan import Plan, WayOut
@@ -37,9 +37,10 @@ def _lower_level(planner: LevelPlanner, plan: Plan) -> WayOut | None:
     for name in sorted(smaller, key=lambda name: -sizes[name]):
         lower = planner.plan_level(LEVELS[name])
         if lower.fits:
-            made = ", made with an importance matrix," if lower.needs_imatrix else ""
-            how = " with part of it on the host" if lower.verdict == "fits with offload" else ""
-            return WayOut("lower level", name, f"{name}{made} fits{how}: its weights take {gib(sizes[name])}.")
+            made = fact("made_with_imatrix") if lower.needs_imatrix else NOTHING
+            how = fact("with_offload") if lower.verdict == "fits with offload" else NOTHING
+            message = fact("lower_level_fits", level=name, made=made, how=how, weights=sizes[name])
+            return WayOut("lower level", name, message)
     return None
 
 
@@ -49,7 +50,9 @@ def _shorter_context(plan: Plan) -> WayOut | None:
         return None
     if plan.placement.offloads and plan.host.capacity_bytes is None:
         return None
-    return WayOut("shorter context", longest, f"A context of {longest:,} {plan.settings.context_unit} fits.")
+    if plan.settings.shared_by > 1:
+        return WayOut("shorter context", longest, fact("context_together_fits", reach=longest))
+    return WayOut("shorter context", longest, fact("context_fits", reach=longest))
 
 
 def _smaller_cache(planner: LevelPlanner, sized: SizedLevel) -> WayOut | None:
@@ -63,7 +66,7 @@ def _smaller_cache(planner: LevelPlanner, sized: SizedLevel) -> WayOut | None:
     if not smaller.fits:
         return None
     total = sum(holder.kv_cache_bytes for holder in (*smaller.devices, smaller.host))
-    return WayOut("smaller KV cache", _SMALLER_CACHE, f"A KV cache in {_SMALLER_CACHE} fits: it takes {gib(total)}.")
+    return WayOut("smaller KV cache", _SMALLER_CACHE, fact("smaller_cache_fits", type=_SMALLER_CACHE, cache=total))
 
 
 def _more_devices(planner: LevelPlanner, plan: Plan, sized: SizedLevel) -> WayOut | None:
@@ -83,17 +86,16 @@ def _more_devices(planner: LevelPlanner, plan: Plan, sized: SizedLevel) -> WayOu
         settings = replace(planner.settings, gpu_layers=None, cpu_moe_layers=0, kv_on_host=False, tensor_split=None)
         fitting = planner.asked(memory=larger, settings=settings).plan(sized)
         if fitting.verdict == "fits":
-            return WayOut("more devices", more, f"{more} more {kind.name} ({present + more} in all) fit.")
+            message = fact("more_devices_fit", more=more, device=kind.name, all=present + more)
+            return WayOut("more devices", more, message)
     return None
 
 
 def _host_memory(planner: LevelPlanner, plan: Plan) -> WayOut | None:
     if not planner.memory.devices:
         whole = int(plan.host.needed_bytes / (1 - planner.margin)) + 1
-        return WayOut("host memory", whole, f"With {gib(whole)} of memory it fits.")
+        return WayOut("host memory", whole, fact("more_memory_fits", memory=whole))
     needed = plan.offload_needs_host_bytes
     if needed is None:
         return None
-    return WayOut(
-        "host memory", needed, f"With {gib(needed)} of host memory it runs, slower, with part of the model there."
-    )
+    return WayOut("host memory", needed, fact("more_host_memory_runs", memory=needed))

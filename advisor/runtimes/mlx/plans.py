@@ -12,6 +12,7 @@ from typing import assert_never
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme, find_safetensors_level
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 from advisor.runtimes.mlx.memory import DEFAULTS, MOST_DECODED, STEP, MlxOptions, mlx_cache_bytes, mlx_temporary_bytes
 from advisor.sizing.memory import Device, Memory
@@ -21,12 +22,6 @@ from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 VERSION = "mlx-lm 0.32.2"
-_PROMPT_CACHE = (
-    "mlx_lm.server also keeps the caches of up to 10 finished prompts; limit them with --prompt-cache-size or "
-    "--prompt-cache-bytes."
-)
-_ONE_AT_A_TIME = "With a quantized KV cache mlx_lm.server answers one request at a time."
-_QUEUED = f"mlx_lm.server decodes up to {MOST_DECODED} requests at once; more wait."
 
 
 def plan_mlx(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
@@ -138,12 +133,12 @@ def _longest(model: Model, fits: Callable[[int], bool]) -> int:
     return min(low * STEP, limit)
 
 
-def _notes(settings: Settings, options: MlxOptions) -> tuple[str, ...]:
-    notes = [_PROMPT_CACHE]
+def _notes(settings: Settings, options: MlxOptions) -> tuple[Message, ...]:
+    notes = [fact("mlx_prompt_caches")]
     if options.kv_bits and settings.users > 1:
-        notes.append(_ONE_AT_A_TIME)
+        notes.append(fact("mlx_one_at_a_time"))
     elif settings.users > MOST_DECODED:
-        notes.append(_QUEUED)
+        notes.append(fact("mlx_queued", most=MOST_DECODED))
     return tuple(notes)
 
 

@@ -14,6 +14,7 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLe
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, as_it_is, fact
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
 from advisor.machines.chip import Chip
@@ -219,7 +220,7 @@ class _Frame:
             compute_range=self.overheads,
             kv_tokens=self.cache.tokens(pool, context, batch) if self.cache else None,
             max_concurrency=self.cache.concurrency(pool, context, batch) if self.cache else None,
-            notes=tuple(text for text in (note, self._state_note(pool)) if text),
+            notes=(*([as_it_is(note)] if note else []), *self._state_notes(pool)),
         )
 
     def longest_context(self, weights: int) -> int:
@@ -233,14 +234,14 @@ class _Frame:
                 high = middle - 1
         return low
 
-    def _state_note(self, pool: int) -> str:
+    def _state_notes(self, pool: int) -> tuple[Message, ...]:
         """vLLM refuses to start where it cannot give every request of the largest batch a recurrent state."""
         if self.cache is None or not any(group.kept.kind == "state" for group in self.cache.groups):
-            return ""
+            return ()
         blocks = max(0, pool) // self.cache.block_bytes
         if not 1 <= blocks < self.batch.requests:
-            return ""
-        return f"Start it with --max-num-seqs {blocks} or less: every request needs a block for its recurrent state."
+            return ()
+        return (fact("vllm_fewer_sequences", blocks=blocks),)
 
 
 def _check_request(model: Model, memory: Memory, settings: Settings, gpus: int) -> None:

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from advisor.answer.answer import Answer
-from advisor.answer.comparison import MOST_COMPARED, Row, answer_link, compare
 from advisor.foundation.errors import InputError
+from advisor.report.comparison import MOST_COMPARED, Row, answer_link, compare
 from advisor.ui.asking import Reply
 from advisor.ui.parts.text import plain, refusal, small
 

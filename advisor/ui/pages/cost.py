@@ -32,6 +32,7 @@ from advisor.ui.parts.cost_tables import (
     years_table,
 )
 from advisor.ui.parts.text import plain, refusal, small
+from advisor.words import say, say_all
 
 _ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
 _TILE = 230  # pixels
@@ -63,7 +64,7 @@ def draw(reply: Reply) -> None:
 
 
 def _nothing_to_price(answer: Answer) -> None:
-    reasons = " ".join(answer.recommendation.reasons)
+    reasons = " ".join(say_all(answer.recommendation.reasons, "page"))
     st.info(
         plain(
             f"There is nothing to price yet, because no level is recommended for {answer.machine_name}. {reasons} "
@@ -94,7 +95,7 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
     with st.container(border=True, key="cost_verdict"):
         st.markdown(small(plain(f"{candidate.level}, {_load(costs)}")))
         st.header(_headline(costs, best), anchor=False)
-        st.markdown(plain(costs.verdict))
+        st.markdown(plain(say(costs.verdict, "page")))
         if keeps_data:
             st.markdown(COMPARED_ONLY)
         columns = st.columns(3)
@@ -128,7 +129,8 @@ def _option(costs: Costs, name: str, is_best: bool) -> None:
     label = f"{RECOMMENDED} {NAMES[name]}, a month" if is_best else f"{NAMES[name]}, a month"
     if option is None:
         st.metric(label, "–")
-        st.markdown(small(plain(dict(costs.missing).get(name, ""))))
+        why = dict(costs.missing).get(name)
+        st.markdown(small(plain(say(why, "page"))) if why else "")
         return
     monthly = option.monthly.typical
     whole = f"{costs.currency} {monthly:,.0f}"  # beyond a million cents do not matter, and there is no room for them

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from advisor.answer.candidate import task_words
+from advisor.answer.candidate import task_name
 from advisor.answer.ladders import NATIVE_LEVELS
 from advisor.answer.level_choice import Outlook
 from advisor.answer.models_for_machine import RunnableModel, models_on
@@ -18,6 +18,7 @@ from advisor.runtimes.registry import ENGINES
 from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import heat_map
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
+from advisor.words import say
 
 _FIRST = 40  # models drawn before anybody asks for all
 _USUAL = (level.name for one in ENGINES for level in (*one.ladder.usual, *one.ladder.whole))
@@ -90,7 +91,7 @@ def _table(rows: Sequence[RunnableModel], task: str, machine: str) -> None:
             "level": text("Level", help="The recommended one."),
             "how": text("How", width=130, help="With offload: part of it lies on the host, which is slower."),
             "kept": number(
-                "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept at {task_words(task)}, typical value."
+                "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept at {say(task_name(task))}, typical value."
             ),
             "tokens_per_s": number("Tokens/s", format="localized", help="For each user, typical value."),
             "memory_gib": number("Memory (GiB)", format="%.1f", help="On all devices together."),
@@ -189,7 +190,7 @@ def _words(model: str, one: Outlook, task: str) -> str:
     needed = f"{one.on_machine.needed_bytes / GIB:,.1f} GiB, {one.verdict}"
     if one.kept is None:
         return f"<b>{model}</b> at {one.level}<br>{needed}"
-    kept = f"{one.kept.typical:.1f} % at {task_words(task)} ({one.kept.low:.0f} to {one.kept.high:.0f})"
+    kept = f"{one.kept.typical:.1f} % at {say(task_name(task))} ({one.kept.low:.0f} to {one.kept.high:.0f})"
     return f"<b>{model}</b> at {one.level}<br>{kept}<br>{needed}"
 
 
@@ -198,7 +199,12 @@ def _not_running(rows: Sequence[RunnableModel]) -> None:
         return
     with st.expander(f"{len(rows)} models that do not run, and why"):
         st.dataframe(
-            pd.DataFrame({"Model": [row.entry.name for row in rows], "Why": [row.reason for row in rows]}),
+            pd.DataFrame(
+                {
+                    "Model": [row.entry.name for row in rows],
+                    "Why": [say(row.reason, "page") if row.reason else "" for row in rows],
+                }
+            ),
             hide_index=True,
             key="explore_not_running",
             height=300,

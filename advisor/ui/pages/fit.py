@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -9,6 +11,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.flips import flips
 from advisor.answer.plans import runtime_name
+from advisor.answer.recommend import Alternative
 from advisor.answer.smaller_models import smaller_models
 from advisor.foundation.numbers import approx, span
 from advisor.foundation.units import gb, gib
@@ -19,6 +22,7 @@ from advisor.ui.legend import SIGNS
 from advisor.ui.parts import memory_view, model_input, other_formats, published, run_view, sources, speed_view
 from advisor.ui.parts.tables import common_plans, fullest_device, levels_table, memory_by_level
 from advisor.ui.parts.text import COLOURS, plain, refusal, small, tokens, users, verdict_words
+from advisor.words import say, say_all
 
 _TILE = 160  # pixels
 
@@ -31,7 +35,7 @@ def draw(reply: Reply) -> None:
         _no_answer(reply)
         return
     changes = _verdict(answer)
-    for note in answer.notes:
+    for note in say_all(answer.notes, "page"):
         st.info(plain(note), icon=":material/info:")
     _memory(answer)
     _levels(answer)
@@ -73,23 +77,26 @@ def _verdict(answer: Answer) -> DeltaGenerator:
             verdict = chosen.plan.verdict
             st.header(f"{chosen.level} :{COLOURS[verdict]}[{verdict_words(verdict)}]", anchor=False)
             _figures(chosen)
-        st.markdown("\n".join(f"- {plain(reason)}" for reason in choice.reasons))
+        st.markdown("\n".join(f"- {plain(reason)}" for reason in say_all(choice.reasons, "page")))
         if choice.alternatives:
             st.markdown("**Other choices**")
-            others = (f"- **{plain(other.level)}**: {plain(other.reason)}" for other in choice.alternatives)
-            st.markdown("\n".join(others))
+            st.markdown(_listed(choice.alternatives))
         return st.container()
 
 
 def _changes(answer: Answer) -> None:
     """What would lead to another recommendation, or, where nothing is recommended, to any."""
-    if changes := flips(answer):
+    if changes := say_all(flips(answer), "page"):
         st.markdown("**What would change it**")
         st.markdown("\n".join(f"- {plain(change)}" for change in changes))
     if smaller := smaller_models(answer):
         st.markdown("**Smaller models at higher precision**")
-        st.markdown("\n".join(f"- **{plain(other.level)}**: {plain(other.reason)}" for other in smaller))
+        st.markdown(_listed(smaller))
     _ways_out(answer)
+
+
+def _listed(others: Iterable[Alternative]) -> str:
+    return "\n".join(f"- **{plain(other.level)}**: {plain(say(other.reason, 'page'))}" for other in others)
 
 
 def _why_none(answer: Answer) -> str:
@@ -111,7 +118,7 @@ def _ways_out(answer: Answer) -> None:
     nearest = answer.shown.plan
     if ways := nearest.ways_out:
         st.markdown(f"**What would help {nearest.level}**")
-        st.markdown("\n".join(f"- {plain(way.sentence)}" for way in ways))
+        st.markdown("\n".join(f"- {plain(say(way.message, 'page'))}" for way in ways))
 
 
 def _figures(chosen: Candidate) -> None:

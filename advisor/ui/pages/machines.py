@@ -16,6 +16,7 @@ from advisor.foundation.units import GIB
 from advisor.ui.asking import Reply
 from advisor.ui.legend import RECOMMENDED
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
+from advisor.words import say_all
 
 _DRAWN = 15  # of the cheapest
 _OWN, _RENT = "#0072B2", "#C4890F"
@@ -38,7 +39,7 @@ def draw(reply: Reply) -> None:
         return
     asked = f"{tokens(question.workload.context)} of context and {users(question.workload.users)}"
     st.markdown(plain(f"For {answer.entry.name} with {asked}; the machine chosen on the left does not matter here."))
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in found.assumed))
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in say_all(found.assumed, "page")))
     if not found.machines:
         st.warning(
             "No machine of the catalogue does it, not even eight of a card: ask for less quality, speed or context, "

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_words
+from advisor.answer.candidate import Candidate, task_name
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import GIB
@@ -20,6 +20,7 @@ from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import pareto_chart
 from advisor.ui.parts.tables import fullest_device
 from advisor.ui.parts.text import plain, refusal, small
+from advisor.words import say
 
 _TABLE_LINES = ("fp16", "int8", "int4", "int3", "int2")
 _WHOLE_BITS = 15.0
@@ -50,17 +51,17 @@ def _pareto(answer: Answer) -> None:
     capacity = _capacity_gib(answer)
     st.markdown(
         small(
-            f"Percent of the 16-bit score kept at {task_words(task)}, with the range in which one published score lies "
-            "in about 9 of 10 cases. A level on the line keeps more than any that needs no more memory; 16 bit, which "
-            "keeps all, is left out."
+            f"Percent of the 16-bit score kept at {say(task_name(task))}, with the range in which one published score "
+            "lies in about 9 of 10 cases. A level on the line keeps more than any that needs no more memory; 16 bit, "
+            "which keeps all, is left out."
         )
     )
     limit = f" against a capacity of {capacity:,.1f} GiB" if capacity is not None else ""
     st.plotly_chart(
-        pareto_chart(table, capacity, answer.recommendation.level, task_words(task)),
+        pareto_chart(table, capacity, answer.recommendation.level, say(task_name(task))),
         key="pareto",
         config={"displayModeBar": False},
-        alt=f"Quality kept at {task_words(task)} against memory needed for {len(table)} levels{limit}. "
+        alt=f"Quality kept at {say(task_name(task))} against memory needed for {len(table)} levels{limit}. "
         "The table in the expander below has the same figures.",
     )
     with st.expander("The same as a table"):
@@ -103,7 +104,7 @@ def pareto_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
                 "typical": kept.typical,
                 "high": kept.high,
                 "frontier": kept.typical > best,
-                "evidence": f"{one.quality.basis}, {counted(one.quality.n, one.quality.sources)}",
+                "evidence": f"{one.quality.basis}, {say(counted(one.quality.n, one.quality.sources))}",
             }
         )
         best = max(best, kept.typical)
@@ -148,7 +149,7 @@ def _by_task(answer: Answer, one: Candidate) -> None:
     if divergence.kld is not None:
         st.markdown(
             f"Divergence from 16 bit: about {approx(divergence.kld.typical)} nats ({span(divergence.kld)}, "
-            f"{_basis(divergence)}, {counted(divergence.n, divergence.sources)})."
+            f"{_basis(divergence)}, {say(counted(divergence.n, divergence.sources))})."
         )
     if divergence.measured_here:
         _measured_here(divergence)
@@ -189,7 +190,7 @@ def _measured_here(divergence: Quality) -> None:
 def _evidence(answer: Answer, one: Candidate) -> None:
     task = answer.question.requirements.task
     quality = one.quality
-    st.header(plain(f"Evidence for {one.level} at {task_words(task)}"), anchor=False)
+    st.header(plain(f"Evidence for {one.level} at {say(task_name(task))}"), anchor=False)
     st.markdown(plain(quality.note))
     if not quality.evidence:
         return

@@ -14,6 +14,7 @@ from advisor.ui.legend import NAMES
 from advisor.ui.parts.cost_figures import claim, closed
 from advisor.ui.parts.cost_tables import amount, bill_table, closed_table, prices_table
 from advisor.ui.parts.text import plain
+from advisor.words import say, say_all
 
 _CLAIM = "A quantized 70B on a $2,000 workstation can match APIs that cost thousands a month."
 
@@ -66,10 +67,10 @@ def what_is_missing(costs: Costs) -> None:
     """Options there are none of, and what no bill counts."""
     if costs.missing:
         st.subheader("Not available", anchor=False)
-        st.markdown("\n".join(f"- **{NAMES[name]}**: {plain(why)}" for name, why in costs.missing))
+        st.markdown("\n".join(f"- **{NAMES[name]}**: {plain(say(why, 'page'))}" for name, why in costs.missing))
     if costs.notes:
         st.subheader("What is not counted, and what to keep in mind", anchor=False)
-        st.markdown("\n".join(f"- {plain(note)}" for note in costs.notes))
+        st.markdown("\n".join(f"- {plain(note)}" for note in say_all(costs.notes, "page")))
 
 
 def prices(costs: Costs) -> None:
@@ -107,7 +108,7 @@ def claim_and_closed_models(answer: Answer) -> None:
     found = claim(answer.today)
     st.subheader("A claim, worked through", anchor=False)
     st.markdown(f"> {plain(_CLAIM)}")
-    st.markdown(plain(found.result))
+    st.markdown(plain(say(found.result, "page")))
     st.markdown(
         "Two used RTX 3090 at USD 800, a computer for USD 400, Q4\\_K\\_M at the speed measured on them, and as many "
         f"requests as they serve without any pause. [Open it as a scenario](?{LINK}), with this page's own estimate "

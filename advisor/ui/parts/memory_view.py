@@ -16,6 +16,7 @@ from advisor.sizing.plan import Plan
 from advisor.ui.charts.memory import device_chart
 from advisor.ui.parts.tables import memory_by_place
 from advisor.ui.parts.text import plain, small
+from advisor.words import say_all
 
 
 def draw(answer: Answer, shown: Candidate) -> None:
@@ -36,7 +37,7 @@ def draw(answer: Answer, shown: Candidate) -> None:
             _lines(lines)
         else:
             _rules(plan)
-    for note in plan.notes:
+    for note in say_all(plan.notes, "page"):
         st.markdown(small(plain(note)))
 
 

@@ -12,6 +12,7 @@ from advisor.sources.local_measurements import MEASURED_HERE
 from advisor.speed import Measurement, Speed
 from advisor.speed.explain import explanation
 from advisor.ui.parts.text import plain, small
+from advisor.words import say, say_all
 
 _BASIS = {
     "measured": "Measured on this device with this model and level",
@@ -32,9 +33,9 @@ def draw(shown: Candidate) -> None:
         st.markdown("The bandwidth of this machine's memory is not known: give it to get an estimate.")
         return
     _figures(speed)
-    st.markdown(small(plain(f"{_BASIS[speed.basis]} ({counted(speed.n, speed.sources)}), on {speed.backend}.")))
+    st.markdown(small(plain(f"{_BASIS[speed.basis]} ({say(counted(speed.n, speed.sources))}), on {speed.backend}.")))
     with st.expander("Formula and measurements"):
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in explanation(speed)))
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in say_all(explanation(speed), "page")))
         if speed.measurements:
             _measurements(speed.measurements)
         else:

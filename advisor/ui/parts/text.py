@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from advisor.report.wording import labelled
 from advisor.sizing.plan import Verdict
 from advisor.ui.legend import SIGNS
+from advisor.words.unconverted import labelled
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
 COLOURS: dict[Verdict, str] = {"fits": "green", "fits with offload": "blue", "tight": "orange", "does not fit": "red"}

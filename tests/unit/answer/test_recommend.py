@@ -14,6 +14,7 @@ from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.words import say, say_all
 
 LLAMA_70B = "model=llama-3.1-70b-instruct"
 MODELS = st.sampled_from(sorted(catalogue()))
@@ -65,7 +66,8 @@ def test_worked_cases(query: str, level: str | None) -> None:
     assert choice.reasons
     assert len(choice.alternatives) <= 3
     assert level not in {other.level for other in choice.alternatives}
-    assert all(sentence.endswith(".") for sentence in (*choice.reasons, *(one.reason for one in choice.alternatives)))
+    said = say_all((*choice.reasons, *(one.reason for one in choice.alternatives)))
+    assert all(sentence.endswith(".") for sentence in said)
     if found.chosen is not None:
         assert found.chosen.plan.fits
         assert not found.chosen.unmet(found.question.requirements, found.entry.license)
@@ -90,15 +92,15 @@ def test_what_is_in_the_way_is_named_with_how_much(query: str, requirement: str,
     found = asked(query)
     (unmet,) = found.recommendation.in_the_way
     assert unmet.requirement == requirement
-    assert words in unmet.sentence
-    assert unmet.sentence in found.recommendation.reasons
+    assert words in say(unmet.message)
+    assert unmet.message in found.recommendation.reasons
     assert requirement == "commercial" or (unmet.gap is not None and unmet.gap > 0)
 
 
 def test_requirements_that_contradict_each_other_are_said_to() -> None:
     found = asked(f"{LLAMA_70B}&machine=a100-sxm4-80gb&min_quality=99&min_tokens_per_s=30")
     assert found.recommendation.level is None
-    text = " ".join(found.recommendation.reasons)
+    text = " ".join(say_all(found.recommendation.reasons))
     assert "but not together" in text
     assert "99 % is asked for" in text
     assert "tokens/s to each user; 30 are asked for" in text
@@ -107,7 +109,7 @@ def test_requirements_that_contradict_each_other_are_said_to() -> None:
 def test_what_no_level_can_break_or_mend_is_said_once() -> None:
     found = asked(f"{LLAMA_70B}&machine=a100-sxm4-80gb&max_cost_per_month=50")
     assert not found.recommendation.alternatives
-    assert found.recommendation.reasons[0] == "Q6_K would fit, but not every requirement is met."
+    assert say(found.recommendation.reasons[0]) == "Q6_K would fit, but not every requirement is met."
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_asking_for_more_quality_never_gives_less(model: str, gib: float, least:
         assert lower.chosen is not None
         assert lower.chosen.file_bytes <= higher.chosen.file_bytes
         if not higher.chosen.writes:  # an encoder: what is asked of its quality at chat is not looked at
-            assert any("min_quality is not looked at" in note for note in higher.notes)
+            assert any("min_quality is not looked at" in note for note in say_all(higher.notes))
             return
         assert higher.chosen.kept is not None
         assert higher.chosen.kept.typical >= least
@@ -169,7 +171,7 @@ def test_the_same_question_has_the_same_answer() -> None:
 def test_flips_come_true() -> None:
     found = asked(f"{LLAMA_70B}&{card(48)}")
     assert found.chosen is not None
-    sentences = flips(found)
+    sentences = say_all(flips(found))
     missing = min(c.plan.missing_bytes for c in found.candidates if c.level == "Q5_K_M")
     assert sentences[0].endswith("more memory: Q5_K_M.")
     more = asked(f"{LLAMA_70B}&{card(48 + missing / 2**30 / 0.96 + 0.1)}")
@@ -185,7 +187,7 @@ def test_a_flip_to_more_cards_comes_true() -> None:
     query = f"{LLAMA_70B}&machine=rtx-4090&gpus=2&min_quality=lossless"
     found = asked(query)
     assert found.recommendation.level is not None
-    (sentence,) = (one for one in flips(found) if "users on" in one)
+    (sentence,) = (one for one in say_all(flips(found)) if "users on" in one)
     users = int(sentence.removeprefix("From ").partition(" ")[0])
     assert ", with " in sentence
     assert asked(f"{query}&users={users}").recommendation.level is None
@@ -193,12 +195,12 @@ def test_a_flip_to_more_cards_comes_true() -> None:
     count = machine.partition(" x ")[0]
     more = asked(f"{LLAMA_70B}&machine=rtx-4090&gpus={count}&min_quality=lossless&users={users}")
     assert more.recommendation.level == level
-    assert not any("more memory" in one for one in flips(found))
+    assert not any("more memory" in one for one in say_all(flips(found)))
 
 
 def test_what_a_better_level_breaks_is_the_reason() -> None:
     found = asked(f"{LLAMA_70B}&machine=a100-sxm4-80gb&min_tokens_per_s=20")
-    assert "20 are asked for" in found.recommendation.reasons[0]
+    assert "20 are asked for" in say(found.recommendation.reasons[0])
 
 
 def test_where_nothing_is_recommended_nothing_flips() -> None:
@@ -227,7 +229,7 @@ def test_smaller_models_meet_everything_with_small_loss(query: str) -> None:
         assert other.chosen.verdict == "fits"
         assert other.chosen.kept is not None
         assert other.chosen.kept.typical >= SMALL_LOSS
-        assert "of its own 16-bit score" in one.reason
+        assert "of its own 16-bit score" in say(one.reason)
         entry = catalogue()[one.model_id]
         assert found.entry.entry is not None
         assert entry.variant == found.entry.entry.variant
@@ -262,7 +264,7 @@ def test_a_card_on_which_the_runtime_has_no_level_gets_the_reason_and_what_runs(
 def test_a_card_that_is_too_small_for_every_level_gets_a_sentence() -> None:
     found = asked("model=gpt-oss-20b&machine=rx-9060-xt-8gb&runtime=vllm")
     assert found.recommendation.level is None
-    assert found.recommendation.reasons[0].startswith("No level fits on Radeon RX 9060 XT 8GB")
+    assert say(found.recommendation.reasons[0]).startswith("No level fits on Radeon RX 9060 XT 8GB")
 
 
 @pytest.mark.parametrize(
@@ -282,8 +284,8 @@ def test_a_card_that_is_too_small_for_every_level_gets_a_sentence() -> None:
 )
 def test_why_nothing_fits_agrees_with_the_verdict(query: str, sentence: str) -> None:
     found = asked(query)
-    plan, reasons = found.shown.plan, " ".join(found.recommendation.reasons)
-    assert found.recommendation.reasons[0].startswith(sentence)
+    plan, reasons = found.shown.plan, " ".join(say_all(found.recommendation.reasons))
+    assert reasons.startswith(sentence)
     assert "lacks 0 B" not in reasons
     assert ("Ways out" in reasons) == (plan.missing_bytes > 0)
     if plan.verdict == "tight":

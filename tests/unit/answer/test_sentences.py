@@ -19,16 +19,18 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import AdvisorError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.labels import LABELS
 from advisor.question.question import FIELDS, Question
 from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.document import ReportDocument
 from advisor.report.from_answer import report_of
-from advisor.report.wording import labelled, without_keys
 from advisor.speed.explain import explanation
 from advisor.ui.parts.text import plain
+from advisor.words import Audience, say, say_all
+from advisor.words.language import ENGLISH, language
+from advisor.words.unconverted import labelled, without_keys
 
+LABELS = {key: language(ENGLISH).label(key) for key in FIELDS}
 _KEY = re.compile(rf"\b(?:{'|'.join(key for key in LABELS if '_' in key)})\b")
 _SET = re.compile(rf"\b(?:{'|'.join(LABELS)})=")
 _EXPONENT = re.compile(r"\d[eE][+-]?\d")
@@ -64,18 +66,18 @@ def report(found: Answer) -> ReportDocument:
     return report_of(found)
 
 
-def engine_sentences(found: Answer) -> Iterator[str]:
-    yield from found.recommendation.reasons
-    yield from (other.reason for other in found.recommendation.alternatives)
-    yield from found.notes
-    yield from (way.sentence for way in found.shown.plan.ways_out)
-    yield from found.shown.plan.notes
+def engine_sentences(found: Answer, audience: Audience = "script") -> Iterator[str]:
+    yield from say_all(found.recommendation.reasons, audience)
+    yield from say_all((other.reason for other in found.recommendation.alternatives), audience)
+    yield from say_all(found.notes, audience)
+    yield from say_all((way.message for way in found.shown.plan.ways_out), audience)
+    yield from say_all(found.shown.plan.notes, audience)
     if found.shown.costs is not None:
-        yield found.shown.costs.verdict
-        yield from found.shown.costs.notes
-        yield from (why for _, why in found.shown.costs.missing)
+        yield say(found.shown.costs.verdict, audience)
+        yield from say_all(found.shown.costs.notes, audience)
+        yield from say_all((why for _, why in found.shown.costs.missing), audience)
     if found.shown.speed is not None:
-        yield from explanation(found.shown.speed)
+        yield from say_all(explanation(found.shown.speed), audience)
 
 
 def report_sentences(found: Answer) -> Iterator[str]:
@@ -100,7 +102,7 @@ def test_no_report_names_a_key_or_shows_markup() -> None:
 
 def test_no_page_names_a_key_or_shows_markup() -> None:
     for found in answers():
-        for sentence in engine_sentences(found):
+        for sentence in engine_sentences(found, "page"):
             shown = labelled(sentence)
             assert not _KEY.search(shown), sentence
             assert not _SET.search(shown), sentence
@@ -130,10 +132,10 @@ def test_there_is_a_verdict_only_between_two_prices() -> None:
         costs = found.shown.costs
         if costs is None:
             continue
-        advice = [words for words in ("own it", "rent it", "use the API") if words in costs.verdict]
+        advice = [words for words in ("own it", "rent it", "use the API") if words in say(costs.verdict)]
         seen.add(len(costs.options))
-        assert len(advice) == (len(costs.options) > 1), costs.verdict
-        assert "share the machine" not in costs.verdict
+        assert len(advice) == (len(costs.options) > 1), say(costs.verdict)
+        assert "share the machine" not in say(costs.verdict)
         section = report(found).costs
         assert section is None or any(option.chosen for option in section.options) == bool(advice)
         assert (costs.best() is None) == (not advice)
@@ -176,7 +178,7 @@ def test_keys_become_labels_on_pages(sentence: str, page: str, report: str) -> N
 
 
 def test_every_key_has_a_label_and_every_input_bears_it() -> None:
-    assert set(LABELS) == set(FIELDS)
+    assert all(LABELS.values())
     seen = set()
     for path in (Path(advisor.__path__[0]) / "ui").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

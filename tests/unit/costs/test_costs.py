@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 import advisor.costs
 from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, article
 from advisor.costs.costs import Costs, cost_of
-from advisor.costs.document import closed_document, cost_document
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import converter_of
-from advisor.costs.own import own
+from advisor.costs.own import Owned, own
 from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.price_tables import CASES
 from advisor.costs.rent import fitting_offers, rent
@@ -31,6 +30,8 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import custom_machine, machine
 from advisor.question.question import FIELDS, Question
+from advisor.report.cost_document import closed_document, cost_document
+from advisor.words import say, say_all
 
 TODAY = date(2026, 11, 25)
 LLAMA = "llama-3.3-70b-instruct"
@@ -154,7 +155,7 @@ def test_speed_not_known_counts_one_machine_and_says_so() -> None:
     asked = costs(None, requests_per_day=10_000_000)
     assert asked.own is not None
     assert asked.own.units == (1, 1, 1)
-    assert any("speed is not known" in note for note in asked.notes)
+    assert any("speed is not known" in note for note in say_all(asked.notes))
     assert asked.own.utilisation is None
 
 
@@ -216,14 +217,14 @@ def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_
     converter = converter_of(inputs.billing, TODAY)
     for name in ("rtx-3090", "h100-sxm5-80gb"):
         owned = own(machine(name), 1, MEASURED, inputs, converter)
-        assert not isinstance(owned, str)
+        assert isinstance(owned, Owned)
         shares = [owned.case(case).resale / owned.case(case).upfront for case in CASES]
         assert shares == sorted(shares, reverse=True)
         assert shares[0] > shares[2]
     asked = costs(peak_factor=1)
     owned = own(machine("rtx-3090"), 2, MEASURED, inputs, converter)
     hosts, _ = pay_per_token(LLAMA, inputs, converter, TODAY)
-    assert not isinstance(owned, str)
+    assert isinstance(owned, Owned)
     dearest, cheapest = max(host.per_token for host in hosts), min(host.per_token for host in hosts)
     assert asked.own_against_api is not None
     assert asked.own_against_api.low == owned.case("low").bill.break_even(dearest)
@@ -265,15 +266,15 @@ def test_other_gpus_are_taken_when_asked_for_and_are_no_slower() -> None:
 def test_no_offer_says_what_to_change(values: dict[str, Any], why: str) -> None:
     asked = costs(**values)
     assert asked.rent is None
-    assert why in dict(asked.missing)["rent"]
+    assert why in say(dict(asked.missing)["rent"])
 
 
 def test_unknown_machine_and_model_leave_options_out_and_say_why() -> None:
     asked = cost_of("my/model", custom_machine(24), 1, MEASURED, CostInputs.from_values({}), TODAY)
     assert asked.options == ()
     assert set(dict(asked.missing)) == {"own", "rent", "api"}
-    assert "device_price" in dict(asked.missing)["own"]
-    assert asked.verdict.startswith("No price is known")
+    assert "device_price" in say(dict(asked.missing)["own"])
+    assert say(asked.verdict).startswith("No price is known")
     priced = cost_of(None, custom_machine(24), 1, MEASURED, CostInputs.from_values(PRICED), TODAY)
     assert [option.name for option in priced.options] == ["own", "rent", "api"]
 
@@ -285,23 +286,23 @@ def test_nothing_is_invented_for_admin_support_capital_and_colocation() -> None:
     asked = costs()
     assert asked.own is not None
     assert {line.label for line in asked.own.bill} == {"Depreciation", "Electricity"}
-    note = next(note for note in asked.notes if note.startswith("Not counted"))
+    note = next(note for note in say_all(asked.notes) if note.startswith("Not counted"))
     for key in ("admin_hours", "support_per_year", "cost_of_capital_percent", "colocation_per_month"):
         assert key in note
-    assert not any(note.startswith("Not counted") for note in costs(
-        admin_hours=0, support_per_year=0, cost_of_capital_percent=0, colocation_per_month=0).notes)  # fmt: skip
+    given = costs(admin_hours=0, support_per_year=0, cost_of_capital_percent=0, colocation_per_month=0)
+    assert not any(note.startswith("Not counted") for note in say_all(given.notes))
 
 
 def test_free_electricity_is_possible_when_the_user_says_so() -> None:
     asked = costs(electricity_price=0)
     assert asked.own is not None
     assert asked.own.bill[1].amount == 0
-    assert any("because you set electricity_price=0" in note for note in asked.notes)
+    assert any("because you set electricity_price=0" in note for note in say_all(asked.notes))
 
 
 def test_server_around_a_data_centre_card_is_not_guessed() -> None:
     asked = costs(MEASURED, "h100-sxm5-80gb", 2)
-    assert any("give host_price" in note for note in asked.notes)
+    assert any("give host_price" in note for note in say_all(asked.notes))
 
 
 def test_co2_needs_the_users_figure() -> None:
@@ -321,8 +322,8 @@ def test_stale_prices_are_flagged_by_kind() -> None:
     assert all(price.is_stale == ((price.age_days or 0) > 30) for price in fresh.api.prices)  # type: ignore[union-attr]
     tariff = next(price for price in later.own.prices if "Electricity" in price.label)  # type: ignore[union-attr]
     assert tariff.is_stale
-    assert any("of the prices used are old" in note for note in later.notes)
-    assert not any("prices used are old" in note for note in costs(**PRICED, pue=1).notes)
+    assert any("of the prices used are old" in note for note in say_all(later.notes))
+    assert not any("prices used are old" in note for note in say_all(costs(**PRICED, pue=1).notes))
 
 
 # Laws
@@ -479,7 +480,7 @@ def test_break_even_is_never_reached_by_a_machine_that_serves_too_little() -> No
     asked = costs(flat(1, 10), **PRICED)
     assert asked.own_against_api is not None
     assert asked.own_against_api.typical is None
-    assert asked.verdict.startswith("At typical prices owning never beats the API, even with every machine busy (")
+    assert say(asked.verdict).startswith("At typical prices owning never beats the API, even with every machine busy (")
 
 
 def test_buying_against_renting_in_months() -> None:
@@ -556,7 +557,7 @@ def test_a_launch_price_long_ago_does_not_bound_what_an_old_card_costs() -> None
     ],
 )
 def test_verdict_names_the_cheapest(values: dict[str, Any], advice: str) -> None:
-    assert advice in costs(**values).verdict
+    assert advice in say(costs(**values).verdict)
 
 
 def test_verdict_explains_the_step_just_after_the_break_even() -> None:
@@ -564,7 +565,7 @@ def test_verdict_explains_the_step_just_after_the_break_even() -> None:
     asked = costs(flat(16, 400), **PRICED, requests_per_day=2904, peak_factor=2)
     assert asked.own is not None
     assert asked.own.units[1] == 2
-    assert "but not just after a machine has to be added, as here with 2" in asked.verdict
+    assert "but not just after a machine has to be added, as here with 2" in say(asked.verdict)
 
 
 def test_what_costs_depend_on_is_a_part_of_the_question() -> None:
@@ -616,7 +617,7 @@ def test_the_articles_claim_holds_only_against_the_dearest_closed_models() -> No
     assert Decimal("0.3") < own.monthly.typical / api.monthly.typical < 3
     above = [name for name, amount in found.closed_per_month if amount >= 2000]
     assert 0 < len(above) < len(found.closed_per_month) / 4
-    assert f"{len(above)} of {len(found.closed_per_month)} reach two thousand" in found.result
+    assert f"{len(above)} of {len(found.closed_per_month)} reach two thousand" in say(found.result)
     assert [amount for _, amount in found.closed_per_month] == sorted(amount for _, amount in found.closed_per_month)
 
 
@@ -758,7 +759,7 @@ def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str)
         found = cost_of(name, machine("h100-sxm5-80gb"), 2, MEASURED, asked, TODAY)
         assert (found.api is None) == (why is not None)
         if found.api is not None:
-            assert any("is not known" in note for note in found.api.notes) == (not stated)
+            assert any("is not known" in note for note in say_all(found.api.notes)) == (not stated)
             assert all(note in found.notes for note in found.api.notes)
     assert bool(restricted) == (region == "eu")
 
@@ -769,8 +770,8 @@ def test_a_single_priced_way_gets_no_verdict() -> None:
     )
     assert [option.name for option in only.options] == ["own"]
     assert only.best() is only.best(own_hardware=True) is None
-    assert "no price is known for renting or an API, so nothing can be compared" in only.verdict
-    assert not any(advice in only.verdict for advice in ("own it", "rent it", "use the API"))
+    assert "no price is known for renting or an API, so nothing can be compared" in say(only.verdict)
+    assert not any(advice in say(only.verdict) for advice in ("own it", "rent it", "use the API"))
     several = costs(**PRICED)
     assert several.best() is min(several.options, key=lambda option: option.monthly.typical)
     assert several.best(own_hardware=True) is several.own

@@ -149,7 +149,7 @@ def test_an_answer_weighs_about_what_it_is_taken_for(tmp_path: Path) -> None:
         ask(tmp_path, number)
         found = answer(Question.from_query(f"model={path}&{question}"), allow_local=True)
         for candidate in found.candidates:
-            assert candidate.costs is None or candidate.costs.verdict  # worked out when asked for
+            assert candidate.costs is None or candidate.costs.verdict.kind  # worked out when asked for
         model = deep_bytes(vars(found.model) | {caches._DRAWER: None})
         drawer = vars(found.model)[caches._DRAWER].bytes
         weighed = deep_bytes(found) + model + drawer

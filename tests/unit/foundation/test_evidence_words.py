@@ -16,6 +16,7 @@ from advisor.question.question import Question
 from advisor.speed import measurements, speed_of
 from advisor.speed.evidence import cases
 from advisor.speed.explain import explanation
+from advisor.words import say, say_all
 
 
 @pytest.mark.parametrize(
@@ -35,9 +36,9 @@ def test_files_of_one_author_are_one_source(urls: tuple[str, ...], sources: int)
 
 
 def test_counts_are_said_with_their_sources() -> None:
-    assert counted(16, 1) == "16 measurements of one source"
-    assert counted(1231, 12) == "1,231 measurements of 12 sources"
-    assert counted(1, 1) == "1 measurement"
+    assert say(counted(16, 1)) == "16 measurements of one source"
+    assert say(counted(1231, 12)) == "1,231 measurements of 12 sources"
+    assert say(counted(1, 1)) == "1 measurement"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_a_speed_says_how_many_sources_it_rests_on_and_of_what(tier: str, said: 
     )
     found = next(one for one in speeds if one is not None and one.rate.tier == tier)
     assert 1 <= found.sources <= found.n
-    assert f"Rests on {counted(found.n, found.sources)} {said}" in explanation(found)[-1]
+    assert f"Rests on {say(counted(found.n, found.sources))} {said}" in say(explanation(found)[-1])
 
 
 def test_one_table_of_one_author_is_one_source() -> None:
@@ -92,7 +93,7 @@ def test_a_quality_counts_its_sources_and_says_where_none_reaches() -> None:
 
 def test_the_recommendation_says_of_what() -> None:
     found = answer(Question.from_query("model=llama-3.1-8b-instruct&machine=rtx-3060-8gb"))
-    reasons = " ".join(found.recommendation.reasons)
+    reasons = " ".join(say_all(found.recommendation.reasons))
     assert "n = " not in reasons
     assert "source" in reasons
 

@@ -17,6 +17,7 @@ from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.from_answer import report_of
 from advisor.sizing.runtime_id import RuntimeId
+from advisor.words import say, say_all
 
 
 def hardware(query: str, runtime: str = "llama.cpp") -> Hardware:
@@ -149,7 +150,7 @@ def test_licences_are_told_by_name_and_never_guessed(licence: str, use: str) -> 
     found = commercial_use(licence)
     assert found.use == use
     assert found.possible == (use in ("allowed", "with conditions"))
-    assert found.sentence.endswith(".")
+    assert say(found.message).endswith(".")
 
 
 def test_different_cards_are_priced_at_their_mean() -> None:
@@ -185,7 +186,7 @@ def test_an_assumed_host_bandwidth_is_said_where_it_matters() -> None:
     link = "level=Q4_K_M&machine=rtx-4090&host_memory_gib=64"
 
     def notes(query: str) -> str:
-        return " ".join(answer(Question.from_query(query)).notes)
+        return " ".join(say_all(answer(Question.from_query(query)).notes))
 
     assert "assumes memory rated at 89.6 GB/s" in notes(link)
     assert "89.6" not in notes(f"{link}&host_bandwidth_gb_s=200")

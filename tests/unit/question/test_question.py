@@ -17,8 +17,10 @@ from advisor.foundation.errors import AdvisorError, InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.question.choices import CUSTOM_MACHINE, MAX_USERS
+from advisor.question.order import ORDER
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.settings import CACHE_TYPES
+from advisor.words import say
 
 QUESTIONS = st.builds(
     Question.of,
@@ -165,7 +167,7 @@ def test_ollama_and_lm_studio_choose_what_the_link_does_not() -> None:
     assert "context=8192&users=1" in chosen.question.to_query()
     partly = answer(Question.from_query(f"{link}lm-studio&context=8192"))
     assert (partly.question.workload.context, partly.question.workload.users) == (8192, 4)
-    assert partly.notes[0] == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."
+    assert say(partly.notes[0]) == "Where nothing was chosen, LM Studio's defaults: 4 requests at once."
 
 
 def test_what_is_written_is_given_also_where_it_is_the_default() -> None:
@@ -191,7 +193,8 @@ def test_a_question_has_few_parts_of_few_fields_and_every_key_once() -> None:
     sizes = {part: sum(place.path[:-1] == part for place in Question.places().values()) for part in parts}
     assert max(sizes.values()) <= 15
     assert sum(sizes.values()) == len(FIELDS) == len({place.path for place in Question.places().values()})
-    assert set(FIELDS) == set(Question().values())
+    assert set(FIELDS) == set(Question().values()) == set(ORDER)
+    assert len(ORDER) == len(FIELDS)
 
 
 def test_values_of_our_own_may_be_beyond_what_a_link_may_ask_for() -> None:

@@ -22,7 +22,8 @@ from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.frozen_changes import changes
 from advisor.report.pdf import render_pdf
-from advisor.report.wording import without_keys
+from advisor.words import say_all
+from advisor.words.unconverted import without_keys
 
 DAY = date(2026, 11, 25)
 QUESTIONS = {
@@ -94,7 +95,7 @@ def test_where_nothing_fits_no_speed_and_no_price_is_told() -> None:
     assert not document.quality
     assert document.costs is None
     assert [fact.value for fact in document.key_figures][-1] == gib(nearest.missing_bytes)
-    assert document.next_steps == tuple(without_keys(way.sentence) for way in nearest.ways_out)
+    assert document.next_steps == say_all((way.message for way in nearest.ways_out), "report")
     assert all(row[7] == "–" for row in document.appendix.levels.rows)  # type: ignore[union-attr]
 
 

@@ -19,6 +19,7 @@ from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
+from advisor.words import say_all
 
 LINK = "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M"
 DRAFTING = f"{LINK}&draft=llama-3.2-1b-instruct"
@@ -64,12 +65,12 @@ def test_the_command_names_the_draft_model() -> None:
 def test_nothing_is_claimed_about_speed_without_a_rate_of_acceptance() -> None:
     plain, drafting = (answer(Question.from_query(link)) for link in (LINK, DRAFTING))
     assert drafting.candidates[0].tokens_per_s == plain.candidates[0].tokens_per_s
-    assert any("depends on how many of its tokens are accepted" in note for note in drafting.notes)
+    assert any("depends on how many of its tokens are accepted" in note for note in say_all(drafting.notes))
 
 
 def test_with_a_rate_of_acceptance_the_gain_is_told_as_a_range() -> None:
     def told(percent: int) -> str:
-        notes = answer(Question.from_query(f"{DRAFTING}&draft_accepted_percent={percent}")).notes
+        notes = say_all(answer(Question.from_query(f"{DRAFTING}&draft_accepted_percent={percent}")).notes)
         return next(note for note in notes if "are accepted" in note)
 
     def tokens(percent: int) -> float:

@@ -23,6 +23,7 @@ from advisor.sizing.memory import Device, Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
+from advisor.words import say, say_all
 
 PEAKS = Path(__file__).resolve().parents[2] / "truth" / "mlx_peaks.csv"
 MODELS = st.sampled_from(sorted(name for name, entry in catalogue().items() if entry.model.causal))
@@ -109,7 +110,8 @@ def test_a_quantized_cache_holds_scale_and_bias_per_64_values_and_serves_one_at_
     half, eight = mlx_cache_bytes(model, 1024, 1), mlx_cache_bytes(model, 1024, 1, MlxOptions(kv_bits=8))
     assert eight / half == pytest.approx((8 + 32 / 64) / 16)
     assert mlx_cache_bytes(model, 1024, 5, MlxOptions(kv_bits=8)) == eight
-    assert any("one request at a time" in note for note in plan_of("llama-3.1-8b-instruct", users=5, kv_bits=8).notes)
+    notes = say_all(plan_of("llama-3.1-8b-instruct", users=5, kv_bits=8).notes)
+    assert any("one request at a time" in note for note in notes)
 
 
 def test_sliding_layers_stop_growing_at_the_window_and_one_step() -> None:
@@ -167,7 +169,7 @@ def test_lm_studio_serves_four_at_once_with_4096_tokens() -> None:
 
 def chosen(frontend: str, gpu_bytes: int, model_context: int) -> dict[str, int]:
     taken = find_runtime(frontend).defaults(gpu_bytes, model_context)
-    assert all(f"{each.value:,}" in each.words or each.words == "one request at a time" for each in taken)
+    assert all(f"{each.value:,}" in say(each.said) or say(each.said) == "one request at a time" for each in taken)
     return {each.key: each.value for each in taken}
 
 

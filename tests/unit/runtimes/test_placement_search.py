@@ -24,6 +24,7 @@ from advisor.sizing.plan import Plan
 from advisor.sizing.rates import Rates
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
+from advisor.words import say
 
 SMALL = st.sampled_from(
     ("llama-3.2-1b-instruct", "olmoe-1b-7b-0125-instruct", "gpt-oss-20b", "lfm2-8b-a1b", "gemma-3-4b-it", "qwen3-8b")
@@ -176,7 +177,7 @@ def test_every_way_out_of_a_plan_that_does_not_fit_does_fit() -> None:
     ways = {way.kind: way for way in lost.ways_out}
     assert set(ways) == {"lower level", "shorter context", "smaller KV cache", "more devices", "host memory"}
     for way in lost.ways_out:
-        assert way.sentence.endswith(".")
+        assert say(way.message).endswith(".")
     lower = ways["lower level"].value
     assert isinstance(lower, str)
     assert plan("llama-3.1-70b-instruct", lower, memory, Settings(12_288)).fits

@@ -17,6 +17,7 @@ from advisor.question.question import Question
 from advisor.runtimes.support import machine_refusal
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import find_any_model
+from advisor.words import say_all
 from tests.support.hub_server import FakeHub
 from tests.support.model_files import checkpoint_tensors, safetensors_file
 
@@ -92,8 +93,8 @@ def test_a_custom_device_is_planned_as_a_gpu_of_nvidia() -> None:
     found, known = asked(f"{query}custom&memory_gib=24&bandwidth_gb_s=936"), asked(f"{query}rtx-3090")
     assert found.recommendation.level == known.recommendation.level == "FP8-dynamic"
     assert levels(known) <= levels(found)
-    assert any("counts as an NVIDIA GPU of unknown compute capability" in note for note in found.notes)
-    assert not any("custom device" in note for note in known.notes)
+    assert any("counts as an NVIDIA GPU of unknown compute capability" in note for note in say_all(found.notes))
+    assert not any("custom device" in note for note in say_all(known.notes))
     assert found.chosen is not None
     assert found.chosen.speed is not None
 
@@ -112,7 +113,7 @@ def test_the_backend_tells_whose_gpu_a_custom_device_is() -> None:
     amd, nvidia = asked(f"{query}&backend=rocm"), asked(f"{query}&backend=cuda")
     assert {"FP8-dynamic", "AWQ-W4A16-g128"} <= levels(amd)
     assert levels(nvidia) - levels(amd) >= {"NF4", "NVFP4"}
-    assert any("counts as an AMD GPU of unknown generation" in note for note in amd.notes)
+    assert any("counts as an AMD GPU of unknown generation" in note for note in say_all(amd.notes))
     assert nvidia.candidates[0].speed == asked(query).candidates[0].speed
     assert amd.hardware.backend == nvidia.hardware.backend == "vllm"
 
@@ -132,7 +133,7 @@ def test_a_repository_that_vllm_cannot_load_is_not_planned_and_said(hub: FakeHub
     hub.add("org/name", repository(quant_method=method, bits=4))
     found = asked(f"model=org/name&machine={machine_id}&runtime=vllm&context=1024")
     assert not any("published" in plan.level for plan in found.plans)
-    said = [note for note in found.notes if "are not among the plans" in note]
+    said = [note for note in say_all(found.notes) if "are not among the plans" in note]
     assert len(said) == 1
     assert method.upper() in said[0].upper()
 
@@ -143,7 +144,7 @@ def test_a_published_file_is_planned_where_its_scheme_runs(hub: FakeHub) -> None
     assert "FP8-dynamic (published)" in levels(asked(f"{query}rtx-3090"))
     assert "FP8-dynamic (published)" in levels(asked(f"{query}mi300x"))
     on_3090 = next(plan for plan in asked(f"{query}rtx-3090").plans if "published" in plan.level)
-    assert any("16 bit (Marlin)" in note for note in on_3090.notes)
+    assert any("16 bit (Marlin)" in note for note in say_all(on_3090.notes))
     refused = asked(f"{query}mi210")
     assert "FP8-dynamic (published)" not in levels(refused)
-    assert any("are not among the plans: vLLM loads FP8 files only on" in note for note in refused.notes)
+    assert any("are not among the plans: vLLM loads FP8 files only on" in note for note in say_all(refused.notes))

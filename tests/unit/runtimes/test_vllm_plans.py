@@ -30,6 +30,7 @@ from advisor.sizing.memory import Device, Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Checkpoint, Levels, PlanRequest
 from advisor.sizing.settings import Settings
+from advisor.words import say_all
 
 MODELS = st.sampled_from(sorted(catalogue()))
 LEVELS = st.sampled_from([level for level in SAFETENSORS_LEVELS.values() if level.scheme is not Scheme.MLX])
@@ -239,7 +240,7 @@ def test_what_hardware_can_do() -> None:
 
 def test_recurrent_models_say_how_many_requests_their_states_allow() -> None:
     plan = plan_of("qwen3.8-27b", 1)
-    assert any("--max-num-seqs" in note for note in plan.notes)
+    assert any("--max-num-seqs" in note for note in say_all(plan.notes))
 
 
 @pytest.mark.parametrize(

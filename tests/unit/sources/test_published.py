@@ -21,6 +21,7 @@ from advisor.sources.quantization import WHOLE, recognise, unpacked
 from advisor.sources.repository import Repository
 from advisor.sources.resolved import ResolvedModel
 from advisor.sources.safetensors_header import CheckpointTensor
+from advisor.words import say_all
 from tests.support.model_files import checkpoint_tensors
 
 LLAMA = "llama-3.1-8b-instruct"
@@ -225,7 +226,7 @@ def test_what_no_runtime_loads_gets_no_plan_and_a_reason(
     entry = pasted(config, tensors_of(everywhere("W8A8-INT8")))
     found = answered(monkeypatch, entry, f"machine=rtx-4090&runtime={runtime}&context=4096")
     assert published_of(found) is None
-    said = [note for note in found.notes if "are not among the plans" in note]
+    said = [note for note in say_all(found.notes) if "are not among the plans" in note]
     assert len(said) == 1
     assert ("are for ExLlamaV" in said[0]) == method.startswith("exl")
     assert found.candidates
@@ -373,7 +374,7 @@ def test_a_pasted_checkpoint_is_planned_with_the_runtime_that_loads_it(
     assert found.runtime == runtime
     assert published is not None
     assert published.plan.fits
-    assert any("fit with" in note and level in note for note in found.notes)
+    assert any("fit with" in note and level in note for note in say_all(found.notes))
 
 
 def test_one_that_does_not_fit_stands_beside_the_levels_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,7 +388,7 @@ def test_one_that_does_not_fit_stands_beside_the_levels_that_do(monkeypatch: pyt
     assert published.verdict == "does not fit"
     assert found.chosen is not None
     assert found.chosen.plan.runtime == "llama.cpp"
-    assert any("do not fit with vLLM" in note for note in found.notes)
+    assert any("do not fit with vLLM" in note for note in say_all(found.notes))
 
 
 @pytest.mark.parametrize(
@@ -404,4 +405,4 @@ def test_where_it_is_not_planned_the_note_says_why(monkeypatch: pytest.MonkeyPat
     found = answered(monkeypatch, pasted(config, tensors_of(everywhere("GPTQ-W4A16-g128"))), f"{query}&context=4096")
     assert found.runtime == "llama.cpp"
     assert published_of(found) is None
-    assert any("are not among the plans" in note and why in note for note in found.notes)
+    assert any("are not among the plans" in note and why in note for note in say_all(found.notes))

@@ -30,6 +30,7 @@ from advisor.speed.fit import fitted_rows
 from advisor.speed.fitting import TERMS
 from advisor.speed.load import SpeedLoad
 from advisor.speed.measurements import MEASUREMENTS, read_measurements
+from advisor.words import say_all
 
 MODELS = (
     "llama-3.1-8b-instruct",
@@ -286,7 +287,7 @@ def test_a_memory_size_is_no_other_chip() -> None:
 
 def test_the_explanation_holds_the_numbers() -> None:
     speed = known(speed_of("qwen3-30b-a3b", "rtx-5070", "Q4_K_M", context_used=8192, users=4, prompt_tokens=2000))
-    text = " ".join(explanation(speed))
+    text = " ".join(say_all(explanation(speed)))
     for part in ("8,192 tokens", "4 users", "2,000 prompt tokens", f"{decode(speed).typical:.1f} tokens/s"):
         assert part in text
 

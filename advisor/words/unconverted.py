@@ -1,15 +1,15 @@
-"""The engine's sentences name keys of the question, as scripts and the command line need them: "give host_price".
+"""Sentences that are not messages yet, or never will be: errors, what data and repositories say, how a bill is counted.
 
-Whoever reads them elsewhere never sees a key: on a page it becomes the label of its input (`labelled`), in a report,
-which has no inputs, it becomes words or goes away (`without_keys`).
+They name keys of the question, as scripts and the command line need them: "give host_price". On a page a key becomes
+the label of its input (`labelled`); in a report, which has no inputs, it becomes words or goes away (`without_keys`).
 """
 
 from __future__ import annotations
 
 import re
 
-from advisor.question.labels import LABELS
 from advisor.question.question import FIELDS
+from advisor.words.language import ENGLISH, language
 
 _KEYS = tuple(sorted(FIELDS, key=len, reverse=True))
 _KEY = "|".join(key for key in _KEYS if "_" in key)
@@ -58,9 +58,9 @@ def without_keys(sentence: str) -> str:
 
 def labelled(sentence: str) -> str:
     """A sentence of the engine for the page: "give “The computer around it”", "“Where to rent” = any"."""
-    said = _SET.sub(lambda found: f"“{LABELS[found[1]]}” = {found[2]}", sentence)
-    return _NAMED.sub(lambda found: f"“{LABELS[found[0]]}”", said)
+    said = _SET.sub(lambda found: f"“{_label(found[1])}” = {found[2]}", sentence)
+    return _NAMED.sub(lambda found: f"“{_label(found[0])}”", said)
 
 
-def names_a_key(sentence: str) -> bool:
-    return _NAMED.search(sentence) is not None
+def _label(key: str) -> str:
+    return language(ENGLISH).label(key)

@@ -19,6 +19,7 @@ from advisor.costs.money import MoneyRange, UsedPrice, converter_of
 from advisor.costs.options import Option
 from advisor.costs.pay_per_token import closed_models
 from advisor.foundation.ranges import Range
+from advisor.words import say, say_all
 
 
 def cost_document(costs: Costs) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def cost_document(costs: Costs) -> dict[str, Any]:
         "own": _option(costs.own),
         "rent": _option(costs.rent),
         "api": _option(costs.api),
-        "missing": dict(costs.missing),
+        "missing": {name: say(why) for name, why in costs.missing},
         "break_even_tokens_per_month": {
             "own_against_api": _break_even(costs.own_against_api),
             "rent_against_api": _break_even(costs.rent_against_api),
@@ -42,8 +43,8 @@ def cost_document(costs: Costs) -> dict[str, Any]:
         "energy_kwh_per_month": _range(costs.energy_kwh_per_month),
         "co2_kg_per_month": _range(costs.co2_kg_per_month),
         "exchange_rates": [price_document(price) for price in costs.prices if "for one" in price.label],
-        "verdict": costs.verdict,
-        "notes": list(costs.notes),
+        "verdict": say(costs.verdict),
+        "notes": list(say_all(costs.notes)),
     }
 
 
@@ -90,7 +91,7 @@ def _option(option: Option | None) -> dict[str, Any] | None:
         "utilisation": option.utilisation,
         "bill": [{"label": line.label, "amount": _number(line.amount), "how": line.how} for line in option.bill],
         "prices": [price_document(price) for price in option.prices],
-        "notes": list(option.notes),
+        "notes": list(say_all(option.notes)),
     }
 
 

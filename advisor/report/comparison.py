@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from advisor.answer.answer import Answer, answer
-from advisor.answer.candidate import task_words
+from advisor.answer.candidate import task_name
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import gb, gib
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
+from advisor.words import say
 
 MOST_COMPARED = 4
 _NONE = "–"
@@ -66,7 +67,7 @@ def _facts(found: Answer) -> dict[str, str]:
         "Users": f"{question.workload.users:,}",
         "Requirements": _requirements(question.requirements, question.costs.billing.currency),
         "Recommended level": chosen.level if chosen is not None else "nothing meets it",
-        "Verdict": chosen.verdict if chosen is not None else found.recommendation.reasons[0],
+        "Verdict": chosen.verdict if chosen is not None else say(found.recommendation.reasons[0], "page"),
     }
     facts |= dict.fromkeys(_FIGURES, _NONE)
     facts["Licence"] = found.entry.license or "unknown"
@@ -78,7 +79,7 @@ def _facts(found: Answer) -> dict[str, str]:
     facts["Longest context"] = f"{plan.max_context:,} tokens"
     if kept is not None:
         facts["Quality kept"] = (
-            f"{kept.typical:.1f} % at {task_words(question.requirements.task)} ({kept.low:.0f} to {kept.high:.0f})"
+            f"{kept.typical:.1f} % at {say(task_name(question.requirements.task))} ({kept.low:.0f} to {kept.high:.0f})"
         )
     if speed is not None:
         decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
@@ -98,7 +99,7 @@ def _facts(found: Answer) -> dict[str, str]:
 def _requirements(required: Requirements, currency: str) -> str:
     asked = []
     if required.least_percent is not None:
-        asked.append(f"{required.quality_words} at {task_words(required.task)}")
+        asked.append(f"{say(required.quality_asked)} at {say(task_name(required.task))}")
     if required.min_tokens_per_s is not None:
         asked.append(f"{exact(required.min_tokens_per_s)} tokens/s")
     if required.max_first_token_s is not None:

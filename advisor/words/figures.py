@@ -1,0 +1,68 @@
+"""Figures as a language writes them: by the rules of foundation/numbers.py and units.py, with the signs of the locale.
+
+A text of the catalogue asks for a way of writing by its name: "{missing:gib}".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from copy import copy
+from decimal import Decimal
+from functools import lru_cache
+
+from babel.core import Locale
+from babel.numbers import NumberPattern
+
+from advisor.foundation import numbers
+from advisor.foundation.units import format_count, gb, gib
+
+Word = Callable[[str, str], str]  # a word, in a context, as the catalogue has it
+Number = float | Decimal
+
+_PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
+_ROUNDED: dict[str, Callable[[float], str]] = {
+    "approx": numbers.approx,
+    "exact": numbers.exact,
+    "money": numbers.money,
+}
+_WITH_UNIT: dict[str, Callable[[float], str]] = {"gb": gb, "gib": gib, "count": format_count}
+
+
+def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
+    """A number as `way` says: approx, exact, money, gb, gib, count, or one of Python's such as ",", ".1f" and "+.0%".
+
+    Raises ValueError for a way there is not.
+    """
+    if way in _ROUNDED:
+        return signed(_ROUNDED[way](float(figure)), locale)
+    if way in _WITH_UNIT:
+        number, _, unit = _WITH_UNIT[way](float(figure)).partition(" ")
+        written = signed(number, locale)
+        return f"{written} {word('unit' if way != 'count' else 'count', unit)}" if unit else written
+    found = _PYTHON.fullmatch(way)
+    if found is None:
+        raise ValueError(f"numbers are not written as {way!r}")
+    text = format(figure, way.replace(",", ""))
+    plus, share = "+" * text.startswith("+"), "%" * text.endswith("%")
+    return f"{plus}{signed(text.strip('+%'), locale, bool(found[2]))}{share}"
+
+
+def apart(value: float, limit: float, locale: Locale) -> str:
+    """A value so exact that it does not read as the limit it misses."""
+    return signed(numbers.apart(value, limit), locale)
+
+
+@lru_cache(maxsize=4096)
+def signed(text: str, locale: Locale, grouped: bool = True) -> str:
+    """A number that is written the English way ("1,234.50"), with the locale's signs and as many decimals."""
+    pattern = _pattern(locale, len(text.partition(".")[2]))
+    return str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped))
+
+
+@lru_cache(maxsize=64)
+def _pattern(locale: Locale, decimals: int) -> NumberPattern:
+    """The locale's own, with that many decimals."""
+    pattern: NumberPattern = copy(locale.decimal_formats[None])
+    pattern.frac_prec = (decimals, decimals)
+    return pattern

@@ -1,0 +1,163 @@
+"""A language: its catalogue of texts in gettext's format, and the locale whose signs its numbers are written with.
+
+An entry's `msgid` is the kind of a message, its `msgstr` the text with the message's figures in braces, each with the
+way it is written: "{level} needs {missing:gib} more." Beyond what Python's own format strings have:
+
+- `{kept:apart least}`: so many digits that it does not read as the figure `least`
+- `{speed:span}`, `{price:span money}`: both ends of an estimate, joined by the text `span`
+- `{why}`, `{why:inside}`: a message in a message; `:inside` takes the entry with the context (`msgctxt`) "inside"
+  where there is one
+- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed` or `summed`
+- `{key:host_price}`, `{set:region=any}`, `{set:ubatch={prompt}}`: a key of the question, and one with a value,
+  which may be a figure, as the reader knows them
+
+A figure named `n` chooses the plural form. An entry with an audience for its context ("report", "page", "script") is
+the text for that audience.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+from babel.core import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from advisor.foundation.message import Figure, Key, Message, Span
+from advisor.words.figures import apart, write
+
+Audience = Literal["page", "report", "script"]
+LOCALES = Path(__file__).parent / "locale"
+ENGLISH = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text as it is, then a figure by its name, where there is one, and how it is written."""
+
+    text: str
+    figure: str | None
+    way: str
+
+
+class _Missing(NullTranslations):
+    """Says that there is no text, where gettext would take the kind for one."""
+
+    def gettext(self, message: str) -> str:
+        return ""
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return ""
+
+    def pgettext(self, context: str, message: str) -> str:
+        return ""
+
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return ""
+
+
+class Language:
+    """Words messages in one language; raises KeyError for a kind that its catalogue lacks."""
+
+    def __init__(self, catalogue: Path, locale: str) -> None:
+        with catalogue.open("rb") as file:
+            entries = read_po(file, locale=locale)
+        compiled = BytesIO()
+        write_mo(compiled, entries)
+        compiled.seek(0)
+        self._texts = GNUTranslations(compiled)
+        self._texts.add_fallback(_Missing())
+        self.locale = Locale.parse(locale)
+
+    def say(self, message: Message, audience: Audience, place: str = "") -> str:
+        """The message in words; `place` is the context of a message within another."""
+        figures = dict(message.figures)
+        count = figures.get("n")
+        text = self._text(message.kind, count if isinstance(count, int) else None, (place, audience))
+        return "".join(
+            piece.text if piece.figure is None else piece.text + self._figure(piece, figures, audience)
+            for piece in pieces(text)
+        )
+
+    def label(self, key: str) -> str:
+        """What the page calls a key of the question: the label of its input."""
+        return self._texts.pgettext("label", key)
+
+    def _text(self, kind: str, count: int | None, contexts: tuple[str, ...]) -> str:
+        """The text in the first of the contexts that has one of its own."""
+        for context in filter(None, contexts):
+            if found := self._in_context(kind, count, context):
+                return found
+        found = self._texts.gettext(kind) if count is None else self._texts.ngettext(kind, kind, count)
+        if not found:
+            raise KeyError(f"no text for {kind!r} in {self.locale}")
+        return found
+
+    def _in_context(self, kind: str, count: int | None, context: str) -> str:
+        if count is None:
+            return self._texts.pgettext(context, kind)
+        return self._texts.npgettext(context, kind, kind, count)
+
+    def _word(self, context: str, word: str) -> str:
+        return self._texts.pgettext(context, word)
+
+    def _figure(self, piece: Piece, figures: dict[str, Figure], audience: Audience) -> str:
+        way, name = piece.way, piece.figure or ""
+        if name == "key":
+            return self._key(way, audience)
+        if name == "set":
+            key, _, value = way.partition("=")
+            if value.startswith("{"):
+                value = str(figures[value.strip("{}")])
+            return f"{key}={value}" if audience == "script" else f"{self._key(key, audience)} = {value}"
+        if way.startswith("apart "):
+            return apart(_number(figures, name), _number(figures, way.removeprefix("apart ")), self.locale)
+        return self._written(figures[name], way, audience)
+
+    def _written(self, figure: Figure, way: str, audience: Audience) -> str:
+        match figure:
+            case str():
+                return figure
+            case Key():
+                return self._key(figure.name, audience)
+            case Message():
+                return self.say(figure, audience, way)
+            case Span():
+                return self._span(figure, way.removeprefix("span").strip() or "approx")
+            case tuple():
+                return self._texts.gettext(way or "listed").join(self._written(one, "", audience) for one in figure)
+            case _:
+                return write(figure, way, self.locale, self._word)
+
+    def _span(self, span: Span, way: str) -> str:
+        """Both ends; one number where they read the same."""
+        low, high = (write(end, way, self.locale, self._word) for end in (span.low, span.high))
+        return low if low == high else self._texts.gettext("span").format(low=low, high=high)
+
+    def _key(self, name: str, audience: Audience) -> str:
+        return name if audience == "script" else self._texts.gettext("label").format(label=self.label(name))
+
+
+def _number(figures: dict[str, Figure], name: str) -> float:
+    figure = figures[name]
+    if isinstance(figure, int | float):
+        return figure
+    raise TypeError(f"{name} is no number: {figure!r}")
+
+
+@lru_cache(maxsize=1024)
+def pieces(text: str) -> tuple[Piece, ...]:
+    """A text of a catalogue in its pieces."""
+    return tuple(Piece(before, name, way or "") for before, name, way, _ in string.Formatter().parse(text))
+
+
+@cache
+def language(name: str) -> Language:
+    """The language with a catalogue of that name, such as "en"; raises FileNotFoundError where there is none."""
+    return Language(LOCALES / name / "LC_MESSAGES" / "messages.po", name)
