@@ -258,7 +258,7 @@ def test_bad_input_is_one_sentence(wrong: dict[str, object]) -> None:
         ("rtx-4090", "llama.cpp", "cuda"),
         ("rtx-4090", "ollama", "cuda"),
         ("rtx-4090", "vllm", "vllm"),
-        ("apple-m2-ultra-192gb", "lmstudio", "metal"),
+        ("apple-m2-ultra-192gb", "lm-studio", "metal"),
         ("apple-m2-ultra-192gb", "mlx", "mlx"),
         ("rx-7900-xtx", "llama.cpp", "rocm"),
         ("ryzen-ai-max-395-128gb", "llama.cpp", "vulkan"),
