@@ -22,7 +22,7 @@ def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:
 
         from advisor.ui.asking import ask
 
-        importlib.import_module(f"advisor.ui.{page}").draw(ask(values, {}))
+        importlib.import_module(f"advisor.ui.pages.{page}").draw(ask(values, {}))
 
     test = AppTest.from_function(script, default_timeout=120, kwargs={"page": page, "values": values})
     for key, value in state.items():
@@ -38,7 +38,7 @@ def told(test: AppTest) -> str:
 
 def test_what_runs_here_shows_the_engines_answer() -> None:
     values = {"model": "llama-3.1-8b-instruct", "machine": "rtx-3060-12gb", "context": 4096}
-    page = drawn("explore_page", values)
+    page = drawn("explore", values)
     rows = [row for row in models_on(Question.from_values(values)) if row.chosen is not None]
     table = page.dataframe[0].value
     assert list(table["model"]) == [row.entry.name for row in rows]
@@ -55,7 +55,7 @@ def test_what_runs_here_shows_the_engines_answer() -> None:
 
 def test_what_to_buy_marks_the_cheapest() -> None:
     values = {"model": "llama-3.1-8b-instruct", "min_quality": "small", "min_tokens_per_s": 20}
-    page = drawn("machines_page", values)
+    page = drawn("machines", values)
     found = machines_for(Question.from_values(values))
     assert found.cheapest is not None
     table = page.dataframe[0].value
@@ -65,13 +65,13 @@ def test_what_to_buy_marks_the_cheapest() -> None:
 
 
 def test_what_no_machine_can_do_is_said() -> None:
-    page = drawn("machines_page", {"model": "llama-3.1-8b-instruct", "min_tokens_per_s": 1e6})
+    page = drawn("machines", {"model": "llama-3.1-8b-instruct", "min_tokens_per_s": 1e6})
     assert page.warning[0].value.startswith("No machine of the catalogue")
     assert not page.dataframe
 
 
 def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
-    page = drawn("quality_page", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"})
+    page = drawn("quality", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"})
     by_task = next(table.value for table in page.dataframe if "basis" in table.value)
     found = answer(Question.of(model="llama-3.1-8b-instruct", machine="rtx-4090"))
     assert found.chosen is not None
@@ -86,13 +86,13 @@ def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
 
 
 def test_a_model_without_scores_says_so() -> None:
-    page = drawn("quality_page", {"model": "bge-m3", "machine": "rtx-4090"})
+    page = drawn("quality", {"model": "bge-m3", "machine": "rtx-4090"})
     assert "embedding" in page.info[0].value
 
 
 def test_questions_side_by_side_with_differences_marked() -> None:
     lines = "model=gpt-oss-20b&machine=rtx-4090\nhttps://example.org/?model=llama-3.1-8b-instruct&machine=rtx-4090"
-    page = drawn("compare_page", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"}, compare_lines=lines)
+    page = drawn("compare", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"}, compare_lines=lines)
     table = page.dataframe[0].value
     assert list(table.columns) == ["What", "This scenario", "Scenario 2"]  # the second line is the first again
     by_name = table.set_index("What")
@@ -103,7 +103,7 @@ def test_questions_side_by_side_with_differences_marked() -> None:
 
 def test_a_bad_line_and_one_too_many_are_said() -> None:
     lines = "nonsense\n" + "\n".join(f"model=gpt-oss-20b&context={size}" for size in (1000, 2000, 3000, 4000))
-    page = drawn("compare_page", {"model": "gpt-oss-20b"}, compare_lines=lines)
+    page = drawn("compare", {"model": "gpt-oss-20b"}, compare_lines=lines)
     said = [one.value.replace("\\", "") for one in page.warning]
     assert said[0].startswith("Line 1: ")
     assert said[1].startswith("At most 4 scenarios")
@@ -111,7 +111,7 @@ def test_a_bad_line_and_one_too_many_are_said() -> None:
 
 
 def test_the_current_question_is_added_once() -> None:
-    page = drawn("compare_page", {"model": "gpt-oss-20b"})
+    page = drawn("compare", {"model": "gpt-oss-20b"})
     for _ in range(2):
         page.button[0].click().run()
     assert page.session_state["compare_lines"] == "model=gpt-oss-20b&machine=rtx-4090"
