@@ -96,7 +96,7 @@ def encoder_notes(
     if asked := tuple(Key(key) for key in _ASKED_OF_WRITING if getattr(required, key) is not None):
         notes.append(fact("not_looked_at", n=len(asked), model=entry.name, asked=asked))
     if batch is not None and not model.causal and work.prompt > batch:
-        notes.append(fact("encoder_batch", prompt=work.prompt, ubatch=batch))
+        notes.append(fact("encoder_batch", tokens=fact("tokens", n=work.prompt), prompt=work.prompt, ubatch=batch))
     return tuple(notes)
 
 

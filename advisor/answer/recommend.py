@@ -204,7 +204,9 @@ def _speed_reason(chosen: Candidate) -> Message | None:
     speed = chosen.tokens_per_s
     if (inputs := chosen.inputs_per_s) is not None and chosen.speed is not None:
         tokens = chosen.speed.load.prompt_tokens
-        return fact("reads_inputs", inputs=inputs.typical, tokens=tokens, range=Span(inputs.low, inputs.high))
+        return fact(
+            "reads_inputs", inputs=inputs.typical, tokens=fact("tokens", n=tokens), range=Span(inputs.low, inputs.high)
+        )
     if speed is None:
         return None
     if speed.typical < READING_TOKENS_PER_S:

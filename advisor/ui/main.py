@@ -5,17 +5,17 @@ from pathlib import Path
 import streamlit as st
 
 from advisor.ui.asking import Reply
-from advisor.ui.pages import compare as compare_page
-from advisor.ui.pages import cost as cost_page
-from advisor.ui.pages import explore as explore_page
-from advisor.ui.pages import fit as fit_page
-from advisor.ui.pages import machines as machines_page
-from advisor.ui.pages import prove as prove_page
-from advisor.ui.pages import quality as quality_page
-from advisor.ui.pages import rules as rules_page
-from advisor.ui.pages import share as share_page
 from advisor.ui.parts import frozen_view, inputs, report_view
 from advisor.ui.parts.text import refusal, small
+from advisor.ui.views import compare as compare_page
+from advisor.ui.views import cost as cost_page
+from advisor.ui.views import explore as explore_page
+from advisor.ui.views import fit as fit_page
+from advisor.ui.views import machines as machines_page
+from advisor.ui.views import prove as prove_page
+from advisor.ui.views import quality as quality_page
+from advisor.ui.views import rules as rules_page
+from advisor.ui.views import share as share_page
 
 HERE = Path(__file__).parent
 

@@ -34,7 +34,7 @@ QUERIES = (DEFAULT, LINK, CLOUD_CARD, NOBODY_HOSTS, ONLY_API)
 def draw(query: str) -> None:
     from advisor.question.question import Question
     from advisor.ui.asking import ask
-    from advisor.ui.pages import cost as cost_page
+    from advisor.ui.views import cost as cost_page
 
     cost_page.draw(ask(Question.from_query(query).changed(), {}))
 

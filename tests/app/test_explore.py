@@ -22,7 +22,7 @@ def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:
 
         from advisor.ui.asking import ask
 
-        importlib.import_module(f"advisor.ui.pages.{page}").draw(ask(values, {}))
+        importlib.import_module(f"advisor.ui.views.{page}").draw(ask(values, {}))
 
     test = AppTest.from_function(script, default_timeout=120, kwargs={"page": page, "values": values})
     for key, value in state.items():

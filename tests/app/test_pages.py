@@ -242,7 +242,7 @@ def test_all_levels_are_one_click_away() -> None:
 def test_the_second_page_shows_rules_next_to_real_files() -> None:
     def draw() -> None:
         from advisor.ui.asking import ask
-        from advisor.ui.pages import rules as rules_page
+        from advisor.ui.views import rules as rules_page
 
         rules_page.draw(ask({"model": "gpt-oss-20b"}, {}))
 

@@ -33,9 +33,9 @@ PATIENCE_S = 240
 SCRIPT = """
 from advisor.question.question import Question
 from advisor.answer.answer import answer
-from advisor.ui.pages import prove as prove_page
+from advisor.ui.views import prove as prove_page
 from advisor.ui.asking import Reply
-prove_page.draw(Question(answer(Question.from_query({query!r})), None, ()))
+prove_page.draw(Reply(answer(Question.from_query({query!r})), None, ()))
 """
 # What llama-fit-params says of Llama 3.1 8B at Q4_K_M and 2,048 tokens on one GPU.
 FIT_PARAMS = (
@@ -46,7 +46,7 @@ QUALITY_SCRIPT = """
 from advisor.answer.answer import answer
 from advisor.question.question import Question
 from advisor.ui.parts import local_evidence
-from advisor.ui.pages import quality as quality_page
+from advisor.ui.views import quality as quality_page
 from advisor.ui.asking import Reply
 asked = {{"model": {path!r}, "machine": "rtx-4090", "context": 256, "level": "Q8_0"}}
 kept = local_evidence.kept()
@@ -129,7 +129,7 @@ def test_the_page_is_imported_without_any_optional_package() -> None:
     code = (
         "import sys\n"
         "for name in ('xllamacpp', 'huey', 'filelock'): sys.modules[name] = None\n"
-        "import advisor.ui.pages.prove, advisor.ui.parts.prove_parts, advisor.ui.server\n"
+        "import advisor.ui.views.prove, advisor.ui.parts.prove_parts, advisor.ui.server\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

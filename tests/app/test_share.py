@@ -54,7 +54,7 @@ def shared(query: str = QUERY) -> AppTest:
         import streamlit as st
 
         from advisor.ui.asking import ask
-        from advisor.ui.pages import share as share_page
+        from advisor.ui.views import share as share_page
 
         share_page.draw(ask(st.query_params.to_dict(), {}))
 

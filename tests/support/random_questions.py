@@ -25,9 +25,14 @@ def amounts(most: float = 1e6, least: float = 0.01) -> st.SearchStrategy[float]:
     return st.floats(least, most) | st.integers(1, int(most)).map(float)
 
 
+def from_nothing(most: float) -> st.SearchStrategy[float]:
+    """Nothing, or what is not next to nothing, which is refused."""
+    return st.just(0.0) | st.floats(1e-6, most)
+
+
 MAYBE_PRICE = st.none() | amounts()
-MAYBE_PERCENT = st.none() | st.floats(0, 100)
-MAYBE_WATTS = st.none() | st.floats(0, 10_000)
+MAYBE_PERCENT = st.none() | from_nothing(100)
+MAYBE_WATTS = st.none() | from_nothing(10_000)
 TOKENS = st.integers(1, 100_000)
 LOAD = st.fixed_dictionaries(
     {},
@@ -37,32 +42,32 @@ LOAD = st.fixed_dictionaries(
         "tokens_out": TOKENS,
         "peak_factor": st.floats(1, 1000),
         "hours_per_month": st.floats(0.1, 730),
-        "cached_percent": st.floats(0, 100),
+        "cached_percent": from_nothing(100),
         "currency": st.sampled_from(["USD", "EUR", "CHF"]),
         "years": st.integers(1, 5),
         "country": st.sampled_from(sorted({country for country, _ in electricity_prices()})),
         "region": st.sampled_from(["ch", "eu", "us", "any"]),
         "term": st.sampled_from(["on-demand", "spot", "1-year"]),
         "rent_gpu": st.sampled_from(["same", "any"]),
-        "vat_percent": st.floats(0, 100),
+        "vat_percent": from_nothing(100),
         "device_price": MAYBE_PRICE,
         "host_price": MAYBE_PRICE,
         "resale_percent": MAYBE_PERCENT,
         "cost_of_capital_percent": MAYBE_PERCENT,
         "electricity_price": st.none() | amounts(100),
         "pue": st.none() | st.floats(1, 5),
-        "co2_g_per_kwh": st.none() | st.floats(0, 5000),
+        "co2_g_per_kwh": st.none() | from_nothing(5000),
         "utilisation_percent": MAYBE_PERCENT,
         "device_load_w": MAYBE_WATTS,
         "device_idle_w": MAYBE_WATTS,
         "host_load_w": MAYBE_WATTS,
         "host_idle_w": MAYBE_WATTS,
         "colocation_per_month": MAYBE_PRICE,
-        "admin_hours": st.none() | st.floats(0, 1000),
+        "admin_hours": st.none() | from_nothing(1000),
         "support_per_year": MAYBE_PRICE,
         "instance_price": MAYBE_PRICE,
-        "storage_gb": st.floats(0, 1e6),
-        "egress_gb": st.floats(0, 1e6),
+        "storage_gb": from_nothing(1e6),
+        "egress_gb": from_nothing(1e6),
         "eur_rate": st.none() | st.floats(0.01, 100),
         "chf_rate": st.none() | st.floats(0.01, 100),
         "api_cached_price": MAYBE_PRICE,
@@ -79,7 +84,7 @@ ASKED = st.fixed_dictionaries(
     {},
     optional={
         "task": st.sampled_from(SCORED_TASKS),
-        "min_quality": st.none() | st.floats(0, 100) | st.sampled_from([demand.id for demand in DEMANDS]),
+        "min_quality": st.none() | from_nothing(100) | st.sampled_from([demand.id for demand in DEMANDS]),
         "min_tokens_per_s": st.none() | amounts(1e5),
         "max_first_token_s": st.none() | amounts(1e5),
         "max_cost_per_month": st.none() | amounts(1e6),
@@ -115,16 +120,16 @@ RUN = st.fixed_dictionaries(
         "mmap": st.booleans(),
         "op_offload": st.booleans(),
         "split": st.sampled_from(["layer", "row", "tensor"]),
-        "tensor_split": st.none() | st.lists(st.floats(0, 1e6), min_size=1, max_size=8).map(tuple),
+        "tensor_split": st.none() | st.lists(from_nothing(1e6), min_size=1, max_size=8).map(tuple),
         "gpu_memory_utilization": st.floats(0.01, 1),
         "kv_fp8": st.booleans(),
         "imatrix": st.booleans(),
         "mtp": st.booleans(),
         "draft": st.none() | st.sampled_from(sorted(catalogue())),
         "draft_level": st.sampled_from(sorted(LEVELS)),
-        "draft_accepted_percent": st.none() | st.floats(0, 100),
-        "overhead_mib": st.none() | st.floats(0, 1e6),
-        "margin_percent": st.floats(0, 50),
+        "draft_accepted_percent": st.none() | from_nothing(100),
+        "overhead_mib": st.none() | from_nothing(1e6),
+        "margin_percent": from_nothing(50),
         "flash_attention": st.booleans(),
     },
 )

@@ -23,6 +23,7 @@ from advisor.report.exports import (
     safe_cell,
 )
 from advisor.sizing.settings import CACHE_TYPES
+from tests.support.random_questions import from_nothing
 
 
 @pytest.fixture(
@@ -107,7 +108,7 @@ questions = st.builds(
     imatrix=st.booleans(),
     mtp=st.booleans(),
     gpu_layers=st.none() | st.integers(0, 4096),
-    margin_percent=st.floats(0, 50),
+    margin_percent=from_nothing(50),
 )
 
 

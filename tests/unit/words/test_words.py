@@ -193,7 +193,7 @@ def test_a_key_is_called_as_its_reader_knows_it() -> None:
     note = fact("not_looked_at", n=2, model="BGE", asked=(Key("min_quality"), Key("max_first_token_s")))
     assert "min_quality, max_first_token_s are not" in say(note)
     assert "“Least quality”, “Most seconds to the first token” are not" in say(note, "page")
-    batch = fact("encoder_batch", prompt=4000, ubatch=512)
+    batch = fact("encoder_batch", tokens=fact("tokens", n=4000), prompt=4000, ubatch=512)
     assert say(batch).endswith("of 4,000 tokens with ubatch=512; set ubatch=4000.")
     assert say(batch, "page").endswith("“Micro-batch (tokens)” = 512; set “Micro-batch (tokens)” = 4000.")
     assert say(batch, "report").endswith("“Micro-batch (tokens)” = 512.")
