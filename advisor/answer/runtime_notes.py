@@ -32,10 +32,8 @@ def _cache_note(settings: Settings, model: Model, runtime: RuntimeId) -> Message
         return fact("cache_not_shared", runtime=name, users=users)
     tokens = fact("tokens", n=context)
     if model.context_length is not None and context * users > model.context_length:
-        return fact("cache_shared", runtime=name, users=users, context=fact("tokens", n=context))
-    return fact(
-        "cache_shared_choose", runtime=name, users=users, context=fact("tokens", n=context), whole=context * users
-    )
+        return fact("cache_shared", runtime=name, users=users, context=tokens)
+    return fact("cache_shared_choose", runtime=name, users=users, context=tokens, whole=context * users)
 
 
 def _custom_note(backend: str, hardware: Hardware, runtime: RuntimeId) -> Message | None:

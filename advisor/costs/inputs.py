@@ -6,6 +6,7 @@ nothing is published leaves the item out of the sum, which the answer then says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from advisor.costs.price_tables import Currency, Region, RentalTerm, electricity_prices
+from advisor.costs.price_tables import Currency, Region, RentalTerm, currencies, electricity_prices
 from advisor.foundation.errors import ImpossibleValue, nearest, one_line, resembling
 from advisor.foundation.numbers import exact
 from advisor.foundation.parts import Composed, Part
@@ -27,13 +28,17 @@ _SMALLEST_PRICE = 1e-9
 
 def _choice(what: str, *options: str) -> BeforeValidator:
     """Refuse what is not among the options, in one sentence."""
+    return BeforeValidator(lambda value: _among(what, options, value))
 
-    def check(value: Any) -> Any:
-        if isinstance(value, str) and value not in options:
-            raise ValueError(f"unknown {what} '{one_line(value)}'; choose one of {', '.join(options)}")
-        return value
 
-    return BeforeValidator(check)
+def _among(what: str, options: Sequence[str], value: Any) -> Any:
+    if isinstance(value, str) and value not in options:
+        raise ValueError(f"unknown {what} '{one_line(value)}'; choose one of {', '.join(options)}")
+    return value
+
+
+def _currency(value: Any) -> Any:
+    return _among("currency", currencies(), value)
 
 
 def _country(value: Any) -> Any:
@@ -141,7 +146,7 @@ class Billing(Part):
     is put on top of every option.
     """
 
-    currency: Annotated[Currency, _choice("currency", "USD", "EUR", "CHF")] = "USD"
+    currency: Annotated[Currency, BeforeValidator(_currency)] = "USD"
     eur_rate: PaidPrice = None
     chf_rate: PaidPrice = None
     vat_percent: float = Field(0, ge=0, le=100)

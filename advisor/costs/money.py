@@ -93,14 +93,14 @@ class Converter:
 def converter_of(billing: Billing, today: date) -> Converter:
     """The converter for a question: published euro rates, where the user gives none of their own."""
     table = exchange_rates()
-    usd, chf = table["USD"], table["CHF"]
-    per_eur = {"EUR": Decimal(1), "USD": usd.per_eur, "CHF": chf.per_eur}
+    per_eur = {currency: row.per_eur for currency, row in table.items()}
     converter = Converter(billing.currency, (), today, ())
     used = {
         currency: converter.listed(
             "currency", f"{currency} for one EUR", row.per_eur, "", "", row.source, row.observed_on
         )
-        for currency, row in (("USD", usd), ("CHF", chf))
+        for currency, row in table.items()
+        if currency != "EUR"
     }
     if billing.eur_rate is not None:
         per_eur["USD"] = decimal(billing.eur_rate)

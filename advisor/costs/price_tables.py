@@ -20,7 +20,8 @@ from advisor.foundation.places import data_folder
 
 FOLDER = data_folder() / "prices"
 
-Currency = Literal["USD", "EUR", "CHF"]
+# A currency is a row of exchange_rates.csv and nothing else: `currencies` lists them.
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Region = Literal["ch", "eu", "us", "any"]
 REGION_NAMES: dict[Region, Message] = {
     "ch": fact("region_ch"),
@@ -82,7 +83,7 @@ class CloudOffer(_Row):
     sold_by: Literal["instance", "gpu"]
     term: RentalTerm
     price_per_hour: _Price
-    currencies: Annotated[str, Field(pattern=r"^(USD|EUR|CHF)( (USD|EUR|CHF))*$")]
+    currencies: Annotated[str, Field(pattern=r"^[A-Z]{3}( [A-Z]{3})*$")]
     feed: str
     notes: str
 
@@ -194,6 +195,11 @@ def exchange_rates() -> Mapping[str, ExchangeRate]:
     """Rates by currency."""
     rows = read_rows(FOLDER / "exchange_rates.csv", ExchangeRate, ("currency",))
     return MappingProxyType({row.currency: row for row in rows})
+
+
+def currencies() -> tuple[str, ...]:
+    """What a question may be answered in, the dollar first: what prices are listed in most."""
+    return tuple(sorted(exchange_rates(), key=lambda currency: (currency != "USD", currency != "EUR", currency)))
 
 
 def write_table(path: Path, rows: tuple[RowT, ...], columns: tuple[str, ...]) -> None:

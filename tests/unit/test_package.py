@@ -140,7 +140,7 @@ def test_documented_changes_work(tmp_path: Path) -> None:
     for part in ("advisor", "data"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     diffs = re.findall(r"^```diff\n(.*?)^```", CONTRIBUTING, re.MULTILINE | re.DOTALL)
-    assert len(diffs) == 4
+    assert len(diffs) == 5
     for diff in diffs:
         command = ["git", "apply", "--unidiff-zero", "-"]
         applied = subprocess.run(command, cwd=tmp_path, input=diff.encode(), capture_output=True, check=False)
@@ -149,9 +149,10 @@ def test_documented_changes_work(tmp_path: Path) -> None:
     sizes = {row["level"]: row for row in ask(tmp_path, "sizes", "example-1b")["levels"]}
     assert sizes["F32"]["tensor_bytes"] == 4 * model["parameters"]["counted"]
 
-    plan = ask(tmp_path, "plan", "model=example-1b&machine=example-40gb&requests_per_day=1000")
+    plan = ask(tmp_path, "plan", "model=example-1b&machine=example-40gb&requests_per_day=1000&currency=GBP")
     assert plan["decision"]["plan"]["level"]
     assert "Example Cloud" in plan["money"]["rent"]["title"]
+    assert plan["money"]["currency"] == "GBP"
 
     config = tmp_path / "config.json"
     config.write_text(json.dumps({**model["config"], "model_type": "example", "architectures": ["ExampleForCausalLM"]}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import date
 
 from advisor.costs.feeds.download import FeedError
@@ -10,16 +11,17 @@ from advisor.costs.feeds.feed_rows import amount, checked
 from advisor.costs.price_tables import ExchangeRate
 
 
-def ecb_rates(text: str, source: str) -> tuple[ExchangeRate, ...]:
-    """The day's reference rates of our currencies; raises FeedError.
+def ecb_rates(text: str, source: str, wanted: Collection[str]) -> tuple[ExchangeRate, ...]:
+    """The day's reference rates of the `wanted` currencies; raises FeedError.
 
     The file is XML, of which only <Cube time='2026-11-24'> and <Cube currency='USD' rate='1.14'/> matter.
     """
     day = re.search(r"<Cube\s+time=['\"](\d{4}-\d\d-\d\d)['\"]", text)
     found = dict(re.findall(r"<Cube\s+currency=['\"]([A-Z]{3})['\"]\s+rate=['\"]([^'\"]{1,20})['\"]", text))
-    if day is None or not {"USD", "CHF"} <= set(found):
-        raise FeedError("ECB: the file names no day, or no rate of USD and CHF.")
-    rates = {"EUR": "1", "USD": found["USD"], "CHF": found["CHF"]}
+    others = [currency for currency in wanted if currency != "EUR"]
+    if day is None or not set(others) <= set(found):
+        raise FeedError(f"ECB: the file names no day, or no rate of {' and '.join(others)}.")
+    rates = {"EUR": "1"} | {currency: found[currency] for currency in others}
     try:
         observed_on = date.fromisoformat(day[1])
     except ValueError:

@@ -240,7 +240,8 @@ def _from_eurostat(tables: _Tables, urls: FeedUrls) -> Outcome:
 
 
 def _from_ecb(tables: _Tables, urls: FeedUrls) -> Outcome:
-    return tables.update_rates("ecb", ecb_rates(as_text("ECB", fetch("ECB", urls.ecb)), urls.ecb))
+    wanted = [row.currency for row in tables.rates]
+    return tables.update_rates("ecb", ecb_rates(as_text("ECB", fetch("ECB", urls.ecb)), urls.ecb, wanted))
 
 
 def _refused(feed: str, changes: list[str], doubts: list[str]) -> Outcome:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from advisor.costs.price_tables import Currency, Region, RentalTerm, electricity_prices
+from advisor.costs.price_tables import Region, RentalTerm, currencies, electricity_prices
 from advisor.ui.parts.bound_inputs import choice, number
 
 _LISTED = "as listed"
@@ -44,7 +44,7 @@ def _load() -> dict[str, Any]:
 def _terms() -> dict[str, Any]:
     countries = tuple(dict.fromkeys(country for country, _ in electricity_prices()))
     return {
-        "currency": choice("currency", "Currency", get_args(Currency)),
+        "currency": choice("currency", "Currency", currencies()),
         "years": number("years", "Years of use", step=1),
         "country": choice("country", "Country of the electricity price", countries),
         "region": choice("region", "Where to rent", get_args(Region)),
