@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from advisor.answer.answer import Answer, answer
+from advisor.answer.assess import writes_text
 from advisor.answer.candidate import Candidate
 from advisor.answer.pinned import address, pinned_query
 from advisor.answer.smaller_models import smaller_models
@@ -123,7 +124,7 @@ def _decision(found: Answer, shown: Candidate | None) -> dict[str, Any]:
 def plan_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
     """PLAN of the contract."""
     plan, speed, quality = candidate.plan, candidate.speed, candidate.quality
-    writes = _writes(found)
+    writes = writes_text(found.entry, found.model)
     prefill = speed.prefill_tokens_per_s if speed is not None else None
     document = {
         **_which(found, candidate),
@@ -155,7 +156,7 @@ def brief_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
         **_which(found, candidate),
         "max_context": candidate.plan.max_context,
         "quality_percent": _range(candidate.kept),
-        "tokens_per_s": _range(candidate.tokens_per_s) if _writes(found) else None,
+        "tokens_per_s": _range(candidate.tokens_per_s) if writes_text(found.entry, found.model) else None,
         "query": pinned_query(found.question, found.entry, candidate.plan),
     }
 
@@ -192,13 +193,8 @@ def _place(name: str, held: DeviceMemory) -> dict[str, Any]:
     }
 
 
-def _writes(found: Answer) -> bool:
-    """Whether the model writes text; encoders and embedding models do not."""
-    return found.model.causal and (found.entry.entry is None or found.entry.entry.variant != "embedding")
-
-
 def _status(found: Answer, candidate: Candidate) -> str:
-    return status_of(candidate, found.question.requirements, found.entry.license, _writes(found))
+    return status_of(candidate, found.question.requirements, found.entry.license, writes_text(found.entry, found.model))
 
 
 def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dict[str, Any]]:

@@ -19,12 +19,11 @@ def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
     costs = shown.costs
     if costs is None:
         return None
-    best = min(costs.options, key=lambda option: option.monthly.typical, default=None)
-    comparable = len(costs.options) > 1 and not found.question.requirements.own_hardware
+    best = None if found.question.requirements.own_hardware else costs.best()
     return {
         "currency": costs.currency,
         **{name: _option(costs, name) for name in ("own", "rent", "api")},
-        "cheapest": best.name if best is not None and comparable else None,
+        "cheapest": None if best is None else best.name,
         "sentence": say(costs.verdict),
     }
 
