@@ -57,6 +57,8 @@ def _check_prices(folder: Path) -> None:
     _must_exist(folder / "electricity.csv", "country", typical, "typical tariff")
     rates = {row.currency for row in read_rows(folder / "exchange_rates.csv", prices.ExchangeRate, ("currency",))}
     _must_have(folder / "exchange_rates.csv", ("EUR", "USD", "CHF"), rates)
+    for table, column in (("electricity.csv", "currency"), ("cloud.csv", "currencies")):
+        _must_exist(folder / table, column, rates, "exchange rate for")
     figures = {row.parameter for row in read_rows(folder / "tco.csv", prices.Figure, ("parameter",))}
     _must_have(folder / "tco.csv", prices.NEEDED_FIGURES, figures)
 
@@ -65,8 +67,9 @@ def _must_exist(path: Path, column: str, known: Collection[str], what: str) -> N
     """Every cell of a column that is not empty names something known."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
-            if row[column] and row[column] not in known:
-                raise broken_row(path, number, column, f"there is no {what} '{row[column]}'")
+            for name in row[column].split():
+                if name not in known:
+                    raise broken_row(path, number, column, f"there is no {what} '{name}'")
 
 
 def _must_have(path: Path, needed: Collection[str], found: Collection[str]) -> None:

@@ -95,13 +95,15 @@ def test_a_row_cut_short_and_a_file_that_is_no_text_are_named(folder: Path, tabl
     [
         ("speed_measurements.csv", "machine", "rtx-9999", "there is no machine 'rtx-9999'"),
         ("speed_measurements.csv", "model_id", "llama-99", "there is no model 'llama-99'"),
+        ("prices/electricity.csv", "currency", "XYZ", "there is no exchange rate for 'XYZ'"),
+        ("prices/cloud.csv", "currencies", "XYZ", "there is no exchange rate for 'XYZ'"),
     ],
 )
 def test_a_row_about_something_unknown_is_named(folder: Path, table: str, column: str, value: str, said: str) -> None:
     rows = rows_of(folder / table)
     rows[7][rows[0].index(column)] = value
     write(folder / table, rows)
-    assert re.search(rf"{table}, row 8, column {column}: {said}", reason(folder))
+    assert re.search(rf"{Path(table).name}, row 8, column {column}: {said}", reason(folder))
 
 
 @pytest.mark.parametrize(
