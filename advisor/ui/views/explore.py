@@ -21,8 +21,7 @@ from advisor.ui.parts.text import plain, refusal, small, tokens, users
 from advisor.words import say
 
 _FIRST = 40  # models drawn before anybody asks for all
-_USUAL = (level.name for one in ENGINES for level in (*one.ladder.usual, *one.ladder.whole))
-_COMMON = (*_USUAL, *NATIVE_LEVELS)
+_COMMON = (*(level.name for one in ENGINES for level in (*one.ladder.usual, *one.ladder.whole)), *NATIVE_LEVELS)
 
 
 def draw(reply: Reply) -> None:
