@@ -148,7 +148,7 @@ def answer_plan(query: str, *, whole_plans: bool = False, full: bool = False) ->
     from advisor.question.question import Question
     from advisor.report.compact import answer_document
 
-    found = answer(Question.from_query(query), allow_local=True, brief=not full)
+    found = answer(Question.from_query(query), allow_local=True)
     if not full:
         return answer_document(found, query, whole_plans=whole_plans)
     from advisor.report.as_json import full_document

@@ -7,18 +7,12 @@ from dataclasses import replace
 from datetime import date
 
 from advisor.answer.candidate import Candidate
-from advisor.costs.costs import Costs, cost_of
-from advisor.costs.inputs import CostInputs
-from advisor.costs.workload import Throughput
+from advisor.answer.pricing import Pricing
 from advisor.formats.gguf_sizes import SizedLevel
-from advisor.formats.levels import means, written
-from advisor.foundation.caches import remembered
-from advisor.foundation.errors import InputError
+from advisor.formats.levels import means
 from advisor.foundation.message import Key, Message, fact
-from advisor.foundation.units import MIB
 from advisor.models.model import Model
-from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
-from advisor.quality.published import estimate_published
+from advisor.quality import ModelFacts, facts_of
 from advisor.question.choices import ModelChoice, Workload
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
@@ -32,8 +26,6 @@ from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
-_COSTS_BYTES = 24 * MIB
-
 
 def candidates_of(
     question: Question,
@@ -46,18 +38,16 @@ def candidates_of(
 ) -> tuple[Candidate, ...]:
     """The candidates of a question, in the order of `plans`. `measured_here`: of this very model."""
     facts, writes = facts_of_model(entry, model), writes_text(entry, model)
-    hosted_as = priced_as(entry)
+    pricing = Pricing(question.costs, hardware.average_card, max(1, len(hardware.cards)), priced_as(entry), today)
 
     def candidate(plan: Plan) -> Candidate:
-        speed = _speed(question.model, question.workload, entry, model, hardware, plan)
-        here = tuple(row for row in measured_here if means(row.level, plan.level_id))
         return Candidate(
             plan=plan,
             task=question.requirements.task,
-            speed=speed,
-            find_quality=lambda task: _quality(facts, plan, task, here),
-            find_costs=lambda: _costs(question.costs, hardware, hosted_as, speed, today),
-            measured_here=here,
+            speed=_speed(question.model, question.workload, entry, model, hardware, plan),
+            facts=facts,
+            pricing=pricing,
+            measured_here=tuple(row for row in measured_here if means(row.level, plan.level_id)),
             writes=writes,
         )
 
@@ -113,15 +103,6 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
         active_parameters=active,
         variant="instruct" if writes_text(entry, model) else "embedding",
         moe=active is not None,
-    )
-
-
-def _quality(facts: ModelFacts, plan: Plan, task: str, measured_here: Sequence[LocalMeasurement]) -> Quality:
-    if isinstance(plan.sized, PublishedCheckpoint):
-        parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
-        return estimate_published(facts, parts, task)
-    return estimate_quality(
-        facts, written(plan.level_id), task, bits_per_weight=plan.sized.bits_per_weight, measured_here=measured_here
     )
 
 
@@ -185,30 +166,3 @@ def _gguf_weights(asked: ModelChoice, entry: ResolvedModel, model: Model, sized:
 def priced_as(entry: ResolvedModel) -> str | None:
     """The name under which hosts may offer the model."""
     return entry.id.partition("@")[0] if entry.entry is None else entry.entry.id
-
-
-def throughput_of(speed: Speed | None) -> Throughput | None:
-    """What a speed means for the number of machines: tokens a second of all users together."""
-    if speed is None:
-        return None
-    if speed.total_decode_tokens_per_s is None:  # an encoder reads all that is asked of it
-        read = speed.prefill_tokens_per_s
-        return None if read is None else Throughput(decode=read, prefill=read)
-    return Throughput(decode=speed.total_decode_tokens_per_s, prefill=speed.prefill_tokens_per_s)
-
-
-def _costs(
-    inputs: CostInputs, hardware: Hardware, hosted_as: str | None, speed: Speed | None, today: date
-) -> Costs | None:
-    return _cost(inputs, hardware, hosted_as, throughput_of(speed), today)
-
-
-@remembered(_COSTS_BYTES)
-def _cost(
-    inputs: CostInputs, hardware: Hardware, hosted_as: str | None, throughput: Throughput | None, today: date
-) -> Costs | None:
-    devices = max(1, len(hardware.cards))
-    try:
-        return cost_of(hosted_as, hardware.average_card, devices, throughput, inputs, today)
-    except InputError:
-        return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
+from advisor.answer.kept import quality_of
+from advisor.answer.pricing import Pricing
 from advisor.costs.costs import Costs
 from advisor.formats.level_id import LevelId
 from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.models.licences import commercial_use
-from advisor.quality.estimator import Quality
+from advisor.quality import ModelFacts, Quality
 from advisor.question.requirements import Requirements, Unmet
 from advisor.sizing.plan import Plan, Verdict
 from advisor.sources.local_measurements import LocalMeasurement
@@ -22,27 +23,31 @@ from advisor.speed.estimate import Speed
 class Candidate:
     """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for.
 
-    `measured_here` is what was measured here of this model at this level, newest first.
+    `facts` are the model's, `measured_here` is what was measured here of this model at this level, newest first.
     """
 
     plan: Plan
     task: str
     speed: Speed | None
-    find_quality: Callable[[str], Quality] = field(repr=False, compare=False)
-    find_costs: Callable[[], Costs | None] = field(repr=False, compare=False)
+    facts: ModelFacts
+    pricing: Pricing
     measured_here: tuple[LocalMeasurement, ...] = ()
     writes: bool = True  # an encoder or reranker does not: it has inputs a second, and no quality at chat
 
     @cached_property
     def quality(self) -> Quality:
         """What it keeps at the task asked for."""
-        return self.find_quality(self.task)
+        return self.quality_at(self.task)
+
+    def quality_at(self, task: str) -> Quality:
+        """What it keeps at a task."""
+        return quality_of(self.facts, self.plan, task, self.measured_here)
 
     @cached_property
     def costs(self) -> Costs | None:
         """What it costs owned, rented and per token; None for a machine that cannot be priced, or a plan that does not
         run on it."""
-        return None if self.verdict == "does not fit" else self.find_costs()
+        return None if self.verdict == "does not fit" else self.pricing.costs(self.speed)
 
     @property
     def level(self) -> str:
@@ -64,6 +69,11 @@ class Candidate:
     def kept(self) -> Range | None:
         """Percent of the 16-bit score kept."""
         return self.quality.kept
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it but the input embeddings lies on the host of a machine with devices."""
+        return not self.plan.placement.offloads
 
     @property
     def tokens_per_s(self) -> Range | None:
@@ -102,25 +112,15 @@ class Candidate:
         return min((cost for cost in known if cost is not None), default=None)
 
     def unmet(self, asked: Requirements, licence: str) -> tuple[Unmet, ...]:
-        """The requirements it breaks, compared with typical values. What is not known counts as broken."""
+        """The rules it breaks. Quality and money are compared with typical values; a first token is late where even the
+        low end of its range is. What is not known counts as broken.
+        """
         found = [self._cost_gap(asked)]
         if self.writes:  # what is asked of writing says nothing of a model that does not
             quality = quality_gap(self.level, self.kept, self.task, asked)
-            found = [quality, self._speed_gap(asked), self._first_token_gap(asked), *found]
+            found = [quality, self._first_token_gap(asked), *found]
         found.append(licence_gap(licence, asked))
         return tuple(gap for gap in found if gap is not None)
-
-    def _speed_gap(self, asked: Requirements) -> Unmet | None:
-        least = asked.min_tokens_per_s
-        if least is None:
-            return None
-        if self.tokens_per_s is None:
-            return Unmet("min_tokens_per_s", fact("speed_not_known", level=self.level), None)
-        typical = self.tokens_per_s.typical
-        if typical >= least:
-            return None
-        message = fact("too_slow", level=self.level, speed=typical, least=least)
-        return Unmet("min_tokens_per_s", message, (least - typical) / least)
 
     def _first_token_gap(self, asked: Requirements) -> Unmet | None:
         most = asked.max_first_token_s
@@ -129,10 +129,10 @@ class Candidate:
         wait = self.speed.time_to_first_token_s if self.speed is not None else None
         if wait is None:
             return Unmet("max_first_token_s", fact("first_token_not_known", level=self.level), None)
-        if wait.typical <= most:
+        if wait.low <= most:
             return None
-        message = fact("first_token_late", level=self.level, wait=wait.typical, most=most)
-        return Unmet("max_first_token_s", message, wait.typical / most - 1)
+        message = fact("first_token_late", level=self.level, wait=wait.low, most=most)
+        return Unmet("max_first_token_s", message, wait.low / most - 1)
 
     def _cost_gap(self, asked: Requirements) -> Unmet | None:
         most = asked.max_cost_per_month

@@ -20,13 +20,13 @@ def _draft_file(asked: ModelChoice) -> str | None:
 
 def launch_of(answer: Answer, shown: Candidate) -> Launch:
     """What the runtime is told to run this candidate."""
-    question, entry, plan = answer.question, answer.entry, shown.plan
+    question, entry, plan = answer.runs, answer.entry, shown.plan
     repository = entry.repository.id if entry.repository is not None else None
     if entry.entry is not None:
         repository = entry.entry.hf_repo or None
     return Launch(
         model_name=entry.name,
-        level=entry.file.level if entry.file is not None and question.model.level is None else plan.level,
+        level=entry.file.level if entry.file is not None and answer.question.model.level is None else plan.level,
         runtime=plan.runtime,
         settings=plan.settings,
         hf_repo=repository,

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from advisor.answer.assess import facts_of_model, writes_text
 from advisor.answer.candidate import Candidate
-from advisor.answer.ladders import Subject, ladder
-from advisor.answer.level_choice import choose_level, model_asked_of
-from advisor.answer.plans import runtime_of
-from advisor.answer.recommend import READING_TOKENS_PER_S
+from advisor.answer.decide import search_for
+from advisor.answer.search import Option
+from advisor.answer.status import STATUSES
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
@@ -20,32 +18,44 @@ from advisor.foundation.numbers import exact
 from advisor.foundation.units import MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
-from advisor.quality import estimate_quality
-from advisor.question.choices import AUTO, ModelChoice
-from advisor.question.hardware import hardware_of
+from advisor.question.choices import AUTO
 from advisor.question.question import Question
-from advisor.question.requirements import Requirements
-from advisor.runtimes.registry import runtime_by
-from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import ResolvedModel, find_any_model
 
 COUNTS = (1, 2, 4, 8)  # of equal cards in one host
 CPU_RAM_GIB = (64, 128, 256)  # what is assumed of a machine whose memory the buyer chooses
-_LEVELS_LOOKED_AT = 2
 _TABLES_BYTES = 24 * MIB  # of what was answered last
 _LAPTOP = "laptop-gpu"
-_ASSUMED_QUALITY = "small"
-_NOT_SEARCHED_FOR = {"other_machine": None, "memory_gib": None, "bandwidth_gb_s": None, "backend": AUTO}
+# Of the machine that was asked about; where its layers lay belongs to it too.
+_NOT_SEARCHED_FOR: dict[str, Any] = {
+    "other_machine": None,
+    "memory_gib": None,
+    "bandwidth_gb_s": None,
+    "backend": AUTO,
+    "gpu_layers": None,
+    "tensor_split": None,
+}
 
 
 @dataclass(frozen=True, eq=False)
 class FittingMachine:
-    """The smallest number of one machine that meets every requirement; `question` is the question that shows it."""
+    """The smallest number of one machine that runs it well; `question` shows it, `option` is what is decided there."""
 
     machine: Machine
     gpus: int
     question: Question
-    chosen: Candidate
+    option: Option
+
+    @property
+    def chosen(self) -> Candidate:
+        """What is to be run."""
+        return self.option.candidate
+
+    @property
+    def as_fast_as_asked(self) -> bool:
+        """Whether it typically writes as fast as is wished: who buys a machine means it."""
+        wish, speed = self.question.requirements.min_tokens_per_s, self.chosen.tokens_per_s
+        return wish is None or (speed is not None and speed.typical >= wish)
 
     @property
     def name(self) -> str:
@@ -67,7 +77,9 @@ class FittingMachine:
 
 @dataclass(frozen=True, eq=False)
 class Shopping:
-    """What to buy or rent: the machines that will do, cheapest first, what was assumed, and how many will not do."""
+    """What to buy or rent: the machines that run it, good ones first and of those the cheapest, what was assumed, and
+    how many do not.
+    """
 
     machines: tuple[FittingMachine, ...]
     assumed: tuple[Message, ...]
@@ -75,77 +87,57 @@ class Shopping:
 
     @property
     def cheapest(self) -> FittingMachine | None:
-        """Of those that hold everything on their GPUs, where there are any: nobody buys a machine to be too small."""
+        """Of the best there are, those that hold everything on their GPUs where there are any: nobody buys a machine to
+        be too small.
+        """
         priced = [row for row in self.machines if row.monthly is not None]
-        return next((row for row in priced if row.chosen.verdict == "fits"), next(iter(priced), None))
+        return next((row for row in priced if row.chosen.is_whole), next(iter(priced), None))
 
 
 def machines_for(question: Question, today: date | None = None) -> Shopping:
-    """Every machine of the catalogue for the question's model and requirements, in the smallest number that will do.
+    """Every machine of the catalogue for the question's model and requirements, in the smallest number that runs it
+    well, each by the same decision.
 
-    Ranked by what a month costs, owned or rented; those without a price at the end. The question's own machine does
-    not matter. Where no quality or speed is asked for, "small loss is fine" and reading speed are assumed: without
-    them the cheapest would be the one that hardly runs at all.
+    The good ones first, and of those with one status by what a month costs, owned or rented; those without a price at
+    the end. The question's own machine does not matter.
     """
-    blank: dict[str, Any] = {**_NOT_SEARCHED_FOR, "machine": "any", "gpus": 1}
-    return _machines_for(question.with_values(**blank), today or datetime.now(UTC).date())
+    blank = question.with_values(**_NOT_SEARCHED_FOR).with_values(machine="any", gpus=1)
+    return _machines_for(blank, blank.pins, today or datetime.now(UTC).date())
 
 
 @remembered(_TABLES_BYTES)
-def _machines_for(question: Question, today: date) -> Shopping:
+def _machines_for(question: Question, pins: frozenset[str], today: date) -> Shopping:
     entry = find_any_model(question.model.name)
-    assumed = []
-    if question.requirements.min_quality is None and question.model.level is None:
-        question = question.with_values(min_quality=_ASSUMED_QUALITY)
-        assumed.append(fact("quality_assumed", asked=question.requirements.quality_asked))
-    if question.requirements.min_tokens_per_s is None:
-        question = question.with_values(min_tokens_per_s=READING_TOKENS_PER_S)
-        assumed.append(fact("speed_assumed", speed=READING_TOKENS_PER_S))
-    assumed.append(fact("sizes_assumed"))
-    only = _levels_to_look_at(question.model, question.requirements, runtime_of(question), entry)
-    rows = [_machine_for(question, entry, one, today, only) for one in machines().values()]
+    rows = [_machine_for(question, entry, one, today) for one in machines().values()]
     found = [row for row in rows if row is not None]
-    found.sort(key=lambda row: (row.monthly is None, row.monthly or 0.0, row.gpus, row.machine.name))
-    return Shopping(tuple(found), tuple(assumed), len(machines()) - len(found))
+    found.sort(key=lambda row: (_order(row), row.monthly is None, row.monthly or 0.0, row.gpus, row.machine.name))
+    return Shopping(tuple(found), (fact("sizes_assumed"),), len(machines()) - len(found))
 
 
-def _levels_to_look_at(
-    chosen: ModelChoice, asked: Requirements, runtime: RuntimeId, entry: ResolvedModel
-) -> tuple[str, ...]:
-    """The smallest levels that keep what is asked for: a larger one is never faster where these are too slow.
-
-    Of all levels () where no least quality is asked for, or none is known to keep it.
-    """
-    if asked.least_percent is None:
-        return ()
-    model = model_asked_of(entry, chosen.mtp)
-    if not writes_text(entry, model):
-        return ()
-    facts, least = facts_of_model(entry, model), asked.least_percent
-    sizes = {sized.level.id: sized for sized in runtime_by(runtime).sizes(model, chosen.imatrix)}
-    keeping = []
-    for level in ladder(list(sizes), Subject(model.parameters, "", runtime=runtime)):
-        kept = estimate_quality(facts, level.name, asked.task, bits_per_weight=sizes[level].bits_per_weight).kept
-        if kept is not None and kept.typical >= least:
-            keeping.append(level)
-    smallest = sorted(keeping, key=lambda level: sizes[level].file_bytes)[:_LEVELS_LOOKED_AT]
-    return tuple(level.name for level in smallest)
+def _order(row: FittingMachine) -> int:
+    """The good ones first; a limited plan is bought by nobody who can have a good one."""
+    return STATUSES.index(row.option.status) + (not row.as_fast_as_asked)
 
 
-def _machine_for(
-    question: Question, entry: ResolvedModel, one: Machine, today: date, only: tuple[str, ...]
-) -> FittingMachine | None:
-    for changes in _sizes(one):
+def _machine_for(question: Question, entry: ResolvedModel, one: Machine, today: date) -> FittingMachine | None:
+    """The smallest number that does it well; else the number that does it best."""
+    best: FittingMachine | None = None
+    sizes = list(_sizes(one))
+    for place, changes in enumerate(sizes):
         asked = question.with_values(machine=one.id, **changes)
         try:
-            _, chosen = choose_level(
-                asked, entry, hardware_of(asked.machine, asked.runtime.backend, runtime_of(asked)), today, only
-            )
+            _, search = search_for(asked, entry, today)
+            last = place == len(sizes) - 1 and best is None
+            option = search.best() if last or search.may_be("good") else None
         except InputError:
             continue
-        if chosen is not None:
-            return FittingMachine(one, asked.machine.gpus, asked, chosen)
-    return None
+        if option is None or not option.runs:
+            continue
+        found = FittingMachine(one, asked.machine.gpus, asked, option)
+        if _order(found) == 0:
+            return found
+        best = found if best is None or _order(found) < _order(best) else best
+    return best
 
 
 def _sizes(one: Machine) -> Iterable[Mapping[str, Any]]:

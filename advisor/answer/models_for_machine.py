@@ -1,4 +1,4 @@
-"""What runs on this machine: every model of the catalogue at its best level."""
+"""What runs on this machine: every model of the catalogue as it is best run there."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from advisor.answer.candidate import Candidate
-from advisor.answer.level_choice import Outlook, choose_level
-from advisor.answer.plans import runtime_of
+from advisor.answer.decide import decide
+from advisor.answer.other_models import question_about
+from advisor.answer.reasons import in_the_way
+from advisor.answer.search import Option
+from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import NOTHING, Message, as_it_is, fact
+from advisor.foundation.message import Message, as_it_is
 from advisor.foundation.units import MIB
 from advisor.models.catalogue import Entry, catalogue
-from advisor.question.hardware import Hardware, hardware_of
+from advisor.quality.scale import ability
+from advisor.question.hardware import hardware_of
 from advisor.question.question import Question
-from advisor.question.requirements import Requirements
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolved import from_entry
 
 _TABLES_BYTES = 24 * MIB  # of what was answered last
@@ -23,55 +27,58 @@ _TABLES_BYTES = 24 * MIB  # of what was answered last
 
 @dataclass(frozen=True, eq=False)
 class RunnableModel:
-    """A model of the catalogue on the machine asked about, with all its levels; `reason` says why none is chosen.
+    """A model of the catalogue on the machine asked about. `reason` says why it does not run.
 
-    `question` is the question that shows it in full.
+    `question` is the question that shows it in full, `option` what is decided for it.
     """
 
     entry: Entry
     question: Question
-    levels: tuple[Outlook, ...]
-    chosen: Candidate | None
+    option: Option | None
     reason: Message | None
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """What is to be run."""
+        return self.option.candidate if self.option is not None and self.option.runs else None
+
+    @property
+    def status(self) -> Status:
+        return "does not fit" if self.option is None else self.option.status
 
 
 def models_on(question: Question, today: date | None = None) -> tuple[RunnableModel, ...]:
-    """Every model of the catalogue on the question's machine: those that run first, by size, largest first.
+    """Every model of the catalogue on the question's machine, each by the same decision: the good ones first, the most
+    able first among them (by published scores of the task asked for; those without any after them, by size).
 
-    Larger models of one generation are usually more capable; how models compare with each other is not claimed. The
-    question's own model and level do not matter. Raises InputError where the machine cannot be built like that.
+    The question's own model, and what belongs to its files, do not matter. Raises InputError where the machine cannot
+    be built like that.
     """
-    asked = question.with_values(model="any", level=None, context_used=None)
-    return _models_on(asked, today or datetime.now(UTC).date())
+    asked = question_about(question, "any")
+    return _models_on(asked, asked.pins, today or datetime.now(UTC).date())
 
 
 @remembered(_TABLES_BYTES)
-def _models_on(question: Question, today: date) -> tuple[RunnableModel, ...]:
-    hardware = hardware_of(question.machine, question.runtime.backend, runtime_of(question))
-    rows = [_model_on(question, hardware, entry, today) for entry in catalogue().values()]
-    return tuple(sorted(rows, key=lambda row: (row.chosen is None, -row.entry.parameters.counted, row.entry.name)))
+def _models_on(question: Question, pins: frozenset[str], today: date) -> tuple[RunnableModel, ...]:
+    hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP)  # which may not be possible at all
+    rows = [_model_on(question, entry, today) for entry in catalogue().values()]
+    return tuple(sorted(rows, key=lambda row: _order(row, question.requirements.task)))
 
 
-def _model_on(question: Question, hardware: Hardware, entry: Entry, today: date) -> RunnableModel:
+def _order(row: RunnableModel, task: str) -> tuple[int, bool, float, int, str]:
+    able = ability(row.entry.id, task)
+    value = 0.0 if able is None else -able.value
+    return STATUSES.index(row.status), able is None, value, -row.entry.parameters.counted, row.entry.name
+
+
+def _model_on(question: Question, entry: Entry, today: date) -> RunnableModel:
     limit = entry.model.context_length
     context = question.workload.context if limit is None else min(question.workload.context, limit)
     asked = question.with_values(model=entry.id, context=context)
     try:
-        levels, chosen = choose_level(asked, from_entry(entry), hardware, today)
+        decided = decide(asked, from_entry(entry), today)
     except InputError as error:
-        return RunnableModel(entry, asked, (), None, as_it_is(str(error)))
-    why = None if chosen is not None else _why_none(asked.machine.gpus, asked.requirements, entry, levels)
-    return RunnableModel(entry, asked, levels, chosen, why)
-
-
-def _why_none(gpus: int, asked: Requirements, entry: Entry, levels: tuple[Outlook, ...]) -> Message:
-    running = [one for one in levels if one.runs]
-    if not levels:
-        return fact("no_level_with_runtime")
-    if not running:
-        least = min(levels, key=lambda one: one.on_machine.missing_bytes).on_machine
-        each = fact("on_each_device") if gpus > 1 else NOTHING
-        return fact("even_this_lacks", level=least.level.name, missing=least.missing_bytes, each=each)
-    nearest = max(running, key=lambda one: one.kept.typical if one.kept is not None else 0.0)
-    broken = nearest.unmet(asked, entry.license)
-    return broken[0].message if broken else fact("no_usual_level_fits")
+        return RunnableModel(entry, asked, None, as_it_is(str(error)))
+    best = decided.best
+    why = None if best.runs else next(in_the_way(best, decided.search, best.setup.hardware.name))
+    return RunnableModel(entry, asked, best, why)

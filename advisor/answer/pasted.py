@@ -1,75 +1,69 @@
-"""A quantized checkpoint that was pasted: the runtime that loads it, where nobody chose one.
+"""A quantized checkpoint that was pasted: whoever pastes an AWQ repository asks about that very file.
 
-Whoever pastes an AWQ repository asks about that file. Where it fits with a runtime that loads it, its plans are that
-runtime's; else its own plan stands beside llama.cpp's levels of the same model, saying what it lacks.
+Where it fits with a runtime that loads it, it is all that is looked at; else its own plan stands beside the levels of
+the same model, saying what it lacks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.answer.plans import checkpoint_support, published_plans, runtime_name, runtime_of
+from advisor.answer.plans import runtime_name
+from advisor.answer.setups import Setup, Subject, runtimes_of, setups_of, setups_of_checkpoint
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Key, Message, as_it_is, fact
-from advisor.models.model import Model
 from advisor.question.choices import AUTO
-from advisor.question.hardware import hardware_of
-from advisor.question.question import Question
 from advisor.runtimes.registry import ENGINES, runtime_by
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.repository import Repository
-from advisor.sources.resolve import ResolvedModel
+from advisor.sources.quantization import Quantization
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """`runtime` plans the model; `plan` is the pasted checkpoint's own where `runtime` does not load it."""
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """What is searched. `beside` is the plan of the pasted checkpoint where it is none of that."""
 
-    runtime: RuntimeId
-    plan: Plan | None = None
+    setups: tuple[Setup, ...]
+    beside: Plan | None = None
     note: Message | None = None
 
 
-def choose_runtime(question: Question, entry: ResolvedModel, model: Model) -> Chosen:
-    """The runtime that a question is answered for; raises InputError where it asks for two that clash."""
-    usual = runtime_of(question)
-    repository = entry.repository
+def ways_of(about: Subject) -> Ways:
+    """What to search for a question; raises InputError in one sentence where nothing is possible."""
+    repository, question = about.entry.repository, about.question
     if (
         repository is None
         or not repository.tensors
         or repository.quantization is None
         or question.model.level is not None
     ):
-        return Chosen(usual)
+        return Ways(setups_of(about))
     level = repository.quantization.level
-    if question.runtime.name != AUTO:
-        refusal = _refusal(question, repository, usual)
-        return Chosen(usual, note=_not_planned(level, as_it_is(refusal)) if refusal else None)
-    if its_keys := runtime_by(usual).own_keys & question.chosen().keys():
-        why = fact("setting_of_gguf_only", setting=Key(min(its_keys)), runtime=runtime_name(usual))
-        return Chosen(usual, note=_not_planned(level, why))
-    runtime = next(one.id for one in ENGINES if not one.checkpoint_refusal(repository.quantization))
-    try:
-        hardware = hardware_of(question.machine, question.runtime.backend, runtime)
-        if refusal := checkpoint_support(question, repository, hardware, runtime).refusal:
-            return Chosen(usual, note=_not_planned(level, as_it_is(refusal)))
-        plan = published_plans(question, entry, model, hardware, runtime)[0]
-    except InputError as error:
-        return Chosen(usual, note=_not_planned(level, as_it_is(str(error).rstrip("."))))
+    runtime = _runtime_for(about, repository.quantization)
+    if isinstance(runtime, Message):
+        return Ways(setups_of(about), note=_not_planned(level, runtime))
     name = runtime_name(runtime)
-    if not plan.fits:
-        return Chosen(usual, plan, fact("own_files_do_not_fit", level=level, runtime=name))
-    return Chosen(runtime, note=fact("own_files_fit", level=level, runtime=name))
-
-
-def _refusal(question: Question, repository: Repository, runtime: RuntimeId) -> str:
     try:
-        return checkpoint_support(
-            question, repository, hardware_of(question.machine, question.runtime.backend, runtime), runtime
-        ).refusal
-    except InputError:
-        return ""  # said by whoever plans for this runtime
+        setups = setups_of_checkpoint(about, runtime)
+        plan = setups[0].runtime.plan(setups[0].request)[0]
+    except InputError as error:
+        return Ways(setups_of(about), note=_not_planned(level, as_it_is(str(error).rstrip("."))))
+    if not plan.fits:
+        return Ways(setups_of(about), plan, fact("own_files_do_not_fit", level=level, runtime=name))
+    return Ways(setups, note=fact("own_files_fit", level=level, runtime=name))
+
+
+def _runtime_for(about: Subject, quantization: Quantization) -> RuntimeId | Message:
+    """The runtime that loads the checkpoint, or why none is looked at."""
+    asked = about.question.runtime.name
+    if asked != AUTO:
+        usual = runtimes_of(about.question, about.entry)[0]
+        refusal = runtime_by(usual).checkpoint_refusal(quantization)
+        return as_it_is(refusal) if refusal else usual
+    llama_cpp = runtime_by(RuntimeId.LLAMA_CPP)
+    if its_keys := llama_cpp.own_keys & about.question.chosen().keys():
+        return fact("setting_of_gguf_only", setting=Key(min(its_keys)), runtime=llama_cpp.name)
+    return next(one.id for one in ENGINES if not one.checkpoint_refusal(quantization))
 
 
 def _not_planned(level: str, why: Message) -> Message:

@@ -6,18 +6,16 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from advisor.formats.levels import find_level
-from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
 from advisor.models.lookup import find_model
 from advisor.models.model import Model
-from advisor.question.choices import AUTO
 from advisor.question.hardware import Hardware, chip_for
 from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
 from advisor.runtimes.published_support import published_support
-from advisor.runtimes.registry import ENGINES, RUNTIMES, find_runtime, runtime_by
+from advisor.runtimes.registry import RUNTIMES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
-from advisor.runtimes.support import Format, Support, format_of_level, loads_somewhere
+from advisor.runtimes.support import Support
 from advisor.sizing.plan import Plan
 from advisor.sizing.rates import HOST_READ_SHARE, Rates
 from advisor.sizing.request import Checkpoint, DraftModel, GgufFile, Levels, PlanRequest
@@ -30,21 +28,6 @@ from advisor.sources.resolve import ResolvedModel
 def runtime_name(runtime: str) -> str:
     """As its makers write it."""
     return find_runtime(runtime).name
-
-
-def runtime_of(question: Question) -> RuntimeId:
-    """The runtime that is asked for, or the first that loads the level that is; raises InputError where they clash."""
-    asked = None if question.runtime.name == AUTO else find_runtime(question.runtime.name)
-    if question.model.level is None:
-        return RuntimeId.LLAMA_CPP if asked is None else asked.id
-    level = find_level(question.model.level)
-    stored = format_of_level(level) if isinstance(level, SafetensorsLevel) else Format(level.id.format)
-    loading = [engine.id for engine in ENGINES if loads_somewhere(engine.id, stored)] or [RuntimeId.VLLM]
-    if asked is None:
-        return loading[0]
-    if asked.engine not in loading:
-        raise InputError(f"Level {question.model.level} is not for {asked.id}: choose runtime={loading[0]}.")
-    return asked.id
 
 
 def with_frontend_defaults(
@@ -106,11 +89,11 @@ def plans_of(
     request = request_of(question, entry, model, hardware, runtime, among)
     plans = (*published_plans(question, entry, model, hardware, runtime), *by.plan(request))
     if not plans:
-        raise InputError(_none_planned(request, by, hardware))
+        raise InputError(none_planned(request, by, hardware))
     return plans
 
 
-def _none_planned(request: PlanRequest, by: Runtime, hardware: Hardware) -> str:
+def none_planned(request: PlanRequest, by: Runtime, hardware: Hardware) -> str:
     """Why there is no level at all, and which runtime would do."""
     llama_cpp = runtime_by(RuntimeId.LLAMA_CPP).id
     elsewhere = request.model.runtime_note or by.engine is llama_cpp
@@ -136,17 +119,30 @@ def published_plans(
     question: Question, entry: ResolvedModel, model: Model, hardware: Hardware, runtime: RuntimeId
 ) -> tuple[Plan, ...]:
     """The repository's own checkpoint as it is, where the runtime loads its kind: sized from its headers."""
+    if entry.repository is None or not entry.repository.tensors or question.model.level is not None:
+        return ()
+    try:
+        request = request_of(question, entry, model, hardware, runtime)
+        stored = published_request(question, entry, model, hardware, request)
+    except InputError:
+        return ()
+    return runtime_by(runtime).plan(stored)
+
+
+def published_request(
+    question: Question, entry: ResolvedModel, model: Model, hardware: Hardware, request: PlanRequest
+) -> PlanRequest:
+    """`request`, for the repository's own checkpoint; raises InputError where the runtime does not load its kind."""
     repository = entry.repository
-    if repository is None or not repository.tensors or question.model.level is not None:
-        return ()
-    support = checkpoint_support(question, repository, hardware, runtime)
+    if repository is None or not repository.tensors:
+        raise InputError(f"{entry.name} has no files of its own here.")
+    support = checkpoint_support(question, repository, hardware, RuntimeId(find_runtime(question.runtime.name).id))
     if support.refusal:
-        return ()
+        raise InputError(f"{support.refusal}.")
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
     sized = checkpoint_size(loaded, repository.quantization, model, repository.layers)
     stored = Checkpoint(sized, tuple((tensor.name, tensor.bytes) for tensor in loaded), support.note)
-    request = request_of(question, entry, model, hardware, runtime)
-    return runtime_by(runtime).plan(replace(request, stored=stored))
+    return replace(request, stored=stored)
 
 
 def checkpoint_support(question: Question, repository: Repository, hardware: Hardware, runtime: RuntimeId) -> Support:

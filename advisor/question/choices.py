@@ -22,6 +22,8 @@ CUSTOM_MACHINE = "custom"
 AUTO = "auto"
 # Front ends have defaults of their own, which hold for these keys where a question is silent.
 BY_FRONTEND = frozenset({"context", "users"})
+# What is searched for where a question is silent: written, the default too is meant.
+SEARCHED = frozenset({"kv_type_k", "kv_type_v", "kv_fp8", "gpu_layers", "cpu_moe_layers", "kv_offload", "use_gpus"})
 FRONTENDS = {str(one.id): one.frontend for one in REGISTERED if one.frontend is not None}
 RUNTIMES = (AUTO, *(str(one.id) for one in REGISTERED))
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
@@ -128,6 +130,11 @@ class Workload(Part):
     kv_type_k: CacheType = "f16"
     kv_type_v: CacheType = "f16"
     kv_fp8: Switch = False
+
+    @property
+    def cache_types(self) -> tuple[str, str, bool]:
+        """How llama.cpp keeps keys and values, and whether vLLM keeps both in 8 bits."""
+        return self.kv_type_k, self.kv_type_v, self.kv_fp8
 
     @property
     def prompt(self) -> int:

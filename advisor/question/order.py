@@ -49,6 +49,7 @@ ORDER = (
     "max_cost_per_month",
     "commercial",
     "own_hardware",
+    "goal",
     "model",
     "machine",
     "gpus",

@@ -18,6 +18,7 @@ from advisor.foundation.parts import Composed
 from advisor.question.choices import (
     BY_FRONTEND,
     FRONTENDS,
+    SEARCHED,
     MachineChoice,
     ModelChoice,
     PlacementWish,
@@ -38,8 +39,9 @@ _MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
 class Question(Composed):
     """One question: which model on which machine, for which work, run how, with what required, at what cost.
 
-    `given` are the keys that somebody wrote: what is written is meant, also where it is the default. Questions that
-    ask for the same are equal, however they were written.
+    `given` are the keys that somebody wrote: what is written is meant, also where it is the default. `pins` are those
+    among them that would otherwise be searched for. Questions that ask for the same are equal, however they were
+    written.
     """
 
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -50,6 +52,11 @@ class Question(Composed):
     requirements: Requirements = field(default_factory=Requirements)
     costs: CostInputs = field(default_factory=CostInputs)
     given: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def pins(self) -> frozenset[str]:
+        """The keys of `SEARCHED` that are given: their axis is not searched."""
+        return self.given & SEARCHED
 
     @property
     def settings(self) -> Settings:
@@ -81,10 +88,10 @@ class Question(Composed):
 
     def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The least that restores this question: model, machine, and what is not a default."""
-        kept = {"model", "machine", *self.changed()}
+        kept = {"model", "machine", *self.pins, *self.changed()}
         if self.runtime.name in FRONTENDS:  # whose own default is another
             kept |= BY_FRONTEND & self.given
-        values = self.values(mode)
+        values = {key: value for key, value in self.values(mode).items() if value is not None}
         return {key: values[key] for key in dict.fromkeys(("model", "machine", *values)) if key in kept}
 
     def values(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:

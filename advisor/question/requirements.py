@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
@@ -78,12 +78,17 @@ def _at_most_all(value: float | str | None) -> float | str | None:
     return value
 
 
+Goal = Literal["balanced", "quality", "speed", "many-users", "cheapest"]
+GOALS: tuple[Goal, ...] = get_args(Goal)
+
+
 class Requirements(Part):
-    """Hard rules. None: not asked for.
+    """Hard rules (None: not asked for), and what is to be made best among what they allow.
 
     `min_quality` is the percentage of the 16-bit score at `task` that must be kept, as a number or as a word of
-    `DEMANDS`; `min_tokens_per_s` is for each user, `max_first_token_s` for a prompt of `prompt_tokens`;
-    `max_cost_per_month` is in the question's currency. `own_hardware` says that data must not leave it.
+    `DEMANDS`; `min_tokens_per_s` is for each user, and a wish, no rule: speeds are estimates, and a plan just short of
+    it may be the better one. `max_first_token_s` is for a prompt of `prompt_tokens`; `max_cost_per_month` is in the
+    question's currency. `own_hardware` says that data must not leave it.
     """
 
     task: Annotated[str, BeforeValidator(_task)] = "chat"
@@ -93,6 +98,7 @@ class Requirements(Part):
     max_cost_per_month: float | None = Field(None, gt=0, le=1_000_000_000)
     commercial: Switch = False
     own_hardware: Switch = False
+    goal: Annotated[Goal, known(GOALS, "goal")] = "balanced"
 
     @model_validator(mode="after")
     def _possible(self) -> Requirements:

@@ -72,7 +72,7 @@ def _levels_table(answer: Answer) -> Table:
             )
         )
     levels = [candidate.level for candidate in answer.candidates]
-    chosen = answer.recommendation.level
+    chosen = None if answer.chosen is None else answer.chosen.level
     return Table(
         columns=_COLUMNS if answer.shown.writes else tuple(_OF_ENCODERS.get(name, name) for name in _COLUMNS),
         rows=tuple(rows),

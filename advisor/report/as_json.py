@@ -13,8 +13,9 @@ from typing import Any
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.choices import choices
 from advisor.answer.flips import flips
-from advisor.answer.smaller_models import smaller_models
+from advisor.answer.reasons import reasons
 from advisor.foundation.ranges import Range
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
@@ -30,21 +31,21 @@ def full_document(answer: Answer, query: str, *, whole_plans: bool = False) -> d
     compact = answer_document(answer, query, whole_plans=whole_plans)
     more = plan_document(answer)
     levels = more.pop("plans")
-    shown = answer.shown if answer.candidates else None
+    shown = answer.shown
     return {
         **more,
         **compact,
         "model": more["model"] | compact["model"],
         "machine": more["machine"] | compact["machine"],
         "levels": levels,
-        "evidence": None if shown is None else _evidence(shown),
-        "bills": None if shown is None or shown.costs is None else cost_document(shown.costs),
+        "evidence": _evidence(shown),
+        "bills": None if shown.costs is None else cost_document(shown.costs),
     }
 
 
 def _evidence(shown: Candidate) -> dict[str, Any]:
     """The measurements that quality and speed of a plan rest on, the nearest first."""
-    qualities = {task: shown.find_quality(task) for task in SCORED_TASKS}
+    qualities = {task: shown.quality_at(task) for task in SCORED_TASKS}
     measured = shown.speed.measurements if shown.speed is not None else ()
     return {
         "quality": {
@@ -98,17 +99,17 @@ def plan_document(answer: Answer) -> dict[str, Any]:
         ],
         "plans": [_plan(candidate) for candidate in answer.candidates],
         "recommendation": {
-            "level": answer.recommendation.level,
-            "reasons": list(say_all(answer.recommendation.reasons)),
+            "level": None if answer.chosen is None else answer.chosen.level,
+            "reasons": list(say_all(reasons(answer))),
             "alternatives": [
-                {"level": other.level, "reason": say(other.reason), "model": other.model_id}
-                for other in (*answer.recommendation.alternatives, *smaller_models(answer))
+                {"level": other.option.candidate.level, "reason": say(other.gain), "model": other.found.entry.id}
+                for other in choices(answer)
             ],
             "in_the_way": [
                 {"requirement": unmet.requirement, "sentence": say(unmet.message), "gap": unmet.gap}
-                for unmet in answer.recommendation.in_the_way
+                for unmet in answer.decided.unmet
             ],
-            "flips": list(say_all(flips(answer))),
+            "flips": [say(flip.sentence) for flip in flips(answer)],
         },
         "notes": list(say_all(answer.notes)),
     }
@@ -141,7 +142,7 @@ def _plan(candidate: Candidate) -> dict[str, Any]:
         "rule_of_thumb_bytes": plan.rule_of_thumb_bytes,
         "speed": _speed(candidate),
         "quality": _quality(candidate),
-        "kld": _range(candidate.find_quality(DIVERGENCE).kld),
+        "kld": _range(candidate.quality_at(DIVERGENCE).kld),
         "measured_here": [row.model_dump(mode="json") for row in candidate.measured_here],
         "cost": None if candidate.costs is None else cost_document(candidate.costs),
         "notes": list(say_all(plan.notes)),
@@ -167,7 +168,7 @@ def _speed(candidate: Candidate) -> dict[str, Any] | None:
 
 def _quality(candidate: Candidate) -> dict[str, Any]:
     """By task: percent of the 16-bit score kept."""
-    found = {task: candidate.find_quality(task) for task in SCORED_TASKS}
+    found = {task: candidate.quality_at(task) for task in SCORED_TASKS}
     return {
         task: {
             "low": quality.low,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.choices import choices
+from advisor.answer.reasons import reasons, verdict
 from advisor.foundation.numbers import plural
 from advisor.foundation.units import gb, gib
 from advisor.report.sizes import text_table
@@ -11,14 +13,13 @@ from advisor.words import say, say_all
 
 
 def plan_table(answer: Answer) -> str:
-    choice = answer.recommendation
     work = answer.question.workload
     lines = [
         f"{answer.entry.name} on {answer.machine_name}",
         f"Context: {plural(work.context, 'token')} x {plural(work.users, 'user')}",
-        f"Recommended: {choice.level or ('nothing meets the requirements' if choice.in_the_way else 'nothing fits')}",
-        *(f"  - {reason}" for reason in say_all(choice.reasons)),
-        *(f"  or {other.level}: {say(other.reason)}" for other in choice.alternatives),
+        f"{answer.status.capitalize()}: {say(verdict(answer))}",
+        *(f"  - {reason}" for reason in say_all(reasons(answer))),
+        *(f"  or {other.role}: {say(other.gain)}" for other in choices(answer)),
         *(f"Note: {note}" for note in say_all(answer.notes)),
         "",
         text_table(

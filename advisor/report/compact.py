@@ -8,58 +8,53 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
-from advisor.answer.answer import Answer, answer
+from advisor.answer.answer import Answer
 from advisor.answer.assess import writes_text
-from advisor.answer.candidate import Candidate
+from advisor.answer.choices import Choice, choices
+from advisor.answer.flips import Flip, flips
 from advisor.answer.pinned import address, pinned_query
-from advisor.answer.smaller_models import smaller_models
-from advisor.answer.status import status_of
+from advisor.answer.reasons import leading, reasons, verdict
+from advisor.answer.search import Option
 from advisor.foundation.data_release import data_release
-from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.foundation.version import VERSION
 from advisor.question.question import MAX_QUERY_LENGTH
 from advisor.report.compact_money import money_document, region_notes
-from advisor.report.from_answer import verdict_sentence
-from advisor.report.gain import gain_sentence
 from advisor.report.sizes import FORMAT
-from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import DeviceMemory
 from advisor.words import say, say_all
 
 SCHEMA = "answer/1"
 _DIGITS, _DECIMALS = 4, 4  # of estimates, which are never that exact
 _MOST_BYTES, _BYTES_PER_DEVICE = 5000, 500  # 5 KB on two devices, 8 KB on eight
-_VISIBLE_POINTS, _NOTICEABLE = 0.3, 1.1  # what people see of quality kept, and of anything they can count
-_SAID = {
-    "last resort": "That is a last resort: look at another model or a larger machine first.",
-    "slow": "That is slower than people read.",
-    "not as asked": "That is not as asked.",
-}
 
 
-def answer_document(found: Answer, query: str, *, whole_plans: bool = False) -> dict[str, Any]:
-    """The compact answer; `query` is repeated as asked. With `whole_plans` choices carry whole plans."""
-    shown = found.shown if found.candidates else None
-    choices = list(_choices(found, shown, whole_plans)) if shown is not None else []
+def answer_document(
+    found: Answer, query: str, *, whole_plans: bool = False, with_flips: bool = False
+) -> dict[str, Any]:
+    """The compact answer; `query` is repeated as asked. With `whole_plans` choices and flips carry whole plans; with
+    `with_flips` what would change it is asked, at the cost of several searches.
+    """
+    shown = found.shown
     document = {
         **_head(query),
         "error": None,
         "model": model_document(found),
-        "machine": {"name": found.machine_name, "devices": [device.name for device in found.memory.devices]},
-        "decision": _decision(found, shown),
+        "machine": {"name": found.machine_name, "devices": [card.name for card in found.hardware.cards]},
+        "decision": _decision(found),
         "choices": [],
         "flips": [],
-        "money": None if shown is None or shown.verdict == "does not fit" else money_document(shown, found),
-        "notes": list(dict.fromkeys(say_all((*found.notes, *(shown.plan.notes if shown is not None else ()))))),
+        "money": None if shown.verdict == "does not fit" else money_document(shown, found),
+        "notes": list(dict.fromkeys(say_all((*found.notes, *shown.plan.notes)))),
     }
-    if document["money"] is not None and shown is not None:
+    if document["money"] is not None:
         document["notes"] += region_notes(shown, found.question.costs.rent.region)
-    document["choices"] = choices if whole_plans else _fitting(choices, document, len(found.memory.devices))
+    beside = [_choice(choice, whole_plans) for choice in choices(found)]
+    document["choices"] = beside if whole_plans else _fitting(beside, document, len(found.memory.devices))
+    if with_flips:
+        document["flips"] = [_flip(flip, whole_plans) for flip in flips(found)]
     return document
 
 
@@ -107,27 +102,47 @@ def model_document(found: Answer) -> dict[str, Any]:
     }
 
 
-def _decision(found: Answer, shown: Candidate | None) -> dict[str, Any]:
-    status = "does not fit" if shown is None else _status(found, shown)
-    sentence = verdict_sentence(found)
-    if found.chosen is not None and status in _SAID:
-        sentence = f"{sentence} {_SAID[status]}"
+def _decision(found: Answer) -> dict[str, Any]:
+    other = leading(found)
     return {
-        "status": status,
-        "leads": None,
-        "sentence": sentence,
-        "reasons": list(say_all(found.recommendation.reasons)),
-        "plan": None if shown is None else plan_document(found, shown),
+        "status": found.status,
+        "leads": None if other is None else other.entry.id,
+        "sentence": say(verdict(found)),
+        "reasons": list(say_all(reasons(found))),
+        "plan": plan_document(found, found.decided),
     }
 
 
-def plan_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
+def _choice(choice: Choice, whole_plans: bool) -> dict[str, Any]:
+    plan = _plan(choice.found, choice.option, whole_plans)
+    return {"role": choice.role, "gain": say(choice.gain), "plan": plan}
+
+
+def _flip(flip: Flip, whole_plans: bool) -> dict[str, Any]:
+    there = flip.found
+    return {
+        "change": flip.change,
+        "at": figure(flip.at),
+        "unit": flip.unit,
+        "ask": flip.question.to_query(),
+        "plan": None if there is None else _plan(there, there.decided, whole_plans),
+        "sentence": say(flip.sentence),
+    }
+
+
+def _plan(found: Answer, option: Option, whole: bool) -> dict[str, Any]:
+    document = plan_document if whole else brief_document
+    return document(found, option) | {"status": option.status}
+
+
+def plan_document(found: Answer, option: Option) -> dict[str, Any]:
     """PLAN of the contract."""
+    candidate = option.candidate
     plan, speed, quality = candidate.plan, candidate.speed, candidate.quality
     writes = writes_text(found.entry, found.model)
     prefill = speed.prefill_tokens_per_s if speed is not None else None
     document = {
-        **_which(found, candidate),
+        **_which(found, option),
         "tensor_bytes": int(plan.sized.tensor_bytes),
         "missing_bytes": int(plan.missing_bytes),
         "memory": [_place(f"GPU {number}", device) for number, device in enumerate(plan.devices)]
@@ -142,7 +157,7 @@ def plan_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
         "prefill_tokens_per_s": _range(prefill),
         "first_token_s": _range(speed.time_to_first_token_s) if speed is not None and writes else None,
         "speed_basis": speed.basis if speed is not None else None,
-        "query": pinned_query(found.question, found.entry, plan),
+        "query": pinned_query(option.setup.question, found.entry, plan),
     }
     if not writes:
         tokens = found.question.workload.prompt
@@ -150,20 +165,20 @@ def plan_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
     return document
 
 
-def brief_document(found: Answer, candidate: Candidate) -> dict[str, Any]:
+def brief_document(found: Answer, option: Option) -> dict[str, Any]:
     """BRIEF of the contract, without its status."""
+    candidate = option.candidate
     return {
-        **_which(found, candidate),
+        **_which(found, option),
         "max_context": candidate.plan.max_context,
         "quality_percent": _range(candidate.kept),
         "tokens_per_s": _range(candidate.tokens_per_s) if writes_text(found.entry, found.model) else None,
-        "query": pinned_query(found.question, found.entry, candidate.plan),
+        "query": pinned_query(option.setup.question, found.entry, option.plan),
     }
 
 
-def _which(found: Answer, candidate: Candidate) -> dict[str, Any]:
-    plan = candidate.plan
-    runtime = runtime_by(plan.runtime)
+def _which(found: Answer, option: Option) -> dict[str, Any]:
+    plan, runtime = option.plan, option.setup.runtime
     kinds, told = runtime.cache_types(plan), runtime.told(plan)
     return {
         "model_id": address(found.question.model, found.entry),
@@ -191,54 +206,6 @@ def _place(name: str, held: DeviceMemory) -> dict[str, Any]:
         "overhead_bytes": int(held.overhead_bytes),
         "other_bytes": int(held.draft_bytes),
     }
-
-
-def _status(found: Answer, candidate: Candidate) -> str:
-    return status_of(candidate, found.question.requirements, found.entry.license, writes_text(found.entry, found.model))
-
-
-def _choices(found: Answer, shown: Candidate, whole_plans: bool) -> Iterator[dict[str, Any]]:
-    """Another model where this one loses visibly; then today's alternatives that have something over the plan shown.
-
-    One a role; a tight one is a choice only where nothing fits.
-    """
-    document = plan_document if whole_plans else brief_document
-    for there, gain in islice(_other_models(found), 1):
-        plan = document(there, there.shown) | {"status": _status(there, there.shown)}
-        yield {"role": "other model", "gain": gain, "plan": plan}
-    by_level = {candidate.level: candidate for candidate in found.candidates}
-    taken = {""}
-    for other in found.recommendation.alternatives:
-        candidate = by_level[other.level]
-        if candidate.verdict == "does not fit" or (shown.plan.fits and not candidate.plan.fits):
-            continue
-        if (role := _role(candidate, shown)) not in taken:
-            taken.add(role)
-            plan = document(found, candidate) | {"status": _status(found, candidate)}
-            yield {"role": role, "gain": gain_sentence(role, candidate, shown, say(other.reason)), "plan": plan}
-
-
-def _other_models(found: Answer) -> Iterator[tuple[Answer, str]]:
-    """The same question about each model suggested instead, at the level it is suggested at, and why it is."""
-    for other in smaller_models(found):
-        changed = {"model": other.model_id, "level": other.level, "runtime": found.runtime, "context_used": None}
-        try:
-            yield answer(found.question.with_values(**changed), today=found.today), say(other.reason)
-        except InputError:
-            continue
-
-
-def _role(candidate: Candidate, shown: Candidate) -> str:
-    """What the candidate visibly has over the one shown, by its figures; "" where that is nothing."""
-    kept, against = candidate.kept, shown.kept
-    if kept is not None and against is not None and kept.typical >= against.typical + _VISIBLE_POINTS:
-        return "better quality"
-    if candidate.plan.max_context >= shown.plan.max_context * _NOTICEABLE and candidate.plan.max_context:
-        return "longer context"
-    speed, usual = candidate.tokens_per_s, shown.tokens_per_s
-    if speed is not None and usual is not None and speed.typical >= usual.typical * _NOTICEABLE:
-        return "faster"
-    return ""
 
 
 def _range(estimate: Range | None) -> dict[str, float | int] | None:

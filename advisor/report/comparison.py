@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import task_name
+from advisor.answer.reasons import reasons
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import gb, gib
@@ -67,7 +68,7 @@ def _facts(found: Answer) -> dict[str, str]:
         "Users": f"{question.workload.users:,}",
         "Requirements": _requirements(question.requirements, question.costs.billing.currency),
         "Recommended level": chosen.level if chosen is not None else "nothing meets it",
-        "Verdict": chosen.verdict if chosen is not None else say(found.recommendation.reasons[0], "page"),
+        "Verdict": found.status if chosen is not None else say(reasons(found)[0], "page"),
     }
     facts |= dict.fromkeys(_FIGURES, _NONE)
     facts["Licence"] = found.entry.license or "unknown"

@@ -8,6 +8,8 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate, task_name
 from advisor.answer.flips import flips
 from advisor.answer.plans import runtime_name
+from advisor.answer.reasons import reasons, verdict
+from advisor.answer.status import Status
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, exact, money, plural, span
 from advisor.foundation.units import GIB, format_count, gb, gib
@@ -30,6 +32,14 @@ from advisor.report.document import (
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.words import say, say_all
 
+STATUS_TONES: dict[Status, Tone] = {
+    "good": "good",
+    "limited": "tight",
+    "slow": "tight",
+    "last resort": "bad",
+    "does not fit": "bad",
+    "not as asked": "bad",
+}
 _TONES: dict[str, Tone] = {"fits": "good", "fits with offload": "good", "tight": "tight", "does not fit": "bad"}
 _TASKS = {
     "chat": "All tasks together",
@@ -65,8 +75,8 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
     return ReportDocument(
         cover=cover or Cover(),
         subject=f"{answer.entry.name} on {answer.machine_name}",
-        verdict=verdict_sentence(answer),
-        tone=_tone(answer, shown),
+        verdict=say(verdict(answer), "report"),
+        tone=_tone(answer),
         generated_at=datetime.combine(answer.today, time(), UTC),
         key_figures=_key_figures(answer, shown) if runs else _missing_figures(answer, shown),
         model=_model_facts(answer),
@@ -76,7 +86,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         speed=_speed_rows(shown) if runs else (),
         costs=cost_section(shown.costs, answer.question.requirements.own_hardware) if runs else None,
         risks=_risks(answer, shown) if runs else (),
-        what_would_flip=say_all(flips(answer), "report"),
+        what_would_flip=tuple(say(flip.sentence, "report") for flip in flips(answer)),
         next_steps=_next_steps(answer, shown),
         notes=say_all(answer.notes, "report"),
         glossary=_GLOSSARY,
@@ -84,53 +94,9 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
     )
 
 
-def verdict_sentence(answer: Answer) -> str:
-    """What to do, in one sentence."""
-    chosen = answer.chosen
-    if chosen is None:
-        return say(answer.recommendation.reasons[0], "report")
-    parts = []
-    if chosen.kept is not None:
-        kept = "all" if chosen.kept.typical >= 99.95 else f"about {approx(chosen.kept.typical)} %"
-        parts.append(f"it keeps {kept} of the original's quality at {say(task_name(chosen.task))}")
-    if chosen.tokens_per_s is not None:
-        each = " for each user" if answer.question.workload.users > 1 else ""
-        parts.append(f"writes about {approx(chosen.tokens_per_s.typical)} tokens a second{each}")
-    if chosen.inputs_per_s is not None:
-        prompt = answer.question.workload.prompt
-        parts.append(
-            f"it turns about {approx(chosen.inputs_per_s.typical)} inputs of {plural(prompt, 'token')} "
-            "a second into vectors"
-        )
-    if costs := _monthly_words(answer, chosen):
-        parts.append(costs)
-    run = f"Run {answer.entry.name} as {chosen.level} on {answer.machine_name}"
-    return f"{run}: {', '.join(parts[:-1])} and {parts[-1]}." if len(parts) > 1 else f"{': '.join([run, *parts])}."
-
-
-def _monthly_words(answer: Answer, chosen: Candidate) -> str:
-    """What a month costs to own, and where that is not the cheapest, what the cheapest costs."""
-    costs = chosen.costs
-    if costs is None or costs.own is None:
-        return ""
-    own = costs.own.monthly.typical
-    others = (
-        []
-        if answer.question.requirements.own_hardware
-        else [option for option in costs.options if option.name != "own"]
-    )
-    least = min(others, key=lambda option: option.monthly.typical, default=None)
-    words = f"costs about {money(own)} {costs.currency} a month to own"
-    if least is None or least.monthly.typical >= own:
-        return words
-    way = "paid per token" if least.name == "api" else "rented"
-    return f"{words} ({money(least.monthly.typical)} {costs.currency} a month if {way})"
-
-
-def _tone(answer: Answer, shown: Candidate) -> Tone:
-    """Where a requirement is in the way, what fits is still not good."""
-    tone = _TONES[shown.plan.verdict]
-    return tone if answer.chosen is not None or tone == "bad" else "tight"
+def _tone(answer: Answer) -> Tone:
+    """Where a rule is broken, or only a last resort fits, what fits is not good."""
+    return STATUS_TONES[answer.status]
 
 
 def _missing_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
@@ -195,6 +161,10 @@ def _machine_facts(answer: Answer) -> tuple[Fact, ...]:
     )
 
 
+def _level(answer: Answer) -> str | None:
+    return None if answer.chosen is None else answer.chosen.level
+
+
 def _memory_chart(answer: Answer) -> MemoryChart:
     bars = tuple(_bar(plan) for plan in answer.plans)
     first = _fullest(answer.plans[0])
@@ -202,10 +172,10 @@ def _memory_chart(answer: Answer) -> MemoryChart:
     several = len(answer.plans[0].devices) > 1
     return MemoryChart(
         where=f"on the fullest of {len(answer.plans[0].devices)} devices" if several else f"on {first.name}",
-        bars=chart_bars(bars, answer.recommendation.level),
+        bars=chart_bars(bars, _level(answer)),
         capacity_gib=None if capacity is None else capacity / GIB,
         margin_percent=answer.question.machine.margin_percent,
-        recommended=answer.recommendation.level,
+        recommended=_level(answer),
     )
 
 
@@ -229,7 +199,7 @@ def _bar(plan: Plan) -> MemoryBar:
 def _quality_rows(answer: Answer, shown: Candidate) -> tuple[QualityRow, ...]:
     rows = []
     for task in SCORED_TASKS:
-        quality = shown.find_quality(task)
+        quality = shown.quality_at(task)
         if quality.kept is not None:
             least = answer.question.requirements.least_percent if task == answer.question.requirements.task else None
             name = _TASKS.get(task, f"{task[:1].upper()}{task[1:]}")
@@ -297,10 +267,10 @@ def _old_prices(count: int) -> str:
 
 def _next_steps(answer: Answer, shown: Candidate) -> tuple[str, ...]:
     if answer.chosen is None:
-        ways = () if answer.recommendation.in_the_way else shown.plan.ways_out
+        ways = () if answer.decided.unmet else shown.plan.ways_out
         if ways:
             return say_all((way.message for way in ways), "report")
-        return say_all(answer.recommendation.reasons[1:], "report")
+        return say_all(reasons(answer)[1:], "report")
     return (
         f"Get or make the {shown.level} file ({gb(shown.plan.sized.file_bytes)}); the commands are in the appendix.",
         "Run it with the command given and compare its memory and speed with this report.",

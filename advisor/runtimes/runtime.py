@@ -25,16 +25,17 @@ from advisor.sources.quantization import Quantization
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """The levels that may be recommended, best first.
+    """The levels that are looked at for a recommendation, best first.
 
-    `usual` is what publishers offer; `whole` comes before where keeping a small model whole costs little, `reads`
-    before for models that write nothing; `precise` are those at which a smaller model loses hardly anything.
+    `usual` is what publishers offer of models that write, `whole` comes before for models so small that keeping them
+    whole costs little; `reads` is what models are offered in that write nothing. `common` are those among them that
+    most publishers offer.
     """
 
     usual: tuple[LevelId, ...]
     whole: tuple[LevelId, ...]
     reads: tuple[LevelId, ...]
-    precise: tuple[LevelId, ...]
+    common: frozenset[LevelId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,24 @@ class Runtime(ABC):
 
         Raises InputError, in one sentence, where there can be none.
         """
+
+    @abstractmethod
+    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+        """The plan of one level among those of a request for `Levels`; None: it is not loaded here.
+
+        What the levels of a request have in common is worked out once.
+        """
+
+    @abstractmethod
+    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+        """No placement of this level that fits reads what a token needs in less time, at rated bandwidths.
+
+        Infinite where none fits; None where that is not known before it is planned.
+        """
+
+    @abstractmethod
+    def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
+        """How its KV cache may be stored on this hardware, as keys of the question; whole first."""
 
     @abstractmethod
     def why_none(self, request: PlanRequest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from advisor.answer.status import Status
 from advisor.costs.staircase import Crossing
 from advisor.sizing.plan import Verdict
 
@@ -18,6 +19,22 @@ NAMES = {"own": "Own", "rent": "Rent", "api": "API"}
 MOST_CROSSINGS = 8  # a load of many machines crosses at each of them: the first ones say what matters
 SIGNS: dict[Verdict, str] = {"fits": "✔", "fits with offload": "◐", "tight": "▲", "does not fit": "✖"}
 RECOMMENDED = "★"
+STATUS_SIGNS: dict[Status, str] = {
+    "good": "✔",
+    "limited": "◐",
+    "slow": "◐",
+    "last resort": "▲",
+    "does not fit": "✖",
+    "not as asked": "✖",
+}
+STATUS_COLOURS: dict[Status, str] = {
+    "good": "green",
+    "limited": "orange",
+    "slow": "orange",
+    "last resort": "red",
+    "does not fit": "red",
+    "not as asked": "red",
+}
 
 
 def crossing_words(crossing: Crossing) -> str:

@@ -76,7 +76,7 @@ def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
     found = answer(Question.of(model="llama-3.1-8b-instruct", machine="rtx-4090"))
     assert found.chosen is not None
     assert len(by_task) == 9
-    assert by_task["typical"].iloc[0] == found.chosen.find_quality("chat").typical
+    assert by_task["typical"].iloc[0] == found.chosen.quality_at("chat").typical
     evidence = next(table.value for table in page.dataframe if "source" in table.value)
     assert all(url.startswith("https://") for url in evidence["source"])
     words = told(page)

@@ -126,6 +126,16 @@ class LevelChoices:
                 best, limit = fitting, seconds
         return best
 
+    def least_seconds(self) -> float:
+        """No choice that fits takes less for a token; infinite where none fits. Buffers are taken to be nothing."""
+        read = self.read_plain[-1] + self.read_experts[-1] + self.read_cache[-1]
+        if self.plain[-1] + self.experts[-1] + self.cache[-1] <= self._room({}):
+            return float(read / self.ground.fastest)
+        if self.memory.host_capacity_bytes is None:
+            return float("inf")
+        alone = float(read / self.ground.rates.host)  # nothing on the devices, as where they are of no use
+        return min(alone, *(float(self._offloads(on_host, {})[0].min()) for on_host in (False, True)))
+
     def _candidates(self) -> Iterator[tuple[float, Choice]]:
         """Whole layers on the host and at least as many layers' experts as memory demands, with the least seconds.
 
@@ -137,7 +147,8 @@ class LevelChoices:
         if self.memory.host_capacity_bytes is None:
             return
         kinds = (False, True) if self.cache[-1] else (False,)
-        found = [self._offloads(kv_on_host) for kv_on_host in kinds]
+        compute = self._estimate(Choice(1, 0, False)).compute
+        found = [self._offloads(kv_on_host, compute) for kv_on_host in kinds]
         least = np.concatenate([seconds for seconds, _ in found])
         size = len(self.plain)
         for index in np.argsort(least, kind="stable").tolist():
@@ -155,12 +166,12 @@ class LevelChoices:
             left += device.capacity_bytes * (1 - self.ground.margin) - device.overhead_bytes - compute.get(number, 0)
         return left
 
-    def _offloads(self, kv_on_host: bool) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _offloads(self, kv_on_host: bool, compute: Mapping[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """For each number of whole layers on the host: the least seconds a token, infinite where it cannot fit, and
         of how many layers the experts must at least be there."""
         ground, rates = self.ground, self.ground.rates
         held = self.plain if kv_on_host else self.plain + self.cache
-        room = self._room(self._estimate(Choice(1, 0, False)).compute)
+        room = self._room(compute)
         layers = np.arange(len(held))
         moe = np.searchsorted(self.experts, self.experts[-1] + held[-1] - held - room, side="left")
         possible = moe < len(held)

@@ -104,6 +104,20 @@ class Search(Ground):
             tried.add(placement)
         return self._found(weights, best[1]) if best else self._without_gpu(weights, memory)
 
+    def least_seconds(self, weights: Weights) -> float:
+        """No placement that fits takes less for a token; infinite where none fits. Buffers are taken to be nothing."""
+        if not self.memory.devices:
+            alone = self.place(Choice(0, 0, False))
+            seconds = self.reading.seconds(weights, alone, self.rates)
+            return seconds if self._may_fit(weights, alone) else float("inf")
+        return LevelChoices(self, weights, self.memory).least_seconds()
+
+    def _may_fit(self, weights: Weights, placement: Placement) -> bool:
+        held = weights.on_devices(placement)
+        for size, home in zip(self.caches, placement.caches, strict=True):
+            held[home] += size
+        return shortage(self.memory, held, self.margin) <= 0
+
     def _without_gpu(self, weights: Weights, memory: Memory) -> Found | None:
         """Everything on the host, prompts too: for devices that are too small to be of any use."""
         alone = Choice(self.count + 1, 0, False, alone=True)

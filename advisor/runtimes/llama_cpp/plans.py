@@ -90,6 +90,12 @@ class LevelPlanner:
     def plan_level(self, level: Level) -> Plan:
         return self.plan(size_level(self.model, level, self.imatrix))
 
+    def least_seconds(self, level: Level) -> float | None:
+        """See `Runtime.least_seconds`: where the placement is searched for."""
+        if self.split or not self.request.search:
+            return None
+        return self.searcher.least_seconds(level_weights(self.model, level, self.imatrix))
+
     def plan(self, sized: SizedLevel) -> Plan:
         weights = self.weights(sized)
         return self._split_plan(sized, weights) if self.split else self._placed_plan(sized, weights)

@@ -8,7 +8,8 @@ from typing import Any
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_levels
-from advisor.formats.level_id import LevelId
+from advisor.formats.level_id import GGUF, LevelId
+from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, MOST_SEQUENCES, check_devices, check_settings
 from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
@@ -40,6 +41,20 @@ class LlamaCpp(Runtime):
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         return plan_gguf(self, *with_draft(self, request))
+
+    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+        planner = planner_of(request, self)
+        found = LEVELS.get(level.name) if level.format == GGUF else None
+        return None if found is None or not found.offered_for(request.model) else planner.plan_level(found)
+
+    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+        return planner_of(request, self).least_seconds(LEVELS[level.name])
+
+    def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
+        whole: Mapping[str, Any] = {"kv_type_k": "f16", "kv_type_v": "f16"}
+        if not request.settings.flash_attention or not request.model.causal:
+            return (whole,)
+        return (whole, {"kv_type_k": "q8_0", "kv_type_v": "q8_0"})
 
     def why_none(self, request: PlanRequest) -> str:
         return "none of its levels is made for this model"
@@ -90,6 +105,12 @@ class LlamaCpp(Runtime):
         return settings.micro_batch
 
 
+@kept_beside
+def planner_of(request: PlanRequest, by: LlamaCpp) -> LevelPlanner:
+    """What all levels of a request share, with room left for the draft model that is asked for."""
+    return LevelPlanner(by, *with_draft(by, request))
+
+
 def gpu_layers(plan: Plan) -> int | str:
     """llama.cpp's `-ngl`: "all" is every layer and the output; 0 where there is no GPU."""
     if not plan.devices:
@@ -102,15 +123,14 @@ def _levels(*names: str) -> tuple[LevelId, ...]:
 
 
 _LADDER = Ladder(
-    # Above Q6_K nothing is gained that anybody sees; near equals of these (Q5_0, Q4_1, IQ4_NL ...) are not worth a
-    # separate recommendation.
+    # Near equals of these (Q5_0, Q4_1, IQ4_NL ...) are not worth a separate recommendation.
     usual=_levels(
-        *("Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_L", "Q3_K_M", "IQ3_M", "IQ3_XS", "IQ3_XXS"),
-        *("Q2_K", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"),
+        *("MXFP4", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_L", "Q3_K_M", "IQ3_M", "IQ3_XS"),
+        *("IQ3_XXS", "Q2_K", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"),
     ),
-    whole=_levels("Q8_0"),
+    whole=_levels("F16"),
     reads=_levels("F16", "Q8_0"),
-    precise=_levels("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "MXFP4"),
+    common=frozenset(_levels("MXFP4", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M")),
 )
 
 LLAMA_CPP = LlamaCpp(

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
+from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme, find_safetensors_level
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
+from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
@@ -35,12 +37,26 @@ def plan_mlx(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
         case Checkpoint():
             return (_plan(by, request, stored.sized, sum(size for _, size in stored.tensors)),)
         case Levels():
-            sizes = (size_safetensors_level(request.model.trunk or request.model, level) for level in _levels(stored))
+            sizes = (_sized(request.model.trunk or request.model, level) for level in _levels(stored))
             return tuple(_plan(by, request, sized, sized.tensor_bytes) for sized in sizes)
         case GgufFile():
             raise InputError("mlx-lm is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
         case _:
             assert_never(stored)
+
+
+def plan_mlx_level(by: Planner, request: PlanRequest, level: LevelId) -> Plan | None:
+    """The plan of one level; None where mlx-lm runs nothing like it."""
+    found = find_safetensors_level(level.name)
+    if found.scheme not in (Scheme.MLX, Scheme.PLAIN):
+        return None
+    sized = _sized(request.model.trunk or request.model, found)
+    return _plan(by, request, sized, sized.tensor_bytes)
+
+
+@kept_beside
+def _sized(model: Model, level: SafetensorsLevel) -> SizedSafetensors:
+    return size_safetensors_level(model, level)
 
 
 def _levels(wanted: Levels) -> list[SafetensorsLevel]:

@@ -12,7 +12,7 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
 from advisor.runtimes.mlx.commands import mlx_commands
-from advisor.runtimes.mlx.plans import longest_context, plan_mlx
+from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.support import machine_refusal
 from advisor.sizing.memory_line import MemoryLine
@@ -38,6 +38,15 @@ class Mlx(Runtime):
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
         return plan_mlx(self, request)
+
+    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+        return plan_mlx_level(self, request, level)
+
+    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+        return None
+
+    def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
+        return ({},)
 
     def why_none(self, request: PlanRequest) -> str:
         return "none of its levels is made for this model"
@@ -85,11 +94,11 @@ MLX = Mlx(
     engine=RuntimeId.MLX,
     ladder=Ladder(
         usual=_levels(
-            *("MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64", "MLX-3bit-g64", "MLX-2bit-g64")
+            *("MLX-8bit-g64", "MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g64", "MLX-3bit-g64", "MLX-2bit-g64")
         ),
-        whole=_levels("MLX-8bit-g64"),
+        whole=_levels("BF16-safetensors"),
         reads=(),
-        precise=_levels("MLX-8bit-g64", "MLX-6bit-g64", "MLX-5bit-g64", "MLX-4bit-g32", "MLX-4bit-g64"),
+        common=frozenset(_levels("BF16-safetensors", "MLX-8bit-g64", "MLX-6bit-g64", "MLX-4bit-g64")),
     ),
     limits=Limits(),
     speed=SpeedTraits(backend="mlx"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, find_safetensors_level
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.caches import kept_beside
@@ -92,6 +93,14 @@ def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
             raise InputError("vLLM is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
         case _:
             assert_never(stored)
+
+
+def plan_vllm_level(by: Planner, request: PlanRequest, level: LevelId) -> Plan | None:
+    """The plan of one level; None where vLLM does not load it here."""
+    frame, found = _frame(request), find_safetensors_level(level.name)
+    if not found.offered_for(frame.model) or isinstance(one := frame.loaded(by, found), InputError):
+        return None
+    return frame.plan(by, _sized(frame.model, found), *one)
 
 
 def refusals(by: Planner, request: PlanRequest) -> dict[str, str]:

@@ -15,7 +15,8 @@ from advisor.models.model import Model
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.commands import vllm_commands
-from advisor.runtimes.vllm.plans import DEFAULTS, VllmOptions, longest_context, plan_vllm, refusals
+from advisor.runtimes.vllm.plans import DEFAULTS, VllmOptions, longest_context, plan_vllm, plan_vllm_level, refusals
+from advisor.runtimes.vllm.support import keeps_fp8
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import PlanRequest
@@ -47,6 +48,16 @@ class Vllm(Runtime):
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
         return plan_vllm(self, request)
+
+    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+        return plan_vllm_level(self, request, level)
+
+    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+        return None
+
+    def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
+        whole = {"kv_fp8": False}
+        return (whole, {"kv_fp8": True}) if request.chip is not None and keeps_fp8(request.chip) else (whole,)
 
     def why_none(self, request: PlanRequest) -> str:
         if request.chip is not None and (why := machine_refusal(self.id, request.chip)):
@@ -95,13 +106,15 @@ def _levels(*names: str) -> tuple[LevelId, ...]:
 
 
 LADDER = Ladder(
+    # No bitsandbytes and nothing under 4 bits: both are slower than what is here, or visibly worse.
     usual=_levels(
-        *("FP8-dynamic", "W8A8-INT8", "GPTQ-W8A16-g128", "W4A16-g128", "GPTQ-W4A16-g128", "AWQ-W4A16-g128"),
-        *("NVFP4A16", "NVFP4", "NF4"),
+        *("MXFP4-native", "BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "W4A16-g128", "AWQ-W4A16-g128", "NVFP4"),
     ),
-    whole=_levels("BF16-safetensors"),
+    whole=(),
     reads=_levels("BF16-safetensors", "F16-safetensors"),
-    precise=_levels("BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "GPTQ-W8A16-g128", "W4A16-g128", "MXFP4-native"),
+    common=frozenset(
+        _levels("MXFP4-native", "BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "W4A16-g128", "AWQ-W4A16-g128")
+    ),
 )
 
 VLLM = Vllm(

@@ -7,8 +7,9 @@ from datetime import date
 from functools import lru_cache
 
 from advisor.answer.answer import Answer
-from advisor.answer.assess import priced_as, throughput_of
+from advisor.answer.assess import priced_as
 from advisor.answer.candidate import Candidate
+from advisor.answer.pricing import throughput_of
 from advisor.costs.article import Article, article
 from advisor.costs.costs import Costs
 from advisor.costs.inputs import CostInputs
@@ -43,10 +44,8 @@ class Figures:
 
 
 def costed(answer: Answer) -> Candidate | None:
-    """The candidate to price: the recommended one, else one of a level the user insists on, if it runs."""
-    if answer.chosen is not None or answer.question.model.level is None:
-        return answer.chosen
-    return next((candidate for candidate in answer.candidates if candidate.plan.fits), None)
+    """The candidate to price: what is decided on, as long as it runs."""
+    return answer.shown if answer.shown.plan.fits else None
 
 
 def figures_of(answer: Answer, candidate: Candidate) -> Figures | None:

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.reasons import reasons
 from advisor.costs.break_even import BreakEven
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
@@ -64,7 +65,7 @@ def draw(reply: Reply) -> None:
 
 
 def _nothing_to_price(answer: Answer) -> None:
-    reasons = " ".join(say_all(answer.recommendation.reasons, "page"))
+    reasons = " ".join(say_all(reasons(answer), "page"))
     st.info(
         plain(
             f"There is nothing to price yet, because no level is recommended for {answer.machine_name}. {reasons} "

@@ -8,8 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from advisor.answer.candidate import task_name
-from advisor.answer.ladders import NATIVE_LEVELS
-from advisor.answer.level_choice import Outlook
+from advisor.answer.level_map import LevelSeen, levels_of
 from advisor.answer.models_for_machine import RunnableModel, models_on
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import rounded
@@ -21,7 +20,7 @@ from advisor.ui.parts.text import plain, refusal, small, tokens, users
 from advisor.words import say
 
 _FIRST = 40  # models drawn before anybody asks for all
-_COMMON = (*(level.name for one in ENGINES for level in (*one.ladder.usual, *one.ladder.whole)), *NATIVE_LEVELS)
+_COMMON = (*(level.name for one in ENGINES for level in (*one.ladder.usual, *one.ladder.whole)),)
 
 
 def draw(reply: Reply) -> None:
@@ -45,8 +44,7 @@ def draw(reply: Reply) -> None:
             f"{len(running)} of {len(rows)} models run on {answer.machine_name} with {asked}"
             + (", and meet what is required." if _requires(rows) else ".")
         )
-        + " Largest first: within a generation larger models are usually more capable, but how models compare with "
-        "each other is not claimed here."
+        + " The good ones first, and the most able first among them, as published scores of the originals tell."
     )
     words = st.text_input(
         "Filter by name", key="explore_filter", placeholder="such as qwen 32b", max_chars=100, persist_state="session"
@@ -88,6 +86,7 @@ def _table(rows: Sequence[RunnableModel], task: str, machine: str) -> None:
             "model": text("Model", pinned=True, width=190),
             "parameters": text("Parameters", help="In brackets: active for each token."),
             "level": text("Level", help="The recommended one."),
+            "status": text("Status", width=90, help="Good: 4 bits or more, 97 % kept, 8 tokens/s."),
             "how": text("How", width=130, help="With offload: part of it lies on the host, which is slower."),
             "kept": number(
                 "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept at {say(task_name(task))}, typical value."
@@ -115,6 +114,7 @@ def models_table(rows: Sequence[RunnableModel]) -> pd.DataFrame:
                 "model": row.entry.name,
                 "parameters": f"{format_count(model.parameters)}{active}",
                 "level": chosen.level,
+                "status": row.status,
                 "how": chosen.verdict,
                 "kept": chosen.kept.typical if chosen.kept is not None else None,
                 "tokens_per_s": rounded(speed.typical) if speed is not None else None,
@@ -165,11 +165,11 @@ def _map(rows: Sequence[RunnableModel], task: str, machine: str) -> None:
 
 def quality_map(rows: Sequence[RunnableModel], task: str, every_level: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Percent kept by model and level (empty where it does not run), and the words for each."""
-    order = list(dict.fromkeys(one.level for row in rows for one in row.levels))
+    order = list(dict.fromkeys(one.level for row in rows for one in levels_of(row)))
     columns = [level for level in order if every_level or level in _COMMON]
     values, words = [], []
     for row in rows:
-        by_level = {one.level: one for one in row.levels}
+        by_level = {one.level: one for one in levels_of(row)}
         kept: list[float | None] = []
         said: list[str] = []
         for level in columns:
@@ -185,8 +185,8 @@ def quality_map(rows: Sequence[RunnableModel], task: str, every_level: bool) -> 
     )
 
 
-def _words(model: str, one: Outlook, task: str) -> str:
-    needed = f"{one.on_machine.needed_bytes / GIB:,.1f} GiB, {one.verdict}"
+def _words(model: str, one: LevelSeen, task: str) -> str:
+    needed = f"{one.on_machine.needed_bytes / GIB:,.1f} GiB, {one.on_machine.verdict}"
     if one.kept is None:
         return f"<b>{model}</b> at {one.level}<br>{needed}"
     kept = f"{one.kept.typical:.1f} % at {say(task_name(task))} ({one.kept.low:.0f} to {one.kept.high:.0f})"

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.choices import Choice, choices
 from advisor.answer.flips import flips
+from advisor.answer.pinned import pinned_query
 from advisor.answer.plans import runtime_name
-from advisor.answer.recommend import Alternative
-from advisor.answer.smaller_models import smaller_models
+from advisor.answer.reasons import reasons, verdict
 from advisor.foundation.numbers import approx, span
 from advisor.foundation.units import gb, gib
-from advisor.sizing.plan import Plan, Verdict
+from advisor.sizing.plan import Plan
 from advisor.ui.asking import Reply
 from advisor.ui.charts.memory import memory_chart
-from advisor.ui.legend import SIGNS
+from advisor.ui.legend import STATUS_COLOURS, STATUS_SIGNS
 from advisor.ui.parts import memory_view, model_input, other_formats, published, run_view, sources, speed_view
 from advisor.ui.parts.tables import common_plans, fullest_device, levels_table, memory_by_level
-from advisor.ui.parts.text import COLOURS, plain, refusal, small, tokens, users, verdict_words
+from advisor.ui.parts.text import plain, refusal, small, tokens, users
 from advisor.words import say, say_all
 
 _TILE = 160  # pixels
@@ -66,54 +65,39 @@ def _no_answer(reply: Reply) -> None:
 
 def _verdict(answer: Answer) -> DeltaGenerator:
     """Draw what to run and why; the place that is returned is for what would change it."""
-    choice, question, chosen = answer.recommendation, answer.question, answer.chosen
+    question, chosen = answer.runs, answer.chosen
     with st.container(border=True, key="verdict"):
         asked = f"{tokens(question.workload.context)} of context and {users(question.workload.users)}"
-        by = runtime_name(answer.runtime)
-        st.markdown(small(plain(f"{'Recommended for' if chosen else 'For'} {asked}, with {by}")))
-        if chosen is None:
-            st.header(_why_none(answer), anchor=False)
-        else:
-            verdict = chosen.plan.verdict
-            st.header(f"{chosen.level} :{COLOURS[verdict]}[{verdict_words(verdict)}]", anchor=False)
+        st.markdown(small(plain(f"For {asked}, with {runtime_name(answer.runtime)}")))
+        what = answer.shown.level if chosen is not None else "Nothing runs as asked"
+        colour = STATUS_COLOURS[answer.status]
+        st.header(f"{plain(what)} :{colour}[{STATUS_SIGNS[answer.status]} {answer.status}]", anchor=False)
+        st.markdown(plain(say(verdict(answer), "page")))
+        if chosen is not None:
             _figures(chosen)
-        st.markdown("\n".join(f"- {plain(reason)}" for reason in say_all(choice.reasons, "page")))
-        if choice.alternatives:
+        st.markdown("\n".join(f"- {plain(reason)}" for reason in say_all(reasons(answer), "page")))
+        if beside := choices(answer):
             st.markdown("**Other choices**")
-            st.markdown(_listed(choice.alternatives))
+            st.markdown("\n".join(_choice(one) for one in beside))
         return st.container()
 
 
+def _choice(choice: Choice) -> str:
+    link = pinned_query(choice.option.setup.question, choice.found.entry, choice.option.plan)
+    return f"- **[{plain(choice.role)}](./?{link})**: {plain(say(choice.gain, 'page'))} ({choice.status})"
+
+
 def _changes(answer: Answer) -> None:
-    """What would lead to another recommendation, or, where nothing is recommended, to any."""
-    if changes := say_all(flips(answer), "page"):
+    """What would lead to another answer."""
+    if changes := flips(answer):
         st.markdown("**What would change it**")
-        st.markdown("\n".join(f"- {plain(change)}" for change in changes))
-    if smaller := smaller_models(answer):
-        st.markdown("**Smaller models at higher precision**")
-        st.markdown(_listed(smaller))
+        st.markdown("\n".join(f"- {plain(say(change.sentence, 'page'))}" for change in changes))
     _ways_out(answer)
-
-
-def _listed(others: Iterable[Alternative]) -> str:
-    return "\n".join(f"- **{plain(other.level)}**: {plain(say(other.reason, 'page'))}" for other in others)
-
-
-def _why_none(answer: Answer) -> str:
-    """The verdict in a few words where nothing is recommended."""
-    level = answer.question.model.level
-    if answer.recommendation.in_the_way:
-        said = f"{level} does not meet every requirement" if level else "Nothing that fits meets every requirement"
-        return f":{COLOURS['tight']}[{SIGNS['tight']} {said}]"
-    best: Verdict = "tight" if any(plan.verdict == "tight" for plan in answer.plans) else "does not fit"
-    what = level or "The best level" if best == "tight" else level or "No level"
-    ending = "fits only without the margin" if best == "tight" else "does not fit" if level else "fits"
-    return f":{COLOURS[best]}[{SIGNS[best]} {what} {ending}]"
 
 
 def _ways_out(answer: Answer) -> None:
     """Where nothing is recommended, what would make the level that comes nearest fit."""
-    if answer.chosen is not None or answer.recommendation.in_the_way:
+    if answer.chosen is not None or answer.decided.unmet:
         return
     nearest = answer.shown.plan
     if ways := nearest.ways_out:
@@ -167,9 +151,13 @@ def _figures(chosen: Candidate) -> None:
     )
 
 
+def _level(answer: Answer) -> str | None:
+    return None if answer.chosen is None else answer.chosen.level
+
+
 def _memory(answer: Answer) -> None:
     st.subheader("Memory by level", anchor=False)
-    kept = [answer.recommendation.level or "", *(other.level for other in answer.recommendation.alternatives)]
+    kept = [answer.shown.level, *(other.option.candidate.level for other in choices(answer) if other.found is answer)]
     shown = list(answer.plans)
     if len(shown) > 1 and not st.toggle("All levels", key="all_levels", persist_state="session"):
         shown = common_plans(answer.plans, kept)
@@ -190,7 +178,7 @@ def _memory(answer: Answer) -> None:
 
 def _chart(answer: Answer, plans: list[Plan], where: str, host: bool = False) -> None:
     table = memory_by_level(plans, host=host)
-    figure = memory_chart(table, answer.recommendation.level, answer.question.machine.margin_percent, where)
+    figure = memory_chart(table, _level(answer), answer.question.machine.margin_percent, where)
     capacity = table["capacity"].iloc[0]
     limit = f" against a capacity of {capacity:,.1f} GiB" if capacity == capacity and capacity is not None else ""
     st.plotly_chart(
@@ -204,7 +192,7 @@ def _chart(answer: Answer, plans: list[Plan], where: str, host: bool = False) ->
 
 def _levels(answer: Answer) -> None:
     st.subheader("All levels" if len(answer.plans) > 1 else "The level", anchor=False)
-    table = levels_table(answer.candidates, answer.recommendation.level)
+    table = levels_table(answer.candidates, _level(answer))
     number = st.column_config.NumberColumn
     text = st.column_config.TextColumn
     st.dataframe(

@@ -58,7 +58,7 @@ def _pareto(answer: Answer) -> None:
     )
     limit = f" against a capacity of {capacity:,.1f} GiB" if capacity is not None else ""
     st.plotly_chart(
-        pareto_chart(table, capacity, answer.recommendation.level, say(task_name(task))),
+        pareto_chart(table, capacity, _level(answer), say(task_name(task))),
         key="pareto",
         config={"displayModeBar": False},
         alt=f"Quality kept at {say(task_name(task))} against memory needed for {len(table)} levels{limit}. "
@@ -78,6 +78,10 @@ def _pareto(answer: Answer) -> None:
             "pareto_table",
             f"Memory and quality of {len(table)} levels",
         )
+
+
+def _level(answer: Answer) -> str | None:
+    return None if answer.chosen is None else answer.chosen.level
 
 
 def _capacity_gib(answer: Answer) -> float | None:
@@ -118,7 +122,7 @@ def _is_copy(one: Candidate) -> bool:
 
 def _chosen_level(answer: Answer) -> Candidate:
     levels = [one.level for one in answer.candidates]
-    first = answer.recommendation.level or ("Q4_K_M" if "Q4_K_M" in levels else levels[0])
+    first = _level(answer) or ("Q4_K_M" if "Q4_K_M" in levels else levels[0])
     st.header("By task", anchor=False)
     level = st.selectbox("Level", levels, index=levels.index(first), key=f"quality_level_{answer.entry.id}_{first}")
     return next(one for one in answer.candidates if one.level == level)
@@ -145,7 +149,7 @@ def _by_task(answer: Answer, one: Candidate) -> None:
         "sources": "Sources",
     }
     _figures(table, names | {"benchmarks": "Measured by"}, "by_task", f"Quality of {one.level} for {len(table)} tasks")
-    divergence = one.find_quality(DIVERGENCE)
+    divergence = one.quality_at(DIVERGENCE)
     if divergence.kld is not None:
         st.markdown(
             f"Divergence from 16 bit: about {approx(divergence.kld.typical)} nats ({span(divergence.kld)}, "
@@ -159,7 +163,7 @@ def _by_task(answer: Answer, one: Candidate) -> None:
 
 def task_table(one: Candidate) -> pd.DataFrame:
     """Low, typical and high of every task, what they rest on and the benchmarks that stand for the task."""
-    found = {task: one.find_quality(task) for task in (*SCORED_TASKS, PERPLEXITY)}
+    found = {task: one.quality_at(task) for task in (*SCORED_TASKS, PERPLEXITY)}
     return pd.DataFrame(
         [
             {

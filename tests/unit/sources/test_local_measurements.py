@@ -95,7 +95,7 @@ def test_the_tiny_model_is_known_by_its_tensors(measured: Run) -> None:
     assert 0 < found.increase_error < 0.1
     question = Question.from_values({"model": config.id, "machine": "rtx-4090", "context": 256, "level": "Q2_K"})
     (candidate,) = answer(question, allow_local=True, today=TODAY, measured_here=(found, LLAMA)).candidates
-    divergence = candidate.find_quality("divergence")
+    divergence = candidate.quality_at("divergence")
     assert divergence.measured_here == (found,)
     assert divergence.kld is not None
     assert divergence.kld.typical == found.kl_divergence > 0.01
@@ -114,9 +114,9 @@ def test_a_measurement_counts_for_its_model_and_level_and_changes_no_advice() ->
         assert new.kept == old.kept
         assert new.tokens_per_s == old.tokens_per_s
         if new.level != "Q4_K_M":
-            assert new.find_quality("divergence") == old.find_quality("divergence")
+            assert new.quality_at("divergence") == old.quality_at("divergence")
     one = next(one for one in after.candidates if one.level == "Q4_K_M")
-    kept = one.find_quality("perplexity")
+    kept = one.quality_at("perplexity")
     assert (kept.basis, kept.n, kept.measured_here) == ("measured", 1, (LLAMA,))
     assert kept.typical == pytest.approx(100 * 7.4 / 7.5)
     assert kept.low == pytest.approx(100 * 7.4 / 7.5, rel=0.002)
@@ -135,7 +135,7 @@ def test_the_newest_of_several_counts() -> None:
     newer = LLAMA.model_copy(update={"run": "b", "measured_on": "2026-11-21", "kl_divergence": 0.05})
     query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=4096&level=Q4_K_M"
     (one,) = answer(Question.from_query(query), today=TODAY, measured_here=(LLAMA, newer)).candidates
-    found = one.find_quality("divergence")
+    found = one.quality_at("divergence")
     assert found.kld is not None
     assert (found.kld.typical, found.n, found.measured_here) == (0.05, 2, (newer, LLAMA))
 

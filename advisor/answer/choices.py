@@ -1,0 +1,178 @@
+"""The choices beside a decision: what another way to run it has over the plan, each a whole plan of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.answer.answer import Answer
+from advisor.answer.other_models import OtherModel, other_model
+from advisor.answer.policy import GOOD_BITS, VISIBLE_POINTS, WEIGHTS
+from advisor.answer.search import Job, Option
+from advisor.answer.status import STATUSES, Status
+from advisor.foundation.caches import kept_beside
+from advisor.foundation.message import NOTHING, Message, fact
+
+Role = Literal["better quality", "faster", "longer context", "other engine", "own 4-bit file", "other model"]
+
+_MOST = 3  # and another model
+_ANY_GAIN, _MUCH_FREE = 0.05, 0.25  # where a quarter of the memory is free, even a loss that cannot be seen is needless
+_FASTER, _LONGER = 1.25, 1.5
+_FAST_TOKENS_PER_S = 30.0  # faster than that need nothing be
+_MOST_LOST = 3.0  # points, for speed
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """`option` is a plan of the model that `found` is about: the one asked for, but for another model."""
+
+    role: Role
+    found: Answer
+    option: Option
+    gain: Message
+
+    @property
+    def status(self) -> Status:
+        return self.option.status
+
+
+@kept_beside
+def choices(found: Answer) -> tuple[Choice, ...]:
+    """What to consider instead, at most three ways to run this model and one other model; that comes first."""
+    other = other_model(found)
+    beside = () if other is None else (_of_other_model(found, other),)
+    if found.chosen is None:
+        return beside
+    taken = {_identity(found.decided)}
+    own = []
+    for look in (_better_quality, _faster, _longer_context, _other_engine):
+        choice = look(found)
+        if choice is not None and (identity := _identity(choice.option)) not in taken:
+            taken.add(identity)
+            own.append(choice)
+    return (*beside, *own[:_MOST])
+
+
+def _identity(option: Option) -> tuple[object, ...]:
+    return (
+        option.setup.runtime.id,
+        option.plan.level_id,
+        option.setup.question.workload.cache_types,
+        option.plan.placement,
+    )
+
+
+def _not_worse_than(status: Status) -> Callable[[Option], bool]:
+    """A choice is as good as the plan, or at least usable."""
+    allowed = STATUSES[: max(STATUSES.index(status), STATUSES.index("slow")) + 1]
+    return lambda option: option.runs and option.status in allowed
+
+
+def _best(found: Answer, goal: Literal["quality", "speed", "balanced"], allow: Callable[[Job], bool]) -> Option | None:
+    option = found.search.best(WEIGHTS[goal], allow)
+    return option if option is not None and _not_worse_than(found.status)(option) else None
+
+
+def _better_quality(found: Answer) -> Choice | None:
+    shown, kept = found.shown, found.decided.kept
+    gain = _ANY_GAIN if _free_share(found) >= _MUCH_FREE else VISIBLE_POINTS
+    option = _best(found, "quality", lambda job: job.kept.mean >= kept.mean + gain and job.kept.task > kept.task)
+    if option is None or shown.kept is None or option.candidate.kept is None:
+        return None
+    said = fact(
+        "gain_better_quality",
+        level=option.candidate.level,
+        kept=option.candidate.kept.typical,
+        instead=shown.kept.typical,
+        speed=_at_speed(option),
+    )
+    return Choice("better quality", found, option, said)
+
+
+def _faster(found: Answer) -> Choice | None:
+    kept, here = found.decided.kept, found.shown.tokens_per_s
+    wish = found.question.requirements.min_tokens_per_s
+    if here is None or here.typical >= max(_FAST_TOKENS_PER_S, wish or 0):
+        return None
+    bits = min(GOOD_BITS, found.decided.traits.bits)
+    option = _best(found, "speed", lambda job: job.traits.bits >= bits and job.kept.mean >= kept.mean - _MOST_LOST)
+    speed = None if option is None else option.candidate.tokens_per_s
+    if option is None or speed is None or speed.typical < _FASTER * here.typical:
+        return None
+    said = fact(
+        "gain_faster", level=option.candidate.level, speed=speed.typical, instead=here.typical, kept=_keeping(option)
+    )
+    return Choice("faster", found, option, said)
+
+
+def _longer_context(found: Answer) -> Choice | None:
+    decided, reach = found.decided, found.shown.plan.max_context
+    if not decided.setup.whole_cache or reach >= (found.model.context_length or 1 << 30):
+        return None
+    for job in found.search.jobs:
+        same = job.setup.runtime is decided.setup.runtime and job.level == decided.plan.level_id
+        if not same or job.setup.whole_cache or job.setup.all_cards != decided.setup.all_cards:
+            continue
+        option = found.search.option_of(job)
+        if option is not None and option.runs and option.plan.max_context >= _LONGER * reach:
+            said = fact("gain_longer_context", reach=option.plan.max_context, instead=reach)
+            return Choice("longer context", found, option, said)
+    return None
+
+
+def _other_engine(found: Answer) -> Choice | None:
+    here = found.decided.setup.runtime
+    option = _best(found, "balanced", lambda job: job.setup.runtime is not here)
+    if option is None or option.status != found.status:
+        return None
+    said = fact(
+        "gain_other_engine",
+        runtime=option.setup.runtime.name,
+        level=option.candidate.level,
+        kept=_keeping(option),
+        speed=_at_speed(option),
+    )
+    return Choice("other engine", found, option, said)
+
+
+def _of_other_model(found: Answer, other: OtherModel) -> Choice:
+    said = fact(
+        "gain_other_model",
+        name=other.entry.name,
+        level=other.found.shown.level,
+        kept=_keeping(other.found.decided),
+        speed=_at_speed(other.found.decided),
+        standing=standing_words(found, other),
+    )
+    return Choice("other model", other.found, other.found.decided, said)
+
+
+def standing_words(found: Answer, other: OtherModel) -> Message:
+    """How the originals stand to each other, as far as published scores tell."""
+    match other.standing:
+        case "better":
+            return fact("standing_better", name=found.entry.name)
+        case "comparable":
+            return fact("standing_comparable", name=found.entry.name)
+        case "worse":
+            return fact("standing_worse", name=found.entry.name)
+        case _:
+            return fact("standing_unknown", name=found.entry.name)
+
+
+def _free_share(found: Answer) -> float:
+    plan = found.shown.plan
+    capacity = sum(device.capacity_bytes or 0 for device in plan.devices) or plan.host.capacity_bytes or 0
+    free = sum(device.free_bytes or 0 for device in plan.devices) if plan.devices else plan.host.free_bytes or 0
+    return free / capacity if capacity else 0.0
+
+
+def _keeping(option: Option) -> Message:
+    kept = option.candidate.kept
+    return NOTHING if kept is None else fact("keeping", kept=min(kept.typical, 100))
+
+
+def _at_speed(option: Option) -> Message:
+    speed = option.candidate.tokens_per_s
+    return NOTHING if speed is None else fact("at_tokens_per_s", speed=speed.typical)

@@ -1,0 +1,49 @@
+"""From a question and a model to the best option: what every page, file and reverse question asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from advisor.answer.limits import check_limits
+from advisor.answer.pasted import Ways, ways_of
+from advisor.answer.plans import none_planned
+from advisor.answer.search import Option, Search
+from advisor.answer.setups import Subject
+from advisor.foundation.errors import InputError
+from advisor.question.question import Question
+from advisor.sources.local_measurements import LocalMeasurement
+from advisor.sources.resolve import ResolvedModel
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """The best option, and the search that found it among what was looked at."""
+
+    about: Subject
+    ways: Ways
+    search: Search
+    best: Option
+
+
+def search_for(
+    question: Question, entry: ResolvedModel, today: date, measured_here: Sequence[LocalMeasurement] = ()
+) -> tuple[Ways, Search]:
+    """The search for a question about a model; raises InputError in one sentence where nothing is possible."""
+    about = Subject.of(question, entry)
+    check_limits(question.model.level, question.workload, about.model, entry.name)
+    ways = ways_of(about)
+    return ways, Search(about, ways.setups, today, measured_here)
+
+
+def decide(
+    question: Question, entry: ResolvedModel, today: date, measured_here: Sequence[LocalMeasurement] = ()
+) -> Decided:
+    """Decide a question about a model; raises InputError in one sentence where it cannot be answered."""
+    ways, search = search_for(question, entry, today, measured_here)
+    best = search.best()
+    if best is None:
+        setup = ways.setups[0]
+        raise InputError(none_planned(setup.request, setup.runtime, setup.hardware))
+    return Decided(search.about, ways, search, best)

@@ -1,0 +1,39 @@
+"""What no machine helps: where a model cannot be run as asked."""
+
+from __future__ import annotations
+
+from advisor.formats.gguf_levels import Level
+from advisor.formats.levels import find_level
+from advisor.foundation.errors import InputError
+from advisor.foundation.numbers import plural
+from advisor.models.model import Model
+from advisor.question.choices import Workload
+
+# MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
+_BLOCK_SELECTION_USERS = 16
+
+
+def check_limits(level: str | None, work: Workload, model: Model, name: str) -> None:
+    """Raise InputError in one sentence where the model cannot be run as asked."""
+    limit = model.context_length
+    if limit is not None and work.context > limit:
+        raise InputError(
+            f"context={work.context:,} is beyond what {name} was trained for: at most {plural(limit, 'token')}."
+        )
+    if work.context_used is not None and work.context_used > work.context:
+        raise InputError(
+            f"context_used={work.context_used:,} is more than the context of {plural(work.context, 'token')}."
+        )
+    if work.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
+        raise InputError(
+            f"users={work.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
+            "run several instances."
+        )
+    stored = None if level is None else find_level(level)
+    if isinstance(stored, Level) and not stored.offered_for(model):
+        raise InputError(f"Level {level} is only for models published in it; {name} is not.")
+
+
+def _selects_blocks_per_user(model: Model) -> bool:
+    indexers = (mixer.kept(model.width).indexer for mixer in model.mixers)
+    return any(indexer is not None and indexer.by_block for indexer in indexers)

@@ -1,0 +1,67 @@
+"""What the reader of an answer should see beside its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.answer.assess import encoder_notes
+from advisor.answer.drafting import drafting_note
+from advisor.answer.plans import runtime_name
+from advisor.answer.runtime_notes import runtime_notes
+from advisor.answer.search import Option
+from advisor.answer.setups import Subject
+from advisor.foundation.message import NOTHING, Message, each_as_it_is, fact
+from advisor.machines.catalogue import Machine
+from advisor.models.model import Model
+from advisor.question.hardware import Hardware
+from advisor.runtimes.defaults import Taken
+from advisor.sizing.plan import Plan
+from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.resolve import ResolvedModel
+
+
+def notes_of(about: Subject, decided: Option) -> tuple[Message, ...]:
+    """Of the model, its machine and its runtime, as they are decided."""
+    return tuple(_notes(about, decided))
+
+
+def _notes(about: Subject, decided: Option) -> Iterator[Message]:
+    setup, question, model, entry = decided.setup, decided.setup.question, about.model, about.entry
+    if not about.writes:
+        batch = setup.runtime.encoder_batch(question.settings)
+        yield from encoder_notes(entry, model, question.workload, question.requirements, batch)
+    yield from _frontend_notes(setup.runtime.id, setup.taken)
+    yield from runtime_notes(question.runtime, question.settings, model, setup.hardware, setup.runtime.id)
+    yield from _host_notes(setup.hardware, decided.plan)
+    if question.model.draft and (drafting := drafting_note(question.model, setup.hardware, decided.candidate)):
+        yield drafting
+    yield from _model_notes(entry, setup.hardware.machine, model)
+
+
+def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[Message, ...]:
+    if not taken:
+        return ()
+    return (fact("frontend_defaults", frontend=runtime_name(runtime), taken=tuple(each.said for each in taken)),)
+
+
+def _host_notes(hardware: Hardware, plan: Plan) -> tuple[Message, ...]:
+    """That the host's bandwidth is assumed, where anything is read from there."""
+    if not hardware.host_bandwidth_assumed or not (plan.placement.offloads and plan.fits):
+        return ()
+    return (fact("host_bandwidth_assumed", gb_s=hardware.host_bandwidth / 1e9),)
+
+
+def _model_notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[Message, ...]:
+    notes = [*each_as_it_is(entry.notes)]
+    if model.runtime_note:
+        notes.append(fact("runtime_hypothetical", note=model.runtime_note))
+    if entry.confidence == "recalled":
+        fields = len(entry.recalled_fields)
+        notes.append(fact("shape_recalled", fields=fact("fields_of_config", n=fields) if fields else NOTHING))
+    if chosen.confidence == "weak":
+        notes.append(fact("machine_weakly_sourced", machine=chosen.name))
+    if model.trunk is not None:
+        notes.append(fact("mtp_counted"))
+    if model.mtp_layers:
+        notes.append(fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters))
+    return tuple(notes)

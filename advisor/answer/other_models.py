@@ -1,0 +1,167 @@
+"""Another model of the catalogue that is the better answer on this machine: where the one asked for runs badly, or not.
+
+Which model is better rests on published scores of the original weights (`quality.scale`); whether it runs here is asked
+of the same search.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from advisor.answer.answer import Answer, answer
+from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S, NOTICEABLE
+from advisor.foundation.caches import kept_beside
+from advisor.foundation.errors import InputError
+from advisor.models.catalogue import Entry, catalogue
+from advisor.models.licences import commercial_use
+from advisor.quality.scale import Standing, ability, compared
+from advisor.question.question import Question
+
+_MOST_TRIED = 6
+_BITS_TO_FIT = 4.5  # of a weight, and somewhat less than Q4_K_M has: what is larger does not fit at 4 bits
+_GENERAL = ("instruct", "reasoning")
+_SPECIALIST = re.compile(r"code|coder|devstral|math|guard|translate", re.IGNORECASE)
+_BAD = ("does not fit", "not as asked", "last resort", "slow")
+# What fixes one model's levels, layers or companions says nothing about another.
+_OF_ONE_MODEL = (
+    *("level", "imatrix", "mtp", "draft", "draft_accepted_percent", "context_used"),
+    *("gpu_layers", "cpu_moe_layers", "tensor_split"),
+)
+_HARDEST_PERCENT = 98.0  # a limited plan that keeps more at the hardest task is not given up for another model
+_PARTLY_ON_HOST_TOKENS_PER_S = 15.0
+_TWICE = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class OtherModel:
+    """`found` is the same question about it; `standing` how its original stands to that of the model asked for."""
+
+    entry: Entry
+    found: Answer
+    standing: Standing
+    leads: bool
+
+
+@kept_beside
+def other_model(found: Answer) -> OtherModel | None:
+    """The best model to run here instead, where the one asked for runs badly, or clearly better and no slower."""
+    if not found.shown.writes:
+        return None
+    bad = found.status in _BAD
+    for entry in islice(_candidates(found), _MOST_TRIED):
+        standing = _standing(found, entry)
+        if not bad and standing != "better" and not _same_family(found, entry):
+            continue
+        there = _asked(found, entry)
+        if there is None or not _runs_well(there):
+            continue
+        if bad:
+            return OtherModel(entry, there, standing, leads=True)
+        if (leads := _leads_limited(found, standing)) or _worth_naming(found, there, standing):
+            return OtherModel(entry, there, standing, leads)
+    return None
+
+
+def question_about(question: Question, model_id: str) -> Question:
+    """The same question about another model: nothing that belongs to the first one's files."""
+    return question.with_values(**dict.fromkeys(set(_OF_ONE_MODEL) & question.given)).with_values(
+        **{key: _default(key) for key in _OF_ONE_MODEL if key in question.changed()}, model=model_id
+    )
+
+
+def _default(key: str) -> object:
+    return Question().value(key)
+
+
+def _candidates(found: Answer) -> Iterator[Entry]:
+    """Models that could stand in for it and may fit, the most able first; nothing is planned yet."""
+    room = _room(found)
+    able = []
+    for entry in catalogue().values():
+        if _comparable(found, entry) and entry.parameters.counted * _BITS_TO_FIT / 8 < room:
+            score = ability(entry.id, _task(found))
+            if score is not None:
+                able.append((score.value, entry.released, entry))
+    own = found.entry.entry
+    able.sort(key=lambda one: (-one[0], one[2].id))
+    if found.status in _BAD and own is not None:
+        # Near equals: whoever asks for a family knows it.
+        able.sort(key=lambda one: -round(2 * one[0]) / 2 - (0.01 if one[2].family == own.family else 0))
+    return (entry for _, _, entry in able)
+
+
+def _room(found: Answer) -> float:
+    """Bytes of all devices, or of the host where there are none."""
+    memory = found.memory
+    return float(sum(device.capacity_bytes for device in memory.devices) or memory.host_capacity_bytes or 0)
+
+
+def _task(found: Answer) -> str:
+    return found.question.requirements.task
+
+
+def _comparable(found: Answer, entry: Entry) -> bool:
+    """Another model of the same kind, able to do what is asked for; judged without planning."""
+    own, model, question = found.entry.entry, entry.model, found.question
+    limit = model.context_length
+    return (
+        entry.id != found.entry.id
+        and entry.variant in (_GENERAL if own is None or own.variant in _GENERAL else (own.variant,))
+        and _same_trade(found, entry)
+        and (limit is None or limit >= question.workload.context)
+        and (not question.requirements.commercial or commercial_use(entry.license).possible)
+        and not model.runtime_note
+    )
+
+
+def _same_trade(found: Answer, entry: Entry) -> bool:
+    """A coder replaces a coder, or whatever is asked to code; it does not replace a model for everything."""
+    wanted = bool(_SPECIALIST.search(found.entry.name))
+    return bool(_SPECIALIST.search(entry.name)) == wanted or _task(found) == "code"
+
+
+def _same_family(found: Answer, entry: Entry) -> bool:
+    own = found.entry.entry
+    return own is not None and own.family == entry.family
+
+
+def _standing(found: Answer, entry: Entry) -> Standing:
+    return compared(entry.id, found.entry.id, _task(found))
+
+
+def _asked(found: Answer, entry: Entry) -> Answer | None:
+    try:
+        return answer(question_about(found.question, entry.id), today=found.today)
+    except InputError:
+        return None
+
+
+def _runs_well(there: Answer) -> bool:
+    """Whole on the devices, in 4 bits or more, and good."""
+    return there.status == "good" and there.shown.is_whole and there.decided.traits.bits >= GOOD_BITS
+
+
+def _leads_limited(found: Answer, standing: Standing) -> bool:
+    """A limited plan is given up for a better model where its loss or its slowness is seen."""
+    speed = found.shown.tokens_per_s
+    slow = speed is not None and speed.typical < GOOD_TOKENS_PER_S
+    return (
+        found.status == "limited" and standing == "better" and (slow or found.decided.kept.hardest < _HARDEST_PERCENT)
+    )
+
+
+def _worth_naming(found: Answer, there: Answer, standing: Standing) -> bool:
+    """Better and no slower; or of the same family, twice as fast where this one lies partly on the host."""
+    here, instead = found.shown.tokens_per_s, there.shown.tokens_per_s
+    if here is None or instead is None:
+        return standing == "better"
+    if standing == "better":
+        return instead.typical * NOTICEABLE >= min(here.typical, _PARTLY_ON_HOST_TOKENS_PER_S * 2)
+    return (
+        not found.shown.is_whole
+        and here.typical < _PARTLY_ON_HOST_TOKENS_PER_S
+        and instead.typical >= _TWICE * here.typical
+    )

@@ -1,0 +1,50 @@
+"""What a plan costs: everything that prices depend on but its speed, which all plans on one machine share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from advisor.costs.costs import Costs, cost_of
+from advisor.costs.inputs import CostInputs
+from advisor.costs.workload import Throughput
+from advisor.foundation.caches import remembered
+from advisor.foundation.errors import InputError
+from advisor.foundation.units import MIB
+from advisor.machines.catalogue import Machine
+from advisor.speed import Speed
+
+_COSTS_BYTES = 24 * MIB
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """`card` is what one of `devices` costs and draws, `hosted_as` the name under which hosts may offer the model."""
+
+    inputs: CostInputs
+    card: Machine
+    devices: int
+    hosted_as: str | None
+    today: date
+
+    def costs(self, speed: Speed | None) -> Costs | None:
+        """Owned, rented and per token; None for a machine that cannot be priced."""
+        return _costs(self, throughput_of(speed))
+
+
+def throughput_of(speed: Speed | None) -> Throughput | None:
+    """What a speed means for the number of machines: tokens a second of all users together."""
+    if speed is None:
+        return None
+    if speed.total_decode_tokens_per_s is None:  # an encoder reads all that is asked of it
+        read = speed.prefill_tokens_per_s
+        return None if read is None else Throughput(decode=read, prefill=read)
+    return Throughput(decode=speed.total_decode_tokens_per_s, prefill=speed.prefill_tokens_per_s)
+
+
+@remembered(_COSTS_BYTES)
+def _costs(pricing: Pricing, throughput: Throughput | None) -> Costs | None:
+    try:
+        return cost_of(pricing.hosted_as, pricing.card, pricing.devices, throughput, pricing.inputs, pricing.today)
+    except InputError:
+        return None

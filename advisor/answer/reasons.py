@@ -1,0 +1,335 @@
+"""Why this plan: the decision's sentence for a manager, and its reasons with the figures that were just computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.choices import standing_words
+from advisor.answer.other_models import OtherModel, other_model
+from advisor.answer.plans import runtime_name
+from advisor.answer.policy import READING_TOKENS_PER_S
+from advisor.answer.search import Job, Option, Search, host_share_of
+from advisor.foundation.caches import kept_beside
+from advisor.foundation.evidence_words import counted
+from advisor.foundation.message import NOTHING, Message, Span, fact
+from advisor.quality.tasks import DEMANDS
+from advisor.sizing.plan import Plan
+from advisor.sizing.runtime_id import RuntimeId
+
+_ALL_KEPT = 99.95  # shown as 100
+_SHORT_FOR_THOUGHT = 16_384  # tokens; models that think first often write more
+_BASES = {
+    "measured": fact("quality_measured"),
+    "transferred": fact("quality_transferred"),
+    "estimated": fact("quality_estimated"),
+}
+SMALL_LOSS = next(demand.percent for demand in DEMANDS if demand.id == "small")
+
+
+@kept_beside
+def verdict(found: Answer) -> Message:
+    """What to do, in one or two sentences."""
+    other = leading(found)
+    if other is not None:
+        return fact("decision_led", instead=_run_other(found, other), itself=_itself(found))
+    if found.chosen is None:
+        return _refused(found)
+    return _run(found)
+
+
+def leading(found: Answer) -> OtherModel | None:
+    """The other model that the sentence leads with, where there is one."""
+    other = other_model(found)
+    return other if other is not None and other.leads else None
+
+
+@kept_beside
+def reasons(found: Answer) -> tuple[Message, ...]:
+    """Why, most important first; where nothing is to be run, what stands in the way."""
+    if found.chosen is None:
+        return tuple(in_the_way(found.decided, found.search, found.machine_name))
+    return tuple(_why(found, found.chosen))
+
+
+def _run(found: Answer) -> Message:
+    chosen = found.chosen or found.shown
+    if not chosen.writes:
+        return fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=found.machine_name)
+    kept = chosen.kept
+    said = fact(
+        "decision_run",
+        model=found.entry.name,
+        level=chosen.level,
+        how=_how(found),
+        machine=found.machine_name,
+        parts=_known(None if kept is None else _keeping(kept.typical), _writing(found, chosen), _free(chosen.plan)),
+    )
+    return fact("decision_with_warning", said=said, warning=warning) if (warning := _warning(found)) else said
+
+
+def _keeping(kept: float) -> Message:
+    if kept >= _ALL_KEPT:
+        return fact("decision_keeps_all")
+    return fact("decision_keeps", kept=kept)
+
+
+def _known(*parts: Message | None) -> tuple[Message, ...]:
+    return tuple(part for part in parts if part is not None)
+
+
+def _how(found: Answer) -> Message:
+    """The engine where it is not the usual one, the cache where it is not whole, and what lies on the host."""
+    decided = found.decided
+    usual = decided.setup.runtime.id is RuntimeId.LLAMA_CPP
+    kind, share = small_cache(decided), host_share_of(decided.plan)
+    return fact(
+        "decision_how",
+        runtime=NOTHING if usual else fact("decision_in_runtime", runtime=decided.setup.runtime.name),
+        cache=NOTHING if kind is None else fact("decision_with_cache", kind=kind),
+        host=_on_host(share, after_cache=kind is not None),
+    )
+
+
+def _on_host(share: float | None, after_cache: bool) -> Message:
+    if share is None:
+        return NOTHING
+    if after_cache:
+        return fact("decision_and_host", percent=100 * share)
+    return fact("decision_with_host", percent=100 * share)
+
+
+def small_cache(option: Option) -> str | None:
+    """How the KV cache is kept where that is smaller than the model computes with."""
+    kinds = option.setup.runtime.cache_types(option.plan)
+    whole = (None, "auto", "f16", "bf16", "f32")
+    return next((kind for kind in kinds if kind not in whole), None)
+
+
+def _writing(found: Answer, chosen: Candidate) -> Message | None:
+    speed = chosen.tokens_per_s
+    if speed is None:
+        return None
+    typical, ends, wish = speed.typical, Span(speed.low, speed.high), _wish(found, chosen)
+    if found.question.workload.users > 1:
+        return fact("decision_writes_for_each", speed=typical, range=ends, wish=wish)
+    return fact("decision_writes", speed=typical, range=ends, wish=wish)
+
+
+def _wish(found: Answer, chosen: Candidate) -> Message:
+    """How the speed that is asked for is met: typically, perhaps, or not."""
+    wish, speed = found.question.requirements.min_tokens_per_s, chosen.tokens_per_s
+    if wish is None or speed is None:
+        return NOTHING
+    if speed.typical >= wish:
+        return fact("wish_met", wish=wish)
+    return fact("wish_perhaps", wish=wish) if speed.high >= wish else fact("wish_missed", wish=wish)
+
+
+def _free(plan: Plan) -> Message | None:
+    holders = plan.devices or (plan.host,)
+    shares = [
+        (holder.free_bytes or 0) / holder.capacity_bytes for holder in holders if holder.capacity_bytes is not None
+    ]
+    return fact("decision_leaves", percent=100 * min(shares)) if shares else None
+
+
+def _warning(found: Answer) -> Message | None:
+    match found.status:
+        case "last resort":
+            return fact("decision_last_resort")
+        case "slow":
+            return fact("decision_slow")
+        case _:
+            return None
+
+
+def _run_other(found: Answer, other: OtherModel) -> Message:
+    shown = other.found.shown
+    own = None if shown.kept is None else fact("decision_keeps_own", kept=min(shown.kept.typical, 100))
+    return fact(
+        "decision_run_instead",
+        machine=found.machine_name,
+        model=other.entry.name,
+        level=shown.level,
+        how=_how(other.found),
+        parts=_known(own, _writing(other.found, shown)),
+        standing=standing_words(found, other),
+    )
+
+
+def _itself(found: Answer) -> Message:
+    """What is wrong with the model that was asked for."""
+    shown, name = found.shown, found.entry.name
+    if found.chosen is None:
+        return _refused(found)
+    if found.status == "slow" and shown.tokens_per_s is not None:
+        return fact("itself_slow", model=name, level=shown.level, how=_how(found), speed=shown.tokens_per_s.typical)
+    kept = shown.kept
+    span = NOTHING if kept is None else fact("itself_keeps", kept=kept.typical, low=kept.low, high=min(kept.high, 100))
+    if found.status == "last resort":
+        return fact("itself_last_resort", model=name, level=shown.level, how=_how(found), kept=span)
+    return fact("itself_limited", model=name, level=shown.level, how=_how(found), kept=span)
+
+
+def _refused(found: Answer) -> Message:
+    return fact(
+        "decision_refused",
+        model=found.entry.name,
+        machine=found.machine_name,
+        why=next(in_the_way(found.decided, found.search, found.machine_name)),
+    )
+
+
+def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[Message]:
+    """What keeps the nearest option from being run, and what would help; at least one."""
+    plan = decided.plan
+    if decided.unmet:
+        yield fact("nearest_breaks", level=plan.level, why=decided.unmet[0].message)
+        yield from (one.message for one in decided.unmet[1:])
+        return
+    yield _lacking(plan, machine_name, alone=len(search.jobs) == 1)
+    if plan.missing_bytes:
+        if 0 < plan.max_context < plan.settings.context:
+            yield shorter_fits(plan)
+        if plan.verdict != "tight":
+            yield fact("ways_out_of_none")
+
+
+def shorter_fits(plan: Plan) -> Message:
+    """With how much context a plan would fit."""
+    if plan.settings.shared_by > 1:
+        return fact("shorter_together_fits", reach=plan.max_context, level=plan.level)
+    return fact("shorter_fits", reach=plan.max_context, level=plan.level)
+
+
+def on_each_device(plan: Plan) -> Message:
+    """The clause after what a plan lacks or needs more of."""
+    return fact("on_each_device") if len(plan.devices) > 1 else NOTHING
+
+
+def _lacking(plan: Plan, machine_name: str, alone: bool) -> Message:
+    """What keeps the nearest plan from fitting; `alone` says that its level is the only one looked at."""
+    level, missing, each = plan.level, plan.missing_bytes, on_each_device(plan)
+    if not missing:  # all that is missing is to know the host
+        return fact("runs_host_not_known", level=level, machine=machine_name)
+    if plan.verdict == "tight" and alone:
+        return fact("fits_without_margin", level=level, machine=machine_name, missing=missing, each=each)
+    if plan.verdict == "tight":
+        return fact("none_fits_with_margin", level=level, machine=machine_name, missing=missing, each=each)
+    if alone:
+        return fact("does_not_fit", level=level, machine=machine_name, missing=missing, each=each)
+    return fact("none_fits", smallest=level, machine=machine_name, missing=missing, each=each)
+
+
+def _why(found: Answer, chosen: Candidate) -> Iterator[Message]:
+    yield _why_this_level(found, chosen)
+    yield _memory(found, chosen)
+    for said in (_quality(chosen), _speed(chosen), *_why_so(found, chosen)):
+        if said is not None:
+            yield said
+    if chosen.plan.needs_imatrix:
+        yield fact("imatrix_needed")
+    yield fact("file_and_rule", file=chosen.plan.sized.file_bytes, rule=chosen.plan.rule_of_thumb_bytes)
+
+
+def _why_this_level(found: Answer, chosen: Candidate) -> Message:
+    """What the next better level lacks: asked of the search, which has looked at it or does now."""
+    decided, level = found.decided, chosen.level
+    if decided.setup.as_it_is or len(decided.setup.levels) == 1:
+        whole = chosen.verdict != "fits with offload"
+        return fact("fits", level=level) if whole else fact("runs_with_offload", level=level)
+    above = _next_better(found)
+    if above is None:
+        return fact("no_better_level", level=level)
+    better, plan = above.candidate, above.plan
+    if plan.verdict == "does not fit":
+        return fact("best_that_fits", level=level, above=better.level, missing=plan.missing_bytes)
+    if plan.verdict == "tight":
+        return fact("best_with_margin", level=level, above=better.level, missing=plan.missing_bytes)
+    if above.unmet:
+        return fact("best_as_asked_because", level=level, why=above.unmet[0].message)
+    loss = above.kept.mean - decided.kept.mean
+    here, there = chosen.tokens_per_s, better.tokens_per_s
+    if here is None or there is None:
+        return fact("better_hardly_gains", level=level, above=better.level, points=max(0.0, loss))
+    return fact(
+        "better_costs_speed",
+        level=level,
+        above=better.level,
+        points=max(0.0, loss),
+        speed=there.typical,
+        instead=here.typical,
+    )
+
+
+def _next_better(found: Answer) -> Option | None:
+    """The least better level of the same setup, planned; None: nothing that is looked at keeps more."""
+    decided = found.decided
+    better: Sequence[Job] = [
+        job for job in found.search.jobs if job.setup is decided.setup and job.kept.mean > decided.kept.mean
+    ]
+    for job in sorted(better, key=lambda job: job.kept.mean):
+        if (option := found.search.option_of(job)) is not None:
+            return option
+    return None
+
+
+def _memory(found: Answer, chosen: Candidate) -> Message:
+    plan, free, machine = chosen.plan, chosen.plan.free_bytes, found.machine_name
+    if free is None:
+        left = fact("on_machine", machine=machine)
+    elif len(plan.devices) > 1:
+        left = fact("leaves_on_each_device", free=free, machine=machine)
+    else:
+        left = fact("leaves", free=free, machine=machine)
+    if plan.verdict == "fits with offload":
+        return fact("needs_gpu_and_host", gpu=plan.needed_bytes, host=plan.host.needed_bytes, left=left)
+    return fact("needs_in_all", needed=plan.needed_bytes, left=left)
+
+
+def _quality(chosen: Candidate) -> Message | None:
+    kept, quality = chosen.kept, chosen.quality
+    if kept is None or kept.low == kept.high or quality.basis not in _BASES:
+        return None
+    return fact(
+        "keeps",
+        kept=min(kept.typical, 100),
+        task=task_name(chosen.task),
+        low=kept.low,
+        high=min(kept.high, 100),
+        basis=_BASES[quality.basis],
+        evidence=counted(quality.n, quality.sources),
+    )
+
+
+def _speed(chosen: Candidate) -> Message | None:
+    speed = chosen.tokens_per_s
+    if (inputs := chosen.inputs_per_s) is not None and chosen.speed is not None:
+        tokens = chosen.speed.load.prompt_tokens
+        return fact(
+            "reads_inputs", inputs=inputs.typical, tokens=fact("tokens", n=tokens), range=Span(inputs.low, inputs.high)
+        )
+    if speed is None:
+        return None
+    if speed.typical < READING_TOKENS_PER_S:
+        return fact("writes_slowly", speed=speed.typical, range=Span(speed.low, speed.high))
+    return fact("writes", speed=speed.typical, range=Span(speed.low, speed.high))
+
+
+def _why_so(found: Answer, chosen: Candidate) -> Iterator[Message]:
+    """Why this runtime and this cache, where they were chosen; and what a model that thinks needs."""
+    decided, question = found.decided, found.question
+    engines = {setup.runtime.id for setup in found.search.setups}
+    if len(engines) > 1:
+        users = question.workload.users
+        if decided.setup.runtime.id is RuntimeId.VLLM:
+            yield fact("why_vllm", n=users, runtime=runtime_name(found.runtime))
+        else:
+            yield fact("why_this_engine", n=users, runtime=runtime_name(found.runtime))
+    if not decided.setup.whole_cache and (kind := small_cache(decided)):
+        yield fact("why_small_cache", kind=kind)
+    entry = found.entry.entry
+    if entry is not None and entry.variant == "reasoning" and chosen.plan.max_context < _SHORT_FOR_THOUGHT:
+        yield fact("thinks_long", reach=chosen.plan.max_context)

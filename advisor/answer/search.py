@@ -1,0 +1,354 @@
+"""The search over configurations: the best plan of a model on a machine, without planning every one.
+
+What a level keeps is known before anything is planned, and how fast it is at best follows from what must be read from
+where. So each job has a bound, and those whose bound is worse than the best plan so far are never planned. One search
+serves decision, choices and checks.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from itertools import count
+from typing import NamedTuple
+
+from advisor.answer.assess import asked_of, candidates_of
+from advisor.answer.candidate import Candidate
+from advisor.answer.kept import kept_before
+from advisor.answer.policy import (
+    GOOD_BITS,
+    LOSS_OF_FEW_BITS,
+    LOSS_WITHOUT_EVIDENCE,
+    WEIGHTS,
+    Weights,
+)
+from advisor.answer.setups import Setup, Subject
+from advisor.answer.status import Status, status_by
+from advisor.answer.utility import Figures, Kept, Traits, utility
+from advisor.formats.level_id import LevelId
+from advisor.formats.levels import find_level
+from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
+from advisor.foundation.errors import InputError
+from advisor.quality import ModelFacts
+from advisor.question.requirements import Unmet
+from advisor.sizing.plan import Plan
+from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.local_measurements import LocalMeasurement
+
+_HARD_TASKS = ("math", "code")
+_EIGHT_BITS_SPREAD = 0.3  # points that the hardest task of 8 bits may lie below the one asked for
+_OVERALL = "chat"
+_NEVER = float("-inf")
+# Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
+_OPTIMISM = 1.5
+_WEIGHT_ONLY = frozenset({Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED, Scheme.MXFP4})
+_FAST_CODEBOOKS = frozenset({"cuda", "rocm"})
+
+
+class Key(NamedTuple):
+    """What options are ordered by; more is better. `rank` first: a better status always wins."""
+
+    rank: int
+    points: float
+    kept: float = 0.0
+    tokens_per_s: float = 0.0
+    free: float = 0.0
+
+
+_DOES_NOT_FIT, _NOT_AS_ASKED, _TIGHT = 0, 1, 2
+_RANKS: dict[Status, int] = {"last resort": 3, "slow": 4, "limited": 5, "good": 6}
+
+
+@dataclass(frozen=True, eq=False)
+class Option:
+    """A plan with what it is judged by; `unmet` are the rules it breaks."""
+
+    setup: Setup
+    candidate: Candidate
+    status: Status
+    kept: Kept
+    traits: Traits
+    figures: Figures
+    unmet: tuple[Unmet, ...]
+
+    @property
+    def plan(self) -> Plan:
+        return self.candidate.plan
+
+    @property
+    def runs(self) -> bool:
+        """Whether it fits with margin and breaks no rule."""
+        return self.plan.fits and not self.unmet
+
+
+@dataclass(eq=False)
+class Job:
+    """One level of one setup, planned when it is worth it. `level` None: the setup's file as it is.
+
+    `whole` is the same with its KV cache as the model computes with it, where this one's is smaller; `place` counts
+    from the setup's last level, which is its smallest.
+    """
+
+    setup: Setup
+    level: LevelId | None
+    kept: Kept
+    traits: Traits
+    place: int = 0
+    whole: Job | None = None
+    option: Option | None = None
+    planned: bool = False
+
+
+class Search:
+    """The jobs of one question, and the plans made of some of them."""
+
+    def __init__(
+        self, about: Subject, setups: Sequence[Setup], today: date, measured_here: Sequence[LocalMeasurement] = ()
+    ):
+        self.about, self.setups, self.today, self.measured_here = about, tuple(setups), today, tuple(measured_here)
+        question = about.question
+        self.asked = asked_of(question.requirements, about.writes)
+        self.users = question.workload.users
+        self.weights = WEIGHTS[question.requirements.goal]
+        self.jobs: list[Job] = []
+        for setup in setups:
+            self.jobs += self._jobs(setup)
+        self._least: dict[Job, float | None] = {}
+
+    def best(self, weights: Weights | None = None, allow: Callable[[Job], bool] = lambda _: True) -> Option | None:
+        """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded."""
+        judged_by, order = weights or self.weights, count()
+        heap: list[tuple[float, float, int, Job, bool]] = []
+        for job in self.jobs:
+            if allow(job):
+                rank, points, *_ = self._bound(job, judged_by, refined=False)
+                heap.append((-rank, -points, next(order), job, False))
+        heapq.heapify(heap)
+        best: Option | None = None
+        best_key = Key(-1, _NEVER)
+        while heap:
+            worse, lost, number, job, refined = heapq.heappop(heap)
+            if (-worse, -lost) < best_key[:2]:
+                break
+            if not refined and not job.planned:
+                bound = self._bound(job, judged_by, refined=True)
+                heapq.heappush(heap, (-bound.rank, -bound.points, number, job, True))
+                continue
+            if self._needless(job):
+                continue
+            option = self.option_of(job)
+            if option is not None and (key := self.key_of(option, judged_by)) > best_key:
+                best, best_key = option, key
+        return best
+
+    def may_be(self, status: Status) -> bool:
+        """Whether some option may have this status or a better one: False is certain, and nothing is planned for it."""
+        least = _RANKS[status]
+        return any(
+            self._bound(job, self.weights, refined=False).rank >= least
+            and self._bound(job, self.weights, refined=True).rank >= least
+            for job in self.jobs
+        )
+
+    @property
+    def seen(self) -> Iterator[Option]:
+        """The options that have been planned."""
+        return (job.option for job in self.jobs if job.option is not None)
+
+    def option_of(self, job: Job) -> Option | None:
+        """The option of a job, planned now if it is not yet; None where it is not loaded."""
+        if not job.planned:
+            job.planned = True
+            job.option = self._planned(job)
+        return job.option
+
+    def key_of(self, option: Option, weights: Weights | None = None) -> Key:
+        """What an option is ordered by."""
+        candidate, plan = option.candidate, option.plan
+        speed = candidate.tokens_per_s
+        typical = 0.0 if speed is None else speed.typical
+        if plan.verdict == "does not fit":
+            return Key(_DOES_NOT_FIT, -plan.missing_bytes)
+        points = utility(
+            option.kept,
+            option.traits,
+            option.figures,
+            weights or self.weights,
+            self.users,
+            self.asked.min_tokens_per_s,
+        )
+        if option.unmet:
+            gaps = sum(1 + min(1.0, one.gap if one.gap is not None else 1.0) for one in option.unmet)
+            return Key(_NOT_AS_ASKED, points - 1e3 * gaps, option.kept.mean, typical)
+        rank = _TIGHT if plan.verdict == "tight" else _RANKS[option.status]
+        return Key(rank, points, option.kept.mean, typical, plan.free_bytes or 0)
+
+    def _jobs(self, setup: Setup) -> Iterator[Job]:
+        if setup.as_it_is:
+            yield Job(setup, None, Kept(100, 100, 100), _traits(setup, None, None), whole=self._whole(setup, None))
+            return
+        for place, level in enumerate(setup.levels):
+            kept = self._kept_before(setup, level, place)
+            traits = _traits(setup, level, find_level(str(level)))
+            yield Job(setup, level, kept, traits, len(setup.levels) - 1 - place, self._whole(setup, level))
+
+    def _whole(self, setup: Setup, level: LevelId | None) -> Job | None:
+        """The job that is the same but for a smaller cache."""
+        if setup.whole_cache:
+            return None
+        for job in self.jobs:
+            like = job.setup.runtime is setup.runtime and job.setup.all_cards == setup.all_cards
+            if like and job.level == level and job.setup.whole_cache:
+                return job
+        return None
+
+    def _kept_before(self, setup: Setup, level: LevelId, place: int) -> Kept:
+        if not self.about.writes:
+            return _of_encoder(place)
+        return kept_of(self.about.facts, level, self.asked.task, setup.question.workload.cache_types)
+
+    def _needless(self, job: Job) -> bool:
+        """A level that lies whole on the devices with its cache as the model computes it needs no smaller cache."""
+        if job.whole is None or job.planned:
+            return False
+        option = self.option_of(job.whole)
+        return option is not None and option.plan.verdict == "fits"
+
+    def _bound(self, job: Job, weights: Weights, refined: bool) -> Key:
+        """No option of this job is better."""
+        if job.planned:
+            return Key(-1, _NEVER) if job.option is None else self.key_of(job.option, weights)
+        least = self._least_seconds(job) if refined else None
+        if least == float("inf"):  # of what does not fit, the smallest comes nearest
+            return Key(_DOES_NOT_FIT, _NEVER if job.place else 0.0)
+        speed = None if not least else _OPTIMISM / least
+        figures = Figures(1e6 if speed is None else speed, users_that_fit=1e3 if weights.users else 1, cost=None)
+        if weights.money:
+            figures = Figures(figures.tokens_per_s, cost=1e-6)
+        points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
+        if not self.about.writes:
+            return Key(_RANKS["good"], points)
+        least_kept = self.asked.least_percent
+        if least_kept is not None and job.kept.task < least_kept and job.level is not None:
+            return Key(_NOT_AS_ASKED, points)
+        return Key(_RANKS[status_by(job.kept.overall, job.traits.bits, speed)], points)
+
+    def _least_seconds(self, job: Job) -> float | None:
+        if job.level is None:
+            return None
+        if job not in self._least:
+            self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level)
+        return self._least[job]
+
+    def _planned(self, job: Job) -> Option | None:
+        setup, about = job.setup, self.about
+        try:
+            if job.level is None:
+                plan = next(iter(setup.runtime.plan(setup.request)), None)
+            else:
+                plan = setup.runtime.plan_level(setup.request, job.level)
+        except InputError:
+            if len(self.jobs) == 1:
+                raise
+            return None
+        if plan is None:
+            return None
+        candidate = candidates_of(
+            setup.question, about.entry, about.model, setup.hardware, (plan,), self.today, self.measured_here
+        )[0]
+        return self._judged(job, candidate)
+
+    def _judged(self, job: Job, candidate: Candidate) -> Option:
+        plan = candidate.plan
+        kept = job.kept if job.level is not None or not candidate.writes else _kept_after(candidate, self.asked.task)
+        unmet = () if plan.verdict == "does not fit" else candidate.unmet(self.asked, self.about.entry.license)
+        speed = None if candidate.tokens_per_s is None else candidate.tokens_per_s.typical
+        cost = None
+        if self.weights.money and candidate.costs is not None and (cheapest := candidate.costs.best()) is not None:
+            cost = float(cheapest.per_million_tokens.typical)
+        figures = Figures(
+            speed if candidate.writes else None,
+            host_share_of(plan),
+            users_that_fit=users_that_fit(plan),
+            cost=cost,
+        )
+        traits = job.traits
+        return Option(
+            job.setup, candidate, self._status(plan, kept, traits, speed, unmet), kept, traits, figures, unmet
+        )
+
+    def _status(self, plan: Plan, kept: Kept, traits: Traits, speed: float | None, unmet: tuple[Unmet, ...]) -> Status:
+        if plan.verdict == "does not fit":
+            return "does not fit"
+        if unmet:
+            return "not as asked"
+        found: Status = status_by(kept.overall, traits.bits, speed) if self.about.writes else "good"
+        return "limited" if found == "good" and plan.verdict == "tight" else found
+
+
+@lru_cache(maxsize=1 << 14)
+def kept_of(facts: ModelFacts, level: LevelId, task: str, caches: tuple[str, str, bool]) -> Kept:
+    """What a level keeps, as `Candidate.quality_at` will say of its plan."""
+    bits = find_level(str(level)).nominal_bits
+    tasks = dict.fromkeys((task, *_HARD_TASKS, _OVERALL))
+    return _kept({one: kept_before(facts, level, one, caches) for one in tasks}, task, bits)
+
+
+def _kept_after(candidate: Candidate, task: str) -> Kept:
+    tasks = dict.fromkeys((task, *_HARD_TASKS, _OVERALL))
+    found = {one: candidate.quality_at(one).kept for one in tasks}
+    bits = candidate.plan.sized.level.nominal_bits
+    return _kept({one: None if kept is None else kept.typical for one, kept in found.items()}, task, bits)
+
+
+def _kept(found: dict[str, float | None], task: str, bits: float) -> Kept:
+    unknown = 100 - (LOSS_WITHOUT_EVIDENCE if bits >= GOOD_BITS else LOSS_OF_FEW_BITS)
+    known = {one: unknown if kept is None else kept for one, kept in found.items()}
+    hardest = min(known[one] for one in (task, *_HARD_TASKS))
+    if bits >= 8:
+        hardest = max(hardest, known[task] - _EIGHT_BITS_SPREAD)
+    return Kept(known[task], hardest, known[_OVERALL])
+
+
+def _of_encoder(place: int) -> Kept:
+    """Nobody has measured what quantization costs vectors and scores: levels are in the order of their ladder."""
+    return Kept(*(100.0 - place,) * 3)
+
+
+def _traits(setup: Setup, level_id: LevelId | None, level: object) -> Traits:
+    engine, safetensors = setup.runtime.engine, isinstance(level, SafetensorsLevel)
+    name = "" if level_id is None else level_id.name
+    bits = float(getattr(level, "nominal_bits", GOOD_BITS))
+    return Traits(
+        engine=engine,
+        common=level_id is None or level_id in setup.runtime.ladder.common,
+        bits=bits,
+        codebook=name.startswith("IQ"),
+        codebook_slow=setup.hardware.backend not in _FAST_CODEBOOKS or not setup.hardware.cards,
+        weight_only=engine is RuntimeId.VLLM
+        and isinstance(level, SafetensorsLevel)
+        and level.bits == 4
+        and level.scheme in _WEIGHT_ONLY,
+        idle_cards=safetensors and False,
+    )
+
+
+def host_share_of(plan: Plan) -> float | None:
+    """The share of the weights on the host; None where nothing but input embeddings is."""
+    if not plan.placement.offloads:
+        return None
+    held = sum(device.weights_bytes for device in plan.devices)
+    return plan.host.weights_bytes / max(1, held + plan.host.weights_bytes)
+
+
+def users_that_fit(plan: Plan) -> float:
+    """How many users the plan has room for, each with a full context: as the runtime says, else by what is left."""
+    users = plan.settings.users
+    if plan.max_concurrency is not None:
+        return max(1.0, plan.max_concurrency)
+    each = max((device.kv_cache_bytes / users for device in plan.devices), default=plan.host.kv_cache_bytes / users)
+    free = plan.free_bytes
+    return float(users) if not each or free is None else max(1.0, users + free / each)

@@ -1,0 +1,173 @@
+"""The ways in which a model could be run on a machine: runtime x KV cache x cards, each with the levels to look at.
+
+What the question gives is fixed, the rest is searched: a key that somebody wrote is meant, also where it says what is
+the default anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from advisor.answer.assess import facts_of_model, writes_text
+from advisor.answer.plans import published_request, request_of, with_frontend_defaults
+from advisor.formats.level_id import LevelId
+from advisor.formats.levels import find_level
+from advisor.formats.safetensors_levels import SafetensorsLevel
+from advisor.foundation.errors import InputError
+from advisor.models.model import Model
+from advisor.quality import ModelFacts
+from advisor.question.choices import AUTO
+from advisor.question.hardware import Hardware, chip_for, hardware_of
+from advisor.question.question import Question
+from advisor.runtimes.defaults import Taken
+from advisor.runtimes.registry import ENGINES, find_runtime, runtime_by
+from advisor.runtimes.runtime import Runtime
+from advisor.runtimes.support import Format, format_of_level, loads_somewhere, machine_refusal
+from advisor.sizing.request import Levels, PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.resolve import ResolvedModel
+
+_SMALL_MODEL = 1_500_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """Everything of a configuration but the level.
+
+    `asked` is the question, with what a front end chose by itself (`taken`), and `question` the same with runtime, KV
+    cache and cards told. `levels` are those to look at, best first; empty for files that are planned as they are.
+    """
+
+    asked: Question
+    question: Question
+    runtime: Runtime
+    hardware: Hardware
+    request: PlanRequest
+    levels: tuple[LevelId, ...]
+    taken: tuple[Taken, ...]
+    whole_cache: bool
+    all_cards: bool
+
+    @property
+    def as_it_is(self) -> bool:
+        """Whether a file is planned as it is."""
+        return not isinstance(self.request.stored, Levels)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is asked about, the same for all setups. `model` is with or without its MTP layers, as asked."""
+
+    question: Question
+    given: frozenset[str]
+    entry: ResolvedModel
+    model: Model
+    facts: ModelFacts
+    writes: bool
+
+    @classmethod
+    def of(cls, question: Question, entry: ResolvedModel) -> Subject:
+        model = entry.must_have_model()
+        if question.model.mtp:
+            model = model.with_mtp()
+        return cls(question, question.given, entry, model, facts_of_model(entry, model), writes_text(entry, model))
+
+
+def setups_of(about: Subject) -> tuple[Setup, ...]:
+    """Every way that is possible; raises InputError with the first reason where none is."""
+    found: list[Setup] = []
+    refusals: list[InputError] = []
+    for runtime in runtimes_of(about.question, about.entry):
+        try:
+            found += _setups(about, runtime)
+        except InputError as refusal:
+            refusals.append(refusal)
+    if not found:
+        raise refusals[0]
+    return tuple(found)
+
+
+def setups_of_checkpoint(about: Subject, runtime: RuntimeId) -> tuple[Setup, ...]:
+    """The ways to run a repository's own checkpoint as it is; raises InputError where the runtime does not load it."""
+    found = []
+    for setup in _setups(about, runtime):
+        stored = published_request(setup.question, about.entry, about.model, setup.hardware, setup.request)
+        found.append(replace(setup, request=stored, levels=()))
+    return tuple(found)
+
+
+def runtimes_of(question: Question, entry: ResolvedModel) -> tuple[RuntimeId, ...]:
+    """The runtimes to look at: the one that is asked for, that of the level or the settings that are, or every engine.
+
+    Raises InputError where a level and a runtime that does not load it are asked for.
+    """
+    asked = None if question.runtime.name == AUTO else find_runtime(question.runtime.name)
+    loading = _loading(question)
+    if asked is not None:
+        if asked.engine not in loading:
+            raise InputError(f"Level {question.model.level} is not for {asked.id}: choose runtime={loading[0]}.")
+        return (asked.id,)
+    if entry.file is not None and question.model.level is None:
+        return (RuntimeId.LLAMA_CPP,)
+    told = [one for one in loading if runtime_by(one).own_keys & question.given]
+    return (told[0],) if told else loading
+
+
+def _loading(question: Question) -> tuple[RuntimeId, ...]:
+    """The engines that load the level asked for somewhere."""
+    engines = tuple(engine.id for engine in ENGINES)
+    if question.model.level is None:
+        return engines
+    level = find_level(question.model.level)
+    stored = format_of_level(level) if isinstance(level, SafetensorsLevel) else Format(level.id.format)
+    return tuple(one for one in engines if loads_somewhere(one, stored)) or (RuntimeId.VLLM,)
+
+
+def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
+    runtime = runtime_by(runtime_id)
+    asked = about.question
+    if asked.model.draft is not None and not runtime.drafts:
+        drafting = " and ".join(str(one.name) for one in ENGINES if one.drafts)
+        raise InputError(f"draft: a draft model is planned for {drafting}, not for {runtime.id}.")
+    if asked.runtime.name == AUTO and asked.model.level is None and not _runs_here(asked, runtime):
+        raise InputError(f"{runtime.name} does not run there.")
+    hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
+    asked, taken = with_frontend_defaults(asked, about.given, about.model, hardware, runtime_id)
+    told = asked.with_values(runtime=str(runtime_id))
+    request = request_of(told, about.entry, about.model, hardware, runtime_id)
+    runtime.check(request)
+    for cache, whole in _caches(about, runtime, request):
+        question = told.with_values(**cache)
+        one = request if whole else request_of(question, about.entry, about.model, hardware, runtime_id)
+        yield Setup(asked, question, runtime, hardware, one, _levels(about, runtime), taken, whole, all_cards=True)
+
+
+def _runs_here(asked: Question, runtime: Runtime) -> bool:
+    """Whether a runtime that nobody asked for is looked at on this hardware."""
+    try:
+        hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id)
+        return not machine_refusal(runtime.id, chip_for(asked.runtime.backend, hardware, runtime.id))
+    except InputError:
+        return runtime.id is RuntimeId.LLAMA_CPP  # whose reason is told
+
+
+def _caches(about: Subject, runtime: Runtime, request: PlanRequest) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """How the cache may be stored, as keys of the question, and whether that is as the model computes with it."""
+    choices = runtime.caches(request)
+    if any(key in about.question.pins for choice in choices for key in choice):
+        yield {}, True
+        return
+    for number, choice in enumerate(choices):
+        yield choice, number == 0
+
+
+def _levels(about: Subject, runtime: Runtime) -> tuple[LevelId, ...]:
+    if about.question.model.level is not None:
+        return (find_level(about.question.model.level).id,)
+    its = runtime.ladder
+    if not about.writes:
+        # Nobody has measured what quantization costs vectors and scores, and these models are small.
+        return tuple(dict.fromkeys((*its.reads, *its.usual)))
+    return (*its.whole, *its.usual) if about.model.parameters < _SMALL_MODEL else its.usual

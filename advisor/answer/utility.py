@@ -1,0 +1,118 @@
+"""What a plan is worth, in points of quality: a visible loss in full, slowness by how much people notice it.
+
+The same function judges a plan and, before there is one, the best that it could be.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from advisor.answer.policy import (
+    ALL_ON_HOST,
+    CODEBOOK_ELSEWHERE,
+    DOUBLINGS_FOR_MANY,
+    FASTER_FOR_MANY,
+    IDLE_CARDS,
+    LINEAR_FROM,
+    MANY_USERS,
+    OTHERS_WAIT,
+    PARTLY_ON_HOST,
+    RARE_LEVEL,
+    SHORT_OF_WISH,
+    THREE_BITS,
+    USUAL_FOR_FEW,
+    USUAL_FOR_MANY,
+    VISIBLE_POINTS,
+    VLLM_FROM_USERS,
+    WEIGHT_ONLY_BATCHES,
+    Weights,
+)
+from advisor.sizing.runtime_id import RuntimeId
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Percent of the 16-bit score that is kept: at the task asked for, at the hardest one, and of all together."""
+
+    task: float
+    hardest: float
+    overall: float
+
+    @property
+    def mean(self) -> float:
+        """Three bits look harmless of all tasks together and lose three points at math: both count."""
+        return (self.task + self.hardest) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What speaks for or against a way to run a level beside its figures, known before it is planned."""
+
+    engine: RuntimeId
+    common: bool
+    bits: float
+    codebook: bool = False  # an i-quant
+    codebook_slow: bool = False  # where those decode slowly wherever they lie
+    weight_only: bool = False  # 4-bit weights that vLLM multiplies in 16
+    idle_cards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a plan is judged by; `tokens_per_s` is of each user, None where it is not known.
+
+    `host_share` is the share of the weights on the host, None where everything is on the devices; `served` the share
+    of full contexts that a paged cache holds at once; `cost` of a million tokens, None where no goal asks for it.
+    """
+
+    tokens_per_s: float | None
+    host_share: float | None = None
+    served: float = 1.0
+    users_that_fit: float = 1.0
+    cost: float | None = None
+
+
+def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, users: int, wish: float | None) -> float:
+    """Points; more is better. `wish` is the speed asked for in tokens/s."""
+    loss = 100 - kept.mean
+    points = -loss * loss / (loss + VISIBLE_POINTS) if loss > 0 else 0.0
+    if figures.tokens_per_s is not None:
+        points += speed_points(figures.tokens_per_s, weights, users, wish)
+    if figures.host_share is not None:
+        points -= PARTLY_ON_HOST + ALL_ON_HOST * figures.host_share
+    if traits.codebook and (traits.codebook_slow or figures.host_share is not None):
+        points -= CODEBOOK_ELSEWHERE
+    points -= RARE_LEVEL * (not traits.common) + THREE_BITS * (traits.bits < 4) + IDLE_CARDS * traits.idle_cards
+    points -= WEIGHT_ONLY_BATCHES * (traits.weight_only and users >= MANY_USERS)
+    points -= OTHERS_WAIT * (1 - figures.served)
+    points += weights.users * math.log2(max(figures.users_that_fit, 1.0))
+    if figures.cost is not None:
+        points -= weights.money * math.log2(max(figures.cost, 1e-6))
+    return points + usual_engine_points(traits.engine, users)
+
+
+def usual_engine_points(engine: RuntimeId, users: int) -> float:
+    """llama.cpp and MLX are what people run for themselves, vLLM what they run for many."""
+    if engine is RuntimeId.VLLM:
+        return USUAL_FOR_MANY * min(1.0, (users - 1) / (VLLM_FROM_USERS - 1))
+    return USUAL_FOR_FEW
+
+
+def speed_points(speed: float, weights: Weights, users: int, wish: float | None) -> float:
+    """What a speed is worth, in points."""
+    speed = max(speed, 1e-3)
+    target = weights.target if wish is None else min(weights.target, wish)
+    many = users >= MANY_USERS
+    faster = max(weights.faster, FASTER_FOR_MANY) if many else weights.faster
+    doublings = max(weights.doublings, DOUBLINGS_FOR_MANY) if many else weights.doublings
+    points = 0.0
+    if speed >= target:
+        points += faster * min(math.log2(speed / target), doublings)
+    else:
+        halvings = math.log2(target / speed)
+        squared = min(halvings, LINEAR_FROM)
+        points -= weights.slower * squared**2 + weights.slower * LINEAR_FROM * (halvings - squared)
+    if wish is not None and speed < wish:
+        points -= SHORT_OF_WISH * math.log2(wish / speed)
+    return points
