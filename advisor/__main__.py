@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     plan.add_argument("--plans", action="store_true", help="JSON: choices carry whole plans")
     plan.add_argument(
-        "--flips", action="store_true", help="JSON: what would change the answer; not worked out yet, stays empty"
+        "--flips",
+        action="store_true",
+        help="JSON: what would change the answer, asked question by question (takes as long as several)",
     )
     _add_report(commands.add_parser("report", help="the recommendation as a PDF"))
     found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine")
@@ -139,10 +141,14 @@ def _sizes_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
 def _plan_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
     from advisor.report.compact import refusal_document
 
-    return partial(answer_plan, whole_plans=options.plans, full=options.full), refusal_document
+    return partial(
+        answer_plan, whole_plans=options.plans, with_flips=options.flips, full=options.full
+    ), refusal_document
 
 
-def answer_plan(query: str, *, whole_plans: bool = False, full: bool = False) -> dict[str, Any]:
+def answer_plan(
+    query: str, *, whole_plans: bool = False, with_flips: bool = False, full: bool = False
+) -> dict[str, Any]:
     """One question as the object that `plan --format json` prints; raises InputError in one sentence."""
     from advisor.answer.answer import answer
     from advisor.question.question import Question
@@ -150,10 +156,10 @@ def answer_plan(query: str, *, whole_plans: bool = False, full: bool = False) ->
 
     found = answer(Question.from_query(query), allow_local=True)
     if not full:
-        return answer_document(found, query, whole_plans=whole_plans)
+        return answer_document(found, query, whole_plans=whole_plans, with_flips=with_flips)
     from advisor.report.as_json import full_document
 
-    return full_document(found, query, whole_plans=whole_plans)
+    return full_document(found, query, whole_plans=whole_plans, with_flips=with_flips)
 
 
 def _sizes(options: argparse.Namespace) -> str:

@@ -26,9 +26,9 @@ from advisor.sizing.plan import DeviceMemory
 from advisor.words import say, say_all
 
 
-def full_document(answer: Answer, query: str, *, whole_plans: bool = False) -> dict[str, Any]:
+def full_document(answer: Answer, query: str, *, whole_plans: bool = False, with_flips: bool = False) -> dict[str, Any]:
     """The compact answer with everything else that was computed."""
-    compact = answer_document(answer, query, whole_plans=whole_plans)
+    compact = answer_document(answer, query, whole_plans=whole_plans, with_flips=with_flips)
     more = plan_document(answer)
     levels = more.pop("plans")
     shown = answer.shown

@@ -65,10 +65,10 @@ def draw(reply: Reply) -> None:
 
 
 def _nothing_to_price(answer: Answer) -> None:
-    reasons = " ".join(say_all(reasons(answer), "page"))
+    why = " ".join(say_all(reasons(answer), "page"))
     st.info(
         plain(
-            f"There is nothing to price yet, because no level is recommended for {answer.machine_name}. {reasons} "
+            f"There is nothing to price yet, because no level is recommended for {answer.machine_name}. {why} "
             "Choose another machine or model, or set a level that runs."
         ),
         icon=":material/info:",
