@@ -207,7 +207,7 @@ def _costs(
 def _cost(
     inputs: CostInputs, hardware: Hardware, hosted_as: str | None, throughput: Throughput | None, today: date
 ) -> Costs | None:
-    devices = max(1, len(hardware.cards))
+    devices = max(1, len(hardware.installed))  # an idle card is paid for
     try:
         return cost_of(hosted_as, hardware.average_card, devices, throughput, inputs, today)
     except InputError:

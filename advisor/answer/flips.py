@@ -87,7 +87,7 @@ def _more_devices(found: Answer, users: int) -> Message | None:
         return None
     for gpus in (question.machine.gpus + 1, question.machine.gpus * 2, question.machine.gpus * 4):
         try:
-            larger = answer(question.with_values(users=users, gpus=gpus), today=found.today)
+            larger = answer(question.with_values(users=users, gpus=gpus, use_gpus=None), today=found.today)
         except InputError:
             return None
         if larger.recommendation.level is not None:

@@ -35,7 +35,13 @@ _LEVELS_LOOKED_AT = 2
 _TABLES_BYTES = 24 * MIB  # of what was answered last
 _LAPTOP = "laptop-gpu"
 _ASSUMED_QUALITY = "small"
-_NOT_SEARCHED_FOR = {"other_machine": None, "memory_gib": None, "bandwidth_gb_s": None, "backend": AUTO}
+_NOT_SEARCHED_FOR = {
+    "other_machine": None,
+    "use_gpus": None,
+    "memory_gib": None,
+    "bandwidth_gb_s": None,
+    "backend": AUTO,
+}
 
 
 @dataclass(frozen=True, eq=False)

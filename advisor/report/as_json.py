@@ -82,7 +82,8 @@ def plan_document(answer: Answer) -> dict[str, Any]:
         "machine": {
             "id": machine.id,
             "name": machine.name,
-            "devices": len(answer.memory.devices),
+            "devices": len(answer.hardware.installed),
+            "devices_used": len(answer.memory.devices),
             "name_of_all": answer.machine_name,
             "backend": answer.hardware.backend,
             "host_bandwidth_bytes_per_s": answer.hardware.host_bandwidth,

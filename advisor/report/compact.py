@@ -50,7 +50,7 @@ def answer_document(found: Answer, query: str, *, whole_plans: bool = False) -> 
         **_head(query),
         "error": None,
         "model": model_document(found),
-        "machine": {"name": found.machine_name, "devices": [device.name for device in found.memory.devices]},
+        "machine": {"name": found.machine_name, "devices": [card.name for card in found.hardware.installed]},
         "decision": _decision(found, shown),
         "choices": [],
         "flips": [],
