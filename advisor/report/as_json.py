@@ -137,6 +137,7 @@ def _plan(candidate: Candidate) -> dict[str, Any]:
         "max_context": plan.max_context,
         "kv_tokens": plan.kv_tokens,
         "max_concurrency": plan.max_concurrency,
+        "served_share": plan.served_share,
         "missing_bytes": plan.missing_bytes,
         "ways_out": [{"kind": way.kind, "value": way.value, "sentence": say(way.message)} for way in plan.ways_out],
         "rule_of_thumb_bytes": plan.rule_of_thumb_bytes,

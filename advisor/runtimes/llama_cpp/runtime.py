@@ -19,6 +19,7 @@ from advisor.runtimes.llama_cpp.overview import overview
 from advisor.runtimes.llama_cpp.plans import LevelPlanner, levels_of, plan_gguf
 from advisor.runtimes.llama_cpp.ways_out import ways_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import Levels, PlanRequest
@@ -40,6 +41,11 @@ class LlamaCpp(Runtime):
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         return plan_gguf(self, *with_draft(self, request))
+
+    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
+        """All that one process can use. A model that fits on one card gains nothing by a second one."""
+        most = min(len(memory.devices), MAX_DEVICES)
+        return tuple(dict.fromkeys((most, 1))) if most else ()
 
     def why_none(self, request: PlanRequest) -> str:
         return "none of its levels is made for this model"
