@@ -38,7 +38,7 @@ def candidates_of(
 ) -> tuple[Candidate, ...]:
     """The candidates of a question, in the order of `plans`. `measured_here`: of this very model."""
     facts, writes = facts_of_model(entry, model), writes_text(entry, model)
-    pricing = Pricing(question.costs, hardware.average_card, max(1, len(hardware.cards)), priced_as(entry), today)
+    pricing = Pricing(question.costs, hardware.average_card, max(1, len(hardware.installed)), priced_as(entry), today)
 
     def candidate(plan: Plan) -> Candidate:
         return Candidate(

@@ -32,6 +32,8 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         hf_repo=repository,
         file=entry.file.name if entry.file is not None else None,
         gpus=len(plan.devices),
+        idle_gpus=len(answer.hardware.installed) - len(answer.hardware.cards),
+        backend=answer.hardware.backend,
         layers=len(answer.model.layers),
         split_mode=plan.settings.split,
         tensor_split=plan.settings.tensor_split,

@@ -34,6 +34,7 @@ _NOT_SEARCHED_FOR: dict[str, Any] = {
     "backend": AUTO,
     "gpu_layers": None,
     "tensor_split": None,
+    "use_gpus": None,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import written
 from advisor.question.choices import ModelChoice
+from advisor.question.hardware import installed_cards
 from advisor.question.question import Question
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
@@ -24,6 +25,8 @@ def pinned_query(question: Question, entry: ResolvedModel, plan: Plan) -> str:
     if not is_as_it_is(question.model, entry, plan):
         given["level"] = written(plan.level_id)
     given |= runtime_by(plan.runtime).told(plan)
+    if len(installed_cards(question.machine)) > 1:
+        given["use_gpus"] = len(plan.request.memory.devices)
     return question.with_values(**given).to_query(also=given)
 
 

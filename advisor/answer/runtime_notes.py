@@ -1,4 +1,4 @@
-"""What must be known of a runtime beside the numbers: a shared cache, an assumed GPU."""
+"""What must be known of a runtime beside the numbers: a shared cache, an assumed GPU, cards that stay idle."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def runtime_notes(
     found = (
         _cache_note(settings, model, runtime),
         _custom_note(asked.backend, hardware, runtime),
+        _idle_note(hardware),
     )
     return tuple(note for note in found if note is not None)
 
@@ -43,3 +44,8 @@ def _custom_note(backend: str, hardware: Hardware, runtime: RuntimeId) -> Messag
     if vendor == "NVIDIA":
         return fact("custom_as_nvidia", runtime=name)
     return fact("custom_as_vendor", runtime=name, vendor=vendor)
+
+
+def _idle_note(hardware: Hardware) -> Message | None:
+    used, there = len(hardware.cards), len(hardware.installed)
+    return fact("cards_idle", n=there - used, used=used, there=there) if used < there else None

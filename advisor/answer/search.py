@@ -319,7 +319,7 @@ def _of_encoder(place: int) -> Kept:
 
 
 def _traits(setup: Setup, level_id: LevelId | None, level: object) -> Traits:
-    engine, safetensors = setup.runtime.engine, isinstance(level, SafetensorsLevel)
+    engine = setup.runtime.engine
     name = "" if level_id is None else level_id.name
     bits = float(getattr(level, "nominal_bits", GOOD_BITS))
     return Traits(
@@ -332,7 +332,7 @@ def _traits(setup: Setup, level_id: LevelId | None, level: object) -> Traits:
         and isinstance(level, SafetensorsLevel)
         and level.bits == 4
         and level.scheme in _WEIGHT_ONLY,
-        idle_cards=safetensors and False,
+        idle_cards=not setup.all_cards,
     )
 
 

@@ -135,13 +135,29 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
         raise InputError(f"{runtime.name} does not run there.")
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
     asked, taken = with_frontend_defaults(asked, about.given, about.model, hardware, runtime_id)
-    told = asked.with_values(runtime=str(runtime_id))
-    request = request_of(told, about.entry, about.model, hardware, runtime_id)
-    runtime.check(request)
-    for cache, whole in _caches(about, runtime, request):
-        question = told.with_values(**cache)
-        one = request if whole else request_of(question, about.entry, about.model, hardware, runtime_id)
-        yield Setup(asked, question, runtime, hardware, one, _levels(about, runtime), taken, whole, all_cards=True)
+    runtime.check(request_of(asked, about.entry, about.model, hardware, runtime_id))
+    for told, cards in _on_cards(about, asked.with_values(runtime=str(runtime_id)), runtime, hardware):
+        request = request_of(told, about.entry, about.model, cards, runtime_id)
+        for cache, whole in _caches(about, runtime, request):
+            question = told.with_values(**cache)
+            one = request if whole else request_of(question, about.entry, about.model, cards, runtime_id)
+            every = len(cards.cards) == len(cards.installed)
+            yield Setup(asked, question, runtime, cards, one, _levels(about, runtime), taken, whole, every)
+
+
+def _on_cards(
+    about: Subject, told: Question, runtime: Runtime, hardware: Hardware
+) -> Iterator[tuple[Question, Hardware]]:
+    """The question with as many cards used as is worth looking at; on all of them where it says so, or has one."""
+    if len(hardware.cards) < 2 or "use_gpus" in about.question.pins or not told.placement.is_searched:
+        yield told, hardware
+        return
+    counts = runtime.card_counts(hardware.memory, about.model)
+    if not counts:
+        yield told, hardware  # whose plan says why not
+    for count in counts:
+        using = told.with_values(use_gpus=count)
+        yield using, hardware_of(using.machine, told.runtime.backend, runtime.id)
 
 
 def _runs_here(asked: Question, runtime: Runtime) -> bool:

@@ -88,9 +88,10 @@ class MachineChoice(Part):
     """Where it runs. Units are in the names.
 
     `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
-    `other_gpus` devices of `other_machine` stand in the same host. `host_memory_gib` is the RAM beside graphics
-    cards, `host_bandwidth_gb_s` how fast it is. `overhead_mib` replaces the catalogue's figure for what driver and
-    runtime take per device, `margin_percent` of each device is kept free.
+    `other_gpus` devices of `other_machine` stand in the same host; of all cards there a plan uses the first
+    `use_gpus` (None: all). `host_memory_gib` is the RAM beside graphics cards, `host_bandwidth_gb_s` how fast it is.
+    `overhead_mib` replaces the catalogue's figure for what driver and runtime take per device, `margin_percent` of
+    each device is kept free.
     """
 
     name: str = Field("rtx-4090", alias="machine", min_length=1, max_length=200)
@@ -99,6 +100,7 @@ class MachineChoice(Part):
     bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
     other_machine: str | None = Field(None, min_length=1, max_length=200)
     other_gpus: int = Field(1, ge=1, le=64)
+    use_gpus: int | None = Field(None, ge=1, le=64)
     host_memory_gib: float | None = Field(None, gt=0, le=100_000)
     host_bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
     overhead_mib: float | None = Field(None, ge=0, le=1_000_000)

@@ -25,11 +25,13 @@ _VENDORS = {"cuda": "NVIDIA", "rocm": "AMD"}
 class Hardware:
     """`machine` is what is named first, `cards` one machine for each device of `memory`, in its order.
 
-    A machine without a GPU has no cards. `host_bandwidth` is what the host's memory is rated at in bytes a second;
-    `host_bandwidth_assumed` says that nobody gave it.
+    `installed` are all cards that stand there: `cards` come first, the others stay idle, and are paid for all the
+    same. A machine without a GPU has no cards. `host_bandwidth` is what the host's memory is rated at in bytes a
+    second; `host_bandwidth_assumed` says that nobody gave it.
     """
 
     machine: Machine
+    installed: tuple[Machine, ...]
     cards: tuple[Machine, ...]
     memory: Memory
     host_bandwidth: float
@@ -38,26 +40,26 @@ class Hardware:
 
     @cached_property
     def average_card(self) -> Machine:
-        """The machine that prices and watts of one device are those of; of different cards, their mean."""
-        if len(set(self.cards)) <= 1:
+        """The machine that prices and watts of one installed device are those of; of different cards, their mean."""
+        if len(set(self.installed)) <= 1:
             return self.machine
         return replace(
             self.machine,
             id="mixed",
             name="mean card",
             count=1,
-            street_price_usd=_mean([_each(card.street_price_usd, card) for card in self.cards]),
-            launch_price_usd=_mean([_each(card.launch_price_usd, card) for card in self.cards]),
-            tdp_w=_mean([_each(card.tdp_w, card) for card in self.cards]),
-            idle_w=_mean([_each(card.idle_w, card) for card in self.cards]),
+            street_price_usd=_mean([_each(card.street_price_usd, card) for card in self.installed]),
+            launch_price_usd=_mean([_each(card.launch_price_usd, card) for card in self.installed]),
+            tdp_w=_mean([_each(card.tdp_w, card) for card in self.installed]),
+            idle_w=_mean([_each(card.idle_w, card) for card in self.installed]),
         )
 
     @property
     def name(self) -> str:
         """What stands there, in words: "2 x RTX 3090 + RTX 3060"."""
-        if not self.cards:
+        if not self.installed:
             return self.machine.name
-        counts = {card.name: self.cards.count(card) for card in self.cards}
+        counts = {card.name: self.installed.count(card) for card in self.installed}
         return " + ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
 
 
@@ -74,13 +76,20 @@ def _mean(values: list[float | None]) -> float | None:
 def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardware:
     """The hardware that is asked for, under a backend or `auto`; raises InputError where it cannot be built so."""
     first = first_machine(asked)
-    cards = _cards(asked, first)
+    installed = _installed(asked, first)
+    cards = _used(asked, first, installed)
     given = first.bandwidth_bytes_per_s if first.unified else None
     if asked.host_bandwidth_gb_s is not None:
         given = asked.host_bandwidth_gb_s * 1e9
     memory = _memory(asked, first, cards)
     return Hardware(
-        first, cards, memory, given or USUAL_HOST_BANDWIDTH, given is None, _backend(backend, first, cards, runtime)
+        machine=first,
+        installed=installed,
+        cards=cards,
+        memory=memory,
+        host_bandwidth=given or USUAL_HOST_BANDWIDTH,
+        host_bandwidth_assumed=given is None,
+        backend=_backend(backend, first, cards, runtime),
     )
 
 
@@ -98,7 +107,24 @@ def first_machine(asked: MachineChoice) -> Machine:
     return with_memory(chosen, asked.memory_gib)
 
 
-def _cards(asked: MachineChoice, first: Machine) -> tuple[Machine, ...]:
+def installed_cards(asked: MachineChoice) -> tuple[Machine, ...]:
+    """Every card that stands there, in the order in which they are used; raises InputError as `hardware_of` does."""
+    return _installed(asked, first_machine(asked))
+
+
+def _used(asked: MachineChoice, first: Machine, installed: tuple[Machine, ...]) -> tuple[Machine, ...]:
+    if asked.use_gpus is None:
+        return installed
+    if not installed:
+        raise InputError(f"use_gpus={asked.use_gpus}: {first.name} has no graphics cards; leave use_gpus out.")
+    if asked.use_gpus > len(installed):
+        there = "is one device" if len(installed) == 1 else f"has {len(installed)} cards"
+        who = first.name if asked.other_machine is None else "this machine"
+        raise InputError(f"use_gpus={asked.use_gpus}: {who} {there}; use at most {len(installed)}.")
+    return installed[: asked.use_gpus]
+
+
+def _installed(asked: MachineChoice, first: Machine) -> tuple[Machine, ...]:
     if first.unified and asked.gpus > 1:
         raise InputError(f"gpus={asked.gpus}: {first.name} is one device; several of them do not share memory.")
     if asked.other_machine is None:

@@ -57,6 +57,7 @@ ORDER = (
     "bandwidth_gb_s",
     "other_machine",
     "other_gpus",
+    "use_gpus",
     "host_memory_gib",
     "host_bandwidth_gb_s",
     "context",

@@ -83,7 +83,8 @@ def plan_document(answer: Answer) -> dict[str, Any]:
         "machine": {
             "id": machine.id,
             "name": machine.name,
-            "devices": len(answer.memory.devices),
+            "devices": len(answer.hardware.installed),
+            "devices_used": len(answer.memory.devices),
             "name_of_all": answer.machine_name,
             "backend": answer.hardware.backend,
             "host_bandwidth_bytes_per_s": answer.hardware.host_bandwidth,
@@ -137,6 +138,7 @@ def _plan(candidate: Candidate) -> dict[str, Any]:
         "max_context": plan.max_context,
         "kv_tokens": plan.kv_tokens,
         "max_concurrency": plan.max_concurrency,
+        "served_share": plan.served_share,
         "missing_bytes": plan.missing_bytes,
         "ways_out": [{"kind": way.kind, "value": way.value, "sentence": say(way.message)} for way in plan.ways_out],
         "rule_of_thumb_bytes": plan.rule_of_thumb_bytes,

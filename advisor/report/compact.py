@@ -42,7 +42,7 @@ def answer_document(
         **_head(query),
         "error": None,
         "model": model_document(found),
-        "machine": {"name": found.machine_name, "devices": [card.name for card in found.hardware.cards]},
+        "machine": {"name": found.machine_name, "devices": [card.name for card in found.hardware.installed]},
         "decision": _decision(found),
         "choices": [],
         "flips": [],

@@ -29,10 +29,11 @@ class Launch:
     """A plan as the runtime is told it; `settings` hold the placement that was chosen (`-ngl`, `-ncmoe`).
 
     `hf_repo` is the publisher's repository, `published_repo` one that holds files of this very level, `file` a file
-    that is already there or a link to it. `gpus` counts all devices (0: the CPU alone). `layers` is the number of
-    layers, for runtimes that want a share of them. `tensor_split` are shares by device, `override_tensors` llama.cpp's
-    `pattern=buffer` pairs. `kv_offload` False leaves the KV cache in host memory, `mmap` False reads the file whole.
-    `draft_file` is the GGUF of a model that drafts for this one.
+    that is already there or a link to it. `gpus` counts the devices it uses (0: the CPU alone): the first ones, beside
+    `idle_gpus` others; `backend` is whose names they have. `layers` is the number of layers, for runtimes that want a
+    share of them. `tensor_split` are shares by device, `override_tensors` llama.cpp's `pattern=buffer` pairs.
+    `kv_offload` False leaves the KV cache in host memory, `mmap` False reads the file whole. `draft_file` is the GGUF
+    of a model that drafts for this one.
     `gpu_memory_utilization` and `kv_fp8` are vLLM's.
     """
 
@@ -44,6 +45,8 @@ class Launch:
     published_repo: str | None = None
     file: str | None = None
     gpus: int = 1
+    idle_gpus: int = 0
+    backend: str = "cuda"
     layers: int | None = None
     split_mode: str = "layer"
     tensor_split: tuple[float, ...] | None = None

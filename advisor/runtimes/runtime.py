@@ -15,6 +15,7 @@ from advisor.formats.level_id import LevelId
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
 from advisor.runtimes.launch import Command, Launch
+from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import PlanRequest, RuntimeOptions
@@ -122,6 +123,13 @@ class Runtime(ABC):
     @abstractmethod
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         """How its KV cache may be stored on this hardware, as keys of the question; whole first."""
+
+    @abstractmethod
+    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
+        """How many of the devices, the first ones, it may be worth to use for a model: the best first.
+
+        Empty where there are none, or where it cannot use them for this model.
+        """
 
     @abstractmethod
     def why_none(self, request: PlanRequest) -> str:

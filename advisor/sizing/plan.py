@@ -104,6 +104,7 @@ class Plan:
     What only some runtimes know: `rules` names the version whose rules were applied; `compute_range` is the range of
     `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
     how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold;
+    `served_share` is the part of the users, 0 to 1, whose contexts it holds at once, None where each has its own place;
     `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed. `draft` is
     the plan of a draft model on the same devices.
     """
@@ -122,6 +123,7 @@ class Plan:
     compute_range: Range | None = None
     kv_tokens: int | None = None
     max_concurrency: float | None = None
+    served_share: float | None = None
     notes: tuple[Message, ...] = ()
     seconds_per_token: float | None = None
     draft: Plan | None = None
@@ -132,7 +134,10 @@ class Plan:
 
     @cached_property
     def max_context(self) -> int:
-        """The longest context that fits with margin, in tokens per user; 0: none. Searched for when asked."""
+        """The longest context that fits with margin, in tokens per user; 0: none. Searched for when asked.
+
+        With one cache for whoever needs it, all users need not have filled theirs at once.
+        """
         return self.by.longest_context(self)
 
     @cached_property

@@ -55,6 +55,7 @@ DEFAULTS: dict[str, Any] = {
             "memory_gib",
             "bandwidth_gb_s",
             "other_machine",
+            "use_gpus",
             "host_memory_gib",
             "host_bandwidth_gb_s",
             "context_used",

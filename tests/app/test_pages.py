@@ -66,6 +66,7 @@ def test_the_first_page_shows_the_engines_answer(query: str) -> None:
         ("model", "gpt-oss-20b", "gpt-oss-20b"),
         ("machine", "rtx-5090", "rtx-5090"),
         ("gpus", "3", 3),
+        ("use_gpus", "1", 1),
         ("context", "4097", 4097),
         ("users", "2", 2),
         ("level", "Q4_K_M", "Q4_K_M"),

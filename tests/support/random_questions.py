@@ -102,6 +102,7 @@ RUN = st.fixed_dictionaries(
         "bandwidth_gb_s": st.none() | amounts(1e6, 1),
         "other_machine": st.none() | st.sampled_from(sorted(machines())),
         "other_gpus": st.integers(1, 64),
+        "use_gpus": st.none() | st.integers(1, 64),
         "host_memory_gib": st.none() | amounts(1e5),
         "host_bandwidth_gb_s": st.none() | amounts(1e6, 1),
         "context": st.integers(1, 1 << 27),
@@ -156,7 +157,7 @@ MODELS = (
     | st.builds("https://example.org/{}.gguf".format, _WORDS)
     | st.builds("{}B".format, st.integers(1, 999))
 )
-_OF_SEVERAL = ("gpus", "other_machine", "other_gpus", "split", "tensor_split", "host_memory_gib")
+_OF_SEVERAL = ("gpus", "other_machine", "other_gpus", "use_gpus", "split", "tensor_split", "host_memory_gib")
 
 
 @st.composite

@@ -89,6 +89,7 @@ REFUSED_PLACES = (
 
 _FIXED: dict[str, Sequence[str]] = {
     "gpus": ("1", "3", "64", "0"),
+    "use_gpus": ("1", "2", "64", "0"),
     "users": ("4", "16", "32", "256", "300"),
     "prompt_tokens": ("1", "100000"),
     "runtime": RUNTIMES,

@@ -9,12 +9,18 @@ from pathlib import Path
 from statistics import median
 
 from advisor.formats.safetensors_levels import find_safetensors_level
-from advisor.foundation.units import GIB
+from advisor.foundation.units import GIB, MIB
+from advisor.machines.chip import Chip
 from advisor.models.catalogue import catalogue
 from advisor.runtimes.vllm.kv_cache import paged_cache
 from advisor.runtimes.vllm.overheads import Batch, overhead_range
-from advisor.runtimes.vllm.plans import rotary_table_bytes
+from advisor.runtimes.vllm.plans import VllmOptions, rotary_table_bytes
+from advisor.runtimes.vllm.runtime import VLLM
 from advisor.runtimes.vllm.weights import weights_per_gpu
+from advisor.sizing.memory import Device, Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels, PlanRequest
+from advisor.sizing.settings import Settings
 
 LOGS = Path(__file__).resolve().parents[1] / "truth" / "vllm_logs.csv"
 CAPABILITY = {"A100 80GB": 8.0, "RTX 3090": 8.6, "RTX 4060": 8.9, "RTX 4090": 8.9, "L40S": 8.9, "H100 80GB": 9.0}
@@ -90,6 +96,38 @@ def test_what_else_vllm_took_lies_in_the_estimated_range() -> None:
         found.append((row["source"], logged, estimate))
     assert len(found) >= 7
     assert not [item for item in found if not item[2].low <= item[1] <= item[2].high]
+
+
+def _plan(row: dict[str, str]) -> Plan:
+    """For one user, as vLLM starts where it can serve one; it had what CUDA reports of the card."""
+    reported, reserve = int(float(row["total_gib"]) * GIB), 512 * MIB
+    told = VllmOptions(
+        utilisation=float(row["utilisation"]),
+        kv_dtype=row["kv_dtype"],
+        max_batched_tokens=int(row["batch_tokens"]) if row["batch_tokens"] else None,
+        max_requests=int(row["batch_requests"]),
+    )
+    (plan,) = VLLM.plan(
+        PlanRequest(
+            catalogue()[row["model_id"]].model,
+            Memory((Device(row["gpu"], reported + reserve, 2 * reserve),) * int(row["gpus"]), None),
+            Settings(int(row["max_model_len"])),
+            stored=Levels(find_safetensors_level(row["level"]).id),
+            chip=Chip("NVIDIA", str(CAPABILITY[row["gpu"]])),
+            options=told,
+        )
+    )
+    return plan
+
+
+def test_what_vllm_refused_to_start_never_fits_and_what_it_served_does() -> None:
+    whole = [row for row in logs() if row["total_gib"] and row["batch_requests"] and row["max_model_len"]]
+    refused = [row for row in whole if row["kv_gib"].startswith("-") or row["max_concurrency"].startswith("0.")]
+    served = [row for row in whole if row["note"].startswith("served")]
+    assert len(refused) >= 3
+    assert served
+    assert not [row for row in refused if _plan(row).fits]
+    assert all(_plan(row).fits for row in served)
 
 
 def test_every_row_names_its_source() -> None:

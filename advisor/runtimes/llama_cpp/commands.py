@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError, nearest
-from advisor.foundation.numbers import bare
+from advisor.foundation.numbers import bare, plural
 from advisor.runtimes.launch import Command, Launch, command_line
 
 # llama.cpp: common_params::n_batch; a micro batch cannot be larger than a batch.
@@ -17,6 +17,10 @@ _DEFAULT_MICRO_BATCH = 512
 _PLAIN = ("F32", "F16", "BF16")
 _OLLAMA_CACHE_TYPES = ("f16", "q8_0", "q4_0")
 _CALIBRATION = "calibration.txt"
+# How a backend calls its devices (ggml-cuda.h, ggml-vulkan.cpp, ggml-sycl.cpp: the names of --list-devices), and which
+# variable hides some of them (Ollama's docs/gpu.mdx).
+_DEVICES = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "sycl": "SYCL"}
+_VISIBLE = {"cuda": "CUDA_VISIBLE_DEVICES", "rocm": "ROCR_VISIBLE_DEVICES", "vulkan": "GGML_VK_VISIBLE_DEVICES"}
 
 
 def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
@@ -28,7 +32,8 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
         command_line("llama-server", *options, "-np", settings.users),
         "Answers OpenAI's API on http://127.0.0.1:8080/v1; -c is the context of all users together. Without -np, "
         "4 users would share one cache of -c tokens."
-        + ("" if launch.mmap else " Older builds know `-lm none` as --no-mmap."),
+        + ("" if launch.mmap else " Older builds know `-lm none` as --no-mmap.")
+        + (" The command llama-server --list-devices shows which card is which." if _devices(launch) else ""),
     )
     if settings.users > 1:
         return (*_file_commands(launch), server)
@@ -47,6 +52,8 @@ def ollama_commands(launch: Launch) -> tuple[Command, ...]:
         f"OLLAMA_KV_CACHE_TYPE={settings.cache_type_k}",
         f"OLLAMA_NUM_PARALLEL={settings.users}",
     ]
+    if launch.idle_gpus and launch.backend in _VISIBLE:
+        environment.insert(0, f"{_VISIBLE[launch.backend]}={','.join(map(str, range(launch.gpus)))}")
     serve = " ".join([*environment, "ollama serve"])
     return (
         *_file_commands(launch),
@@ -91,6 +98,8 @@ def _placement(launch: Launch) -> list[object]:
     """Where the layers go. `-fit off`: what was planned is what runs, or fails, instead of being changed quietly."""
     settings, layers = launch.settings, launch.gpu_layers
     options: list[object] = ["-ngl", "all" if layers is None else layers, "-fit", "off"]
+    if devices := _devices(launch):
+        options += ["-dev", devices]
     if settings.cpu_moe_layers:
         options += ["-ncmoe", settings.cpu_moe_layers]
     if launch.gpus > 1:
@@ -100,6 +109,13 @@ def _placement(launch: Launch) -> list[object]:
     if launch.override_tensors:
         options += ["-ot", ",".join(launch.override_tensors)]
     return options
+
+
+def _devices(launch: Launch) -> str:
+    """The devices by name, where others have to stay idle; llama.cpp takes all that it sees."""
+    if not launch.idle_gpus or launch.backend not in _DEVICES:
+        return ""
+    return ",".join(f"{_DEVICES[launch.backend]}{number}" for number in range(launch.gpus))
 
 
 def _memory(launch: Launch) -> list[object]:
@@ -127,6 +143,8 @@ def _memory(launch: Launch) -> list[object]:
         options += ["--spec-type", "draft-mtp"]
     elif launch.draft_file is not None:
         options += ["--spec-type", "draft-simple", "-md", launch.draft_file, "-ngld", "all" if launch.gpus else 0]
+        if devices := _devices(launch):
+            options += ["-devd", devices]
     return options
 
 
@@ -228,4 +246,7 @@ def _lm_studio_note(launch: Launch) -> str:
         wanted.append("Try mmap() off")
     if launch.draft_file is not None:
         wanted.append(f"Speculative Decoding with {launch.draft_file}")
-    return f"The command lms ls shows the model's key. Set in the load dialog: {', '.join(wanted)}."
+    note = f"The command lms ls shows the model's key. Set in the load dialog: {', '.join(wanted)}."
+    if launch.idle_gpus:
+        note += f" Under Hardware leave only the first {plural(launch.gpus, 'GPU')} switched on."
+    return note

@@ -20,12 +20,16 @@ from advisor.runtimes.llama_cpp.overview import overview
 from advisor.runtimes.llama_cpp.plans import LevelPlanner, levels_of, plan_gguf
 from advisor.runtimes.llama_cpp.ways_out import ways_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 from advisor.sources.quantization import Quantization
+
+
+_LEAST_BITS = 4  # of a weight: a model that does not fit on a card with these is not run on one of several
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +59,13 @@ class LlamaCpp(Runtime):
         if not request.settings.flash_attention or not request.model.causal:
             return (whole,)
         return (whole, {"kv_type_k": "q8_0", "kv_type_v": "q8_0"})
+
+    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
+        """All that one process can use; and one, where a model fits on it in 4 bits and gains nothing by a second."""
+        most = min(len(memory.devices), MAX_DEVICES)
+        if most < 2 or model.parameters * _LEAST_BITS / 8 > memory.devices[0].capacity_bytes:
+            return (most,) if most else ()
+        return (most, 1)
 
     def why_none(self, request: PlanRequest) -> str:
         return "none of its levels is made for this model"

@@ -15,6 +15,7 @@ from advisor.runtimes.mlx.commands import mlx_commands
 from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.support import machine_refusal
+from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import PlanRequest
@@ -47,6 +48,9 @@ class Mlx(Runtime):
 
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         return ({},)
+
+    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
+        return (1,) if memory.devices else ()
 
     def why_none(self, request: PlanRequest) -> str:
         return "none of its levels is made for this model"

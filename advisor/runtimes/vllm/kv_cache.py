@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Literal
 
 from advisor.foundation.caches import kept_beside
@@ -80,9 +81,11 @@ class PagedCache:
         in_flight = IN_FLIGHT_BATCHES * batch_tokens
         return sum(group.blocks(context, in_flight) for group in self.groups)
 
-    def request_bytes(self, context: int, users: int, batch_tokens: int) -> int:
-        """For `users` requests of `context` tokens at once, and the one block that vLLM sets aside."""
-        return (users * self.blocks_per_request(context, batch_tokens) + 1) * self.block_bytes
+    def request_bytes(self, context: int, users: float, batch_tokens: int) -> int:
+        """For `users` requests of `context` tokens at once (a part of one in whole blocks), and the one block that
+        vLLM sets aside.
+        """
+        return (ceil(users * self.blocks_per_request(context, batch_tokens)) + 1) * self.block_bytes
 
     def concurrency(self, available_bytes: float, context: int, batch_tokens: int) -> float:
         """How many requests of `context` tokens fit at once: "Maximum concurrency" in vLLM's log."""

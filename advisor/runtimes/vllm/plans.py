@@ -1,8 +1,13 @@
 """Plans for vLLM: every layer split over all GPUs, the rest of the allowed memory as one pool of KV blocks.
 
 `utilisation` is vLLM's own cap (`--gpu-memory-utilization`): of what the driver offers it never takes more. The
-`margin` asked for is not kept on top of that, only where it is the larger of the two. A plan fits when what is asked
-for fits with the typical estimate of overheads and the margin, and still fits, without margin, with the highest one.
+`margin` asked for is not kept on top of that, only where it is the larger of the two.
+
+The pool is not set aside for anybody: pages go to whoever writes, and requests wait while there are none. So vLLM
+starts as soon as one request of the whole context fits (`_check_enough_kv_cache_memory` in v1/core/kv_cache_utils.py),
+and serves fewer at once where every context is full. A plan fits when the pool holds half of what all users together
+can come to need, one whole request at least, with the typical estimate of overheads and the margin, and still does,
+without margin, with the highest one.
 """
 
 from __future__ import annotations
@@ -36,13 +41,16 @@ UTILISATION = 0.92  # the default since version 0.21
 # CUDA reports less than nvidia-smi by what the driver reserves: 430 MiB on a 3090, 440 on an H100 in vLLM's logs.
 _DRIVER_RESERVE_BYTES = 512 * MIB
 _LONGEST_BATCH = 1 << 20
+_POWERS_OF_TWO = (8, 4, 2, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class VllmOptions(RuntimeOptions):
-    """What `vllm serve` is told. None: vLLM's own choice, which for the batch depends on the GPU's memory.
+    """What `vllm serve` is told. `max_batched_tokens` None is vLLM's own choice, which depends on the GPU's memory.
 
-    `tensor_parallel` None means all devices; `kv_dtype` is `--kv-cache-dtype`.
+    `max_requests` (`--max-num-seqs`) None means the users, as in the commands given: vLLM's own is 256 or 1024, and it
+    keeps room for sampling of so many at once. `tensor_parallel` None means all devices, `kv_dtype` is
+    `--kv-cache-dtype`.
     """
 
     utilisation: float = UTILISATION
@@ -110,6 +118,22 @@ def refusals(by: Planner, request: PlanRequest) -> dict[str, str]:
     return {name: str(one) for name, one in found.items() if isinstance(one, InputError)}
 
 
+def card_counts(memory: Memory, model: Model) -> tuple[int, ...]:
+    """See `Runtime.card_counts`: all cards, and the largest power of two below, of those that are of one kind."""
+    devices, trunk = memory.devices, model.trunk or model
+    alike = next((n for n, one in enumerate(devices) if one.name != devices[0].name), len(devices))
+    fewer = [n for n in _POWERS_OF_TWO if n < len(devices) and n <= alike and _splits(trunk, n)][:1]
+    return (*([alike] if alike == len(devices) and _splits(trunk, alike) else []), *fewer)
+
+
+def _splits(model: Model, gpus: int) -> bool:
+    try:
+        check_split(model, gpus)
+    except InputError:
+        return False
+    return True
+
+
 def longest_context(plan: Plan) -> int:
     """See `Plan.max_context`."""
     return _frame(plan.request).longest_context(plan.devices[0].weights_bytes)
@@ -141,9 +165,9 @@ class _Frame:
         _check_request(self.model, memory, settings, self.gpus)
         self.devices = tuple(zip(memory.names, memory.devices, strict=True))[: self.gpus]
         smallest = min(device.capacity_bytes for _, device in self.devices)
-        chosen = default_batch(smallest)
         self.batch = Batch(
-            options.max_batched_tokens or chosen.tokens, max(options.max_requests or chosen.requests, settings.users)
+            options.max_batched_tokens or default_batch(smallest).tokens,
+            max(options.max_requests or 1, settings.users),
         )
         self.cache: PagedCache | None = paged_cache(self.model, self.gpus, options.kv_dtype)
         self.overheads: Range = overhead_range(self.model, self.gpus, self.batch, options.enforce_eager)
@@ -185,10 +209,17 @@ class _Frame:
         share = self.options.utilisation * (device.capacity_bytes - reserve)
         return max(0, int(min(share, device.capacity_bytes - device.overhead_bytes)))
 
-    def kv_bytes(self, context: int) -> int:
+    def all_kv_bytes(self) -> int:
+        """What the users come to need once every context is full."""
         if self.cache is None:
             return 0
-        return self.cache.request_bytes(context, self.settings.users, self.batch.tokens)
+        return self.cache.request_bytes(self.settings.context, self.settings.users, self.batch.tokens)
+
+    def least_kv_bytes(self, context: int) -> int:
+        """What the pool must hold: half of that, and one whole request."""
+        if self.cache is None:
+            return 0
+        return self.cache.request_bytes(context, max(1, self.settings.users / 2), self.batch.tokens)
 
     def shortage(self, fixed: int) -> float:
         """Bytes the tightest GPU lacks for `fixed` bytes and overheads; zero or less where they fit with margin."""
@@ -202,18 +233,20 @@ class _Frame:
 
     def plan(self, by: Planner, sized: SizedSafetensors, weights: int, note: str) -> Plan:
         weights += self.rotary_bytes
-        cache = self.kv_bytes(self.settings.context)
         compute = round(self.overheads.typical)
+        pool = min(self.usable(device) for _, device in self.devices) - weights - compute
+        whole, least = self.all_kv_bytes(), self.least_kv_bytes(self.settings.context)
+        cache = max(least, min(whole, pool))
+        short = self.shortage(weights + least)
+        verdict: Verdict = "fits" if short <= 0 else "tight" if least <= pool else "does not fit"
         devices = tuple(
             DeviceMemory(
                 name, device.capacity_bytes, weights, cache, compute, device.capacity_bytes - self.usable(device)
             )
             for name, device in self.devices
         )
-        pool = min(self.usable(device) for _, device in self.devices) - weights - compute
-        short = self.shortage(weights + cache)
-        verdict: Verdict = "fits" if short <= 0 else "tight" if cache <= pool else "does not fit"
         context, batch = self.settings.context, self.batch.tokens
+        at_once = self.cache.concurrency(pool, context, batch) if self.cache else None
         return Plan(
             request=self.request,
             by=by,
@@ -228,8 +261,13 @@ class _Frame:
             rules=VERSION,
             compute_range=self.overheads,
             kv_tokens=self.cache.tokens(pool, context, batch) if self.cache else None,
-            max_concurrency=self.cache.concurrency(pool, context, batch) if self.cache else None,
-            notes=(*([as_it_is(note)] if note else []), *self._state_notes(pool)),
+            max_concurrency=at_once,
+            served_share=None if at_once is None else min(1.0, at_once / self.settings.users),
+            notes=(
+                *([as_it_is(note)] if note else []),
+                *(self._waiting_notes(at_once) if at_once is not None and verdict != "does not fit" else ()),
+                *self._state_notes(pool),
+            ),
         )
 
     def longest_context(self, weights: int) -> int:
@@ -237,14 +275,23 @@ class _Frame:
         low, high = 0, limit
         while low < high:
             middle = (low + high + 1) // 2
-            if self.shortage(weights + self.kv_bytes(middle)) <= 0:
+            if self.shortage(weights + self.least_kv_bytes(middle)) <= 0:
                 low = middle
             else:
                 high = middle - 1
         return low
 
+    def _waiting_notes(self, at_once: float) -> tuple[Message, ...]:
+        users, served = self.settings.users, int(at_once)
+        if served >= users:
+            return ()
+        return (fact("vllm_serves_at_once", n=users - served, served=served, users=users),)
+
     def _state_notes(self, pool: int) -> tuple[Message, ...]:
-        """vLLM refuses to start where it cannot give every request of the largest batch a recurrent state."""
+        """vLLM refuses to start where it cannot give every request of the largest batch a recurrent state.
+
+        Only ever where it is told of more requests than there are users: half of these have two states each.
+        """
         if self.cache is None or not any(group.kept.kind == "state" for group in self.cache.groups):
             return ()
         blocks = max(0, pool) // self.cache.block_bytes

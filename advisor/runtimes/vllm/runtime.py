@@ -15,8 +15,17 @@ from advisor.models.model import Model
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.commands import vllm_commands
-from advisor.runtimes.vllm.plans import DEFAULTS, VllmOptions, longest_context, plan_vllm, plan_vllm_level, refusals
+from advisor.runtimes.vllm.plans import (
+    DEFAULTS,
+    VllmOptions,
+    card_counts,
+    longest_context,
+    plan_vllm,
+    plan_vllm_level,
+    refusals,
+)
 from advisor.runtimes.vllm.support import keeps_fp8
+from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import PlanRequest
@@ -58,6 +67,9 @@ class Vllm(Runtime):
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         whole = {"kv_fp8": False}
         return (whole, {"kv_fp8": True}) if request.chip is not None and keeps_fp8(request.chip) else (whole,)
+
+    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
+        return card_counts(memory, model)
 
     def why_none(self, request: PlanRequest) -> str:
         if request.chip is not None and (why := machine_refusal(self.id, request.chip)):

@@ -52,7 +52,7 @@ def figures_of(answer: Answer, candidate: Candidate) -> Figures | None:
     """Everything to draw; None where the machine cannot be priced."""
     if candidate.costs is None:
         return None
-    devices = max(1, len(answer.hardware.cards))
+    devices = max(1, len(answer.hardware.installed))
     return _figures(
         candidate.costs, priced_as(answer.entry), answer.hardware.average_card, devices, throughput_of(candidate.speed)
     )

@@ -134,6 +134,13 @@ def _placement(machine_id: str) -> dict[str, Any]:
             ),
             "other_machine": picker("other_machine", "Other cards in the same host", others),
             "other_gpus": number("other_gpus", "How many of these", step=1),
+            "use_gpus": number(
+                "use_gpus",
+                "Cards used",
+                step=1,
+                placeholder="all",
+                help="The first of all cards; the others stay idle, and are paid for.",
+            ),
             "split": choice("split", "Split over cards by", ("layer", "row", "tensor"), help="llama.cpp `-sm`"),
             "tensor_split": text(
                 "tensor_split", "Shares of the cards", placeholder="by free memory", help="llama.cpp `-ts`, such as 3,1"

@@ -12,7 +12,14 @@ from advisor.ui.parts.text import plain, small
 
 _SHOWN = "detected"
 # What a machine that was chosen before may have left behind.
-_CLEARED = {"memory_gib": None, "host_memory_gib": None, "other_machine": None, "overhead_mib": None, "gpus": 1}
+_CLEARED = {
+    "memory_gib": None,
+    "host_memory_gib": None,
+    "other_machine": None,
+    "use_gpus": None,
+    "overhead_mib": None,
+    "gpus": 1,
+}
 
 
 def draw() -> None:

@@ -33,6 +33,20 @@ def test_other_cards_follow_the_first_ones_with_their_own_memory() -> None:
     assert [card.id for card in found.cards] == ["rtx-3090", "rtx-3090", "rtx-3060-12gb"]
 
 
+def test_cards_that_are_not_used_stand_there_all_the_same() -> None:
+    whole = hardware("machine=rtx-3090&gpus=2&other_machine=rtx-3060-12gb")
+    found = hardware("machine=rtx-3090&gpus=2&other_machine=rtx-3060-12gb&use_gpus=2")
+    assert found.installed == whole.cards == whole.installed
+    assert found.cards == whole.cards[:2]
+    assert found.memory.devices == whole.memory.devices[:2]
+    assert found.name == whole.name
+    assert found.average_card == whole.average_card
+
+
+def test_only_the_vendors_of_used_cards_must_go_together() -> None:
+    assert hardware("machine=rtx-4090&other_machine=rx-7900-xtx&use_gpus=1").backend == "cuda"
+
+
 def test_a_plain_cpu_has_no_cards_and_its_own_memory() -> None:
     found = hardware("machine=cpu-dual-ddr5-6000&memory_gib=64")
     assert found.cards == ()
@@ -57,6 +71,10 @@ def test_host_bandwidth_is_assumed_until_it_is_given() -> None:
         ("machine=apple-m4-max-40c-128gb&other_machine=rtx-4090", "no graphics card that stands beside others"),
         ("machine=apple-m4-max-40c-128gb&host_memory_gib=64", "shares one memory"),
         ("machine=rtx-4090&other_machine=rtx-4091", "did you mean"),
+        ("machine=rtx-4090&gpus=2&use_gpus=3", "has 2 cards; use at most 2."),
+        ("machine=rtx-4090&other_machine=rtx-3090&use_gpus=3", "this machine has 2 cards; use at most 2."),
+        ("machine=apple-m4-max-40c-128gb&use_gpus=2", "is one device; use at most 1."),
+        ("machine=cpu-dual-ddr5-6000&memory_gib=64&use_gpus=1", "has no graphics cards; leave use_gpus out."),
     ],
 )
 def test_what_does_not_go_together_is_one_sentence(query: str, message: str) -> None:

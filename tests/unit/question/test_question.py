@@ -27,6 +27,7 @@ QUESTIONS = st.builds(
     model=st.sampled_from(sorted(catalogue())),
     machine=st.sampled_from(sorted(machines())),
     gpus=st.integers(1, 64),
+    use_gpus=st.none() | st.integers(1, 64),
     memory_gib=st.none() | st.floats(0.5, 1000, allow_nan=False).map(lambda size: round(size, 3)),
     host_memory_gib=st.none() | st.integers(1, 4096).map(float),
     context=st.integers(1, 1 << 20),

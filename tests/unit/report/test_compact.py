@@ -157,6 +157,8 @@ def test_a_pinned_query_writes_every_searched_key(query: str) -> None:
     engine = "llama.cpp" if plan["runtime"] in ("ollama", "lm-studio") else plan["runtime"]
     written = parse_qs(plan["query"])
     assert {"runtime", "level", *keys.get(engine, set())} <= set(written)
+    devices = asked(query)["machine"]["devices"]
+    assert written.get("use_gpus") == ([str(len(plan["memory"]) - 1)] if len(devices) > 1 else None)
     assert written["runtime"] == [plan["runtime"]]
     assert written["level"] == [plan["level"]]
 

@@ -220,6 +220,33 @@ def test_lm_studio_takes_a_share(layers: int | None, expected: str) -> None:
     assert "Max Concurrent Predictions 1" in next(c.note for c in commands(launch) if c.title == "Load")
 
 
+@pytest.mark.parametrize(
+    ("backend", "devices", "variable"),
+    [
+        ("cuda", "CUDA0,CUDA1", "CUDA_VISIBLE_DEVICES=0,1"),
+        ("rocm", "ROCm0,ROCm1", "ROCR_VISIBLE_DEVICES=0,1"),
+        ("vulkan", "Vulkan0,Vulkan1", "GGML_VK_VISIBLE_DEVICES=0,1"),
+    ],
+)
+def test_cards_that_stay_idle_are_kept_from_the_program(backend: str, devices: str, variable: str) -> None:
+    idle = replace(BASE, gpus=2, idle_gpus=1, backend=backend, draft_file="draft.gguf")
+    server = next(command for command in commands(idle) if command.title == "llama-server")
+    values = dict(option_values(arguments(server.text)))
+    assert (values["-dev"], values["-devd"]) == (devices, devices)
+    assert {"-dev", "-devd"} <= set(recorded("llama-server"))
+    assert "--list-devices" in server.note
+    start = next(command for command in commands(replace(idle, runtime="ollama")) if command.title == "Start Ollama")
+    assert start.text.split()[0] == variable
+    assert variable.partition("=")[0] in (recorded("ollama")["environment"] or ())
+    note = next(command.note for command in commands(replace(idle, runtime="lm-studio")) if command.title == "Load")
+    assert "only the first 2 GPUs" in note
+    for runtime in ("llama.cpp", "ollama", "lm-studio"):
+        said = " ".join(f"{one.text} {one.note}" for one in commands(replace(idle, runtime=runtime, idle_gpus=0)))
+        assert "-dev" not in said
+        assert "VISIBLE" not in said
+        assert "only the first" not in said
+
+
 def test_vllm() -> None:
     vllm = replace(BASE, runtime="vllm", gpus=2)
     (serve,) = commands(replace(vllm, level="BF16-safetensors"))

@@ -81,3 +81,16 @@ def test_plans_differ_where_a_figure_does() -> None:
     plans = plans_of(runtime_by(RuntimeId.LLAMA_CPP))
     assert len({plan.sized.file_bytes for plan in plans}) > 10
     assert all(one != other for one, other in pairwise(plans))
+
+
+@pytest.mark.parametrize("word", NAMES)
+def test_card_counts_are_some_of_the_cards_that_are_there(word: RuntimeId) -> None:
+    runtime = runtime_by(word)
+    for there in range(20):
+        counts = runtime.card_counts(Memory(CARDS.devices[:1] * there, None), MODEL)
+        assert len(set(counts)) == len(counts) <= 2
+        assert all(1 <= count <= there for count in counts)
+        assert bool(counts) == bool(there)
+        if runtime.limits.devices is not None:
+            assert max(counts, default=0) == min(there, runtime.limits.devices)
+    assert runtime.card_counts(CARDS, MODEL) == ((1,) if word is RuntimeId.MLX else (2, 1))

@@ -238,8 +238,95 @@ def test_what_hardware_can_do() -> None:
     assert not support(SAFETENSORS_LEVELS["AWQ-W4A16-g128"], compute_capability=7.5).refusal
 
 
+@given(
+    model_id=MODELS,
+    count=st.sampled_from((1, 2, 4)),
+    context=st.integers(1, 131_072),
+    users=st.integers(1, 200),
+    utilisation=st.floats(0.1, 1),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_plan_fits_when_the_pool_holds_half_of_what_the_users_need(
+    model_id: str, count: int, context: int, users: int, utilisation: float
+) -> None:
+    model = model_of(model_id)
+    assume(model.context_length is None or context <= model.context_length)
+    try:
+        plan = plan_of(model_id, count, context, users, utilisation=utilisation)
+    except InputError:
+        assume(False)
+    cache = paged_cache(model, count)
+    if cache is None:
+        assert plan.served_share is None
+        return
+    held, batch = plan.devices[0], 8192
+    whole = cache.request_bytes(context, users, batch)
+    assert plan.served_share is not None
+    assert held.kv_cache_bytes <= whole
+    waits = any("at once" in note for note in say_all(plan.notes))
+    if plan.verdict == "does not fit":
+        assert not waits
+        assert held.kv_cache_bytes >= cache.request_bytes(context, 1, batch)
+        return
+    assert plan.max_concurrency is not None
+    assert plan.max_concurrency >= max(1, users / 2)
+    assert plan.served_share == min(1, plan.max_concurrency / users)
+    assert waits == (plan.max_concurrency < users)
+    if plan.served_share < 1:
+        assert held.free_bytes == 0
+    elif held.free_bytes:
+        assert held.kv_cache_bytes == whole
+
+
+def test_who_waits_is_said() -> None:
+    fits_whole = plan_of(LLAMA, context=8192, users=50)
+    assert fits_whole.served_share == 1
+    plan = plan_of(LLAMA, context=16_384, users=40)
+    assert plan.max_concurrency is not None
+    assert plan.fits
+    assert plan.max_context >= 16_384
+    served = int(plan.max_concurrency)
+    assert f"When every context is full it serves {served} of 40 users at once, the others wait." in say_all(plan.notes)
+
+
+def test_one_user_needs_the_whole_context() -> None:
+    longest = plan_of(LLAMA, utilisation=0.3).max_context
+    assert plan_of(LLAMA, context=longest, utilisation=0.3).served_share == 1
+    beyond = plan_of(LLAMA, context=longest + 16, utilisation=0.3)
+    assert not beyond.fits
+    assert beyond.missing_bytes > 0
+
+
+def test_the_room_for_sampling_is_of_as_many_requests_as_the_command_allows() -> None:
+    few, many = plan_of(LLAMA, users=2), plan_of(LLAMA, users=2, max_requests=1024)
+    assert few.devices[0].compute_bytes < many.devices[0].compute_bytes
+    assert few == plan_of(LLAMA, users=2, max_requests=2)
+
+
+@pytest.mark.parametrize(
+    ("devices", "model_id", "counts"),
+    [
+        (("H100",), LLAMA, (1,)),
+        (("H100",) * 2, LLAMA, (2, 1)),
+        (("H100",) * 3, LLAMA, (2,)),
+        (("H100",) * 6, LLAMA, (4,)),
+        (("H100",) * 8, LLAMA, (8, 4)),
+        (("H100",) * 3, "smollm2-135m-instruct", (3, 1)),
+        (("H100", "H100", "L4"), LLAMA, (2,)),
+        (("L4", "H100", "H100"), LLAMA, (1,)),
+        ((), LLAMA, ()),
+    ],
+)
+def test_how_many_cards_may_be_worth_using(devices: tuple[str, ...], model_id: str, counts: tuple[int, ...]) -> None:
+    memory = Memory(tuple(replace(H100, name=name) for name in devices), None)
+    assert VLLM.card_counts(memory, model_of(model_id)) == counts
+    for count in counts:
+        used = Memory(memory.devices[:count], None)
+        assert VLLM.plan(PlanRequest(model_of(model_id), used, Settings(context=1024)))
+
+
 def test_recurrent_models_say_how_many_requests_their_states_allow() -> None:
-    plan = plan_of("qwen3.8-27b", 1)
+    plan = plan_of("qwen3.8-27b", 1, max_requests=1024)
     assert any("--max-num-seqs" in note for note in say_all(plan.notes))
 
 
