@@ -16,8 +16,11 @@ from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Key, Message, fact
 from advisor.foundation.units import MIB
+from advisor.models.catalogue import OwnFile
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, Quality, estimate_quality, facts_of
+from advisor.quality.kv_cache import with_cache
+from advisor.quality.own_files import own_file_in, own_level, with_own_file
 from advisor.quality.published import estimate_published
 from advisor.question.choices import ModelChoice, Workload
 from advisor.question.hardware import Hardware
@@ -55,7 +58,7 @@ def candidates_of(
             plan=plan,
             task=question.requirements.task,
             speed=speed,
-            find_quality=lambda task: _quality(facts, plan, task, here),
+            find_quality=lambda task: _quality(facts, entry, plan, task, here),
             find_costs=lambda: _costs(question.costs, hardware, hosted_as, speed, today),
             measured_here=here,
             writes=writes,
@@ -116,13 +119,27 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
     )
 
 
-def _quality(facts: ModelFacts, plan: Plan, task: str, measured_here: Sequence[LocalMeasurement]) -> Quality:
+def _quality(
+    facts: ModelFacts, entry: ResolvedModel, plan: Plan, task: str, measured_here: Sequence[LocalMeasurement]
+) -> Quality:
+    """Of the plan's file, with its KV cache in the plan's types."""
     if isinstance(plan.sized, PublishedCheckpoint):
         parts = [(part.name, part.level, part.share) for part in plan.sized.parts]
-        return estimate_published(facts, parts, task)
-    return estimate_quality(
-        facts, written(plan.level_id), task, bits_per_weight=plan.sized.bits_per_weight, measured_here=measured_here
-    )
+        found = estimate_published(facts, parts, task)
+    else:
+        found = estimate_quality(
+            facts, written(plan.level_id), task, bits_per_weight=plan.sized.bits_per_weight, measured_here=measured_here
+        )
+    if not measured_here and (file := _own_file(entry, plan)) is not None:
+        found = with_own_file(found, file, task)
+    return with_cache(found, facts.family, *runtime_by(plan.runtime).cache_types(plan))
+
+
+def _own_file(entry: ResolvedModel, plan: Plan) -> OwnFile | None:
+    """The publisher's own file, where the plan is of its level or the model was asked for by its repository."""
+    if entry.entry is not None or entry.repository is None:
+        return own_level(entry.entry, plan.level_id)
+    return own_file_in(entry.repository.id, None if isinstance(plan.sized, PublishedCheckpoint) else plan.level_id)
 
 
 def _speed(
