@@ -11,8 +11,10 @@ from advisor.answer.pricing import Pricing
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import means
 from advisor.foundation.message import Key, Message, fact
+from advisor.models.catalogue import OwnFile
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, facts_of
+from advisor.quality.own_files import own_file_in, own_level
 from advisor.question.choices import ModelChoice, Workload
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
@@ -46,6 +48,7 @@ def candidates_of(
             task=question.requirements.task,
             speed=_speed(question.model, question.workload, entry, model, hardware, plan),
             facts=facts,
+            own_file=own_file_of(entry, plan),
             pricing=pricing,
             measured_here=tuple(row for row in measured_here if means(row.level, plan.level_id)),
             writes=writes,
@@ -104,6 +107,13 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
         variant="instruct" if writes_text(entry, model) else "embedding",
         moe=active is not None,
     )
+
+
+def own_file_of(entry: ResolvedModel, plan: Plan) -> OwnFile | None:
+    """The publisher's own file, where the plan is of its level or the model was asked for by its repository."""
+    if entry.entry is not None or entry.repository is None:
+        return own_level(entry.entry, plan.level_id)
+    return own_file_in(entry.repository.id, None if isinstance(plan.sized, PublishedCheckpoint) else plan.level_id)
 
 
 def _speed(

@@ -11,6 +11,7 @@ from advisor.costs.costs import Costs
 from advisor.formats.level_id import LevelId
 from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
+from advisor.models.catalogue import OwnFile
 from advisor.models.licences import commercial_use
 from advisor.quality import ModelFacts, Quality
 from advisor.question.requirements import Requirements, Unmet
@@ -23,7 +24,7 @@ from advisor.speed.estimate import Speed
 class Candidate:
     """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for.
 
-    `facts` are the model's, `measured_here` is what was measured here of this model at this level, newest first.
+    `facts` are the model's, `own_file` the publisher's own of this level, `measured_here` is what was measured here of this model at this level, newest first.
     """
 
     plan: Plan
@@ -31,6 +32,7 @@ class Candidate:
     speed: Speed | None
     facts: ModelFacts
     pricing: Pricing
+    own_file: OwnFile | None = None
     measured_here: tuple[LocalMeasurement, ...] = ()
     writes: bool = True  # an encoder or reranker does not: it has inputs a second, and no quality at chat
 
@@ -41,7 +43,7 @@ class Candidate:
 
     def quality_at(self, task: str) -> Quality:
         """What it keeps at a task."""
-        return quality_of(self.facts, self.plan, task, self.measured_here)
+        return quality_of(self.facts, self.own_file, self.plan, task, self.measured_here)
 
     @cached_property
     def costs(self) -> Costs | None:

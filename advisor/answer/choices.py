@@ -58,7 +58,7 @@ def _identity(option: Option) -> tuple[object, ...]:
     return (
         option.setup.runtime.id,
         option.plan.level_id,
-        option.setup.question.workload.cache_types,
+        option.setup.runtime.cache_types(option.plan.request),
         option.plan.placement,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from advisor.costs import price_tables as prices
+from advisor.formats.levels import find_level
 from advisor.foundation.csv_rows import broken_row, read_rows
 from advisor.foundation.errors import DataError, InputError
 from advisor.foundation.places import data_folder
@@ -19,6 +20,7 @@ from advisor.models.catalogue import read_catalogue
 from advisor.models.checked import CHECKED_FILE, read_checked
 from advisor.models.names import OLLAMA_FILE, read_ollama_names
 from advisor.quality.evidence import read_evidence
+from advisor.quality.kv_evidence import KV_FILE, read_kv_evidence
 from advisor.runtimes.support import KEY as SUPPORT_KEY
 from advisor.runtimes.support import TABLE as SUPPORT_TABLE
 from advisor.runtimes.support import Row as SupportRow
@@ -32,6 +34,7 @@ def check_data(folder: Path = DATA) -> None:
     """Raise DataError naming the first file that is broken, its row or field, and the reason."""
     machines = read_machines(folder / "machines.csv")
     read_evidence(folder / "quality.csv")
+    read_kv_evidence(folder / KV_FILE.name)
     read_constants(folder / "speed_constants.csv")
     measured = folder / "speed_measurements.csv"
     read_measurements(measured)
@@ -47,6 +50,11 @@ def check_data(folder: Path = DATA) -> None:
             _ = entry.model
         except (InputError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"Model file {entry.id}.json: field 'config': {error}") from error
+        for file in entry.own_files:
+            try:
+                find_level(f"{file.format}:{file.level}")
+            except InputError as error:
+                raise DataError(f"Model file {entry.id}.json: field 'own_files': {error}") from error
 
 
 def _check_prices(folder: Path) -> None:

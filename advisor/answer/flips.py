@@ -58,7 +58,7 @@ def _identity(found: Answer) -> tuple[object, ...]:
         found.entry.id,
         setup.runtime.id,
         plan.level_id,
-        setup.runtime.cache_types(plan),
+        setup.runtime.cache_types(plan.request),
         plan.placement.offloads,
         found.decided.runs,
     )

@@ -102,7 +102,7 @@ def _on_host(share: float | None, after_cache: bool) -> Message:
 
 def small_cache(option: Option) -> str | None:
     """How the KV cache is kept where that is smaller than the model computes with."""
-    kinds = option.setup.runtime.cache_types(option.plan)
+    kinds = option.setup.runtime.cache_types(option.plan.request)
     whole = (None, "auto", "f16", "bf16", "f32")
     return next((kind for kind in kinds if kind not in whole), None)
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from advisor.answer.assess import asked_of, candidates_of
 from advisor.answer.candidate import Candidate
-from advisor.answer.kept import kept_before
+from advisor.answer.kept import CacheTypes, kept_before
 from advisor.answer.policy import (
     GOOD_BITS,
     LOSS_OF_FEW_BITS,
@@ -28,11 +28,14 @@ from advisor.answer.policy import (
 from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import Status, status_by
 from advisor.answer.utility import Figures, Kept, Traits, utility
+from advisor.formats.gguf_levels import Level
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
 from advisor.foundation.errors import InputError
+from advisor.models.catalogue import OwnFile
 from advisor.quality import ModelFacts
+from advisor.quality.own_files import is_native, own_level
 from advisor.question.requirements import Unmet
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
@@ -188,11 +191,12 @@ class Search:
 
     def _jobs(self, setup: Setup) -> Iterator[Job]:
         if setup.as_it_is:
-            yield Job(setup, None, Kept(100, 100, 100), _traits(setup, None, None), whole=self._whole(setup, None))
+            yield Job(setup, None, Kept(100, 100, 100), _traits(setup, None, None, native=True), whole=self._whole(setup, None))
             return
         for place, level in enumerate(setup.levels):
             kept = self._kept_before(setup, level, place)
-            traits = _traits(setup, level, find_level(str(level)))
+            stored = find_level(str(level))
+            traits = _traits(setup, level, stored, is_native(self.about.entry.entry, level))
             yield Job(setup, level, kept, traits, len(setup.levels) - 1 - place, self._whole(setup, level))
 
     def _whole(self, setup: Setup, level: LevelId | None) -> Job | None:
@@ -208,7 +212,8 @@ class Search:
     def _kept_before(self, setup: Setup, level: LevelId, place: int) -> Kept:
         if not self.about.writes:
             return _of_encoder(place)
-        return kept_of(self.about.facts, level, self.asked.task, setup.question.workload.cache_types)
+        own = own_level(self.about.entry.entry, level)
+        return kept_of(self.about.facts, own, level, self.asked.task, setup.runtime.cache_types(setup.request))
 
     def _needless(self, job: Job) -> bool:
         """A level that lies whole on the devices with its cache as the model computes it needs no smaller cache."""
@@ -290,11 +295,11 @@ class Search:
 
 
 @lru_cache(maxsize=1 << 14)
-def kept_of(facts: ModelFacts, level: LevelId, task: str, caches: tuple[str, str, bool]) -> Kept:
+def kept_of(facts: ModelFacts, own: OwnFile | None, level: LevelId, task: str, caches: CacheTypes) -> Kept:
     """What a level keeps, as `Candidate.quality_at` will say of its plan."""
     bits = find_level(str(level)).nominal_bits
     tasks = dict.fromkeys((task, *_HARD_TASKS, _OVERALL))
-    return _kept({one: kept_before(facts, level, one, caches) for one in tasks}, task, bits)
+    return _kept({one: kept_before(facts, own, level, one, caches) for one in tasks}, task, bits)
 
 
 def _kept_after(candidate: Candidate, task: str) -> Kept:
@@ -318,14 +323,14 @@ def _of_encoder(place: int) -> Kept:
     return Kept(*(100.0 - place,) * 3)
 
 
-def _traits(setup: Setup, level_id: LevelId | None, level: object) -> Traits:
+def _traits(setup: Setup, level_id: LevelId | None, level: Level | SafetensorsLevel | None, native: bool) -> Traits:
     engine = setup.runtime.engine
     name = "" if level_id is None else level_id.name
-    bits = float(getattr(level, "nominal_bits", GOOD_BITS))
+    bits = GOOD_BITS if level is None else level.nominal_bits
     return Traits(
         engine=engine,
-        common=level_id is None or level_id in setup.runtime.ladder.common,
-        bits=bits,
+        common=native or level_id in setup.runtime.ladder.common,
+        bits=max(GOOD_BITS, bits) if native else bits,
         codebook=name.startswith("IQ"),
         codebook_slow=setup.hardware.backend not in _FAST_CODEBOOKS or not setup.hardware.cards,
         weight_only=engine is RuntimeId.VLLM

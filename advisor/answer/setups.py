@@ -18,6 +18,7 @@ from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
 from advisor.quality import ModelFacts
+from advisor.quality.kv_cache import damages
 from advisor.question.choices import AUTO
 from advisor.question.hardware import Hardware, chip_for, hardware_of
 from advisor.question.question import Question
@@ -25,7 +26,7 @@ from advisor.runtimes.defaults import Taken
 from advisor.runtimes.registry import ENGINES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
 from advisor.runtimes.support import Format, format_of_level, loads_somewhere, machine_refusal
-from advisor.sizing.request import Levels, PlanRequest
+from advisor.sizing.request import Levels, PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import ResolvedModel
 
@@ -175,8 +176,17 @@ def _caches(about: Subject, runtime: Runtime, request: PlanRequest) -> Iterator[
     if any(key in about.question.pins for choice in choices for key in choice):
         yield {}, True
         return
-    for number, choice in enumerate(choices):
-        yield choice, number == 0
+    whole, *smaller = choices
+    yield whole, True
+    for choice in smaller:
+        question = about.question.with_values(**choice)
+        told = replace(request, settings=question.settings, options=_options(runtime, question))
+        if not damages(about.facts.family, *runtime.cache_types(told)):
+            yield choice, False
+
+
+def _options(runtime: Runtime, question: Question) -> RuntimeOptions | None:
+    return runtime.options(question.runtime.gpu_memory_utilization, question.workload.kv_fp8)
 
 
 def _levels(about: Subject, runtime: Runtime) -> tuple[LevelId, ...]:

@@ -39,6 +39,31 @@ class ParameterCount(BaseModel):
     difference: str | None
 
 
+class OwnFile(BaseModel):
+    """A level in which the publisher offers the model, as no quantizer makes it from the 16-bit weights.
+
+    "native" is how the model was trained and published: nothing is lost. "qat" was trained for the level afterwards
+    and loses `loss_share` of what the level loses elsewhere. Its bytes need not be those of the level.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: str = Field(min_length=1)
+    level: str = Field(min_length=1)
+    repo: str = Field(pattern=r"^[\w.\-]+/[\w.\-]+$")
+    kind: Literal["native", "qat"]
+    loss_share: float = Field(default=0.0, ge=0, lt=1)
+    source: str = Field(pattern=r"^https://\S+$")
+    as_of: str = Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")
+    note: str
+
+    @model_validator(mode="after")
+    def _only_training_for_it_loses(self) -> OwnFile:
+        if (self.kind == "qat") != (self.loss_share > 0):
+            raise ValueError("a file trained for its level has a loss_share above 0, a native one has none")
+        return self
+
+
 class Entry(BaseModel):
     """A model of the catalogue, with where its figures come from."""
 
@@ -60,12 +85,20 @@ class Entry(BaseModel):
     corrections: str | None
     sources: list[str]
     as_of: str
+    own_files: tuple[OwnFile, ...] = ()
     config: dict[str, Any]
 
     @model_validator(mode="after")
     def _verified_by_a_source(self) -> Entry:
         if self.confidence == "verified" and not self.sources:
             raise ValueError("a verified entry needs at least one source")
+        return self
+
+    @model_validator(mode="after")
+    def _one_own_file_a_level(self) -> Entry:
+        levels = [(file.format, file.level) for file in self.own_files]
+        if len(levels) > len(set(levels)):
+            raise ValueError("own_files must name a level only once")
         return self
 
     @cached_property

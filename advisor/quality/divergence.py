@@ -27,7 +27,7 @@ LEAST = 1e-4  # below this, both figures are rounding noise
 _LEVEL_SPREAD, _MODEL_SPREAD = 0.8, 0.6
 _SLOPE_PRIOR, _SLOPE_SPREAD = 0.46, 0.1
 _SCATTER, _HUBER, _ROUNDS = 0.35, 1.5, 8
-_NATS_PER_PERCENT = 1 / 30  # where no level of its kind has a divergence: from the loss in knowledge
+NATS_PER_PERCENT = 1 / 30  # where no level of its kind has a divergence: from the loss in knowledge
 _TAIL = 0.06
 # Residuals of fitted rows are smaller than those of new ones will be, and other sources use other texts.
 _UNSEEN, _IN_SAMPLE = 1.25, 1.8
@@ -72,7 +72,7 @@ def fit_line(rows: Sequence[Evidence], losses: Floats) -> Line:
     size = np.array([entry[1] for entry in found], dtype=float)
     model = np.array([index[entry[2]] for entry in found], dtype=np.int64)
     value = np.array([entry[3] for entry in found], dtype=float)
-    prior = np.concatenate([np.log(losses * _NATS_PER_PERCENT), [_SLOPE_PRIOR], np.zeros(len(models))])
+    prior = np.concatenate([np.log(losses * NATS_PER_PERCENT), [_SLOPE_PRIOR], np.zeros(len(models))])
     spread = np.array([_LEVEL_SPREAD] * len(GROUPS) + [_SLOPE_SPREAD] + [_MODEL_SPREAD] * len(models))
     columns = np.stack([group, np.full(group.size, len(GROUPS)), len(GROUPS) + 1 + model])
     entries = np.stack([np.ones(group.size), -size, np.ones(group.size)])

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from advisor.foundation.evidence_words import independent
+from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
 from advisor.quality.divergence import Line, figure, fit_line
 from advisor.quality.evidence import Evidence
@@ -24,7 +25,7 @@ from advisor.sources.local_measurements import LocalMeasurement
 
 Basis = Literal["measured", "transferred", "estimated", "unknown"]
 
-KV_CACHE_NOTE = "A quantized KV cache is not covered."
+KV_CACHE_NOTE = "The KV cache is taken to be in 16 bits."
 # Kept aside, they lie inside in about 7 of 10 cases: nine tenths of the scores are of the larger tests.
 _SMALL_TESTS_NOTE = "Small tests such as GPQA and MuSR scatter more."
 _RECIPE_NOTE = "At 3 bits and less the maker's recipe matters as much as the level."
@@ -63,7 +64,8 @@ class Quality:
     `kld` is the mean divergence in nats, where there are measurements to place it. `n` counts the measurements
     that `basis` speaks of, `sources` the independent ones among where they come from, `evidence` holds the nearest of
     them, `note` says it in a sentence. Where `measured_here` is not empty, the figure is the newest
-    of it; its range is that measurement's own error.
+    of it; its range is that measurement's own error. `remarks` are what lowers or raises the figure beyond the level:
+    the types of the KV cache, a file that its publisher trained for the level.
     """
 
     kept: Range | None
@@ -74,6 +76,7 @@ class Quality:
     note: str
     measured_here: tuple[LocalMeasurement, ...] = ()
     sources: int = 0
+    remarks: tuple[Message, ...] = ()
 
     @property
     def low(self) -> float | None:

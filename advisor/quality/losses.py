@@ -90,6 +90,11 @@ def effective_b(parameters_b: float, active_b: float | None) -> float:
     return math.sqrt(parameters_b * active_b) if active_b else parameters_b
 
 
+def relative_loss(task: str) -> float:
+    """What a scored task loses before any measurement, as a multiple of what knowledge loses."""
+    return _TASK_PRIOR[task][0]
+
+
 def scores(rows: Sequence[Evidence]) -> Scores:
     """The rows that are benchmark scores of a level we know."""
     kept, group, tier = [], [], []

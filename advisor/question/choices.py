@@ -134,11 +134,6 @@ class Workload(Part):
     kv_fp8: Switch = False
 
     @property
-    def cache_types(self) -> tuple[str, str, bool]:
-        """How llama.cpp keeps keys and values, and whether vLLM keeps both in 8 bits."""
-        return self.kv_type_k, self.kv_type_v, self.kv_fp8
-
-    @property
     def prompt(self) -> int:
         """The tokens of the prompt as far as they go into the context."""
         return min(self.prompt_tokens, self.context)

@@ -97,6 +97,7 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
         facts += [Fact("Speed", shown.speed.basis, said) for said in say_all(explanation(shown.speed), "report")]
     if shown.quality.note:
         facts.append(Fact("Quality", shown.quality.basis, shown.quality.note))
+    facts += [Fact("Quality", shown.quality.basis, said) for said in say_all(shown.quality.remarks, "report")]
     if shown.costs is not None:
         for option in shown.costs.options:
             facts += [Fact(f"{NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]

@@ -179,7 +179,7 @@ def brief_document(found: Answer, option: Option) -> dict[str, Any]:
 
 def _which(found: Answer, option: Option) -> dict[str, Any]:
     plan, runtime = option.plan, option.setup.runtime
-    kinds, told = runtime.cache_types(plan), runtime.told(plan)
+    kinds, told = runtime.cache_types(plan.request), runtime.told(plan)
     return {
         "model_id": address(found.question.model, found.entry),
         "runtime": plan.runtime,

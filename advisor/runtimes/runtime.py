@@ -168,7 +168,7 @@ class Runtime(ABC):
         """Keys of the question, beside model, runtime and level, that bring about exactly this plan."""
 
     @abstractmethod
-    def cache_types(self, plan: Plan) -> tuple[str | None, str | None]:
+    def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
         """How it stores keys and values; None: as the model computes with them."""
 
     @abstractmethod

@@ -52,6 +52,12 @@ def test_unknown_model_suggests_the_nearest() -> None:
         find_model("llama-3.1-70b-instuct")
 
 
+OWN_FILE = {
+    "format": "GGUF", "level": "Q4_0", "repo": "meta-llama/Llama-2-7b-qat", "kind": "qat", "loss_share": 0.5,
+    "source": "https://example.org/qat", "as_of": "2026-11", "note": "",
+}  # fmt: skip
+
+
 def broken(tmp_path: Path, **changes: object) -> Path:
     entry = json.loads((MODELS_FOLDER / "llama-2-7b.json").read_text())
     path = tmp_path / "llama-2-7b.json"
@@ -67,6 +73,11 @@ def broken(tmp_path: Path, **changes: object) -> Path:
         ({"surprise": 1}, "'surprise'"),
         ({"sources": []}, "needs at least one source"),
         ({"parameters": {"counted": -1}}, "parameters"),
+        ({"own_files": [OWN_FILE | {"kind": "homemade"}]}, "own_files.0.kind"),
+        ({"own_files": [OWN_FILE | {"repo": "https://huggingface.co/a/b"}]}, "own_files.0.repo"),
+        ({"own_files": [OWN_FILE | {"loss_share": 0}]}, "a loss_share above 0"),
+        ({"own_files": [OWN_FILE | {"kind": "native"}]}, "a native one has none"),
+        ({"own_files": [OWN_FILE, OWN_FILE]}, "only once"),
     ],
 )
 def test_a_broken_entry_is_named_with_its_field(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -21,6 +21,7 @@ TABLES = sorted(path.relative_to(DATA).as_posix() for path in (*DATA.glob("*.csv
 # A column of each table that must hold a number or a date.
 NUMBERS = {
     "checked_architectures.csv": "models",
+    "kv_quality.csv": "value",
     "ollama_names.csv": "read",
     "runtime_support.csv": "bits",
     "machines.csv": "devices",
@@ -33,6 +34,12 @@ NUMBERS = {
     "prices/exchange_rates.csv": "per_eur",
     "prices/tco.csv": "typical",
 }
+
+
+OWN_FILE = {
+    "format": "GGUF", "level": "Q4_0", "repo": "example/Example-8B-qat", "kind": "qat", "loss_share": 0.5,
+    "source": "https://example.org/qat", "as_of": "2026-11", "note": "",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -131,6 +138,8 @@ def test_a_country_without_a_typical_tariff_is_named(folder: Path) -> None:
     [
         ({"released": 7}, "released"),
         ({"config": {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}}, "config"),
+        ({"own_files": [OWN_FILE | {"level": "Q4_9"}]}, "own_files.*Q4_9"),
+        ({"own_files": [OWN_FILE | {"source": "a friend"}]}, "own_files.0.source"),
         (None, "is not valid JSON"),
     ],
 )

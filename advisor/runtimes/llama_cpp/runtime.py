@@ -109,8 +109,8 @@ class LlamaCpp(Runtime):
             told["op_offload"] = False
         return told
 
-    def cache_types(self, plan: Plan) -> tuple[str | None, str | None]:
-        return plan.settings.cache_type_k, plan.settings.cache_type_v
+    def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
+        return request.settings.cache_type_k, request.settings.cache_type_v
 
     def encoder_batch(self, settings: Settings) -> int | None:
         return settings.micro_batch

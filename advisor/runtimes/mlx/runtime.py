@@ -81,7 +81,7 @@ class Mlx(Runtime):
     def told(self, plan: Plan) -> Mapping[str, Any]:
         return {}
 
-    def cache_types(self, plan: Plan) -> tuple[str | None, str | None]:
+    def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
         return None, None  # mlx-lm keeps what the model computes with
 
     def encoder_batch(self, settings: Settings) -> int | None:

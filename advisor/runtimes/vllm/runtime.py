@@ -101,16 +101,18 @@ class Vllm(Runtime):
         return VllmOptions(utilisation=memory_share, kv_dtype=_KEPT_IN_8_BITS if kv_fp8 else DEFAULTS.kv_dtype)
 
     def told(self, plan: Plan) -> Mapping[str, Any]:
-        return {"kv_fp8": self._kv_dtype(plan) == _KEPT_IN_8_BITS}
+        return {"kv_fp8": _kv_dtype(plan.request) == _KEPT_IN_8_BITS}
 
-    def cache_types(self, plan: Plan) -> tuple[str | None, str | None]:
-        return (self._kv_dtype(plan),) * 2
+    def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
+        return (_kv_dtype(request),) * 2
 
     def encoder_batch(self, settings: Settings) -> int | None:
         return None
 
-    def _kv_dtype(self, plan: Plan) -> str:
-        return plan.request.options_or(DEFAULTS).kv_dtype
+
+
+def _kv_dtype(request: PlanRequest) -> str:
+    return request.options_or(DEFAULTS).kv_dtype
 
 
 def _levels(*names: str) -> tuple[LevelId, ...]:

@@ -20,7 +20,7 @@ from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import pareto_chart
 from advisor.ui.parts.tables import fullest_device
 from advisor.ui.parts.text import plain, refusal, small
-from advisor.words import say
+from advisor.words import say, say_all
 
 _TABLE_LINES = ("fp16", "int8", "int4", "int3", "int2")
 _WHOLE_BITS = 15.0
@@ -195,7 +195,7 @@ def _evidence(answer: Answer, one: Candidate) -> None:
     task = answer.question.requirements.task
     quality = one.quality
     st.header(plain(f"Evidence for {one.level} at {say(task_name(task))}"), anchor=False)
-    st.markdown(plain(quality.note))
+    st.markdown(plain(" ".join((quality.note, *say_all(quality.remarks, "page")))))
     if not quality.evidence:
         return
     rows = pd.DataFrame(

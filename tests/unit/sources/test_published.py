@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -239,6 +240,19 @@ def test_unknown_quality_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch) 
     quality = estimate_published(facts_of(LLAMA), [("AQLM-1x16-2bit", None, 1.0)], "chat")
     assert quality.kept is None
     assert "AQLM-1x16-2bit" in quality.note
+
+
+@pytest.mark.parametrize(("repository", "lossless"), [("org/pasted", False), ("moonshotai/Kimi-K2-Thinking", True)])
+def test_a_checkpoint_that_the_model_was_published_in_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, repository: str, lossless: bool
+) -> None:
+    entry = pasted(compressed(PACKED4), tensors_of(everywhere("W4A16-g128")))
+    assert entry.repository is not None
+    entry = replace(entry, repository=replace(entry.repository, id=repository))
+    found = published_of(answered(monkeypatch, entry, "machine=rtx-4090&runtime=vllm&context=4096"))
+    assert found is not None
+    assert found.quality.kept is not None
+    assert (found.quality.kept.typical == 100) == lossless
 
 
 # -------------------------------------------------------------------------------------------------------- mixed bits
