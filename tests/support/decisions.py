@@ -172,7 +172,7 @@ def overall(plan: Document) -> float | None:
 
 
 def is_split(plan: Document) -> bool:
-    """Whether a part of the model is left to the host by choice."""
+    """Whether layers or experts are left to the host; on a machine without a device they always are."""
     return plan["gpu_layers"] not in (None, "all") or bool(plan["cpu_moe_layers"])
 
 
