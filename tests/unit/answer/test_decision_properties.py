@@ -1,0 +1,55 @@
+"""What must hold of every decision, over random questions: models x machines x users x contexts x wishes.
+
+A few run with the suite; `pytest -m sweep` asks 3,000. `SWEEP_SEED` asks the same questions again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections import Counter
+
+import pytest
+
+from advisor.machines.catalogue import machine
+from advisor.question.question import Question
+from tests.support.decision_properties import examined
+from tests.support.decisions import drawn
+
+SEED = os.environ.get("SWEEP_SEED") or str(random.SystemRandom().randrange(10**6))
+_PARTS, _OF_A_PART = 3, 8  # with the suite, about 1.5 s of CPU a question
+_ALL, _BLOCK = 3000, 50
+_SHOWN = 20
+
+
+def check(numbers: range) -> None:
+    """Ask these questions, and print how often each property was checked."""
+    tally = examined(SEED, numbers)
+    counts = f"SWEEP_SEED={SEED}, questions {numbers.start} to {numbers.stop - 1}: {tally}\n"
+    sys.stdout.write(counts)
+    assert not tally.problems, "\n".join((counts, *tally.problems[:_SHOWN]))
+
+
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_every_property_holds_of_a_few_random_questions(part: int) -> None:
+    check(range(part * _OF_A_PART, (part + 1) * _OF_A_PART))
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("first", range(0, _ALL, _BLOCK))
+def test_every_property_holds_of_3000_random_questions(first: int) -> None:
+    check(range(first, first + _BLOCK))
+
+
+def test_random_questions_are_on_every_kind_of_machine_and_wish_for_everything() -> None:
+    questions = [drawn(SEED, number) for number in range(400)]
+    assert questions == [drawn(SEED, number) for number in range(400)]
+    kinds = Counter("custom" if one["machine"] == "custom" else machine(one["machine"]).kind for one in questions)
+    assert len(kinds) == 8
+    keys = {key for one in questions for key in one}
+    assert keys >= {"gpus", "other_machine", "host_memory_gib", "memory_gib", "bandwidth_gb_s", "runtime", "level"}
+    assert keys >= {"task", "min_quality", "min_tokens_per_s", "max_first_token_s", "commercial", "kv_type_k"}
+    assert {one["gpus"] for one in questions if "gpus" in one} == {"2", "3", "4"}
+    for one in questions:
+        Question.from_values(one)
