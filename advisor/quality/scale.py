@@ -142,8 +142,8 @@ def measured_row(model_id: str, task: str, beside: str | None = None) -> Score |
     """The score that shows a model's place at a task best, or None.
 
     Of the rows that may be fitted and are no index over several tasks, in the model's usual mode: first one by somebody
-    independent, then on the benchmark that most models of the catalogue were measured on, then the newest. `beside` another model only
-    benchmarks that both have a row of, so that the two figures can be shown next to each other.
+    independent, then on the benchmark that most models of the catalogue were measured on, then the newest. `beside`
+    another model only benchmarks that both have a row of, so that the two figures can be shown next to each other.
     """
     rows = _rows(model_id, task)
     if beside is not None:
