@@ -32,9 +32,7 @@ def quality_of(
         found = estimate_published(facts, parts, task)
     else:
         bits = plan.sized.bits_per_weight
-        found = estimate_quality(
-            facts, written(plan.level_id), task, bits_per_weight=bits, measured_here=measured_here
-        )
+        found = estimate_quality(facts, written(plan.level_id), task, bits_per_weight=bits, measured_here=measured_here)
     if not measured_here and own_file is not None:
         found = with_own_file(found, own_file, task)
     return with_cache(found, facts.family, *runtime_by(plan.runtime).cache_types(plan.request))

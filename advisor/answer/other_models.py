@@ -17,7 +17,7 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.licences import commercial_use
-from advisor.quality.scale import Standing, ability, compared
+from advisor.quality.scale import Comparison, ability, compared
 from advisor.question.question import Question
 
 _MOST_TRIED = 6
@@ -33,6 +33,7 @@ _OF_ONE_MODEL = (
 _HARDEST_PERCENT = 98.0  # a limited plan that keeps more at the hardest task is not given up for another model
 _PARTLY_ON_HOST_TOKENS_PER_S = 15.0
 _TWICE = 2.0
+_DOUBT = 0.5  # standard deviations: what little is known of does not lead
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class OtherModel:
 
     entry: Entry
     found: Answer
-    standing: Standing
+    standing: Comparison
     leads: bool
 
 
@@ -84,7 +85,7 @@ def _candidates(found: Answer) -> Iterator[Entry]:
         if _comparable(found, entry) and entry.parameters.counted * _BITS_TO_FIT / 8 < room:
             score = ability(entry.id, _task(found))
             if score is not None:
-                able.append((score.value, entry.released, entry))
+                able.append((score.value - _DOUBT * score.sd, entry.released, entry))
     own = found.entry.entry
     able.sort(key=lambda one: (-one[0], one[2].id))
     if found.status in _BAD and own is not None:
@@ -128,7 +129,7 @@ def _same_family(found: Answer, entry: Entry) -> bool:
     return own is not None and own.family == entry.family
 
 
-def _standing(found: Answer, entry: Entry) -> Standing:
+def _standing(found: Answer, entry: Entry) -> Comparison:
     return compared(entry.id, found.entry.id, _task(found))
 
 
@@ -144,7 +145,7 @@ def _runs_well(there: Answer) -> bool:
     return there.status == "good" and there.shown.is_whole and there.decided.traits.bits >= GOOD_BITS
 
 
-def _leads_limited(found: Answer, standing: Standing) -> bool:
+def _leads_limited(found: Answer, standing: Comparison) -> bool:
     """A limited plan is given up for a better model where its loss or its slowness is seen."""
     speed = found.shown.tokens_per_s
     slow = speed is not None and speed.typical < GOOD_TOKENS_PER_S
@@ -153,7 +154,7 @@ def _leads_limited(found: Answer, standing: Standing) -> bool:
     )
 
 
-def _worth_naming(found: Answer, there: Answer, standing: Standing) -> bool:
+def _worth_naming(found: Answer, there: Answer, standing: Comparison) -> bool:
     """Better and no slower; or of the same family, twice as fast where this one lies partly on the host."""
     here, instead = found.shown.tokens_per_s, there.shown.tokens_per_s
     if here is None or instead is None:

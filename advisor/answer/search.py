@@ -191,7 +191,13 @@ class Search:
 
     def _jobs(self, setup: Setup) -> Iterator[Job]:
         if setup.as_it_is:
-            yield Job(setup, None, Kept(100, 100, 100), _traits(setup, None, None, native=True), whole=self._whole(setup, None))
+            yield Job(
+                setup,
+                None,
+                Kept(100, 100, 100),
+                _traits(setup, None, None, native=True),
+                whole=self._whole(setup, None),
+            )
             return
         for place, level in enumerate(setup.levels):
             kept = self._kept_before(setup, level, place)

@@ -25,6 +25,8 @@ NUMBERS = {
     "ollama_names.csv": "read",
     "runtime_support.csv": "bits",
     "machines.csv": "devices",
+    "model_scale.csv": "value",
+    "model_scores.csv": "score",
     "quality.csv": "parameters_b",
     "speed_constants.csv": "value",
     "speed_measurements.csv": "tokens_per_s",
@@ -102,6 +104,8 @@ def test_a_row_cut_short_and_a_file_that_is_no_text_are_named(folder: Path, tabl
     [
         ("speed_measurements.csv", "machine", "rtx-9999", "there is no machine 'rtx-9999'"),
         ("speed_measurements.csv", "model_id", "llama-99", "there is no model 'llama-99'"),
+        ("model_scores.csv", "model_id", "llama-99", "there is no model 'llama-99'"),
+        ("model_scale.csv", "model_id", "llama-99", "there is no model 'llama-99'"),
         ("prices/electricity.csv", "currency", "XYZ", "there is no exchange rate for 'XYZ'"),
         ("prices/cloud.csv", "currencies", "XYZ", "there is no exchange rate for 'XYZ'"),
     ],

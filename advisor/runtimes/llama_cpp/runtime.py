@@ -28,7 +28,6 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 from advisor.sources.quantization import Quantization
 
-
 _LEAST_BITS = 4  # of a weight: a model that does not fit on a card with these is not run on one of several
 
 

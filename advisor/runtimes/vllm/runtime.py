@@ -110,7 +110,6 @@ class Vllm(Runtime):
         return None
 
 
-
 def _kv_dtype(request: PlanRequest) -> str:
     return request.options_or(DEFAULTS).kv_dtype
 
