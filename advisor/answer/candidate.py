@@ -24,8 +24,8 @@ from advisor.speed.estimate import Speed
 class Candidate:
     """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for.
 
-    `facts` are the model's, `own_file` is the publisher's own of this level, `measured_here` what was measured here of this
-    model at this level, newest first.
+    `facts` are the model's, `own_file` is the publisher's own of this level, `measured_here` what was measured here
+    of this model at this level, newest first.
     """
 
     plan: Plan

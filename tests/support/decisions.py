@@ -126,7 +126,7 @@ def ask(query: str, flips: bool = False, plans: bool = False) -> Document | None
         found = answer(Question.from_query(query), today=TODAY)
     except InputError:
         return None
-    return answer_document(found, query, whole_plans=plans)  # `flips` as soon as they are part of the answer
+    return answer_document(found, query, whole_plans=plans, with_flips=flips)
 
 
 def query_of(values: Values) -> str:

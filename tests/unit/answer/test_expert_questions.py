@@ -39,6 +39,13 @@ WORDS: dict[str, Collection[str]] = {
     "under 4 bits": _THREE_BITS | _TWO_BITS | _THREE_BITS_ELSEWHERE | _TWO_BITS_ELSEWHERE,
     "under 3 bits": _TWO_BITS | _TWO_BITS_ELSEWHERE,
 }
+# Where the expert's arithmetic was wrong, as the bytes show; what was written stays as it was.
+CORRECTED = {
+    "mac-8gb-8b": "The GPU of an M1 with 8 GB may take 5,461 MiB (2/3), not under 5 GiB: Q4_K_S with an 8-bit cache "
+    "needs 5.1 GiB with the margin and writes 10 tokens/s.",
+    "pinned-f16-cache-128k": "22.5 GiB are free on a 24 GB card, not 21.4: with 16 GiB of cache Q5_K_M fits as well, "
+    "and keeps more.",
+}
 _OF_THE_PLAN = ("runtime", "kv_type_k", "verdict")
 _MATCHERS = {"status", "level", "gpu_layers", "leads", *_OF_THE_PLAN}
 _GRADES = ("right", "acceptable", "harmful")

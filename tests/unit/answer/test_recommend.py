@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from advisor.answer.recommend import SMALL_LOSS
+from advisor.answer.smaller_models import smaller_models
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.flips import flips
-from advisor.answer.recommend import SMALL_LOSS
-from advisor.answer.smaller_models import smaller_models
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from advisor.answer.ladders import Subject, ladder
 
 from advisor.answer.answer import answer
-from advisor.answer.ladders import Subject, ladder
 from advisor.answer.pinned import pinned_query
 from advisor.answer.plans import runtime_of
 from advisor.formats.gguf_levels import LEVELS

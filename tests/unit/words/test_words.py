@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from advisor.answer.smaller_models import smaller_models
 from babel.messages.catalog import Catalog
 from babel.messages.catalog import Message as BabelMessage
 from babel.messages.pofile import read_po, write_po
@@ -17,7 +18,6 @@ from babel.messages.pofile import read_po, write_po
 import advisor
 from advisor.answer.answer import Answer, answer
 from advisor.answer.flips import flips
-from advisor.answer.smaller_models import smaller_models
 from advisor.foundation.message import Key, Message, Span, as_it_is, fact
 from advisor.question.question import FIELDS, Question
 from advisor.speed.explain import explanation
