@@ -29,9 +29,8 @@ Comparison = Literal["better", "comparable", "worse", "unknown"]
 ENOUGH_ROWS = 3  # of the task, for "rows"
 LIKELY = 0.8  # how probable it must be that one is better before it is said
 
-# Hybrids of these families think only when the request or the system prompt asks for it, whatever the catalogue calls
-# them: https://ai.google.dev/gemma/docs/capabilities/thinking, https://huggingface.co/LGAI-EXAONE/EXAONE-4.0-32B
-_THINK_WHEN_ASKED = frozenset(["Gemma 4", "EXAONE 4.0"])
+# Hybrids of these families think only when asked to: https://ai.google.dev/gemma/docs/capabilities/thinking
+_THINK_WHEN_ASKED = frozenset(["Gemma 4"])
 
 _Count = Annotated[int, BeforeValidator(int), Field(ge=0)]
 
@@ -159,8 +158,9 @@ def _rows(model_id: str, task: str) -> list[Score]:
     return [row for row in _fitted_rows().get((model_id, task), ()) if row.mode == found.mode]
 
 
-def _telling(row: Score) -> tuple[bool, int, str, str]:
-    return row.kind != "publisher", _models_on()[row.benchmark], row.as_of, row.benchmark
+def _telling(row: Score) -> tuple[bool, int, str, int, str]:
+    # Of boards that measured the same models the one with the shortest name is the whole, the others are its parts.
+    return row.kind != "publisher", _models_on()[row.benchmark], row.as_of, -len(row.benchmark), row.benchmark
 
 
 @cache
