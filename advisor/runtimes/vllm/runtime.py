@@ -38,7 +38,8 @@ class Vllm(Runtime):
             )
         if len({device.name for device in request.memory.devices}) > 1:
             raise InputError(
-                f"{self.name} splits every tensor evenly, so all cards must be of one kind: leave other_machine out."
+                f"{self.name} splits every tensor evenly, so all cards must be of one kind: leave other_machine out, "
+                "or let the others stay idle with use_gpus."
             )
 
     def checkpoint_refusal(self, quantization: Quantization | None) -> str:
