@@ -14,8 +14,9 @@ from advisor.foundation.errors import InputError
 from advisor.models.model import Model
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.support import machine_refusal
+from advisor.runtimes.vllm.cards import card_counts
 from advisor.runtimes.vllm.commands import vllm_commands
-from advisor.runtimes.vllm.plans import DEFAULTS, VllmOptions, card_counts, longest_context, plan_vllm, refusals
+from advisor.runtimes.vllm.plans import DEFAULTS, VllmOptions, longest_context, plan_vllm, refusals
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
