@@ -21,6 +21,8 @@ from advisor.models.checked import CHECKED_FILE, read_checked
 from advisor.models.names import OLLAMA_FILE, read_ollama_names
 from advisor.quality.evidence import read_evidence
 from advisor.quality.kv_evidence import KV_FILE, read_kv_evidence
+from advisor.quality.scale import SCALE_FILE, read_scale
+from advisor.quality.scores import SCORES_FILE, read_scores
 from advisor.runtimes.support import KEY as SUPPORT_KEY
 from advisor.runtimes.support import TABLE as SUPPORT_TABLE
 from advisor.runtimes.support import Row as SupportRow
@@ -43,8 +45,12 @@ def check_data(folder: Path = DATA) -> None:
     read_checked(folder / CHECKED_FILE.name)
     read_ollama_names(folder / OLLAMA_FILE.name)
     _check_prices(folder / "prices")
+    scored, scale = folder / SCORES_FILE.name, folder / SCALE_FILE.name
+    read_scores(scored)
+    read_scale(scale)
     models = read_catalogue(folder / "models")
-    _must_exist(measured, "model_id", models, "model")
+    for table in (measured, scored, scale):
+        _must_exist(table, "model_id", models, "model")
     for entry in models.values():
         try:
             _ = entry.model

@@ -283,6 +283,7 @@ class Search:
         figures = Figures(
             speed if candidate.writes else None,
             host_share_of(plan),
+            1.0 if plan.served_share is None else plan.served_share,
             users_that_fit=users_that_fit(plan),
             cost=cost,
         )

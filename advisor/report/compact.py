@@ -150,6 +150,7 @@ def plan_document(found: Answer, option: Option) -> dict[str, Any]:
         "max_context": plan.max_context,
         "kv_tokens": plan.kv_tokens,
         "max_concurrency": None if plan.max_concurrency is None else figure(plan.max_concurrency),
+        "served_share": None if plan.served_share is None else figure(plan.served_share),
         "quality_percent": _range(quality.kept),
         "quality_basis": quality.basis if quality.kept is not None else None,
         "tokens_per_s": _range(candidate.tokens_per_s) if writes else None,

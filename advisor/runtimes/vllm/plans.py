@@ -41,7 +41,6 @@ UTILISATION = 0.92  # the default since version 0.21
 # CUDA reports less than nvidia-smi by what the driver reserves: 430 MiB on a 3090, 440 on an H100 in vLLM's logs.
 _DRIVER_RESERVE_BYTES = 512 * MIB
 _LONGEST_BATCH = 1 << 20
-_POWERS_OF_TWO = (8, 4, 2, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +115,6 @@ def refusals(by: Planner, request: PlanRequest) -> dict[str, str]:
     frame = _frame(request)
     found = {level.name: frame.loaded(by, level) for level in _offered(frame.model)}
     return {name: str(one) for name, one in found.items() if isinstance(one, InputError)}
-
-
-def card_counts(memory: Memory, model: Model) -> tuple[int, ...]:
-    """See `Runtime.card_counts`: all cards, and the largest power of two below, of those that are of one kind."""
-    devices, trunk = memory.devices, model.trunk or model
-    alike = next((n for n, one in enumerate(devices) if one.name != devices[0].name), len(devices))
-    fewer = [n for n in _POWERS_OF_TWO if n < len(devices) and n <= alike and _splits(trunk, n)][:1]
-    return (*([alike] if alike == len(devices) and _splits(trunk, alike) else []), *fewer)
-
-
-def _splits(model: Model, gpus: int) -> bool:
-    try:
-        check_split(model, gpus)
-    except InputError:
-        return False
-    return True
 
 
 def longest_context(plan: Plan) -> int:

@@ -14,11 +14,11 @@ from advisor.foundation.errors import InputError
 from advisor.models.model import Model
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.support import machine_refusal
+from advisor.runtimes.vllm.cards import card_counts
 from advisor.runtimes.vllm.commands import vllm_commands
 from advisor.runtimes.vllm.plans import (
     DEFAULTS,
     VllmOptions,
-    card_counts,
     longest_context,
     plan_vllm,
     plan_vllm_level,
@@ -47,7 +47,8 @@ class Vllm(Runtime):
             )
         if len({device.name for device in request.memory.devices}) > 1:
             raise InputError(
-                f"{self.name} splits every tensor evenly, so all cards must be of one kind: leave other_machine out."
+                f"{self.name} splits every tensor evenly, so all cards must be of one kind: leave other_machine out, "
+                "or let the others stay idle with use_gpus."
             )
 
     def checkpoint_refusal(self, quantization: Quantization | None) -> str:

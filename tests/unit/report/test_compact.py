@@ -61,6 +61,7 @@ ANSWERED = (
     f"{LLAMA}&machine=custom&memory_gib=24&bandwidth_gb_s=900",
     f"{LLAMA}&machine=rx-7900-xtx",
     f"{LLAMA}&machine=rtx-3090&other_machine=rtx-3060-12gb",
+    f"{LLAMA}&machine=rtx-3090&gpus=3&use_gpus=2",
     f"{LLAMA}&machine=rtx-4090&draft=llama-3.2-1b-instruct",
     f"{LLAMA}&machine=rtx-4090&imatrix=on",
     f"{BIG}&machine=rtx-4090",
@@ -132,7 +133,8 @@ def test_an_answer_is_valid_small_and_pinned_by_its_own_query(query: str) -> Non
     for place in plan["memory"]:
         parts = ("weights_bytes", "kv_cache_bytes", "compute_bytes", "passing_bytes", "overhead_bytes", "other_bytes")
         assert place["needed_bytes"] == sum(place[part] for part in parts)
-    assert [place["place"] for place in plan["memory"]] == [*(f"GPU {number}" for number in range(devices)), "host"]
+    used = int(parse_qs(query).get("use_gpus", [str(devices)])[0])
+    assert [place["place"] for place in plan["memory"]] == [*(f"GPU {number}" for number in range(used)), "host"]
     again = asked(plan["query"])
     for key in plan:
         if key != "query":
@@ -286,6 +288,18 @@ def test_choices_have_something_over_the_plan_shown() -> None:
             elif role == "other model":
                 assert other["model_id"] != plan["model_id"]
     assert {"faster", "longer context", "other model"} <= seen
+
+
+@pytest.mark.parametrize(("users", "whole"), [(4, True), (16, False)])
+def test_a_paged_plan_says_which_share_it_serves_at_once(users: int, whole: bool) -> None:
+    found = asked(f"{LLAMA}&machine=rtx-4090&runtime=vllm&level=FP8-dynamic&users={users}")
+    plan = found["decision"]["plan"]
+    assert plan["verdict"] == "fits"
+    assert (plan["served_share"] == 1) == whole
+    assert plan["served_share"] == pytest.approx(min(1, plan["max_concurrency"] / users), abs=1e-3)
+    assert all(place["needed_bytes"] <= place["capacity_bytes"] for place in plan["memory"][:-1])
+    assert any("at once, the others wait" in note for note in found["notes"]) != whole
+    assert asked(f"{LLAMA}&machine=rtx-4090")["decision"]["plan"]["served_share"] is None
 
 
 def test_an_api_price_says_where_the_region_asked_for_is_not_known() -> None:
