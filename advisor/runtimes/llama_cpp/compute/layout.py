@@ -1,9 +1,9 @@
 """Laying out a graph's tensors, device by device, as `ggml_gallocr_alloc_graph_impl` does (ggml/src/ggml-alloc.c).
 
-A network is a few kinds of layers over and over, and a machine is asked about many contexts, cache types and placements.
-So the steps of a graph are written down without sizes and cut into segments, about one for each layer. What a segment
-does depends on nothing but the sizes of its tensors, the blocks that are free when it begins, and where the tensors lie
-that it finds: `_walk` works that out once, and layers alike that find the same are looked up. Nothing is left out: the
+A network is a few kinds of layers over and over, and it is asked about in many contexts, cache types and placements. So
+the steps of a graph are written down without sizes and cut into segments, about one for each layer. What a segment does
+depends on nothing but the sizes of its tensors, the blocks that are free when it begins, and where the tensors lie that
+it finds: `_walk` works that out once, and layers alike that find the same are looked up. Nothing is left out: the
 result is that of going through all steps.
 """
 
