@@ -6,7 +6,6 @@ contiguous runs proportional to each GPU's share. Input embeddings always stay o
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,8 +69,9 @@ def place(
     active = 0 if not shares else total if gpu_layers is None else min(gpu_layers, total)
     start = total - active
     single = np.cumsum(np.asarray(shares, dtype=np.float32), dtype=np.float32)
-    bounds = (single / single[-1]).tolist() if active else []
-    fractions = (np.arange(active, dtype=np.float32) / np.float32(max(active, 1))).tolist()
-    last = len(shares) - 1
-    homes = (HOST,) * start + tuple(min(bisect_right(bounds, fraction), last) for fraction in fractions)
+    homes: tuple[int, ...] = (HOST,) * start
+    if active:
+        fractions = np.arange(active, dtype=np.float32) / np.float32(active)
+        found = np.searchsorted(single / single[-1], fractions, side="right")
+        homes += tuple(np.minimum(found, len(shares) - 1).tolist())
     return Placement(len(shares), homes[:layer_count], homes[layer_count], cpu_moe_layers, kv_on_host, lends)

@@ -55,9 +55,14 @@ def needed_bytes(weights: Weights, memory: Memory, placement: Placement, grown: 
 
 def passing_bytes(weights: Weights, placement: Placement, grown: Grown) -> int:
     """How much more the first GPU sets aside because weights of the host pass through it, one tensor at a time."""
-    if not grown.lent:
-        return 0
-    return max(0, grown.lent + weights.passing_through(placement) - grown.compute[0])
+    layers, kv_on_host = placement.host_layers, placement.kv_on_host
+    experts = max(layers, placement.cpu_moe_layers)
+    return passing_beside(grown, weights.passing_through(layers, experts, kv_on_host, placement.output == HOST))
+
+
+def passing_beside(grown: Grown, largest: int) -> int:
+    """The same, given what the weights take that pass through."""
+    return max(0, grown.lent + largest - grown.compute[0]) if grown.lent else 0
 
 
 def shortage(memory: Memory, needed: Mapping[int, float], margin: float) -> float:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.growth import Grown, Growth, layer_caches, lends_gpu
-from advisor.runtimes.llama_cpp.needs import default_shares, passing_bytes
+from advisor.runtimes.llama_cpp.needs import default_shares, passing_beside
+from advisor.runtimes.llama_cpp.placement_cuts import Held, default_ends
 from advisor.runtimes.llama_cpp.reading import Reading
 from advisor.runtimes.llama_cpp.weights import Weights
 from advisor.sizing.memory import Memory
@@ -46,6 +47,8 @@ class Ground:
         self.reading = Reading(model, settings, self.caches)
         self.shares = default_shares(memory)
         self.count = len(model.layers)
+        self.lends = lends_gpu(settings, self._place(Choice(1, 0, False)))
+        self._ends: dict[int, list[int]] = {}
         self._growths: dict[Placement, Growth] = {}
         self._placements: dict[Choice, Placement] = {}
         self._typical: dict[tuple[bool, bool], Grown] = {}
@@ -57,6 +60,12 @@ class Ground:
         if placement not in self._growths:
             self._growths[placement] = Growth(self.model, self.settings, placement)
         return self._growths[placement]
+
+    def ends(self, host_layers: int) -> list[int]:
+        """Where the runs of the devices end as llama.cpp splits all but so many first layers."""
+        if (found := self._ends.get(host_layers)) is None:
+            found = self._ends[host_layers] = default_ends(self.place(Choice(host_layers, 0, False)), host_layers)
+        return found
 
     def typical(self, choice: Choice) -> Grown:
         """Compute buffers to search with: those of some placement of this kind."""
@@ -100,6 +109,13 @@ class LevelChoices:
         self.read_cache = _prefix(np.append(ground.reading.caches, 0))
         self.has_experts = bool(weights.experts.any())
         self.known: dict[tuple[bool, bool], Grown] = {}
+        whole = self.plain + self.experts
+        self._sums = {
+            True: (self.plain.tolist(), whole.tolist()),
+            False: ((self.plain + self.cache).tolist(), (whole + self.cache).tolist()),
+        }
+        self._experts: list[int] = self.experts.tolist()
+        self._budgets: dict[tuple[bool, bool], list[int]] = {}
 
     def _estimate(self, choice: Choice) -> Grown:
         return self.known.get((choice.kv_on_host, choice.full)) or self.ground.typical(choice)
@@ -110,6 +126,7 @@ class LevelChoices:
         compute = {n: max(size, known.compute[n]) if raising else size for n, size in grown.compute.items()}
         lent = max(grown.lent, known.lent) if raising else grown.lent or known.lent
         self.known[choice.kv_on_host, choice.full] = Grown(known.cache, compute, lent)
+        self._budgets.pop((choice.kv_on_host, choice.full), None)
         return compute != known.compute or lent != known.lent
 
     def choose(self, limit: float) -> Choice | None:
@@ -192,11 +209,11 @@ class LevelChoices:
         low, high = choice.moe_layers, self.ground.count
         if choice == Choice(0, 0, False) or low >= high or not self.has_experts:
             return None
-        if not self._splits(replace(choice, moe_layers=high)):
+        if not self._splits(Choice(choice.host_layers, high, choice.kv_on_host)):
             return None
         while high - low > 1:
             middle = (low + high) // 2
-            if self._splits(replace(choice, moe_layers=middle)):
+            if self._splits(Choice(choice.host_layers, middle, choice.kv_on_host)):
                 high = middle
             else:
                 low = middle
@@ -205,40 +222,46 @@ class LevelChoices:
     def _seconds(self, choice: Choice) -> float:
         return self.ground.reading.seconds(self.weights, self.ground.place(choice), self.ground.rates)
 
-    def _runs(self, choice: Choice) -> tuple[NDArray[np.int64], list[int], bool]:
+    def _runs(self, choice: Choice) -> tuple[Held, list[int], bool]:
         """What the devices hold up to each layer, what each has room for, and whether the default split does it."""
-        ground = self.ground
+        ground, estimate = self.ground, self._estimate(choice)
         first, moe = choice.host_layers, max(choice.host_layers, choice.moe_layers)
-        placement = ground.place(choice)
-        estimate = self._estimate(choice)
-        passing = passing_bytes(self.weights, placement, estimate) if lends_gpu(ground.settings, placement) else 0
-        budgets = [
-            int(device.capacity_bytes * (1 - ground.margin))
-            - device.overhead_bytes
-            - estimate.compute[number]
-            - self.weights.everywhere
-            - (passing if number == 0 else 0)
-            for number, device in enumerate(self.memory.devices)
-        ]
-        held = self.plain + np.maximum(self.experts - self.experts[moe], 0)
-        if not choice.kv_on_host:
-            held = held + self.cache
-        ends = [first, *_default_ends(placement, first)]
-        default = all(held[b] - held[a] <= room for a, b, room in zip(ends, ends[1:], budgets, strict=False))
-        return held, budgets, default
+        budgets = self._budgets_of(choice)
+        if ground.lends and moe:
+            layers, output_on_host = min(first, ground.count), first > ground.count
+            widest = self.weights.passing_through(
+                layers, max(layers, choice.moe_layers), choice.kv_on_host, output_on_host
+            )
+            budgets = [budgets[0] - passing_beside(estimate, widest), *budgets[1:]]
+        held = Held(*self._sums[choice.kv_on_host], moe, self._experts[moe])
+        return held, budgets, held.within(ground.ends(first), budgets)
+
+    def _budgets_of(self, choice: Choice) -> list[int]:
+        """What each device has room for, but for weights that pass through the first."""
+        key = (choice.kv_on_host, choice.full)
+        if (found := self._budgets.get(key)) is None:
+            estimate, margin = self._estimate(choice), self.ground.margin
+            found = self._budgets[key] = [
+                int(device.capacity_bytes * (1 - margin))
+                - device.overhead_bytes
+                - estimate.compute[number]
+                - self.weights.everywhere
+                for number, device in enumerate(self.memory.devices)
+            ]
+        return found
 
     def _splits(self, choice: Choice) -> bool:
         """Whether the devices can hold what is not on the host, split one way or another."""
         held, budgets, default = self._runs(choice)
-        return default or _greedy_cuts(held, budgets, choice.host_layers) is not None
+        return default or held.greedy_cuts(budgets, choice.host_layers) is not None
 
     def _with_shares(self, choice: Choice) -> Choice:
         """The choice with the fastest shares that fit; llama.cpp's own where they are as good."""
         held, budgets, default = self._runs(choice)
         if default and (choice.host_layers > self.ground.count or not self.ground.uneven_speed):
             return choice
-        fast = self._fast_cuts(held, budgets, choice) if self.ground.uneven_speed else None
-        cuts = fast or _greedy_cuts(held, budgets, choice.host_layers)
+        fast = self._fast_cuts(budgets, choice) if self.ground.uneven_speed else None
+        cuts = fast or held.greedy_cuts(budgets, choice.host_layers)
         if cuts is None:
             return choice
         counts = tuple(float(b - a) for a, b in zip([choice.host_layers, *cuts], cuts, strict=False))
@@ -257,13 +280,13 @@ class LevelChoices:
         needed += memory.host_overhead_bytes + self._estimate(choice).compute[HOST]
         return needed <= memory.host_capacity_bytes * (1 - self.ground.margin)
 
-    def _fast_cuts(self, held: NDArray[np.int64], budgets: Sequence[int], choice: Choice) -> list[int] | None:
+    def _fast_cuts(self, budgets: Sequence[int], choice: Choice) -> list[int] | None:
         """The fastest split in contiguous runs, by dynamic programming: fast devices get what they can hold."""
-        read = self.read_plain + np.maximum(
-            self.read_experts - self.read_experts[max(choice.host_layers, choice.moe_layers)], 0
-        )
+        moe = max(choice.host_layers, choice.moe_layers)
+        held = self.plain + np.maximum(self.experts - self.experts[moe], 0)
+        read = self.read_plain + np.maximum(self.read_experts - self.read_experts[moe], 0)
         if not choice.kv_on_host:
-            read = read + self.read_cache
+            held, read = held + self.cache, read + self.read_cache
         first, size = choice.host_layers, len(held)
         cost = np.full(size, np.inf)
         cost[first] = 0.0
@@ -286,18 +309,3 @@ class LevelChoices:
 def _prefix(sizes: NDArray[_Number]) -> NDArray[_Number]:
     """Sums of the first 0, 1, 2 ... entries."""
     return np.concatenate((np.zeros(1, dtype=sizes.dtype), np.cumsum(sizes)))
-
-
-def _greedy_cuts(held: NDArray[np.int64], budgets: Sequence[int], first: int) -> list[int] | None:
-    """Where each device's run ends when each takes as many layers as it can hold; None if some are left over."""
-    cuts, at = [], first
-    for room in budgets:
-        at = max(at, int(np.searchsorted(held, held[at] + room, side="right")) - 1)
-        cuts.append(at)
-    return cuts if at == len(held) - 1 else None
-
-
-def _default_ends(placement: Placement, first: int) -> list[int]:
-    """Where each device's run ends; the output head counts as the layer after the last."""
-    homes = np.array([*placement.layers, placement.output])[first:]
-    return [first + int(np.searchsorted(homes, number, side="right")) for number in range(placement.devices)]

@@ -31,7 +31,8 @@ class Weights:
     """Bytes by where they go: `layers` and `experts` hold one number per layer, experts not being part of `layers`.
 
     `tied` is what is held again with the output head, `everywhere` what each device with layers holds.
-    `widest_*` are the largest single tensors, which are copied to a GPU when it computes with them for the host.
+    `widest_*` are the largest single tensors, which are copied to a GPU when it computes with them for the host: of the
+    first 0, 1, 2 ... layers, of their experts, and of the output head.
     `alternating` says that layers with and without experts take turns, `hybrid` layers with and without recurrence.
     `find_stored` lists the tensors one by one.
     """
@@ -43,8 +44,8 @@ class Weights:
     tied: int
     tied_on_host: bool
     everywhere: int
-    widest_layer: NDArray[np.int64]
-    widest_expert: NDArray[np.int64]
+    widest_layers: Sequence[int]
+    widest_experts: Sequence[int]
     widest_output: int
     alternating: bool
     hybrid: bool
@@ -85,17 +86,23 @@ class Weights:
         devices = (HOST, *range(placement.devices))
         return {n: int(dense[n]) for n in devices}, {n: int(routed[n]) for n in devices}
 
-    def passing_through(self, placement: Placement) -> int:
+    def passing_through(self, layers: int, experts: int, kv_on_host: bool, output_on_host: bool) -> int:
         """What the weights take that a GPU copies from the host one at a time: the largest that is multiplied with.
 
-        Where layers of different kinds take turns, or the KV cache passes through as well, the place of one copy
-        may be too small for the next: two were seen side by side, never three.
+        On the host are so many first layers, the experts of at least as many, the KV cache and the output head. Where
+        layers of different kinds take turns, or the KV cache passes through as well, the place of one copy may be too
+        small for the next: two were seen side by side, never three.
         """
-        layers, experts = placement.host_layers, max(placement.host_layers, placement.cpu_moe_layers)
-        widest = max(int(self.widest_layer[:layers].max(initial=0)), int(self.widest_expert[:experts].max(initial=0)))
+        widest = max(self.widest_layers[layers], self.widest_experts[experts])
         only_experts = experts > layers
-        copies = 2 if self.hybrid or (only_experts and (self.alternating or placement.kv_on_host)) else 1
-        return max(copies * widest, self.widest_output if placement.output == HOST else 0)
+        copies = 2 if self.hybrid or (only_experts and (self.alternating or kv_on_host)) else 1
+        return max(copies * widest, self.widest_output if output_on_host else 0)
+
+
+def _widest(sizes: NDArray[np.int64]) -> list[int]:
+    """The largest of the first 0, 1, 2 ... entries."""
+    widest: list[int] = np.maximum.accumulate(np.append(0, sizes)).tolist()
+    return widest
 
 
 class _WeightMap:
@@ -140,8 +147,8 @@ class _WeightMap:
             tied=tied,
             tied_on_host=model.wiring.gguf.tied_head_twice,
             everywhere=int(self.everywhere @ each),
-            widest_layer=widest[1 : layers + 1],
-            widest_expert=widest[layers + 1 : -1],
+            widest_layers=_widest(widest[1 : layers + 1]),
+            widest_experts=_widest(widest[layers + 1 : -1]),
             widest_output=max(int(widest[-1]), tied),
             alternating=_alternating(model),
             hybrid=_hybrid(model),
@@ -215,8 +222,8 @@ def file_weights(model: Model, tensors: Iterable[Stored]) -> Weights:
         tied=tied,
         tied_on_host=model.wiring.gguf.tied_head_twice,
         everywhere=everywhere,
-        widest_layer=widest_layer,
-        widest_expert=widest_expert,
+        widest_layers=_widest(widest_layer),
+        widest_experts=_widest(widest_expert),
         widest_output=max(widest_output, tied),
         alternating=_alternating(model),
         hybrid=_hybrid(model),

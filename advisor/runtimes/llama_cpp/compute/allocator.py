@@ -7,16 +7,23 @@ from bisect import bisect_left
 _ALIGNMENT = 128
 _ENDLESS = 1 << 62
 
+Free = tuple[tuple[int, ...], tuple[int, ...]]
+"""Addresses and sizes of free blocks, in bytes."""
+EMPTY: Free = ((0,), (_ENDLESS,))
+
 
 class Arena:
     """Free blocks sorted by address; the last one is endless. `peak` is the highest address used, in bytes."""
 
     __slots__ = ("_offsets", "_sizes", "peak")
 
-    def __init__(self) -> None:
-        self._offsets = [0]
-        self._sizes = [_ENDLESS]
+    def __init__(self, free: Free = EMPTY) -> None:
+        self._offsets, self._sizes = list(free[0]), list(free[1])
         self.peak = 0
+
+    @property
+    def free(self) -> Free:
+        return tuple(self._offsets), tuple(self._sizes)
 
     def take(self, size: int) -> int:
         """Address of a new block: the tightest hole that fits, else behind everything."""
@@ -34,7 +41,8 @@ class Arena:
         else:
             sizes[best] -= size
             offsets[best] = offset + size
-        self.peak = max(self.peak, offset + size)
+        if offset + size > self.peak:
+            self.peak = offset + size
         return offset
 
     def give(self, offset: int, size: int) -> None:

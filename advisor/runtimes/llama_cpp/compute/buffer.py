@@ -8,15 +8,19 @@ does not depend on the quantization level.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Layer, Model
 from advisor.runtimes.llama_cpp.compute.frame import Frame, reserved_tokens
 from advisor.runtimes.llama_cpp.compute.graph import Graph
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
+from advisor.runtimes.llama_cpp.compute.layout import Layout, lay_out
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.sizing.placement import HOST, Placement
-from advisor.sizing.settings import Settings
+from advisor.sizing.settings import CACHE_TYPES, Settings
 
 _REPEATS = 6  # the layout settles within these, then cycles through one, two or three states: 6 fits all
 _PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
@@ -30,30 +34,120 @@ def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement)
 
 @kept_beside  # quantization levels share one layout
 def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
-    graph = _graph(model, settings, placement, fused=settings.flash_attention)
-    if HOST in placement.layers:
-        fused = settings.flash_attention and not graph.misplaced(graph.fused)
-        if fused != settings.flash_attention:
-            graph = _graph(model, settings, placement, fused)
-        if graph.misplaced(graph.fused_streams):
-            graph = _graph(model, settings, placement, fused, fused_streams=False)
-    return graph.run(placement.devices, _PIPELINE_COPIES if _pipelined(placement) else 1)
+    word = _word(model, placement)
+    copies = _PIPELINE_COPIES if _pipelined(placement) else 1
+    way = _way(model, _outline(settings), word, placement.output, copies, HOST in placement.layers)
+    return way.layout.peaks(_sizes(model, settings, way.fused, way.chain), placement.devices)
 
 
-def _graph(model: Model, settings: Settings, placement: Placement, fused: bool, fused_streams: bool = True) -> Graph:
-    graph = Graph()
-    frame = Frame(model, settings, graph, reserved_tokens(settings), fused, fused_streams)
-    frame.output_home = placement.output
-    graph.here = frame.first_home = placement.layers[0]  # what lies between embedding and first layer
+class _Letter(NamedTuple):
+    """A layer of a graph: its number (of equal layers that of the first), and where it and its experts lie."""
+
+    number: int
+    home: int
+    experts_home: int
+
+
+_Word = tuple[_Letter, ...]
+
+
+def _word(model: Model, placement: Placement) -> _Word:
+    """The layers to simulate. Placements that differ in nothing else have the same graph."""
+    firsts = _firsts(model)
+    return tuple(
+        [
+            _Letter(firsts[number], home, HOST if number < placement.cpu_moe_layers else home)
+            for number in _distinct(model, placement)
+            for home in (placement.layers[number],)
+        ]
+    )
+
+
+def _outline(settings: Settings) -> Settings:
+    """Settings for which a graph has the same steps, of whatever size."""
+    block_k, block_v = CACHE_TYPES[settings.cache_type_k][0], CACHE_TYPES[settings.cache_type_v][0]
+    return Settings(
+        context=4096,
+        users=settings.users,
+        flash_attention=settings.flash_attention,
+        cache_type_k="q8_0" if block_k > 1 else "f16",
+        cache_type_v="q8_0" if block_v > 1 else "f16",
+    )
+
+
+class _Fused(NamedTuple):
+    """Which operations llama.cpp fuses: attention, and the mixing of hyper-connections."""
+
+    attention: bool
+    streams: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the graph of a word is laid out; `chain` are the layers whose nodes are of all sizes that there are."""
+
+    layout: Layout
+    fused: _Fused
+    chain: tuple[int, ...]
+
+
+@kept_beside  # contexts, micro-batches and cache types of a kind share the steps
+def _way(model: Model, outline: Settings, word: _Word, output: int, copies: int, on_host: bool) -> _Way:
+    fused = _Fused(outline.flash_attention)
+    graph, starts = _graph(model, outline, word, output, fused)
+    homes = graph.assign()
+    if on_host:  # llama.cpp gives up what would not run where its layer lies (`resolve_fused_ops`)
+        if _misplaced(graph.fused, homes):
+            fused = fused._replace(attention=False)
+            graph, starts = _graph(model, outline, word, output, fused)
+            homes = graph.assign()
+        if _misplaced(graph.fused_streams, homes):
+            fused = fused._replace(streams=False)
+            graph, starts = _graph(model, outline, word, output, fused)
+            homes = graph.assign()
+    chain, pieces = _chain(word)
+    sizes = _sizes(model, outline, fused, chain)
+    ends = [*starts[1:], len(graph.sizes)]
+    if any(graph.sizes[a:b] != sizes[piece] for a, b, piece in zip(starts, ends, pieces, strict=True)):
+        chain, pieces = tuple(letter.number for letter in word), list(range(len(starts)))  # each layer has its own
+    return _Way(lay_out(graph, homes, starts, pieces, copies), fused, chain)
+
+
+def _misplaced(operations: Sequence[tuple[int, int]], homes: Sequence[int]) -> bool:
+    return any(homes[node] != home for node, home in operations)
+
+
+def _chain(word: _Word) -> tuple[tuple[int, ...], list[int]]:
+    """The different layers of a word, of which the last one always is, and which piece of their graph the pieces of
+    the word's are like."""
+    before = list(dict.fromkeys(letter.number for letter in word[:-1]))
+    chain = (*before, word[-1].number)
+    like = {number: piece for piece, number in enumerate(before, start=1)}
+    return chain, [0, *(like[letter.number] for letter in word[:-1]), len(chain), len(chain) + 1]
+
+
+@kept_beside
+def _sizes(model: Model, settings: Settings, fused: _Fused, chain: tuple[int, ...]) -> list[list[int]]:
+    """Bytes of each node: before the layers, of each layer of `chain`, and after them."""
+    graph, starts = _graph(model, settings, tuple(_Letter(number, HOST, HOST) for number in chain), HOST, fused)
+    return [graph.sizes[a:b] for a, b in zip(starts, [*starts[1:], len(graph.sizes)], strict=True)]
+
+
+def _graph(model: Model, settings: Settings, word: _Word, output: int, fused: _Fused) -> tuple[Graph, list[int]]:
+    """The graph, and the first node of each of its pieces: before the layers, each layer, after them."""
+    graph, starts = Graph(), [0]
+    frame = Frame(model, settings, graph, reserved_tokens(settings), fused.attention, fused.streams)
+    frame.output_home = output
+    graph.here = frame.first_home = word[0].home  # what lies between embedding and first layer
     stream = add_embedding(frame)
-    last = len(model.layers) - 1
-    for number in _distinct(model, placement):
-        graph.here = placement.layers[number]
-        frame.experts_home = HOST if number < placement.cpu_moe_layers else graph.here
-        stream = add_layer(frame, model.layers[number], number, stream, last=number == last)
-    graph.here = placement.output
+    for place, (number, home, experts_home) in enumerate(word, start=1):
+        starts.append(len(graph.sizes))
+        graph.here, frame.experts_home = home, experts_home
+        stream = add_layer(frame, model.layers[number], number, stream, last=place == len(word))
+    starts.append(len(graph.sizes))
+    graph.here = output
     add_output(frame, stream)
-    return graph
+    return graph, starts
 
 
 def _pipelined(placement: Placement) -> bool:
@@ -100,3 +194,18 @@ def _layer_kinds(model: Model) -> tuple[int, ...]:
     numbers: dict[Layer, int] = {}
     owners = len(model.layers) - model.shared_kv_layers
     return tuple(2 * numbers.setdefault(layer, len(numbers)) + (n >= owners) for n, layer in enumerate(model.layers))
+
+
+@kept_beside
+def _firsts(model: Model) -> tuple[int, ...]:
+    """For each layer the first one that has the same nodes."""
+    graph = model.wiring.graph
+    if model.shared_kv_layers or graph.bank_every or graph.alternating_streams:
+        return tuple(range(len(model.layers)))
+    firsts: dict[tuple[object, ...], int] = {}
+    found = []
+    for number, kind in enumerate(_layer_kinds(model)):
+        windows = [mixer.kept(model.width).window for mixer in model.layers[number].mixers]
+        rotates = tuple(graph.rotates(number, window) for window in windows)
+        found.append(firsts.setdefault((kind, rotates, number < graph.image_layers), number))
+    return tuple(found)

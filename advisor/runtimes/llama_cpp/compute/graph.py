@@ -4,16 +4,15 @@ A node is a tensor that some operation writes. It is named by its position; `vie
 memory seen through a reshape or slice. What matters of an operation is how many bytes it writes, what it
 reads, whether it may overwrite an input, and on which device the weight it uses lies (if it uses one).
 
-`run()` follows llama.cpp (commit 0c1e57098) in three steps: `ggml_backend_sched_split_graph` gives every
-operation a device, copies what crosses devices, and `ggml_gallocr` lays the tensors out (ggml/src/ggml-backend.cpp,
-ggml/src/ggml-alloc.c).
+llama.cpp (commit 0c1e57098) goes on in three steps: `ggml_backend_sched_split_graph` gives every operation a device
+(`assign`), copies what crosses devices (`schedule`), and `ggml_gallocr` lays the tensors out (`layout.py`);
+ggml/src/ggml-backend.cpp, ggml/src/ggml-alloc.c.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from advisor.runtimes.llama_cpp.compute.allocator import Arena
 from advisor.sizing.placement import HOST
 
 _UNASSIGNED = -2
@@ -130,20 +129,7 @@ class Graph:
         """Mark a result that is read after the graph has run, so that its memory is never given back."""
         self.kept.append(node)
 
-    def misplaced(self, operations: list[tuple[int, int]]) -> bool:
-        """Whether a fused operation would land on another device than its layer (`resolve_fused_ops`)."""
-        homes = self._assign() if operations else []
-        return any(homes[node] != home for node, home in operations)
-
-    def run(self, devices: int, copies: int = 1) -> dict[int, int]:
-        """Peak bytes per device (HOST and 0..devices-1).
-
-        With pipeline parallelism whatever enters a device exists in several `copies`, all held throughout.
-        """
-        homes = self._assign()
-        return _allocate(self, homes, _schedule(self, homes), devices, copies)
-
-    def _assign(self) -> list[int]:
+    def assign(self) -> list[int]:
         """Give operations without a weight the device of their neighbours: GPUs first, downwards before upwards."""
         result = list(self.homes)
         for host_too in (False, True):
@@ -167,18 +153,18 @@ class Graph:
 
 
 # One entry of the final order: node, device, what it reads, and the tensor it is a copy of (-1: an operation).
-_Step = tuple[int, int, tuple[int, ...], int]
+Step = tuple[int, int, tuple[int, ...], int]
 
 
-def _schedule(graph: Graph, homes: list[int]) -> list[_Step]:
+def schedule(graph: Graph, homes: list[int]) -> list[Step]:
     """Cut the order into runs on one device; what a run needs from elsewhere is copied when the run starts.
 
     A tensor is copied to a device once, and the copy stays until its last use there.
     """
-    steps: list[_Step] = []
+    steps: list[Step] = []
     copies: dict[tuple[int, int], int] = {}
     run_start, device, next_copy = 0, _UNASSIGNED, len(homes)
-    arrivals: list[_Step] = []
+    arrivals: list[Step] = []
     parts = graph.parts
     for number in graph.order:
         home = homes[number]
@@ -210,51 +196,3 @@ def _schedule(graph: Graph, homes: list[int]) -> list[_Step]:
         steps.append((number, home, tuple(moved), -1))
     steps[run_start:run_start] = arrivals
     return steps
-
-
-def _allocate(graph: Graph, homes: list[int], steps: list[_Step], devices: int, copies: int) -> dict[int, int]:
-    """Lay out all tensors as `ggml_gallocr_alloc_graph_impl` does and report how far each device got."""
-    arenas = {device: Arena() for device in range(HOST, devices)}
-    arrivals = sorted((step for step in steps if step[3] >= 0), key=lambda step: step[0])
-    sizes = graph.sizes + [graph.sizes[original] for _, _, _, original in arrivals]
-    empty = graph.empty | {node for node, _, _, original in arrivals if original in graph.empty}
-    pending = [0] * len(sizes)
-    for _, _, reads, _ in steps:
-        for read in reads:
-            pending[read if read >= 0 else ~read] += 1
-    for number in graph.kept:
-        pending[number] += 1
-    place: list[tuple[Arena, int] | None] = [None] * len(sizes)
-    fixed: set[int] = set()
-    if copies > 1:
-        entering = [(HOST, number) for number in graph.inputs] + [
-            (device, node) for node, device, _, original in steps if original >= 0
-        ]
-        for device, number in entering:
-            fixed.add(number)
-            for _ in range(copies):
-                arenas[device].take(sizes[number])
-    for number, leaf in enumerate(graph.is_leaf):
-        if leaf and number not in fixed and number not in graph.empty and number not in graph.parts:
-            arena = arenas[max(homes[number], HOST)]
-            place[number] = (arena, arena.take(sizes[number]))
-    reuses = graph.reuses + [False] * len(arrivals)
-    for number, device, reads, _ in steps:
-        size = sizes[number]
-        if reuses[number]:
-            for read in reads:
-                # A tensor read through a view never gives up its memory: ggml-alloc sees the view as foreign.
-                if read >= 0 and pending[read] == 1 and sizes[read] == size and place[read] is not None:
-                    place[number], place[read] = place[read], None
-                    break
-        if place[number] is None and (size or number in empty) and number not in fixed:
-            arena = arenas[device]
-            place[number] = (arena, arena.take(size))
-        for read in reads:
-            source = read if read >= 0 else ~read
-            pending[source] -= 1
-            spot = place[source]
-            if spot is not None and pending[source] == 0:
-                spot[0].give(spot[1], sizes[source])
-                place[source] = None
-    return {device: arena.peak for device, arena in arenas.items()}

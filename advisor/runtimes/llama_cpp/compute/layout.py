@@ -1,0 +1,245 @@
+"""Laying out a graph's tensors, device by device, as `ggml_gallocr_alloc_graph_impl` does (ggml/src/ggml-alloc.c).
+
+A network is a few kinds of layers over and over, and it is asked about in many contexts, cache types and placements. So
+the steps of a graph are written down without sizes and cut into segments, about one for each layer. What a segment does
+depends on nothing but the sizes of its tensors, the blocks that are free when it begins, and where the tensors lie that
+it finds: `_walk` works that out once, and layers alike that find the same are looked up. Nothing is left out: the
+result is that of going through all steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from advisor.foundation.caches import remembered
+from advisor.foundation.units import KIB, MIB
+from advisor.runtimes.llama_cpp.compute.allocator import EMPTY, Arena, Free
+from advisor.runtimes.llama_cpp.compute.graph import Graph, schedule
+from advisor.sizing.placement import HOST
+
+_NOWHERE = -1
+_WALK_BYTES = KIB  # about, of one result of `_walk` with what it was asked
+
+Source = tuple[int, int]
+"""Whose size a tensor has: the number of a piece of the graph (see `sizes_of`), and of the node in it."""
+
+
+class _Step(NamedTuple):
+    """One operation: the tensor it writes (-1: one that has its place), and whether that takes a place without a size.
+
+    `device` counts the devices of the segment. `over` are the inputs it may overwrite where they are of its size,
+    `last` the tensors that are not read after it.
+    """
+
+    tensor: int
+    device: int
+    always: bool
+    over: tuple[int, ...]
+    last: tuple[tuple[int, int], ...]
+
+
+class _Segment:
+    """Steps over tensors that are numbered anew; equal segments are one object."""
+
+    __slots__ = ("__weakref__", "found", "left", "steps", "tensors")
+
+    def __init__(self, steps: tuple[_Step, ...], found: tuple[int, ...], left: tuple[int, ...], tensors: int) -> None:
+        self.steps, self.found, self.left, self.tensors = steps, found, left, tensors
+
+
+_segments: WeakValueDictionary[object, _Segment] = WeakValueDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A segment in its place: its devices, which sizes it has, and which tensors it finds and leaves."""
+
+    segment: _Segment
+    devices: tuple[int, ...]
+    sources: int
+    found: tuple[int, ...]
+    left: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The steps of a graph, without sizes."""
+
+    parts: tuple[_Part, ...]
+    sources: tuple[tuple[Source, ...], ...]
+    tensors: int
+
+    def peaks(self, sizes_of: Sequence[Sequence[int]], devices: int) -> dict[int, int]:
+        """Highest byte per device (HOST and 0..devices-1), given the sizes of the nodes of each piece of the graph."""
+        sizes = [tuple([sizes_of[piece][node] for piece, node in sources]) for sources in self.sources]
+        places = [_NOWHERE] * self.tensors
+        free = dict.fromkeys(range(HOST, devices), EMPTY)
+        peaks = dict.fromkeys(range(HOST, devices), 0)
+        for part in self.parts:
+            walked = _walk(
+                part.segment,
+                sizes[part.sources],
+                tuple([free[device] for device in part.devices]),
+                tuple([places[tensor] for tensor in part.found]),
+            )
+            for device, after, peak in zip(part.devices, walked.free, walked.peaks, strict=True):
+                free[device] = after
+                if peak > peaks[device]:
+                    peaks[device] = peak
+            for tensor, place in zip(part.left, walked.left, strict=True):
+                places[tensor] = place
+        return peaks
+
+
+class _Walked(NamedTuple):
+    free: tuple[Free, ...]
+    peaks: tuple[int, ...]
+    left: tuple[int, ...]
+
+
+@remembered(16 * MIB, weigh=lambda _: _WALK_BYTES)
+def _walk(segment: _Segment, sizes: tuple[int, ...], free: tuple[Free, ...], found: tuple[int, ...]) -> _Walked:
+    """What is free after a segment, how far each device got in it, and where the tensors lie that it leaves."""
+    arenas = [Arena(blocks) for blocks in free]
+    places = [_NOWHERE] * segment.tensors
+    for tensor, place in zip(segment.found, found, strict=True):
+        places[tensor] = place
+    for tensor, device, always, over, last in segment.steps:
+        if tensor >= 0:
+            size = sizes[tensor]
+            for read in over:
+                if sizes[read] == size and places[read] >= 0:
+                    places[tensor], places[read] = places[read], _NOWHERE
+                    break
+            if places[tensor] < 0 and (size or always):
+                places[tensor] = arenas[device].take(size)
+        for read, holder in last:
+            if places[read] >= 0:
+                arenas[holder].give(places[read], sizes[read])
+                places[read] = _NOWHERE
+    return _Walked(
+        tuple(arena.free for arena in arenas),
+        tuple(arena.peak for arena in arenas),
+        tuple([places[tensor] for tensor in segment.left]),
+    )
+
+
+# A step as `_Step`, with the nodes and devices of the whole graph.
+_Plain = tuple[int, int, bool, tuple[int, ...], tuple[int, ...]]
+
+
+def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Sequence[int], copies: int) -> Layout:
+    """The steps of a graph whose operations have their `homes`.
+
+    `starts` are the first nodes of its pieces, `pieces` the number of each, equal for pieces that are alike. With
+    pipeline parallelism whatever enters a device exists in several `copies`, all held throughout.
+    """
+    steps = schedule(graph, homes)
+    originals = {node: original for node, _, _, original in steps if original >= 0}
+    homes = [max(home, HOST) for home in homes] + [0] * len(originals)
+    pending = [0] * len(homes)
+    for node, device, reads, _ in steps:
+        homes[node] = device
+        for read in reads:
+            pending[read if read >= 0 else ~read] += 1
+    for node in graph.kept:
+        pending[node] += 1
+    sources: dict[int, Source] = {}
+    for start, end, piece in zip(starts, [*starts[1:], len(graph.sizes)], pieces, strict=True):
+        sources.update((node, (piece, node - start)) for node in range(start, end))
+    sources.update((copy, sources[original]) for copy, original in originals.items())
+
+    plain: list[_Plain] = []
+    fixed: set[int] = set()
+    if copies > 1:
+        fixed = {*graph.inputs, *originals}
+        for node in (*graph.inputs, *(step[0] for step in steps if step[3] >= 0)):
+            for _ in range(copies):  # held for good: each is a tensor of its own that nobody reads
+                spare = len(homes)
+                homes.append(homes[node])
+                sources[spare] = sources[node]
+                plain.append((spare, homes[node], True, (), ()))
+    plain += [
+        (node, homes[node], True, (), ())
+        for node, leaf in enumerate(graph.is_leaf)
+        if leaf and node not in fixed and node not in graph.empty and node not in graph.parts
+    ]
+    lying = {node for node, *_ in plain}
+    cuts: list[int] = []
+    upcoming = iter(starts)
+    upcoming_start = next(upcoming)
+    for node, device, reads, original in steps:
+        if original < 0 and node >= upcoming_start:
+            cuts.append(len(plain))
+            while node >= upcoming_start:
+                upcoming_start = next(upcoming, len(homes))
+        over: tuple[int, ...] = ()
+        if original < 0 and graph.reuses[node]:
+            # A tensor read through a view never gives up its memory: ggml-alloc sees the view as foreign.
+            over = tuple(read for read in reads if read >= 0 and pending[read] == 1 and read in lying)
+        last = []
+        for read in reads:
+            source = read if read >= 0 else ~read
+            pending[source] -= 1
+            if not pending[source] and source in lying:
+                last.append(source)
+        always = (node if original < 0 else original) in graph.empty
+        if node not in fixed:
+            lying.add(node)
+        plain.append((node if node in lying else -1, device, always, over, tuple(last)))
+    return _cut(plain, [0, *cuts, len(plain)], homes, sources)
+
+
+def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Mapping[int, Source]) -> Layout:
+    """Segments between the cuts, each with tensors and devices of its own numbers."""
+    final: dict[int, int] = {}
+    for number, (node, _, _, over, last) in enumerate(plain):
+        for each in (node, *over, *last):
+            final[each] = number
+    crossing: dict[int, int] = {}
+    sized: dict[tuple[Source, ...], int] = {}
+    parts: list[_Part] = []
+    for start, end in pairwise(cuts):
+        tensors: dict[int, int] = {}
+        devices: dict[int, int] = {}
+        found: list[int] = []
+        steps: list[_Step] = []
+        for node, device, always, over, last in plain[start:end]:
+            for each in (*over, *last):
+                if each not in tensors:
+                    found.append(each)
+                    tensors[each] = len(tensors)
+            steps.append(
+                _Step(
+                    -1 if node < 0 else tensors.setdefault(node, len(tensors)),
+                    devices.setdefault(device, len(devices)),
+                    always,
+                    tuple(tensors[each] for each in over),
+                    tuple((tensors[each], devices.setdefault(homes[each], len(devices))) for each in last),
+                )
+            )
+        left = [node for node in tensors if final[node] >= end]
+        for node in left:
+            crossing.setdefault(node, len(crossing))
+        names = tuple(sources[node] for node in tensors)
+        parts.append(
+            _Part(
+                _segment(tuple(steps), tuple(tensors[n] for n in found), tuple(tensors[n] for n in left), len(tensors)),
+                tuple(devices),
+                sized.setdefault(names, len(sized)),
+                tuple(crossing[node] for node in found),
+                tuple(crossing[node] for node in left),
+            )
+        )
+    return Layout(tuple(parts), tuple(sized), len(crossing))
+
+
+def _segment(steps: tuple[_Step, ...], found: tuple[int, ...], left: tuple[int, ...], tensors: int) -> _Segment:
+    key = (steps, found, left)
+    if (known := _segments.get(key)) is None:
+        known = _segments[key] = _Segment(steps, found, left, tensors)
+    return known
