@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from advisor.answer.answer import Answer, answer
@@ -19,8 +19,10 @@ from advisor.models.catalogue import Entry, catalogue
 from advisor.models.licences import commercial_use
 from advisor.quality.scale import Comparison, ability, compared
 from advisor.question.question import Question
+from advisor.runtimes.llama_cpp.growth import layer_caches
 
-_MOST_TRIED = 6
+_MOST_LOOKED_AT, _MOST_TRIED = 24, 4  # models whose room is looked at, and of them those that are decided
+_SMALL_CACHE = "q8_0"
 _BITS_TO_FIT = 4.5  # of a weight, and somewhat less than Q4_K_M has: what is larger does not fit at 4 bits
 _GENERAL = ("instruct", "reasoning")
 _SPECIALIST = re.compile(r"code|coder|devstral|math|guard|translate", re.IGNORECASE)
@@ -51,11 +53,14 @@ def other_model(found: Answer) -> OtherModel | None:
     """The best model to run here instead, where the one asked for runs badly, or clearly better and no slower."""
     if not found.shown.writes:
         return None
-    bad = found.status in _BAD
-    for entry in islice(_candidates(found), _MOST_TRIED):
+    bad, tried = found.status in _BAD, 0
+    for entry in islice(_candidates(found), _MOST_LOOKED_AT):
         standing = _standing(found, entry)
         if not bad and standing != "better" and not _same_family(found, entry):
             continue
+        if tried == _MOST_TRIED or not _may_be_whole(found, entry):
+            continue
+        tried += 1
         there = _asked(found, entry)
         if there is None or not _runs_well(there):
             continue
@@ -138,6 +143,14 @@ def _asked(found: Answer, entry: Entry) -> Answer | None:
         return answer(question_about(found.question, entry.id), today=found.today)
     except InputError:
         return None
+
+
+def _may_be_whole(found: Answer, entry: Entry) -> bool:
+    """Whether 4 bits of it and its cache in 8 have room, as far as can be told without planning."""
+    caches = sum(layer_caches(entry.model, found.runs.settings.without_placement))
+    whole = replace(found.runs.settings, cache_type_k=_SMALL_CACHE, cache_type_v=_SMALL_CACHE).without_placement
+    caches = min(caches, sum(layer_caches(entry.model, whole)))
+    return entry.parameters.counted * _BITS_TO_FIT / 8 + caches < _room(found)
 
 
 def _runs_well(there: Answer) -> bool:

@@ -11,6 +11,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.choices import choices
@@ -53,18 +55,16 @@ def measure(count: int, seed: str) -> dict[str, list[float]]:
     for number in range(count):
         question = Question.from_query(query_of(drawn(seed, number)))
         elsewhere = question.with_values(machine="rtx-5090", other_machine=None, memory_gib=None, bandwidth_gb_s=None)
-        try:
+        with suppress(InputError):
             searched(elsewhere.with_values(gpus=1, host_memory_gib=64.0))
-        except InputError:
-            pass
         try:
-            times["search"].append(cpu_ms(lambda question=question: searched(question)))
+            times["search"].append(cpu_ms(partial(searched, question)))
             # Another prompt: the same work, but for what the search alone has left behind.
             other = question.with_values(prompt_tokens=question.workload.prompt_tokens + 1)
-            times["with choices"].append(times["search"][-1] + cpu_ms(lambda other=other: with_choices(other)))
+            times["with choices"].append(times["search"][-1] + cpu_ms(partial(with_choices, other)))
             if draw.randrange(_WITH_FLIPS) == 0:
                 found = with_choices(other)
-                times["flips"].append(cpu_ms(lambda found=found: flips(found)))
+                times["flips"].append(cpu_ms(partial(flips, found)))
         except InputError:
             times["search"] = times["search"][: len(times["with choices"])]
     return times
@@ -75,13 +75,23 @@ def told(name: str, times: Sequence[float]) -> str:
     if not ordered:
         return f"{name:14} nothing"
     ninth = ordered[min(len(ordered) - 1, int(0.9 * len(ordered)))]
-    return f"{name:14} n {len(ordered):4}  median {statistics.median(ordered):7.1f}  p90 {ninth:7.1f}  max {ordered[-1]:7.1f}"
+    median = statistics.median(ordered)
+    return f"{name:14} n {len(ordered):4}  median {median:7.1f}  p90 {ninth:7.1f}  max {ordered[-1]:7.1f}"
 
 
 def main() -> None:
     count, seed = int(sys.argv[1]) if len(sys.argv) > 1 else 200, sys.argv[2] if len(sys.argv) > 2 else "2026"
     for name, times in measure(count, seed).items():
         print(told(name, times))
+    print(
+        f"{'a plain loop':14} {cpu_ms(_loop):7.1f}  (250 on a quiet machine: neighbours make all of it dearer)"
+    )
+
+
+def _loop() -> None:
+    total = 0
+    for number in range(3_000_000):
+        total += number * number
 
 
 if __name__ == "__main__":
