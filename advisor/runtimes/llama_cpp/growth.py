@@ -116,6 +116,8 @@ class Growth:
         self.model, self.settings, self.placement = model, settings.without_placement, placement
         limit = model.context_length or 1 << 20
         self.limit = max(GRAIN, limit)
+        self._known: dict[int, Grown] = {}
+        self._least: dict[int, Grown] = {}
 
     @cached_property
     def samples(self) -> list[int]:
@@ -127,12 +129,22 @@ class Growth:
         return sorted(sample for sample in samples if sample <= self.limit)
 
     def at(self, context: int) -> Grown:
-        return grown(self.model, replace(self.settings, context=context), self.placement)
+        if (found := self._known.get(context)) is None:
+            settings = replace(self.settings, context=context)
+            found = self._known[context] = grown(self.model, settings, self.placement)
+        return found
 
     def least_at(self, context: int) -> Grown:
         """What it takes at least, known without laying out compute buffers: the caches."""
-        held = _held(layer_caches(self.model, replace(self.settings, context=context)), self.placement)
-        return Grown(held, dict.fromkeys(held, 0), 0)
+        if (found := self._least.get(context)) is None:
+            held = _held(layer_caches(self.model, replace(self.settings, context=context)), self.placement)
+            found = self._least[context] = Grown(held, dict.fromkeys(held, 0), 0)
+        return found
+
+    @cached_property
+    def held(self) -> Mapping[int, int]:
+        """What the caches take at the context asked for."""
+        return self.least_at(self.settings.context).cache
 
     @cached_property
     def now(self) -> Grown:

@@ -40,9 +40,14 @@ def _layers_with_experts(model: Model, settings: Settings) -> int:
     return told if any(layer.routed for layer in model.layers[:told]) else 0
 
 
-def needed_bytes(weights: Weights, memory: Memory, placement: Placement, grown: Grown) -> dict[int, int]:
-    """Bytes on each device and the host, overheads and passing copies of weights included."""
-    needed = weights.on_devices(placement)
+def needed_bytes(
+    weights: Weights, memory: Memory, placement: Placement, grown: Grown, held: Mapping[int, int] | None = None
+) -> dict[int, int]:
+    """Bytes on each device and the host, overheads and passing copies of weights included.
+
+    `held` is `weights.on_devices(placement)`, where it is known.
+    """
+    needed = dict(held or weights.on_devices(placement))
     for number in needed:
         needed[number] += grown.cache[number] + grown.compute[number]
     for number, device in enumerate(memory.devices):

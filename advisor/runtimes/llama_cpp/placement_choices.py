@@ -222,8 +222,8 @@ class LevelChoices:
     def _seconds(self, choice: Choice) -> float:
         return self.ground.reading.seconds(self.weights, self.ground.place(choice), self.ground.rates)
 
-    def _runs(self, choice: Choice) -> tuple[Held, list[int], bool]:
-        """What the devices hold up to each layer, what each has room for, and whether the default split does it."""
+    def _runs(self, choice: Choice) -> tuple[Held, list[int]]:
+        """What the devices hold up to each layer, and what each has room for."""
         ground, estimate = self.ground, self._estimate(choice)
         first, moe = choice.host_layers, max(choice.host_layers, choice.moe_layers)
         budgets = self._budgets_of(choice)
@@ -233,8 +233,7 @@ class LevelChoices:
                 layers, max(layers, choice.moe_layers), choice.kv_on_host, output_on_host
             )
             budgets = [budgets[0] - passing_beside(estimate, widest), *budgets[1:]]
-        held = Held(*self._sums[choice.kv_on_host], moe, self._experts[moe])
-        return held, budgets, held.within(ground.ends(first), budgets)
+        return Held(*self._sums[choice.kv_on_host], moe, self._experts[moe]), budgets
 
     def _budgets_of(self, choice: Choice) -> list[int]:
         """What each device has room for, but for weights that pass through the first."""
@@ -252,12 +251,13 @@ class LevelChoices:
 
     def _splits(self, choice: Choice) -> bool:
         """Whether the devices can hold what is not on the host, split one way or another."""
-        held, budgets, default = self._runs(choice)
-        return default or held.greedy_cuts(budgets, choice.host_layers) is not None
+        held, budgets = self._runs(choice)
+        return held.greedy_cuts(budgets, choice.host_layers) is not None
 
     def _with_shares(self, choice: Choice) -> Choice:
         """The choice with the fastest shares that fit; llama.cpp's own where they are as good."""
-        held, budgets, default = self._runs(choice)
+        held, budgets = self._runs(choice)
+        default = held.within(self.ground.ends(choice.host_layers), budgets)
         if default and (choice.host_layers > self.ground.count or not self.ground.uneven_speed):
             return choice
         fast = self._fast_cuts(budgets, choice) if self.ground.uneven_speed else None

@@ -7,6 +7,7 @@ with the KV cache on the host; at the end everything on the host.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from advisor.formats.gguf_levels import Level
@@ -67,17 +68,17 @@ def search_of(request: PlanRequest) -> Search:
 class Search(Ground):
     """The search for one model on one machine; levels share what does not depend on them."""
 
-    def needed(self, weights: Weights, placement: Placement) -> dict[int, int]:
-        """Bytes on each device and the host, all included."""
-        return needed_bytes(weights, self.memory, placement, self.growth(placement).now)
+    def needed(self, weights: Weights, placement: Placement, held: Mapping[int, int] | None = None) -> dict[int, int]:
+        """Bytes on each device and the host, all included. `held` is that of the weights, where it is known."""
+        return needed_bytes(weights, self.memory, placement, self.growth(placement).now, held)
 
     def fits(self, weights: Weights, placement: Placement, memory: Memory) -> bool:
         held = weights.on_devices(placement)
-        for size, home in zip(self.caches, placement.caches, strict=True):
-            held[home] += size
-        if shortage(memory, held, self.margin) > 0:  # spares laying out compute buffers
+        cached = self.growth(placement).held
+        least = {number: size + cached[number] for number, size in held.items()}
+        if shortage(memory, least, self.margin) > 0:  # spares laying out compute buffers
             return False
-        return shortage(memory, self.needed(weights, placement), self.margin) <= 0
+        return shortage(memory, self.needed(weights, placement, held), self.margin) <= 0
 
     def best(self, weights: Weights, *, any_host: bool = False) -> Found | None:
         """See `best_placement`."""
@@ -85,8 +86,11 @@ class Search(Ground):
             replace(self.memory, host_capacity_bytes=1 << 62) if any_host and not self.memory.pooled else self.memory
         )
         default = self.place(Choice(0, 0, False))
-        if not memory.devices or (not self.uneven_speed and self.fits(weights, default, memory)):
-            return self._found(weights, Choice(0, 0, False)) if self.fits(weights, default, memory) else None
+        if not memory.devices or not self.uneven_speed:
+            if self.fits(weights, default, memory):
+                return self._found(weights, Choice(0, 0, False))
+            if not memory.devices:
+                return None
         best: tuple[float, Choice] | None = None
         level = LevelChoices(self, weights, memory)
         tried: set[Placement] = set()

@@ -128,7 +128,7 @@ class LevelPlanner:
         found = self.searcher.best(weights) if self.request.search else None
         placement = found.placement if found else self.told
         now, held = self.searcher.growth(placement).now, weights.on_devices(placement)
-        needed = self.searcher.needed(weights, placement)
+        needed = self.searcher.needed(weights, placement, held)
         short = shortage(self.memory, needed, self.margin)
         return Plan(
             request=self.request,
@@ -155,8 +155,9 @@ class LevelPlanner:
         if self.split:
             split = self.split_growth(weights)
             return split.longest(lambda grown: split.needed(self.memory, grown), fits)
+        held = weights.on_devices(plan.placement)
         return self.searcher.growth(plan.placement).longest(
-            lambda grown: needed_bytes(weights, self.memory, plan.placement, grown), fits
+            lambda grown: needed_bytes(weights, self.memory, plan.placement, grown, held), fits
         )
 
     def offload_bytes(self, plan: Plan) -> int | None:

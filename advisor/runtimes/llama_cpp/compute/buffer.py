@@ -23,7 +23,7 @@ from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 _REPEATS = 6  # the layout settles within these, then cycles through one, two or three states: 6 fits all
-_PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
+PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 
 
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
@@ -35,7 +35,7 @@ def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement)
 @kept_beside  # quantization levels share one layout
 def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     word = _word(model, placement)
-    copies = _PIPELINE_COPIES if _pipelined(placement) else 1
+    copies = PIPELINE_COPIES if pipelined(placement) else 1
     way = _way(model, _outline(settings), word, placement.output, copies, HOST in placement.layers)
     return way.layout.peaks(_sizes(model, settings, way.fused, way.chain), placement.devices)
 
@@ -57,7 +57,7 @@ def _word(model: Model, placement: Placement) -> _Word:
     return tuple(
         [
             _Letter(firsts[number], home, HOST if number < placement.cpu_moe_layers else home)
-            for number in _distinct(model, placement)
+            for number in distinct_layers(model, placement)
             for home in (placement.layers[number],)
         ]
     )
@@ -150,13 +150,13 @@ def _graph(model: Model, settings: Settings, word: _Word, output: int, fused: _F
     return graph, starts
 
 
-def _pipelined(placement: Placement) -> bool:
+def pipelined(placement: Placement) -> bool:
     """llama.cpp overlaps micro-batches when several GPUs hold everything (constructor of `llama_context`)."""
     everything = HOST not in placement.layers and placement.output != HOST
     return placement.devices > 1 and everything and not (placement.cpu_moe_layers or placement.kv_on_host)
 
 
-def _distinct(model: Model, placement: Placement) -> list[int]:
+def distinct_layers(model: Model, placement: Placement) -> list[int]:
     """Layers worth simulating: of plain attention, each kind after each other kind a few times per device.
 
     The layout repeats after a few equal layers; what is left out is whole cycles. Layers that hold

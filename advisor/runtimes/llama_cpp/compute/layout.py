@@ -9,7 +9,7 @@ result is that of going through all steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -28,18 +28,10 @@ Source = tuple[int, int]
 """Whose size a tensor has: the number of a piece of the graph (see `sizes_of`), and of the node in it."""
 
 
-class _Step(NamedTuple):
-    """One operation: the tensor it writes (-1: one that has its place), and whether that takes a place without a size.
-
-    `device` counts the devices of the segment. `over` are the inputs it may overwrite where they are of its size,
-    `last` the tensors that are not read after it.
-    """
-
-    tensor: int
-    device: int
-    always: bool
-    over: tuple[int, ...]
-    last: tuple[tuple[int, int], ...]
+_Step = tuple[int, int, bool, tuple[int, ...], tuple[tuple[int, int], ...]]
+"""One operation: the tensor it writes (-1: none that takes a place), its device, whether the tensor takes a place even
+without a size, which inputs it may overwrite where they are of its size, and the tensors that are not read after it,
+with their devices. Tensors and devices are those of a segment."""
 
 
 class _Segment:
@@ -148,10 +140,10 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
             pending[read if read >= 0 else ~read] += 1
     for node in graph.kept:
         pending[node] += 1
-    sources: dict[int, Source] = {}
+    sources: list[Source] = []
     for start, end, piece in zip(starts, [*starts[1:], len(graph.sizes)], pieces, strict=True):
-        sources.update((node, (piece, node - start)) for node in range(start, end))
-    sources.update((copy, sources[original]) for copy, original in originals.items())
+        sources += [(piece, number) for number in range(end - start)]
+    sources += [sources[originals[copy]] for copy in range(len(sources), len(homes))]
 
     plain: list[_Plain] = []
     fixed: set[int] = set()
@@ -159,10 +151,9 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
         fixed = {*graph.inputs, *originals}
         for node in (*graph.inputs, *(step[0] for step in steps if step[3] >= 0)):
             for _ in range(copies):  # held for good: each is a tensor of its own that nobody reads
-                spare = len(homes)
+                plain.append((len(homes), homes[node], True, (), ()))
                 homes.append(homes[node])
-                sources[spare] = sources[node]
-                plain.append((spare, homes[node], True, (), ()))
+                sources.append(sources[node])
     plain += [
         (node, homes[node], True, (), ())
         for node, leaf in enumerate(graph.is_leaf)
@@ -194,12 +185,9 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
     return _cut(plain, [0, *cuts, len(plain)], homes, sources)
 
 
-def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Mapping[int, Source]) -> Layout:
+def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Sequence[Source]) -> Layout:
     """Segments between the cuts, each with tensors and devices of its own numbers."""
-    final: dict[int, int] = {}
-    for number, (node, _, _, over, last) in enumerate(plain):
-        for each in (node, *over, *last):
-            final[each] = number
+    ends = {node: number for number, (*_, last) in enumerate(plain) for node in last}
     crossing: dict[int, int] = {}
     sized: dict[tuple[Source, ...], int] = {}
     parts: list[_Part] = []
@@ -209,30 +197,33 @@ def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Mappin
         found: list[int] = []
         steps: list[_Step] = []
         for node, device, always, over, last in plain[start:end]:
-            for each in (*over, *last):
+            freed = []
+            for each in last:
                 if each not in tensors:
                     found.append(each)
                     tensors[each] = len(tensors)
-            steps.append(
-                _Step(
-                    -1 if node < 0 else tensors.setdefault(node, len(tensors)),
-                    devices.setdefault(device, len(devices)),
-                    always,
-                    tuple(tensors[each] for each in over),
-                    tuple((tensors[each], devices.setdefault(homes[each], len(devices))) for each in last),
-                )
-            )
-        left = [node for node in tensors if final[node] >= end]
+                freed.append((tensors[each], devices.setdefault(homes[each], len(devices))))
+            if node >= 0:
+                node = tensors.setdefault(node, len(tensors))
+            device = devices.setdefault(device, len(devices))
+            steps.append((node, device, always, tuple([tensors[each] for each in over]), tuple(freed)))
+        left = [node for node in tensors if ends.get(node, -1) >= end]
         for node in left:
             crossing.setdefault(node, len(crossing))
-        names = tuple(sources[node] for node in tensors)
+        segment = _segment(
+            tuple(steps),
+            tuple([tensors[node] for node in found]),
+            tuple([tensors[node] for node in left]),
+            len(tensors),
+        )
+        names = tuple([sources[node] for node in tensors])
         parts.append(
             _Part(
-                _segment(tuple(steps), tuple(tensors[n] for n in found), tuple(tensors[n] for n in left), len(tensors)),
+                segment,
                 tuple(devices),
                 sized.setdefault(names, len(sized)),
-                tuple(crossing[node] for node in found),
-                tuple(crossing[node] for node in left),
+                tuple([crossing[node] for node in found]),
+                tuple([crossing[node] for node in left]),
             )
         )
     return Layout(tuple(parts), tuple(sized), len(crossing))
