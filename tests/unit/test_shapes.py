@@ -35,7 +35,7 @@ WIDE = {
     "report/document.py:ReportDocument": "the parts of the report in their order",
     "runtimes/launch.py:Launch": "all that a command line may say, most of it off by default",
     "runtimes/llama_cpp/compute/frame.py:Frame": "the tensors alive while a graph is walked",
-    "runtimes/llama_cpp/placement_search.py:best_placement": "a model, its level, machine and settings; two switches by name",
+    "runtimes/llama_cpp/placement_search.py:best_placement": "a model, its level, machine and settings, two switches",
     "sizing/plan.py:Plan": "what all pages show of one plan",
     "sources/local_measurements.py:LocalMeasurement": "a measurement with the conditions it was made under",
     "sources/resolved.py:ResolvedModel": "a model with what each kind of source knows of it",
