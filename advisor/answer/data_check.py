@@ -12,7 +12,7 @@ from pathlib import Path
 
 from advisor.costs import price_tables as prices
 from advisor.formats.levels import find_level
-from advisor.foundation.csv_rows import broken_row, read_rows
+from advisor.foundation.csv_rows import broken_row, read_rows, shown_path
 from advisor.foundation.errors import DataError, InputError
 from advisor.foundation.places import data_folder
 from advisor.machines.catalogue import load as read_machines
@@ -23,6 +23,7 @@ from advisor.quality.evidence import read_evidence
 from advisor.quality.kv_evidence import KV_FILE, read_kv_evidence
 from advisor.quality.scale import SCALE_FILE, read_scale
 from advisor.quality.scores import SCORES_FILE, read_scores
+from advisor.runtimes.registry import ENGINES
 from advisor.runtimes.support import KEY as SUPPORT_KEY
 from advisor.runtimes.support import TABLE as SUPPORT_TABLE
 from advisor.runtimes.support import Row as SupportRow
@@ -41,7 +42,8 @@ def check_data(folder: Path = DATA) -> None:
     measured = folder / "speed_measurements.csv"
     read_measurements(measured)
     _must_exist(measured, "machine", machines, "machine")
-    read_rows(folder / SUPPORT_TABLE.name, SupportRow, SUPPORT_KEY)
+    support = read_rows(folder / SUPPORT_TABLE.name, SupportRow, SUPPORT_KEY)
+    _must_have(folder / SUPPORT_TABLE.name, [one.id for one in ENGINES], {row.runtime for row in support})
     read_checked(folder / CHECKED_FILE.name)
     read_ollama_names(folder / OLLAMA_FILE.name)
     _check_prices(folder / "prices")
@@ -89,4 +91,4 @@ def _must_exist(path: Path, column: str, known: Collection[str], what: str) -> N
 def _must_have(path: Path, needed: Collection[str], found: Collection[str]) -> None:
     for name in needed:
         if name not in found:
-            raise DataError(f"data/prices/{path.name}: the row for {name} is missing.")
+            raise DataError(f"{shown_path(path)}: the row for {name} is missing.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from advisor.costs.api_prices import ApiPrice, closed_prices, family_of, prices_of
 from advisor.costs.inputs import CostInputs
@@ -15,6 +17,14 @@ from advisor.costs.staircase import Staircase, Step
 from advisor.foundation.message import Message, fact
 
 _MILLION = 1_000_000
+
+
+class TokenPrices(NamedTuple):
+    """Of a million tokens: sent, written, and sent again where the host still has them (None: no price for that)."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +50,12 @@ def pay_per_token(
 ) -> tuple[tuple[Hosted, ...], Message | None]:
     """Every host of the model; and where there is none, why. Remembered: all plans of a model share it."""
     if inputs.api.api_input_price is not None and inputs.api.api_output_price is not None:
-        given = decimal(inputs.api.api_input_price), decimal(inputs.api.api_output_price)
         cached = None if inputs.api.api_cached_price is None else decimal(inputs.api.api_cached_price)
-        prices = [
-            converter.given(f"API, {what}", price, "million tokens") for what, price in zip(_KINDS, given, strict=False)
-        ]
-        if cached is not None and inputs.load.cached_percent:
-            prices.append(converter.given("API, cached input", cached, "million tokens"))
-        return (_hosted_at("you", "your API", *given, cached, tuple(prices), inputs, inputs.rent.region),), None
+        given = TokenPrices(decimal(inputs.api.api_input_price), decimal(inputs.api.api_output_price), cached)
+        prices = tuple(
+            converter.given(f"API, {what}", price, "million tokens") for what, price in _charged(given, inputs)
+        )
+        return (_hosted_at("you", "your API", given, prices, inputs, inputs.rent.region),), None
     family = None if model_id is None else family_of(model_id)
     offers = () if family is None else prices_of(family, today)
     if not offers:
@@ -73,42 +81,45 @@ def closed_models(inputs: CostInputs, converter: Converter, today: date) -> tupl
     return tuple(sorted(found, key=lambda hosted: (hosted.bill.cost(tokens), hosted.name)))
 
 
-_KINDS = ("input", "output", "cached input")
-
-
 def _hosted(offer: ApiPrice, inputs: CostInputs, converter: Converter) -> Hosted:
     name = f"{offer.provider}, {offer.model}"
-    used = (offer.input, offer.output, offer.cached if inputs.load.cached_percent else None)
+    listed = TokenPrices(offer.input, offer.output, offer.cached)
     prices = tuple(
         converter.listed("api", f"{name}, {what}", price, "million tokens", "USD", offer.source, offer.seen_on)
-        for what, price in zip(_KINDS, used, strict=True)
-        if price is not None
+        for what, price in _charged(listed, inputs)
     )
-    cached = None if offer.cached is None else converter.convert(offer.cached, "USD")
-    converted = converter.convert(offer.input, "USD"), converter.convert(offer.output, "USD")
-    return _hosted_at(offer.provider, name, *converted, cached, prices, inputs, offer.region)
+    converted = TokenPrices(
+        converter.convert(offer.input, "USD"),
+        converter.convert(offer.output, "USD"),
+        None if offer.cached is None else converter.convert(offer.cached, "USD"),
+    )
+    return _hosted_at(offer.provider, name, converted, prices, inputs, offer.region)
+
+
+def _charged(prices: TokenPrices, inputs: CostInputs) -> Iterator[tuple[str, Decimal]]:
+    """The prices that a load is charged, with what each is for."""
+    yield from (("input", prices.input), ("output", prices.output))
+    if prices.cached is not None and inputs.load.cached_percent:
+        yield "cached input", prices.cached
 
 
 def _hosted_at(
     provider: str,
     name: str,
-    input_price: Decimal,
-    output_price: Decimal,
-    cached_price: Decimal | None,
+    per_million: TokenPrices,
     prices: tuple[UsedPrice, ...],
     inputs: CostInputs,
     region: str | None,
 ) -> Hosted:
-    given = [("api_input_price", input_price), ("api_output_price", output_price)]
-    if cached_price is not None:
-        given.append(("api_cached_price", cached_price))
-    bill = _bill(input_price, output_price, cached_price, inputs)
-    return Hosted(provider, name, bill, tuple(given), prices, region)
+    given = [("api_input_price", per_million.input), ("api_output_price", per_million.output)]
+    if per_million.cached is not None:
+        given.append(("api_cached_price", per_million.cached))
+    return Hosted(provider, name, _bill(per_million, inputs), tuple(given), prices, region)
 
 
-def _bill(input_price: Decimal, output_price: Decimal, cached_price: Decimal | None, inputs: CostInputs) -> Staircase:
+def _bill(per_million: TokenPrices, inputs: CostInputs) -> Staircase:
     """Input that a host has in its cache costs less where it has a price for that."""
-    percent = decimal(inputs.load.cached_percent) if cached_price is not None else Decimal(0)
+    percent = decimal(inputs.load.cached_percent) if per_million.cached is not None else Decimal(0)
     share, cached = inputs.load.input_share, percent / 100
     both = inputs.load.tokens_in + inputs.load.tokens_out
     steps = []
@@ -116,16 +127,16 @@ def _bill(input_price: Decimal, output_price: Decimal, cached_price: Decimal | N
         (
             "Input tokens",
             share * (1 - cached),
-            input_price,
+            per_million.input,
             f"{plain(100 - percent)} % of {inputs.load.tokens_in}/{both}",
         ),
         (
             "Cached input tokens",
             share * cached,
-            cached_price or Decimal(0),
+            per_million.cached or Decimal(0),
             f"{plain(percent)} % of {inputs.load.tokens_in}/{both}",
         ),
-        ("Output tokens", 1 - share, output_price, f"{inputs.load.tokens_out}/{both}"),
+        ("Output tokens", 1 - share, per_million.output, f"{inputs.load.tokens_out}/{both}"),
     ):
         if part:
             how = f"{how} of the tokens at {plain(price)} a million"

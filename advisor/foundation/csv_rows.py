@@ -40,11 +40,11 @@ def read_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> tuple[
                 named.add(name)
                 rows.append(row)
     except OSError as error:
-        raise DataError(f"{_shown(path)} cannot be read: {error.strerror}.") from error
+        raise DataError(f"{shown_path(path)} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{_shown(path)} is not a CSV file in UTF-8: {error}.") from error
+        raise DataError(f"{shown_path(path)} is not a CSV file in UTF-8: {error}.") from error
     if not rows:
-        raise DataError(f"{_shown(path)} holds no row.")
+        raise DataError(f"{shown_path(path)} holds no row.")
     return tuple(rows)
 
 
@@ -81,10 +81,10 @@ def _row(path: Path, number: int, cells: dict[str, str], kind: type[RowT]) -> Ro
 
 def broken_row(path: Path, number: int, column: str | None, reason: str) -> DataError:
     """What is wrong with a row (the header is row 1), to be raised."""
-    where = f"{_shown(path)}, row {number}" + (f", column {column}" if column else "")
+    where = f"{shown_path(path)}, row {number}" + (f", column {column}" if column else "")
     return DataError(f"{where}: {reason}.")
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """The path as people know it, without the folders above the project."""
     return path.relative_to(top_folder()).as_posix() if path.is_relative_to(top_folder()) else path.name

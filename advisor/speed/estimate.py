@@ -218,7 +218,8 @@ def _decode(
     in_turn = False
     if load.users > 1 and (alone := step(replace(load, users=1))[2] * load.users) < ms:
         ms, in_turn = alone, True
-    spread = _range(1000 / ms, load.users, devices, group, tier, known, bool(host_ms))
+    whose = "several users" if load.users > 1 else _whose(devices, group)
+    spread = _range(1000 / ms, known.range_of(whose, tier), bool(host_ms))
     return Rate(spread, tier, n, sources, terms, own, factor, host_ms, in_turn)
 
 
@@ -271,7 +272,8 @@ def _prefill(
     tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
     if split == "layer":
         factor /= pipeline_gain(len(numbers))
-    spread = _range(1000 / (weighed(total, own) * factor + host_ms), 1, devices, group, tier, known, bool(host_ms))
+    rate = 1000 / (weighed(total, own) * factor + host_ms)
+    spread = _range(rate, known.range_of(_whose(devices, group), tier), bool(host_ms))
     return Rate(spread, tier, n, sources, total, own, factor, host_ms)
 
 
@@ -293,11 +295,14 @@ def _evidence(
     return tier, n, sources, math.exp(log_factor)
 
 
-def _range(
-    rate: float, users: int, devices: Sequence[Machine], group: str, tier: str, known: Constants, offloaded: bool
-) -> Range:
-    whose = "several users" if users > 1 else "several devices" if len(devices) > 1 else group
-    low, high = known.range_of(whose, tier)
+def _whose(devices: Sequence[Machine], group: str) -> str:
+    """Whose errors widen the range of one user."""
+    return "several devices" if len(devices) > 1 else group
+
+
+def _range(rate: float, factors: tuple[float, float], offloaded: bool) -> Range:
+    """`factors` on the rate that bound it, wider where part of the work is the host's."""
+    low, high = factors
     if offloaded:
         low, high = low**_OFFLOADED, high**_OFFLOADED
     return Range(rate * low, rate, rate * high)

@@ -3,7 +3,9 @@
     python -m tests.benchmarks.same_answers record before.json     # at the commit before
     python -m tests.benchmarks.same_answers compare before.json    # after: lists what differs
 
-An answer is recorded as the hash of its whole JSON, a refusal as its sentence. Everything but `version` counts.
+An answer is recorded as the hash of its whole JSON, a refusal as its sentence, a fault of the program as what it
+raised. Everything but `version` counts. Compared are the questions in the file, whatever would be drawn today; with
+each side the CPU seconds that all its answers took.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import hashlib
 import json
 import random
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -79,21 +83,31 @@ def recorded(query: str) -> str:
         document = plan_document(answer(Question.from_query(query)))
     except InputError as error:
         return f"refused: {error}"
+    except Exception as error:
+        return f"crashed: {type(error).__name__}: {error}"
     document.pop("version", None)
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def main(command: str, file: Path) -> int:
-    now = {query: recorded(query) for query in questions()}
+    kept = {} if command == "record" else json.loads(file.read_text())
+    before: dict[str, str] = kept.get("answers", {})
+    start = time.process_time()
+    now = {query: recorded(query) for query in before or questions()}
+    seconds = time.process_time() - start
+    kinds = Counter(one.partition(": ")[0] for one in now.values() if ": " in one)
+    print(
+        f"{len(now)} questions in {seconds:.1f} s of CPU time, {kinds['refused']} refused, {kinds['crashed']} crashed"
+    )
     if command == "record":
-        file.write_text(json.dumps(now, indent=0))
-        print(f"{len(now)} answers recorded, {sum(one.startswith('refused') for one in now.values())} of them refusals")
+        file.write_text(json.dumps({"seconds": seconds, "answers": now}, indent=0))
         return 0
-    before = json.loads(file.read_text())
-    changed = [query for query, one in before.items() if now.get(query) != one]
+    changed = [query for query, one in before.items() if now[query] != one]
     for query in changed:
-        print(query, before[query][:120], now.get(query, "not asked")[:120], sep="\n    ")
-    print(f"{len(before) - len(changed)} of {len(before)} answers are equal")
+        print(query, before[query][:120], now[query][:120], sep="\n    ")
+    print(
+        f"{len(before) - len(changed)} of {len(before)} answers are equal; before: {kept['seconds']:.1f} s of CPU time"
+    )
     return 1 if changed else 0
 
 

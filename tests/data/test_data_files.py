@@ -119,7 +119,11 @@ def test_a_row_about_something_unknown_is_named(folder: Path, table: str, column
 
 @pytest.mark.parametrize(
     ("table", "column", "name"),
-    [("prices/tco.csv", "parameter", "pue"), ("prices/exchange_rates.csv", "currency", "CHF")],
+    [
+        ("prices/tco.csv", "parameter", "pue"),
+        ("prices/exchange_rates.csv", "currency", "CHF"),
+        ("runtime_support.csv", "runtime", "vllm"),
+    ],
 )
 def test_a_missing_row_that_is_counted_on_is_named(folder: Path, table: str, column: str, name: str) -> None:
     rows = rows_of(folder / table)

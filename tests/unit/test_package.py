@@ -140,7 +140,7 @@ def test_documented_changes_work(tmp_path: Path) -> None:
     for part in ("advisor", "data"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     diffs = re.findall(r"^```diff\n(.*?)^```", CONTRIBUTING, re.MULTILINE | re.DOTALL)
-    assert len(diffs) == 5
+    assert len(diffs) == 6
     for diff in diffs:
         command = ["git", "apply", "--unidiff-zero", "-"]
         applied = subprocess.run(command, cwd=tmp_path, input=diff.encode(), capture_output=True, check=False)
@@ -157,6 +157,10 @@ def test_documented_changes_work(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({**model["config"], "model_type": "example", "architectures": ["ExampleForCausalLM"]}))
     assert {row["level"] for row in ask(tmp_path, "sizes", str(config))["levels"]} == set(sizes)
+
+    query = "model=example-1b&machine=h100-sxm5-80gb&gpus=2&runtime=example&level=FP8-dynamic"
+    plan = ask(tmp_path, "plan", query)["decision"]["plan"]
+    assert (plan["runtime"], plan["level"]) == ("example", "FP8-dynamic")
 
 
 def ask(folder: Path, *question: str) -> Any:

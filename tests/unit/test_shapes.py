@@ -8,7 +8,6 @@ from pathlib import Path
 
 ADVISOR = Path(__file__).resolve().parents[2] / "advisor"
 MOST_PARAMETERS, MOST_FIELDS = 6, 15
-_REDONE = "the question and the runtimes: each part is to be handed whole"
 _ROW = "a row of a table: a field for each column"
 WIDE = {
     "answer/answer.py:_answer": "all that two answers may differ by: the key of a cache",
@@ -16,11 +15,9 @@ WIDE = {
     "answer/level_choice.py:_glance": "what an answer is made of, before there is one",
     "answer/level_choice.py:_in_full": "what an answer is made of, before there is one",
     "costs/costs.py:Costs": "the three ways side by side, and what compares them",
-    "costs/inputs.py:CostInputs": _REDONE,
     "costs/money.py:listed": "a price has as many figures",
     "costs/options.py:Option": "one way to pay as page, report and JSON show it",
     "costs/own.py:_ownership": "one case of the bill: each is a figure of its own",
-    "costs/pay_per_token.py:_hosted_at": "a host's three prices and who asks",
     "costs/rent.py:_priced": "an offer and what is paid beside it",
     "machines/machine.py:Machine": "the figures of a processor, most of them optional",
     "machines/rows.py:Row": _ROW,
@@ -35,24 +32,14 @@ WIDE = {
     "quantize/measure.py:make_reference": "what a measurement depends on, and how to report and stop",
     "quantize/tool_runs.py:make_imatrix": "what llama-imatrix takes, and how to report and stop",
     "quantize/tool_runs.py:quantize_with_tool": "what llama-quantize takes, and how to report and stop",
-    "question/question.py:Scenario": _REDONE,
     "report/document.py:ReportDocument": "the parts of the report in their order",
-    "runtimes/launch.py:Launch": _REDONE,
+    "runtimes/launch.py:Launch": "all that a command line may say, most of it off by default",
     "runtimes/llama_cpp/compute/frame.py:Frame": "the tensors alive while a graph is walked",
-    "runtimes/llama_cpp/overview.py:overview": _REDONE,
-    "runtimes/llama_cpp/placement_search.py:best_placement": _REDONE,
-    "runtimes/llama_cpp/plans.py:__init__": _REDONE,
-    "runtimes/llama_cpp/plans.py:plan_file": _REDONE,
-    "runtimes/llama_cpp/plans.py:plan_levels": _REDONE,
-    "runtimes/mlx/plans.py:plan_mlx_file": _REDONE,
-    "runtimes/vllm/plans.py:plan_vllm": _REDONE,
-    "runtimes/vllm/plans.py:plan_vllm_levels": _REDONE,
-    "runtimes/vllm/plans.py:plan_vllm_published": _REDONE,
+    "runtimes/llama_cpp/placement_search.py:best_placement": "a model, its level, machine and settings, two switches",
     "sizing/plan.py:Plan": "what all pages show of one plan",
     "sources/local_measurements.py:LocalMeasurement": "a measurement with the conditions it was made under",
     "sources/resolved.py:ResolvedModel": "a model with what each kind of source knows of it",
     "speed/catalogued.py:speed_of": "the conditions of a published measurement, all but three with defaults",
-    "speed/estimate.py:_range": "what widens a range: each is a figure of its own",
     "speed/load.py:_shared_load": "what lies where, and what is done with it",
     "speed/load.py:gguf_load": "what lies where, and what is done with it",
     "speed/load.py:placed_load": "what lies where, and what is done with it",
@@ -91,4 +78,4 @@ def test_nothing_new_takes_or_holds_more_than_a_reader_keeps_in_mind() -> None:
 
 
 def test_what_was_mended_is_no_longer_excused() -> None:
-    assert {name for name, why in WIDE.items() if why != _REDONE} - wide() == set()
+    assert set(WIDE) - wide() == set()

@@ -66,10 +66,10 @@ class VllmOptions(RuntimeOptions):
                 f"GPU memory utilisation is a share between 0 and 1, such as 0.92; got {self.utilisation}."
             )
         if self.tensor_parallel is not None and self.tensor_parallel < 1:
-            raise InputError(f"vLLM splits a model over at least 1 GPU; {self.tensor_parallel} were asked for.")
+            raise InputError(f"A model is split over at least 1 GPU; {self.tensor_parallel} were asked for.")
         for what, value in (("batched tokens", self.max_batched_tokens), ("requests", self.max_requests)):
             if value is not None and not 1 <= value <= _LONGEST_BATCH:
-                raise InputError(f"vLLM's maximum of {what} must be between 1 and {_LONGEST_BATCH:,}; got {value}.")
+                raise InputError(f"The maximum of {what} must be between 1 and {_LONGEST_BATCH:,}; got {value}.")
 
 
 DEFAULTS = VllmOptions()
@@ -97,7 +97,7 @@ def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
         case Levels():
             return tuple(frame.plan(by, _sized(frame.model, level), *one) for level, one in frame.asked(by, stored))
         case GgufFile():
-            raise InputError("vLLM is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
+            raise InputError(f"{by.id.loader} is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
         case _:
             assert_never(stored)
 
@@ -285,14 +285,14 @@ class _Frame:
 
 def _check_request(model: Model, memory: Memory, settings: Settings, gpus: int) -> None:
     if not memory.devices:
-        raise InputError("vLLM is sized for GPUs only, and this machine has none; choose llama.cpp for the CPU.")
+        raise InputError("Tensors are split over GPUs, and this machine has none; choose llama.cpp for the CPU.")
     if gpus > len(memory.devices):
-        raise InputError(f"vLLM was asked to split over {gpus} GPUs, but the machine has {len(memory.devices)}.")
+        raise InputError(f"A split over {gpus} GPUs was asked for, but the machine has {len(memory.devices)}.")
     if settings.context < 1 or settings.users < 1:
         raise InputError("Context and users must be at least 1.")
     if model.context_length and settings.context > model.context_length:
         raise InputError(
-            f"vLLM refuses a context of {settings.context:,} tokens: this model knows {model.context_length:,}."
+            f"A context of {settings.context:,} tokens is refused: this model knows {model.context_length:,}."
         )
     check_split(model, gpus)
 

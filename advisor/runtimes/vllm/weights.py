@@ -104,19 +104,17 @@ def blocks_of(model: Model) -> tuple[tuple[Layer, int, tuple[Weight, ...]], ...]
 def check_split(model: Model, gpus: int) -> None:
     """Raise InputError, in one sentence, where attention heads do not divide over the GPUs."""
     if not 1 <= gpus <= 64:
-        raise InputError(f"vLLM splits a model over 1 to 64 GPUs; {gpus} were asked for.")
+        raise InputError(f"A model is split over 1 to 64 GPUs; {gpus} were asked for.")
     if gpus == 1:
         return
     for mixer in model.mixers:
         heads, kv_heads = mixer.split_heads, mixer.cached_heads.count
         if heads % gpus:
             fitting = ", ".join(str(n) for n in range(1, 17) if heads % n == 0)
-            raise InputError(
-                f"vLLM cannot split {heads} attention heads over {gpus} GPUs; use as many as divide them ({fitting})."
-            )
+            raise InputError(f"There is no split of {heads} attention heads over {gpus} GPUs; use one of {fitting}.")
         if kv_heads and kv_heads % gpus and gpus % kv_heads:
             raise InputError(
-                f"vLLM cannot split {kv_heads} KV heads over {gpus} GPUs; one number must be a multiple of the other."
+                f"There is no split of {kv_heads} KV heads over {gpus} GPUs; one must be a multiple of the other."
             )
 
 
@@ -138,7 +136,7 @@ def _global_shard(weight: Weight, gpus: int) -> Weight:
         return weight
     padded = round_up(weight.rows, VOCABULARY_GRAIN)
     if padded % gpus:
-        raise InputError(f"vLLM cannot split a vocabulary of {padded:,} over {gpus} GPUs; use a power of two.")
+        raise InputError(f"There is no split of a vocabulary of {padded:,} over {gpus} GPUs; use a power of two.")
     return replace(weight, shape=(padded // gpus, weight.columns))
 
 
@@ -171,7 +169,7 @@ def _rows_held(weight: Weight, layer: Layer, gpus: int) -> int:
 def _divided(weight: Weight, size: int, gpus: int) -> int:
     if size % gpus:
         name = weight.name.replace(".{}", "")
-        raise InputError(f"vLLM cannot split the {size:,} of {name} over {gpus} GPUs; use fewer or a power of two.")
+        raise InputError(f"There is no split of the {size:,} of {name} over {gpus} GPUs; use fewer or a power of two.")
     return size // gpus
 
 

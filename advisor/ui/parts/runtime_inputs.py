@@ -77,7 +77,7 @@ def _runtime() -> dict[str, Any]:
         "prompt_tokens": number("prompt_tokens", "Prompt (tokens)", step=256, help="For the time to the first token."),
         "kv_type_k": choice("kv_type_k", "KV cache type, keys", tuple(CACHE_TYPES), help="llama.cpp `-ctk`"),
         "kv_type_v": choice("kv_type_v", "KV cache type, values", tuple(CACHE_TYPES), help="llama.cpp `-ctv`"),
-        "kv_fp8": switch("kv_fp8", "KV cache in FP8", help="vLLM `--kv-cache-dtype fp8`"),
+        "kv_fp8": switch("kv_fp8", "KV cache in FP8", help=f"{_readers('kv_fp8')}: `--kv-cache-dtype fp8`"),
         "flash_attention": switch("flash_attention", "Flash attention", help="llama.cpp `-fa`"),
         "ubatch": number("ubatch", "Micro-batch (tokens)", step=128, help="llama.cpp `-ub`"),
         "imatrix": switch("imatrix", "Importance matrix", help="Sizes of files made with one; some tensors differ"),
@@ -98,9 +98,17 @@ def _runtime() -> dict[str, Any]:
             help="From a run of yours; without it, speeds are shown without the draft model.",
         ),
         "gpu_memory_utilization": number(
-            "gpu_memory_utilization", "Share of GPU memory for vLLM", step=0.01, help="vLLM's option of that name"
+            "gpu_memory_utilization",
+            "Share of GPU memory",
+            step=0.01,
+            help=f"How much of each GPU's memory {_readers('gpu_memory_utilization')} may take",
         ),
     }
+
+
+def _readers(key: str) -> str:
+    """The runtimes that alone read a key of the question."""
+    return " and ".join(one.name for one in REGISTERED if key in one.own_keys)
 
 
 def _placement(machine_id: str) -> dict[str, Any]:

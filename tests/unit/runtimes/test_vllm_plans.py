@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -16,6 +18,7 @@ from advisor.machines.chip import Chip
 from advisor.models.catalogue import catalogue
 from advisor.models.linear_layers import stored_block, stored_globals
 from advisor.models.model import Model
+from advisor.runtimes import vllm as rules
 from advisor.runtimes.vllm.kv_cache import paged_cache
 from advisor.runtimes.vllm.plans import (
     VllmOptions,
@@ -334,7 +337,7 @@ def test_recurrent_models_say_how_many_requests_their_states_allow() -> None:
     ("change", "part"),
     [
         ({"count": 3}, "32 attention heads over 3 GPUs"),
-        ({"context": 1_000_000}, "refuses a context of 1,000,000"),
+        ({"context": 1_000_000}, "context of 1,000,000 tokens is refused"),
         ({"context": 0}, "at least 1"),
         ({"users": 0}, "at least 1"),
         ({"utilisation": 1.5}, "share between 0 and 1"),
@@ -362,3 +365,15 @@ def test_the_smallest_card_decides() -> None:
         planned(model_of(LLAMA), memory, Settings(context=1024), options=chosen) for memory in (mixed, gpus(2, small))
     ]
     assert both[0].kv_tokens == both[1].kv_tokens
+
+
+def test_refusals_are_true_of_a_runtime_that_shares_these_rules() -> None:
+    """Its name comes from the plan's runtime, so no sentence has one written into it."""
+    said = [
+        ast.unparse(node)
+        for path in Path(rules.__path__[0]).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "InputError"
+    ]
+    assert len(said) > 10
+    assert [one for one in said if "vLLM" in one] == []
