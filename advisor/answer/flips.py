@@ -49,19 +49,16 @@ def flips(found: Answer) -> tuple[Flip, ...]:
 
 def same(one: Answer, other: Answer | None) -> bool:
     """Whether two answers are the same: model, runtime, level, KV cache, and whole on the devices or not."""
-    return other is not None and _identity(one) == _identity(other)
+    return _identity(one) == (None if other is None else _identity(other))
 
 
-def _identity(found: Answer) -> tuple[object, ...]:
+def _identity(found: Answer) -> tuple[object, ...] | None:
+    """None where nothing fits, whatever would come nearest."""
+    if found.status == "does not fit":
+        return None
     setup, plan = found.decided.setup, found.decided.plan
-    return (
-        found.entry.id,
-        setup.runtime.id,
-        plan.level_id,
-        setup.runtime.cache_types(plan.request),
-        plan.placement.offloads,
-        found.decided.runs,
-    )
+    kinds = setup.runtime.cache_types(plan.request)
+    return found.entry.id, setup.runtime.id, plan.level_id, kinds, plan.placement.offloads
 
 
 def _asked(found: Answer, **changes: Any) -> tuple[Question, Answer | None]:

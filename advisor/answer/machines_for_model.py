@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 from advisor.answer.candidate import Candidate
 from advisor.answer.decide import search_for
@@ -18,7 +17,6 @@ from advisor.foundation.numbers import exact
 from advisor.foundation.units import MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
-from advisor.question.choices import AUTO
 from advisor.question.question import Question
 from advisor.sources.resolve import ResolvedModel, find_any_model
 
@@ -27,15 +25,10 @@ CPU_RAM_GIB = (64, 128, 256)  # what is assumed of a machine whose memory the bu
 _TABLES_BYTES = 24 * MIB  # of what was answered last
 _LAPTOP = "laptop-gpu"
 # Of the machine that was asked about; where its layers lay belongs to it too.
-_NOT_SEARCHED_FOR: dict[str, Any] = {
-    "other_machine": None,
-    "memory_gib": None,
-    "bandwidth_gb_s": None,
-    "backend": AUTO,
-    "gpu_layers": None,
-    "tensor_split": None,
-    "use_gpus": None,
-}
+_NOT_SEARCHED_FOR = (
+    *("other_machine", "memory_gib", "bandwidth_gb_s", "backend", "use_gpus"),
+    *("gpu_layers", "cpu_moe_layers", "tensor_split"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +95,7 @@ def machines_for(question: Question, today: date | None = None) -> Shopping:
     The good ones first, and of those with one status by what a month costs, owned or rented; those without a price at
     the end. The question's own machine does not matter.
     """
-    blank = question.with_values(**_NOT_SEARCHED_FOR).with_values(machine="any", gpus=1)
+    blank = question.without(_NOT_SEARCHED_FOR).with_values(machine="any", gpus=1)
     return _machines_for(blank, blank.pins, today or datetime.now(UTC).date())
 
 

@@ -29,7 +29,7 @@ class Weights:
 
     Below `target` tokens/s for each user a plan loses `slower` x the square of its halvings (the step from 8 to 6
     annoys everybody, that from 20 to 16 nobody), from the second on as much for each as there; above it gains `faster`
-    for each of at most `doublings`. `users` is for each doubling of those that fit, `money` for each doubling of what a
+    for each of at most `doublings`. A wish below the target is enough, unless `always_faster`. `users` is for each doubling of those that fit, `money` for each doubling of what a
     million tokens cost.
     """
 
@@ -39,12 +39,13 @@ class Weights:
     doublings: float = 2.0
     users: float = 0.0
     money: float = 0.0
+    always_faster: bool = False
 
 
 WEIGHTS: dict[Goal, Weights] = {
     "balanced": Weights(),
     "quality": Weights(target=10, slower=1, faster=0.02),
-    "speed": Weights(target=30, faster=0.8, doublings=4),
+    "speed": Weights(target=30, faster=0.8, doublings=4, always_faster=True),
     "many-users": Weights(users=1),
     "cheapest": Weights(money=1),
 }

@@ -102,7 +102,8 @@ def usual_engine_points(engine: RuntimeId, users: int) -> float:
 def speed_points(speed: float, weights: Weights, users: int, wish: float | None) -> float:
     """What a speed is worth, in points."""
     speed = max(speed, 1e-3)
-    target = weights.target if wish is None else min(weights.target, wish)
+    # Who says how fast is enough needs no more, but for the goal of being fast.
+    target = weights.target if wish is None or weights.always_faster else min(weights.target, wish)
     many = users >= MANY_USERS
     faster = max(weights.faster, FASTER_FOR_MANY) if many else weights.faster
     doublings = max(weights.doublings, DOUBLINGS_FOR_MANY) if many else weights.doublings

@@ -86,6 +86,11 @@ class Question(Composed):
         written = self.given.union(values) - {key for key, value in values.items() if value is None}
         return replace(super().with_values(**values), given=written)
 
+    def without(self, keys: Collection[str]) -> Self:
+        """The same question silent about these keys: each at its default, and not given."""
+        found = super().with_values(**{key: FIELDS[key].get_default() for key in keys})
+        return replace(found, given=self.given - frozenset(keys))
+
     def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The least that restores this question: model, machine, and what is not a default."""
         kept = {"model", "machine", *self.pins, *self.changed()}

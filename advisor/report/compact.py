@@ -125,7 +125,7 @@ def _flip(flip: Flip, whole_plans: bool) -> dict[str, Any]:
         "at": figure(flip.at),
         "unit": flip.unit,
         "ask": flip.question.to_query(),
-        "plan": None if there is None else _plan(there, there.decided, whole_plans),
+        "plan": None if there is None or there.status == "does not fit" else _plan(there, there.decided, whole_plans),
         "sentence": say(flip.sentence),
     }
 
