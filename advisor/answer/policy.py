@@ -29,8 +29,8 @@ class Weights:
 
     Below `target` tokens/s for each user a plan loses `slower` x the square of its halvings (the step from 8 to 6
     annoys everybody, that from 20 to 16 nobody), from the second on as much for each as there; above it gains `faster`
-    for each of at most `doublings`. A wish below the target is enough, unless `always_faster`. `users` is for each doubling of those that fit, `money` for each doubling of what a
-    million tokens cost.
+    for each of at most `doublings`. A wish below the target is enough, unless `always_faster`. `users` is for each
+    doubling of those that fit, `money` for each doubling of what a million tokens cost.
     """
 
     target: float = 15.0  # three times reading

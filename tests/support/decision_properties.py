@@ -43,8 +43,8 @@ from tests.support.decisions import (
 )
 
 _LEAST_CONTEXT = 256
-_LEAST_QUALITIES, _USUAL_SPEED = 15.0  # tokens/s that are aimed at where nothing is asked for
-_SPEED_WISHES = ("96", "98.5", "99.4"), ("6", "20", "80")
+_USUAL_SPEED = 15.0  # tokens/s that are aimed at where nothing is asked for
+_LEAST_QUALITIES, _SPEED_WISHES = ("96", "98.5", "99.4"), ("6", "20", "80")
 _MOST_POINTS_FOR_SPEED = 3.0
 _ROUNDED = 0.01  # points: figures have four digits
 
