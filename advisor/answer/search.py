@@ -238,7 +238,7 @@ class Search:
             if not self._may_be_tight(job):  # of what does not fit, the smallest comes nearest
                 return Key(_DOES_NOT_FIT, _NEVER if job.place else 0.0)
             least, most = None, _TIGHT
-        speed = None if not least else _OPTIMISM / least
+        speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
         figures = Figures(1e6 if speed is None else speed, users_that_fit=_MANY_MORE if weights.users else 1)
         if weights.money:
             figures = Figures(figures.tokens_per_s, cost=1e-6)

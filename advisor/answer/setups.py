@@ -58,6 +58,11 @@ class Setup:
         return replace(self.request, margin=0.0)
 
     @property
+    def speed_is_known(self) -> bool:
+        """Whether the bandwidth of every device is."""
+        return None not in self.request.rates.devices
+
+    @property
     def as_it_is(self) -> bool:
         """Whether a file is planned as it is."""
         return not isinstance(self.request.stored, Levels)

@@ -64,7 +64,7 @@ def test_so_it_does_where_plans_live_off_the_margin(number: int) -> None:
     _check(question_of(number).with_values(margin_percent=40))
 
 
-@pytest.mark.parametrize("number", [*range(25), 58])
+@pytest.mark.parametrize("number", [*range(25), 58, 125])
 def test_no_plan_is_better_than_its_bound(number: int) -> None:
     """Of what fits; of what does not, only the smallest is looked at."""
     question = question_of(number)
