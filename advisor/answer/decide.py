@@ -45,5 +45,7 @@ def decide(
     best = search.best()
     if best is None:
         setup = ways.setups[0]
+        if question.model.level is not None:
+            setup.runtime.plan(setup.request)  # which raises what is wrong with this very level
         raise InputError(none_planned(setup.request, setup.runtime, setup.hardware))
     return Decided(search.about, ways, search, best)

@@ -47,6 +47,7 @@ _OVERALL = "chat"
 _NEVER = float("-inf")
 # Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
 _OPTIMISM = 1.5
+_MANY_MORE = 1e6  # users than any machine has room for
 _WEIGHT_ONLY = frozenset({Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED, Scheme.MXFP4})
 _FAST_CODEBOOKS = frozenset({"cuda", "rocm"})
 
@@ -232,20 +233,22 @@ class Search:
         """No option of this job is better."""
         if job.planned:
             return Key(-1, _NEVER) if job.option is None else self.key_of(job.option, weights)
-        least = self._least_seconds(job) if refined else None
-        if least == float("inf"):  # of what does not fit, the smallest comes nearest
-            return Key(_DOES_NOT_FIT, _NEVER if job.place else 0.0)
-        speed = None if not least else _OPTIMISM / least
-        figures = Figures(1e6 if speed is None else speed, users_that_fit=1e3 if weights.users else 1, cost=None)
+        least, most = self._least_seconds(job) if refined else None, _RANKS["good"]
+        if least == float("inf"):
+            if not self._may_be_tight(job):  # of what does not fit, the smallest comes nearest
+                return Key(_DOES_NOT_FIT, _NEVER if job.place else 0.0)
+            least, most = None, _TIGHT
+        speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
+        figures = Figures(1e6 if speed is None else speed, users_that_fit=_MANY_MORE if weights.users else 1)
         if weights.money:
             figures = Figures(figures.tokens_per_s, cost=1e-6)
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
         if not self.about.writes:
-            return Key(_RANKS["good"], points)
+            return Key(most, points)
         least_kept = self.asked.least_percent
         if least_kept is not None and job.kept.task < least_kept and job.level is not None:
             return Key(_NOT_AS_ASKED, points)
-        return Key(_RANKS[status_by(job.kept.overall, job.traits.bits, speed)], points)
+        return Key(min(most, _RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
 
     def _least_seconds(self, job: Job) -> float | None:
         if job.level is None:
@@ -253,6 +256,11 @@ class Search:
         if job not in self._least:
             self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level)
         return self._least[job]
+
+    def _may_be_tight(self, job: Job) -> bool:
+        """Whether what does not fit may do so without its margin."""
+        level, setup = job.level, job.setup
+        return level is None or setup.runtime.least_seconds(setup.without_margin, level) != float("inf")
 
     def _planned(self, job: Job) -> Option | None:
         setup, about = job.setup, self.about

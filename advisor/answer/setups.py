@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from advisor.answer.assess import facts_of_model, writes_text
@@ -50,6 +51,16 @@ class Setup:
     taken: tuple[Taken, ...]
     whole_cache: bool
     all_cards: bool
+
+    @cached_property
+    def without_margin(self) -> PlanRequest:
+        """The request with every byte used."""
+        return replace(self.request, margin=0.0)
+
+    @property
+    def speed_is_known(self) -> bool:
+        """Whether the bandwidth of every device is."""
+        return None not in self.request.rates.devices
 
     @property
     def as_it_is(self) -> bool:

@@ -19,6 +19,7 @@ from advisor.models.catalogue import catalogue
 from advisor.quality.tasks import SCORED_TASKS
 from advisor.question.choices import CUSTOM_MACHINE
 from advisor.question.question import FIELDS, Question
+from advisor.question.requirements import GOALS
 from advisor.report.compact import answer_document
 from tests.support.sweep import TODAY
 
@@ -48,7 +49,6 @@ _RAM_GIB = ("16", "32", "64", "128", "256", "512", "768")
 _CONTEXTS = (1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144)
 _USERS = ("1", "1", "1", "1", "2", "3", "4", "8", "16", "50")
 _LEVELS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "IQ4_XS", "F16")
-_GOALS = ("balanced", "quality", "speed", "many-users", "cheapest")
 # A wish is made by so large a share of the questions.
 _WISHES: Mapping[str, tuple[float, tuple[str, ...]]] = {
     "task": (0.3, SCORED_TASKS),
@@ -56,7 +56,7 @@ _WISHES: Mapping[str, tuple[float, tuple[str, ...]]] = {
     "min_tokens_per_s": (0.25, ("3", "8", "15", "30", "60", "200")),
     "max_first_token_s": (0.1, ("0.3", "2", "10", "60")),
     "commercial": (0.1, ("on",)),
-    "goal": (0.25, _GOALS),
+    "goal": (0.25, GOALS),
 }
 _PINNED = 0.1  # of the questions each
 

@@ -16,8 +16,11 @@ from functools import cache
 from pathlib import Path
 
 from advisor.answer.answer import Answer, answer
+from advisor.answer.assess import asked_of
 from advisor.answer.candidate import Candidate
+from advisor.answer.choices import choices
 from advisor.answer.launching import launch_of
+from advisor.answer.reasons import reasons, verdict
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
@@ -28,6 +31,7 @@ from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DEMANDS
 from advisor.question.choices import BACKENDS, RUNTIMES
 from advisor.question.question import Question
+from advisor.question.requirements import GOALS
 from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.cost_document import cost_document
@@ -117,6 +121,7 @@ _FIXED: dict[str, Sequence[str]] = {
     "max_first_token_s": ("0.001", "2", "1000"),
     "max_cost_per_month": ("0.5", "300", "100000"),
     "commercial": ("on",),
+    "goal": GOALS,
     "own_hardware": ("on",),
     "requests_per_day": ("1", "1000000"),
     "tokens_in": ("0", "30000"),
@@ -254,17 +259,19 @@ def _check_words(text: str) -> None:
 
 def check_answer(found: Answer) -> None:
     assert found.candidates, "no level, and no reason"
-    choice = found.recommendation
-    assert choice.reasons
-    for text in say_all((*choice.reasons, *found.notes, *(other.reason for other in choice.alternatives))):
+    assert reasons(found)
+    gains = (choice.gain for choice in choices(found))
+    for text in say_all((verdict(found), *reasons(found), *found.notes, *gains)):
         _check_words(text)
     levels = [candidate.level for candidate in found.candidates]
     assert len(set(levels)) == len(levels), levels
-    assert choice.level is None or choice.level in levels
-    assert choice.level is not None or choice.nearest in levels
+    assert found.shown in found.candidates
+    assert (found.chosen is None) == (
+        found.status in ("does not fit", "not as asked") or found.shown.verdict == "tight"
+    )
     if found.chosen is not None:
         assert found.chosen.plan.fits
-        assert not found.chosen.unmet(found.question.requirements, found.entry.license)
+        assert not found.chosen.unmet(asked_of(found.question.requirements, found.shown.writes), found.entry.license)
     if found.question.model.level is not None:
         assert levels == [found.question.model.level]
     for candidate in found.candidates:

@@ -103,7 +103,7 @@ def test_where_vllm_runs_nothing_the_refusal_names_a_runtime_that_does(place: st
     assert said.endswith(("use llama.cpp.", "use runtime=llama.cpp."))
     instead = asked(values | {"runtime": "llama.cpp"})
     assert not isinstance(instead, str)
-    assert instead.recommendation.level is not None
+    assert instead.chosen is not None
 
 
 @pytest.mark.parametrize("model_id", sorted(id for id, entry in catalogue().items() if entry.model.mtp_layers))

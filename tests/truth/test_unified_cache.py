@@ -29,6 +29,7 @@ from advisor.sizing.placement import HOST, place
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from advisor.words import say_all
+from tests.support.decided import chosen_level
 from tests.support.reference import TRUTH
 
 MODELS = st.sampled_from(sorted(catalogue()))
@@ -106,7 +107,7 @@ def test_lm_studio_recommends_what_fits_with_one_cache() -> None:
     """Four default slots of 16,384 tokens were counted as four caches: Q4_K_M "did not fit", IQ1_M was recommended."""
     found, alone = asked(SHARED), asked(SHARED.replace("lm-studio", "llama.cpp"))
     assert found.question.workload.users == 4
-    assert found.recommendation.level == alone.recommendation.level == "Q6_K"
+    assert chosen_level(found) == chosen_level(alone) == "Q6_K"
     for ours, one in zip(found.plans, alone.plans, strict=True):
         assert ours.devices[0].kv_cache_bytes == one.devices[0].kv_cache_bytes == 16_384 * 160 * 1024
     assert any("4 requests at once share one KV cache of 16,384 tokens" in note for note in say_all(found.notes))

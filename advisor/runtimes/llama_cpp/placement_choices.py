@@ -144,14 +144,17 @@ class LevelChoices:
         return best
 
     def least_seconds(self) -> float:
-        """No choice that fits takes less for a token; infinite where none fits. Buffers are taken to be nothing."""
-        read = self.read_plain[-1] + self.read_experts[-1] + self.read_cache[-1]
+        """No choice that fits takes less for a token; infinite where none fits.
+
+        Buffers are taken to be nothing, and the cache to be empty: how far a context is used is not known here.
+        """
+        read = self.read_plain[-1] + self.read_experts[-1]
         if self.plain[-1] + self.experts[-1] + self.cache[-1] <= self._room({}):
             return float(read / self.ground.fastest)
         if self.memory.host_capacity_bytes is None:
             return float("inf")
         alone = float(read / self.ground.rates.host)  # nothing on the devices, as where they are of no use
-        return min(alone, *(float(self._offloads(on_host, {})[0].min()) for on_host in (False, True)))
+        return min(alone, *(float(self._offloads(on_host, {}, full=False)[0].min()) for on_host in (False, True)))
 
     def _candidates(self) -> Iterator[tuple[float, Choice]]:
         """Whole layers on the host and at least as many layers' experts as memory demands, with the least seconds.
@@ -183,9 +186,11 @@ class LevelChoices:
             left += device.capacity_bytes * (1 - self.ground.margin) - device.overhead_bytes - compute.get(number, 0)
         return left
 
-    def _offloads(self, kv_on_host: bool, compute: Mapping[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _offloads(
+        self, kv_on_host: bool, compute: Mapping[int, int], *, full: bool = True
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """For each number of whole layers on the host: the least seconds a token, infinite where it cannot fit, and
-        of how many layers the experts must at least be there."""
+        of how many layers the experts must at least be there. `full`: whether the whole cache is read."""
         ground, rates = self.ground, self.ground.rates
         held = self.plain if kv_on_host else self.plain + self.cache
         room = self._room(compute)
@@ -195,9 +200,10 @@ class LevelChoices:
         moe = np.minimum(np.maximum(moe, layers), ground.count)
         on_host = self.read_plain + self.read_experts[np.maximum(moe, layers)]
         elsewhere = self.read_plain[-1] + self.read_experts[-1] - on_host
-        if kv_on_host:
+        cache: NDArray[np.float64] | float = 0.0
+        if full and kv_on_host:
             cache = np.full(len(held), self.read_cache[-1] / min(rates.link, rates.host))
-        else:
+        elif full:
             cache = self.read_cache / rates.host + (self.read_cache[-1] - self.read_cache) / ground.fastest
         seconds = on_host / rates.host + elsewhere / ground.fastest + cache
         return np.where(possible, seconds, np.inf), moe

@@ -109,10 +109,13 @@ class Search(Ground):
         return self._found(weights, best[1]) if best else self._without_gpu(weights, memory)
 
     def least_seconds(self, weights: Weights) -> float:
-        """No placement that fits takes less for a token; infinite where none fits. Buffers are taken to be nothing."""
+        """No placement that fits takes less for a token; infinite where none fits.
+
+        Buffers are taken to be nothing, and the cache to be empty: how far a context is used is not known here.
+        """
         if not self.memory.devices:
             alone = self.place(Choice(0, 0, False))
-            seconds = self.reading.seconds(weights, alone, self.rates)
+            seconds = self.reading.seconds(weights, alone, self.rates, full=False)
             return seconds if self._may_fit(weights, alone) else float("inf")
         return LevelChoices(self, weights, self.memory).least_seconds()
 

@@ -22,15 +22,15 @@ class Reading:
         self.expert_share: NDArray[np.float64] = np.array(shares)
         self.caches: NDArray[np.float64] = np.array(caches, dtype=np.float64)
 
-    def seconds(self, weights: Weights, placement: Placement, rates: Rates) -> float:
-        """Time to read it all, device after device."""
+    def seconds(self, weights: Weights, placement: Placement, rates: Rates, *, full: bool = True) -> float:
+        """Time to read it all, device after device. `full`: whether the whole cache is read."""
         homes = np.array(placement.layers)
         experts = homes.copy()
         experts[: placement.cpu_moe_layers] = HOST
         pace = 1 / np.array([*(rates.of(number) for number in range(placement.devices)), rates.host])  # HOST is -1
         total = weights.layers @ pace[homes] + (weights.experts * self.expert_share) @ pace[experts]
-        if placement.kv_on_host:  # devices compute attention all the same and fetch the cache for each token
+        if full and placement.kv_on_host:  # devices compute attention all the same and fetch the cache for each token
             total += self.caches.sum() / min(rates.link, rates.host)
-        else:
+        elif full:
             total += self.caches @ pace[homes]
         return float(total + (weights.output + weights.tied) * pace[placement.output])

@@ -6,6 +6,7 @@ import pytest
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.assess import writes_text
+from advisor.answer.reasons import reasons
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report.as_text import plan_table
@@ -14,6 +15,7 @@ from advisor.sources.resolved import from_entry
 from advisor.speed import speed_of
 from advisor.speed.explain import explanation
 from advisor.words import say_all
+from tests.support.decided import chosen_level, why
 
 ENCODERS = [entry.id for entry in catalogue().values() if entry.variant == "embedding"]
 
@@ -37,7 +39,7 @@ def test_an_encoder_has_inputs_a_second_and_writes_nothing(model_id: str) -> Non
     assert speed.inputs_per_s.typical == pytest.approx(speed.prefill_tokens_per_s.typical / 256)
     assert speed.inputs_per_s.low < speed.inputs_per_s.typical < speed.inputs_per_s.high
     assert speed.time_to_first_token_s is None
-    said = " ".join(say_all((*found.recommendation.reasons, *found.notes, *explanation(speed))))
+    said = " ".join(say_all((*reasons(found), *found.notes, *explanation(speed))))
     assert "inputs of 256 tokens a second" in said
     assert f"{found.model.width:,} numbers" in said
 
@@ -47,7 +49,7 @@ def test_an_encoder_has_inputs_a_second_and_writes_nothing(model_id: str) -> Non
 def test_nothing_that_is_shown_says_it_writes(model_id: str, runtime: str) -> None:
     found = of(f"model={model_id}&machine=rtx-4090&context=512&prompt_tokens=256&runtime={runtime}")
     report = report_of(found)
-    texts = [plan_table(found), str(report), " ".join(say_all(found.recommendation.reasons))]
+    texts = [plan_table(found), str(report), why(found)]
     for text in texts:
         assert "writes about" not in text
         assert "Writing" not in text
@@ -70,12 +72,12 @@ def test_what_is_asked_of_writing_is_not_looked_at_and_a_note_says_so() -> None:
     asked = of(
         "model=bge-m3&machine=rtx-4090&context=512&prompt_tokens=256&min_tokens_per_s=900&min_quality=99&max_first_token_s=0.01"
     )
-    assert asked.recommendation.level == plain.recommendation.level
+    assert chosen_level(asked) == chosen_level(plain)
     assert any(
         "min_quality, min_tokens_per_s, max_first_token_s are not looked at" in note for note in say_all(asked.notes)
     )
     dear = of("model=bge-m3&machine=rtx-4090&context=512&max_cost_per_month=1")
-    assert [one.requirement for one in dear.recommendation.in_the_way] == ["max_cost_per_month"]
+    assert [one.requirement for one in dear.decided.unmet] == ["max_cost_per_month"]
 
 
 def test_an_input_must_fit_in_one_batch() -> None:

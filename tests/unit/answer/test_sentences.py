@@ -16,6 +16,8 @@ import pytest
 
 import advisor
 from advisor.answer.answer import Answer, answer
+from advisor.answer.choices import choices
+from advisor.answer.reasons import reasons, verdict
 from advisor.foundation.errors import AdvisorError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
@@ -67,8 +69,8 @@ def report(found: Answer) -> ReportDocument:
 
 
 def engine_sentences(found: Answer, audience: Audience = "script") -> Iterator[str]:
-    yield from say_all(found.recommendation.reasons, audience)
-    yield from say_all((other.reason for other in found.recommendation.alternatives), audience)
+    yield from say_all((verdict(found), *reasons(found)), audience)
+    yield from say_all((choice.gain for choice in choices(found)), audience)
     yield from say_all(found.notes, audience)
     yield from say_all((way.message for way in found.shown.plan.ways_out), audience)
     yield from say_all(found.shown.plan.notes, audience)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from advisor.answer.ladders import Subject, ladder
 
 from advisor.answer.answer import answer
 from advisor.answer.pinned import pinned_query
-from advisor.answer.plans import runtime_of
+from advisor.answer.setups import runtimes_of
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level, means, written
@@ -17,8 +16,10 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
 from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.resolve import find_any_model
 
 SHARED = "Q6_K"
+LLAMA = find_any_model("llama-3.1-8b-instruct")
 MAC = "model=llama-3.1-8b-instruct&machine=apple-m2-ultra-192gb"
 
 
@@ -51,17 +52,17 @@ def test_a_shared_name_is_told_apart_by_its_format(shared: LevelId) -> None:
     assert (written(gguf), written(shared)) == (SHARED, f"mlx:{SHARED}")
     assert means(SHARED, gguf)
     assert not means(SHARED, shared)
-    assert ladder([shared, gguf], Subject(8_000_000_000, "", runtime=RuntimeId.LLAMA_CPP)) == (gguf,)
 
 
 def test_each_of_two_levels_of_one_name_is_answered_for_itself(shared: LevelId) -> None:
     old, mlx = (Question.from_query(f"{MAC}&level={level}") for level in (SHARED, f"mlx:{SHARED}"))
-    assert (runtime_of(old), runtime_of(mlx)) == (RuntimeId.LLAMA_CPP, RuntimeId.MLX)
+    assert [runtimes_of(one, LLAMA) for one in (old, mlx)] == [(RuntimeId.LLAMA_CPP,), (RuntimeId.MLX,)]
     assert Question.from_query(mlx.to_query()) == mlx
     for question, level in ((old, LEVELS[SHARED].id), (mlx, shared)):
         found = answer(question)
         assert [plan.level_id for plan in found.plans] == [level]
-        assert found.recommendation.level_id == level
+        assert found.decided.plan.level_id == level
+        assert {job.level for job in found.search.jobs} == {level}
         again = answer(Question.from_query(pinned_query(found.question, found.entry, found.shown.plan)))
         assert [plan.level_id for plan in again.plans] == [level]
     sizes = {answer(question).plans[0].sized.file_bytes for question in (old, mlx)}

@@ -16,7 +16,8 @@ from advisor.question.question import Question
 from advisor.speed import measurements, speed_of
 from advisor.speed.evidence import cases
 from advisor.speed.explain import explanation
-from advisor.words import say, say_all
+from advisor.words import say
+from tests.support.decided import why
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_a_quality_counts_its_sources_and_says_where_none_reaches() -> None:
 
 def test_the_recommendation_says_of_what() -> None:
     found = answer(Question.from_query("model=llama-3.1-8b-instruct&machine=rtx-3060-8gb"))
-    reasons = " ".join(say_all(found.recommendation.reasons))
+    reasons = why(found)
     assert "n = " not in reasons
     assert "source" in reasons
 

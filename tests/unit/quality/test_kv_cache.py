@@ -127,11 +127,11 @@ def test_a_plan_counts_its_cache() -> None:
     lost = kv_loss(facts_of("llama-3.1-8b-instruct").family, "q8_0", "q8_0")
     assert not whole.quality.remarks
     for task in SCORED_TASKS:
-        before, after = whole.find_quality(task).kept, eight.find_quality(task).kept
+        before, after = whole.quality_at(task).kept, eight.quality_at(task).kept
         assert before is not None
         assert after is not None
         assert before.typical - after.typical == pytest.approx(lost.typical)
-    assert whole.find_quality("divergence") == eight.find_quality("divergence")
+    assert whole.quality_at("divergence") == eight.quality_at("divergence")
     (remark,) = eight.quality.remarks
     assert say(remark) == "KV cache in q8_0: about 0.1 points less (0.02 to 0.6)."
     mixed = asked(f"{base}&kv_type_k=q8_0&kv_type_v=q4_0", "Q4_K_M").quality.remarks

@@ -71,12 +71,12 @@ def test_levels_of_models_with_native_weights_only_are_in_the_catalogue_as_such(
 def test_a_file_trained_for_its_level_loses_its_share_of_the_loss() -> None:
     plan = asked("model=gemma-3-27b-it&machine=rtx-4090&level=Q4_0", "Q4_0")
     for task in SCORED_TASKS:
-        usual, own = estimate_quality("gemma-3-27b-it", "Q4_0", task).kept, plan.find_quality(task).kept
+        usual, own = estimate_quality("gemma-3-27b-it", "Q4_0", task).kept, plan.quality_at(task).kept
         assert usual is not None
         assert own is not None
         assert 100 - own.typical == pytest.approx(0.46 * (100 - usual.typical))
         assert own.high - own.low == pytest.approx(usual.high - usual.low)
-    usual_kld, own_kld = estimate_quality("gemma-3-27b-it", "Q4_0", "divergence").kld, plan.find_quality("chat").kld
+    usual_kld, own_kld = estimate_quality("gemma-3-27b-it", "Q4_0", "divergence").kld, plan.quality_at("chat").kld
     assert usual_kld is not None
     assert own_kld is not None
     assert own_kld.typical == pytest.approx(0.46 * usual_kld.typical)
@@ -100,6 +100,6 @@ def test_other_levels_of_that_model_are_as_they_were() -> None:
 def test_a_native_file_loses_nothing(query: str, level: str) -> None:
     plan = asked(query, level)
     for task in SCORED_TASKS:
-        kept = plan.find_quality(task).kept
+        kept = plan.quality_at(task).kept
         assert kept is not None
         assert kept.low == kept.typical == 100

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from advisor.answer.answer import answer
-from advisor.answer.plans import runtime_of
+from advisor.answer.setups import runtimes_of
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.licences import commercial_use
@@ -17,7 +17,10 @@ from advisor.report.as_json import plan_document
 from advisor.report.as_text import plan_table
 from advisor.report.from_answer import report_of
 from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.resolve import find_any_model
 from advisor.words import say, say_all
+
+LLAMA = find_any_model("llama-3.1-8b-instruct")
 
 
 def hardware(query: str, runtime: str = "llama.cpp") -> Hardware:
@@ -89,16 +92,20 @@ def test_two_vendors_go_together_with_vulkan() -> None:
 @pytest.mark.parametrize(
     ("query", "runtime"),
     [
-        ("", "llama.cpp"),
+        ("", "llama.cpp vllm mlx"),  # searched for
         ("level=Q4_K_M", "llama.cpp"),
-        ("level=AWQ-W4A16-g128", "vllm"),
+        ("level=AWQ-W4A16-g128", "vllm mlx"),  # whichever runs there
         ("level=MLX-4bit-g64", "mlx"),
         ("runtime=ollama&level=Q4_K_M", "ollama"),
         ("runtime=vllm", "vllm"),
+        ("gpu_layers=20", "llama.cpp"),  # a setting that only one runtime has
+        ("kv_fp8=on", "vllm"),
     ],
 )
-def test_the_runtime_follows_from_the_level_unless_it_is_asked_for(query: str, runtime: str) -> None:
-    assert runtime_of(Question.from_query(query)) == runtime
+def test_the_runtimes_looked_at_follow_from_level_and_settings_unless_one_is_asked_for(
+    query: str, runtime: str
+) -> None:
+    assert set(runtimes_of(Question.from_query(query), LLAMA)) == set(runtime.split())
 
 
 @pytest.mark.parametrize(
@@ -110,7 +117,7 @@ def test_the_runtime_follows_from_the_level_unless_it_is_asked_for(query: str, r
 )
 def test_a_level_of_another_runtime_is_refused(query: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        runtime_of(Question.from_query(query))
+        runtimes_of(Question.from_query(query), LLAMA)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from advisor.runtimes.support import machine_refusal
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import find_any_model
 from advisor.words import say_all
+from tests.support.decided import chosen_level
 from tests.support.hub_server import FakeHub
 from tests.support.model_files import checkpoint_tensors, safetensors_file
 
@@ -91,7 +92,7 @@ def test_a_custom_device_is_planned_as_a_gpu_of_nvidia() -> None:
     """Llama 3.1 8B on 24 GB: "No level of this model runs on ..." was said, as on every custom device."""
     query = f"model={LLAMA}&runtime=vllm&context=8192&machine="
     found, known = asked(f"{query}custom&memory_gib=24&bandwidth_gb_s=936"), asked(f"{query}rtx-3090")
-    assert found.recommendation.level == known.recommendation.level == "FP8-dynamic"
+    assert chosen_level(found) == chosen_level(known) == "BF16-safetensors"
     assert levels(known) <= levels(found)
     assert any("counts as an NVIDIA GPU of unknown compute capability" in note for note in say_all(found.notes))
     assert not any("custom device" in note for note in say_all(known.notes))
@@ -110,7 +111,7 @@ def test_four_custom_cards_hold_no_72b_in_eight_bits() -> None:
     plan = next(plan for plan in found.plans if plan.level == "W8A16-channel")
     assert not plan.fits
     assert plan.devices[0].weights_bytes / (1 << 30) == pytest.approx(17.98, rel=0.03)
-    assert found.recommendation.level is not None
+    assert found.chosen is not None
 
 
 def test_the_backend_tells_whose_gpu_a_custom_device_is() -> None:

@@ -10,14 +10,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from advisor.answer.smaller_models import smaller_models
 from babel.messages.catalog import Catalog
 from babel.messages.catalog import Message as BabelMessage
 from babel.messages.pofile import read_po, write_po
 
 import advisor
 from advisor.answer.answer import Answer, answer
+from advisor.answer.choices import choices
 from advisor.answer.flips import flips
+from advisor.answer.reasons import reasons, verdict
 from advisor.foundation.message import Key, Message, Span, as_it_is, fact
 from advisor.question.question import FIELDS, Question
 from advisor.speed.explain import explanation
@@ -138,10 +139,11 @@ ASKED = (
 
 
 def facts_of(found: Answer) -> Iterator[Message]:
-    yield from found.recommendation.reasons
-    yield from (other.reason for other in (*found.recommendation.alternatives, *smaller_models(found)))
-    yield from (unmet.message for unmet in found.recommendation.in_the_way)
-    yield from flips(found)
+    yield verdict(found)
+    yield from reasons(found)
+    yield from (choice.gain for choice in choices(found))
+    yield from (unmet.message for unmet in found.decided.unmet)
+    yield from (flip.sentence for flip in flips(found))
     yield from found.notes
     yield from (way.message for way in found.shown.plan.ways_out)
     yield from found.shown.plan.notes
@@ -181,9 +183,9 @@ def test_numbers_have_the_signs_of_their_language(pseudo: Language) -> None:
     tokens = fact("shorter_fits", reach=131_072, level="Q4_K_M")
     assert "131,072" in say(tokens)
     assert "131.072" in pseudo.say(tokens, "page")
-    slow = fact("too_slow", level="Q8_0", speed=4.98, least=5.0)
-    assert say(slow) == "Q8_0 gives about 4.98 tokens/s to each user; 5 are asked for."
-    assert "4,98" in pseudo.say(slow, "page")
+    late = fact("first_token_late", level="Q8_0", wait=4.98, most=1.0)
+    assert say(late) == "Q8_0 takes about 4.98 s to the first token; at most 1 s is asked for."
+    assert "4,98" in pseudo.say(late, "page")
 
 
 # ------------------------------------------------------------------------------------------------------- who reads
@@ -206,12 +208,15 @@ def test_counts_choose_their_plural() -> None:
 
 
 def test_a_message_inside_another_starts_as_a_clause() -> None:
-    why = fact("speed_not_known", level="Q8_0")
-    assert say(fact("better_but", why=why)) == "Better quality, but how fast Q8_0 runs here is not known."
     late = fact("first_token_late", level="Q8_0", wait=1.5, most=1.0)
-    assert say(fact("not_together", other="Q8_0", against=late)).endswith(
-        "Q8_0 meets that, but takes about 1.5 s to the first token; at most 1 s is asked for."
+    assert say(fact("nearest_breaks", level="Q8_0", why=late)).startswith("Q8_0 comes nearest: ")
+    assert say(fact("nearest_breaks", level="Q8_0", why=late)).endswith(
+        "takes about 1.5 s to the first token; at most 1 s is asked for."
     )
+    dear = fact("too_dear", cost=200.0, currency="EUR", most=50.0)
+    inside = say(fact("decision_refused", model="Qwen3", machine="RTX 4090", why=dear))
+    said = say(dear)
+    assert inside == f"Qwen3 does not run on RTX 4090 as asked: {said[0].lower()}{said[1:]}"
 
 
 def test_an_estimate_whose_ends_read_the_same_is_one_number() -> None:

@@ -1,0 +1,84 @@
+"""The search over configurations: its bound leaves out nothing that would have been better."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+
+import pytest
+
+from advisor.answer.decide import search_for
+from advisor.answer.policy import WEIGHTS
+from advisor.answer.search import Job, Search
+from advisor.foundation.errors import InputError
+from advisor.question.question import Question
+from advisor.sources.resolve import find_any_model
+from tests.support.decisions import drawn
+
+TODAY = date(2026, 11, 30)
+SEED = "exhaustive"
+_GOALS = tuple(WEIGHTS)
+
+
+def search_of(question: Question) -> Search:
+    return search_for(question, find_any_model(question.model.name), TODAY)[1]
+
+
+def _makes_no_room(search: Search, job: Job) -> bool:
+    """A smaller cache of what lies whole on the devices without it: by policy nobody is told to use it."""
+    whole = None if job.whole is None else search.option_of(job.whole)
+    return whole is not None and whole.plan.verdict == "fits"
+
+
+@cache
+def question_of(number: int) -> Question:
+    return Question.from_values(drawn(SEED, number)).with_values(goal=_GOALS[number % len(_GOALS)])
+
+
+@cache
+def planned(question: Question) -> Search:
+    """The search with every job planned."""
+    search = search_of(question)
+    for job in search.jobs:
+        search.option_of(job)
+    return search
+
+
+def _check(question: Question) -> None:
+    try:
+        bounded, every = search_of(question), planned(question)
+    except InputError as refusal:
+        pytest.skip(str(refusal))
+    options = [job.option for job in every.jobs if job.option is not None and not _makes_no_room(every, job)]
+    found = bounded.best()
+    assert (None if found is None else bounded.key_of(found)) == max(map(every.key_of, options), default=None)
+
+
+@pytest.mark.parametrize("number", range(25))
+def test_the_bounded_search_finds_what_an_exhaustive_one_finds(number: int) -> None:
+    _check(question_of(number))
+
+
+@pytest.mark.parametrize("number", range(15, 20))
+def test_so_it_does_where_plans_live_off_the_margin(number: int) -> None:
+    _check(question_of(number).with_values(margin_percent=40))
+
+
+@pytest.mark.parametrize("number", [*range(25), 58, 125])
+def test_no_plan_is_better_than_its_bound(number: int) -> None:
+    """Of what fits; of what does not, only the smallest is looked at."""
+    question = question_of(number)
+    try:
+        search, every = search_of(question), planned(question)
+    except InputError as refusal:
+        pytest.skip(str(refusal))
+    for job, same in zip(search.jobs, every.jobs, strict=True):
+        coarse, refined = (search._bound(job, search.weights, refined=one)[:2] for one in (False, True))
+        if same.option is not None and (key := search.key_of(same.option)[:2])[0] > 0:
+            assert key <= refined <= coarse, (job.level, job.setup.runtime.id)
+
+
+def test_few_levels_are_planned() -> None:
+    search = search_of(Question.from_query("model=qwen3-32b&machine=rtx-4090&host_memory_gib=64"))
+    search.best()
+    assert len(list(search.seen)) < len(search.jobs) / 2
