@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.other_models import other_model
+from advisor.answer.reasons import small_cache
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, fact
+from advisor.foundation.message import NOTHING, Message, fact
 from advisor.quality.tasks import DEMANDS
 from advisor.question.choices import CUSTOM_MACHINE, MAX_USERS
 from advisor.question.question import Question
@@ -208,5 +209,6 @@ def _instead(there: Answer | None) -> Message:
         "flip_plan",
         level=shown.level,
         runtime=there.decided.setup.runtime.name,
+        cache=NOTHING if (kind := small_cache(there.decided)) is None else fact("decision_with_cache", kind=kind),
         where=fact("flip_whole") if shown.is_whole else fact("flip_with_host"),
     )
