@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.answer.answer import Answer, answer
+from advisor.answer.candidate import Candidate
 from advisor.answer.other_models import other_model
 from advisor.answer.reasons import small_cache
 from advisor.foundation.caches import kept_beside
@@ -210,5 +211,12 @@ def _instead(there: Answer | None) -> Message:
         level=shown.level,
         runtime=there.decided.setup.runtime.name,
         cache=NOTHING if (kind := small_cache(there.decided)) is None else fact("decision_with_cache", kind=kind),
-        where=fact("flip_whole") if shown.is_whole else fact("flip_with_host"),
+        where=_where(shown),
     )
+
+
+def _where(shown: Candidate) -> Message:
+    """Whether everything lies on the devices, where there are any."""
+    if not shown.plan.devices:
+        return NOTHING
+    return fact("flip_whole") if shown.is_whole else fact("flip_with_host")

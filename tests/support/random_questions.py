@@ -16,6 +16,7 @@ from advisor.models.catalogue import catalogue
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
 from advisor.question.choices import BACKENDS, CUSTOM_MACHINE, RUNTIMES
 from advisor.question.question import Question
+from advisor.question.requirements import GOALS
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.ui.asking import needs_memory
 from advisor.ui.parts.runtime_inputs import takes_several
@@ -90,6 +91,7 @@ ASKED = st.fixed_dictionaries(
         "max_cost_per_month": st.none() | amounts(1e6),
         "commercial": st.booleans(),
         "own_hardware": st.booleans(),
+        "goal": st.sampled_from(GOALS),
     },
 )
 RUN = st.fixed_dictionaries(
@@ -164,7 +166,7 @@ _OF_SEVERAL = ("gpus", "other_machine", "other_gpus", "use_gpus", "split", "tens
 def page_questions(draw: st.DrawFn) -> Question:
     """Any machine with whatever it can be asked for; the rest would change nothing, and the page says so."""
     question = draw(questions())
-    values = question.changed()
+    values = question.chosen()
     chosen = draw(st.just(CUSTOM_MACHINE) | st.sampled_from(sorted(machines())))
     left_out = [] if takes_several(chosen) else list(_OF_SEVERAL)
     if needs_memory(chosen):
