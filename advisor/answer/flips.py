@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.answer.answer import Answer, answer
+from advisor.answer.candidate import Candidate
 from advisor.answer.other_models import other_model
+from advisor.answer.reasons import small_cache
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, fact
+from advisor.foundation.message import NOTHING, Message, fact
 from advisor.quality.tasks import DEMANDS
 from advisor.question.choices import CUSTOM_MACHINE, MAX_USERS
 from advisor.question.question import Question
@@ -205,5 +207,13 @@ def _instead(there: Answer | None) -> Message:
         "flip_plan",
         level=shown.level,
         runtime=there.decided.setup.runtime.name,
-        where=fact("flip_whole") if shown.is_whole else fact("flip_with_host"),
+        cache=NOTHING if (kind := small_cache(there.decided)) is None else fact("decision_with_cache", kind=kind),
+        where=_where(shown),
     )
+
+
+def _where(shown: Candidate) -> Message:
+    """Whether everything lies on the devices, where there are any."""
+    if not shown.plan.devices:
+        return NOTHING
+    return fact("flip_whole") if shown.is_whole else fact("flip_with_host")

@@ -86,7 +86,8 @@ class Shopping:
         be too small.
         """
         priced = [row for row in self.machines if row.monthly is not None]
-        return next((row for row in priced if row.chosen.is_whole), next(iter(priced), None))
+        best = [row for row in priced if _order(row) == _order(priced[0])]
+        return next((row for row in best if row.chosen.is_whole), next(iter(best), None))
 
 
 def machines_for(question: Question, today: date | None = None) -> Shopping:

@@ -154,7 +154,7 @@ def _run_other(found: Answer, other: OtherModel) -> Message:
         model=other.entry.name,
         level=shown.level,
         how=_how(other.found),
-        parts=_known(own, _writing(other.found, shown)),
+        parts=_known(own, _writing(other.found, shown), _free(shown.plan)),
         standing=standing_words(found, other),
     )
 

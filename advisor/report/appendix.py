@@ -9,6 +9,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
 from advisor.answer.plans import runtime_name
+from advisor.answer.reasons import reasons
 from advisor.costs.money import UsedPrice, plain
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
@@ -83,7 +84,8 @@ def _levels_table(answer: Answer) -> Table:
 
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     question, plan = answer.question, shown.plan
-    facts = [*_asked(answer), Fact("Safety margin", f"{exact(question.machine.margin_percent)} %", KEPT_FREE)]
+    facts = [Fact("Why", f"{shown.level}, {answer.status}", said) for said in say_all(reasons(answer), "report")]
+    facts += [*_asked(answer), Fact("Safety margin", f"{exact(question.machine.margin_percent)} %", KEPT_FREE)]
     basis = answer.machine.overhead_basis
     if lines := runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else ""):
         for line in lines:

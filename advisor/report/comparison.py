@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import task_name
-from advisor.answer.reasons import reasons
+from advisor.answer.plans import runtime_name
+from advisor.answer.reasons import leading, reasons
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import gb, gib
@@ -59,16 +60,19 @@ def compare(answers: Sequence[Answer]) -> tuple[Row, ...]:
 
 
 def _facts(found: Answer) -> dict[str, str]:
-    question, chosen = found.question, found.chosen
+    question, chosen, instead = found.question, found.chosen, leading(found)
     facts = {
         "Model": found.entry.name,
         "Machine": found.machine_name,
-        "Runtime": found.runtime,
+        "Goal": question.requirements.goal,
+        "Runtime": runtime_name(found.runtime),
         "Context per user": f"{question.workload.context:,} tokens",
         "Users": f"{question.workload.users:,}",
         "Requirements": _requirements(question.requirements, question.costs.billing.currency),
         "Recommended level": chosen.level if chosen is not None else "nothing meets it",
-        "Verdict": found.status if chosen is not None else say(reasons(found)[0], "page"),
+        "Status": found.status,
+        "What is in the way": _NONE if chosen is not None else say(reasons(found)[0], "page"),
+        "Run instead": _NONE if instead is None else f"{instead.entry.name} as {instead.found.shown.level}",
     }
     facts |= dict.fromkeys(_FIGURES, _NONE)
     facts["Licence"] = found.entry.license or "unknown"

@@ -220,7 +220,9 @@ class ReportDocument:
     quality: tuple[QualityRow, ...] = ()
     speed: tuple[SpeedRow, ...] = ()
     costs: Costs | None = None
+    why: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
     what_would_flip: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, time
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.choices import choices
 from advisor.answer.flips import flips
+from advisor.answer.other_models import OtherModel
 from advisor.answer.plans import runtime_name
-from advisor.answer.reasons import reasons, verdict
+from advisor.answer.reasons import leading, reasons, verdict
 from advisor.answer.status import Status
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, exact, money, plural, span
@@ -85,9 +87,11 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         quality=_quality_rows(answer, shown) if runs else (),
         speed=_speed_rows(shown) if runs else (),
         costs=cost_section(shown.costs, answer.question.requirements.own_hardware) if runs else None,
+        why=say_all(reasons(answer), "report"),
         risks=_risks(answer, shown) if runs else (),
+        choices=tuple(f"{one.role.capitalize()}: {say(one.gain, 'report')}" for one in choices(answer)),
         what_would_flip=tuple(say(flip.sentence, "report") for flip in flips(answer)),
-        next_steps=_next_steps(answer, shown),
+        next_steps=_next_steps(answer, shown, link),
         notes=say_all(answer.notes, "report"),
         glossary=_GLOSSARY,
         appendix=appendix_of(answer, shown, link),
@@ -265,7 +269,21 @@ def _old_prices(count: int) -> str:
     return f"{count} of the prices used {'is' if count == 1 else 'are'} old: ask for quotes before buying."
 
 
-def _next_steps(answer: Answer, shown: Candidate) -> tuple[str, ...]:
+def _with_another_model(answer: Answer, instead: OtherModel, link: str) -> tuple[str, ...]:
+    """Nobody is told to fetch what the first sentence advises against."""
+    name, plan = instead.entry.name, instead.found.shown.plan
+    address = link.partition("?")[0]
+    where = f": {address}?{instead.found.question.to_query()}" if address else ""
+    return (
+        f"Read the report about {name} on {instead.found.machine_name}{where}.",
+        f"Get or make its {plan.level} file ({gb(plan.sized.file_bytes)}) and run it.",
+        f"Ask it twenty questions of your own work; it is another model than {answer.entry.name}.",
+    )
+
+
+def _next_steps(answer: Answer, shown: Candidate, link: str) -> tuple[str, ...]:
+    if (instead := leading(answer)) is not None:
+        return _with_another_model(answer, instead, link)
     if answer.chosen is None:
         ways = () if answer.decided.unmet else shown.plan.ways_out
         if ways:

@@ -96,6 +96,7 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
     day = f"{moment.day} {moment:%B %Y}"
     advice = (
         ("Risks", document.risks),
+        ("Other choices", document.choices),
         ("What would change it", document.what_would_flip),
         ("Next steps", document.next_steps),
     )

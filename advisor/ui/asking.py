@@ -15,7 +15,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS
+from advisor.question.choices import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS, SEARCHED
 from advisor.question.hardware import hardware_of
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.runtime_id import RuntimeId
@@ -126,7 +126,7 @@ def ask(
 
 def _is_chosen(question: Question, key: str) -> bool:
     """Whether an input holds something of its own: one that was never touched holds the default."""
-    if key in BY_FRONTEND and question.runtime.name in FRONTENDS:  # untouched, these are empty
+    if key in SEARCHED or (key in BY_FRONTEND and question.runtime.name in FRONTENDS):  # untouched, these are empty
         return True
     return bool(question.value(key) != FIELDS[key].default)
 
@@ -198,7 +198,9 @@ def _holds(held: Mapping[str, Any], key: str, given: Sequence[str]) -> bool:
     except InputError:
         return False
     value = held[key]
-    return bool(wanted == (FIELDS[key].default if value is None else _meaning(key, value)))
+    if value is None:
+        return bool(wanted == (None if key in SEARCHED else FIELDS[key].default))
+    return bool(wanted == _meaning(key, value))
 
 
 def _meaning(key: str, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LEAST_BITS, READING_TOKENS_PER_S
 from advisor.answer.status import Status
 from advisor.costs.staircase import Crossing
 from advisor.sizing.plan import Verdict
@@ -35,6 +36,11 @@ STATUS_COLOURS: dict[Status, str] = {
     "does not fit": "red",
     "not as asked": "red",
 }
+STATUS_HELP = (
+    f"Good: {GOOD_BITS:.0f} bits or more, {GOOD_PERCENT:.0f} % kept of all tasks together, {GOOD_TOKENS_PER_S:.0f} "
+    f"tokens/s for each user. Limited: {LEAST_BITS:.0f} bits, or slower. Slow: under {READING_TOKENS_PER_S:.0f} "
+    "tokens/s, slower than people read. Last resort: visibly damaged, or hardly moving."
+)
 
 
 def crossing_words(crossing: Crossing) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import Answer, answer
+from advisor.answer.reasons import leading, verdict
 from advisor.costs.article import LINK, article
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
@@ -64,7 +65,7 @@ def test_page_shows_the_engines_verdict_and_its_figures(query: str) -> None:
     asked, costs, found = figures(query)
     assert page.title[0].value.replace("\\", "") == f"What {asked.entry.name} costs on {asked.machine_name}"
     best = costs.best()
-    advice = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
+    advice = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
     nothing = "Nothing to compare" if costs.options else "No price is known"
     assert page.header[0].value == (nothing if best is None else advice[best.name])
     assert say(costs.verdict, "page") in words(page)
@@ -152,16 +153,29 @@ def test_nothing_recommended_is_said_calmly() -> None:
 
 
 def test_a_level_the_user_insists_on_is_priced_though_it_breaks_a_requirement() -> None:
-    query = "model=llama-3.1-8b-instruct&level=Q4_K_M&min_tokens_per_s=9999"
-    assert answer(Question.from_query(query)).chosen is None
+    query = "model=llama-3.1-8b-instruct&level=Q4_K_M&max_cost_per_month=0.01"
+    found = answer(Question.from_query(query))
+    assert found.status == "not as asked"
     page = drawn(query)
     assert page.metric[0].value.startswith("USD ")
-    assert drawn(query.replace("level=Q4_K_M&", "")).info
+    assert say(verdict(found), "page") in page.warning[0].value.replace("\\", "")
+
+
+def test_a_price_is_no_advice_to_run_what_another_model_does_better() -> None:
+    found = answer(Question.from_query("level=Q2_K&machine=rtx-5090"))
+    other = leading(found)
+    assert other is not None
+    page = drawn("level=Q2_K&machine=rtx-5090")
+    said = page.warning[0].value.replace("\\", "")
+    assert said.startswith(say(verdict(found), "page"))
+    assert said.endswith(f"[What {other.entry.name} costs](./cost?{other.found.question.to_query()})")
+    assert ":red[▲ last resort]" in words(page)
+    assert not drawn("model=qwen2.5-7b-instruct&machine=rtx-4090").warning
 
 
 def test_data_that_must_stay_at_home_makes_owning_the_advice() -> None:
     page = drawn("own_hardware=on")
-    assert page.header[0].value == "Own it"
+    assert page.header[0].value == "Owning, as data must stay"
     assert "shown for comparison only" in words(page)
     assert page.metric[0].label == "★ Own, a month"
 

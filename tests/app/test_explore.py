@@ -9,9 +9,12 @@ from streamlit.testing.v1 import AppTest
 from advisor.answer.answer import answer
 from advisor.answer.machines_for_model import machines_for
 from advisor.answer.models_for_machine import models_on
+from advisor.answer.reasons import leading
+from advisor.answer.status import STATUSES
 from advisor.quality.claims import claims
 from advisor.question.question import Question
 from advisor.report.comparison import compare, question_of_link
+from advisor.ui.parts.text import status_words
 
 
 def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:
@@ -43,7 +46,11 @@ def test_what_runs_here_shows_the_engines_answer() -> None:
     table = page.dataframe[0].value
     assert list(table["model"]) == [row.entry.name for row in rows]
     assert list(table["level"]) == [row.chosen.level for row in rows if row.chosen is not None]
+    assert list(table["status"]) == [status_words(row.status) for row in rows]
+    statuses = [row.status for row in rows]
+    assert statuses == sorted(statuses, key=STATUSES.index)
     assert f"{len(rows)} of " in told(page)
+    assert f"; {statuses.count('good')} of them run well." in told(page)
     assert not page.error
     page.text_input(key="explore_filter").set_value("qwen2.5 7b").run()
     filtered = list(page.dataframe[0].value["model"])
@@ -60,12 +67,30 @@ def test_what_to_buy_marks_the_cheapest() -> None:
     assert found.cheapest is not None
     table = page.dataframe[0].value
     assert len(table) == len(found.machines)
-    assert table["machine"].iloc[0] == f"★ {found.cheapest.name}"
-    assert found.cheapest.name in page.header[0].value.replace("\\", "")
+    assert [name for name in table["machine"] if name.startswith("★")] == [f"★ {found.cheapest.name}"]
+    statuses = [row.option.status for row in found.machines]
+    assert statuses == sorted(statuses, key=STATUSES.index)
+    assert list(table["status"]) == [status_words(status) for status in statuses]
+    assert page.header[0].value.replace("\\", "").startswith(f"{found.cheapest.name}: ")
+    assert page.header[0].value.endswith(":green[✔ good]")
+
+
+def test_what_to_buy_is_the_cheapest_of_what_runs_it_well() -> None:
+    """A card that is too small for it, with a part in RAM, is cheaper and no bargain."""
+    found = machines_for(Question.of(model="llama-3.1-70b-instruct", host_memory_gib=128))
+    best = found.cheapest
+    assert best is not None
+    assert best.option.status == "good"
+    assert best.chosen.is_whole
+    alike = [row for row in found.machines if row.option.status == "good" and row.chosen.is_whole and row.monthly]
+    assert best.monthly == min(row.monthly or 0 for row in alike)
+    assert any((row.monthly or 1e9) < (best.monthly or 0) for row in found.machines)
+    page = drawn("machines", {"model": "llama-3.1-70b-instruct", "host_memory_gib": 128})
+    assert best.name in page.header[0].value.replace("\\", "")
 
 
 def test_what_no_machine_can_do_is_said() -> None:
-    page = drawn("machines", {"model": "llama-3.1-8b-instruct", "min_tokens_per_s": 1e6})
+    page = drawn("machines", {"model": "llama-3.1-8b-instruct", "context": 131_072, "users": 65_536})
     assert page.warning[0].value.startswith("No machine of the catalogue")
     assert not page.dataframe
 
@@ -99,6 +124,24 @@ def test_questions_side_by_side_with_differences_marked() -> None:
     assert by_name.loc["≠ Model", "This scenario"] == "Llama 3.1 8B Instruct"
     assert by_name.loc["Machine", "Scenario 2"] == "GeForce RTX 4090"
     assert by_name.loc["≠ Recommended level", "Scenario 2"] == "MXFP4"
+    assert by_name.loc["Status", "Scenario 2"] == "good"
+
+
+def test_a_comparison_shows_what_runs_badly_as_such_and_pins_as_another_scenario() -> None:
+    lines = (
+        "model=llama-3.1-70b-instruct&machine=rtx-4090&level=Q2_K\n"
+        "model=llama-3.1-70b-instruct&machine=rtx-4060-ti-8gb\n"
+        "model=llama-3.1-8b-instruct&machine=rtx-4090&kv_type_k=f16"
+    )
+    page = drawn("compare", {"model": "llama-3.1-8b-instruct", "machine": "rtx-4090"}, compare_lines=lines)
+    by_name = page.dataframe[0].value.set_index("What")
+    assert len(by_name.columns) == 4
+    assert list(by_name.loc["≠ Status"])[:3] == ["good", "does not fit", "does not fit"]
+    assert by_name.loc["≠ Run instead", "This scenario"] == "–"
+    for scenario, line in zip(("Scenario 2", "Scenario 3"), lines.splitlines(), strict=False):
+        other = leading(answer(question_of_link(line)))
+        assert other is not None
+        assert by_name.loc["≠ Run instead", scenario].startswith(other.entry.name)
 
 
 def test_a_bad_line_and_one_too_many_are_said() -> None:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
+from advisor.question.choices import SEARCHED
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.report.exports import question_from_yaml, question_to_yaml
 from advisor.ui.asking import ask, reply_to
@@ -109,6 +110,7 @@ DEFAULTS: dict[str, Any] = {
     "task": "chat",
     "commercial": False,
     "own_hardware": False,
+    "goal": "balanced",
 }
 
 # Links of the README and of earlier versions, with what they said; everything else is a default.
@@ -227,7 +229,9 @@ def test_a_question_survives_the_way_through_its_file(question: Question) -> Non
 def test_a_question_survives_the_way_through_the_page(question: Question) -> None:
     query = question.to_query()
     if len(query) <= MAX_QUERY_LENGTH:
-        assert through_the_page(query) == (question, ())
+        held, problems = through_the_page(query)
+        assert (held, problems) == (question, ())
+        assert held.pins == Question.from_query(query).pins
 
 
 def test_who_moves_on_before_the_browser_has_taken_over_the_link_loses_nothing() -> None:
@@ -273,7 +277,57 @@ def test_a_report_leaves_to_a_front_end_what_the_link_leaves_to_it() -> None:
 
 
 def test_inputs_that_were_never_touched_write_nothing() -> None:
-    values = {key: value for key, value in Question().values().items() if value is not None}
+    values = {key: value for key, value in Question().values().items() if value is not None and key not in SEARCHED}
     found = ask({**values, "model": "llama-3.1-8b-instruct"}, {"users": ["1"]}).answer
     assert found is not None
     assert found.question.given == {"model", "users"}
+
+
+# At the default a widget says nothing; written, the default pins its axis.
+PINS = {
+    "kv_type_k": "f16",
+    "kv_type_v": "f16",
+    "kv_fp8": "off",
+    "gpu_layers": "all",
+    "cpu_moe_layers": "0",
+    "kv_offload": "on",
+    "use_gpus": "1",
+}
+
+
+def asked_on(page: AppTest) -> Question:
+    """The question whose link the page writes."""
+    (link,) = {code.value for code in page.code if code.value.startswith("/?")}
+    return Question.from_query(link.removeprefix("/?"))
+
+
+def test_what_nobody_chose_is_searched() -> None:
+    page = AppTest.from_file(str(SCRIPT), default_timeout=120).run()
+    assert not page.exception
+    assert set(PINS) == SEARCHED
+    assert {page.session_state[key] for key in SEARCHED} == {None}
+    asked = asked_on(page)
+    assert not asked.pins
+    # Llama 70B on 24 GiB needs the smaller cache that nobody asked for.
+    assert answer(asked).runs.workload.kv_type_k == "q8_0"
+    assert "KV cache in q8_0" in " ".join(part.value for part in page.markdown).replace("\\", "")
+
+
+@pytest.mark.parametrize("key", sorted(PINS))
+def test_a_default_that_a_link_writes_stays_pinned(key: str) -> None:
+    page = AppTest.from_file(str(SCRIPT), default_timeout=120)
+    page.query_params["model"] = "llama-3.2-3b-instruct"
+    page.query_params[key] = PINS[key]
+    page.run()
+    for _ in range(2):
+        assert not page.exception
+        assert not page.warning
+        assert asked_on(page).pins == {key}
+        assert page.query_params[key] in (PINS[key], [PINS[key]])
+        page.run()
+    page.number_input(key="context").set_value(4096).run()
+    assert asked_on(page).pins == {key}
+    kind = "number_input" if key in ("use_gpus", "cpu_moe_layers") else "selectbox"
+    getattr(page, kind)(key=key).set_value(None).run()
+    assert not asked_on(page).pins
+    assert key not in page.query_params

@@ -22,7 +22,7 @@ from advisor.question.question import Question
 from advisor.sources import remote, resolve
 from advisor.sources.resolve import READING
 from advisor.sources.search import HUB_SEARCH
-from tests.app.test_pages import SCRIPT, messages, opened
+from tests.app.test_pages import SCRIPT, messages, opened, plain_words
 from tests.support.hub_server import COMMIT, FakeHub
 from tests.support.model_files import checkpoint_tensors, gguf_file, gguf_header, safetensors_file, tensors_at
 from tests.unit.sources.test_hub import LLAMA, QUANTIZED, files_of, packed
@@ -211,7 +211,7 @@ def test_an_uploaded_beginning_of_a_gguf_file_is_sized_and_has_a_link(tmp_path: 
     page.file_uploader(key="upload").set_value(("mine-IQ4_XS.gguf", header + bytes(100_000), "")).run()
     link = page.session_state["model"]
     assert link.startswith("upload-")
-    assert page.header[0].value == "IQ4_XS (this file) :green[✔ fits]"
+    assert plain_words(page.header[0].value) == "IQ4_XS (this file) :green[✔ good]"
     assert f"mine-IQ4_XS.gguf: {gb(size)} ({size:,} bytes) exactly, by its own header." in said(page).replace("**", "")
     assert "llama.cpp's stock IQ4_XS of this model, computed: 4.5 GB." in said(page)
     assert f"model={link}" in link_of(page)
@@ -236,7 +236,7 @@ def test_a_config_is_uploaded_or_pasted(hub: FakeHub) -> None:
     for page in (uploaded, pasted, enter(opened(), CONFIG)):
         assert page.session_state["model"].startswith("upload-")
         assert "8.0 B parameters" in said(page)
-        assert page.header[0].value == "Q6_K :green[✔ fits]"
+        assert plain_words(page.header[0].value) == "Q8_0 :green[✔ good]"
     assert not hub.requests
 
 
@@ -289,7 +289,7 @@ def test_published_files_stand_beside_computed_sizes_and_one_opens_by_its_own_he
 
     one = enter(page, f"https://huggingface.co/acme/Eight-GGUF/resolve/{COMMIT}/Eight-Q4_K_M.gguf?download=true")
     assert one.session_state["model"] == f"https://huggingface.co/acme/Eight-GGUF/blob/{COMMIT}/Eight-Q4_K_M.gguf"
-    assert one.header[0].value == "Q4_K_M (this file) :green[✔ fits]"
+    assert plain_words(one.header[0].value) == "Q4_K_M (this file) :green[✔ good]"
     assert re.search(r"stock Q4_K_M of this model, computed: 4\.9 GB\. The file is -0\.\d % against it\.", said(one))
     one.button(key="whole_repository").click().run()
     assert one.session_state["model"] == f"acme/Eight-GGUF@{COMMIT}"

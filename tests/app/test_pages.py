@@ -9,9 +9,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
+from advisor.answer.choices import choices
+from advisor.answer.flips import flips
+from advisor.answer.reasons import leading, reasons, verdict
 from advisor.answer.rules_of_thumb import article_7b
 from advisor.foundation.units import gb, gib
 from advisor.question.question import FIELDS, Question
+from advisor.question.requirements import GOALS
+from advisor.ui.parts.requirement_inputs import GOAL_NAMES
+from advisor.ui.parts.text import status_mark
+from advisor.words import say
 
 # The script, not app.py: on an `st.App` file AppTest would pass without drawing anything.
 SCRIPT = Path(__file__).resolve().parents[2] / "advisor" / "ui" / "main.py"
@@ -24,6 +31,14 @@ def opened(query: str = "") -> AppTest:
     page.run()
     assert not page.exception
     return page
+
+
+def plain_words(text: str) -> str:
+    return text.replace("\\", "").replace("\u2060", "")
+
+
+def told(page: AppTest) -> str:
+    return "\n".join(plain_words(part.value) for part in page.markdown)
 
 
 def messages(page: AppTest) -> list[str]:
@@ -45,11 +60,14 @@ def messages(page: AppTest) -> list[str]:
 def test_the_first_page_shows_the_engines_answer(query: str) -> None:
     page = opened(query)
     found = answer(Question.from_query(query))
-    plan = next(plan for plan in found.plans if plan.level == found.recommendation.level)
+    plan, other = found.decided.plan, leading(found)
     assert page.title[0].value.replace("\\", "") == f"{found.entry.name} on {found.machine_name}"
-    offloads = "gpu_layers" in query
-    verdict = ":blue[◐ fits with offload]" if offloads else ":green[✔ fits]"
-    assert page.header[0].value == f"{plan.level} {verdict}"
+    if other is None:
+        assert plain_words(page.header[0].value) == f"{plan.level} {status_mark(found.status)}"
+    else:
+        assert plain_words(page.header[0].value) == f"Run {other.entry.name} instead :green[✔ good]"
+        assert f"**{found.entry.name} itself: {plan.level}** {status_mark(found.status)}" in told(page)
+    assert say(verdict(found), "page") in told(page)
     figures = [metric.value for metric in page.metric]
     assert plan.free_bytes is not None
     assert figures[:3] == [gb(plan.sized.file_bytes), gib(plan.needed_bytes), gib(plan.free_bytes)]
@@ -97,6 +115,7 @@ def test_the_first_page_shows_the_engines_answer(query: str) -> None:
         ("min_quality", "lossless", "lossless"),
         ("min_quality", "97.5", "97.5"),
         ("min_tokens_per_s", "2", 2.0),
+        ("goal", "many-users", "many-users"),
         ("commercial", "on", "on"),
         ("requests_per_day", "250", 250.0),
         ("currency", "CHF", "CHF"),
@@ -220,11 +239,81 @@ def test_changing_inputs_changes_the_answer_without_messages() -> None:
     assert not page.error
 
 
-def test_nothing_fits_is_said_with_the_way_out() -> None:
-    page = opened("model=deepseek-v3")
-    assert page.header[0].value == ":red[✖ No level fits]"
+@pytest.mark.parametrize(
+    "query",
+    [
+        "model=qwen2.5-7b-instruct&machine=rtx-4090",  # good
+        "model=llama-3.1-8b-instruct&machine=cpu-dual-ddr5-6000&memory_gib=64",  # with several choices
+        "level=Q2_K&machine=rtx-5090",  # a last resort: another model leads
+        "model=llama-3.1-70b-instruct&gpu_layers=40&host_memory_gib=64",  # slow
+    ],
+)
+def test_reasons_choices_and_changes_are_those_of_the_decision_each_with_its_link(query: str) -> None:
+    page = opened(query)
+    found = answer(Question.from_query(query))
+    said = told(page)
+    assert all(f"- {say(reason, 'page')}" in said for reason in reasons(found))
+    other = leading(found)
+    for choice in choices(found):
+        if choice.role == "other model" and other is not None:
+            continue
+        (line,) = [line for line in said.splitlines() if f"[{choice.role.capitalize()}](./?" in line]
+        assert line.endswith(f"{status_mark(choice.status)}: {say(choice.gain, 'page')}")
+        again = answer(Question.from_query(linked(line)))
+        assert again.entry.id == choice.found.entry.id
+        assert again.decided.plan.level_id == choice.option.plan.level_id
+        assert again.decided.setup.runtime is choice.option.setup.runtime
+        assert again.decided.plan.needed_bytes == choice.option.plan.needed_bytes
+        assert again.status == choice.status
+    assert (other is not None) == ("[Ask the same about " in said)
+    if other is not None:
+        (line,) = [line for line in said.splitlines() if "[Ask the same about " in line]
+        assert answer(Question.from_query(linked(line))).entry.id == other.entry.id
+    for change in flips(found):
+        (line,) = [line for line in said.splitlines() if line.startswith(f"- {say(change.sentence, 'page')} ")]
+        assert linked(line) == change.question.to_query()
+        there = "does not fit" if change.found is None else change.found.status
+        assert status_mark(there) in line
+
+
+def linked(line: str) -> str:
+    """The query of the link in a line of Markdown."""
+    return line.partition("](./?")[2].partition(")")[0]
+
+
+def test_a_last_resort_is_never_green_and_never_the_headline() -> None:
+    page = opened("level=Q2_K&machine=rtx-5090")
+    assert "Q2_K" not in page.header[0].value
+    assert ":red[▲ last resort]" in told(page)
+    assert ":green[✔ good]" not in next(line for line in told(page).splitlines() if "itself" in line and "Q2_K" in line)
+
+
+def test_nothing_fits_is_said_with_what_runs_instead() -> None:
+    page = opened("model=llama-3.1-70b-instruct&machine=rtx-4060-ti-8gb")
+    assert page.header[0].value.startswith("Run ")
+    assert "itself: Nothing runs as asked** :red[✖ does not fit]" in told(page)
     assert not page.metric
     assert len(page.dataframe[0].value) > 30
+
+
+def test_nothing_fits_and_nothing_else_does() -> None:
+    page = opened("model=llama-3.1-70b-instruct&machine=custom&memory_gib=0.1&overhead_mib=0")
+    assert page.header[0].value == "Nothing runs as asked :red[✖ does not fit]"
+    assert not page.metric
+
+
+def test_a_goal_is_chosen_by_its_name_and_written_by_its_key() -> None:
+    assert set(GOAL_NAMES) == set(GOALS)
+    page = opened("model=llama-3.1-8b-instruct&machine=cpu-dual-ddr5-6000&memory_gib=64")
+    shown = page.selectbox(key="goal_name")
+    assert list(shown.options) == ["Balanced", "Best quality", "Fastest", "Many users", "Cheapest"]
+    level = page.header[0].value
+    shown.select("quality").run()
+    assert page.session_state["goal"] == "quality"
+    assert any("goal=quality" in code.value for code in page.code)
+    assert page.header[0].value != level
+    assert opened("goal=speed").selectbox(key="goal_name").value == "speed"
+    assert messages(opened("goal=cheap"))[0].startswith("Unknown goal 'cheap'")
 
 
 def test_an_encoder_has_inputs_a_second_and_no_quality_at_chat() -> None:

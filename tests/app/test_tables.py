@@ -27,7 +27,7 @@ def test_components_add_up_to_what_the_fullest_device_needs(query: str) -> None:
 
 
 def test_the_short_list_keeps_what_was_recommended_and_drops_what_is_far_too_large() -> None:
-    everything = found()
+    everything = found("machine=rtx-4060-ti-16gb")
     levels = [plan.level for plan in common_plans(everything.plans, ["TQ1_0"])]
     assert "TQ1_0" in levels
     assert "Q8_0" not in levels

@@ -166,7 +166,7 @@ _OF_SEVERAL = ("gpus", "other_machine", "other_gpus", "use_gpus", "split", "tens
 def page_questions(draw: st.DrawFn) -> Question:
     """Any machine with whatever it can be asked for; the rest would change nothing, and the page says so."""
     question = draw(questions())
-    values = question.changed()
+    values = question.chosen()
     chosen = draw(st.just(CUSTOM_MACHINE) | st.sampled_from(sorted(machines())))
     left_out = [] if takes_several(chosen) else list(_OF_SEVERAL)
     if needs_memory(chosen):

@@ -11,9 +11,11 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from advisor.foundation.numbers import bare
+from advisor.question.choices import SEARCHED
 from advisor.question.question import FIELDS
 
 SWITCH = ("on", "off")
+AUTOMATIC = "automatic"
 _SMALLEST = 0.01  # inputs need a smallest value where the engine wants "more than 0"
 
 
@@ -44,10 +46,10 @@ def number(
         label,
         min_value=kind(lowest),
         max_value=kind(highest),
-        value=None if left_to or field.default is None else kind(field.default),
+        value=None if left_to or _default(key) is None else kind(field.default),
         step=step,
         format="%d" if kind is int else "%.15g",
-        placeholder=left_to or placeholder,
+        placeholder=left_to or placeholder or (AUTOMATIC if key in SEARCHED else None),
         help=help,
         **binding,
     )
@@ -64,6 +66,8 @@ def choice(
 ) -> Any:
     """A list of words (no default: nothing is chosen)."""
     default = _default(key)
+    if key in SEARCHED and placeholder is None:
+        placeholder = AUTOMATIC
     return st.selectbox(
         label,
         options,
@@ -77,7 +81,7 @@ def choice(
 
 
 def switch(key: str, label: str, *, help: str | None = None) -> Any:
-    """ "on" or "off"."""
+    """ "on" or "off"; neither where that is searched for."""
     return choice(key, label, SWITCH, help=help)
 
 
@@ -153,7 +157,12 @@ def set_first_values() -> None:
 
 
 def _default(key: str) -> Any:
-    """What an input holds when nobody has chosen anything."""
+    """What an input holds when nobody has chosen anything: nothing where that is searched for.
+
+    Streamlit takes defaults out of the URL: an input that held one could not say that it is meant.
+    """
+    if key in SEARCHED:
+        return None
     default = FIELDS[key].default
     return SWITCH[not default] if isinstance(default, bool) else default
 

@@ -103,6 +103,7 @@ def draw(document: ReportDocument) -> None:
     """Draw the report."""
     _head(document)
     _figures(document.key_figures)
+    _list("Why", document.why)
     left, right = st.columns(2)
     with left:
         _facts("Model", document.model)
@@ -127,6 +128,7 @@ def draw(document: ReportDocument) -> None:
         _costs(document.costs)
     for heading, sentences in (
         ("Risks", document.risks),
+        ("Other choices", document.choices),
         ("What would change it", document.what_would_flip),
         ("Next steps", document.next_steps),
     ):

@@ -8,7 +8,19 @@ import streamlit as st
 
 from advisor.foundation.numbers import exact
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
-from advisor.ui.parts.bound_inputs import choice, number, switch, text
+from advisor.ui.parts.bound_inputs import choice, number, picker, switch, text
+
+GOAL_NAMES: dict[str, str] = {
+    "balanced": "Balanced",
+    "quality": "Best quality",
+    "speed": "Fastest",
+    "many-users": "Many users",
+    "cheapest": "Cheapest",
+}
+_GOAL_HELP = (
+    "What to make best among what runs well. Balanced: the least loss of quality that is not noticeably slow. No goal "
+    "recommends what is visibly damaged while something better runs."
+)
 
 
 def draw() -> dict[str, Any]:
@@ -16,6 +28,7 @@ def draw() -> dict[str, Any]:
     words = ", ".join(f"`{demand.id}` ({demand.words}, {exact(demand.percent)} %)" for demand in DEMANDS)
     with st.expander("Requirements"):
         return {
+            "goal": picker("goal", "Goal", GOAL_NAMES, help=_GOAL_HELP),
             "task": choice("task", "Task", SCORED_TASKS, help="Whose quality counts; chat is the average of all."),
             "min_quality": text(
                 "min_quality",

@@ -61,7 +61,7 @@ def _runtime() -> dict[str, Any]:
             "runtime",
             "Runtime",
             RUNTIMES,
-            help="auto: llama.cpp, or what the chosen level is for. Ollama and LM Studio are llama.cpp with their own "
+            help="auto: the best of those that run here. Ollama and LM Studio are llama.cpp with their own "
             "context and users, which hold where those inputs are empty.",
             on_change=_follow_runtime,
         ),
@@ -117,8 +117,7 @@ def _placement(machine_id: str) -> dict[str, Any]:
             "gpu_layers",
             "Layers on the GPU",
             _layer_counts(),
-            placeholder="automatic",
-            help="llama.cpp `-ngl`; empty: all where they fit, else the fastest placement that does",
+            help="llama.cpp `-ngl`; automatic: all where they fit, else the fastest placement that does",
         ),
         "cpu_moe_layers": number(
             "cpu_moe_layers",
@@ -146,7 +145,6 @@ def _placement(machine_id: str) -> dict[str, Any]:
                 "use_gpus",
                 "Cards used",
                 step=1,
-                placeholder="all",
                 help="The first of all cards; the others stay idle, and are paid for.",
             ),
             "split": choice("split", "Split over cards by", ("layer", "row", "tensor"), help="llama.cpp `-sm`"),

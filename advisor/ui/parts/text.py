@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from advisor.answer.status import Status
 from advisor.sizing.plan import Verdict
-from advisor.ui.legend import SIGNS
+from advisor.ui.legend import SIGNS, STATUS_COLOURS, STATUS_SIGNS
 from advisor.words.unconverted import labelled
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
@@ -15,6 +16,16 @@ COLOURS: dict[Verdict, str] = {"fits": "green", "fits with offload": "blue", "ti
 def verdict_words(verdict: Verdict) -> str:
     """The verdict with its sign: "✔ fits"."""
     return f"{SIGNS[verdict]} {verdict}"
+
+
+def status_words(status: Status) -> str:
+    """The status with its sign: "✔ good"."""
+    return f"{STATUS_SIGNS[status]} {status}"
+
+
+def status_mark(status: Status) -> str:
+    """The same in its colour, as Markdown."""
+    return f":{STATUS_COLOURS[status]}[{status_words(status)}]"
 
 
 def plain(text: str) -> str:

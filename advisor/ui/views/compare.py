@@ -39,7 +39,7 @@ def draw(reply: Reply) -> None:
             except InputError as error:
                 st.warning(refusal(f"Line {number}: {error}"), icon=":material/link_off:")
                 continue
-            if all(found.question != other.question for other in answers):
+            if all(found.question.to_query() != other.question.to_query() for other in answers):  # pins count
                 answers.append(found)
     if answers:
         _side_by_side(answers)

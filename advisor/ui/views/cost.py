@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.reasons import reasons
+from advisor.answer.reasons import leading, verdict
 from advisor.costs.break_even import BreakEven
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
@@ -32,10 +32,10 @@ from advisor.ui.parts.cost_tables import (
     span,
     years_table,
 )
-from advisor.ui.parts.text import plain, refusal, small
-from advisor.words import say, say_all
+from advisor.ui.parts.text import plain, refusal, small, status_mark
+from advisor.words import say
 
-_ADVICE = {"own": "Own it", "rent": "Rent it", "api": "Use the API"}
+_CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
 _TILE = 230  # pixels
 _MILLION = 1_000_000
 _NO_TOOLS = {"displayModeBar": False}
@@ -65,18 +65,15 @@ def draw(reply: Reply) -> None:
 
 
 def _nothing_to_price(answer: Answer) -> None:
-    why = " ".join(say_all(reasons(answer), "page"))
-    st.info(
-        plain(
-            f"There is nothing to price yet, because no level is recommended for {answer.machine_name}. {why} "
-            "Choose another machine or model, or set a level that runs."
-        ),
-        icon=":material/info:",
-    )
+    said = plain(f"There is nothing to price yet. {say(verdict(answer), 'page')}")
+    if (instead := leading(answer)) is not None:
+        said = f"{said} [What {plain(instead.entry.name)} costs](./cost?{instead.found.question.to_query()})"
+    st.info(said, icon=":material/info:")
 
 
 def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
     costs = figures.costs
+    _decision(answer)
     _verdict(answer, candidate, costs)
     if not costs.options:
         cost_details.what_is_missing(costs)
@@ -89,13 +86,25 @@ def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
     cost_details.prices(costs)
 
 
+def _decision(answer: Answer) -> None:
+    """Money does not make a plan good: where the decision is against it, that comes first."""
+    instead = leading(answer)
+    if answer.status in ("good", "limited") and instead is None:
+        return
+    said = plain(say(verdict(answer), "page"))
+    if instead is not None:
+        link = f"/cost?{instead.found.question.to_query()}"
+        said = f"{said} [What {plain(instead.entry.name)} costs](.{link})"
+    st.warning(said, icon=":material/info:")
+
+
 def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
     question = answer.question
     keeps_data = question.requirements.own_hardware
     best = costs.best(keeps_data)
     with st.container(border=True, key="cost_verdict"):
-        st.markdown(small(plain(f"{candidate.level}, {_load(costs)}")))
-        st.header(_headline(costs, best), anchor=False)
+        st.markdown(f"{small(plain(f'{candidate.level}, {_load(costs)}'))} {status_mark(answer.status)}")
+        st.header(_headline(costs, best, keeps_data), anchor=False)
         st.markdown(plain(say(costs.verdict, "page")))
         if keeps_data:
             st.markdown(COMPARED_ONLY)
@@ -110,9 +119,9 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
         )
 
 
-def _headline(costs: Costs, best: Option | None) -> str:
+def _headline(costs: Costs, best: Option | None, keeps_data: bool) -> str:
     if best is not None:
-        return _ADVICE[best.name]
+        return "Owning, as data must stay" if keeps_data else _CHEAPEST[best.name]
     return "Nothing to compare" if costs.options else "No price is known"
 
 

@@ -10,13 +10,15 @@ import streamlit as st
 from advisor.answer.candidate import task_name
 from advisor.answer.level_map import LevelSeen, levels_of
 from advisor.answer.models_for_machine import RunnableModel, models_on
+from advisor.answer.plans import runtime_name
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import rounded
 from advisor.foundation.units import GIB, format_count
 from advisor.runtimes.registry import ENGINES
 from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import heat_map
-from advisor.ui.parts.text import plain, refusal, small, tokens, users
+from advisor.ui.legend import STATUS_HELP
+from advisor.ui.parts.text import plain, refusal, small, status_words, tokens, users
 from advisor.words import say
 
 _FIRST = 40  # models drawn before anybody asks for all
@@ -38,13 +40,15 @@ def draw(reply: Reply) -> None:
         st.error(refusal(str(error)), icon=":material/error:")
         return
     running = [row for row in rows if row.chosen is not None]
+    good = sum(row.status == "good" for row in running)
     asked = f"{tokens(question.workload.context)} of context and {users(question.workload.users)}"
     st.markdown(
         plain(
             f"{len(running)} of {len(rows)} models run on {answer.machine_name} with {asked}"
-            + (", and meet what is required." if _requires(rows) else ".")
+            + (", as is required" if _requires(rows) else "")
+            + f"; {good} of them run well. These come first, the most able models first among them, as published "
+            "scores of the originals tell."
         )
-        + " The good ones first, and the most able first among them, as published scores of the originals tell."
     )
     words = st.text_input(
         "Filter by name", key="explore_filter", placeholder="such as qwen 32b", max_chars=100, persist_state="session"
@@ -61,7 +65,7 @@ def draw(reply: Reply) -> None:
 
 def _requires(rows: Sequence[RunnableModel]) -> bool:
     asked = rows[0].question.requirements
-    figures = (asked.least_percent, asked.min_tokens_per_s, asked.max_first_token_s, asked.max_cost_per_month)
+    figures = (asked.least_percent, asked.max_first_token_s, asked.max_cost_per_month)
     return asked.commercial or any(figure is not None for figure in figures)
 
 
@@ -86,7 +90,8 @@ def _table(rows: Sequence[RunnableModel], task: str, machine: str) -> None:
             "model": text("Model", pinned=True, width=190),
             "parameters": text("Parameters", help="In brackets: active for each token."),
             "level": text("Level", help="The recommended one."),
-            "status": text("Status", width=90, help="Good: 4 bits or more, 97 % kept, 8 tokens/s."),
+            "status": text("Status", width=110, help=STATUS_HELP),
+            "runtime": text("Runtime", width=90),
             "how": text("How", width=130, help="With offload: part of it lies on the host, which is slower."),
             "kept": number(
                 "Quality (%)", format="%.1f", help=f"Of the 16-bit score kept at {say(task_name(task))}, typical value."
@@ -114,7 +119,8 @@ def models_table(rows: Sequence[RunnableModel]) -> pd.DataFrame:
                 "model": row.entry.name,
                 "parameters": f"{format_count(model.parameters)}{active}",
                 "level": chosen.level,
-                "status": row.status,
+                "status": status_words(row.status),
+                "runtime": runtime_name(chosen.plan.runtime),
                 "how": chosen.verdict,
                 "kept": chosen.kept.typical if chosen.kept is not None else None,
                 "tokens_per_s": rounded(speed.typical) if speed is not None else None,

@@ -8,19 +8,20 @@ from streamlit.delta_generator import DeltaGenerator
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.choices import Choice, choices
-from advisor.answer.flips import flips
+from advisor.answer.flips import Flip, flips
+from advisor.answer.other_models import OtherModel
 from advisor.answer.pinned import pinned_query
 from advisor.answer.plans import runtime_name
-from advisor.answer.reasons import reasons, verdict
+from advisor.answer.reasons import leading, reasons, verdict
+from advisor.answer.status import Status
 from advisor.foundation.numbers import approx, span
 from advisor.foundation.units import gb, gib
 from advisor.sizing.plan import Plan
 from advisor.ui.asking import Reply
 from advisor.ui.charts.memory import memory_chart
-from advisor.ui.legend import STATUS_COLOURS, STATUS_SIGNS
 from advisor.ui.parts import memory_view, model_input, other_formats, published, run_view, sources, speed_view
 from advisor.ui.parts.tables import common_plans, fullest_device, levels_table, memory_by_level
-from advisor.ui.parts.text import plain, refusal, small, tokens, users
+from advisor.ui.parts.text import plain, refusal, small, status_mark, tokens, users
 from advisor.words import say, say_all
 
 _TILE = 160  # pixels
@@ -65,34 +66,55 @@ def _no_answer(reply: Reply) -> None:
 
 def _verdict(answer: Answer) -> DeltaGenerator:
     """Draw what to run and why; the place that is returned is for what would change it."""
-    question, chosen = answer.runs, answer.chosen
+    question, chosen, instead = answer.runs, answer.chosen, leading(answer)
     with st.container(border=True, key="verdict"):
         asked = f"{tokens(question.workload.context)} of context and {users(question.workload.users)}"
         st.markdown(small(plain(f"For {asked}, with {runtime_name(answer.runtime)}")))
         what = answer.shown.level if chosen is not None else "Nothing runs as asked"
-        colour = STATUS_COLOURS[answer.status]
-        st.header(f"{plain(what)} :{colour}[{STATUS_SIGNS[answer.status]} {answer.status}]", anchor=False)
-        st.markdown(plain(say(verdict(answer), "page")))
+        if instead is None:
+            st.header(f"{plain(what)} {status_mark(answer.status)}", anchor=False)
+            st.markdown(plain(say(verdict(answer), "page")))
+        else:
+            _lead(answer, instead)
+            st.markdown(f"**{plain(answer.entry.name)} itself: {plain(what)}** {status_mark(answer.status)}")
         if chosen is not None:
             _figures(chosen)
         st.markdown("\n".join(f"- {plain(reason)}" for reason in say_all(reasons(answer), "page")))
-        if beside := choices(answer):
+        beside = [one for one in choices(answer) if instead is None or one.role != "other model"]
+        if beside:
             st.markdown("**Other choices**")
             st.markdown("\n".join(_choice(one) for one in beside))
         return st.container()
 
 
+def _lead(answer: Answer, instead: OtherModel) -> None:
+    """Another model is the better answer: it comes first, with a link to the same question about it."""
+    name = plain(instead.entry.name)
+    st.header(f"Run {name} instead {status_mark(instead.found.status)}", anchor=False)
+    st.markdown(plain(say(verdict(answer), "page")))
+    st.markdown(f"**[Ask the same about {name}](./?{instead.found.question.to_query()})**")
+
+
 def _choice(choice: Choice) -> str:
+    """Its role is a link to exactly this plan."""
     link = pinned_query(choice.option.setup.question, choice.found.entry, choice.option.plan)
-    return f"- **[{plain(choice.role)}](./?{link})**: {plain(say(choice.gain, 'page'))} ({choice.status})"
+    gain = plain(say(choice.gain, "page"))
+    return f"- **[{plain(choice.role.capitalize())}](./?{link})** {status_mark(choice.status)}: {gain}"
 
 
 def _changes(answer: Answer) -> None:
     """What would lead to another answer."""
     if changes := flips(answer):
         st.markdown("**What would change it**")
-        st.markdown("\n".join(f"- {plain(say(change.sentence, 'page'))}" for change in changes))
+        st.markdown("\n".join(_change(change) for change in changes))
     _ways_out(answer)
+
+
+def _change(change: Flip) -> str:
+    """What would then be decided, how good that is, and a link that asks it."""
+    status: Status = "does not fit" if change.found is None else change.found.status
+    sentence = plain(say(change.sentence, "page"))
+    return f"- {sentence} {status_mark(status)} [Ask this](./?{change.question.to_query()})"
 
 
 def _ways_out(answer: Answer) -> None:

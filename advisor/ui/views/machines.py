@@ -1,4 +1,4 @@
-"""What to buy or rent: the machines that run this model as required, cheapest first."""
+"""What to buy or rent: the machines that run this model as required, the good and cheap ones first."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from advisor.answer.machines_for_model import FittingMachine, Shopping, machines_for
+from advisor.answer.plans import runtime_name
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import approx, rounded
+from advisor.foundation.numbers import approx, exact, rounded
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import GIB
 from advisor.ui.asking import Reply
-from advisor.ui.legend import RECOMMENDED
-from advisor.ui.parts.text import plain, refusal, small, tokens, users
+from advisor.ui.legend import RECOMMENDED, STATUS_HELP
+from advisor.ui.parts.text import plain, refusal, small, status_mark, status_words, tokens, users
 from advisor.words import say_all
 
-_DRAWN = 15  # of the cheapest
+_DRAWN = 15  # the first
 _OWN, _RENT = "#0072B2", "#C4890F"
 _ROW_HEIGHT = 28  # pixels
 
@@ -42,8 +43,8 @@ def draw(reply: Reply) -> None:
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in say_all(found.assumed, "page")))
     if not found.machines:
         st.warning(
-            "No machine of the catalogue does it, not even eight of a card: ask for less quality, speed or context, "
-            "or take a smaller model.",
+            "No machine of the catalogue does it, not even eight of a card: ask for less quality or context, allow "
+            "more money or time, or take a smaller model.",
             icon=":material/info:",
         )
         return
@@ -61,9 +62,10 @@ def _cheapest(found: Shopping, currency: str) -> None:
             return
         chosen = best.chosen
         how = "to own" if chosen.own_monthly == best.monthly else "to rent"
-        st.markdown(small(_place(found)))
-        st.header(plain(f"{best.name}: {best.monthly:,.0f} {currency} a month {how}"), anchor=False)
-        facts = [f"runs {chosen.level}"]
+        st.markdown(small(plain(_place(found, best))))
+        name = plain(f"{best.name}: {best.monthly:,.0f} {currency} a month {how}")
+        st.header(f"{name} {status_mark(best.option.status)}", anchor=False)
+        facts = [f"runs {chosen.level} in {runtime_name(chosen.plan.runtime)}"]
         if chosen.kept is not None:
             facts.append(f"keeps about {chosen.kept.typical:.1f} % of the 16-bit score")
         if chosen.tokens_per_s is not None:
@@ -71,13 +73,20 @@ def _cheapest(found: Shopping, currency: str) -> None:
         if chosen.inputs_per_s is not None:
             facts.append(f"turns about {approx(chosen.inputs_per_s.typical)} inputs a second into vectors")
         st.markdown(plain(f"It {', '.join(facts)}, and needs {_memory_gib(best):,.1f} GiB."))
+        if not best.as_fast_as_asked:
+            wish = exact(best.question.requirements.min_tokens_per_s or 0)
+            st.markdown(f"No machine with a known price is typically as fast as the {wish} tokens/s asked for.")
 
 
-def _place(found: Shopping) -> str:
-    several = f"{len(found.machines)} that do it"
-    if found.cheapest is found.machines[0]:
-        return f"The cheapest of {several}"
-    return f"The cheapest of {several} with all of it on the GPU; cheaper ones leave a part to the CPU"
+def _place(found: Shopping, best: FittingMachine) -> str:
+    """What the machine is the cheapest of: those that run it as well."""
+    alike = [row for row in found.machines if row.option.status == best.option.status]
+    if best.option.status == "good":
+        several = f"The cheapest of {len(alike)} that run it well"
+    else:
+        several = f"No machine with a known price runs it well; the cheapest of {len(alike)} that come nearest"
+    cheaper = any(row.monthly is not None and row.monthly < (best.monthly or 0) for row in alike)
+    return f"{several} with all of it on the GPU; cheaper ones leave a part to the CPU" if cheaper else several
 
 
 def _memory_gib(row: FittingMachine) -> float:
@@ -133,7 +142,7 @@ def _chart(found: Shopping, currency: str) -> None:
         figure,
         key="machines_cost",
         config={"displayModeBar": False},
-        alt=f"Monthly cost of the {len(drawn)} cheapest machines, owned and rented. The table below has the figures.",
+        alt=f"Monthly cost of the first {len(drawn)} machines, owned and rented. The table below has the figures.",
     )
 
 
@@ -146,13 +155,15 @@ def _table(found: Shopping, currency: str) -> None:
         height=420,
         key="machines_table",
         placeholder="–",
-        alt=f"{len(found.machines)} machines that do it, with level, quality, speed and monthly cost, cheapest first",
+        alt=f"{len(found.machines)} machines that do it, with level, status, quality, speed and monthly cost, "
+        "the good ones first and of those the cheapest",
         column_config={
             "machine": text("Machine", pinned=True, width=210, help=f"{RECOMMENDED} marks what to buy."),
             "own": number(f"Own ({currency}/month)", format="localized"),
             "rent": number(f"Rent ({currency}/month)", format="localized", help="Empty: no offer with it is listed."),
             "level": text("Level"),
-            "status": text("Status", width=90, help="Good: 4 bits or more, 97 % kept, 8 tokens/s."),
+            "status": text("Status", width=110, help=STATUS_HELP),
+            "runtime": text("Runtime", width=90),
             "how": text("How", width=130, help="With offload: part of it lies on the host, which is slower."),
             "kept": number("Quality (%)", format="%.1f", help="Of the 16-bit score kept, typical value."),
             "tokens_per_s": number("Tokens/s", format="localized", help="For each user, typical value."),
@@ -168,7 +179,7 @@ def _speed(found: Range | None) -> float | None:
 
 
 def machines_table(found: Shopping) -> pd.DataFrame:
-    """One row for each machine, cheapest first."""
+    """One row for each machine: the good ones first, and of those the cheapest."""
     return pd.DataFrame(
         [
             {
@@ -176,7 +187,8 @@ def machines_table(found: Shopping) -> pd.DataFrame:
                 "own": _rounded(row.chosen.own_monthly),
                 "rent": _rounded(row.chosen.rent_monthly),
                 "level": row.chosen.level,
-                "status": row.option.status,
+                "status": status_words(row.option.status),
+                "runtime": runtime_name(row.chosen.plan.runtime),
                 "how": row.chosen.verdict,
                 "kept": row.chosen.kept.typical if row.chosen.kept is not None else None,
                 "tokens_per_s": _speed(row.chosen.tokens_per_s),

@@ -10,6 +10,7 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
+from advisor.question.choices import SEARCHED
 from advisor.question.question import Question
 from advisor.report.as_json import full_document
 from advisor.report.document import (
@@ -168,5 +169,6 @@ def _use(question: Question) -> None:
         values[key] = written.get(key, "")
     for key in ("model", "machine"):  # drawn before first values are set; the URL follows
         st.session_state[key] = values.pop(key)
-    chosen = question.changed()
+    values |= dict.fromkeys(SEARCHED - question.pins)  # left to the search
+    chosen = question.chosen()
     give_first_values({key: value for key, value in values.items() if key in chosen or key in st.session_state})

@@ -134,7 +134,7 @@ def test_there_is_a_verdict_only_between_two_prices() -> None:
         costs = found.shown.costs
         if costs is None:
             continue
-        advice = [words for words in ("own it", "rent it", "use the API") if words in say(costs.verdict)]
+        advice = [words for words in ("owning costs", "renting costs", "API costs") if words in say(costs.verdict)]
         seen.add(len(costs.options))
         assert len(advice) == (len(costs.options) > 1), say(costs.verdict)
         assert "share the machine" not in say(costs.verdict)
