@@ -79,12 +79,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """A case worked through: the outcome, why, and every question that was asked for it."""
+    """A case worked through: the outcome, its condition where it has one, why, and every question that was asked."""
 
     case: Case
     outcome: Outcome
     facts: tuple[Message, ...]
     asked: tuple[Asked, ...] = ()
+    condition: Message | None = None
 
 
 def ask(query: str, today: date) -> Asked:
@@ -107,14 +108,14 @@ def ask(query: str, today: date) -> Asked:
     )
 
 
-def does(asked: Asked) -> tuple[Message, ...]:
+def does(asked: Asked) -> Message:
     """What a plan keeps and how fast it is, as far as that is known."""
-    parts = []
-    if asked.kept is not None:
-        parts.append(fact("case_keeps", kept=min(asked.kept.typical, 100)))
-    if asked.tokens_per_s is not None:
-        parts.append(fact("case_writes", speed=asked.tokens_per_s.typical))
-    return tuple(parts)
+    kept, speed = asked.kept, asked.tokens_per_s
+    if kept is None:
+        return fact("case_runs") if speed is None else fact("case_writes", speed=speed.typical)
+    if speed is None:
+        return fact("case_keeps", kept=min(kept.typical, 100))
+    return fact("case_keeps_and_writes", kept=min(kept.typical, 100), speed=speed.typical)
 
 
 def is_laptop(machine: Machine) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from advisor.answer.answer import answer
 from advisor.answer.case import Asked, Case, Outcome, Worked, ask, does
+from advisor.answer.reasons import reasons
 from advisor.foundation.caches import remembered
 from advisor.foundation.message import Message, fact
 from advisor.foundation.units import KIB, MIB
@@ -81,13 +83,14 @@ def advised(case: Case, today: date) -> Worked:
             most=most,
             most_times=times,
         ),
-        *_example(yes, no, level),
+        *_example(yes, no, level, today),
         *_beside(level),
     ]
     outcome: Outcome = "holds with a condition" if counts[level] else "does not hold"
+    condition = fact("case_if_share", times=counts[level], questions=len(running)) if counts[level] else None
     if counts[level] == times:
-        outcome = "holds"
-    return Worked(case, outcome, tuple(facts), tuple(one for one in (yes, no) if one is not None))
+        outcome, condition = "holds", None
+    return Worked(case, outcome, tuple(facts), tuple(one for one in (yes, no) if one is not None), condition)
 
 
 def examples(level: str, running: Sequence[Asked]) -> tuple[Asked | None, Asked | None]:
@@ -99,11 +102,12 @@ def examples(level: str, running: Sequence[Asked]) -> tuple[Asked | None, Asked 
     return yes, next(iter(same or others), None)
 
 
-def _example(yes: Asked | None, no: Asked | None, level: str) -> Iterator[Message]:
+def _example(yes: Asked | None, no: Asked | None, level: str, today: date) -> Iterator[Message]:
     if yes is not None:
-        yield fact("case_chosen_for", level=level, model=yes.model, machine=yes.machine, parts=does(yes))
+        why = next(iter(reasons(answer(Question.from_query(yes.query), today=today))))
+        yield fact("case_chosen_for", level=level, model=yes.model, machine=yes.machine, does=does(yes), why=why)
     if no is not None:
-        yield fact("case_not_chosen_for", level=no.level, model=no.model, machine=no.machine, parts=does(no))
+        yield fact("case_not_chosen_for", level=no.level, model=no.model, machine=no.machine, does=does(no))
 
 
 def _beside(level: str) -> Iterator[Message]:

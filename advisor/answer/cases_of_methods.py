@@ -55,13 +55,16 @@ def blind(case: Case, today: date) -> Worked:
         ),
     ]
     if tokens := same_next_token(_BLIND_LEVEL):
-        facts.append(fact("case_next_token", level=_BLIND_LEVEL, figures=len(tokens), range=Span(tokens[0], tokens[-1])))
+        facts.append(
+            fact("case_next_token", level=_BLIND_LEVEL, figures=len(tokens), range=Span(tokens[0], tokens[-1]))
+        )
     outcome: Outcome = "holds with a condition"
+    condition: Message | None = fact("case_if_unseen", unseen=len(losses) - len(hard), models=len(losses))
     if claim.numbers["median"] < _ARTICLE_LEAST or len(easy) == len(losses):
-        outcome = "does not hold"
+        outcome, condition = "does not hold", None
     elif not hard:
-        outcome = "holds"
-    return Worked(case, outcome, tuple(facts), (ask(case.query, today),))
+        outcome, condition = "holds", None
+    return Worked(case, outcome, tuple(facts), (ask(case.query, today),), condition)
 
 
 def _losses(model: str) -> tuple[float, float]:
@@ -88,7 +91,7 @@ def calibrated(case: Case, method: Method, today: date) -> Worked:
                 "case_gain",
                 bits=gain.bits,
                 points=gain.points,
-                share=gain.share_better,
+                share=100 * gain.share_better,
                 pairs=gain.n,
                 networks=gain.networks,
             )
@@ -96,9 +99,13 @@ def calibrated(case: Case, method: Method, today: date) -> Worked:
         ),
         fact("case_file", model=asked.model, level=asked.level, file=asked.file_bytes),
     )
-    clear = [gain.points > 0 and gain.share_better >= _MOST for gain in found]
-    outcome: Outcome = "holds" if all(clear) else "holds with a condition" if any(clear) else "does not hold"
-    return Worked(case, outcome, facts, (asked,))
+    clear = tuple(gain.bits for gain in found if gain.points > 0 and gain.share_better >= _MOST)
+    if not clear:
+        return Worked(case, "does not hold", facts, (asked,))
+    if len(clear) == len(found):
+        return Worked(case, "holds", facts, (asked,))
+    condition = fact("case_if_bits", bits=clear, most=100 * _MOST)
+    return Worked(case, "holds with a condition", facts, (asked,), condition)
 
 
 def _how(method: Literal["gptq", "awq"]) -> Message:

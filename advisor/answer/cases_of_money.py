@@ -28,15 +28,17 @@ def workstation(case: Case, today: date) -> Worked:
     alone = article(today)
     asked = [ask(case.query, today), *(ask(query, today) for query in case.also)]
     busy = _as_busy_as_it_can(case.also[0], today)
-    facts: list[Message] = [alone.result, *(said for query, one in zip(case.also, asked[1:]) for said in _each(query, one))]
+    facts: list[Message] = [
+        alone.result,
+        *(said for query, one in zip(case.also, asked[1:], strict=True) for said in _each(query, one)),
+    ]
     outcome: Outcome = "does not hold"
+    condition = None
     if busy is not None:
         found, own, api = busy
         inputs = found.question.costs
         tokens = inputs.load.tokens_per_month
-        closed = [
-            host.bill.cost(tokens) for host in closed_models(inputs, converter_of(inputs.billing, today), today)
-        ]
+        closed = [host.bill.cost(tokens) for host in closed_models(inputs, converter_of(inputs.billing, today), today)]
         reaching = sum(amount >= _THOUSANDS for amount in closed)
         total = found.shown.speed and found.shown.speed.total_decode_tokens_per_s
         facts.append(
@@ -57,8 +59,9 @@ def workstation(case: Case, today: date) -> Worked:
             outcome = "holds"
         elif cheaper or reaching:
             outcome = "holds with a condition"
+            condition = fact("case_if_busy", users=found.question.workload.users)
         asked.append(ask(found.question.to_query(), today))
-    return Worked(case, outcome, tuple(facts), tuple(asked))
+    return Worked(case, outcome, tuple(facts), tuple(asked), condition)
 
 
 def _each(query: str, several: Asked) -> Iterator[Message]:
@@ -90,4 +93,3 @@ def _as_busy_as_it_can(query: str, today: date) -> tuple[Answer, Option, Option]
     if costs is None or costs.own is None or costs.api is None:
         return None
     return found, costs.own, costs.api
-

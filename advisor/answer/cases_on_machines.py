@@ -35,23 +35,30 @@ def on_machine(case: Case, today: date) -> Worked:
             facts.append(_does(one))
     facts += _decision(first, free)
     best = min(asked, key=lambda one: STATUSES.index(one.status))
-    outcome: Outcome = "holds with a condition"
+    outcome, condition = _judged(case, first, best)
+    return Worked(case, outcome, tuple(facts), (*asked, free), condition)
+
+
+def _judged(case: Case, first: Asked, best: Asked) -> tuple[Outcome, Message | None]:
+    """It holds where the first is good and its size as said; a better way to run it is a condition."""
     if not first.runs:
-        outcome = "does not hold"
-    elif best.status == "good" and first.status == "good" and _is_right(case, first):
-        outcome = "holds"
-    return Worked(case, outcome, tuple(facts), (*asked, free))
+        return "does not hold", None
+    if first.status == "good":
+        return ("holds", None) if _is_right(case, first) else ("holds with a condition", fact("case_if_size"))
+    if best is not first:
+        return "holds with a condition", fact("case_if_runtime", runtime=best.runtime, instead=first.runtime)
+    return "holds with a condition", fact("case_if_content", status=STATUS_WORDS[first.status])
 
 
 def _does(one: Asked) -> Message:
     speed = one.tokens_per_s
     if speed is None:
-        return fact("case_is", runtime=one.runtime, level=one.level, parts=does(one), status=STATUS_WORDS[one.status])
+        return fact("case_is", runtime=one.runtime, level=one.level, does=does(one), status=STATUS_WORDS[one.status])
     return fact(
         "case_does",
         runtime=one.runtime,
         level=one.level,
-        parts=does(one),
+        does=does(one),
         range=Span(speed.low, speed.high),
         status=STATUS_WORDS[one.status],
     )
@@ -59,7 +66,9 @@ def _does(one: Asked) -> Message:
 
 def _size(case: Case, one: Asked) -> Iterator[Message]:
     if case.said_gb is not None:
-        yield fact("case_size", file=one.file_bytes, said=case.said_gb * GB, off=one.file_bytes / GB / case.said_gb - 1)
+        yield fact(
+            "case_size", file=one.file_bytes, said=case.said_gb * GB, off=100 * (one.file_bytes / GB / case.said_gb - 1)
+        )
 
 
 def _is_right(case: Case, one: Asked) -> bool:
@@ -79,7 +88,7 @@ def _decision(first: Asked, free: Asked) -> Iterator[Message]:
     elif free.level == first.level:
         yield fact("case_decision_same", level=free.level)
     else:
-        yield fact("case_decision_other", level=free.level, runtime=free.runtime, parts=does(free))
+        yield fact("case_decision_other", level=free.level, runtime=free.runtime, does=does(free))
 
 
 def _without_level(query: str) -> str:
@@ -116,13 +125,18 @@ def surveyed(case: Case, today: date) -> Worked:
     if case.level is not None:
         free = [ask(_without_level(one.query), today) for one in running]
         facts += _instead(case.level, free)
+    outcome, condition = _judged_by_counts(case, asked, counts["good"])
+    return Worked(case, outcome, tuple(facts), (*asked, *free), condition)
+
+
+def _judged_by_counts(case: Case, asked: Sequence[Asked], good: int) -> tuple[Outcome, Message | None]:
+    """It holds where it is good on every machine, not at all where it is of use on none."""
     serving = sum(one.serves for one in asked)
-    outcome: Outcome = "holds with a condition"
     if not serving:
-        outcome = "does not hold"
-    elif counts["good"] == len(asked) and _is_right(case, asked[0]):
-        outcome = "holds"
-    return Worked(case, outcome, tuple(facts), (*asked, *free))
+        return "does not hold", None
+    if good == len(asked):
+        return ("holds", None) if _is_right(case, asked[0]) else ("holds with a condition", fact("case_if_size"))
+    return "holds with a condition", fact("case_if_machine", serving=serving, asked=len(asked))
 
 
 def _best(running: Sequence[Asked]) -> Message:
@@ -130,7 +144,7 @@ def _best(running: Sequence[Asked]) -> Message:
     rank = min(STATUSES.index(one.status) for one in running)
     best = [one for one in running if STATUSES.index(one.status) == rank]
     best.sort(key=lambda one: -(one.tokens_per_s.typical if one.tokens_per_s else 0.0))
-    named = tuple(fact("case_on", machine=one.machine, level=one.level, parts=does(one)) for one in best[:_MOST_NAMED])
+    named = tuple(fact("case_on", machine=one.machine, level=one.level, does=does(one)) for one in best[:_MOST_NAMED])
     return fact("case_best_on", machines=named, status=STATUS_WORDS[best[0].status])
 
 
@@ -142,7 +156,7 @@ def _instead(level: str, free: Sequence[Asked]) -> Iterator[Message]:
     if other:
         most, times = other.most_common(1)[0]
         better = next(one for one in free if one.level == most)
-        yield fact("case_rather", level=most, times=times, machine=better.machine, parts=does(better))
+        yield fact("case_rather", level=most, times=times, machine=better.machine, does=does(better))
 
 
 def _ask(query: str, today: date) -> Asked | None:
