@@ -27,6 +27,11 @@ STATUS_WORDS: dict[Status, Message] = {
     "does not fit": fact("case_too_small"),
     "not as asked": fact("case_not_as_asked"),
 }
+OUTCOME_WORDS: dict[Outcome, Message] = {
+    "holds": fact("case_holds"),
+    "holds with a condition": fact("case_holds_if"),
+    "does not hold": fact("case_fails"),
+}
 
 
 @dataclass(frozen=True, slots=True)

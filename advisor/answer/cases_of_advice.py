@@ -30,6 +30,7 @@ BOARD_CARDS = ("rtx-4060", "rtx-3060-12gb", "rtx-4060-ti-16gb", "rtx-3090", "rtx
 _SMALL_CARDS = BOARD_CARDS[:2]
 _DEFAULT_BYTES = 2 * MIB
 _BOARD_BYTES = 64 * KIB
+_FULL = ("best_that_fits", "best_with_margin")  # reasons: what is better lacks memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,23 @@ def advised(case: Case, today: date) -> Worked:
         *_beside(level),
     ]
     outcome: Outcome = "holds with a condition" if counts[level] else "does not hold"
-    condition = fact("case_if_share", times=counts[level], questions=len(running)) if counts[level] else None
+    condition = _when(level, running, today) if counts[level] else None
     if counts[level] == times:
         outcome, condition = "holds", None
     return Worked(case, outcome, tuple(facts), tuple(one for one in (yes, no) if one is not None), condition)
+
+
+def _when(level: str, running: Sequence[Asked], today: date) -> Message:
+    """When a level is taken: where none better fits, if that is the decision's own reason each time."""
+    taken = [one for one in running if one.level == level]
+    if all(_why(one, today).kind in _FULL for one in taken):
+        return fact("case_if_full", times=len(taken), questions=len(running))
+    return fact("case_if_share", times=len(taken), questions=len(running))
+
+
+def _why(one: Asked, today: date) -> Message:
+    """The decision's first reason: why this level and no better one."""
+    return reasons(answer(Question.from_query(one.query), today=today))[0]
 
 
 def examples(level: str, running: Sequence[Asked]) -> tuple[Asked | None, Asked | None]:
@@ -104,7 +118,7 @@ def examples(level: str, running: Sequence[Asked]) -> tuple[Asked | None, Asked 
 
 def _example(yes: Asked | None, no: Asked | None, level: str, today: date) -> Iterator[Message]:
     if yes is not None:
-        why = next(iter(reasons(answer(Question.from_query(yes.query), today=today))))
+        why = _why(yes, today)
         yield fact("case_chosen_for", level=level, model=yes.model, machine=yes.machine, does=does(yes), why=why)
     if no is not None:
         yield fact("case_not_chosen_for", level=no.level, model=no.model, machine=no.machine, does=does(no))

@@ -25,13 +25,6 @@ _8B = "model=llama-3.1-8b-instruct&machine=a100-sxm4-80gb&runtime=vllm"
 
 CASES: tuple[Case, ...] = (
     Case(
-        "laptop",
-        "survey",
-        fact("says_laptop"),
-        f"{_70B}&machine=apple-m4-max-40c-128gb",
-        over="laptops",
-    ),
-    Case(
         "fp16-two-a100",
         "machine",
         fact("says_fp16", said=140, machines=2),
@@ -72,6 +65,13 @@ CASES: tuple[Case, ...] = (
         said_gb=20,
         level="Q2_K",
         over="consumer cards",
+    ),
+    Case(
+        "laptop",
+        "survey",
+        fact("says_laptop"),
+        f"{_70B}&machine=apple-m4-max-40c-128gb",
+        over="laptops",
     ),
     Case("blind-test", "blind test", fact("says_blind"), f"{_70B}&machine=a100-sxm4-80gb&level=Q4_K_M"),
     Case("q4-k-m", "advice", fact("says_q4"), "model=qwen3-8b&machine=rtx-4060", level="Q4_K_M"),

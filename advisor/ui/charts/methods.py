@@ -20,12 +20,9 @@ _STILL: dict[str, Any] = {"showticklabels": False, "fixedrange": True, "showgrid
 def gptq_picture() -> go.Figure:
     """A layer's weights: columns that are rounded, the one being rounded, and those that take up its error."""
     figure = go.Figure(_cells([0 if x < _AT else 1 if x == _AT else 2 for x in range(_COLUMNS)], (_DONE, _NOW, _LEFT)))
-    for x, text, colour in (
-        ((_AT - 1) / 2, "rounded", _DONE),
-        ((_AT + _COLUMNS) / 2 + 0.2, "moved to make up for it", _LEFT),
-    ):
-        figure.add_annotation(x=x, y=_ROWS - 0.1, text=text, showarrow=False, yanchor="bottom", font={"color": colour})
-    figure.add_annotation(x=_AT, y=-0.6, text="rounded now", showarrow=False, yanchor="top", font={"color": _NOW})
+    for x, text in (((_AT - 1) / 2, "rounded"), ((_AT + _COLUMNS) / 2, "moved to make up for it")):
+        figure.add_annotation(x=x, y=_ROWS - 0.4, text=text, showarrow=False, yanchor="bottom")
+    figure.add_annotation(x=_AT, y=-0.6, text="rounded now", showarrow=False, yanchor="top")
     for row in (1, 4):
         figure.add_annotation(
             x=_COLUMNS - 1.5, y=row, ax=_AT + 0.6, ay=row, xref="x", yref="y", axref="x", ayref="y", text="",
@@ -47,12 +44,10 @@ def awq_picture() -> go.Figure:
     cells = _cells([1 if x in _LARGE else 0 for x in places], (_LEFT, _NOW))
     figure.add_trace(cells, row=2, col=1)
     middle = (_COLUMNS - 1) / 2
-    figure.add_annotation(
-        x=middle, y=max(_INPUTS), text="size of inputs", showarrow=False, font={"color": _LEFT}, row=1, col=1
-    )
+    figure.add_annotation(x=middle, y=max(_INPUTS), text="size of inputs", showarrow=False, row=1, col=1)
     figure.add_annotation(
         x=middle, y=-0.6, text="weights: scaled up where inputs are large", showarrow=False, yanchor="top",
-        font={"color": _NOW}, row=2, col=1,
+        row=2, col=1,
     )  # fmt: skip
     figure.update_xaxes(**_STILL, range=[-0.6, _COLUMNS - 0.4])
     figure.update_yaxes(**_STILL)
@@ -69,21 +64,13 @@ def gguf_picture(spent: Spent) -> go.Figure:
             y=names,
             colorscale="Viridis",
             ygap=2,
-            colorbar={
-                "orientation": "h",
-                "title": {"text": "Bits a weight", "side": "top"},
-                "thickness": 10,
-                "len": 1,
-                "yref": "container",
-                "y": 0,
-                "yanchor": "bottom",
-            },
+            colorbar={"orientation": "h", "thickness": 10, "len": 1, "yref": "container", "y": 0, "yanchor": "bottom"},
             hovertemplate="%{y}, layer %{x}: %{z:.2f} bits<extra></extra>",
         )
     )
-    figure.update_xaxes(title={"text": "Layer"}, fixedrange=True, showgrid=False)
+    figure.update_xaxes(title={"text": "Layer; the colour is bits a weight"}, fixedrange=True, showgrid=False)
     figure.update_yaxes(autorange="reversed", fixedrange=True, automargin=True, showgrid=False)
-    figure.update_layout(height=330, margin={"l": 0, "r": 0, "t": 10, "b": 110})
+    figure.update_layout(height=330, margin={"l": 0, "r": 0, "t": 10, "b": 90})
     return figure
 
 

@@ -9,19 +9,20 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from advisor.answer.case import Asked, Case, Outcome, Worked
+from advisor.answer.case import OUTCOME_WORDS, Asked, Case, Outcome, Worked
 from advisor.answer.cases_of_methods import spent
 from advisor.answer.worked_cases import CASES, worked
+from advisor.question.question import Question
 from advisor.ui.address import question_link
 from advisor.ui.charts.methods import awq_picture, gguf_picture, gptq_picture
 from advisor.ui.legend import STATUS_SIGNS
 from advisor.ui.parts.text import plain
 from advisor.words import say
 
-SIGNS: dict[Outcome, str] = {
-    "holds": ":green[✔ holds]",
-    "holds with a condition": ":orange[▲ holds with a condition]",
-    "does not hold": ":red[✖ does not hold]",
+_SIGNS: dict[Outcome, tuple[str, str]] = {
+    "holds": ("✔", "green"),
+    "holds with a condition": ("▲", "orange"),
+    "does not hold": ("✖", "red"),
 }
 _FEW = 4  # questions that have a button each; more stand in a table
 
@@ -50,8 +51,8 @@ def _overview(found: Sequence[Worked]) -> None:
         pd.DataFrame(
             [
                 {
+                    "verdict": verdict(one),
                     "claim": say(one.case.says, "page"),
-                    "verdict": SIGNS[one.outcome].partition("[")[2].rstrip("]"),
                     "condition": say(one.condition, "page") if one.condition else None,
                 }
                 for one in found
@@ -63,16 +64,21 @@ def _overview(found: Sequence[Worked]) -> None:
         placeholder="–",
         alt=f"{len(found)} claims with what becomes of them; the sections below say why",
         column_config={
+            "verdict": st.column_config.TextColumn("Verdict", width=165),
             "claim": st.column_config.TextColumn("The article says", width=420),
-            "verdict": st.column_config.TextColumn("Verdict", width=180),
             "condition": st.column_config.TextColumn("Condition", width="large"),
         },
     )
 
 
+def verdict(one: Worked) -> str:
+    """What becomes of a claim, with its sign: "✔ holds"."""
+    return f"{_SIGNS[one.outcome][0]} {say(OUTCOME_WORDS[one.outcome], 'page')}"
+
+
 def _section(one: Worked) -> None:
-    condition = f" {plain(say(one.condition, 'page'))}" if one.condition else ""
-    st.markdown(f"**{SIGNS[one.outcome]}**{'.' if condition else ''}{condition}")
+    condition = f": {plain(say(one.condition, 'page'))}" if one.condition else ""
+    st.markdown(f"**:{_SIGNS[one.outcome][1]}[{verdict(one)}]**{condition}")
     _picture(one.case)
     st.markdown("\n".join(f"- {plain(say(said, 'page'))}" for said in one.facts))
     if one.case.source:
@@ -82,9 +88,15 @@ def _section(one: Worked) -> None:
             for asked in one.asked:
                 st.link_button(plain(_name(asked)), f"./?{asked.query}")
         return
-    st.link_button(plain(f"Ask it: {_name(one.asked[0])}"), f"./?{one.case.query}")
+    own = next(asked for asked in one.asked if is_same(asked.query, one.case.query))
+    st.link_button(plain(_name(own)), f"./?{own.query}")
     with st.expander(f"All {len(one.asked)} questions with their answers"):
         _answers(one)
+
+
+def is_same(query: str, other: str) -> bool:
+    """Whether two links ask the same question, in whatever order their keys are written."""
+    return Question.from_query(query) == Question.from_query(other)
 
 
 def _name(asked: Asked) -> str:

@@ -136,6 +136,11 @@ def test_sixteen_bits_fit_on_two_a100_and_the_condition_is_the_faster_runtime() 
     assert Question.from_query(free.query).model.level is None
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.over is not None], ids=lambda case: case.id)
+def test_a_surveys_own_question_is_among_those_asked(case: Case) -> None:
+    assert Question.from_query(case.query) in [Question.from_query(one.query) for one in done(case.id).asked]
+
+
 @pytest.mark.parametrize("id_", [case.id for case in CASES if case.over is not None])
 def test_a_survey_counts_what_it_asked(id_: str) -> None:
     case, found = case_by(id_), done(id_)
@@ -183,6 +188,17 @@ def test_advice_is_taken_in_one_question_and_not_in_another(case: Case) -> None:
         assert one.serves
         assert Question.from_query(one.query).model.level is None  # the level is chosen, not asked for
         again(one)
+
+
+def test_five_and_three_bits_are_right_where_no_better_level_fits() -> None:
+    for id_ in ("q5-k-m", "q3-k-m"):
+        condition = done(id_).condition
+        assert condition is not None
+        assert condition.kind == "case_if_full"
+        yes = Question.from_query(done(id_).asked[0].query)
+        better = {"q5-k-m": "Q6_K", "q3-k-m": "Q4_K_M"}[id_]
+        whole = answer(yes.with_values(level=better, runtime="llama.cpp"), today=TODAY)
+        assert whole.status != "good"
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.kind == "advice"], ids=lambda case: case.id)
