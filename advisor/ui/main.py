@@ -7,6 +7,7 @@ import streamlit as st
 from advisor.ui.asking import Reply
 from advisor.ui.parts import frozen_view, inputs, report_view
 from advisor.ui.parts.text import refusal, small
+from advisor.ui.views import article as article_page
 from advisor.ui.views import compare as compare_page
 from advisor.ui.views import cost as cost_page
 from advisor.ui.views import explore as explore_page
@@ -46,6 +47,7 @@ page = st.navigation(
         st.Page(lambda: share_page.draw(reply), title="Share", url_path="share"),
         st.Page(lambda: prove_page.draw(reply), title="Prove it", url_path="prove-it"),
         st.Page(lambda: rules_page.draw(reply), title="Rules of thumb", url_path="rules-of-thumb"),
+        st.Page(article_page.draw, title="The article's cases", url_path="article"),
     ],
     position="top",
 )
