@@ -55,8 +55,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and what is decided on it. Bytes; tokens of context for each user; percent of the 16-bit score kept;
-    tokens/s of each user.
+    """A question and what is decided on it. Bytes; tokens of context for each user, None where nobody looked for them;
+    percent of the 16-bit score kept; tokens/s of each user.
     """
 
     query: str
@@ -68,7 +68,7 @@ class Asked:
     verdict: Verdict
     file_bytes: int
     missing_bytes: int
-    max_context: int
+    max_context: int | None
     kept: Range | None
     tokens_per_s: Range | None
 
@@ -93,8 +93,10 @@ class Worked:
     condition: Message | None = None
 
 
-def ask(query: str, today: date) -> Asked:
-    """What the engine decides now; raises InputError where a question cannot be answered."""
+def ask(query: str, today: date, reach: bool = True) -> Asked:
+    """What the engine decides now, with the longest context unless `reach` says that nobody needs it; raises InputError
+    where a question cannot be answered.
+    """
     found = answer(Question.from_query(query), today=today)
     shown = found.shown
     return Asked(
@@ -107,7 +109,7 @@ def ask(query: str, today: date) -> Asked:
         verdict=shown.verdict,
         file_bytes=shown.file_bytes,
         missing_bytes=shown.plan.missing_bytes,
-        max_context=shown.plan.max_context,
+        max_context=shown.plan.max_context if reach else None,
         kept=shown.kept,
         tokens_per_s=shown.tokens_per_s,
     )

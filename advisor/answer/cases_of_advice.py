@@ -59,7 +59,7 @@ def board(goal: str, cards: tuple[str, ...] = BOARD_CARDS) -> tuple[str, ...]:
 
 @remembered(_DEFAULT_BYTES, lambda _: _BOARD_BYTES)
 def _asked(goal: str, today: date) -> tuple[Asked, ...]:
-    return tuple(ask(query, today) for query in board(goal))
+    return tuple(ask(query, today, reach=False) for query in board(goal))
 
 
 def advised(case: Case, today: date) -> Worked:

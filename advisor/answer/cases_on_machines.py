@@ -77,7 +77,7 @@ def _is_right(case: Case, one: Asked) -> bool:
 
 def _fits(one: Asked) -> Message:
     if one.runs:
-        return fact("case_fits", machine=one.machine, reach=one.max_context)
+        return fact("case_fits", machine=one.machine, reach=one.max_context or 0)
     return fact("case_does_not_fit", machine=one.machine, missing=one.missing_bytes)
 
 
@@ -123,7 +123,7 @@ def surveyed(case: Case, today: date) -> Worked:
         facts.append(_best(running))
     free: list[Asked] = []
     if case.level is not None:
-        free = [ask(_without_level(one.query), today) for one in running]
+        free = [ask(_without_level(one.query), today, reach=False) for one in running]
         facts += _instead(case.level, free)
     outcome, condition = _judged_by_counts(case, asked, counts["good"])
     return Worked(case, outcome, tuple(facts), (*asked, *free), condition)
@@ -162,7 +162,7 @@ def _instead(level: str, free: Sequence[Asked]) -> Iterator[Message]:
 def _ask(query: str, today: date) -> Asked | None:
     """None where nothing can be planned, such as a machine that no runtime supports."""
     try:
-        return ask(query, today)
+        return ask(query, today, reach=False)
     except InputError:
         return None
 

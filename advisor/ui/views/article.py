@@ -12,6 +12,7 @@ import streamlit as st
 from advisor.answer.case import OUTCOME_WORDS, Asked, Case, Outcome, Worked
 from advisor.answer.cases_of_methods import spent
 from advisor.answer.worked_cases import CASES, worked
+from advisor.foundation.units import GB
 from advisor.question.question import Question
 from advisor.ui.address import question_link
 from advisor.ui.charts.methods import awq_picture, gguf_picture, gptq_picture
@@ -149,7 +150,7 @@ def _answers(one: Worked) -> None:
             "machine": text("Machine", pinned=True, width=200),
             "level": text("Level"),
             "status": text("Status"),
-            "context": number("Longest context", format="localized"),
+            "file": number("File (GB)", format="%.1f"),
             "kept": number("Kept (%)", format="%.1f"),
             "speed": number("Tokens/s", format="%.1f"),
             "ask": st.column_config.LinkColumn("Ask again", display_text="Open"),
@@ -163,7 +164,7 @@ def _row(asked: Asked) -> dict[str, object]:
         "machine": asked.machine,
         "level": asked.level,
         "status": f"{STATUS_SIGNS[asked.status]} {asked.status}",
-        "context": asked.max_context if runs else None,
+        "file": asked.file_bytes / GB,
         "kept": asked.kept.typical if asked.kept is not None else None,
         "speed": asked.tokens_per_s.typical if runs and asked.tokens_per_s is not None else None,
         "ask": question_link(asked.query),

@@ -48,7 +48,8 @@ def again(one: Asked) -> None:
     shown = found.shown
     assert (found.entry.name, found.machine_name) == (one.model, one.machine)
     assert (shown.level, found.status, shown.verdict) == (one.level, one.status, one.verdict)
-    assert (shown.file_bytes, shown.plan.max_context) == (one.file_bytes, one.max_context)
+    assert shown.file_bytes == one.file_bytes
+    assert one.max_context in (None, shown.plan.max_context)
     assert (shown.kept, shown.tokens_per_s) == (one.kept, one.tokens_per_s)
 
 
@@ -124,7 +125,9 @@ def test_sixteen_bits_fit_on_two_a100_and_the_condition_is_the_faster_runtime() 
     found = done("fp16-two-a100")
     first, other, free = found.asked
     assert first.runs
-    assert figures("fp16-two-a100", "case_fits")[0]["reach"] == first.max_context > 8192
+    reach = figures("fp16-two-a100", "case_fits")[0]["reach"]
+    assert reach == first.max_context
+    assert reach > 8192
     # One card does not hold it.
     alone = answer(Question.from_query(case_by("fp16-two-a100").query).with_values(gpus=1), today=TODAY)
     assert alone.status == "does not fit"
