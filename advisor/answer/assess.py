@@ -14,7 +14,7 @@ from advisor.foundation.message import Key, Message, fact
 from advisor.models.catalogue import OwnFile
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, facts_of
-from advisor.quality.own_files import own_file_in, own_level
+from advisor.quality.own_files import native_file, own_file_in
 from advisor.question.choices import ModelChoice, Workload
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
@@ -112,7 +112,7 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
 def own_file_of(entry: ResolvedModel, plan: Plan) -> OwnFile | None:
     """The publisher's own file, where the plan is of its level or the model was asked for by its repository."""
     if entry.entry is not None or entry.repository is None:
-        return own_level(entry.entry, plan.level_id)
+        return native_file(entry.entry, plan.level_id)
     return own_file_in(entry.repository.id, None if isinstance(plan.sized, PublishedCheckpoint) else plan.level_id)
 
 

@@ -9,7 +9,7 @@ from advisor.answer.candidate import Candidate, task_name
 from advisor.answer.choices import standing_words
 from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.plans import runtime_name
-from advisor.answer.policy import READING_TOKENS_PER_S
+from advisor.answer.policy import READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.answer.search import Job, Option, Search, host_share_of
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
@@ -241,6 +241,8 @@ def _why_this_level(found: Answer, chosen: Candidate) -> Message:
         whole = chosen.verdict != "fits with offload"
         return fact("fits", level=level) if whole else fact("runs_with_offload", level=level)
     above = _next_better(found)
+    if above is None and decided.kept.mean >= 100 - VISIBLE_POINTS:
+        return fact("no_visible_gain_above", level=level)
     if above is None:
         return fact("no_better_level", level=level)
     better, plan = above.candidate, above.plan

@@ -35,7 +35,7 @@ from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import OwnFile
 from advisor.quality import ModelFacts
-from advisor.quality.own_files import is_native, own_level
+from advisor.quality.own_files import is_native, native_file
 from advisor.question.requirements import Unmet
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
@@ -219,7 +219,7 @@ class Search:
     def _kept_before(self, setup: Setup, level: LevelId, place: int) -> Kept:
         if not self.about.writes:
             return _of_encoder(place)
-        own = own_level(self.about.entry.entry, level)
+        own = native_file(self.about.entry.entry, level)
         return kept_of(self.about.facts, own, level, self.asked.task, setup.runtime.cache_types(setup.request))
 
     def _needless(self, job: Job) -> bool:

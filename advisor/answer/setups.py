@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.answer.assess import facts_of_model, writes_text
 from advisor.answer.plans import published_request, request_of, with_frontend_defaults
+from advisor.formats.gguf_levels import Level
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
@@ -133,8 +134,7 @@ def _loading(question: Question) -> tuple[RuntimeId, ...]:
     if question.model.level is None:
         return engines
     level = find_level(question.model.level)
-    stored = format_of_level(level) if isinstance(level, SafetensorsLevel) else Format(level.id.format)
-    return tuple(one for one in engines if loads_somewhere(one, stored)) or (RuntimeId.VLLM,)
+    return tuple(one for one in engines if _loads(one, level)) or (RuntimeId.VLLM,)
 
 
 def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
@@ -207,4 +207,18 @@ def _levels(about: Subject, runtime: Runtime) -> tuple[LevelId, ...]:
     if not about.writes:
         # Nobody has measured what quantization costs vectors and scores, and these models are small.
         return tuple(dict.fromkeys((*its.reads, *its.usual)))
-    return (*its.whole, *its.usual) if about.model.parameters < _SMALL_MODEL else its.usual
+    whole = its.whole if about.model.parameters < _SMALL_MODEL else ()
+    return tuple(dict.fromkeys((*_published(about, runtime), *whole, *its.usual)))
+
+
+def _published(about: Subject, runtime: Runtime) -> Iterator[LevelId]:
+    """The levels that the model was published in, as far as the engine loads them anywhere."""
+    for file in () if about.entry.entry is None else about.entry.entry.own_files:
+        level = LevelId(file.format, file.level)
+        if file.kind == "native" and _loads(runtime.engine, find_level(str(level))):
+            yield level
+
+
+def _loads(engine: RuntimeId, level: Level | SafetensorsLevel) -> bool:
+    stored = format_of_level(level) if isinstance(level, SafetensorsLevel) else Format(level.id.format)
+    return loads_somewhere(engine, stored)

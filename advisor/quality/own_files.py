@@ -22,14 +22,24 @@ def own_level(entry: Entry | None, level: LevelId) -> OwnFile | None:
     return next((file for file in files if (file.format, file.level) == level), None)
 
 
+def native_file(entry: Entry | None, level: LevelId) -> OwnFile | None:
+    """The publisher's own file, where the level of its model is how it was published: any file of the level is that.
+
+    One that was trained for a level later is another file than stock tools make, of other bytes too: whoever means it
+    asks for its repository.
+    """
+    file = own_level(entry, level)
+    return file if file is not None and file.kind == "native" else None
+
+
 def own_file_in(repository: str, level: LevelId | None = None) -> OwnFile | None:
     """The same by the repository's name on the Hub, whatever its case; any level where none is given."""
     return next((file for file in _by_repository().get(repository.lower(), ()) if level in (None, _level(file))), None)
 
 
 def is_native(entry: Entry | None, level: LevelId) -> bool:
-    """Whether the model was published in this level or trained for it: no compromise, however few its bits are."""
-    return own_level(entry, level) is not None
+    """Whether the model was published in this level: no compromise, however few its bits are."""
+    return native_file(entry, level) is not None
 
 
 def own_loss_share(entry: Entry | None, level: LevelId) -> float:

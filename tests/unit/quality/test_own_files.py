@@ -10,7 +10,7 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
 from advisor.models.catalogue import catalogue
 from advisor.quality import SCORED_TASKS, estimate_quality
-from advisor.quality.own_files import is_native, own_file_in, own_level, own_loss_share
+from advisor.quality.own_files import is_native, own_file_in, own_level, own_loss_share, with_own_file
 from advisor.question.question import Question
 from advisor.words import say
 
@@ -34,7 +34,7 @@ def asked(query: str, level: str) -> Candidate:
     ],
 )
 def test_levels_that_publishers_offer_themselves(model: str, level: LevelId, share: float) -> None:
-    assert is_native(catalogue()[model], level)
+    assert is_native(catalogue()[model], level) == (share == 0)
     assert own_loss_share(catalogue()[model], level) == share
 
 
@@ -69,19 +69,26 @@ def test_levels_of_models_with_native_weights_only_are_in_the_catalogue_as_such(
 
 
 def test_a_file_trained_for_its_level_loses_its_share_of_the_loss() -> None:
-    plan = asked("model=gemma-3-27b-it&machine=rtx-4090&level=Q4_0", "Q4_0")
+    file = own_level(catalogue()["gemma-3-27b-it"], Q4_0)
+    assert file is not None
     for task in SCORED_TASKS:
-        usual, own = estimate_quality("gemma-3-27b-it", "Q4_0", task).kept, plan.quality_at(task).kept
-        assert usual is not None
-        assert own is not None
-        assert 100 - own.typical == pytest.approx(0.46 * (100 - usual.typical))
-        assert own.high - own.low == pytest.approx(usual.high - usual.low)
-    usual_kld, own_kld = estimate_quality("gemma-3-27b-it", "Q4_0", "divergence").kld, plan.quality_at("chat").kld
-    assert usual_kld is not None
-    assert own_kld is not None
-    assert own_kld.typical == pytest.approx(0.46 * usual_kld.typical)
-    (remark,) = plan.quality.remarks
-    assert "google/gemma-3-27b-it-qat-q4_0-gguf, was trained for Q4_0" in say(remark)
+        usual = estimate_quality("gemma-3-27b-it", "Q4_0", task)
+        own = with_own_file(usual, file, task)
+        assert usual.kept is not None
+        assert own.kept is not None
+        assert 100 - own.kept.typical == pytest.approx(0.46 * (100 - usual.kept.typical))
+        assert own.kept.high - own.kept.low == pytest.approx(usual.kept.high - usual.kept.low)
+        assert usual.kld is not None
+        assert own.kld is not None
+        assert own.kld.typical == pytest.approx(0.46 * usual.kld.typical)
+        (remark,) = own.remarks
+        assert "google/gemma-3-27b-it-qat-q4_0-gguf, was trained for Q4_0" in say(remark)
+
+
+def test_a_level_by_its_bare_name_is_what_stock_tools_make() -> None:
+    plan = asked("model=gemma-3-27b-it&machine=rtx-4090&level=Q4_0", "Q4_0")
+    assert plan.kept == estimate_quality("gemma-3-27b-it", "Q4_0", "chat").kept
+    assert not plan.quality.remarks
 
 
 def test_other_levels_of_that_model_are_as_they_were() -> None:
