@@ -7,11 +7,12 @@ from typing import Any
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.money import money_words
 from advisor.costs.costs import Costs
 from advisor.costs.money import MoneyRange
 from advisor.costs.options import Option
 from advisor.costs.price_tables import REGION_NAMES, Region
-from advisor.words import say
+from advisor.words import say, say_all
 
 
 def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
@@ -24,7 +25,7 @@ def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
         "currency": costs.currency,
         **{name: _option(costs, name) for name in ("own", "rent", "api")},
         "cheapest": None if best is None else best.name,
-        "sentence": say(costs.verdict),
+        "sentence": " ".join(say_all(money_words(shown))),
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from advisor.answer.candidate import Candidate
+from advisor.answer.money import money_words
 from advisor.costs.costs import Costs as Found
 from advisor.costs.options import Option
 from advisor.costs.series import MonthPoint, cumulative
@@ -18,8 +20,9 @@ _DOING = {"own": "owning", "rent": "renting", "api": "paying per token"}
 _LONGEST_BASIS = 110  # characters; more lines push the advice off the second page
 
 
-def cost_section(costs: Found | None, own_hardware: bool = False) -> Costs | None:
+def cost_section(shown: Candidate, own_hardware: bool = False) -> Costs | None:
     """None where no price is known. With `own_hardware`, data must not leave it: other options only compare."""
+    costs = shown.costs
     if costs is None or not costs.options:
         return None
     best = costs.best(own_hardware)
@@ -36,7 +39,7 @@ def cost_section(costs: Found | None, own_hardware: bool = False) -> Costs | Non
         note=" ".join(
             (
                 *[COMPARED_ONLY] * own_hardware,
-                say(costs.verdict, "report"),
+                *say_all(money_words(shown), "report"),
                 *say_all(_notes(costs), "report"),
                 *(say(why, "report") for _, why in costs.missing),
             )

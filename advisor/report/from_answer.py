@@ -86,7 +86,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         memory=_memory_chart(answer),
         quality=_quality_rows(answer, shown) if runs else (),
         speed=_speed_rows(shown) if runs else (),
-        costs=cost_section(shown.costs, answer.question.requirements.own_hardware) if runs else None,
+        costs=cost_section(shown, answer.question.requirements.own_hardware) if runs else None,
         why=say_all(reasons(answer), "report"),
         risks=_risks(answer, shown) if runs else (),
         choices=tuple(f"{one.role.capitalize()}: {say(one.gain, 'report')}" for one in choices(answer)),

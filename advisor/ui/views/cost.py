@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.money import money_words
 from advisor.answer.reasons import leading, verdict
 from advisor.costs.break_even import BreakEven
 from advisor.costs.costs import Costs
@@ -33,7 +34,7 @@ from advisor.ui.parts.cost_tables import (
     years_table,
 )
 from advisor.ui.parts.text import plain, refusal, small, status_mark
-from advisor.words import say
+from advisor.words import say, say_all
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
 _TILE = 230  # pixels
@@ -105,7 +106,7 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
     with st.container(border=True, key="cost_verdict"):
         st.markdown(f"{small(plain(f'{candidate.level}, {_load(costs)}'))} {status_mark(answer.status)}")
         st.header(_headline(costs, best, keeps_data), anchor=False)
-        st.markdown(plain(say(costs.verdict, "page")))
+        st.markdown(plain(" ".join(say_all(money_words(candidate), "page"))))
         if keeps_data:
             st.markdown(COMPARED_ONLY)
         columns = st.columns(3)
