@@ -18,12 +18,13 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.units import gib
 from advisor.question.question import FIELDS, Question
 from advisor.report.document import Costs, Cover, ReportDocument
-from advisor.report.from_answer import report_of
+from advisor.report.from_answer import STATUS_TONES, report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.frozen_changes import changes
 from advisor.report.pdf import render_pdf
 from advisor.words import say_all
 from advisor.words.unconverted import without_keys
+from tests.support.decided import chosen_level
 
 DAY = date(2026, 11, 25)
 QUESTIONS = {
@@ -69,13 +70,13 @@ def test_a_report_is_readable_and_says_what_the_engine_found(name: str) -> None:
         assert "  " not in text
     assert document.verdict.endswith(".")
     assert document.memory is not None
-    assert document.memory.recommended == one.recommendation.level
+    assert document.memory.recommended == chosen_level(one)
     assert document.appendix.levels is not None
     assert [row[0] for row in document.appendix.levels.rows] == [plan.level for plan in one.plans]
     assert document.next_steps
     if one.chosen is not None:
         assert one.chosen.level in document.verdict
-        assert document.tone == ("good" if one.chosen.plan.verdict != "tight" else "tight")
+        assert document.tone == STATUS_TONES[one.status]
         kept = one.chosen.kept
         row = next((row for row in document.quality if row.task == "All tasks together"), None)
         assert (row is None) == (kept is None)
@@ -103,9 +104,8 @@ def test_where_a_requirement_is_in_the_way_the_nearest_level_is_shown() -> None:
     one = found("in the way")
     document = report_of(one)
     assert one.chosen is None
-    assert document.tone == "tight"
-    assert one.recommendation.nearest is not None
-    assert one.recommendation.nearest in document.verdict
+    assert document.tone == "bad"
+    assert one.shown.level in document.verdict
     assert document.speed
 
 
