@@ -23,6 +23,7 @@ from advisor.question.question import Question
 from advisor.report import compact
 from advisor.report.batch import answer_line
 from advisor.report.compact import figure, refusal_document
+from advisor.words import say
 from tests.support.model_files import gguf_file
 
 SCHEMAS = Path(compact.__file__).parent / "schemas"

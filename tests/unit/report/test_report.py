@@ -17,6 +17,7 @@ from advisor.__main__ import main
 from advisor.answer.answer import Answer, answer
 from advisor.foundation.units import gib
 from advisor.question.question import FIELDS, Question
+from advisor.report.cost_section import NAMES
 from advisor.report.document import Costs, Cover, ReportDocument
 from advisor.report.from_answer import STATUS_TONES, report_of
 from advisor.report.frozen import report_from_result, report_to_result
@@ -30,7 +31,7 @@ DAY = date(2026, 11, 25)
 QUESTIONS = {
     "fits": "model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb&users=4",
     "nothing fits": "model=deepseek-v3&machine=rtx-4090",
-    "in the way": "model=llama-3.1-8b-instruct&machine=rtx-4090&min_tokens_per_s=100000",
+    "in the way": "model=llama-3.1-8b-instruct&machine=rtx-4090&max_first_token_s=0.001",
     "CPU": "model=qwen3-30b-a3b&machine=cpu-dual-ddr5-6000&memory_gib=64&currency=CHF&country=CH",
     "vLLM": "model=llama-3.1-8b-instruct&machine=rtx-4090&runtime=vllm",
     "MLX": "model=gpt-oss-20b&machine=apple-m4-max-40c-128gb&runtime=mlx",
@@ -109,15 +110,16 @@ def test_where_a_requirement_is_in_the_way_the_nearest_level_is_shown() -> None:
     assert document.speed
 
 
-def test_the_verdict_names_the_cheapest_way_unless_data_must_stay() -> None:
+def test_the_cheapest_way_is_marked_unless_data_must_stay() -> None:
     one = found("fits")
     assert one.chosen is not None
     assert one.chosen.costs is not None
     assert one.chosen.costs.api is not None
-    assert "paid per token)" in report_of(one).verdict
+    costs = report_of(one).costs
+    assert costs is not None
+    assert [option.name.partition(":")[0] for option in costs.options if option.chosen] == [NAMES["api"]]
     at_home = answer(Question.from_query(f"{QUESTIONS['fits']}&own_hardware=on"), today=DAY)
     document = report_of(at_home)
-    assert "per token" not in document.verdict
     assert document.costs is not None
     assert [option.name.partition(":")[0] for option in document.costs.options if option.chosen] == ["Own it"]
     assert document.costs.note.startswith("Data has to stay on own hardware")
