@@ -189,7 +189,7 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
         yield fact("nearest_breaks", level=plan.level, why=decided.unmet[0].message)
         yield from (one.message for one in decided.unmet[1:])
         return
-    yield _lacking(plan, machine_name, alone=len(search.jobs) == 1)
+    yield _lacking(plan, machine_name, alone=len({job.level for job in search.jobs}) == 1)
     if plan.missing_bytes:
         if 0 < plan.max_context < plan.settings.context:
             yield shorter_fits(plan)

@@ -186,6 +186,7 @@ class Search:
         )
         if option.unmet:
             gaps = sum(1 + min(1.0, one.gap if one.gap is not None else 1.0) for one in option.unmet)
+            gaps += plan.verdict == "tight"  # the margin is a rule as well
             return Key(_NOT_AS_ASKED, points - 1e3 * gaps, option.kept.mean, typical)
         rank = _TIGHT if plan.verdict == "tight" else _RANKS[option.status]
         return Key(rank, points, option.kept.mean, typical, plan.free_bytes or 0)

@@ -14,13 +14,16 @@ import pytest
 
 from advisor.__main__ import answer_plan
 from advisor.answer.answer import answer
-from advisor.answer.status import GOOD_BITS, GOOD_TOKENS_PER_S
+from advisor.answer.choices import choices
+from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S
+from advisor.answer.reasons import verdict
 from advisor.foundation.numbers import approx, percent
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report import compact
 from advisor.report.batch import answer_line
 from advisor.report.compact import figure, refusal_document
+from advisor.words import say
 from tests.support.model_files import gguf_file
 
 SCHEMAS = Path(compact.__file__).parent / "schemas"
@@ -187,9 +190,34 @@ def test_a_gguf_file_is_pinned_by_its_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("query", ANSWERED[::5])
-def test_fewer_levels_lead_to_the_same_recommendation(query: str) -> None:
-    question = Question.from_query(query)
-    assert answer(question, brief=True).recommendation == answer(question).recommendation
+def test_the_object_is_of_the_one_decision(query: str) -> None:
+    found, decision = answer(Question.from_query(query)), asked(query)["decision"]
+    assert decision["status"] == found.status
+    assert decision["sentence"] == say(verdict(found))
+    assert decision["plan"]["level"] == found.shown.level
+    assert [choice["role"] for choice in asked(query)["choices"]] == [choice.role for choice in choices(found)]
+    leads = [choice["plan"]["model_id"] for choice in asked(query)["choices"] if choice["role"] == "other model"]
+    assert decision["leads"] in (None, *leads[:1])
+
+
+FLIPPED = (f"{LLAMA}&machine=rtx-3060-12gb", f"{LLAMA}&machine=custom&memory_gib=10&bandwidth_gb_s=500")
+
+
+@pytest.mark.parametrize("query", FLIPPED)
+def test_what_would_change_it_is_asked_and_answered(query: str) -> None:
+    document = json.loads(json.dumps(answer_plan(query, with_flips=True)))
+    VALID.validate(document)
+    assert document["flips"]
+    assert asked(query)["flips"] == []
+    for flip in document["flips"]:
+        there = asked(flip["ask"])
+        assert flip["sentence"].endswith(".")
+        if flip["plan"] is None:
+            assert there["error"] is not None
+            continue
+        assert there["decision"]["status"] == flip["plan"]["status"]
+        for key in flip["plan"].keys() - {"status"}:
+            assert there["decision"]["plan"][key] == flip["plan"][key], (flip["change"], key)
 
 
 @pytest.mark.parametrize("query", REFUSED)
@@ -230,7 +258,8 @@ def test_an_error_of_our_own_names_its_kind_and_nothing_of_this_machine(capsys: 
         (f"{LLAMA}&machine=rtx-4090&level=Q3_K_L", "limited"),
         (f"{LLAMA}&machine=rtx-4090&level=Q2_K", "last resort"),
         (f"{BIG}&machine=rtx-4090&level=Q4_K_M", "does not fit"),
-        (f"{LLAMA}&machine=rtx-4090&min_tokens_per_s=5000", "not as asked"),
+        (f"{LLAMA}&machine=rtx-4090&min_tokens_per_s=5000", "good"),  # a wish
+        (f"{LLAMA}&machine=rtx-4090&min_quality=100", "not as asked"),
         (f"{LLAMA}&machine=rtx-4090&max_cost_per_month=1", "not as asked"),
         ("model=gpt-oss-20b&machine=rtx-4090", "good"),
         ("model=bge-m3&machine=rtx-4090", "good"),

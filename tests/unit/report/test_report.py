@@ -17,19 +17,21 @@ from advisor.__main__ import main
 from advisor.answer.answer import Answer, answer
 from advisor.foundation.units import gib
 from advisor.question.question import FIELDS, Question
+from advisor.report.cost_section import NAMES
 from advisor.report.document import Costs, Cover, ReportDocument
-from advisor.report.from_answer import report_of
+from advisor.report.from_answer import STATUS_TONES, report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.frozen_changes import changes
 from advisor.report.pdf import render_pdf
 from advisor.words import say_all
 from advisor.words.unconverted import without_keys
+from tests.support.decided import chosen_level
 
 DAY = date(2026, 11, 25)
 QUESTIONS = {
     "fits": "model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb&users=4",
     "nothing fits": "model=deepseek-v3&machine=rtx-4090",
-    "in the way": "model=llama-3.1-8b-instruct&machine=rtx-4090&min_tokens_per_s=100000",
+    "in the way": "model=llama-3.1-8b-instruct&machine=rtx-4090&max_first_token_s=0.001",
     "CPU": "model=qwen3-30b-a3b&machine=cpu-dual-ddr5-6000&memory_gib=64&currency=CHF&country=CH",
     "vLLM": "model=llama-3.1-8b-instruct&machine=rtx-4090&runtime=vllm",
     "MLX": "model=gpt-oss-20b&machine=apple-m4-max-40c-128gb&runtime=mlx",
@@ -69,13 +71,13 @@ def test_a_report_is_readable_and_says_what_the_engine_found(name: str) -> None:
         assert "  " not in text
     assert document.verdict.endswith(".")
     assert document.memory is not None
-    assert document.memory.recommended == one.recommendation.level
+    assert document.memory.recommended == chosen_level(one)
     assert document.appendix.levels is not None
     assert [row[0] for row in document.appendix.levels.rows] == [plan.level for plan in one.plans]
     assert document.next_steps
     if one.chosen is not None:
         assert one.chosen.level in document.verdict
-        assert document.tone == ("good" if one.chosen.plan.verdict != "tight" else "tight")
+        assert document.tone == STATUS_TONES[one.status]
         kept = one.chosen.kept
         row = next((row for row in document.quality if row.task == "All tasks together"), None)
         assert (row is None) == (kept is None)
@@ -103,21 +105,21 @@ def test_where_a_requirement_is_in_the_way_the_nearest_level_is_shown() -> None:
     one = found("in the way")
     document = report_of(one)
     assert one.chosen is None
-    assert document.tone == "tight"
-    assert one.recommendation.nearest is not None
-    assert one.recommendation.nearest in document.verdict
+    assert document.tone == "bad"
+    assert one.shown.level in document.verdict
     assert document.speed
 
 
-def test_the_verdict_names_the_cheapest_way_unless_data_must_stay() -> None:
+def test_the_cheapest_way_is_marked_unless_data_must_stay() -> None:
     one = found("fits")
     assert one.chosen is not None
     assert one.chosen.costs is not None
     assert one.chosen.costs.api is not None
-    assert "paid per token)" in report_of(one).verdict
+    costs = report_of(one).costs
+    assert costs is not None
+    assert [option.name.partition(":")[0] for option in costs.options if option.chosen] == [NAMES["api"]]
     at_home = answer(Question.from_query(f"{QUESTIONS['fits']}&own_hardware=on"), today=DAY)
     document = report_of(at_home)
-    assert "per token" not in document.verdict
     assert document.costs is not None
     assert [option.name.partition(":")[0] for option in document.costs.options if option.chosen] == ["Own it"]
     assert document.costs.note.startswith("Data has to stay on own hardware")

@@ -184,7 +184,7 @@ def test_numbers_have_the_signs_of_their_language(pseudo: Language) -> None:
     assert "131,072" in say(tokens)
     assert "131.072" in pseudo.say(tokens, "page")
     late = fact("first_token_late", level="Q8_0", wait=4.98, most=1.0)
-    assert say(late) == "Q8_0 takes about 4.98 s to the first token; at most 1 s is asked for."
+    assert say(late) == "Q8_0 takes at least 4.98 s to the first token; at most 1 s is asked for."
     assert "4,98" in pseudo.say(late, "page")
 
 
@@ -211,7 +211,7 @@ def test_a_message_inside_another_starts_as_a_clause() -> None:
     late = fact("first_token_late", level="Q8_0", wait=1.5, most=1.0)
     assert say(fact("nearest_breaks", level="Q8_0", why=late)).startswith("Q8_0 comes nearest: ")
     assert say(fact("nearest_breaks", level="Q8_0", why=late)).endswith(
-        "takes about 1.5 s to the first token; at most 1 s is asked for."
+        "takes at least 1.5 s to the first token; at most 1 s is asked for."
     )
     dear = fact("too_dear", cost=200.0, currency="EUR", most=50.0)
     inside = say(fact("decision_refused", model="Qwen3", machine="RTX 4090", why=dear))
