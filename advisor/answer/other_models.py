@@ -68,13 +68,7 @@ def other_model(found: Answer) -> OtherModel | None:
 
 def question_about(question: Question, model_id: str) -> Question:
     """The same question about another model: nothing that belongs to the first one's files."""
-    return question.with_values(**dict.fromkeys(set(_OF_ONE_MODEL) & question.given)).with_values(
-        **{key: _default(key) for key in _OF_ONE_MODEL if key in question.changed()}, model=model_id
-    )
-
-
-def _default(key: str) -> object:
-    return Question().value(key)
+    return question.with_values(**dict.fromkeys(_OF_ONE_MODEL), model=model_id)
 
 
 def _candidates(found: Answer) -> Iterator[Entry]:

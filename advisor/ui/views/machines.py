@@ -184,10 +184,10 @@ def machines_table(found: Shopping) -> pd.DataFrame:
         [
             {
                 "machine": f"{RECOMMENDED} {row.name}" if row is found.cheapest else row.name,
+                "status": status_words(row.option.status),
                 "own": _rounded(row.chosen.own_monthly),
                 "rent": _rounded(row.chosen.rent_monthly),
                 "level": row.chosen.level,
-                "status": status_words(row.option.status),
                 "runtime": runtime_name(row.chosen.plan.runtime),
                 "how": row.chosen.verdict,
                 "kept": row.chosen.kept.typical if row.chosen.kept is not None else None,
