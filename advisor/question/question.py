@@ -84,7 +84,7 @@ class Question(Composed):
         They are our own, and not checked.
         """
         back = {key: FIELDS[key].default for key, value in values.items() if value is None}
-        return replace(super().with_values(**(values | back)), given=self.given.union(values) - back.keys())
+        return replace(super().with_values(**(values | back)), given=self.given.union(values).difference(back))
 
     def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The least that restores this question: model, machine, and what is not a default."""

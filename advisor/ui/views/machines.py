@@ -171,7 +171,9 @@ def _table(found: Shopping, currency: str) -> None:
             "released": number("Released", format="%d"),
         },
     )
-    st.markdown(small(f"{found.too_small} other machines of the catalogue are too small, too slow or cannot run it."))
+    if found.too_small:
+        others = "1 other machine" if found.too_small == 1 else f"{found.too_small} other machines"
+        st.markdown(small(f"{others} of the catalogue: too small, not as required, or unable to run it."))
 
 
 def _speed(found: Range | None) -> float | None:
