@@ -19,13 +19,16 @@ from advisor.question.choices import ModelChoice, Workload
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
+from advisor.runtimes.llama_cpp.needs import default_shares
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
 from advisor.runtimes.registry import runtime_by
+from advisor.sizing.placement import place
 from advisor.sizing.plan import Plan
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.local_measurements import LocalMeasurement
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
+from advisor.speed.bounded import no_faster
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 
@@ -119,18 +122,25 @@ def own_file_of(entry: ResolvedModel, plan: Plan) -> OwnFile | None:
 def _speed(
     asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan
 ) -> Speed | None:
-    load = replace(
-        _load(asked, work, entry, model, max(1, len(hardware.cards)), plan), writes=writes_text(entry, model)
-    )
-    # A pasted checkpoint may stand beside the levels of another runtime.
-    traits = runtime_by(plan.runtime).speed
-    return estimate_speed(
-        load,
-        hardware.cards or (hardware.machine,),
-        hardware.backend if traits.backend is None else traits.backend,
-        host_bandwidth=hardware.host_bandwidth,
-        split="tensor" if traits.splits_tensors else plan.settings.split,
-    )
+    def estimate(plan: Plan) -> Speed | None:
+        load = _load(asked, work, entry, model, max(1, len(hardware.cards)), plan)
+        # A pasted checkpoint may stand beside the levels of another runtime.
+        traits = runtime_by(plan.runtime).speed
+        return estimate_speed(
+            replace(load, writes=writes_text(entry, model)),
+            hardware.cards or (hardware.machine,),
+            hardware.backend if traits.backend is None else traits.backend,
+            host_bandwidth=hardware.host_bandwidth,
+            split="tensor" if traits.splits_tensors else plan.settings.split,
+        )
+
+    found = estimate(plan)
+    if found is None or not plan.placement.offloads:
+        return found
+    # What a host computes of a batch is not in the evidence, and never faster than devices that hold it all.
+    everywhere = place(len(plan.placement.layers), default_shares(plan.request.memory))
+    whole = estimate(replace(plan, placement=everywhere))
+    return found if whole is None else no_faster(found, whole)
 
 
 def _load(asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model, gpus: int, plan: Plan) -> SpeedLoad:

@@ -97,7 +97,7 @@ def machines_for(question: Question, today: date | None = None) -> Shopping:
     The good ones first, and of those with one status by what a month costs, owned or rented; those without a price at
     the end. The question's own machine does not matter.
     """
-    blank = question.without(_NOT_SEARCHED_FOR).with_values(machine="any", gpus=1)
+    blank = question.with_values(**dict.fromkeys(_NOT_SEARCHED_FOR)).with_values(machine="any", gpus=1)
     return _machines_for(blank, blank.pins, today or datetime.now(UTC).date())
 
 

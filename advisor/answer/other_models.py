@@ -73,7 +73,7 @@ def other_model(found: Answer) -> OtherModel | None:
 
 def question_about(question: Question, model_id: str) -> Question:
     """The same question about another model: nothing that belongs to the first one's files."""
-    return question.without(_OF_ONE_MODEL).with_values(model=model_id)
+    return question.with_values(**dict.fromkeys(_OF_ONE_MODEL), model=model_id)
 
 
 def _candidates(found: Answer) -> Iterator[Entry]:

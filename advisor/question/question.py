@@ -79,17 +79,12 @@ class Question(Composed):
         )
 
     def with_values(self, **values: Any) -> Self:
-        """The same question with other values by key, which are then given; None takes one back.
+        """The same question with other values by key, which are then given; None takes one back to its default.
 
         They are our own, and not checked.
         """
-        written = self.given.union(values) - {key for key, value in values.items() if value is None}
-        return replace(super().with_values(**values), given=written)
-
-    def without(self, keys: Collection[str]) -> Self:
-        """The same question silent about these keys: each at its default, and not given."""
-        found = super().with_values(**{key: FIELDS[key].get_default() for key in keys})
-        return replace(found, given=self.given - frozenset(keys))
+        back = {key: FIELDS[key].default for key, value in values.items() if value is None}
+        return replace(super().with_values(**(values | back)), given=self.given.union(values).difference(back))
 
     def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The least that restores this question: model, machine, and what is not a default."""

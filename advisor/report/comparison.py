@@ -64,7 +64,7 @@ def _facts(found: Answer) -> dict[str, str]:
     facts = {
         "Model": found.entry.name,
         "Machine": found.machine_name,
-        "Goal": question.requirements.goal,
+        "Goal": question.requirements.goal.replace("-", " "),
         "Runtime": runtime_name(found.runtime),
         "Context per user": f"{question.workload.context:,} tokens",
         "Users": f"{question.workload.users:,}",
@@ -83,9 +83,8 @@ def _facts(found: Answer) -> dict[str, str]:
     facts["Free"] = _NONE if plan.free_bytes is None else gib(plan.free_bytes)
     facts["Longest context"] = f"{plan.max_context:,} tokens"
     if kept is not None:
-        facts["Quality kept"] = (
-            f"{kept.typical:.1f} % at {say(task_name(question.requirements.task))} ({kept.low:.0f} to {kept.high:.0f})"
-        )
+        task, high = say(task_name(question.requirements.task)), min(kept.high, 100)
+        facts["Quality kept"] = f"{kept.typical:.1f} % at {task} ({kept.low:.0f} to {high:.0f})"
     if speed is not None:
         decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
         if decode is not None:

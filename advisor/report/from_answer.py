@@ -120,7 +120,9 @@ def _missing_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
 
 def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     plan = shown.plan
-    found = [Fact("Memory needed", gib(plan.needed_bytes), "weights, cache and buffers")]
+    # Where the sentence above them names another model, whose figures these are is said.
+    whose = f"of {answer.entry.name} as {shown.level}" if leading(answer) is not None else "weights, cache and buffers"
+    found = [Fact("Memory needed", gib(plan.needed_bytes), whose)]
     if shown.kept is not None:
         note = f"{shown.kept.low:.0f} to {min(shown.kept.high, 100):.0f} %, {_BASES.get(shown.quality.basis, '')}"
         found.append(Fact("Quality kept", f"{approx(shown.kept.typical)} %", note.rstrip(", ")))

@@ -141,7 +141,7 @@ def test_a_comparison_shows_what_runs_badly_as_such_and_pins_as_another_scenario
     for scenario, line in zip(("Scenario 2", "Scenario 3"), lines.splitlines(), strict=False):
         other = leading(answer(question_of_link(line)))
         assert other is not None
-        assert by_name.loc["≠ Run instead", scenario].startswith(other.entry.name)
+        assert str(by_name.loc["≠ Run instead", scenario]).startswith(other.entry.name)
 
 
 def test_a_bad_line_and_one_too_many_are_said() -> None:

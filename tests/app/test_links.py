@@ -330,4 +330,3 @@ def test_a_default_that_a_link_writes_stays_pinned(key: str) -> None:
     kind = "number_input" if key in ("use_gpus", "cpu_moe_layers") else "selectbox"
     getattr(page, kind)(key=key).set_value(None).run()
     assert not asked_on(page).pins
-    assert key not in page.query_params

@@ -15,8 +15,11 @@ from starlette.responses import Response
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
+from advisor.answer.choices import choices
+from advisor.answer.reasons import leading, reasons
 from advisor.question.question import Question
 from advisor.report.document import Cover
+from advisor.report.exports import question_to_yaml
 from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.pdf import render_pdf
@@ -24,6 +27,7 @@ from advisor.store import open_store
 from advisor.ui.ownership import CLAIM_PATH, OWNER_COOKIE, own
 from advisor.ui.parts import frozen_links
 from advisor.ui.parts.report_view import file_name
+from advisor.words import say_all
 
 SCRIPT = Path(__file__).resolve().parents[2] / "advisor" / "ui" / "main.py"
 RECORDED = Path(__file__).resolve().parents[1] / "support" / "recorded"
@@ -262,6 +266,39 @@ def test_other_views_are_no_views() -> None:
     page = opened("view=other")
     assert page.warning[0].value.replace("\\", "").startswith("Unknown key 'view'")
     assert page.metric
+
+
+@pytest.mark.parametrize("pinned", ["", "&kv_type_k=f16&kv_offload=on"])
+def test_a_scenario_file_pins_what_it_writes_and_leaves_the_rest_to_the_search(pinned: str) -> None:
+    def draw() -> None:
+        from advisor.ui.asking import Reply
+        from advisor.ui.parts import inputs
+        from advisor.ui.views import share as share_page
+
+        inputs.draw()
+        share_page.draw(Reply(None, "Nothing yet.", ()))
+
+    asked = Question.from_query(f"{QUERY}{pinned}")
+    page = AppTest.from_function(draw, default_timeout=120).run()
+    page.file_uploader(key="scenario_file").set_value(("a.yaml", question_to_yaml(asked).encode(), "")).run()
+    page.button(key="use_scenario").click().run()
+    assert not page.exception
+    held = Question.from_values({key: value for key, value in page.session_state["held"].items() if value is not None})
+    assert held == asked
+    assert held.pins == asked.pins == ({"kv_type_k", "kv_offload"} if pinned else set())
+
+
+def test_a_report_that_another_model_leads_sends_nobody_for_the_wrong_file() -> None:
+    found = answer(Question.from_query("level=Q2_K&machine=rtx-5090"))
+    other = leading(found)
+    assert other is not None
+    document = report_of(found, link="https://advisor.example.org/?level=Q2_K")
+    assert document.tone == "bad"
+    assert document.next_steps[0].endswith(f"https://advisor.example.org/?{other.found.question.to_query()}.")
+    assert not [step for step in document.next_steps if "Q2_K" in step]
+    assert len(document.choices) == len(choices(found))
+    assert document.why == say_all(reasons(found), "report")
+    assert "of Llama 3.1 70B Instruct as Q2_K" in document.key_figures[0].note
 
 
 def test_without_an_answer_the_share_page_says_why() -> None:

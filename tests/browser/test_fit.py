@@ -10,9 +10,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from advisor.answer.answer import answer
+from advisor.answer.reasons import leading
 from advisor.foundation.numbers import approx
 from advisor.foundation.units import gb, gib
 from advisor.question.question import Question
+from advisor.ui.parts.text import status_words
 from tests.conftest import settle
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -117,11 +119,14 @@ def visit(chromium: Any, server: str) -> Iterator[Open]:
 def expected(query: str) -> list[str]:
     """What the engine answers, in the page's words."""
     found = answer(Question.from_query(query))
-    plan = next(plan for plan in found.plans if plan.level == found.recommendation.level)
+    plan, other = found.decided.plan, leading(found)
     assert plan.free_bytes is not None
+    heading = (
+        f"{plan.level} {status_words(found.status)}" if other is None else f"Run {other.entry.name} instead ✔ good"
+    )
     return [
         f"{found.entry.name} on {found.machine_name}",
-        f"{plan.level} ✔ fits",
+        heading,
         *(gb(plan.sized.file_bytes), gib(plan.needed_bytes), gib(plan.free_bytes), f"{plan.max_context:,}"),
         "unknown" if (speed := found.shown.tokens_per_s) is None else approx(speed.typical),
         "unknown" if (kept := found.shown.kept) is None else f"{kept.typical:.1f} %",
@@ -250,3 +255,29 @@ def test_a_click_on_another_page_before_the_inputs_are_loaded_loses_nothing(visi
 def _late(one: Visit, route: Any) -> None:
     one.page.wait_for_timeout(2_000)
     route.continue_()
+
+
+def test_a_default_that_a_link_writes_stays_in_the_url_and_a_goal_goes_there(visit: Open) -> None:
+    one = visit("/?model=llama-3.2-3b-instruct&kv_type_k=f16")
+    one.expect_query({"model": "llama-3.2-3b-instruct", "kv_type_k": "f16"})
+    one.enter("Context per user", "4096")
+    one.expect_query({"model": "llama-3.2-3b-instruct", "kv_type_k": "f16", "context": "4096"})
+    one.page.locator("[data-testid=stExpander]").filter(has_text="Requirements").locator("summary").click()
+    one.choose("Goal", "best", "Best quality")
+    wanted = {"model": "llama-3.2-3b-instruct", "kv_type_k": "f16", "context": "4096", "goal": "quality"}
+    one.expect_query(wanted)
+    one.expect_figures(expected("model=llama-3.2-3b-instruct&kv_type_k=f16&context=4096&goal=quality"))
+    assert not one.messages()
+
+
+def test_the_model_that_leads_and_a_choice_are_one_click_away(visit: Open) -> None:
+    one = visit("/?level=Q2_K&machine=rtx-5090")
+    found = answer(Question.from_query("level=Q2_K&machine=rtx-5090"))
+    other = leading(found)
+    assert other is not None
+    one.expect_figures(expected("level=Q2_K&machine=rtx-5090"))
+    with one.context.expect_page() as opening:
+        one.page.get_by_role("link", name=f"Ask the same about {other.entry.name}").click()
+    heading = opening.value.locator("h1")
+    sync_api.expect(heading).to_have_text(f"{other.entry.name} on {found.machine_name}")
+    sync_api.expect(opening.value.locator(".st-key-verdict h2")).to_have_text(f"{other.found.shown.level} ✔ good")

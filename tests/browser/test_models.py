@@ -108,11 +108,11 @@ def test_a_click_on_a_file_sizes_it_from_its_own_header(visit: Open, hub: FakeHu
     one.settle()
     file = f"https://huggingface.co/acme/Some-Eight-GGUF/blob/{COMMIT}/Some-Eight-Q4_K_M.gguf"
     one.expect_query({"model": file})
-    sync_api.expect(one.page.locator(".st-key-verdict h2")).to_have_text("Q4_K_M (this file) ✔ fits")
+    sync_api.expect(one.page.locator(".st-key-verdict h2")).to_have_text("Q4_K_M (this file) ✔ good")
     sync_api.expect(one.page.get_by_text("exactly, by its own header")).to_be_visible()
     requests = len(hub.requests)
     again = visit(one.page.url.removeprefix(one.address))
-    sync_api.expect(again.page.locator(".st-key-verdict h2")).to_have_text("Q4_K_M (this file) ✔ fits")
+    sync_api.expect(again.page.locator(".st-key-verdict h2")).to_have_text("Q4_K_M (this file) ✔ good")
     assert len(hub.requests) == requests  # by commit: nothing to ask for
     one.page.get_by_role("button", name="All files of acme/Some-Eight-GGUF").click()
     one.settle()

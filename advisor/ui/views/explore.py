@@ -117,9 +117,9 @@ def models_table(rows: Sequence[RunnableModel]) -> pd.DataFrame:
         found.append(
             {
                 "model": row.entry.name,
+                "status": status_words(row.status),
                 "parameters": f"{format_count(model.parameters)}{active}",
                 "level": chosen.level,
-                "status": status_words(row.status),
                 "runtime": runtime_name(chosen.plan.runtime),
                 "how": chosen.verdict,
                 "kept": chosen.kept.typical if chosen.kept is not None else None,

@@ -24,7 +24,7 @@ from advisor.ui.parts.tables import common_plans, fullest_device, levels_table, 
 from advisor.ui.parts.text import plain, refusal, small, status_mark, tokens, users
 from advisor.words import say, say_all
 
-_TILE = 160  # pixels
+_TILE = 150  # pixels
 
 
 def draw(reply: Reply) -> None:
@@ -192,10 +192,8 @@ def _memory(answer: Answer) -> None:
     if devices and (question.placement.gpu_layers is not None or question.placement.cpu_moe_layers):
         _chart(answer, shown, "on the host", host=True)
     elif devices:
-        on_host = [plan.host.needed_bytes for plan in shown]
-        st.markdown(
-            small(f"Besides, the host holds input embeddings and a buffer: {gib(min(on_host))} to {gib(max(on_host))}.")
-        )
+        ends = dict.fromkeys(gib(find(plan.host.needed_bytes for plan in shown)) for find in (min, max))
+        st.markdown(small(f"Besides, the host holds input embeddings and a buffer: {' to '.join(ends)}."))
 
 
 def _chart(answer: Answer, plans: list[Plan], where: str, host: bool = False) -> None:

@@ -171,7 +171,9 @@ def _table(found: Shopping, currency: str) -> None:
             "released": number("Released", format="%d"),
         },
     )
-    st.markdown(small(f"{found.too_small} other machines of the catalogue are too small, too slow or cannot run it."))
+    if found.too_small:
+        others = "1 other machine" if found.too_small == 1 else f"{found.too_small} other machines"
+        st.markdown(small(f"{others} of the catalogue: too small, not as required, or unable to run it."))
 
 
 def _speed(found: Range | None) -> float | None:
@@ -184,10 +186,10 @@ def machines_table(found: Shopping) -> pd.DataFrame:
         [
             {
                 "machine": f"{RECOMMENDED} {row.name}" if row is found.cheapest else row.name,
+                "status": status_words(row.option.status),
                 "own": _rounded(row.chosen.own_monthly),
                 "rent": _rounded(row.chosen.rent_monthly),
                 "level": row.chosen.level,
-                "status": status_words(row.option.status),
                 "runtime": runtime_name(row.chosen.plan.runtime),
                 "how": row.chosen.verdict,
                 "kept": row.chosen.kept.typical if row.chosen.kept is not None else None,

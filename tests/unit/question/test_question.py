@@ -178,6 +178,8 @@ def test_what_is_written_is_given_also_where_it_is_the_default() -> None:
     assert question.with_values(users=2).given == {"model", "context", "gpu_layers", "users"}
     assert question.with_values(context=4096).given == question.given
     assert question.with_values(level="Q4_K_M").with_values(level=None).given == question.given
+    assert question.with_values(**dict.fromkeys(FIELDS)) == Question()  # each to its default
+    assert not question.with_values(**dict.fromkeys(FIELDS)).given
     assert Question().given == frozenset()
 
 
