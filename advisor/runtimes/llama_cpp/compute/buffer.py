@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from advisor.foundation.caches import kept_beside
@@ -18,11 +18,13 @@ from advisor.runtimes.llama_cpp.compute.frame import Frame, reserved_tokens
 from advisor.runtimes.llama_cpp.compute.graph import Graph
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
 from advisor.runtimes.llama_cpp.compute.layout import Layout, lay_out
+from advisor.runtimes.llama_cpp.compute.repeats import repeated, shortened
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 _REPEATS = 6  # the layout settles within these, then cycles through one, two or three states: 6 fits all
+_BEFORE_LAYERS = 2  # parts of a layout: what is allocated beforehand, and the embedding
 PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 
 
@@ -93,6 +95,15 @@ class _Way:
 
 @kept_beside  # contexts, micro-batches and cache types of a kind share the steps
 def _way(model: Model, outline: Settings, word: _Word, output: int, copies: int, on_host: bool) -> _Way:
+    short, stretches = shortened(word)
+    way = _laid_way(model, outline, tuple(short), output, copies, on_host)
+    if not stretches:
+        return way
+    whole = repeated(way.layout, _BEFORE_LAYERS, stretches)
+    return _laid_way(model, outline, word, output, copies, on_host) if whole is None else replace(way, layout=whole)
+
+
+def _laid_way(model: Model, outline: Settings, word: _Word, output: int, copies: int, on_host: bool) -> _Way:
     fused = _Fused(outline.flash_attention)
     graph, starts = _graph(model, outline, word, output, fused)
     homes = graph.assign()

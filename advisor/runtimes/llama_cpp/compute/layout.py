@@ -47,7 +47,7 @@ _segments: WeakValueDictionary[object, _Segment] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """A segment in its place: its devices, which sizes it has, and which tensors it finds and leaves."""
 
     segment: _Segment
@@ -61,7 +61,7 @@ class _Part:
 class Layout:
     """The steps of a graph, without sizes."""
 
-    parts: tuple[_Part, ...]
+    parts: tuple[Part, ...]
     sources: tuple[tuple[Source, ...], ...]
     tensors: int
 
@@ -128,7 +128,8 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
     """The steps of a graph whose operations have their `homes`.
 
     `starts` are the first nodes of its pieces, `pieces` the number of each, equal for pieces that are alike. With
-    pipeline parallelism whatever enters a device exists in several `copies`, all held throughout.
+    pipeline parallelism whatever enters a device exists in several `copies`, all held throughout. The first part of the
+    result holds what is allocated before anything else, the others are those of the pieces.
     """
     steps = schedule(graph, homes)
     originals = {node: original for node, _, _, original in steps if original >= 0}
@@ -164,10 +165,9 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
     upcoming = iter(starts)
     upcoming_start = next(upcoming)
     for node, device, reads, original in steps:
-        if original < 0 and node >= upcoming_start:
+        while original < 0 and node >= upcoming_start:
             cuts.append(len(plain))
-            while node >= upcoming_start:
-                upcoming_start = next(upcoming, len(homes))
+            upcoming_start = next(upcoming, len(homes))
         over: tuple[int, ...] = ()
         if original < 0 and graph.reuses[node]:
             # A tensor read through a view never gives up its memory: ggml-alloc sees the view as foreign.
@@ -182,6 +182,7 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
         if node not in fixed:
             lying.add(node)
         plain.append((node if node in lying else -1, device, always, over, tuple(last)))
+    cuts += [len(plain)] * (len(starts) - len(cuts))
     return _cut(plain, [0, *cuts, len(plain)], homes, sources)
 
 
@@ -190,7 +191,7 @@ def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Sequen
     ends = {node: number for number, (*_, last) in enumerate(plain) for node in last}
     crossing: dict[int, int] = {}
     sized: dict[tuple[Source, ...], int] = {}
-    parts: list[_Part] = []
+    parts: list[Part] = []
     for start, end in pairwise(cuts):
         tensors: dict[int, int] = {}
         devices: dict[int, int] = {}
@@ -218,7 +219,7 @@ def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Sequen
         )
         names = tuple([sources[node] for node in tensors])
         parts.append(
-            _Part(
+            Part(
                 segment,
                 tuple(devices),
                 sized.setdefault(names, len(sized)),
