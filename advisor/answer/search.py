@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import count
 from typing import NamedTuple
 
@@ -19,9 +19,12 @@ from advisor.answer.assess import asked_of, candidates_of
 from advisor.answer.candidate import Candidate
 from advisor.answer.kept import CacheTypes, kept_before
 from advisor.answer.policy import (
+    ENOUGH_TOKENS_PER_S,
     GOOD_BITS,
     LOSS_OF_FEW_BITS,
     LOSS_WITHOUT_EVIDENCE,
+    NOTICEABLE,
+    VISIBLE_POINTS,
     WEIGHTS,
     Weights,
 )
@@ -123,8 +126,20 @@ class Search:
         self._least: dict[Job, float | None] = {}
 
     def best(self, weights: Weights | None = None, allow: Callable[[Job], bool] = lambda _: True) -> Option | None:
-        """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded."""
-        judged_by, order = weights or self.weights, count()
+        """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded.
+
+        An engine that is usual for so many users is worth something, but not a plan that is visibly worse and slower.
+        """
+        judged_by = weights or self.weights
+        best = self._best(judged_by, allow)
+        if best is None or not best.runs or len(self.engines) == 1:
+            return best
+        return max(
+            (best, *self._beating(best, allow)), key=lambda option: (option is not best, self.key_of(option, judged_by))
+        )
+
+    def _best(self, judged_by: Weights, allow: Callable[[Job], bool]) -> Option | None:
+        order = count()
         heap: list[tuple[float, float, int, Job, bool]] = []
         for job in self.jobs:
             if allow(job):
@@ -147,6 +162,30 @@ class Search:
             if option is not None and (key := self.key_of(option, judged_by)) > best_key:
                 best, best_key = option, key
         return best
+
+    @cached_property
+    def engines(self) -> frozenset[RuntimeId]:
+        """Whose plans are compared."""
+        return frozenset(setup.runtime.engine for setup in self.setups)
+
+    def _beating(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
+        """Options of another engine that keep visibly more and are noticeably faster, with nothing against them."""
+        most = ENOUGH_TOKENS_PER_S / NOTICEABLE  # what is faster than enough is as fast
+        speed = best.figures.tokens_per_s
+        if speed is None or speed > most:
+            return
+        rank = self.key_of(best).rank
+        for job in self.jobs:
+            if job.setup.runtime.engine is best.setup.runtime.engine or job.kept.task < best.kept.task + VISIBLE_POINTS:
+                continue
+            if not allow(job) or self._bound(job, self.weights, refined=True).rank < rank or self._needless(job):
+                continue
+            option = self.option_of(job)
+            if option is None or self.key_of(option).rank < rank or option.figures.tokens_per_s is None:
+                continue
+            faster = option.figures.tokens_per_s >= NOTICEABLE * speed
+            if faster and option.figures.served >= best.figures.served and option.figures.host_share is None:
+                yield option
 
     def may_be(self, status: Status) -> bool:
         """Whether some option may have this status or a better one: False is certain, and nothing is planned for it."""
