@@ -370,7 +370,7 @@ def test_a_gain_names_the_figure_that_gives_the_choice_its_role(query: str) -> N
         if choice["role"] == "better quality":
             figure_said = percent(min(plan["quality_percent"]["typical"], 100))
         elif choice["role"] in ("faster", "other engine"):
-            figure_said = f"{approx(plan['tokens_per_s']['typical'])} tokens/s"
+            figure_said = f"about {approx(plan['tokens_per_s']['typical'])} "
         else:
             figure_said = f"{plan['max_context']:,} tokens"
         assert figure_said in gain, gain
