@@ -195,7 +195,8 @@ def test_the_object_is_of_the_one_decision(query: str) -> None:
     assert decision["status"] == found.status
     assert decision["sentence"] == say(verdict(found))
     assert decision["plan"]["level"] == found.shown.level
-    assert [choice["role"] for choice in asked(query)["choices"]] == [choice.role for choice in choices(found)]
+    roles = [choice["role"] for choice in asked(query)["choices"]]  # as many as keep it small
+    assert roles == [choice.role for choice in choices(found)][: len(roles)]
     leads = [choice["plan"]["model_id"] for choice in asked(query)["choices"] if choice["role"] == "other model"]
     assert decision["leads"] in (None, *leads[:1])
 
@@ -259,7 +260,7 @@ def test_an_error_of_our_own_names_its_kind_and_nothing_of_this_machine(capsys: 
         (f"{LLAMA}&machine=rtx-4090&level=Q2_K", "last resort"),
         (f"{BIG}&machine=rtx-4090&level=Q4_K_M", "does not fit"),
         (f"{LLAMA}&machine=rtx-4090&min_tokens_per_s=5000", "good"),  # a wish
-        (f"{LLAMA}&machine=rtx-4090&min_quality=100", "not as asked"),
+        (f"{LLAMA}&machine=rtx-4090&max_first_token_s=0.001", "not as asked"),
         (f"{LLAMA}&machine=rtx-4090&max_cost_per_month=1", "not as asked"),
         ("model=gpt-oss-20b&machine=rtx-4090", "good"),
         ("model=bge-m3&machine=rtx-4090", "good"),
@@ -355,10 +356,10 @@ def test_one_token_is_not_many(query: str, words: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "model=llama-3.1-8b-instruct&machine=rtx-4090&max_first_token_s=0.001",
-        "model=llama-3.1-8b-instruct&machine=gtx-1060-6gb&margin_percent=50",
+        "model=llama-3.1-8b-instruct&machine=rtx-4090&min_tokens_per_s=5000",
+        "model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb",
         "model=llama-3.1-70b-instruct&machine=rtx-3090&gpus=2",
-        "model=llama-2-7b&machine=gtx-1060-6gb&context=4096&prompt_tokens=1",
+        "model=llama-3.1-70b-instruct&machine=apple-m2-ultra-192gb",
     ],
 )
 def test_a_gain_names_the_figure_that_gives_the_choice_its_role(query: str) -> None:
@@ -368,8 +369,8 @@ def test_a_gain_names_the_figure_that_gives_the_choice_its_role(query: str) -> N
         plan, gain = choice["plan"], choice["gain"]
         if choice["role"] == "better quality":
             figure_said = percent(min(plan["quality_percent"]["typical"], 100))
-        elif choice["role"] == "faster":
-            figure_said = f"{approx(plan['tokens_per_s']['typical'])} tokens/s"
+        elif choice["role"] in ("faster", "other engine"):
+            figure_said = f"about {approx(plan['tokens_per_s']['typical'])} "
         else:
             figure_said = f"{plan['max_context']:,} tokens"
         assert figure_said in gain, gain
