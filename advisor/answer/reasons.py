@@ -174,6 +174,17 @@ def _itself(found: Answer) -> Message:
 
 
 def _refused(found: Answer) -> Message:
+    decided, plan = found.decided, found.shown.plan
+    if plan.verdict == "tight" and plan.missing_bytes and not decided.unmet:
+        return fact(
+            "decision_tight",
+            model=found.entry.name,
+            level=plan.level,
+            how=_how(found),
+            machine=found.machine_name,
+            missing=plan.missing_bytes,
+            each=on_each_device(plan),
+        )
     return fact(
         "decision_refused",
         model=found.entry.name,

@@ -290,7 +290,8 @@ def _next_steps(answer: Answer, shown: Candidate, link: str) -> tuple[str, ...]:
         ways = () if answer.decided.unmet else shown.plan.ways_out
         if ways:
             return say_all((way.message for way in ways), "report")
-        return say_all(reasons(answer)[1:], "report")
+        said = reasons(answer)
+        return say_all(said[1:] or said, "report")
     return (
         f"Get or make the {shown.level} file ({gb(shown.plan.sized.file_bytes)}); the commands are in the appendix.",
         "Run it with the command given and compare its memory and speed with this report.",
