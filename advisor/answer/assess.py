@@ -43,7 +43,7 @@ def candidates_of(
 ) -> tuple[Candidate, ...]:
     """The candidates of a question, in the order of `plans`. `measured_here`: of this very model."""
     facts, writes = facts_of_model(entry, model), writes_text(entry, model)
-    pricing = Pricing(question.costs, hardware.average_card, max(1, len(hardware.installed)), priced_as(entry), today)
+    pricing = pricing_of(question, entry, hardware, today)
 
     def candidate(plan: Plan) -> Candidate:
         return Candidate(
@@ -58,6 +58,11 @@ def candidates_of(
         )
 
     return tuple(candidate(plan) for plan in plans)
+
+
+def pricing_of(question: Question, entry: ResolvedModel, hardware: Hardware, today: date) -> Pricing:
+    """What every plan on this hardware is priced by; cards that stay idle are paid for."""
+    return Pricing(question.costs, hardware.average_card, max(1, len(hardware.installed)), priced_as(entry), today)
 
 
 _RANKS = frozenset({"text-ranking", "text-classification"})

@@ -111,8 +111,7 @@ class Candidate:
 
     def monthly(self, own_hardware: bool) -> float | None:
         """The cheaper of bought and rented; None where no price is known."""
-        known = [self.own_monthly] if own_hardware else [self.own_monthly, self.rent_monthly]
-        return min((cost for cost in known if cost is not None), default=None)
+        return cheaper_monthly(self.costs, own_hardware)
 
     def unmet(self, asked: Requirements, licence: str) -> tuple[Unmet, ...]:
         """The rules it breaks. Quality and money are compared with typical values; a first token is late where even the
@@ -150,6 +149,12 @@ class Candidate:
         currency = self.costs.currency if self.costs is not None else ""
         message = fact("too_dear", cost=cost, currency=currency, most=most)
         return Unmet("max_cost_per_month", message, cost / most - 1)
+
+
+def cheaper_monthly(costs: Costs | None, own_hardware: bool) -> float | None:
+    """The cheaper of bought and rented, in the question's currency; None where no price is known."""
+    options = () if costs is None else (costs.own,) if own_hardware else (costs.own, costs.rent)
+    return min((float(option.monthly.typical) for option in options if option is not None), default=None)
 
 
 def quality_gap(level: str, kept: Range | None, task: str, asked: Requirements) -> Unmet | None:

@@ -35,6 +35,7 @@ _OF_ONE_MODEL = (
 _HARDEST_PERCENT = 98.0  # a limited plan that keeps more at the hardest task is not given up for another model
 _PARTLY_ON_HOST_TOKENS_PER_S = 15.0
 _TWICE = 2.0
+_NEAR = 0.25  # logits, within which models count as equally able
 _DOUBT = 0.5  # standard deviations: what little is known of does not lead
 
 
@@ -77,20 +78,21 @@ def question_about(question: Question, model_id: str) -> Question:
 
 
 def _candidates(found: Answer) -> Iterator[Entry]:
-    """Models that could stand in for it and may fit, the most able first; nothing is planned yet."""
-    room = _room(found)
-    able = []
+    """Models that could stand in for it and may fit: those with scores of the task first, the most able of them first.
+
+    Nothing is planned yet. Near equals go by family, which whoever asks for one knows.
+    """
+    room, own = _room(found), found.entry.entry
+    able: list[tuple[bool, float, bool, str, Entry]] = []
     for entry in catalogue().values():
-        if _comparable(found, entry) and entry.parameters.counted * _BITS_TO_FIT / 8 < room:
-            score = ability(entry.id, _task(found))
-            if score is not None:
-                able.append((score.value - _DOUBT * score.sd, entry.released, entry))
-    own = found.entry.entry
-    able.sort(key=lambda one: (-one[0], one[2].id))
-    if found.status in _BAD and own is not None:
-        # Near equals: whoever asks for a family knows it.
-        able.sort(key=lambda one: -round(2 * one[0]) / 2 - (0.01 if one[2].family == own.family else 0))
-    return (entry for _, _, entry in able)
+        if not _comparable(found, entry) or entry.parameters.counted * _BITS_TO_FIT / 8 >= room:
+            continue
+        score = ability(entry.id, _task(found))
+        if score is not None:
+            value = round((score.value - _DOUBT * score.sd) / _NEAR) * _NEAR
+            kin = own is not None and own.family == entry.family
+            able.append((not score.rows_of_task, -value, not kin, entry.id, entry))
+    return (entry for *_, entry in sorted(able, key=lambda one: one[:4]))
 
 
 def _room(found: Answer) -> float:

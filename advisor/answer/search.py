@@ -15,8 +15,8 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import NamedTuple
 
-from advisor.answer.assess import asked_of, candidates_of
-from advisor.answer.candidate import Candidate
+from advisor.answer.assess import asked_of, candidates_of, pricing_of
+from advisor.answer.candidate import Candidate, cheaper_monthly, licence_gap
 from advisor.answer.kept import CacheTypes, kept_before
 from advisor.answer.policy import (
     ENOUGH_TOKENS_PER_S,
@@ -66,6 +66,7 @@ class Key(NamedTuple):
 
 
 _DOES_NOT_FIT, _NOT_AS_ASKED, _TIGHT = 0, 1, 2
+_BROKEN = 1e3  # points that a broken rule costs: more than whatever else is said of a plan
 _RANKS: dict[Status, int] = {"last resort": 3, "slow": 4, "limited": 5, "good": 6}
 
 
@@ -124,6 +125,7 @@ class Search:
         for setup in setups:
             self.jobs += self._jobs(setup)
         self._least: dict[Job, float | None] = {}
+        self._broken: dict[Setup, int] = {}
 
     def best(self, weights: Weights | None = None, allow: Callable[[Job], bool] = lambda _: True) -> Option | None:
         """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded.
@@ -226,7 +228,7 @@ class Search:
         if option.unmet:
             gaps = sum(1 + min(1.0, one.gap if one.gap is not None else 1.0) for one in option.unmet)
             gaps += plan.verdict == "tight"  # the margin is a rule as well
-            return Key(_NOT_AS_ASKED, points - 1e3 * gaps, option.kept.mean, typical)
+            return Key(_NOT_AS_ASKED, points - _BROKEN * gaps, option.kept.mean, typical)
         rank = _TIGHT if plan.verdict == "tight" else _RANKS[option.status]
         return Key(rank, points, option.kept.mean, typical, plan.free_bytes or 0)
 
@@ -283,12 +285,25 @@ class Search:
         if weights.money:
             figures = Figures(figures.tokens_per_s, cost=1e-6)
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
+        least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
         if not self.about.writes:
-            return Key(most, points)
-        least_kept = self.asked.least_percent
+            return Key(min(most, _NOT_AS_ASKED), points - _BROKEN * broken) if broken else Key(most, points)
         if least_kept is not None and job.kept.task < least_kept and job.level is not None:
-            return Key(_NOT_AS_ASKED, points)
+            broken += 1
+        if broken:
+            return Key(min(most, _NOT_AS_ASKED), points - _BROKEN * broken)
         return Key(min(most, _RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
+
+    def _broken_by(self, setup: Setup) -> int:
+        """How many rules every plan of a setup breaks: by the licence, and by what one such machine costs at least."""
+        if setup not in self._broken:
+            broken = int(licence_gap(self.about.entry.license, self.asked) is not None)
+            if (most := self.asked.max_cost_per_month) is not None:
+                pricing = pricing_of(setup.question, self.about.entry, setup.hardware, self.today)
+                least = cheaper_monthly(pricing.costs(None), self.asked.own_hardware)
+                broken += least is None or least > most
+            self._broken[setup] = broken
+        return self._broken[setup]
 
     def _least_seconds(self, job: Job) -> float | None:
         if job.level is None:
