@@ -56,6 +56,19 @@ def deep_bytes(thing: object) -> int:
     return total
 
 
+class _Sampled:
+    """Results of one function are alike: every so many is weighed, the others count as much."""
+
+    def __init__(self) -> None:
+        self._number = count()
+        self._last = 0
+
+    def __call__(self, result: object) -> int:
+        if next(self._number) % _EVERY == 0:
+            self._last = deep_bytes(result)
+        return self._last
+
+
 class _Drawer:
     """What follows from one model: results by function and arguments, and about how many bytes they are."""
 
@@ -63,15 +76,15 @@ class _Drawer:
         self.values: dict[Hashable, Any] = {}
         self.bytes = 0
         self.used = 0
-        self._each: dict[Any, int] = {}
 
     def __reduce__(self) -> tuple[Callable[[], _Drawer], tuple[()]]:
         """What is kept can be worked out again: a pickle or a copy of its owner has an empty one."""
         return _new_drawer, ()
 
     def put(self, function: Any, key: Hashable, value: Any) -> None:
-        if (each := self._each.get(function)) is None:
-            each = self._each[function] = deep_bytes((key, value))
+        if (weigh := _weighed.get(function)) is None:
+            weigh = _weighed[function] = _Sampled()
+        each = weigh((key, value))
         self.values[key] = value
         self.bytes += each
         _added[0] += each
@@ -83,6 +96,7 @@ class _Drawer:
 
 _DRAWER = "_kept_beside"
 _drawers: WeakSet[_Drawer] = WeakSet()
+_weighed: dict[Any, _Sampled] = {}  # by function
 _added = [0]
 _clock = count(1)
 _lock = Lock()
@@ -166,19 +180,6 @@ def remembered(
         return cast(Remembered[Args, Result], cached(kept, lock=Lock())(function))
 
     return decorate
-
-
-class _Sampled:
-    """Results of one function are alike: every so many is weighed, the others count as much."""
-
-    def __init__(self) -> None:
-        self._number = count()
-        self._last = 0
-
-    def __call__(self, result: object) -> int:
-        if next(self._number) % _EVERY == 0:
-            self._last = deep_bytes(result)
-        return self._last
 
 
 def remembered_bytes() -> dict[str, tuple[int, int]]:

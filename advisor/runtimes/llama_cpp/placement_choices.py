@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -109,13 +110,21 @@ class LevelChoices:
         self.read_cache = _prefix(np.append(ground.reading.caches, 0))
         self.has_experts = bool(weights.experts.any())
         self.known: dict[tuple[bool, bool], Grown] = {}
+        self._budgets: dict[tuple[bool, bool], list[int]] = {}
+
+    @cached_property
+    def _sums(self) -> dict[bool, tuple[list[int], list[int]]]:
+        """Bytes up to each layer without and with experts; by whether the cache is on the host."""
         whole = self.plain + self.experts
-        self._sums = {
+        return {
             True: (self.plain.tolist(), whole.tolist()),
             False: ((self.plain + self.cache).tolist(), (whole + self.cache).tolist()),
         }
-        self._experts: list[int] = self.experts.tolist()
-        self._budgets: dict[tuple[bool, bool], list[int]] = {}
+
+    @cached_property
+    def _experts(self) -> list[int]:
+        found: list[int] = self.experts.tolist()
+        return found
 
     def _estimate(self, choice: Choice) -> Grown:
         return self.known.get((choice.kv_on_host, choice.full)) or self.ground.typical(choice)
@@ -193,10 +202,13 @@ class LevelChoices:
         of how many layers the experts must at least be there. `full`: whether the whole cache is read."""
         ground, rates = self.ground, self.ground.rates
         held = self.plain if kv_on_host else self.plain + self.cache
-        room = self._room(compute)
         layers = np.arange(len(held))
-        moe = np.searchsorted(self.experts, self.experts[-1] + held[-1] - held - room, side="left")
-        possible = moe < len(held)
+        over = self.experts[-1] + held[-1] - held - self._room(compute)
+        moe = np.searchsorted(self.experts, over, side="left")
+        if compute and ground.lends and not kv_on_host:
+            for _ in range(2):  # the more lies on the host, the more passes through the first device
+                moe = np.searchsorted(self.experts, over + self._least_passing(layers, moe), side="left")
+        possible = (moe < len(held)) & self._host_may_hold(layers, moe, kv_on_host)
         moe = np.minimum(np.maximum(moe, layers), ground.count)
         on_host = self.read_plain + self.read_experts[np.maximum(moe, layers)]
         elsewhere = self.read_plain[-1] + self.read_experts[-1] - on_host
@@ -207,6 +219,33 @@ class LevelChoices:
             cache = self.read_cache / rates.host + (self.read_cache[-1] - self.read_cache) / ground.fastest
         seconds = on_host / rates.host + elsewhere / ground.fastest + cache
         return np.where(possible, seconds, np.inf), moe
+
+    def _host_may_hold(
+        self, layers: NDArray[np.int64], moe: NDArray[np.int64], kv_on_host: bool
+    ) -> NDArray[np.bool_] | bool:
+        """Whether the host has room for so many layers and at least so many layers' experts; see `_host_fits`."""
+        memory, count = self.memory, self.ground.count
+        if memory.host_capacity_bytes is None:
+            return True
+        experts = self.experts[np.minimum(np.maximum(moe, layers), count + 1)]
+        cache = self.cache[-1] if kv_on_host else self.cache
+        needed = (
+            self.weights.input + memory.host_overhead_bytes + self.plain[np.minimum(layers, count)] + experts + cache
+        )
+        fits: NDArray[np.bool_] = needed <= memory.host_capacity_bytes * (1 - self.ground.margin)
+        return fits
+
+    def _least_passing(self, layers: NDArray[np.int64], moe: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What at least passes through the first device with so many layers and layers' experts on the host."""
+        estimate, weights, count = self._estimate(Choice(1, 0, False)), self.weights, self.ground.count
+        if not estimate.lent:
+            return np.zeros_like(layers)
+        moe = np.minimum(np.maximum(moe, layers), count)
+        layers = np.minimum(layers, count)
+        widest = np.maximum(np.array(weights.widest_layers)[layers], np.array(weights.widest_experts)[moe])
+        copies = 1 + (weights.hybrid | (weights.alternating & (moe > layers)))
+        beside = np.maximum(0, estimate.lent + copies * widest - estimate.compute[0])
+        return np.where(moe > 0, beside, 0)
 
     def _fewest_experts(self, choice: Choice) -> Choice | None:
         """The choice with as many more layers' experts on the host as it takes to split the rest; None: never."""

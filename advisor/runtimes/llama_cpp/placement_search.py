@@ -125,6 +125,20 @@ class Search(Ground):
             held[home] += size
         return shortage(self.memory, held, self.margin) <= 0
 
+    def has_room(self, weights: Weights) -> bool:
+        """Whether all memory together could hold weights and caches, each part once and no buffers."""
+        memory, left = self.memory, 1 - self.margin
+        if memory.host_capacity_bytes is None:
+            return True
+        devices = [device.capacity_bytes * left - device.overhead_bytes for device in memory.devices]
+        room = memory.host_capacity_bytes * left - memory.host_overhead_bytes
+        if memory.pooled:
+            room -= sum(device.overhead_bytes for device in memory.devices)
+        else:
+            room += sum(size for size in devices if size > 0)
+        held = weights.input + weights.output + int(weights.layers.sum()) + int(weights.experts.sum())
+        return held + sum(self.caches) <= room
+
     def _without_gpu(self, weights: Weights, memory: Memory) -> Found | None:
         """Everything on the host, prompts too: for devices that are too small to be of any use."""
         alone = Choice(self.count + 1, 0, False, alone=True)

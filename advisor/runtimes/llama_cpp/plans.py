@@ -94,7 +94,8 @@ class LevelPlanner:
         """See `Runtime.least_seconds`: where the placement is searched for."""
         if self.split or not self.request.search:
             return None
-        return self.searcher.least_seconds(level_weights(self.model, level, self.imatrix))
+        weights = level_weights(self.model, level, self.imatrix)
+        return self.searcher.least_seconds(weights) if self.searcher.has_room(weights) else float("inf")
 
     def plan(self, sized: SizedLevel) -> Plan:
         weights = self.weights(sized)

@@ -142,8 +142,11 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
     for node in graph.kept:
         pending[node] += 1
     sources: list[Source] = []
+    of_piece: dict[int, list[Source]] = {}
     for start, end, piece in zip(starts, [*starts[1:], len(graph.sizes)], pieces, strict=True):
-        sources += [(piece, number) for number in range(end - start)]
+        if (its := of_piece.get(piece)) is None:
+            its = of_piece[piece] = [(piece, number) for number in range(end - start)]
+        sources += its
     sources += [sources[originals[copy]] for copy in range(len(sources), len(homes))]
 
     plain: list[_Plain] = []
@@ -164,31 +167,34 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
     cuts: list[int] = []
     upcoming = iter(starts)
     upcoming_start = next(upcoming)
+    reuses, empty = graph.reuses, graph.empty
     for node, device, reads, original in steps:
-        while original < 0 and node >= upcoming_start:
-            cuts.append(len(plain))
-            upcoming_start = next(upcoming, len(homes))
         over: tuple[int, ...] = ()
-        if original < 0 and graph.reuses[node]:
-            # A tensor read through a view never gives up its memory: ggml-alloc sees the view as foreign.
-            over = tuple(read for read in reads if read >= 0 and pending[read] == 1 and read in lying)
+        if original < 0:
+            while node >= upcoming_start:
+                cuts.append(len(plain))
+                upcoming_start = next(upcoming, len(homes))
+            if reuses[node]:
+                # A tensor read through a view never gives up its memory: ggml-alloc sees the view as foreign.
+                over = tuple([read for read in reads if read >= 0 and pending[read] == 1 and read in lying])
         last = []
         for read in reads:
-            source = read if read >= 0 else ~read
-            pending[source] -= 1
-            if not pending[source] and source in lying:
-                last.append(source)
-        always = (node if original < 0 else original) in graph.empty
+            if read < 0:
+                read = ~read
+            left = pending[read] = pending[read] - 1
+            if not left and read in lying:
+                last.append(read)
+        always = (node if original < 0 else original) in empty
         if node not in fixed:
             lying.add(node)
-        plain.append((node if node in lying else -1, device, always, over, tuple(last)))
+        plain.append((node if node in lying else -1, device, always, over, tuple(last) if last else ()))
     cuts += [len(plain)] * (len(starts) - len(cuts))
     return _cut(plain, [0, *cuts, len(plain)], homes, sources)
 
 
 def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Sequence[Source]) -> Layout:
     """Segments between the cuts, each with tensors and devices of its own numbers."""
-    ends = {node: number for number, (*_, last) in enumerate(plain) for node in last}
+    ends = {node: number for number, step in enumerate(plain) if step[4] for node in step[4]}
     crossing: dict[int, int] = {}
     sized: dict[tuple[Source, ...], int] = {}
     parts: list[Part] = []
@@ -198,16 +204,16 @@ def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Sequen
         found: list[int] = []
         steps: list[_Step] = []
         for node, device, always, over, last in plain[start:end]:
-            freed = []
+            freed: tuple[tuple[int, int], ...] = ()
             for each in last:
                 if each not in tensors:
                     found.append(each)
                     tensors[each] = len(tensors)
-                freed.append((tensors[each], devices.setdefault(homes[each], len(devices))))
+                freed += ((tensors[each], devices.setdefault(homes[each], len(devices))),)
             if node >= 0:
                 node = tensors.setdefault(node, len(tensors))
             device = devices.setdefault(device, len(devices))
-            steps.append((node, device, always, tuple([tensors[each] for each in over]), tuple(freed)))
+            steps.append((node, device, always, tuple([tensors[each] for each in over]) if over else (), freed))
         left = [node for node in tensors if ends.get(node, -1) >= end]
         for node in left:
             crossing.setdefault(node, len(crossing))
