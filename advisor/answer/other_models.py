@@ -83,15 +83,15 @@ def _candidates(found: Answer) -> Iterator[Entry]:
     Nothing is planned yet. Near equals go by family, which whoever asks for one knows.
     """
     room, own = _room(found), found.entry.entry
-    able: list[tuple[bool, float, bool, str, Entry]] = []
+    able: list[tuple[bool, int, bool, float, Entry]] = []
     for entry in catalogue().values():
         if not _comparable(found, entry) or entry.parameters.counted * _BITS_TO_FIT / 8 >= room:
             continue
         score = ability(entry.id, _task(found))
         if score is not None:
-            value = round((score.value - _DOUBT * score.sd) / _NEAR) * _NEAR
+            value = score.value - _DOUBT * score.sd
             kin = own is not None and own.family == entry.family
-            able.append((not score.rows_of_task, -value, not kin, entry.id, entry))
+            able.append((not score.rows_of_task, -round(value / _NEAR), not kin, -value, entry))
     return (entry for *_, entry in sorted(able, key=lambda one: one[:4]))
 
 
