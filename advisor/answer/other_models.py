@@ -35,6 +35,8 @@ _OF_ONE_MODEL = (
 _HARDEST_PERCENT = 98.0  # a limited plan that keeps more at the hardest task is not given up for another model
 _PARTLY_ON_HOST_TOKENS_PER_S = 15.0
 _TWICE = 2.0
+_ENOUGH_TOKENS_PER_S = 30.0  # a better model need not be faster than that
+_OPTIMISM = 1.5  # by which a model may be faster than its weights tell
 _NEAR = 0.25  # logits, within which models count as equally able
 _DOUBT = 0.5  # standard deviations: what little is known of does not lead
 
@@ -57,9 +59,9 @@ def other_model(found: Answer) -> OtherModel | None:
     bad, tried = found.status in _BAD, 0
     for entry in islice(_candidates(found), _MOST_LOOKED_AT):
         standing = _standing(found, entry)
-        if not bad and standing != "better" and not _same_family(found, entry):
+        if tried == (_MOST_TRIED if bad else 1) or not (bad or _may_be_named(found, entry, standing)):
             continue
-        if tried == _MOST_TRIED or not _may_be_whole(found, entry):
+        if not _may_be_whole(found, entry):
             continue
         tried += 1
         there = _asked(found, entry)
@@ -141,6 +143,14 @@ def _asked(found: Answer, entry: Entry) -> Answer | None:
         return None
 
 
+def _may_be_named(found: Answer, entry: Entry, standing: Comparison) -> bool:
+    """Whether it may be better and no slower, or of the same family and much faster, as far as its weights tell."""
+    if standing != "better":
+        return _same_family(found, entry) and not found.shown.is_whole
+    here, read = found.shown.tokens_per_s, found.model.active_parameters / entry.model.active_parameters
+    return here is None or here.typical * read * _OPTIMISM >= min(here.typical, _ENOUGH_TOKENS_PER_S)
+
+
 def _may_be_whole(found: Answer, entry: Entry) -> bool:
     """Whether 4 bits of it and its cache in 8 have room, as far as can be told without planning."""
     caches = sum(layer_caches(entry.model, found.runs.settings.without_placement))
@@ -169,7 +179,7 @@ def _worth_naming(found: Answer, there: Answer, standing: Comparison) -> bool:
     if here is None or instead is None:
         return standing == "better"
     if standing == "better":
-        return instead.typical * NOTICEABLE >= min(here.typical, _PARTLY_ON_HOST_TOKENS_PER_S * 2)
+        return instead.typical * NOTICEABLE >= min(here.typical, _ENOUGH_TOKENS_PER_S)
     return (
         not found.shown.is_whole
         and here.typical < _PARTLY_ON_HOST_TOKENS_PER_S

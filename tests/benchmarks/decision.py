@@ -83,7 +83,7 @@ def main() -> None:
     count, seed = int(sys.argv[1]) if len(sys.argv) > 1 else 200, sys.argv[2] if len(sys.argv) > 2 else "2026"
     for name, times in measure(count, seed).items():
         print(told(name, times))
-    print(f"{'a plain loop':14} {cpu_ms(_loop):7.1f}  (250 on a quiet machine: neighbours make all of it dearer)")
+    print(f"{'a plain loop':14} {cpu_ms(_loop):7.1f}  (where it takes longer than alone, so does all above)")
 
 
 def _loop() -> None:
