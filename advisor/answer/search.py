@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from itertools import count
@@ -239,6 +239,8 @@ class Search:
         figures = Figures(1e6 if speed is None else speed, users_that_fit=1e3 if weights.users else 1, cost=None)
         if weights.money:
             figures = Figures(figures.tokens_per_s, cost=1e-6)
+        if refined:
+            figures = replace(figures, host_share=self._least_on_host(job))
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
         if not self.about.writes:
             return Key(_RANKS["good"], points)
@@ -253,6 +255,12 @@ class Search:
         if job not in self._least:
             self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level)
         return self._least[job]
+
+    def _least_on_host(self, job: Job) -> float | None:
+        """The share of the weights that any plan which fits has on the host; None where there may be none."""
+        if job.level is None or self._least_seconds(job) == float("inf"):
+            return None
+        return job.setup.runtime.least_on_host(job.setup.request, job.level)
 
     def _planned(self, job: Job) -> Option | None:
         setup, about = job.setup, self.about
