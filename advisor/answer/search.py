@@ -221,6 +221,12 @@ class Search:
         own = own_level(self.about.entry.entry, level)
         return kept_of(self.about.facts, own, level, self.asked.task, setup.runtime.cache_types(setup.request))
 
+    def _least_on_host(self, job: Job) -> float | None:
+        """The share of the weights that any plan which fits has on the host; None where there may be none."""
+        if job.level is None or self._least_seconds(job) == float("inf"):
+            return None
+        return job.setup.runtime.least_on_host(job.setup.request, job.level)
+
     def _needless(self, job: Job) -> bool:
         """A level that lies whole on the devices with its cache as the model computes it needs no smaller cache."""
         if job.whole is None or job.planned:
@@ -255,12 +261,6 @@ class Search:
         if job not in self._least:
             self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level)
         return self._least[job]
-
-    def _least_on_host(self, job: Job) -> float | None:
-        """The share of the weights that any plan which fits has on the host; None where there may be none."""
-        if job.level is None or self._least_seconds(job) == float("inf"):
-            return None
-        return job.setup.runtime.least_on_host(job.setup.request, job.level)
 
     def _planned(self, job: Job) -> Option | None:
         setup, about = job.setup, self.about
