@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from itertools import count
@@ -264,6 +264,12 @@ class Search:
         own = native_file(self.about.entry.entry, level)
         return kept_of(self.about.facts, own, level, self.asked.task, setup.runtime.cache_types(setup.request))
 
+    def _least_on_host(self, job: Job) -> float | None:
+        """The share of the weights that any plan which fits has on the host; None where there may be none."""
+        if job.level is None or self._least_seconds(job) == float("inf"):
+            return None
+        return job.setup.runtime.least_on_host(job.setup.request, job.level)
+
     def _needless(self, job: Job) -> bool:
         """A level that lies whole on the devices with its cache as the model computes it needs no smaller cache."""
         if job.whole is None or job.planned:
@@ -284,6 +290,8 @@ class Search:
         figures = Figures(1e6 if speed is None else speed, users_that_fit=_MANY_MORE if weights.users else 1)
         if weights.money:
             figures = Figures(figures.tokens_per_s, cost=1e-6)
+        if refined:
+            figures = replace(figures, host_share=self._least_on_host(job))
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
         least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
         if not self.about.writes:

@@ -147,6 +147,7 @@ class Estimator:
         self._line_range = lru_cache(1 << 15)(self._line_range_of)
         self._nearest = lru_cache(1 << 14)(self._nearest_of)
         self._kin = lru_cache(1 << 14)(self._kin_of)
+        self._kin_count = lru_cache(1 << 10)(self._kin_count_of)
 
     def estimate(self, model: ModelFacts, level: QualityLevel, task: str) -> Quality:
         """`task` is an id of `TASKS`."""
@@ -246,7 +247,10 @@ class Estimator:
                 break
             if group_of[row.level] != level.group:
                 first.append(row)
-        return self._count(every), tuple(first[:_MOST_EVIDENCE])
+        return self._kin_count(kin, kind), tuple(first[:_MOST_EVIDENCE])
+
+    def _kin_count_of(self, kin: str, kind: str) -> _Count:
+        return self._count(self._of_lineage.get((kin, kind), ()))
 
     def _nearest_of(self, group: str, task: str, size: float) -> tuple[_Count, tuple[Evidence, ...]]:
         """Measurements at the level, of models of similar size if there are any; else for other tasks."""

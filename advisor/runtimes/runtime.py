@@ -120,6 +120,13 @@ class Runtime(ABC):
         Infinite where none fits; None where that is not known before it is planned.
         """
 
+    def least_on_host(self, request: PlanRequest, level: LevelId) -> float | None:
+        """The share of this level's weights that every placement which fits leaves to the host.
+
+        None where all may lie on the devices, or where that is not known before it is planned.
+        """
+        return None
+
     @abstractmethod
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         """How its KV cache may be stored on this hardware, as keys of the question; whole first."""

@@ -111,16 +111,18 @@ def _cache_read(model: Model, context_used: int, keys: str, values: str, placeme
     below = context_used // _BLOCK * _BLOCK
     share = (context_used - below) / _BLOCK
 
-    def sizes(context: int) -> list[int]:
-        return layer_cache_bytes(model, Settings(context, micro_batch=1, cache_type_k=keys, cache_type_v=values))
-
-    upper = sizes(below + _BLOCK)
-    lower = sizes(below) if below else [0] * len(upper)
+    upper = _cache_sizes(model, below + _BLOCK, keys, values)
+    lower = _cache_sizes(model, below, keys, values) if below else [0] * len(upper)
     read: dict[int, float] = dict.fromkeys((HOST, *range(placement.devices)), 0.0)
     for layer, low, high, device in zip(model.layers, lower, upper, placement.caches, strict=False):
         # A recurrent state is read and written whole, whatever came before.
         read[device] += 2 * high if layer.recurrent else low + share * (high - low)
     return read
+
+
+@kept_beside  # placements share them
+def _cache_sizes(model: Model, context: int, keys: str, values: str) -> list[int]:
+    return layer_cache_bytes(model, Settings(context, micro_batch=1, cache_type_k=keys, cache_type_v=values))
 
 
 def gguf_load(

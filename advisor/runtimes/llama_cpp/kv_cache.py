@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from advisor.foundation.caches import kept_beside
 from advisor.models.indexer import Indexer
 from advisor.models.mixing import Past, Pool
 from advisor.models.model import Model
@@ -25,12 +26,21 @@ def layer_cache_bytes(model: Model, settings: Settings) -> list[int]:
     hybrid = any(mixer.recurrent for mixer in model.mixers)
     padding = 0 if hybrid else settings.streams * settings.cells * cache_bytes(settings.cache_type_v, value_floor)
     owners = len(model.layers) - model.shared_kv_layers
-    kept = []
-    for layer in model.layers[:owners]:
-        held = sum(_kept_bytes(mixer.kept(model.width), settings, value_floor) for mixer in layer.mixers)
-        # Layers without attention get the padding all the same, except in hybrids, which filter them out.
-        kept.append(held or padding)
-    return kept + [0] * model.shared_kv_layers
+    kinds, numbers = _pasts(model)
+    # Layers without attention get the padding all the same, except in hybrids, which filter them out.
+    kept = [sum([_kept_bytes(past, settings, value_floor) for past in pasts]) or padding for pasts in kinds]
+    return [kept[number] for number in numbers[:owners]] + [0] * model.shared_kv_layers
+
+
+@kept_beside
+def _pasts(model: Model) -> tuple[tuple[tuple[Past, ...], ...], tuple[int, ...]]:
+    """What layers keep, each kind once, and of which kind each layer is."""
+    kinds: dict[tuple[Past, ...], int] = {}
+    numbers = [
+        kinds.setdefault(tuple([mixer.kept(model.width) for mixer in layer.mixers]), len(kinds))
+        for layer in model.layers
+    ]
+    return tuple(kinds), tuple(numbers)
 
 
 def as_kept(model: Model, settings: Settings) -> Settings:

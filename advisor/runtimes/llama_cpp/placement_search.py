@@ -139,6 +139,17 @@ class Search(Ground):
         held = weights.input + weights.output + int(weights.layers.sum()) + int(weights.experts.sum())
         return held + sum(self.caches) <= room
 
+    def least_on_host(self, weights: Weights) -> float | None:
+        """The share of the weights that is on the host wherever it fits; None where all may lie on the devices, and be
+        it without a margin."""
+        memory = self.memory
+        room = sum(max(0, device.capacity_bytes - device.overhead_bytes) for device in memory.devices)
+        needed = int(weights.layers.sum()) + int(weights.experts.sum()) + weights.output
+        if not memory.devices or needed + weights.tied + sum(self.caches) <= room:
+            return None
+        held = needed + weights.input + weights.tied + weights.everywhere * len(memory.devices)
+        return max(0, needed - room) / max(1, held)
+
     def _without_gpu(self, weights: Weights, memory: Memory) -> Found | None:
         """Everything on the host, prompts too: for devices that are too small to be of any use."""
         alone = Choice(self.count + 1, 0, False, alone=True)

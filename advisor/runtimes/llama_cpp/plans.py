@@ -97,6 +97,12 @@ class LevelPlanner:
         weights = level_weights(self.model, level, self.imatrix)
         return self.searcher.least_seconds(weights) if self.searcher.has_room(weights) else float("inf")
 
+    def least_on_host(self, level: Level) -> float | None:
+        """See `Runtime.least_on_host`."""
+        if self.split or not self.request.search:
+            return None
+        return self.searcher.least_on_host(level_weights(self.model, level, self.imatrix))
+
     def plan(self, sized: SizedLevel) -> Plan:
         weights = self.weights(sized)
         return self._split_plan(sized, weights) if self.split else self._placed_plan(sized, weights)

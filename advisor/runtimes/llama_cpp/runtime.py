@@ -53,6 +53,9 @@ class LlamaCpp(Runtime):
     def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
         return planner_of(request, self).least_seconds(LEVELS[level.name])
 
+    def least_on_host(self, request: PlanRequest, level: LevelId) -> float | None:
+        return planner_of(request, self).least_on_host(LEVELS[level.name])
+
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         whole: Mapping[str, Any] = {"kv_type_k": "f16", "kv_type_v": "f16"}
         if not request.settings.flash_attention or not request.model.causal:

@@ -194,3 +194,31 @@ def test_every_way_out_of_a_plan_that_does_not_fit_does_fit() -> None:
 def test_ways_out_of_the_hopeless_are_few(model_id: str) -> None:
     lost = plan(model_id, "Q8_0", cards(8), Settings(4096))
     assert {way.kind for way in lost.ways_out} <= {"more devices", "host memory"}
+
+
+@given(model_id=SMALL, level=LEVEL, memory=MEMORIES, context=st.sampled_from((512, 8192, 30_000)))
+@settings(max_examples=60, deadline=None)
+def test_nothing_that_fits_leaves_less_to_the_host(model_id: str, level: str, memory: Memory, context: int) -> None:
+    model = find_model(model_id).model
+    request = PlanRequest(model, memory, Settings(context), margin=MARGIN, search=True, stored=Levels())
+    least = LLAMA_CPP.least_on_host(request, LEVELS[level].id)
+    made = plan(model_id, level, memory, Settings(context))
+    if made.verdict == "does not fit" or least is None:
+        return
+    assert made.placement.offloads
+    held = made.host.weights_bytes + sum(device.weights_bytes for device in made.devices)
+    assert least <= made.host.weights_bytes / held
+
+
+def test_what_no_memory_has_room_for_is_known_before_it_is_planned() -> None:
+    memory = Memory((Device("card", 16 * GIB, GIB),), 32 * GIB, GIB)
+    request = PlanRequest(
+        find_model("llama-3.3-70b-instruct").model,
+        memory,
+        Settings(8192),
+        margin=MARGIN,
+        search=True,
+        stored=Levels(),
+    )
+    assert LLAMA_CPP.least_seconds(request, LEVELS["Q8_0"].id) == float("inf")
+    assert (LLAMA_CPP.least_seconds(request, LEVELS["Q2_K"].id) or 0) < 10
