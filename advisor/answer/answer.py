@@ -87,7 +87,7 @@ class Answer:
         found = candidates_of(
             asked, self.entry, self.model, setup.hardware, (*beside, *plans), self.today, self.measured_here
         )
-        # A file as it is may stand beside the levels under a name of theirs; 16 bits are no level that MLX's tools write.
+        # A file as it is may stand beside the levels under a name of theirs; 16 bits are no level that mlx-lm writes.
         others = tuple(self.shown if one.plan == self.shown.plan else one for one in found)
         return others if self.shown in others else (self.shown, *others)
 
