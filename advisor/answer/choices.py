@@ -77,7 +77,9 @@ def _best(found: Answer, goal: Literal["quality", "speed", "balanced"], allow: C
 def _better_quality(found: Answer) -> Choice | None:
     shown, kept = found.shown, found.decided.kept
     gain = _ANY_GAIN if _free_share(found) >= _MUCH_FREE else VISIBLE_POINTS
-    option = _best(found, "quality", lambda job: job.kept.mean >= kept.mean + gain and job.kept.task > kept.task)
+    option = _best(
+        found, "quality", lambda job: job.kept.mean >= kept.mean + gain and job.kept.task >= kept.task + _ANY_GAIN
+    )
     if option is None or shown.kept is None or option.candidate.kept is None:
         return None
     said = fact(

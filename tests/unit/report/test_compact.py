@@ -17,7 +17,7 @@ from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S
 from advisor.answer.reasons import verdict
-from advisor.foundation.numbers import approx, percent
+from advisor.foundation.numbers import approx
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report import compact
@@ -368,7 +368,7 @@ def test_a_gain_names_the_figure_that_gives_the_choice_its_role(query: str) -> N
     for choice in choices:
         plan, gain = choice["plan"], choice["gain"]
         if choice["role"] == "better quality":
-            figure_said = percent(min(plan["quality_percent"]["typical"], 100))
+            figure_said = f"about {plan['quality_percent']['typical']:.2f} %"
         elif choice["role"] in ("faster", "other engine"):
             figure_said = f"about {approx(plan['tokens_per_s']['typical'])} "
         else:
