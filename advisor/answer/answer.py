@@ -79,8 +79,6 @@ class Answer:
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every level of the chosen runtime, with the KV cache and on the cards of the decision."""
-        if self.decided.setup.as_it_is:
-            return (self.shown,)
         asked, setup = self.runs, self.decided.setup
         plans = plans_of(asked, self.entry, self.model, setup.hardware, setup.runtime.id)
         beside = () if self.beside is None else (self.beside,)

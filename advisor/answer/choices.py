@@ -8,7 +8,7 @@ from typing import Literal
 
 from advisor.answer.answer import Answer
 from advisor.answer.other_models import OtherModel, other_model
-from advisor.answer.policy import GOOD_BITS, VISIBLE_POINTS, WEIGHTS
+from advisor.answer.policy import ALL_KEPT, GOOD_BITS, VISIBLE_POINTS, WEIGHTS
 from advisor.answer.search import Job, Option
 from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import kept_beside
@@ -172,7 +172,9 @@ def _free_share(found: Answer) -> float:
 
 def _keeping(option: Option) -> Message:
     kept = option.candidate.kept
-    return NOTHING if kept is None else fact("keeping", kept=min(kept.typical, 100))
+    if kept is None:
+        return NOTHING
+    return fact("keeping_all") if kept.typical >= ALL_KEPT else fact("keeping", kept=kept.typical)
 
 
 def _at_speed(option: Option) -> Message:

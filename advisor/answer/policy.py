@@ -18,6 +18,7 @@ GOOD_PERCENT = 97.0
 GOOD_BITS, LEAST_BITS = 4.0, 3.0
 GOOD_TOKENS_PER_S, LEAST_TOKENS_PER_S = 8.0, 1.5
 
+ALL_KEPT = 99.95  # percent; shown as 100
 VISIBLE_POINTS = 0.3  # a smaller loss cannot be seen
 NOTICEABLE = 1.1  # of whatever can be counted: a tenth more
 ENOUGH_TOKENS_PER_S = 60.0  # nobody notices what is faster

@@ -9,7 +9,7 @@ from advisor.answer.candidate import Candidate, task_name
 from advisor.answer.choices import standing_words
 from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.plans import runtime_name
-from advisor.answer.policy import READING_TOKENS_PER_S, VISIBLE_POINTS
+from advisor.answer.policy import ALL_KEPT, READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.answer.search import Job, Option, Search, host_share_of
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
@@ -18,7 +18,6 @@ from advisor.quality.tasks import DEMANDS
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 
-_ALL_KEPT = 99.95  # shown as 100
 _SHORT_FOR_THOUGHT = 16_384  # tokens; models that think first often write more
 _BASES = {
     "measured": fact("quality_measured"),
@@ -70,7 +69,7 @@ def _run(found: Answer) -> Message:
 
 
 def _keeping(kept: float) -> Message:
-    if kept >= _ALL_KEPT:
+    if kept >= ALL_KEPT:
         return fact("decision_keeps_all")
     return fact("decision_keeps", kept=kept)
 

@@ -143,8 +143,8 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
     if asked.model.draft is not None and not runtime.drafts:
         drafting = " and ".join(str(one.name) for one in ENGINES if one.drafts)
         raise InputError(f"draft: a draft model is planned for {drafting}, not for {runtime.id}.")
-    if asked.runtime.name == AUTO and asked.model.level is None and not _runs_here(asked, runtime):
-        raise InputError(f"{runtime.name} does not run there.")
+    if asked.runtime.name == AUTO and asked.model.level is None and (refusal := _refusal_here(asked, runtime)):
+        raise InputError(f"{refusal}.")
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
     asked, taken = with_frontend_defaults(asked, about.given, about.model, hardware, runtime_id)
     runtime.check(request_of(asked, about.entry, about.model, hardware, runtime_id))
@@ -172,13 +172,10 @@ def _on_cards(
         yield using, hardware_of(using.machine, told.runtime.backend, runtime.id)
 
 
-def _runs_here(asked: Question, runtime: Runtime) -> bool:
-    """Whether a runtime that nobody asked for is looked at on this hardware."""
-    try:
-        hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id)
-        return not machine_refusal(runtime.id, chip_for(asked.runtime.backend, hardware, runtime.id))
-    except InputError:
-        return runtime.id is RuntimeId.LLAMA_CPP  # whose reason is told
+def _refusal_here(asked: Question, runtime: Runtime) -> str:
+    """Why a runtime that nobody asked for is not looked at on this hardware, without a full stop; "": it is."""
+    hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id)
+    return machine_refusal(runtime.id, chip_for(asked.runtime.backend, hardware, runtime.id))
 
 
 def _caches(about: Subject, runtime: Runtime, request: PlanRequest) -> Iterator[tuple[Mapping[str, Any], bool]]:

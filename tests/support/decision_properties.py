@@ -102,13 +102,13 @@ def a_speed_wish_is_soft(values: Values, found: Document) -> Iterator[str]:
         what = f"min_tokens_per_s {lower} -> {wish}: {said(there)}, was {said(before)}"
         if offered(before) is None or before["decision"]["status"] == "not as asked":
             continue
-        if lower is None and float(wish) < _USUAL_SPEED:
-            continue  # who asks for less than is usual is content with less
         if offered(there) is None or there is None:
             yield f"{what}: nothing"
             continue
         plan, usual = there["decision"]["plan"], before["decision"]["plan"]
-        if (written := speed(usual)) is not None:
+        # Who asks for less than is usual is content with less.
+        content = lower is None and float(wish) < _USUAL_SPEED
+        if not content and (written := speed(usual)) is not None:
             yield problem_unless((speed(plan) or 0) >= written / NOTICEABLE, f"{what}: slower")
         if (kept := quality(usual)) is not None:
             given = quality(plan) or 0

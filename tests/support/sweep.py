@@ -81,7 +81,7 @@ REFUSED_PLACES = (
     "machine=apple-m4-max-40c-128gb&gpus=2",
     "machine=rtx-4090&other_machine=rx-7900-xtx",
     "machine=rtx-4090&other_machine=dgx-spark-128gb",
-    "machine=rtx-4090&gpus=16",
+    "machine=rtx-4090&gpus=20&use_gpus=20",
     "machine=tesla-p40&runtime=vllm",
     "machine=arc-b580&runtime=vllm",
     "machine=apple-m4-max-40c-128gb&runtime=vllm",

@@ -10,10 +10,7 @@ ADVISOR = Path(__file__).resolve().parents[2] / "advisor"
 MOST_PARAMETERS, MOST_FIELDS = 6, 15
 _ROW = "a row of a table: a field for each column"
 WIDE = {
-    "answer/answer.py:_answer": "all that two answers may differ by: the key of a cache",
     "answer/assess.py:candidates_of": "what an answer is made of, before there is one",
-    "answer/level_choice.py:_glance": "what an answer is made of, before there is one",
-    "answer/level_choice.py:_in_full": "what an answer is made of, before there is one",
     "costs/costs.py:Costs": "the three ways side by side, and what compares them",
     "costs/money.py:listed": "a price has as many figures",
     "costs/options.py:Option": "one way to pay as page, report and JSON show it",

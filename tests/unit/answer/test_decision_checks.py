@@ -132,6 +132,7 @@ def test_a_decision_that_more_room_would_spoil_is_noticed() -> None:
 
 def test_wishes_that_cost_too_much_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     spoiled: Document = {}
+    monkeypatch.setattr(decision_properties, "_USUAL_SPEED", 0.0)  # no wish is for less than that
     monkeypatch.setattr(
         decision_properties, "ask", lambda query: spoiled if values_of(query).keys() - VALUES.keys() else found()
     )
