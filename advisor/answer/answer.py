@@ -11,8 +11,9 @@ from advisor.answer.assess import candidates_of
 from advisor.answer.candidate import Candidate
 from advisor.answer.decide import decide
 from advisor.answer.notes import notes_of
+from advisor.answer.option import Option
 from advisor.answer.plans import plans_of
-from advisor.answer.search import Option, Search
+from advisor.answer.search import Search
 from advisor.answer.status import Status
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.caches import remembered

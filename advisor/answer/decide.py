@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from advisor.answer.limits import check_limits
+from advisor.answer.option import Option
 from advisor.answer.pasted import Ways, ways_of
 from advisor.answer.plans import none_planned
-from advisor.answer.search import Option, Search
+from advisor.answer.search import Search
 from advisor.answer.setups import Subject
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question

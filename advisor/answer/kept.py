@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
+from advisor.answer.policy import GOOD_BITS, LOSS_OF_FEW_BITS, LOSS_WITHOUT_EVIDENCE
+from advisor.answer.utility import Kept
 from advisor.formats.level_id import LevelId
-from advisor.formats.levels import written
+from advisor.formats.levels import find_level, written
 from advisor.models.catalogue import OwnFile
 from advisor.quality import ModelFacts, Quality, estimate_quality
 from advisor.quality.kv_cache import with_cache
@@ -16,6 +19,9 @@ from advisor.sizing.plan import Plan
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.local_measurements import LocalMeasurement
 
+_HARD_TASKS = ("math", "code")
+_EIGHT_BITS_SPREAD = 0.3  # points that the hardest task of 8 bits may lie below the one asked for
+_OVERALL = "chat"
 CacheTypes = tuple[str | None, str | None]  # of keys and values; None: as the model computes with them
 
 
@@ -47,3 +53,26 @@ def kept_before(
         found = with_own_file(found, own_file, task)
     kept = with_cache(found, facts.family, *caches).kept
     return None if kept is None else kept.typical
+
+
+@lru_cache(maxsize=1 << 14)
+def kept_of(facts: ModelFacts, own: OwnFile | None, level: LevelId, task: str, caches: CacheTypes) -> Kept:
+    """What a level keeps, as `Candidate.quality_at` will say of its plan."""
+    bits = find_level(str(level)).nominal_bits
+    return kept_by(lambda one: kept_before(facts, own, level, one, caches), task, bits)
+
+
+def kept_by(find: Callable[[str], float | None], task: str, bits: float) -> Kept:
+    """Of a plan whose weights have so many nominal bits; `find` is percent kept at a task, None where nobody knows."""
+    unknown = 100 - (LOSS_WITHOUT_EVIDENCE if bits >= GOOD_BITS else LOSS_OF_FEW_BITS)
+    known = {one: find(one) for one in dict.fromkeys((task, *_HARD_TASKS, _OVERALL))}
+    kept = {one: unknown if value is None else value for one, value in known.items()}
+    hardest = min(kept[one] for one in (task, *_HARD_TASKS))
+    if bits >= 8:
+        hardest = max(hardest, kept[task] - _EIGHT_BITS_SPREAD)
+    return Kept(kept[task], hardest, kept[_OVERALL])
+
+
+def kept_of_encoder(place: int) -> Kept:
+    """Nobody has measured what quantization costs vectors and scores: levels are in the order of their ladder."""
+    return Kept(*(100.0 - place,) * 3)

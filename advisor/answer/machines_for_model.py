@@ -9,7 +9,7 @@ from typing import Any
 
 from advisor.answer.candidate import Candidate
 from advisor.answer.decide import search_for
-from advisor.answer.search import Option
+from advisor.answer.option import Option
 from advisor.answer.status import STATUSES
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 
 from advisor.answer.candidate import Candidate
 from advisor.answer.decide import decide
+from advisor.answer.option import Option
 from advisor.answer.other_models import question_about
 from advisor.answer.reasons import in_the_way
-from advisor.answer.search import Option
 from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from advisor.answer.assess import encoder_notes
 from advisor.answer.drafting import drafting_note
+from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.runtime_notes import runtime_notes
-from advisor.answer.search import Option
 from advisor.answer.setups import Subject
 from advisor.foundation.message import NOTHING, Message, each_as_it_is, fact
 from advisor.machines.catalogue import Machine

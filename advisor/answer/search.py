@@ -11,85 +11,38 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import count
-from typing import NamedTuple
 
 from advisor.answer.assess import asked_of, candidates_of, pricing_of
 from advisor.answer.candidate import Candidate, cheaper_monthly, licence_gap
-from advisor.answer.kept import CacheTypes, kept_before
-from advisor.answer.policy import (
-    ENOUGH_TOKENS_PER_S,
-    GOOD_BITS,
-    LOSS_OF_FEW_BITS,
-    LOSS_WITHOUT_EVIDENCE,
-    NOTICEABLE,
-    VISIBLE_POINTS,
-    WEIGHTS,
-    Weights,
+from advisor.answer.kept import kept_by, kept_of, kept_of_encoder
+from advisor.answer.option import (
+    BROKEN,
+    DOES_NOT_FIT,
+    NOT_AS_ASKED,
+    RANKS,
+    TIGHT,
+    Key,
+    Option,
+    figures_of,
+    status_of,
 )
+from advisor.answer.policy import ENOUGH_TOKENS_PER_S, NOTICEABLE, VISIBLE_POINTS, WEIGHTS, Weights
 from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import Status, status_by
+from advisor.answer.traits import traits_of
 from advisor.answer.utility import Figures, Kept, Traits, utility
-from advisor.formats.gguf_levels import Level
 from advisor.formats.level_id import LevelId
-from advisor.formats.levels import find_level
-from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
 from advisor.foundation.errors import InputError
-from advisor.models.catalogue import OwnFile
-from advisor.quality import ModelFacts
 from advisor.quality.own_files import is_native, native_file
-from advisor.question.requirements import Unmet
-from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
 
-_HARD_TASKS = ("math", "code")
-_EIGHT_BITS_SPREAD = 0.3  # points that the hardest task of 8 bits may lie below the one asked for
-_OVERALL = "chat"
 _NEVER = float("-inf")
 # Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
 _OPTIMISM = 1.5
 _MANY_MORE = 1e6  # users than any machine has room for
-_WEIGHT_ONLY = frozenset({Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED, Scheme.MXFP4})
-_FAST_CODEBOOKS = frozenset({"cuda", "rocm"})
-
-
-class Key(NamedTuple):
-    """What options are ordered by; more is better. `rank` first: a better status always wins."""
-
-    rank: int
-    points: float
-    kept: float = 0.0
-    tokens_per_s: float = 0.0
-    free: float = 0.0
-
-
-_DOES_NOT_FIT, _NOT_AS_ASKED, _TIGHT = 0, 1, 2
-_BROKEN = 1e3  # points that a broken rule costs: more than whatever else is said of a plan
-_RANKS: dict[Status, int] = {"last resort": 3, "slow": 4, "limited": 5, "good": 6}
-
-
-@dataclass(frozen=True, eq=False)
-class Option:
-    """A plan with what it is judged by; `unmet` are the rules it breaks."""
-
-    setup: Setup
-    candidate: Candidate
-    status: Status
-    kept: Kept
-    traits: Traits
-    figures: Figures
-    unmet: tuple[Unmet, ...]
-
-    @property
-    def plan(self) -> Plan:
-        return self.candidate.plan
-
-    @property
-    def runs(self) -> bool:
-        """Whether it fits with margin and breaks no rule."""
-        return self.plan.fits and not self.unmet
 
 
 @dataclass(eq=False)
@@ -191,7 +144,7 @@ class Search:
 
     def may_be(self, status: Status) -> bool:
         """Whether some option may have this status or a better one: False is certain, and nothing is planned for it."""
-        least = _RANKS[status]
+        least = RANKS[status]
         return any(
             self._bound(job, self.weights, refined=False).rank >= least
             and self._bound(job, self.weights, refined=True).rank >= least
@@ -216,7 +169,7 @@ class Search:
         speed = candidate.tokens_per_s
         typical = 0.0 if speed is None else speed.typical
         if plan.verdict == "does not fit":
-            return Key(_DOES_NOT_FIT, -plan.missing_bytes)
+            return Key(DOES_NOT_FIT, -plan.missing_bytes)
         points = utility(
             option.kept,
             option.traits,
@@ -228,8 +181,8 @@ class Search:
         if option.unmet:
             gaps = sum(1 + min(1.0, one.gap if one.gap is not None else 1.0) for one in option.unmet)
             gaps += plan.verdict == "tight"  # the margin is a rule as well
-            return Key(_NOT_AS_ASKED, points - _BROKEN * gaps, option.kept.mean, typical)
-        rank = _TIGHT if plan.verdict == "tight" else _RANKS[option.status]
+            return Key(NOT_AS_ASKED, points - BROKEN * gaps, option.kept.mean, typical)
+        rank = TIGHT if plan.verdict == "tight" else RANKS[option.status]
         return Key(rank, points, option.kept.mean, typical, plan.free_bytes or 0)
 
     def _jobs(self, setup: Setup) -> Iterator[Job]:
@@ -238,14 +191,13 @@ class Search:
                 setup,
                 None,
                 Kept(100, 100, 100),
-                _traits(setup, None, None, native=True),
+                traits_of(setup, None, native=True),
                 whole=self._whole(setup, None),
             )
             return
         for place, level in enumerate(setup.levels):
             kept = self._kept_before(setup, level, place)
-            stored = find_level(str(level))
-            traits = _traits(setup, level, stored, is_native(self.about.entry.entry, level))
+            traits = traits_of(setup, level, is_native(self.about.entry.entry, level))
             yield Job(setup, level, kept, traits, len(setup.levels) - 1 - place, self._whole(setup, level))
 
     def _whole(self, setup: Setup, level: LevelId | None) -> Job | None:
@@ -260,7 +212,7 @@ class Search:
 
     def _kept_before(self, setup: Setup, level: LevelId, place: int) -> Kept:
         if not self.about.writes:
-            return _of_encoder(place)
+            return kept_of_encoder(place)
         own = native_file(self.about.entry.entry, level)
         return kept_of(self.about.facts, own, level, self.asked.task, setup.runtime.cache_types(setup.request))
 
@@ -281,11 +233,11 @@ class Search:
         """No option of this job is better."""
         if job.planned:
             return Key(-1, _NEVER) if job.option is None else self.key_of(job.option, weights)
-        least, most = self._least_seconds(job) if refined else None, _RANKS["good"]
+        least, most = self._least_seconds(job) if refined else None, RANKS["good"]
         if least == float("inf"):
             if not self._may_be_tight(job):  # of what does not fit, the smallest comes nearest
-                return Key(_DOES_NOT_FIT, _NEVER if job.place else 0.0)
-            least, most = None, _TIGHT
+                return Key(DOES_NOT_FIT, _NEVER if job.place else 0.0)
+            least, most = None, TIGHT
         speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
         figures = Figures(1e6 if speed is None else speed, users_that_fit=_MANY_MORE if weights.users else 1)
         if weights.money:
@@ -295,12 +247,12 @@ class Search:
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
         least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
         if not self.about.writes:
-            return Key(min(most, _NOT_AS_ASKED), points - _BROKEN * broken) if broken else Key(most, points)
+            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken) if broken else Key(most, points)
         if least_kept is not None and job.kept.task < least_kept and job.level is not None:
             broken += 1
         if broken:
-            return Key(min(most, _NOT_AS_ASKED), points - _BROKEN * broken)
-        return Key(min(most, _RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
+            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken)
+        return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
 
     def _broken_by(self, setup: Setup) -> int:
         """How many rules every plan of a setup breaks: by the licence, and by what one such machine costs at least."""
@@ -344,94 +296,11 @@ class Search:
         return self._judged(job, candidate)
 
     def _judged(self, job: Job, candidate: Candidate) -> Option:
-        plan = candidate.plan
-        kept = job.kept if job.level is not None or not candidate.writes else _kept_after(candidate, self.asked.task)
+        kept, plan = job.kept, candidate.plan
+        if job.level is None and candidate.writes:
+            kept = kept_by(
+                lambda task: candidate.quality_at(task).typical, self.asked.task, plan.sized.level.nominal_bits
+            )
         unmet = () if plan.verdict == "does not fit" else candidate.unmet(self.asked, self.about.entry.license)
-        speed = None if candidate.tokens_per_s is None else candidate.tokens_per_s.typical
-        cost = None
-        if self.weights.money and candidate.costs is not None and (cheapest := candidate.costs.best()) is not None:
-            cost = float(cheapest.per_million_tokens.typical)
-        figures = Figures(
-            speed if candidate.writes else None,
-            host_share_of(plan),
-            1.0 if plan.served_share is None else plan.served_share,
-            users_that_fit=users_that_fit(plan),
-            cost=cost,
-        )
-        traits = job.traits
-        return Option(
-            job.setup, candidate, self._status(plan, kept, traits, speed, unmet), kept, traits, figures, unmet
-        )
-
-    def _status(self, plan: Plan, kept: Kept, traits: Traits, speed: float | None, unmet: tuple[Unmet, ...]) -> Status:
-        if plan.verdict == "does not fit":
-            return "does not fit"
-        if unmet:
-            return "not as asked"
-        found: Status = status_by(kept.overall, traits.bits, speed) if self.about.writes else "good"
-        return "limited" if found == "good" and plan.verdict == "tight" else found
-
-
-@lru_cache(maxsize=1 << 14)
-def kept_of(facts: ModelFacts, own: OwnFile | None, level: LevelId, task: str, caches: CacheTypes) -> Kept:
-    """What a level keeps, as `Candidate.quality_at` will say of its plan."""
-    bits = find_level(str(level)).nominal_bits
-    tasks = dict.fromkeys((task, *_HARD_TASKS, _OVERALL))
-    return _kept({one: kept_before(facts, own, level, one, caches) for one in tasks}, task, bits)
-
-
-def _kept_after(candidate: Candidate, task: str) -> Kept:
-    tasks = dict.fromkeys((task, *_HARD_TASKS, _OVERALL))
-    found = {one: candidate.quality_at(one).kept for one in tasks}
-    bits = candidate.plan.sized.level.nominal_bits
-    return _kept({one: None if kept is None else kept.typical for one, kept in found.items()}, task, bits)
-
-
-def _kept(found: dict[str, float | None], task: str, bits: float) -> Kept:
-    unknown = 100 - (LOSS_WITHOUT_EVIDENCE if bits >= GOOD_BITS else LOSS_OF_FEW_BITS)
-    known = {one: unknown if kept is None else kept for one, kept in found.items()}
-    hardest = min(known[one] for one in (task, *_HARD_TASKS))
-    if bits >= 8:
-        hardest = max(hardest, known[task] - _EIGHT_BITS_SPREAD)
-    return Kept(known[task], hardest, known[_OVERALL])
-
-
-def _of_encoder(place: int) -> Kept:
-    """Nobody has measured what quantization costs vectors and scores: levels are in the order of their ladder."""
-    return Kept(*(100.0 - place,) * 3)
-
-
-def _traits(setup: Setup, level_id: LevelId | None, level: Level | SafetensorsLevel | None, native: bool) -> Traits:
-    engine = setup.runtime.engine
-    name = "" if level_id is None else level_id.name
-    bits = GOOD_BITS if level is None else level.nominal_bits
-    return Traits(
-        engine=engine,
-        common=native or level_id in setup.runtime.ladder.common,
-        bits=max(GOOD_BITS, bits) if native else bits,
-        codebook=name.startswith("IQ"),
-        codebook_slow=setup.hardware.backend not in _FAST_CODEBOOKS or not setup.hardware.cards,
-        weight_only=engine is RuntimeId.VLLM
-        and isinstance(level, SafetensorsLevel)
-        and level.bits == 4
-        and level.scheme in _WEIGHT_ONLY,
-        idle_cards=not setup.all_cards,
-    )
-
-
-def host_share_of(plan: Plan) -> float | None:
-    """The share of the weights on the host; None where nothing but input embeddings is."""
-    if not plan.placement.offloads:
-        return None
-    held = sum(device.weights_bytes for device in plan.devices)
-    return plan.host.weights_bytes / max(1, held + plan.host.weights_bytes)
-
-
-def users_that_fit(plan: Plan) -> float:
-    """How many users the plan has room for, each with a full context: as the runtime says, else by what is left."""
-    users = plan.settings.users
-    if plan.max_concurrency is not None:
-        return max(1.0, plan.max_concurrency)
-    each = max((device.kv_cache_bytes / users for device in plan.devices), default=plan.host.kv_cache_bytes / users)
-    free = plan.free_bytes
-    return float(users) if not each or free is None else max(1.0, users + free / each)
+        status = status_of(candidate, kept, job.traits, unmet)
+        return Option(job.setup, candidate, status, kept, job.traits, figures_of(candidate, self.weights), unmet)

@@ -161,7 +161,8 @@ def _on_cards(
     about: Subject, told: Question, runtime: Runtime, hardware: Hardware
 ) -> Iterator[tuple[Question, Hardware]]:
     """The question with as many cards used as is worth looking at; on all of them where it says so, or has one."""
-    if len(hardware.cards) < 2 or "use_gpus" in about.question.pins or not told.placement.is_searched:
+    told_where = told.placement.tensor_split is not None or not told.placement.is_searched
+    if len(hardware.cards) < 2 or "use_gpus" in about.question.pins or told_where:
         yield told, hardware
         return
     counts = runtime.card_counts(hardware.memory, about.model)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.choices import choices
-from advisor.answer.reasons import reasons, verdict
+from advisor.answer.reasons import reasons
+from advisor.answer.verdict import verdict
 from advisor.foundation.numbers import plural
 from advisor.foundation.units import gb, gib
 from advisor.report.sizes import text_table

@@ -14,9 +14,10 @@ from advisor.answer.answer import Answer
 from advisor.answer.assess import writes_text
 from advisor.answer.choices import Choice, choices
 from advisor.answer.flips import Flip, flips
+from advisor.answer.option import Option
 from advisor.answer.pinned import address, pinned_query
-from advisor.answer.reasons import leading, reasons, verdict
-from advisor.answer.search import Option
+from advisor.answer.reasons import reasons
+from advisor.answer.verdict import leading, verdict
 from advisor.foundation.data_release import data_release
 from advisor.foundation.ranges import Range
 from advisor.foundation.version import VERSION

@@ -10,8 +10,9 @@ from advisor.answer.choices import choices
 from advisor.answer.flips import flips
 from advisor.answer.other_models import OtherModel
 from advisor.answer.plans import runtime_name
-from advisor.answer.reasons import leading, reasons, verdict
+from advisor.answer.reasons import reasons
 from advisor.answer.status import Status
+from advisor.answer.verdict import leading, verdict
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, exact, money, plural, span
 from advisor.foundation.units import GIB, format_count, gb, gib

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import Answer, answer
-from advisor.answer.reasons import leading, verdict
+from advisor.answer.verdict import leading, verdict
 from advisor.costs.article import LINK, article
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown

@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from advisor.answer.answer import answer
 from advisor.answer.machines_for_model import machines_for
 from advisor.answer.models_for_machine import models_on
-from advisor.answer.reasons import leading
 from advisor.answer.status import STATUSES
+from advisor.answer.verdict import leading
 from advisor.quality.claims import claims
 from advisor.question.question import Question
 from advisor.report.comparison import compare, question_of_link

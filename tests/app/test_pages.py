@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
-from advisor.answer.reasons import leading, reasons, verdict
+from advisor.answer.reasons import reasons
 from advisor.answer.rules_of_thumb import article_7b
+from advisor.answer.verdict import leading, verdict
 from advisor.foundation.units import gb, gib
 from advisor.question.question import FIELDS, Question
 from advisor.question.requirements import GOALS

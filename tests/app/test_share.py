@@ -16,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.answer.choices import choices
-from advisor.answer.reasons import leading, reasons
+from advisor.answer.reasons import reasons
+from advisor.answer.verdict import leading
 from advisor.question.question import Question
 from advisor.report.document import Cover
 from advisor.report.exports import question_to_yaml

@@ -18,7 +18,8 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.choices import choices
 from advisor.answer.decide import decide
 from advisor.answer.flips import flips
-from advisor.answer.reasons import reasons, verdict
+from advisor.answer.reasons import reasons
+from advisor.answer.verdict import verdict
 from advisor.foundation.errors import InputError
 from advisor.models.lookup import find_model
 from advisor.question.question import Question

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from advisor.answer.answer import answer
-from advisor.answer.reasons import leading
+from advisor.answer.verdict import leading
 from advisor.foundation.numbers import approx
 from advisor.foundation.units import gb, gib
 from advisor.question.question import Question

@@ -20,7 +20,8 @@ from advisor.answer.assess import asked_of
 from advisor.answer.candidate import Candidate
 from advisor.answer.choices import choices
 from advisor.answer.launching import launch_of
-from advisor.answer.reasons import reasons, verdict
+from advisor.answer.reasons import reasons
+from advisor.answer.verdict import verdict
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.money import money_words
-from advisor.answer.reasons import leading, verdict
+from advisor.answer.verdict import leading, verdict
 from advisor.costs.break_even import BreakEven
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown

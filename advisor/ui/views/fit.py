@@ -12,8 +12,9 @@ from advisor.answer.flips import Flip, flips
 from advisor.answer.other_models import OtherModel
 from advisor.answer.pinned import pinned_query
 from advisor.answer.plans import runtime_name
-from advisor.answer.reasons import leading, reasons, verdict
+from advisor.answer.reasons import reasons
 from advisor.answer.status import Status
+from advisor.answer.verdict import leading, verdict
 from advisor.foundation.numbers import approx, span
 from advisor.foundation.units import gb, gib
 from advisor.sizing.plan import Plan

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.choices import choices
+from advisor.answer.option import Option
 from advisor.answer.other_models import other_model
 from advisor.answer.pinned import pinned_query
 from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LEAST_BITS
-from advisor.answer.reasons import reasons, verdict
-from advisor.answer.search import Option
+from advisor.answer.reasons import reasons
 from advisor.answer.status import STATUSES, status_by
+from advisor.answer.verdict import verdict
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question

@@ -17,7 +17,8 @@ import pytest
 import advisor
 from advisor.answer.answer import Answer, answer
 from advisor.answer.choices import choices
-from advisor.answer.reasons import reasons, verdict
+from advisor.answer.reasons import reasons
+from advisor.answer.verdict import verdict
 from advisor.foundation.errors import AdvisorError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue

@@ -16,7 +16,7 @@ from advisor.__main__ import answer_plan
 from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S
-from advisor.answer.reasons import verdict
+from advisor.answer.verdict import verdict
 from advisor.foundation.numbers import approx
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question

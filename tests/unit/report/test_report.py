@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from advisor.__main__ import main
 from advisor.answer.answer import Answer, answer
-from advisor.answer.reasons import leading
+from advisor.answer.verdict import leading
 from advisor.foundation.units import gib
 from advisor.question.question import FIELDS, Question
 from advisor.report.cost_section import NAMES

@@ -18,7 +18,8 @@ import advisor
 from advisor.answer.answer import Answer, answer
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
-from advisor.answer.reasons import reasons, verdict
+from advisor.answer.reasons import reasons
+from advisor.answer.verdict import verdict
 from advisor.foundation.message import Key, Message, Span, as_it_is, fact
 from advisor.question.question import FIELDS, Question
 from advisor.speed.explain import explanation
