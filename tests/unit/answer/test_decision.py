@@ -140,7 +140,7 @@ def test_a_last_resort_is_never_the_headline_where_another_model_runs_well(query
 
 
 def test_without_another_model_a_last_resort_says_so_itself() -> None:
-    found = asked(f"model=llama-3.2-1b-instruct&{card(1.6)}&level=Q2_K&context=2048")
+    found = asked("model=llama-3.1-8b-instruct&level=Q2_K&machine=cpu-dual-ddr4-3200&memory_gib=16&users=16")
     assert found.status == "last resort"
     assert other_model(found) is None
     assert say(verdict(found)).endswith("That is a last resort: look at another model or a larger machine first.")
