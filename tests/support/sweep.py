@@ -1,7 +1,8 @@
 """Questions over every model and every key of a link, and what a right answer to any of them looks like.
 
-A question sets a place (a machine with what belongs to it) and a few other keys. Every model meets every value of every
-key; which values meet each other is drawn by a seed.
+A question sets a place (a machine with what belongs to it) and a few other keys. Every model meets every place and
+every key, and every architecture every value of every key: models of one architecture share the values out, as they are
+computed alike. Which values meet each other is drawn by a seed.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from advisor.words import say_all
 
 TODAY = date(2026, 11, 30)
 Values = Mapping[str, str]
+_SHARERS = 3  # at most so many models of one architecture share the values out
 _TOGETHER = 3  # keys of a question besides its place
 _SHARE_OF_RUNTIMES = 0.4  # of questions name a runtime that is not `auto`
 _USUAL_CONTEXT = 8192
@@ -181,10 +183,18 @@ def _by_size() -> tuple[Entry, ...]:
     return tuple(sorted(catalogue().values(), key=lambda entry: entry.model.parameters))
 
 
+def its_share(entry: Entry) -> dict[str, Sequence[str]]:
+    """The values of every key that fall to this model: all of them, or one in two or three where others are like it."""
+    alike = [other.id for other in catalogue().values() if other.model.architecture == entry.model.architecture]
+    of, mine = min(_SHARERS, len(alike)), sorted(alike).index(entry.id)
+    keys = keys_of(entry)
+    return {key: values[mine % of :: of] or values[mine % len(values) :][:1] for key, values in keys.items()}
+
+
 def questions(model_id: str, draw: random.Random) -> Iterator[dict[str, str]]:
-    """Questions in which this model meets every place and every value of every key at least once."""
+    """Questions in which this model meets every place, and every value that falls to it, at least once."""
     entry = catalogue()[model_id]
-    keys = list(keys_of(entry).items())
+    keys = list(its_share(entry).items())
     draw.shuffle(keys)
     # Dealt out key by key, so that no question is given two values of one.
     pairs = [(key, value) for key, values in keys for value in draw.sample(values, len(values))]
@@ -275,12 +285,18 @@ def check_answer(found: Answer) -> None:
         assert not found.chosen.unmet(asked_of(found.question.requirements, found.shown.writes), found.entry.license)
     if found.question.model.level is not None:
         assert levels == [found.question.model.level]
+    _check_reach(found.shown.plan)
     for candidate in found.candidates:
         _check_plan(candidate.plan)
         _check_candidate(candidate)
-    assert len(plan_table(found).splitlines()) > len(found.candidates)
     if found.shown.costs is not None:
         json.dumps(cost_document(found.shown.costs), allow_nan=False)
+
+
+def _check_reach(plan: Plan) -> None:
+    """Of one plan, as the longest context is searched for; outputs look at those of all levels."""
+    assert plan.max_context >= 0
+    assert not plan.fits or plan.max_context >= min(plan.settings.context, 256) or not plan.max_context
 
 
 def _check_plan(plan: Plan) -> None:
@@ -288,8 +304,6 @@ def _check_plan(plan: Plan) -> None:
     assert (plan.missing_bytes == 0) or not plan.fits, (plan.level, plan.verdict, plan.missing_bytes)
     assert plan.missing_bytes > 0 or plan.verdict != "does not fit", plan.level
     assert plan.sized.file_bytes >= plan.sized.tensor_bytes > 0
-    assert plan.max_context >= 0
-    assert not plan.fits or plan.max_context >= min(plan.settings.context, 256) or not plan.max_context
     for holder in (*plan.devices, plan.host):
         _check_holder(holder)
     held = sum(holder.weights_bytes for holder in (*plan.devices, plan.host))
@@ -338,6 +352,9 @@ def _check_range(estimate: Range, above: float = -1) -> None:
 
 def check_outputs(found: Answer) -> None:
     """What pages, files and scripts are given: as JSON, CSV, report and commands."""
+    assert len(plan_table(found).splitlines()) > len(found.candidates)
+    for plan in found.plans:
+        _check_reach(plan)
     document = json.dumps(plan_document(found), allow_nan=False)
     assert json.loads(document)["plans"]
     assert len(plans_csv(found).splitlines()) > 1

@@ -1,6 +1,6 @@
 """Every model meets every key of a link: each question is answered, or refused with one sentence about the input.
 
-A random slice runs with the suite; `pytest -m sweep` runs all of it (hours on one core; `--dist load` uses several).
+A random slice runs with the suite; `pytest -m sweep` runs all of it (an hour on one core; `--dist load` uses several).
 `SWEEP_SEED` asks a slice or a sweep again.
 """
 
@@ -27,6 +27,7 @@ from tests.support.sweep import (
     asked,
     check_refusal,
     checked,
+    its_share,
     keys_of,
     questions,
     values_of,
@@ -74,16 +75,21 @@ def test_every_question_about_a_model_is_answered_or_refused_in_a_sentence(model
     assert not wrong, told(wrong)
 
 
-def test_every_model_meets_every_place_and_every_value() -> None:
-    first, second = (list(questions("glm-4.5-air", random.Random(seed))) for seed in (1, 2))
+@pytest.mark.parametrize("model_id", ["glm-4.5-air", "qwen3-8b"])
+def test_every_model_meets_every_place_and_key_and_every_architecture_every_value(model_id: str) -> None:
+    first, second = (list(questions(model_id, random.Random(seed))) for seed in (1, 2))
     assert first != second
-    entry = catalogue()["glm-4.5-air"]
+    entry = catalogue()[model_id]
     for drawn in (first, second):
-        for key, values in keys_of(entry).items():
+        for key, values in its_share(entry).items():
+            assert values, key
             assert {question.get(key) for question in drawn} >= set(values), key
         assert sum("level" not in question for question in drawn) >= len(PLACES)
         for place in PLACES:
             assert any(values_of(place).items() <= question.items() for question in drawn), place
+    alike = [one for one in catalogue().values() if one.model.architecture == entry.model.architecture]
+    for key in ("level", "runtime", "kv_type_k", "goal", "country"):
+        assert {value for one in alike for value in its_share(one)[key]} == set(keys_of(entry)[key]), key
 
 
 @pytest.mark.parametrize("place", REFUSED_PLACES)
