@@ -27,7 +27,7 @@ def search_of(question: Question) -> Search:
 def _makes_no_room(search: Search, job: Job) -> bool:
     """A smaller cache of what lies whole on the devices without it: by policy nobody is told to use it."""
     whole = None if job.whole is None else search.option_of(job.whole)
-    return whole is not None and whole.plan.verdict == "fits"
+    return whole is not None and whole.plan.verdict == "fits" and whole.figures.served >= 1
 
 
 @cache
@@ -82,3 +82,18 @@ def test_few_levels_are_planned() -> None:
     search = search_of(Question.from_query("model=qwen3-32b&machine=rtx-4090&host_memory_gib=64"))
     search.best()
     assert len(list(search.seen)) < len(search.jobs) / 2
+
+
+def test_a_smaller_cache_is_looked_at_where_users_wait_for_room() -> None:
+    """vLLM's pool runs with room for half of the users' contexts: 8 bits then serve more of them at once."""
+    search = search_of(
+        Question.from_query("model=llama-3.3-70b-instruct&machine=mi300x&users=32&context=16384&runtime=vllm")
+    )
+    waiting = [job for job in search.jobs if job.whole is None and (one := search.option_of(job)) and one.runs]
+    waiting = [job for job in waiting if job.option is not None and job.option.figures.served < 1]
+    smaller = [job for job in search.jobs if job.whole in waiting]
+    assert smaller
+    assert not any(search._needless(job) for job in smaller)
+    best = search.best()
+    assert best is not None
+    assert best.figures.served == 1
