@@ -97,3 +97,24 @@ def test_a_smaller_cache_is_looked_at_where_users_wait_for_room() -> None:
     best = search.best()
     assert best is not None
     assert best.figures.served == 1
+
+
+@pytest.mark.parametrize(
+    ("machine", "looked_at"), [("rtx-4090", False), ("h100-sxm5-80gb", False), ("rtx-5090", True), ("mi300x", False)]
+)
+def test_nvfp4_is_looked_at_where_the_card_calculates_with_it(machine: str, looked_at: bool) -> None:
+    search = search_of(Question.from_query(f"model=qwen3-14b&machine={machine}&runtime=vllm"))
+    assert ("NVFP4" in {job.level.name for job in search.jobs if job.level is not None}) is looked_at
+    asked = search_of(Question.from_query("model=qwen3-14b&machine=rtx-4090&level=NVFP4")).best()
+    assert asked is not None  # whoever writes it gets it
+    assert asked.runs
+
+
+@pytest.mark.parametrize("runtime", ["vllm", "llama.cpp"])
+@pytest.mark.parametrize("model", ["gpt-oss-20b", "gpt-oss-120b"])
+def test_of_a_model_published_in_4_bits_no_other_file_of_4_bits_or_more_is_looked_at(model: str, runtime: str) -> None:
+    search = search_of(Question.from_query(f"model={model}&machine=h100-sxm5-80gb&runtime={runtime}&users=32"))
+    few = {job.level.name for job in search.jobs if job.level is not None and job.traits.bits >= 4}
+    assert few == {"MXFP4-native" if runtime == "vllm" else "MXFP4"}
+    turing = search_of(Question.from_query(f"model={model}&machine=titan-rtx&runtime=vllm"))
+    assert {"AWQ-W4A16-g128"} <= {job.level.name for job in turing.jobs if job.level is not None}  # cannot load it
