@@ -209,9 +209,14 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
     own = tuple(_published(about, runtime))
     usual = tuple(level for level in its.usual if runtime.is_usual(level, request))
     few = min((_bits(level) for level in own if _loads_here(runtime, level, request)), default=GOOD_BITS + 1)
-    if few <= GOOD_BITS:  # what is made from a 4-bit original in as many bits or more is no better, and few make it
-        usual = tuple(level for level in usual if level in own or _bits(level) < few)
+    if few <= GOOD_BITS:
+        usual = tuple(level for level in usual if level in own or _is_smaller(level, few))
     return tuple(dict.fromkeys((*own, *whole, *usual)))
+
+
+def _is_smaller(level: LevelId, few: float) -> bool:
+    """Whether a file made from an original of so `few` bits saves memory: of as many bits, some GGUF files do."""
+    return _bits(level) < few or (_bits(level) == few and level.format == "GGUF")
 
 
 def _bits(level: LevelId) -> float:
