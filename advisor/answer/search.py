@@ -223,11 +223,13 @@ class Search:
         return job.setup.runtime.least_on_host(job.setup.request, job.level)
 
     def _needless(self, job: Job) -> bool:
-        """A level that lies whole on the devices with its cache as the model computes it needs no smaller cache."""
+        """A level that lies whole on the devices with its cache as the model computes it, and makes nobody wait, needs
+        no smaller cache.
+        """
         if job.whole is None or job.planned:
             return False
         option = self.option_of(job.whole)
-        return option is not None and option.plan.verdict == "fits"
+        return option is not None and option.plan.verdict == "fits" and option.figures.served >= 1
 
     def _bound(self, job: Job, weights: Weights, refined: bool) -> Key:
         """No option of this job is better."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.answer.assess import facts_of_model, writes_text
 from advisor.answer.plans import published_request, request_of, with_frontend_defaults
+from advisor.answer.policy import GOOD_BITS
 from advisor.formats.gguf_levels import Level
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
@@ -27,7 +28,7 @@ from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
 from advisor.runtimes.registry import ENGINES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
-from advisor.runtimes.support import Format, format_of_level, loads_somewhere, machine_refusal
+from advisor.runtimes.support import Format, format_of_level, loads_somewhere, machine_refusal, supports
 from advisor.sizing.request import Levels, PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import ResolvedModel
@@ -154,7 +155,7 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
             question = told.with_values(**cache)
             one = request if whole else request_of(question, about.entry, about.model, cards, runtime_id)
             every = len(cards.cards) == len(cards.installed)
-            yield Setup(asked, question, runtime, cards, one, _levels(about, runtime), taken, whole, every)
+            yield Setup(asked, question, runtime, cards, one, _levels(about, runtime, request), taken, whole, every)
 
 
 def _on_cards(
@@ -198,7 +199,7 @@ def _options(runtime: Runtime, question: Question) -> RuntimeOptions | None:
     return runtime.options(question.runtime.gpu_memory_utilization, question.workload.kv_fp8)
 
 
-def _levels(about: Subject, runtime: Runtime) -> tuple[LevelId, ...]:
+def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[LevelId, ...]:
     if about.question.model.level is not None:
         return (find_level(about.question.model.level).id,)
     its = runtime.ladder
@@ -206,7 +207,28 @@ def _levels(about: Subject, runtime: Runtime) -> tuple[LevelId, ...]:
         # Nobody has measured what quantization costs vectors and scores, and these models are small.
         return tuple(dict.fromkeys((*its.reads, *its.usual)))
     whole = its.whole if about.model.parameters < _SMALL_MODEL else ()
-    return tuple(dict.fromkeys((*_published(about, runtime), *whole, *its.usual)))
+    own = tuple(_published(about, runtime))
+    usual = tuple(level for level in its.usual if runtime.is_usual(level, request))
+    few = min((_bits(level) for level in own if _loads_here(runtime, level, request)), default=GOOD_BITS + 1)
+    if few <= GOOD_BITS:
+        usual = tuple(level for level in usual if level in own or _is_smaller(level, few))
+    return tuple(dict.fromkeys((*own, *whole, *usual)))
+
+
+def _is_smaller(level: LevelId, few: float) -> bool:
+    """Whether a file made from an original of so `few` bits saves memory: of as many bits, some GGUF files do."""
+    return _bits(level) < few or (_bits(level) == few and level.format == "GGUF")
+
+
+def _bits(level: LevelId) -> float:
+    return find_level(str(level)).nominal_bits
+
+
+def _loads_here(runtime: Runtime, level_id: LevelId, request: PlanRequest) -> bool:
+    level = find_level(str(level_id))
+    if not isinstance(level, SafetensorsLevel):
+        return True
+    return request.chip is not None and not supports(runtime.engine, level, request.chip).refusal
 
 
 def _published(about: Subject, runtime: Runtime) -> Iterator[LevelId]:

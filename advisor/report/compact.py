@@ -60,9 +60,16 @@ def answer_document(
 
 
 def _fitting(choices: list[Any], document: dict[str, Any], devices: int) -> list[Any]:
-    """As many of the choices as keep the answer small."""
-    left = _MOST_BYTES + _BYTES_PER_DEVICE * max(0, devices - 2) - _size(document)
-    kept = []
+    """As many of the choices as keep the answer small. One that leads is the answer: rather the last reasons for the
+    plan of the model asked for are left out of `document`.
+    """
+    most = _MOST_BYTES + _BYTES_PER_DEVICE * max(0, devices - 2)
+    decision = document["decision"]
+    if decision["leads"] is not None:
+        while _size(document) + _size(choices[0]) + 1 > most and len(decision["reasons"]) > 1:
+            decision["reasons"].pop()
+    left = most - _size(document)
+    kept: list[Any] = []
     for choice in choices:
         left -= _size(choice) + 1
         if left < 0:

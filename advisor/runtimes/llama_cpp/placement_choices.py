@@ -168,14 +168,15 @@ class LevelChoices:
     def _candidates(self) -> Iterator[tuple[float, Choice]]:
         """Whole layers on the host and at least as many layers' experts as memory demands, with the least seconds.
 
-        Everything on the devices comes first, then what reads fastest.
+        Everything on the devices comes first, then what reads fastest. Where the cache is asked for on the host, it is.
         """
         whole = self.plain[-1] + self.experts[-1] + self.cache[-1]
-        if whole <= self._room({}):
+        asked_on_host = self.ground.settings.kv_on_host
+        if whole <= self._room({}) and not asked_on_host:
             yield 0.0, Choice(0, 0, False)
         if self.memory.host_capacity_bytes is None:
             return
-        kinds = (False, True) if self.cache[-1] else (False,)
+        kinds = ((True,) if asked_on_host else (False, True)) if self.cache[-1] else (False,)
         compute = self._estimate(Choice(1, 0, False)).compute
         found = [self._offloads(kv_on_host, compute) for kv_on_host in kinds]
         least = np.concatenate([seconds for seconds, _ in found])

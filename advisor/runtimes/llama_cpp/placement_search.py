@@ -86,7 +86,8 @@ class Search(Ground):
             replace(self.memory, host_capacity_bytes=1 << 62) if any_host and not self.memory.pooled else self.memory
         )
         default = self.place(Choice(0, 0, False))
-        if not memory.devices or not self.uneven_speed:
+        kept_off = self.settings.kv_on_host and bool(memory.devices) and any(self.caches)
+        if not kept_off and not (memory.devices and self.uneven_speed):
             if self.fits(weights, default, memory):
                 return self._found(weights, Choice(0, 0, False))
             if not memory.devices:

@@ -27,7 +27,7 @@ def search_of(question: Question) -> Search:
 def _makes_no_room(search: Search, job: Job) -> bool:
     """A smaller cache of what lies whole on the devices without it: by policy nobody is told to use it."""
     whole = None if job.whole is None else search.option_of(job.whole)
-    return whole is not None and whole.plan.verdict == "fits"
+    return whole is not None and whole.plan.verdict == "fits" and whole.figures.served >= 1
 
 
 @cache
@@ -82,3 +82,43 @@ def test_few_levels_are_planned() -> None:
     search = search_of(Question.from_query("model=qwen3-32b&machine=rtx-4090&host_memory_gib=64"))
     search.best()
     assert len(list(search.seen)) < len(search.jobs) / 2
+
+
+def test_a_smaller_cache_is_looked_at_where_users_wait_for_room() -> None:
+    """vLLM's pool runs with room for half of the users' contexts: 8 bits then serve more of them at once."""
+    search = search_of(
+        Question.from_query("model=llama-3.3-70b-instruct&machine=mi300x&users=32&context=16384&runtime=vllm")
+    )
+    waiting = [job for job in search.jobs if job.whole is None and (one := search.option_of(job)) and one.runs]
+    waiting = [job for job in waiting if job.option is not None and job.option.figures.served < 1]
+    smaller = [job for job in search.jobs if job.whole in waiting]
+    assert smaller
+    assert not any(search._needless(job) for job in smaller)
+    best = search.best()
+    assert best is not None
+    assert best.figures.served == 1
+
+
+@pytest.mark.parametrize(
+    ("machine", "looked_at"), [("rtx-4090", False), ("h100-sxm5-80gb", False), ("rtx-5090", True), ("mi300x", False)]
+)
+def test_nvfp4_is_looked_at_where_the_card_calculates_with_it(machine: str, looked_at: bool) -> None:
+    search = search_of(Question.from_query(f"model=qwen3-14b&machine={machine}&runtime=vllm"))
+    assert ("NVFP4" in {job.level.name for job in search.jobs if job.level is not None}) is looked_at
+    asked = search_of(Question.from_query("model=qwen3-14b&machine=rtx-4090&level=NVFP4")).best()
+    assert asked is not None  # whoever writes it gets it
+    assert asked.runs
+
+
+@pytest.mark.parametrize("runtime", ["vllm", "llama.cpp"])
+@pytest.mark.parametrize("model", ["gpt-oss-20b", "gpt-oss-120b"])
+def test_of_a_model_published_in_4_bits_only_smaller_files_are_looked_at_beside_it(model: str, runtime: str) -> None:
+    search = search_of(Question.from_query(f"model={model}&machine=h100-sxm5-80gb&runtime={runtime}&users=32"))
+    looked_at = {job.level.name for job in search.jobs if job.level is not None}
+    if runtime == "vllm":
+        assert looked_at == {"MXFP4-native"}
+    else:
+        assert {"MXFP4", "IQ4_XS", "Q2_K"} <= looked_at
+        assert not looked_at & {"Q8_0", "Q6_K", "Q5_K_M"}
+    turing = search_of(Question.from_query(f"model={model}&machine=titan-rtx&runtime=vllm"))
+    assert {"AWQ-W4A16-g128"} <= {job.level.name for job in turing.jobs if job.level is not None}  # cannot load it

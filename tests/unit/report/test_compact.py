@@ -400,3 +400,20 @@ def test_figures_never_have_an_exponent() -> None:
         text = json.dumps(figure(value))
         assert "e" not in text.lower()
         assert abs(float(text) - value) <= max(5e-5, value * 1e-3)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "model=deepseek-r1-0528&machine=rtx-5050&other_machine=rtx-3070-ti-laptop&host_memory_gib=256&context=32768"
+        "&users=8&task=overall&mtp=on&imatrix=off",
+        "model=llama-3.3-70b-instruct&machine=rtx-4090",
+    ],
+)
+def test_the_model_that_leads_is_the_first_choice_however_much_there_is_to_say(query: str) -> None:
+    document = asked(query)
+    leads = document["decision"]["leads"]
+    assert leads is not None
+    assert document["decision"]["reasons"]
+    assert [document["choices"][0]["role"], document["choices"][0]["plan"]["model_id"]] == ["other model", leads]
+    assert len(json.dumps(document, separators=(",", ":"))) <= 5000

@@ -222,3 +222,18 @@ def test_what_no_memory_has_room_for_is_known_before_it_is_planned() -> None:
     )
     assert LLAMA_CPP.least_seconds(request, LEVELS["Q8_0"].id) == float("inf")
     assert (LLAMA_CPP.least_seconds(request, LEVELS["Q2_K"].id) or 0) < 10
+
+
+@pytest.mark.parametrize("model_id", ["llama-3.2-1b-instruct", "gpt-oss-20b", "gemma-3-4b-it"])
+@pytest.mark.parametrize("sizes", [(24.0,), (3.0,), (4.0, 2.0)])
+@pytest.mark.parametrize("rates", [Rates(), Rates((1e12, 3e11))], ids=["alike", "uneven"])
+def test_a_cache_that_is_asked_for_on_the_host_lies_there(
+    model_id: str, sizes: tuple[float, ...], rates: Rates
+) -> None:
+    devices = tuple(Device(f"{size}", int(size * GIB), GIB // 4) for size in sizes)
+    wanted = Settings(8192, kv_on_host=True)
+    found = search(model_id, "Q4_K_M", Memory(devices, 64 * GIB, GIB), wanted, rates)
+    assert found is not None
+    assert found.placement.kv_on_host
+    assert found.settings.kv_on_host
+    assert search(model_id, "Q4_K_M", Memory(devices, None, GIB), wanted, rates) is None
