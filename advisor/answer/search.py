@@ -40,6 +40,7 @@ from advisor.models.catalogue import OwnFile
 from advisor.quality import ModelFacts
 from advisor.quality.own_files import is_native, native_file
 from advisor.question.requirements import Unmet
+from advisor.runtimes.vllm.support import multiplies_nvfp4
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
@@ -416,9 +417,14 @@ def _traits(setup: Setup, level_id: LevelId | None, level: Level | SafetensorsLe
         weight_only=engine is RuntimeId.VLLM
         and isinstance(level, SafetensorsLevel)
         and level.bits == 4
-        and level.scheme in _WEIGHT_ONLY,
+        and (level.scheme in _WEIGHT_ONLY or (level.scheme is Scheme.NVFP4 and not _multiplies_nvfp4(setup))),
         idle_cards=not setup.all_cards,
     )
+
+
+def _multiplies_nvfp4(setup: Setup) -> bool:
+    """Whether the cards calculate with NVFP4: elsewhere it is one more 4-bit file whose weights are unpacked."""
+    return setup.request.chip is not None and multiplies_nvfp4(setup.request.chip)
 
 
 def host_share_of(plan: Plan) -> float | None:
