@@ -28,7 +28,7 @@ from advisor.answer.option import (
     figures_of,
     status_of,
 )
-from advisor.answer.policy import ENOUGH_TOKENS_PER_S, NOTICEABLE, VISIBLE_POINTS, WEIGHTS, Weights
+from advisor.answer.policy import ENOUGH_TOKENS_PER_S, MANY_USERS, NOTICEABLE, VISIBLE_POINTS, WEIGHTS, Weights
 from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import Status, status_by
 from advisor.answer.traits import traits_of
@@ -83,11 +83,12 @@ class Search:
     def best(self, weights: Weights | None = None, allow: Callable[[Job], bool] = lambda _: True) -> Option | None:
         """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded.
 
-        An engine that is usual for so many users is worth something, but not a plan that is visibly worse and slower.
+        An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower.
+        What engines do with many users at once is too little measured to go against what people run.
         """
         judged_by = weights or self.weights
         best = self._best(judged_by, allow)
-        if best is None or not best.runs or len(self.engines) == 1:
+        if best is None or not best.runs or len(self.engines) == 1 or self.users >= MANY_USERS:
             return best
         return max(
             (best, *self._beating(best, allow)), key=lambda option: (option is not best, self.key_of(option, judged_by))

@@ -208,7 +208,7 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
         return tuple(dict.fromkeys((*its.reads, *its.usual)))
     whole = its.whole if about.model.parameters < _SMALL_MODEL else ()
     own = tuple(_published(about, runtime))
-    usual = tuple(level for level in its.usual if runtime.is_usual(level, request))
+    usual = its.usual
     few = min((_bits(level) for level in own if _loads_here(runtime, level, request)), default=GOOD_BITS + 1)
     if few <= GOOD_BITS:
         usual = tuple(level for level in usual if level in own or _is_smaller(level, few))

@@ -166,4 +166,5 @@ class PlacementWish(Part):
     @property
     def is_searched(self) -> bool:
         """Whether the placement is left to us."""
-        return self.gpu_layers is None and not self.cpu_moe_layers and self.split == "layer"
+        told = self.gpu_layers is not None or self.cpu_moe_layers or self.tensor_split is not None
+        return not told and self.split == "layer"

@@ -127,10 +127,6 @@ class Runtime(ABC):
         """
         return None
 
-    def is_usual(self, level: LevelId, request: PlanRequest) -> bool:
-        """Whether a level of the ladder is what people run on this hardware."""
-        return True
-
     @abstractmethod
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         """How its KV cache may be stored on this hardware, as keys of the question; whole first."""

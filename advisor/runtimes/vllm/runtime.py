@@ -24,7 +24,7 @@ from advisor.runtimes.vllm.plans import (
     plan_vllm_level,
     refusals,
 )
-from advisor.runtimes.vllm.support import keeps_fp8, multiplies_nvfp4
+from advisor.runtimes.vllm.support import keeps_fp8
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
@@ -34,7 +34,6 @@ from advisor.sizing.settings import Settings
 from advisor.sources.quantization import Quantization
 
 _KEPT_IN_8_BITS = "fp8"
-_NVFP4 = find_safetensors_level("NVFP4").id
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,9 +64,6 @@ class Vllm(Runtime):
 
     def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
         return None
-
-    def is_usual(self, level: LevelId, request: PlanRequest) -> bool:
-        return level != _NVFP4 or (request.chip is not None and multiplies_nvfp4(request.chip))
 
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         whole = {"kv_fp8": False}

@@ -100,14 +100,13 @@ def test_a_smaller_cache_is_looked_at_where_users_wait_for_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "looked_at"), [("rtx-4090", False), ("h100-sxm5-80gb", False), ("rtx-5090", True), ("mi300x", False)]
+    ("machine", "unpacked"),
+    [("rtx-4090", True), ("h100-sxm5-80gb", True), ("rtx-5090", False), ("b200-sxm-180gb", False)],
 )
-def test_nvfp4_is_looked_at_where_the_card_calculates_with_it(machine: str, looked_at: bool) -> None:
+def test_nvfp4_counts_as_weights_only_where_no_card_calculates_with_it(machine: str, unpacked: bool) -> None:
     search = search_of(Question.from_query(f"model=qwen3-14b&machine={machine}&runtime=vllm"))
-    assert ("NVFP4" in {job.level.name for job in search.jobs if job.level is not None}) is looked_at
-    asked = search_of(Question.from_query("model=qwen3-14b&machine=rtx-4090&level=NVFP4")).best()
-    assert asked is not None  # whoever writes it gets it
-    assert asked.runs
+    (job, *_) = (job for job in search.jobs if job.level is not None and job.level.name == "NVFP4")
+    assert job.traits.weight_only is unpacked
 
 
 @pytest.mark.parametrize("runtime", ["vllm", "llama.cpp"])
@@ -122,3 +121,14 @@ def test_of_a_model_published_in_4_bits_only_smaller_files_are_looked_at_beside_
         assert not looked_at & {"Q8_0", "Q6_K", "Q5_K_M"}
     turing = search_of(Question.from_query(f"model={model}&machine=titan-rtx&runtime=vllm"))
     assert {"AWQ-W4A16-g128"} <= {job.level.name for job in turing.jobs if job.level is not None}  # cannot load it
+
+
+def test_a_split_that_is_given_is_the_split_of_the_plan() -> None:
+    """It is no longer ours to search for, also where nothing is said about layers."""
+    found = search_of(
+        Question.from_query("model=llama-3.1-8b-instruct&machine=rtx-3090&gpus=2&tensor_split=1,3")
+    ).best()
+    assert found is not None
+    assert found.plan.settings.tensor_split == (1, 3)
+    first, second = (device.weights_bytes for device in found.plan.devices)
+    assert 2 * first < second

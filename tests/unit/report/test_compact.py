@@ -322,7 +322,7 @@ def test_choices_have_something_over_the_plan_shown() -> None:
 
 @pytest.mark.parametrize(("users", "whole"), [(4, True), (16, False)])
 def test_a_paged_plan_says_which_share_it_serves_at_once(users: int, whole: bool) -> None:
-    found = asked(f"{LLAMA}&machine=rtx-4090&runtime=vllm&level=FP8-dynamic&users={users}")
+    found = asked(f"{LLAMA}&machine=rtx-4090&runtime=vllm&level=FP8-dynamic&kv_fp8=off&users={users}")
     plan = found["decision"]["plan"]
     assert plan["verdict"] == "fits"
     assert (plan["served_share"] == 1) == whole
