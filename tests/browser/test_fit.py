@@ -263,6 +263,8 @@ def test_a_default_that_a_link_writes_stays_in_the_url_and_a_goal_goes_there(vis
     one.enter("Context per user", "4096")
     one.expect_query({"model": "llama-3.2-3b-instruct", "kv_type_k": "f16", "context": "4096"})
     one.page.locator("[data-testid=stExpander]").filter(has_text="Requirements").locator("summary").click()
+    one.page.get_by_role("combobox", name="Goal", exact=True).wait_for()
+    one.settle()
     one.choose("Goal", "best", "Best quality")
     wanted = {"model": "llama-3.2-3b-instruct", "kv_type_k": "f16", "context": "4096", "goal": "quality"}
     one.expect_query(wanted)
