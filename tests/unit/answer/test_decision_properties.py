@@ -18,7 +18,7 @@ from tests.support.decisions import drawn
 
 # The same questions each time: what one in hundreds shows must not stop a change that has nothing to do with it.
 SEED = os.environ.get("SWEEP_SEED") or "2026"
-_PARTS, _OF_A_PART = 3, 8  # with the suite, about 1.5 s of CPU a question
+_PARTS, _OF_A_PART = 3, 6  # with the suite, about 1.5 s of CPU a question
 _ALL, _BLOCK = 3000, 50
 _SHOWN = 20
 
