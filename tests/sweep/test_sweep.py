@@ -1,6 +1,6 @@
 """Every model meets every key of a link: each question is answered, or refused with one sentence about the input.
 
-A random slice runs with the suite; `pytest -m sweep` runs all of it (an hour on one core; `--dist load` uses several).
+A random slice runs with the suite; `pytest -m sweep` runs all of it (about a quarter of an hour on one core).
 `SWEEP_SEED` asks a slice or a sweep again.
 """
 
