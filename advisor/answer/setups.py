@@ -75,7 +75,6 @@ class Subject:
     """What is asked about, the same for all setups. `model` is with or without its MTP layers, as asked."""
 
     question: Question
-    given: frozenset[str]
     entry: ResolvedModel
     model: Model
     facts: ModelFacts
@@ -86,7 +85,7 @@ class Subject:
         model = entry.must_have_model()
         if question.model.mtp:
             model = model.with_mtp()
-        return cls(question, question.given, entry, model, facts_of_model(entry, model), writes_text(entry, model))
+        return cls(question, entry, model, facts_of_model(entry, model), writes_text(entry, model))
 
 
 def setups_of(about: Subject) -> tuple[Setup, ...]:
@@ -147,7 +146,7 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
     if asked.runtime.name == AUTO and asked.model.level is None and (refusal := _refusal_here(asked, runtime)):
         raise InputError(f"{refusal}.")
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
-    asked, taken = with_frontend_defaults(asked, about.given, about.model, hardware, runtime_id)
+    asked, taken = with_frontend_defaults(asked, asked.given, about.model, hardware, runtime_id)
     runtime.check(request_of(asked, about.entry, about.model, hardware, runtime_id))
     for told, cards in _on_cards(about, asked.with_values(runtime=str(runtime_id)), runtime, hardware):
         request = request_of(told, about.entry, about.model, cards, runtime_id)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
@@ -159,10 +158,6 @@ class Runtime(ABC):
         """All levels without a plan for each, placed where they run fastest; None: only plans can tell."""
 
     @abstractmethod
-    def sizes(self, model: Model, imatrix: bool) -> tuple[SizedLevel, ...]:
-        """Its levels by size before anything is planned; empty where there are too few for that to help."""
-
-    @abstractmethod
     def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
         """Every line of the memory bill; empty where only `Plan.rules` are known."""
 
@@ -181,3 +176,25 @@ class Runtime(ABC):
     @abstractmethod
     def encoder_batch(self, settings: Settings) -> int | None:
         """The most tokens of an input that an encoder reads; None: its context."""
+
+
+class WholeOnDevices(Runtime):
+    """A runtime that leaves nothing to the host: its few plans are cheap, and neither bounded nor searched further."""
+
+    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+        return None
+
+    def offload_bytes(self, plan: Plan) -> int | None:
+        return None
+
+    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
+        return ()
+
+    def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
+        return None
+
+    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+        return ()
+
+    def encoder_batch(self, settings: Settings) -> int | None:
+        return None

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.gguf_sizes import SizedLevel, size_levels
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
@@ -87,9 +86,6 @@ class LlamaCpp(Runtime):
             return None
         left, _ = with_draft(self, request)
         return overview(left, request.stored.imatrix, levels_of(left))
-
-    def sizes(self, model: Model, imatrix: bool) -> tuple[SizedLevel, ...]:
-        return tuple(size_levels(model, imatrix))
 
     def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
         return memory_lines(plan, plan.request.model, overhead_basis, host_basis)

@@ -6,26 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
 from advisor.runtimes.mlx.commands import mlx_commands
 from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level
-from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.support import machine_refusal
 from advisor.sizing.memory import Memory
-from advisor.sizing.memory_line import MemoryLine
-from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sizing.settings import Settings
 from advisor.sources.quantization import Quantization
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Mlx(Runtime):
+class Mlx(WholeOnDevices):
     """mlx-lm's rules: one device whose memory is the system's."""
 
     def check(self, request: PlanRequest) -> None:
@@ -43,9 +40,6 @@ class Mlx(Runtime):
     def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
         return plan_mlx_level(self, request, level)
 
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
-        return None
-
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         return ({},)
 
@@ -58,23 +52,6 @@ class Mlx(Runtime):
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)
 
-    def offload_bytes(self, plan: Plan) -> int | None:
-        """Device and host are one memory."""
-        return None
-
-    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
-        """None are searched for."""
-        return ()
-
-    def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
-        return None
-
-    def sizes(self, model: Model, imatrix: bool) -> tuple[SizedLevel, ...]:
-        return ()
-
-    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
-        return ()
-
     def options(self, memory_share: float, kv_fp8: bool) -> None:
         """Neither is its."""
 
@@ -83,9 +60,6 @@ class Mlx(Runtime):
 
     def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
         return None, None  # mlx-lm keeps what the model computes with
-
-    def encoder_batch(self, settings: Settings) -> int | None:
-        return None
 
 
 def _levels(*names: str) -> tuple[LevelId, ...]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
-from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.cards import card_counts
 from advisor.runtimes.vllm.commands import vllm_commands
@@ -26,18 +25,16 @@ from advisor.runtimes.vllm.plans import (
 )
 from advisor.runtimes.vllm.support import keeps_fp8
 from advisor.sizing.memory import Memory
-from advisor.sizing.memory_line import MemoryLine
-from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sizing.settings import Settings
 from advisor.sources.quantization import Quantization
 
 _KEPT_IN_8_BITS = "fp8"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Vllm(Runtime):
+class Vllm(WholeOnDevices):
     """vLLM's rules: GPUs of one kind, every tensor split over all of them, the rest of the memory for the cache."""
 
     def check(self, request: PlanRequest) -> None:
@@ -62,9 +59,6 @@ class Vllm(Runtime):
     def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
         return plan_vllm_level(self, request, level)
 
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
-        return None
-
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         whole = {"kv_fp8": False}
         return (whole, {"kv_fp8": True}) if request.chip is not None and keeps_fp8(request.chip) else (whole,)
@@ -81,23 +75,6 @@ class Vllm(Runtime):
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)
 
-    def offload_bytes(self, plan: Plan) -> int | None:
-        """Nothing is left to the host."""
-        return None
-
-    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
-        """None are searched for."""
-        return ()
-
-    def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
-        return None
-
-    def sizes(self, model: Model, imatrix: bool) -> tuple[SizedLevel, ...]:
-        return ()
-
-    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
-        return ()
-
     def options(self, memory_share: float, kv_fp8: bool) -> VllmOptions:
         return VllmOptions(utilisation=memory_share, kv_dtype=_KEPT_IN_8_BITS if kv_fp8 else DEFAULTS.kv_dtype)
 
@@ -106,9 +83,6 @@ class Vllm(Runtime):
 
     def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
         return (_kv_dtype(request),) * 2
-
-    def encoder_batch(self, settings: Settings) -> int | None:
-        return None
 
 
 def _kv_dtype(request: PlanRequest) -> str:
