@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 _EXACT, _BEGUN, _MISTYPED = 1.0, 0.9, 0.7
 _SHORTEST_MISTYPED = 4
+_SMALL_NUMBER = re.compile(r"\d{1,3}(\.\d+)?[a-z]{0,2}")
 _WHOLE_NAME = 0.5  # whose whole name was typed goes before what is newer and has one word more
 _MOST_WORDS = 16
 _LONGEST_WORD = 40
@@ -37,7 +39,7 @@ class Found:
 class Finder:
     """Entries by typed words. `needless` are words that say nothing about which entry is meant.
 
-    Nothing is found where no word but numbers is known: "model 3" names no model.
+    Nothing is found where of all words only small numbers are known: "model 3" names no model.
     """
 
     def __init__(self, entries: Iterable[Findable], needless: Iterable[str] = ()) -> None:
@@ -61,7 +63,7 @@ class Finder:
                     of_entry[word] = max(of_entry.get(word, 0.0), quality)
                     typed_of.setdefault(entry, set()).add(known)
         needed = {word for word in words if word not in self._needless}
-        named = {word for word in needed if not word[0].isdigit()}
+        named = {word for word in needed if not _SMALL_NUMBER.fullmatch(word)}
         most = max((len(needed & of_entry.keys()) for of_entry in qualities.values()), default=0)
         if 2 * most < len(needed) or (named and not any(named & of_entry.keys() for of_entry in qualities.values())):
             return ()
