@@ -23,10 +23,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from advisor.foundation.errors import AdvisorError
 from advisor.store.housekeeping import purge_regularly
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
+from advisor.ui.start_page import STREAMLIT_PAGE
 
 SCRIPT = Path(__file__).with_name("main.py")
 _LONGEST_ID = 40
-_STREAMLIT_PAGE = Path(st.__file__).parent / "static" / "index.html"
 
 
 @asynccontextmanager
@@ -82,7 +82,7 @@ async def frozen(request: Request) -> Response:
 
 def _inline_script_hashes() -> str:
     """Hashes of the scripts written into Streamlit's own page, the only inline ones allowed to run."""
-    scripts = re.findall(r"<script>(.*?)</script>", _STREAMLIT_PAGE.read_text("utf-8"), re.DOTALL)
+    scripts = re.findall(r"<script>(.*?)</script>", STREAMLIT_PAGE.read_text("utf-8"), re.DOTALL)
     return " ".join(f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
 
 
