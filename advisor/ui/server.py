@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import logging
 import re
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.foundation.errors import AdvisorError
 from advisor.store.housekeeping import purge_regularly
+from advisor.ui.collecting import collect_when_idle, settle
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
 from advisor.ui.start_page import STREAMLIT_PAGE
 
@@ -41,17 +41,16 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
     check_data()
     answer(Question.from_values({}))
-    # What was loaded stays for good; frozen, no later collection has to walk through it.
-    gc.collect()
-    gc.freeze()
+    settle()
     _start_worker()
-    purging = asyncio.create_task(purge_regularly(store))
+    chores = [asyncio.create_task(purge_regularly(store)), asyncio.create_task(collect_when_idle())]
     try:
         yield {}
     finally:
-        purging.cancel()
-        with suppress(asyncio.CancelledError):
-            await purging
+        for chore in chores:
+            chore.cancel()
+            with suppress(asyncio.CancelledError):
+                await chore
 
 
 def _start_worker() -> None:
