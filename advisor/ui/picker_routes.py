@@ -1,12 +1,9 @@
-"""What the browser asks while somebody types into a picker, and the script that asks it."""
+"""What the browser asks while somebody types into a picker (`pickers.js`)."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import asdict
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -15,11 +12,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from advisor.foundation.errors import InputError, one_line
+from advisor.sources.resolve import find_any_model
+from advisor.ui.asking import model_name
 from advisor.ui.picking import MODEL_KEYS, MOST_TYPED, Asked, Choice, Offer, offer_for, offer_hub, offer_without_hub
 
-_SCRIPT = Path(__file__).with_name("pickers.js")
 _POLL_S = 0.05
-_LONGEST_CONFIG = 1 << 20
+_LARGEST_FILE = 20 << 20
+_FEW = asyncio.Semaphore(4)  # files held in memory at once
 
 
 async def find(request: Request) -> Response:
@@ -34,50 +33,45 @@ async def find(request: Request) -> Response:
         return _answer(Offer(said=str(error)), 400)
 
 
-async def add_config(request: Request) -> Response:
-    """Keep a pasted config.json and offer it as the value of `key`.
+async def add_file(request: Request) -> Response:
+    """Keep a config.json or the beginning of a GGUF file, and offer it as the value of `key`.
 
-    It must come as JSON: a form of another site can send no such thing.
+    It must come as application/octet-stream, which no form of another site can send.
     """
     asked = request.query_params
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        return _answer(Offer(said="A config.json is sent as application/json."), 415)
+    key, link, name = asked.get("key", ""), asked.get("link", ""), asked.get("name", "")[:200]
+    if request.headers.get("content-type") != "application/octet-stream":
+        return _answer(Offer(said="A file is sent as application/octet-stream."), 415)
+    if key not in MODEL_KEYS:
+        return _answer(Offer(said=f"'{one_line(key)}' takes no file."), 400)
     body = bytearray()
-    with suppress(ClientDisconnect):
-        async for part in request.stream():
-            body += part
-            if len(body) > _LONGEST_CONFIG:
-                return _answer(Offer(said="That is larger than 1 MiB, which no config.json is."), 413)
-    try:
-        return _answer(await run_in_threadpool(_kept, bytes(body), asked.get("key", ""), asked.get("link", "")))
-    except InputError as error:
-        return _answer(Offer(said=str(error)), 400)
-
-
-async def script(_: Request) -> Response:
-    """The pickers' script."""
-    return Response(_script(), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+    async with _FEW:
+        try:
+            async for part in request.stream():
+                body += part
+                if len(body) > _LARGEST_FILE:
+                    return _answer(Offer(said=f"At most {_LARGEST_FILE >> 20} MiB of a file are taken."), 413)
+            return _answer(await run_in_threadpool(_kept, bytes(body), name, key, link))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except InputError as error:
+            return _answer(Offer(said=str(error)), 400)
 
 
 ROUTES = (
     Route("/find", find, methods=["GET"]),
-    Route("/find", add_config, methods=["POST"]),
-    Route("/pickers.js", script),
+    Route("/find", add_file, methods=["POST"]),
 )
 
 
-@cache
-def _script() -> bytes:
-    return _SCRIPT.read_bytes()
+def _kept(body: bytes, name: str, key: str, link: str) -> Offer:
+    from advisor.sources.uploads import keep_file
 
-
-def _kept(body: bytes, key: str, link: str) -> Offer:
-    from advisor.sources.uploads import keep_config
-
-    if key not in MODEL_KEYS:
-        raise InputError(f"'{one_line(key)}' takes no config.json.")
-    value = keep_config(body.decode("utf-8", "replace"))
-    return Offer((Choice("Your config.json", "pasted here", value, Asked(link, key).with_value(value)),), 0)
+    value = keep_file(body, name)
+    find_any_model(value)  # what no model can be made of is said now
+    return Offer(
+        (Choice(model_name(value), "of which the header is kept", value, Asked(link, key).with_value(value)),), 0
+    )
 
 
 async def _search(words: str, asked: Asked, again: bool) -> Offer:

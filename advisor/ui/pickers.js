@@ -7,12 +7,13 @@
   "use strict";
   const WAIT_MS = 60;
   const REFOCUS_MS = 10000;
+  const FILE_BYTES = 16 * 1024 * 1024;
   const SERVER = new URL("find", document.currentScript.src);
   let now = null; // the open picker
   let timer = 0;
 
   const rootOf = (node) => (node instanceof Element ? node.closest("[data-picker]") : null);
-  const isField = (node) => node instanceof HTMLInputElement && rootOf(node) !== null;
+  const isField = (node) => node instanceof HTMLInputElement && node.matches("[data-picker] [role=combobox]");
 
   function open(field) {
     if (now && now.field === field) return now;
@@ -21,8 +22,10 @@
     now = {
       field,
       root,
+      panel: root.querySelector("[data-panel]"),
       list: root.querySelector("[role=listbox]"),
-      said: root.querySelector("[role=status]"),
+      said: root.querySelector("[data-said]"), // seen
+      status: root.querySelector("[role=status]"), // heard
       choices: [],
       marked: -1,
       asking: null,
@@ -38,9 +41,9 @@
     now.asking?.abort();
     now.field.setAttribute("aria-expanded", "false");
     now.field.removeAttribute("aria-activedescendant");
-    now.list.hidden = true;
     now.list.replaceChildren();
     say("");
+    now.panel.hidden = true;
     now = null;
   }
 
@@ -49,8 +52,9 @@
   }
 
   function say(text, quiet = false) {
-    now.said.textContent = text;
-    now.said.classList.toggle("quiet", quiet || !text);
+    now.status.textContent = text;
+    now.said.textContent = quiet ? "" : text;
+    now.panel.hidden = now.list.childElementCount === 0 && !now.said.textContent;
   }
 
   function address(picker, parameters) {
@@ -91,8 +95,9 @@
 
   function askHub(words, again) {
     now.pending = "hub";
-    say("Searching the Hub …");
+    now.choices = [];
     now.list.replaceChildren();
+    say("Searching the Hub …");
     ask(again ? { words, hub: "1", again: "1" } : { words, hub: "1" });
   }
 
@@ -112,8 +117,7 @@
         return option;
       }),
     );
-    now.list.hidden = offer.choices.length === 0;
-    now.field.setAttribute("aria-expanded", String(!now.list.hidden));
+    now.field.setAttribute("aria-expanded", String(offer.choices.length > 0));
     mark(offer.best ?? -1);
     if (offer.said) say(offer.said);
     else say(offer.choices.length === 1 ? "1 choice" : `${offer.choices.length} choices`, true);
@@ -206,16 +210,30 @@
     }
   });
 
+  // A config.json or the beginning of a GGUF file, which holds its header: the server keeps it and offers it.
+  function send(field, name, body) {
+    open(field).pending = "text";
+    clearTimeout(timer);
+    field.value = name;
+    say(`Reading ${name} …`);
+    ask({ name }, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body });
+  }
+
   document.addEventListener("paste", (event) => {
-    if (!isField(event.target) || event.target.closest("[data-picker]").dataset.config === undefined) return;
+    if (!isField(event.target) || !event.target.dataset.files) return;
     const text = event.clipboardData?.getData("text").trim() ?? "";
     if (!text.startsWith("{")) return;
-    event.preventDefault(); // a whole config.json: it is kept, and offered
-    event.target.value = "config.json";
-    clearTimeout(timer);
-    open(event.target).pending = "text";
-    say("Reading …");
-    ask({}, { method: "POST", headers: { "Content-Type": "application/json" }, body: text });
+    event.preventDefault();
+    send(event.target, "Your config.json", text);
+  });
+
+  document.addEventListener("change", (event) => {
+    const file = event.target instanceof HTMLInputElement && event.target.type === "file" && event.target.files[0];
+    const field = file && rootOf(event.target)?.querySelector("[role=combobox]");
+    if (!field) return;
+    event.target.value = "";
+    field.focus();
+    send(field, file.name, file.slice(0, FILE_BYTES));
   });
 
   // Pressing on a choice must not take the focus from the field, which would close the list.
@@ -225,10 +243,23 @@
 
   document.addEventListener("click", (event) => {
     if (isField(event.target)) {
-      if (!now || now.field !== event.target) askForText(event.target, 0);
+      if (now && now.field === event.target) return;
+      // What is typed replaces what was chosen; a second click sets the cursor. The browser sets it after this event.
+      setTimeout(() => event.target.select());
+      askForText(event.target, 0);
       return;
     }
-    const option = event.target instanceof Element ? event.target.closest("[data-picker] [role=option]") : null;
+    if (!(event.target instanceof Element)) return;
+    const button = event.target.closest("button[data-search]");
+    const field = button && document.querySelector('[data-picker="model"] [role=combobox]');
+    if (field) {
+      field.focus();
+      field.scrollIntoView({ block: "center" });
+      open(field);
+      askHub(button.dataset.search);
+      return;
+    }
+    const option = event.target.closest("[data-picker] [role=option]");
     if (option && now && now.list.contains(option)) choose(now.choices[Number(option.dataset.place)]);
   });
 })();

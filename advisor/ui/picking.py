@@ -124,7 +124,9 @@ def offer_machines(typed: str, asked: Asked) -> Offer:
     if not text:
         return Offer(tuple(choices), said="Type a name or memory, such as 4090, Mac Studio or 24 GB.")
     if not found or found[0].missed:
-        return Offer(tuple(choices), said=f"There is no machine by all of these words{', but these:' if found else '.'}")
+        return Offer(
+            tuple(choices), said=f"There is no machine by all of these words{', but these:' if found else '.'}"
+        )
     return Offer(tuple(choices), 0)
 
 
