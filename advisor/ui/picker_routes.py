@@ -14,7 +14,17 @@ from starlette.routing import Route
 from advisor.foundation.errors import InputError, one_line
 from advisor.sources.resolve import find_any_model
 from advisor.ui.asking import model_name
-from advisor.ui.picking import MODEL_KEYS, MOST_TYPED, Asked, Choice, Offer, offer_for, offer_hub, offer_without_hub
+from advisor.ui.picking import (
+    MODEL_KEYS,
+    MOST_TYPED,
+    Asked,
+    Choice,
+    Offer,
+    offer_for,
+    offer_hub,
+    offer_opened,
+    offer_without_hub,
+)
 
 _POLL_S = 0.05
 _LARGEST_FILE = 20 << 20
@@ -22,13 +32,17 @@ _FEW = asyncio.Semaphore(4)  # files held in memory at once
 
 
 async def find(request: Request) -> Response:
-    """Choices for `words` as the value of `key` in the question of `link`; of the Hub's models with `hub`."""
+    """Choices for `words` as the value of `key` in the question of `link`; of the Hub's models with `hub`.
+
+    `opened`: nothing was typed, `words` is what a picker shows.
+    """
     asked = request.query_params
     key, words, link = asked.get("key", ""), asked.get("words", "")[:MOST_TYPED], asked.get("link", "")
     try:
         if "hub" in asked and key in MODEL_KEYS:
             return _answer(await _search(words, Asked(link, key), again="again" in asked))
-        return _answer(await run_in_threadpool(offer_for, key, words, link))
+        offer = offer_opened if "opened" in asked else offer_for
+        return _answer(await run_in_threadpool(offer, key, words, link))
     except InputError as error:
         return _answer(Offer(said=str(error)), 400)
 

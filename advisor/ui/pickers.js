@@ -90,7 +90,10 @@
   function askForText(field, wait) {
     open(field).pending = "text";
     clearTimeout(timer);
-    timer = setTimeout(() => ask({ words: field.value }), wait);
+    timer = setTimeout(() => {
+      const words = field.value;
+      ask(words === field.defaultValue ? { words, opened: "1" } : { words });
+    }, wait);
   }
 
   function askHub(words, again) {

@@ -35,6 +35,7 @@ _MOST_CHOICES = 8
 _WORDS = re.compile(r"[^/\\:{}@]{1,100}")
 _FILE = (".gguf", ".json", ".safetensors")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(?:gib|gb|g)\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"\S*\d\S*")
 _OWN = re.compile(r"\b(custom|own|other|another)\b", re.IGNORECASE)
 _IN_CATALOGUE = "from the catalogue, the Hub is not asked"
 
@@ -137,6 +138,16 @@ def offer_for(key: str, typed: str, link: str) -> Offer:
     if key in MACHINE_KEYS:
         return offer_machines(typed, Asked(link, key))
     raise InputError(f"Nothing is picked as '{one_line(key)}'; keys are {', '.join((*MODEL_KEYS, *MACHINE_KEYS))}.")
+
+
+def offer_opened(key: str, shown: str, link: str) -> Offer:
+    """What to offer before anything is typed: what the picker shows, its relatives, and what may be typed."""
+    same, others = offer_for(key, shown, link), offer_for(key, _NUMBERED.sub(" ", shown), link)
+    hint = offer_for(key, "", link)
+    first = same.choices[:1] if same.best == 0 and same.choices[0].value else ()
+    more = [choice for choice in others.choices if choice.value and choice not in first] if first else []
+    choices = (*first, *(choice for choice in more if choice not in hint.choices), *hint.choices)
+    return Offer(choices, 0 if first else None, hint.said)
 
 
 def nearest_in_catalogue(model: str) -> Entry | None:

@@ -1,4 +1,4 @@
-"""Files that browsers load once, sent compressed: those of Streamlit's page, which it sends as they are, and our scripts.
+"""Files that browsers load once, sent compressed: those of Streamlit's page, which it sends as they are, and ours.
 
 Each is compressed when it is first asked for and then kept in memory; all of Streamlit's come to some 7 MB.
 """

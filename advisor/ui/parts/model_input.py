@@ -52,7 +52,7 @@ def ways_on(reply: Reply) -> None:
 
 
 def instead_of(reply: Reply) -> dict[str, str]:
-    """Names of models to take instead, by what the link would hold: what the error itself suggests, else the nearest."""
+    """Names of models to take instead, by what the link would hold: what the error suggests, else the nearest."""
     if reply.model_error is None:
         return {}
     suggested = reply.model_error.suggestions[:_MOST_OFFERED]
