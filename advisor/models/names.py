@@ -38,6 +38,13 @@ FORMS = frozenset(
         *("dynamic", "quantized", "unsloth", "text", "base", "it", "pt", "instruct", "chat"),
     )
 )
+# What quantizers end the name of a repository with, part by part: "-bnb-4bit", ".w4a16", "-FP8-dynamic", "-i1-GGUF".
+_NAME_PART = re.compile(r"([-.])")
+_FORM_PART = re.compile(
+    r"(gguf|awq|gptq|mlx|hf|bnb|unsloth|dwq|auto_?round|quantized|qat|dynamic|imatrix|i1|ud|exl[23]|\d+bit|g\d+"
+    r"|(nv|mx)?fp[48]|[bf]p?16|u?int[48]|w\d+a\d+|i?q\d\w*)",
+    re.IGNORECASE,
+)
 _TUNED = frozenset(["instruct", "it", "chat", "pt", "hf", "bf", "fp"])
 _THINKS = frozenset(["thinking", "think", "reasoning"])
 _SIZE_WORDS = frozenset(["nano", "tiny", "mini", "micro", "small", "medium", "large", "lite"])
@@ -101,6 +108,16 @@ def find_by_name(name: str) -> Entry | None:
     return max(best, key=lambda entry: entry.released)
 
 
+def find_by_repository(repository: str) -> Entry | None:
+    """The model of the catalogue that a repository of the Hub holds, or was made from by quantizing; its own first."""
+    if (own := _repositories().get(repository.lower())) is not None:
+        return own
+    parts = _NAME_PART.split(repository.rpartition("/")[2])
+    while len(parts) > 1 and _FORM_PART.fullmatch(parts[-1]):
+        parts = parts[:-2]
+    return find_by_name("".join(parts))
+
+
 def find_by_ollama_name(name: str) -> Entry | None:
     """The model that a name of Ollama's library stands for, with or without its tag; None where it is not known."""
     for _ in range(3):
@@ -154,6 +171,11 @@ def _known() -> tuple[_Known, ...]:
         )
         for entry in catalogue().values()
     )
+
+
+@cache
+def _repositories() -> Mapping[str, Entry]:
+    return {entry.hf_repo.lower(): entry for entry in catalogue().values()}
 
 
 @cache

@@ -7,7 +7,7 @@ question with this one part changed; the page reads it as any other link.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
@@ -18,7 +18,7 @@ from advisor.machines.catalogue import find_machines, machine
 from advisor.machines.machine import Machine
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.find import find_models
-from advisor.models.names import find_by_name
+from advisor.models.names import find_by_repository
 from advisor.question.choices import CUSTOM_MACHINE
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH
 from advisor.sources.resolve import check_model
@@ -179,14 +179,8 @@ def _named(text: str, asked: Asked) -> tuple[list[Choice], str]:
 
 def _known(repository: str) -> Entry | None:
     """The catalogue's model that a repository of the Hub holds, or was made from by quantizing."""
-    name = repository.partition("@")[0].partition(":")[0].lower()
-    if "://" in name:
-        return None
-    return _by_repository().get(name) or find_by_name(name.rpartition("/")[2])
-
-
-def _by_repository() -> Mapping[str, Entry]:
-    return {entry.hf_repo.lower(): entry for entry in catalogue().values()}
+    name = repository.partition("@")[0].partition(":")[0]
+    return None if "://" in repository else find_by_repository(name)
 
 
 def _what(value: str) -> str:
