@@ -35,12 +35,12 @@ class OneAtATime:
         if getattr(self._mine, "ticket", None) is not None:
             yield
             return
-        ticket = self._enter(look)
-        self._mine.ticket = ticket
+        self._mine.ticket = self._enter(look)
         try:
             yield
         finally:
-            self._mine.ticket = None
+            # Perhaps another one by now, see `elsewhere`.
+            ticket, self._mine.ticket = self._mine.ticket, None
             self._leave(ticket)
 
     @contextmanager
