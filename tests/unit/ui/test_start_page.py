@@ -31,7 +31,7 @@ LINKS = (
     "",
     "model=llama-3.1-8b-instruct",
     "model=llama-3.3-70b-instruct&machine=rtx-4090&context=8192",
-    "model=gpt-oss-120b&machine=m4-max-128gb&users=4&tab=Memory",
+    "model=gpt-oss-120b&machine=apple-m4-max-40c-128gb&users=4&tab=Memory",
 )
 
 
@@ -119,7 +119,7 @@ def test_a_busy_server_sends_the_page_without_the_decision(monkeypatch: pytest.M
 
     def slow(_: str) -> str:
         go_on.wait(20)
-        return "late"
+        return "came too late"
 
     # The loop joins its threads when it closes: by then the page was sent.
     timer = threading.Timer(0.3, go_on.set)
@@ -127,7 +127,7 @@ def test_a_busy_server_sends_the_page_without_the_decision(monkeypatch: pytest.M
     answered = ask(site(slow), "/")
     timer.join()
     assert answered.status == 200
-    assert b"late" not in answered.body
+    assert b"came too late" not in answered.body
 
 
 def test_a_question_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:

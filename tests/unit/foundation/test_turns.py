@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from advisor.ui.one_at_a_time import OneAtATime
+from advisor.foundation.turns import OneAtATime
 
 
 class Left(BaseException):
