@@ -57,4 +57,4 @@ def _question(query: str) -> Question | None:
 def _draw(question: Question) -> str:
     with turn():
         row = navigation.row(navigation.ANSWER, question.to_query())
-        return f'{row}<div class="first">{card(answer(question))}</div>'
+        return f'{row}<div class="first-bar"></div><div class="first">{card(answer(question))}</div>'
