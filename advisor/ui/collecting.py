@@ -10,7 +10,7 @@ import asyncio
 import gc
 import time
 
-from advisor.ui.one_at_a_time import PAGES
+from advisor.foundation.turns import PAGES
 
 # Of the youngest, then how many rounds of those for one of the older ones.
 _THRESHOLDS = (50_000, 20, 1_000)

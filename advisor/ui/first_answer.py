@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from html import escape
 from urllib.parse import parse_qs
 
-from advisor.answer.answer import Answer, answer
-from advisor.answer.verdict import verdict
+from advisor.answer.answer import answer
 from advisor.foundation.errors import AdvisorError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import MAX_QUERY_LENGTH, Question
 from advisor.ui import view_cache
 from advisor.ui.link import PAGE_KEYS, read_link
 from advisor.ui.one_at_a_time import turn
-from advisor.ui.parts.html import badge
-from advisor.words import say
+from advisor.ui.parts import navigation
+from advisor.ui.parts.verdict_card import card
 
 # With these, the page shows something else than the answer.
 _OTHER_PAGES = frozenset({"view", "frozen"})
@@ -58,10 +56,5 @@ def _question(query: str) -> Question | None:
 
 def _draw(question: Question) -> str:
     with turn():
-        return card(answer(question))
-
-
-def card(found: Answer) -> str:
-    """The decision in short."""
-    name = f"{found.entry.name} on {found.machine_name}"
-    return f"<h1>{escape(name)}</h1><p>{badge(found.status)}</p><p>{escape(say(verdict(found), 'page'))}</p>"
+        row = navigation.row(navigation.ANSWER, question.to_query())
+        return f'{row}<div class="first-bar"></div><div class="first">{card(answer(question))}</div>'

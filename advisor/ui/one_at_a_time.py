@@ -1,94 +1,14 @@
-"""One page is worked out at a time: Python computes in one thread anyway, and many at once only keep each other up.
-
-Whoever waits for the network or a database lets the others go on meanwhile (`elsewhere`).
-"""
+"""One page is worked out at a time: the entry script and the start page take turns."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, Lock, local
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-_LOOK_EVERY_S = 0.25
-
-
-class OneAtATime:
-    """A queue: who came first goes first."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._queue: deque[Event] = deque()
-        self._mine = local()
-        self.ended = 0  # turns
-        self.last_ended = time.monotonic()
-
-    @contextmanager
-    def turn(self, look: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Hold the turn while inside; in a thread that holds it already, nothing happens.
-
-        `look` is called now and then while waiting, and may raise to give the wait up.
-        """
-        if getattr(self._mine, "ticket", None) is not None:
-            yield
-            return
-        ticket = self._enter(look)
-        self._mine.ticket = ticket
-        try:
-            yield
-        finally:
-            self._mine.ticket = None
-            self._leave(ticket)
-
-    @contextmanager
-    def elsewhere(self) -> Iterator[None]:
-        """Let the others go on while this thread waits for something; then wait for a turn again.
-
-        Without a turn, nothing happens.
-        """
-        ticket = getattr(self._mine, "ticket", None)
-        if ticket is None:
-            yield
-            return
-        self._leave(ticket)
-        try:
-            yield
-        finally:
-            # Not given up half-way: the thread is inside `turn` still.
-            self._mine.ticket = self._enter(lambda: None)
-
-    @property
-    def idle(self) -> bool:
-        """Whether nobody is at work or waits."""
-        return not self._queue
-
-    def _enter(self, look: Callable[[], object]) -> Event:
-        ticket = Event()
-        with self._lock:
-            self._queue.append(ticket)
-            self._queue[0].set()
-        try:
-            while not ticket.wait(_LOOK_EVERY_S):
-                look()
-        except BaseException:
-            self._leave(ticket)
-            raise
-        return ticket
-
-    def _leave(self, ticket: Event) -> None:
-        with self._lock:
-            self._queue.remove(ticket)
-            self.ended += 1
-            self.last_ended = time.monotonic()
-            if self._queue:
-                self._queue[0].set()
-
-
-PAGES = OneAtATime()
-elsewhere = PAGES.elsewhere
+from advisor.foundation.turns import PAGES
 
 
 @contextmanager
@@ -100,5 +20,5 @@ def turn() -> Iterator[None]:
 
 def _give_way() -> None:
     # Looking into the session is where Streamlit ends a run that nobody waits for any more.
-    if st.runtime.exists() and st.runtime.scriptrunner.get_script_run_ctx(suppress_warning=True) is not None:
+    if get_script_run_ctx(suppress_warning=True) is not None:
         _ = "turn" in st.session_state
