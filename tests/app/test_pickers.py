@@ -134,6 +134,7 @@ def test_beside_a_repository_stands_the_catalogues_own_model(repository: str) ->
         ("http://example.com/a.gguf", "Only https links"),
         ("https://u:p@example.com/a.gguf", "user name or password"),
         ("https://huggingface.co/datasets/a/b", "leads to a dataset"),
+        ("https://example.com/" + "a" * 1500, "at most 1000 characters"),
     ],
 )
 def test_what_can_never_be_a_model_is_said_and_enter_takes_nothing(text: str, message: str) -> None:
