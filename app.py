@@ -6,10 +6,12 @@ from starlette.routing import Route
 
 from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan
+from advisor.ui.start_page import StartPage
+from advisor.ui.static_files import CompressedFiles
 
 app = st.App(
     SCRIPT,
     routes=[Route("/healthz", healthz), Route("/s/{id}", frozen), Route(CLAIM_PATH + "/{code}", own)],
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[Middleware(SecurityHeaders), Middleware(CompressedFiles), Middleware(StartPage)],
     lifespan=lifespan,
 )
