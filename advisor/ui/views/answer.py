@@ -85,8 +85,7 @@ def _no_answer(reply: Reply) -> None:
         model_input.wait(reply.model)
         return
     st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
-    if reply.needs_token:
-        model_input.explain_token()
+    model_input.ways_on(reply)
     if reply.found is not None and reply.found.file is not None:
         published.draw(reply.found, reply.found.model)
     st.html(_about())
