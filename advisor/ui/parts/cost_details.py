@@ -80,7 +80,7 @@ def prices(costs: Costs) -> None:
     old = len(costs.stale_prices)
     warning = f" **{old} of them {'is' if old == 1 else 'are'} old** by the measure of such prices." if old else ""
     st.markdown(
-        f"All {len(table)} of them, net of VAT, as their sources state them.{warning} Put your own instead: sidebar, "
+        f"All {len(table)} of them, net of VAT, as their sources state them.{warning} Put your own instead: More, "
         "“Load and money”, “Own prices and figures”. They go into the link and are marked as yours here."
     )
     text, whole = st.column_config.TextColumn, st.column_config.NumberColumn

@@ -20,7 +20,6 @@ from advisor.foundation.numbers import exact
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import format_count
 from advisor.report.cost_section import COMPARED_ONLY
-from advisor.ui.asking import Reply
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, RECOMMENDED, crossing_words
 from advisor.ui.parts import cost_details
@@ -33,24 +32,18 @@ from advisor.ui.parts.cost_tables import (
     span,
     years_table,
 )
-from advisor.ui.parts.text import plain, refusal, small, status_mark
+from advisor.ui.parts.text import plain, small, status_mark
 from advisor.words import say, say_all
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
 _TILE = 230  # pixels
 _MILLION = 1_000_000
 _NO_TOOLS = {"displayModeBar": False}
-SIDEBAR = "“Load and money” in the sidebar"
+BEHIND_MORE = "More, “Load and money”"
 
 
-def draw(reply: Reply) -> None:
-    """Draw the page."""
-    answer = reply.answer
-    title = f"What {answer.entry.name} costs on {answer.machine_name}" if answer else "What it costs"
-    st.title(plain(title), anchor=False)
-    if answer is None:
-        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
-        return
+def draw(answer: Answer) -> None:
+    """Draw the tab."""
     candidate = costed(answer)
     figures = None if candidate is None else figures_of(answer, candidate)
     if candidate is None:
@@ -68,7 +61,7 @@ def draw(reply: Reply) -> None:
 def _nothing_to_price(answer: Answer) -> None:
     said = plain(f"There is nothing to price yet. {say(verdict(answer), 'page')}")
     if (instead := leading(answer)) is not None:
-        said = f"{said} [What {plain(instead.entry.name)} costs](./cost?{instead.found.question.to_query()})"
+        said = f"{said} [What {plain(instead.entry.name)} costs](./?tab=Cost&{instead.found.question.to_query()})"
     st.info(said, icon=":material/info:")
 
 
@@ -94,7 +87,7 @@ def _decision(answer: Answer) -> None:
         return
     said = plain(say(verdict(answer), "page"))
     if instead is not None:
-        link = f"/cost?{instead.found.question.to_query()}"
+        link = f"/?tab=Cost&{instead.found.question.to_query()}"
         said = f"{said} [What {plain(instead.entry.name)} costs](.{link})"
     st.warning(said, icon=":material/info:")
 
@@ -168,7 +161,7 @@ def _further_tiles(costs: Costs) -> None:
     )
     why = "The power of this machine is not known."
     _tile(row, "Energy a month", costs.energy_kwh_per_month, ("kWh", "MWh"), why)
-    _tile(row, "CO2 a month", costs.co2_kg_per_month, ("kg", "t"), f"Give “CO2 (g per kWh)” under {SIDEBAR}.")
+    _tile(row, "CO2 a month", costs.co2_kg_per_month, ("kg", "t"), f"Give “CO2 (g per kWh)” under {BEHIND_MORE}.")
 
 
 def _tile(row: DeltaGenerator, label: str, values: Range | None, units: tuple[str, str], why: str) -> None:
