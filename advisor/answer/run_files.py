@@ -18,20 +18,19 @@ from advisor.quality.own_files import native_file
 from advisor.runtimes.launch import Launch
 from advisor.sources.addresses import HubAddress, parse_address
 from advisor.sources.checkpoint_size import PublishedCheckpoint
-from advisor.sources.published_files import address_of, is_gated, published_file
+from advisor.sources.published_files import address_of, is_gated, is_in_parts, likely_repository, published_file
 
 LINE_MBIT_PER_S = 100  # what a download's time is stated for
 _BITS, _MEGA = 8, 10**6
-_ONE_FILE_BYTES = 50 * 10**9  # the Hub takes larger ones in parts only
 _BYTES_16_BIT = 2
 
-Origin = Literal["published", "original", "made", "to find", "yours"]
+Origin = Literal["published", "likely", "original", "made", "to find", "yours"]
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """`origin` is how they come: "published" at this level, the publisher's "original" as it is, "made" from that, "to
-    find" by the reader, or already "yours".
+    """`origin` is how they come: "published" at this level, "likely" to be, the publisher's "original" as it is, "made"
+    from that, "to find" by the reader, or already "yours".
 
     `repository` is what is downloaded; `listed_at` and `read_on` say where and when its files were seen. Bytes are None
     where nobody knows them. `split` says that one file lies there in several parts. `gated` is True where terms must be
@@ -64,7 +63,7 @@ def files_of(answer: Answer, shown: Candidate, launch: Launch) -> Files:
     known = _of_its_repository(answer, shown)
     if known is None and launch.file is not None:
         return Files("yours", download_bytes=0, disk_bytes=size)
-    known = known or _native(answer, shown) or _listed(answer, shown)
+    known = known or _native(answer, shown) or _listed(answer, shown) or _likely(answer, shown)
     if known is not None:
         return known
     if launch.hf_repo is None:
@@ -148,7 +147,7 @@ def _native(answer: Answer, shown: Candidate) -> Files | None:
     if file is None:
         return None
     size, gated = shown.file_bytes, _gated(answer, file.repo)
-    split = shown.level_id.format == GGUF and size > _ONE_FILE_BYTES
+    split = shown.level_id.format == GGUF and is_in_parts(size)
     return Files("published", file.repo, file.source, file.as_of, size, size, split, gated)
 
 
@@ -159,6 +158,14 @@ def _listed(answer: Answer, shown: Candidate) -> Files | None:
     size = file.bytes or shown.file_bytes
     gated = _gated(answer, file.repo)
     return Files("published", file.repo, file.source, file.read, size, size, file.split == "yes", gated)
+
+
+def _likely(answer: Answer, shown: Candidate) -> Files | None:
+    size = shown.file_bytes
+    row = likely_repository(_entry(answer), shown.level_id, size)
+    if row is None:
+        return None
+    return Files("likely", row.repo, row.source, row.read, size, size, is_in_parts(size), _gated(answer, row.repo))
 
 
 def _entry(answer: Answer) -> Entry | None:

@@ -48,9 +48,9 @@ class WayToRun:
     """One program. `lines` are what to copy, in order, each on one line; none where it does not run this, as `said`
     says.
 
-    `level` is that of its plan, which is another than what is shown where `own_plan` is True. `before` makes the files,
-    `beside` are other ways to start it; `said` are sentences for the first look, `notes` for the
-    second.
+    `level` is that of its plan, which is another than what is shown where `own_plan` is True. `before` comes first:
+    what makes the files, and a Modelfile; `otherwise` makes files that are only likely to be published, `beside` are
+    other ways to start it. `said` are sentences for the first look, `notes` for the second.
     """
 
     runtime: RuntimeId
@@ -59,6 +59,7 @@ class WayToRun:
     own_plan: bool
     lines: tuple[Command, ...] = ()
     before: tuple[Command, ...] = ()
+    otherwise: tuple[Command, ...] = ()
     beside: tuple[Command, ...] = ()
     files: Files | None = None
     said: tuple[Message, ...] = ()
@@ -128,7 +129,8 @@ def _commands(
     try:
         launch = replace(launch_of(answer, shown), runtime=str(runtime))
         files = files_of(answer, shown, launch)
-        if files.origin == "published":
+        made = commands(launch) if files.origin == "likely" else ()
+        if files.origin in ("published", "likely"):
             launch = replace(launch, published_repo=files.repository, file=None)
         if runtime is RuntimeId.OLLAMA and (refusal := _ollama_refusal(launch, files)) is not None:
             return replace(way, said=(refusal,))
@@ -144,6 +146,7 @@ def _commands(
         way,
         lines=tuple(_on_one_line(lines, runtime)),
         before=before,
+        otherwise=tuple(one for one in made if one.title in _MAKING),
         beside=beside,
         files=files,
         said=(*said, *_about_files(files, launch, shown)),
@@ -167,7 +170,7 @@ def _as_needed(answer: Answer, shown: Candidate, launch: Launch, files: Files, m
         files = made_from(files, answer, shown, making)
     elif files.origin == "original" and _is_missing(launch):
         files = Files("to find", None, "", "", size, size)
-    copies = launch.runtime in (RuntimeId.OLLAMA, RuntimeId.LM_STUDIO) and files.origin != "published"
+    copies = launch.runtime in (RuntimeId.OLLAMA, RuntimeId.LM_STUDIO) and launch.published_repo is None
     return replace(files, disk_bytes=(files.disk_bytes or 0) + size) if copies else files
 
 
@@ -180,6 +183,8 @@ def _about_files(files: Files, launch: Launch, shown: Candidate) -> Iterator[Mes
     match files.origin:
         case "made":
             yield fact("run_files_made", level=shown.level)
+        case "likely":
+            yield fact("run_files_likely", repository=files.repository or "", level=shown.level)
         case "to find":
             yield fact("run_files_to_find", path=f"./{launch.short_name}-{launch.level}", level=shown.level)
         case "yours" if launch.file is None:

@@ -79,16 +79,20 @@ def _takes(files: Files | None) -> str:
 
 def _fold(way: WayToRun) -> str:
     """What to do before, where the file is from, and what else to know of the command."""
-    inside = [_step(one) for one in way.before]
-    if way.files is not None and way.files.origin == "published" and way.files.listed_at:
-        where = _link(way.files.listed_at, "list of files")
+    inside = [_step(one) for one in (*way.before, *way.otherwise)]
+    if way.files is not None and way.files.listed_at:
+        where = _link(way.files.listed_at, "this list")
         day = f", read on {escape(way.files.read_on)}" if way.files.read_on else ""
-        inside.append(f"<p>From {escape(way.files.repository or '')}, by its {where}{day}.</p>")
+        inside.append(f"<p>{escape(way.files.repository or '')} is known from {where}{day}.</p>")
     inside += [f"<p>{escape(note)}</p>" for note in say_all(way.notes, "page")]
     inside += [_step(one) for one in way.beside]
     if not inside:
         return ""
-    title = f"First: {plural(len(way.before), 'step')}" if way.before else "About this command"
+    title = "About this command"
+    if way.before:
+        title = f"First: {plural(len(way.before), 'step')}"
+    elif way.otherwise:
+        title = f"If it is not there: {plural(len(way.otherwise), 'step')}"
     return f"<details><summary>{title}</summary>{''.join(inside)}</details>"
 
 

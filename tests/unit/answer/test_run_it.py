@@ -76,13 +76,13 @@ def test_every_command_is_known_to_its_program_and_says_where_its_files_come_fro
             if not way.runs:
                 assert said(way).endswith("."), (query, way)
                 continue
-            for command in (*way.lines, *way.before, *way.beside):
+            for command in (*way.lines, *way.before, *way.otherwise, *way.beside):
                 programs |= check_options(command)
             assert all("\n" not in line.text for line in way.lines)
             _check_files(way)
             origins.add(files(way).origin)
     assert {"llama-server", "ollama", "lms", "vllm", "mlx_lm.server", "llama-quantize"} <= programs
-    assert {"published", "original", "made"} <= origins
+    assert {"published", "likely", "original", "made"} <= origins
 
 
 def _check_files(way: WayToRun) -> None:
@@ -91,6 +91,11 @@ def _check_files(way: WayToRun) -> None:
         case "published" | "original":
             assert where.repository is not None
             assert where.repository in lines + "".join(step.text for step in way.before)
+        case "likely":
+            assert where.repository is not None
+            assert where.repository in lines + "".join(step.text for step in way.before)
+            assert "was not looked at" in said(way)
+            assert way.otherwise
         case "made":
             assert where.repository is not None
             assert where.repository in "".join(step.text for step in way.before)
@@ -117,17 +122,26 @@ def test_a_published_file_is_one_line_that_runs_as_planned() -> None:
 
 
 def test_what_nobody_is_known_to_publish_is_made_and_takes_more_room() -> None:
-    found = asked("model=qwen3-32b&machine=apple-m3-max-40c-64gb&level=Q4_K_M")
+    found = asked("model=gemma-2-27b-it&machine=apple-m3-max-40c-64gb&level=Q4_K_M")
     by = {way.runtime: way for way in ways_to_run(found, found.shown)}
     server, ollama = by[RuntimeId.LLAMA_CPP], by[RuntimeId.OLLAMA]
     assert [step.title for step in server.before] == ["Convert", "Quantize"]
-    assert "-m Qwen3-32B-Q4_K_M.gguf" in text(server)
+    assert "-m gemma-2-27b-it-Q4_K_M.gguf" in text(server)
     result, whole = found.shown.file_bytes, size_level(found.model, LEVELS["BF16"]).file_bytes
     assert files(server).disk_bytes == whole + result
     assert files(ollama).disk_bytes == whole + 2 * result  # it keeps a copy of its own
-    assert files(server).download_bytes == original_bytes(found) == 2 * 32_762_123_264
+    assert files(server).download_bytes == original_bytes(found) == 2 * 27_227_128_320
     assert [step.title for step in ollama.before][-1] == "Modelfile (a file)"
-    assert f"ollama create {'qwen3-32b-q4_k_m'} -f Modelfile" in text(ollama)
+    assert "ollama create gemma-2-27b-it-q4_k_m -f Modelfile" in text(ollama)
+
+
+def test_a_repository_whose_list_nobody_read_is_named_as_such() -> None:
+    way = ways("model=qwen3-32b&machine=rtx-4090&level=Q4_K_M")[RuntimeId.LLAMA_CPP]
+    assert "-hf unsloth/Qwen3-32B-GGUF:Q4_K_M " in text(way)
+    assert "Whether Q4_K_M is one of them was not looked at" in said(way)
+    assert [step.title for step in way.otherwise] == ["Convert", "Quantize"]
+    rare = ways("model=qwen3-32b&machine=rtx-4090&level=IQ3_XXS")[RuntimeId.LLAMA_CPP]
+    assert files(rare).origin == "made"
 
 
 def test_a_level_that_the_converter_writes_needs_no_file_in_between() -> None:
