@@ -27,15 +27,17 @@ def number(
     help: str | None = None,
     left_to: str | None = None,
     width: int | str = "stretch",
+    place: str = "",
 ) -> None:
     """A number; `bounds` where the question's field does not state its own, `left_to` who else has a default.
 
-    Empty means the default, which is shown where there is one and nobody else decides.
+    Empty means the default, which is shown where there is one and nobody else decides. `place` names this input where
+    the page has another for the same key.
     """
     field, kind = FIELDS[key], type(step)
     lowest, highest = bounds or _bounds(field)
     held = state.value(key) if key in state.written() or not _is_open(key, left_to) else None
-    name = widget(key)
+    name = widget(key, place)
     st.session_state[name] = None if held is None else kind(min(max(held, kind(lowest)), kind(highest)))
     # Either all int or all float, as `step` says; the signature cannot tell.
     draw: Callable[..., Any] = st.number_input
@@ -50,7 +52,7 @@ def number(
         help=help,
         key=name,
         on_change=_take,
-        args=(key,),
+        args=(key, place),
         width=width,
     )
 
@@ -102,13 +104,13 @@ def text(key: str, label: str, *, placeholder: str | None = None, help: str | No
     st.text_input(label, key=name, max_chars=200, placeholder=placeholder, help=help, on_change=_take, args=(key,))
 
 
-def widget(key: str) -> str:
+def widget(key: str, place: str = "") -> str:
     """The name of the input for a key."""
-    return f"in_{key}"
+    return f"in_{key}_{place}" if place else f"in_{key}"
 
 
-def _take(key: str) -> None:
-    given = st.session_state.get(widget(key))
+def _take(key: str, place: str = "") -> None:
+    given = st.session_state.get(widget(key, place))
     state.change(**{key: None if given in (None, "") else given})
 
 

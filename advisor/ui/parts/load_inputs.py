@@ -30,11 +30,17 @@ PRICE_KEYS = (
 )
 
 
+def draw_first(place: str = "") -> None:
+    """Draw what matters most for money; `place` where the page has these inputs twice."""
+    about = "Of all users together."
+    number("requests_per_day", "Requests a day", step=100.0, bounds=(0.033, 1e12), help=about, place=place)
+    number("tokens_in", "Prompt tokens per request", step=100, bounds=_MOST_TOKENS, place=place)
+    number("tokens_out", "Answer tokens per request", step=100, bounds=_MOST_TOKENS, place=place)
+
+
 def draw_load() -> None:
-    """Draw what is asked of it, and on which terms."""
-    number("requests_per_day", "Requests a day", step=100.0, bounds=(0.033, 1e12), help="Of all users together.")
-    number("tokens_in", "Prompt tokens per request", step=100, bounds=_MOST_TOKENS)
-    number("tokens_out", "Answer tokens per request", step=100, bounds=_MOST_TOKENS)
+    """Draw what is asked of it."""
+    draw_first()
     number("peak_factor", "Busiest hour over the average", step=0.5)
     number(
         "hours_per_month",

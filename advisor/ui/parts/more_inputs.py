@@ -9,6 +9,7 @@ import streamlit as st
 
 from advisor.ui import state
 from advisor.ui.parts import load_inputs, placement_inputs, requirement_inputs, runtime_inputs
+from advisor.ui.parts.fold import fold
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,4 @@ def _wishes(runtime: str) -> None:
 def _money() -> None:
     load_inputs.draw_load()
     load_inputs.draw_terms()
-    with st.expander("Own prices and figures", key="own_prices", on_change="rerun") as prices:
-        if prices.open:
-            load_inputs.draw_prices()
+    fold("Own prices and figures", "own_prices", load_inputs.draw_prices)
