@@ -142,10 +142,13 @@ def _hub_address(answer: Answer) -> HubAddress | None:
 
 
 def _native(answer: Answer, shown: Candidate) -> Files | None:
-    """The publisher's own, where the model was published in this level."""
-    file = native_file(_entry(answer), shown.level_id)
+    """The publisher's own, where the model was published in this level; its bytes need not be those of the level."""
+    entry = _entry(answer)
+    file, row = native_file(entry, shown.level_id), published_file(entry, shown.level_id)
     if file is None:
         return None
+    if row is not None and row.repo == file.repo:
+        return _listed(answer, shown)
     size, gated = shown.file_bytes, _gated(answer, file.repo)
     split = shown.level_id.format == GGUF and is_in_parts(size)
     return Files("published", file.repo, file.source, file.as_of, size, size, split, gated)

@@ -164,6 +164,7 @@ def test_who_gates_its_models_is_named_where_they_are_fetched_from_there() -> No
 def test_a_publishers_own_level_is_its_own_repository() -> None:
     found = ways("model=gpt-oss-120b&machine=rtx-4090&host_memory_gib=64")
     assert "-hf ggml-org/gpt-oss-120b-GGUF:MXFP4 " in text(found[RuntimeId.LLAMA_CPP])
+    assert files(found[RuntimeId.LLAMA_CPP]).download_bytes == 63_387_346_464
     assert "experts stay on the CPU" in said(found[RuntimeId.OLLAMA])
     assert "load dialog" in said(found[RuntimeId.LM_STUDIO])
     fp8 = ways("model=deepseek-v3.1&machine=h200-sxm-141gb&gpus=8")[RuntimeId.VLLM]
