@@ -10,9 +10,9 @@ from advisor.ui.parts.text import refusal, small
 from advisor.ui.views import article as article_page
 from advisor.ui.views import compare as compare_page
 from advisor.ui.views import cost as cost_page
-from advisor.ui.views import explore as explore_page
 from advisor.ui.views import fit as fit_page
-from advisor.ui.views import machines as machines_page
+from advisor.ui.views import machines_for_model as machines_page
+from advisor.ui.views import models_for_machine as models_page
 from advisor.ui.views import prove as prove_page
 from advisor.ui.views import quality as quality_page
 from advisor.ui.views import rules as rules_page
@@ -41,8 +41,8 @@ page = st.navigation(
         st.Page(lambda: fit_page.draw(reply), title="Fit", url_path="fit", default=True),
         st.Page(lambda: quality_page.draw(reply), title="Quality", url_path="quality"),
         st.Page(lambda: cost_page.draw(reply), title="Cost", url_path="cost"),
-        st.Page(lambda: explore_page.draw(reply), title="What runs here", url_path="what-runs-here"),
-        st.Page(lambda: machines_page.draw(reply), title="What to buy", url_path="what-to-buy"),
+        st.Page(lambda: models_page.draw(reply), title="Models for a machine", url_path="models-for-a-machine"),
+        st.Page(lambda: machines_page.draw(reply), title="Machines for a model", url_path="machines-for-a-model"),
         st.Page(lambda: compare_page.draw(reply), title="Compare", url_path="compare"),
         st.Page(lambda: share_page.draw(reply), title="Share", url_path="share"),
         st.Page(lambda: prove_page.draw(reply), title="Prove it", url_path="prove-it"),
