@@ -16,8 +16,10 @@ from advisor.ui.asking import Reply
 from advisor.ui.legend import STATUS_HELP
 from advisor.ui.machine_rows import MACHINES, MachineRow, Machines, key_of
 from advisor.ui.parts import machine_filters, ways_to_get_it
-from advisor.ui.parts.explore_html import NOTHING, Column, kept, speed, table, two
+from advisor.ui.parts.explore_html import NOTHING, figure, kept, skippable, speed, words
+from advisor.ui.parts.explore_html import small as small_html
 from advisor.ui.parts.html import badge, go, question_href
+from advisor.ui.parts.rows import Cell, table
 from advisor.ui.parts.sweep_view import found_or_progress
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
 from advisor.ui.views.models_for_machine import CSS, FIRST
@@ -88,22 +90,22 @@ def _table(rows: Sequence[MachineRow], question: Question, name: str) -> None:
     if len(rows) > FIRST and not st.toggle(f"All {len(rows)} machines", key="machines_all", persist_state="session"):
         drawn = rows[:FIRST]
     currency = question.costs.billing.currency
-    columns = (
-        Column("Machine", "Opens its answer"),
-        Column("Verdict"),
-        Column("Level shown", "The best that fits"),
-        Column("Quality kept", f"at {say(task_name(question.requirements.task))}", figures=True),
-        Column("Speed", "for each user", figures=True),
-        Column("Room for", "users with full context", figures=True),
-        Column("To buy", currency, figures=True),
-        Column("Own", f"{currency} a month", figures=True),
-        Column("Rent", f"{currency} a month", figures=True),
-        Column("Power", "while it computes", figures=True),
-        Column("Not in the price"),
+    task = say(task_name(question.requirements.task))
+    heads = (
+        *("Machine", "Verdict", "Level, engine", f"Quality kept at {task}", "Tokens/s per user", "Room for users"),
+        *(f"To buy ({currency})", f"Own, a month ({currency})", f"Rent, a month ({currency})", "Power (W)"),
+        "Not in the price",
     )
     label = f"{len(drawn)} of {len(rows)} machines that run {name}"
     common = _in_no_price(rows)
-    st.html(table(columns, (_cells(row, question, common) for row in drawn), label, "after-machines"))
+    made = table(label, heads, [(False, _cells(row, question, common)) for row in drawn])
+    st.html(skippable(made, "after-machines"))
+    st.markdown(
+        small(
+            "The level is the best that fits; room is for users with a full context each at the same time; power is "
+            "at the wall while the machine computes."
+        )
+    )
     if common:
         st.markdown(small(plain(f"The same for all of them: {' '.join(common)}")))
     st.markdown(small(plain(STATUS_HELP)))
@@ -115,26 +117,27 @@ def _in_no_price(rows: Sequence[MachineRow]) -> tuple[str, ...]:
     return tuple(one for one in (said[0] if said else ()) if all(one in each for each in said))
 
 
-def _cells(row: MachineRow, question: Question, common: Sequence[str]) -> tuple[str, ...]:
+def _cells(row: MachineRow, question: Question, common: Sequence[str]) -> tuple[Cell, ...]:
     own, rent, wish = row.own, row.rent, question.requirements.min_tokens_per_s
     about = " · ".join(filter(None, (row.vendor, _KINDS.get(row.kind, row.kind), str(row.released or ""))))
     where = "partly in RAM" if row.verdict == "fits with offload" else ""
+    missing = () if own is None else (one for one in own.not_included if one not in common)
     return (
-        go(question_href(row.query), row.name) + two("", about),
-        badge(row.status),
-        two(row.level, row.runtime),
+        Cell(go(question_href(row.query), row.name) + small_html(about)),
+        Cell(badge(row.status)),
+        words(row.level, row.runtime),
         kept(row.kept),
         speed(
             row.tokens_per_s,
             row.inputs_per_s,
             f"short of {exact(wish)}" if wish is not None and not row.as_fast_as_asked else "",
         ),
-        two(f"{row.users:,}", f"{gib(row.memory_bytes)}{', ' + where if where else ''}"),
-        NOTHING if own is None else two(money(own.upfront), f"{own.units} machines" if own.units > 1 else ""),
-        NOTHING if own is None else two(money(own.monthly), _span(own.low, own.high)),
-        NOTHING if rent is None else two(money(rent.monthly), _span(rent.low, rent.high)),
-        NOTHING if row.watts is None else two(f"{row.watts:,.0f} W"),
-        NOTHING if own is None else two("", " ".join(one for one in own.not_included if one not in common)),
+        figure(f"{row.users:,}", f"{gib(row.memory_bytes)}{', ' + where if where else ''}"),
+        NOTHING if own is None else figure(money(own.upfront), f"{own.units} machines" if own.units > 1 else ""),
+        NOTHING if own is None else figure(money(own.monthly), _span(own.low, own.high)),
+        NOTHING if rent is None else figure(money(rent.monthly), _span(rent.low, rent.high)),
+        NOTHING if row.watts is None else figure(f"{row.watts:,.0f}"),
+        words("", " ".join(missing)),
     )
 
 

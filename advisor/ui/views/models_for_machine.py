@@ -21,8 +21,11 @@ from advisor.ui.charts.quality import heat_map
 from advisor.ui.legend import STATUS_HELP
 from advisor.ui.model_rows import LEVELS, ROWS, LevelCell, ModelRow, key_of
 from advisor.ui.parts import model_filters
-from advisor.ui.parts.explore_html import Column, kept, speed, table, two
+from advisor.ui.parts.explore_html import figure, kept, skippable, speed, words
+from advisor.ui.parts.explore_html import small as small_html
+from advisor.ui.parts.fold import fold
 from advisor.ui.parts.html import badge, go, question_href
+from advisor.ui.parts.rows import Cell, cell, table
 from advisor.ui.parts.sweep_view import found_or_progress
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
 from advisor.words import say
@@ -57,8 +60,9 @@ def draw(reply: Reply) -> None:
         _table(running, question, machine)
     _download(rows)
     if running:
-        _map(running, question, answer.today, machine)
-    _not_running([row for row in shown if row.running is None])
+        fold("Quality kept, level by level", "models_map_open", _map, running, question, answer.today, machine)
+    if others := [row for row in shown if row.running is None]:
+        fold(f"{len(others)} models that do not run, and why", "models_others_open", _not_running, others)
 
 
 def _summary(rows: Sequence[ModelRow], question: Question, machine: str) -> str:
@@ -83,22 +87,16 @@ def _table(rows: Sequence[ModelRow], question: Question, machine: str) -> None:
     if len(rows) > FIRST and not st.toggle(f"All {len(rows)} models", key="models_all", persist_state="session"):
         drawn = rows[:FIRST]
     task = say(task_name(question.requirements.task))
-    columns = (
-        Column("Model", "Opens its answer"),
-        Column("Verdict"),
-        Column("Level", "Engine"),
-        Column("Quality kept", f"at {task}", figures=True),
-        Column("Speed", "for each user", figures=True),
-        Column("Memory", "in all places", figures=True),
-        Column("Licence", "Commercial use"),
-        Column("Released", figures=True),
+    heads = (
+        *("Model", "Verdict", "Level, engine", f"Quality kept at {task}", "Tokens/s per user", "Memory, all places"),
+        *("Licence, commercial use", "Released"),
     )
     name = f"{len(drawn)} of {len(rows)} models that run on {machine}"
-    st.html(table(columns, (_cells(row, question) for row in drawn), name, "after-models"))
+    st.html(skippable(table(name, heads, [(False, _cells(row, question)) for row in drawn]), "after-models"))
     st.markdown(small(plain(STATUS_HELP)))
 
 
-def _cells(row: ModelRow, question: Question) -> tuple[str, ...]:
+def _cells(row: ModelRow, question: Question) -> tuple[Cell, ...]:
     run, wish = row.running, question.requirements.min_tokens_per_s
     if run is None:
         raise ValueError("only models that run are in the table")
@@ -110,14 +108,14 @@ def _cells(row: ModelRow, question: Question) -> tuple[str, ...]:
     short_of = f"short of {exact(wish)}" if wish is not None and not run.as_fast_as_asked else ""
     where = "partly in RAM" if run.verdict == "fits with offload" else ""
     return (
-        go(question_href(row.query), row.name) + two("", about),
-        badge(row.status),
-        two(run.level, run.runtime),
+        Cell(go(question_href(row.query), row.name) + small_html(about)),
+        Cell(badge(row.status)),
+        words(run.level, run.runtime),
         kept(run.kept),
         speed(run.tokens_per_s, run.inputs_per_s, short_of),
-        two(gib(run.needed_bytes), where),
-        two(row.licence or "not stated", _USE.get(row.use, "")),
-        two(str(row.year)),
+        figure(gib(run.needed_bytes), where),
+        words(row.licence or "not stated", _USE.get(row.use, "")),
+        figure(str(row.year)),
     )
 
 
@@ -172,36 +170,28 @@ def models_csv(rows: Sequence[ModelRow]) -> str:
 
 def _map(rows: Sequence[ModelRow], question: Question, today: date, machine: str) -> None:
     """Worked out for the whole catalogue when somebody opens it, so that no filter asks again."""
-    fold = st.expander("Quality kept, level by level", on_change="rerun", key="models_map_open")
-    if not fold.open:
+    levels = found_or_progress(partial(LEVELS.look, key_of(question, today)), f"Trying every level on {machine}")
+    if levels is None:
         return
-    with fold:
-        levels = found_or_progress(partial(LEVELS.look, key_of(question, today)), f"Trying every level on {machine}")
-        if levels is None:
-            return
-        st.markdown(small("Coloured where the level runs on this machine, blank where it does not."))
-        with st.container(horizontal=True):
-            every_level = st.toggle("All levels", key="models_map_levels", persist_state="session")
-            every_model = len(rows) <= FIRST or st.toggle(
-                f"All {len(rows)} models", key="models_map_all", persist_state="session"
-            )
-        drawn = rows if every_model else rows[:FIRST]
-        values, words = quality_map(drawn, levels, question.requirements.task, every_level)
-        st.plotly_chart(
-            heat_map(values, words, "Kept (%)"),
-            key="models_map",
-            config={"displayModeBar": False},
-            alt=f"What {len(values.columns)} levels of {len(drawn)} models keep of the 16-bit score on {machine}. "
-            "The same figures stand in the table below.",
+    st.markdown(small("Coloured where the level runs on this machine, blank where it does not."))
+    with st.container(horizontal=True):
+        every_level = st.toggle("All levels", key="models_map_levels", persist_state="session")
+        every_model = len(rows) <= FIRST or st.toggle(
+            f"All {len(rows)} models", key="models_map_all", persist_state="session"
         )
-        values.index.name = "Model"
-        st.dataframe(
-            values.round(1),
-            key="models_map_table",
-            placeholder="–",
-            height=400,
-            alt="Percent kept by model and level",
-        )
+    drawn = rows if every_model else rows[:FIRST]
+    values, words = quality_map(drawn, levels, question.requirements.task, every_level)
+    st.plotly_chart(
+        heat_map(values, words, "Kept (%)"),
+        key="models_map",
+        config={"displayModeBar": False},
+        alt=f"What {len(values.columns)} levels of {len(drawn)} models keep of the 16-bit score on {machine}. "
+        "The same figures stand in the table below.",
+    )
+    values.index.name = "Model"
+    st.dataframe(
+        values.round(1), key="models_map_table", placeholder="–", height=400, alt="Percent kept by model and level"
+    )
 
 
 def quality_map(
@@ -233,10 +223,6 @@ def _words(model: str, one: LevelCell, task: str) -> str:
 
 
 def _not_running(rows: Sequence[ModelRow]) -> None:
-    if not rows:
-        return
-    fold = st.expander(f"{len(rows)} models that do not run, and why", on_change="rerun", key="models_without_open")
-    if fold.open:
-        columns = (Column("Model", "Opens its answer"), Column("Why"))
-        cells = ((go(question_href(row.query), row.name), two(row.reason)) for row in rows)
-        fold.html(table(columns, cells, f"{len(rows)} models that do not run and why", "after-others"))
+    cells = [(False, (Cell(go(question_href(row.query), row.name)), cell(row.reason))) for row in rows]
+    made = table(f"{len(rows)} models that do not run and why", ("Model", "Why"), cells)
+    st.html(skippable(made, "after-others"))
