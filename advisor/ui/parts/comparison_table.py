@@ -44,4 +44,4 @@ def _cell(row: Row, place: int) -> str:
     shown = next((badge(status) for status in STATUSES if row.name == "Status" and status == text), escape(text))
     if place in row.best:
         return f'<td class="best">{shown}<span class="mark">{RECOMMENDED} {escape(row.mark)}</span></td>'
-    return f"<td{' class=none' if text == NONE else ''}>{shown}</td>"
+    return f"<td>{shown}</td>"
