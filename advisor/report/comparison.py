@@ -158,7 +158,7 @@ def _kept(chosen: Candidate | None, task: str) -> Cell:
     if chosen is None or chosen.kept is None:
         return Cell(NONE)
     kept = chosen.kept
-    said = f"{kept.typical:.1f} % at {say(task_name(task))} ({kept.low:.0f} to {min(kept.high, 100):.0f})"
+    said = f"{min(kept.typical, 100):.1f} % at {say(task_name(task))} ({kept.low:.0f} to {min(kept.high, 100):.0f})"
     return Cell(said, kept.typical)
 
 

@@ -20,7 +20,7 @@ from advisor.words import say_all
 
 Key = tuple[Question, frozenset[str], date]
 _KEPT = 24  # tables, of half a megabyte each
-_NOT_INCLUDED = ("not_counted", "server_not_counted")
+_SERVER = "the server around it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +152,22 @@ def _bill(way: Way | None) -> Bill | None:
         upfront=float(way.upfront),
         units=way.units[1],
         offers=way.offers,
-        not_included=say_all((note for note in way.notes if note.kind in _NOT_INCLUDED), "report"),
+        not_included=_not_included(way),
         per_million_tokens=float(way.per_million_tokens.typical),
     )
+
+
+def _not_included(way: Way) -> tuple[str, ...]:
+    """What the price leaves out."""
+    found: list[str] = []
+    for note in way.notes:
+        if note.kind == "server_not_counted":
+            found.append(_SERVER)
+        if note.kind == "not_counted":
+            missing = dict(note.figures)["missing"]
+            if isinstance(missing, tuple):
+                found += say_all((one for one in missing if isinstance(one, Message)), "report")
+    return tuple(found)
 
 
 MACHINES: Sweep[Key, Machines] = Sweep(_machines, _KEPT)

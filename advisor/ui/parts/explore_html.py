@@ -44,4 +44,4 @@ def kept(found: Range | None) -> Cell:
     """The share of the 16-bit score that is kept, with its range."""
     if found is None:
         return NOTHING
-    return figure(f"{found.typical:.1f} %", f"{found.low:.0f} to {min(found.high, 100):.0f}")
+    return figure(f"{min(found.typical, 100):.1f} %", f"{found.low:.0f} to {min(found.high, 100):.0f}")

@@ -14,7 +14,7 @@ from advisor.ui.model_rows import ModelRow
 from advisor.words import say
 
 _SPEEDS = (8, 15, 30, 60)  # tokens/s, at least
-_LICENCES = {"allowed": "Commercial use", "with conditions": "… with conditions"}
+_LICENCES = {"allowed": "Commercial use", "with conditions": "Commercial, with conditions"}
 _VARIANTS = {
     "instruct": "General",
     "reasoning": "Reasoning",
@@ -26,18 +26,28 @@ _FIRST_YEAR = 2024  # older ones are one pill
 _KEPT: dict[str, Any] = {"persist_state": "session"}
 
 
-def task(asked: str) -> None:
-    """What the models should be good at: a key of the question, which decides anew."""
+def task_and_kind(asked: str) -> list[str]:
+    """What the models should be good at, a key of the question that decides anew; and the kinds that are looked for."""
     st.session_state["models_task"] = asked
-    st.pills(
-        "Good at",
-        SCORED_TASKS,
-        format_func=lambda one: say(task_name(one)).capitalize(),
-        key="models_task",
-        on_change=_ask_for_task,
-        required=True,
-        help="Quality and order are about this task. Another one is asked anew.",
-    )
+    with st.container(horizontal=True, gap="medium"):
+        st.pills(
+            "Good at",
+            SCORED_TASKS,
+            format_func=_task,
+            key="models_task",
+            on_change=_ask_for_task,
+            required=True,
+            help="Quality and order are about this task. Another one is asked anew.",
+        )
+        chosen = st.pills(
+            "Kind", _VARIANTS, format_func=_VARIANTS.__getitem__, selection_mode="multi", key="models_kind", **_KEPT
+        )
+    return list(chosen or ())
+
+
+def _task(name: str) -> str:
+    words = say(task_name(name))
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def _ask_for_task() -> None:
@@ -45,7 +55,7 @@ def _ask_for_task() -> None:
     state.change(task=None if chosen == SCORED_TASKS[0] else chosen)
 
 
-def draw(rows: Sequence[ModelRow]) -> list[ModelRow]:
+def draw(rows: Sequence[ModelRow], kinds: Sequence[str]) -> list[ModelRow]:
     """The rows that the filters leave."""
     years = sorted({max(row.year, _FIRST_YEAR - 1) for row in rows}, reverse=True)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -66,14 +76,6 @@ def draw(rows: Sequence[ModelRow]) -> list[ModelRow]:
         chosen_years = st.pills(
             "Released", years, format_func=_year, selection_mode="multi", key="models_year", **_KEPT
         )
-        variants = st.pills(
-            "Kind",
-            list(_VARIANTS),
-            format_func=_VARIANTS.__getitem__,
-            selection_mode="multi",
-            key="models_kind",
-            **_KEPT,
-        )
     return [
         row
         for row in rows
@@ -81,7 +83,7 @@ def draw(rows: Sequence[ModelRow]) -> list[ModelRow]:
         and (least is None or _is_as_fast(row, least))
         and (not uses or row.use in uses)
         and (not chosen_years or max(row.year, _FIRST_YEAR - 1) in chosen_years)
-        and (not variants or row.variant in variants)
+        and (not kinds or row.variant in kinds)
     ]
 
 

@@ -57,7 +57,7 @@ def _machine(
     verb = "to buy" if way == "Buy" else "to rent"
     facts = [("Runs", f"{row.level} in {row.runtime}")]
     if row.kept is not None:
-        facts.append(("Keeps", f"{row.kept.typical:.1f} % of the 16-bit score"))
+        facts.append(("Keeps", f"{min(row.kept.typical, 100):.1f} % of the 16-bit score"))
     facts.append(("Speed", _speed(row, question)))
     facts.append(("Users", f"room for {row.users:,} with full context"))
     if way == "Buy":
@@ -65,9 +65,9 @@ def _machine(
         if row.watts is not None:
             facts.append(("Power", f"{row.watts:,.0f} W while it computes"))
         if bill.not_included:
-            facts.append(("Not in it", " ".join(bill.not_included)))
+            facts.append(("Not in it", ", ".join(bill.not_included)))
     else:
-        several = f"; the middle of {bill.offers} providers" if bill.offers > 1 else ""
+        several = f"; the median of {bill.offers} providers" if bill.offers > 1 else ""
         facts.append(("Offer", f"{bill.title}{several}"))
     return _card(
         way,
@@ -100,7 +100,7 @@ def _speed(row: MachineRow, question: Question) -> str:
 def _api(bill: Bill | None, why: str, currency: str, note: str) -> str:
     if bill is None:
         return _card("API", f"<p>{escape(why or 'No price is known.')}</p>")
-    several = f", the middle of {bill.offers} hosts" if bill.offers > 1 else ""
+    several = f"; the median of {bill.offers} hosts" if bill.offers > 1 else ""
     facts = [
         ("Tokens", f"{approx(bill.per_million_tokens)} {currency} for a million"),
         ("Host", bill.title),

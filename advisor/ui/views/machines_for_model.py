@@ -92,9 +92,8 @@ def _table(rows: Sequence[MachineRow], question: Question, name: str) -> None:
     currency = question.costs.billing.currency
     task = say(task_name(question.requirements.task))
     heads = (
-        *("Machine", "Verdict", "Level, engine", f"Quality kept at {task}", "Tokens/s per user", "Room for users"),
-        *(f"To buy ({currency})", f"Own, a month ({currency})", f"Rent, a month ({currency})", "Power (W)"),
-        "Not in the price",
+        *("Machine", "Verdict", "Level, engine", "Quality kept", "Tokens/s per user", "Room for users"),
+        *(f"To buy, {currency}", "Own, a month", "Rent, a month", "Power, W", "Not in the price"),
     )
     label = f"{len(drawn)} of {len(rows)} machines that run {name}"
     common = _in_no_price(rows)
@@ -102,12 +101,15 @@ def _table(rows: Sequence[MachineRow], question: Question, name: str) -> None:
     st.html(skippable(made, "after-machines"))
     st.markdown(
         small(
-            "The level is the best that fits; room is for users with a full context each at the same time; power is "
-            "at the wall while the machine computes."
+            plain(
+                f"The level is the best that fits; quality is what it keeps of the 16-bit score at {task}; room is for "
+                f"users with a full context each at the same time; money in {currency}; power at the wall while it "
+                "computes."
+            )
         )
     )
     if common:
-        st.markdown(small(plain(f"The same for all of them: {' '.join(common)}")))
+        st.markdown(small(plain(f"In no price: {', '.join(common)}.")))
     st.markdown(small(plain(STATUS_HELP)))
 
 
@@ -137,7 +139,7 @@ def _cells(row: MachineRow, question: Question, common: Sequence[str]) -> tuple[
         NOTHING if own is None else figure(money(own.monthly), _span(own.low, own.high)),
         NOTHING if rent is None else figure(money(rent.monthly), _span(rent.low, rent.high)),
         NOTHING if row.watts is None else figure(f"{row.watts:,.0f}"),
-        words("", " ".join(missing)),
+        words(", ".join(missing)),
     )
 
 
@@ -186,7 +188,7 @@ def machines_csv(rows: Sequence[MachineRow]) -> str:
                 line |= {f"{name}_low": rounded(values.low, 4), f"{name}_high": rounded(values.high, 4)}
         if row.own is not None:
             line |= {"own_upfront": row.own.upfront, "own_per_month": row.own.monthly, "own_machines": row.own.units}
-            line |= {"not_in_the_price": " ".join(row.own.not_included)}
+            line |= {"not_in_the_price": ", ".join(row.own.not_included)}
         if row.rent is not None:
             line |= {"rent_per_month": row.rent.monthly, "rented": row.rent.title}
         found.append(line)

@@ -49,8 +49,8 @@ def draw(reply: Reply) -> None:
     if rows is None:
         return
     st.markdown(plain(_summary(rows, question, machine)))
-    model_filters.task(question.requirements.task)
-    shown = model_filters.draw(rows)
+    kinds = model_filters.task_and_kind(question.requirements.task)
+    shown = model_filters.draw(rows, kinds)
     running = [row for row in shown if row.running is not None]
     if not shown:
         st.info("No model of the catalogue is like that: take a filter back.", icon=":material/search_off:")
@@ -88,12 +88,12 @@ def _table(rows: Sequence[ModelRow], question: Question, machine: str) -> None:
         drawn = rows[:FIRST]
     task = say(task_name(question.requirements.task))
     heads = (
-        *("Model", "Verdict", "Level, engine", f"Quality kept at {task}", "Tokens/s per user", "Memory, all places"),
+        *("Model", "Verdict", "Level, engine", "Quality kept", "Tokens/s per user", "Memory, all places"),
         *("Licence, commercial use", "Released"),
     )
     name = f"{len(drawn)} of {len(rows)} models that run on {machine}"
     st.html(skippable(table(name, heads, [(False, _cells(row, question)) for row in drawn]), "after-models"))
-    st.markdown(small(plain(STATUS_HELP)))
+    st.markdown(small(plain(f"{STATUS_HELP} Quality kept: of the 16-bit score at {task}.")))
 
 
 def _cells(row: ModelRow, question: Question) -> tuple[Cell, ...]:
