@@ -54,7 +54,7 @@ def _machine(
     if row is None or bill is None:
         return _card(way, f"<p>{escape(nothing)}</p>")
     currency = question.costs.billing.currency
-    verb = "to buy" if way == "Buy" else "to rent"
+    verb = "to own" if way == "Buy" else "to rent"
     facts = [("Runs", f"{row.level} in {row.runtime}")]
     if row.kept is not None:
         facts.append(("Keeps", f"{min(row.kept.typical, 100):.1f} % of the 16-bit score"))
@@ -79,13 +79,13 @@ def _machine(
 
 def _place(row: MachineRow, alike: Sequence[MachineRow], verb: str) -> str:
     """What it is the cheapest of: those that run it as well, and hold it on their GPUs where any do."""
-    several = plural(len(alike), "machine")
+    several = f"{plural(len(alike), 'machine')} with a known price"
     if row.rank == 0:
-        place = f"The cheapest {verb} of {several} that run it well"
+        place = f"The cheapest a month {verb} of {several} that run it well"
     else:
-        place = f"No machine {verb} runs it as asked; the cheapest of {several} that come nearest"
+        place = f"No machine {verb} runs it as asked; the cheapest a month of {several} that come nearest"
     left = sum(not one.is_whole for one in alike) if row.is_whole else 0
-    return f"{place}, {plural(left, 'machine')} with a part of it in RAM left out:" if left else f"{place}:"
+    return f"{place}, {left:,} with a part of it in RAM left out:" if left else f"{place}:"
 
 
 def _speed(row: MachineRow, question: Question) -> str:

@@ -27,6 +27,7 @@ from advisor.report.comparison import LETTERS, compare
 from advisor.report.comparison_pdf import EXPLAINED, comparison_pdf, names_of
 from advisor.ui.address import page_address
 from advisor.ui.asking import Reply, reply_to
+from advisor.ui.link import meaning
 from advisor.ui.parts import column_pickers, model_input
 from advisor.ui.parts.comparison_table import comparison_html
 from advisor.ui.parts.html import copyable, go, question_href
@@ -76,7 +77,10 @@ def _columns() -> tuple[Changes, ...]:
 
 def _question(base: Question, changes: Changes) -> Question | InputError:
     try:
-        return question_of_column(base, changes)
+        found = question_of_column(base, changes)
+        for key in ("model", "machine"):  # pickers need to know them
+            meaning(key, found.value(key))
+        return found
     except InputError as error:
         return error
 
