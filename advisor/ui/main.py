@@ -15,8 +15,8 @@ from advisor.ui.parts.text import refusal
 HERE = Path(__file__).parent
 VIEWS = {
     navigation.ANSWER: "answer",
-    navigation.MODELS: "explore",
-    navigation.MACHINES: "machines",
+    navigation.MODELS: "models_for_machine",
+    navigation.MACHINES: "machines_for_model",
     navigation.COMPARE: "compare",
     navigation.REPORT: "share",
     navigation.PROVE: "prove",
