@@ -42,7 +42,7 @@ def rows_of(run: Run, level: str, settings: QuantizeSettings) -> tuple[Row, ...]
     if "speed" not in result:  # llmcompressor measures quality alone
         nothing = {"low": 0.0, "typical": 0.0, "high": 0.0}
         speed = {"prefill_per_s": nothing, "decode_per_s": nothing, "threads": 0, "busy": False}
-        result = {"imatrix": False, "speed": speed, "peak_memory_bytes": 0, "context": 0, "text": "", **result}
+        result = {"imatrix": False, "speed": speed, "context": 0, "text": "", **result}
         rows = compare(predicted, measured_of(result), reference or 1.0)
         return tuple(row for row in rows if row.figure not in _RUNNING)
     rows = compare(predicted, measured_of(result), reference or 1.0)

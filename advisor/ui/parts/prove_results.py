@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from advisor.foundation.errors import AdvisorError
+from advisor.foundation.units import MIB
 from advisor.quantize.compare import Row
 from advisor.quantize.runs import Run
 from advisor.quantize.settings import QuantizeSettings
@@ -117,11 +118,17 @@ def _conditions(result: Mapping[str, Any]) -> str:
     unquantized = result.get("reference_perplexity")
     against = f", unquantized {unquantized:.3f}" if unquantized else ""
     busy = " The machine was busy: speeds differ by much between samples." if speed["busy"] else ""
+    memory = result.get("memory")
+    own = (
+        "Memory was measured by an older version that counted the process too, so it is left out."
+        if memory is None
+        else f"Memory: what the process grew by for this file, on the processor. Counted off: "
+        f"{memory['without_model'] / MIB:.1f} MiB that llama.cpp takes for a model that weighs next to nothing."
+    )
     return (
         f"KL divergence and perplexity by {result['engine']}, over {quality['tokens']:,} tokens of {result['text']} "
         f"at a context of {result['context']}; perplexity {quality['perplexity']:.3f}{against}. Made {matrix} an "
-        f"importance matrix. Speed: median, threads: {speed['threads']}. Memory: what the process grew by, "
-        f"with llama.cpp's own few MiB.{busy}"
+        f"importance matrix. Speed: median, threads: {speed['threads']}. {own}{busy}"
     )
 
 
