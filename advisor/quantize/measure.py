@@ -107,8 +107,8 @@ def measured_of(result: Mapping[str, Any]) -> Measured:
             level=result["level"], imatrix=result["imatrix"], file_bytes=result["file_bytes"],
             tensor_bytes=result["tensor_bytes"], quality=Quality(**result["quality"]),
             speed=Speed(**{**speed, **{name: Range(**speed[name]) for name in ("prefill_per_s", "decode_per_s")}}),
-            memory=MeasuredMemory(**result["memory"]) if "memory" in result else None, engine=result["engine"], context=result["context"],
-            text=result["text"],
+            memory=MeasuredMemory(**result["memory"]) if "memory" in result else None,
+            engine=result["engine"], context=result["context"], text=result["text"],
         )  # fmt: skip
     except KeyError:
         raise RunFailed("This level was made but not measured.") from None

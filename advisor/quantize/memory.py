@@ -37,7 +37,7 @@ _SCORE_BYTES = 4  # float32
 
 @dataclass(frozen=True, slots=True)
 class MeasuredMemory:
-    """Bytes: `model` is the file's alone, `without_model` what llama.cpp took for a model that weighs next to nothing."""
+    """Bytes. `model` is the file's alone, `without_model` what a model takes that weighs next to nothing."""
 
     model: int
     without_model: int
