@@ -27,7 +27,7 @@ class Told:
 
 def key_of(model: Model, level: Level, settings: Settings, imatrix: bool) -> str:
     """What is asked, whatever question it came from. The answer is about the devices of the machine it is asked on."""
-    asked = [tensors_key(model), level.id, imatrix, asdict(settings), platform.node()]
+    asked = [tensors_key(model), level.name, imatrix, asdict(settings), platform.node()]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
