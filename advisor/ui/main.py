@@ -7,15 +7,14 @@ import streamlit as st
 from advisor.ui.asking import Reply
 from advisor.ui.parts import frozen_view, inputs, report_view
 from advisor.ui.parts.text import refusal, small
-from advisor.ui.views import article as article_page
 from advisor.ui.views import compare as compare_page
 from advisor.ui.views import cost as cost_page
 from advisor.ui.views import explore as explore_page
 from advisor.ui.views import fit as fit_page
+from advisor.ui.views import how_we_know as how_page
 from advisor.ui.views import machines as machines_page
 from advisor.ui.views import prove as prove_page
 from advisor.ui.views import quality as quality_page
-from advisor.ui.views import rules as rules_page
 from advisor.ui.views import share as share_page
 
 HERE = Path(__file__).parent
@@ -46,8 +45,7 @@ page = st.navigation(
         st.Page(lambda: compare_page.draw(reply), title="Compare", url_path="compare"),
         st.Page(lambda: share_page.draw(reply), title="Share", url_path="share"),
         st.Page(lambda: prove_page.draw(reply), title="Prove it", url_path="prove-it"),
-        st.Page(lambda: rules_page.draw(reply), title="Rules of thumb", url_path="rules-of-thumb"),
-        st.Page(article_page.draw, title="The article's cases", url_path="article"),
+        st.Page(lambda: how_page.draw(reply), title="How we know", url_path="how-we-know"),
     ],
     position="top",
 )
