@@ -1,23 +1,33 @@
-"""The entry script, run for each visitor and each change: inputs first, then the page that was asked for."""
+"""The entry script, run for each visitor and each change: the question first, then the page that was asked for."""
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from advisor.ui.asking import Reply
-from advisor.ui.parts import frozen_view, inputs, report_view
-from advisor.ui.parts.text import refusal, small
-from advisor.ui.views import compare as compare_page
-from advisor.ui.views import cost as cost_page
-from advisor.ui.views import explore as explore_page
-from advisor.ui.views import fit as fit_page
-from advisor.ui.views import how_we_know as how_page
-from advisor.ui.views import machines as machines_page
-from advisor.ui.views import prove as prove_page
-from advisor.ui.views import quality as quality_page
-from advisor.ui.views import share as share_page
+from advisor.ui import state
+from advisor.ui.asking import Reply, ask
+from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, report_view
+from advisor.ui.parts.text import refusal
 
 HERE = Path(__file__).parent
+VIEWS = {
+    navigation.ANSWER: "answer",
+    navigation.MODELS: "explore",
+    navigation.MACHINES: "machines",
+    navigation.COMPARE: "compare",
+    navigation.REPORT: "share",
+    navigation.PROVE: "prove",
+    navigation.KNOW: "how_we_know",
+}
+
+
+def view(name: str) -> Callable[[], None]:
+    """A page, loaded when somebody opens it: most visits need one of them."""
+    return lambda: import_module(f"advisor.ui.views.{name}").draw(reply)
+
 
 # A local picture: a named icon would be fetched from a font server.
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
@@ -31,28 +41,17 @@ if report_view.is_wanted():
     report_view.draw_link()
     st.stop()
 
-# Inputs first: they need to exist whatever the page, and nobody should move on before they are read (`keep_in_link`).
-# What may take longer comes last.
-given = inputs.draw()
-reply: Reply
+link = state.read()
 page = st.navigation(
     [
-        st.Page(lambda: fit_page.draw(reply), title="Fit", url_path="fit", default=True),
-        st.Page(lambda: quality_page.draw(reply), title="Quality", url_path="quality"),
-        st.Page(lambda: cost_page.draw(reply), title="Cost", url_path="cost"),
-        st.Page(lambda: explore_page.draw(reply), title="What runs here", url_path="what-runs-here"),
-        st.Page(lambda: machines_page.draw(reply), title="What to buy", url_path="what-to-buy"),
-        st.Page(lambda: compare_page.draw(reply), title="Compare", url_path="compare"),
-        st.Page(lambda: share_page.draw(reply), title="Share", url_path="share"),
-        st.Page(lambda: prove_page.draw(reply), title="Prove it", url_path="prove-it"),
-        st.Page(lambda: how_page.draw(reply), title="How we know", url_path="how-we-know"),
+        st.Page(view(name), title=navigation.TITLES[path], url_path=path or "answer", default=not path)
+        for path, name in VIEWS.items()
     ],
-    position="top",
+    position="hidden",
 )
-reply = given.ask()
-with st.container(key="phone_hint"):
-    st.markdown(small("Model, machine and context: tap » at the top left."))
-for problem in reply.problems:
+st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
+bar.draw()
+reply: Reply = ask(link, local_evidence.kept())
+for problem in link.problems:
     st.warning(refusal(problem), icon=":material/link_off:")
 page.run()
-given.model.show_results()

@@ -15,16 +15,19 @@ from advisor.ui.parts.ages_view import HOLDS
 from advisor.ui.views import how_we_know
 from tests.support.html_tables import html_tables
 
-TABS = (how_we_know.RULES, how_we_know.CLAIMS, how_we_know.ACCURACY, how_we_know.AGES)
+TABS = how_we_know.TABS
 
 
 def opened(tab: str) -> AppTest:
     page = AppTest.from_string(
+        "from advisor.ui import state\n"
         "from advisor.ui.asking import ask\n"
         "from advisor.ui.views import how_we_know\n"
-        f"how_we_know.draw(ask({{}}, {{}}), {tab!r})\n",
+        "how_we_know.draw(ask(state.read(), ()))\n",
         default_timeout=60,
-    ).run()
+    )
+    page.query_params["tab"] = tab
+    page.run()
     assert not page.exception
     return page
 

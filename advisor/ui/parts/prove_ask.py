@@ -32,7 +32,7 @@ from advisor.store.errors import StoreUnavailable
 from advisor.ui.asking import Reply
 from advisor.ui.ownership import keep_owner
 from advisor.ui.parts.html import question_href
-from advisor.ui.parts.html_table import Cell, html_table
+from advisor.ui.parts.html_table import Link, html_table
 from advisor.ui.parts.text import plain, refusal, small
 
 _PATIENCE_S = 60.0
@@ -114,7 +114,7 @@ def _before(owner: str) -> None:
         ("Asked before", "Level", "llama.cpp says", "When (UTC)"),
         [
             (
-                Cell(row.model, question_href(row.query, "prove-it")),
+                Link(row.model, question_href(row.query, "prove-it")),
                 row.level,
                 f"{_total(one) / GIB:.1f} GiB" if one else "–",
                 f"{row.asked_at:%Y-%m-%d %H:%M}",

@@ -17,7 +17,7 @@ from advisor.question.question import Question
 from advisor.ui.charts.methods import awq_picture, gguf_picture, gptq_picture
 from advisor.ui.legend import STATUS_SIGNS
 from advisor.ui.parts.html import go, question_href
-from advisor.ui.parts.html_table import Cell, html_table
+from advisor.ui.parts.html_table import Link, html_table
 from advisor.ui.parts.text import plain
 from advisor.words import say
 
@@ -141,10 +141,10 @@ def _answers(one: Worked) -> str:
     )
 
 
-def _row(asked: Asked) -> tuple[str | Cell, ...]:
+def _row(asked: Asked) -> tuple[str | Link, ...]:
     speed = asked.tokens_per_s if asked.runs else None
     return (
-        Cell(asked.machine, question_href(asked.query)),
+        Link(asked.machine, question_href(asked.query)),
         asked.level,
         f"{STATUS_SIGNS[asked.status]} {asked.status}",
         f"{asked.file_bytes / GB:.1f}",

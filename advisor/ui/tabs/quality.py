@@ -16,10 +16,9 @@ from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
 from advisor.sources.local_measurements import MEASURED_HERE
-from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import pareto_chart
 from advisor.ui.parts.tables import fullest_device
-from advisor.ui.parts.text import plain, refusal, small
+from advisor.ui.parts.text import plain, small
 from advisor.words import say, say_all
 
 _TABLE_LINES = ("fp16", "int8", "int4", "int3", "int2")
@@ -27,17 +26,12 @@ _WHOLE_BITS = 15.0
 _SIGNS = {"holds": "✔ holds", "holds partly": "▲ holds partly", "not supported": "✖ not supported"}
 
 
-def draw(reply: Reply) -> None:
-    """Draw the page."""
-    answer = reply.answer
-    st.title(plain(f"Quality of {answer.entry.name}") if answer else "Quality", anchor=False)
-    if answer is None:
-        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
-    else:
-        _pareto(answer)
-        one = _chosen_level(answer)
-        _by_task(answer, one)
-        _evidence(answer, one)
+def draw(answer: Answer) -> None:
+    """Draw the tab."""
+    _pareto(answer)
+    one = _chosen_level(answer)
+    _by_task(answer, one)
+    _evidence(answer, one)
     _claims()
 
 

@@ -20,10 +20,9 @@ from advisor.foundation.numbers import exact
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import format_count
 from advisor.report.cost_section import COMPARED_ONLY
-from advisor.ui.asking import Reply
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, RECOMMENDED, crossing_words
-from advisor.ui.parts import cost_details
+from advisor.ui.parts import cost_details, load_inputs
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import (
     amount,
@@ -33,24 +32,19 @@ from advisor.ui.parts.cost_tables import (
     span,
     years_table,
 )
-from advisor.ui.parts.text import plain, refusal, small, status_mark
+from advisor.ui.parts.fold import fold
+from advisor.ui.parts.text import plain, small, status_mark
 from advisor.words import say, say_all
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
 _TILE = 230  # pixels
 _MILLION = 1_000_000
 _NO_TOOLS = {"displayModeBar": False}
-SIDEBAR = "“Load and money” in the sidebar"
+BEHIND_MORE = "More, “Load and money”"
 
 
-def draw(reply: Reply) -> None:
-    """Draw the page."""
-    answer = reply.answer
-    title = f"What {answer.entry.name} costs on {answer.machine_name}" if answer else "What it costs"
-    st.title(plain(title), anchor=False)
-    if answer is None:
-        st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
-        return
+def draw(answer: Answer) -> None:
+    """Draw the tab."""
     candidate = costed(answer)
     figures = None if candidate is None else figures_of(answer, candidate)
     if candidate is None:
@@ -62,13 +56,14 @@ def draw(reply: Reply) -> None:
         )
     else:
         _priced(answer, candidate, figures)
-    cost_details.claim_and_closed_models(answer)
+    fold("Closed models for the same load", "fold_closed", cost_details.closed_models, answer)
+    fold("A claim, worked through", "fold_claim", cost_details.worked_claim, answer)
 
 
 def _nothing_to_price(answer: Answer) -> None:
     said = plain(f"There is nothing to price yet. {say(verdict(answer), 'page')}")
     if (instead := leading(answer)) is not None:
-        said = f"{said} [What {plain(instead.entry.name)} costs](./cost?{instead.found.question.to_query()})"
+        said = f"{said} [What {plain(instead.entry.name)} costs](./?tab=Cost&{instead.found.question.to_query()})"
     st.info(said, icon=":material/info:")
 
 
@@ -80,11 +75,13 @@ def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
         cost_details.what_is_missing(costs)
         return
     _over_time(figures)
-    _by_load(figures)
-    _sensitivity(figures)
-    cost_details.bills(costs)
     cost_details.what_is_missing(costs)
-    cost_details.prices(costs)
+    fold("The same as tables, and by years of use", "fold_paid", _paid_tables, figures)
+    fold("Cost against load", "fold_load", _by_load, figures)
+    if figures.sensitivities and savings(costs) is not None:
+        fold("What matters most", "fold_sensitivity", _sensitivity, figures)
+    fold("The bill, line by line", "fold_bills", cost_details.bills, costs)
+    fold(cost_details.prices_title(costs), "fold_prices", cost_details.prices, costs)
 
 
 def _decision(answer: Answer) -> None:
@@ -94,7 +91,7 @@ def _decision(answer: Answer) -> None:
         return
     said = plain(say(verdict(answer), "page"))
     if instead is not None:
-        link = f"/cost?{instead.found.question.to_query()}"
+        link = f"/?tab=Cost&{instead.found.question.to_query()}"
         said = f"{said} [What {plain(instead.entry.name)} costs](.{link})"
     st.warning(said, icon=":material/info:")
 
@@ -114,6 +111,8 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
             with column.container(border=True, height="stretch"):
                 _option(costs, name, is_best=best is not None and best.name == name)
         _further_tiles(costs)
+    with st.container(horizontal=True, key="cost_load"):
+        load_inputs.draw_first("cost")
     if question.machine.other_machine is not None:
         st.info(
             "Cards of different kinds: price and watts of one device are the mean of all; such a mix is not for rent."
@@ -168,7 +167,7 @@ def _further_tiles(costs: Costs) -> None:
     )
     why = "The power of this machine is not known."
     _tile(row, "Energy a month", costs.energy_kwh_per_month, ("kWh", "MWh"), why)
-    _tile(row, "CO2 a month", costs.co2_kg_per_month, ("kg", "t"), f"Give “CO2 (g per kWh)” under {SIDEBAR}.")
+    _tile(row, "CO2 a month", costs.co2_kg_per_month, ("kg", "t"), f"Give “CO2 (g per kWh)” under {BEHIND_MORE}.")
 
 
 def _tile(row: DeltaGenerator, label: str, values: Range | None, units: tuple[str, str], why: str) -> None:
@@ -202,8 +201,12 @@ def _over_time(figures: Figures) -> None:
         key="cumulative",
         config=_NO_TOOLS,
         alt=f"Money paid so far, month by month over {years} years, for {_named(costs.options)}, each with its range. "
-        "The table below has the same figures by year.",
+        "The tables below have the same figures by year.",
     )
+
+
+def _paid_tables(figures: Figures) -> None:
+    costs = figures.costs
     st.table(paid_table(costs), hide_index=True, border="horizontal")
     if costs.own is None:
         return
@@ -236,7 +239,6 @@ def _paid_back(costs: Costs) -> list[str]:
 
 def _by_load(figures: Figures) -> None:
     costs, crossings = figures.costs, figures.crossings
-    st.subheader("Cost against load", anchor=False)
     points = "; ".join(
         f"{crossing_words(each)} above {format_count(each.tokens)}" for each in crossings[:MOST_CROSSINGS]
     )
@@ -262,7 +264,6 @@ def _sensitivity(figures: Figures) -> None:
     saved = savings(costs)
     if not found or saved is None:
         return
-    st.subheader("What matters most", anchor=False)
     verb = "saves" if saved >= 0 else "costs"
     st.markdown(
         plain(
