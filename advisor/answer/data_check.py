@@ -10,6 +10,7 @@ import csv
 from collections.abc import Collection
 from pathlib import Path
 
+from advisor.answer.accuracy import ACCURACY_FILE, read_accuracy
 from advisor.costs import price_tables as prices
 from advisor.formats.levels import find_level
 from advisor.foundation.csv_rows import broken_row, read_rows, shown_path
@@ -50,6 +51,7 @@ def check_data(folder: Path = DATA) -> None:
     _must_have(folder / SUPPORT_TABLE.name, [one.id for one in ENGINES], {row.runtime for row in support})
     read_checked(folder / CHECKED_FILE.name)
     read_ollama_names(folder / OLLAMA_FILE.name)
+    read_accuracy(folder / ACCURACY_FILE.name)
     _check_prices(folder / "prices")
     scored, scale = folder / SCORES_FILE.name, folder / SCALE_FILE.name
     read_scores(scored)

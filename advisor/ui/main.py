@@ -20,7 +20,7 @@ VIEWS = {
     navigation.COMPARE: "compare",
     navigation.REPORT: "share",
     navigation.PROVE: "prove",
-    navigation.KNOW: "rules",
+    navigation.KNOW: "how_we_know",
 }
 
 

@@ -20,6 +20,7 @@ from advisor.ui import server
 TABLES = sorted(path.relative_to(DATA).as_posix() for path in (*DATA.glob("*.csv"), *DATA.glob("prices/*.csv")))
 # A column of each table that must hold a number or a date.
 NUMBERS = {
+    "accuracy.csv": "rows",
     "checked_architectures.csv": "models",
     "gated.csv": "read",
     "kv_quality.csv": "value",
