@@ -15,12 +15,12 @@ from advisor.ui.parts.text import refusal
 HERE = Path(__file__).parent
 VIEWS = {
     navigation.ANSWER: "answer",
-    navigation.MODELS: "explore",
-    navigation.MACHINES: "machines",
+    navigation.MODELS: "models_for_machine",
+    navigation.MACHINES: "machines_for_model",
     navigation.COMPARE: "compare",
     navigation.REPORT: "share",
     navigation.PROVE: "prove",
-    navigation.KNOW: "rules",
+    navigation.KNOW: "how_we_know",
 }
 
 
@@ -52,6 +52,6 @@ page = st.navigation(
 st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
 bar.draw()
 reply: Reply = ask(link, local_evidence.kept())
-for problem in link.problems:
+for problem in reply.problems:
     st.warning(refusal(problem), icon=":material/link_off:")
 page.run()

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.ui.first_answer import first_answer
-from advisor.ui.static_files import STREAMLIT_FOLDER, accepted, encodings, page_script_version, path_in_app
+from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, accepted, encodings, path_in_app, script_version
 
 STREAMLIT_PAGE = STREAMLIT_FOLDER / "index.html"
 _STYLES = (Path(__file__).with_name("style.css"), Path(__file__).with_name("start_page.css"))
@@ -32,9 +32,9 @@ def _template() -> tuple[str, str]:
     """The page before and after the place of the first answer."""
     page = STREAMLIT_PAGE.read_text("utf-8")
     style = "\n".join(path.read_text("utf-8") for path in _STYLES)
-    script = f'<script src="./page.js?v={page_script_version()}" defer></script>'
+    scripts = "\n    ".join(f'<script src=".{path}?v={script_version(path)}" defer></script>' for path in SCRIPTS)
     for old, new in (
-        ("<title>Streamlit</title>", f"<title>{_TITLE}</title>\n    <style>{style}</style>\n    {script}"),
+        ("<title>Streamlit</title>", f"<title>{_TITLE}</title>\n    <style>{style}</style>\n    {scripts}"),
         ('<div id="root">', '\0<div id="root">'),
     ):
         if page.count(old) != 1:

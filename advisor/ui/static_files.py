@@ -1,4 +1,4 @@
-"""Files that browsers load once, sent compressed: those of Streamlit's page, which it sends as they are, and page.js.
+"""Files that browsers load once, sent compressed: those of Streamlit's page, which it sends as they are, and ours.
 
 Each is compressed when it is first asked for and then kept in memory; all of Streamlit's come to some 7 MB.
 """
@@ -25,8 +25,7 @@ except ImportError:  # a tenth smaller than gzip, and not needed
     brotli = None
 
 STREAMLIT_FOLDER = Path(st.__file__).parent / "static"
-PAGE_SCRIPT = Path(__file__).with_name("page.js")
-PAGE_SCRIPT_PATH = "/page.js"
+SCRIPTS = {f"/{name}": Path(__file__).with_name(name) for name in ("page.js", "pickers.js")}
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _FOR_GOOD = "public, immutable, max-age=31536000"
 _BROTLI_QUALITY = 8  # 11 is 8 % smaller and takes 35 times as long
@@ -69,9 +68,9 @@ def path_in_app(scope: Scope) -> str:
 
 
 @cache
-def page_script_version() -> str:
-    """Names the content of page.js, so that a browser may keep it until it changes."""
-    return hashlib.sha256(PAGE_SCRIPT.read_bytes()).hexdigest()[:12]
+def script_version(path: str) -> str:
+    """Names the content of a script of ours, so that a browser may keep it until it changes."""
+    return hashlib.sha256(SCRIPTS[path].read_bytes()).hexdigest()[:12]
 
 
 @cache
@@ -81,7 +80,7 @@ def _files() -> dict[str, Path]:
         for path in (STREAMLIT_FOLDER / "static").rglob("*")
         if path.suffix in _TYPES
     }
-    return found | {PAGE_SCRIPT_PATH: PAGE_SCRIPT}
+    return found | SCRIPTS
 
 
 @cache
@@ -105,11 +104,11 @@ class CompressedFiles:
         if path not in _files() or scope["method"] not in ("GET", "HEAD") or "range" in headers:
             return None
         encoding = accepted(headers)
-        if encoding is None and path != PAGE_SCRIPT_PATH:
+        if encoding is None and path not in SCRIPTS:
             return None
         own: dict[str, str] = {"Vary": "Accept-Encoding", "Cache-Control": _FOR_GOOD}
-        if path == PAGE_SCRIPT_PATH:
-            version = page_script_version()
+        if path in SCRIPTS:
+            version = script_version(path)
             own["ETag"] = f'W/"{version}"'
             if scope.get("query_string", b"") != f"v={version}".encode():
                 own["Cache-Control"] = "no-cache"
