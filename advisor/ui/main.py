@@ -20,7 +20,7 @@ VIEWS = {
     navigation.COMPARE: "compare",
     navigation.REPORT: "share",
     navigation.PROVE: "prove",
-    navigation.KNOW: "rules",
+    navigation.KNOW: "how_we_know",
 }
 
 
@@ -52,6 +52,6 @@ page = st.navigation(
 st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
 bar.draw()
 reply: Reply = ask(link, local_evidence.kept())
-for problem in link.problems:
+for problem in reply.problems:
     st.warning(refusal(problem), icon=":material/link_off:")
 page.run()

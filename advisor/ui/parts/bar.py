@@ -41,8 +41,8 @@ def draw() -> None:
         st.html(_FOLD)
     with st.container(key="bar"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            model_picker(str(state.value("model")), _choose_model)
-            machine_picker(machine_id, _choose_machine)
+            model_picker(str(state.value("model")))
+            machine_picker(machine_id, int(state.value("gpus")))
             _memory(machine_id)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             _context(frontends_own(runtime))
@@ -105,11 +105,3 @@ def _short(count: int) -> str:
 
 def _take_context() -> None:
     state.change(context=st.session_state["in_usual_context"])
-
-
-def _choose_model(text: str) -> None:
-    state.change(model=text)
-
-
-def _choose_machine(machine_id: str) -> None:
-    state.change(machine=machine_id)

@@ -10,7 +10,7 @@ import streamlit as st
 from advisor.answer.answer import Answer
 from advisor.ui import state
 from advisor.ui.asking import Reply
-from advisor.ui.parts import model_input, published
+from advisor.ui.parts import model_input, published, run_card
 from advisor.ui.parts.choice_cards import cards
 from advisor.ui.parts.html import go
 from advisor.ui.parts.text import refusal
@@ -55,7 +55,7 @@ def first_screen(answer: Answer) -> str:
     """The decision, how to run it and the choices as one piece of HTML."""
     notes = "".join(f"<li>{escape(note)}</li>" for note in say_all(answer.notes, "page"))
     noted = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
-    return f'<div class="first">{card(answer)}</div>{noted}{cards(answer)}{_about()}'
+    return f'<div class="first">{card(answer)}{run_card.card(answer)}</div>{noted}{cards(answer)}{_about()}'
 
 
 def _about() -> str:
@@ -85,8 +85,7 @@ def _no_answer(reply: Reply) -> None:
         model_input.wait(reply.model)
         return
     st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
-    if reply.needs_token:
-        model_input.explain_token()
+    model_input.ways_on(reply)
     if reply.found is not None and reply.found.file is not None:
         published.draw(reply.found, reply.found.model)
     st.html(_about())
