@@ -12,7 +12,6 @@ from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
 from advisor.answer.reasons import reasons
-from advisor.answer.rules_of_thumb import article_7b
 from advisor.answer.verdict import leading, verdict
 from advisor.foundation.units import gb, gib
 from advisor.question.question import FIELDS, Question
@@ -20,7 +19,6 @@ from advisor.question.requirements import GOALS
 from advisor.ui.parts.requirement_inputs import GOAL_NAMES
 from advisor.ui.parts.text import status_mark
 from advisor.words import say
-from tests.support.html_tables import html_tables
 
 # The script, not app.py: on an `st.App` file AppTest would pass without drawing anything.
 SCRIPT = Path(__file__).resolve().parents[2] / "advisor" / "ui" / "main.py"
@@ -329,23 +327,3 @@ def test_all_levels_are_one_click_away() -> None:
     assert '"Q4_0"' not in page.get("plotly_chart")[0].proto.spec
     page.toggle(key="all_levels").set_value(True).run()
     assert '"Q4_0"' in page.get("plotly_chart")[0].proto.spec
-
-
-def test_rules_of_thumb_stand_next_to_real_files() -> None:
-    def draw() -> None:
-        from advisor.ui.asking import ask
-        from advisor.ui.views import rules as rules_page
-
-        rules_page.draw(ask({"model": "gpt-oss-20b"}, {}))
-
-    page = AppTest.from_function(draw, default_timeout=30).run()
-    assert not page.exception
-    assert [header.value.replace("\\", "") for header in page.header] == [
-        "A 7B model",
-        "Llama 3.1 70B Instruct",
-        "Your model: gpt-oss 20B",
-    ]
-    seven, seventy, _ = html_tables(page)
-    assert list(seven["Rule (GB)"]) == [28, 14, 7, 3.5, 3.5, 1.75]
-    assert list(seven["Real file (GB)"]) == [round(row.file_bytes / 1e9, 2) for row in article_7b()]
-    assert list(seventy["Rule (GB)"]) == [140, 40, 20]
