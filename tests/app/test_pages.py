@@ -11,7 +11,6 @@ from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
 from advisor.answer.reasons import reasons
-from advisor.answer.rules_of_thumb import article_7b
 from advisor.answer.verdict import leading, verdict
 from advisor.foundation.numbers import approx, span
 from advisor.foundation.units import gib
@@ -20,7 +19,6 @@ from advisor.question.requirements import GOALS
 from advisor.ui.link import START
 from advisor.ui.parts.html import badge
 from advisor.words import say
-from tests.support.html_tables import html_tables
 from tests.support.pages import html, in_words, links, messages, opened, plain_words, read, sections
 
 QUERIES = [
@@ -354,24 +352,3 @@ def test_every_tab_opens_by_its_address(tab: str, query: str) -> None:
     page = opened(f"{query}&tab={tab.replace(chr(32), chr(43))}")
     assert not page.error
     assert [part.open for part in page.tabs if hasattr(part, "open")] in ([], [True])
-
-
-def test_rules_of_thumb_stand_next_to_real_files() -> None:
-    def draw() -> None:
-        from advisor.ui.asking import ask
-        from advisor.ui.link import ReadLink
-        from advisor.ui.views import rules as rules_page
-
-        rules_page.draw(ask(ReadLink({"model": "gpt-oss-20b"})))
-
-    page = AppTest.from_function(draw, default_timeout=30).run()
-    assert not page.exception
-    assert [header.value.replace("\\", "") for header in page.header] == [
-        "A 7B model",
-        "Llama 3.1 70B Instruct",
-        "Your model: gpt-oss 20B",
-    ]
-    seven, seventy, _ = html_tables(page)
-    assert list(seven["Rule (GB)"]) == [28, 14, 7, 3.5, 3.5, 1.75]
-    assert list(seven["Real file (GB)"]) == [round(row.file_bytes / 1e9, 2) for row in article_7b()]
-    assert list(seventy["Rule (GB)"]) == [140, 40, 20]
