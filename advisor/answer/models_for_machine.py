@@ -51,7 +51,8 @@ class RunnableModel:
     @property
     def as_fast_as_asked(self) -> bool:
         """Whether it typically writes as fast as is wished."""
-        return self.chosen is not None and self.chosen.as_fast_as(self.question.requirements.min_tokens_per_s)
+        wish = self.question.requirements.min_tokens_per_s
+        return wish is None or (self.option is not None and self.option.candidate.as_fast_as(wish))
 
 
 def models_on(question: Question, today: date | None = None) -> tuple[RunnableModel, ...]:

@@ -183,20 +183,26 @@ def _list(letters: Sequence[str]) -> str:
 
 def _figures(answers: Sequence[Answer]) -> tuple[Row, ...]:
     chosen = [one.chosen for one in answers]
-    speeds = [None if one is None else one.speed for one in chosen]
     plans = [None if one is None else one.plan for one in chosen]
+    costs = [None if one is None else one.costs for one in chosen]
+    decode = [None if one is None else one.tokens_per_s for one in chosen]
+    inputs = [None if one is None else one.inputs_per_s for one in chosen]
+    first = [None if one is None or one.speed is None else one.speed.time_to_first_token_s for one in chosen]
+    own = [None if one is None else one.own for one in costs]
+    rent = [None if one is None else one.rent for one in costs]
+    api = [None if one is None else one.api for one in costs]
     return (
-        _span_row("Tokens/s for each user", [one and one.decode_tokens_per_s for one in speeds], "fastest"),
-        _span_row("Inputs a second", [one and one.inputs_per_s for one in speeds], "fastest"),
-        _span_row("First token after", [one and one.time_to_first_token_s for one in speeds], "soonest", " s", -1),
+        _span_row("Tokens/s for each user", decode, "fastest"),
+        _span_row("Inputs a second", inputs, "fastest"),
+        _span_row("First token after", first, "soonest", " s", -1),
         _sized("File", [None if one is None else one.sized.file_bytes for one in plans], gb, "smallest", -1),
         _sized("Memory needed", [None if one is None else one.needed_bytes for one in plans], gib, "least", -1),
         _sized("Free", [None if one is None else one.free_bytes for one in plans], gib),
-        _sized("Longest context", [one and one.max_context for one in plans], _tokens, "longest", 1),
-        _paid("Own, a month", [one and one.costs and one.costs.own for one in chosen], answers),
-        _upfront("Own, to buy", [one and one.costs and one.costs.own for one in chosen], answers),
-        _paid("Rent, a month", [one and one.costs and one.costs.rent for one in chosen], answers),
-        _paid("API, a month", [one and one.costs and one.costs.api for one in chosen], answers),
+        _sized("Longest context", [None if one is None else one.max_context for one in plans], _tokens, "longest", 1),
+        _paid("Own, a month", own, answers),
+        _upfront("Own, to buy", own, answers),
+        _paid("Rent, a month", rent, answers),
+        _paid("API, a month", api, answers),
     )
 
 

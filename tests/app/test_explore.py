@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer import machines_for_model, models_for_machine
 from advisor.answer.answer import answer
-from advisor.answer.machines_for_model import machines_for
-from advisor.answer.models_for_machine import models_on
+from advisor.answer.machines_for_model import machines_for, machines_tried
+from advisor.answer.models_for_machine import models_on, models_tried
 from advisor.answer.status import STATUSES
 from advisor.foundation.numbers import approx, money
 from advisor.machines.catalogue import machines
@@ -122,7 +122,7 @@ def counting(calls: list[object], function: Callable[..., Any]) -> Callable[...,
 
 def test_models_for_a_machine_shows_progress_and_then_the_engines_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(model_rows, "models_tried", counting(asked, model_rows.models_tried))
+    monkeypatch.setattr(model_rows, "models_tried", counting(asked, models_tried))
     first = visit("models_for_machine", ON_A_CARD)
     assert first.get("progress")
     assert not any("<table>" in one.proto.body for one in first.get("html"))
@@ -175,7 +175,7 @@ def test_a_wish_for_speed_comes_first_among_the_good_ones_and_who_misses_it_is_t
 def test_the_map_and_what_does_not_run_are_worked_out_when_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     page = drawn("models_for_machine", ON_A_CARD)
-    monkeypatch.setattr(model_rows, "models_tried", counting(asked, model_rows.models_tried))
+    monkeypatch.setattr(model_rows, "models_tried", counting(asked, models_tried))
     assert not page.get("plotly_chart")
     page.session_state["models_map_open"] = True
     page.session_state["models_others_open"] = True
@@ -281,7 +281,7 @@ def test_a_machines_row_opens_the_question_that_has_its_figures() -> None:
 def test_a_budget_hides_machines_and_changes_the_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     page = drawn("machines_for_model", FOR_A_70B)
-    monkeypatch.setattr(machine_rows, "machines_tried", counting(asked, machine_rows.machines_tried))
+    monkeypatch.setattr(machine_rows, "machines_tried", counting(asked, machines_tried))
     every = links(page)
     page.number_input(key="machines_budget").set_value(3000.0).run()
     assert 0 < len(links(page)) < len(every)
