@@ -33,7 +33,7 @@ MOVED = {
     "what-to-buy": (MACHINES, None),
     "share": (REPORT, None),
     "rules-of-thumb": (KNOW, None),
-    "article": (KNOW, "The article's claims"),
+    "article": (KNOW, "The article's claims, tested"),
 }
 
 
