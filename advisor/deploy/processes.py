@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -87,8 +88,12 @@ def _nginx() -> str:
 
 
 def served_folder() -> str:
-    """The path that Streamlit serves under, as its own environment variable has it."""
-    path = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    """The path that Streamlit serves under, as its own environment variable or its settings beside the app have it."""
+    path = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH")
+    if path is None:
+        settings = tomllib.loads((top_folder() / ".streamlit" / "config.toml").read_text("utf-8"))
+        path = str(settings.get("server", {}).get("baseUrlPath", ""))
+    path = path.strip("/")
     return f"/{path}" if path else ""
 
 

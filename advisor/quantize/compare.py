@@ -81,6 +81,7 @@ def _exact(figure: str, predicted: int | None, measured: int) -> Row:
 def _estimate(figure: str, unit: str, predicted: Range | None, measured: float) -> Row:
     if predicted is None:
         return Row(figure, unit, None, measured, None, "no prediction")
-    difference = measured / predicted.typical - 1 if predicted.typical > 0 else None
+    # Of what may as well be nothing, a share says nothing.
+    difference = measured / predicted.typical - 1 if predicted.low > 0 else None
     inside = predicted.low <= measured <= predicted.high
     return Row(figure, unit, predicted, measured, difference, "within the range" if inside else "outside the range")

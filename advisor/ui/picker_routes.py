@@ -6,12 +6,14 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.units import MIB
 from advisor.sources.resolve import find_any_model
 from advisor.ui.asking import model_name
 from advisor.ui.picking import (
@@ -27,22 +29,39 @@ from advisor.ui.picking import (
 )
 
 _POLL_S = 0.05
-_LARGEST_FILE = 20 << 20
+_LARGEST_FILE = 20 * MIB
+_LONGEST_QUESTION = MIB // 16
 _FEW = asyncio.Semaphore(4)  # files held in memory at once
 
 
-async def find(request: Request) -> Response:
-    """Choices for `words` as the value of `key` in the question of `link`; of the Hub's models with `hub`.
+class _Asked(BaseModel):
+    """`words` as the value of `key` in the question of `link`. `opened`: nothing was typed, they are what is shown.
 
-    `opened`: nothing was typed, `words` is what a picker shows.
+    `hub` asks the Hub for models by them, `again` even where it was just asked.
     """
-    asked = request.query_params
-    key, words, link = asked.get("key", ""), asked.get("words", "")[:MOST_TYPED], asked.get("link", "")
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    words: str = ""
+    link: str = ""
+    opened: bool = False
+    hub: bool = False
+    again: bool = False
+
+
+async def find(request: Request) -> Response:
+    """Choices for typed words. They come in the body: addresses are written into logs, and people paste secrets."""
     try:
-        if "hub" in asked and key in MODEL_KEYS:
-            return _answer(await _search(words, Asked(link, key), again="again" in asked))
-        offer = offer_opened if "opened" in asked else offer_for
-        return _answer(await run_in_threadpool(offer, key, words, link))
+        asked = _Asked.model_validate_json(await _body(request, _LONGEST_QUESTION))
+        if asked.hub and asked.key in MODEL_KEYS:
+            return _answer(await _search(asked.words[:MOST_TYPED], Asked(asked.link, asked.key), asked.again))
+        offer = offer_opened if asked.opened else offer_for
+        return _answer(await run_in_threadpool(offer, asked.key, asked.words, asked.link))
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except ValidationError:
+        return _answer(Offer(said="That is no question of a picker."), 400)
     except InputError as error:
         return _answer(Offer(said=str(error)), 400)
 
@@ -58,24 +77,25 @@ async def add_file(request: Request) -> Response:
         return _answer(Offer(said="A file is sent as application/octet-stream."), 415)
     if key not in MODEL_KEYS:
         return _answer(Offer(said=f"'{one_line(key)}' takes no file."), 400)
-    body = bytearray()
     async with _FEW:
         try:
-            async for part in request.stream():
-                body += part
-                if len(body) > _LARGEST_FILE:
-                    return _answer(Offer(said=f"At most {_LARGEST_FILE >> 20} MiB of a file are taken."), 413)
-            return _answer(await run_in_threadpool(_kept, bytes(body), name, key, link))
+            return _answer(await run_in_threadpool(_kept, await _body(request, _LARGEST_FILE), name, key, link))
         except ClientDisconnect:
             return Response(status_code=400)
         except InputError as error:
             return _answer(Offer(said=str(error)), 400)
 
 
-ROUTES = (
-    Route("/find", find, methods=["GET"]),
-    Route("/find", add_file, methods=["POST"]),
-)
+ROUTES = (Route("/find", find, methods=["POST"]), Route("/find/file", add_file, methods=["POST"]))
+
+
+async def _body(request: Request, most: int) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise InputError(f"That is larger than {most / MIB:,.3g} MiB, more than is taken here.")
+    return bytes(body)
 
 
 def _kept(body: bytes, name: str, key: str, link: str) -> Offer:

@@ -57,30 +57,27 @@
     now.panel.hidden = now.list.childElementCount === 0 && !now.said.textContent;
   }
 
-  function address(picker, parameters) {
-    const found = new URL(SERVER);
-    found.search = new URLSearchParams({
-      key: picker.root.dataset.picker,
-      link: location.search.slice(1),
-      ...parameters,
-    });
-    return found;
+  // In the body, not in the address: addresses are written into logs, and people paste secrets.
+  function question(parameters) {
+    const asked = { key: now.root.dataset.picker, link: location.search.slice(1), ...parameters };
+    const headers = { "Content-Type": "application/json" };
+    return [SERVER, { method: "POST", headers, body: JSON.stringify(asked) }];
   }
 
-  async function ask(parameters, options = {}) {
+  async function ask(address, request) {
     const picker = now;
     picker.asking?.abort();
     const asking = (picker.asking = new AbortController());
     picker.list.setAttribute("aria-busy", "true");
     let offer;
     try {
-      const answer = await fetch(address(picker, parameters), { signal: asking.signal, ...options });
+      const answer = await fetch(address, { ...request, signal: asking.signal });
       offer = await answer.json();
-    } catch (error) {
-      if (asking.signal.aborted) return;
+    } catch {
       offer = { choices: [], best: null, said: "The server cannot be reached; type again to retry." };
     }
     if (now !== picker || asking.signal.aborted) return;
+    picker.asking = null;
     picker.pending = "";
     picker.list.removeAttribute("aria-busy");
     show(offer);
@@ -92,7 +89,7 @@
     clearTimeout(timer);
     timer = setTimeout(() => {
       const words = field.value;
-      ask(words === field.defaultValue ? { words, opened: "1" } : { words });
+      ask(...question({ words, opened: words === field.defaultValue }));
     }, wait);
   }
 
@@ -101,7 +98,7 @@
     now.choices = [];
     now.list.replaceChildren();
     say("Searching the Hub …");
-    ask(again ? { words, hub: "1", again: "1" } : { words, hub: "1" });
+    ask(...question({ words, again, hub: true }));
   }
 
   function show(offer) {
@@ -153,7 +150,7 @@
 
   function choose(choice) {
     if (choice.search !== null) {
-      askHub(choice.search, choice.value === "" && choice.label === "Try again");
+      askHub(choice.search, choice.again);
       return;
     }
     const { field, root } = now;
@@ -219,7 +216,9 @@
     clearTimeout(timer);
     field.value = name;
     say(`Reading ${name} …`);
-    ask({ name }, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body });
+    const address = new URL("find/file", SERVER);
+    address.search = new URLSearchParams({ name, key: now.root.dataset.picker, link: location.search.slice(1) });
+    ask(address, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body });
   }
 
   document.addEventListener("paste", (event) => {
@@ -239,17 +238,21 @@
     send(field, file.name, file.slice(0, FILE_BYTES));
   });
 
-  // Pressing on a choice must not take the focus from the field, which would close the list.
   document.addEventListener("mousedown", (event) => {
-    if (event.target instanceof Element && event.target.closest("[data-picker] [role=listbox]")) event.preventDefault();
+    const field = event.target;
+    if (isField(field) && now?.field !== field) {
+      // What is typed replaces what was chosen; a second click sets the cursor.
+      event.preventDefault();
+      field.focus();
+      field.select();
+    } else if (field instanceof Element && field.closest("[data-picker] [data-panel]")) {
+      event.preventDefault(); // to press on a choice must not take the focus from the field, which would close the list
+    }
   });
 
   document.addEventListener("click", (event) => {
     if (isField(event.target)) {
-      if (now && now.field === event.target) return;
-      // What is typed replaces what was chosen; a second click sets the cursor. The browser sets it after this event.
-      setTimeout(() => event.target.select());
-      askForText(event.target, 0);
+      if (now?.field !== event.target) askForText(event.target, 0);
       return;
     }
     if (!(event.target instanceof Element)) return;
@@ -259,7 +262,7 @@
       field.focus();
       field.scrollIntoView({ block: "center" });
       open(field);
-      askHub(button.dataset.search);
+      askHub(button.dataset.search, false);
       return;
     }
     const option = event.target.closest("[data-picker] [role=option]");

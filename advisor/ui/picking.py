@@ -42,13 +42,17 @@ _IN_CATALOGUE = "from the catalogue, the Hub is not asked"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`value` is what the key becomes and `query` the question then; `search` are words to look for on the Hub."""
+    """`value` is what the key becomes and `query` the question then; `search` are words to look for on the Hub.
+
+    `again`: even where they were just looked for.
+    """
 
     label: str
     note: str = ""
     value: str = ""
     query: str = ""
     search: str | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ def offer_hub(words: str, hits: Iterable[Hit], asked: Asked) -> Offer:
 def offer_without_hub(words: str, trouble: str, asked: Asked) -> Offer:
     """What there is where the Hub does not answer: what the catalogue has by these words, and another try."""
     found = [_entry(catalogue()[one.id], asked) for one in find_models(words, _MOST_CHOICES)]
-    return Offer((*found, Choice("Try again", "ask the Hub once more", search=words)), said=trouble)
+    return Offer((*found, Choice("Try again", "ask the Hub once more", search=words, again=True)), said=trouble)
 
 
 def offer_machines(typed: str, asked: Asked) -> Offer:

@@ -23,6 +23,7 @@ from advisor.foundation.errors import AdvisorError
 from advisor.store.housekeeping import purge_regularly
 from advisor.ui.collecting import collect_when_idle, settle
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
+from advisor.ui.parts.navigation import MOVED
 from advisor.ui.start_page import STREAMLIT_PAGE
 
 SCRIPT = Path(__file__).with_name("main.py")
@@ -77,6 +78,14 @@ async def frozen(request: Request) -> Response:
     """Lead the short link of a frozen recommendation to its page; the page checks the id."""
     folder = request.scope.get("root_path", "")
     return RedirectResponse(f"{folder}/?{urlencode({FROZEN_KEY: request.path_params['id'][:_LONGEST_ID]})}", 303)
+
+
+async def moved(request: Request) -> Response:
+    """Lead an address of earlier versions to where its page is now, with its question."""
+    page, tab = MOVED[request.url.path.rstrip("/").rpartition("/")[2]]
+    asked = [*request.query_params.multi_items(), *([("tab", tab)] if tab else [])]
+    folder = request.scope.get("root_path", "")
+    return RedirectResponse(f"{folder}/{page}{'?' if asked else ''}{urlencode(asked)}", 308)
 
 
 def _inline_script_hashes() -> str:

@@ -17,7 +17,7 @@ from advisor.ui.first_answer import first_answer
 from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, accepted, encodings, path_in_app, script_version
 
 STREAMLIT_PAGE = STREAMLIT_FOLDER / "index.html"
-_STYLES = (Path(__file__).with_name("style.css"), Path(__file__).with_name("start_page.css"))
+_STYLES = sorted(Path(__file__).with_name("styles").glob("*.css"))
 _TITLE = "LLM Fit Advisor"
 _PATIENCE_S = 1.0  # a busy server sends the page without the decision rather than late
 _SMALLEST_BYTES = 500

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.accuracy import Accuracy, accuracy
 from advisor.answer.data_ages import TABLES, data_ages
+from advisor.answer.rules_of_thumb import article_7b
 from advisor.foundation.places import data_folder
 from advisor.ui.parts.ages_view import HOLDS
 from advisor.ui.views import how_we_know
@@ -18,7 +19,7 @@ from tests.support.html_tables import html_tables
 TABS = how_we_know.TABS
 
 
-def opened(tab: str) -> AppTest:
+def opened(tab: str, **question: str) -> AppTest:
     page = AppTest.from_string(
         "from advisor.ui import state\n"
         "from advisor.ui.asking import ask\n"
@@ -26,7 +27,8 @@ def opened(tab: str) -> AppTest:
         "how_we_know.draw(ask(state.read(), ()))\n",
         default_timeout=60,
     )
-    page.query_params["tab"] = tab
+    for key, value in {"tab": tab, **question}.items():
+        page.query_params[key] = value
     page.run()
     assert not page.exception
     return page
@@ -41,6 +43,19 @@ def test_only_the_open_tab_is_drawn(tab: str) -> None:
     page = opened(tab)
     assert [one.label for one in page.tabs] == list(TABS)
     assert [bool(one.children) for one in page.tabs] == [name == tab for name in TABS]
+
+
+def test_rules_of_thumb_stand_next_to_real_files() -> None:
+    page = opened(how_we_know.RULES, model="gpt-oss-20b")
+    assert [header.value.replace("\\", "") for header in page.header] == [
+        "A 7B model",
+        "Llama 3.1 70B Instruct",
+        "Your model: gpt-oss 20B",
+    ]
+    seven, seventy, _ = html_tables(page)
+    assert list(seven["Rule (GB)"]) == [28, 14, 7, 3.5, 3.5, 1.75]
+    assert list(seven["Real file (GB)"]) == [round(row.file_bytes / 1e9, 2) for row in article_7b()]
+    assert list(seventy["Rule (GB)"]) == [140, 40, 20]
 
 
 def test_accuracy_is_that_of_the_data_file() -> None:

@@ -27,7 +27,7 @@ from advisor.ui.parts import local_evidence, prove_parts
 from advisor.ui.parts.prove_figures import measured_csv, rows_of
 from advisor.ui.parts.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.parts.text import plain
-from tests.conftest import dashboard
+from tests.conftest import dashboard, settle
 from tests.support.html_tables import html_tables
 from tests.support.model_files import safetensors_file
 
@@ -49,11 +49,10 @@ QUALITY_SCRIPT = """
 from advisor.answer.answer import answer
 from advisor.question.question import Question
 from advisor.ui.parts import local_evidence
-from advisor.ui.views import quality as quality_page
-from advisor.ui.asking import Reply
+from advisor.ui.tabs import quality as quality_page
 asked = {{"model": {path!r}, "machine": "rtx-4090", "context": 256, "level": "Q8_0"}}
 kept = local_evidence.kept()
-quality_page.draw(Reply(answer(Question.from_values(asked), allow_local=True, measured_here=kept), None, ()))
+quality_page.draw(answer(Question.from_values(asked), allow_local=True, measured_here=kept))
 """
 needs_library = pytest.mark.skipif(
     bool(prove_parts.missing_parts()), reason="not installed: pip install -r advisor/quantize/requirements.txt"
@@ -546,6 +545,16 @@ def test_a_browser_starts_a_run_that_the_apps_own_worker_does(home: Path, chromi
         page.reload()
         page.get_by_text("The sizes of 4 levels are the predicted ones to the byte.").wait_for()
         assert page.get_by_role("button", name="Cancel").count() == 0
+        settle(page)
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+        main = {"include": [[".measured"], [".rows"], ["[data-testid=stColumn]"]]}
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found = axe.run(page, main).response["violations"]
+            assert [f"{scheme}: {one['id']}: {one['nodes'][0]['html']}" for one in found] == []
+        page.set_viewport_size({"width": 390, "height": 844})
+        settle(page)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
         page.close()
     found = Runs.open()
     (run,) = found.newest()

@@ -41,16 +41,21 @@ class Served:
 
 
 @contextmanager
-def served(processes: int = 1, python: str = sys.executable) -> Iterator[Served]:
+def served(processes: int = 1, python: str = sys.executable, **environment: str) -> Iterator[Served]:
     """The dashboard in that many processes, started by the README's command with this Python."""
     port = _free_ports(processes + 1)
     command = [python, "-m", "advisor", "serve", "--port", str(port), "--processes", str(processes)]
     with tempfile.TemporaryDirectory() as folder:
-        own = {"LLM_FIT_ADVISOR_DATABASE": f"sqlite:///{folder}/kept.sqlite3", "LLM_FIT_ADVISOR_CACHE": folder}
+        own = environment | {
+            "LLM_FIT_ADVISOR_DATABASE": f"sqlite:///{folder}/kept.sqlite3",
+            "LLM_FIT_ADVISOR_CACHE": folder,
+        }
         log = Path(folder) / "log.txt"
         with (
             log.open("w") as output,
-            subprocess.Popen(command, cwd=_ROOT, stdout=output, stderr=output, env=os.environ | own) as process,
+            subprocess.Popen(
+                command, cwd=_ROOT, stdout=output, stderr=output, env=os.environ | own | environment
+            ) as process,
         ):
             try:
                 address = f"http://127.0.0.1:{port}"

@@ -2,7 +2,8 @@
 
 Starts the dashboard itself: one process with 30 sessions, then two behind nginx with 100. Each session asks a new
 question every three seconds; no question is asked twice, so that no cache answers. Then one session alone, for the
-CPU time of a question that is new and of one that was asked before. The load generator shares the cores.
+CPU time of a question that is new and of one that was asked before, and the memory of sessions that come and go. The
+load generator shares the cores.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from tests.load.visitor import Drawn, Visitor, questions
 # (processes, sessions, the most that the slowest 5 % may wait in seconds)
 SETUPS = ((1, 30, 0.3), (2, 100, 0.5))
 _ALONE = 60
+_WARM = 60  # questions before anything is measured: the first ones load code and tables
+_TOGETHER = 50  # sessions whose memory is measured
+_KEPT_S = 3  # a session that left, there
 
 
 @dataclass
@@ -54,7 +58,7 @@ async def visit(address: str, asked: Iterator[tuple[str, str]], think_s: float, 
 async def run_load(server: Served, sessions: int, think_s: float, seconds: float, seed: int) -> str:
     """One line about so many sessions."""
     asked, load = questions(seed), Load()
-    before_mb = server.memory_mb()
+    await _warm(server, asked)
     # Everybody comes within as many seconds as two cores can draw first pages in.
     ramp_s = sessions / 5
     tasks = [
@@ -66,7 +70,7 @@ async def run_load(server: Served, sessions: int, think_s: float, seconds: float
     await asyncio.sleep(seconds)
     load.measuring = False
     cpu, own, took = server.cpu_s() - cpu, time.process_time() - own, time.perf_counter() - began
-    each_mb = (server.memory_mb() - before_mb) / sessions
+    memory_mb = server.memory_mb()
     for task in tasks:
         task.cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -80,10 +84,19 @@ async def run_load(server: Served, sessions: int, think_s: float, seconds: float
         f"p50 {_share(waits, 0.5):.3f} s, p95 {_share(waits, 0.95):.3f} s, worst {waits[-1]:.2f} s; first page p50 "
         f"{_share(firsts, 0.5):.2f} s, p95 {_share(firsts, 0.95):.2f} s; {len(waits)} reruns, "
         f"{1000 * cpu / len(waits):.0f} ms CPU each; {statistics.median(drawn.messages for drawn in load.drawn):.0f} "
-        f"messages, {statistics.median(drawn.bytes for drawn in load.drawn) / 1000:.0f} kB; {each_mb:.2f} MB a "
-        f"session; server {cpu / took:.0%}, generator {own / took:.0%} of a core"
+        f"messages, {statistics.median(drawn.bytes for drawn in load.drawn) / 1000:.0f} kB; {memory_mb:.0f} MB in "
+        f"all; server {cpu / took:.0%}, generator {own / took:.0%} of a core"
     )
     return line + (f"; {len(errors)} ERRORS: {errors[0]}" if errors else "") + (f"; LOST: {failed}" if failed else "")
+
+
+async def _warm(server: Served, asked: Iterator[tuple[str, str]]) -> None:
+    # One visitor for each process, as the proxy draws them.
+    for _ in range(4):
+        visitor = await Visitor.arrive(server.address, "")
+        for _ in range(_WARM // 4):
+            await visitor.ask(*next(asked))
+        await visitor.leave()
 
 
 async def run_alone(server: Served, seed: int) -> str:
@@ -100,6 +113,32 @@ async def run_alone(server: Served, seed: int) -> str:
         for what, taken in (("new", new), ("known", known))
     )
     return f"CPU of one rerun, median of {_ALONE}: {', '.join(said)}"
+
+
+async def run_memory(server: Served, seed: int) -> str:
+    """One line about the memory of sessions that all ask what was asked before, so that no cache grows; twice."""
+    asked = questions(seed)
+    chosen = [next(asked) for _ in range(_TOGETHER)]
+    alone = await Visitor.arrive(server.address, "")
+    for one in (*chosen, *chosen):
+        await alone.ask(*one)
+    await asyncio.sleep(5)
+    levels = [server.memory_mb()]
+    for _ in range(3):
+        visitors = [await Visitor.arrive(server.address, "") for _ in chosen]
+        for visitor, one in zip(visitors, chosen, strict=True):
+            await visitor.ask(*one)
+        levels.append(server.memory_mb())
+        for visitor in visitors:
+            await visitor.leave()
+        await asyncio.sleep(_KEPT_S + 10)  # until they are forgotten and collected
+        levels.append(server.memory_mb())
+    await alone.leave()
+    came = [(there - before) / _TOGETHER for before, there in zip(levels[::2], levels[1::2], strict=False)]
+    return (
+        f"memory of {_TOGETHER} sessions with known questions, three times: {', '.join(f'{one:.2f}' for one in came)} "
+        f"MB each; in all {levels[0]:.0f} MB before, {', '.join(f'{one:.0f}' for one in levels[2::2])} after they left"
+    )
 
 
 async def _cpu_ms(server: Served, visitor: Visitor, asked: tuple[str, str]) -> float:
@@ -119,7 +158,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=30)
     parser.add_argument("--think", type=float, default=3.0, help="mean seconds between questions of a session")
     parser.add_argument("--seconds", type=float, default=40.0, help="how long each is measured")
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=1, help="of each setup; 0 for what one session takes only")
     parser.add_argument("--python", default=sys.executable, help="the Python that serves")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
@@ -134,6 +173,8 @@ def main() -> None:
             print(f"{processes} process{'es' * (processes > 1)}, {sessions} sessions{goal}: {line}", flush=True)
     with served(1, options.python) as server:
         print(asyncio.run(run_alone(server, options.seed + 999)), flush=True)
+    with served(1, options.python, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(_KEPT_S)) as server:
+        print(asyncio.run(run_memory(server, options.seed + 998)), flush=True)
 
 
 if __name__ == "__main__":

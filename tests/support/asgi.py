@@ -17,7 +17,15 @@ class Answered:
     body: bytes
 
 
-def ask(app: ASGIApp, path: str, query: str = "", method: str = "GET", root: str = "", **headers: str) -> Answered:
+def ask(
+    app: ASGIApp,
+    path: str,
+    query: str = "",
+    method: str = "GET",
+    root: str = "",
+    body: bytes = b"",
+    **headers: str,
+) -> Answered:
     """What the app answers; header names are written with underscores."""
     said: list[Message] = []
     scope: dict[str, Any] = {
@@ -35,7 +43,7 @@ def ask(app: ASGIApp, path: str, query: str = "", method: str = "GET", root: str
         "server": ("127.0.0.1", 80),
     }
 
-    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+    asked = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> Message:
         if (first := next(asked, None)) is not None:
@@ -49,5 +57,5 @@ def ask(app: ASGIApp, path: str, query: str = "", method: str = "GET", root: str
     asyncio.run(app(scope, receive, send))
     starts = [message for message in said if message["type"] == "http.response.start"]
     assert len(starts) == 1
-    body = b"".join(message.get("body", b"") for message in said if message["type"] == "http.response.body")
-    return Answered(starts[0]["status"], Headers(raw=starts[0]["headers"]), body)
+    sent = b"".join(message.get("body", b"") for message in said if message["type"] == "http.response.body")
+    return Answered(starts[0]["status"], Headers(raw=starts[0]["headers"]), sent)

@@ -44,7 +44,7 @@ _JUST_TOLD = "told_by_llama_cpp"  # by key, where the database is away
 
 def draw(reply: Reply, owner: str) -> None:
     """Draw the question, and the answer where it was asked before."""
-    st.subheader("Ask", anchor=False)
+    st.header("Ask", anchor=False)
     st.markdown(
         "What would this model take? llama.cpp's own planner says so within seconds, whatever its size. It gets a file "
         "with the real header and no weights: kilobytes, no download."

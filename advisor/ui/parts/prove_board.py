@@ -37,7 +37,7 @@ def opened_runs() -> Runs:
 
 def draw(owner: str) -> tuple[Run, ...]:
     """Draw the board; returns the runs with something to show, newest first."""
-    st.subheader("Runs", anchor=False)
+    st.header("Runs", anchor=False)
     try:
         found = opened_runs().newest(_MOST)
     except StoreUnavailable as error:

@@ -47,7 +47,7 @@ _CHUNKS = 100
 
 def draw(settings: QuantizeSettings, owner: str) -> None:
     """Draw it; a run that was started is on the board below."""
-    st.subheader("Measure", anchor=False)
+    st.header("Measure", anchor=False)
     st.markdown(
         "Is the prediction true? A model is really quantized (its weights are stored in fewer bits), and size, memory, "
         "loss and speed of the files are measured on this server."

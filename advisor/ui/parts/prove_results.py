@@ -26,7 +26,7 @@ def draw(ended: Sequence[Run], settings: QuantizeSettings, owner: str) -> None:
     """Draw the results of one run, chosen among those that have any."""
     if not ended:
         return
-    st.subheader("Predicted and measured", anchor=False)
+    st.header("Predicted and measured", anchor=False)
     by_id = {run.id: run for run in ended}
     if st.session_state.get("result_of") not in by_id:
         st.session_state["result_of"] = ended[0].id

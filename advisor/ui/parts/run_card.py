@@ -1,6 +1,6 @@
 """The card "Run it": each program's command as a switch, what it takes, and the steps before it behind a fold.
 
-One piece of HTML without a script: radio buttons show and hide the panels beside them (style.css).
+One piece of HTML without a script: radio buttons show and hide the panels beside them (styles/run_card.css).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from importlib import import_module
 import streamlit as st
 
 from advisor.answer.answer import Answer
-from advisor.ui import state
+from advisor.ui import state, view_cache
 from advisor.ui.asking import Reply
 from advisor.ui.parts import model_input, published, run_card
 from advisor.ui.parts.choice_cards import cards
@@ -43,7 +43,8 @@ def draw(reply: Reply) -> None:
     if answer is None:
         _no_answer(reply)
         return
-    st.html(first_screen(answer))
+    key = ("first screen", answer.question.to_query(answer.question.given), answer.today, answer.measured_here)
+    st.html(view_cache.get(key, lambda: first_screen(answer)))
     tabs = st.tabs(list(TABS), key="tab_open", on_change=_keep_tab, default=_open_tab())
     for tab, name in zip(tabs, TABS.values(), strict=True):
         if tab.open:

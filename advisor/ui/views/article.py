@@ -82,10 +82,10 @@ def _section(one: Worked) -> None:
         st.markdown(f"[How it works, by its authors]({one.case.source})")
     if len(one.asked) <= _FEW:
         links = " · ".join(go(question_href(asked.query), _name(asked)) for asked in one.asked)
-        st.html(f"<p>Ask again: {links}</p>")
+        st.html(f'<p class="about">Ask again: {links}</p>')
         return
     own = next(asked for asked in one.asked if is_same(asked.query, one.case.query))
-    st.html(f"<p>Ask again: {go(question_href(own.query), _name(own))}</p>")
+    st.html(f'<p class="about">Ask again: {go(question_href(own.query), _name(own))}</p>')
     st.markdown(f"All {len(one.asked)} questions with their answers:")
     st.html(_answers(one))
 

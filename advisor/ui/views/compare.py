@@ -32,7 +32,6 @@ from advisor.ui.parts import column_pickers, model_input
 from advisor.ui.parts.comparison_table import comparison_html
 from advisor.ui.parts.html import copyable, go, question_href
 from advisor.ui.parts.text import refusal, small
-from advisor.ui.views.models_for_machine import CSS
 
 _PAGE = "compare"
 _LAST = "compare_last"
@@ -40,7 +39,6 @@ _LAST = "compare_last"
 
 def draw(reply: Reply) -> None:
     """Draw the page."""
-    st.html(CSS)
     st.title("Compare", anchor=False)
     answer = reply.answer
     if answer is None:

@@ -22,7 +22,7 @@ from advisor.ui.parts.html import badge, go, question_href
 from advisor.ui.parts.rows import Cell, table
 from advisor.ui.parts.sweep_view import found_or_progress
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
-from advisor.ui.views.models_for_machine import CSS, FIRST
+from advisor.ui.views.models_for_machine import FIRST
 from advisor.words import say
 
 _KINDS = {
@@ -38,7 +38,6 @@ _KINDS = {
 
 def draw(reply: Reply) -> None:
     """Draw the page."""
-    st.html(CSS)
     st.title("Machines for a model", anchor=False)
     answer = reply.answer
     if answer is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -30,7 +29,6 @@ from advisor.ui.parts.sweep_view import found_or_progress
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
 from advisor.words import say
 
-CSS = Path(__file__).parents[1] / "parts" / "explore.css"
 FIRST = 40  # rows drawn before anybody asks for all
 _COMMON = (*(level.name for one in ENGINES for level in (*one.ladder.usual, *one.ladder.whole)),)
 _USE = {"with conditions": "with conditions", "not allowed": "not commercial", "unknown": "not known"}
@@ -38,7 +36,6 @@ _USE = {"with conditions": "with conditions", "not allowed": "not commercial", "
 
 def draw(reply: Reply) -> None:
     """Draw the page."""
-    st.html(CSS)
     st.title("Models for a machine", anchor=False)
     answer = reply.answer
     if answer is None:
