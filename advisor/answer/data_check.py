@@ -28,6 +28,10 @@ from advisor.runtimes.registry import ENGINES
 from advisor.runtimes.support import KEY as SUPPORT_KEY
 from advisor.runtimes.support import TABLE as SUPPORT_TABLE
 from advisor.runtimes.support import Row as SupportRow
+from advisor.sources.published_files import FILES as PUBLISHED_FILE
+from advisor.sources.published_files import GATED as GATED_FILE
+from advisor.sources.published_files import REPOSITORIES as REPOSITORIES_FILE
+from advisor.sources.published_files import read_gated, read_published_files, read_published_repositories
 from advisor.speed.constants import read_constants
 from advisor.speed.measurements import read_measurements
 
@@ -55,6 +59,16 @@ def check_data(folder: Path = DATA) -> None:
     models = read_catalogue(folder / "models")
     for table in (measured, scored, scale):
         _must_exist(table, "model_id", models, "model")
+    published = folder / PUBLISHED_FILE.name
+    for number, row in enumerate(read_published_files(published), start=2):
+        try:
+            find_level(f"{row.format}:{row.level}")
+        except InputError as error:
+            raise broken_row(published, number, "level", str(error)) from error
+    read_published_repositories(folder / REPOSITORIES_FILE.name)
+    for table in (published, folder / REPOSITORIES_FILE.name):
+        _must_exist(table, "model", models, "model")
+    read_gated(folder / GATED_FILE.name)
     for entry in models.values():
         try:
             _ = entry.model

@@ -49,6 +49,7 @@ _OF_THE_MACHINE = (
     "split",
     "tensor_split",
 )
+_CARDS = frozenset({"machine", "gpus", "other_machine", "other_gpus", "use_gpus"})
 # A machine without a size of its own starts with one, so that there is an answer at once.
 _FIRST_MEMORY_GIB = {"custom": "24", "cpu": "64"}
 
@@ -96,6 +97,8 @@ def changed_link(written: Written, changes: Mapping[str, Any]) -> Written:
             kept.setdefault("memory_gib", _FIRST_MEMORY_GIB["custom" if chosen == CUSTOM_MACHINE else "cpu"])
         for key in _out_of_place(kept):
             del kept[key]
+    if _CARDS.intersection(changes) and "tensor_split" not in changes:  # shares are of particular cards
+        kept.pop("tensor_split", None)
     if kept.get("runtime", "auto") not in FRONTENDS:
         kept = {key: value for key, value in kept.items() if key not in BY_FRONTEND or not _is_default(key, value)}
     try:

@@ -9,14 +9,15 @@ import streamlit as st
 
 from advisor.ui import state
 from advisor.ui.asking import Reply, ask
+from advisor.ui.one_at_a_time import turn
 from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, report_view
 from advisor.ui.parts.text import refusal
 
 HERE = Path(__file__).parent
 VIEWS = {
     navigation.ANSWER: "answer",
-    navigation.MODELS: "explore",
-    navigation.MACHINES: "machines",
+    navigation.MODELS: "models_for_machine",
+    navigation.MACHINES: "machines_for_model",
     navigation.COMPARE: "compare",
     navigation.REPORT: "share",
     navigation.PROVE: "prove",
@@ -31,7 +32,6 @@ def view(name: str) -> Callable[[], None]:
 
 # A local picture: a named icon would be fetched from a font server.
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
-st.html(HERE / "style.css")
 
 # Links for readers open a report: no inputs, no other pages.
 if (frozen := frozen_view.wanted()) is not None:
@@ -50,8 +50,10 @@ page = st.navigation(
     position="hidden",
 )
 st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
-bar.draw()
-reply: Reply = ask(link, local_evidence.kept())
-for problem in link.problems:
-    st.warning(refusal(problem), icon=":material/link_off:")
-page.run()
+measured_here = local_evidence.kept()
+with turn():
+    bar.draw()
+    reply: Reply = ask(link, measured_here)
+    for problem in reply.problems:
+        st.warning(refusal(problem), icon=":material/link_off:")
+    page.run()

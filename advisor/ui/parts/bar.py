@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -29,6 +30,10 @@ _GOAL_HELP = (
     "What to make best among what runs well. Balanced: the least loss of quality that is not noticeably slow. No goal "
     "recommends what is visibly damaged while something better runs."
 )
+_MACHINE_KEYS = (
+    *("machine", "gpus", "memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus", "use_gpus"),
+    *("host_memory_gib", "host_bandwidth_gb_s", "overhead_mib"),
+)
 # Drawn for phones, where the bar is folded; an element of its own, so that a new question does not fold it again.
 _FOLD = '<details class="bar-fold"><summary>Change the question</summary></details>'
 
@@ -41,8 +46,8 @@ def draw() -> None:
         st.html(_FOLD)
     with st.container(key="bar"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            model_picker(str(state.value("model")), _choose_model)
-            machine_picker(machine_id, _choose_machine)
+            model_picker(str(state.value("model")))
+            machine_picker(machine_id, int(state.value("gpus")))
             _memory(machine_id)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             _context(frontends_own(runtime))
@@ -56,15 +61,29 @@ def draw() -> None:
             )
             choice("goal", "Goal", tuple(_GOALS), names=_GOALS, help=_GOAL_HELP, width=170)
             more_inputs.draw(machine_id, runtime)
+            st.html(_my_machine())
+
+
+def _my_machine() -> str:
+    """Keep this machine in the browser, take the kept one, or forget it (page.js)."""
+    held = {key: given for key, given in state.written().items() if key in _MACHINE_KEYS}
+    return (
+        '<div class="mine"><a hidden data-kept-machine="' + " ".join(_MACHINE_KEYS) + '" href="./"></a>'
+        f'<button type="button" data-keep-machine="{escape(urlencode(held), quote=True)}" '
+        f'data-name="{escape(_machine_in_words(), quote=True)}">Keep as my machine</button>'
+        '<button type="button" hidden data-forget-machine="1">Forget it</button></div>'
+    )
 
 
 def in_words() -> str:
     """The question on one line: "Llama 3.3 70B Instruct on 2 x GeForce RTX 3090 · 8,192 tokens · 1 user"."""
-    chosen, gpus = str(state.value("machine")), int(state.value("gpus"))
-    many = f"{gpus} x " if gpus > 1 else ""
-    where = f"{many}{machine_names()[chosen]}"
     asked = f"{tokens(state.value('context'))} · {users(state.value('users'))}"
-    return f"{model_name(str(state.value('model')))} on {where} · {asked}"
+    return f"{model_name(str(state.value('model')))} on {_machine_in_words()} · {asked}"
+
+
+def _machine_in_words() -> str:
+    chosen, gpus = str(state.value("machine")), int(state.value("gpus"))
+    return f"{gpus} x {machine_names()[chosen]}" if gpus > 1 else machine_names()[chosen]
 
 
 def _memory(machine_id: str) -> None:
@@ -105,11 +124,3 @@ def _short(count: int) -> str:
 
 def _take_context() -> None:
     state.change(context=st.session_state["in_usual_context"])
-
-
-def _choose_model(text: str) -> None:
-    state.change(model=text)
-
-
-def _choose_machine(machine_id: str) -> None:
-    state.change(machine=machine_id)

@@ -16,6 +16,7 @@ _NOT_COUNTED = "not counted"
 _PRICE = (0.0, 1e9)
 _WATTS = (0.0, 1e6)
 _MOST_TOKENS = (0, 10_000_000)
+_REGIONS = {"EU27": "European Union"}  # among the countries with a price
 
 LOAD_KEYS = (
     *("requests_per_day", "tokens_in", "tokens_out", "peak_factor", "hours_per_month"),
@@ -55,14 +56,15 @@ def draw_terms() -> None:
     """Draw where and how it is bought or rented; countries and currencies by name."""
     english = Locale("en")
     countries = tuple(dict.fromkeys(country for country, _ in electricity_prices()))
+    named = {one: english.territories.get(one, _REGIONS.get(one, one)) for one in countries}
     money = currencies()
     choice("currency", "Currency", money, names={one: f"{english.currencies[one]} ({one})" for one in money})
     number("years", "Years of use", step=1)
     choice(
         "country",
         "Country of the electricity price",
-        sorted(countries, key=lambda one: english.territories[one]),
-        names={one: english.territories[one] for one in countries},
+        sorted(countries, key=lambda one: named[one]),
+        names=named,
     )
     choice(
         "region",

@@ -39,15 +39,17 @@ def draw(machine_id: str, runtime: str) -> None:
     with st.popover(label, icon=":material/tune:", key="more", on_change="rerun") as more:
         if not more.open:
             return
-        chosen = st.segmented_control(
+        named = {group.name: group for group in groups}
+        name = st.segmented_control(
             "Group",
-            groups,
-            format_func=lambda group: f"{group.name} · {group.written}" if group.written else group.name,
-            default=groups[0],
+            list(named),
+            format_func=lambda name: f"{name} · {named[name].written}" if named[name].written else name,
+            default=groups[0].name,
             required=True,
             key="more_group",
             label_visibility="collapsed",
         )
+        chosen = named[name or groups[0].name]
         with st.container(key="more_inputs"):
             chosen.draw()
         st.button(

@@ -8,9 +8,9 @@ from importlib import import_module
 import streamlit as st
 
 from advisor.answer.answer import Answer
-from advisor.ui import state
+from advisor.ui import state, view_cache
 from advisor.ui.asking import Reply
-from advisor.ui.parts import model_input, published
+from advisor.ui.parts import model_input, published, run_card
 from advisor.ui.parts.choice_cards import cards
 from advisor.ui.parts.html import go
 from advisor.ui.parts.text import refusal
@@ -43,7 +43,8 @@ def draw(reply: Reply) -> None:
     if answer is None:
         _no_answer(reply)
         return
-    st.html(first_screen(answer))
+    key = ("first screen", answer.question.to_query(answer.question.given), answer.today, answer.measured_here)
+    st.html(view_cache.get(key, lambda: first_screen(answer)))
     tabs = st.tabs(list(TABS), key="tab_open", on_change=_keep_tab, default=_open_tab())
     for tab, name in zip(tabs, TABS.values(), strict=True):
         if tab.open:
@@ -55,7 +56,7 @@ def first_screen(answer: Answer) -> str:
     """The decision, how to run it and the choices as one piece of HTML."""
     notes = "".join(f"<li>{escape(note)}</li>" for note in say_all(answer.notes, "page"))
     noted = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
-    return f'<div class="first">{card(answer)}</div>{noted}{cards(answer)}{_about()}'
+    return f'<div class="first">{card(answer)}{run_card.card(answer)}</div>{noted}{cards(answer)}{_about()}'
 
 
 def _about() -> str:
@@ -85,8 +86,7 @@ def _no_answer(reply: Reply) -> None:
         model_input.wait(reply.model)
         return
     st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
-    if reply.needs_token:
-        model_input.explain_token()
+    model_input.ways_on(reply)
     if reply.found is not None and reply.found.file is not None:
         published.draw(reply.found, reply.found.model)
     st.html(_about())
