@@ -20,6 +20,7 @@ from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.foundation.numbers import exact
+from advisor.foundation.turns import breathe
 from advisor.foundation.units import MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
@@ -176,6 +177,7 @@ def _by_the_token(question: Question, today: date) -> tuple[Way | None, Message 
 
 def _machine_for(question: Question, entry: ResolvedModel, one: Machine, today: date) -> FittingMachine | None:
     """The smallest number that does it well; else the number that does it best."""
+    breathe()
     best: FittingMachine | None = None
     sizes = list(_sizes(one))
     for place, changes in enumerate(sizes):

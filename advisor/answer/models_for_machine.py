@@ -15,6 +15,7 @@ from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, as_it_is
+from advisor.foundation.turns import breathe
 from advisor.foundation.units import MIB
 from advisor.models.catalogue import Entry, catalogue
 from advisor.quality.scale import ability
@@ -95,6 +96,7 @@ def _order(row: RunnableModel, task: str) -> tuple[int, bool, bool, float, int, 
 
 
 def _model_on(question: Question, entry: Entry, today: date) -> RunnableModel:
+    breathe()
     limit = entry.model.context_length
     context = question.workload.context if limit is None else min(question.workload.context, limit)
     asked = question.with_values(model=entry.id, context=context)

@@ -1,7 +1,8 @@
 """Turns: one thread computes at a time, in the order of coming, and whoever waits lets the others go on.
 
 Python computes in one thread anyway; many pages at once only keep each other up. Code that waits for the network or a
-database says so with `elsewhere`, wherever it is; without a turn that does nothing.
+database says so with `elsewhere`, wherever it is, and what takes long calls `breathe` between its parts; without a turn
+these do nothing.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ class OneAtATime:
             # Not given up half-way: the thread is inside `turn` still.
             self._mine.ticket = self._enter(lambda: None)
 
+    def breathe(self) -> None:
+        """Between the parts of something long: let whoever waits go first. Without a turn, nothing happens."""
+        if getattr(self._mine, "ticket", None) is not None and len(self._queue) > 1:
+            with self.elsewhere():
+                pass
+
     @property
     def idle(self) -> bool:
         """Whether nobody is at work or waits."""
@@ -88,3 +95,4 @@ class OneAtATime:
 
 PAGES = OneAtATime()  # of this process
 elsewhere = PAGES.elsewhere
+breathe = PAGES.breathe

@@ -68,6 +68,29 @@ def test_others_go_on_while_one_waits_elsewhere() -> None:
     assert turns.idle
 
 
+def test_something_long_lets_others_go_between_its_parts() -> None:
+    turns, order, release = OneAtATime(), [], threading.Event()
+    turns.breathe()  # nobody's turn
+
+    def long() -> None:
+        with turns.turn():
+            release.wait(10)
+            for part in ("first", "second"):
+                turns.breathe()
+                order.append(part)
+
+    def short() -> None:
+        with turns.turn():
+            order.append("short")
+
+    threads = in_threads(long, short)
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert order == ["short", "first", "second"]
+    assert turns.idle
+
+
 def test_who_leaves_gives_the_place_up() -> None:
     turns, release, leaving, got = OneAtATime(), threading.Event(), threading.Event(), []
 

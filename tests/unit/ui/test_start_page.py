@@ -23,7 +23,7 @@ from advisor.ui import start_page, static_files, view_cache
 from advisor.ui.link import START
 from advisor.ui.server import SecurityHeaders
 from advisor.ui.start_page import StartPage
-from advisor.ui.static_files import PAGE_SCRIPT, STREAMLIT_FOLDER, CompressedFiles, page_script_version
+from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, CompressedFiles, script_version
 from advisor.words import say
 from tests.support.asgi import ask
 
@@ -147,7 +147,7 @@ def test_every_page_starts_with_our_script_and_only_the_first_with_an_answer() -
     for path in ("/", "/compare", "/models-for-a-machine", "/no-such-page"):
         page = ask(site(lambda _: "<p>here</p>"), path, accept_encoding="gzip")
         text = gzip.decompress(page.body).decode()
-        assert f'<script src="./page.js?v={page_script_version()}" defer></script>' in text
+        assert f'<script src="./page.js?v={script_version("/page.js")}" defer></script>' in text
         assert "<title>LLM Fit Advisor</title>" in text
         assert ("<p>here</p>" in text) == (path == "/")
     assert ask(site(), "/manifest.json").headers["content-type"] == "application/json"
@@ -180,7 +180,7 @@ def test_files_travel_compressed_and_are_the_same_bytes(accepts: str, encoding: 
     brotli = pytest.importorskip("brotli")
     unpack = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}
     script = next((STREAMLIT_FOLDER / "static" / "js").glob("index.*.js"))
-    for path, file in ((f"/static/js/{script.name}", script), ("/page.js", PAGE_SCRIPT)):
+    for path, file in ((f"/static/js/{script.name}", script), ("/page.js", SCRIPTS["/page.js"])):
         answered = ask(site(), path, accept_encoding=accepts)
         assert answered.headers.get("content-encoding") == encoding
         assert unpack[encoding](answered.body) == file.read_bytes()
@@ -192,7 +192,7 @@ def test_files_travel_compressed_and_are_the_same_bytes(accepts: str, encoding: 
 
 
 def test_files_are_kept_by_browsers_and_page_js_as_long_as_it_is_the_same() -> None:
-    version = page_script_version()
+    version = script_version("/page.js")
     named = ask(site(), "/page.js", f"v={version}", accept_encoding="gzip")
     assert "immutable" in named.headers["cache-control"]
     plain = ask(site(), "/page.js", accept_encoding="gzip")
