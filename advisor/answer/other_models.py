@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from advisor.answer.answer import Answer, answer
+from advisor.answer.answer import Answer, answered
+from advisor.answer.decide import decided_by, search_for
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S, NOTICEABLE
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
@@ -20,6 +21,7 @@ from advisor.models.licences import commercial_use
 from advisor.quality.scale import Comparison, ability, compared
 from advisor.question.question import Question
 from advisor.runtimes.llama_cpp.growth import layer_caches
+from advisor.sources.resolved import from_entry
 
 _MOST_LOOKED_AT, _MOST_TRIED = 24, 4  # models whose room is looked at, and of them those that are decided
 _SMALL_CACHE = "q8_0"
@@ -64,8 +66,8 @@ def other_model(found: Answer) -> OtherModel | None:
         if not _may_be_whole(found, entry):
             continue
         tried += 1
-        there = _asked(found, entry)
-        if there is None or not _runs_well(there):
+        there = _running_well(found, entry)
+        if there is None:
             continue
         if bad:
             return OtherModel(entry, there, standing, leads=True)
@@ -136,11 +138,17 @@ def _standing(found: Answer, entry: Entry) -> Comparison:
     return compared(entry.id, found.entry.id, _task(found))
 
 
-def _asked(found: Answer, entry: Entry) -> Answer | None:
+def _running_well(found: Answer, entry: Entry) -> Answer | None:
+    """The same question about a model, where the answer is a plan that runs well; else little of it is worked out."""
+    question = question_about(found.question, entry.id)
     try:
-        return answer(question_about(found.question, entry.id), today=found.today)
+        ways, search = search_for(question, from_entry(entry), found.today)
+        if not search.reaches("good", lambda job: job.traits.bits >= GOOD_BITS):
+            return None
+        there = answered(decided_by(question, ways, search))
     except InputError:
         return None
+    return there if _runs_well(there) else None
 
 
 def _may_be_named(found: Answer, entry: Entry, standing: Comparison) -> bool:

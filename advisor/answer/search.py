@@ -94,7 +94,14 @@ class Search:
             (best, *self._beating(best, allow)), key=lambda option: (option is not best, self.key_of(option, judged_by))
         )
 
-    def _best(self, judged_by: Weights, allow: Callable[[Job], bool]) -> Option | None:
+    def reaches(self, status: Status, allow: Callable[[Job], bool] = lambda _: True) -> bool:
+        """Whether an option among the jobs that are allowed has this status or a better one, planning no others."""
+        least = RANKS[status]
+        best = self._best(self.weights, allow, least)
+        return best is not None and self.key_of(best).rank >= least
+
+    def _best(self, judged_by: Weights, allow: Callable[[Job], bool], least: int = DOES_NOT_FIT) -> Option | None:
+        """The best option by `judged_by` alone; of ranks under `least` perhaps another, or None."""
         order = count()
         heap: list[tuple[float, float, int, Job, bool]] = []
         for job in self.jobs:
@@ -106,7 +113,7 @@ class Search:
         best_key = Key(-1, _NEVER)
         while heap:
             worse, lost, number, job, refined = heapq.heappop(heap)
-            if (-worse, -lost) < best_key[:2]:
+            if (-worse, -lost) < best_key[:2] or -worse < least:
                 break
             if not refined and not job.planned:
                 bound = self._bound(job, judged_by, refined=True)

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from advisor.answer.decide import search_for
+from advisor.answer.option import RANKS
 from advisor.answer.policy import WEIGHTS
 from advisor.answer.search import Job, Search
 from advisor.foundation.errors import InputError
@@ -76,6 +77,24 @@ def test_no_plan_is_better_than_its_bound(number: int) -> None:
         coarse, refined = (search._bound(job, search.weights, refined=one)[:2] for one in (False, True))
         if same.option is not None and (key := search.key_of(same.option)[:2])[0] > 0:
             assert key <= refined <= coarse, (job.level, job.setup.runtime.id)
+
+
+@pytest.mark.parametrize("number", range(0, 25, 3))
+def test_whether_a_status_is_reached_is_known_without_searching_further(number: int) -> None:
+    try:
+        every = planned(question_of(number))
+    except InputError as refusal:
+        pytest.skip(str(refusal))
+    jobs = [job for job in every.jobs if job.option is not None and not _makes_no_room(every, job)]
+    for bits in (0, 4):
+        ranks = [every.key_of(job.option).rank for job in jobs if job.option and job.traits.bits >= bits]
+
+        def in_question(job: Job, least: int = bits) -> bool:
+            return job.traits.bits >= least
+
+        for status, rank in RANKS.items():
+            expected = max(ranks, default=-1) >= rank
+            assert search_of(question_of(number)).reaches(status, in_question) is expected, (status, bits)
 
 
 def test_few_levels_are_planned() -> None:
