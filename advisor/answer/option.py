@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from advisor.answer.candidate import Candidate
 from advisor.answer.policy import Weights
+from advisor.answer.pricing import cost_of_a_million
 from advisor.answer.setups import Setup
 from advisor.answer.status import Status, status_by
 from advisor.answer.utility import Figures, Kept, Traits
@@ -53,8 +54,8 @@ class Option:
 def figures_of(candidate: Candidate, weights: Weights) -> Figures:
     """What a plan is judged by; what a token costs only where that has a weight."""
     plan, speed, cost = candidate.plan, candidate.tokens_per_s, None
-    if weights.money and candidate.costs is not None and (cheapest := candidate.costs.best()) is not None:
-        cost = float(cheapest.per_million_tokens.typical)
+    if weights.money:
+        cost = cost_of_a_million(candidate.costs)
     return Figures(
         None if speed is None or not candidate.writes else speed.typical,
         host_share_of(plan),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import count
@@ -29,6 +29,7 @@ from advisor.answer.option import (
     status_of,
 )
 from advisor.answer.policy import ENOUGH_TOKENS_PER_S, MANY_USERS, NOTICEABLE, VISIBLE_POINTS, WEIGHTS, Weights
+from advisor.answer.pricing import Pricing, cost_of_a_million
 from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import Status, status_by
 from advisor.answer.traits import traits_of
@@ -42,6 +43,7 @@ from advisor.sources.local_measurements import LocalMeasurement
 _NEVER = float("-inf")
 # Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
 _OPTIMISM = 1.5
+_AS_FAST_AS_ANY = 1e6  # tokens/s
 _MANY_MORE = 1e6  # users than any machine has room for
 
 
@@ -79,6 +81,7 @@ class Search:
             self.jobs += self._jobs(setup)
         self._least: dict[Job, float | None] = {}
         self._broken: dict[Setup, int] = {}
+        self._cheapest: dict[Setup, float | None] = {}
 
     def best(self, weights: Weights | None = None, allow: Callable[[Job], bool] = lambda _: True) -> Option | None:
         """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded.
@@ -249,11 +252,12 @@ class Search:
                 return Key(DOES_NOT_FIT, _NEVER if job.place else 0.0)
             least, most = None, TIGHT
         speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
-        figures = Figures(1e6 if speed is None else speed, users_that_fit=_MANY_MORE if weights.users else 1)
-        if weights.money:
-            figures = Figures(figures.tokens_per_s, cost=1e-6)
-        if refined:
-            figures = replace(figures, host_share=self._least_on_host(job))
+        figures = Figures(
+            _AS_FAST_AS_ANY if speed is None else speed,
+            self._least_on_host(job) if refined else None,
+            users_that_fit=_MANY_MORE if weights.users else 1,
+            cost=self._least_cost(job.setup) if weights.money else None,
+        )
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
         least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
         if not self.about.writes:
@@ -264,13 +268,21 @@ class Search:
             return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken)
         return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
 
+    def _least_cost(self, setup: Setup) -> float | None:
+        """What a million tokens cost at least, of the fastest plan imaginable."""
+        if setup not in self._cheapest:
+            self._cheapest[setup] = cost_of_a_million(self._pricing(setup).least())
+        return self._cheapest[setup]
+
+    def _pricing(self, setup: Setup) -> Pricing:
+        return pricing_of(setup.question, self.about.entry, setup.hardware, self.today)
+
     def _broken_by(self, setup: Setup) -> int:
         """How many rules every plan of a setup breaks: by the licence, and by what one such machine costs at least."""
         if setup not in self._broken:
             broken = int(licence_gap(self.about.entry.license, self.asked) is not None)
             if (most := self.asked.max_cost_per_month) is not None:
-                pricing = pricing_of(setup.question, self.about.entry, setup.hardware, self.today)
-                least = cheaper_monthly(pricing.costs(None), self.asked.own_hardware)
+                least = cheaper_monthly(self._pricing(setup).costs(None), self.asked.own_hardware)
                 broken += least is None or least > most
             self._broken[setup] = broken
         return self._broken[setup]
