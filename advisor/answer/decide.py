@@ -33,7 +33,7 @@ def search_for(
 ) -> tuple[Ways, Search]:
     """The search for a question about a model; raises InputError in one sentence where nothing is possible."""
     about = Subject.of(question, entry)
-    check_limits(question.model.level, question.workload, about.model, entry.name)
+    check_limits(question.model.level, about.question.workload, about.model, entry.name)
     ways = ways_of(about)
     return ways, Search(about, ways.setups, today, measured_here)
 

@@ -31,6 +31,8 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
         batch = setup.runtime.encoder_batch(question.settings)
         yield from encoder_notes(entry, model, question.workload, question.requirements, batch)
     yield from _frontend_notes(setup.runtime.id, setup.taken)
+    if about.usual_context is not None and "context" not in {one.key for one in setup.taken}:
+        yield fact("context_of_model", tokens=fact("tokens", n=question.workload.context), usual=about.usual_context)
     yield from runtime_notes(question.runtime, question.settings, model, setup.hardware, setup.runtime.id)
     yield from _host_notes(setup.hardware, decided.plan)
     if question.model.draft and (drafting := drafting_note(question.model, setup.hardware, decided.candidate)):

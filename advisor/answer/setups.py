@@ -72,20 +72,30 @@ class Setup:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What is asked about, the same for all setups. `model` is with or without its MTP layers, as asked."""
+    """What is asked about, the same for all setups. `model` is with or without its MTP layers, as asked.
+
+    Where nobody asks for a context and the model knows less than is usual, `question` has its own, and `usual_context`
+    is what was not taken.
+    """
 
     question: Question
     entry: ResolvedModel
     model: Model
     facts: ModelFacts
     writes: bool
+    usual_context: int | None = None
 
     @classmethod
     def of(cls, question: Question, entry: ResolvedModel) -> Subject:
         model = entry.must_have_model()
         if question.model.mtp:
             model = model.with_mtp()
-        return cls(question, entry, model, facts_of_model(entry, model), writes_text(entry, model))
+        usual, limit = question.workload.context, model.context_length
+        beyond = limit is not None and usual > limit and "context" not in question.given
+        if beyond:
+            question = replace(question, workload=question.workload.with_values(context=limit))
+        facts, writes = facts_of_model(entry, model), writes_text(entry, model)
+        return cls(question, entry, model, facts, writes, usual if beyond else None)
 
 
 def setups_of(about: Subject) -> tuple[Setup, ...]:

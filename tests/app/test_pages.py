@@ -189,7 +189,7 @@ def test_every_key_of_a_question_has_an_input() -> None:
         ("memory_gib=3", "memory_gib is for machine=custom; GeForce RTX 4090 has its own memory. It was left out."),
         ("machine=apple-m4-max-40c-128gb&gpus=2", "gpus=2: Apple M4 Max (40-core GPU) 128GB is one device"),
         (
-            "model=llama-2-7b",
+            "model=llama-2-7b&context=8192",
             "context=8,192 is beyond what Llama 2 7B Chat was trained for: at most 4,096 tokens. Shown",
         ),
     ],

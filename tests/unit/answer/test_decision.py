@@ -553,3 +553,16 @@ def test_an_answer_is_plain_values() -> None:
     assert say_all(reasons(other)) == say_all(reasons(found))
     told = [[(choice.role, say(choice.gain)) for choice in choices(one)] for one in (other, found)]
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(("model", "knows"), [("all-minilm-l6-v2", 512), ("tinyllama-1.1b-chat-v1.0", 2048)])
+def test_a_context_that_nobody_asks_for_is_no_more_than_the_model_knows(model: str, knows: int) -> None:
+    query = f"model={model}&machine=rtx-4090"
+    found = asked(query)
+    assert found.shown.plan.settings.context == knows
+    assert f"{knows:,} tokens of context" in " ".join(say_all(found.notes))
+    again = asked(pinned_query(found.runs, found.entry, found.shown.plan))
+    assert (again.status, chosen_level(again)) == (found.status, chosen_level(found))
+    with pytest.raises(InputError, match="beyond what"):
+        asked(f"{query}&context=8192")
+    assert not any("of context instead" in note for note in say_all(asked("machine=rtx-4090").notes))
