@@ -229,7 +229,7 @@ class _Frame:
             for name, device in self.devices
         )
         context, batch = self.settings.context, self.batch.tokens
-        at_once = self.cache.concurrency(pool, context, batch) if self.cache else None
+        at_once = self.cache.at_once(pool, context, batch) if self.cache else None
         return Plan(
             request=self.request,
             by=by,
@@ -244,8 +244,8 @@ class _Frame:
             rules=VERSION,
             compute_range=self.overheads,
             kv_tokens=self.cache.tokens(pool, context, batch) if self.cache else None,
-            max_concurrency=at_once,
-            served_share=None if at_once is None else min(1.0, at_once / self.settings.users),
+            max_concurrency=self.cache.concurrency(pool, context, batch) if self.cache else None,
+            at_once=at_once,
             notes=(
                 *([as_it_is(note)] if note else []),
                 *(self._waiting_notes(at_once) if at_once is not None and verdict != "does not fit" else ()),
