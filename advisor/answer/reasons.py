@@ -136,7 +136,7 @@ def _next_better(found: Answer) -> Option | None:
 
 
 def _memory(found: Answer, chosen: Candidate) -> Message:
-    plan, free, machine = chosen.plan, chosen.plan.free_bytes, found.machine_name
+    plan, free, machine = chosen.plan, chosen.plan.free_bytes, found.hardware.name_of_used
     if free is None:
         left = fact("on_machine", machine=machine)
     elif len(plan.devices) > 1:
