@@ -44,7 +44,7 @@ def _run(found: Answer) -> Message:
         model=found.entry.name,
         level=chosen.level,
         how=_how(found),
-        machine=found.hardware.name_of_used,
+        machine=machine,
         parts=_known(None if kept is None else _keeping(kept.typical), _writing(found, chosen), _free(chosen.plan)),
     )
     return fact("decision_with_warning", said=said, warning=warning) if (warning := _warning(found)) else said
