@@ -34,10 +34,9 @@ def leading(found: Answer) -> OtherModel | None:
 
 def _run(found: Answer) -> Message:
     chosen = found.chosen or found.shown
+    machine = found.hardware.name_of_used
     if not chosen.writes:
-        return fact(
-            "decision_run_encoder", model=found.entry.name, level=chosen.level, machine=found.hardware.name_of_used
-        )
+        return fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=machine)
     kept = chosen.kept
     said = fact(
         "decision_run",
