@@ -22,6 +22,7 @@ from advisor.answer.reasons import reasons
 from advisor.answer.status import STATUSES, status_by
 from advisor.answer.verdict import verdict
 from advisor.foundation.errors import InputError
+from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
@@ -566,3 +567,18 @@ def test_a_context_that_nobody_asks_for_is_no_more_than_the_model_knows(model: s
     with pytest.raises(InputError, match="beyond what"):
         asked(f"{query}&context=8192")
     assert not any("of context instead" in note for note in say_all(asked("machine=rtx-4090").notes))
+
+
+@pytest.mark.parametrize(("model", "level"), [("gpt-oss-120b", "MXFP4"), ("qwen2.5-coder-32b-instruct", "IQ1_S")])
+def test_of_what_does_not_fit_the_smallest_is_named_and_how_much_host_memory_would_do(model: str, level: str) -> None:
+    query = f"model={model}&machine=rtx-4060"
+    found = asked(query)
+    assert (found.status, found.shown.level) == ("does not fit", level)
+    needed = found.shown.plan.offload_needs_host_bytes
+    assert needed is not None
+    assert any("give host_memory_gib" in reason for reason in say_all(reasons(found)))
+    enough, too_little = needed / GIB, 0.97 * needed / GIB
+    assert asked(f"{query}&level={level}&host_memory_gib={enough}").chosen is not None
+    assert asked(f"{query}&level={level}&host_memory_gib={too_little}").chosen is None
+    told = asked(f"{query}&level={level}&gpu_layers=all")  # where nothing may lie on the host
+    assert not any("give host_memory_gib" in reason for reason in say_all(reasons(told)))

@@ -132,14 +132,19 @@ def test_nvfp4_counts_as_weights_only_where_no_card_calculates_with_it(machine: 
 @pytest.mark.parametrize("model", ["gpt-oss-20b", "gpt-oss-120b"])
 def test_of_a_model_published_in_4_bits_only_smaller_files_are_looked_at_beside_it(model: str, runtime: str) -> None:
     search = search_of(Question.from_query(f"model={model}&machine=h100-sxm5-80gb&runtime={runtime}&users=32"))
-    looked_at = {job.level.name for job in search.jobs if job.level is not None}
-    if runtime == "vllm":
-        assert looked_at == {"MXFP4-native"}
-    else:
-        assert {"MXFP4", "IQ4_XS", "Q2_K"} <= looked_at
-        assert not looked_at & {"Q8_0", "Q6_K", "Q5_K_M"}
+    sizes = {job.level.name: size_of(job) for job in search.jobs if job.level is not None}
+    native = "MXFP4-native" if runtime == "vllm" else "MXFP4"
+    assert {name for name, size in sizes.items() if size >= sizes[native]} == {native}
+    assert ("IQ4_XS" in sizes) == (runtime == "llama.cpp" and model == "gpt-oss-20b")
     turing = search_of(Question.from_query(f"model={model}&machine=titan-rtx&runtime=vllm"))
     assert {"AWQ-W4A16-g128"} <= {job.level.name for job in turing.jobs if job.level is not None}  # cannot load it
+
+
+def size_of(job: Job) -> int:
+    assert job.level is not None
+    plan = job.setup.runtime.plan_level(job.setup.request, job.level)
+    assert plan is not None
+    return plan.sized.tensor_bytes
 
 
 def test_a_split_that_is_given_is_the_split_of_the_plan() -> None:
