@@ -582,3 +582,22 @@ def test_of_what_does_not_fit_the_smallest_is_named_and_how_much_host_memory_wou
     assert asked(f"{query}&level={level}&host_memory_gib={too_little}").chosen is None
     told = asked(f"{query}&level={level}&gpu_layers=all")  # where nothing may lie on the host
     assert not any("give host_memory_gib" in reason for reason in say_all(reasons(told)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "note"),
+    [
+        ("runtime=llama.cpp&kv_fp8=on", "kv_fp8 changes nothing here: llama.cpp does not read it."),
+        ("runtime=vllm&kv_fp8=on", None),
+        ("runtime=vllm&kv_type_k=q8_0&ubatch=256", "kv_type_k, ubatch change nothing here: vLLM does not read them."),
+        ("runtime=vllm&kv_type_k=f16", None),
+        ("kv_type_k=q8_0", None),
+        ("kv_type_k=q8_0&gpu_memory_utilization=0.8", "gpu_memory_utilization changes nothing here: llama.cpp does"),
+        ("runtime=vllm&backend=cuda", None),
+    ],
+)
+def test_a_setting_that_the_runtime_does_not_read_is_named(keys: str, note: str | None) -> None:
+    found = asked(f"model=qwen3-8b&machine=rtx-4090&{keys}")
+    said = [one for one in say_all(found.notes) if "nothing here" in one]
+    assert len(said) == (note is not None)
+    assert note is None or said[0].startswith(note)
