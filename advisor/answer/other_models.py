@@ -27,7 +27,7 @@ _MOST_LOOKED_AT, _MOST_TRIED = 24, 4  # models whose room is looked at, and of t
 _SMALL_CACHE = "q8_0"
 _BITS_TO_FIT = 4.5  # of a weight, and somewhat less than Q4_K_M has: what is larger does not fit at 4 bits
 _GENERAL = ("instruct", "reasoning")
-_SPECIALIST = re.compile(r"code|coder|devstral|math|guard|translate", re.IGNORECASE)
+_CODER = re.compile(r"code|devstral", re.IGNORECASE)
 _BAD = ("does not fit", "not as asked", "last resort", "slow")
 # What fixes one model's levels, layers or companions says nothing about another.
 _OF_ONE_MODEL = (
@@ -106,7 +106,14 @@ def _room(found: Answer) -> float:
 
 
 def _task(found: Answer) -> str:
+    """What models are compared at: the task asked for; where none is, a coder is asked to code."""
+    if _is_coder(found.entry.name) and "task" not in found.question.given:
+        return "code"
     return found.question.requirements.task
+
+
+def _is_coder(name: str) -> bool:
+    return bool(_CODER.search(name))
 
 
 def _comparable(found: Answer, entry: Entry) -> bool:
@@ -124,9 +131,8 @@ def _comparable(found: Answer, entry: Entry) -> bool:
 
 
 def _same_trade(found: Answer, entry: Entry) -> bool:
-    """A coder replaces a coder, or whatever is asked to code; it does not replace a model for everything."""
-    wanted = bool(_SPECIALIST.search(found.entry.name))
-    return bool(_SPECIALIST.search(entry.name)) == wanted or _task(found) == "code"
+    """Only a coder replaces a coder; it replaces a model for everything where that is asked to code."""
+    return _is_coder(entry.name) if _is_coder(found.entry.name) else not _is_coder(entry.name) or _task(found) == "code"
 
 
 def _same_family(found: Answer, entry: Entry) -> bool:

@@ -24,6 +24,7 @@ from advisor.answer.verdict import verdict
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
+from advisor.quality.scale import compared
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.words import say, say_all
@@ -601,3 +602,18 @@ def test_a_setting_that_the_runtime_does_not_read_is_named(keys: str, note: str 
     said = [one for one in say_all(found.notes) if "nothing here" in one]
     assert len(said) == (note is not None)
     assert note is None or said[0].startswith(note)
+
+
+@pytest.mark.parametrize("task", ["", "&task=code"])
+def test_a_coder_is_replaced_by_a_coder_and_compared_at_code(task: str) -> None:
+    other = other_model(asked(f"model=qwen2.5-coder-32b-instruct&machine=rtx-4060{task}"))
+    assert other is not None
+    assert other.entry.id == "qwen2.5-coder-7b-instruct"
+    assert other.standing == compared(other.entry.id, "qwen2.5-coder-32b-instruct", "code") == "worse"
+
+
+def test_a_model_for_everything_is_replaced_by_a_coder_only_to_code() -> None:
+    for query in (LLAMA_70B, "model=qwen3-235b-a22b-instruct-2507", "model=gpt-oss-120b"):
+        other = other_model(asked(f"{query}&machine=rtx-4090"))
+        assert other is not None
+        assert "coder" not in other.entry.id
