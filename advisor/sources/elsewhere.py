@@ -108,7 +108,7 @@ def _must_be_known(pasted: Pasted, allow_local: bool) -> tuple[Entry, str | None
 
 
 def _mix_in(name: str) -> str:
-    """The publisher's own mix that a name ends in (UD-Q4_K_XL): only its file tells its bytes; "" where there is none."""
+    """The publisher's own mix that a name ends in, as UD-Q4_K_XL, or "": only its file tells its bytes."""
     level = level_of_name(name)
     return "" if level in LEVELS else level
 
