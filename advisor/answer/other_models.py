@@ -18,7 +18,7 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.licences import commercial_use
-from advisor.quality.scale import Comparison, ability, compared
+from advisor.quality.scale import Beside, Comparison, ability, compared, measured_beside
 from advisor.question.question import Question
 from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.sources.resolved import from_entry
@@ -45,11 +45,14 @@ _DOUBT = 0.5  # standard deviations: what little is known of does not lead
 
 @dataclass(frozen=True, eq=False)
 class OtherModel:
-    """`found` is the same question about it; `standing` how its original stands to that of the model asked for."""
+    """`found` is the same question about it; `standing` how its original stands to that of the model asked for at a
+    task, and `scores` are those of both that show it best, this one's first, where one benchmark has measured both.
+    """
 
     entry: Entry
     found: Answer
     standing: Comparison
+    scores: Beside | None
     leads: bool
 
 
@@ -70,9 +73,9 @@ def other_model(found: Answer) -> OtherModel | None:
         if there is None:
             continue
         if bad:
-            return OtherModel(entry, there, standing, leads=True)
+            return OtherModel(entry, there, standing, _scores(found, entry), leads=True)
         if (leads := _leads_limited(found, standing)) or _worth_naming(found, there, standing):
-            return OtherModel(entry, there, standing, leads)
+            return OtherModel(entry, there, standing, _scores(found, entry), leads)
     return None
 
 
@@ -142,6 +145,10 @@ def _same_family(found: Answer, entry: Entry) -> bool:
 
 def _standing(found: Answer, entry: Entry) -> Comparison:
     return compared(entry.id, found.entry.id, _task(found))
+
+
+def _scores(found: Answer, entry: Entry) -> Beside | None:
+    return measured_beside(entry.id, found.entry.id, _task(found))
 
 
 def _running_well(found: Answer, entry: Entry) -> Answer | None:

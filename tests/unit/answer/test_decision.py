@@ -6,6 +6,7 @@ The policy in short: a better status always wins; inside one, the least loss tha
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.answer.answer import Answer, answer
-from advisor.answer.choices import choices
+from advisor.answer.choices import choices, standing_words
 from advisor.answer.option import Option
 from advisor.answer.other_models import other_model
 from advisor.answer.pinned import pinned_query
@@ -24,7 +25,7 @@ from advisor.answer.verdict import verdict
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
-from advisor.quality.scale import compared
+from advisor.quality.scale import Beside, Comparison, compared, measured_beside
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.words import say, say_all
@@ -617,3 +618,28 @@ def test_a_model_for_everything_is_replaced_by_a_coder_only_to_code() -> None:
         other = other_model(asked(f"{query}&machine=rtx-4090"))
         assert other is not None
         assert "coder" not in other.entry.id
+
+
+@pytest.mark.parametrize("scores", [("better", 30.0, 20.0), ("worse", 20.0, 30.0), ("better", 20.0, 30.0), None])
+def test_the_scores_that_show_it_best_stand_in_the_sentence(scores: tuple[Comparison, float, float] | None) -> None:
+    found = asked("model=qwen2.5-coder-32b-instruct&machine=rtx-4060")
+    other = other_model(found)
+    assert other is not None
+    assert other.scores is not None
+    assert other.scores == measured_beside(other.entry.id, found.entry.id, "code")
+    if scores is None:
+        said = say(standing_words(found, replace(other, scores=None)))
+        assert said == "published scores put it below Qwen2.5 Coder 32B Instruct"
+        return
+    standing, here, there = scores
+    rows = Beside(
+        *(
+            row.model_copy(update={"score": score})
+            for row, score in zip((other.scores.one, other.scores.other), (here, there), strict=True)
+        )
+    )
+    said = say(standing_words(found, replace(other, standing=standing, scores=rows)))
+    contrary = (standing == "better") != (here > there)
+    assert said.endswith(
+        f"{', though' if contrary else ','} with {here:.1f} % against {there:.1f} % at {rows.one.benchmark}"
+    )
