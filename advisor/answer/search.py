@@ -51,15 +51,15 @@ _MANY_MORE = 1e6  # users than any machine has room for
 class Job:
     """One level of one setup, planned when it is worth it. `level` None: the setup's file as it is.
 
-    `whole` is the same with its KV cache as the model computes with it, where this one's is smaller; `place` counts
-    from the setup's last level, which is its smallest.
+    `whole` is the same with its KV cache as the model computes with it, where this one's is smaller; `after` counts the
+    setup's levels that are smaller for certain.
     """
 
     setup: Setup
     level: LevelId | None
     kept: Kept
     traits: Traits
-    place: int = 0
+    after: int = 0
     whole: Job | None = None
     option: Option | None = None
     planned: bool = False
@@ -209,7 +209,8 @@ class Search:
         for place, level in enumerate(setup.levels):
             kept = self._kept_before(setup, level, place)
             traits = traits_of(setup, level, is_native(self.about.entry.entry, level))
-            yield Job(setup, level, kept, traits, len(setup.levels) - 1 - place, self._whole(setup, level))
+            after = len(setup.levels) - 1 - place if setup.runtime.ladder.smallest_last else 0
+            yield Job(setup, level, kept, traits, after, self._whole(setup, level))
 
     def _whole(self, setup: Setup, level: LevelId | None) -> Job | None:
         """The job that is the same but for a smaller cache."""
@@ -249,7 +250,7 @@ class Search:
         least, most = self._least_seconds(job) if refined else None, RANKS["good"]
         if least == float("inf"):
             if not self._may_be_tight(job):  # of what does not fit, the smallest comes nearest
-                return Key(DOES_NOT_FIT, _NEVER if job.place else 0.0)
+                return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
             least, most = None, TIGHT
         speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
         figures = Figures(
