@@ -228,6 +228,10 @@ def test_a_value_in_a_link_wins_over_the_frontend() -> None:
         ("foo=1", "Unknown key 'foo'"),
         ("memory_gib=3", "memory_gib is for machine=custom; GeForce RTX 4090 has its own memory. It was left out."),
         ("machine=apple-m4-max-40c-128gb&gpus=2", "gpus=2: Apple M4 Max (40-core GPU) 128GB is one device"),
+        (
+            "model=llama-2-7b&context=8192",
+            "context=8,192 is beyond what Llama 2 7B Chat was trained for: at most 4,096 tokens. Shown",
+        ),
     ],
 )
 def test_a_bad_link_gets_one_clear_message_and_an_answer(query: str, start: str) -> None:
