@@ -53,7 +53,10 @@ def send(
     async def send(message: Message) -> None:
         said.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    async def run() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(run())
     starts = [message for message in said if message["type"] == "http.response.start"]
     assert len(starts) == 1
     sent = b"".join(message.get("body", b"") for message in said if message["type"] == "http.response.body")
