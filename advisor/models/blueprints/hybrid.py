@@ -134,7 +134,7 @@ def nemotron_h(config: Config) -> Model:
         [kinds[kind] for kind in pattern],
         mtp_layers=[draft] * drafts,
         wiring=Wiring(
-            GraphWiring(rotation="nowhere", rows="after last norm"),
+            GraphWiring(rotation="nowhere", rows_late=("2026-09", "2026-10")),
             router=RouterWiring(scaled=True, linear_in_transformers=False, in_mlx="unpacked"),
             gguf=GgufWiring(tensor_split=False),
             states_in_32_bit=True,
@@ -215,7 +215,10 @@ def qwen3_next(config: Config) -> Model:
         grouped_query_ratio=attention.heads // attention.kv_heads,
         mtp_layers=[draft] * drafts,
         wiring=Wiring(
-            GraphWiring(position_axes=1 if first_generation else 4, rows="after last norm"),
+            GraphWiring(
+                position_axes=1 if first_generation else 4,
+                rows_late=("2026-09" if first_generation else "2026-08", "2026-10"),
+            ),
             repository=RepositoryWiring(experts_together=together, merged=merged, decay_in_32_bit=not first_generation),
             states_in_32_bit=not first_generation,
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from advisor.models.mixers import Attention, CompressedAttention, Mixer
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.compute.graph import Graph
+from advisor.runtimes.llama_cpp.compute.graph import Graph, view
 from advisor.runtimes.llama_cpp.kv_cache import pooled_cells, widest_values, window_cells
 from advisor.sizing.placement import HOST
 from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
@@ -40,6 +40,7 @@ class Frame:
     unused_rows: int = -1
     temperature: int = -1
     output_rows: int = -1
+    outputs: int = -1
     deep: int = -1
     pooled_masks: dict[int, int] = field(default_factory=dict)
     cell_numbers: int = -1
@@ -73,6 +74,11 @@ class Frame:
         """Bytes of so many 32-bit numbers per token of the micro-batch."""
         return 4 * elements * self.tokens
 
+    def picked(self, node: int, width: int) -> int:
+        """The rows of a result that need scores; from here on there are no others."""
+        self.tokens = self.outputs
+        return self.graph.op(self.f32(width), node, self.output_rows)
+
     def per_user(self, elements: int) -> int:
         return 4 * elements * self.users
 
@@ -81,7 +87,10 @@ class Frame:
         graph = self.graph
         graph.early(0, graph.here)
         node = graph.early(self.per_user(elements), reads=(self.state_rows,))
-        self.unused_states()
+        if self.settings.since("2026-10"):  # used and unused ones are read together
+            graph.early(0, graph.here, (view(node),))
+        else:
+            self.unused_states()
         return node
 
     def unused_states(self) -> None:
@@ -174,7 +183,12 @@ class Frame:
             self.turn_values[window] = graph.input(4 * _ROTATION**2)
 
 
+def frame_of(model: Model, settings: Settings, graph: Graph, fused: bool, fused_streams: bool) -> Frame:
+    """Of the graph llama.cpp reserves memory for: a full micro-batch, the same for every user."""
+    scored = min(settings.cells * settings.streams, settings.micro_batch)
+    return Frame(model, settings, graph, reserved_tokens(settings), fused, fused_streams, outputs=scored)
+
+
 def reserved_tokens(settings: Settings) -> int:
-    """Tokens of the graph llama.cpp reserves memory for: a full micro-batch, the same for every user."""
-    tokens = min(settings.cells * settings.streams, settings.micro_batch)
-    return round_up(tokens, settings.users)
+    """Tokens of that graph."""
+    return round_up(min(settings.cells * settings.streams, settings.micro_batch), settings.users)

@@ -22,7 +22,10 @@ def add_layer_embeddings(frame: Frame, stream: int) -> int:
     looked_up = graph.on(HOST, size, tokens)
     graph.settle()
     frame.per_layer = graph.inplace(size, view(looked_up))
-    frame.embedded = graph.inplace(frame.f32(frame.model.width), stream)
+    if frame.settings.since("2026-10"):  # scaled before
+        frame.embedded = stream
+    else:
+        frame.embedded = graph.inplace(frame.f32(frame.model.width), stream)
     return frame.embedded
 
 
@@ -136,7 +139,7 @@ def merged(frame: Frame, streams: int) -> int:
     projected = graph.matmul(others, view(streams))
     matched = _matched(frame, others, size, view(streams), projected)
     total = graph.op(size, view(streams), view(matched))
-    return graph.op(size, total, frame.output_rows)
+    return frame.picked(total, frame.model.width)
 
 
 def is_sparse(number: int) -> bool:

@@ -79,8 +79,9 @@ def mixed_out(frame: Frame, mixing: Mixing, result: int, streams: int, count: in
 
 def narrowed(frame: Frame, streams: int, count: int, weighted: bool) -> int:
     """The streams of the output rows become one."""
-    graph, size = frame.graph, frame.f32(frame.model.width)
-    rows = graph.op(count * size, view(streams), frame.output_rows)
+    graph = frame.graph
+    rows = frame.picked(view(streams), count * frame.model.width)
+    size = frame.f32(frame.model.width)
     if not weighted:
         return graph.op(size, view(rows))
     weights = graph.matmul(frame.f32(count), graph.op(count * size, view(rows)))
