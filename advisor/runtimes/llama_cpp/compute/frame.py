@@ -111,23 +111,31 @@ class Frame:
         return self.model.causal and CACHE_TYPES[cache_type][0] > 1 and head_size % _ROTATION == 0
 
     def add_inputs(self) -> None:
-        """Inputs in the order llama.cpp creates them (`build_inp_*`, src/llama-graph.cpp)."""
-        graph, model, wiring = self.graph, self.model, self.model.wiring.graph
-        self.positions = graph.input(4 * wiring.position_axes * self.tokens)
-        if wiring.queries_scaled_by_position:
-            self.temperature = graph.input(4 * self.tokens)
+        """Inputs in the order in which the graph's first operations ask for them (`build_inp_*`)."""
+        model = self.model
         by_window: dict[int, list[Mixer]] = {}
         for mixer in model.mixers:
             if (kept := mixer.kept(model.width)).keys:
                 by_window.setdefault(kept.window, []).append(mixer)
         self.windowed = any(by_window)
-        for window, mixers in sorted(by_window.items(), reverse=True):
-            self._add_cache_inputs(window, mixers)
+        for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
+            if mixer.recurrent and self.state_rows < 0:
+                self._add_state_inputs()
+            if (kept := mixer.kept(model.width)).keys and kept.window not in self.masks:
+                self._add_cache_inputs(kept.window, by_window[kept.window])
         self._add_selector_inputs()
-        if any(mixer.recurrent for mixer in model.mixers):
-            self.state_rows = graph.input(4 * self.users)
-            self.unused_rows = graph.input(0)
-            graph.empty.add(self.unused_rows)
+
+    def _add_positions(self) -> None:
+        graph, model = self.graph, self.model
+        learned = any(part.name == "position_embd.weight" for part in model.globals)
+        if self.positions < 0 and (learned or model.wiring.graph.rotation != "nowhere"):
+            self.positions = graph.input(4 * model.wiring.graph.position_axes * self.tokens)
+
+    def _add_state_inputs(self) -> None:
+        graph = self.graph
+        self.state_rows = graph.input(4 * self.users)
+        self.unused_rows = graph.input(0)
+        graph.empty.add(self.unused_rows)
 
     def pooled_cells(self, ratio: int) -> int:
         return pooled_cells(ratio, self.settings)
@@ -166,21 +174,24 @@ class Frame:
         graph, settings = self.graph, self.settings
         layers = [m for m in mixers if isinstance(m, Attention)]
         compressed = [m for m in mixers if isinstance(m, CompressedAttention)]
-        if self.model.causal:
-            # Transposed values are written element by element.
-            written = 1 if settings.flash_attention else widest_values(self.model) or 1
-            keys = graph.input(_INDEX * self.tokens)
-            # In compressed attention values are the keys.
-            self.rows[window] = keys, keys if compressed else graph.input(_INDEX * self.tokens * written)
-        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
         if compressed and self.turned(settings.cache_type_k, compressed[0].head_size):
             for _ in {0} | {m.ratio for m in compressed}:  # recent tokens and every kind of pool
                 graph.input(4 * compressed[0].head_size ** 2)
         if layers and self.turned(settings.cache_type_k, layers[0].head_size):
             side = layers[0].head_size & -layers[0].head_size  # the largest power of two that divides it
             self.turn_keys[window] = graph.input(4 * side**2)
+        self._add_positions()
+        if not window and self.model.wiring.graph.queries_scaled_by_position:
+            self.temperature = graph.input(4 * self.tokens)
         if layers and self.turned(settings.cache_type_v, layers[0].value_head_size):
             self.turn_values[window] = graph.input(4 * _ROTATION**2)
+        if self.model.causal:
+            # Transposed values are written element by element.
+            written = 1 if settings.flash_attention else widest_values(self.model) or 1
+            keys = graph.input(_INDEX * self.tokens)
+            # In compressed and latent attention values are the keys.
+            self.rows[window] = keys, graph.input(_INDEX * self.tokens * written) if layers else keys
+        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
 
 
 def frame_of(model: Model, settings: Settings, graph: Graph, fused: bool, fused_streams: bool) -> Frame:

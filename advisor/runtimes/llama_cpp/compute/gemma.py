@@ -14,11 +14,10 @@ from advisor.sizing.placement import HOST
 _SPARSE_LAYERS = 10  # leading layers of Gemma 3n whose feed-forward part keeps the largest activations only
 
 
-def add_layer_embeddings(frame: Frame, stream: int) -> int:
+def add_layer_embeddings(frame: Frame, stream: int, tokens: int) -> int:
     """Look up one small embedding per layer; returns the scaled token embeddings."""
     graph = frame.graph
     size = frame.f32(frame.per_layer_width * len(frame.model.layers))
-    tokens = graph.input(4 * frame.tokens)
     looked_up = graph.on(HOST, size, tokens)
     graph.settle()
     frame.per_layer = graph.inplace(size, view(looked_up))

@@ -24,6 +24,8 @@ def add_embedding(frame: Frame) -> int:
     graph.input(size * deep)  # the alternative to tokens: ready-made embeddings, reserved as well
     placed = (graph.input(8 * frame.tokens), graph.input(size * deep)) if mixed else ()
     factors = graph.input(4 * frame.tokens) if mixed and model.wiring.graph.scaled_by_rows else -1
+    gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
+    layer_tokens = graph.input(4 * frame.tokens) if gates else -1
     frame.add_inputs()
     frame.output_rows = graph.input(4 * frame.outputs)
     frame.tokens_input = tokens
@@ -48,11 +50,10 @@ def add_embedding(frame: Frame) -> int:
         stream = graph.inplace(size, stream)
         stream = graph.inplace(size, place, stream) if learned else stream
         stream = graph.norm(size, stream, rms=False)
-    gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
     if gates:
         frame.per_layer_width = gates[0]
         graph.settle()
-        stream = compute_gemma.add_layer_embeddings(frame, stream)
+        stream = compute_gemma.add_layer_embeddings(frame, stream, layer_tokens)
     if model.wiring.graph.alternating_streams:
         stream = compute_gemma.split_streams(frame, stream)
     if (streams := model.wiring.streams) is not None:
@@ -112,6 +113,8 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
             source = graph.norm(size, stream, rms)
     if layer.feed_forward is None:
         return stream
+    if not layer.mixers and "ffn_norm" in names:
+        source = graph.norm(size, stream, rms)
     if "attn_output_norm" in names:
         stream = source = graph.norm(size, stream, rms)
     fed = feed(frame, layer.feed_forward, source)
@@ -132,15 +135,16 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
 
 
 def _parallel_late(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
-    graph, size = frame.graph, frame.f32(frame.model.width)
-    mixed = mix(frame, layer.mixers[0], number, source)
+    graph, size, tokens = frame.graph, frame.f32(frame.model.width), frame.tokens
+    mixed = core(frame, layer.mixers[0], number, source)
     if last:
         source = frame.picked(source, frame.model.width)
     fed = feed(frame, layer.feed_forward, source)
     if last:
         stream = frame.picked(stream, frame.model.width)
     fed = graph.inplace(frame.f32(frame.model.width), fed, stream)
-    out = graph.matmul(size, mixed)
+    frame.tokens = tokens  # of all rows: they are picked from the result
+    out = graph.matmul(size, turned_back(frame, layer.mixers[0], mixed))
     out = frame.picked(out, frame.model.width) if last else out
     return graph.inplace(frame.f32(frame.model.width), fed, out)
 
