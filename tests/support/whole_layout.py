@@ -69,8 +69,8 @@ def _allocate(graph: Graph, homes: list[int], steps: list[Step], devices: int, c
             fixed.add(number)
             for _ in range(copies):
                 arenas[device].take(sizes[number])
-    for number, leaf in enumerate(graph.is_leaf):
-        if leaf and number not in fixed and number not in graph.empty and number not in graph.parts:
+    for number in graph.leaves():
+        if number not in fixed and number not in graph.empty:
             arena = arenas[max(homes[number], HOST)]
             place[number] = (arena, arena.take(sizes[number]))
     reuses = graph.reuses + [False] * len(arrivals)

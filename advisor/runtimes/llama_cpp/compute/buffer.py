@@ -74,6 +74,7 @@ def _outline(settings: Settings) -> Settings:
         flash_attention=settings.flash_attention,
         cache_type_k="q8_0" if block_k > 1 else "f16",
         cache_type_v="q8_0" if block_v > 1 else "f16",
+        unified=settings.unified,
         release=settings.release,
     )
 

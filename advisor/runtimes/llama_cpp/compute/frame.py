@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention, Mixer
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.compute.graph import Graph, view
+from advisor.runtimes.llama_cpp.compute.graph import ALL, Graph, view
 from advisor.runtimes.llama_cpp.kv_cache import pooled_cells, widest_values, window_cells
 from advisor.sizing.placement import HOST
 from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
 
 _INDEX = 8  # bytes of a cache row number
+SPARE_POOLS = 64
+BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a reserved graph
+_BLOCK = 128  # positions of one block there
 _ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
+
+
+class PoolRows(NamedTuple):
+    """Inputs that say where the states of one kind of pool are read and written (DeepSeek V4)."""
+
+    read: int
+    positions: int
+    written: int
+    cells: int
+    kept: int
+    kept_at: int
 
 
 @dataclass(slots=True)
@@ -43,9 +59,13 @@ class Frame:
     outputs: int = -1
     deep: int = -1
     pooled_masks: dict[int, int] = field(default_factory=dict)
+    pool_rows: dict[tuple[int, bool], PoolRows] = field(default_factory=dict)
+    pool_turns: dict[int, int] = field(default_factory=dict)
+    recent_blocks: int = -1
     cell_numbers: int = -1
     cell_blocks: int = -1
     pool_numbers: int = -1
+    pool_cells: int = -1
     recent: int = -1
     wide_mask: int = -1
     tokens_input: int = -1
@@ -118,12 +138,25 @@ class Frame:
             if (kept := mixer.kept(model.width)).keys:
                 by_window.setdefault(kept.window, []).append(mixer)
         self.windowed = any(by_window)
+        indexers = [kept.indexer for m in model.mixers if (kept := m.kept(model.width)).indexer is not None]
+        indexer = indexers[0] if indexers else None
+        if indexer is not None and indexer.style == "pooled":
+            self._add_pooled_inputs(indexer)
         for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
             if mixer.recurrent and self.state_rows < 0:
                 self._add_state_inputs()
             if (kept := mixer.kept(model.width)).keys and kept.window not in self.masks:
-                self._add_cache_inputs(kept.window, by_window[kept.window])
-        self._add_selector_inputs()
+                if isinstance(mixer, CompressedAttention):
+                    self._add_compressed_inputs(mixer)
+                elif indexer is not None and not indexer.by_block:
+                    self._add_selecting_inputs(indexer)
+                else:
+                    self._add_cache_inputs(kept.window, by_window[kept.window])
+            if isinstance(mixer, CompressedAttention) and mixer.ratio and mixer.ratio not in self.pooled_masks:
+                self._add_pool_inputs(mixer)
+        if indexer is not None and indexer.by_block and self.fused and self.streams == self.users:
+            self._add_block_inputs()
+        self.output_rows = self.graph.input(4 * self.outputs, constants=ALL)
 
     def _add_positions(self) -> None:
         graph, model = self.graph, self.model
@@ -140,43 +173,79 @@ class Frame:
     def pooled_cells(self, ratio: int) -> int:
         return pooled_cells(ratio, self.settings)
 
-    def _add_selector_inputs(self) -> None:
+    def _add_selecting_inputs(self, indexer: Indexer) -> None:
+        """Latent attention to picked tokens; the masks come after the zeros that the first picked tokens get."""
         graph, cell = self.graph, 2 if self.fused else 4
-        every = [mixer.kept(self.model.width) for mixer in self.model.mixers]
-        indexers = [kept.indexer for kept in every if kept.indexer is not None]
-        for ratio in sorted({pool.ratio for kept in every for pool in kept.pools}):
-            self.pooled_masks[ratio] = graph.input(cell * self.pooled_cells(ratio) * self.tokens)
-            indexers = [m.pool_indexer for m in self.model.mixers if isinstance(m, CompressedAttention)]
-        if not indexers:
-            return
-        first = indexers[0]
-        if not self.pooled_masks:
-            self.selector_rows = graph.input(_INDEX * self.tokens)
-        self.selector_turn = graph.input(4 * first.head_size**2)
-        if self.pooled_masks:
-            self.selector_mask = graph.input(2 * self.pooled_cells(min(self.pooled_masks)) * self.tokens)
-        elif first.style == "pooled":
-            pools = self.cells(0) * self.streams // first.pool + 64
-            self.selector_mask = graph.input(4 * pools * self.tokens // 2)
-            self.cell_numbers = graph.input(4 * self.cells(0) * self.streams)
-            self.pool_numbers = graph.input(4 * pools)
-            self.recent = graph.input(self.f32(first.pool * 512 + 3))
-        elif first.by_block:
-            self.cell_numbers = graph.input(4 * 256)
-            self.cell_blocks = graph.input(4 * self.cells(0) * self.streams)
-            self.recent = graph.input(self.f32(256))
-        elif first.style == "lightning":
+        cells = self.cells(0)
+        if indexer.style == "lightning":
             self.selecting = True
-            self.selector_mask = graph.input(2 * self.cells(0) * self.tokens)
+            self.selector_turn = graph.input(4 * indexer.head_size**2)
+            self._add_positions()
+            self.selector_rows = graph.input(_INDEX * self.tokens)
+        else:
+            self.selector_rows = graph.input(_INDEX * self.tokens, constants=1)
+            self.cell_numbers = graph.input(4 * cells * self.streams, constants=1)
+            self.pool_cells = graph.input(_INDEX * cells * self.streams // indexer.pool, constants=1)
+        rows = graph.input(_INDEX * self.tokens, constants=0 if self.selecting else 1)
+        self.rows[0] = rows, rows
+        self.masks[0] = graph.input(cell * cells * self.tokens, constants=1 if self.selecting else 3)
+        if self.selecting:
+            self.selector_mask = graph.input(2 * cells * self.tokens, constants=1)
+
+    def _add_pooled_inputs(self, indexer: Indexer) -> None:
+        """GLM 5 Next: which pools there are and which a token may see."""
+        graph = self.graph
+        pools = self.cells(0) * self.streams // indexer.pool + SPARE_POOLS
+        self.pool_numbers = graph.input(4 * pools)
+        graph.input(4 * pools * indexer.pool)
+        self.selector_mask = graph.input(2 * pools * self.tokens)
+        graph.input(4 * (indexer.pool - 1) * self.tokens)
+        self.recent = graph.input(self.f32(indexer.pool * 512 + indexer.pool - 1))
+
+    def _add_block_inputs(self) -> None:
+        """MiniMax M3: which blocks there are and which a token may see."""
+        graph, blocks = self.graph, BLOCK_POSITIONS // _BLOCK
+        self.selector_rows = graph.input(_INDEX * self.tokens)
+        self.cell_numbers = graph.input(4 * BLOCK_POSITIONS * self.users)
+        self.recent = graph.input(self.f32(BLOCK_POSITIONS))
+        self.recent_blocks = graph.input(self.f32(blocks))
+        self.cell_blocks = graph.input(4 * self.cells(0) * self.streams)
+
+    def _add_compressed_inputs(self, attention: CompressedAttention) -> None:
+        graph, window = self.graph, attention.window
+        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
+        if self.turned(self.settings.cache_type_k, attention.head_size):
+            self.turn_keys[window] = graph.input(4 * attention.head_size**2)
+        self._add_positions()
+        rows = graph.input(_INDEX * self.tokens)  # values are the keys
+        self.rows[window] = rows, rows
+
+    def _add_pool_inputs(self, attention: CompressedAttention) -> None:
+        graph, ratio, late = self.graph, attention.ratio, 1 if self.pooled_masks else 0
+        if self.turned(self.settings.cache_type_k, attention.head_size):
+            self.pool_turns[ratio] = graph.input(4 * attention.head_size**2, constants=late)
+        self.pool_rows[ratio, False] = self._pool_rows(attention, late)
+        seen = self.pooled_cells(ratio) * self.tokens
+        if attention.overlap > 1:
+            self.selector_turn = graph.input(4 * attention.pool_indexer.head_size**2, constants=late)
+            self.pool_rows[ratio, True] = self._pool_rows(attention, late)
+            self.selector_mask = graph.input(2 * seen, constants=1)
+        self.pooled_masks[ratio] = graph.input((2 if self.fused else 4) * seen, constants=1)
+
+    def pools(self, ratio: int) -> int:
+        """Pools of the micro-batch's tokens; since 2026-09 each user's last ones may be another's first."""
+        return self.tokens // ratio + (self.users if self.settings.since("2026-09") else 0)
+
+    def _pool_rows(self, attention: CompressedAttention, constants: int) -> PoolRows:
+        pools, rows = self.pools(attention.ratio), attention.ratio * attention.overlap
+        kept = 4 * rows * self.users
+        sizes = (4 * pools * rows, 4 * self.tokens, 4 * pools, _INDEX * pools, kept, kept)
+        return PoolRows(*[self.graph.input(size, constants) for size in sizes])
 
     def _add_cache_inputs(self, window: int, mixers: Sequence[Mixer]) -> None:
         """Where to write keys and values, the mask, and the matrices that turn what goes into a quantized cache."""
         graph, settings = self.graph, self.settings
         layers = [m for m in mixers if isinstance(m, Attention)]
-        compressed = [m for m in mixers if isinstance(m, CompressedAttention)]
-        if compressed and self.turned(settings.cache_type_k, compressed[0].head_size):
-            for _ in {0} | {m.ratio for m in compressed}:  # recent tokens and every kind of pool
-                graph.input(4 * compressed[0].head_size ** 2)
         if layers and self.turned(settings.cache_type_k, layers[0].head_size):
             side = layers[0].head_size & -layers[0].head_size  # the largest power of two that divides it
             self.turn_keys[window] = graph.input(4 * side**2)
@@ -189,7 +258,7 @@ class Frame:
             # Transposed values are written element by element.
             written = 1 if settings.flash_attention else widest_values(self.model) or 1
             keys = graph.input(_INDEX * self.tokens)
-            # In compressed and latent attention values are the keys.
+            # In latent attention values are the keys.
             self.rows[window] = keys, graph.input(_INDEX * self.tokens * written) if layers else keys
         self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
 

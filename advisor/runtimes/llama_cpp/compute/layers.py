@@ -27,7 +27,6 @@ def add_embedding(frame: Frame) -> int:
     gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
     layer_tokens = graph.input(4 * frame.tokens) if gates else -1
     frame.add_inputs()
-    frame.output_rows = graph.input(4 * frame.outputs)
     frame.tokens_input = tokens
     stream = graph.on(HOST, size, tokens)
     given = graph.on(HOST, size, others) if mixed else -1

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention
-from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.frame import BLOCK_POSITIONS, SPARE_POOLS, Frame, PoolRows
 from advisor.runtimes.llama_cpp.compute.graph import view
 
 _PICKED_PER_HEAD = 8  # pooled tokens DeepSeek V4's indexer picks, per attention head: 512 in Flash, 1024 in Pro
 _POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
 _RECENT = 3  # tokens not yet pooled that stay visible there
-_SPARE_POOLS = 64
-_BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a reserved graph
 _HALF = 2
 
 
@@ -26,10 +24,10 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     key_reads: tuple[int, ...] = ()
     mask = frame.masks[window]
     if attention.ratio:
-        _pool(frame, head, attention, source)
+        _pool(frame, head, attention, source, frame.pool_rows[attention.ratio, False], frame.pool_turns.get(attention.ratio, -1))
         if attention.overlap > 1:
-            pooled = _pool(frame, attention.pool_indexer.head_size, attention, source)
-            graph.store(view(graph.op(graph.sizes[pooled], frame.selector_turn, view(pooled))))
+            rows = frame.pool_rows[attention.ratio, True]
+            _pool(frame, attention.pool_indexer.head_size, attention, source, rows, frame.selector_turn)
     rank = frame.f32(attention.query_rank)
     reduced = graph.norm(rank, graph.matmul(rank, source))
     wide = frame.f32(attention.heads * head)
@@ -37,6 +35,9 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     narrow = frame.f32(head)
     key = graph.norm(narrow, graph.matmul(narrow, source))
     key = graph.op(narrow, view(key), frame.positions)
+    turn = frame.turn_keys.get(window, -1)
+    if turn >= 0:
+        query, key = graph.op(wide, turn, view(query)), graph.op(narrow, turn, view(key))
     graph.store(view(key), frame.rows[window][0])
     if attention.ratio:
         keys += frame.pooled_cells(attention.ratio)
@@ -52,43 +53,47 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
         straight = graph.op(_HALF * head * keys * users, *key_reads)
         soft = graph.inplace(table, graph.op(table, *key_reads, view(query)), mask)
         result = view(graph.op(wide, view(graph.op(wide, straight, soft))))
+    if turn >= 0:
+        result = view(graph.op(wide, turn, result))
     result = graph.op(wide, result, frame.positions)
     grouped = frame.f32(attention.output_groups * attention.output_rank)
     return graph.op(grouped, view(graph.matmul(grouped, view(result))))
 
 
-def _pool(frame: Frame, head: int, attention: CompressedAttention, source: int) -> int:
-    """Values and scores of the tokens of each pool, weighed into one."""
+def _pool(frame: Frame, head: int, attention: CompressedAttention, source: int, rows: PoolRows, turn: int) -> None:
+    """Values and scores of the tokens of each pool, weighed into one, which is kept."""
     graph, users = frame.graph, frame.users
     ratio, overlap = attention.ratio, attention.overlap
     width = overlap * head
-    pools = frame.tokens // ratio + users
+    pools = frame.pools(ratio)
     pooled = 4 * pools * ratio * width * overlap
     waiting = 4 * width * overlap * ratio * users
 
     def gathered(states: int) -> int:
         joined = graph.op(frame.f32(width) + waiting, states)
         if overlap > 1:
-            joined = graph.op(frame.f32(width) + waiting + 4 * width, joined)
-        rows = graph.op(pooled, joined)
+            blank = graph.op(4 * width, view(joined))
+            joined = graph.op(frame.f32(width) + waiting + 4 * width, joined, view(blank))
+        found = graph.op(pooled, joined, rows.read)
         if overlap > 1:
-            halves = [graph.op(pooled // 4, view(rows)) for _ in range(2)]
-            rows = graph.op(pooled // 2, *(view(half) for half in halves))
-        return graph.op(pooled // overlap, view(rows))
+            halves = [graph.op(pooled // 4, view(found)) for _ in range(2)]
+            found = graph.op(pooled // 2, *(view(half) for half in halves))
+        return graph.op(pooled // overlap, view(found))
 
     values = graph.matmul(frame.f32(width), source)
     tall = gathered(values)
     scores = graph.matmul(frame.f32(width), source)
-    scores = graph.inplace(frame.f32(width), scores, graph.matmul(frame.f32(width)))
+    scores = graph.inplace(frame.f32(width), scores, graph.matmul(frame.f32(width), rows.positions))
     weights = gathered(scores)
     weighed = graph.inplace(pooled // overlap, tall, graph.inplace(pooled // overlap, weights))
     result = 4 * pools * head
     total = graph.norm(result, graph.op(result, view(graph.op(result, weighed))))
-    total = graph.inplace(result, total)
-    graph.store(view(total))
-    graph.store(graph.op(waiting // overlap, values))
-    graph.store(graph.op(waiting // overlap, scores))
-    return total
+    total = graph.inplace(result, total, rows.written)
+    if turn >= 0:
+        total = graph.op(result, turn, view(total))
+    graph.store(view(total), rows.cells)
+    for states in (values, scores):
+        graph.store(graph.op(waiting, states, rows.kept), rows.kept_at)
 
 
 def _picked_mask(frame: Frame, attention: CompressedAttention, reduced: int, source: int, mask: int) -> int:
@@ -126,7 +131,7 @@ def pooled_selection(frame: Frame, indexer: Indexer, source: int) -> None:
 def pooled_mask(frame: Frame, indexer: Indexer, reduced: int, source: int) -> int:
     """The attention mask of GLM 5 Next: what lies in a picked pool, or is too recent to be pooled."""
     graph = frame.graph
-    pools = frame.cells(0) * frame.streams // indexer.pool + _SPARE_POOLS
+    pools = frame.cells(0) * frame.streams // indexer.pool + SPARE_POOLS
     size = frame.f32(indexer.heads * indexer.head_size)
     query = graph.matmul(size, reduced)
     keys = graph.op(4 * indexer.head_size * pools, frame.pool_numbers)
@@ -170,12 +175,12 @@ def block_attention(frame: Frame, attention: Attention, source: int, query: int)
     result = frame.f32(attention.heads * attention.head_size)
     total = -1
     for user in range(users):
-        rows = graph.op(4 * indexer.head_size * _BLOCK_POSITIONS, graph.part(4 * _BLOCK_POSITIONS, frame.cell_numbers))
+        rows = graph.op(4 * indexer.head_size * BLOCK_POSITIONS, graph.part(4 * BLOCK_POSITIONS, frame.cell_numbers))
         if not user:
             asked = graph.matmul(size * users, source)
             asked = graph.inplace(size * users, graph.op(size * users, view(asked)), frame.positions)
-        scores = graph.op(4 * tokens * _BLOCK_POSITIONS * groups, rows, view(asked))
-        graph.op(0, view(scores), graph.part(4 * tokens * _BLOCK_POSITIONS, frame.recent))
+        scores = graph.op(4 * tokens * BLOCK_POSITIONS * groups, rows, view(asked))
+        graph.op(0, view(scores), graph.part(4 * tokens * BLOCK_POSITIONS, frame.recent))
         best = graph.op(4 * tokens * 2 * groups, view(scores))
         every = 4 * cells * tokens * groups
         spread = graph.op(every, best, graph.part(4 * cells, frame.cell_blocks))
