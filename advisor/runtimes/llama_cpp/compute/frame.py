@@ -15,7 +15,7 @@ from advisor.sizing.placement import HOST
 from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
 
 _INDEX = 8  # bytes of a cache row number
-SPARE_POOLS = 64
+_SPARE_POOLS = 64
 BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a reserved graph
 _BLOCK = 128  # positions of one block there
 _ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
@@ -66,6 +66,8 @@ class Frame:
     cell_blocks: int = -1
     pool_numbers: int = -1
     pool_cells: int = -1
+    pool_members: int = -1
+    recent_cells: int = -1
     recent: int = -1
     wide_mask: int = -1
     tokens_input: int = -1
@@ -188,18 +190,20 @@ class Frame:
             self.pool_cells = graph.input(_INDEX * cells * self.streams // indexer.pool, constants=1)
         rows = graph.input(_INDEX * self.tokens, constants=0 if self.selecting else 1)
         self.rows[0] = rows, rows
-        self.masks[0] = graph.input(cell * cells * self.tokens, constants=1 if self.selecting else 3)
+        # The pooled kind has two constants more since 2026-10, each before it.
+        before = 3 if indexer.style == "pooled" and self.settings.since("2026-10") else 1
+        self.masks[0] = graph.input(cell * cells * self.tokens, constants=before)
         if self.selecting:
             self.selector_mask = graph.input(2 * cells * self.tokens, constants=1)
 
     def _add_pooled_inputs(self, indexer: Indexer) -> None:
         """GLM 5 Next: which pools there are and which a token may see."""
         graph = self.graph
-        pools = self.cells(0) * self.streams // indexer.pool + SPARE_POOLS
+        pools = self.pools_seen(indexer)
         self.pool_numbers = graph.input(4 * pools)
-        graph.input(4 * pools * indexer.pool)
+        self.pool_members = graph.input(4 * pools * indexer.pool)
         self.selector_mask = graph.input(2 * pools * self.tokens)
-        graph.input(4 * (indexer.pool - 1) * self.tokens)
+        self.recent_cells = graph.input(4 * (indexer.pool - 1) * self.tokens)
         self.recent = graph.input(self.f32(indexer.pool * 512 + indexer.pool - 1))
 
     def _add_block_inputs(self) -> None:
@@ -231,6 +235,10 @@ class Frame:
             self.pool_rows[ratio, True] = self._pool_rows(attention, late)
             self.selector_mask = graph.input(2 * seen, constants=1)
         self.pooled_masks[ratio] = graph.input((2 if self.fused else 4) * seen, constants=1)
+
+    def pools_seen(self, indexer: Indexer) -> int:
+        """Pools that the indexer of GLM 5 Next scores, each user's, also in a unified cache."""
+        return self.cells(0) * self.users // indexer.pool + _SPARE_POOLS
 
     def pools(self, ratio: int) -> int:
         """Pools of the micro-batch's tokens; since 2026-09 each user's last ones may be another's first."""

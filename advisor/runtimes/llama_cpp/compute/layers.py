@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.models.mixers import Mixer
 from advisor.models.model import Layer
-from advisor.models.recurrent import GatedDeltaNet, NgramLookup, ShortConvolution
+from advisor.models.recurrent import GatedDeltaNet, Mamba2, NgramLookup, ShortConvolution
 from advisor.runtimes.llama_cpp.compute import gemma as compute_gemma
 from advisor.runtimes.llama_cpp.compute import multi_stream as compute_multi_stream
 from advisor.runtimes.llama_cpp.compute import streams as compute_streams
@@ -185,7 +185,10 @@ def _mixed(
         first = core(frame, mixers[0], number, source)
         source = graph.norm(size, stream)
     out = graph.matmul(size, mix(frame, mixers[-1], number, source, beside))
-    outs.append(view(out) if isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) else out)
+    reshaped = isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) or (
+        isinstance(mixers[-1], Mamba2) and not frame.settings.since("2026-09")
+    )
+    outs.append(view(out) if reshaped else out)
     return outs, stream
 
 

@@ -167,6 +167,10 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
     if attention.query_rank:
         size = frame.f32(attention.query_rank)
         reduced = graph.norm(size, graph.matmul(size, source))
+    picked = -1
+    if pooled is not None and frame.settings.since("2026-10"):
+        picked = compute_sparse.pooled_choice(frame, pooled, reduced, source)
+        graph.settle()
     query = view(graph.matmul(frame.f32(heads * (attention.nope_size + attention.rope_size)), reduced))
     absorbed = graph.matmul(frame.f32(heads * rank), query)
     position = query
@@ -187,7 +191,8 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
 
     def mask() -> int:
         if pooled is not None:
-            return compute_sparse.pooled_mask(frame, pooled, reduced, source)
+            chosen = picked if picked >= 0 else compute_sparse.pooled_choice(frame, pooled, reduced, source)
+            return compute_sparse.pooled_mask(frame, pooled, chosen)
         return frame.masks[0] if selection is None else selection.mask(reduced)
 
     value_width = heads * attention.value_size

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention
-from advisor.runtimes.llama_cpp.compute.frame import BLOCK_POSITIONS, SPARE_POOLS, Frame, PoolRows
+from advisor.runtimes.llama_cpp.compute.frame import BLOCK_POSITIONS, Frame, PoolRows
 from advisor.runtimes.llama_cpp.compute.graph import view
 
 _PICKED_PER_HEAD = 8  # pooled tokens DeepSeek V4's indexer picks, per attention head: 512 in Flash, 1024 in Pro
 _POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
-_RECENT = 3  # tokens not yet pooled that stay visible there
 _HALF = 2
 
 
@@ -125,13 +124,13 @@ def pooled_selection(frame: Frame, indexer: Indexer, source: int) -> None:
     rows = graph.op(2 * every, graph.part(4 * cells, frame.cell_numbers))
     weights = graph.op(every, view(graph.op(every, view(graph.matmul(every, view(rows))))))
     weighed = graph.inplace(every, view(weights), graph.op(every, view(rows)))
-    graph.store(graph.op(every // indexer.pool, weighed))
+    graph.store(graph.op(every // indexer.pool, weighed), frame.pool_cells)
 
 
-def pooled_mask(frame: Frame, indexer: Indexer, reduced: int, source: int) -> int:
-    """The attention mask of GLM 5 Next: what lies in a picked pool, or is too recent to be pooled."""
+def pooled_choice(frame: Frame, indexer: Indexer, reduced: int, source: int) -> int:
+    """Cells of the picked pools, and of what is too recent to be pooled."""
     graph = frame.graph
-    pools = frame.cells(0) * frame.streams // indexer.pool + SPARE_POOLS
+    pools = frame.pools_seen(indexer)
     size = frame.f32(indexer.heads * indexer.head_size)
     query = graph.matmul(size, reduced)
     keys = graph.op(4 * indexer.head_size * pools, frame.pool_numbers)
@@ -143,18 +142,44 @@ def pooled_mask(frame: Frame, indexer: Indexer, reduced: int, source: int) -> in
     order = graph.op(picked, view(graph.op(picked, view(scores), choice)))
     choice = graph.op(picked, view(graph.op(picked, view(numbers), order)))
     choice = graph.op(picked, choice)
-    tokens = indexer.pool * min(_POOLS_PICKED, pools) + _RECENT
-    wide = frame.f32(tokens)
-    joined = graph.op(wide, view(graph.op(picked * indexer.pool, view(choice))))
-    zeros = graph.op(wide)
-    numbers = graph.inplace(wide, graph.op(wide, joined))
-    chosen = graph.op(wide, graph.part(wide, frame.recent))
-    numbers = graph.op(wide, graph.inplace(wide, numbers, chosen))
-    mask = frame.masks[0]
-    cell = graph.sizes[mask] // frame.cells(0)
-    hidden = graph.op(cell * (frame.cells(0) + tokens))
+    cells = graph.op(picked * indexer.pool, frame.pool_members, view(choice))
+    return graph.op(frame.f32(_seen(frame, indexer)), view(cells), frame.recent_cells)
+
+
+def pooled_mask(frame: Frame, indexer: Indexer, joined: int) -> int:
+    """The attention mask of GLM 5 Next: what lies in a picked pool, or is too recent to be pooled."""
+    graph = frame.graph
+    seen, mask = _seen(frame, indexer), frame.masks[0]
+    wide, cell = frame.f32(seen), graph.sizes[mask] // frame.cells(0)
+    every = frame.cells(0) + seen
+    if frame.settings.since("2026-10"):
+        zeros = _filled(frame, cell, seen)
+        numbers, range_ = graph.op(wide, joined), graph.op(4 * seen)
+        numbers = graph.inplace(wide, numbers, range_)
+        chosen = graph.op(wide, graph.part(wide, frame.recent))
+        numbers = graph.op(wide, graph.inplace(wide, graph.inplace(wide, numbers, chosen), range_))
+        hidden = _filled(frame, cell, every)
+    else:
+        zeros = graph.op(wide)
+        numbers = graph.inplace(wide, graph.op(wide, joined))
+        chosen = graph.op(wide, graph.part(wide, frame.recent))
+        numbers = graph.op(wide, graph.inplace(wide, numbers, chosen))
+        hidden = graph.op(cell * every)
     graph.op(0, zeros, numbers, view(hidden))
+    if frame.settings.since("2026-10"):
+        return graph.op(graph.sizes[mask], view(hidden), view(mask))
     return graph.inplace(graph.sizes[mask], view(hidden), graph.part(graph.sizes[mask], mask))
+
+
+def _filled(frame: Frame, row: int, count: int) -> int:
+    """So many rows of one number, made from one row."""
+    graph, seed = frame.graph, row // frame.tokens * count
+    return graph.op(row * count, graph.inplace(seed, graph.constant(seed)))
+
+
+def _seen(frame: Frame, indexer: Indexer) -> int:
+    """Tokens that a token may see."""
+    return indexer.pool * min(_POOLS_PICKED, frame.pools_seen(indexer)) + indexer.pool - 1
 
 
 def block_keys(frame: Frame, indexer: Indexer, source: int) -> None:
