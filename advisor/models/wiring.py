@@ -36,6 +36,8 @@ class GraphWiring:
     rows_late: tuple[str, str] | None = None
     """From the first of these releases of llama.cpp until before the second they are picked after the last norm
     instead, for draft layers to read all of them."""
+    gate_reshaped_before: str = ""
+    """Before this release of llama.cpp attention's gate was reshaped, so that its product had a place of its own."""
     kept_since: str = ""
     """From this release of llama.cpp on the last layer's result is kept for draft layers; empty: it is not."""
     mixes_embeddings: bool = True

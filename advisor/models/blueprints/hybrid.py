@@ -218,6 +218,7 @@ def qwen3_next(config: Config) -> Model:
             GraphWiring(
                 position_axes=1 if first_generation else 4,
                 rows_late=("2026-09" if first_generation else "2026-08", "2026-10"),
+                gate_reshaped_before="2026-09" if first_generation else "",
             ),
             repository=RepositoryWiring(experts_together=together, merged=merged, decay_in_32_bit=not first_generation),
             states_in_32_bit=not first_generation,

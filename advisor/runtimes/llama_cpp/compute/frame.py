@@ -115,12 +115,16 @@ class Frame:
             self.unused_states()
         return node
 
-    def unused_states(self) -> None:
-        """States beyond those of the users; there are none, but the empty tensor has a place all the same."""
+    def unused_states(self, elements: int = 0) -> None:
+        """States beyond those of the users; there are none, but the empty tensor has a place all the same.
+
+        Beside a scan, which is told one state, the others of so many numbers are read with them since 2026-10.
+        """
         graph = self.graph
-        rest = graph.early(0, reads=(self.unused_rows,))
+        size = 4 * elements * (self.users - 1) if self.settings.since("2026-10") else 0
+        rest = graph.early(size, reads=(self.unused_rows,))
         graph.empty.add(rest)
-        graph.early(0, graph.here, (rest,))
+        graph.early(0, graph.here, (view(rest),))
 
     def cells(self, window: int) -> int:
         """KV cells of one stream that a layer with this window sees."""
@@ -150,7 +154,7 @@ class Frame:
             if (kept := mixer.kept(model.width)).keys and kept.window not in self.masks:
                 if isinstance(mixer, CompressedAttention):
                     self._add_compressed_inputs(mixer)
-                elif indexer is not None and not indexer.by_block:
+                elif indexer is not None and indexer.style in ("lightning", "pooled"):
                     self._add_selecting_inputs(indexer)
                 else:
                     self._add_cache_inputs(kept.window, by_window[kept.window])
@@ -169,7 +173,7 @@ class Frame:
     def _add_state_inputs(self) -> None:
         graph = self.graph
         self.state_rows = graph.input(4 * self.users)
-        self.unused_rows = graph.input(0)
+        self.unused_rows = graph.part(0, view(self.state_rows))
         graph.empty.add(self.unused_rows)
 
     def pooled_cells(self, ratio: int) -> int:
@@ -244,9 +248,13 @@ class Frame:
         """Pools of the micro-batch's tokens; since 2026-09 each user's last ones may be another's first."""
         return self.tokens // ratio + (self.users if self.settings.since("2026-09") else 0)
 
+    def pool_states(self, attention: CompressedAttention) -> int:
+        """Tokens of all users whose states are kept for the next micro-batch."""
+        return self.users * min(attention.ratio * attention.overlap, self.tokens // self.users)
+
     def _pool_rows(self, attention: CompressedAttention, constants: int) -> PoolRows:
         pools, rows = self.pools(attention.ratio), attention.ratio * attention.overlap
-        kept = 4 * rows * self.users
+        kept = 4 * self.pool_states(attention)
         sizes = (4 * pools * rows, 4 * self.tokens, 4 * pools, _INDEX * pools, kept, kept)
         return PoolRows(*[self.graph.input(size, constants) for size in sizes])
 
@@ -273,10 +281,13 @@ class Frame:
 
 def frame_of(model: Model, settings: Settings, graph: Graph, fused: bool, fused_streams: bool) -> Frame:
     """Of the graph llama.cpp reserves memory for: a full micro-batch, the same for every user."""
-    scored = min(settings.cells * settings.streams, settings.micro_batch)
-    return Frame(model, settings, graph, reserved_tokens(settings), fused, fused_streams, outputs=scored)
+    # A micro-batch has no more tokens than the context that was asked for; encoders' have as many as there are cells.
+    context = settings.total_context if model.causal else settings.cells * settings.streams
+    scored = min(context, settings.micro_batch)
+    tokens = round_up(scored, settings.users)
+    return Frame(model, settings, graph, tokens, fused, fused_streams, outputs=scored)
 
 
 def reserved_tokens(settings: Settings) -> int:
-    """Tokens of that graph."""
-    return round_up(min(settings.cells * settings.streams, settings.micro_batch), settings.users)
+    """Tokens of the graph of a decoder."""
+    return round_up(min(settings.total_context, settings.micro_batch), settings.users)

@@ -16,6 +16,9 @@ from advisor.sizing.placement import HOST
 
 def add_embedding(frame: Frame) -> int:
     graph, model = frame.graph, frame.model
+    hashed = any(isinstance(mixer, NgramLookup) for mixer in model.mixers)
+    first = hashed and frame.settings.since("2026-10")  # looked up before the tokens' embeddings
+    ngrams = graph.input(4 * 16 * frame.tokens) if first else -1
     tokens = graph.input(4 * frame.tokens)
     size = frame.f32(model.width)
     deep = 1 + model.wiring.graph.image_layers
@@ -25,9 +28,12 @@ def add_embedding(frame: Frame) -> int:
     placed = (graph.input(8 * frame.tokens), graph.input(size * deep)) if mixed else ()
     factors = graph.input(4 * frame.tokens) if mixed and model.wiring.graph.scaled_by_rows else -1
     gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
+    ngrams = graph.input(4 * 16 * frame.tokens) if hashed and not first else ngrams
     layer_tokens = graph.input(4 * frame.tokens) if gates else -1
     frame.add_inputs()
     frame.tokens_input = tokens
+    if first:
+        frame.looked_up = graph.on(HOST, size, ngrams)
     stream = graph.on(HOST, size, tokens)
     given = graph.on(HOST, size, others) if mixed else -1
     if deep > 1:
@@ -57,8 +63,8 @@ def add_embedding(frame: Frame) -> int:
         stream = compute_gemma.split_streams(frame, stream)
     if (streams := model.wiring.streams) is not None:
         graph.settle()
-        if any(isinstance(mixer, NgramLookup) for mixer in model.mixers):
-            frame.looked_up = graph.on(HOST, size, graph.input(4 * 16 * frame.tokens))
+        if hashed and not first:
+            frame.looked_up = graph.on(HOST, size, ngrams)
             graph.settle()
         return compute_streams.widened(frame, stream, streams.count)
     graph.settle()

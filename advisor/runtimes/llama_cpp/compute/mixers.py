@@ -53,7 +53,10 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
         return result
     result = turned_back(frame, attention, result)
     if attention.gated_query:
-        return graph.inplace(result_size, result, graph.op(result_size, view(raw_query)))
+        gate = graph.op(result_size, view(raw_query))
+        if frame.settings.release < frame.model.wiring.graph.gate_reshaped_before:
+            return graph.op(result_size, view(result), view(gate))
+        return graph.inplace(result_size, result, gate)
     return graph.inplace(result_size, result, graph.matmul(result_size, source))
 
 

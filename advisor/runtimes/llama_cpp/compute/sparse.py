@@ -9,10 +9,10 @@ from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention
 from advisor.runtimes.llama_cpp.compute.frame import BLOCK_POSITIONS, Frame, PoolRows
 from advisor.runtimes.llama_cpp.compute.graph import view
+from advisor.sizing.settings import cache_bytes
 
 _PICKED_PER_HEAD = 8  # pooled tokens DeepSeek V4's indexer picks, per attention head: 512 in Flash, 1024 in Pro
 _POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
-_HALF = 2
 
 
 def compressed_attention(frame: Frame, attention: CompressedAttention, source: int) -> int:
@@ -31,26 +31,34 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     reduced = graph.norm(rank, graph.matmul(rank, source))
     wide = frame.f32(attention.heads * head)
     query = graph.inplace(wide, graph.op(wide, view(graph.matmul(wide, reduced))), frame.positions)
+    turn = frame.turn_keys.get(window, -1)
+    query = graph.op(wide, turn, view(query)) if turn >= 0 else query
     narrow = frame.f32(head)
     key = graph.norm(narrow, graph.matmul(narrow, source))
     key = graph.op(narrow, view(key), frame.positions)
-    turn = frame.turn_keys.get(window, -1)
-    if turn >= 0:
-        query, key = graph.op(wide, turn, view(query)), graph.op(narrow, turn, view(key))
+    key = graph.op(narrow, turn, view(key)) if turn >= 0 else key
     graph.store(view(key), frame.rows[window][0])
     if attention.ratio:
         keys += frame.pooled_cells(attention.ratio)
-        key_reads = (view(graph.op(_HALF * head * keys * users)),)
+    every = cache_bytes(frame.settings.cache_type_k, head) * keys * users
+    if attention.ratio:
+        key_reads = (view(graph.op(every)),)
+
+    def whole_mask() -> int:
+        if not attention.ratio:
+            return mask
         tail = frame.pooled_masks[attention.ratio]
         if attention.overlap > 1:
             tail = _picked_mask(frame, attention, reduced, source, tail)
-        mask = graph.op(graph.sizes[mask] * keys // frame.cells(window), mask, tail)
+        return graph.op(graph.sizes[mask] * keys // frame.cells(window), mask, tail)
+
     if frame.fused:
-        result = view(graph.flash_attention(wide, view(query), *key_reads, mask))
+        result = view(graph.flash_attention(wide, view(query), *key_reads, whole_mask()))
     else:
         table = frame.f32(keys * attention.heads)
-        straight = graph.op(_HALF * head * keys * users, *key_reads)
-        soft = graph.inplace(table, graph.op(table, *key_reads, view(query)), mask)
+        straight = graph.op(every, *key_reads)
+        scored = graph.op(table, *key_reads, view(query))
+        soft = graph.inplace(table, scored, whole_mask())
         result = view(graph.op(wide, view(graph.op(wide, straight, soft))))
     if turn >= 0:
         result = view(graph.op(wide, turn, result))
@@ -92,7 +100,7 @@ def _pool(frame: Frame, head: int, attention: CompressedAttention, source: int, 
         total = graph.op(result, turn, view(total))
     graph.store(view(total), rows.cells)
     for states in (values, scores):
-        graph.store(graph.op(waiting, states, rows.kept), rows.kept_at)
+        graph.store(graph.op(4 * width * frame.pool_states(attention), states, rows.kept), rows.kept_at)
 
 
 def _picked_mask(frame: Frame, attention: CompressedAttention, reduced: int, source: int, mask: int) -> int:
