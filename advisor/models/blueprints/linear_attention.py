@@ -187,7 +187,7 @@ def qwen4_exp(config: Config) -> Model:
         extra_globals=tables,
         grouped_query_ratio=attention.heads // attention.kv_heads,
         wiring=Wiring(
-            GraphWiring(position_axes=4),
+            GraphWiring(position_axes=4, kept_since="2026-10"),
             StreamWiring(streams, rank),
             gguf=GgufWiring(tensor_split=False),
             repository=RepositoryWiring(experts_together=True),

@@ -76,7 +76,7 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     if wiring.alternating_streams:
         return compute_multi_stream.altup_layer(frame, layer, number, stream)
     if (streams := model.wiring.streams) is not None:
-        return compute_multi_stream.hyper_layer(frame, layer, number, stream, streams)
+        return compute_multi_stream.hyper_layer(frame, layer, number, stream, streams, last=last)
     if wiring.bank_every:
         return compute_multi_stream.banked_layer(frame, layer, number, stream, wiring.bank_every)
     rms = not wiring.layer_norm

@@ -99,9 +99,15 @@ def low_rank_in(frame: Frame, streams: int, count: int, rank: int) -> tuple[int,
     return normed, graph.op(size, normed, view(gate))
 
 
-def low_rank_out(frame: Frame, normed: int, result: int, streams: int, count: int) -> int:
-    graph = frame.graph
-    weights = graph.matmul(frame.f32(count), normed)
+def low_rank_out(frame: Frame, normed: int, result: int, streams: int, count: int, *, last: bool = False) -> int:
+    """The new streams; `last`: of the rows alone that need scores."""
+    graph, width, tokens = frame.graph, frame.model.width, frame.tokens
+    if last:
+        result, streams = frame.picked(result, width), frame.picked(view(streams), count * width)
+        streams = view(streams)
+    weights = graph.inplace(4 * count * tokens, graph.matmul(4 * count * tokens, normed))
+    if last:
+        weights = frame.picked(weights, count)
     return graph.op(count * frame.f32(frame.model.width), result, streams, weights)
 
 
