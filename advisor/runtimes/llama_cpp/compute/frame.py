@@ -17,7 +17,7 @@ from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
 _INDEX = 8  # bytes of a cache row number
 _SPARE_POOLS = 64
 BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a reserved graph
-_BLOCK = 128  # positions of one block there
+BLOCK = 128  # positions of one block there
 _ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
 
 
@@ -212,7 +212,10 @@ class Frame:
 
     def _add_block_inputs(self) -> None:
         """MiniMax M3: which blocks there are and which a token may see."""
-        graph, blocks = self.graph, BLOCK_POSITIONS // _BLOCK
+        graph, blocks = self.graph, BLOCK_POSITIONS // BLOCK
+        if not self.settings.since("2026-09"):
+            self.recent_blocks = graph.input(self.f32(self.cells(0) // BLOCK))
+            return
         self.selector_rows = graph.input(_INDEX * self.tokens)
         self.cell_numbers = graph.input(4 * BLOCK_POSITIONS * self.users)
         self.recent = graph.input(self.f32(BLOCK_POSITIONS))

@@ -20,7 +20,7 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
     heads, size = attention.heads, attention.head_size
     result_size = frame.f32(heads * attention.value_head_size)
     keys = values = -1
-    by_block = frame.cell_blocks >= 0 and attention.indexer is not None and frame.fused
+    by_block = frame.recent_blocks >= 0 and attention.indexer is not None and frame.fused
     if by_block and attention.indexer is not None:
         compute_sparse.block_keys(frame, attention.indexer, source)
     if attention.fused_qkv:

@@ -5,13 +5,16 @@ src/models/deepseek4.cpp, glm5-next.cpp, minimax-m3.cpp.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention
-from advisor.runtimes.llama_cpp.compute.frame import BLOCK_POSITIONS, Frame, PoolRows
+from advisor.runtimes.llama_cpp.compute.frame import BLOCK, BLOCK_POSITIONS, Frame, PoolRows
 from advisor.runtimes.llama_cpp.compute.graph import view
 from advisor.sizing.settings import cache_bytes
 
 _PICKED_PER_HEAD = 8  # pooled tokens DeepSeek V4's indexer picks, per attention head: 512 in Flash, 1024 in Pro
+_BLOCKS_PICKED = 16  # blocks MiniMax M3's indexer picks
 _POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
 
 
@@ -194,7 +197,7 @@ def block_keys(frame: Frame, indexer: Indexer, source: int) -> None:
     """MiniMax M3: keys the block scores are made of."""
     graph, size = frame.graph, frame.f32(indexer.head_size)
     key = graph.inplace(size, graph.op(size, view(graph.matmul(size, source))), frame.positions)
-    graph.store(view(key), frame.selector_rows)
+    graph.store(view(key), frame.selector_rows if frame.selector_rows >= 0 else frame.rows[0][0])
 
 
 def block_attention(frame: Frame, attention: Attention, source: int, query: int) -> int:
@@ -207,22 +210,61 @@ def block_attention(frame: Frame, attention: Attention, source: int, query: int)
     size = frame.f32(groups * indexer.head_size) // users
     result = frame.f32(attention.heads * attention.head_size)
     total = -1
-    for user in range(users):
-        rows = graph.op(4 * indexer.head_size * BLOCK_POSITIONS, graph.part(4 * BLOCK_POSITIONS, frame.cell_numbers))
-        if not user:
+    asked = -1
+
+    def queries() -> int:
+        nonlocal asked
+        if asked < 0:
             asked = graph.matmul(size * users, source)
             asked = graph.inplace(size * users, graph.op(size * users, view(asked)), frame.positions)
-        scores = graph.op(4 * tokens * BLOCK_POSITIONS * groups, rows, view(asked))
-        graph.op(0, view(scores), graph.part(4 * tokens * BLOCK_POSITIONS, frame.recent))
-        best = graph.op(4 * tokens * 2 * groups, view(scores))
-        every = 4 * cells * tokens * groups
-        spread = graph.op(every, best, graph.part(4 * cells, frame.cell_blocks))
-        spread = graph.op(every, view(spread))
-        if frame.wide_mask < 0:
-            frame.wide_mask = graph.op(4 * cells * frame.tokens, frame.masks[0])
-        graph.op(0, view(spread), graph.part(4 * cells * tokens, frame.wide_mask))
-        mask = graph.op(every // 2, view(spread))
+        return asked
+
+    for user in range(users):
+        if frame.settings.since("2026-09"):
+            mask = _padded_block_mask(frame, indexer, queries)
+        else:
+            mask = _whole_block_mask(frame, indexer, queries)
         fused = graph.flash_attention(result // users, view(query), mask)
         own = graph.op(result // users, view(fused))
         total = graph.op(result * (user + 1) // users, total, own) if user else own
     return view(total)
+
+
+def _padded_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int]) -> int:
+    """One user's mask, made from the scores of as many positions as the tokens fill, padded."""
+    graph, cells, groups = frame.graph, frame.cells(0), indexer.heads
+    tokens = frame.tokens // frame.users
+    rows = graph.op(4 * indexer.head_size * BLOCK_POSITIONS, graph.part(4 * BLOCK_POSITIONS, frame.cell_numbers))
+    scores = graph.op(4 * tokens * BLOCK_POSITIONS * groups, rows, view(queries()))
+    graph.op(0, view(scores), graph.part(4 * tokens * BLOCK_POSITIONS, frame.recent))
+    best = graph.op(4 * tokens * 2 * groups, view(scores))
+    every = 4 * cells * tokens * groups
+    spread = graph.op(every, best, graph.part(4 * cells, frame.cell_blocks))
+    spread = graph.op(every, view(spread))
+    graph.op(0, view(spread), graph.part(4 * cells * tokens, _wide_mask(frame)))
+    return graph.op(every // 2, view(spread))
+
+
+def _whole_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int]) -> int:
+    """The same as until 2026-09: every position is scored."""
+    graph, cells, groups = frame.graph, frame.cells(0), indexer.heads
+    tokens, blocks = frame.tokens // frame.users, cells // BLOCK
+    scores = graph.op(4 * cells * tokens * groups, view(queries()))
+    graph.op(0, view(scores), graph.part(4 * cells * tokens, _wide_mask(frame)))
+    size = 4 * blocks * tokens * groups
+    best = graph.inplace(size, graph.op(size, view(scores)), view(frame.recent_blocks))
+    picked = 4 * min(_BLOCKS_PICKED, blocks) * tokens * groups
+    choice = graph.op(picked, best)
+    zeros = graph.inplace(picked, graph.op(picked, choice))
+    hidden = graph.op(size // 2, view(graph.op(size // groups // 2, graph.op(size // groups, view(frame.recent_blocks)))))
+    graph.op(0, view(zeros), view(choice), view(hidden))
+    spread = graph.op(cells * 2 * tokens * groups, view(graph.op(size // 2, view(hidden))))
+    graph.op(0, view(spread), view(frame.masks[0]))
+    return view(spread)
+
+
+def _wide_mask(frame: Frame) -> int:
+    """The mask in 32 bits, made once."""
+    if frame.wide_mask < 0:
+        frame.wide_mask = frame.graph.op(4 * frame.cells(0) * frame.tokens, frame.masks[0])
+    return frame.wide_mask
