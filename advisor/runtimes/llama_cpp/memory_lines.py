@@ -88,7 +88,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: s
         laid_out,
         "modelled",
         _compute_sentence(model, settings, placement, number, laid_out),
-        f"the steps of the network laid out as its allocator does: {source}",
+        f"the steps of the network in llama.cpp of {settings.release}, laid out as its allocator does: {source}",
     )
     yield MemoryLine(
         "passing weights",
