@@ -22,11 +22,11 @@ def add_embedding(frame: Frame) -> int:
     tokens = graph.input(4 * frame.tokens)
     size = frame.f32(model.width)
     deep = 1 + model.wiring.graph.image_layers
-    mixed = frame.settings.since("2026-10") and model.wiring.graph.mixes_embeddings
+    mixed = frame.settings.since("2026-10") and model.wiring.graph.by_release.mixes_embeddings
     others = graph.input(4 * frame.tokens) if mixed else -1
     graph.input(size * deep)  # the alternative to tokens: ready-made embeddings, reserved as well
     placed = (graph.input(8 * frame.tokens), graph.input(size * deep)) if mixed else ()
-    factors = graph.input(4 * frame.tokens) if mixed and model.wiring.graph.scaled_by_rows else -1
+    factors = graph.input(4 * frame.tokens) if mixed and model.wiring.graph.by_release.scaled_by_rows else -1
     gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
     ngrams = graph.input(4 * 16 * frame.tokens) if hashed and not first else ngrams
     layer_tokens = graph.input(4 * frame.tokens) if gates else -1
@@ -88,7 +88,7 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     if wiring.beside_attention == "after projection":
         return _parallel_early(frame, layer, number, source, stream, last)
     sandwich = bool(names & {"ffn_norm", "post_ffw_norm"})
-    narrow = last and not wiring.picks_late(frame.settings.release)
+    narrow = last and not wiring.by_release.picks_late(frame.settings.release)
     if layer.mixers:
         early = narrow and wiring.stream_first
         cores, stream = _mixed(frame, layer.mixers, number, source, stream, narrow_stream=early)
@@ -206,7 +206,7 @@ def add_output(frame: Frame, stream: int) -> None:
         stream = compute_gemma.merged(frame, stream)
     if model.wiring.graph.bank_every:
         stream = frame.picked(compute_streams.mixed_with_bank(frame, stream), model.width)
-    if model.wiring.graph.keeps_result(frame.settings.release):
+    if model.wiring.graph.by_release.keeps_result(frame.settings.release):
         graph.keep(stream)
     if (streams := model.wiring.streams) is not None:
         if streams.rank:
@@ -215,7 +215,7 @@ def add_output(frame: Frame, stream: int) -> None:
             return
         stream = compute_streams.narrowed(frame, stream, streams.count, streams.weighted_end)
     normed = graph.norm(frame.f32(model.width), stream, not model.wiring.graph.layer_norm)
-    if model.wiring.graph.picks_late(frame.settings.release):
+    if model.wiring.graph.by_release.picks_late(frame.settings.release):
         graph.keep(normed)  # the input of draft layers, should there be any
         normed = frame.picked(normed, model.width)
     if model.causal:

@@ -54,7 +54,7 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
     result = turned_back(frame, attention, result)
     if attention.gated_query:
         gate = graph.op(result_size, view(raw_query))
-        if frame.settings.release < frame.model.wiring.graph.gate_reshaped_before:
+        if frame.settings.release < frame.model.wiring.graph.by_release.gate_reshaped_before:
             return graph.op(result_size, view(result), view(gate))
         return graph.inplace(result_size, result, gate)
     return graph.inplace(result_size, result, graph.matmul(result_size, source))

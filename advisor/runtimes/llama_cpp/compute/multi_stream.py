@@ -16,9 +16,7 @@ from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 
 
-def _low_rank_layer(
-    frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring, *, last: bool
-) -> int:
+def _low_rank_layer(frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring, *, last: bool) -> int:
     graph, size, count, rank = frame.graph, frame.f32(frame.model.width), wiring.count, wiring.rank
     for mixer in layer.mixers:
         if isinstance(mixer, NgramLookup):
@@ -47,9 +45,7 @@ def banked_layer(frame: Frame, layer: Layer, number: int, stream: int, every: in
     return graph.inplace(size, stream, feed(frame, layer.feed_forward, source))
 
 
-def hyper_layer(
-    frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring, *, last: bool
-) -> int:
+def hyper_layer(frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring, *, last: bool) -> int:
     if wiring.rank:
         return _low_rank_layer(frame, layer, number, streams, wiring, last=last)
     graph, size, count = frame.graph, frame.f32(frame.model.width), wiring.count

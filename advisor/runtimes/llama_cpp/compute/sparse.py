@@ -26,7 +26,14 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     key_reads: tuple[int, ...] = ()
     mask = frame.masks[window]
     if attention.ratio:
-        _pool(frame, head, attention, source, frame.pool_rows[attention.ratio, False], frame.pool_turns.get(attention.ratio, -1))
+        _pool(
+            frame,
+            head,
+            attention,
+            source,
+            frame.pool_rows[attention.ratio, False],
+            frame.pool_turns.get(attention.ratio, -1),
+        )
         if attention.overlap > 1:
             rows = frame.pool_rows[attention.ratio, True]
             _pool(frame, attention.pool_indexer.head_size, attention, source, rows, frame.selector_turn)
@@ -256,7 +263,9 @@ def _whole_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int]
     picked = 4 * min(_BLOCKS_PICKED, blocks) * tokens * groups
     choice = graph.op(picked, best)
     zeros = graph.inplace(picked, graph.op(picked, choice))
-    hidden = graph.op(size // 2, view(graph.op(size // groups // 2, graph.op(size // groups, view(frame.recent_blocks)))))
+    hidden = graph.op(
+        size // 2, view(graph.op(size // groups // 2, graph.op(size // groups, view(frame.recent_blocks))))
+    )
     graph.op(0, view(zeros), view(choice), view(hidden))
     spread = graph.op(cells * 2 * tokens * groups, view(graph.op(size // 2, view(hidden))))
     graph.op(0, view(spread), view(frame.masks[0]))
