@@ -17,16 +17,15 @@ class Answered:
     body: bytes
 
 
-def ask(
-    app: ASGIApp,
-    path: str,
-    query: str = "",
-    method: str = "GET",
-    root: str = "",
-    body: bytes = b"",
-    **headers: str,
-) -> Answered:
+def ask(app: ASGIApp, path: str, query: str = "", method: str = "GET", root: str = "", **headers: str) -> Answered:
     """What the app answers; header names are written with underscores."""
+    return send(app, b"", path, query, method, root, **headers)
+
+
+def send(
+    app: ASGIApp, body: bytes, /, path: str, query: str = "", method: str = "POST", root: str = "", **headers: str
+) -> Answered:
+    """What the app answers to a body."""
     said: list[Message] = []
     scope: dict[str, Any] = {
         "type": "http",

@@ -32,7 +32,7 @@ EXAMPLES = {
     "The article's 70B on two A100": "model=llama-3.1-70b-instruct&machine=a100-sxm4-80gb&gpus=2",
     "A 24 GB card": "model=qwen3-32b&machine=rtx-4090",
     "A 120B mixture of experts and 64 GiB of RAM": "model=gpt-oss-120b&machine=rtx-5090&host_memory_gib=64",
-    "20 users": "model=llama-3.1-8b-instruct&machine=l40s&users=20",
+    "20 users": "model=llama-3.1-8b-instruct&machine=nvidia-l40s&users=20",
     "A Mac": "model=llama-3.3-70b-instruct&machine=apple-m4-max-40c-128gb",
 }
 
