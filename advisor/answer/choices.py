@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.answer.answer import Answer
+from advisor.answer.job import Job
 from advisor.answer.option import Option
 from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.policy import ALL_KEPT, GOOD_BITS, VISIBLE_POINTS, WEIGHTS
-from advisor.answer.search import Job
 from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, fact
