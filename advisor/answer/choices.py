@@ -95,7 +95,7 @@ def _better_quality(found: Answer) -> Choice | None:
         level=option.candidate.level,
         kept=option.candidate.kept.typical,
         instead=shown.kept.typical,
-        speed=_at_speed(option),
+        speed=at_speed(option),
     )
     return Choice("better quality", found, option, said)
 
@@ -131,7 +131,7 @@ def _faster(found: Answer) -> Choice | None:
     if option is None or speed is None or speed.typical < _FASTER * here.typical:
         return None
     said = fact(
-        "gain_faster", level=option.candidate.level, speed=speed.typical, instead=here.typical, kept=_keeping(option)
+        "gain_faster", level=option.candidate.level, speed=speed.typical, instead=here.typical, kept=keeping(option)
     )
     return Choice("faster", found, option, said)
 
@@ -160,8 +160,8 @@ def _other_engine(found: Answer) -> Choice | None:
         "gain_other_engine",
         runtime=option.setup.runtime.name,
         level=option.candidate.level,
-        kept=_keeping(option),
-        speed=_at_speed(option),
+        kept=keeping(option),
+        speed=at_speed(option),
     )
     return Choice("other engine", found, option, said)
 
@@ -171,8 +171,8 @@ def _of_other_model(found: Answer, other: OtherModel) -> Choice:
         "gain_other_model",
         name=other.entry.name,
         level=other.found.shown.level,
-        kept=_keeping(other.found.decided),
-        speed=_at_speed(other.found.decided),
+        kept=keeping(other.found.decided),
+        speed=at_speed(other.found.decided),
         standing=standing_words(found, other),
     )
     return Choice("other model", other.found, other.found.decided, said, other.scores)
@@ -220,13 +220,13 @@ def _free_share(found: Answer) -> float:
     return free / capacity if capacity else 0.0
 
 
-def _keeping(option: Option) -> Message:
+def keeping(option: Option) -> Message:
     kept = option.candidate.kept
     if kept is None:
         return NOTHING
     return fact("keeping_all") if kept.typical >= ALL_KEPT else fact("keeping", kept=kept.typical)
 
 
-def _at_speed(option: Option) -> Message:
+def at_speed(option: Option) -> Message:
     speed = option.candidate.tokens_per_s
     return NOTHING if speed is None else fact("at_tokens_per_s", speed=speed.typical)

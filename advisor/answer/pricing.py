@@ -7,6 +7,7 @@ from datetime import date
 
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.inputs import CostInputs
+from advisor.costs.power import power_of
 from advisor.costs.workload import Throughput
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
@@ -32,6 +33,12 @@ class Pricing:
     def costs(self, speed: Speed | None) -> Costs | None:
         """Owned, rented and per token; None for a machine that cannot be priced."""
         return _costs(self, throughput_of(speed))
+
+    @property
+    def load_watts(self) -> float | None:
+        """Watts at the wall while all devices compute, with the computer around them; None where not known."""
+        found = power_of(self.card, self.devices // self.card.count, self.inputs.power, [], [])
+        return None if found is None else float(found.load)
 
     def least(self) -> Costs | None:
         """The same for the fastest plan imaginable: no other costs less."""

@@ -154,7 +154,7 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
     if asked.model.draft is not None and not runtime.drafts:
         drafting = " and ".join(str(one.name) for one in ENGINES if one.drafts)
         raise InputError(f"draft: a draft model is planned for {drafting}, not for {runtime.id}.")
-    if asked.runtime.name == AUTO and asked.model.level is None and (refusal := _refusal_here(asked, runtime)):
+    if asked.runtime.name == AUTO and asked.model.level is None and (refusal := refusal_here(asked, runtime)):
         raise InputError(f"{refusal}.")
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
     asked, taken = with_frontend_defaults(asked, asked.given, about.model, hardware, runtime_id)
@@ -184,7 +184,7 @@ def _on_cards(
         yield using, hardware_of(using.machine, told.runtime.backend, runtime.id)
 
 
-def _refusal_here(asked: Question, runtime: Runtime) -> str:
+def refusal_here(asked: Question, runtime: Runtime) -> str:
     """Why a runtime that nobody asked for is not looked at on this hardware, without a full stop; "": it is."""
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id)
     return machine_refusal(runtime.id, chip_for(asked.runtime.backend, hardware, runtime.id))

@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import Generic, TypeVar
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.turns import elsewhere
 
 _MOST_THREADS = 16
 _MOST_KEPT = 64
@@ -68,7 +69,10 @@ class Background(Generic[Key, Result]):
         task = self._task(key)
         left = max(task.started + self.patience_s - time.monotonic(), _SHORT_S)
         try:
-            return task.future.result(left)
+            if task.future.done():
+                return task.future.result()
+            with elsewhere():
+                return task.future.result(left)
         except TimeoutError:
             raise StillWorking(self._late(key)) from None
         except InputError as error:

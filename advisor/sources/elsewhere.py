@@ -8,7 +8,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.lookup import unknown_model
-from advisor.models.names import find_by_name, words_of
+from advisor.models.names import find_by_name, find_by_repository, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
 from advisor.sources.commands import Pasted, unwrap
 from advisor.sources.files import from_config_text, from_link, from_path, is_local_file
@@ -171,7 +171,5 @@ def _read_hub(address: HubAddress, endpoint: str | None) -> ResolvedModel:
 
 def _known_repository(address: HubAddress) -> tuple[Entry | None, str | None]:
     """The model of the catalogue that a repository holds, or was made from by quantizing, and the level asked for."""
-    repository = address.repository.lower()
-    known = next((entry for entry in catalogue().values() if entry.hf_repo.lower() == repository), None)
     level = level_of_name(address.path) or address.tag.upper()
-    return known or find_by_name(address.repository.rpartition("/")[2]), level if level in LEVELS else None
+    return find_by_repository(address.repository), level if level in LEVELS else None

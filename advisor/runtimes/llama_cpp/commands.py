@@ -16,6 +16,13 @@ _DEFAULT_BATCH = 2048
 _DEFAULT_MICRO_BATCH = 512
 _PLAIN = ("F32", "F16", "BF16")
 _OLLAMA_CACHE_TYPES = ("f16", "q8_0", "q4_0")
+_UNKNOWN_TO_OLLAMA = {
+    "experts": "experts on the CPU",
+    "shares": "a split by your own shares",
+    "cache on host": "the KV cache in host memory",
+    "tensors": "overridden tensors",
+    "batch": "another micro batch",
+}
 _CALIBRATION = "calibration.txt"
 # How a backend calls its devices (ggml-cuda.h, ggml-vulkan.cpp, ggml-sycl.cpp: the names of --list-devices), and which
 # variable hides some of them (Ollama's docs/gpu.mdx).
@@ -41,13 +48,15 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
 
 
 def ollama_commands(launch: Launch) -> tuple[Command, ...]:
-    """The file, a Modelfile, and the commands that serve and run it."""
+    """The file, a Modelfile where it needs one, and the commands that serve and run it."""
     settings = launch.settings
     name = f"{launch.short_name}-{launch.level}".lower()
     lines = [f"FROM {_ollama_source(launch)}", f"PARAMETER num_ctx {settings.context}"]
     if launch.gpu_layers is not None:
         lines.append(f"PARAMETER num_gpu {launch.gpu_layers}")
+    fetched = launch.published_repo is not None and launch.file is None and launch.gpu_layers is None
     environment = [
+        *([f"OLLAMA_CONTEXT_LENGTH={settings.context}"] if fetched else []),
         f"OLLAMA_FLASH_ATTENTION={int(settings.flash_attention)}",
         f"OLLAMA_KV_CACHE_TYPE={settings.cache_type_k}",
         f"OLLAMA_NUM_PARALLEL={settings.users}",
@@ -55,6 +64,11 @@ def ollama_commands(launch: Launch) -> tuple[Command, ...]:
     if launch.idle_gpus and launch.backend in _VISIBLE:
         environment.insert(0, f"{_VISIBLE[launch.backend]}={','.join(map(str, range(launch.gpus)))}")
     serve = " ".join([*environment, "ollama serve"])
+    if fetched:
+        return (
+            Command("Start Ollama", serve, _ollama_note(launch)),
+            Command("Run it", command_line("ollama", "run", _ollama_source(launch))),
+        )
     return (
         *_file_commands(launch),
         Command("Modelfile (a file)", "\n".join(lines), "num_ctx is the context of one user."),
@@ -195,24 +209,28 @@ def _ollama_source(launch: Launch) -> str:
     return file if file.startswith("/") else f"./{file}"
 
 
-def _ollama_note(launch: Launch) -> str:
+def unknown_to_ollama(launch: Launch) -> tuple[str, ...]:
+    """What of a plan Ollama cannot be told: "cache type", and keys of `_UNKNOWN_TO_OLLAMA`."""
     settings = launch.settings
+    caches = settings.cache_type_k == settings.cache_type_v and settings.cache_type_k in _OLLAMA_CACHE_TYPES
+    found = (
+        ("cache type", not caches),
+        ("experts", bool(settings.cpu_moe_layers) and launch.gpus > 0),
+        ("shares", (bool(launch.tensor_split) or launch.split_mode != "layer") and launch.gpus > 0),
+        ("cache on host", not launch.kv_offload and launch.gpus > 0),
+        ("tensors", bool(launch.override_tensors) and launch.gpus > 0),
+        ("batch", settings.micro_batch != _DEFAULT_MICRO_BATCH and launch.gpus > 0),
+    )
+    return tuple(key for key, wanted in found if wanted)
+
+
+def _ollama_note(launch: Launch) -> str:
     notes = []
-    if settings.cache_type_k != settings.cache_type_v or settings.cache_type_k not in _OLLAMA_CACHE_TYPES:
+    unknown = unknown_to_ollama(launch)
+    if "cache type" in unknown:
         notes.append(f"Ollama has one KV cache type for K and V, of {', '.join(_OLLAMA_CACHE_TYPES)}: choose one.")
-    unknown = [
-        what
-        for what, wanted in (
-            ("experts on the CPU", bool(settings.cpu_moe_layers)),
-            ("a split by your own shares", bool(launch.tensor_split) or launch.split_mode != "layer"),
-            ("the KV cache in host memory", not launch.kv_offload),
-            ("overridden tensors", bool(launch.override_tensors)),
-            ("another micro batch", settings.micro_batch != _DEFAULT_MICRO_BATCH),
-        )
-        if wanted and launch.gpus
-    ]
-    if unknown:
-        notes.append(f"Ollama cannot be told {', '.join(unknown)}: for this plan use llama.cpp.")
+    if named := [_UNKNOWN_TO_OLLAMA[key] for key in unknown if key in _UNKNOWN_TO_OLLAMA]:
+        notes.append(f"Ollama cannot be told {', '.join(named)}: for this plan use llama.cpp.")
     if launch.gpu_layers is None:
         notes.append("Ollama decides itself how many layers go to the GPU; `ollama ps` must show 100% GPU.")
     return " ".join(notes)

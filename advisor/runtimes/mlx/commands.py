@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
 from advisor.foundation.errors import InputError
-from advisor.runtimes.launch import Command, Launch, command_line
+from advisor.runtimes.launch import AS_PUBLISHED, Command, Launch, command_line
 
 _CACHE_BITS = {"q8_0": 8, "q4_0": 4}
 
 
 def mlx_commands(launch: Launch) -> tuple[Command, ...]:
     """The files where nobody has published them, then the server."""
-    level = find_safetensors_level(launch.level)
-    if level.scheme not in (Scheme.MLX, Scheme.PLAIN):
+    level = None if launch.level == AS_PUBLISHED else find_safetensors_level(launch.level)
+    if level is not None and level.scheme not in (Scheme.MLX, Scheme.PLAIN):
         raise InputError(f"MLX does not read {level.name}; choose an MLX level or 16-bit files.")
     settings = launch.settings
     source = launch.published_repo or launch.file
     steps: tuple[Command, ...] = ()
-    if source is None and level.scheme is Scheme.PLAIN:
+    if source is None and level is not None and level.scheme is Scheme.PLAIN:
         source = launch.hf_repo
     if source is None:
         source = f"{launch.short_name}-{launch.level}"
-        if launch.hf_repo is not None:
+        if level is not None and launch.hf_repo is not None:
             convert = command_line(
                 *("mlx_lm.convert", "--hf-path", launch.hf_repo, "--mlx-path", source, "-q"),
                 *("--q-bits", level.bits, "--q-group-size", level.group),

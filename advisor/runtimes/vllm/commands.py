@@ -8,7 +8,7 @@ from __future__ import annotations
 from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
 from advisor.foundation.numbers import bare
 from advisor.machines.chip import Chip
-from advisor.runtimes.launch import Command, Launch, command_line
+from advisor.runtimes.launch import AS_PUBLISHED, Command, Launch, command_line
 from advisor.runtimes.support import supports
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -35,13 +35,13 @@ _AS_PUBLISHED = (Scheme.PLAIN, Scheme.NATIVE_MXFP4)
 
 def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     """The files where they must be made, then `vllm serve`. GPTQ, AWQ and compressed-tensors are recognized by it."""
-    level = find_safetensors_level(launch.level)
+    level = None if launch.level == AS_PUBLISHED else find_safetensors_level(launch.level)
     made = f"{launch.short_name}-{launch.level}"
     source = launch.published_repo or launch.file
     steps: tuple[Command, ...] = ()
     extra: list[str] = []
     notes: list[str] = []
-    if source is None and launch.hf_repo is not None:
+    if level is not None and source is None and launch.hf_repo is not None:
         if level.scheme in _AS_PUBLISHED:
             source = launch.hf_repo
         elif level.name in _WHILE_LOADING:
@@ -51,9 +51,9 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
             steps = (_compress(launch.hf_repo, level.name, made),)
         else:
             notes.append(f"Look for a repository with {level.name} files: {level.writer} writes them.")
-    if note := supports(RuntimeId.VLLM, level, Chip("NVIDIA")).note:  # what holds on every GPU
+    if level is not None and (note := supports(RuntimeId.VLLM, level, Chip("NVIDIA")).note):  # holds on every GPU
         notes.append(note)
-    if level.scheme is Scheme.PLAIN:
+    if level is not None and level.scheme is Scheme.PLAIN:
         extra += ["--dtype", {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}[level.dtype]]
     options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.settings.users]
     if launch.gpus > 1:
