@@ -114,8 +114,8 @@ def _own_file(found: Answer) -> Choice | None:
         "gain_own_file",
         level=option.candidate.level,
         runtime=option.setup.runtime.name,
-        kept=_keeping(option),
-        speed=_at_speed(option),
+        kept=keeping(option),
+        speed=at_speed(option),
     )
     return Choice("own 4-bit file", found, option, said)
 
