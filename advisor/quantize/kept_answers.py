@@ -10,10 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from advisor.formats.gguf_levels import Level
+from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.quantize.ask import Answer, DeviceAnswer
 from advisor.sizing.settings import Settings
 from advisor.sources.local_measurements import tensors_key
+
+_tensors = kept_beside(tensors_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Told:
 
 def key_of(model: Model, level: Level, settings: Settings, imatrix: bool) -> str:
     """What is asked, whatever question it came from. The answer is about the devices of the machine it is asked on."""
-    asked = [tensors_key(model), level.name, imatrix, asdict(settings), platform.node()]
+    asked = [_tensors(model), level.name, imatrix, asdict(settings), platform.node()]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 

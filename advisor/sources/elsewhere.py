@@ -44,7 +44,8 @@ def find_elsewhere(text: str, *, allow_local: bool = False, endpoint: str | None
     if address is not None:
         return from_link(address, allow_local)
     entry, level = _must_be_known(pasted, allow_local)
-    return replace(from_entry(entry), level=level)
+    found, mix = from_entry(entry), _mix_in(text)
+    return replace(found, level=level, notes=(*found.notes, _not_chosen(mix)) if mix else found.notes)
 
 
 def canonical(text: str) -> str:
@@ -66,7 +67,8 @@ def canonical(text: str) -> str:
     if isinstance(address, OtherHub):
         return _with_level(*entry_of(address))
     if address is None:
-        return _with_level(*_must_be_known(pasted, allow_local=False))
+        entry, level = _must_be_known(pasted, allow_local=False)
+        return _with_level(entry, level or _mix_in(text))
     check_link(address)
     return address
 
@@ -105,6 +107,16 @@ def _must_be_known(pasted: Pasted, allow_local: bool) -> tuple[Entry, str | None
     return meant, level if level in LEVELS else None
 
 
+def _mix_in(name: str) -> str:
+    """The publisher's own mix that a name ends in, as UD-Q4_K_XL, or "": only its file tells its bytes."""
+    level = level_of_name(name)
+    return "" if level in LEVELS else level
+
+
+def _not_chosen(mix: str) -> str:
+    return f"What its file {mix[:40]} holds is not known; no level was chosen."
+
+
 def _names_a_file(text: str) -> bool:
     return (
         text.lower().endswith((".json", ".gguf", ".safetensors"))
@@ -136,8 +148,8 @@ def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
         if known is None:
             raise
         note = f"The catalogue's figures are shown for {address.repository}, because it could not be read: {error}"
-        if address.tag and level is None:
-            note += f" What its file {address.tag[:40]} holds is not known; no level was chosen."
+        if level is None and (named := level_of_name(address.path) or address.tag):
+            note += f" {_not_chosen(named)}"
         return replace(from_entry(known), notes=(note,), level=level)
     except HubError as error:
         if (known := _known_repository(address)[0]) is None:

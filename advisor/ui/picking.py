@@ -22,9 +22,8 @@ from advisor.models.find import find_models
 from advisor.models.names import find_by_repository
 from advisor.question.choices import CUSTOM_MACHINE
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH
-from advisor.sources.resolve import check_model
 from advisor.ui.asking import model_name
-from advisor.ui.link import PAGE_KEYS, changed_link, read_link
+from advisor.ui.link import PAGE_KEYS, changed_link, meaning, read_link
 
 if TYPE_CHECKING:  # it brings the Hub's library along
     from advisor.sources.search import Hit
@@ -166,7 +165,7 @@ def nearest_in_catalogue(model: str) -> Entry | None:
 def _named(text: str, asked: Asked) -> tuple[list[Choice], str]:
     """What the text itself names, and the catalogue's model of it; or why it can never be a model."""
     try:
-        value = check_model(text)
+        value = str(meaning("model", text))
     except InputError as error:
         return [], str(error)
     entry = catalogue().get(value.partition(":")[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from advisor.answer.case import Case, Worked
 from advisor.answer.worked_cases import CASES, worked
 from advisor.ui.parts.html import question_href
 from advisor.ui.parts.text import plain
@@ -37,8 +38,13 @@ def links(page: AppTest) -> str:
 
 
 def test_nothing_is_asked_before_a_claim_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(article, "worked", lambda case: asked.append(case) or worked(case))
+    asked: list[Case] = []
+
+    def noted(case: Case) -> Worked:
+        asked.append(case)
+        return worked(case)
+
+    monkeypatch.setattr(article, "worked", noted)
     page = drawn()
     assert [one.label for one in page.expander] == [plain(say(case.says, "page")) for case in CASES]
     assert asked == []

@@ -216,6 +216,21 @@ def test_an_input_changes_the_link_and_a_default_leaves_it() -> None:
     assert not messages(page)
 
 
+def test_who_goes_back_before_the_inputs_follow_is_not_overruled_by_them() -> None:
+    page = opened("model=llama-3.1-8b-instruct&machine=rtx-4090&users=2")
+    # What a browser sends that goes to another link while an input still shows what it showed.
+    page.query_params["users"] = "5"
+    page.number_input(key="in_users").set_value(3).run()
+    assert page.query_params["users"] in ("5", ["5"])
+    assert "5 users" in read(page)
+    # Two changes in a row, the second sent before the browser knew of the first.
+    page.number_input(key="in_users").set_value(7).run()
+    page.query_params["users"] = "5"
+    page.number_input(key="in_gpus").set_value(2).run()
+    assert "7 users" in read(page)
+    assert "2 x GeForce RTX 4090" in read(page)
+
+
 def test_ollamas_own_context_holds_until_one_is_chosen() -> None:
     page = everything("model=llama-3.1-8b-instruct&runtime=ollama&level=Q4_K_M", only="context")
     assert page.number_input(key="in_context").value is None
@@ -247,6 +262,10 @@ def test_a_value_in_a_link_wins_over_the_frontend() -> None:
         ("foo=1", "Unknown key 'foo'"),
         ("memory_gib=3", "memory_gib is for machine=custom; GeForce RTX 4090 has its own memory. It was left out."),
         ("machine=apple-m4-max-40c-128gb&gpus=2", "gpus=2: Apple M4 Max (40-core GPU) 128GB is one device"),
+        (
+            "model=llama-2-7b&context=8192",
+            "context=8,192 is beyond what Llama 2 7B Chat was trained for: at most 4,096 tokens. Shown",
+        ),
     ],
 )
 def test_a_bad_link_gets_one_clear_message_and_an_answer(query: str, start: str) -> None:
@@ -363,3 +382,10 @@ def test_every_tab_opens_by_its_address(tab: str, query: str) -> None:
     page = opened(f"{query}&tab={tab.replace(chr(32), chr(43))}")
     assert not page.error
     assert [part.open for part in page.tabs if hasattr(part, "open")] in ([], [True])
+
+
+@pytest.mark.parametrize("query", EXAMPLES.values())
+def test_examples_are_questions_with_a_good_answer(query: str) -> None:
+    found = answer(Question.from_query(query))
+    other = leading(found)
+    assert (found if other is None else other.found).status == "good"

@@ -550,6 +550,9 @@ def test_a_browser_starts_a_run_that_the_apps_own_worker_does(home: Path, chromi
         main = {"include": [[".measured"], [".rows"], ["[data-testid=stColumn]"]]}
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
+            page.reload()
+            page.get_by_text("levels are the predicted ones to the byte.").wait_for()
+            settle(page)
             found = axe.run(page, main).response["violations"]
             assert [f"{scheme}: {one['id']}: {one['nodes'][0]['html']}" for one in found] == []
         page.set_viewport_size({"width": 390, "height": 844})

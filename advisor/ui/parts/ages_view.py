@@ -34,6 +34,7 @@ HOLDS = {
     "speed_measurements.csv": "Measured speeds",
     "speed_constants.csv": "Constants fitted to the speeds",
 }
+_DAYS = ("Looked at", "The source's days")
 
 
 def draw() -> None:
@@ -50,9 +51,9 @@ def draw() -> None:
     st.html(
         html_table(
             f"{len(ages)} tables with their rows, the days they speak of, and how many prices are old",
-            ("Table", "Rows", "The source's days", "Looked at", "Old", "File"),
+            ("Table", "Rows", "Old", *_DAYS, "File"),
             [_row(age) for age in ages],
-            ("Rows",),
+            ("Rows", "Old", *_DAYS),
         )
     )
     st.markdown(
@@ -67,7 +68,7 @@ def draw() -> None:
 def _row(age: TableAge) -> tuple[str, ...]:
     limit = age.table.limit_days
     old = "–" if limit is None else f"{'▲ ' if age.old else '✔ '}{age.old:,} ({limit} days)"
-    return HOLDS[age.table.file], f"{age.rows:,}", _span(age.source), _span(age.seen), old, f"data/{age.table.file}"
+    return HOLDS[age.table.file], f"{age.rows:,}", old, _span(age.seen), _span(age.source), f"data/{age.table.file}"
 
 
 def _span(days: tuple[str, str] | None) -> str:

@@ -26,7 +26,7 @@ def number(
     placeholder: str | None = None,
     help: str | None = None,
     left_to: str | None = None,
-    width: int | str = "stretch",
+    width: Width = "stretch",
     place: str = "",
 ) -> None:
     """A number; `bounds` where the question's field does not state its own, `left_to` who else has a default.
@@ -65,7 +65,7 @@ def choice(
     names: Mapping[str, str] | None = None,
     placeholder: str | None = None,
     help: str | None = None,
-    width: int | str = "stretch",
+    width: Width = "stretch",
 ) -> None:
     """One of some words, shown by their `names`; nothing chosen means the default."""
     named = names or {}

@@ -95,5 +95,5 @@ def _rules(plan: Plan) -> None:
             )
         )
     if plan.kv_tokens is not None:
-        most = "" if plan.max_concurrency is None else f", {plan.max_concurrency:,.1f} requests of the asked length"
+        most = "" if plan.at_once is None else f", at once {plan.at_once:,.1f} requests of the asked length"
         st.markdown(plain(f"The rest of the GPU holds the KV cache of {plan.kv_tokens:,} tokens{most}."))

@@ -86,13 +86,19 @@ def _kept(
 ) -> tuple[dict[str, tuple[Told, datetime | None]], str]:
     """What this browser was told about these levels, the newest first, with its time; and why nothing can be kept."""
     keys = {_key(answer, candidate): level for level, candidate in candidates.items()}
-    just = {keys[key]: (told, None) for key, told in st.session_state.get(_JUST_TOLD, {}).items() if key in keys}
+    held: Mapping[str, Told] = st.session_state.get(_JUST_TOLD, {})
+    just: dict[str, tuple[Told, datetime | None]] = {
+        keys[key]: (told, None) for key, told in held.items() if key in keys
+    }
     try:
         rows = _opened(default_url()).of(owner, keys).values()
     except StoreUnavailable as error:
         return just, str(error)
     newest = sorted(rows, key=lambda row: row.asked_at, reverse=True)
-    found = {keys[row.key]: (told, row.asked_at) for row in newest if (told := from_json(row.told)) is not None}
+    found: dict[str, tuple[Told, datetime | None]] = {}
+    for row in newest:
+        if (told := from_json(row.told)) is not None:
+            found[keys[row.key]] = told, row.asked_at
     return found | just, ""
 
 
