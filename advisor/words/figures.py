@@ -23,6 +23,7 @@ Number = float | Decimal
 _PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
 _ROUNDED: dict[str, Callable[[float], str]] = {
     "approx": numbers.approx,
+    "rough": numbers.rough,
     "exact": numbers.exact,
     "money": numbers.money,
 }
@@ -30,7 +31,7 @@ _WITH_UNIT: dict[str, Callable[[float], str]] = {"gb": gb, "gib": gib, "count": 
 
 
 def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
-    """A number as `way` says: approx, exact, money, gb, gib, count, or one of Python's such as ",", ".1f" and "+.0%".
+    """A number as `way` says: approx, rough, exact, money, gb, gib, count, or one of Python's: ",", ".1f", "+.0%".
 
     Raises ValueError for a way there is not.
     """
