@@ -29,7 +29,7 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
         return
     compared = found.file is not None or _has_gguf(found)
     stock = _stock_sizes(model, imatrix) if model is not None and compared else {}
-    st.subheader("Published files", anchor=False)
+    st.header("Published files", anchor=False)
     if found.file is not None:
         _file(found, stock)
     elif found.repository is not None:

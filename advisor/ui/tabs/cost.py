@@ -194,7 +194,7 @@ def _even_words(even: BreakEven) -> str:
 def _over_time(figures: Figures) -> None:
     costs = figures.costs
     years = costs.inputs.billing.years
-    st.subheader(f"What has been paid over {years} year{'' if years == 1 else 's'}", anchor=False)
+    st.header(f"What has been paid over {years} year{'' if years == 1 else 's'}", anchor=False)
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in _paid_back(costs)))
     st.plotly_chart(
         cumulative_chart(costs),
