@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.job import Job
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.policy import READING_TOKENS_PER_S, VISIBLE_POINTS
-from advisor.answer.search import Job, Search
+from advisor.answer.search import Search
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact

@@ -139,6 +139,16 @@
     else if (button.hasAttribute("data-keep-machine")) keep(button);
     else forget();
   });
+
+  // Streamlit's tables take Tab for their own columns, one after the other; it has to lead on. Arrows move inside.
+  function leave(event) {
+    const table = event.target instanceof Element && event.target.closest("[data-testid=stDataFrame]");
+    if (event.key !== "Tab" || !table) return;
+    event.stopPropagation();
+    for (const part of table.querySelectorAll(".dvn-scroller")) part.tabIndex = -1;
+  }
+
+  addEventListener("keydown", leave, true);
   addEventListener("storage", offer);
   addEventListener("popstate", offer);
 

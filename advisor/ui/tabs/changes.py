@@ -8,11 +8,12 @@ from advisor.answer.answer import Answer
 from advisor.answer.flips import Flip, flips
 from advisor.answer.plans import runtime_name
 from advisor.foundation.numbers import rough
+from advisor.ui.parts.explore_html import skippable
 from advisor.ui.parts.html import badge, go, question_href
 from advisor.ui.parts.rows import Cell, cell, number_cell, table
 from advisor.words import say
 
-_HEADS = ("Change", "Then", "Status", "Quality kept", "Tokens/s", "")
+_HEADS = ("Change", "Then", "Status", "Quality kept", "Tokens/s", "Ask it")
 
 
 def draw(answer: Answer) -> None:
@@ -23,7 +24,7 @@ def draw(answer: Answer) -> None:
         st.info("Nothing that was tried changes it: context, users, cards, host memory and wishes.")
         return
     rows = [(False, _cells(one)) for one in found]
-    st.html(table("What would change the answer", _HEADS, rows))
+    st.html(skippable(table("What would change the answer", _HEADS, rows), "after-changes"))
 
 
 def _cells(flip: Flip) -> list[Cell]:

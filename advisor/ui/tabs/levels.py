@@ -12,6 +12,7 @@ from advisor.answer.pinned import pinned_query
 from advisor.foundation.numbers import rough
 from advisor.foundation.units import gb, gib
 from advisor.ui.legend import RECOMMENDED
+from advisor.ui.parts.explore_html import skippable
 from advisor.ui.parts.html import go, question_href
 from advisor.ui.parts.rows import Cell, cell, number_cell, table
 from advisor.ui.parts.text import small, verdict_words
@@ -29,7 +30,8 @@ def draw(answer: Answer) -> None:
     every = len(found) > 1 and st.toggle(f"All {len(found)} levels", key="every_level", persist_state="session")
     shown = in_order(found) if every else without_hopeless(found, answer.shown)
     rows = [(one is answer.shown, _cells(answer, one)) for one in shown]
-    st.html(table(f"{len(rows)} levels of {answer.entry.name} on {answer.machine_name}", _HEADS, rows))
+    made = table(f"{len(rows)} levels of {answer.entry.name} on {answer.machine_name}", _HEADS, rows)
+    st.html(skippable(made, "after-levels"))
     st.markdown(
         small(
             f"{RECOMMENDED} the one shown; a click on another shows that. Memory and what is free: on all devices and "
