@@ -140,7 +140,8 @@ def _way(costs: Costs, name: str, best: Option | None) -> str:
         facts.append(f"The median of {option.offers} providers")
     said = "".join(f"<p>{words(fact)}</p>" for fact in facts)
     price = f'<span class="price">{words(f"{money(monthly.typical)} {costs.currency}")}</span> a month'
-    return f'<article class="way">{title}<p>{price}<small>{words(span(monthly, money))}</small></p>{said}</article>'
+    between = f'<span class="small">{words(span(monthly, money))}</span>'
+    return f'<article class="way">{title}<p>{price}{between}</p>{said}</article>'
 
 
 def _power(costs: Costs) -> Iterator[str]:

@@ -173,7 +173,7 @@ def _task_cells(task: str, quality: Quality) -> list[Cell]:
     kept = quality.typical is not None and quality.low is not None and quality.high is not None
     sign = BASIS_SIGNS.get(quality.basis, "")
     return [
-        cell(task.replace("_", " ")),
+        cell(say(task_name(task)).capitalize()),
         number_cell(f"{quality.typical:.1f} %" if kept else "–"),
         number_cell(f"{quality.low:.1f} to {quality.high:.1f} %" if kept else "–"),
         cell(f"{sign} {_basis(quality)}".strip()),
