@@ -15,7 +15,6 @@ from advisor.ui.parts.text import plain, refusal, small
 
 def draw(answer: Answer, shown: Candidate) -> None:
     """Draw them, each with a button to copy it."""
-    st.subheader(f"Run {shown.level}", anchor=False)
     _defaults(answer)
     try:
         found = commands(launch_of(answer, shown))
