@@ -57,6 +57,15 @@ class Environment(BaseSettings):
     )
 
 
+    language: str = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_LANGUAGE",
+        title="the name of a language's catalogue, such as en",
+        description="The language of sentences, reports and errors: the name of a folder in `advisor/words/locale`; "
+        "unset: `en`",
+    )
+
+
 class RealRunEnvironment(BaseSettings):
     """What the real run needs besides: who may have what quantized, and with which programs."""
 
@@ -135,6 +144,11 @@ SETTINGS: tuple[type[BaseSettings], ...] = (Environment, RealRunEnvironment)
 def environment() -> Environment:
     """The variables that any part may need; raises InputError."""
     return _read(Environment, {})
+
+
+def language_setting() -> str:
+    """The language that the variables ask for, "" where they ask for none: asked for each sentence, hence by itself."""
+    return os.environ.get(variable(Environment, "language"), "").strip()
 
 
 def real_run_environment(given: Mapping[str, str] | None = None) -> RealRunEnvironment:

@@ -1,7 +1,11 @@
 """What can go wrong, each told in one sentence that says what to do."""
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from advisor.foundation.message import Figure, Message, in_english, sentence
 
 _MATCH_CUTOFF = 0.5
 # difflib takes quadratic time; no id in any catalogue is anywhere near this long.
@@ -9,10 +13,18 @@ _LONGEST_COMPARED = 100
 
 
 class AdvisorError(Exception):
-    """Base of every error meant for the person using the advisor; its text, always one line, is shown as it is."""
+    """Base of every error meant for the person using the advisor: one line in the language that is spoken, once
+    `word_errors` was told how (`advisor/words` does), and in English before.
 
-    def __init__(self, text: str):
-        super().__init__(printable(text))
+    `text` is a `sentence` with its figures in braces; one without figures is taken as it is, braces and all.
+    """
+
+    def __init__(self, text: str, /, **figures: Figure):
+        super().__init__(text)
+        self.message = sentence(text, **figures)
+
+    def __str__(self) -> str:
+        return printable(_word(self.message))
 
 
 class InputError(AdvisorError):
@@ -21,8 +33,8 @@ class InputError(AdvisorError):
     `suggestions` are what may have been meant: values to give instead, the most likely first.
     """
 
-    def __init__(self, text: str, suggestions: Iterable[str] = ()):
-        super().__init__(text)
+    def __init__(self, text: str, /, suggestions: Iterable[str] = (), **figures: Figure):
+        super().__init__(text, **figures)
         self.suggestions = tuple(suggestions)
 
 
@@ -32,6 +44,15 @@ class ImpossibleValue(ValueError):
     def __init__(self, text: str, suggestions: Iterable[str] = ()):
         super().__init__(text)
         self.suggestions = tuple(suggestions)
+
+
+_word: Callable[[Message], str] = in_english
+
+
+def word_errors(word: Callable[[Message], str]) -> None:
+    """From now on errors are worded by this function; it lies in a layer that this one may not import."""
+    global _word
+    _word = word
 
 
 class DataError(AdvisorError):

@@ -1,16 +1,36 @@
 """What the engine says, as a fact with its figures; the layer that words it (advisor/words) has the sentence.
 
-Another language is then another catalogue of texts. Two kinds of sentence are not messages: that of an `InputError`,
-with which the parser tells whoever wrote a question what is wrong with it, key by key; and what comes as text from
-elsewhere, such as a note in the data, which `as_it_is` carries along.
+Another language is then another catalogue of texts. Two ways lead to it:
+
+- `fact` names a kind, whose English text stands in the catalogue too. So does whatever belongs to an answer.
+- `sentence` is the English text itself, as gettext has it by default: what is wrong with an input (`AdvisorError`), and
+  what was noticed while a file, a repository or this machine was read. There are hundreds of those, each said at one
+  place beside the check that it reports, where a second file would only have to be kept in step.
+
+What comes as text from elsewhere, such as a note in the data, is carried along by `as_it_is`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import string
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from advisor.foundation import numbers
+from advisor.foundation.units import format_count, gb, gib
+
+
+# How a text asks for a figure to be written, besides the ways of Python's own.
+WAYS: dict[str, Callable[[Any], str]] = {
+    "approx": numbers.approx,
+    "exact": numbers.exact,
+    "money": numbers.money,
+    "gb": gb,
+    "gib": gib,
+    "count": format_count,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,37 @@ class Message:
 def fact(kind: str, /, **figures: Figure) -> Message:
     """The message of a kind. Call it with a literal kind: a test finds every call, and holds the catalogue to it."""
     return Message(kind, tuple(figures.items()))
+
+
+def sentence(text: str, /, **figures: Figure) -> Message:
+    """A message whose kind is its English text: sentence("{name} holds no text.", name="notes.txt").
+
+    Call it with a literal text, so that the list for translators finds it.
+    """
+    return Message(text, tuple(figures.items()))
+
+
+def in_english(message: Message) -> str:
+    """A `sentence` as it is written in the code, for where no catalogue is at hand: its figures the English way."""
+    if not message.figures:
+        return message.kind
+    figures = dict(message.figures)
+    return "".join(
+        before + ("" if name is None else _in_english(figures[name], way or ""))
+        for before, name, way, _ in string.Formatter().parse(message.kind)
+    )
+
+
+def _in_english(figure: Figure, way: str) -> str:
+    match figure:
+        case Message():
+            return in_english(figure)
+        case tuple():
+            return ", ".join(_in_english(one, way) for one in figure)
+        case Key() | Span():
+            raise TypeError(f"only a catalogue writes {figure!r}")
+        case _:
+            return WAYS[way](figure) if way in WAYS else format(figure, way)
 
 
 def as_it_is(text: str) -> Message:

@@ -15,18 +15,14 @@ from babel.core import Locale
 from babel.numbers import NumberPattern
 
 from advisor.foundation import numbers
-from advisor.foundation.units import format_count, gb, gib
+from advisor.foundation.message import WAYS
 
 Word = Callable[[str, str], str]  # a word, in a context, as the catalogue has it
 Number = float | Decimal
 
 _PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
-_ROUNDED: dict[str, Callable[[float], str]] = {
-    "approx": numbers.approx,
-    "exact": numbers.exact,
-    "money": numbers.money,
-}
-_WITH_UNIT: dict[str, Callable[[float], str]] = {"gb": gb, "gib": gib, "count": format_count}
+_ROUNDED = ("approx", "exact", "money")
+_WITH_UNIT = ("gb", "gib", "count")
 
 
 def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
@@ -35,9 +31,9 @@ def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
     Raises ValueError for a way there is not.
     """
     if way in _ROUNDED:
-        return signed(_ROUNDED[way](float(figure)), locale)
+        return signed(WAYS[way](float(figure)), locale)
     if way in _WITH_UNIT:
-        number, _, unit = _WITH_UNIT[way](float(figure)).partition(" ")
+        number, _, unit = WAYS[way](float(figure)).partition(" ")
         written = signed(number, locale)
         return f"{written} {word('unit' if way != 'count' else 'count', unit)}" if unit else written
     found = _PYTHON.fullmatch(way)

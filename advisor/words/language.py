@@ -1,6 +1,6 @@
 """A language: its catalogue of texts in gettext's format, and the locale whose signs its numbers are written with.
 
-An entry's `msgid` is the kind of a message, its `msgstr` the text with the message's figures in braces, each with the
+An entry's `msgid` is the kind of a message, or of a `sentence` its English text, its `msgstr` the text with the message's figures in braces, each with the
 way it is written: "{level} needs {missing:gib} more." Beyond what Python's own format strings have:
 
 - `{kept:apart least}`: so many digits that it does not read as the figure `least`
@@ -47,7 +47,10 @@ class Piece:
 
 
 class _Missing(NullTranslations):
-    """Says that there is no text, where gettext would take the kind for one."""
+    """Says that there is no text, where gettext would take the kind for one.
+
+    An English `sentence` needs no entry; `Language` says the kind itself then.
+    """
 
     def gettext(self, message: str) -> str:
         return ""
@@ -63,16 +66,17 @@ class _Missing(NullTranslations):
 
 
 class Language:
-    """Words messages in one language; raises KeyError for a kind that its catalogue lacks."""
+    """Words messages in one language. What its catalogue lacks is said in `instead`, another language, and without
+    one a fact's kind raises KeyError."""
 
-    def __init__(self, catalogue: Path, locale: str) -> None:
+    def __init__(self, catalogue: Path, locale: str, instead: Language | None = None) -> None:
         with catalogue.open("rb") as file:
             entries = read_po(file, locale=locale)
         compiled = BytesIO()
         write_mo(compiled, entries)
         compiled.seek(0)
         self._texts = GNUTranslations(compiled)
-        self._texts.add_fallback(_Missing())
+        self._texts.add_fallback(instead._texts if instead is not None else _Missing())
         self.locale = Locale.parse(locale)
 
     def say(self, message: Message, audience: Audience, place: str = "") -> str:
@@ -80,6 +84,8 @@ class Language:
         figures = dict(message.figures)
         count = figures.get("n")
         text = self._text(message.kind, count if isinstance(count, int) else None, (place, audience))
+        if not figures and text == message.kind:
+            return text  # whatever it quotes may hold braces
         return "".join(
             piece.text if piece.figure is None else piece.text + self._figure(piece, figures, audience)
             for piece in pieces(text)
@@ -95,6 +101,8 @@ class Language:
             if found := self._in_context(kind, count, context):
                 return found
         found = self._texts.gettext(kind) if count is None else self._texts.ngettext(kind, kind, count)
+        if not found and " " in kind:
+            return kind
         if not found:
             raise KeyError(f"no text for {kind!r} in {self.locale}")
         return found
@@ -160,4 +168,10 @@ def pieces(text: str) -> tuple[Piece, ...]:
 @cache
 def language(name: str) -> Language:
     """The language with a catalogue of that name, such as "en"; raises FileNotFoundError where there is none."""
-    return Language(LOCALES / name / "LC_MESSAGES" / "messages.po", name)
+    english = language(ENGLISH) if name != ENGLISH else None
+    return Language(LOCALES / name / "LC_MESSAGES" / "messages.po", name, english)
+
+
+def languages() -> tuple[str, ...]:
+    """The names of the languages that have a catalogue."""
+    return tuple(sorted(path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/messages.po")))
