@@ -213,7 +213,7 @@ def _refresh(options: argparse.Namespace) -> str:
     outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
     if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
         print(report(outcomes), flush=True)
-        raise InputError(f"Not updated: {', '.join(problems)}; their last prices are kept.")
+        raise InputError("Not updated: {problems}; their last prices are kept.", problems=", ".join(problems))
     return report(outcomes)
 
 

@@ -18,20 +18,28 @@ def check_limits(level: str | None, work: Workload, model: Model, name: str) -> 
     limit = model.context_length
     if limit is not None and work.context > limit:
         raise InputError(
-            f"context={work.context:,} is beyond what {name} was trained for: at most {plural(limit, 'token')}."
+            "context={context:,} is beyond what {name} was trained for: at most {tokens}.",
+            context=work.context,
+            name=name,
+            tokens=plural(limit, "token"),
         )
     if work.context_used is not None and work.context_used > work.context:
         raise InputError(
-            f"context_used={work.context_used:,} is more than the context of {plural(work.context, 'token')}."
+            "context_used={context_used:,} is more than the context of {tokens}.",
+            context_used=work.context_used,
+            tokens=plural(work.context, "token"),
         )
     if work.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
         raise InputError(
-            f"users={work.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
-            "run several instances."
+            "users={users}: llama.cpp aborts on {name} with {block_selection_users} users or more; run "
+            "several instances.",
+            users=work.users,
+            name=name,
+            block_selection_users=_BLOCK_SELECTION_USERS,
         )
     stored = None if level is None else find_level(level)
     if isinstance(stored, Level) and not stored.offered_for(model):
-        raise InputError(f"Level {level} is only for models published in it; {name} is not.")
+        raise InputError("Level {level} is only for models published in it; {name} is not.", level=level, name=name)
 
 
 def _selects_blocks_per_user(model: Model) -> bool:

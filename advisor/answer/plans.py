@@ -85,7 +85,7 @@ def plans_of(
     by = runtime_by(runtime)
     if question.model.draft is not None and not by.drafts:
         drafting = " and ".join(one.name for one in RUNTIMES if one.drafts)
-        raise InputError(f"draft: a draft model is planned for {drafting}, not for {by.id}.")
+        raise InputError("draft: a draft model is planned for {drafting}, not for {by}.", drafting=drafting, by=by.id)
     request = request_of(question, entry, model, hardware, runtime, among)
     plans = (*published_plans(question, entry, model, hardware, runtime), *by.plan(request))
     if not plans:
@@ -135,7 +135,7 @@ def published_request(
     """`request`, for the repository's own checkpoint; raises InputError where the runtime does not load its kind."""
     repository = entry.repository
     if repository is None or not repository.tensors:
-        raise InputError(f"{entry.name} has no files of its own here.")
+        raise InputError("{entry} has no files of its own here.", entry=entry.name)
     support = checkpoint_support(question, repository, hardware, RuntimeId(find_runtime(question.runtime.name).id))
     if support.refusal:
         raise InputError(f"{support.refusal}.")

@@ -120,7 +120,12 @@ def runtimes_of(question: Question, entry: ResolvedModel) -> tuple[RuntimeId, ..
     loading = _loading(question)
     if asked is not None:
         if asked.engine not in loading:
-            raise InputError(f"Level {question.model.level} is not for {asked.id}: choose runtime={loading[0]}.")
+            raise InputError(
+                "Level {level} is not for {asked}: choose runtime={loading}.",
+                level=question.model.level,
+                asked=asked.id,
+                loading=loading[0],
+            )
         return (asked.id,)
     if entry.file is not None and question.model.level is None:
         return (RuntimeId.LLAMA_CPP,)
@@ -142,7 +147,9 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
     asked = about.question
     if asked.model.draft is not None and not runtime.drafts:
         drafting = " and ".join(str(one.name) for one in ENGINES if one.drafts)
-        raise InputError(f"draft: a draft model is planned for {drafting}, not for {runtime.id}.")
+        raise InputError(
+            "draft: a draft model is planned for {drafting}, not for {runtime}.", drafting=drafting, runtime=runtime.id
+        )
     if asked.runtime.name == AUTO and asked.model.level is None and (refusal := _refusal_here(asked, runtime)):
         raise InputError(f"{refusal}.")
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)

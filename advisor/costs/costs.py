@@ -82,7 +82,7 @@ def cost_of(
     Raises InputError in one sentence when the machine cannot be bought like that.
     """
     if not 1 <= devices <= 1024:
-        raise InputError(f"devices={devices}: a plan runs on 1 to 1,024 devices.")
+        raise InputError("devices={devices}: a plan runs on 1 to 1,024 devices.", devices=devices)
     tokens = inputs.load.tokens_per_month
     converter = converter_of(inputs.billing, today)
     owned = own(machine, devices, speed, inputs, converter)

@@ -62,7 +62,12 @@ def own(
     """
     sets, rest = divmod(devices, machine.count)
     if rest or not sets:
-        raise InputError(f"{machine.name} is sold in sets of {machine.count}; {devices} devices cannot be bought.")
+        raise InputError(
+            "{machine} is sold in sets of {count}; {devices} devices cannot be bought.",
+            machine=machine.name,
+            count=machine.count,
+            devices=devices,
+        )
     prices: list[UsedPrice] = []
     notes: list[Message] = []
     hardware = _device_price(machine, inputs, converter, prices)

@@ -23,7 +23,7 @@ def find_level(text: str) -> Level | SafetensorsLevel:
     if found is None or family.lower() not in ("", found.format):
         known = (*LEVELS, *SAFETENSORS_LEVELS)
         hint = nearest(text, known) or f"choose one of {', '.join(LEVELS)}."
-        raise InputError(f"unknown level '{one_line(text)}'; {hint}", resembling(text, known))
+        raise InputError("unknown level '{words}'; {hint}", resembling(text, known), words=one_line(text), hint=hint)
     return found
 
 

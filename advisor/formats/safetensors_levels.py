@@ -153,4 +153,4 @@ def find_safetensors_level(name: str) -> SafetensorsLevel:
         return _mlx(int(match[1]), int(match[2]))
     close = resembling(name, SAFETENSORS_LEVELS)
     hint = f"; {nearest(name, SAFETENSORS_LEVELS)}" if close else "."
-    raise InputError(f"Unknown level '{name[:80]}'{hint}", close)
+    raise InputError("Unknown level '{name}'{hint}", close, name=name[:80], hint=hint)

@@ -56,7 +56,6 @@ class Environment(BaseSettings):
         description="NVIDIA's own; where it is set, `detect` says that it lists all GPUs all the same",
     )
 
-
     language: str = Field(
         "",
         alias="LLM_FIT_ADVISOR_LANGUAGE",

@@ -21,7 +21,6 @@ from typing import Any, TypeAlias
 from advisor.foundation import numbers
 from advisor.foundation.units import format_count, gb, gib
 
-
 # How a text asks for a figure to be written, besides the ways of Python's own.
 WAYS: dict[str, Callable[[Any], str]] = {
     "approx": numbers.approx,

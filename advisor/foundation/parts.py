@@ -92,7 +92,7 @@ class Composed:
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         for key, value in values.items():
             if key not in known:
-                raise InputError(f"Unknown key '{one_line(key)}'.")
+                raise InputError("Unknown key '{name}'.", name=one_line(key))
             found[known[key].path[0]][key] = value
         return found
 

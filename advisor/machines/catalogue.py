@@ -39,7 +39,7 @@ def machine(machine_id: str) -> Machine:
         shown = one_line(machine_id, _LONGEST_QUOTED)
         close = resembling(machine_id, machines())
         hint = f": {nearest(machine_id, machines())}" if close else "."
-        raise InputError(f"There is no machine {shown!r} in the catalogue{hint}", close)
+        raise InputError("There is no machine {shown} in the catalogue{hint}", close, shown=repr(shown), hint=hint)
     return found
 
 
@@ -47,7 +47,10 @@ def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Ma
     """Return a card that is in no catalogue: the memory its driver reports in GiB, and for speed its GB/s."""
     size = _memory_bytes(memory_gib)
     if bandwidth_gb_s is not None and not (_is_number(bandwidth_gb_s) and 1 <= bandwidth_gb_s <= MAX_BANDWIDTH_GB_S):
-        raise InputError(f"The memory bandwidth must be a number of GB/s from 1 to {MAX_BANDWIDTH_GB_S:,}.")
+        raise InputError(
+            "The memory bandwidth must be a number of GB/s from 1 to {max_bandwidth_gb_s:,}.",
+            max_bandwidth_gb_s=MAX_BANDWIDTH_GB_S,
+        )
     overhead = capacity.card_overhead("NVIDIA", "custom", size)
     return Machine(
         id="custom",
@@ -72,7 +75,7 @@ def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Ma
 def with_memory(chosen: Machine, memory_gib: float) -> Machine:
     """Return a machine that needs memory (`Machine.needs_memory`) with `memory_gib` GiB of host memory."""
     if not chosen.needs_memory:
-        raise InputError(f"{chosen.name} comes with its memory, so no other size can be given.")
+        raise InputError("{chosen} comes with its memory, so no other size can be given.", chosen=chosen.name)
     size = _memory_bytes(memory_gib)
     return replace(
         chosen,
@@ -160,7 +163,9 @@ def _capacity_and_overhead(row: Row, memory_bytes: int, reported: list[ReportedS
 
 def _memory_bytes(memory_gib: float) -> int:
     if not (_is_number(memory_gib) and 0 < memory_gib <= MAX_MEMORY_GIB):
-        raise InputError(f"The memory must be a number of GiB above 0 and at most {MAX_MEMORY_GIB:,}.")
+        raise InputError(
+            "The memory must be a number of GiB above 0 and at most {max_memory_gib:,}.", max_memory_gib=MAX_MEMORY_GIB
+        )
     return max(1, int(memory_gib * GIB))
 
 

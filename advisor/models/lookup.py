@@ -18,4 +18,4 @@ def unknown_model(name: str) -> InputError:
     """That nothing goes by this name, with models of the same family and size, if there are any."""
     found = suggest(name)
     hint = f"; did you mean {', '.join(map(repr, found))}?" if found else "."
-    return InputError(f"Unknown model '{one_line(name, 80)}'{hint}", found)
+    return InputError("Unknown model '{name}'{hint}", found, name=one_line(name, 80), hint=hint)

@@ -182,9 +182,12 @@ def find_quality_level(name: str, bits_per_weight: float | None = None) -> Quali
     if bits_per_weight is None:
         close = resembling(name, _levels())
         hint = f"; {nearest(name, _levels())}" if close else "."
-        raise InputError(f"Unknown level '{one_line(name, 80)}'{hint}", close)
+        raise InputError("Unknown level '{name}'{hint}", close, name=one_line(name, 80), hint=hint)
     if not 0 < bits_per_weight <= 64:
-        raise InputError(f"A level cannot have {given(bits_per_weight)} bits per weight; give file bits / parameters.")
+        raise InputError(
+            "A level cannot have {bits_per_weight} bits per weight; give file bits / parameters.",
+            bits_per_weight=given(bits_per_weight),
+        )
     shown = one_line(name, MOST_CHARACTERS)
     if bits_per_weight >= 15:
         return QualityLevel(shown, UNQUANTIZED, 16, stock=False)

@@ -43,7 +43,7 @@ def find_task(name: str) -> str:
     if wanted not in TASKS:
         close = resembling(name, TASKS)
         hint = nearest(name, TASKS) or f"it must be one of {', '.join(TASKS)}."
-        raise InputError(f"Unknown task '{one_line(name)}'; {hint}", close)
+        raise InputError("Unknown task '{name}'; {hint}", close, name=one_line(name), hint=hint)
     return wanted
 
 

@@ -89,7 +89,7 @@ def check_level(folder: ModelFolder, level: str, modifier: str) -> Recipe:
         raise InputError("Models that make embeddings are not compressed here; quantize them to GGUF.")
     sized = size_safetensors_level(folder.model, SAFETENSORS_LEVELS[level])
     if sized.refuses:
-        raise InputError(f"{level} is not possible for this model: {sized.kept[0]}.")
+        raise InputError("{level} is not possible for this model: {kept}.", level=level, kept=sized.kept[0])
     if modifier == "awq" and folder.model.parameters > _MOST_AWQ_PARAMETERS:
         raise InputError("AWQ of more than 0.1 B parameters takes hours on a CPU; choose GPTQ.")
     return recipe
@@ -161,7 +161,11 @@ def _run(python: Path, order: Mapping[str, Any], cwd: Path, report: Report, stop
     if code == -9:
         raise RunFailed("llmcompressor was killed (signal 9): most likely the machine ran out of memory.")
     if code != 0 or result is None:
-        raise RunFailed(f"llmcompressor failed ({ended(code)}): {(last[-1] if last else 'it gives no reason')[:300]}")
+        raise RunFailed(
+            "llmcompressor failed ({code}): {what}",
+            code=ended(code),
+            what=(last[-1] if last else "it gives no reason")[:300],
+        )
     return result
 
 

@@ -53,14 +53,14 @@ def parse_request(text: str) -> RunRequest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The run's '{where}' cannot be used: {first['msg']}.") from None
+        raise InputError("The run's '{where}' cannot be used: {first}.", where=where, first=first["msg"]) from None
 
 
 def check_request(request: RunRequest, settings: QuantizeSettings) -> None:
     """Raise InputError for whatever can be seen before anything is read or downloaded."""
     settings.check_enabled()
     if len(request.levels) > settings.most_levels or len(set(request.levels)) != len(request.levels):
-        raise InputError(f"A run makes at most {settings.most_levels} levels, each once.")
+        raise InputError("A run makes at most {most_levels} levels, each once.", most_levels=settings.most_levels)
     if request.method != "gguf" and request.source == "gguf":
         raise InputError("llmcompressor needs a model folder or a repository, not a GGUF file.")
     for name in request.levels if request.method == "gguf" else ():

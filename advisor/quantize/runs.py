@@ -74,7 +74,10 @@ class Runs:
         with self._rows.writing() as connection:
             waiting = select(func.count()).where(runs.c.state.in_(("queued", "running")))
             if connection.execute(waiting).scalar_one() >= most_waiting:
-                raise InputError(f"{most_waiting} runs are waiting already; try again when some are through.")
+                raise InputError(
+                    "{most_waiting} runs are waiting already; try again when some are through.",
+                    most_waiting=most_waiting,
+                )
             now = _now(connection)
             connection.execute(
                 insert(runs).values(

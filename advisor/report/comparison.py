@@ -55,7 +55,11 @@ def question_of_link(text: str) -> Question:
 def compare(answers: Sequence[Answer]) -> tuple[Row, ...]:
     """The facts of up to `MOST_COMPARED` answers; raises InputError for more."""
     if len(answers) > MOST_COMPARED:
-        raise InputError(f"{len(answers)} scenarios are too many to compare: at most {MOST_COMPARED}.")
+        raise InputError(
+            "{count} scenarios are too many to compare: at most {most_compared}.",
+            count=len(answers),
+            most_compared=MOST_COMPARED,
+        )
     columns = [_facts(one) for one in answers]
     return tuple(Row(name, tuple(column[name] for column in columns)) for name in (columns[0] if columns else ()))
 

@@ -56,7 +56,7 @@ def render_pdf(document: ReportDocument, paper: Paper = "a4") -> bytes:
     try:
         return _compile(_checked(payload, (TEXT_FONT,)), moment)
     except typst.TypstError as error:
-        raise ReportError(f"The report could not be typeset: {str(error)[:200]}") from None
+        raise ReportError("The report could not be typeset: {error}", error=str(error)[:200]) from None
 
 
 def _compile(payload: dict[str, Any], moment: int) -> bytes:

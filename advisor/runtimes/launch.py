@@ -66,11 +66,11 @@ class Launch:
             ("level", self.level, _LEVEL),
         ):
             if value is not None and (len(value) > _LONGEST or not form.fullmatch(value) or value.startswith("-")):
-                raise InputError(f"'{one_line(value)}' is not the name of a {what}.")
+                raise InputError("'{value}' is not the name of a {what}.", value=one_line(value), what=what)
         if self.file is not None and not (
             self.file.isprintable() and 0 < len(self.file) <= _LONGEST and self.file[0] != "-"
         ):
-            raise InputError(f"'{one_line(self.file)}' is not the name of a file.")
+            raise InputError("'{file}' is not the name of a file.", file=one_line(self.file))
 
     @property
     def short_name(self) -> str:

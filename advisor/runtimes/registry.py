@@ -35,7 +35,7 @@ def find_runtime(word: str) -> Runtime:
         return _BY_WORD[word]
     close = resembling(word, _BY_WORD)
     hint = nearest(word, _BY_WORD) or f"choose {', '.join(_BY_WORD)}."
-    raise InputError(f"There is no runtime '{one_line(word)}'; {hint}", close)
+    raise InputError("There is no runtime '{word}'; {hint}", close, word=one_line(word), hint=hint)
 
 
 RUNTIMES: tuple[Runtime, ...] = tuple(runtime_by(one) for one in RuntimeId)

@@ -142,7 +142,13 @@ def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
     except HubError as error:
         if (known := _known_repository(address)[0]) is None:
             raise
-        raise HubError(f"{error} The catalogue knows {known.name} as {known.id}.", (known.id,)) from None
+        raise HubError(
+            "{error} The catalogue knows {known} as {known_2}.",
+            (known.id,),
+            error=error,
+            known=known.name,
+            known_2=known.id,
+        ) from None
     if not address.mirror:
         return found
     note = f"{address.mirror} is not read: this is {address.repository} on the Hugging Face Hub itself."

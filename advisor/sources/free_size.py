@@ -61,12 +61,12 @@ def typical_model(text: str) -> TypicalModel:
     if found := _ACTIVE.fullmatch(text):
         total, active = (float(found[n]) * _UNITS[found[n + 1].lower()] for n in (1, 3))
         if not 0 < active < total:
-            raise InputError(f"'{text[:40]}': the active parameters must be fewer than all of them.")
+            raise InputError("'{words}': the active parameters must be fewer than all of them.", words=text[:40])
         return _typical(_name(text), _bounded(total, text), active, _EXPERT_FAMILIES)
     if found := _DENSE.fullmatch(text):
         size = _bounded(float(found[1]) * _UNITS[found[2].lower()], text)
         return _typical(_name(text), size, size, _DENSE_FAMILIES)
-    raise InputError(f"'{text[:40]}' is not a size; write one such as 70B, 8x7B or 30B-A3B.")
+    raise InputError("'{words}' is not a size; write one such as 70B, 8x7B or 30B-A3B.", words=text[:40])
 
 
 def _name(text: str) -> str:
@@ -75,7 +75,9 @@ def _name(text: str) -> str:
 
 def _bounded(size: float, text: str) -> float:
     if not _SMALLEST <= size <= _LARGEST:
-        raise InputError(f"'{text[:40]}' is not a size that language models have; write one between 50M and 5T.")
+        raise InputError(
+            "'{words}' is not a size that language models have; write one between 50M and 5T.", words=text[:40]
+        )
     return size
 
 
@@ -124,7 +126,11 @@ def _typical(name: str, total: float, active: float, families: tuple[str, ...]) 
 def _mixture(experts: int, size: float) -> TypicalModel:
     """Mixtral's way of naming: experts times the size of the dense model each was made from."""
     if not 2 <= experts <= 256:
-        raise InputError(f"'{experts}x{bare(size)}B' is not a size that language models have; write one such as 8x7B.")
+        raise InputError(
+            "'{experts}x{size}B' is not a size that language models have; write one such as 8x7B.",
+            experts=experts,
+            size=bare(size),
+        )
     _bounded(size * 1e9, f"{experts}x{bare(size)}B")
     known = [entry for entry in catalogue().values() if entry.model.architecture == "llama" and entry.model.experts]
     dense = {entry.id: entry.model.parameters / 6.6 for entry in known}  # 8 experts share attention and embeddings

@@ -47,8 +47,9 @@ def _sizes_of(repository: Repository) -> str:
 def _from_config_of(repository: Repository) -> ResolvedModel:
     if repository.config is None:
         raise InputError(
-            f"{repository.id} has no config.json and no GGUF files, so the model's shape is not known; "
-            "choose another repository."
+            "{repository} has no config.json and no GGUF files, so the model's shape is not known; "
+            "choose another repository.",
+            repository=repository.id,
         )
     model = model_from_config(repository.config)
     what = f"the repository's own tensors (commit {repository.revision[:8]})"
@@ -72,7 +73,9 @@ def _from_gguf_repository(repository: Repository, endpoint: str | None) -> Resol
     """Without a usable config.json, the smallest complete GGUF file tells the model's shape."""
     chosen = next((file for file in reversed(repository.models) if file.complete), None)
     if chosen is None:
-        raise InputError(f"No GGUF file of {repository.id} is complete; choose another repository.")
+        raise InputError(
+            "No GGUF file of {repository} is complete; choose another repository.", repository=repository.id
+        )
     remote = hub.read_gguf(repository.id, repository.revision, chosen, endpoint, public=not repository.private)
     found = model_of(remote.header)
     if found.model is None:
@@ -143,7 +146,10 @@ def _no_choice(address: HubAddress, files: tuple[GgufFile, ...]) -> InputError:
     name = address.repository
     if not files:
         return InputError(
-            f"{name} holds no GGUF file, so ':{address.tag[:40]}' names nothing in it; leave it out.", (name,)
+            "{name} holds no GGUF file, so ':{tag}' names nothing in it; leave it out.",
+            (name,),
+            name=name,
+            tag=address.tag[:40],
         )
     levels = tuple(dict.fromkeys(file.level for file in files if file.level))
     what = (
@@ -152,8 +158,11 @@ def _no_choice(address: HubAddress, files: tuple[GgufFile, ...]) -> InputError:
         else f"several GGUF files in {address.path[:80]}"
     )
     return InputError(
-        f"{name} has {what}; it has {', '.join(levels[:12]) or 'files without a level in their names'}.",
+        "{name} has {what}; it has {levels}.",
         [f"{name}:{level}" for level in levels[:12]],
+        name=name,
+        what=what,
+        levels=", ".join(levels[:12]) or "files without a level in their names",
     )
 
 

@@ -70,7 +70,9 @@ def model_of(header: GgufHeader) -> GgufModel:
     """The model in the file; raises InputError when the file holds no language model."""
     refuse_other_models(header)
     if header.architecture == "":
-        raise InputError(f"{header.name} does not say which architecture it holds ('general.architecture' is missing).")
+        raise InputError(
+            "{header} does not say which architecture it holds ('general.architecture' is missing).", header=header.name
+        )
     best: tuple[Model, Comparison, str] | None = None
     for model, how in _candidates(header):
         comparison = compare_with_header(model, header)

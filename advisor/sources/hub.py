@@ -83,7 +83,11 @@ def read_gguf(
     `public` says that the repository is known to be so; without it, nothing read with a token is kept.
     """
     if not file.complete:
-        raise InputError(f"{file.name} is incomplete: parts of it are missing in {repository}; choose another file.")
+        raise InputError(
+            "{file} is incomplete: parts of it are missing in {repository}; choose another file.",
+            file=file.name,
+            repository=repository,
+        )
     endpoint = endpoint or constants.ENDPOINT
     if _is_commit(revision) and (kept := cache.load_gguf(endpoint, repository, revision, file.name)) is not None:
         return RemoteGguf(kept, revision)
@@ -170,14 +174,19 @@ def _json(file: RepositoryFile, repository: str, revision: str, endpoint: str) -
     remote = HubFile(HubAddress(repository, revision, file.path), endpoint)
     if (file.size or 0) > MAX_CONFIG_BYTES:
         raise InputError(
-            f"{file.path} of {repository} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config is."
+            "{path} of {repository} is larger than {max_config_bytes} MiB, which no config is.",
+            path=file.path,
+            repository=repository,
+            max_config_bytes=MAX_CONFIG_BYTES >> 20,
         )
     content = remote.read(0, MAX_CONFIG_BYTES)
     try:
         found = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
         raise InputError(
-            f"{file.path} of {repository} is not valid JSON; tell its publisher, or choose another repository."
+            "{path} of {repository} is not valid JSON; tell its publisher, or choose another repository.",
+            path=file.path,
+            repository=repository,
         ) from None
     return found if isinstance(found, dict) else None
 
@@ -200,7 +209,12 @@ def _separate_quantization(
 
 def _checkpoint(paths: Sequence[str], repository: str, revision: str, endpoint: str) -> tuple[CheckpointTensor, ...]:
     if len(paths) > _MAX_SHARDS:
-        raise InputError(f"{repository} has {len(paths):,} safetensors files; at most {_MAX_SHARDS:,} are read.")
+        raise InputError(
+            "{repository} has {count:,} safetensors files; at most {max_shards:,} are read.",
+            repository=repository,
+            count=len(paths),
+            max_shards=_MAX_SHARDS,
+        )
 
     def header(path: str) -> tuple[CheckpointTensor, ...]:
         return read_safetensors_header(HubFile(HubAddress(repository, revision, path), endpoint).read, path)

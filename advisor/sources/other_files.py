@@ -46,11 +46,20 @@ def refuse_other_models(header: GgufHeader) -> None:
         what = next((what for sign, what in _BY_TENSORS if any(sign.match(name) for name in names)), None)
     if what is not None:
         shown = f" ('{printable(header.architecture[:40])}')" if header.architecture in _DIFFUSION else ""
-        raise InputError(f"{header.name} holds {what}{shown}, not a language model; give the model's own GGUF file.")
+        raise InputError(
+            "{header} holds {what}{shown}, not a language model; give the model's own GGUF file.",
+            header=header.name,
+            what=what,
+            shown=shown,
+        )
     if kind == "adapter":
-        raise InputError(f"{header.name} is a LoRA adapter, not a whole model; give the model that it belongs to.")
+        raise InputError(
+            "{header} is a LoRA adapter, not a whole model; give the model that it belongs to.", header=header.name
+        )
     if not header.tensors:
-        raise InputError(f"{header.name} holds no tensors, only a tokenizer; give the model's own GGUF file.")
+        raise InputError(
+            "{header} holds no tensors, only a tokenizer; give the model's own GGUF file.", header=header.name
+        )
 
 
 def refuse_other_formats(beginning: bytes, name: str) -> None:
@@ -59,7 +68,9 @@ def refuse_other_formats(beginning: bytes, name: str) -> None:
     if not beginning.strip(b"\0 \t\r\n"):
         what = "is empty" if not beginning else "begins with nothing but zeros: its download broke off"
     elif beginning[8:10] == b'{"' and int.from_bytes(beginning[:8], "little") < 1 << 32:
-        raise InputError(f"{name} holds weights without the model's shape; give the config.json that lies beside it.")
+        raise InputError(
+            "{name} holds weights without the model's shape; give the config.json that lies beside it.", name=name
+        )
     elif beginning[:4] in (b"lmgg", b"fmgg", b"tjgg", b"ggml", b"ggjt"):
         what = "is in GGML, the format before GGUF"
     elif beginning[:2] == b"PK" or beginning[:2] == b"\x80\x02":
@@ -67,4 +78,4 @@ def refuse_other_formats(beginning: bytes, name: str) -> None:
     elif beginning.lstrip()[:1] == b"<":
         what = "is a web page: a download that asked to log in, for instance"
     if what:
-        raise InputError(f"{name} {what}; give a GGUF file or a config.json.")
+        raise InputError("{name} {what}; give a GGUF file or a config.json.", name=name, what=what)

@@ -57,9 +57,11 @@ def entry_of(page: OtherHub) -> tuple[Entry, str | None]:
     if found is None:
         where = "/".join(page.parts[:2]) if len(page.parts) > 1 else "org/name"
         raise InputError(
-            f"Pages of {page.host} are not read here; give the model's repository on the Hugging Face Hub (such as "
-            f"{where[:80]}), its config.json, or the https link of a GGUF file.",
+            "Pages of {host} are not read here; give the model's repository on the Hugging Face Hub "
+            "(such as {where}), its config.json, or the https link of a GGUF file.",
             suggest(page.name),
+            host=page.host,
+            where=where[:80],
         )
     return found, level
 

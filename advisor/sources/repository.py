@@ -182,8 +182,10 @@ def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]
         chosen = sorted(name for name, found in shards.items() if (found["stem"], int(found["count"])) == (stem, count))
         if len(chosen) != count:
             raise InputError(
-                f"The repository is incomplete: {len(chosen)} of {count} parts of its weights are there; "
-                "try another revision."
+                "The repository is incomplete: {count} of {count_2} parts of its weights are there; try "
+                "another revision.",
+                count=len(chosen),
+                count_2=count,
             )
         if len(sets) > 1 or any(name in ("model.safetensors", "pytorch_model.safetensors") for name in plain):
             notices.append(f"Several copies of the weights are there; {stem}-*.safetensors was read.")
@@ -201,22 +203,30 @@ def refuse_what_is_no_model(repository: str, files: Sequence[RepositoryFile], li
     names = {file.path for file in files}
     endings = {name.rpartition("/")[2].lower() for name in names}
     if not names - {".gitattributes", "README.md", "LICENSE", "LICENSE.txt", ".gitignore"}:
-        raise InputError(f"{repository} is empty: it holds no model files; choose another repository.")
+        raise InputError(
+            "{repository} is empty: it holds no model files; choose another repository.", repository=repository
+        )
     if "model_index.json" in names or library in ("diffusers", "diffusion-single-file"):
-        raise InputError(f"{repository} is a diffusion (image or video) model; only language models can be sized here.")
+        raise InputError(
+            "{repository} is a diffusion (image or video) model; only language models can be sized here.",
+            repository=repository,
+        )
     has_weights = any(
         (name.endswith(".safetensors") or is_gguf_name(name)) and not name.startswith("adapter") for name in endings
     )
     if "adapter_config.json" in names and not has_weights:
         hint = f"give {base}, the model it was made for" if base else "give the model it was made for"
-        raise InputError(f"{repository} is a LoRA adapter, not a whole model; {hint}.")
+        raise InputError("{repository} is a LoRA adapter, not a whole model; {hint}.", repository=repository, hint=hint)
     if not has_weights and "config.json" not in names:
         if any(name.endswith(_PICKLED) for name in endings):
             raise InputError(
-                f"{repository} holds weights only in a format that is not read here (.bin and the like), and no "
-                "config.json; choose a repository with safetensors or GGUF files."
+                "{repository} holds weights only in a format that is not read here (.bin and the like), and "
+                "no config.json; choose a repository with safetensors or GGUF files.",
+                repository=repository,
             )
-        raise InputError(f"{repository} holds no model: neither config.json nor safetensors or GGUF files.")
+        raise InputError(
+            "{repository} holds no model: neither config.json nor safetensors or GGUF files.", repository=repository
+        )
 
 
 def only_pickled(files: Sequence[RepositoryFile]) -> bool:

@@ -43,24 +43,37 @@ def read_safetensors_header(read: ReadRange, name: str) -> tuple[CheckpointTenso
     name = name[-120:]
     prefix = read(0, 8)
     if len(prefix) < 8:
-        raise InputError(f"{name} is not a safetensors file: it holds fewer than 8 bytes.")
+        raise InputError("{name} is not a safetensors file: it holds fewer than 8 bytes.", name=name)
     length = int.from_bytes(prefix, "little")
     if length > MAX_HEADER_BYTES:
         raise InputError(
-            f"{name}: its header would be {length:,} bytes long; at most {MAX_HEADER_BYTES >> 20} MiB are read."
+            "{name}: its header would be {length:,} bytes long; at most {max_header_bytes} MiB are read.",
+            name=name,
+            length=length,
+            max_header_bytes=MAX_HEADER_BYTES >> 20,
         )
     content = read(8, 8 + length)[:length]
     if len(content) < length:
-        raise InputError(f"{name} is cut off within its header, after {len(content) + 8:,} of {length + 8:,} bytes.")
+        raise InputError(
+            "{name} is cut off within its header, after {count:,} of {length:,} bytes.",
+            name=name,
+            count=len(content) + 8,
+            length=length + 8,
+        )
     try:
         header = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise InputError(f"{name} is not a safetensors file: its header is not valid JSON.") from None
+        raise InputError("{name} is not a safetensors file: its header is not valid JSON.", name=name) from None
     if not isinstance(header, dict):
-        raise InputError(f"{name} is not a safetensors file: its header is not a JSON object.")
+        raise InputError("{name} is not a safetensors file: its header is not a JSON object.", name=name)
     header.pop("__metadata__", None)
     if len(header) > MAX_TENSORS:
-        raise InputError(f"{name} holds {len(header):,} tensors; at most {MAX_TENSORS:,} are read.")
+        raise InputError(
+            "{name} holds {count:,} tensors; at most {max_tensors:,} are read.",
+            name=name,
+            count=len(header),
+            max_tensors=MAX_TENSORS,
+        )
     return tuple(_tensor(name, tensor, entry) for tensor, entry in header.items())
 
 
@@ -91,4 +104,4 @@ def _are_whole(values: Any, most: int) -> bool:
 
 
 def _broken(file: str, name: str, what: str) -> InputError:
-    return InputError(f"{file}: tensor '{name[:80]}' {what}.")
+    return InputError("{file}: tensor '{name}' {what}.", file=file, name=name[:80], what=what)

@@ -65,15 +65,17 @@ def search_hub(search: Search, endpoint: str | None = None) -> tuple[Hit, ...]:
         hf_raise_for_status(response)
         hits = [_hit(item) for item in response.json() if (item.get("pipeline_tag") or "") in _TEXT]
     except OfflineModeIsEnabled:
-        raise HubUnreachable(f"The Hub is switched off here (HF_HUB_OFFLINE is set); {_OFFLINE}") from None
+        raise HubUnreachable(
+            "The Hub is switched off here (HF_HUB_OFFLINE is set); {offline}", offline=_OFFLINE
+        ) from None
     except HfHubHTTPError as error:
         raise _refused(error.response.status_code) from None
     except httpx2.TimeoutException:
-        raise HubUnreachable(f"The Hub does not answer; {_OFFLINE}") from None
+        raise HubUnreachable("The Hub does not answer; {offline}", offline=_OFFLINE) from None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError):
-        raise HubUnreachable(f"Offline: the Hub cannot be reached; {_OFFLINE}") from None
+        raise HubUnreachable("Offline: the Hub cannot be reached; {offline}", offline=_OFFLINE) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise HubUnreachable(f"The Hub's answer makes no sense; {_OFFLINE}") from None
+        raise HubUnreachable("The Hub's answer makes no sense; {offline}", offline=_OFFLINE) from None
     return tuple(hits[:MOST_HITS])
 
 
@@ -82,7 +84,7 @@ def _refused(status: int) -> InputError:
         return InputError("The Hub does not accept the token of this server: renew HF_TOKEN there, or remove it.")
     if status == 429:
         return HubUnreachable("The Hub asks to wait: too many requests from here; try again in a few minutes.")
-    return HubUnreachable(f"The Hub answers with error {status}; {_OFFLINE}")
+    return HubUnreachable("The Hub answers with error {status}; {offline}", status=status, offline=_OFFLINE)
 
 
 def _hit(item: dict[str, Any]) -> Hit:

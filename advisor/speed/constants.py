@@ -69,7 +69,9 @@ def read_constants(path: Path) -> Mapping[str, Constants]:
     try:
         return {kind: _constants(row for row in rows if row.kind == kind) for kind in ("decode", "prefill")}
     except KeyError as error:
-        raise DataError(f"{path.name}: no row for {error}; run `python -m advisor.speed.fit`.") from None
+        raise DataError(
+            "{path}: no row for {error}; run `python -m advisor.speed.fit`.", path=path.name, error=error
+        ) from None
 
 
 def _constants(rows: Iterable[ConstantRow]) -> Constants:

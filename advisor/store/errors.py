@@ -40,7 +40,9 @@ def translated(doing: str, what: str = "Frozen recommendations") -> Iterator[Non
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = _reason(error)
-        raise StoreUnavailable(f"{what} cannot be {doing} now: {reason}; {_GO_ON}") from None
+        raise StoreUnavailable(
+            "{what} cannot be {doing} now: {reason}; {go_on}", what=what, doing=doing, reason=reason, go_on=_GO_ON
+        ) from None
 
 
 def _reason(error: Exception) -> str:

@@ -37,7 +37,11 @@ class Measurements:
         with self._rows.writing() as connection:
             kept = connection.execute(select(func.count()).select_from(measurements)).scalar_one()
             if kept + len(found) > MOST_KEPT:
-                raise InputError(f"{kept:,} of at most {MOST_KEPT:,} measurements are kept: forget some.")
+                raise InputError(
+                    "{kept:,} of at most {most_kept:,} measurements are kept: forget some.",
+                    kept=kept,
+                    most_kept=MOST_KEPT,
+                )
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             new = 0
             for row in found:

@@ -1,7 +1,8 @@
 """A language: its catalogue of texts in gettext's format, and the locale whose signs its numbers are written with.
 
-An entry's `msgid` is the kind of a message, or of a `sentence` its English text, its `msgstr` the text with the message's figures in braces, each with the
-way it is written: "{level} needs {missing:gib} more." Beyond what Python's own format strings have:
+An entry's `msgid` is the kind of a message, or of a `sentence` its English text, its `msgstr` the text with the
+message's figures in braces, each with the way it is written: "{level} needs {missing:gib} more." Beyond what Python's
+own format strings have:
 
 - `{kept:apart least}`: so many digits that it does not read as the figure `least`
 - `{speed:span}`, `{price:span money}`: both ends of an estimate, joined by the text `span`

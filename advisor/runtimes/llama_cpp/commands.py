@@ -154,7 +154,11 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         return ()
     level = LEVELS.get(launch.level)
     if level is None:
-        raise InputError(f"{launch.level} is no GGUF level; {nearest(launch.level, LEVELS) or 'choose a GGUF level.'}")
+        raise InputError(
+            "{level} is no GGUF level; {hint}",
+            level=launch.level,
+            hint=nearest(launch.level, LEVELS) or "choose a GGUF level.",
+        )
     if launch.hf_repo is None:
         return ()
     # The converter writes these as they are; "auto" keeps what the publisher stored in MXFP4.

@@ -13,7 +13,7 @@ def mlx_commands(launch: Launch) -> tuple[Command, ...]:
     """The files where nobody has published them, then the server."""
     level = find_safetensors_level(launch.level)
     if level.scheme not in (Scheme.MLX, Scheme.PLAIN):
-        raise InputError(f"MLX does not read {level.name}; choose an MLX level or 16-bit files.")
+        raise InputError("MLX does not read {level}; choose an MLX level or 16-bit files.", level=level.name)
     settings = launch.settings
     source = launch.published_repo or launch.file
     steps: tuple[Command, ...] = ()

@@ -64,7 +64,9 @@ def _levels(wanted: Levels) -> list[SafetensorsLevel]:
         return [level for level in SAFETENSORS_LEVELS.values() if level.scheme is Scheme.MLX]
     level = find_safetensors_level(wanted.only.name)
     if level.scheme not in (Scheme.MLX, Scheme.PLAIN):
-        raise InputError(f"mlx-lm does not load {level.name} as it is; choose a level such as MLX-4bit-g64.")
+        raise InputError(
+            "mlx-lm does not load {level} as it is; choose a level such as MLX-4bit-g64.", level=level.name
+        )
     return [level]
 
 

@@ -63,13 +63,22 @@ class VllmOptions(RuntimeOptions):
     def __post_init__(self) -> None:
         if not 0 < self.utilisation <= 1:
             raise InputError(
-                f"GPU memory utilisation is a share between 0 and 1, such as 0.92; got {self.utilisation}."
+                "GPU memory utilisation is a share between 0 and 1, such as 0.92; got {utilisation}.",
+                utilisation=self.utilisation,
             )
         if self.tensor_parallel is not None and self.tensor_parallel < 1:
-            raise InputError(f"A model is split over at least 1 GPU; {self.tensor_parallel} were asked for.")
+            raise InputError(
+                "A model is split over at least 1 GPU; {tensor_parallel} were asked for.",
+                tensor_parallel=self.tensor_parallel,
+            )
         for what, value in (("batched tokens", self.max_batched_tokens), ("requests", self.max_requests)):
             if value is not None and not 1 <= value <= _LONGEST_BATCH:
-                raise InputError(f"The maximum of {what} must be between 1 and {_LONGEST_BATCH:,}; got {value}.")
+                raise InputError(
+                    "The maximum of {what} must be between 1 and {longest_batch:,}; got {value}.",
+                    what=what,
+                    longest_batch=_LONGEST_BATCH,
+                    value=value,
+                )
 
 
 DEFAULTS = VllmOptions()
@@ -97,7 +106,9 @@ def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
         case Levels():
             return tuple(frame.plan(by, _sized(frame.model, level), *one) for level, one in frame.asked(by, stored))
         case GgufFile():
-            raise InputError(f"{by.id.loader} is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
+            raise InputError(
+                "{loader} is planned for safetensors; for a GGUF file use runtime=llama.cpp.", loader=by.id.loader
+            )
         case _:
             assert_never(stored)
 
@@ -162,7 +173,7 @@ class _Frame:
         """
         allowed = supports(by.id, level, self.chip)
         if allowed.refusal:
-            return InputError(f"{level.name}: {allowed.refusal}; choose another level.")
+            return InputError("{level}: {refusal}; choose another level.", level=level.name, refusal=allowed.refusal)
         try:
             weights = weights_per_gpu(
                 self.model,
@@ -287,12 +298,16 @@ def _check_request(model: Model, memory: Memory, settings: Settings, gpus: int) 
     if not memory.devices:
         raise InputError("Tensors are split over GPUs, and this machine has none; choose llama.cpp for the CPU.")
     if gpus > len(memory.devices):
-        raise InputError(f"A split over {gpus} GPUs was asked for, but the machine has {len(memory.devices)}.")
+        raise InputError(
+            "A split over {gpus} GPUs was asked for, but the machine has {count}.", gpus=gpus, count=len(memory.devices)
+        )
     if settings.context < 1 or settings.users < 1:
         raise InputError("Context and users must be at least 1.")
     if model.context_length and settings.context > model.context_length:
         raise InputError(
-            f"A context of {settings.context:,} tokens is refused: this model knows {model.context_length:,}."
+            "A context of {context:,} tokens is refused: this model knows {context_length:,}.",
+            context=settings.context,
+            context_length=model.context_length,
         )
     check_split(model, gpus)
 

@@ -40,12 +40,15 @@ class Vllm(WholeOnDevices):
     def check(self, request: PlanRequest) -> None:
         if not request.memory.devices:
             raise InputError(
-                f"{self.name} is planned for graphics cards, and {request.machine_name} has none: use llama.cpp."
+                "{name} is planned for graphics cards, and {machine_name} has none: use llama.cpp.",
+                name=self.name,
+                machine_name=request.machine_name,
             )
         if len({device.name for device in request.memory.devices}) > 1:
             raise InputError(
-                f"{self.name} splits every tensor evenly, so all cards must be of one kind: leave other_machine out, "
-                "or let the others stay idle with use_gpus."
+                "{name} splits every tensor evenly, so all cards must be of one kind: leave other_machine "
+                "out, or let the others stay idle with use_gpus.",
+                name=self.name,
             )
 
     def checkpoint_refusal(self, quantization: Quantization | None) -> str:

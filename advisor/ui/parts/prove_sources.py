@@ -55,7 +55,7 @@ def request_of(**fields: object) -> RunRequest:
     except ValidationError as error:
         if any("levels" in found["loc"] for found in error.errors()):
             raise InputError("Choose at least one level.") from None
-        raise InputError(f"This cannot be run: {error.errors()[0]['msg']}.") from None
+        raise InputError("This cannot be run: {errors}.", errors=error.errors()[0]["msg"]) from None
 
 
 def allowed_sources(folders: Sequence[Path]) -> dict[str, str]:

@@ -63,7 +63,7 @@ def _asked() -> Reply:
     try:
         for key, values in given.items():
             if len(values) > 1:
-                raise InputError(f"'{key[:40]}' is given {len(values)} times; give it once.")
+                raise InputError("'{name}' is given {count} times; give it once.", name=key[:40], count=len(values))
         question = Question.from_values({key: values[0] for key, values in given.items()})
     except InputError as error:
         return Reply(None, str(error), ())
