@@ -57,13 +57,15 @@ def check_data(folder: Path = DATA) -> None:
         try:
             _ = entry.model
         except (InputError, ValueError, KeyError, TypeError) as error:
-            raise DataError("Model file {entry}.json: field 'config': {error}", entry=entry.id, error=error) from error
+            raise DataError(
+                "Model file {entry}.json: field 'config': {error}", entry=entry.id, error=str(error)
+            ) from error
         for file in entry.own_files:
             try:
                 find_level(f"{file.format}:{file.level}")
             except InputError as error:
                 raise DataError(
-                    "Model file {entry}.json: field 'own_files': {error}", entry=entry.id, error=error
+                    "Model file {entry}.json: field 'own_files': {error}", entry=entry.id, error=str(error)
                 ) from error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from advisor.formats.gguf_levels import Level
 from advisor.formats.levels import find_level
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import plural
 from advisor.models.model import Model
 from advisor.question.choices import Workload
 
@@ -18,28 +17,29 @@ def check_limits(level: str | None, work: Workload, model: Model, name: str) -> 
     limit = model.context_length
     if limit is not None and work.context > limit:
         raise InputError(
-            "context={context:,} is beyond what {name} was trained for: at most {tokens}.",
+            "context={context:,} is beyond what {name} was trained for: at most {limit:,} tokens.",
             context=work.context,
             name=name,
-            tokens=plural(limit, "token"),
+            limit=limit,
         )
     if work.context_used is not None and work.context_used > work.context:
         raise InputError(
-            "context_used={context_used:,} is more than the context of {tokens}.",
+            "context_used={context_used:,} is more than context={context:,}.",
             context_used=work.context_used,
-            tokens=plural(work.context, "token"),
+            context=work.context,
         )
     if work.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
         raise InputError(
-            "users={users}: llama.cpp aborts on {name} with {block_selection_users} users or more; run "
-            "several instances.",
+            "users={users}: llama.cpp aborts on {name} with {fewest} users or more; run several instances.",
             users=work.users,
             name=name,
-            block_selection_users=_BLOCK_SELECTION_USERS,
+            fewest=_BLOCK_SELECTION_USERS,
         )
     stored = None if level is None else find_level(level)
     if isinstance(stored, Level) and not stored.offered_for(model):
-        raise InputError("Level {level} is only for models published in it; {name} is not.", level=level, name=name)
+        raise InputError(
+            "Level {level} is only for models published in it; {name} is not.", level=str(level), name=name
+        )
 
 
 def _selects_blocks_per_user(model: Model) -> bool:

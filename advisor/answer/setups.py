@@ -122,7 +122,7 @@ def runtimes_of(question: Question, entry: ResolvedModel) -> tuple[RuntimeId, ..
         if asked.engine not in loading:
             raise InputError(
                 "Level {level} is not for {asked}: choose runtime={loading}.",
-                level=question.model.level,
+                level=str(question.model.level),
                 asked=asked.id,
                 loading=loading[0],
             )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from advisor.formats.level_id import LevelId
-from advisor.foundation.errors import InputError, nearest, resembling
+from advisor.foundation.errors import InputError, did_you_mean, resembling
 from advisor.models.model import Model
 
 
@@ -152,5 +152,6 @@ def find_safetensors_level(name: str) -> SafetensorsLevel:
     if match := re.fullmatch(r"MLX-([234568])bit-g(32|64|128)", name):
         return _mlx(int(match[1]), int(match[2]))
     close = resembling(name, SAFETENSORS_LEVELS)
-    hint = f"; {nearest(name, SAFETENSORS_LEVELS)}" if close else "."
-    raise InputError("Unknown level '{name}'{hint}", close, name=name[:80], hint=hint)
+    if close:
+        raise InputError("Unknown level '{name}'; {hint}", close, name=name[:80], hint=did_you_mean(close))
+    raise InputError("Unknown level '{name}'.", name=name[:80])

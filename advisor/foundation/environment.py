@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 _Resolved = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
@@ -160,9 +161,10 @@ def variable(settings: type[BaseSettings], name: str) -> str:
     return settings.model_fields[name].alias or name
 
 
-def must_be(settings: type[BaseSettings], name: str) -> str:
-    """The sentence for a field whose variable holds something else."""
-    return f"{variable(settings, name)} must be {settings.model_fields[name].title}."
+def must_be(settings: type[BaseSettings], name: str) -> Message:
+    """What is said of a field whose variable holds something else."""
+    title = settings.model_fields[name].title or ""
+    return sentence("{variable} must be {title}.", variable=variable(settings, name), title=title)
 
 
 def _read(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
@@ -172,4 +174,4 @@ def _read(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
         wrong = error.errors(include_url=False, include_input=False)[0]["loc"][0]
         # The value stays unsaid: it may be an address with a password.
         name = next(name for name, field in settings.model_fields.items() if field.alias == wrong)
-        raise InputError(must_be(settings, name)) from None
+        raise InputError.saying(must_be(settings, name)) from None

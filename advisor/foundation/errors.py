@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from typing import Self
 
 from advisor.foundation.message import Figure, Message, in_english, sentence
 
@@ -23,6 +24,11 @@ class AdvisorError(Exception):
         super().__init__(text)
         self.message = sentence(text, **figures)
 
+    @classmethod
+    def saying(cls, message: Message) -> Self:
+        """With a `sentence` that was made elsewhere."""
+        return cls(message.kind, **dict(message.figures))
+
     def __str__(self) -> str:
         return printable(_word(self.message))
 
@@ -37,13 +43,29 @@ class InputError(AdvisorError):
         super().__init__(text, **figures)
         self.suggestions = tuple(suggestions)
 
+    def anew(self) -> Self:
+        """The same, to be raised again: one that is raised again and again would grow without end."""
+        found = self.saying(self.message)
+        found.suggestions = self.suggestions
+        return found
+
 
 class ImpossibleValue(ValueError):
-    """What a validator says of a word that names nothing known; becomes an InputError with the same suggestions."""
+    """What a validator says of a value; becomes an InputError of the same `sentence`, with the same suggestions."""
 
-    def __init__(self, text: str, suggestions: Iterable[str] = ()):
+    def __init__(self, text: str, /, suggestions: Iterable[str] = (), **figures: Figure):
         super().__init__(text)
-        self.suggestions = tuple(suggestions)
+        self.error = InputError(text, suggestions, **figures)
+
+    @classmethod
+    def because(cls, error: InputError) -> Self:
+        """What was found to be wrong elsewhere."""
+        found = cls("")
+        found.error = error
+        return found
+
+    def __str__(self) -> str:
+        return str(self.error)
 
 
 _word: Callable[[Message], str] = in_english
@@ -70,10 +92,18 @@ def one_line(text: object, longest: int = 40) -> str:
     return " ".join(shown.split()) if len(shown) <= longest else shown[:longest] + "..."
 
 
-def nearest(value: str, options: Iterable[str], n: int = 3) -> str:
-    """Return "did you mean 'a', 'b'?" with up to `n` of `options` that resemble `value`, or "" if none does."""
+def nearest(value: str, options: Iterable[str], n: int = 3) -> Message | None:
+    """ "did you mean 'a', 'b'?" with up to `n` of `options` that resemble `value`, or None if none does."""
     found = resembling(value, options, n)
-    return f"did you mean {', '.join(repr(option) for option in found)}?" if found else ""
+    return did_you_mean(found) if found else None
+
+
+def did_you_mean(suggestions: Iterable[str]) -> Message:
+    return sentence("did you mean {names}?", names=", ".join(map(repr, suggestions)))
+
+
+def choose_one_of(options: Iterable[str]) -> Message:
+    return sentence("choose one of {names}.", names=", ".join(options))
 
 
 def resembling(value: str, options: Iterable[str], n: int = 3) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import string
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from typing import Any, TypeAlias
 
 from advisor.foundation import numbers
@@ -76,9 +77,11 @@ def sentence(text: str, /, **figures: Figure) -> Message:
 
 def in_english(message: Message) -> str:
     """A `sentence` as it is written in the code, for where no catalogue is at hand: its figures the English way."""
-    if not message.figures:
-        return message.kind
     figures = dict(message.figures)
+    if not figures:
+        return message.kind
+    if message.kind == "as_it_is":
+        return str(figures["text"])
     return "".join(
         before + ("" if name is None else _in_english(figures[name], way or ""))
         for before, name, way, _ in string.Formatter().parse(message.kind)
@@ -93,6 +96,8 @@ def _in_english(figure: Figure, way: str) -> str:
             return ", ".join(_in_english(one, way) for one in figure)
         case Key() | Span():
             raise TypeError(f"only a catalogue writes {figure!r}")
+        case float() if not isfinite(figure):
+            return str(figure)
         case _:
             return WAYS[way](figure) if way in WAYS else format(figure, way)
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import get_args
 
 from advisor.foundation.csv_rows import read_rows
-from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, did_you_mean, one_line, resembling
 from advisor.foundation.numbers import exact
 from advisor.foundation.places import data_folder
 from advisor.foundation.units import GIB, MIB
@@ -38,8 +38,14 @@ def machine(machine_id: str) -> Machine:
     if found is None:
         shown = one_line(machine_id, _LONGEST_QUOTED)
         close = resembling(machine_id, machines())
-        hint = f": {nearest(machine_id, machines())}" if close else "."
-        raise InputError("There is no machine {shown} in the catalogue{hint}", close, shown=repr(shown), hint=hint)
+        if close:
+            raise InputError(
+                "There is no machine {shown} in the catalogue: {hint}",
+                close,
+                shown=repr(shown),
+                hint=did_you_mean(close),
+            )
+        raise InputError("There is no machine {shown} in the catalogue.", shown=repr(shown))
     return found
 
 

@@ -121,7 +121,7 @@ def read_entry(path: Path) -> Entry:
             first=first["msg"].removeprefix("Value error, ").lower(),
         ) from None
     except ValueError as error:
-        raise DataError("Model file {path} is not valid JSON: {error}.", path=path.name, error=error) from None
+        raise DataError("Model file {path} is not valid JSON: {error}.", path=path.name, error=str(error)) from None
     if entry.id != path.stem:
         raise DataError(
             "Model file {path}: field 'id' is '{entry}', but it must be the file's name.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line, resembling
 
 # Ids in the order they are shown, with the benchmarks that stand for them in the evidence.
 TASKS: dict[str, str] = {
@@ -42,7 +42,7 @@ def find_task(name: str) -> str:
     wanted = _ALSO_CALLED.get(wanted, wanted)
     if wanted not in TASKS:
         close = resembling(name, TASKS)
-        hint = nearest(name, TASKS) or f"it must be one of {', '.join(TASKS)}."
+        hint = nearest(name, TASKS) or choose_one_of(TASKS)
         raise InputError("Unknown task '{name}'; {hint}", close, name=one_line(name), hint=hint)
     return wanted
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import bare, plural
+from advisor.foundation.numbers import bare
 from advisor.foundation.places import IMPORT_FOLDER
 from advisor.foundation.units import MIB
 from advisor.models.model import Model
@@ -143,8 +143,8 @@ def compare_with_plan(answer: Answer, plan: Plan) -> tuple[Compared, ...]:
     predicted: tuple[DeviceMemory, ...] = (*plan.devices, plan.host)
     if len(predicted) != len(answer.devices):
         raise InputError(
-            "llama.cpp answers for the {gpus} of this machine; the plan is for {count}.",
-            gpus=plural(len(answer.devices) - 1, "GPU"),
+            "llama.cpp answers for this machine, whose number of GPUs is {gpus}; the plan is for {count}.",
+            gpus=len(answer.devices) - 1,
             count=len(plan.devices),
         )
     return tuple(

@@ -76,10 +76,10 @@ def plan_conversion(folder: ModelFolder, target: Path, stored_as: Type = Type.F1
         placed = folder.tensors[names[name]].tensor
         if placed.shape != shape[::-1]:
             raise InputError(
-                "'{placed}' has the shape {shape}, not {shape_2}.",
+                "'{placed}' has the shape {shape}, not {expected}.",
                 placed=placed.name[:80],
-                shape=list(placed.shape),
-                shape_2=list(shape[::-1]),
+                shape=str(list(placed.shape)),
+                expected=str(list(shape[::-1])),
             )
         if placed.dtype not in _DTYPES:
             raise InputError(

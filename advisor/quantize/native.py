@@ -146,8 +146,8 @@ def library() -> ctypes.CDLL:
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError):
         raise ToolMissing(
-            "The installed xllamacpp {what} lacks functions that are needed here: {install}",
-            what=version("xllamacpp"),
+            "The installed xllamacpp {version} lacks functions that are needed here: {install}",
+            version=version("xllamacpp"),
             install=INSTALL,
         ) from None
     loaded.llama_log_set(ctypes.cast(_keep_log, c_void_p), None)
@@ -162,8 +162,8 @@ def runtime() -> ctypes.CDLL:
     for parameters, defaults in ((context, _CONTEXT_DEFAULTS), (model, _MODEL_DEFAULTS)):
         if any(parameters.get(place, kind) != value for place, kind, value in defaults):
             raise ToolMissing(
-                "The installed xllamacpp {what} lays out its settings in a way that is not known here: {install}",
-                what=version("xllamacpp"),
+                "The installed xllamacpp {version} lays out its settings in a way that is not known here: {install}",
+                version=version("xllamacpp"),
                 install=INSTALL,
             )
     lib.llama_backend_init()

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from advisor.formats.gguf_levels import LEVELS, Level
-from advisor.foundation.errors import InputError, nearest, one_line
+from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line
 from advisor.quantize import tinylm
 from advisor.quantize.packaged import packaged_folder
 from advisor.quantize.settings import QuantizeSettings
@@ -65,7 +65,11 @@ def check_request(request: RunRequest, settings: QuantizeSettings) -> None:
         raise InputError("llmcompressor needs a model folder or a repository, not a GGUF file.")
     for name in request.levels if request.method == "gguf" else ():
         if name not in LEVELS or LEVELS[name].native_only:
-            raise InputError(f"'{one_line(name)}' is no level that can be made. {nearest(name, LEVELS)}".strip())
+            raise InputError(
+                "'{name}' is no level that can be made; {hint}",
+                name=one_line(name),
+                hint=nearest(name, LEVELS) or choose_one_of(LEVELS),
+            )
     if request.source == "hub":
         settings.allowed_repository(request.location)
     elif request.source == "package":

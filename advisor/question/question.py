@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from advisor.costs.inputs import CostInputs
 from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.message import sentence
 from advisor.foundation.numbers import bare, exact
 from advisor.foundation.parts import Composed
 from advisor.question.choices import (
@@ -32,7 +33,7 @@ from advisor.sizing.settings import CACHE_TYPES, Settings
 MAX_QUERY_LENGTH = 4096
 # Of everything that is counted or measured here, less than this is nothing; it keeps figures and sentences finite.
 _LEAST = 1e-9
-_MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
+_MAIN_KEYS = "model, machine, gpus, context, users, runtime, level"
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,9 @@ class Question(Composed):
         for key in values:
             if key not in FIELDS:
                 close = resembling(key, FIELDS)
-                hint = nearest(key, FIELDS) or f"among the {len(FIELDS)} known are {_MAIN_KEYS}."
+                hint = nearest(key, FIELDS) or sentence(
+                    "among the {count} known are {main}.", count=len(FIELDS), main=_MAIN_KEYS
+                )
                 raise InputError("Unknown key '{name}'; {hint}", close, name=one_line(key), hint=hint)
         found = super().from_values(values)
         found._check_least()

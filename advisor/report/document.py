@@ -49,7 +49,7 @@ class Cover:
         ):
             if len(text) > most:
                 raise InputError(
-                    "The {what} has {count:,} characters; at most {most:,} are kept.",
+                    "{what}: {count:,} characters, of which at most {most:,} are kept.",
                     what=what,
                     count=len(text),
                     most=most,

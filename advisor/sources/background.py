@@ -72,9 +72,7 @@ class Background(Generic[Key, Result]):
         except TimeoutError:
             raise StillWorking(self._late(key)) from None
         except InputError as error:
-            raise type(error)(
-                str(error), error.suggestions
-            ) from None  # the same one, raised again and again, would grow without end
+            raise error.anew() from None
 
     def settled(self, key: Key) -> bool:
         """Whether there is a result, good or bad, or nothing going on."""

@@ -143,11 +143,11 @@ def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
         if (known := _known_repository(address)[0]) is None:
             raise
         raise HubError(
-            "{error} The catalogue knows {known} as {known_2}.",
+            "{error} The catalogue knows {name} as {known}.",
             (known.id,),
-            error=error,
-            known=known.name,
-            known_2=known.id,
+            error=error.message,
+            name=known.name,
+            known=known.id,
         ) from None
     if not address.mirror:
         return found

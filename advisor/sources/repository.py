@@ -182,10 +182,10 @@ def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]
         chosen = sorted(name for name, found in shards.items() if (found["stem"], int(found["count"])) == (stem, count))
         if len(chosen) != count:
             raise InputError(
-                "The repository is incomplete: {count} of {count_2} parts of its weights are there; try "
+                "The repository is incomplete: {there} of {count} parts of its weights are there; try "
                 "another revision.",
-                count=len(chosen),
-                count_2=count,
+                there=len(chosen),
+                count=count,
             )
         if len(sets) > 1 or any(name in ("model.safetensors", "pytorch_model.safetensors") for name in plain):
             notices.append(f"Several copies of the weights are there; {stem}-*.safetensors was read.")
@@ -215,8 +215,15 @@ def refuse_what_is_no_model(repository: str, files: Sequence[RepositoryFile], li
         (name.endswith(".safetensors") or is_gguf_name(name)) and not name.startswith("adapter") for name in endings
     )
     if "adapter_config.json" in names and not has_weights:
-        hint = f"give {base}, the model it was made for" if base else "give the model it was made for"
-        raise InputError("{repository} is a LoRA adapter, not a whole model; {hint}.", repository=repository, hint=hint)
+        if base:
+            raise InputError(
+                "{repository} is a LoRA adapter, not a whole model; give {base}, the model it was made for.",
+                repository=repository,
+                base=base,
+            )
+        raise InputError(
+            "{repository} is a LoRA adapter, not a whole model; give the model it was made for.", repository=repository
+        )
     if not has_weights and "config.json" not in names:
         if any(name.endswith(_PICKLED) for name in endings):
             raise InputError(

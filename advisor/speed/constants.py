@@ -70,7 +70,7 @@ def read_constants(path: Path) -> Mapping[str, Constants]:
         return {kind: _constants(row for row in rows if row.kind == kind) for kind in ("decode", "prefill")}
     except KeyError as error:
         raise DataError(
-            "{path}: no row for {error}; run `python -m advisor.speed.fit`.", path=path.name, error=error
+            "{path}: no row for {error}; run `python -m advisor.speed.fit`.", path=path.name, error=str(error)
         ) from None
 
 

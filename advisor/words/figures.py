@@ -10,6 +10,7 @@ from collections.abc import Callable
 from copy import copy
 from decimal import Decimal
 from functools import lru_cache
+from math import isfinite
 
 from babel.core import Locale
 from babel.numbers import NumberPattern
@@ -30,6 +31,8 @@ def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
 
     Raises ValueError for a way there is not.
     """
+    if not isfinite(figure):
+        return str(figure)  # what somebody gave, and is told that it is not possible
     if way in _ROUNDED:
         return signed(WAYS[way](float(figure)), locale)
     if way in _WITH_UNIT:

@@ -58,9 +58,9 @@ def checked(kind: type[ModelT], name: str, values: dict[str, Any]) -> ModelT:
         first = error.errors(include_url=False)[0]
         where = first["loc"][0] if first["loc"] else "row"
         raise FeedError(
-            "{name}: {where} {first} is not possible: {first_2}.",
+            "{name}: {where} {given} is not possible: {reason}.",
             name=name,
             where=where,
-            first=repr(str(first["input"])[:40]),
-            first_2=first["msg"],
+            given=repr(str(first["input"])[:40]),
+            reason=first["msg"],
         ) from None

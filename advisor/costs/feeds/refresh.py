@@ -258,9 +258,9 @@ def _replace(path: Path, rows: tuple[RowT, ...], kind: type[RowT], key: tuple[st
         new.replace(path)
     except OSError as error:
         raise InputError(
-            "{path} cannot be replaced: {strerror}; run it as who installed it.",
+            "{path} cannot be replaced: {reason}; run it as who installed it.",
             path=path.name,
-            strerror=error.strerror,
+            reason=error.strerror or "",
         ) from None
     finally:
         new.unlink(missing_ok=True)

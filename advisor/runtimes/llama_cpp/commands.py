@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError, nearest
+from advisor.foundation.message import sentence
 from advisor.foundation.numbers import bare, plural
 from advisor.runtimes.launch import Command, Launch, command_line
 
@@ -157,7 +158,7 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         raise InputError(
             "{level} is no GGUF level; {hint}",
             level=launch.level,
-            hint=nearest(launch.level, LEVELS) or "choose a GGUF level.",
+            hint=nearest(launch.level, LEVELS) or sentence("choose a GGUF level."),
         )
     if launch.hf_repo is None:
         return ()

@@ -30,17 +30,17 @@ def check_draft(wanted: DraftModel, target: Model, target_name: str) -> None:
             "{parameters_2:approx} billion parameters): a draft model only helps when it is much smaller.",
             draft_name=draft_name,
             target_name=target_name,
-            parameters=draft.parameters / 1000000000.0,
-            parameters_2=target.parameters / 1000000000.0,
+            drafting=draft.parameters / 1000000000.0,
+            main=target.parameters / 1000000000.0,
         )
     if abs(draft.vocabulary - target.vocabulary) > _VOCABULARY_SLACK:
         raise InputError(
-            "draft: {draft_name} knows {vocabulary:,} words and {target_name} {vocabulary_2:,}; "
+            "draft: {draft_name} knows {words:,} words and {target_name} {main_words:,}; "
             "llama.cpp drafts only with the same vocabulary: choose a smaller model of the same family.",
             draft_name=draft_name,
-            vocabulary=draft.vocabulary,
+            words=draft.vocabulary,
             target_name=target_name,
-            vocabulary_2=target.vocabulary,
+            main_words=target.vocabulary,
         )
     if not draft.causal:
         raise InputError("draft: {draft_name} generates no text: choose a language model.", draft_name=draft_name)

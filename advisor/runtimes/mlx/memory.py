@@ -56,8 +56,8 @@ class MlxOptions(RuntimeOptions):
             )
         if not 1 <= self.prefill_step <= 1 << 20:
             raise InputError(
-                "MLX's prefill step must be between 1 and {what:,} tokens, not {prefill_step}.",
-                what=1 << 20,
+                "MLX's prefill step must be between 1 and {most:,} tokens, not {prefill_step}.",
+                most=1 << 20,
                 prefill_step=self.prefill_step,
             )
 

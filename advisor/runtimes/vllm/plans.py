@@ -71,13 +71,11 @@ class VllmOptions(RuntimeOptions):
                 "A model is split over at least 1 GPU; {tensor_parallel} were asked for.",
                 tensor_parallel=self.tensor_parallel,
             )
-        for what, value in (("batched tokens", self.max_batched_tokens), ("requests", self.max_requests)):
+        for name in ("max_batched_tokens", "max_requests"):
+            value = getattr(self, name)
             if value is not None and not 1 <= value <= _LONGEST_BATCH:
                 raise InputError(
-                    "The maximum of {what} must be between 1 and {longest_batch:,}; got {value}.",
-                    what=what,
-                    longest_batch=_LONGEST_BATCH,
-                    value=value,
+                    "{name} must be between 1 and {most:,}; got {value}.", name=name, most=_LONGEST_BATCH, value=value
                 )
 
 

@@ -200,13 +200,12 @@ def _check_groups(weight: Weight, shard: Weight, level: SafetensorsLevel, wiring
     name = weight.name.replace(".{}", "")
     raise InputError(
         "{level} cannot be split over {gpus} GPUs: {name} would be {rows:,} x {columns:,} on each, "
-        "which is not a whole number of its {what} of {group}; use fewer GPUs.",
+        "which is not a whole number of what shares a scale ({group}); use fewer GPUs.",
         level=level.name,
         gpus=gpus,
         name=name,
         rows=shard.rows,
         columns=shard.columns,
-        what="blocks" if blocks else "groups",
         group=level.group,
     )
 
