@@ -24,7 +24,7 @@ def check_limits(level: str | None, work: Workload, model: Model, name: str) -> 
         )
     if work.context_used is not None and work.context_used > work.context:
         raise InputError(
-            "context_used={context_used:,} is more than context={context:,}.",
+            "context_used={context_used:,} is more than the context of {context:,} tokens.",
             context_used=work.context_used,
             context=work.context,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from copy import copy
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import lru_cache
 from math import isfinite
 
@@ -22,6 +22,7 @@ Word = Callable[[str, str], str]  # a word, in a context, as the catalogue has i
 Number = float | Decimal
 
 _PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
+_MOST_DIGITS = 400  # of any float, all of them
 _ROUNDED = ("approx", "exact", "money")
 _WITH_UNIT = ("gb", "gib", "count")
 
@@ -56,7 +57,8 @@ def apart(value: float, limit: float, locale: Locale) -> str:
 def signed(text: str, locale: Locale, grouped: bool = True) -> str:
     """A number that is written the English way ("1,234.50"), with the locale's signs and as many decimals."""
     pattern = _pattern(locale, len(text.partition(".")[2]))
-    return str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped))
+    with localcontext(prec=_MOST_DIGITS):
+        return str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped))
 
 
 @lru_cache(maxsize=64)

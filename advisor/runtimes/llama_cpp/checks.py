@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.tensor_split import check_split
 from advisor.sizing.memory import Memory
@@ -81,9 +82,9 @@ def _check_split(settings: Settings, model: Model) -> None:
 def _check_shares(shares: Sequence[float], devices: int) -> None:
     if len(shares) > devices:
         raise InputError(
-            "tensor_split has {count} shares, and the number of devices is {devices}: give one for each.",
+            "tensor_split has {count} shares for {devices}: give one for each.",
             count=len(shares),
-            devices=devices,
+            devices=sentence("1 device") if devices == 1 else sentence("{number} devices", number=devices),
         )
     if any(share < 0 or not math.isfinite(share) for share in shares):
         raise InputError("tensor_split: shares must be 0 or more.")

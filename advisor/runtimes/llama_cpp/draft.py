@@ -26,12 +26,12 @@ def check_draft(wanted: DraftModel, target: Model, target_name: str) -> None:
     draft, draft_name = wanted.model, wanted.name
     if draft.parameters >= target.parameters:
         raise InputError(
-            "draft: {draft_name} is no smaller than {target_name} ({parameters:approx} against "
-            "{parameters_2:approx} billion parameters): a draft model only helps when it is much smaller.",
+            "draft: {draft_name} is no smaller than {target_name} ({drafting:approx} against "
+            "{main:approx} billion parameters): a draft model only helps when it is much smaller.",
             draft_name=draft_name,
             target_name=target_name,
-            drafting=draft.parameters / 1000000000.0,
-            main=target.parameters / 1000000000.0,
+            drafting=draft.parameters / 1e9,
+            main=target.parameters / 1e9,
         )
     if abs(draft.vocabulary - target.vocabulary) > _VOCABULARY_SLACK:
         raise InputError(
