@@ -96,7 +96,7 @@ def with_cache(quality: Quality, family: str, kind_k: str | None, kind_v: str | 
     return replace(
         quality,
         kept=Range(max(0.0, typical - below), typical, typical + above),
-        note=quality.note.removesuffix(KV_CACHE_NOTE).rstrip(),
+        notes=tuple(note for note in quality.notes if note != KV_CACHE_NOTE),
         remarks=(*quality.remarks, remark),
     )
 

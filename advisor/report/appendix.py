@@ -97,9 +97,10 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
         return tuple(facts)
     if shown.speed is not None:
         facts += [Fact("Speed", shown.speed.basis, said) for said in say_all(explanation(shown.speed), "report")]
-    if shown.quality.note:
-        facts.append(Fact("Quality", shown.quality.basis, shown.quality.note))
-    facts += [Fact("Quality", shown.quality.basis, said) for said in say_all(shown.quality.remarks, "report")]
+    quality = shown.quality
+    if quality.notes:
+        facts.append(Fact("Quality", quality.basis, " ".join(say_all(quality.notes, "report"))))
+    facts += [Fact("Quality", quality.basis, said) for said in say_all(quality.remarks, "report")]
     if shown.costs is not None:
         for option in shown.costs.options:
             facts += [Fact(f"{NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]

@@ -52,7 +52,7 @@ def _evidence(shown: Candidate) -> dict[str, Any]:
             task: {
                 "basis": quality.basis,
                 "n": quality.n,
-                "note": " ".join((quality.note, *say_all(quality.remarks))),
+                "note": " ".join(say_all((*quality.notes, *quality.remarks))),
                 "rows": [row.model_dump(mode="json") for row in quality.evidence],
             }
             for task, quality in qualities.items()

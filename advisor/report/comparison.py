@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from advisor.answer.answer import Answer, answer
-from advisor.answer.candidate import task_name
 from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import reasons
 from advisor.answer.verdict import leading
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import gb, gib
+from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
 from advisor.words import say

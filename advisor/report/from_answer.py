@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
 from advisor.answer.other_models import OtherModel
@@ -18,6 +18,7 @@ from advisor.foundation.numbers import approx, exact, money, plural, span
 from advisor.foundation.units import GIB, format_count, gb, gib
 from advisor.models.licences import commercial_use
 from advisor.quality import SCORED_TASKS
+from advisor.quality.tasks import task_name
 from advisor.report.appendix import appendix_of
 from advisor.report.cost_section import cost_section
 from advisor.report.document import (

@@ -8,7 +8,7 @@ own format strings have:
 - `{speed:span}`, `{price:span money}`: both ends of an estimate, joined by the text `span`
 - `{why}`, `{why:inside}`: a message in a message; `:inside` takes the entry with the context (`msgctxt`) "inside"
   where there is one
-- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed` or `summed`
+- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed`, `summed`, `or` or `and`
 - `{key:host_price}`, `{set:region=any}`, `{set:ubatch={prompt}}`: a key of the question, and one with a value,
   which may be a figure, as the reader knows them
 

@@ -15,6 +15,7 @@ from advisor.quality.claims import claims
 from advisor.question.question import Question
 from advisor.report.comparison import compare, question_of_link
 from advisor.ui.parts.text import status_words
+from advisor.words import say
 
 
 def drawn(page: str, values: dict[str, Any], **state: str) -> AppTest:
@@ -106,7 +107,7 @@ def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
     assert all(url.startswith("https://") for url in evidence["source"])
     words = told(page)
     for claim in claims():
-        assert claim.sentence in words
+        assert say(claim.sentence) in words
     assert page.get("plotly_chart")
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from advisor.foundation.numbers import exact
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
 from advisor.ui.parts.bound_inputs import choice, number, picker, switch, text
+from advisor.words import say
 
 GOAL_NAMES: dict[str, str] = {
     "balanced": "Balanced",
@@ -25,7 +26,7 @@ _GOAL_HELP = (
 
 def draw() -> dict[str, Any]:
     """Draw them; the values by key of the question."""
-    words = ", ".join(f"`{demand.id}` ({demand.words}, {exact(demand.percent)} %)" for demand in DEMANDS)
+    words = ", ".join(f"`{demand.id}` ({say(demand.words)}, {exact(demand.percent)} %)" for demand in DEMANDS)
     with st.expander("Requirements"):
         return {
             "goal": picker("goal", "Goal", GOAL_NAMES, help=_GOAL_HELP),

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from advisor.answer.candidate import task_name
 from advisor.answer.level_map import LevelSeen, levels_of
 from advisor.answer.models_for_machine import RunnableModel, models_on
 from advisor.answer.plans import runtime_name
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import rounded
 from advisor.foundation.units import GIB, format_count
+from advisor.quality.tasks import task_name
 from advisor.runtimes.registry import ENGINES
 from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import heat_map

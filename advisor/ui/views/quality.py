@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import GIB
 from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
-from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
+from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, task_name
 from advisor.sources.local_measurements import MEASURED_HERE
 from advisor.ui.asking import Reply
 from advisor.ui.charts.quality import pareto_chart
@@ -46,7 +46,7 @@ def _pareto(answer: Answer) -> None:
     st.header("Quality against memory", anchor=False)
     table = pareto_table(answer.candidates)
     if table.empty:
-        st.info(plain(answer.candidates[0].quality.note), icon=":material/info:")
+        st.info(plain(" ".join(say_all(answer.candidates[0].quality.notes, "page"))), icon=":material/info:")
         return
     capacity = _capacity_gib(answer)
     st.markdown(
@@ -157,7 +157,7 @@ def _by_task(answer: Answer, one: Candidate) -> None:
         )
     if divergence.measured_here:
         _measured_here(divergence)
-    words = "; ".join(f"“{demand.words}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
+    words = "; ".join(f"“{say(demand.words)}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
     st.markdown(small(plain(f"As a requirement, {words}.")))
 
 
@@ -174,7 +174,7 @@ def task_table(one: Candidate) -> pd.DataFrame:
                 "basis": _basis(quality),
                 "n": quality.n,
                 "sources": quality.sources,
-                "benchmarks": TASKS[task],
+                "benchmarks": say(TASKS[task]),
             }
             for task, quality in found.items()
         ]
@@ -186,7 +186,7 @@ def _basis(quality: Quality) -> str:
 
 
 def _measured_here(divergence: Quality) -> None:
-    st.markdown(small(plain(divergence.note)))
+    st.markdown(small(plain(" ".join(say_all(divergence.notes, "page")))))
     if divergence.n > 1:
         st.markdown(small(f"The newest of {divergence.n} measurements; the page Prove it lists all."))
 
@@ -195,7 +195,7 @@ def _evidence(answer: Answer, one: Candidate) -> None:
     task = answer.question.requirements.task
     quality = one.quality
     st.header(plain(f"Evidence for {one.level} at {say(task_name(task))}"), anchor=False)
-    st.markdown(plain(" ".join((quality.note, *say_all(quality.remarks, "page")))))
+    st.markdown(plain(" ".join(say_all((*quality.notes, *quality.remarks), "page"))))
     if not quality.evidence:
         return
     rows = pd.DataFrame(
@@ -252,7 +252,7 @@ def _claim_rows(found: Sequence[Claim], key: str) -> None:
     st.dataframe(
         pd.DataFrame(
             [
-                {"claim": claim.claim, "verdict": _SIGNS[claim.outcome], **_numbers(claim), "n": claim.n}
+                {"claim": say(claim.claim), "verdict": _SIGNS[claim.outcome], **_numbers(claim), "n": claim.n}
                 for claim in found
             ]
         ),
@@ -267,7 +267,7 @@ def _claim_rows(found: Sequence[Claim], key: str) -> None:
             "n": st.column_config.NumberColumn("n", format="localized"),
         },
     )
-    st.markdown("\n".join(f"- **{plain(claim.claim)}**: {plain(claim.sentence)}" for claim in found))
+    st.markdown("\n".join(f"- **{plain(say(claim.claim))}**: {plain(say(claim.sentence))}" for claim in found))
 
 
 _SHORT = {"median": "Median (%)", "p10": "10th percentile (%)", "p90": "90th percentile (%)"}

@@ -16,7 +16,7 @@ from advisor.question.question import Question
 from advisor.speed import measurements, speed_of
 from advisor.speed.evidence import cases
 from advisor.speed.explain import explanation
-from advisor.words import say
+from advisor.words import say, say_all
 from tests.support.decided import why
 
 
@@ -76,7 +76,7 @@ def test_a_quality_counts_its_sources_and_says_where_none_reaches() -> None:
         for level in ("Q4_K_M", "IQ2_XXS"):
             found = estimate_quality(model_id, level)
             assert 0 < found.sources <= found.n
-            assert found.n == 1 or ("source" in found.note)
+            assert found.n == 1 or ("source" in " ".join(say_all(found.notes)))
     kin = [row for row in evidence() if row.task not in (DIVERGENCE, PERPLEXITY)]
     above: dict[str, int] = {}
     for row in kin:
@@ -89,7 +89,7 @@ def test_a_quality_counts_its_sources_and_says_where_none_reaches() -> None:
     )
     low = estimate_quality(fine, "IQ2_XXS")
     assert low.basis == "transferred"
-    assert f"None of them is below {above[lineage(fine)]} bits." in low.note
+    assert f"None of them is below {above[lineage(fine)]} bits." in " ".join(say_all(low.notes))
 
 
 def test_the_recommendation_says_of_what() -> None:

@@ -28,6 +28,7 @@ from advisor.sources.local_measurements import LocalMeasurement, LocalSpeed, mod
 from advisor.sources.resolve import find_any_model
 from advisor.store.errors import StoreUnavailable
 from advisor.store.measurements import Measurements
+from advisor.words import say_all
 from tests.support.decided import identity
 from tests.support.postgres import Postgres, postgres
 
@@ -101,7 +102,7 @@ def test_the_tiny_model_is_known_by_its_tensors(measured: Run) -> None:
     assert divergence.kld is not None
     assert divergence.kld.typical == found.kl_divergence > 0.01
     assert divergence.kld.low < divergence.kld.typical < divergence.kld.high
-    assert "Measured here on 2026-11-26" in divergence.note
+    assert "Measured here on 2026-11-26" in " ".join(say_all(divergence.notes))
 
 
 def test_a_measurement_counts_for_its_model_and_level_and_changes_no_advice() -> None:

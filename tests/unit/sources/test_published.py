@@ -239,7 +239,7 @@ def test_unknown_quality_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch) 
 
     quality = estimate_published(facts_of(LLAMA), [("AQLM-1x16-2bit", None, 1.0)], "chat")
     assert quality.kept is None
-    assert "AQLM-1x16-2bit" in quality.note
+    assert "AQLM-1x16-2bit" in " ".join(say_all(quality.notes))
 
 
 @pytest.mark.parametrize(("repository", "lossless"), [("org/pasted", False), ("moonshotai/Kimi-K2-Thinking", True)])
@@ -350,7 +350,7 @@ def test_a_mixed_checkpoint_keeps_what_its_weights_keep(monkeypatch: pytest.Monk
     assert mixed.kept.typical == pytest.approx(0.808 * low.typical + 0.192 * high.typical, abs=0.01)
     assert mixed.kept.low <= low.typical
     assert mixed.kept.high >= high.typical
-    assert "Mixed: 81" in mixed.quality.note
+    assert "Mixed: 81" in " ".join(say_all(mixed.quality.notes))
     slow, fast = (next(o for o in found.candidates if o.level == f"GPTQ-W{bits}A16-g128") for bits in (8, 4))
     assert slow.tokens_per_s is not None
     assert mixed.tokens_per_s is not None
