@@ -26,6 +26,7 @@ from advisor.foundation.units import format_count, gb, gib
 WAYS: dict[str, Callable[[Any], str]] = {
     "approx": numbers.approx,
     "exact": numbers.exact,
+    "plain": numbers.bare,
     "money": numbers.money,
     "gb": gb,
     "gib": gib,

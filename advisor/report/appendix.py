@@ -10,7 +10,9 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
 from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import reasons
-from advisor.costs.money import UsedPrice, plain
+from advisor.costs.money import YOUR_INPUT, UsedPrice, plain
+from advisor.costs.options import Option
+from advisor.costs.staircase import Line
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx, exact, plural
@@ -21,7 +23,7 @@ from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
 from advisor.speed.explain import explanation
-from advisor.words import say_all
+from advisor.words import say, say_all
 from advisor.words.unconverted import key_words, without_keys
 
 ASKED = "as asked for"  # the note of an assumption that is the user's
@@ -103,7 +105,7 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     facts += [Fact("Quality", quality.basis, said) for said in say_all(quality.remarks, "report")]
     if shown.costs is not None:
         for option in shown.costs.options:
-            facts += [Fact(f"{NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]
+            facts += [_bill_line(option, line) for line in option.bill]
         facts += [Fact("Costs", "note", note) for note in say_all(shown.costs.notes, "report")]
     return tuple(facts)
 
@@ -180,14 +182,19 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
         ]
     if shown.costs is not None:
         rows += [
-            SourceRow(_price_words(price), price.source, _day(price)) for price in shown.costs.prices[:_MOST_PRICES]
+            SourceRow(_price_words(price), price.source or say(YOUR_INPUT), _day(price))
+            for price in shown.costs.prices[:_MOST_PRICES]
         ]
     return tuple(rows)
 
 
+def _bill_line(option: Option, line: Line) -> Fact:
+    return Fact(f"{NAMES[option.name]}: {say(line.label)}", str(line.amount), say(line.how))
+
+
 def _price_words(price: UsedPrice) -> str:
     own = ", given by you" if price.users_own else ""
-    return f"{price.label}: {plain(price.value)} {price.currency} {price.unit}".strip() + own
+    return f"{say(price.label)}: {plain(price.value)} {price.currency} {say(price.unit)}".strip() + own
 
 
 def _day(price: UsedPrice) -> str:

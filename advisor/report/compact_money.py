@@ -41,7 +41,7 @@ def _option(costs: Costs, name: str) -> dict[str, Any] | None:
     if option is None:
         return None
     return {
-        "title": option.title,
+        "title": say(option.title),
         "per_month": _amounts(option.monthly),
         "per_million_tokens": _amounts(option.per_million_tokens),
         "upfront": _amount(option.upfront),

@@ -56,7 +56,7 @@ def _paid(point: MonthPoint, name: str) -> float:
 def _option(option: Option, chosen: bool) -> CostOption:
     monthly, each = option.monthly, option.per_million_tokens
     return CostOption(
-        name=f"{NAMES[option.name]}: {option.title}",
+        name=f"{NAMES[option.name]}: {say(option.title, 'report')}",
         upfront=float(option.upfront),
         monthly=Range(float(monthly.low), float(monthly.typical), float(monthly.high)),
         per_million_tokens=Range(float(each.low), float(each.typical), float(each.high)),

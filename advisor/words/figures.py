@@ -28,7 +28,8 @@ _WITH_UNIT = ("gb", "gib", "count")
 
 
 def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
-    """A number as `way` says: approx, exact, money, gb, gib, count, or one of Python's such as ",", ".1f" and "+.0%".
+    """A number as `way` says: approx, exact, plain (for a calculation), money, gb, gib, count, or one of Python's such
+    as ",", ".1f" and "+.0%".
 
     Raises ValueError for a way there is not.
     """
@@ -36,6 +37,8 @@ def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
         return str(figure)  # what somebody gave, and is told that it is not possible
     if way in _ROUNDED:
         return signed(WAYS[way](float(figure)), locale)
+    if way == "plain":
+        return signed(WAYS[way](figure), locale, grouped=False)
     if way in _WITH_UNIT:
         number, _, unit = WAYS[way](float(figure)).partition(" ")
         written = signed(number, locale)

@@ -31,7 +31,7 @@ def bills(costs: Costs) -> None:
         )
     )
     for option in costs.options:
-        st.markdown(f"**{NAMES[option.name]}**: {plain(option.title)}")
+        st.markdown(f"**{NAMES[option.name]}**: {plain(say(option.title))}")
         st.table(bill_table(option, costs.currency), hide_index=True, border="horizontal")
         if remarks := _remarks(costs, option):
             st.markdown("\n".join(f"- {plain(remark)}" for remark in remarks))
@@ -123,7 +123,7 @@ def _closed_models(answer: Answer) -> None:
     tokens = inputs.load.tokens_per_month
     hosts = closed(inputs, answer.today)
     st.subheader("Closed models for the same load", anchor=False)
-    least, most = hosts[0].bill.cost(tokens), hosts[-1].bill.cost(tokens)
+    least, most = hosts[0].bill().cost(tokens), hosts[-1].bill().cost(tokens)
     st.markdown(
         plain(
             f"Models that can only be had by the token ask {shown(least, inputs.billing.currency)} to {amount(most)} "

@@ -150,7 +150,7 @@ def _option(costs: Costs, name: str, is_best: bool) -> None:
     lines = [
         f"**{span(option.monthly)}** a month, low to high",
         f"**{costs.currency} {amount(per_token.typical, 4)}** per million tokens ({span(per_token, 4)})",
-        plain(option.title),
+        plain(say(option.title)),
     ]
     if option.offers > 1:
         lines.append(f"The median of {option.offers} providers")
@@ -275,7 +275,7 @@ def _sensitivity(figures: Figures) -> None:
         key="tornado",
         config=_NO_TOOLS,
         alt=f"What owning saves a month when one of {len(found)} inputs is half or half as much again; "
-        f"{found[0].label} matters most. The table below has the same figures.",
+        f"{say(found[0].label)} matters most. The table below has the same figures.",
     )
     st.table(sensitivity_table(found, costs.currency), hide_index=True, border="horizontal")
 
