@@ -9,6 +9,7 @@ from typing import get_args
 
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import InputError, did_you_mean, one_line, resembling
+from advisor.foundation.message import fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.places import data_folder
 from advisor.foundation.units import GIB, MIB
@@ -66,7 +67,7 @@ def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Ma
         architecture=None,
         memory_bytes=size,
         capacity_bytes=size,
-        capacity_basis="The memory you gave.",
+        capacity_basis=fact("memory_as_given"),
         unified=False,
         bandwidth_bytes_per_s=None if bandwidth_gb_s is None else bandwidth_gb_s * 1e9,
         host_memory_bytes=None,
@@ -87,7 +88,7 @@ def with_memory(chosen: Machine, memory_gib: float) -> Machine:
         chosen,
         memory_bytes=size,
         capacity_bytes=size,
-        capacity_basis="The host memory you gave.",
+        capacity_basis=fact("host_memory_as_given"),
         host_memory_bytes=size,
     )
 
@@ -154,7 +155,7 @@ def _machine(row: Row, reported: list[ReportedShare]) -> Machine:
 
 def _capacity_and_overhead(row: Row, memory_bytes: int, reported: list[ReportedShare]) -> tuple[Amount, Amount]:
     if row.kind == capacity.CPU_KIND:
-        return Amount(0, "How much host memory there is must be given."), capacity.host_overhead()
+        return Amount(0, fact("host_memory_not_given")), capacity.host_overhead()
     if row.gpu_memory_fraction is not None:
         shares = (row.gpu_memory_fraction, row.gpu_memory_fraction_older_os)
         return (

@@ -15,6 +15,7 @@ from advisor.costs.options import Option
 from advisor.costs.staircase import Line
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import NOTHING
 from advisor.foundation.numbers import approx, exact, plural
 from advisor.foundation.units import GIB, gib
 from advisor.foundation.version import VERSION
@@ -89,10 +90,10 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     facts = [Fact("Why", f"{shown.level}, {answer.status}", said) for said in say_all(reasons(answer), "report")]
     facts += [*_asked(answer), Fact("Safety margin", f"{exact(question.machine.margin_percent)} %", KEPT_FREE)]
     basis = answer.machine.overhead_basis
-    if lines := runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else ""):
+    if lines := runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else NOTHING):
         for line in lines:
-            label = f"{_capital(line.component)}, {line.place}"
-            facts.append(Fact(label, f"{gib(line.bytes)}, {line.word}", line.formula))
+            label = f"{_capital(say(line.part))}, {line.place}"
+            facts.append(Fact(label, f"{gib(line.bytes)}, {say(line.certainty)}", say(line.formula)))
     else:
         facts.append(Fact("Memory rules", plan.rules or runtime_name(plan.runtime)))
     if plan.verdict == "does not fit":

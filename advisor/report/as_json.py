@@ -90,7 +90,7 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "host_bandwidth_bytes_per_s": answer.hardware.host_bandwidth,
             "host_bandwidth_assumed": answer.hardware.host_bandwidth_assumed,
             "capacity_bytes": machine.capacity_bytes,
-            "capacity_basis": machine.capacity_basis,
+            "capacity_basis": say(machine.capacity_basis),
             "source": machine.source,
             "as_of": machine.as_of,
         },

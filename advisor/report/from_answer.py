@@ -159,7 +159,7 @@ def _machine_facts(answer: Answer) -> tuple[Fact, ...]:
     bandwidth = machine.bandwidth_bytes_per_s
     return (
         Fact("Machine", answer.machine_name, f"runtime {runtime_name(answer.runtime)}"),
-        Fact("Usable memory", gib(machine.capacity_bytes), machine.capacity_basis),
+        Fact("Usable memory", gib(machine.capacity_bytes), say(machine.capacity_basis, "report")),
         Fact("Memory bandwidth", "not known" if bandwidth is None else f"{bandwidth / 1e9:,.0f} GB/s"),
         Fact(
             "Asked for",

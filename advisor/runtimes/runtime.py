@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.formats.level_id import LevelId
+from advisor.foundation.message import Message
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
 from advisor.runtimes.launch import Command, Launch
@@ -158,7 +159,7 @@ class Runtime(ABC):
         """All levels without a plan for each, placed where they run fastest; None: only plans can tell."""
 
     @abstractmethod
-    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+    def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
         """Every line of the memory bill; empty where only `Plan.rules` are known."""
 
     @abstractmethod
@@ -193,7 +194,7 @@ class WholeOnDevices(Runtime):
     def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
         return None
 
-    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+    def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
         return ()
 
     def encoder_batch(self, settings: Settings) -> int | None:

@@ -8,7 +8,8 @@ own format strings have:
 - `{speed:span}`, `{price:span money}`: both ends of an estimate, joined by the text `span`
 - `{why}`, `{why:inside}`: a message in a message; `:inside` takes the entry with the context (`msgctxt`) "inside"
   where there is one
-- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed`, `summed`, `or` or `and`
+- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed`, `summed`, `factors`, `or` or
+  `and`, of which the last two stand before the last one only
 - `{key:host_price}`, `{set:region=any}`, `{set:ubatch={prompt}}`: a key of the question, and one with a value,
   which may be a figure, as the reader knows them
 
@@ -140,9 +141,15 @@ class Language:
             case Span():
                 return self._span(figure, way.removeprefix("span").strip() or "approx")
             case tuple():
-                return self._texts.gettext(way or "listed").join(self._written(one, "", audience) for one in figure)
+                return self._joined([self._written(one, "", audience) for one in figure], way or "listed")
             case _:
                 return write(figure, way, self.locale, self._word)
+
+    def _joined(self, written: list[str], way: str) -> str:
+        """ "a, b and c"; sums and products have the same sign everywhere."""
+        if way in ("and", "or") and len(written) > 2:
+            written = [self._joined(written[:-1], "listed"), written[-1]]
+        return self._texts.gettext(way).join(written)
 
     def _span(self, span: Span, way: str) -> str:
         """Both ends; one number where they read the same."""

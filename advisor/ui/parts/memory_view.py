@@ -9,6 +9,7 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.foundation.message import NOTHING
 from advisor.foundation.units import gib
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.memory_line import MemoryLine
@@ -16,7 +17,7 @@ from advisor.sizing.plan import Plan
 from advisor.ui.charts.memory import device_chart
 from advisor.ui.parts.tables import memory_by_place
 from advisor.ui.parts.text import plain, small
-from advisor.words import say_all
+from advisor.words import say, say_all
 
 
 def draw(answer: Answer, shown: Candidate) -> None:
@@ -61,7 +62,7 @@ def _placement_sentence(plan: Plan) -> str:
 
 def _bill(answer: Answer, plan: Plan) -> tuple[MemoryLine, ...]:
     basis = answer.machine.overhead_basis
-    return runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else "")
+    return runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else NOTHING)
 
 
 def _lines(rows: Sequence[MemoryLine]) -> None:
@@ -69,12 +70,12 @@ def _lines(rows: Sequence[MemoryLine]) -> None:
         pd.DataFrame(
             [
                 {
-                    "part": row.component,
+                    "part": say(row.part),
                     "place": row.place,
                     "size": gib(row.bytes),
-                    "word": row.word,
-                    "formula": row.formula,
-                    "source": row.source,
+                    "word": say(row.certainty),
+                    "formula": say(row.formula),
+                    "source": say(row.source),
                 }
                 for row in rows
             ]
