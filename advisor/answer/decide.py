@@ -48,5 +48,5 @@ def decide(
         setup = ways.setups[0]
         if question.model.level is not None:
             setup.runtime.plan(setup.request)  # which raises what is wrong with this very level
-        raise InputError(none_planned(setup.request, setup.runtime, setup.hardware))
+        raise InputError.saying(none_planned(setup.request, setup.runtime, setup.hardware))
     return Decided(search.about, ways, search, best)

@@ -19,6 +19,7 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message
 from advisor.models.model import Model
 from advisor.quality import ModelFacts
 from advisor.quality.kv_cache import damages
@@ -151,7 +152,7 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
             "draft: a draft model is planned for {drafting}, not for {runtime}.", drafting=drafting, runtime=runtime.id
         )
     if asked.runtime.name == AUTO and asked.model.level is None and (refusal := _refusal_here(asked, runtime)):
-        raise InputError(f"{refusal}.")
+        raise InputError("{refusal}.", refusal=refusal)
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
     asked, taken = with_frontend_defaults(asked, asked.given, about.model, hardware, runtime_id)
     runtime.check(request_of(asked, about.entry, about.model, hardware, runtime_id))
@@ -180,8 +181,8 @@ def _on_cards(
         yield using, hardware_of(using.machine, told.runtime.backend, runtime.id)
 
 
-def _refusal_here(asked: Question, runtime: Runtime) -> str:
-    """Why a runtime that nobody asked for is not looked at on this hardware, without a full stop; "": it is."""
+def _refusal_here(asked: Question, runtime: Runtime) -> Message | None:
+    """Why a runtime that nobody asked for is not looked at on this hardware, without a full stop; None: it is."""
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id)
     return machine_refusal(runtime.id, chip_for(asked.runtime.backend, hardware, runtime.id))
 

@@ -92,9 +92,9 @@ def in_english(message: Message) -> str:
 def _in_english(figure: Figure, way: str) -> str:
     match figure:
         case Message():
-            return in_english(figure)
+            return in_english(figure).rstrip("." if way == "clause" else "")
         case tuple():
-            return ", ".join(_in_english(one, way) for one in figure)
+            return {"or": " or ", "and": " and "}.get(way, ", ").join(_in_english(one, "") for one in figure)
         case Key() | Span():
             raise TypeError(f"only a catalogue writes {figure!r}")
         case float() if not isfinite(figure):

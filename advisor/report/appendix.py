@@ -208,4 +208,4 @@ def _commands(answer: Answer, shown: Candidate) -> tuple[Command, ...]:
     except InputError:
         return ()
     # On one line: a page breaks lines where it must, and a broken continuation could not be pasted.
-    return tuple(Command(command.title, _CONTINUED.sub(" ", command.text)) for command in found if command.text)
+    return tuple(Command(say(command.title), _CONTINUED.sub(" ", command.text)) for command in found if command.text)

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.message import Message
 from advisor.sizing.settings import Settings
 
 _LONGEST = 1000
@@ -17,11 +18,11 @@ _LEVEL = re.compile(r"[\w.-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`text` is what to copy; `note` says in a sentence or two what it does not say itself, or ""."""
+    """`text` is what to copy; `notes` say what it does not say itself."""
 
-    title: str
+    title: Message
     text: str
-    note: str = ""
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

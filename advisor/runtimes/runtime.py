@@ -96,8 +96,8 @@ class Runtime(ABC):
         """Raise InputError where it refuses to start on this hardware or with these settings."""
 
     @abstractmethod
-    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
-        """Why it loads no safetensors of this kind, wherever it runs, without a full stop; "": it may."""
+    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
+        """Why it loads no safetensors of this kind, wherever it runs, without a full stop; None: it may."""
 
     @abstractmethod
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
@@ -139,8 +139,8 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def why_none(self, request: PlanRequest) -> str:
-        """Why `plan` finds no level at all, without a full stop."""
+    def why_none(self, request: PlanRequest) -> Message:
+        """Why `plan` finds no level at all."""
 
     @abstractmethod
     def longest_context(self, plan: Plan) -> int:

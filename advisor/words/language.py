@@ -7,7 +7,7 @@ own format strings have:
 - `{kept:apart least}`: so many digits that it does not read as the figure `least`
 - `{speed:span}`, `{price:span money}`: both ends of an estimate, joined by the text `span`
 - `{why}`, `{why:inside}`: a message in a message; `:inside` takes the entry with the context (`msgctxt`) "inside"
-  where there is one
+  where there is one, `{why:clause}` leaves its full stop out
 - `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed`, `summed`, `factors`, `or` or
   `and`, of which the last two stand before the last one only
 - `{key:host_price}`, `{set:region=any}`, `{set:ubatch={prompt}}`: a key of the question, and one with a value,
@@ -102,9 +102,11 @@ class Language:
         for context in filter(None, contexts):
             if found := self._in_context(kind, count, context):
                 return found
+        if not kind:
+            return ""  # which gettext takes for the header of its catalogue
         found = self._texts.gettext(kind) if count is None else self._texts.ngettext(kind, kind, count)
-        if not found and " " in kind:
-            return kind
+        if not found and not kind.isidentifier():
+            return kind  # a `sentence`
         if not found:
             raise KeyError(f"no text for {kind!r} in {self.locale}")
         return found
@@ -136,6 +138,8 @@ class Language:
                 return figure
             case Key():
                 return self._key(figure.name, audience)
+            case Message() if way == "clause":
+                return self.say(figure, audience).rstrip(".")
             case Message():
                 return self.say(figure, audience, way)
             case Span():

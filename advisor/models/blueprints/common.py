@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message
 from advisor.models.config import Config
 from advisor.models.feed_forward import Dense, FeedForward
 from advisor.models.mixers import Attention, LatentAttention, Mixer
@@ -112,7 +113,7 @@ def decoder(
     output_rows: int = 0,
     wiring: Wiring = USUAL,
     shared_kv_layers: int = 0,
-    runtime_note: str = "",
+    runtime_note: Message | None = None,
 ) -> Model:
     """Assemble a causal language model around its layers."""
     width = width_of(config)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import sentence
+from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.tensor_split import check_split
 from advisor.sizing.memory import Memory
@@ -59,7 +59,7 @@ def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
     if settings.tensor_split is not None:
         _check_shares(settings.tensor_split, len(memory.devices))
     if refusal := cache_type_refusal(model, settings):
-        raise InputError(refusal)
+        raise InputError.saying(refusal)
 
 
 def _check_split(settings: Settings, model: Model) -> None:
@@ -92,22 +92,28 @@ def _check_shares(shares: Sequence[float], devices: int) -> None:
         raise InputError("tensor_split: at least one share must be more than 0.")
 
 
-def cache_type_refusal(model: Model, settings: Settings) -> str | None:
+def cache_type_refusal(model: Model, settings: Settings) -> Message | None:
     """Why llama.cpp refuses these KV cache types; None: it does not.
 
     It refuses a type whose blocks do not divide a head, and two types where K and V are one.
     """
     for mixer in model.mixers:
         if mixer.kept(model.width).latent and settings.cache_type_k != settings.cache_type_v:
-            return "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
+            return sentence(
+                "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
+            )
         heads = mixer.cached_heads
         for key, kind, size in (
             ("kv_type_k", settings.cache_type_k, heads.key_size),
             ("kv_type_v", settings.cache_type_v, heads.value_size),
         ):
             if size % CACHE_TYPES[kind][0]:
-                return (
-                    f"{key}={kind} does not work with this model: its heads of {size} are no multiple of "
-                    f"{CACHE_TYPES[kind][0]}; use f16."
+                return sentence(
+                    "{name}={kind} does not work with this model: its heads of {size} are no multiple of {block}; "
+                    "use f16.",
+                    name=key,
+                    kind=kind,
+                    size=size,
+                    block=CACHE_TYPES[kind][0],
                 )
     return None

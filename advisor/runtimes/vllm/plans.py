@@ -20,7 +20,7 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLe
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, as_it_is, fact
+from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
 from advisor.machines.chip import Chip
@@ -100,7 +100,7 @@ def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
                 expert_parallel=frame.options.expert_parallel,
                 compute_capability=frame.chip.capability,
             )
-            return (frame.plan(by, stored.sized, weights, stored.note),)
+            return (frame.plan(by, stored.sized, weights, stored.notes),)
         case Levels():
             return tuple(frame.plan(by, _sized(frame.model, level), *one) for level, one in frame.asked(by, stored))
         case GgufFile():
@@ -119,11 +119,11 @@ def plan_vllm_level(by: Planner, request: PlanRequest, level: LevelId) -> Plan |
     return frame.plan(by, _sized(frame.model, found), *one)
 
 
-def refusals(by: Planner, request: PlanRequest) -> dict[str, str]:
+def refusals(by: Planner, request: PlanRequest) -> dict[str, Message]:
     """Why levels are left out of the plans: a sentence by level name."""
     frame = _frame(request)
     found = {level.name: frame.loaded(by, level) for level in _offered(frame.model)}
-    return {name: str(one) for name, one in found.items() if isinstance(one, InputError)}
+    return {name: one.message for name, one in found.items() if isinstance(one, InputError)}
 
 
 def longest_context(plan: Plan) -> int:
@@ -165,7 +165,7 @@ class _Frame:
         self.overheads: Range = overhead_range(self.model, self.gpus, self.batch, options.enforce_eager)
         self.rotary_bytes = rotary_table_bytes(self.model)
 
-    def loaded(self, by: Planner, level: SafetensorsLevel) -> tuple[int, str] | InputError:
+    def loaded(self, by: Planner, level: SafetensorsLevel) -> tuple[int, tuple[Message, ...]] | InputError:
         """Bytes of a level's weights on one GPU, and what is to be said of how it is computed; else why it is neither
         loaded nor split.
         """
@@ -182,9 +182,9 @@ class _Frame:
             )
         except InputError as error:
             return error
-        return weights, allowed.note
+        return weights, allowed.notes
 
-    def asked(self, by: Planner, wanted: Levels) -> list[tuple[SafetensorsLevel, tuple[int, str]]]:
+    def asked(self, by: Planner, wanted: Levels) -> list[tuple[SafetensorsLevel, tuple[int, tuple[Message, ...]]]]:
         """The levels that are loaded, with what `loaded` says of them; raises InputError where the only one is not."""
         if wanted.only is None:
             found = [(level, self.loaded(by, level)) for level in _offered(self.model)]
@@ -223,7 +223,7 @@ class _Frame:
             for _, device in self.devices
         )
 
-    def plan(self, by: Planner, sized: SizedSafetensors, weights: int, note: str) -> Plan:
+    def plan(self, by: Planner, sized: SizedSafetensors, weights: int, notes: tuple[Message, ...]) -> Plan:
         weights += self.rotary_bytes
         compute = round(self.overheads.typical)
         pool = min(self.usable(device) for _, device in self.devices) - weights - compute
@@ -256,7 +256,7 @@ class _Frame:
             max_concurrency=at_once,
             served_share=None if at_once is None else min(1.0, at_once / self.settings.users),
             notes=(
-                *([as_it_is(note)] if note else []),
+                *notes,
                 *(self._waiting_notes(at_once) if at_once is not None and verdict != "does not fit" else ()),
                 *self._state_notes(pool),
             ),

@@ -10,6 +10,7 @@ from typing import Any
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.support import machine_refusal
@@ -51,9 +52,9 @@ class Vllm(WholeOnDevices):
                 name=self.name,
             )
 
-    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
+    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
         mlx = quantization is not None and quantization.kind == "MLX"
-        return "MLX files are for mlx-lm on Apple silicon" if mlx else ""
+        return sentence("MLX files are for mlx-lm on Apple silicon") if mlx else None
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
@@ -69,11 +70,10 @@ class Vllm(WholeOnDevices):
     def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
         return card_counts(memory, model)
 
-    def why_none(self, request: PlanRequest) -> str:
+    def why_none(self, request: PlanRequest) -> Message:
         if request.chip is not None and (why := machine_refusal(self.id, request.chip)):
             return why
-        said = (refusal.rstrip(".") for refusal in refusals(self, request).values())
-        return Counter(said).most_common(1)[0][0]
+        return Counter(refusals(self, request).values()).most_common(1)[0][0]
 
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)
