@@ -201,7 +201,7 @@ def _report(options: argparse.Namespace) -> str:
 
 def _detect(options: argparse.Namespace) -> str:
     from advisor.machines.detect import detect
-    from advisor.machines.detect_report import detected_document, detected_table
+    from advisor.report.detected import detected_document, detected_table
 
     detected = detect()
     return json.dumps(detected_document(detected), indent=1) if options.format == "json" else detected_table(detected)

@@ -19,9 +19,12 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, TypeAlias
 
+from pydantic_core import CoreSchema, core_schema
+
 from advisor.foundation import numbers
 from advisor.foundation.units import format_count, gb, gib
 
+_SIGNS = {"or": " or ", "and": " and ", "semicolons": "; "}
 # How a text asks for a figure to be written, besides the ways of Python's own.
 WAYS: dict[str, Callable[[Any], str]] = {
     "approx": numbers.approx,
@@ -62,6 +65,54 @@ class Message:
     kind: str
     figures: tuple[tuple[str, Figure], ...] = ()
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        """Kept on disk inside what was read, as JSON."""
+        writing = core_schema.plain_serializer_function_ser_schema(_kept)
+        return core_schema.no_info_plain_validator_function(_message, serialization=writing)
+
+
+def _kept(figure: Figure) -> Any:
+    match figure:
+        case Message():
+            return {"kind": figure.kind, "figures": {name: _kept(inner) for name, inner in figure.figures}}
+        case Span():
+            return {"low": _kept(figure.low), "high": _kept(figure.high)}
+        case Key():
+            return {"key": figure.name}
+        case Decimal():
+            return {"decimal": str(figure)}
+        case tuple():
+            return [_kept(inner) for inner in figure]
+        case _:
+            return figure
+
+
+def _message(kept: Any) -> Message:
+    """Earlier versions kept text."""
+    found = _restored(kept)
+    if isinstance(found, str):
+        return as_it_is(found)
+    if not isinstance(found, Message):
+        raise ValueError("this is no message")
+    return found
+
+
+def _restored(kept: Any) -> Any:
+    match kept:
+        case {"kind": kind, "figures": figures}:
+            return Message(kind, tuple((name, _restored(inner)) for name, inner in figures.items()))
+        case {"low": low, "high": high}:
+            return Span(_restored(low), _restored(high))
+        case {"key": name}:
+            return Key(name)
+        case {"decimal": written}:
+            return Decimal(written)
+        case list():
+            return tuple(_restored(inner) for inner in kept)
+        case _:
+            return kept
+
 
 def fact(kind: str, /, **figures: Figure) -> Message:
     """The message of a kind. Call it with a literal kind: a test finds every call, and holds the catalogue to it."""
@@ -79,10 +130,12 @@ def sentence(text: str, /, **figures: Figure) -> Message:
 def in_english(message: Message) -> str:
     """A `sentence` as it is written in the code, for where no catalogue is at hand: its figures the English way."""
     figures = dict(message.figures)
-    if not figures:
-        return message.kind
     if message.kind == "as_it_is":
         return str(figures["text"])
+    if message.kind.isidentifier():
+        raise KeyError(f"only a catalogue has the text of {message.kind!r}: an error is made of sentences")
+    if not figures:
+        return message.kind
     return "".join(
         before + ("" if name is None else _in_english(figures[name], way or ""))
         for before, name, way, _ in string.Formatter().parse(message.kind)
@@ -94,7 +147,7 @@ def _in_english(figure: Figure, way: str) -> str:
         case Message():
             return in_english(figure).rstrip("." if way == "clause" else "")
         case tuple():
-            return {"or": " or ", "and": " and "}.get(way, ", ").join(_in_english(one, "") for one in figure)
+            return _SIGNS.get(way, ", ").join(_in_english(one, "") for one in figure)
         case Key() | Span():
             raise TypeError(f"only a catalogue writes {figure!r}")
         case float() if not isfinite(figure):

@@ -95,7 +95,8 @@ def check_level(folder: ModelFolder, level: str, modifier: str) -> Recipe:
         raise InputError("Models that make embeddings are not compressed here; quantize them to GGUF.")
     sized = size_safetensors_level(folder.model, SAFETENSORS_LEVELS[level])
     if sized.refuses:
-        raise InputError("{level} is not possible for this model: {kept}.", level=level, kept=sized.kept[0])
+        name, why = sized.kept[0]
+        raise InputError("{level} is not possible for this model: {name}: {why}.", level=level, name=name, why=why)
     if modifier == "awq" and folder.model.parameters > _MOST_AWQ_PARAMETERS:
         raise InputError("AWQ of more than 0.1 B parameters takes hours on a CPU; choose GPTQ.")
     return recipe

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, select, type_coerce, update
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.quantize.request import RunRequest, parse_request
 from advisor.store.database import default_url, make_engine
 from advisor.store.sessions import Sessions, owner_hash
@@ -59,7 +60,7 @@ class Runs:
     """All runs in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._rows = Sessions(engine, "Runs")
+        self._rows = Sessions(engine, sentence("The runs"))
 
     @classmethod
     def open(cls, url: str | None = None) -> Runs:

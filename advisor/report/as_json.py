@@ -76,7 +76,7 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "layers": len(model.layers),
             "context_length": model.context_length,
             "license": answer.entry.license,
-            "source": answer.entry.source,
+            "source": say(answer.entry.source),
             "sources": list(answer.entry.sources),
             "as_of": answer.entry.as_of,
         },

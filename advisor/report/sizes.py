@@ -14,6 +14,7 @@ from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors
 from advisor.foundation.units import format_count, gb
 from advisor.models.model import Model
 from advisor.sources.resolve import ResolvedModel
+from advisor.words import say
 
 FORMAT = "gguf"
 
@@ -108,8 +109,8 @@ def safetensors_document(levels: Sequence[SizedSafetensors]) -> list[dict[str, A
             "header_bytes": sized.header_bytes,
             "nominal_bits": sized.level.nominal_bits,
             "writer": sized.level.writer,
-            "note": sized.level.note,
-            "kept_16_bit": list(sized.kept),
+            "note": "" if sized.level.note is None else say(sized.level.note),
+            "kept_16_bit": [f"{name}: {say(why)}" for name, why in sized.kept],
             "refused": sized.refuses,
             "tied_copy_bytes": sized.tied_copy_bytes,
         }
@@ -159,7 +160,8 @@ def sizes_table(levels: Sequence[SizedLevel], found: ResolvedModel, others: Sequ
     about += (
         f"{format_count(model.parameters)} parameters, architecture {model.architecture}" if model else "weights only"
     )
-    header = "\n".join([about, found.source, *(f"Note: {note}" for note in found.notes if note != found.source)])
+    notes = (f"Note: {say(note)}" for note in found.notes if note != found.source)
+    header = "\n".join([about, say(found.source), *notes])
     every: list[SizedLevel | SizedSafetensors] = [*levels, *others]
     rows = [
         (sized.level.name, gb(sized.file_bytes), f"{sized.bits_per_weight:.2f}", f"{sized.tensor_bytes:,}")
@@ -180,7 +182,7 @@ def sizes_table(levels: Sequence[SizedLevel], found: ResolvedModel, others: Sequ
 
 
 def _kept(sized: SizedSafetensors) -> str:
-    reasons = "; ".join(dict.fromkeys(entry.partition(": ")[2] for entry in sized.kept))
+    reasons = "; ".join(dict.fromkeys(say(why) for _, why in sized.kept))
     return f"{reasons}{' (the writer stops unless told to ignore them)' if sized.refuses else ''}"
 
 

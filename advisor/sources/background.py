@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import Generic, TypeVar
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message
 
 _MOST_THREADS = 16
 _MOST_KEPT = 64
@@ -45,7 +46,7 @@ class Background(Generic[Key, Result]):
     def __init__(
         self,
         work: Callable[[Key], Result],
-        late: Callable[[Key], str],
+        late: Callable[[Key], Message],
         *,
         patience_s: float,
         kept_s: float = 600,
@@ -70,7 +71,7 @@ class Background(Generic[Key, Result]):
         try:
             return task.future.result(left)
         except TimeoutError:
-            raise StillWorking(self._late(key)) from None
+            raise StillWorking.saying(self._late(key)) from None
         except InputError as error:
             raise error.anew() from None
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.lookup import unknown_model
 from advisor.models.names import find_by_name, words_of
@@ -135,9 +136,14 @@ def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
         known, level = _known_repository(address)
         if known is None:
             raise
-        note = f"The catalogue's figures are shown for {address.repository}, because it could not be read: {error}"
+        note = sentence(
+            "The catalogue's figures are shown for {repository}, because it could not be read: {error}",
+            repository=address.repository,
+            error=error.message,
+        )
         if address.tag and level is None:
-            note += f" What its file {address.tag[:40]} holds is not known; no level was chosen."
+            file = sentence("What its file {file} holds is not known; no level was chosen.", file=address.tag[:40])
+            return replace(from_entry(known), notes=(sentence("{note} {file}", note=note, file=file),))
         return replace(from_entry(known), notes=(note,), level=level)
     except HubError as error:
         if (known := _known_repository(address)[0]) is None:
@@ -151,7 +157,11 @@ def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
         ) from None
     if not address.mirror:
         return found
-    note = f"{address.mirror} is not read: this is {address.repository} on the Hugging Face Hub itself."
+    note = sentence(
+        "{mirror} is not read: this is {repository} on the Hugging Face Hub itself.",
+        mirror=address.mirror,
+        repository=address.repository,
+    )
     return replace(found, notes=(note, *found.notes))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from advisor.formats.gguf_other_types import OtherType
 from advisor.foundation.errors import InputError, one_line, printable
-from advisor.foundation.units import gb
+from advisor.foundation.message import Message, sentence
 from advisor.models.blueprints import model_from_config
 from advisor.sources.addresses import check_public
 from advisor.sources.gguf_file import GgufHeader, join_splits
@@ -25,7 +25,7 @@ MAX_CONFIG_BYTES = 4 << 20
 SPLIT_NAME = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
-def from_config_text(text: str, name: str = "Your config.json") -> ResolvedModel:
+def from_config_text(text: str, name: str = "config.json") -> ResolvedModel:
     """A pasted or uploaded config.json."""
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError(
@@ -39,7 +39,11 @@ def from_config_text(text: str, name: str = "Your config.json") -> ResolvedModel
         raise InputError("{name} is not valid JSON.", name=name) from None
     model = model_from_config(raw)
     return ResolvedModel(
-        id=text, name=name, model=model, source=f"Computed from {name}; nothing to compare it with.", as_of=today()
+        id=text,
+        name=name,
+        model=model,
+        source=sentence("Computed from {name}; nothing to compare it with.", name=name),
+        as_of=today(),
     )
 
 
@@ -155,8 +159,12 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
     found = model_of(header)
     file = stored_file(header)
     notes = [
-        f"This is {file.name} itself, {gb(file.file_bytes)} at its own types; "
-        "levels without 'this file' are llama.cpp's stock mixes."
+        sentence(
+            "This is {file} itself, {file_bytes:gb} at its own types; levels without 'this file' are "
+            "llama.cpp's stock mixes.",
+            file=file.name,
+            file_bytes=file.file_bytes,
+        )
     ]
     notes += file_notes(header, file)
     if found.comparison is not None and not found.comparison.agrees:
@@ -165,7 +173,7 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
         id=reference,
         name=printable(header.text("general.name")[:80]).strip() or printable(name),
         model=found.model,
-        source=f"From the file's own header. {found.note}",
+        source=sentence("From the file's own header. {note}", note=found.note),
         license=printable(header.text("general.license")[:60]),
         as_of=today(),
         notes=tuple(notes),
@@ -173,18 +181,28 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
     )
 
 
-def file_notes(header: GgufHeader, file: StoredFile) -> list[str]:
+def file_notes(header: GgufHeader, file: StoredFile) -> list[Message]:
     """What keeps a runtime from loading the file as it is."""
     notes = []
     if header.missing_bytes:
         notes.append(
-            f"{file.name} is {gb(header.missing_bytes)} shorter than its header promises: its download or copy broke "
-            "off, or it is one piece of several. No runtime loads it so; the figures are those of the whole file."
+            sentence(
+                "{file} is {missing_bytes:gb} shorter than its header promises: its download or copy broke "
+                "off, or it is one piece of several. No runtime loads it so; the figures are those of the "
+                "whole file.",
+                file=file.name,
+                missing_bytes=header.missing_bytes,
+            )
         )
     if file.loaded_only_by:
         types = [kind for kind in header.bytes_by_type if kind in OtherType.__members__]
         notes.append(
-            f"{file.name} holds tensors of type {', '.join(types[:4])}, which only {file.loaded_only_by} loads: "
-            "what is said here about other runtimes is not about this file."
+            sentence(
+                "{file} holds tensors of type {types}, which only {loaded_only_by} loads: what is said here "
+                "about other runtimes is not about this file.",
+                file=file.name,
+                types=", ".join(types[:4]),
+                loaded_only_by=file.loaded_only_by,
+            )
         )
     return notes

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import NOTHING, Message, sentence
 from advisor.foundation.numbers import bare
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import Entry, catalogue
@@ -40,12 +41,16 @@ class TypicalModel:
     like: tuple[str, ...]
 
     @property
-    def sentence(self) -> str:
-        real = f" (such as {', '.join(self.like[:3])})" if self.like else ""
-        return (
-            f"A {self.name}: the shape of {self.based_on.name}, scaled. Real models of this size{real} are "
-            f"{self.low:.2f} to {self.high:.2f} times as large, and their KV cache differs more: "
-            "name a model for exact figures."
+    def sentence(self) -> Message:
+        real = sentence(" (such as {models})", models=", ".join(self.like[:3])) if self.like else NOTHING
+        return sentence(
+            "A {name}: the shape of {model}, scaled. Real models of this size{real} are {low:.2f} to {high:.2f} times "
+            "as large, and their KV cache differs more: name a model for exact figures.",
+            name=self.name,
+            model=self.based_on.name,
+            real=real,
+            low=self.low,
+            high=self.high,
         )
 
 

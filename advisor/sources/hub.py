@@ -13,6 +13,7 @@ from huggingface_hub import HfApi, constants
 from huggingface_hub.hf_api import ModelInfo
 
 from advisor.foundation.errors import InputError, printable
+from advisor.foundation.message import sentence
 from advisor.sources import cache
 from advisor.sources.addresses import HubAddress
 from advisor.sources.gguf_file import GgufHeader, join_splits
@@ -140,11 +141,15 @@ def _read(info: ModelInfo, repository: str, revision: str, asked: str, endpoint:
     gguf = group_gguf(files)
     if only_pickled(files):
         notices.append(
-            "The weights are there only as .bin files, which are not opened: sizes follow from config.json alone."
+            sentence(
+                "The weights are there only as .bin files, which are not opened: sizes follow from config.json alone."
+            )
         )
     if base:
-        notices.append(f"There is a LoRA adapter for {base} beside the model; it is not counted.")
-    notices += [f"{file.name} is incomplete: parts are missing." for file in gguf if not file.complete]
+        notices.append(sentence("There is a LoRA adapter for {base} beside the model; it is not counted.", base=base))
+    notices += [
+        sentence("{file} is incomplete: parts are missing.", file=file.name) for file in gguf if not file.complete
+    ]
     return Repository(
         id=repository,
         revision=revision,

@@ -18,10 +18,11 @@ from huggingface_hub.errors import (
 )
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 
-_HOW_TO_LOG_IN = (
-    "set the environment variable HF_TOKEN to an access token of that account, "
-    "or run 'hf auth login', where this program runs"
+_HOW_TO_LOG_IN = sentence(
+    "set the environment variable HF_TOKEN to an access token of that account, or run 'hf auth "
+    "login', where this program runs"
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.models.catalogue import Entry
 from advisor.models.names import find_by_name, find_by_ollama_name, suggest
 from advisor.sources.gguf_model import level_of_name
@@ -69,7 +70,11 @@ def entry_of(page: OtherHub) -> tuple[Entry, str | None]:
 def from_other_hub(page: OtherHub) -> ResolvedModel:
     """The catalogue's model of that name."""
     entry, level = entry_of(page)
-    note = f"Pages of {page.host} are not read here: these are the catalogue's figures for {entry.name}."
+    note = sentence(
+        "Pages of {host} are not read here: these are the catalogue's figures for {entry}.",
+        host=page.host,
+        entry=entry.name,
+    )
     return replace(from_entry(entry), notes=(note,), level=level)
 
 

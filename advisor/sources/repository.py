@@ -11,6 +11,7 @@ from typing import Any
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.sources.compare import part_of
 from advisor.sources.gguf_model import level_of_name
 from advisor.sources.quantization import Quantization
@@ -72,7 +73,7 @@ class Repository:
     gguf: tuple[GgufFile, ...]
     quantization: Quantization | None
     read_on: str
-    notices: tuple[str, ...] = field(default=())
+    notices: tuple[Message, ...] = field(default=())
 
     @cached_property
     def layers(self) -> int:
@@ -158,7 +159,7 @@ def _joined(name: str, pieces: Mapping[int, RepositoryFile]) -> GgufFile:
     )
 
 
-def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]:
+def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[Message]]:
     """The safetensors files that together hold the model once, and notices about what was left aside.
 
     Raises InputError when parts of a sharded model are missing.
@@ -170,10 +171,12 @@ def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]
     chosen, notices = usual or top, []
     if usual and len(usual) < len(top):
         notices.append(
-            "The same weights are there again in Mistral's own layout (consolidated.safetensors); they count once."
+            sentence(
+                "The same weights are there again in Mistral's own layout (consolidated.safetensors); they count once."
+            )
         )
     elif top and not usual:
-        notices.append("The weights are in Mistral's own layout (consolidated.safetensors).")
+        notices.append(sentence("The weights are in Mistral's own layout (consolidated.safetensors)."))
     shards = {name: found for name in chosen if (found := _SHARD.fullmatch(name))}
     plain = [name for name in chosen if name not in shards]
     if shards:
@@ -188,12 +191,14 @@ def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]
                 count=count,
             )
         if len(sets) > 1 or any(name in ("model.safetensors", "pytorch_model.safetensors") for name in plain):
-            notices.append(f"Several copies of the weights are there; {stem}-*.safetensors was read.")
+            notices.append(
+                sentence("Several copies of the weights are there; {stem}-*.safetensors was read.", stem=stem)
+            )
         # What the index adds to the numbered parts, such as a separate draft head, belongs to the model as well.
         chosen += [name for name in plain if name.startswith(("mtp", "model_mtp", "layer"))]
     elif "model.safetensors" in plain:
         if len(plain) > 1:
-            notices.append("Several safetensors files are there; model.safetensors was read.")
+            notices.append(sentence("Several safetensors files are there; model.safetensors was read."))
         chosen = ["model.safetensors"]
     return chosen, notices
 

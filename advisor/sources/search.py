@@ -11,6 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.message import Message, sentence
 from advisor.sources.background import Background
 from advisor.sources.hub_errors import HubUnreachable
 
@@ -24,7 +25,7 @@ _SORT: dict[Order, str] = {"downloads": "downloads", "trending": "trendingScore"
 _FIELDS = ("downloads", "gated", "pipeline_tag", "tags", "library_name")
 # What can be sized here; repositories that do not say are mostly quantized copies of such models.
 _TEXT = {"text-generation", "image-text-to-text", "any-to-any", "audio-text-to-text", "video-text-to-text", ""}
-_OFFLINE = "the catalogue works without it."
+_OFFLINE = sentence("the catalogue works without it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,10 @@ def _hit(item: dict[str, Any]) -> Hit:
     return Hit(repository[:200], int(item.get("downloads") or 0), bool(item.get("gated")), gguf)
 
 
-def _late(search: Search) -> str:
-    return f"The Hub is slow to answer for '{one_line(search.words)}'; {_OFFLINE}"
+def _late(search: Search) -> Message:
+    return sentence(
+        "The Hub is slow to answer for '{words}'; {offline}", words=one_line(search.words), offline=_OFFLINE
+    )
 
 
 HUB_SEARCH: Background[Search, tuple[Hit, ...]] = Background(search_hub, _late, patience_s=_PATIENCE_S)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.sources.local_measurements import LocalMeasurement
 from advisor.store.database import default_url, make_engine
 from advisor.store.errors import StoreUnavailable
@@ -23,7 +24,7 @@ class Measurements:
     """All kept measurements in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._rows = Sessions(engine, "Measurements")
+        self._rows = Sessions(engine, sentence("The measurements"))
 
     @classmethod
     def open(cls, url: str | None = None) -> Measurements:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from advisor import __version__
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.report.document import Cover, Logo
 from advisor.store.database import default_url, make_engine, writing
 from advisor.store.errors import SnapshotNotFound, StoreUnavailable
@@ -65,7 +66,7 @@ class Store:
     def __init__(self, engine: Engine, now: Callable[[], datetime] = _now):
         self._engine = engine
         self._now = now
-        self._working = Sessions(engine, "Frozen recommendations").working
+        self._working = Sessions(engine, sentence("Frozen recommendations")).working
 
     @property
     def engine(self) -> Engine:

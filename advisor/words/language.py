@@ -8,7 +8,8 @@ own format strings have:
 - `{speed:span}`, `{price:span money}`: both ends of an estimate, joined by the text `span`
 - `{why}`, `{why:inside}`: a message in a message; `:inside` takes the entry with the context (`msgctxt`) "inside"
   where there is one, `{why:clause}` leaves its full stop out
-- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed`, `summed`, `factors`, `or` or
+- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed`, `semicolons`, `summed`,
+  `factors`, `or` or
   `and`, of which the last two stand before the last one only
 - `{key:host_price}`, `{set:region=any}`, `{set:ubatch={prompt}}`: a key of the question, and one with a value,
   which may be a figure, as the reader knows them

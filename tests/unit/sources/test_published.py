@@ -14,6 +14,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.formats.safetensors_layouts import packed_tensors
 from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.foundation.message import NOTHING
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
@@ -84,7 +85,7 @@ def pasted(config: Config, tensors: tuple[CheckpointTensor, ...], model_id: str 
         read_on="2026-11-30",
     )
     model = model_from_config(whole)
-    return ResolvedModel(id="org/pasted@0", name="pasted", model=model, source="", repository=repository)
+    return ResolvedModel(id="org/pasted@0", name="pasted", model=model, source=NOTHING, repository=repository)
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, entry: ResolvedModel, query: str) -> Answer:

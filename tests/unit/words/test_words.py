@@ -30,15 +30,8 @@ CODE = Path(advisor.__path__[0])
 ENGLISH = LOCALES / "en" / "LC_MESSAGES" / "messages.po"
 # Not kinds of messages: how a language joins figures and names a key.
 WORDS = ("unit", "count", "label")
-JOINING = {
-    "listed": set(),
-    "summed": set(),
-    "or": set(),
-    "and": set(),
-    "factors": set(),
-    "span": {"low", "high"},
-    "label": {"label"},
-}
+SIGNS = ("listed", "semicolons", "summed", "factors", "or", "and")
+JOINING = {**{sign: set[str]() for sign in SIGNS}, "span": {"low", "high"}, "label": {"label"}}
 
 
 @cache

@@ -11,6 +11,7 @@ from advisor.foundation.units import gib
 from advisor.machines.catalogue import machine
 from advisor.machines.detect import question_values
 from advisor.machines.detect_records import Detected, DetectedGpu
+from advisor.words import say_all
 
 
 def detected_document(detected: Detected) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def detected_document(detected: Detected) -> dict[str, Any]:
         "ram_free_bytes": detected.ram_free_bytes,
         "gpus": [asdict(gpu) for gpu in detected.gpus],
         "scenario": question_values(detected),
-        "notes": list(detected.notes),
+        "notes": list(say_all(detected.notes)),
     }
 
 
@@ -39,7 +40,7 @@ def detected_table(detected: Detected) -> str:
         f"{detected.os}; {cpu.model}{cores}; RAM {gib(detected.ram_total_bytes)}, {gib(detected.ram_free_bytes)} free",
         *(f"GPU {number}: {_gpu_line(gpu)}" for number, gpu in enumerate(detected.gpus)),
         "",
-        *detected.notes,
+        *say_all(detected.notes),
         f"Plan with: {urlencode(question_values(detected))}",
     ]
     return "\n".join(printable(line) for line in lines)
