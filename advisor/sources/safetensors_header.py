@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.sources.reading import ReadRange
 
 MAX_HEADER_BYTES = 25 << 20  # a single file with 75,000 unfused expert tensors needs about 10 MB
@@ -79,19 +80,21 @@ def read_safetensors_header(read: ReadRange, name: str) -> tuple[CheckpointTenso
 
 def _tensor(file: str, name: str, entry: Any) -> CheckpointTensor:
     if not isinstance(entry, Mapping):
-        raise _broken(file, name, "is not described")
+        raise _broken(file, name, sentence("is not described"))
     dtype: Any = entry.get("dtype")
     shape: Any = entry.get("shape")
     offsets: Any = entry.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
-        raise _broken(file, name, f"is of type {str(dtype)[:20]!r}, which is unknown to this version")
+        raise _broken(
+            file, name, sentence("is of type {dtype}, which is unknown to this version", dtype=repr(str(dtype)[:20]))
+        )
     if not _are_whole(shape, MAX_DIMENSIONS) or math.prod(shape) > MAX_ELEMENTS:
-        raise _broken(file, name, "has an impossible shape")
+        raise _broken(file, name, sentence("has an impossible shape"))
     if not _are_whole(offsets, 2) or len(offsets) != 2:
-        raise _broken(file, name, "has no valid place in the file")
+        raise _broken(file, name, sentence("has no valid place in the file"))
     tensor = CheckpointTensor(name, dtype, tuple(shape))
     if offsets[1] - offsets[0] != tensor.bytes:
-        raise _broken(file, name, "has a place in the file that does not match its shape")
+        raise _broken(file, name, sentence("has a place in the file that does not match its shape"))
     return tensor
 
 
@@ -103,5 +106,5 @@ def _are_whole(values: Any, most: int) -> bool:
     )
 
 
-def _broken(file: str, name: str, what: str) -> InputError:
+def _broken(file: str, name: str, what: Message) -> InputError:
     return InputError("{file}: tensor '{name}' {what}.", file=file, name=name[:80], what=what)

@@ -185,6 +185,7 @@ def language(name: str) -> Language:
     return Language(LOCALES / name / "LC_MESSAGES" / "messages.po", name, english)
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """The names of the languages that have a catalogue."""
     return tuple(sorted(path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/messages.po")))
