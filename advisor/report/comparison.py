@@ -11,18 +11,26 @@ from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import reasons
 from advisor.answer.verdict import leading
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import fact
 from advisor.foundation.numbers import approx, exact, span
 from advisor.foundation.units import gb, gib
 from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
-from advisor.words import say
+from advisor.words import say, to_tell, told
 
 MOST_COMPARED = 4
 _NONE = "–"
 _FIGURES = (
-    *("File", "Memory needed", "Free", "Longest context", "Quality kept", "Tokens/s for each user"),
-    *("First token after", "Own, a month", "Rent, a month", "API, a month"),
+    *(
+        to_tell("File"),
+        to_tell("Memory needed"),
+        to_tell("Free"),
+        to_tell("Longest context"),
+        to_tell("Quality kept"),
+        to_tell("Tokens/s for each user"),
+    ),
+    *(to_tell("First token after"), to_tell("Own, a month"), to_tell("Rent, a month"), to_tell("API, a month")),
 )
 
 
@@ -61,41 +69,49 @@ def compare(answers: Sequence[Answer]) -> tuple[Row, ...]:
             most_compared=MOST_COMPARED,
         )
     columns = [_facts(one) for one in answers]
-    return tuple(Row(name, tuple(column[name] for column in columns)) for name in (columns[0] if columns else ()))
+    return tuple(Row(told(name), tuple(column[name] for column in columns)) for name in (columns[0] if columns else ()))
 
 
 def _facts(found: Answer) -> dict[str, str]:
     question, chosen, instead = found.question, found.chosen, leading(found)
     facts = {
-        "Model": found.entry.name,
-        "Machine": found.machine_name,
-        "Goal": question.requirements.goal.replace("-", " "),
-        "Runtime": runtime_name(found.runtime),
-        "Context per user": f"{question.workload.context:,} tokens",
-        "Users": f"{question.workload.users:,}",
-        "Requirements": _requirements(question.requirements, question.costs.billing.currency),
-        "Recommended level": chosen.level if chosen is not None else "nothing meets it",
-        "Status": found.status,
-        "What is in the way": _NONE if chosen is not None else say(reasons(found)[0], "page"),
-        "Run instead": _NONE if instead is None else f"{instead.entry.name} as {instead.found.shown.level}",
+        to_tell("Model"): found.entry.name,
+        to_tell("Machine"): found.machine_name,
+        to_tell("Goal"): question.requirements.goal.replace("-", " "),
+        to_tell("Runtime"): runtime_name(found.runtime),
+        to_tell("Context per user"): say(fact("tokens", n=question.workload.context)),
+        to_tell("Users"): f"{question.workload.users:,}",
+        to_tell("Requirements"): _requirements(question.requirements, question.costs.billing.currency),
+        to_tell("Recommended level"): chosen.level if chosen is not None else told("nothing meets it"),
+        to_tell("Status"): found.status,
+        to_tell("What is in the way"): _NONE if chosen is not None else say(reasons(found)[0], "page"),
+        to_tell("Run instead"): _NONE
+        if instead is None
+        else told("{model} as {level}", model=instead.entry.name, level=instead.found.shown.level),
     }
     facts |= dict.fromkeys(_FIGURES, _NONE)
-    facts["Licence"] = found.entry.license or "unknown"
+    facts[to_tell("Licence")] = found.entry.license or told("unknown")
     if chosen is None:
         return facts
     plan, kept, speed, costs = chosen.plan, chosen.kept, chosen.speed, chosen.costs
     facts["File"], facts["Memory needed"] = gb(plan.sized.file_bytes), gib(plan.needed_bytes)
     facts["Free"] = _NONE if plan.free_bytes is None else gib(plan.free_bytes)
-    facts["Longest context"] = f"{plan.max_context:,} tokens"
+    facts["Longest context"] = say(fact("tokens", n=plan.max_context or 0))
     if kept is not None:
         task, high = say(task_name(question.requirements.task)), min(kept.high, 100)
-        facts["Quality kept"] = f"{kept.typical:.1f} % at {task} ({kept.low:.0f} to {high:.0f})"
+        facts["Quality kept"] = told(
+            "{typical:.1f} % at {task} ({low:.0f} to {high:.0f})",
+            typical=kept.typical,
+            task=task,
+            low=kept.low,
+            high=high,
+        )
     if speed is not None:
         decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
         if decode is not None:
             facts["Tokens/s for each user"] = f"{approx(decode.typical)} ({span(decode)})"
         if (inputs := speed.inputs_per_s) is not None:
-            facts["Inputs a second"] = f"{approx(inputs.typical)} ({span(inputs)})"
+            facts[to_tell("Inputs a second")] = f"{approx(inputs.typical)} ({span(inputs)})"
         if first is not None:
             facts["First token after"] = f"{approx(first.typical)} s ({span(first)})"
     if costs is not None:

@@ -11,10 +11,10 @@ from contextvars import ContextVar
 
 from advisor.foundation.environment import language_setting
 from advisor.foundation.errors import InputError, word_errors
-from advisor.foundation.message import Message
+from advisor.foundation.message import Figure, Message
 from advisor.words.language import ENGLISH, Audience, language, languages
 
-__all__ = ["ENGLISH", "Audience", "in_use", "languages", "names_a_key", "say", "say_all", "speak"]
+__all__ = ["ENGLISH", "Audience", "in_use", "languages", "names_a_key", "say", "say_all", "speak", "to_tell", "told"]
 
 _CHOSEN: ContextVar[str] = ContextVar("language", default="")
 
@@ -36,6 +36,17 @@ def say(message: Message, audience: Audience = "script", language_name: str = ""
     """A message in words. Who reads it decides how a key of the question is called: by the label of its input on a
     page and in a report, by itself where a script or the command line shows it."""
     return language(language_name or in_use()).say(message, audience)
+
+
+def told(text: str, /, **figures: Figure) -> str:
+    """A label or sentence of a report, as it is drawn: its English text, and in another language what its catalogue has
+    for it in the context "report". Call it with a literal, or with one that `to_tell` marked."""
+    return language(in_use()).told(text, figures)
+
+
+def to_tell(text: str) -> str:
+    """The text itself, which `told` says later: so that the list for translators finds it."""
+    return text
 
 
 def names_a_key(message: Message) -> bool:

@@ -89,6 +89,14 @@ class Language:
         text = self._text(message.kind, count if isinstance(count, int) else None, (place, audience))
         if not figures and text == message.kind:
             return text  # whatever it quotes may hold braces
+        return self._filled(text, figures, audience)
+
+    def told(self, text: str, figures: dict[str, Figure]) -> str:
+        """A text of the report's own, in its context."""
+        found = self._texts.pgettext("report", text) or text
+        return self._filled(found, figures, "report") if figures else found
+
+    def _filled(self, text: str, figures: dict[str, Figure], audience: Audience) -> str:
         return "".join(
             piece.text if piece.figure is None else piece.text + self._figure(piece, figures, audience)
             for piece in pieces(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -18,13 +18,26 @@ from advisor.words.language import ENGLISH, LOCALES
 
 CODE = Path(__file__).parents[1]
 _SENTENCE = "sentence"
+_OF_REPORTS = frozenset({"told", "to_tell"})
 _BASES = frozenset({"AdvisorError", "ImpossibleValue"})
 
 
 def sentences(folder: Path = CODE) -> tuple[str, ...]:
     """The texts that stand in the code, each once."""
-    trees = [ast.parse(path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))]
-    makers = {_SENTENCE, *_errors(trees)}
+    trees = _trees(folder)
+    return _texts(trees, {_SENTENCE, *_errors(trees)})
+
+
+def of_reports(folder: Path = CODE) -> tuple[str, ...]:
+    """The texts of reports, each once; they have the context "report"."""
+    return _texts(_trees(folder), _OF_REPORTS)
+
+
+def _trees(folder: Path) -> list[ast.Module]:
+    return [ast.parse(path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))]
+
+
+def _texts(trees: list[ast.Module], makers: Collection[str]) -> tuple[str, ...]:
     texts = (text for tree in trees for text in _first_arguments(tree, makers))
     return tuple(dict.fromkeys(text for text in texts if any(sign.isalpha() for sign in _literal(text))))
 
@@ -40,6 +53,8 @@ def template() -> Catalog:
             found.add(entry.id, context=entry.context, auto_comments=[f"English: {text}" for text in texts])
     for text in sentences():
         found.add(text)
+    for text in of_reports():
+        found.add(text, context="report")
     return found
 
 
@@ -57,7 +72,7 @@ def _errors(trees: list[ast.Module]) -> set[str]:
     return found
 
 
-def _first_arguments(tree: ast.Module, makers: set[str]) -> Iterator[str]:
+def _first_arguments(tree: ast.Module, makers: Collection[str]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in makers and node.args:
             first = node.args[0]

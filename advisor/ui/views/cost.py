@@ -34,7 +34,7 @@ from advisor.ui.parts.cost_tables import (
     years_table,
 )
 from advisor.ui.parts.text import plain, refusal, small, status_mark
-from advisor.words import say, say_all
+from advisor.words import say, say_all, told
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
 _TILE = 230  # pixels
@@ -108,7 +108,7 @@ def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
         st.header(_headline(costs, best, keeps_data), anchor=False)
         st.markdown(plain(" ".join(say_all(money_words(candidate), "page"))))
         if keeps_data:
-            st.markdown(COMPARED_ONLY)
+            st.markdown(told(COMPARED_ONLY))
         columns = st.columns(3)
         for column, name in zip(columns, NAMES, strict=True):
             with column.container(border=True, height="stretch"):
