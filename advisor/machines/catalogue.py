@@ -74,7 +74,7 @@ def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Ma
         overhead_bytes=overhead.bytes,
         overhead_basis=overhead.basis,
         confidence="user",
-        source="your input",
+        source="",
         as_of=None,
     )
 

@@ -34,7 +34,7 @@ class Machine:
     overhead_bytes: int
     overhead_basis: Message
     confidence: str
-    source: str
+    source: str  # empty for what the user describes
     # Month of the research; None for what the user describes.
     as_of: str | None
     count: int = 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
 from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import reasons
-from advisor.costs.money import YOUR_INPUT, UsedPrice, plain
+from advisor.costs.money import UsedPrice, plain
 from advisor.costs.options import Option
 from advisor.costs.staircase import Line
 from advisor.foundation.data_release import data_release
@@ -21,11 +20,11 @@ from advisor.foundation.units import GIB, gib
 from advisor.foundation.version import VERSION
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
+from advisor.report.named import status_word, verdict_word
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
 from advisor.speed.explain import explanation
-from advisor.words import say, say_all, to_tell, told
-from advisor.words.unconverted import key_words, without_keys
+from advisor.words import label, say, say_all, to_tell, told
 
 ASKED = to_tell("as asked for")  # the note of an assumption that is the user's
 KEPT_FREE = to_tell("kept free of each device")
@@ -53,7 +52,7 @@ def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
     query = answer.question.to_query()
     return Appendix(
         levels=_levels_table(answer),
-        assumptions=tuple(replace(fact, note=without_keys(fact.note)) for fact in _assumptions(answer, shown)),
+        assumptions=_assumptions(answer, shown),
         sources=_sources(answer, shown),
         commands=_commands(answer, shown),
         reproduce=f'python -m advisor report "{query}" report.pdf',
@@ -71,7 +70,7 @@ def _levels_table(answer: Answer) -> Table:
         rows.append(
             (
                 plan.level,
-                "offload" if plan.verdict == "fits with offload" else plan.verdict,  # on one line
+                told("offload") if plan.verdict == "fits with offload" else verdict_word(plan.verdict),  # on one line
                 f"{plan.sized.file_bytes / 1e9:,.2f}",
                 f"{plan.sized.bits_per_weight:.2f}",
                 f"{plan.needed_bytes / GIB:,.1f}",
@@ -94,7 +93,10 @@ def _levels_table(answer: Answer) -> Table:
 
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     question, plan = answer.question, shown.plan
-    facts = [Fact(told("Why"), f"{shown.level}, {answer.status}", said) for said in say_all(reasons(answer), "report")]
+    facts = [
+        Fact(told("Why"), f"{shown.level}, {status_word(answer.status).lower()}", said)
+        for said in say_all(reasons(answer), "report")
+    ]
     facts += [
         *_asked(answer),
         Fact(told("Safety margin"), f"{exact(question.machine.margin_percent)} %", told(KEPT_FREE)),
@@ -143,7 +145,7 @@ def _asked(answer: Answer) -> list[Fact]:
         Fact(told("Country of the electricity price"), question.costs.power.country, told(ASKED)),
     ]
     return facts + [
-        Fact(_capital(key_words(key)), _value(value), told(ASKED))
+        Fact(label(key), _value(value), told(ASKED))
         for key, value in question.changed("json").items()
         if key not in _TOLD
     ]
@@ -162,7 +164,7 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
     rows = [SourceRow(told("Model {entry}", entry=entry.name), source, entry.as_of) for source in entry.sources]
     rows += [
         SourceRow(told("Machine {machine}", machine=machine.name), source, machine.as_of or "")
-        for source in (machine.source, machine.second_source)
+        for source in (machine.source or told("your input"), machine.second_source)
         if source
     ]
     if shown.plan.verdict == "does not fit":
@@ -216,7 +218,7 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
         ]
     if shown.costs is not None:
         rows += [
-            SourceRow(_price_words(price), price.source or say(YOUR_INPUT), _day(price))
+            SourceRow(_price_words(price), price.source or told("your input"), _day(price))
             for price in shown.costs.prices[:_MOST_PRICES]
         ]
     return tuple(rows)

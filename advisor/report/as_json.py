@@ -16,6 +16,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
 from advisor.answer.reasons import reasons
+from advisor.foundation.message import fact
 from advisor.foundation.ranges import Range
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
@@ -91,7 +92,7 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "host_bandwidth_assumed": answer.hardware.host_bandwidth_assumed,
             "capacity_bytes": machine.capacity_bytes,
             "capacity_basis": say(machine.capacity_basis),
-            "source": machine.source,
+            "source": machine.source or say(fact("your_input")),
             "as_of": machine.as_of,
         },
         "frontend_defaults": [

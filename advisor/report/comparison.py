@@ -124,15 +124,18 @@ def _facts(found: Answer) -> dict[str, str]:
 def _requirements(required: Requirements, currency: str) -> str:
     asked = []
     if required.least_percent is not None:
-        asked.append(f"{say(required.quality_asked)} at {say(task_name(required.task))}")
+        quality, task = say(required.quality_asked), say(task_name(required.task))
+        asked.append(told("{quality} at {task}", quality=quality, task=task))
     if required.min_tokens_per_s is not None:
         asked.append(f"{exact(required.min_tokens_per_s)} tokens/s")
     if required.max_first_token_s is not None:
-        asked.append(f"first token within {exact(required.max_first_token_s)} s")
+        asked.append(told("first token within {seconds:exact} s", seconds=required.max_first_token_s))
     if required.max_cost_per_month is not None:
-        asked.append(f"at most {required.max_cost_per_month:,.0f} {currency} a month")
-    asked += ["commercial use"] * required.commercial + ["own hardware"] * required.own_hardware
-    return "; ".join(asked) or "none"
+        asked.append(
+            told("at most {most:,.0f} {currency} a month", most=required.max_cost_per_month, currency=currency)
+        )
+    asked += [told("commercial use")] * required.commercial + [told("own hardware")] * required.own_hardware
+    return "; ".join(asked) or told("none")
 
 
 def answer_link(text: str) -> Answer:

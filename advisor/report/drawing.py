@@ -71,7 +71,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
                 "{level} {total_gib} GiB, {verdict}",
                 level=bar.level,
                 total_gib=number(bar.total_gib, 1),
-                verdict=bar.verdict,
+                verdict=told(bar.verdict),
             )
             for bar in bars
         ),
@@ -85,7 +85,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
                 "compute": bar.compute_gib / end,
                 "overhead": bar.overhead_gib / end,
                 "total": number(bar.total_gib, 1),
-                "verdict": bar.verdict,
+                "verdict": told(bar.verdict),
                 "tone": bar.tone,
             }
             for bar in bars

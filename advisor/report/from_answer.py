@@ -16,7 +16,7 @@ from advisor.answer.verdict import leading, verdict
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import fact
 from advisor.foundation.numbers import approx, money, span
-from advisor.foundation.units import GIB, format_count, gb, gib
+from advisor.foundation.units import GIB, format_count, gib
 from advisor.models.licences import commercial_use
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import task_name
@@ -34,6 +34,7 @@ from advisor.report.document import (
     Tone,
     chart_bars,
 )
+from advisor.report.named import role_word
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.words import say, say_all, to_tell, told
 
@@ -57,14 +58,6 @@ _BASES = {
     "transferred": to_tell("carried over"),
     "estimated": to_tell("estimated"),
     "scaled": to_tell("scaled from similar devices"),
-}
-_ROLES = {
-    "better quality": to_tell("Better quality"),
-    "faster": to_tell("Faster"),
-    "longer context": to_tell("Longer context"),
-    "other engine": to_tell("Other engine"),
-    "own 4-bit file": to_tell("Own 4-bit file"),
-    "other model": to_tell("Other model"),
 }
 _GLOSSARY = (
     (
@@ -103,7 +96,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
     runs = shown.plan.verdict != "does not fit"
     return ReportDocument(
         cover=cover or Cover(),
-        subject=f"{answer.entry.name} on {answer.machine_name}",
+        subject=told("{model} on {machine}", model=answer.entry.name, machine=answer.machine_name),
         verdict=say(verdict(answer), "report"),
         tone=_tone(answer),
         generated_at=datetime.combine(answer.today, time(), UTC),
@@ -116,7 +109,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         costs=cost_section(shown, answer.question.requirements.own_hardware) if runs else None,
         why=say_all(reasons(answer), "report"),
         risks=_risks(answer, shown) if runs else (),
-        choices=tuple(f"{told(_ROLES[one.role])}: {say(one.gain, 'report')}" for one in choices(answer)),
+        choices=tuple(f"{role_word(one.role)}: {say(one.gain, 'report')}" for one in choices(answer)),
         what_would_flip=tuple(say(flip.sentence, "report") for flip in flips(answer)),
         next_steps=_next_steps(answer, shown, link),
         notes=say_all(answer.notes, "report"),
@@ -370,7 +363,11 @@ def _next_steps(answer: Answer, shown: Candidate, link: str) -> tuple[str, ...]:
         said = reasons(answer)
         return say_all(said[1:] or said, "report")
     return (
-        f"Get or make the {shown.level} file ({gb(shown.plan.sized.file_bytes)}); the commands are in the appendix.",
-        "Run it with the command given and compare its memory and speed with this report.",
-        "Ask it twenty questions of your own work, and compare with the original or with an API.",
+        told(
+            "Get or make the {level} file ({file_bytes:gb}); the commands are in the appendix.",
+            level=shown.level,
+            file_bytes=shown.plan.sized.file_bytes,
+        ),
+        told("Run it with the command given and compare its memory and speed with this report."),
+        told("Ask it twenty questions of your own work, and compare with the original or with an API."),
     )

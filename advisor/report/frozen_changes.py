@@ -53,8 +53,8 @@ def _fit(then: ReportDocument, now: ReportDocument) -> list[str]:
                 told(
                     "{level}: today the verdict is '{verdict}'; it was '{was}'.",
                     level=bar.level,
-                    verdict=new.verdict,
-                    was=bar.verdict,
+                    verdict=told(new.verdict),
+                    was=told(bar.verdict),
                 )
             )
         elif bar.level == then.memory.recommended and abs(new.total_gib - bar.total_gib) >= 0.1:

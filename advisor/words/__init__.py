@@ -14,7 +14,19 @@ from advisor.foundation.errors import InputError, word_errors
 from advisor.foundation.message import Figure, Message
 from advisor.words.language import ENGLISH, Audience, language, languages
 
-__all__ = ["ENGLISH", "Audience", "in_use", "languages", "names_a_key", "say", "say_all", "speak", "to_tell", "told"]
+__all__ = [
+    "ENGLISH",
+    "Audience",
+    "in_use",
+    "label",
+    "languages",
+    "names_a_key",
+    "say",
+    "say_all",
+    "speak",
+    "to_tell",
+    "told",
+]
 
 _CHOSEN: ContextVar[str] = ContextVar("language", default="")
 
@@ -47,6 +59,11 @@ def told(text: str, /, **figures: Figure) -> str:
 def to_tell(text: str) -> str:
     """The text itself, which `told` says later: so that the list for translators finds it."""
     return text
+
+
+def label(key: str) -> str:
+    """What a key of the question is called: the label of its input."""
+    return language(in_use()).label(key)
 
 
 def names_a_key(message: Message) -> bool:

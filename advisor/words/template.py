@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -33,11 +34,12 @@ def of_reports(folder: Path = CODE) -> tuple[str, ...]:
     return _texts(_trees(folder), _OF_REPORTS)
 
 
-def _trees(folder: Path) -> list[ast.Module]:
-    return [ast.parse(path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))]
+@cache
+def _trees(folder: Path) -> tuple[ast.Module, ...]:
+    return tuple(ast.parse(path.read_text("utf-8")) for path in sorted(folder.rglob("*.py")))
 
 
-def _texts(trees: list[ast.Module], makers: Collection[str]) -> tuple[str, ...]:
+def _texts(trees: tuple[ast.Module, ...], makers: Collection[str]) -> tuple[str, ...]:
     texts = (text for tree in trees for text in _first_arguments(tree, makers))
     return tuple(dict.fromkeys(text for text in texts if any(sign.isalpha() for sign in _literal(text))))
 
@@ -58,7 +60,7 @@ def template() -> Catalog:
     return found
 
 
-def _errors(trees: list[ast.Module]) -> set[str]:
+def _errors(trees: tuple[ast.Module, ...]) -> set[str]:
     """The names of the error classes whose first argument is a sentence."""
     bases = {
         node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}

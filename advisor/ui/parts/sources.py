@@ -8,6 +8,7 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.formats.gguf_levels import LLAMA_CPP_RULES
+from advisor.foundation.message import fact
 from advisor.foundation.numbers import exact
 from advisor.ui.parts.text import plain
 from advisor.words import say
@@ -28,7 +29,7 @@ def draw(answer: Answer) -> None:
         f"- **Model:** {plain(entry.name)} by {plain(entry.publisher)}, licence {plain(entry.license)}, "
         f"{entry.confidence} in {entry.as_of}: {_links(entry.sources) or 'no public source'}\n"
         f"- **Capacity:** {plain(say(machine.capacity_basis))} ({machine.confidence}, {machine.as_of or 'today'}: "
-        f"{_links([s for s in (machine.source, machine.second_source) if s])})\n"
+        f"{_links([s for s in (machine.source, machine.second_source) if s]) or say(fact('your_input'))})\n"
         f"- **Overhead:** {_overhead(answer)}"
     )
     if answer.measured_here:
