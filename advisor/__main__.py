@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.costs.feeds.names import FEEDS
+from advisor.costs.feeds.known_feeds import FEEDS
 from advisor.foundation.errors import AdvisorError, InputError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from advisor.formats.gguf_levels import Level
 from advisor.formats.levels import find_level
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
-from advisor.question.choices import Workload
+from advisor.question.configuration import Workload
 
 # MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
 _BLOCK_SELECTION_USERS = 16

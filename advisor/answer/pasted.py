@@ -12,7 +12,7 @@ from advisor.answer.plans import runtime_name
 from advisor.answer.setups import Setup, Subject, runtimes_of, setups_of, setups_of_checkpoint
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Key, Message, fact
-from advisor.question.choices import AUTO
+from advisor.question.configuration import AUTO
 from advisor.runtimes.registry import ENGINES, runtime_by
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId

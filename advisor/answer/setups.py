@@ -22,8 +22,8 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message
 from advisor.models.model import Model
 from advisor.quality import ModelFacts
-from advisor.quality.kv_cache import damages
-from advisor.question.choices import AUTO
+from advisor.quality.kv_cache_loss import damages
+from advisor.question.configuration import AUTO
 from advisor.question.hardware import Hardware, chip_for, hardware_of
 from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken

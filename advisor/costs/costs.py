@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from advisor.costs.break_even import BreakEven
+from advisor.costs.cheapest import cheapest_of, verdict_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import UsedPrice, converter_of
 from advisor.costs.offer import Offer, Offers
@@ -15,7 +16,6 @@ from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.price_tables import CASES
 from advisor.costs.rent import rent
 from advisor.costs.staircase import Staircase
-from advisor.costs.verdict import cheapest_of, verdict_of
 from advisor.costs.workload import Throughput
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
-from advisor.formats.safetensors_header import estimated_header_bytes
+from advisor.formats.safetensors_header_size import estimated_header_bytes
 from advisor.formats.safetensors_layouts import Stored, packed_tensors, refusal
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
 from advisor.foundation.message import Message, sentence

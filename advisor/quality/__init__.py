@@ -15,9 +15,9 @@ from advisor.models.catalogue import catalogue
 from advisor.models.lookup import find_model
 from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
 from advisor.quality.evidence import Evidence, evidence
-from advisor.quality.levels import QualityLevel, find_quality_level
+from advisor.quality.level_groups import QualityLevel, find_quality_level
+from advisor.quality.lineage import slug
 from advisor.quality.measured_here import with_measured
-from advisor.quality.names import slug
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, TASKS, Demand, find_task
 from advisor.sources.local_measurements import LocalMeasurement
 

@@ -15,9 +15,9 @@ from typing import Literal
 from advisor.foundation.message import NOTHING, Message, fact
 from advisor.quality.divergence import figure
 from advisor.quality.evidence import Evidence, evidence
-from advisor.quality.levels import QualityLevel, known_level
+from advisor.quality.level_groups import QualityLevel, known_level
+from advisor.quality.lineage import lineage
 from advisor.quality.losses import GROUPS, effective_b
-from advisor.quality.names import lineage
 from advisor.quality.tasks import DIVERGENCE, SCORED_TASKS
 
 Outcome = Literal["holds", "holds partly", "not supported"]

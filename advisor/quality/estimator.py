@@ -17,9 +17,9 @@ from advisor.foundation.ranges import Range
 from advisor.quality.divergence import Line, figure, fit_line
 from advisor.quality.evidence import Evidence
 from advisor.quality.least_squares import Floats
-from advisor.quality.levels import UNQUANTIZED, QualityLevel, known_level
+from advisor.quality.level_groups import UNQUANTIZED, QualityLevel, known_level
+from advisor.quality.lineage import lineage, slug
 from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, Scores, effective_b, fit, in_order, scores
-from advisor.quality.names import lineage, slug
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
 from advisor.sources.local_measurements import LocalMeasurement
 

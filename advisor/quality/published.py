@@ -11,7 +11,7 @@ from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.message import fact
 from advisor.foundation.ranges import Range
 from advisor.quality import ModelFacts, Quality, estimate_quality
-from advisor.quality.levels import quality_level_of
+from advisor.quality.level_groups import quality_level_of
 from advisor.quality.tasks import DIVERGENCE
 
 Parts = Sequence[tuple[str, SafetensorsLevel | None, float]]  # name, level that loses alike, share of the weights

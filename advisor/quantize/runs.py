@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, sele
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import sentence
-from advisor.quantize.request import RunRequest, parse_request
+from advisor.quantize.run_request import RunRequest, parse_request
 from advisor.store.database import default_url, make_engine
 from advisor.store.sessions import Sessions, owner_hash
 from advisor.store.tables import UtcDateTime, runs

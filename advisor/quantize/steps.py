@@ -15,6 +15,7 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.places import IMPORT_FOLDER
 from advisor.models.model import Model
 from advisor.quantize import tinylm
+from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.compress import check_level as check_compression
 from advisor.quantize.compress import compress
 from advisor.quantize.convert import can_convert, convert
@@ -35,8 +36,7 @@ from advisor.quantize.measure import (
     save_reference,
 )  # fmt: skip
 from advisor.quantize.native import engine_name
-from advisor.quantize.request import RunRequest, check_request, local_folder, matrix_of, text_of
-from advisor.quantize.settings import QuantizeSettings
+from advisor.quantize.run_request import RunRequest, check_request, local_folder, matrix_of, text_of
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
 from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
 from advisor.sources.gguf_header import read_gguf_header

@@ -25,11 +25,11 @@ from filelock import FileLock, Timeout
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.places import IMPORT_FOLDER, user_data_folder
+from advisor.quantize.allowed import QuantizeSettings, read_settings
 from advisor.quantize.errors import ToolMissing
 from advisor.quantize.native import INSTALL
-from advisor.quantize.request import RunRequest, check_request
+from advisor.quantize.run_request import RunRequest, check_request
 from advisor.quantize.runs import Runs
-from advisor.quantize.settings import QuantizeSettings, read_settings
 from advisor.quantize.supervise import work
 from advisor.quantize.tools import python_command
 from advisor.store.database import default_url

@@ -10,7 +10,7 @@ from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
 from advisor.machines.chip import Chip, chip_of
-from advisor.question.choices import AUTO, CUSTOM_MACHINE, MachineChoice
+from advisor.question.configuration import AUTO, CUSTOM_MACHINE, MachineChoice
 from advisor.runtimes.llama_cpp.checks import check_vendors
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.memory import Device, Memory

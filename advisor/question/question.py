@@ -16,7 +16,7 @@ from advisor.foundation.errors import InputError, nearest, one_line, resembling
 from advisor.foundation.message import sentence
 from advisor.foundation.numbers import bare, exact
 from advisor.foundation.parts import Composed
-from advisor.question.choices import (
+from advisor.question.configuration import (
     BY_FRONTEND,
     FRONTENDS,
     SEARCHED,

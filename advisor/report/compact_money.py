@@ -7,7 +7,7 @@ from typing import Any
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.money import money_words
+from advisor.answer.money_words import money_words
 from advisor.costs.costs import Costs
 from advisor.costs.money import MoneyRange
 from advisor.costs.options import Option

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from advisor.answer.candidate import Candidate
-from advisor.answer.money import money_words
+from advisor.answer.money_words import money_words
 from advisor.costs.costs import Costs as Found
 from advisor.costs.options import Option
 from advisor.costs.series import MonthPoint, cumulative

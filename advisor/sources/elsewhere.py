@@ -11,7 +11,7 @@ from advisor.models.catalogue import Entry, catalogue
 from advisor.models.lookup import unknown_model
 from advisor.models.names import find_by_name, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
-from advisor.sources.commands import Pasted, unwrap
+from advisor.sources.command_lines import Pasted, unwrap
 from advisor.sources.files import from_config_text, from_link, from_path, is_local_file
 from advisor.sources.free_size import looks_like_size, typical_model
 from advisor.sources.from_hub import from_chosen_file, from_hub_file, from_repository, is_folder

@@ -12,12 +12,12 @@ from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
 from advisor.sources import hub
 from advisor.sources.addresses import HubAddress, hub_file_link
-from advisor.sources.compare import compare_with_checkpoint
 from advisor.sources.files import SPLIT_NAME, from_header
 from advisor.sources.gguf_model import model_of
 from advisor.sources.quantization import unpacked
 from advisor.sources.repository import GgufFile, Repository, RepositoryFile, group_gguf
 from advisor.sources.resolved import ResolvedModel
+from advisor.sources.tensor_comparison import compare_with_checkpoint
 
 
 def from_repository(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:

@@ -15,10 +15,10 @@ from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
 from advisor.models.config import Config
 from advisor.models.model import Model
-from advisor.sources.compare import Comparison, compare_with_header
 from advisor.sources.gguf_config import ARCHITECTURES, config_of
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.other_files import refuse_other_models
+from advisor.sources.tensor_comparison import Comparison, compare_with_header
 
 # Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
 _TOLERATED = 0.01

@@ -12,11 +12,11 @@ from typing import Any
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
-from advisor.sources.compare import part_of
 from advisor.sources.gguf_model import level_of_name
 from advisor.sources.quantization import Quantization
 from advisor.sources.raw_parts import is_gguf_name, piece_of
 from advisor.sources.safetensors_header import CheckpointTensor
+from advisor.sources.tensor_comparison import part_of
 
 _SPLIT = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
 _SHARD = re.compile(r"(?P<stem>.+?)[-_.](?P<number>\d{1,6})-of-(?P<count>\d{1,6})\.safetensors$")

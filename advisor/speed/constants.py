@@ -1,4 +1,4 @@
-"""The fitted constants in data/speed_constants.csv, which `python -m advisor.speed.fit` writes."""
+"""The fitted constants in data/speed_constants.csv, which `python -m advisor.speed.fit_constants` writes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def read_constants(path: Path) -> Mapping[str, Constants]:
         return {kind: _constants(row for row in rows if row.kind == kind) for kind in ("decode", "prefill")}
     except KeyError as error:
         raise DataError(
-            "{path}: no row for {error}; run `python -m advisor.speed.fit`.", path=path.name, error=str(error)
+            "{path}: no row for {error}; run `python -m advisor.speed.fit_constants`.", path=path.name, error=str(error)
         ) from None
 
 

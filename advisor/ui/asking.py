@@ -15,7 +15,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS, SEARCHED
+from advisor.question.configuration import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS, SEARCHED
 from advisor.question.hardware import hardware_of
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.runtime_id import RuntimeId

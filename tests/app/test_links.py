@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
-from advisor.question.choices import SEARCHED
+from advisor.question.configuration import SEARCHED
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.report.exports import question_from_yaml, question_to_yaml
 from advisor.ui.asking import ask, reply_to

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from advisor.costs.api_prices import GENAI_PRICES, packaged_price
-from advisor.costs.feeds.download import FeedError
 from advisor.costs.feeds.feed_rows import amount, checked
+from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.price_tables import ApiOffer
 
 _MILLION = 1_000_000

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from datetime import date
 
-from advisor.costs.feeds.download import FeedError
 from advisor.costs.feeds.feed_rows import amount, checked
+from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.price_tables import ExchangeRate
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from advisor.costs.feeds.download import FeedError
+from advisor.costs.feeds.fetch import FeedError
 
 _MOST_ROWS = 500_000
 

@@ -16,10 +16,10 @@ from typing import TypeVar
 
 from advisor.costs.feeds.api_feeds import litellm_offers, packaged_offers
 from advisor.costs.feeds.cloud_feeds import GPUHUNT, SKYPILOT, exoscale_offers, gpuhunt_offers, skypilot_offers
-from advisor.costs.feeds.download import FeedError, as_json, as_text, fetch, unzipped
 from advisor.costs.feeds.electricity_feed import EUROSTAT_QUERY, eurostat_prices
 from advisor.costs.feeds.exchange_rate_feed import ecb_rates
-from advisor.costs.feeds.names import FEEDS, FeedUrls
+from advisor.costs.feeds.fetch import FeedError, as_json, as_text, fetch, unzipped
+from advisor.costs.feeds.known_feeds import FEEDS, FeedUrls
 from advisor.costs.feeds.price_changes import (
     cloud_prices,
     compare,

@@ -14,7 +14,7 @@ from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.growth import Grown, Growth, layer_caches, lends_gpu
 from advisor.runtimes.llama_cpp.needs import default_shares, passing_beside
 from advisor.runtimes.llama_cpp.placement_cuts import Held, default_ends
-from advisor.runtimes.llama_cpp.reading import Reading
+from advisor.runtimes.llama_cpp.reading_time import Reading
 from advisor.runtimes.llama_cpp.weights import Weights
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, Placement, place

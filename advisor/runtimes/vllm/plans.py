@@ -26,10 +26,10 @@ from advisor.foundation.units import MIB
 from advisor.machines.chip import Chip
 from advisor.models.model import Model
 from advisor.runtimes.support import supports
+from advisor.runtimes.vllm.kernels import VERSION
 from advisor.runtimes.vllm.kv_cache import PagedCache, paged_cache
 from advisor.runtimes.vllm.overheads import Batch, default_batch, overhead_range
-from advisor.runtimes.vllm.published import published_weights_per_gpu
-from advisor.runtimes.vllm.support import VERSION
+from advisor.runtimes.vllm.published_weights import published_weights_per_gpu
 from advisor.runtimes.vllm.weights import check_split, weights_per_gpu
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import Placement

@@ -16,6 +16,7 @@ from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.cards import card_counts
 from advisor.runtimes.vllm.commands import vllm_commands
+from advisor.runtimes.vllm.kernels import keeps_fp8
 from advisor.runtimes.vllm.plans import (
     DEFAULTS,
     VllmOptions,
@@ -24,7 +25,6 @@ from advisor.runtimes.vllm.plans import (
     plan_vllm_level,
     refusals,
 )
-from advisor.runtimes.vllm.support import keeps_fp8
 from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest

@@ -13,7 +13,7 @@ import streamlit as st
 
 from advisor.foundation.units import gib
 from advisor.machines.catalogue import machine
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.ui.asking import Reply, ask, machine_names, model_name, needs_memory
 from advisor.ui.parts import load_inputs, local_evidence, model_input, requirement_inputs, runtime_inputs, this_machine
 from advisor.ui.parts.bound_inputs import give_first_values, keep_in_link, number, picker, set_first_values

@@ -14,8 +14,8 @@ from advisor.formats.gguf_sizes import SizedLevel, size_levels
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.units import GB, gb
 from advisor.models.model import Model
-from advisor.sources.compare import agrees_with
 from advisor.sources.resolve import ResolvedModel
+from advisor.sources.tensor_comparison import agrees_with
 from advisor.ui.parts import model_input
 from advisor.ui.parts.text import plain
 from advisor.words import say

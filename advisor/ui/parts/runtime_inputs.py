@@ -11,7 +11,7 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import MIB
 from advisor.machines.catalogue import machine, machines
-from advisor.question.choices import BACKENDS, BY_FRONTEND, CUSTOM_MACHINE, RUNTIMES
+from advisor.question.configuration import BACKENDS, BY_FRONTEND, CUSTOM_MACHINE, RUNTIMES
 from advisor.question.question import FIELDS, Question
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
 from advisor.sizing.settings import CACHE_TYPES

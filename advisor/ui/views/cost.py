@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.money import money_words
+from advisor.answer.money_words import money_words
 from advisor.answer.verdict import leading, verdict
 from advisor.costs.break_even import BreakEven
 from advisor.costs.costs import Costs

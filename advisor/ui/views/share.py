@@ -10,7 +10,7 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
-from advisor.question.choices import SEARCHED
+from advisor.question.configuration import SEARCHED
 from advisor.question.question import Question
 from advisor.report.as_json import full_document
 from advisor.report.document import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.formats.safetensors_header import header_bytes
+from advisor.formats.safetensors_header_size import header_bytes
 from advisor.formats.safetensors_layouts import Stored
 from advisor.formats.safetensors_levels import (
     GROUPS,

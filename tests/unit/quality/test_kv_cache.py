@@ -14,7 +14,7 @@ from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.quality import estimate_quality, facts_of
 from advisor.quality.estimator import KV_CACHE_NOTE
-from advisor.quality.kv_cache import DAMAGE_POINTS, _fit, damages, kv_loss, with_cache
+from advisor.quality.kv_cache_loss import DAMAGE_POINTS, _fit, damages, kv_loss, with_cache
 from advisor.quality.kv_evidence import FP8, KINDS, LOSSLESS, kv_evidence
 from advisor.quality.tasks import SCORED_TASKS
 from advisor.question.question import Question

@@ -16,9 +16,9 @@ from advisor.models.catalogue import catalogue
 from advisor.quality import DEMANDS, KV_CACHE_NOTE, SCORED_TASKS, TASKS, ModelFacts, estimate_quality, facts_of
 from advisor.quality.estimator import Estimator
 from advisor.quality.evidence import evidence
-from advisor.quality.levels import SERIES, find_quality_level, known_level
+from advisor.quality.level_groups import SERIES, find_quality_level, known_level
+from advisor.quality.lineage import lineage, slug
 from advisor.quality.losses import GROUPS, fit, scores
-from advisor.quality.names import lineage, slug
 from tests.benchmarks.quality import coverage, cross_validate, width
 
 LEVEL_NAMES = (*LEVELS, *SAFETENSORS_LEVELS)

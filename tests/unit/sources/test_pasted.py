@@ -14,7 +14,7 @@ from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.sources import resolve
-from advisor.sources.commands import unwrap
+from advisor.sources.command_lines import unwrap
 from advisor.sources.resolve import check_model, find_any_model
 from advisor.words import say
 from tests.support.hub_server import COMMIT, FakeHub

@@ -18,11 +18,11 @@ from advisor.foundation.message import NOTHING
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
-from advisor.sources.compare import compare_with_checkpoint
 from advisor.sources.quantization import WHOLE, recognise, unpacked
 from advisor.sources.repository import Repository
 from advisor.sources.resolved import ResolvedModel
 from advisor.sources.safetensors_header import CheckpointTensor
+from advisor.sources.tensor_comparison import compare_with_checkpoint
 from advisor.words import say_all
 from tests.support.model_files import checkpoint_tensors
 

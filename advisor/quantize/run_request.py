@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line
 from advisor.quantize import tinylm
+from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.packaged import packaged_folder
-from advisor.quantize.settings import QuantizeSettings
 
 MATRIX_OF_TINYLM = "tinylm"
 
