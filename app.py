@@ -5,11 +5,21 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from advisor.ui.ownership import CLAIM_PATH, own
-from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan
+from advisor.ui.parts.navigation import MOVED
+from advisor.ui.picker_routes import ROUTES as PICKERS
+from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan, moved
+from advisor.ui.start_page import StartPage
+from advisor.ui.static_files import CompressedFiles
 
 app = st.App(
     SCRIPT,
-    routes=[Route("/healthz", healthz), Route("/s/{id}", frozen), Route(CLAIM_PATH + "/{code}", own)],
-    middleware=[Middleware(SecurityHeaders)],
+    routes=[
+        Route("/healthz", healthz),
+        Route("/s/{id}", frozen),
+        Route(CLAIM_PATH + "/{code}", own),
+        *PICKERS,
+        *(Route(f"/{old}", moved) for old in MOVED),
+    ],
+    middleware=[Middleware(SecurityHeaders), Middleware(CompressedFiles), Middleware(StartPage)],
     lifespan=lifespan,
 )

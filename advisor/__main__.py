@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="the dashboard in the browser, until stopped")
     serve.add_argument("--port", type=int, default=8501)
     serve.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
+    serve.add_argument(
+        "--processes", type=int, default=1, help="more than one, with nginx before them: one a core serves most people"
+    )
+    serve.add_argument("--print-proxy", action="store_true", help="print nginx's configuration and start nothing")
     for command in (sizes, plan, found):
         command.add_argument("--format", choices=_FORMATS, default="table")
     for command, what in ((sizes, "what each size is made of"), (plan, "every level, evidence and bills")):
@@ -224,12 +228,24 @@ def _worker(options: argparse.Namespace) -> str:
 
 
 def _serve(options: argparse.Namespace) -> str:
+    if options.print_proxy or options.processes != 1:
+        return _serve_many(options)
     from advisor.foundation.places import top_folder
 
     # Streamlit's own command, in this process; it reads the settings that lie beside the app.
     app = str(top_folder() / "app.py")
     sys.argv = ["streamlit", "run", app, "--server.port", str(options.port), "--server.address", options.address]
     runpy.run_module("streamlit", run_name="__main__")
+    return ""
+
+
+def _serve_many(options: argparse.Namespace) -> str:
+    from advisor.deploy.processes import serve, served_folder
+    from advisor.deploy.proxy import nginx_configuration
+
+    if options.print_proxy:
+        return nginx_configuration(options.port, options.address, options.processes, served_folder())
+    serve(options.port, options.address, options.processes, partial(print, flush=True))
     return ""
 
 

@@ -47,19 +47,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def dashboard(log: Path, **environment: str) -> Iterator[str]:
-    """The dashboard in a process of its own, with more environment variables; its address."""
+def dashboard(log: Path, app: str = "app.py", **environment: str) -> Iterator[str]:
+    """The dashboard, or another app, in a process of its own, with more environment variables; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port)]
     with (
         log.open("w") as output,
         subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=os.environ | environment) as process,
     ):
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait_for(f"{address}/healthz", process, log)
+            _wait_for(f"{address}/_stcore/health", process, log)
             yield address
         finally:
             process.terminate()

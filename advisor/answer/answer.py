@@ -9,7 +9,7 @@ from functools import cached_property
 
 from advisor.answer.assess import candidates_of
 from advisor.answer.candidate import Candidate
-from advisor.answer.decide import decide
+from advisor.answer.decide import Decided, decide
 from advisor.answer.notes import notes_of
 from advisor.answer.option import Option
 from advisor.answer.plans import plans_of
@@ -152,21 +152,25 @@ def _answer(
     if entry.level is not None and question.model.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
         question = question.with_values(level=entry.level)
     measured_here = measured_of(entry, kept)
-    decided = decide(question, entry, today, measured_here)
-    best, about = decided.best, decided.about
+    return answered(decide(question, entry, today, measured_here))
+
+
+def answered(decided: Decided) -> Answer:
+    """The answer that a decision is."""
+    best, about, search = decided.best, decided.about, decided.search
     setup = best.setup
     return Answer(
         question=setup.asked,
         runs=setup.question,
-        entry=entry,
+        entry=about.entry,
         model=about.model,
         hardware=setup.hardware,
         runtime=setup.runtime.id,
-        search=decided.search,
+        search=search,
         decided=best,
         notes=(*filter(None, [decided.ways.note]), *notes_of(about, best)),
-        today=today,
+        today=search.today,
         beside=decided.ways.beside,
         taken=setup.taken,
-        measured_here=measured_here,
+        measured_here=search.measured_here,
     )

@@ -110,6 +110,10 @@ class Candidate:
             float(self.costs.rent.monthly.typical) if self.costs is not None and self.costs.rent is not None else None
         )
 
+    def as_fast_as(self, wish: float | None) -> bool:
+        """Whether it typically writes so many tokens a second for each user, where any are wished for."""
+        return wish is None or (self.tokens_per_s is not None and self.tokens_per_s.typical >= wish)
+
     def monthly(self, own_hardware: bool) -> float | None:
         """The cheaper of bought and rented; None where no price is known."""
         return cheaper_monthly(self.costs, own_hardware)

@@ -14,6 +14,8 @@ from advisor.answer.search import Job
 from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, fact
+from advisor.quality.scale import Beside
+from advisor.quality.scores import Score
 
 Role = Literal["better quality", "faster", "longer context", "other engine", "own 4-bit file", "other model"]
 
@@ -26,12 +28,16 @@ _MOST_LOST = 3.0  # points, for speed
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """`option` is a plan of the model that `found` is about: the one asked for, but for another model."""
+    """`option` is a plan of the model that `found` is about: the one asked for, but for another model.
+
+    `scores` are then those of both models that show best how they stand to each other.
+    """
 
     role: Role
     found: Answer
     option: Option
     gain: Message
+    scores: Beside | None = None
 
     @property
     def status(self) -> Status:
@@ -88,7 +94,7 @@ def _better_quality(found: Answer) -> Choice | None:
         level=option.candidate.level,
         kept=option.candidate.kept.typical,
         instead=shown.kept.typical,
-        speed=_at_speed(option),
+        speed=at_speed(option),
     )
     return Choice("better quality", found, option, said)
 
@@ -104,7 +110,7 @@ def _faster(found: Answer) -> Choice | None:
     if option is None or speed is None or speed.typical < _FASTER * here.typical:
         return None
     said = fact(
-        "gain_faster", level=option.candidate.level, speed=speed.typical, instead=here.typical, kept=_keeping(option)
+        "gain_faster", level=option.candidate.level, speed=speed.typical, instead=here.typical, kept=keeping(option)
     )
     return Choice("faster", found, option, said)
 
@@ -133,8 +139,8 @@ def _other_engine(found: Answer) -> Choice | None:
         "gain_other_engine",
         runtime=option.setup.runtime.name,
         level=option.candidate.level,
-        kept=_keeping(option),
-        speed=_at_speed(option),
+        kept=keeping(option),
+        speed=at_speed(option),
     )
     return Choice("other engine", found, option, said)
 
@@ -144,24 +150,46 @@ def _of_other_model(found: Answer, other: OtherModel) -> Choice:
         "gain_other_model",
         name=other.entry.name,
         level=other.found.shown.level,
-        kept=_keeping(other.found.decided),
-        speed=_at_speed(other.found.decided),
+        kept=keeping(other.found.decided),
+        speed=at_speed(other.found.decided),
         standing=standing_words(found, other),
     )
-    return Choice("other model", other.found, other.found.decided, said)
+    return Choice("other model", other.found, other.found.decided, said, other.scores)
 
 
 def standing_words(found: Answer, other: OtherModel) -> Message:
-    """How the originals stand to each other, as far as published scores tell."""
+    """How the originals stand to each other, as far as published scores tell, with those that show it best."""
+    name, scores = found.entry.name, _scores_words(other)
     match other.standing:
         case "better":
-            return fact("standing_better", name=found.entry.name)
+            return fact("standing_better", name=name, scores=scores)
         case "comparable":
-            return fact("standing_comparable", name=found.entry.name)
+            return fact("standing_comparable", name=name, scores=scores)
         case "worse":
-            return fact("standing_worse", name=found.entry.name)
+            return fact("standing_worse", name=name, scores=scores)
         case _:
-            return fact("standing_unknown", name=found.entry.name)
+            return fact("standing_unknown", name=name)
+
+
+def _scores_words(other: OtherModel) -> Message:
+    scores = other.scores
+    if scores is None:
+        return NOTHING
+    here, there, benchmark = _score(scores.one), _score(scores.other), scores.one.benchmark
+    said = {"one": "better", "other": "worse", None: None}[scores.better]
+    if {said, other.standing} == {"better", "worse"}:  # one benchmark may differ from what all of them say together
+        return fact("scores_to_the_contrary", score=here, instead=there, benchmark=benchmark)
+    return fact("scores_beside", score=here, instead=there, benchmark=benchmark)
+
+
+def _score(row: Score) -> Message:
+    match row.unit:
+        case "%":
+            return fact("score_percent", score=row.score)
+        case "mean rank":
+            return fact("score_rank", score=row.score)
+        case _:
+            return fact("score", score=row.score)
 
 
 def _free_share(found: Answer) -> float:
@@ -171,13 +199,13 @@ def _free_share(found: Answer) -> float:
     return free / capacity if capacity else 0.0
 
 
-def _keeping(option: Option) -> Message:
+def keeping(option: Option) -> Message:
     kept = option.candidate.kept
     if kept is None:
         return NOTHING
     return fact("keeping_all") if kept.typical >= ALL_KEPT else fact("keeping", kept=kept.typical)
 
 
-def _at_speed(option: Option) -> Message:
+def at_speed(option: Option) -> Message:
     speed = option.candidate.tokens_per_s
     return NOTHING if speed is None else fact("at_tokens_per_s", speed=speed.typical)

@@ -10,6 +10,7 @@ import csv
 from collections.abc import Collection
 from pathlib import Path
 
+from advisor.answer.accuracy import ACCURACY_FILE, read_accuracy
 from advisor.costs import price_tables as prices
 from advisor.formats.levels import find_level
 from advisor.foundation.csv_rows import broken_row, read_rows, shown_path
@@ -27,6 +28,10 @@ from advisor.runtimes.registry import ENGINES
 from advisor.runtimes.support import KEY as SUPPORT_KEY
 from advisor.runtimes.support import TABLE as SUPPORT_TABLE
 from advisor.runtimes.support import Row as SupportRow
+from advisor.sources.published_files import FILES as PUBLISHED_FILE
+from advisor.sources.published_files import GATED as GATED_FILE
+from advisor.sources.published_files import REPOSITORIES as REPOSITORIES_FILE
+from advisor.sources.published_files import read_gated, read_published_files, read_published_repositories
 from advisor.speed.constants import read_constants
 from advisor.speed.measurements import read_measurements
 
@@ -46,6 +51,7 @@ def check_data(folder: Path = DATA) -> None:
     _must_have(folder / SUPPORT_TABLE.name, [one.id for one in ENGINES], {row.runtime for row in support})
     read_checked(folder / CHECKED_FILE.name)
     read_ollama_names(folder / OLLAMA_FILE.name)
+    read_accuracy(folder / ACCURACY_FILE.name)
     _check_prices(folder / "prices")
     scored, scale = folder / SCORES_FILE.name, folder / SCALE_FILE.name
     read_scores(scored)
@@ -53,6 +59,16 @@ def check_data(folder: Path = DATA) -> None:
     models = read_catalogue(folder / "models")
     for table in (measured, scored, scale):
         _must_exist(table, "model_id", models, "model")
+    published = folder / PUBLISHED_FILE.name
+    for number, row in enumerate(read_published_files(published), start=2):
+        try:
+            find_level(f"{row.format}:{row.level}")
+        except InputError as error:
+            raise broken_row(published, number, "level", str(error)) from error
+    read_published_repositories(folder / REPOSITORIES_FILE.name)
+    for table in (published, folder / REPOSITORIES_FILE.name):
+        _must_exist(table, "model", models, "model")
+    read_gated(folder / GATED_FILE.name)
     for entry in models.values():
         try:
             _ = entry.model

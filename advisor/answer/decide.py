@@ -33,7 +33,7 @@ def search_for(
 ) -> tuple[Ways, Search]:
     """The search for a question about a model; raises InputError in one sentence where nothing is possible."""
     about = Subject.of(question, entry)
-    check_limits(question.model.level, question.workload, about.model, entry.name)
+    check_limits(question.model.level, about.question.workload, about.model, entry.name)
     ways = ways_of(about)
     return ways, Search(about, ways.setups, today, measured_here)
 
@@ -42,7 +42,11 @@ def decide(
     question: Question, entry: ResolvedModel, today: date, measured_here: Sequence[LocalMeasurement] = ()
 ) -> Decided:
     """Decide a question about a model; raises InputError in one sentence where it cannot be answered."""
-    ways, search = search_for(question, entry, today, measured_here)
+    return decided_by(question, *search_for(question, entry, today, measured_here))
+
+
+def decided_by(question: Question, ways: Ways, search: Search) -> Decided:
+    """What the search of a question decides; raises InputError in one sentence where nothing is loaded."""
     best = search.best()
     if best is None:
         setup = ways.setups[0]

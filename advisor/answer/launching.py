@@ -7,6 +7,8 @@ from advisor.answer.candidate import Candidate
 from advisor.models.lookup import find_model
 from advisor.question.configuration import ModelChoice
 from advisor.runtimes.commands import Launch
+from advisor.runtimes.launch import AS_PUBLISHED
+from advisor.sources.checkpoint_size import PublishedCheckpoint
 
 
 def _draft_file(asked: ModelChoice) -> str | None:
@@ -24,12 +26,15 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
     repository = entry.repository.id if entry.repository is not None else None
     if entry.entry is not None:
         repository = entry.entry.hf_repo or None
+    level = entry.file.level if entry.file is not None and answer.question.model.level is None else plan.level
+    as_it_is = isinstance(plan.sized, PublishedCheckpoint)
     return Launch(
         model_name=entry.name,
-        level=entry.file.level if entry.file is not None and answer.question.model.level is None else plan.level,
+        level=AS_PUBLISHED if as_it_is else level,
         runtime=plan.runtime,
         settings=plan.settings,
         hf_repo=repository,
+        published_repo=repository if as_it_is else None,
         file=entry.file.name if entry.file is not None else None,
         gpus=len(plan.devices),
         idle_gpus=len(answer.hardware.installed) - len(answer.hardware.cards),

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+from advisor.answer.assess import priced_as
 from advisor.answer.candidate import Candidate
 from advisor.answer.decide import search_for
 from advisor.answer.option import Option
 from advisor.answer.status import STATUSES
+from advisor.costs.money import converter_of
+from advisor.costs.options import Option as Way
+from advisor.costs.options import api_option
+from advisor.costs.pay_per_token import pay_per_token
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.foundation.numbers import exact
+from advisor.foundation.turns import breathe
 from advisor.foundation.units import MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
@@ -49,8 +55,18 @@ class FittingMachine:
     @property
     def as_fast_as_asked(self) -> bool:
         """Whether it typically writes as fast as is wished: who buys a machine means it."""
-        wish, speed = self.question.requirements.min_tokens_per_s, self.chosen.tokens_per_s
-        return wish is None or (speed is not None and speed.typical >= wish)
+        return self.chosen.as_fast_as(self.question.requirements.min_tokens_per_s)
+
+    @property
+    def rank(self) -> int:
+        """0 where it runs the model well, more where it does not; a limited plan is bought by nobody who can have a
+        good one."""
+        return STATUSES.index(self.option.status) + (not self.as_fast_as_asked)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the model lies on the host."""
+        return self.chosen.is_whole
 
     @property
     def name(self) -> str:
@@ -73,21 +89,46 @@ class FittingMachine:
 @dataclass(frozen=True, eq=False)
 class Shopping:
     """What to buy or rent: the machines that run it, good ones first and of those the cheapest, what was assumed, and
-    how many do not.
+    how many do not. `api` is what it costs by the token instead; where it is None, `no_api` says why.
     """
 
     machines: tuple[FittingMachine, ...]
     assumed: tuple[Message, ...]
     too_small: int
+    api: Way | None
+    no_api: Message | None
 
     @property
     def cheapest(self) -> FittingMachine | None:
-        """Of the best there are, those that hold everything on their GPUs where there are any: nobody buys a machine to
-        be too small.
-        """
-        priced = [row for row in self.machines if row.monthly is not None]
-        best = [row for row in priced if _order(row) == _order(priced[0])]
-        return next((row for row in best if row.chosen.is_whole), next(iter(best), None))
+        """Owned or rented, whichever costs less."""
+        return cheapest_of(self.machines, lambda row: row.monthly)
+
+
+class Offer(Protocol):
+    """What is chosen among."""
+
+    @property
+    def rank(self) -> int: ...
+    @property
+    def is_whole(self) -> bool: ...
+
+
+Offered = TypeVar("Offered", bound=Offer)
+
+
+def cheapest_of(rows: Iterable[Offered], price: Callable[[Offered], float | None]) -> Offered | None:
+    """The cheapest of the best that have a price: of those that hold everything on their GPUs where there are any, as
+    nobody buys a machine to be too small.
+    """
+    best = best_of(rows, price)
+    return min([row for row in best if row.is_whole] or best, key=lambda row: price(row) or 0.0, default=None)
+
+
+def best_of(rows: Iterable[Offered], price: Callable[[Offered], float | None]) -> Sequence[Offered]:
+    """Those with a price that run it as well as any other with a price."""
+    priced = [row for row in rows if price(row) is not None]
+    rank = min((row.rank for row in priced), default=0)
+    return [row for row in priced if row.rank == rank]
 
 
 def machines_for(question: Question, today: date | None = None) -> Shopping:
@@ -97,26 +138,48 @@ def machines_for(question: Question, today: date | None = None) -> Shopping:
     The good ones first, and of those with one status by what a month costs, owned or rented; those without a price at
     the end. The question's own machine does not matter.
     """
-    blank = question.with_values(**dict.fromkeys(_NOT_SEARCHED_FOR)).with_values(machine="any", gpus=1)
+    blank = on_any_machine(question)
     return _machines_for(blank, blank.pins, today or datetime.now(UTC).date())
+
+
+def on_any_machine(question: Question) -> Question:
+    """The question without its machine and what lay where there: alike for all who ask about a model."""
+    return question.with_values(**dict.fromkeys(_NOT_SEARCHED_FOR)).with_values(machine="any", gpus=1)
 
 
 @remembered(_TABLES_BYTES)
 def _machines_for(question: Question, pins: frozenset[str], today: date) -> Shopping:
+    return shopping(question, machines_tried(question, today), today)
+
+
+def machines_tried(question: Question, today: date) -> Iterator[FittingMachine | None]:
+    """The machines one after the other, in the order of the catalogue, for whoever shows how far it is; None for one
+    that does not run it."""
     entry = find_any_model(question.model.name)
-    rows = [_machine_for(question, entry, one, today) for one in machines().values()]
+    return (_machine_for(question, entry, one, today) for one in machines().values())
+
+
+def shopping(question: Question, tried: Iterable[FittingMachine | None], today: date) -> Shopping:
+    """The good ones first, of those with one status by what a month costs, and what a host takes for the tokens."""
+    rows = list(tried)
     found = [row for row in rows if row is not None]
-    found.sort(key=lambda row: (_order(row), row.monthly is None, row.monthly or 0.0, row.gpus, row.machine.name))
-    return Shopping(tuple(found), (fact("sizes_assumed"),), len(machines()) - len(found))
+    found.sort(key=lambda row: (row.rank, row.monthly is None, row.monthly or 0.0, row.gpus, row.machine.name))
+    api, no_api = _by_the_token(question, today)
+    return Shopping(tuple(found), (fact("sizes_assumed"),), len(rows) - len(found), api, no_api)
 
 
-def _order(row: FittingMachine) -> int:
-    """The good ones first; a limited plan is bought by nobody who can have a good one."""
-    return STATUSES.index(row.option.status) + (not row.as_fast_as_asked)
+def _by_the_token(question: Question, today: date) -> tuple[Way | None, Message | None]:
+    costs = question.costs
+    hosted_as = priced_as(find_any_model(question.model.name))
+    hosts = pay_per_token(hosted_as, costs, converter_of(costs.billing, today), today)
+    if isinstance(hosts, Message):
+        return None, hosts
+    return api_option(hosts, costs.load.tokens_per_month, costs), None
 
 
 def _machine_for(question: Question, entry: ResolvedModel, one: Machine, today: date) -> FittingMachine | None:
     """The smallest number that does it well; else the number that does it best."""
+    breathe()
     best: FittingMachine | None = None
     sizes = list(_sizes(one))
     for place, changes in enumerate(sizes):
@@ -130,9 +193,9 @@ def _machine_for(question: Question, entry: ResolvedModel, one: Machine, today: 
         if option is None or not option.runs:
             continue
         found = FittingMachine(one, asked.machine.gpus, asked, option)
-        if _order(found) == 0:
+        if found.rank == 0:
             return found
-        best = found if best is None or _order(found) < _order(best) else best
+        best = found if best is None or found.rank < best.rank else best
     return best
 
 

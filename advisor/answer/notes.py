@@ -10,14 +10,19 @@ from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.runtime_notes import runtime_notes
 from advisor.answer.setups import Subject
-from advisor.foundation.message import NOTHING, Message, fact
+from advisor.foundation.message import NOTHING, Key, Message, fact
 from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
 from advisor.question.hardware import Hardware
+from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
+from advisor.runtimes.registry import ENGINES
+from advisor.runtimes.runtime import Runtime
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import ResolvedModel
+
+_READ_BY_ALL = frozenset({"backend"})  # where a vendor is not known, it tells that too
 
 
 def notes_of(about: Subject, decided: Option) -> tuple[Message, ...]:
@@ -31,7 +36,10 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
         batch = setup.runtime.encoder_batch(question.settings)
         yield from encoder_notes(entry, model, question.workload, question.requirements, batch)
     yield from _frontend_notes(setup.runtime.id, setup.taken)
+    if about.usual_context is not None and "context" not in {one.key for one in setup.taken}:
+        yield fact("context_of_model", tokens=fact("tokens", n=question.workload.context), usual=about.usual_context)
     yield from runtime_notes(question.runtime, question.settings, model, setup.hardware, setup.runtime.id)
+    yield from _unread_notes(about.question, setup.runtime)
     yield from _host_notes(setup.hardware, decided.plan)
     if question.model.draft and (drafting := drafting_note(question.model, setup.hardware, decided.candidate)):
         yield drafting
@@ -42,6 +50,13 @@ def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[Messa
     if not taken:
         return ()
     return (fact("frontend_defaults", frontend=runtime_name(runtime), taken=tuple(each.said for each in taken)),)
+
+
+def _unread_notes(asked: Question, runtime: Runtime) -> tuple[Message, ...]:
+    """That settings of another engine change nothing: whoever writes one should not believe that it does."""
+    others = frozenset[str]().union(*(one.own_keys for one in ENGINES)) - runtime.own_keys - _READ_BY_ALL
+    unread = tuple(Key(key) for key in asked.changed() if key in others & asked.given)
+    return (fact("settings_not_read", n=len(unread), keys=unread, runtime=runtime.name),) if unread else ()
 
 
 def _host_notes(hardware: Hardware, plan: Plan) -> tuple[Message, ...]:

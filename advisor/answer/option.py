@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from advisor.answer.candidate import Candidate
 from advisor.answer.policy import Weights
+from advisor.answer.pricing import cost_of_a_million
 from advisor.answer.setups import Setup
 from advisor.answer.status import Status, status_by
 from advisor.answer.utility import Figures, Kept, Traits
@@ -53,8 +54,8 @@ class Option:
 def figures_of(candidate: Candidate, weights: Weights) -> Figures:
     """What a plan is judged by; what a token costs only where that has a weight."""
     plan, speed, cost = candidate.plan, candidate.tokens_per_s, None
-    if weights.money and candidate.costs is not None and (cheapest := candidate.costs.best()) is not None:
-        cost = float(cheapest.per_million_tokens.typical)
+    if weights.money:
+        cost = cost_of_a_million(candidate.costs)
     return Figures(
         None if speed is None or not candidate.writes else speed.typical,
         host_share_of(plan),
@@ -88,8 +89,8 @@ def host_share_of(plan: Plan) -> float | None:
 def users_that_fit(plan: Plan) -> float:
     """How many users the plan has room for, each with a full context: as the runtime says, else by what is left."""
     users = plan.settings.users
-    if plan.max_concurrency is not None:
-        return max(1.0, plan.max_concurrency)
+    if plan.at_once is not None:
+        return max(1.0, plan.at_once)
     each = max((device.kv_cache_bytes / users for device in plan.devices), default=plan.host.kv_cache_bytes / users)
     free = plan.free_bytes
     return float(users) if not each or free is None else max(1.0, users + free / each)

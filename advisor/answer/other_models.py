@@ -11,21 +11,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from advisor.answer.answer import Answer, answer
+from advisor.answer.answer import Answer, answered
+from advisor.answer.decide import decided_by, search_for
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S, NOTICEABLE
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.licences import commercial_use
-from advisor.quality.scale import Comparison, ability, compared
+from advisor.quality.scale import Beside, Comparison, ability, compared, measured_beside
 from advisor.question.question import Question
 from advisor.runtimes.llama_cpp.growth import layer_caches
+from advisor.sources.resolved import from_entry
 
 _MOST_LOOKED_AT, _MOST_TRIED = 24, 4  # models whose room is looked at, and of them those that are decided
 _SMALL_CACHE = "q8_0"
 _BITS_TO_FIT = 4.5  # of a weight, and somewhat less than Q4_K_M has: what is larger does not fit at 4 bits
 _GENERAL = ("instruct", "reasoning")
-_SPECIALIST = re.compile(r"code|coder|devstral|math|guard|translate", re.IGNORECASE)
+_CODER = re.compile(r"code|devstral", re.IGNORECASE)
 _BAD = ("does not fit", "not as asked", "last resort", "slow")
 # What fixes one model's levels, layers or companions says nothing about another.
 _OF_ONE_MODEL = (
@@ -43,11 +45,14 @@ _DOUBT = 0.5  # standard deviations: what little is known of does not lead
 
 @dataclass(frozen=True, eq=False)
 class OtherModel:
-    """`found` is the same question about it; `standing` how its original stands to that of the model asked for."""
+    """`found` is the same question about it; `standing` how its original stands to that of the model asked for at a
+    task, and `scores` are those of both that show it best, this one's first, where one benchmark has measured both.
+    """
 
     entry: Entry
     found: Answer
     standing: Comparison
+    scores: Beside | None
     leads: bool
 
 
@@ -64,13 +69,13 @@ def other_model(found: Answer) -> OtherModel | None:
         if not _may_be_whole(found, entry):
             continue
         tried += 1
-        there = _asked(found, entry)
-        if there is None or not _runs_well(there):
+        there = _running_well(found, entry)
+        if there is None:
             continue
         if bad:
-            return OtherModel(entry, there, standing, leads=True)
+            return OtherModel(entry, there, standing, _scores(found, entry), leads=True)
         if (leads := _leads_limited(found, standing)) or _worth_naming(found, there, standing):
-            return OtherModel(entry, there, standing, leads)
+            return OtherModel(entry, there, standing, _scores(found, entry), leads)
     return None
 
 
@@ -104,7 +109,14 @@ def _room(found: Answer) -> float:
 
 
 def _task(found: Answer) -> str:
+    """What models are compared at: the task asked for; where none is, a coder is asked to code."""
+    if _is_coder(found.entry.name) and "task" not in found.question.given:
+        return "code"
     return found.question.requirements.task
+
+
+def _is_coder(name: str) -> bool:
+    return bool(_CODER.search(name))
 
 
 def _comparable(found: Answer, entry: Entry) -> bool:
@@ -122,9 +134,8 @@ def _comparable(found: Answer, entry: Entry) -> bool:
 
 
 def _same_trade(found: Answer, entry: Entry) -> bool:
-    """A coder replaces a coder, or whatever is asked to code; it does not replace a model for everything."""
-    wanted = bool(_SPECIALIST.search(found.entry.name))
-    return bool(_SPECIALIST.search(entry.name)) == wanted or _task(found) == "code"
+    """Only a coder replaces a coder; it replaces a model for everything where that is asked to code."""
+    return _is_coder(entry.name) if _is_coder(found.entry.name) else not _is_coder(entry.name) or _task(found) == "code"
 
 
 def _same_family(found: Answer, entry: Entry) -> bool:
@@ -136,11 +147,21 @@ def _standing(found: Answer, entry: Entry) -> Comparison:
     return compared(entry.id, found.entry.id, _task(found))
 
 
-def _asked(found: Answer, entry: Entry) -> Answer | None:
+def _scores(found: Answer, entry: Entry) -> Beside | None:
+    return measured_beside(entry.id, found.entry.id, _task(found))
+
+
+def _running_well(found: Answer, entry: Entry) -> Answer | None:
+    """The same question about a model, where the answer is a plan that runs well; else little of it is worked out."""
+    question = question_about(found.question, entry.id)
     try:
-        return answer(question_about(found.question, entry.id), today=found.today)
+        ways, search = search_for(question, from_entry(entry), found.today)
+        if not search.reaches("good", lambda job: job.traits.bits >= GOOD_BITS):
+            return None
+        there = answered(decided_by(question, ways, search))
     except InputError:
         return None
+    return there if _runs_well(there) else None
 
 
 def _may_be_named(found: Answer, entry: Entry, standing: Comparison) -> bool:

@@ -7,14 +7,17 @@ from datetime import date
 
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.inputs import CostInputs
+from advisor.costs.power import power_of
 from advisor.costs.workload import Throughput
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
+from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
 from advisor.machines.catalogue import Machine
 from advisor.speed import Speed
 
 _COSTS_BYTES = 24 * MIB
+_AS_FAST_AS_ANY = Range(1e6, 1e6, 1e6)  # tokens/s
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,22 @@ class Pricing:
     def costs(self, speed: Speed | None) -> Costs | None:
         """Owned, rented and per token; None for a machine that cannot be priced."""
         return _costs(self, throughput_of(speed))
+
+    @property
+    def load_watts(self) -> float | None:
+        """Watts at the wall while all devices compute, with the computer around them; None where not known."""
+        found = power_of(self.card, self.devices // self.card.count, self.inputs.power, [], [])
+        return None if found is None else float(found.load)
+
+    def least(self) -> Costs | None:
+        """The same for the fastest plan imaginable: no other costs less."""
+        return _costs(self, Throughput(_AS_FAST_AS_ANY, _AS_FAST_AS_ANY))
+
+
+def cost_of_a_million(costs: Costs | None) -> float | None:
+    """A million tokens in the cheapest of the ways that are priced; None where there are no two of them."""
+    cheapest = None if costs is None else costs.best()
+    return None if cheapest is None else float(cheapest.per_million_tokens.typical)
 
 
 def throughput_of(speed: Speed | None) -> Throughput | None:

@@ -53,6 +53,9 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
             yield shorter_fits(plan)
         if plan.verdict != "tight":
             yield fact("ways_out_of_none")
+        unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
+        if unknown and (needed := plan.offload_needs_host_bytes):
+            yield fact("host_memory_would_do", level=plan.level, memory=needed)
 
 
 def shorter_fits(plan: Plan) -> Message:
@@ -137,7 +140,7 @@ def _next_better(found: Answer) -> Option | None:
 
 
 def _memory(found: Answer, chosen: Candidate) -> Message:
-    plan, free, machine = chosen.plan, chosen.plan.free_bytes, found.machine_name
+    plan, free, machine = chosen.plan, chosen.plan.free_bytes, found.hardware.name_of_used
     if free is None:
         left = fact("on_machine", machine=machine)
     elif len(plan.devices) > 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import count
@@ -29,6 +29,7 @@ from advisor.answer.option import (
     status_of,
 )
 from advisor.answer.policy import ENOUGH_TOKENS_PER_S, MANY_USERS, NOTICEABLE, VISIBLE_POINTS, WEIGHTS, Weights
+from advisor.answer.pricing import Pricing, cost_of_a_million
 from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import Status, status_by
 from advisor.answer.traits import traits_of
@@ -42,6 +43,7 @@ from advisor.sources.local_measurements import LocalMeasurement
 _NEVER = float("-inf")
 # Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
 _OPTIMISM = 1.5
+_AS_FAST_AS_ANY = 1e6  # tokens/s
 _MANY_MORE = 1e6  # users than any machine has room for
 
 
@@ -49,15 +51,15 @@ _MANY_MORE = 1e6  # users than any machine has room for
 class Job:
     """One level of one setup, planned when it is worth it. `level` None: the setup's file as it is.
 
-    `whole` is the same with its KV cache as the model computes with it, where this one's is smaller; `place` counts
-    from the setup's last level, which is its smallest.
+    `whole` is the same with its KV cache as the model computes with it, where this one's is smaller; `after` counts the
+    setup's levels that are smaller for certain.
     """
 
     setup: Setup
     level: LevelId | None
     kept: Kept
     traits: Traits
-    place: int = 0
+    after: int = 0
     whole: Job | None = None
     option: Option | None = None
     planned: bool = False
@@ -79,6 +81,7 @@ class Search:
             self.jobs += self._jobs(setup)
         self._least: dict[Job, float | None] = {}
         self._broken: dict[Setup, int] = {}
+        self._cheapest: dict[Setup, float | None] = {}
 
     def best(self, weights: Weights | None = None, allow: Callable[[Job], bool] = lambda _: True) -> Option | None:
         """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded.
@@ -94,7 +97,14 @@ class Search:
             (best, *self._beating(best, allow)), key=lambda option: (option is not best, self.key_of(option, judged_by))
         )
 
-    def _best(self, judged_by: Weights, allow: Callable[[Job], bool]) -> Option | None:
+    def reaches(self, status: Status, allow: Callable[[Job], bool] = lambda _: True) -> bool:
+        """Whether an option among the jobs that are allowed has this status or a better one, planning no others."""
+        least = RANKS[status]
+        best = self._best(self.weights, allow, least)
+        return best is not None and self.key_of(best).rank >= least
+
+    def _best(self, judged_by: Weights, allow: Callable[[Job], bool], least: int = DOES_NOT_FIT) -> Option | None:
+        """The best option by `judged_by` alone; of ranks under `least` perhaps another, or None."""
         order = count()
         heap: list[tuple[float, float, int, Job, bool]] = []
         for job in self.jobs:
@@ -106,7 +116,7 @@ class Search:
         best_key = Key(-1, _NEVER)
         while heap:
             worse, lost, number, job, refined = heapq.heappop(heap)
-            if (-worse, -lost) < best_key[:2]:
+            if (-worse, -lost) < best_key[:2] or -worse < least:
                 break
             if not refined and not job.planned:
                 bound = self._bound(job, judged_by, refined=True)
@@ -199,7 +209,8 @@ class Search:
         for place, level in enumerate(setup.levels):
             kept = self._kept_before(setup, level, place)
             traits = traits_of(setup, level, is_native(self.about.entry.entry, level))
-            yield Job(setup, level, kept, traits, len(setup.levels) - 1 - place, self._whole(setup, level))
+            after = len(setup.levels) - 1 - place if setup.runtime.ladder.smallest_last else 0
+            yield Job(setup, level, kept, traits, after, self._whole(setup, level))
 
     def _whole(self, setup: Setup, level: LevelId | None) -> Job | None:
         """The job that is the same but for a smaller cache."""
@@ -239,14 +250,15 @@ class Search:
         least, most = self._least_seconds(job) if refined else None, RANKS["good"]
         if least == float("inf"):
             if not self._may_be_tight(job):  # of what does not fit, the smallest comes nearest
-                return Key(DOES_NOT_FIT, _NEVER if job.place else 0.0)
+                return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
             least, most = None, TIGHT
         speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
-        figures = Figures(1e6 if speed is None else speed, users_that_fit=_MANY_MORE if weights.users else 1)
-        if weights.money:
-            figures = Figures(figures.tokens_per_s, cost=1e-6)
-        if refined:
-            figures = replace(figures, host_share=self._least_on_host(job))
+        figures = Figures(
+            _AS_FAST_AS_ANY if speed is None else speed,
+            self._least_on_host(job) if refined else None,
+            users_that_fit=_MANY_MORE if weights.users else 1,
+            cost=self._least_cost(job.setup) if weights.money else None,
+        )
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
         least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
         if not self.about.writes:
@@ -257,13 +269,21 @@ class Search:
             return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken)
         return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
 
+    def _least_cost(self, setup: Setup) -> float | None:
+        """What a million tokens cost at least, of the fastest plan imaginable."""
+        if setup not in self._cheapest:
+            self._cheapest[setup] = cost_of_a_million(self._pricing(setup).least())
+        return self._cheapest[setup]
+
+    def _pricing(self, setup: Setup) -> Pricing:
+        return pricing_of(setup.question, self.about.entry, setup.hardware, self.today)
+
     def _broken_by(self, setup: Setup) -> int:
         """How many rules every plan of a setup breaks: by the licence, and by what one such machine costs at least."""
         if setup not in self._broken:
             broken = int(licence_gap(self.about.entry.license, self.asked) is not None)
             if (most := self.asked.max_cost_per_month) is not None:
-                pricing = pricing_of(setup.question, self.about.entry, setup.hardware, self.today)
-                least = cheaper_monthly(pricing.costs(None), self.asked.own_hardware)
+                least = cheaper_monthly(self._pricing(setup).costs(None), self.asked.own_hardware)
                 broken += least is None or least > most
             self._broken[setup] = broken
         return self._broken[setup]

@@ -14,8 +14,9 @@ from typing import Any
 from advisor.answer.assess import facts_of_model, writes_text
 from advisor.answer.plans import published_request, request_of, with_frontend_defaults
 from advisor.answer.policy import GOOD_BITS
-from advisor.formats.gguf_levels import Level
-from advisor.formats.level_id import LevelId
+from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_sizes import size_level
+from advisor.formats.level_id import GGUF, LevelId
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
@@ -73,20 +74,30 @@ class Setup:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What is asked about, the same for all setups. `model` is with or without its MTP layers, as asked."""
+    """What is asked about, the same for all setups. `model` is with or without its MTP layers, as asked.
+
+    Where nobody asks for a context and the model knows less than is usual, `question` has its own, and `usual_context`
+    is what was not taken.
+    """
 
     question: Question
     entry: ResolvedModel
     model: Model
     facts: ModelFacts
     writes: bool
+    usual_context: int | None = None
 
     @classmethod
     def of(cls, question: Question, entry: ResolvedModel) -> Subject:
         model = entry.must_have_model()
         if question.model.mtp:
             model = model.with_mtp()
-        return cls(question, entry, model, facts_of_model(entry, model), writes_text(entry, model))
+        usual, limit = question.workload.context, model.context_length
+        beyond = limit is not None and usual > limit and "context" not in question.given
+        if beyond:
+            question = replace(question, workload=question.workload.with_values(context=limit))
+        facts, writes = facts_of_model(entry, model), writes_text(entry, model)
+        return cls(question, entry, model, facts, writes, usual if beyond else None)
 
 
 def setups_of(about: Subject) -> tuple[Setup, ...]:
@@ -151,7 +162,7 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
         raise InputError(
             "draft: a draft model is planned for {drafting}, not for {runtime}.", drafting=drafting, runtime=runtime.id
         )
-    if asked.runtime.name == AUTO and asked.model.level is None and (refusal := _refusal_here(asked, runtime)):
+    if asked.runtime.name == AUTO and asked.model.level is None and (refusal := refusal_here(asked, runtime)):
         raise InputError("{refusal}.", refusal=refusal)
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
     asked, taken = with_frontend_defaults(asked, asked.given, about.model, hardware, runtime_id)
@@ -181,7 +192,7 @@ def _on_cards(
         yield using, hardware_of(using.machine, told.runtime.backend, runtime.id)
 
 
-def _refusal_here(asked: Question, runtime: Runtime) -> Message | None:
+def refusal_here(asked: Question, runtime: Runtime) -> Message | None:
     """Why a runtime that nobody asked for is not looked at on this hardware, without a full stop; None: it is."""
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id)
     return machine_refusal(runtime.id, chip_for(asked.runtime.backend, hardware, runtime.id))
@@ -216,15 +227,21 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
     whole = its.whole if about.model.parameters < _SMALL_MODEL else ()
     own = tuple(_published(about, runtime))
     usual = its.usual
-    few = min((_bits(level) for level in own if _loads_here(runtime, level, request)), default=GOOD_BITS + 1)
-    if few <= GOOD_BITS:
-        usual = tuple(level for level in usual if level in own or _is_smaller(level, few))
+    small = min((level for level in own if _loads_here(runtime, level, request)), key=_bits, default=None)
+    if small is not None and _bits(small) <= GOOD_BITS:
+        usual = tuple(level for level in usual if level in own or _is_smaller(about.model, level, small))
     return tuple(dict.fromkeys((*own, *whole, *usual)))
 
 
-def _is_smaller(level: LevelId, few: float) -> bool:
-    """Whether a file made from an original of so `few` bits saves memory: of as many bits, some GGUF files do."""
-    return _bits(level) < few or (_bits(level) == few and level.format == "GGUF")
+def _is_smaller(model: Model, level: LevelId, published: LevelId) -> bool:
+    """Whether a file made from an original of few bits saves memory: rows that fit no small block may take more."""
+    if level.format == published.format == GGUF:
+        return _gguf_bytes(model, level) < _gguf_bytes(model, published)
+    return _bits(level) < _bits(published)
+
+
+def _gguf_bytes(model: Model, level: LevelId) -> int:
+    return size_level(model, LEVELS[level.name]).tensor_bytes
 
 
 def _bits(level: LevelId) -> float:

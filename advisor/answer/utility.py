@@ -30,6 +30,8 @@ from advisor.answer.policy import (
 )
 from advisor.sizing.runtime_id import RuntimeId
 
+_AS_GOOD_AS_FREE, _AS_GOOD_AS_NEVER = 1e-6, 1e-3  # money for a million tokens; tokens/s
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -88,7 +90,7 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
     points -= OTHERS_WAIT * (1 - figures.served)
     points += weights.users * math.log2(max(figures.users_that_fit, 1.0))
     if figures.cost is not None:
-        points -= weights.money * math.log2(max(figures.cost, 1e-6))
+        points -= weights.money * math.log2(max(figures.cost, _AS_GOOD_AS_FREE))
     return points + usual_engine_points(traits.engine, users)
 
 
@@ -101,7 +103,7 @@ def usual_engine_points(engine: RuntimeId, users: int) -> float:
 
 def speed_points(speed: float, weights: Weights, users: int, wish: float | None) -> float:
     """What a speed is worth, in points."""
-    speed = max(speed, 1e-3)
+    speed = max(speed, _AS_GOOD_AS_NEVER)
     # Who says how fast is enough needs no more, but for the goal of being fast.
     target = weights.target if wish is None or weights.always_faster else min(weights.target, wish)
     many = users >= MANY_USERS

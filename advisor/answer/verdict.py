@@ -34,15 +34,16 @@ def leading(found: Answer) -> OtherModel | None:
 
 def _run(found: Answer) -> Message:
     chosen = found.chosen or found.shown
+    machine = found.hardware.name_of_used
     if not chosen.writes:
-        return fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=found.machine_name)
+        return fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=machine)
     kept = chosen.kept
     said = fact(
         "decision_run",
         model=found.entry.name,
         level=chosen.level,
         how=_how(found),
-        machine=found.machine_name,
+        machine=machine,
         parts=_known(None if kept is None else _keeping(kept.typical), _writing(found, chosen), _free(chosen.plan)),
     )
     return fact("decision_with_warning", said=said, warning=warning) if (warning := _warning(found)) else said
@@ -122,7 +123,7 @@ def _run_other(found: Answer, other: OtherModel) -> Message:
     own = None if shown.kept is None else fact("decision_keeps_own", kept=min(shown.kept.typical, 100))
     return fact(
         "decision_run_instead",
-        machine=found.machine_name,
+        machine=other.found.hardware.name_of_used,
         model=other.entry.name,
         level=shown.level,
         how=_how(other.found),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -146,11 +147,6 @@ def environment() -> Environment:
     return _read(Environment, {})
 
 
-def language_setting() -> str:
-    """The language that the variables ask for, "" where they ask for none: asked for each sentence, hence by itself."""
-    return os.environ.get(variable(Environment, "language"), "").strip()
-
-
 def real_run_environment(given: Mapping[str, str] | None = None) -> RealRunEnvironment:
     """The variables of the real run, those in `given` before the process's own; raises InputError."""
     return _read(RealRunEnvironment, given or {})
@@ -168,10 +164,27 @@ def must_be(settings: type[BaseSettings], name: str) -> Message:
 
 
 def _read(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
+    # Pages ask for them again and again; reading takes as long as a small page.
+    names = ("HOME", *(field.alias or name for name, field in settings.model_fields.items()))
+    return _read_once(settings, tuple(given.items()), tuple(map(os.environ.get, names)))
+
+
+@lru_cache(maxsize=16)
+def _read_once(
+    settings: type[_Settings], given: tuple[tuple[str, str], ...], _held: tuple[str | None, ...]
+) -> _Settings:
     try:
-        return settings.model_validate(given)
+        return settings.model_validate(dict(given))
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]["loc"][0]
         # The value stays unsaid: it may be an address with a password.
         name = next(name for name, field in settings.model_fields.items() if field.alias == wrong)
         raise InputError.saying(must_be(settings, name)) from None
+
+
+_LANGUAGE = variable(Environment, "language")
+
+
+def language_setting() -> str:
+    """The language that the variables ask for, "" where they ask for none: asked for each sentence, hence by itself."""
+    return os.environ.get(_LANGUAGE, "").strip()

@@ -8,17 +8,18 @@ from types import MappingProxyType
 from typing import get_args
 
 from advisor.foundation.csv_rows import read_rows
-from advisor.foundation.errors import InputError, did_you_mean, one_line, resembling
+from advisor.foundation.errors import InputError, did_you_mean, one_line
 from advisor.foundation.message import fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.places import data_folder
 from advisor.foundation.units import GIB, MIB
 from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
+from advisor.machines.find import FoundMachine, MachineFinder
 from advisor.machines.machine import Machine
 from advisor.machines.rows import Kind, Row, Vendor
 
-__all__ = ["CATALOGUE", "Machine", "custom_machine", "load", "machine", "machines", "with_memory"]
+__all__ = ["CATALOGUE", "Machine", "custom_machine", "find_machines", "load", "machine", "machines", "with_memory"]
 
 CATALOGUE = data_folder() / "machines.csv"
 
@@ -38,7 +39,7 @@ def machine(machine_id: str) -> Machine:
     found = machines().get(machine_id)
     if found is None:
         shown = one_line(machine_id, _LONGEST_QUOTED)
-        close = resembling(machine_id, machines())
+        close = tuple(one.id for one in find_machines(machine_id, 3))
         if close:
             raise InputError(
                 "There is no machine {shown} in the catalogue: {hint}",
@@ -48,6 +49,16 @@ def machine(machine_id: str) -> Machine:
             )
         raise InputError("There is no machine {shown} in the catalogue.", shown=repr(shown))
     return found
+
+
+def find_machines(typed: str, limit: int = 8) -> tuple[FoundMachine, ...]:
+    """At most `limit` machines that typed words may mean, the best match first."""
+    return _finder().find(typed, limit)
+
+
+@cache
+def _finder() -> MachineFinder:
+    return MachineFinder(machines())
 
 
 def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Machine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.foundation.errors import InputError, did_you_mean, one_line
 from advisor.models.catalogue import Entry, catalogue
-from advisor.models.names import suggest
+from advisor.models.find import suggest
 
 
 def find_model(model_id: str) -> Entry:

@@ -7,7 +7,6 @@ What no rule can know (which size a bare name of Ollama's stands for) is in `dat
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from advisor.models.catalogue import Entry, catalogue
 
 OLLAMA_FILE = data_folder() / "ollama_names.csv"
 _WORD = re.compile(
-    r"\d+x\d+(?:\.\d+)?b(?![a-z0-9])"  # 8x7b
+    r"\d+x\d+(?:\.\d+)?b?(?![a-z0-9])"  # 8x7b
     r"|[ae]?\d+(?:\.\d+)?[bmt](?![a-z0-9])"  # 70b, a3b, e4b
     r"|v\d+(?:\.\d+)*(?![a-z0-9])"  # v0.3
     r"|\d+[ke](?![a-z0-9])"  # 4k of context, 16e: sixteen experts
@@ -33,11 +32,18 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)([bmt])|\d+x\d+(?:\.\d+)?b")
 _UNITS = {"m": 1e6, "b": 1e9, "t": 1e12}
 _SAME_SIZE = 0.06
 # What a name says of the form it is published in, not of the model.
-_FORMS = frozenset(
+FORMS = frozenset(
     (
         *("gguf", "hf", "latest", "awq", "gptq", "bnb", "bit", "mlx", "fp", "bf", "nvfp", "mxfp", "exl", "imatrix"),
         *("dynamic", "quantized", "unsloth", "text", "base", "it", "pt", "instruct", "chat"),
     )
+)
+# What quantizers end the name of a repository with, part by part: "-bnb-4bit", ".w4a16", "-FP8-dynamic", "-i1-GGUF".
+_NAME_PART = re.compile(r"([-.])")
+_FORM_PART = re.compile(
+    r"(gguf|awq|gptq|mlx|hf|bnb|unsloth|dwq|auto_?round|quantized|qat|dynamic|imatrix|i1|ud|exl[23]|\d+bit|g\d+"
+    r"|(nv|mx)?fp[48]|[bf]p?16|u?int[48]|w\d+a\d+|i?q\d\w*)",
+    re.IGNORECASE,
 )
 _TUNED = frozenset(["instruct", "it", "chat", "pt", "hf", "bf", "fp"])
 _THINKS = frozenset(["thinking", "think", "reasoning"])
@@ -46,7 +52,6 @@ _PUBLISHER = re.compile(r"^(c4ai|nvidia|meta|google|mistralai|openai)[ \-/](?=[a
 _DETAIL = re.compile(r"a\d+(\.\d+)?b|\d+[ke]")
 _DATE = re.compile(r"\d{4}|0\d")
 _FIRST_VERSION = re.compile(r"v[01](\.\d+)*|v01")
-_LIKE_ENOUGH = 0.75  # of a word's letters, for a typing error
 
 
 class OllamaName(BaseModel):
@@ -83,11 +88,11 @@ def words_of(name: str) -> tuple[str, ...]:
 def find_by_name(name: str) -> Entry | None:
     """The one model of the catalogue that a name means; None where it means none, or several sizes."""
     words = words_of(name)
-    if not any(word.isalpha() and word not in _FORMS for word in words):
+    if not any(word.isalpha() and word not in FORMS for word in words):
         return None
     sizes = _sizes(words)
     asked = {word for word in words if word not in sizes}
-    must = asked - _FORMS
+    must = asked - FORMS
     found: list[tuple[int, Entry]] = []
     for known in _known():
         if must <= known.words and known.has_size(sizes):
@@ -103,6 +108,16 @@ def find_by_name(name: str) -> Entry | None:
     return max(best, key=lambda entry: entry.released)
 
 
+def find_by_repository(repository: str) -> Entry | None:
+    """The model of the catalogue that a repository of the Hub holds, or was made from by quantizing; its own first."""
+    if (own := _repositories().get(repository.lower())) is not None:
+        return own
+    parts = _NAME_PART.split(repository.rpartition("/")[2])
+    while len(parts) > 1 and _FORM_PART.fullmatch(parts[-1]):
+        parts = parts[:-2]
+    return find_by_name("".join(parts))
+
+
 def find_by_ollama_name(name: str) -> Entry | None:
     """The model that a name of Ollama's library stands for, with or without its tag; None where it is not known."""
     for _ in range(3):
@@ -113,28 +128,9 @@ def find_by_ollama_name(name: str) -> Entry | None:
     return find_by_name(name)
 
 
-def suggest(name: str, n: int = 3) -> tuple[str, ...]:
-    """Ids of up to `n` models of the same family and, where the name states them, version and size."""
-    words = [_as_spelt(word) for word in words_of(name[:100])]
-    letters = [word for word in words if word.isalpha() and word not in _FORMS]
-    if not letters:
-        return ()
-    sizes = _sizes(words)
-    after = words[words.index(letters[0]) + 1 : words.index(letters[0]) + 2]
-    versions = [word for word in words if "." in word and word not in sizes]
-    must = {letters[0], *versions, *(word for word in after if word[0].isdigit() and word not in sizes)}
-    alike = [known for known in _known() if must <= known.words and known.has_size(sizes)]
-    asked = set(words)
-    alike.sort(key=lambda known: known.entry.released, reverse=True)
-    alike.sort(key=lambda known: len(known.spellings[0] - asked))
-    most = max((len(asked & known.words) for known in alike), default=0)
-    alike = [known for known in alike if len(asked & known.words) == most]
-    return tuple(known.entry.id for known in alike[:n])
-
-
 def _cost(asked: set[str], spelling: frozenset[str], sized: bool) -> int | None:
     """How much a spelling has that the name leaves out; None where it is another model's."""
-    if not {word for word in asked if word not in _FORMS} <= spelling:
+    if not {word for word in asked if word not in FORMS} <= spelling:
         return None
     if "base" in asked and spelling & _THINKS:
         return None
@@ -166,13 +162,6 @@ def _near(size: str, parameters: int) -> bool:
     return abs(parameters / (float(found[1]) * _UNITS[found[2]]) - 1) <= _SAME_SIZE
 
 
-def _as_spelt(word: str) -> str:
-    """The word of the catalogue that a mistyped one was meant to be."""
-    if not word.isalpha() or len(word) < 4:
-        return word
-    return next(iter(difflib.get_close_matches(word, _vocabulary(), n=1, cutoff=_LIKE_ENOUGH)), word)
-
-
 @cache
 def _known() -> tuple[_Known, ...]:
     return tuple(
@@ -185,8 +174,8 @@ def _known() -> tuple[_Known, ...]:
 
 
 @cache
-def _vocabulary() -> tuple[str, ...]:
-    return tuple(sorted({word for known in _known() for word in known.words if word.isalpha()}))
+def _repositories() -> Mapping[str, Entry]:
+    return {entry.hf_repo.lower(): entry for entry in catalogue().values()}
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import NormalDist
@@ -137,18 +138,34 @@ def compared(a: str, b: str, task: str) -> Comparison:
     return "better" if likely >= LIKELY else "worse" if likely <= 1 - LIKELY else "comparable"
 
 
-def measured_row(model_id: str, task: str, beside: str | None = None) -> Score | None:
-    """The score that shows a model's place at a task best, or None.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Scores of two models at one benchmark; `better` says which the benchmark puts first, None: neither."""
 
-    Of the rows that may be fitted and are no index over several tasks, in the model's usual mode: first one by somebody
-    independent, then on the benchmark that most models of the catalogue were measured on, then the newest. `beside`
-    another model only benchmarks that both have a row of, so that the two figures can be shown next to each other.
+    one: Score
+    other: Score
+
+    @property
+    def better(self) -> Literal["one", "other"] | None:
+        if self.one.score == self.other.score:
+            return None
+        return "one" if (self.one.score > self.other.score) != self.one.lower_is_better else "other"
+
+
+@cache
+def measured_beside(a: str, b: str, task: str) -> Beside | None:
+    """The scores of two models that show best how they stand at a task, next to each other; None: they share none.
+
+    Of the rows that may be fitted and are no index over several tasks, in each model's usual mode: first measured by
+    one and the same, then by somebody independent, then on the benchmark that most models of the catalogue were
+    measured on, then the newest.
     """
-    rows = _rows(model_id, task)
-    if beside is not None:
-        shared = {row.benchmark for row in _rows(beside, task)}
-        rows = [row for row in rows if row.benchmark in shared]
-    return max(rows, key=_telling, default=None)
+    others: dict[str, list[Score]] = defaultdict(list)
+    for row in _rows(b, task):
+        others[row.benchmark].append(row)
+    pairs = ((row, other) for row in _rows(a, task) for other in others[row.benchmark])
+    best = max(pairs, key=lambda pair: (pair[0].source == pair[1].source, *map(_telling, pair)), default=None)
+    return None if best is None else Beside(*best)
 
 
 def _rows(model_id: str, task: str) -> list[Score]:

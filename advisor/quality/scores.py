@@ -64,6 +64,10 @@ class Score(BaseModel):
         return self
 
     @property
+    def lower_is_better(self) -> bool:
+        return self.unit == "mean rank"
+
+    @property
     def composite(self) -> bool:
         """Whether it is an index over several tasks."""
         return self.unit == "index" and "Index" in self.benchmark

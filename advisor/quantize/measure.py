@@ -23,6 +23,7 @@ from advisor.foundation.ranges import Range
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
 from advisor.quantize.gguf_writing import write_atomically
+from advisor.quantize.memory_growth import MeasuredMemory
 from advisor.quantize.native import engine_name
 from advisor.quantize.network import Network
 from advisor.quantize.speed import Speed
@@ -58,7 +59,8 @@ class Quality:
 class Measured:
     """One level as measured here. `engine` names what computed the logits: figures of two engines do not compare.
 
-    `peak_memory_bytes` is what loading and running added to the process; `text` names the text and its fingerprint.
+    `memory` is None where it was not measured, or by an older version that counted the process with it; `text` names
+    the text and its fingerprint.
     """
 
     level: str
@@ -67,7 +69,7 @@ class Measured:
     tensor_bytes: int
     quality: Quality
     speed: Speed
-    peak_memory_bytes: int
+    memory: MeasuredMemory | None
     engine: str
     context: int
     text: str
@@ -105,8 +107,8 @@ def measured_of(result: Mapping[str, Any]) -> Measured:
             level=result["level"], imatrix=result["imatrix"], file_bytes=result["file_bytes"],
             tensor_bytes=result["tensor_bytes"], quality=Quality(**result["quality"]),
             speed=Speed(**{**speed, **{name: Range(**speed[name]) for name in ("prefill_per_s", "decode_per_s")}}),
-            peak_memory_bytes=result["peak_memory_bytes"], engine=result["engine"], context=result["context"],
-            text=result["text"],
+            memory=MeasuredMemory(**result["memory"]) if "memory" in result else None,
+            engine=result["engine"], context=result["context"], text=result["text"],
         )  # fmt: skip
     except KeyError:
         raise RunFailed("This level was made but not measured.") from None

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.foundation.ranges import Range
+from advisor.foundation.units import MIB
 from advisor.quantize.measure import Measured
 
 Agreement = Literal["exact", "within the range", "outside the range", "differs", "no prediction"]
 # How far a measurement may be from a point prediction that is no promise of exactness.
 _MARGIN = 0.1
+# Bytes that the growth of a process cannot tell apart: tokenizer, graph and pieces of the heap differ by as much.
+_NOISE = MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,12 @@ class Row:
 
 def compare(predicted: Predicted, measured: Measured, reference_perplexity: float) -> tuple[Row, ...]:
     """Every figure of the measurement beside its prediction."""
-    quality, speed = measured.quality, measured.speed
+    quality, speed, memory = measured.quality, measured.speed, measured.memory
+    held = () if memory is None else (_estimate("Memory", "bytes", _around(predicted.memory_bytes), memory.model),)
     return (
         _exact("Tensor data", predicted.tensor_bytes, measured.tensor_bytes),
         _exact("File", predicted.file_bytes, measured.file_bytes),
-        _estimate("Memory", "bytes", _around(predicted.memory_bytes), measured.peak_memory_bytes),
+        *held,
         _estimate("KL divergence", "nats/token", predicted.kl_divergence, quality.kl_divergence),
         _estimate(
             "Perplexity increase", "", predicted.perplexity_increase, quality.perplexity / reference_perplexity - 1
@@ -60,7 +64,10 @@ def compare(predicted: Predicted, measured: Measured, reference_perplexity: floa
 
 
 def _around(value: int | None) -> Range | None:
-    return None if value is None else Range(value * (1 - _MARGIN), value, value * (1 + _MARGIN))
+    if value is None:
+        return None
+    margin = max(_MARGIN * value, _NOISE)
+    return Range(max(0.0, value - margin), value, value + margin)
 
 
 def _exact(figure: str, predicted: int | None, measured: int) -> Row:
@@ -74,6 +81,7 @@ def _exact(figure: str, predicted: int | None, measured: int) -> Row:
 def _estimate(figure: str, unit: str, predicted: Range | None, measured: float) -> Row:
     if predicted is None:
         return Row(figure, unit, None, measured, None, "no prediction")
-    difference = measured / predicted.typical - 1 if predicted.typical > 0 else None
+    # Of what may as well be nothing, a share says nothing.
+    difference = measured / predicted.typical - 1 if predicted.low > 0 else None
     inside = predicted.low <= measured <= predicted.high
     return Row(figure, unit, predicted, measured, difference, "within the range" if inside else "outside the range")

@@ -26,6 +26,7 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
 STALE_S = 20.0  # without a heartbeat for this long, a worker is taken for lost
 MOST_ATTEMPTS = 5
+_FIRST_GUESS, _FIRST_GUESS_S = 0.15, 3.0  # what it takes until the rest can be guessed: the model ran once
 
 
 class RunLost(Exception):
@@ -34,7 +35,10 @@ class RunLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A row. `progress` is 0..1 over the whole run, `message` how it ended; `result` what was measured by level."""
+    """A row. `progress` is 0..1 over the whole run, `message` how it ended; `result` what was measured by level.
+
+    `started_at` is when the last attempt began; None where none did, or where an older version began it.
+    """
 
     id: str
     created_at: datetime
@@ -50,10 +54,30 @@ class Run:
     worker: str
     heartbeat_at: datetime | None
     cancel: bool
+    started_at: datetime | None = None
 
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """Seconds that the last attempt took, or has been at work for when it was last heard of."""
+        until = self.changed_at if self.ended else self.heartbeat_at
+        return None if until is None or self.started_at is None else max(0.0, (until - self.started_at).total_seconds())
+
+    @property
+    def remaining_s(self) -> float | None:
+        """About how many seconds it will go on, if it goes on as so far; None before that can be said.
+
+        A second attempt finds finished steps and skips them: how fast it is says nothing.
+        """
+        elapsed = self.elapsed_s
+        if self.state != "running" or self.attempt > 1 or elapsed is None:
+            return None
+        if elapsed < _FIRST_GUESS_S or self.progress < _FIRST_GUESS:
+            return None
+        return elapsed * (1 - self.progress) / self.progress
 
 
 class Runs:
@@ -143,7 +167,8 @@ class Runs:
             over = {"state": "failed", "message": given_up, "changed_at": now}
             connection.execute(update(runs).where(free, runs.c.attempt >= MOST_ATTEMPTS).values(over))
             taken = update(runs).where(free).values(
-                state="running", worker=worker, attempt=runs.c.attempt + 1, heartbeat_at=now, changed_at=now
+                state="running", worker=worker, attempt=runs.c.attempt + 1, heartbeat_at=now, changed_at=now,
+                started_at=now,
             )  # fmt: skip
             if not connection.execute(taken).rowcount:
                 return None

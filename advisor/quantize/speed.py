@@ -1,4 +1,4 @@
-"""How fast a file runs on this machine and what memory it takes, measured by running it."""
+"""How fast a file runs on this machine, measured by running it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import psutil
 
 from advisor.foundation.ranges import Range
 from advisor.quantize.errors import Cancelled
 from advisor.quantize.gguf_quantize import Stop, never, worker_threads
+from advisor.quantize.memory_growth import measured_context
 from advisor.quantize.network import Network
 
-_DEFAULT_CONTEXT = 512
 _SAMPLES = 5
 _DECODED = 32
 _BUSY = 0.1
@@ -36,16 +35,10 @@ class Speed:
     prompt_tokens: int = 0
 
 
-def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = never) -> tuple[Speed, int]:
-    """Tokens per second for one user, and the memory that loading and running took, in bytes.
-
-    Best in a process of its own: the memory is the growth of this process's peak.
-    """
-    used = threads or worker_threads()
-    process = psutil.Process()
-    before = process.memory_info().rss
-    with Network(model, _DEFAULT_CONTEXT, used) as network:
-        size = min(_DEFAULT_CONTEXT, network.trained_context)
+def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = never) -> Speed:
+    """Tokens per second for one user."""
+    used, size = threads or worker_threads(), measured_context(model)
+    with Network(model, size, used) as network:
         prompt = np.arange(size, dtype=np.int32) % network.vocabulary
         one = prompt[:1].copy()
 
@@ -67,9 +60,7 @@ def measure_speed(model: Path, *, threads: int | None = None, stop: Stop = never
             if number:  # the first one warms up
                 prefills.append(pair[0])
                 decodes.append(pair[1])
-        peak = process.memory_info().rss
-    speed = Speed(_spread(prefills), _spread(decodes), used, _varies(prefills) or _varies(decodes), size - _DECODED)
-    return speed, max(0, peak - before)
+    return Speed(_spread(prefills), _spread(decodes), used, _varies(prefills) or _varies(decodes), size - _DECODED)
 
 
 def _per_second(work: Callable[[], int]) -> float:

@@ -14,12 +14,15 @@ from advisor.foundation.errors import AdvisorError
 from advisor.machines.detect_match import match_platform
 from advisor.machines.detect_system import cpu_model
 from advisor.quantize import native
+from advisor.quantize.gguf_quantize import worker_threads
+from advisor.quantize.memory_growth import measure_memory
 from advisor.quantize.speed import measure_speed
 
 
 def main(path: str) -> int:
     try:
-        speed, memory = measure_speed(Path(path))
+        memory = measure_memory(Path(path), worker_threads())  # first: speed leaves more behind
+        speed = measure_speed(Path(path))
     except AdvisorError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -27,7 +30,7 @@ def main(path: str) -> int:
     on_gpu = native.runtime().llama_supports_gpu_offload()
     machine = None if on_gpu else match_platform(cpu)
     sys.stdout.write(
-        json.dumps({"speed": asdict(speed), "peak_memory_bytes": memory, "cpu": cpu, "machine": machine or ""})
+        json.dumps({"speed": asdict(speed), "memory": asdict(memory), "cpu": cpu, "machine": machine or ""})
     )
     return 0
 

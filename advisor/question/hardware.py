@@ -57,10 +57,19 @@ class Hardware:
     @property
     def name(self) -> str:
         """What stands there, in words: "2 x RTX 3090 + RTX 3060"."""
-        if not self.installed:
-            return self.machine.name
-        counts = {card.name: self.installed.count(card) for card in self.installed}
-        return " + ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
+        return _counted(self.installed) or self.machine.name
+
+    @property
+    def name_of_used(self) -> str:
+        """What of it is used, in words: "1 of 2 x RTX 3090"; of different cards, only those used are named."""
+        if len(self.cards) == len(self.installed):
+            return self.name
+        return f"{len(self.cards)} of {self.name}" if len(set(self.installed)) == 1 else _counted(self.cards)
+
+
+def _counted(cards: tuple[Machine, ...]) -> str:
+    counts = {card.name: cards.count(card) for card in cards}
+    return " + ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
 
 
 def _each(of_all: float | None, card: Machine) -> float | None:

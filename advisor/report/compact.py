@@ -21,6 +21,7 @@ from advisor.answer.verdict import leading, verdict
 from advisor.foundation.data_release import data_release
 from advisor.foundation.ranges import Range
 from advisor.foundation.version import VERSION
+from advisor.quality.scale import Beside
 from advisor.question.question import MAX_QUERY_LENGTH
 from advisor.report.compact_money import money_document, region_notes
 from advisor.report.sizes import FORMAT
@@ -123,7 +124,23 @@ def _decision(found: Answer) -> dict[str, Any]:
 
 def _choice(choice: Choice, whole_plans: bool) -> dict[str, Any]:
     plan = _plan(choice.found, choice.option, whole_plans)
-    return {"role": choice.role, "gain": say(choice.gain), "plan": plan}
+    said = {"role": choice.role, "gain": say(choice.gain), "plan": plan}
+    return said if choice.scores is None or not whole_plans else said | {"scores": _scores(choice.scores)}
+
+
+def _scores(beside: Beside) -> dict[str, Any]:
+    """The published scores that show best how another model stands to the one asked for."""
+    row = beside.one
+    return {
+        "task": row.task,
+        "benchmark": row.benchmark,
+        "unit": row.unit,
+        "score": row.score,
+        "instead": beside.other.score,
+        "source": row.source,
+        "source_url": row.source_url,
+        "as_of": row.as_of,
+    }
 
 
 def _flip(flip: Flip, whole_plans: bool) -> dict[str, Any]:

@@ -1,49 +1,88 @@
-"""Questions side by side: the same rows for each, and which of them differ."""
+"""Questions side by side: the same rows for each, what differs, and which has the best of each row."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
-from advisor.answer.answer import Answer, answer
+from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
 from advisor.answer.plans import runtime_name
+from advisor.answer.policy import NOTICEABLE, VISIBLE_POINTS
 from advisor.answer.reasons import reasons
+from advisor.answer.status import STATUSES
 from advisor.answer.verdict import leading
+from advisor.costs.options import Option as Way
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import fact
-from advisor.foundation.numbers import approx, exact, span
+from advisor.foundation.numbers import approx, money, span
+from advisor.foundation.ranges import Range
 from advisor.foundation.units import gb, gib
+from advisor.quality.scale import compared
 from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
 from advisor.words import say, to_tell, told
 
 MOST_COMPARED = 4
-_NONE = "–"
-_FIGURES = (
-    *(
-        to_tell("File"),
-        to_tell("Memory needed"),
-        to_tell("Free"),
-        to_tell("Longest context"),
-        to_tell("Quality kept"),
-        to_tell("Tokens/s for each user"),
-    ),
-    *(to_tell("First token after"), to_tell("Own, a month"), to_tell("Rent, a month"), to_tell("API, a month")),
+LETTERS = "ABCD"
+GROUPS = (
+    to_tell("Question"),
+    to_tell("Decision"),
+    to_tell("Quality"),
+    to_tell("Speed"),
+    to_tell("Memory"),
+    to_tell("Money"),
 )
+NONE = "–"
+
+# What is no better for a reader: figures that are the same, or differ by less than is noticed.
+Alike = Literal["equal", "points", "tenth"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is shown of one question; `worth` ranks it within its row (more is better; None: not ranked)."""
+
+    text: str
+    worth: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fact of all questions, in their order."""
+    """One fact of all questions, in their order. `mark` is the word for the best of them: "fastest"."""
 
+    group: str
     name: str
-    values: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    mark: str = ""
+    alike: Alike = "equal"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return tuple(cell.text for cell in self.cells)
 
     @property
     def differs(self) -> bool:
         return len(set(self.values)) > 1
+
+    @property
+    def best(self) -> frozenset[int]:
+        """The places of the best; of none where all that are known are alike."""
+        known = {place: cell.worth for place, cell in enumerate(self.cells) if cell.worth is not None}
+        if len(known) < 2:
+            return frozenset()
+        least = self._least(max(known.values()))
+        found = frozenset(place for place, worth in known.items() if worth >= least)
+        return found if len(found) < len(known) else frozenset()
+
+    def _least(self, best: float) -> float:
+        if self.alike == "points":
+            return best - VISIBLE_POINTS
+        if self.alike == "tenth":  # costs and waits are negative here
+            return best / NOTICEABLE if best > 0 else best * NOTICEABLE
+        return best
 
 
 def question_of_link(text: str) -> Question:
@@ -60,65 +99,199 @@ def question_of_link(text: str) -> Question:
     return Question.from_query(query)
 
 
-def compare(answers: Sequence[Answer]) -> tuple[Row, ...]:
-    """The facts of up to `MOST_COMPARED` answers; raises InputError for more."""
+def compare(answers: Sequence[Answer], letters: str = LETTERS) -> tuple[Row, ...]:
+    """The facts of up to `MOST_COMPARED` answers, called by `letters`; raises InputError for more."""
     if len(answers) > MOST_COMPARED:
         raise InputError(
-            "{count} scenarios are too many to compare: at most {most_compared}.",
+            "{count} questions are too many to compare: at most {most_compared}.",
             count=len(answers),
             most_compared=MOST_COMPARED,
         )
-    columns = [_facts(one) for one in answers]
-    return tuple(Row(told(name), tuple(column[name] for column in columns)) for name in (columns[0] if columns else ()))
+    if not answers:
+        return ()
+    rows = (*_asked(answers), *_decided(answers), *_quality(answers, letters), *_figures(answers))
+    return tuple(row for row in rows if any(cell.text != NONE for cell in row.cells))
 
 
-def _facts(found: Answer) -> dict[str, str]:
-    question, chosen, instead = found.question, found.chosen, leading(found)
-    facts = {
-        to_tell("Model"): found.entry.name,
-        to_tell("Machine"): found.machine_name,
-        to_tell("Goal"): question.requirements.goal.replace("-", " "),
-        to_tell("Runtime"): runtime_name(found.runtime),
-        to_tell("Context per user"): say(fact("tokens", n=question.workload.context)),
-        to_tell("Users"): f"{question.workload.users:,}",
-        to_tell("Requirements"): _requirements(question.requirements, question.costs.billing.currency),
-        to_tell("Recommended level"): chosen.level if chosen is not None else told("nothing meets it"),
-        to_tell("Status"): found.status,
-        to_tell("What is in the way"): _NONE if chosen is not None else say(reasons(found)[0], "page"),
-        to_tell("Run instead"): _NONE
-        if instead is None
-        else told("{model} as {level}", model=instead.entry.name, level=instead.found.shown.level),
-    }
-    facts |= dict.fromkeys(_FIGURES, _NONE)
-    facts[to_tell("Licence")] = found.entry.license or told("unknown")
-    if chosen is None:
-        return facts
-    plan, kept, speed, costs = chosen.plan, chosen.kept, chosen.speed, chosen.costs
-    facts["File"], facts["Memory needed"] = gb(plan.sized.file_bytes), gib(plan.needed_bytes)
-    facts["Free"] = _NONE if plan.free_bytes is None else gib(plan.free_bytes)
-    facts["Longest context"] = say(fact("tokens", n=plan.max_context or 0))
-    if kept is not None:
-        task, high = say(task_name(question.requirements.task)), min(kept.high, 100)
-        facts["Quality kept"] = told(
-            "{typical:.1f} % at {task} ({low:.0f} to {high:.0f})",
-            typical=kept.typical,
-            task=task,
-            low=kept.low,
-            high=high,
-        )
-    if speed is not None:
-        decode, first = speed.decode_tokens_per_s, speed.time_to_first_token_s
-        if decode is not None:
-            facts["Tokens/s for each user"] = f"{approx(decode.typical)} ({span(decode)})"
-        if (inputs := speed.inputs_per_s) is not None:
-            facts[to_tell("Inputs a second")] = f"{approx(inputs.typical)} ({span(inputs)})"
-        if first is not None:
-            facts["First token after"] = f"{approx(first.typical)} s ({span(first)})"
-    if costs is not None:
-        for name, option in (("Own", costs.own), ("Rent", costs.rent), ("API", costs.api)):
-            if option is not None:
-                facts[f"{name}, a month"] = f"{option.monthly.typical:,.0f} {costs.currency}"
-    return facts
+def _row(group: str, name: str, values: Sequence[str]) -> Row:
+    return Row(group, name, tuple(Cell(value) for value in values))
+
+
+def _asked(answers: Sequence[Answer]) -> tuple[Row, ...]:
+    questions = [one.question for one in answers]
+    group = told(GROUPS[0])
+    return (
+        _row(group, told("Model"), [one.entry.name for one in answers]),
+        _row(group, told("Machine"), [one.machine_name for one in answers]),
+        _row(
+            group,
+            told("Context per user"),
+            [told("{context:,} tokens", context=one.workload.context) for one in questions],
+        ),
+        _row(group, told("Users"), [f"{one.workload.users:,}" for one in questions]),
+        _row(group, told("Goal"), [one.requirements.goal.replace("-", " ") for one in questions]),
+        _row(
+            group,
+            told("Required"),
+            [_requirements(one.requirements, one.costs.billing.currency) for one in questions],
+        ),
+        _row(group, told("Licence"), [one.entry.license or told("not stated") for one in answers]),
+    )
+
+
+def _decided(answers: Sequence[Answer]) -> tuple[Row, ...]:
+    group, instead = told(GROUPS[1]), [leading(one) for one in answers]
+    status = tuple(Cell(one.status, float(-STATUSES.index(one.status))) for one in answers)
+    return (
+        Row(group, told("Status"), status, told("best")),
+        _row(
+            group,
+            told("Level"),
+            [told("nothing meets it") if one.chosen is None else one.chosen.level for one in answers],
+        ),
+        _row(group, told("Engine"), [runtime_name(one.runtime) for one in answers]),
+        _row(
+            group,
+            told("What is in the way"),
+            [NONE if one.chosen is not None else say(reasons(one)[0], "page") for one in answers],
+        ),
+        _row(
+            group,
+            told("Run instead"),
+            [
+                NONE if one is None else told("{entry} as {level}", entry=one.entry.name, level=one.found.shown.level)
+                for one in instead
+            ],
+        ),
+    )
+
+
+def _quality(answers: Sequence[Answer], letters: str) -> tuple[Row, ...]:
+    task = answers[0].question.requirements.task
+    kept = tuple(_kept(one.chosen, one.question.requirements.task) for one in answers)
+    rows = [Row(told(GROUPS[2]), told("Quality kept"), kept, told("keeps most"), "points")]
+    if len(answers) > 1 and all(one.question.requirements.task == task for one in answers):
+        name = told("The model itself, at {task}", task=say(task_name(task)))
+        able = tuple(_able(answers, place, letters, task) for place in range(len(answers)))
+        rows.append(Row(told(GROUPS[2]), name, able, told("none more able")))
+    return tuple(rows)
+
+
+def _kept(chosen: Candidate | None, task: str) -> Cell:
+    if chosen is None or chosen.kept is None:
+        return Cell(NONE)
+    kept = chosen.kept
+    said = told(
+        "{typical:.1f} % at {task} ({low:.0f} to {high:.0f})",
+        typical=min(kept.typical, 100),
+        task=say(task_name(task)),
+        low=kept.low,
+        high=min(kept.high, 100),
+    )
+    return Cell(said, kept.typical)
+
+
+_STANDING = {
+    "better": to_tell("better than"),
+    "worse": to_tell("weaker than"),
+    "comparable": to_tell("about as able as"),
+}
+
+
+def _able(answers: Sequence[Answer], place: int, letters: str, task: str) -> Cell:
+    """How the original stands to the other models, where published scores make that likely enough to say."""
+    own = answers[place].entry.id
+    found: dict[str, list[str]] = {}
+    for other, letter in zip(answers, letters, strict=False):
+        if other.entry.id != own:
+            found.setdefault(compared(own, other.entry.id, task), []).append(letter)
+    said = (f"{told(words)} {_list(found[standing])}" for standing, words in _STANDING.items() if standing in found)
+    return Cell("; ".join(said) or NONE, None if not found or "unknown" in found else -float("worse" in found))
+
+
+def _list(letters: Sequence[str]) -> str:
+    *first, last = letters
+    return told("{first} and {last}", first=", ".join(first), last=last) if first else last
+
+
+def _figures(answers: Sequence[Answer]) -> tuple[Row, ...]:
+    chosen = [one.chosen for one in answers]
+    plans = [None if one is None else one.plan for one in chosen]
+    costs = [None if one is None else one.costs for one in chosen]
+    decode = [None if one is None else one.tokens_per_s for one in chosen]
+    inputs = [None if one is None else one.inputs_per_s for one in chosen]
+    first = [None if one is None or one.speed is None else one.speed.time_to_first_token_s for one in chosen]
+    own = [None if one is None else one.own for one in costs]
+    rent = [None if one is None else one.rent for one in costs]
+    api = [None if one is None else one.api for one in costs]
+    return (
+        _span_row(told("Tokens/s for each user"), decode, told("fastest")),
+        _span_row(told("Inputs a second"), inputs, told("fastest")),
+        _span_row(told("First token after"), first, told("soonest"), " s", -1),
+        _sized(
+            told("File"), [None if one is None else one.sized.file_bytes for one in plans], gb, told("smallest"), -1
+        ),
+        _sized(
+            told("Memory needed"), [None if one is None else one.needed_bytes for one in plans], gib, told("least"), -1
+        ),
+        _sized(told("Free"), [None if one is None else one.free_bytes for one in plans], gib),
+        _sized(
+            told("Longest context"),
+            [None if one is None else one.max_context for one in plans],
+            _tokens,
+            told("longest"),
+            1,
+        ),
+        _paid(told("Own, a month"), own, answers),
+        _upfront(told("Own, to buy"), own, answers),
+        _paid(told("Rent, a month"), rent, answers),
+        _paid(told("API, a month"), api, answers),
+    )
+
+
+def _tokens(count: float) -> str:
+    return told("{count:,.0f} tokens", count=count)
+
+
+def _span_row(name: str, ranges: Sequence[Range | None], mark: str, unit: str = "", sign: int = 1) -> Row:
+    cells = (
+        Cell(NONE) if one is None else Cell(f"{approx(one.typical)}{unit} ({span(one)})", sign * one.typical)
+        for one in ranges
+    )
+    return Row(told(GROUPS[3]), name, tuple(cells), mark, "tenth")
+
+
+def _sized(
+    name: str, sizes: Sequence[int | None], write: Callable[[float], str], mark: str = "", sign: int | None = None
+) -> Row:
+    cells = (Cell(NONE) if not one else Cell(write(one), None if sign is None else sign * float(one)) for one in sizes)
+    return Row(told(GROUPS[4]), name, tuple(cells), mark)
+
+
+def _paid(name: str, ways: Sequence[Way | None], answers: Sequence[Answer]) -> Row:
+    """A month's bill; of questions in different currencies none is the cheapest."""
+    currencies = [one.question.costs.billing.currency for one in answers]
+    ranked = len(set(currencies)) == 1
+    cells = []
+    for way, currency in zip(ways, currencies, strict=True):
+        if way is None:
+            cells.append(Cell(NONE))
+            continue
+        between = span(way.monthly, money)
+        said = f"{money(way.monthly.typical)} {currency}"
+        said += f" ({between})" if " to " in between else ""
+        cells.append(Cell(said, -float(way.monthly.typical) if ranked else None))
+    return Row(told(GROUPS[5]), name, tuple(cells), told("cheapest"), "tenth")
+
+
+def _upfront(name: str, ways: Sequence[Way | None], answers: Sequence[Answer]) -> Row:
+    currencies = [one.question.costs.billing.currency for one in answers]
+    ranked = len(set(currencies)) == 1
+    cells = (
+        Cell(NONE) if way is None else Cell(f"{money(way.upfront)} {currency}", -float(way.upfront) if ranked else None)
+        for way, currency in zip(ways, currencies, strict=True)
+    )
+    return Row(told(GROUPS[5]), name, tuple(cells), told("cheapest"), "tenth")
 
 
 def _requirements(required: Requirements, currency: str) -> str:
@@ -127,17 +300,16 @@ def _requirements(required: Requirements, currency: str) -> str:
         quality, task = say(required.quality_asked), say(task_name(required.task))
         asked.append(told("{quality} at {task}", quality=quality, task=task))
     if required.min_tokens_per_s is not None:
-        asked.append(f"{exact(required.min_tokens_per_s)} tokens/s")
+        asked.append(told("{min_tokens_per_s:exact} tokens/s", min_tokens_per_s=required.min_tokens_per_s))
     if required.max_first_token_s is not None:
         asked.append(told("first token within {seconds:exact} s", seconds=required.max_first_token_s))
     if required.max_cost_per_month is not None:
         asked.append(
-            told("at most {most:,.0f} {currency} a month", most=required.max_cost_per_month, currency=currency)
+            told(
+                "at most {max_cost_per_month:,.0f} {currency} a month",
+                max_cost_per_month=required.max_cost_per_month,
+                currency=currency,
+            )
         )
     asked += [told("commercial use")] * required.commercial + [told("own hardware")] * required.own_hardware
-    return "; ".join(asked) or told("none")
-
-
-def answer_link(text: str) -> Answer:
-    """The answer to a link; raises InputError in one sentence."""
-    return answer(question_of_link(text))
+    return "; ".join(asked) or told("nothing")

@@ -29,12 +29,18 @@ from advisor.words import told
 Paper = Literal["a4", "letter"]
 PRODUCT = "LLM Fit Advisor"
 
-_TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
+_TEMPLATES = Path(__file__).parent / "templates"
+_REPORT = "report.typ"
 _STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
 _LONGEST_QR = 1200  # characters; a denser code is hard to scan from paper
 _MOST_PARAGRAPHS = 12
 _one_at_a_time = Lock()
 _TYPST_PAPER = {"a4": "a4", "letter": "us-letter"}
+
+
+def paper_name(paper: Paper) -> str:
+    """As typst calls it."""
+    return _TYPST_PAPER[paper]
 
 
 class ReportError(AdvisorError):
@@ -50,20 +56,31 @@ def render_pdf(document: ReportDocument, paper: Paper = "a4") -> bytes:
     payload = _payload(document, paper)
     moment = int(document.generated_at.timestamp())
     try:
-        return _compile(_checked(payload), moment)
+        return _compile(_REPORT, _checked(payload), moment)
     except typst.TypstError:
         # Some script or picture is beyond the typesetter: plain letters and no logo are better than no report.
         payload["logo"] = None
     try:
-        return _compile(_checked(payload, (TEXT_FONT,)), moment)
+        return _compile(_REPORT, _checked(payload, (TEXT_FONT,)), moment)
     except typst.TypstError as error:
         raise ReportError("The report could not be typeset: {error}", error=str(error)[:200]) from None
 
 
-def _compile(payload: dict[str, Any], moment: int) -> bytes:
+def typeset(template: str, payload: dict[str, Any], moment: int) -> bytes:
+    """Another document of the same kind: `payload` in a file of `templates/`, made at `moment` (Unix time).
+
+    Its texts must be drawable (`advisor.report.glyphs`); raises ReportError.
+    """
+    try:
+        return _compile(template, payload, moment)
+    except typst.TypstError as error:
+        raise ReportError("The document could not be typeset: {error}", error=str(error)[:200]) from None
+
+
+def _compile(template: str, payload: dict[str, Any], moment: int) -> bytes:
     with _one_at_a_time:
         made = _compiler().compile(
-            str(_TEMPLATE),
+            str(_TEMPLATES / template),
             format="pdf",
             sys_inputs={"document": json.dumps(payload)},
             pdf_standards=_STANDARDS,
@@ -78,7 +95,7 @@ def _compile(payload: dict[str, Any], moment: int) -> bytes:
 def _compiler() -> typst.Compiler:
     """One for all reports: each new one would keep some memory for ever."""
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
-    return typst.Compiler(root=str(_TEMPLATE.parent), font_paths=fonts, ignore_system_fonts=True)
+    return typst.Compiler(root=str(_TEMPLATES), font_paths=fonts, ignore_system_fonts=True)
 
 
 def _checked(payload: dict[str, Any], fonts: tuple[str, ...] | None = None) -> dict[str, Any]:
@@ -108,7 +125,7 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
     if cover.prepared_for.strip():
         kicker.append(told("prepared for {prepared_for}", prepared_for=cover.prepared_for.strip()))
     return {
-        "paper": _TYPST_PAPER[paper],
+        "paper": paper_name(paper),
         "title": document.title,
         "subject": document.subject,
         "author": cover.company.strip() or PRODUCT,
@@ -152,7 +169,7 @@ def _appendix(appendix: Appendix, moment: str) -> dict[str, Any]:
         "commands": [{"purpose": command.purpose, "line": command.line} for command in appendix.commands],
         "reproduce": appendix.reproduce,
         "about": _facts(about),
-        "qr": _qr(appendix.link),
+        "qr": qr_code(appendix.link),
     }
 
 
@@ -191,7 +208,7 @@ def _logo(logo: Logo, company: str) -> dict[str, Any]:
     }
 
 
-def _qr(link: str) -> str | None:
+def qr_code(link: str) -> str | None:
     """The link as an SVG of a QR code; None where there is none or it is too long to be scanned from paper."""
     if not link or len(link) > _LONGEST_QR:
         return None

@@ -10,6 +10,7 @@ from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.message import Message
 from advisor.sizing.settings import Settings
 
+AS_PUBLISHED = "as-published"  # the level of a checkpoint that is loaded as its repository has it
 _LONGEST = 1000
 # Keeps "org/name" and "org/name@revision" apart from anything a shell, a Modelfile or Python could take otherwise.
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)

@@ -30,13 +30,14 @@ class Ladder:
 
     `usual` is what publishers offer of models that write, `whole` comes before for models so small that keeping them
     whole costs little; `reads` is what models are offered in that write nothing. `common` are those among them that
-    most publishers offer.
+    most publishers offer. `smallest_last`: whether the last one's file is the smallest, whatever the model.
     """
 
     usual: tuple[LevelId, ...]
     whole: tuple[LevelId, ...]
     reads: tuple[LevelId, ...]
     common: frozenset[LevelId]
+    smallest_last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class Runtime(ABC):
 
 
 class WholeOnDevices(Runtime):
-    """A runtime that leaves nothing to the host: its few plans are cheap, and neither bounded nor searched further."""
+    """A runtime that leaves nothing to the host: its few plans are cheap, and not searched further."""
 
     def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
         return None

@@ -103,8 +103,8 @@ class Plan:
 
     What only some runtimes know: `rules` names the version whose rules were applied; `compute_range` is the range of
     `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
-    how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold;
-    `served_share` is the part of the users, 0 to 1, whose contexts it holds at once, None where each has its own place;
+    how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold, as that
+    logs them; `at_once` is how many such requests it does hold, None where each user has a place of its own;
     `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed. `draft` is
     the plan of a draft model on the same devices.
     """
@@ -123,7 +123,7 @@ class Plan:
     compute_range: Range | None = None
     kv_tokens: int | None = None
     max_concurrency: float | None = None
-    served_share: float | None = None
+    at_once: float | None = None
     notes: tuple[Message, ...] = ()
     seconds_per_token: float | None = None
     draft: Plan | None = None
@@ -152,6 +152,11 @@ class Plan:
     def ways_out(self) -> tuple[WayOut, ...]:
         """The nearest changes that make it fit, nothing for a plan that fits. Searched for when asked."""
         return self.by.ways_out(self)
+
+    @property
+    def served_share(self) -> float | None:
+        """The part of the users, 0 to 1, whose contexts are held at once; None where each has a place of its own."""
+        return None if self.at_once is None else min(1.0, self.at_once / self.settings.users)
 
     @property
     def fits(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message
+from advisor.foundation.turns import elsewhere
 
 _MOST_THREADS = 16
 _MOST_KEPT = 64
@@ -69,7 +70,10 @@ class Background(Generic[Key, Result]):
         task = self._task(key)
         left = max(task.started + self.patience_s - time.monotonic(), _SHORT_S)
         try:
-            return task.future.result(left)
+            if task.future.done():
+                return task.future.result()
+            with elsewhere():
+                return task.future.result(left)
         except TimeoutError:
             raise StillWorking.saying(self._late(key)) from None
         except InputError as error:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import sentence
+from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.lookup import unknown_model
-from advisor.models.names import find_by_name, words_of
+from advisor.models.names import find_by_name, find_by_repository, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
 from advisor.sources.command_lines import Pasted, unwrap
 from advisor.sources.files import from_config_text, from_link, from_path, is_local_file
@@ -45,7 +45,8 @@ def find_elsewhere(text: str, *, allow_local: bool = False, endpoint: str | None
     if address is not None:
         return from_link(address, allow_local)
     entry, level = _must_be_known(pasted, allow_local)
-    return replace(from_entry(entry), level=level)
+    found, mix = from_entry(entry), _mix_in(text)
+    return replace(found, level=level, notes=(*found.notes, _not_chosen(mix)) if mix else found.notes)
 
 
 def canonical(text: str) -> str:
@@ -67,7 +68,8 @@ def canonical(text: str) -> str:
     if isinstance(address, OtherHub):
         return _with_level(*entry_of(address))
     if address is None:
-        return _with_level(*_must_be_known(pasted, allow_local=False))
+        entry, level = _must_be_known(pasted, allow_local=False)
+        return _with_level(entry, level or _mix_in(text))
     check_link(address)
     return address
 
@@ -106,6 +108,16 @@ def _must_be_known(pasted: Pasted, allow_local: bool) -> tuple[Entry, str | None
     return meant, level if level in LEVELS else None
 
 
+def _mix_in(name: str) -> str:
+    """The publisher's own mix that a name ends in, as UD-Q4_K_XL, or "": only its file tells its bytes."""
+    level = level_of_name(name)
+    return "" if level in LEVELS else level
+
+
+def _not_chosen(mix: str) -> Message:
+    return sentence("What its file {file} holds is not known; no level was chosen.", file=mix[:40])
+
+
 def _names_a_file(text: str) -> bool:
     return (
         text.lower().endswith((".json", ".gguf", ".safetensors"))
@@ -141,9 +153,8 @@ def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
             repository=address.repository,
             error=error.message,
         )
-        if address.tag and level is None:
-            file = sentence("What its file {file} holds is not known; no level was chosen.", file=address.tag[:40])
-            return replace(from_entry(known), notes=(sentence("{note} {file}", note=note, file=file),))
+        if level is None and (named := level_of_name(address.path) or address.tag):
+            note = sentence("{note} {file}", note=note, file=_not_chosen(named))
         return replace(from_entry(known), notes=(note,), level=level)
     except HubError as error:
         if (known := _known_repository(address)[0]) is None:
@@ -175,7 +186,5 @@ def _read_hub(address: HubAddress, endpoint: str | None) -> ResolvedModel:
 
 def _known_repository(address: HubAddress) -> tuple[Entry | None, str | None]:
     """The model of the catalogue that a repository holds, or was made from by quantizing, and the level asked for."""
-    repository = address.repository.lower()
-    known = next((entry for entry in catalogue().values() if entry.hf_repo.lower() == repository), None)
     level = level_of_name(address.path) or address.tag.upper()
-    return known or find_by_name(address.repository.rpartition("/")[2]), level if level in LEVELS else None
+    return find_by_repository(address.repository), level if level in LEVELS else None

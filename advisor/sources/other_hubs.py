@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import sentence
 from advisor.models.catalogue import Entry
-from advisor.models.names import find_by_name, find_by_ollama_name, suggest
+from advisor.models.find import suggest
+from advisor.models.names import find_by_name, find_by_ollama_name
 from advisor.sources.gguf_model import level_of_name
 from advisor.sources.raw_parts import is_gguf_name
 from advisor.sources.resolved import ResolvedModel, from_entry

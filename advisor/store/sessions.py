@@ -10,6 +10,7 @@ from threading import Lock
 from sqlalchemy import Connection, Engine
 
 from advisor.foundation.message import Message
+from advisor.foundation.turns import elsewhere
 from advisor.store import migrate
 from advisor.store.database import writing
 from advisor.store.errors import StoreUnavailable, translated
@@ -44,7 +45,7 @@ class Sessions:
     def working(self, doing: str) -> Iterator[None]:
         """A failure told in one sentence ("... cannot be {doing} now"), around a database whose schema is current."""
         try:
-            with translated(doing, self._what):
+            with elsewhere(), translated(doing, self._what):
                 with self._lock:
                     if not self._current:
                         migrate.upgrade(self.engine)

@@ -82,6 +82,7 @@ runs = Table(
     Column("heartbeat_at", UtcDateTime),
     Column("cancel", Boolean, nullable=False),
     Column("owner_hash", String(64), nullable=False),
+    Column("started_at", UtcDateTime),
     Index(None, "state", "queue"),
     Index(None, "created_at"),
 )
@@ -96,4 +97,18 @@ measurements = Table(
     Column("measurement", Text, nullable=False),
     Column("owner_hash", String(64), nullable=False),
     Index(None, "kept_at"),
+)
+
+# What llama.cpp answered to whom (advisor/quantize/kept_answers.py): `key` says what exactly was asked.
+asked = Table(
+    "asked",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("owner_hash", String(64), primary_key=True),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("level", String(80), nullable=False),
+    Column("query", Text, nullable=False),
+    Column("told", Text, nullable=False),
+    Index(None, "asked_at"),
 )

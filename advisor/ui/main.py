@@ -1,28 +1,37 @@
-"""The entry script, run for each visitor and each change: inputs first, then the page that was asked for."""
+"""The entry script, run for each visitor and each change: the question first, then the page that was asked for."""
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from advisor.ui.asking import Reply
-from advisor.ui.parts import frozen_view, inputs, report_view
-from advisor.ui.parts.text import refusal, small
-from advisor.ui.views import article as article_page
-from advisor.ui.views import compare as compare_page
-from advisor.ui.views import cost as cost_page
-from advisor.ui.views import explore as explore_page
-from advisor.ui.views import fit as fit_page
-from advisor.ui.views import machines as machines_page
-from advisor.ui.views import prove as prove_page
-from advisor.ui.views import quality as quality_page
-from advisor.ui.views import rules as rules_page
-from advisor.ui.views import share as share_page
+from advisor.ui import state
+from advisor.ui.asking import Reply, ask
+from advisor.ui.one_at_a_time import turn
+from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, report_view
+from advisor.ui.parts.text import refusal
 
 HERE = Path(__file__).parent
+VIEWS = {
+    navigation.ANSWER: "answer",
+    navigation.MODELS: "models_for_machine",
+    navigation.MACHINES: "machines_for_model",
+    navigation.COMPARE: "compare",
+    navigation.REPORT: "share",
+    navigation.PROVE: "prove",
+    navigation.KNOW: "how_we_know",
+}
+
+
+def view(name: str) -> Callable[[], None]:
+    """A page, loaded when somebody opens it: most visits need one of them."""
+    return lambda: import_module(f"advisor.ui.views.{name}").draw(reply)
+
 
 # A local picture: a named icon would be fetched from a font server.
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
-st.html(HERE / "style.css")
 
 # Links for readers open a report: no inputs, no other pages.
 if (frozen := frozen_view.wanted()) is not None:
@@ -32,29 +41,19 @@ if report_view.is_wanted():
     report_view.draw_link()
     st.stop()
 
-# Inputs first: they need to exist whatever the page, and nobody should move on before they are read (`keep_in_link`).
-# What may take longer comes last.
-given = inputs.draw()
-reply: Reply
+link = state.read()
 page = st.navigation(
     [
-        st.Page(lambda: fit_page.draw(reply), title="Fit", url_path="fit", default=True),
-        st.Page(lambda: quality_page.draw(reply), title="Quality", url_path="quality"),
-        st.Page(lambda: cost_page.draw(reply), title="Cost", url_path="cost"),
-        st.Page(lambda: explore_page.draw(reply), title="What runs here", url_path="what-runs-here"),
-        st.Page(lambda: machines_page.draw(reply), title="What to buy", url_path="what-to-buy"),
-        st.Page(lambda: compare_page.draw(reply), title="Compare", url_path="compare"),
-        st.Page(lambda: share_page.draw(reply), title="Share", url_path="share"),
-        st.Page(lambda: prove_page.draw(reply), title="Prove it", url_path="prove-it"),
-        st.Page(lambda: rules_page.draw(reply), title="Rules of thumb", url_path="rules-of-thumb"),
-        st.Page(article_page.draw, title="The article's cases", url_path="article"),
+        st.Page(view(name), title=navigation.TITLES[path], url_path=path or "answer", default=not path)
+        for path, name in VIEWS.items()
     ],
-    position="top",
+    position="hidden",
 )
-reply = given.ask()
-with st.container(key="phone_hint"):
-    st.markdown(small("Model, machine and context: tap » at the top left."))
-for problem in reply.problems:
-    st.warning(refusal(problem), icon=":material/link_off:")
-page.run()
-given.model.show_results()
+st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
+measured_here = local_evidence.kept()
+with turn():
+    bar.draw()
+    reply: Reply = ask(link, measured_here)
+    for problem in reply.problems:
+        st.warning(refusal(problem), icon=":material/link_off:")
+    page.run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import logging
 import re
@@ -22,11 +21,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.foundation.errors import AdvisorError
 from advisor.store.housekeeping import purge_regularly
+from advisor.ui.collecting import collect_when_idle, settle
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
+from advisor.ui.parts.navigation import MOVED
+from advisor.ui.start_page import STREAMLIT_PAGE
 
 SCRIPT = Path(__file__).with_name("main.py")
 _LONGEST_ID = 40
-_STREAMLIT_PAGE = Path(st.__file__).parent / "static" / "index.html"
 
 
 @asynccontextmanager
@@ -41,17 +42,16 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
     check_data()
     answer(Question.from_values({}))
-    # What was loaded stays for good; frozen, no later collection has to walk through it.
-    gc.collect()
-    gc.freeze()
+    settle()
     _start_worker()
-    purging = asyncio.create_task(purge_regularly(store))
+    chores = [asyncio.create_task(purge_regularly(store)), asyncio.create_task(collect_when_idle())]
     try:
         yield {}
     finally:
-        purging.cancel()
-        with suppress(asyncio.CancelledError):
-            await purging
+        for chore in chores:
+            chore.cancel()
+            with suppress(asyncio.CancelledError):
+                await chore
 
 
 def _start_worker() -> None:
@@ -80,9 +80,17 @@ async def frozen(request: Request) -> Response:
     return RedirectResponse(f"{folder}/?{urlencode({FROZEN_KEY: request.path_params['id'][:_LONGEST_ID]})}", 303)
 
 
+async def moved(request: Request) -> Response:
+    """Lead an address of earlier versions to where its page is now, with its question."""
+    page, tab = MOVED[request.url.path.rstrip("/").rpartition("/")[2]]
+    asked = [*request.query_params.multi_items(), *([("tab", tab)] if tab else [])]
+    folder = request.scope.get("root_path", "")
+    return RedirectResponse(f"{folder}/{page}{'?' if asked else ''}{urlencode(asked)}", 308)
+
+
 def _inline_script_hashes() -> str:
     """Hashes of the scripts written into Streamlit's own page, the only inline ones allowed to run."""
-    scripts = re.findall(r"<script>(.*?)</script>", _STREAMLIT_PAGE.read_text("utf-8"), re.DOTALL)
+    scripts = re.findall(r"<script>(.*?)</script>", STREAMLIT_PAGE.read_text("utf-8"), re.DOTALL)
     return " ".join(f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
 
 

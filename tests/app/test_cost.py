@@ -23,7 +23,7 @@ from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import address, amount, load_table, prices_table, years_table
 from advisor.ui.parts.text import plain
 from advisor.words import say
-from tests.app.test_pages import messages, opened
+from tests.support.pages import html, messages, opened
 
 DEFAULT = "requests_per_day=2000"
 CLOUD_CARD = "requests_per_day=100000&currency=CHF&country=CH&machine=h100-sxm5-80gb"
@@ -33,15 +33,19 @@ QUERIES = (DEFAULT, LINK, CLOUD_CARD, NOBODY_HOSTS, ONLY_API)
 
 
 def draw(query: str) -> None:
+    from advisor.answer.answer import answer
     from advisor.question.question import Question
-    from advisor.ui.asking import ask
-    from advisor.ui.views import cost as cost_page
+    from advisor.ui.tabs import cost
 
-    cost_page.draw(ask(Question.from_query(query).changed(), {}))
+    cost.draw(answer(Question.from_query(query)))
 
 
-def drawn(query: str) -> AppTest:
-    page = AppTest.from_function(draw, kwargs={"query": query}, default_timeout=60).run()
+def drawn(query: str, *folds: str) -> AppTest:
+    """The tab about a question, with some of its parts opened."""
+    page = AppTest.from_function(draw, kwargs={"query": query}, default_timeout=60)
+    for fold in folds:
+        page.session_state[f"fold_{fold}"] = True
+    page.run()
     assert not page.exception
     return page
 
@@ -61,9 +65,8 @@ def words(page: AppTest) -> str:
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_page_shows_the_engines_verdict_and_its_figures(query: str) -> None:
-    page = drawn(query)
-    asked, costs, found = figures(query)
-    assert page.title[0].value.replace("\\", "") == f"What {asked.entry.name} costs on {asked.machine_name}"
+    page = drawn(query, "load", "sensitivity")
+    _, costs, found = figures(query)
     best = costs.best()
     advice = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
     nothing = "Nothing to compare" if costs.options else "No price is known"
@@ -82,7 +85,7 @@ def test_page_shows_the_engines_verdict_and_its_figures(query: str) -> None:
 
 
 def test_bills_on_the_page_add_up_to_the_tiles() -> None:
-    page = drawn(LINK)
+    page = drawn(LINK, "bills")
     _, costs, _ = figures(LINK)
     bills = [table.value for table in page.table if "Item" in table.value.columns]
     assert len(bills) == len(costs.options) == 3
@@ -95,7 +98,7 @@ def test_bills_on_the_page_add_up_to_the_tiles() -> None:
 
 
 def test_load_and_machines_can_be_worked_out_from_what_is_shown() -> None:
-    said = words(drawn("requests_per_day=9000&tokens_in=500&tokens_out=100&peak_factor=2"))
+    said = words(drawn("requests_per_day=9000&tokens_in=500&tokens_out=100&peak_factor=2", "bills"))
     assert "9,000 requests a day × 365 / 12 × (500 + 100) tokens = 164,250,000 tokens a month" in said
     _, costs, _ = figures("requests_per_day=9000&tokens_in=500&tokens_out=100&peak_factor=2")
     assert costs.own is not None
@@ -107,7 +110,7 @@ def test_load_and_machines_can_be_worked_out_from_what_is_shown() -> None:
 
 
 def test_every_price_is_listed_with_its_source_or_marked_as_the_users() -> None:
-    page = drawn(LINK)
+    page = drawn(LINK, "prices")
     _, costs, _ = figures(LINK)
     table = next(element.value for element in page.dataframe if "age_days" in element.value.columns)
     assert len(table) == len(costs.prices)
@@ -134,7 +137,7 @@ def test_only_addresses_become_links(source: str, wanted: str | None) -> None:
 
 def test_claim_is_worked_through_with_a_link_that_opens() -> None:
     for query in (DEFAULT, "model=deepseek-v3"):  # also where there is nothing to price
-        page = drawn(query)
+        page = drawn(query, "claim")
         today = answer(Question.from_query(query)).today
         assert say(article(today).result) in words(page)
         assert page.code[0].value == f"?{LINK}"
@@ -168,7 +171,7 @@ def test_a_price_is_no_advice_to_run_what_another_model_does_better() -> None:
     page = drawn("level=Q2_K&machine=rtx-5090")
     said = page.warning[0].value.replace("\\", "")
     assert said.startswith(say(verdict(found), "page"))
-    assert said.endswith(f"[What {other.entry.name} costs](./cost?{other.found.question.to_query()})")
+    assert said.endswith(f"[What {other.entry.name} costs](./?tab=Cost&{other.found.question.to_query()})")
     assert ":red[▲ last resort]" in words(page)
     assert not drawn("model=qwen2.5-7b-instruct&machine=rtx-4090").warning
 
@@ -181,7 +184,7 @@ def test_data_that_must_stay_at_home_makes_owning_the_advice() -> None:
 
 
 def test_closed_models_are_compared_in_the_questions_currency() -> None:
-    page = drawn("currency=EUR")
+    page = drawn("currency=EUR", "closed")
     table = page.dataframe[-1].value
     assert list(table["monthly"]) == sorted(table["monthly"])
     assert len(table) > 20
@@ -204,7 +207,7 @@ def test_a_bad_link_gets_one_sentence_and_costs_all_the_same(query: str, start: 
     assert len(messages(page)) == 1
     assert messages(page)[0].startswith(start)
     assert messages(page)[0].endswith(".")
-    assert page.metric
+    assert "card verdict" in html(page)
 
 
 def test_prices_that_need_each_other_are_asked_for_together() -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import Phase, given, settings
-from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from hypothesis import given, settings
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
 from advisor.question.configuration import SEARCHED
-from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
+from advisor.question.question import FIELDS, Question
 from advisor.report.exports import question_from_yaml, question_to_yaml
-from advisor.ui.asking import ask, reply_to
-from tests.support.random_questions import ASKED, GOES_TOGETHER, LOAD, RUN, page_questions, questions, through_the_page
+from advisor.ui.asking import reply_to
+from tests.support.pages import opened, read
+from tests.support.random_questions import ASKED, GOES_TOGETHER, LOAD, RUN, questions
 
 SCRIPT = Path(__file__).resolve().parents[2] / "advisor" / "ui" / "main.py"
 
@@ -224,48 +223,6 @@ def test_a_question_survives_the_way_through_its_file(question: Question) -> Non
     assert question_from_yaml(question_to_yaml(question)) == question
 
 
-@settings(max_examples=15, derandomize=True, phases=[Phase.generate])  # shrinking would take minutes
-@given(page_questions())
-def test_a_question_survives_the_way_through_the_page(question: Question) -> None:
-    query = question.to_query()
-    if len(query) <= MAX_QUERY_LENGTH:
-        held, problems = through_the_page(query)
-        assert (held, problems) == (question, ())
-        assert held.pins == Question.from_query(query).pins
-
-
-def test_who_moves_on_before_the_browser_has_taken_over_the_link_loses_nothing() -> None:
-    wanted = Question.from_query(
-        "model=gpt-oss-20b&machine=rtx-5090&users=2&gpus=2&level=MXFP4&tensor_split=3,1&mmap=off&gpu_layers=999"
-        "&min_quality=small&admin_hours=2&admin_rate=80"
-    )
-    page = AppTest.from_file(str(SCRIPT), default_timeout=120)
-    for key, value in parse_qsl(wanted.to_query()):
-        page.query_params[key] = value
-    page.run()
-    assert not page.exception
-    # What a slow browser asks for: no input is there yet, and so the address has lost what they are bound to.
-    page.query_params.clear()
-    page._run(WidgetStates())
-    assert not page.exception
-    for kind, key, seen in (
-        ("text_input", "model", "gpt-oss-20b"),
-        ("selectbox", "machine", "rtx-5090"),
-        ("number_input", "users", 2),
-        ("number_input", "admin_rate", 80),
-        ("selectbox", "level", "MXFP4"),
-        ("selectbox", "mmap", "off"),
-        ("selectbox", "gpu_layers", "999"),
-        ("text_input", "tensor_split", "3,1"),
-    ):
-        shown = getattr(page, kind)(key=key)
-        assert shown.value == seen
-        assert shown.proto.set_value, f"the browser is not told {key}"
-    held = {key: value for key, value in page.session_state["held"].items() if value is not None}
-    assert Question.from_values(held) == wanted
-    assert Question.from_values(page.query_params) == wanted
-
-
 def test_a_report_leaves_to_a_front_end_what_the_link_leaves_to_it() -> None:
     link = "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&runtime=ollama"
     found = reply_to(Question.from_query(link)).answer
@@ -274,13 +231,6 @@ def test_a_report_leaves_to_a_front_end_what_the_link_leaves_to_it() -> None:
     chosen = reply_to(Question.from_query(f"{link}&context=8192")).answer
     assert chosen is not None
     assert chosen.question.workload.context == 8192
-
-
-def test_inputs_that_were_never_touched_write_nothing() -> None:
-    values = {key: value for key, value in Question().values().items() if value is not None and key not in SEARCHED}
-    found = ask({**values, "model": "llama-3.1-8b-instruct"}, {"users": ["1"]}).answer
-    assert found is not None
-    assert found.question.given == {"model", "users"}
 
 
 # At the default a widget says nothing; written, the default pins its axis.
@@ -302,31 +252,24 @@ def asked_on(page: AppTest) -> Question:
 
 
 def test_what_nobody_chose_is_searched() -> None:
-    page = AppTest.from_file(str(SCRIPT), default_timeout=120).run()
-    assert not page.exception
+    page = opened("model=llama-3.1-70b-instruct", tab_open="Sources", more=True, more_group="Engine and file")
     assert set(PINS) == SEARCHED
-    assert {page.session_state[key] for key in SEARCHED} == {None}
+    assert {page.selectbox(key=f"in_{key}").value for key in ("kv_type_k", "kv_type_v", "kv_fp8")} == {None}
     asked = asked_on(page)
     assert not asked.pins
     # Llama 70B on 24 GiB needs the smaller cache that nobody asked for.
     assert answer(asked).runs.workload.kv_type_k == "q8_0"
-    assert "KV cache in q8_0" in " ".join(part.value for part in page.markdown).replace("\\", "")
+    assert "KV cache in q8_0" in read(page)
 
 
 @pytest.mark.parametrize("key", sorted(PINS))
 def test_a_default_that_a_link_writes_stays_pinned(key: str) -> None:
-    page = AppTest.from_file(str(SCRIPT), default_timeout=120)
-    page.query_params["model"] = "llama-3.2-3b-instruct"
-    page.query_params[key] = PINS[key]
-    page.run()
+    page = opened(f"model=llama-3.2-3b-instruct&{key}={PINS[key]}", tab_open="Sources")
     for _ in range(2):
         assert not page.exception
         assert not page.warning
         assert asked_on(page).pins == {key}
-        assert page.query_params[key] in (PINS[key], [PINS[key]])
         page.run()
-    page.number_input(key="context").set_value(4096).run()
+    page.button_group(key="in_usual_context").select(4096).run()
     assert asked_on(page).pins == {key}
-    kind = "number_input" if key in ("use_gpus", "cpu_moe_layers") else "selectbox"
-    getattr(page, kind)(key=key).set_value(None).run()
-    assert not asked_on(page).pins
+    assert asked_on(page).workload.context == 4096

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -25,7 +27,8 @@ from advisor.ui.parts import local_evidence, prove_parts
 from advisor.ui.parts.prove_figures import measured_csv, rows_of
 from advisor.ui.parts.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.parts.text import plain
-from tests.conftest import dashboard
+from tests.conftest import dashboard, settle
+from tests.support.html_tables import html_tables
 from tests.support.model_files import safetensors_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,15 +49,15 @@ QUALITY_SCRIPT = """
 from advisor.answer.answer import answer
 from advisor.question.question import Question
 from advisor.ui.parts import local_evidence
-from advisor.ui.views import quality as quality_page
-from advisor.ui.asking import Reply
+from advisor.ui.tabs import quality as quality_page
 asked = {{"model": {path!r}, "machine": "rtx-4090", "context": 256, "level": "Q8_0"}}
 kept = local_evidence.kept()
-quality_page.draw(Reply(answer(Question.from_values(asked), allow_local=True, measured_here=kept), None, ()))
+quality_page.draw(answer(Question.from_values(asked), allow_local=True, measured_here=kept))
 """
 needs_library = pytest.mark.skipif(
     bool(prove_parts.missing_parts()), reason="not installed: pip install -r advisor/quantize/requirements.txt"
 )
+TOLD = "llama.cpp (MiB)"
 TINY = RunRequest(source="tinylm", levels=("Q8_0", "Q2_K"), chunks=4)
 
 
@@ -99,8 +102,13 @@ def said(page: AppTest) -> str:
     return "\n".join(str(part.value) for part in parts).replace("\\", "")
 
 
+def tables(page: AppTest) -> list[pd.DataFrame]:
+    """Every table of the page, of Streamlit's or plain HTML."""
+    return [*(one.value for one in page.dataframe), *html_tables(page)]
+
+
 def table(page: AppTest, column: str) -> Any:
-    return next(found.value for found in page.dataframe if column in found.value.columns)
+    return next(found for found in tables(page) if column in found.columns)
 
 
 def until(rows: Runs, wanted: Callable[[Run], bool]) -> Run:
@@ -150,14 +158,14 @@ def test_llama_cpp_is_asked_about_a_70b_beside_the_prediction(home: Path) -> Non
     page.button(key="ask_llama_cpp").click().run(timeout=180)
     assert not page.exception
     assert not page.error
-    told = table(page, "told")
-    weights = told[told["figure"] == "weights"]
-    assert set(weights["verdict"]) == {"✔ agrees"}
-    assert weights["told"].sum() > 40_000
+    told = table(page, TOLD)
+    weights = told[told["Part"] == "weights"]
+    assert set(weights["Verdict"]) == {"✔ agrees"}
+    assert weights[TOLD].sum() > 40_000
     assert "Answered by" in said(page)
     # Another level is another question.
     page.selectbox(key="ask_level").select("Q8_0").run()
-    assert not any("told" in found.value.columns for found in page.dataframe)
+    assert not any(TOLD in found.columns for found in tables(page))
 
 
 def test_without_the_packages_llama_cpps_own_program_is_still_asked(
@@ -175,10 +183,47 @@ def test_without_the_packages_llama_cpps_own_program_is_still_asked(
     page.selectbox(key="ask_level").select("Q4_K_M").run()
     page.button(key="ask_llama_cpp").click().run()
     assert not page.error
-    assert set(table(page, "told")["verdict"]) == {"✔ agrees"}
+    assert set(table(page, TOLD)["Verdict"]) == {"✔ agrees"}
     assert "Quantizing and measuring is optional and not installed here" in said(page)
     assert [button.key for button in page.button] == ["ask_llama_cpp"]
     assert [code.value for code in page.code] == ["pip install -r advisor/quantize/requirements.txt"]
+
+
+def test_an_answer_is_kept_for_who_asked_and_compared_with_todays_prediction(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = home / "llama-fit-params"
+    program.write_text(FIT_PARAMS)
+    program.chmod(0o755)
+    monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
+    monkeypatch.setattr("advisor.ui.ownership.new_owner", lambda: "the secret of one browser")
+    query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048"
+    page = opened(query)
+    page.selectbox(key="ask_level").select("Q4_K_M").run()
+    page.button(key="ask_llama_cpp").click().run()
+    program.write_text("#!/bin/sh\nexit 1\n")  # nothing is asked again
+    again = opened(query)
+    assert again.selectbox(key="ask_level").value == "Q4_K_M"
+    assert set(table(again, TOLD)["Verdict"]) == {"✔ agrees"}
+    assert re.search(r"Answered by llama-fit-params, .* on 20\d\d-", said(again))
+    before = table(again, "Asked before")
+    assert list(before["Level"]) == ["Q4_K_M"]
+    assert list(before["llama.cpp says"]) == [f"{(4403 + 256 + 258 + 281 + 18) / 1024:.1f} GiB"]
+    monkeypatch.setattr("advisor.ui.ownership.new_owner", lambda: "the secret of another one")
+    assert not any(TOLD in found.columns for found in tables(opened(query)))
+
+
+def test_an_answer_is_shown_where_the_database_is_away(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = home / "llama-fit-params"
+    program.write_text(FIT_PARAMS)
+    program.chmod(0o755)
+    monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
+    (home / "file").write_text("")
+    monkeypatch.setenv("LLM_FIT_ADVISOR_DATABASE", f"sqlite:///{home}/file/advisor.sqlite3")
+    page = opened("model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048&level=Q4_K_M")
+    page.button(key="ask_llama_cpp").click().run()
+    assert set(table(page, TOLD)["Verdict"]) == {"✔ agrees"}
+    assert "Answers cannot be read now" in said(page)
 
 
 @needs_library
@@ -194,9 +239,9 @@ def test_the_answer_is_compared_with_a_plan_for_the_same_devices(
     page.selectbox(key="ask_level").select("Q4_K_M").run()
     page.button(key="ask_llama_cpp").click().run()
     assert not page.error
-    told = table(page, "told").set_index(["device", "figure"])
-    assert told.loc[("CUDA0", "weights"), "verdict"] == "✔ agrees"
-    assert told.loc[("CUDA0", "KV cache"), "difference"] == 0
+    told = table(page, TOLD).set_index(["Device", "Part"])
+    assert told.loc[("CUDA0", "weights"), "Verdict"] == "✔ agrees"
+    assert told.loc[("CUDA0", "KV cache"), "Difference (MiB)"] == 0
     assert ("answers for the machine it runs on" in said(page)) == (here is not None)
     assert (here or "llama-fit-params, 9.9") in said(page)
 
@@ -295,16 +340,24 @@ def test_a_run_is_started_measured_compared_and_kept(
     assert (run.state, run.message) == ("done", "")
     own, page = page, opened()  # another visit: everything comes from the database
     assert "Next in line" not in said(page)
-    assert list(table(page, "levels")["state"]) == ["✔ done"]
+    ended = table(page, "How it ended")
+    assert list(ended["State"]) == ["✔ done"]
+    assert re.fullmatch(r"\d+ s|\d+ min( \d+ s)?", ended["Took"][0])
     assert "✔ The sizes of 2 levels are the predicted ones to the byte." in said(page)
-    assert [tab.label for tab in page.tabs] == ["Q8_0", "Q2_K"]
-    assert "xllamacpp" in page.tabs[0].markdown[0].value
+    assert "✔ 2 of 2 estimates lie inside their range." in said(page)  # the memory of both
+    assert "of llama.cpp's own" in said(page)
+    assert "xllamacpp" in said(page)
+    shown = table(page, "Measured")
+    assert list(shown[shown["Figure"] == "Memory"]["Level"]) == ["Q8_0", "Q2_K"]
+    assert set(shown[shown["Figure"] == "Memory"]["Verdict"]) == {"✔ within the range"}
+    (drawn,) = [one.proto.body for one in page.get("html") if 'class="measured"' in one.proto.body]
+    assert "predicted ranges as bars" in drawn
+    assert drawn.count('class="point inside"') == 2 + 1  # the legend has one
     figures = {level: {row.figure: row for row in rows_of(run, level, read_settings())} for level in run.result}
     assert figures["Q8_0"]["Tensor data"].agreement == figures["Q2_K"]["File"].agreement == "exact"
     assert figures["Q8_0"]["KL divergence"].measured < figures["Q2_K"]["KL divergence"].measured
     assert figures["Q2_K"]["KL divergence"].agreement == "no prediction"  # four chunks are not the whole text
     assert figures["Q2_K"]["Perplexity increase"].measured > 0.01
-    assert "MiB" in table(page, "figure")["measured"][2]
     assert "Only the browser that started this run can keep it" in said(page)
     own.run()
     own.button(key="keep_evidence").click().run()
@@ -368,10 +421,10 @@ def test_levels_of_llmcompressor_where_it_is_installed(rows: Runs, monkeypatch: 
     page.run()
     assert not page.exception
     assert "✖ 1 of 1 sizes differ from the prediction." in said(page)
-    figures = table(page, "figure").set_index("figure")
+    figures = table(page, "Figure").set_index("Figure")
     assert list(figures.index) == ["Tensor data", "File", "KL divergence", "Perplexity increase", "Same first choice"]
-    assert figures.loc["Perplexity increase", "measured"] == "20.00 %"
-    assert figures.loc["Tensor data", "verdict"] == "✖ differs"
+    assert figures.loc["Perplexity increase", "Measured"] == "20.00 %"
+    assert figures.loc["Tensor data", "Verdict"] == "✖ differs"
     assert "by transformers 9.9" in said(page)
 
 
@@ -413,10 +466,10 @@ def test_an_installed_embedding_model_is_offered_and_its_cosines_are_shown(
     rows.end(working, "done")
     page.run()
     assert not page.exception
-    figures = table(page, "figure").set_index("figure")
-    assert figures.loc["Tensor data", "verdict"] == "✔ exact"
-    assert list(figures.loc[["Cosine, mean", "Cosine, worst", "Same nearest passage"], "measured"]) == [
-        "0.95720", "0.92030", "83.30 %",
+    figures = table(page, "Figure").set_index("Figure")
+    assert figures.loc["Tensor data", "Verdict"] == "✔ exact"
+    assert list(figures.loc[["Cosine, mean", "Cosine, worst", "Same nearest passage"], "Measured"]) == [
+        0.9572, 0.9203, "83.30 %",
     ]  # fmt: skip
     assert "it has no perplexity" in said(page)
     assert "Only finished runs that measured perplexity can be kept" in said(page)
@@ -435,6 +488,7 @@ def test_runs_of_others_are_seen_and_only_own_ones_cancelled(rows: Runs, worker:
     page.run()
     assert "tinylm: Q8_0, Q2_K" in said(page)
     assert "Next in line" in said(page)
+    assert "Running for " in said(page)
     keys = [button.key for button in page.button]
     assert f"cancel_{own.id}" in keys
     assert f"cancel_{other}" not in keys
@@ -443,8 +497,9 @@ def test_runs_of_others_are_seen_and_only_own_ones_cancelled(rows: Runs, worker:
     rows.end(working, "failed", "Because of **that**.")
     rows.cancel(other, "somebody else's secret")
     page.run()
-    assert list(table(page, "message")["message"]) == ["0 of 2 levels finished.", "Because of **that**."]
-    assert list(table(page, "message")["state"]) == ["■ cancelled", "✖ failed"]
+    ended = table(page, "How it ended")
+    assert list(ended["How it ended"]) == ["0 of 2 levels finished.", "Because of **that**."]
+    assert list(ended["State"]) == ["■ cancelled", "✖ failed"]
 
 
 @needs_library
@@ -490,6 +545,19 @@ def test_a_browser_starts_a_run_that_the_apps_own_worker_does(home: Path, chromi
         page.reload()
         page.get_by_text("The sizes of 4 levels are the predicted ones to the byte.").wait_for()
         assert page.get_by_role("button", name="Cancel").count() == 0
+        settle(page)
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+        main = {"include": [[".measured"], [".rows"], ["[data-testid=stColumn]"]]}
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.reload()
+            page.get_by_text("levels are the predicted ones to the byte.").wait_for()
+            settle(page)
+            found = axe.run(page, main).response["violations"]
+            assert [f"{scheme}: {one['id']}: {one['nodes'][0]['html']}" for one in found] == []
+        page.set_viewport_size({"width": 390, "height": 844})
+        settle(page)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
         page.close()
     found = Runs.open()
     (run,) = found.newest()

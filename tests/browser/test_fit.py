@@ -21,7 +21,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 # Streamlit looks for its server below a page's own path first.
-EXPECTED_404 = re.compile(r"/(cost|rules-of-thumb)/_stcore/(health|host-config)$")
+EXPECTED_404 = re.compile(r"/(cost|how-we-know)/_stcore/(health|host-config)$")
 
 _TRIES = 150  # a tenth of a second each
 _PATIENCE_MS = 90_000  # a busy machine is no failure: it draws a page of charts in half a minute
@@ -165,7 +165,7 @@ def test_inputs_survive_a_look_at_the_other_page(visit: Open) -> None:
     one = visit("/?model=gpt-oss-20b&context=16384")
     before = expected("model=gpt-oss-20b&context=16384")
     one.expect_figures(before)
-    one.page.get_by_role("link", name="Rules of thumb").click()
+    one.page.get_by_role("link", name="How we know").click()
     one.page.get_by_role("heading", name="A 7B model").wait_for()
     one.settle()
     one.page.get_by_role("heading", name="Your model: gpt-oss 20B").wait_for()
@@ -226,7 +226,7 @@ def test_accessibility(visit: Open, scheme: str) -> None:
     one = visit("/?gpus=2", color_scheme=scheme)
     one.chart()
     assert one.accessibility_violations() == []
-    one.go("/rules-of-thumb")
+    one.go("/how-we-know")
     one.page.get_by_role("heading", name="A 7B model").wait_for()
     assert one.accessibility_violations() == []
 
@@ -242,7 +242,7 @@ def test_answers_carry_security_headers(visit: Open) -> None:
 
 def test_a_click_on_another_page_before_the_inputs_are_loaded_loses_nothing(visit: Open) -> None:
     """Streamlit loads the code of each kind of input when one is shown; on a slow line that takes seconds."""
-    one = visit("/rules-of-thumb")
+    one = visit("/how-we-know")
     one.context.route(re.compile(r"/static/js/(NumberInput|TextInput)\."), lambda route: _late(one, route))
     one.page.goto(f"{one.address}/?machine=rtx-3090&gpus=2&users=3")
     one.page.get_by_role("link", name="Cost", exact=True).click()

@@ -20,9 +20,13 @@ from advisor.ui import server
 TABLES = sorted(path.relative_to(DATA).as_posix() for path in (*DATA.glob("*.csv"), *DATA.glob("prices/*.csv")))
 # A column of each table that must hold a number or a date.
 NUMBERS = {
+    "accuracy.csv": "rows",
     "checked_architectures.csv": "models",
+    "gated.csv": "read",
     "kv_quality.csv": "value",
     "ollama_names.csv": "read",
+    "published_files.csv": "size_gb",
+    "published_repositories.csv": "read",
     "runtime_support.csv": "bits",
     "machines.csv": "devices",
     "model_scale.csv": "value",
@@ -106,6 +110,9 @@ def test_a_row_cut_short_and_a_file_that_is_no_text_are_named(folder: Path, tabl
         ("speed_measurements.csv", "model_id", "llama-99", "there is no model 'llama-99'"),
         ("model_scores.csv", "model_id", "llama-99", "there is no model 'llama-99'"),
         ("model_scale.csv", "model_id", "llama-99", "there is no model 'llama-99'"),
+        ("published_files.csv", "model", "llama-99", "there is no model 'llama-99'"),
+        ("published_repositories.csv", "model", "llama-99", "there is no model 'llama-99'"),
+        ("published_files.csv", "level", "Q4_K_X", ".*Q4_K_X"),
         ("prices/electricity.csv", "currency", "XYZ", "there is no exchange rate for 'XYZ'"),
         ("prices/cloud.csv", "currencies", "XYZ", "there is no exchange rate for 'XYZ'"),
     ],

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 from hypothesis import strategies as st
-from streamlit.testing.v1 import AppTest
 
 from advisor.costs.price_tables import electricity_prices
 from advisor.formats.gguf_levels import LEVELS
@@ -18,8 +16,8 @@ from advisor.question.configuration import BACKENDS, CUSTOM_MACHINE, RUNTIMES
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.sizing.settings import CACHE_TYPES
-from advisor.ui.asking import needs_memory
-from advisor.ui.parts.runtime_inputs import takes_several
+from advisor.ui.link import needs_memory
+from advisor.ui.parts.placement_inputs import takes_several
 
 
 def amounts(most: float = 1e6, least: float = 0.01) -> st.SearchStrategy[float]:
@@ -181,24 +179,3 @@ def page_questions(draw: st.DrawFn) -> Question:
         left_out.append("other_machine")
     kept = {key: value for key, value in values.items() if key not in left_out}
     return Question.from_values({**kept, "machine": chosen, "model": draw(MODELS)})
-
-
-def _form() -> None:
-    import streamlit as st
-
-    from advisor.ui.asking import link_problems
-    from advisor.ui.parts import inputs
-
-    given = inputs.draw()
-    st.session_state["problems"] = link_problems(given.link, given.values)
-
-
-def through_the_page(query: str) -> tuple[Question, tuple[str, ...]]:
-    """What the page's own form holds after a link is opened, and what it says about the link; about 0.2 s."""
-    page = AppTest.from_function(_form, default_timeout=120)
-    for key, value in parse_qsl(query, keep_blank_values=True):
-        page.query_params[key] = value
-    page.run()
-    assert not page.exception
-    held = {key: value for key, value in page.session_state["held"].items() if value is not None}
-    return Question.from_values(held), page.session_state["problems"]

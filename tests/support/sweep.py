@@ -22,6 +22,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.choices import choices
 from advisor.answer.launching import launch_of
 from advisor.answer.reasons import reasons
+from advisor.answer.run_it import ways_to_run
 from advisor.answer.verdict import verdict
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel
@@ -366,6 +367,8 @@ def check_outputs(found: Answer) -> None:
         for command in told:
             assert command.text
             _check_words(command.text)
+    for way in ways_to_run(found, found.shown):
+        assert way.runs or say_all(way.said)
 
 
 def write_config(entry: Entry, folder: Path) -> str:

@@ -24,7 +24,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 VARIABLES = {field.alias: field.description for kind in SETTINGS for field in kind.model_fields.values()}
 # What hands the environment on to other programs, and what reads it.
-_MAY_READ = {"advisor/quantize/tools.py", "advisor/quantize/supervise.py"}
+_MAY_READ = {
+    "advisor/quantize/tools.py",
+    "advisor/quantize/supervise.py",
+    "advisor/deploy/processes.py",
+    "advisor/foundation/environment.py",
+}
 
 
 def sources() -> dict[str, str]:

@@ -81,6 +81,7 @@ SAME_JOB = {
     "catalogue": "the rows of data/ that a room is about",
     "commands": "of all runtimes, and one of each",
     "errors": "what can go wrong in a room",
+    "find": "what typed words mean, of models and of machines",
     "feed_forward": "a block of a network, and its nodes in llama.cpp's graph",
     "gemma": "an architecture, and its nodes in llama.cpp's graph",
     "kv_cache": "what a runtime keeps of the past",

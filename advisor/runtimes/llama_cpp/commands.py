@@ -17,6 +17,13 @@ _DEFAULT_BATCH = 2048
 _DEFAULT_MICRO_BATCH = 512
 _PLAIN = ("F32", "F16", "BF16")
 _OLLAMA_CACHE_TYPES = ("f16", "q8_0", "q4_0")
+_UNKNOWN_TO_OLLAMA = {
+    "experts": fact("experts_on_cpu"),
+    "shares": fact("own_split"),
+    "cache on host": fact("cache_on_host"),
+    "tensors": fact("overridden_tensors"),
+    "batch": fact("other_micro_batch"),
+}
 _CALIBRATION = "calibration.txt"
 # How a backend calls its devices (ggml-cuda.h, ggml-vulkan.cpp, ggml-sycl.cpp: the names of --list-devices), and which
 # variable hides some of them (Ollama's docs/gpu.mdx).
@@ -28,11 +35,11 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
     """The file, then `llama-server`, and for one user `llama-cli`."""
     settings = launch.settings
     options = (*_model(launch), *_placement(launch), *_memory(launch))
-    notes = [fact("run_llama_server")]
+    notes = [fact("command_llama_server")]
     if not launch.mmap:
-        notes.append(fact("run_no_mmap"))
+        notes.append(fact("command_no_mmap"))
     if _devices(launch):
-        notes.append(fact("run_list_devices"))
+        notes.append(fact("command_list_devices"))
     serve = command_line("llama-server", *options, "-np", settings.users)
     server = Command(as_it_is("llama-server"), serve, tuple(notes))
     if settings.users > 1:
@@ -41,13 +48,15 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
 
 
 def ollama_commands(launch: Launch) -> tuple[Command, ...]:
-    """The file, a Modelfile, and the commands that serve and run it."""
+    """The file, a Modelfile where it needs one, and the commands that serve and run it."""
     settings = launch.settings
     name = f"{launch.short_name}-{launch.level}".lower()
     lines = [f"FROM {_ollama_source(launch)}", f"PARAMETER num_ctx {settings.context}"]
     if launch.gpu_layers is not None:
         lines.append(f"PARAMETER num_gpu {launch.gpu_layers}")
+    fetched = launch.published_repo is not None and launch.file is None and launch.gpu_layers is None
     environment = [
+        *([f"OLLAMA_CONTEXT_LENGTH={settings.context}"] if fetched else []),
         f"OLLAMA_FLASH_ATTENTION={int(settings.flash_attention)}",
         f"OLLAMA_KV_CACHE_TYPE={settings.cache_type_k}",
         f"OLLAMA_NUM_PARALLEL={settings.users}",
@@ -55,11 +64,17 @@ def ollama_commands(launch: Launch) -> tuple[Command, ...]:
     if launch.idle_gpus and launch.backend in _VISIBLE:
         environment.insert(0, f"{_VISIBLE[launch.backend]}={','.join(map(str, range(launch.gpus)))}")
     serve = " ".join([*environment, "ollama serve"])
+    if fetched:
+        return (
+            Command(fact("command_start_ollama"), serve, _ollama_notes(launch)),
+            Command(fact("command_it"), command_line("ollama", "run", _ollama_source(launch))),
+        )
+    create = command_line("ollama", "create", name, "-f", "Modelfile")
     return (
         *_file_commands(launch),
-        Command(fact("run_modelfile"), "\n".join(lines), (fact("run_num_ctx"),)),
-        Command(fact("run_start_ollama"), serve, _ollama_notes(launch)),
-        Command(fact("run_it"), f"{command_line('ollama', 'create', name, '-f', 'Modelfile')} && ollama run {name}"),
+        Command(fact("command_modelfile"), "\n".join(lines), (fact("command_num_ctx"),)),
+        Command(fact("command_start_ollama"), serve, _ollama_notes(launch)),
+        Command(fact("command_it"), f"{create} && ollama run {name}"),
     )
 
 
@@ -69,11 +84,11 @@ def lm_studio_commands(launch: Launch) -> tuple[Command, ...]:
     if launch.published_repo and launch.file is None:
         link = f"https://huggingface.co/{launch.published_repo}@{launch.level}"
         fetch, key = (
-            Command(fact("run_download"), command_line("lms", "get", link)),
+            Command(fact("command_download"), command_line("lms", "get", link)),
             launch.published_repo.split("/")[1],
         )
     else:
-        fetch = Command(fact("run_add_file"), command_line("lms", "import", "--copy", _local_file(launch)))
+        fetch = Command(fact("command_add_file"), command_line("lms", "import", "--copy", _local_file(launch)))
         key = launch.short_name
     identifier = f"{launch.short_name}-{launch.level}".lower()
     load = command_line(
@@ -83,8 +98,8 @@ def lm_studio_commands(launch: Launch) -> tuple[Command, ...]:
     return (
         *_file_commands(launch),
         fetch,
-        Command(fact("run_load"), load, _lm_studio_notes(launch)),
-        Command(fact("run_serve"), "lms server start"),
+        Command(fact("command_load"), load, _lm_studio_notes(launch)),
+        Command(fact("command_serve"), "lms server start"),
     )
 
 
@@ -171,16 +186,16 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         *("python", "convert_hf_to_gguf.py", "--remote", launch.hf_repo),
         *("--outtype", direct or "bf16", "--outfile", made),
     )
-    steps = [Command(fact("run_convert"), convert, (fact("run_in_checkout"),))]
+    steps = [Command(fact("command_convert"), convert, (fact("command_in_checkout"),))]
     if direct:
         return tuple(steps)
     importance: tuple[str, ...] = ()
     if level.needs_imatrix or launch.imatrix:
         importance = ("--imatrix", f"{launch.short_name}-imatrix.gguf")
         measure = command_line("llama-imatrix", "-m", made, "-f", _CALIBRATION, "-o", importance[1])
-        steps.append(Command(fact("run_measure"), measure, (fact("run_calibration", file=_CALIBRATION),)))
+        steps.append(Command(fact("command_measure"), measure, (fact("command_calibration", file=_CALIBRATION),)))
     quantize = command_line("llama-quantize", *importance, made, _local_file(launch), launch.level)
-    return (*steps, Command(fact("run_quantize"), quantize))
+    return (*steps, Command(fact("command_quantize"), quantize))
 
 
 def _local_file(launch: Launch) -> str:
@@ -198,24 +213,28 @@ def _ollama_source(launch: Launch) -> str:
     return file if file.startswith("/") else f"./{file}"
 
 
-def _ollama_notes(launch: Launch) -> tuple[Message, ...]:
+def unknown_to_ollama(launch: Launch) -> tuple[str, ...]:
+    """What of a plan Ollama cannot be told: "cache type", and keys of `_UNKNOWN_TO_OLLAMA`."""
     settings = launch.settings
+    caches = settings.cache_type_k == settings.cache_type_v and settings.cache_type_k in _OLLAMA_CACHE_TYPES
+    found = (
+        ("cache type", not caches),
+        ("experts", bool(settings.cpu_moe_layers) and launch.gpus > 0),
+        ("shares", (bool(launch.tensor_split) or launch.split_mode != "layer") and launch.gpus > 0),
+        ("cache on host", not launch.kv_offload and launch.gpus > 0),
+        ("tensors", bool(launch.override_tensors) and launch.gpus > 0),
+        ("batch", settings.micro_batch != _DEFAULT_MICRO_BATCH and launch.gpus > 0),
+    )
+    return tuple(key for key, wanted in found if wanted)
+
+
+def _ollama_notes(launch: Launch) -> tuple[Message, ...]:
     notes = []
-    if settings.cache_type_k != settings.cache_type_v or settings.cache_type_k not in _OLLAMA_CACHE_TYPES:
+    unknown = unknown_to_ollama(launch)
+    if "cache type" in unknown:
         notes.append(fact("ollama_one_cache_type", types=_OLLAMA_CACHE_TYPES))
-    unknown = [
-        what
-        for what, wanted in (
-            (fact("experts_on_cpu"), bool(settings.cpu_moe_layers)),
-            (fact("own_split"), bool(launch.tensor_split) or launch.split_mode != "layer"),
-            (fact("cache_on_host"), not launch.kv_offload),
-            (fact("overridden_tensors"), bool(launch.override_tensors)),
-            (fact("other_micro_batch"), settings.micro_batch != _DEFAULT_MICRO_BATCH),
-        )
-        if wanted and launch.gpus
-    ]
-    if unknown:
-        notes.append(fact("ollama_cannot_be_told", what=tuple(unknown)))
+    if named := tuple(_UNKNOWN_TO_OLLAMA[key] for key in unknown if key in _UNKNOWN_TO_OLLAMA):
+        notes.append(fact("ollama_cannot_be_told", what=named))
     if launch.gpu_layers is None:
         notes.append(fact("ollama_decides_layers"))
     return tuple(notes)

@@ -9,7 +9,7 @@ from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.foundation.numbers import bare
 from advisor.machines.chip import Chip
-from advisor.runtimes.launch import Command, Launch, command_line
+from advisor.runtimes.launch import AS_PUBLISHED, Command, Launch, command_line
 from advisor.runtimes.support import supports
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -36,24 +36,25 @@ _AS_PUBLISHED = (Scheme.PLAIN, Scheme.NATIVE_MXFP4)
 
 def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     """The files where they must be made, then `vllm serve`. GPTQ, AWQ and compressed-tensors are recognized by it."""
-    level = find_safetensors_level(launch.level)
+    level = None if launch.level == AS_PUBLISHED else find_safetensors_level(launch.level)
     made = f"{launch.short_name}-{launch.level}"
     source = launch.published_repo or launch.file
     steps: tuple[Command, ...] = ()
     extra: list[str] = []
     notes: list[Message] = []
-    if source is None and launch.hf_repo is not None:
+    if level is not None and source is None and launch.hf_repo is not None:
         if level.scheme in _AS_PUBLISHED:
             source = launch.hf_repo
         elif level.name in _WHILE_LOADING:
             source, extra = launch.hf_repo, ["--quantization", _WHILE_LOADING[level.name]]
-            notes.append(fact("run_quantizes_loading"))
+            notes.append(fact("command_quantizes_loading"))
         elif level.name in _SCHEMES:
             steps = (_compress(launch.hf_repo, level.name, made),)
         else:
-            notes.append(fact("run_look_for", level=level.name, writer=level.writer))
-    notes += supports(RuntimeId.VLLM, level, Chip("NVIDIA")).notes  # what holds on every GPU
-    if level.scheme is Scheme.PLAIN:
+            notes.append(fact("command_look_for", level=level.name, writer=level.writer))
+    if level is not None:
+        notes += supports(RuntimeId.VLLM, level, Chip("NVIDIA")).notes  # what holds on every GPU
+    if level is not None and level.scheme is Scheme.PLAIN:
         extra += ["--dtype", {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}[level.dtype]]
     options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.settings.users]
     if launch.gpus > 1:
@@ -62,8 +63,8 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     if launch.kv_fp8:
         options += ["--kv-cache-dtype", "fp8"]
     if not launch.gpus:
-        notes.append(fact("run_vllm_on_cpu"))
-    notes.append(fact("run_vllm_serve"))
+        notes.append(fact("command_vllm_on_cpu"))
+    notes.append(fact("command_vllm_serve"))
     serve = command_line("vllm", "serve", source or f"./{made}", *options, *extra)
     return (*steps, Command(as_it_is("vllm serve"), serve, tuple(notes)))
 
@@ -81,4 +82,4 @@ def _compress(repository: str, level: str, output: str) -> Command:
         f"    output_dir={output!r},\n"
         ")"
     )
-    return Command(fact("run_make_in_python"), text, (fact("run_after_llmcompressor"),))
+    return Command(fact("command_make_in_python"), text, (fact("command_after_llmcompressor"),))

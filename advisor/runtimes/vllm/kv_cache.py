@@ -68,6 +68,10 @@ class Group:
             case "state":
                 return _STATES_KEPT
 
+    def passing_blocks(self, in_flight: int) -> int:
+        """Of those, the blocks of tokens being computed, which are freed once they are."""
+        return -(-in_flight // self.kept.block_tokens) if self.kept.kind in ("window", "chunk") else 0
+
 
 @dataclass(frozen=True, slots=True)
 class PagedCache:
@@ -84,11 +88,30 @@ class PagedCache:
     def request_bytes(self, context: int, users: float, batch_tokens: int) -> int:
         """For `users` requests of `context` tokens at once (a part of one in whole blocks), and the one block that
         vLLM sets aside.
+
+        A batch is of all requests together: only one of them at a time has as many tokens in flight as vLLM asks room
+        for before it admits one.
         """
-        return (ceil(users * self.blocks_per_request(context, batch_tokens)) + 1) * self.block_bytes
+        alone = self.blocks_per_request(context, batch_tokens)
+        settled, passing = self._settled(context, batch_tokens)
+        return (ceil(min(users * alone, users * settled + passing)) + 1) * self.block_bytes
+
+    def at_once(self, available_bytes: float, context: int, batch_tokens: int) -> float:
+        """How many requests of `context` tokens fit at once: at least what vLLM logs."""
+        blocks = max(0, int(available_bytes // self.block_bytes) - 1)
+        settled, passing = self._settled(context, batch_tokens)
+        return max(self.concurrency(available_bytes, context, batch_tokens), (blocks - passing) / settled)
+
+    def _settled(self, context: int, batch_tokens: int) -> tuple[int, int]:
+        """Blocks that a request keeps once it is computed, at least one, and those that pass through for all."""
+        settled = sum(group.blocks(context, 0) for group in self.groups)
+        passing = sum(group.passing_blocks(IN_FLIGHT_BATCHES * batch_tokens) for group in self.groups)
+        return max(1, settled), passing
 
     def concurrency(self, available_bytes: float, context: int, batch_tokens: int) -> float:
-        """How many requests of `context` tokens fit at once: "Maximum concurrency" in vLLM's log."""
+        """ "Maximum concurrency" in vLLM's log: each request has a whole batch in flight, which is too cautious where
+        layers have windows.
+        """
         blocks = max(0, int(available_bytes // self.block_bytes))
         return blocks / self.blocks_per_request(context, batch_tokens)
 

@@ -119,6 +119,15 @@ def plan_vllm_level(by: Planner, request: PlanRequest, level: LevelId) -> Plan |
     return frame.plan(by, _sized(frame.model, found), *one)
 
 
+def may_fit(by: Planner, request: PlanRequest, level: LevelId) -> bool:
+    """Whether a level that is loaded here fits, be it without a margin."""
+    frame, found = _frame(request), find_safetensors_level(level.name)
+    if not found.offered_for(frame.model) or isinstance(one := frame.loaded(by, found), InputError):
+        return True  # there is no plan that says more
+    weights, _ = one
+    return frame.least_kv_bytes(frame.settings.context) <= frame.pool(weights + frame.rotary_bytes)
+
+
 def refusals(by: Planner, request: PlanRequest) -> dict[str, Message]:
     """Why levels are left out of the plans: a sentence by level name."""
     frame = _frame(request)
@@ -223,10 +232,14 @@ class _Frame:
             for _, device in self.devices
         )
 
+    def pool(self, weights: int) -> int:
+        """Bytes left for the cache on the tightest GPU; below zero where not even the weights have room."""
+        return min(self.usable(device) for _, device in self.devices) - weights - round(self.overheads.typical)
+
     def plan(self, by: Planner, sized: SizedSafetensors, weights: int, notes: tuple[Message, ...]) -> Plan:
         weights += self.rotary_bytes
         compute = round(self.overheads.typical)
-        pool = min(self.usable(device) for _, device in self.devices) - weights - compute
+        pool = self.pool(weights)
         whole, least = self.all_kv_bytes(), self.least_kv_bytes(self.settings.context)
         cache = max(least, min(whole, pool))
         short = self.shortage(weights + least)
@@ -238,7 +251,7 @@ class _Frame:
             for name, device in self.devices
         )
         context, batch = self.settings.context, self.batch.tokens
-        at_once = self.cache.concurrency(pool, context, batch) if self.cache else None
+        at_once = self.cache.at_once(pool, context, batch) if self.cache else None
         return Plan(
             request=self.request,
             by=by,
@@ -253,8 +266,8 @@ class _Frame:
             rules=VERSION,
             compute_range=self.overheads,
             kv_tokens=self.cache.tokens(pool, context, batch) if self.cache else None,
-            max_concurrency=at_once,
-            served_share=None if at_once is None else min(1.0, at_once / self.settings.users),
+            max_concurrency=self.cache.concurrency(pool, context, batch) if self.cache else None,
+            at_once=at_once,
             notes=(
                 *notes,
                 *(self._waiting_notes(at_once) if at_once is not None and verdict != "does not fit" else ()),

@@ -21,6 +21,7 @@ from advisor.runtimes.vllm.plans import (
     DEFAULTS,
     VllmOptions,
     longest_context,
+    may_fit,
     plan_vllm,
     plan_vllm_level,
     refusals,
@@ -63,6 +64,9 @@ class Vllm(WholeOnDevices):
     def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
         return plan_vllm_level(self, request, level)
 
+    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+        return None if may_fit(self, request, level) else float("inf")
+
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         whole = {"kv_fp8": False}
         return (whole, {"kv_fp8": True}) if request.chip is not None and keeps_fp8(request.chip) else (whole,)
@@ -101,6 +105,7 @@ LADDER = Ladder(
     usual=_levels(
         *("MXFP4-native", "BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "W4A16-g128", "AWQ-W4A16-g128", "NVFP4"),
     ),
+    smallest_last=False,
     whole=(),
     reads=_levels("BF16-safetensors", "F16-safetensors"),
     common=frozenset(

@@ -21,7 +21,6 @@ _CLAIM = "A quantized 70B on a $2,000 workstation can match APIs that cost thous
 
 def bills(costs: Costs) -> None:
     """A typical month of each option, so that every figure can be worked out again by hand."""
-    st.subheader("The bill, line by line", anchor=False)
     inputs = costs.inputs
     st.markdown(
         plain(
@@ -73,14 +72,17 @@ def what_is_missing(costs: Costs) -> None:
         st.markdown("\n".join(f"- {plain(note)}" for note in say_all(costs.notes, "page")))
 
 
+def prices_title(costs: Costs) -> str:
+    """ "Prices used: 9, 2 of them old"."""
+    old = len(costs.stale_prices)
+    return f"Prices used: {len(costs.prices)}" + (f", {old} of them old by the measure of such prices" if old else "")
+
+
 def prices(costs: Costs) -> None:
     """Every price that went into the answer, with source and age."""
-    st.subheader("Prices used", anchor=False)
     table = prices_table(costs.prices)
-    old = len(costs.stale_prices)
-    warning = f" **{old} of them {'is' if old == 1 else 'are'} old** by the measure of such prices." if old else ""
     st.markdown(
-        f"All {len(table)} of them, net of VAT, as their sources state them.{warning} Put your own instead: sidebar, "
+        f"All {len(table)} of them, net of VAT, as their sources state them. Put your own instead: More, "
         "“Load and money”, “Own prices and figures”. They go into the link and are marked as yours here."
     )
     text, whole = st.column_config.TextColumn, st.column_config.NumberColumn
@@ -103,10 +105,9 @@ def prices(costs: Costs) -> None:
     )
 
 
-def claim_and_closed_models(answer: Answer) -> None:
-    """The claim worked through, and what closed models would ask for this load."""
+def worked_claim(answer: Answer) -> None:
+    """A claim that is often read, worked through."""
     found = claim(answer.today)
-    st.subheader("A claim, worked through", anchor=False)
     st.markdown(f"> {plain(_CLAIM)}")
     st.markdown(plain(say(found.result, "page")))
     st.markdown(
@@ -115,14 +116,13 @@ def claim_and_closed_models(answer: Answer) -> None:
         "of the speed; or add this to the page's address:"
     )
     st.code(f"?{LINK}", language=None, wrap_lines=True)
-    _closed_models(answer)
 
 
-def _closed_models(answer: Answer) -> None:
+def closed_models(answer: Answer) -> None:
+    """What models that can only be had by the token would ask for this load."""
     inputs = answer.question.costs
     tokens = inputs.load.tokens_per_month
     hosts = closed(inputs, answer.today)
-    st.subheader("Closed models for the same load", anchor=False)
     least, most = hosts[0].bill().cost(tokens), hosts[-1].bill().cost(tokens)
     st.markdown(
         plain(

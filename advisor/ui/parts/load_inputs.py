@@ -2,119 +2,124 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 import streamlit as st
+from babel import Locale
 
-from advisor.costs.price_tables import Region, RentalTerm, currencies, electricity_prices
-from advisor.ui.parts.bound_inputs import choice, number
+from advisor.costs.price_tables import REGION_NAMES, Region, RentalTerm, currencies, electricity_prices
+from advisor.ui.parts.fields import choice, number
+from advisor.words import say
 
 _LISTED = "as listed"
 _NOT_COUNTED = "not counted"
 _PRICE = (0.0, 1e9)
+_WATTS = (0.0, 1e6)
 _MOST_TOKENS = (0, 10_000_000)
+_REGIONS = {"EU27": "European Union"}  # among the countries with a price
+
+LOAD_KEYS = (
+    *("requests_per_day", "tokens_in", "tokens_out", "peak_factor", "hours_per_month"),
+    *("currency", "years", "country", "region", "term", "rent_gpu"),
+)
+PRICE_KEYS = (
+    *("device_price", "host_price", "resale_percent", "cost_of_capital_percent", "vat_percent"),
+    *("eur_rate", "chf_rate", "electricity_price", "pue", "co2_g_per_kwh", "utilisation_percent"),
+    *("device_load_w", "device_idle_w", "host_load_w", "host_idle_w", "colocation_per_month"),
+    *("admin_hours", "admin_rate", "support_per_year", "instance_price", "storage_gb", "storage_price"),
+    *("egress_gb", "egress_price", "api_input_price", "api_output_price", "api_cached_price", "cached_percent"),
+)
 
 
-def draw() -> dict[str, Any]:
-    """Draw them; the values by key of the question."""
-    with st.expander("Load and money"):
-        values = _load() | _terms()
-        with st.popover("Own prices and figures", width="stretch"):
-            return values | _own_prices() | _running() | _rented()
+def draw_first(place: str = "") -> None:
+    """Draw what matters most for money; `place` where the page has these inputs twice."""
+    about = "Of all users together."
+    number("requests_per_day", "Requests a day", step=100.0, bounds=(0.033, 1e12), help=about, place=place)
+    number("tokens_in", "Prompt tokens per request", step=100, bounds=_MOST_TOKENS, place=place)
+    number("tokens_out", "Answer tokens per request", step=100, bounds=_MOST_TOKENS, place=place)
 
 
-def _load() -> dict[str, Any]:
-    return {
-        "requests_per_day": number(
-            "requests_per_day", "Requests a day", step=100.0, bounds=(0.033, 1e12), help="Of all users together."
-        ),
-        "tokens_in": number("tokens_in", "Prompt tokens per request", step=100, bounds=_MOST_TOKENS),
-        "tokens_out": number("tokens_out", "Answer tokens per request", step=100, bounds=_MOST_TOKENS),
-        "peak_factor": number("peak_factor", "Busiest hour over the average", step=0.5),
-        "hours_per_month": number(
-            "hours_per_month",
-            "Hours a month in service",
-            step=10.0,
-            bounds=(0.01, 730.0),
-            help="730: always on. Rented machines are paid for these hours only.",
-        ),
-    }
+def draw_load() -> None:
+    """Draw what is asked of it."""
+    draw_first()
+    number("peak_factor", "Busiest hour over the average", step=0.5)
+    number(
+        "hours_per_month",
+        "Hours a month in service",
+        step=10.0,
+        bounds=(0.01, 730.0),
+        help="730: always on. Rented machines are paid for these hours only.",
+    )
 
 
-def _terms() -> dict[str, Any]:
+def draw_terms() -> None:
+    """Draw where and how it is bought or rented; countries and currencies by name."""
+    english = Locale("en")
     countries = tuple(dict.fromkeys(country for country, _ in electricity_prices()))
-    return {
-        "currency": choice("currency", "Currency", currencies()),
-        "years": number("years", "Years of use", step=1),
-        "country": choice("country", "Country of the electricity price", countries),
-        "region": choice("region", "Where to rent", get_args(Region)),
-        "term": choice("term", "How to rent", get_args(RentalTerm)),
-        "rent_gpu": choice("rent_gpu", "Rented GPU", ("same", "any"), help="any: others that hold it at its speed too"),
-    }
+    named = {one: english.territories.get(one, _REGIONS.get(one, one)) for one in countries}
+    money = currencies()
+    choice("currency", "Currency", money, names={one: f"{english.currencies[one]} ({one})" for one in money})
+    number("years", "Years of use", step=1)
+    choice(
+        "country",
+        "Country of the electricity price",
+        sorted(countries, key=lambda one: named[one]),
+        names=named,
+    )
+    choice(
+        "region",
+        "Where to rent",
+        get_args(Region),
+        names={one: say(name, "page") for one, name in REGION_NAMES.items()},
+    )
+    choice("term", "How to rent", get_args(RentalTerm), names={one: one.capitalize() for one in get_args(RentalTerm)})
+    choice(
+        "rent_gpu",
+        "Rented GPU",
+        ("same", "any"),
+        names={"same": "The same", "any": "Any that does it"},
+        help="Any: others that hold it at its speed too.",
+    )
 
 
-def _own_prices() -> dict[str, Any]:
+def draw_prices() -> None:
+    """Draw what replaces the listed prices and figures."""
     st.markdown("**Buying** (net of VAT)")
-    return {
-        "device_price": number("device_price", "One device", step=100.0, bounds=_PRICE, placeholder=_LISTED),
-        "host_price": number("host_price", "The computer around it", step=100.0, bounds=_PRICE, placeholder=_LISTED),
-        "resale_percent": number("resale_percent", "Resale (%)", step=5.0, bounds=(0, 100), placeholder="by age"),
-        "cost_of_capital_percent": number(
-            "cost_of_capital_percent", "Cost of capital (% a year)", step=1.0, bounds=(0, 100), placeholder=_NOT_COUNTED
-        ),
-        "vat_percent": number("vat_percent", "VAT (%)", step=1.0),
-        "eur_rate": number("eur_rate", "US dollars for one euro", step=0.01, bounds=(0.01, 100), placeholder=_LISTED),
-        "chf_rate": number("chf_rate", "US dollars for one franc", step=0.01, bounds=(0.01, 100), placeholder=_LISTED),
-    }
+    number("device_price", "One device", step=100.0, bounds=_PRICE, placeholder=_LISTED)
+    number("host_price", "The computer around it", step=100.0, bounds=_PRICE, placeholder=_LISTED)
+    number("resale_percent", "Resale (%)", step=5.0, bounds=(0, 100), placeholder="by age")
+    number("cost_of_capital_percent", "Cost of capital (% a year)", step=1.0, bounds=(0, 100), placeholder=_NOT_COUNTED)
+    number("vat_percent", "VAT (%)", step=1.0)
+    number("eur_rate", "US dollars for one euro", step=0.01, bounds=(0.01, 100), placeholder=_LISTED)
+    number("chf_rate", "US dollars for one franc", step=0.01, bounds=(0.01, 100), placeholder=_LISTED)
+    _running()
+    _rented()
 
 
-def _running() -> dict[str, Any]:
+def _running() -> None:
     st.markdown("**Running it**")
-    watts = (0.0, 1_000_000.0)
-    return {
-        "electricity_price": number(
-            "electricity_price", "Electricity (per kWh)", step=0.01, bounds=_PRICE, placeholder=_LISTED
-        ),
-        "pue": number("pue", "PUE", step=0.1, placeholder="by kind of machine", help="Power drawn over power used."),
-        "co2_g_per_kwh": number("co2_g_per_kwh", "CO2 (g per kWh)", step=10.0, placeholder="not known"),
-        "utilisation_percent": number(
-            "utilisation_percent", "Time computing (%)", step=5.0, bounds=(0, 100), placeholder="from load and speed"
-        ),
-        "device_load_w": number("device_load_w", "Device at work (W)", step=10.0, bounds=watts, placeholder=_LISTED),
-        "device_idle_w": number("device_idle_w", "Device idle (W)", step=5.0, bounds=watts, placeholder=_LISTED),
-        "host_load_w": number("host_load_w", "Host at work (W)", step=10.0, bounds=watts, placeholder=_LISTED),
-        "host_idle_w": number("host_idle_w", "Host idle (W)", step=5.0, bounds=watts, placeholder=_LISTED),
-        "colocation_per_month": number(
-            "colocation_per_month", "Colocation a month", step=50.0, bounds=_PRICE, placeholder=_NOT_COUNTED
-        ),
-        "admin_hours": number("admin_hours", "Admin hours a month", step=1.0, placeholder=_NOT_COUNTED),
-        "admin_rate": number("admin_rate", "Price of such an hour", step=10.0, bounds=_PRICE, placeholder="–"),
-        "support_per_year": number(
-            "support_per_year", "Support contract a year", step=100.0, bounds=_PRICE, placeholder=_NOT_COUNTED
-        ),
-    }
+    number("electricity_price", "Electricity (per kWh)", step=0.01, bounds=_PRICE, placeholder=_LISTED)
+    number("pue", "PUE", step=0.1, placeholder="by kind of machine", help="Power drawn over power used.")
+    number("co2_g_per_kwh", "CO2 (g per kWh)", step=10.0, placeholder="not known")
+    number("utilisation_percent", "Time computing (%)", step=5.0, bounds=(0, 100), placeholder="from load and speed")
+    number("device_load_w", "Device at work (W)", step=10.0, bounds=_WATTS, placeholder=_LISTED)
+    number("device_idle_w", "Device idle (W)", step=5.0, bounds=_WATTS, placeholder=_LISTED)
+    number("host_load_w", "Host at work (W)", step=10.0, bounds=_WATTS, placeholder=_LISTED)
+    number("host_idle_w", "Host idle (W)", step=5.0, bounds=_WATTS, placeholder=_LISTED)
+    number("colocation_per_month", "Colocation a month", step=50.0, bounds=_PRICE, placeholder=_NOT_COUNTED)
+    number("admin_hours", "Admin hours a month", step=1.0, placeholder=_NOT_COUNTED)
+    number("admin_rate", "Price of such an hour", step=10.0, bounds=_PRICE, placeholder="–")
+    number("support_per_year", "Support contract a year", step=100.0, bounds=_PRICE, placeholder=_NOT_COUNTED)
 
 
-def _rented() -> dict[str, Any]:
+def _rented() -> None:
     st.markdown("**Renting and paying per token**")
-    return {
-        "instance_price": number(
-            "instance_price", "Instance (per hour)", step=0.5, bounds=_PRICE, placeholder="from offers"
-        ),
-        "storage_gb": number("storage_gb", "Storage (GB)", step=100.0),
-        "storage_price": number(
-            "storage_price", "Storage (per GB and month)", step=0.01, bounds=_PRICE, placeholder="–"
-        ),
-        "egress_gb": number("egress_gb", "Traffic out (GB a month)", step=100.0),
-        "egress_price": number("egress_price", "Traffic out (per GB)", step=0.01, bounds=_PRICE, placeholder="–"),
-        "api_input_price": number(
-            "api_input_price", "API, per million prompt tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED
-        ),
-        "api_output_price": number(
-            "api_output_price", "API, per million answer tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED
-        ),
-        "api_cached_price": number(
-            "api_cached_price", "API, per million cached tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED
-        ),
-        "cached_percent": number("cached_percent", "Prompt tokens billed as cached (%)", step=5.0),
-    }
+    number("instance_price", "Instance (per hour)", step=0.5, bounds=_PRICE, placeholder="from offers")
+    number("storage_gb", "Storage (GB)", step=100.0)
+    number("storage_price", "Storage (per GB and month)", step=0.01, bounds=_PRICE, placeholder="–")
+    number("egress_gb", "Traffic out (GB a month)", step=100.0)
+    number("egress_price", "Traffic out (per GB)", step=0.01, bounds=_PRICE, placeholder="–")
+    number("api_input_price", "API, per million prompt tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED)
+    number("api_output_price", "API, per million answer tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED)
+    number("api_cached_price", "API, per million cached tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED)
+    number("cached_percent", "Prompt tokens billed as cached (%)", step=5.0)

@@ -14,8 +14,6 @@ from advisor.foundation.units import gib
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import Plan
-from advisor.ui.charts.memory import device_chart
-from advisor.ui.parts.tables import memory_by_place
 from advisor.ui.parts.text import plain, small
 from advisor.words import say, say_all
 
@@ -23,16 +21,7 @@ from advisor.words import say, say_all
 def draw(answer: Answer, shown: Candidate) -> None:
     """Draw them."""
     plan = shown.plan
-    st.subheader(f"Where {shown.level} lies", anchor=False)
     st.markdown(plain(_placement_sentence(plan)))
-    table = memory_by_place(plan)
-    if len(table) > 1:
-        st.plotly_chart(
-            device_chart(table, answer.question.machine.margin_percent),
-            key="places",
-            config={"displayModeBar": False},
-            alt=f"Memory of {shown.level} on {len(table)} places, by component. The list below has the same figures.",
-        )
     with st.expander("Where each figure comes from"):
         if lines := _bill(answer, plan):
             _lines(lines)
@@ -107,5 +96,5 @@ def _rules(plan: Plan) -> None:
             )
         )
     if plan.kv_tokens is not None:
-        most = "" if plan.max_concurrency is None else f", {plan.max_concurrency:,.1f} requests of the asked length"
+        most = "" if plan.at_once is None else f", at once {plan.at_once:,.1f} requests of the asked length"
         st.markdown(plain(f"The rest of the GPU holds the KV cache of {plan.kv_tokens:,} tokens{most}."))

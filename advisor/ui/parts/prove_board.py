@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from advisor.quantize.runs import Run, Runs, State
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
+from advisor.ui.parts.html_table import html_table
 from advisor.ui.parts.text import plain, refusal, small
 
 _MOST = 30
+_MOST_SHOWN = 10  # of those that ended; the results below name all
 _EVERY_S = 1.0
 _STATES: dict[State, str] = {
     "queued": "◌ queued",
@@ -35,7 +37,7 @@ def opened_runs() -> Runs:
 
 def draw(owner: str) -> tuple[Run, ...]:
     """Draw the board; returns the runs with something to show, newest first."""
-    st.subheader("Runs", anchor=False)
+    st.header("Runs", anchor=False)
     try:
         found = opened_runs().newest(_MOST)
     except StoreUnavailable as error:
@@ -80,11 +82,33 @@ def _card(run: Run, waiting: Sequence[str], owner: str | None) -> None:
         else:
             again = f" (attempt {run.attempt})" if run.attempt > 1 else ""
             st.progress(min(1.0, max(0.0, run.progress)), text=plain(f"{run.stage}{again}, {run.progress:.0%}"))
-            st.markdown(small(f"{len(run.result)} of {len(run.request.levels)} levels finished."))
+            st.markdown(small(f"{_times(run)}{len(run.result)} of {len(run.request.levels)} levels finished."))
         if run.cancel:
             st.markdown("Is being cancelled.")
         elif owner is not None:
             st.button("Cancel", key=f"cancel_{run.id}", on_click=_cancel, args=(run.id, owner))
+
+
+def _times(run: Run) -> str:
+    """ "Running for 1 min 20 s, about 2 min left. "; nothing where that is not known."""
+    if run.elapsed_s is None:
+        return ""
+    left = f", about {duration(run.remaining_s, rough=True)} left" if run.remaining_s is not None else ""
+    return f"Running for {duration(run.elapsed_s)}{left}. "
+
+
+def duration(seconds: float, rough: bool = False) -> str:
+    """ "45 s", "1 min 20 s", "2 h 5 min"; `rough` rounds to what a guess can know."""
+    if rough:
+        step = 5 if seconds < 60 else 60
+        seconds = max(step, step * math.ceil(seconds / step))
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if not minutes:
+        return f"{left} s"
+    return f"{minutes} min {left} s" if left and not rough else f"{minutes} min"
 
 
 def _cancel(id: str, owner: str) -> None:
@@ -95,30 +119,23 @@ def _cancel(id: str, owner: str) -> None:
 
 
 def _table(ended: Sequence[Run]) -> None:
-    st.dataframe(
-        pd.DataFrame(
-            [
-                {
-                    "state": _STATES[run.state],
-                    "model": run.request.name,
-                    "levels": ", ".join(run.request.levels),
-                    "message": run.message or f"{len(run.result)} of {len(run.request.levels)} levels finished.",
-                    "changed": run.changed_at,
-                }
-                for run in ended
-            ]
-        ),
-        hide_index=True,
-        key="ended_runs",
-        placeholder="–",
-        alt=f"{len(ended)} ended runs with state, model, levels and how they ended",
-        column_config={
-            "state": "State",
-            "model": "Model",
-            "levels": st.column_config.TextColumn("Levels", width="medium"),
-            "message": st.column_config.TextColumn("How it ended", width="large"),
-            "changed": st.column_config.DatetimeColumn("Ended", format="YYYY-MM-DD HH:mm", timezone="UTC"),
-        },
+    rows = [
+        (
+            _STATES[run.state],
+            run.request.name,
+            ", ".join(run.request.levels),
+            "–" if run.elapsed_s is None else duration(run.elapsed_s),
+            f"{run.changed_at:%Y-%m-%d %H:%M}",
+            run.message or f"{len(run.result)} of {len(run.request.levels)} levels finished.",
+        )
+        for run in ended[:_MOST_SHOWN]
+    ]
+    st.html(
+        html_table(
+            f"{len(rows)} ended runs with state, model, levels, how long they took and how they ended",
+            ("State", "Model", "Levels", "Took", "Ended (UTC)", "How it ended"),
+            rows,
+        )
     )
 
 

@@ -69,7 +69,7 @@ def draw_list(owner: str) -> None:
         return  # said above, or by the board
     if not found:
         return
-    st.subheader("Kept as evidence", anchor=False)
+    st.header("Kept as evidence", anchor=False)
     st.dataframe(
         kept_table(found),
         hide_index=True,

@@ -1,11 +1,9 @@
-"""A finished level as a table: what was predicted, beside what was measured. Knows no Streamlit."""
+"""Finished levels as a table: what was predicted, beside what was measured. Knows no Streamlit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import pandas as pd
 
 from advisor.foundation.numbers import approx
 from advisor.foundation.ranges import Range
@@ -42,7 +40,7 @@ def rows_of(run: Run, level: str, settings: QuantizeSettings) -> tuple[Row, ...]
     if "speed" not in result:  # llmcompressor measures quality alone
         nothing = {"low": 0.0, "typical": 0.0, "high": 0.0}
         speed = {"prefill_per_s": nothing, "decode_per_s": nothing, "threads": 0, "busy": False}
-        result = {"imatrix": False, "speed": speed, "peak_memory_bytes": 0, "context": 0, "text": "", **result}
+        result = {"imatrix": False, "speed": speed, "context": 0, "text": "", **result}
         rows = compare(predicted, measured_of(result), reference or 1.0)
         return tuple(row for row in rows if row.figure not in _RUNNING)
     rows = compare(predicted, measured_of(result), reference or 1.0)
@@ -75,33 +73,52 @@ def _embedding(result: Mapping[str, Any]) -> tuple[Row, ...]:
     )
 
 
-def rows_table(rows: tuple[Row, ...]) -> pd.DataFrame:
-    """Figures as texts in units that people read."""
-    return pd.DataFrame(
-        [
-            {
-                "figure": row.figure,
-                "predicted": "" if row.predicted is None else _range(row.predicted, row),
-                "measured": _value(row.measured, row),
-                "difference_percent": None if row.difference is None else round(row.difference * 100, 1) + 0.0,
-                "verdict": f"{SIGNS[row.agreement]} {row.agreement}",
-            }
-            for row in rows
-        ]
-    )
+COLUMNS = ("Figure", "Level", "Predicted", "Measured", "Difference", "Verdict")
+NUMBERS = COLUMNS[2:5]
+# What each figure means, for people who have never met it.
+TITLES = {
+    "Memory": "Memory: weights, conversation and scratch space",
+    "KL divergence": "KL divergence: how far its choices of the next word moved",
+    "Perplexity increase": "Perplexity increase: how much more the text surprises it",
+    "Same first choice": "Same first choice: how often its favourite word stayed the same",
+    "Prompt": "Speed of reading a prompt",
+    "Generation": "Speed of writing",
+    "Cosine, mean": "Cosine, mean: how alike the vectors are before and after",
+    "Cosine, worst": "Cosine, worst: the least alike pair",
+    "Same nearest passage": "Same nearest passage: how often a search finds the same first",
+}
+
+
+def table_rows(levels: Mapping[str, Sequence[Row]]) -> list[tuple[str, ...]]:
+    """A row for each figure of each level, the levels of a figure together, in units that people read."""
+    figures = dict.fromkeys(row.figure for rows in levels.values() for row in rows)
+    return [
+        (
+            figure,
+            level,
+            "–" if row.predicted is None else _range(row.predicted, row),
+            value_text(row.measured, row),
+            "–" if row.difference is None else f"{round(row.difference * 100, 1) + 0.0:+.1f} %",
+            f"{SIGNS[row.agreement]} {row.agreement}",
+        )
+        for figure in figures
+        for level, rows in levels.items()
+        for row in rows
+        if row.figure == figure
+    ]
 
 
 def _range(found: Range, row: Row) -> str:
     if found.low == found.high:
-        return _value(found.typical, row)
-    low, high = (_number(value, row).lstrip("+") for value in (found.low, found.high))
-    return f"{_value(found.typical, row)} ({low} to {high})"
+        return value_text(found.typical, row)
+    return f"{_number(found.low, row)} to {value_text(found.high, row)}"
 
 
-def _value(value: float, row: Row) -> str:
+def value_text(value: float, row: Row) -> str:
+    """A value with its unit: "5.1 MiB"."""
     if row.unit == _COSINE:
         return f"{value:.5f}"
-    unit = {"bytes": "bytes", "tokens/s": "tok/s", "nats/token": "nats"}.get(row.unit, "%")
+    unit = {"bytes": "bytes", "tokens/s": "tokens/s", "nats/token": "nats"}.get(row.unit, "%")
     return f"{_number(value, row)} {'MiB' if row.figure == 'Memory' else unit}"
 
 
@@ -110,10 +127,8 @@ def _number(value: float, row: Row) -> str:
         return f"{value / MIB:,.1f}"
     if row.unit == "bytes":
         return f"{value:,.0f}"
-    if row.unit == "tokens/s":
-        return approx(value)
-    if row.unit == "nats/token":
-        return approx(value)
+    if row.unit in ("tokens/s", "nats/token"):
+        return approx(value, 2)
     return f"{round(value * 100, 2) + 0.0:.2f}"  # + 0.0: never "-0.00"
 
 

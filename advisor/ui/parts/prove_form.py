@@ -47,7 +47,11 @@ _CHUNKS = 100
 
 def draw(settings: QuantizeSettings, owner: str) -> None:
     """Draw it; a run that was started is on the board below."""
-    st.subheader("Quantize and measure", anchor=False)
+    st.header("Measure", anchor=False)
+    st.markdown(
+        "Is the prediction true? A model is really quantized (its weights are stored in fewer bits), and size, memory, "
+        "loss and speed of the files are measured on this server."
+    )
     with st.container(border=True, key="run_form"):
         fields = _source(settings)
         method = _method()
@@ -78,7 +82,7 @@ def _source(settings: QuantizeSettings) -> dict[str, Any]:
     )
     if chosen == "tinylm":
         st.markdown(
-            small("A really trained model of 2.9 M parameters that comes along: a minute, no network, real losses.")
+            small("A really trained model of 2.9 M parameters that comes along: half a minute, offline, real losses.")
         )
         return {"source": "tinylm"}
     if chosen == "package":

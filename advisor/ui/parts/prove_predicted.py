@@ -20,6 +20,7 @@ from advisor.models.model import Model
 from advisor.quality import ModelFacts, estimate_quality, facts_of
 from advisor.quantize import tinylm
 from advisor.quantize.allowed import QuantizeSettings
+from advisor.quantize.memory_growth import MEASURED_CONTEXT
 from advisor.quantize.predicted import Predicted
 from advisor.quantize.run_request import TRY_IT_NOW
 from advisor.quantize.runs import Run
@@ -33,7 +34,6 @@ from advisor.speed.estimate import Speed, estimate_speed
 from advisor.speed.load import gguf_load
 from advisor.ui.parts.prove_sources import model_of
 
-_MEASURED_CONTEXT = 512  # tokens; what speed and memory are measured with
 # The smallest model with published measurements has 490 M: nothing is said of far smaller ones, whose speed
 # is that of everything but the weights.
 _LEAST_PARAMETERS = 300e6
@@ -118,7 +118,7 @@ def _facts(run: Run, model: Model) -> ModelFacts:
 
 
 def _context(model: Model) -> int:
-    return min(model.context_length or _MEASURED_CONTEXT, _MEASURED_CONTEXT)
+    return min(model.context_length or MEASURED_CONTEXT, MEASURED_CONTEXT)
 
 
 def _memory(model: Model, level: str, imatrix: bool) -> int:

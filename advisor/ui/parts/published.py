@@ -17,6 +17,8 @@ from advisor.models.model import Model
 from advisor.sources.resolve import ResolvedModel
 from advisor.sources.tensor_comparison import agrees_with
 from advisor.ui.parts import model_input
+from advisor.ui.parts.html import go
+from advisor.ui.parts.pickers import search_button
 from advisor.ui.parts.text import plain
 from advisor.words import say
 
@@ -36,21 +38,11 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
         _repository(found, stock)
     elif found.entry is not None:
         st.markdown("Everything above is computed from the catalogue; nothing was fetched.")
-        st.button(
-            f"Read {plain(found.entry.hf_repo)} on the Hub",
-            on_click=model_input.choose,
-            args=(found.entry.hf_repo,),
-            key="read_repository",
-            help="Compares the catalogue with the repository's own tensors and lists its files. Only headers are read.",
-        )
+        read = go(model_input.href_of(found.entry.hf_repo), f"Read {found.entry.hf_repo} on the Hub")
+        st.html(f"<p>{read}: its own tensors beside the catalogue's, and its files. Only headers are read.</p>")
     if found.file is None and not _has_gguf(found):
         name = found.entry.hf_repo.rpartition("/")[2] if found.entry is not None else found.name
-        st.button(
-            "Search the Hub for its GGUF files",
-            on_click=model_input.search,
-            args=(f"{name} GGUF",),
-            key="find_gguf",
-        )
+        st.html(search_button(f"{name} GGUF", "Search the Hub for its GGUF files"))
 
 
 @kept_beside

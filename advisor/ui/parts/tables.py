@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pandas as pd
 
 from advisor.answer.candidate import Candidate
-from advisor.answer.rules_of_thumb import Comparison
 from advisor.foundation.units import GB, GIB
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.ui.legend import COMPONENTS, DRAFT, RECOMMENDED
@@ -93,24 +92,6 @@ def levels_table(candidates: Sequence[Candidate], recommended: str | None) -> pd
             }
             for candidate in candidates
             for plan in (candidate.plan,)
-        ]
-    )
-
-
-def rules_table(rows: Sequence[Comparison]) -> pd.DataFrame:
-    """Rules of thumb next to real files."""
-    return pd.DataFrame(
-        [
-            {
-                "rule": row.rule,
-                "level": row.level,
-                "rule_gb": row.rule_bytes / GB,
-                "file_gb": row.file_bytes / GB,
-                "error_percent": _percent(row.error),
-                "bits_per_weight": row.bits_per_weight,
-                "running_gb": row.running_bytes / GB,
-            }
-            for row in rows
         ]
     )
 

@@ -7,7 +7,7 @@ import streamlit as st
 from advisor.foundation.units import gib
 from advisor.machines.detect import SERVER_NOTE, detect, question_values
 from advisor.machines.detect_records import Detected
-from advisor.ui.parts.bound_inputs import give_first_values
+from advisor.ui import state
 from advisor.ui.parts.text import plain, small
 from advisor.words import say
 
@@ -19,7 +19,7 @@ _CLEARED = {
     "other_machine": None,
     "use_gpus": None,
     "overhead_mib": None,
-    "gpus": 1,
+    "gpus": None,
 }
 
 
@@ -35,10 +35,8 @@ def draw() -> None:
 
 def _take() -> None:
     found = detect()
-    values = _CLEARED | question_values(found)
     st.session_state[_SHOWN] = found
-    st.session_state["machine"] = values.pop("machine")
-    give_first_values(values)
+    state.change(**_CLEARED | question_values(found))
 
 
 def _words(found: Detected) -> str:

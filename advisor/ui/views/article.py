@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from advisor.answer.case import OUTCOME_WORDS, Asked, Case, Outcome, Worked
 from advisor.answer.cases_of_methods import spent
 from advisor.answer.worked_cases import CASES, worked
+from advisor.foundation.numbers import approx
 from advisor.foundation.units import GB
 from advisor.question.question import Question
-from advisor.ui.address import question_link
 from advisor.ui.charts.methods import awq_picture, gguf_picture, gptq_picture
 from advisor.ui.legend import STATUS_SIGNS
+from advisor.ui.parts.html import go, question_href
+from advisor.ui.parts.html_table import Link, html_table
 from advisor.ui.parts.text import plain
 from advisor.words import say
 
@@ -25,50 +26,45 @@ _SIGNS: dict[Outcome, tuple[str, str]] = {
     "holds with a condition": ("▲", "orange"),
     "does not hold": ("✖", "red"),
 }
-_FEW = 4  # questions that have a button each; more stand in a table
+_FIGURES = ("File (GB)", "Kept (%)", "Tokens/s")
+_FEW = 4  # questions that have a link each; more stand in a table
 
 
+@st.fragment
 def draw() -> None:
-    """Draw the page. It is the same for every question: the cases bring their own."""
-    st.title("The article's cases", anchor=False)
+    """Draw the tab. It is the same for every question: the claims bring their own.
+
+    A claim is put to the engine when it is opened; what came out serves every visitor of the day.
+    """
     st.markdown(
-        "What an article of June 2026 says about quantization, case by case, in our words and with its figures. Each "
-        "is asked of the engine anew: nothing below is typed in but the claims and how the methods work."
+        "What an article of June 2026 says about quantization, claim by claim, in our words and with its figures. Open "
+        "one and it is asked of the engine anew: nothing is typed in but the claims and how the methods work."
     )
-    overview = st.empty()
-    found = []
-    for case in CASES:
-        st.header(plain(say(case.says, "page")), anchor=False)
+    if st.toggle(f"Test all {len(CASES)} claims now", key="all_claims"):
         with st.spinner("Asking the engine …"):
-            one = worked(case)
-        found.append(one)
-        _section(one)
-    with overview.container():
-        _overview(found)
+            _overview([worked(case) for case in CASES])
+    for case in CASES:
+        with st.expander(plain(say(case.says, "page")), key=f"claim_{case.id}", on_change="rerun") as claim:
+            if claim.open:
+                with st.spinner("Asking the engine …"):
+                    found = worked(case)
+                _section(found)
 
 
 def _overview(found: Sequence[Worked]) -> None:
-    st.dataframe(
-        pd.DataFrame(
+    st.html(
+        html_table(
+            f"{len(found)} claims with what becomes of them; opened below they say why",
+            ("The article says", "Verdict", "Condition"),
             [
-                {
-                    "verdict": verdict(one),
-                    "claim": say(one.case.says, "page"),
-                    "condition": say(one.condition, "page") if one.condition else None,
-                }
+                (
+                    say(one.case.says, "page"),
+                    verdict(one),
+                    say(one.condition, "page") if one.condition else "–",
+                )
                 for one in found
-            ]
-        ),
-        hide_index=True,
-        height="content",
-        key="cases",
-        placeholder="–",
-        alt=f"{len(found)} claims with what becomes of them; the sections below say why",
-        column_config={
-            "verdict": st.column_config.TextColumn("Verdict", width=165),
-            "claim": st.column_config.TextColumn("The article says", width=420),
-            "condition": st.column_config.TextColumn("Condition", width="large"),
-        },
+            ],
+        )
     )
 
 
@@ -85,14 +81,13 @@ def _section(one: Worked) -> None:
     if one.case.source:
         st.markdown(f"[How it works, by its authors]({one.case.source})")
     if len(one.asked) <= _FEW:
-        with st.container(horizontal=True):
-            for asked in one.asked:
-                st.link_button(plain(_name(asked)), f"./?{asked.query}")
+        links = " · ".join(go(question_href(asked.query), _name(asked)) for asked in one.asked)
+        st.html(f'<p class="about">Ask again: {links}</p>')
         return
     own = next(asked for asked in one.asked if is_same(asked.query, one.case.query))
-    st.link_button(plain(_name(own)), f"./?{own.query}")
-    with st.expander(f"All {len(one.asked)} questions with their answers"):
-        _answers(one)
+    st.html(f'<p class="about">Ask again: {go(question_href(own.query), _name(own))}</p>')
+    st.markdown(f"All {len(one.asked)} questions with their answers:")
+    st.html(_answers(one))
 
 
 def is_same(query: str, other: str) -> bool:
@@ -133,39 +128,26 @@ def _picture(case: Case) -> None:
             pass
 
 
-def _draw(case: Case, figure: go.Figure, alt: str) -> None:
+def _draw(case: Case, figure: Figure, alt: str) -> None:
     st.plotly_chart(figure, key=f"picture_{case.id}", config={"displayModeBar": False}, alt=alt)
 
 
-def _answers(one: Worked) -> None:
-    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    st.dataframe(
-        pd.DataFrame([_row(asked) for asked in one.asked]),
-        hide_index=True,
-        height=380,
-        key=f"asked_{one.case.id}",
-        placeholder="–",
-        alt=f"{len(one.asked)} questions with what is decided on each",
-        column_config={
-            "machine": text("Machine", pinned=True, width=200),
-            "level": text("Level"),
-            "status": text("Status"),
-            "file": number("File (GB)", format="%.1f"),
-            "kept": number("Kept (%)", format="%.1f"),
-            "speed": number("Tokens/s", format="%.1f"),
-            "ask": st.column_config.LinkColumn("Ask again", display_text="Open"),
-        },
+def _answers(one: Worked) -> str:
+    return html_table(
+        f"{len(one.asked)} questions with what is decided on each",
+        ("Machine", "Level", "Status", *_FIGURES),
+        [_row(asked) for asked in one.asked],
+        _FIGURES,
     )
 
 
-def _row(asked: Asked) -> dict[str, object]:
-    runs = asked.runs
-    return {
-        "machine": asked.machine,
-        "level": asked.level,
-        "status": f"{STATUS_SIGNS[asked.status]} {asked.status}",
-        "file": asked.file_bytes / GB,
-        "kept": asked.kept.typical if asked.kept is not None else None,
-        "speed": asked.tokens_per_s.typical if runs and asked.tokens_per_s is not None else None,
-        "ask": question_link(asked.query),
-    }
+def _row(asked: Asked) -> tuple[str | Link, ...]:
+    speed = asked.tokens_per_s if asked.runs else None
+    return (
+        Link(asked.machine, question_href(asked.query)),
+        asked.level,
+        f"{STATUS_SIGNS[asked.status]} {asked.status}",
+        f"{asked.file_bytes / GB:.1f}",
+        f"{asked.kept.typical:.1f}" if asked.kept is not None else "–",
+        approx(speed.typical, 2) if speed is not None else "–",
+    )

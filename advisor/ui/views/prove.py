@@ -19,8 +19,8 @@ def draw(reply: Reply) -> None:
     """Draw the page."""
     st.title("Prove it", anchor=False)
     st.markdown(
-        "The other pages predict. Here llama.cpp itself is asked what it would allocate, and real files are made and "
-        "measured beside what was predicted for them."
+        "The other pages predict. Here they are put to the test: llama.cpp itself, the program that runs the "
+        "files, is asked what it would take, and real files are made and measured."
     )
     try:
         settings = read_settings()
@@ -35,15 +35,20 @@ def draw(reply: Reply) -> None:
     from advisor.ui.parts import prove_ask
 
     asks = can_ask()  # llama.cpp's own program needs none of the packages
+    owner = ownership.owner()
+    ask_here, measure_here = st.columns(2, gap="large")
     if asks or not missing:
-        prove_ask.draw(reply)
+        with ask_here:
+            prove_ask.draw(reply, owner)
     if missing:
-        _explain(missing, settings, asks)
+        with measure_here if asks else st.container():
+            _explain(missing, settings, asks)
+        ownership.draw_keeper()
         return
     from advisor.ui.parts import prove_board, prove_evidence, prove_form, prove_results
 
-    owner = ownership.owner()
-    prove_form.draw(settings, owner)
+    with measure_here:
+        prove_form.draw(settings, owner)
     ended = prove_board.draw(owner)
     prove_results.draw(ended, settings, owner)
     prove_evidence.draw_list(owner)

@@ -1,4 +1,4 @@
-"""The second page: what the rules of thumb say, and what files and runs really take."""
+"""What the rules of thumb say, and what files and runs really take."""
 
 from __future__ import annotations
 
@@ -15,22 +15,31 @@ from advisor.answer.rules_of_thumb import (
     article_7b,
     article_70b,
 )
-from advisor.foundation.units import format_count
+from advisor.foundation.units import GB, format_count
 from advisor.models.lookup import find_model
 from advisor.ui.asking import Reply
-from advisor.ui.parts.tables import rules_table
+from advisor.ui.parts.html_table import html_table
 from advisor.ui.parts.text import plain, refusal
 from advisor.words import say
 
+COLUMNS = (
+    "Rule",
+    "Real level",
+    "Rule (GB)",
+    "Real file (GB)",
+    "Rule's error (%)",
+    "Bits per weight",
+    "To run it (GB)",
+)
+
 
 def draw(reply: Reply) -> None:
-    """Draw the page."""
-    st.title("Rules of thumb", anchor=False)
+    """Draw the tab."""
     st.markdown(
         "Parameters × bits / 8 is how articles size a model. It is a good start for 16 and 32 bits, and too low for "
-        "everything smaller, because real files carry scales and keep sensitive tensors in more bits. It also leaves "
-        "out what a run needs besides the file: the last column adds KV cache and buffers for one user at "
-        f"{CONTEXT:,} tokens."
+        "everything smaller: real files carry scales, and keep some weights in more bits. It also leaves out what a "
+        "run needs besides the file: the last column adds the KV cache (the memory of the conversation) and scratch "
+        f"space, for one user at {CONTEXT:,} tokens."
     )
     seven = find_model(EXAMPLE_7B)
     _section(
@@ -53,28 +62,24 @@ def draw(reply: Reply) -> None:
 def _section(title: str, what: str, rows: Sequence[Comparison]) -> None:
     st.header(plain(title), anchor=False)
     st.markdown(plain(what))
-    number = st.column_config.NumberColumn
-    text = st.column_config.TextColumn
-    st.dataframe(
-        rules_table(rows),
-        hide_index=True,
-        height="content",
-        key=f"rules_{title}",
-        alt=f"{title}: {len(rows)} rules of thumb next to real file sizes",
-        column_config={
-            "rule": text("Rule", pinned=True),
-            "level": text("Real level", help="The GGUF level nearest to what the rule means."),
-            "rule_gb": number("Rule (GB)", format="%.2f", help="1 GB is 1000³ bytes."),
-            "file_gb": number("Real file (GB)", format="%.2f"),
-            "error_percent": number("Rule's error (%)", format="%+.1f", help="Negative: the rule is too low."),
-            "bits_per_weight": number("Bits per weight", format="%.2f"),
-            "running_gb": number(
-                "To run it (GB)",
-                format="%.2f",
-                help=f"Weights, KV cache and buffers, one user at {rows[0].context:,} tokens.",
-            ),
-        },
-        column_order=["rule", "level", "rule_gb", "file_gb", "error_percent", "bits_per_weight", "running_gb"],
+    st.html(
+        html_table(
+            f"{title}: {len(rows)} rules of thumb next to real file sizes",
+            COLUMNS,
+            [
+                (
+                    row.rule,
+                    row.level,
+                    f"{row.rule_bytes / GB:.2f}",
+                    f"{row.file_bytes / GB:.2f}",
+                    f"{round(row.error * 100, 1) + 0.0:+.1f}",
+                    f"{row.bits_per_weight:.2f}",
+                    f"{row.running_bytes / GB:.2f}",
+                )
+                for row in rows
+            ],
+            COLUMNS[2:],
+        )
     )
     for row in rows:
         names = row.rule if row.rule == row.level else f"{row.rule} → {row.level}"

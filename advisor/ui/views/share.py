@@ -10,7 +10,6 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
-from advisor.question.configuration import SEARCHED
 from advisor.question.question import Question
 from advisor.report.as_json import full_document
 from advisor.report.document import (
@@ -24,11 +23,11 @@ from advisor.report.document import (
 from advisor.report.exports import QUESTION_BYTES, plans_csv, question_from_yaml, question_to_yaml
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
+from advisor.ui import state
 from advisor.ui.address import manager_link, question_link
 from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
 from advisor.ui.parts import frozen_list, report_view
-from advisor.ui.parts.bound_inputs import give_first_values
 from advisor.ui.parts.text import plain, refusal, small
 
 _PAPERS = {"a4": "A4", "letter": "Letter"}
@@ -36,7 +35,7 @@ _PAPERS = {"a4": "A4", "letter": "Letter"}
 
 def draw(reply: Reply) -> None:
     """Draw the page."""
-    st.title("Share", anchor=False)
+    st.title("Report and share", anchor=False)
     answer = reply.answer
     if answer is None:
         st.error(refusal(reply.error or "There is no answer."), icon=":material/error:")
@@ -160,15 +159,5 @@ def _import() -> None:
 
 
 def _use(question: Question) -> None:
-    """Set every input, and those that are drawn but not in the file to their defaults. For callbacks only."""
-    values = question.values("json")
-    if values["gpu_layers"] is not None:  # a list of words
-        values["gpu_layers"] = str(values["gpu_layers"])
-    written = dict(parse_qsl(question.to_query()))
-    for key in ("min_quality", "tensor_split"):  # lines of text
-        values[key] = written.get(key, "")
-    for key in ("model", "machine"):  # drawn before first values are set; the URL follows
-        st.session_state[key] = values.pop(key)
-    values |= dict.fromkeys(SEARCHED - question.pins)  # left to the search
-    chosen = question.chosen()
-    give_first_values({key: value for key, value in values.items() if key in chosen or key in st.session_state})
+    """Ask what the file asks. For callbacks only."""
+    state.ask(dict(parse_qsl(question.to_query(), keep_blank_values=True)))

@@ -6,6 +6,7 @@ The policy in short: a better status always wins; inside one, the least loss tha
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.answer.answer import Answer, answer
-from advisor.answer.choices import choices
+from advisor.answer.choices import choices, standing_words
 from advisor.answer.option import Option
 from advisor.answer.other_models import other_model
 from advisor.answer.pinned import pinned_query
@@ -22,7 +23,9 @@ from advisor.answer.reasons import reasons
 from advisor.answer.status import STATUSES, status_by
 from advisor.answer.verdict import verdict
 from advisor.foundation.errors import InputError
+from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
+from advisor.quality.scale import Beside, Comparison, compared, measured_beside
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.words import say, say_all
@@ -553,3 +556,90 @@ def test_an_answer_is_plain_values() -> None:
     assert say_all(reasons(other)) == say_all(reasons(found))
     told = [[(choice.role, say(choice.gain)) for choice in choices(one)] for one in (other, found)]
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(("model", "knows"), [("all-minilm-l6-v2", 512), ("tinyllama-1.1b-chat-v1.0", 2048)])
+def test_a_context_that_nobody_asks_for_is_no_more_than_the_model_knows(model: str, knows: int) -> None:
+    query = f"model={model}&machine=rtx-4090"
+    found = asked(query)
+    assert found.shown.plan.settings.context == knows
+    assert f"{knows:,} tokens of context" in " ".join(say_all(found.notes))
+    again = asked(pinned_query(found.runs, found.entry, found.shown.plan))
+    assert (again.status, chosen_level(again)) == (found.status, chosen_level(found))
+    with pytest.raises(InputError, match="beyond what"):
+        asked(f"{query}&context=8192")
+    assert not any("of context instead" in note for note in say_all(asked("machine=rtx-4090").notes))
+
+
+@pytest.mark.parametrize(("model", "level"), [("gpt-oss-120b", "MXFP4"), ("qwen2.5-coder-32b-instruct", "IQ1_S")])
+def test_of_what_does_not_fit_the_smallest_is_named_and_how_much_host_memory_would_do(model: str, level: str) -> None:
+    query = f"model={model}&machine=rtx-4060"
+    found = asked(query)
+    assert (found.status, found.shown.level) == ("does not fit", level)
+    needed = found.shown.plan.offload_needs_host_bytes
+    assert needed is not None
+    assert any("give host_memory_gib" in reason for reason in say_all(reasons(found)))
+    enough, too_little = needed / GIB, 0.97 * needed / GIB
+    assert asked(f"{query}&level={level}&host_memory_gib={enough}").chosen is not None
+    assert asked(f"{query}&level={level}&host_memory_gib={too_little}").chosen is None
+    told = asked(f"{query}&level={level}&gpu_layers=all")  # where nothing may lie on the host
+    assert not any("give host_memory_gib" in reason for reason in say_all(reasons(told)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "note"),
+    [
+        ("runtime=llama.cpp&kv_fp8=on", "kv_fp8 changes nothing here: llama.cpp does not read it."),
+        ("runtime=vllm&kv_fp8=on", None),
+        ("runtime=vllm&kv_type_k=q8_0&ubatch=256", "kv_type_k, ubatch change nothing here: vLLM does not read them."),
+        ("runtime=vllm&kv_type_k=f16", None),
+        ("kv_type_k=q8_0", None),
+        ("kv_type_k=q8_0&gpu_memory_utilization=0.8", "gpu_memory_utilization changes nothing here: llama.cpp does"),
+        ("runtime=vllm&backend=cuda", None),
+    ],
+)
+def test_a_setting_that_the_runtime_does_not_read_is_named(keys: str, note: str | None) -> None:
+    found = asked(f"model=qwen3-8b&machine=rtx-4090&{keys}")
+    said = [one for one in say_all(found.notes) if "nothing here" in one]
+    assert len(said) == (note is not None)
+    assert note is None or said[0].startswith(note)
+
+
+@pytest.mark.parametrize("task", ["", "&task=code"])
+def test_a_coder_is_replaced_by_a_coder_and_compared_at_code(task: str) -> None:
+    other = other_model(asked(f"model=qwen2.5-coder-32b-instruct&machine=rtx-4060{task}"))
+    assert other is not None
+    assert other.entry.id == "qwen2.5-coder-7b-instruct"
+    assert other.standing == compared(other.entry.id, "qwen2.5-coder-32b-instruct", "code") == "worse"
+
+
+def test_a_model_for_everything_is_replaced_by_a_coder_only_to_code() -> None:
+    for query in (LLAMA_70B, "model=qwen3-235b-a22b-instruct-2507", "model=gpt-oss-120b"):
+        other = other_model(asked(f"{query}&machine=rtx-4090"))
+        assert other is not None
+        assert "coder" not in other.entry.id
+
+
+@pytest.mark.parametrize("scores", [("better", 30.0, 20.0), ("worse", 20.0, 30.0), ("better", 20.0, 30.0), None])
+def test_the_scores_that_show_it_best_stand_in_the_sentence(scores: tuple[Comparison, float, float] | None) -> None:
+    found = asked("model=qwen2.5-coder-32b-instruct&machine=rtx-4060")
+    other = other_model(found)
+    assert other is not None
+    assert other.scores is not None
+    assert other.scores == measured_beside(other.entry.id, found.entry.id, "code")
+    if scores is None:
+        said = say(standing_words(found, replace(other, scores=None)))
+        assert said == "published scores put it below Qwen2.5 Coder 32B Instruct"
+        return
+    standing, here, there = scores
+    rows = Beside(
+        *(
+            row.model_copy(update={"score": score})
+            for row, score in zip((other.scores.one, other.scores.other), (here, there), strict=True)
+        )
+    )
+    said = say(standing_words(found, replace(other, standing=standing, scores=rows)))
+    contrary = (standing == "better") != (here > there)
+    assert said.endswith(
+        f"{', though' if contrary else ','} with {here:.1f} % against {there:.1f} % at {rows.one.benchmark}"
+    )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.level_map import levels_of
-from advisor.answer.machines_for_model import FittingMachine, Shopping, machines_for
+from advisor.answer.machines_for_model import FittingMachine, Shopping, cheapest_of, machines_for
 from advisor.answer.models_for_machine import RunnableModel, models_on
 from advisor.answer.status import STATUSES
 from advisor.foundation.errors import InputError
@@ -183,6 +183,59 @@ def test_what_to_buy_holds_everything_on_its_gpu_and_leaves_the_system_its_memor
     for row in pooled:
         plan = row.chosen.plan
         assert plan.needed_bytes + plan.host.needed_bytes <= row.machine.memory_bytes - 2 * GIB, row.name
+
+
+def test_the_cheapest_of_each_way_is_one_of_those_that_run_it_best() -> None:
+    """A card that is too small for it, with a part in RAM, is cheaper and no bargain."""
+    found = buy("model=llama-3.1-70b-instruct")
+
+    def owned(row: FittingMachine) -> float | None:
+        return row.chosen.own_monthly
+
+    def rented(row: FittingMachine) -> float | None:
+        return row.chosen.rent_monthly
+
+    for price in (owned, rented):
+        best = cheapest_of(found.machines, price)
+        assert best is not None
+        assert best.rank == 0
+        assert best.is_whole
+        alike = [price(row) for row in found.machines if row.rank == 0 and row.is_whole]
+        assert price(best) == min(one for one in alike if one is not None)
+    assert cheapest_of(found.machines, lambda row: None) is None
+
+
+def test_the_price_by_the_token_is_that_of_any_machines_answer() -> None:
+    found = buy("model=llama-3.1-70b-instruct")
+    costs = found.machines[0].chosen.costs
+    assert costs is not None
+    assert costs.api is not None
+    assert found.api is not None
+    assert found.api.monthly == costs.api.monthly
+    assert found.no_api is None
+
+
+def test_a_machine_draws_what_its_devices_and_the_computer_around_them_do() -> None:
+    for row in buy(OWNED).machines:
+        watts, card = row.chosen.pricing.load_watts, row.machine
+        if card.tdp_w is None:
+            assert watts is None
+        elif card.kind in ("apple-silicon", "unified-memory-pc", "laptop-gpu"):
+            assert watts == card.tdp_w * row.gpus
+        else:
+            assert watts is not None
+            assert watts > card.tdp_w * row.gpus
+
+
+def test_those_as_fast_as_is_wished_come_first_of_one_status() -> None:
+    rows = models_on(Question.from_query("machine=rtx-4090&min_tokens_per_s=40"))
+    for status in STATUSES[:2]:
+        fast = [row.as_fast_as_asked for row in rows if row.status == status]
+        assert fast == sorted(fast, reverse=True)
+    good = [row for row in rows if row.status == "good"]
+    for row in good[::9]:
+        speed = answer(row.question).shown.tokens_per_s
+        assert row.as_fast_as_asked == (speed is not None and speed.typical >= 40)
 
 
 def test_what_is_looked_at_is_said() -> None:

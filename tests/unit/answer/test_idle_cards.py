@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from advisor.answer.answer import Answer, answer
 from advisor.answer.launching import launch_of
 from advisor.answer.pinned import pinned_query
+from advisor.answer.verdict import verdict
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.report.compact import answer_document
-from advisor.words import say_all
+from advisor.words import say, say_all
 from tests.support.decided import identity
 
 CARDS = ("rtx-3090", "rtx-4090", "rtx-3060-12gb", "tesla-p40", "h100-sxm5-80gb", "mi300x")
@@ -97,3 +98,17 @@ def test_one_kind_of_card_is_enough_for_vllm() -> None:
     with pytest.raises(InputError, match="of one kind"):
         asked(mixed)
     assert len(asked(f"{mixed}&use_gpus=2").shown.plan.devices) == 2
+
+
+@pytest.mark.parametrize(
+    ("machine", "named"),
+    [
+        ("machine=rtx-4090&gpus=3&use_gpus=2", "2 of 3 x GeForce RTX 4090"),
+        ("machine=rtx-4090&gpus=3", "3 x GeForce RTX 4090"),
+        ("machine=rtx-4090&gpus=2&other_machine=rtx-3060-12gb&use_gpus=2", "2 x GeForce RTX 4090"),
+        ("machine=rtx-4090&other_machine=rtx-3060-12gb&use_gpus=2", "GeForce RTX 4090 + GeForce RTX 3060 12GB"),
+    ],
+)
+def test_the_sentence_names_the_cards_that_are_used(machine: str, named: str) -> None:
+    found = asked(f"model=gemma-3-27b-it&{machine}&level=Q4_K_M")
+    assert f"on {named}: it keeps" in say(verdict(found))

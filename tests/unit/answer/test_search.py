@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from advisor.answer.decide import search_for
+from advisor.answer.option import RANKS
 from advisor.answer.policy import WEIGHTS
 from advisor.answer.search import Job, Search
 from advisor.foundation.errors import InputError
@@ -78,6 +79,24 @@ def test_no_plan_is_better_than_its_bound(number: int) -> None:
             assert key <= refined <= coarse, (job.level, job.setup.runtime.id)
 
 
+@pytest.mark.parametrize("number", range(0, 25, 3))
+def test_whether_a_status_is_reached_is_known_without_searching_further(number: int) -> None:
+    try:
+        every = planned(question_of(number))
+    except InputError as refusal:
+        pytest.skip(str(refusal))
+    jobs = [job for job in every.jobs if job.option is not None and not _makes_no_room(every, job)]
+    for bits in (0, 4):
+        ranks = [every.key_of(job.option).rank for job in jobs if job.option and job.traits.bits >= bits]
+
+        def in_question(job: Job, least: int = bits) -> bool:
+            return job.traits.bits >= least
+
+        for status, rank in RANKS.items():
+            expected = max(ranks, default=-1) >= rank
+            assert search_of(question_of(number)).reaches(status, in_question) is expected, (status, bits)
+
+
 def test_few_levels_are_planned() -> None:
     search = search_of(Question.from_query("model=qwen3-32b&machine=rtx-4090&host_memory_gib=64"))
     search.best()
@@ -113,14 +132,19 @@ def test_nvfp4_counts_as_weights_only_where_no_card_calculates_with_it(machine: 
 @pytest.mark.parametrize("model", ["gpt-oss-20b", "gpt-oss-120b"])
 def test_of_a_model_published_in_4_bits_only_smaller_files_are_looked_at_beside_it(model: str, runtime: str) -> None:
     search = search_of(Question.from_query(f"model={model}&machine=h100-sxm5-80gb&runtime={runtime}&users=32"))
-    looked_at = {job.level.name for job in search.jobs if job.level is not None}
-    if runtime == "vllm":
-        assert looked_at == {"MXFP4-native"}
-    else:
-        assert {"MXFP4", "IQ4_XS", "Q2_K"} <= looked_at
-        assert not looked_at & {"Q8_0", "Q6_K", "Q5_K_M"}
+    sizes = {job.level.name: size_of(job) for job in search.jobs if job.level is not None}
+    native = "MXFP4-native" if runtime == "vllm" else "MXFP4"
+    assert {name for name, size in sizes.items() if size >= sizes[native]} == {native}
+    assert ("IQ4_XS" in sizes) == (runtime == "llama.cpp" and model == "gpt-oss-20b")
     turing = search_of(Question.from_query(f"model={model}&machine=titan-rtx&runtime=vllm"))
     assert {"AWQ-W4A16-g128"} <= {job.level.name for job in turing.jobs if job.level is not None}  # cannot load it
+
+
+def size_of(job: Job) -> int:
+    assert job.level is not None
+    plan = job.setup.runtime.plan_level(job.setup.request, job.level)
+    assert plan is not None
+    return plan.sized.tensor_bytes
 
 
 def test_a_split_that_is_given_is_the_split_of_the_plan() -> None:

@@ -10,8 +10,9 @@ import pytest
 from advisor.foundation.errors import InputError
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import catalogue
+from advisor.models.find import suggest
 from advisor.models.lookup import find_model
-from advisor.models.names import find_by_name, find_by_ollama_name, suggest
+from advisor.models.names import find_by_name, find_by_ollama_name
 from advisor.sources.resolve import check_model, find_any_model
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.models.catalogue import catalogue
-from advisor.quality.scale import LIKELY, ability, better, compared, measured_row, usual_mode
+from advisor.quality.scale import LIKELY, Beside, ability, better, compared, measured_beside, usual_mode
+from advisor.quality.scores import scores
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
 
 models = st.sampled_from(sorted(id for id, entry in catalogue().items() if entry.variant != "embedding"))
@@ -110,7 +111,7 @@ def test_what_the_scale_does_not_have_is_unknown() -> None:
         assert ability(model, task) is None
         assert better(model, "llama-3.3-70b-instruct", task) is None
         assert compared(model, "llama-3.3-70b-instruct", task) == "unknown"
-        assert measured_row(model, task) is None
+        assert measured_beside(model, "llama-3.3-70b-instruct", task) is None
 
 
 def test_a_model_stands_in_the_mode_it_usually_answers_in() -> None:
@@ -139,22 +140,37 @@ def test_a_model_stands_in_the_mode_it_usually_answers_in() -> None:
     assert usual_mode(catalogue()["qwen3-32b"], {"direct"}) == "direct"
 
 
-def test_the_row_shown_is_one_the_model_is_known_by() -> None:
-    row = measured_row("llama-3.3-70b-instruct", "math")
-    assert row is not None
-    assert (row.model_id, row.task, row.mode, row.fit) == ("llama-3.3-70b-instruct", "math", "direct", "yes")
-    assert row.kind != "publisher"
-    assert row.source_url.startswith("https://")
-    assert row.as_of
+def test_scores_of_two_models_are_shown_of_a_board_that_measured_both() -> None:
+    found = measured_beside("qwen2.5-coder-7b-instruct", "qwen2.5-coder-32b-instruct", "code")
+    assert found is not None
+    for row in (found.one, found.other):
+        assert (row.task, row.mode, row.fit) == ("code", "direct", "yes")
+        assert row.kind != "publisher"
+        assert row.source_url.startswith("https://")
+        assert row.as_of
+    assert found.one.source == found.other.source
+    assert found.better == "other"
+
+
+def test_of_ranks_the_lower_is_better() -> None:
+    ranks = [row for row in scores() if row.unit == "mean rank"]
+    first, last = min(ranks, key=lambda row: row.score), max(ranks, key=lambda row: row.score)
+    assert (Beside(first, last).better, Beside(last, first).better, Beside(first, first).better) == (
+        "one",
+        "other",
+        None,
+    )
 
 
 @given(a=models, b=models, task=tasks)
 def test_rows_shown_beside_each_other_are_of_one_benchmark(a: str, b: str, task: str) -> None:
-    one, other = measured_row(a, task, beside=b), measured_row(b, task, beside=a)
-    assert (one is None) == (other is None)
-    if one and other:
-        assert one.benchmark == other.benchmark
-    for id, row in ((a, measured_row(a, task)), (b, measured_row(b, task))):
-        found = ability(id, task)
-        assert found is not None
-        assert row is None or (not row.composite and row.mode == found.mode)
+    found, back = measured_beside(a, b, task), measured_beside(b, a, task)
+    assert (found is None) == (back is None)
+    if found is None or back is None:
+        return
+    assert found.one.benchmark == found.other.benchmark == back.one.benchmark
+    for model, row in ((a, found.one), (b, found.other)):
+        able = ability(model, task)
+        assert able is not None
+        assert (row.model_id, row.task, row.mode) == (model, task, able.mode)
+        assert not row.composite

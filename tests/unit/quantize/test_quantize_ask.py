@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
-from advisor.foundation.units import MIB
+from advisor.foundation.units import GIB, MIB
 from advisor.models.catalogue import catalogue
 from advisor.quantize import native, tools
 from advisor.quantize.ask import Answer, DeviceAnswer, ask_memory, ask_size, can_ask, compare_with_plan
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.header_only import metadata_of_config, metadata_of_header, write_header_only
 from advisor.quantize.measure import Measured, Quality
+from advisor.quantize.memory_growth import MeasuredMemory
 from advisor.quantize.metadata import WRITTEN
 from advisor.quantize.predicted import Predicted, compare
 from advisor.quantize.speed import Speed
@@ -188,10 +190,10 @@ def test_nothing_secret_reaches_a_program(folder: Path, monkeypatch: pytest.Monk
 def test_every_figure_is_compared() -> None:
     measured = Measured(
         "Q4_K_M", False, 1100, 1000, Quality(10.5, 0.1, 0.02, 0.001, 0.95, 1000),
-        Speed(Range(90, 100, 110), Range(9, 10, 11), 1, False), 2000, "engine", 256, "text",
+        Speed(Range(90, 100, 110), Range(9, 10, 11), 1, False), MeasuredMemory(2 * GIB, 2 * MIB), "engine", 256, "text",
     )  # fmt: skip
     predicted = Predicted(
-        tensor_bytes=1000, file_bytes=1000, memory_bytes=1900, kl_divergence=Range(0.01, 0.02, 0.03),
+        tensor_bytes=1000, file_bytes=1000, memory_bytes=2 * GIB - 100 * MIB, kl_divergence=Range(0.01, 0.02, 0.03),
         perplexity_increase=Range(0.0, 0.01, 0.02),
     )  # fmt: skip
     rows = {row.figure: row for row in compare(predicted, measured, 10.0)}
@@ -199,6 +201,12 @@ def test_every_figure_is_compared() -> None:
     assert rows["File"].agreement == "differs"
     assert rows["File"].difference == pytest.approx(0.1)
     assert rows["Memory"].agreement == rows["KL divergence"].agreement == "within the range"
+    # Of a tiny model, a MiB more is what the growth of a process cannot tell apart; of a large one 10 % decide.
+    for memory, agreement in ((2 * MIB, "within the range"), (4 * MIB, "outside the range")):
+        small = compare(Predicted(memory_bytes=MIB), replace(measured, memory=MeasuredMemory(memory, MIB)), 10.0)
+        assert {row.figure: row.agreement for row in small}["Memory"] == agreement
+    older = compare(predicted, replace(measured, memory=None), 10.0)
+    assert "Memory" not in {row.figure for row in older}
     assert rows["Perplexity increase"].agreement == "outside the range"
     assert rows["Perplexity increase"].measured == pytest.approx(0.05)
     assert rows["Generation"].agreement == "no prediction"

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,24 @@ def claimed(store: Runs, id: str, worker: str = "one") -> Run:
     run = store.claim(id, worker)
     assert run is not None
     return run
+
+
+def test_how_long_a_run_has_taken_and_about_how_long_it_goes_on(store: Runs) -> None:
+    run = claimed(store, store.submit(TINY, OWNER))
+    assert run.elapsed_s == 0
+    assert run.remaining_s is None  # nobody can know yet
+    assert run.started_at is not None
+    later = replace(run, heartbeat_at=run.started_at + timedelta(seconds=30), progress=0.25)
+    assert later.elapsed_s == 30
+    assert later.remaining_s == pytest.approx(90)
+    assert replace(later, attempt=2).remaining_s is None  # it skips what is finished
+    assert replace(later, started_at=None).remaining_s is None  # an older version began it
+    store.end(run, "done")
+    ended = store.get(run.id)
+    assert ended is not None
+    assert ended.remaining_s is None
+    assert ended.elapsed_s is not None
+    assert 0 <= ended.elapsed_s < 60
 
 
 def test_a_run_is_taken_by_exactly_one_worker(store: Runs) -> None:

@@ -22,7 +22,7 @@ from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report import compact
 from advisor.report.batch import answer_line
-from advisor.report.compact import figure, refusal_document
+from advisor.report.compact import answer_document, figure, refusal_document
 from advisor.words import say
 from tests.support.model_files import gguf_file
 
@@ -417,3 +417,13 @@ def test_the_model_that_leads_is_the_first_choice_however_much_there_is_to_say(q
     assert document["decision"]["reasons"]
     assert [document["choices"][0]["role"], document["choices"][0]["plan"]["model_id"]] == ["other model", leads]
     assert len(json.dumps(document, separators=(",", ":"))) <= 5000
+
+
+def test_another_model_comes_with_the_scores_that_compare_it() -> None:
+    query = "model=qwen2.5-coder-32b-instruct&machine=rtx-4060"
+    (choice, *_) = answer_document(answer(Question.from_query(query)), query, whole_plans=True)["choices"]
+    scores = choice["scores"]
+    assert (scores["task"], scores["unit"]) == ("code", "%")
+    assert f"with {scores['score']:.1f} % against {scores['instead']:.1f} % at {scores['benchmark']}" in choice["gain"]
+    assert scores["source"]
+    assert scores["source_url"].startswith("https://")

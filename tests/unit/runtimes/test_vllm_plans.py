@@ -96,7 +96,8 @@ def test_more_context_and_more_users_never_need_less_cache(
     now = cache.request_bytes(context, users, batch)
     assert now <= cache.request_bytes(context + more, users, batch)
     assert now < cache.request_bytes(context, users + 1, batch)
-    assert cache.concurrency(now, context, batch) >= users
+    assert cache.at_once(now, context, batch) >= users * (1 - 1e-12)
+    assert cache.at_once(now, context, batch) >= cache.concurrency(now, context, batch)
     assert cache.tokens(now, context, batch) <= cache.tokens(now + more * MIB, context, batch)
 
 
@@ -272,10 +273,10 @@ def test_a_plan_fits_when_the_pool_holds_half_of_what_the_users_need(
         assert not waits
         assert held.kv_cache_bytes >= cache.request_bytes(context, 1, batch)
         return
-    assert plan.max_concurrency is not None
-    assert plan.max_concurrency >= max(1, users / 2)
-    assert plan.served_share == min(1, plan.max_concurrency / users)
-    assert waits == (plan.max_concurrency < users)
+    assert plan.at_once is not None
+    assert plan.at_once >= max(1, users / 2)
+    assert plan.served_share == min(1, plan.at_once / users)
+    assert waits == (plan.at_once < users)
     if plan.served_share < 1:
         assert held.free_bytes == 0
     elif held.free_bytes:
@@ -286,11 +287,26 @@ def test_who_waits_is_said() -> None:
     fits_whole = plan_of(LLAMA, context=8192, users=50)
     assert fits_whole.served_share == 1
     plan = plan_of(LLAMA, context=16_384, users=40)
-    assert plan.max_concurrency is not None
+    assert plan.at_once is not None
+    assert plan.at_once == plan.max_concurrency  # no layer has a window
     assert plan.fits
     assert plan.max_context >= 16_384
-    served = int(plan.max_concurrency)
+    served = int(plan.at_once)
     assert f"When every context is full it serves {served} of 40 users at once, the others wait." in say_all(plan.notes)
+
+
+def test_tokens_in_flight_are_of_all_users_together() -> None:
+    """A layer with a window keeps the window of each user, and one batch: vLLM logs a batch for each of them."""
+    cache = paged_cache(model_of("gpt-oss-120b"), 1, "fp8")
+    assert cache is not None
+    context, batch = 16_384, 8192
+    one, many = (cache.request_bytes(context, users, batch) for users in (1, 32))
+    window_of_128 = 18 * 2 * 8 * 64 * (128 + 16)  # bytes, in 8 bits: half of the layers
+    whole = 18 * 2 * 8 * 64 * context
+    assert many - one == pytest.approx(31 * (whole + window_of_128) - 18 * 2 * 8 * 64 * (context - 128), rel=0.05)
+    room = cache.at_once(many, context, batch)
+    assert room == pytest.approx(32, rel=1e-3)
+    assert cache.concurrency(many, context, batch) < 20
 
 
 def test_one_user_needs_the_whole_context() -> None:

@@ -16,7 +16,7 @@ from advisor.question.question import Question
 from advisor.sources import resolve
 from advisor.sources.command_lines import unwrap
 from advisor.sources.resolve import check_model, find_any_model
-from advisor.words import say
+from advisor.words import say, say_all
 from tests.support.hub_server import COMMIT, FakeHub
 from tests.support.model_files import checkpoint_tensors, gguf_file, gguf_header, safetensors_file, tensors_at
 
@@ -180,6 +180,7 @@ def test_offline_whatever_names_a_catalogue_model_answers(
         (f"hf.co/{name}:Q5_K_M", "Q5_K_M"),
         (f"https://huggingface.co/{name}/blob/main/Llama-3.3-70B-Instruct-IQ4_XS.gguf", "IQ4_XS"),
         (f"{name}:UD-Q4_K_XL", None),
+        (f"https://huggingface.co/{name}/blob/main/Llama-3.3-70B-Instruct-UD-Q4_K_XL.gguf", None),
     ):
         found = find_any_model(text, endpoint=endpoint)
         assert (found.entry, found.level) == (llama, level)
@@ -187,6 +188,15 @@ def test_offline_whatever_names_a_catalogue_model_answers(
         assert ("UD-Q4_K_XL holds is not known; no level was chosen" in say(found.notes[0])) == ("UD-" in text)
     with pytest.raises(InputError):
         find_any_model("unsloth/Some-Stranger-7B-GGUF:Q4_K_M", endpoint=endpoint)
+
+
+@pytest.mark.parametrize("name", ["llama-3.3-70b-instruct:UD-Q4_K_XL", "llama3.3:70b-instruct-UD-Q4_K_XL"])
+def test_a_publishers_mix_of_a_catalogue_model_is_not_taken_for_the_plain_model(name: str) -> None:
+    found = find_any_model(name)
+    assert (found.entry, found.level) == (catalogue()["llama-3.3-70b-instruct"], None)
+    assert say_all(found.notes) == ("What its file UD-Q4_K_XL holds is not known; no level was chosen.",)
+    assert find_any_model(check_model(name)).notes == found.notes
+    assert not find_any_model("llama-3.3-70b-instruct:Q4_K_M").notes
 
 
 def test_what_the_hub_does_not_have_is_named_where_the_catalogue_knows_it(hub: FakeHub) -> None:

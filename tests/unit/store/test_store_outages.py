@@ -18,6 +18,7 @@ from sqlalchemy import text
 
 from advisor.quantize.runs import Runs
 from advisor.store import Store, StoreUnavailable, open_store
+from advisor.store.asked import Asked
 from advisor.store.kept_measurements import Measurements
 from tests.support.postgres import PASSWORD, Postgres, postgres
 
@@ -287,6 +288,7 @@ _USES: dict[str, tuple[Callable[[str], Any], Callable[[Any], Any]]] = {
     "links": (open_store, lambda opened: opened.list_own(OWNER)),
     "runs": (Runs.open, lambda opened: opened.own_ids(OWNER)),
     "measurements": (Measurements.open, lambda opened: opened.all()),
+    "answers": (Asked.open, lambda opened: opened.newest(OWNER)),
 }
 
 

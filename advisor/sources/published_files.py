@@ -1,0 +1,157 @@
+"""Which repository on the Hub is known to hold a model at a level, and whose repositories are gated.
+
+`data/published_files.csv` has a row for each file that was seen in a list of a repository's files, those to name first
+on top; `data/published_repositories.csv` has repositories that hold GGUF files of a model, whose lists nobody read;
+`data/gated.csv` has the owners whose models are given only to those who accept their terms. What is in none of them is
+not known, which says nothing about whether it exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from advisor.formats.level_id import GGUF, LevelId
+from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.foundation.places import data_folder
+from advisor.foundation.units import GB
+from advisor.models.catalogue import Entry
+
+FILES = data_folder() / "published_files.csv"
+FILES_KEY = ("model", "format", "level", "repo")
+REPOSITORIES = data_folder() / "published_repositories.csv"
+REPOSITORIES_KEY = ("model", "repo")
+GATED = data_folder() / "gated.csv"
+GATED_KEY = ("owner", "license")
+_HUB = "https://huggingface.co"
+_ONE_FILE_BYTES = 50 * 10**9  # the Hub takes larger ones in parts only
+# The levels in the lists of their repositories that were read: whoever of them publishes a model offers these.
+_USUAL = {
+    "bartowski": "Q8_0 Q6_K Q5_K_M Q5_K_S Q4_K_M Q4_K_S Q4_0 IQ4_XS IQ4_NL Q3_K_L Q3_K_M Q3_K_S IQ3_M IQ3_XS Q2_K",
+    "unsloth": "BF16 Q8_0 Q6_K Q5_K_M Q5_K_S Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_XS IQ4_NL Q3_K_M Q3_K_S",
+    "mradermacher": "Q8_0 Q6_K Q5_K_M Q5_K_S Q4_K_M Q4_K_S IQ4_XS Q3_K_L Q3_K_M Q3_K_S Q2_K",
+}
+_CUT_BY_HAND = "mradermacher"  # whose parts of large files only fit together once they are joined
+
+_Repository = Annotated[str, Field(pattern=r"^[\w][\w.\-]*/[\w][\w.\-]*$")]
+_Address = Annotated[str, Field(pattern=r"^https://\S+$")]
+_Day = Annotated[str, Field(pattern=r"^20\d\d-[01]\d-[0-3]\d$")]
+
+
+class PublishedFile(BaseModel):
+    """A file that somebody offers. `size_gb` has as many digits as its source gave, None where it gave none; `split`
+    says whether the file lies there in several parts. `read` is the day on which the source was read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Filled
+    format: Filled
+    level: Filled
+    repo: _Repository
+    size_gb: Annotated[Annotated[float, Field(gt=0)] | None, BlankIsNone]
+    split: Literal["yes", "no"]
+    source: _Address
+    read: _Day
+
+    @property
+    def bytes(self) -> int | None:
+        return None if self.size_gb is None else round(self.size_gb * GB)
+
+
+class PublishedRepository(BaseModel):
+    """A repository with GGUF files of a model, whose list of files was not read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Filled
+    repo: _Repository
+    source: _Address
+    read: _Day
+
+    @property
+    def owner(self) -> str:
+        return self.repo.partition("/")[0]
+
+
+class GatedOwner(BaseModel):
+    """Whose models are gated: all of theirs, or those under one licence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    owner: Filled
+    license: str
+    source: _Address
+    read: _Day
+
+
+def read_published_files(path: Path) -> tuple[PublishedFile, ...]:
+    """The rows; raises DataError naming the broken one."""
+    return read_rows(path, PublishedFile, FILES_KEY)
+
+
+def read_published_repositories(path: Path) -> tuple[PublishedRepository, ...]:
+    """The rows; raises DataError naming the broken one."""
+    return read_rows(path, PublishedRepository, REPOSITORIES_KEY)
+
+
+def read_gated(path: Path) -> tuple[GatedOwner, ...]:
+    """The rows; raises DataError naming the broken one."""
+    return read_rows(path, GatedOwner, GATED_KEY)
+
+
+def published_file(entry: Entry | None, level: LevelId) -> PublishedFile | None:
+    """The file to name for a model of the catalogue at a level; None where none is known."""
+    return None if entry is None else _files().get((entry.id, *level))
+
+
+def likely_repository(entry: Entry | None, level: LevelId, file_bytes: int) -> PublishedRepository | None:
+    """A repository that is likely to hold a model at a GGUF level, as its owner usually offers that level."""
+    if entry is None or level.format != GGUF:
+        return None
+    for row in _repositories().get(entry.id, ()):
+        loads = row.owner != _CUT_BY_HAND or file_bytes <= _ONE_FILE_BYTES
+        if loads and level.name in _USUAL.get(row.owner, "").split():
+            return row
+    return None
+
+
+def is_in_parts(file_bytes: int) -> bool:
+    """Whether a file of this size has to lie on the Hub in several parts."""
+    return file_bytes > _ONE_FILE_BYTES
+
+
+def address_of(repository: str) -> str:
+    """Where people read about a repository, and accept its terms."""
+    return f"{_HUB}/{repository}"
+
+
+def is_gated(repository: str, license: str) -> bool:
+    """Whether a repository is known to be given only to those who accept its terms; `license` is its model's."""
+    owner = repository.partition("/")[0].lower()
+    return any(row.owner.lower() == owner and row.license in ("", license) for row in _gated())
+
+
+@cache
+def _files() -> Mapping[tuple[str, str, str], PublishedFile]:
+    found: dict[tuple[str, str, str], PublishedFile] = {}
+    for row in read_published_files(FILES):
+        found.setdefault((row.model, row.format, row.level), row)
+    return found
+
+
+@cache
+def _repositories() -> Mapping[str, tuple[PublishedRepository, ...]]:
+    found: dict[str, tuple[PublishedRepository, ...]] = {}
+    for row in read_published_repositories(REPOSITORIES):
+        found[row.model] = (*found.get(row.model, ()), row)
+    return found
+
+
+@cache
+def _gated() -> tuple[GatedOwner, ...]:
+    return read_gated(GATED)

@@ -1,0 +1,32 @@
+"""Pieces of HTML that the pages share. What comes from outside goes through `escape` here."""
+
+from __future__ import annotations
+
+from html import escape
+
+from advisor.answer.status import Status
+from advisor.ui.legend import STATUS_COLOURS, STATUS_SIGNS
+
+
+def go(href: str, text: str, css: str = "") -> str:
+    """A link within the app: followed without a reload where page.js runs, an ordinary link elsewhere."""
+    named = f' class="{css}"' if css else ""
+    return f'<a data-go="1"{named} target="_self" href="{escape(href, quote=True)}">{escape(text)}</a>'
+
+
+def question_href(query: str, page: str = "") -> str:
+    """The address of a page about a question, from any page of the app."""
+    return f"./{page}?{query}" if query else f"./{page}"
+
+
+def copyable(text: str, name: str) -> str:
+    """Text to copy with a button; `name` says what it is."""
+    return (
+        f'<div class="copyable"><pre tabindex="0" aria-label="{escape(name, quote=True)}">{escape(text)}</pre>'
+        f'<button type="button" data-copy="1" aria-label="Copy: {escape(name, quote=True)}">Copy</button></div>'
+    )
+
+
+def badge(status: Status) -> str:
+    """A status with its sign and its colour."""
+    return f'<span class="badge {STATUS_COLOURS[status]}">{STATUS_SIGNS[status]} {escape(status)}</span>'

@@ -1,0 +1,1 @@
+"""The tabs of Answer, each worked out when it is opened."""

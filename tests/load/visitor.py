@@ -1,0 +1,110 @@
+"""A visitor without a browser: it speaks Streamlit's own protocol over the websocket."""
+
+from __future__ import annotations
+
+import random
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlencode
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+from advisor.machines.catalogue import machines
+from advisor.models.catalogue import catalogue
+
+_LONGEST_S = 120
+_CONTEXTS = (1024, 131_072)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What came of one question: seconds until the page was complete, and what the page said went wrong."""
+
+    seconds: float
+    messages: int
+    bytes: int
+    error: str = ""
+
+
+class Visitor:
+    """One session."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    @classmethod
+    async def arrive(cls, address: str, query: str) -> Self:
+        """Fetch the start page, as a browser does first, and connect to the process that it names."""
+        import asyncio
+
+        cookie = await asyncio.to_thread(_start_page_cookie, f"{address}/?{query}")
+        return cls(
+            await connect(
+                f"{address.replace('http', 'ws', 1)}/_stcore/stream",
+                subprotocols=["streamlit"],  # type: ignore[list-item]
+                additional_headers={"Cookie": cookie} if cookie else {},
+                compression=None,
+                max_size=None,
+                open_timeout=_LONGEST_S,
+            )
+        )
+
+    async def ask(self, query: str, expected: str = "") -> Drawn:
+        """Change the question by its link, as a click on a link does. The page must hold the `expected` words."""
+        asked = BackMsg()
+        asked.rerun_script.query_string = query
+        asked.rerun_script.is_history_navigation = True
+        asked.rerun_script.context_info.url = "http://localhost/"
+        began = time.perf_counter()
+        await self._socket.send(asked.SerializeToString())
+        messages = size = 0
+        error, missing = "", expected.encode()
+        while True:
+            data = await self._socket.recv()
+            raw = data if isinstance(data, bytes) else data.encode()
+            messages, size = messages + 1, size + len(raw)
+            if missing and missing in raw:
+                missing = b""
+            said = ForwardMsg.FromString(raw)
+            kind = said.WhichOneof("type")
+            if kind == "delta" and said.delta.new_element.WhichOneof("type") == "exception":
+                error = said.delta.new_element.exception.message or "an exception"
+            if kind == "script_finished" and said.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                if missing and not error:
+                    error = f"the page does not name {expected}"
+                return Drawn(time.perf_counter() - began, messages, size, error)
+
+    async def leave(self) -> None:
+        await self._socket.close()
+
+
+def _start_page_cookie(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=_LONGEST_S) as page:
+        page.read()
+        return str(page.headers.get("Set-Cookie", "")).partition(";")[0]
+
+
+def questions(seed: int) -> Iterator[tuple[str, str]]:
+    """Links that were never asked before, each with the name of its model: models x machines x contexts x users."""
+    drawn = random.Random(seed)
+    models = [entry for entry in catalogue().values() if (entry.model.context_length or 0) > _CONTEXTS[0]]
+    places = [place for place in machines().values() if not place.needs_memory]
+    asked: set[str] = set()
+    while True:
+        entry, place = drawn.choice(models), drawn.choice(places)
+        longest = min(entry.model.context_length or 0, _CONTEXTS[1])
+        values = {
+            "model": entry.id,
+            "machine": place.id,
+            "context": drawn.randint(_CONTEXTS[0], longest),
+            "users": drawn.choice((1, 1, 1, 2, 4, 8)),
+        }
+        query = urlencode(values)
+        if query not in asked:
+            asked.add(query)
+            yield query, entry.name
