@@ -166,7 +166,8 @@ def must_be(settings: type[BaseSettings], name: str) -> Message:
 def _read(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
     # Pages ask for them again and again; reading takes as long as a small page.
     names = ("HOME", *(field.alias or name for name, field in settings.model_fields.items()))
-    return _read_once(settings, tuple(given.items()), tuple(map(os.environ.get, names)))
+    found: _Settings = _read_once(settings, tuple(given.items()), tuple(map(os.environ.get, names)))
+    return found
 
 
 @lru_cache(maxsize=16)

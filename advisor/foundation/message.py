@@ -28,6 +28,7 @@ _SIGNS = {"or": " or ", "and": " and ", "semicolons": "; "}
 # How a text asks for a figure to be written, besides the ways of Python's own.
 WAYS: dict[str, Callable[[Any], str]] = {
     "approx": numbers.approx,
+    "rough": numbers.rough,
     "exact": numbers.exact,
     "plain": numbers.bare,
     "money": numbers.money,

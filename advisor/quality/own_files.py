@@ -40,12 +40,6 @@ def is_native(entry: Entry | None, level: LevelId) -> bool:
     return native_file(entry, level) is not None
 
 
-def own_loss_share(entry: Entry | None, level: LevelId) -> float:
-    """What share of a level's usual loss the publisher's own file has; 1 where there is no such file."""
-    file = own_level(entry, level)
-    return 1.0 if file is None else file.loss_share
-
-
 def with_own_file(quality: Quality, file: OwnFile, task: str) -> Quality:
     """The quality of a level in the publisher's own file; `quality` is that of any other file of the level.
 

@@ -16,7 +16,7 @@ from advisor.answer.status import STATUSES
 from advisor.answer.verdict import leading
 from advisor.costs.options import Option as Way
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import approx, money, span
+from advisor.foundation.numbers import money, rough, span
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import gb, gib
 from advisor.quality.scale import compared
@@ -255,7 +255,7 @@ def _tokens(count: float) -> str:
 
 def _span_row(name: str, ranges: Sequence[Range | None], mark: str, unit: str = "", sign: int = 1) -> Row:
     cells = (
-        Cell(NONE) if one is None else Cell(f"{approx(one.typical)}{unit} ({span(one)})", sign * one.typical)
+        Cell(NONE) if one is None else Cell(f"{rough(one.typical)}{unit} ({span(one, rough)})", sign * one.typical)
         for one in ranges
     )
     return Row(told(GROUPS[3]), name, tuple(cells), mark, "tenth")

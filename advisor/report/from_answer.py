@@ -14,7 +14,7 @@ from advisor.answer.status import Status
 from advisor.answer.verdict import leading, verdict
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import fact
-from advisor.foundation.numbers import approx, money, span
+from advisor.foundation.numbers import approx, money, rough, span
 from advisor.foundation.units import GIB, format_count, gib
 from advisor.models.licences import commercial_use
 from advisor.quality import SCORED_TASKS
@@ -162,9 +162,9 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
         label = told("Tokens/s per user") if answer.question.workload.users > 1 else told("Tokens/s")
-        found.append(Fact(label, approx(speed.typical), span(speed)))
+        found.append(Fact(label, rough(speed.typical), span(speed, rough)))
     if (inputs := shown.inputs_per_s) is not None:
-        found.append(Fact(told("Inputs a second"), approx(inputs.typical), span(inputs)))
+        found.append(Fact(told("Inputs a second"), rough(inputs.typical), span(inputs, rough)))
     costs = shown.costs
     if costs is not None and costs.own is not None:
         monthly = costs.own.monthly

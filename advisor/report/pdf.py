@@ -20,7 +20,7 @@ import typst
 from segno.encoder import DataOverflowError
 
 from advisor.foundation.errors import AdvisorError
-from advisor.foundation.numbers import approx, span
+from advisor.foundation.numbers import rough, span
 from advisor.report.document import FEWEST_BARS, Appendix, Fact, Gloss, Logo, ReportDocument, SpeedRow, Table
 from advisor.report.drawing import costs_payload, cut, memory_payload, quality_payload
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
@@ -185,8 +185,8 @@ def _speed(row: SpeedRow) -> dict[str, str]:
     unit = f" {row.unit}" if row.unit else ""
     return {
         "what": row.what,
-        "typical": f"{approx(row.speed.typical)}{unit}",
-        "range": f"{span(row.speed)}{unit}",
+        "typical": f"{rough(row.speed.typical)}{unit}",
+        "range": f"{span(row.speed, rough)}{unit}",
         "basis": row.basis,
     }
 

@@ -51,17 +51,6 @@ def model_names() -> dict[str, str]:
     return {entry.id: entry.name for entry in catalogue().values()}
 
 
-def matching_models(words: str) -> list[str]:
-    """Ids of the catalogue's models whose id, name or publisher hold all the words, shortest name first."""
-    wanted = words.lower().split()
-    found = [
-        entry
-        for entry in catalogue().values()
-        if wanted and all(word in f"{entry.id} {entry.name} {entry.publisher}".lower() for word in wanted)
-    ]
-    return [entry.id for entry in sorted(found, key=lambda entry: len(entry.name))]
-
-
 def model_name(text: str) -> str:
     """What to call a model before it is read: its name, the file's name, or the text itself."""
     if text in catalogue():

@@ -122,7 +122,7 @@ def as_written(value: Any) -> str:
 def meaning(key: str, value: Any) -> Any:
     """What the value of a link or an input means to the engine; raises InputError in one sentence."""
     if key == "model":
-        return check_model(str(value))
+        return Question.from_values({key: check_model(str(value))}).value(key)  # which may be too long
     if key == "machine":
         return value if value == CUSTOM_MACHINE else machine(value).id
     return Question.from_values({**_COMPANIONS.get(key, {}), key: value}).value(key)

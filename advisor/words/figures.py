@@ -23,13 +23,13 @@ Number = float | Decimal
 
 _PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
 _MOST_DIGITS = 400  # of any float, all of them
-_ROUNDED = ("approx", "exact", "money")
+_ROUNDED = ("approx", "rough", "exact", "money")
 _WITH_UNIT = ("gb", "gib", "count")
 
 
 def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
-    """A number as `way` says: approx, exact, plain (for a calculation), money, gb, gib, count, or one of Python's such
-    as ",", ".1f" and "+.0%".
+    """A number as `way` says: approx, rough, exact, plain (for a calculation), money, gb, gib, count, or one of
+    Python's: ",", ".1f", "+.0%".
 
     Raises ValueError for a way there is not.
     """

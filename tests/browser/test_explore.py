@@ -51,7 +51,7 @@ def tried(one: Visit) -> None:
 
 
 def query(one: Visit) -> str:
-    return urlsplit(one.page.url).query
+    return str(urlsplit(one.page.url).query)
 
 
 def test_a_buyer_gets_from_the_start_page_to_a_machine_and_its_price(visit: Open) -> None:

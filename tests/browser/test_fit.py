@@ -11,7 +11,7 @@ import pytest
 
 from advisor.answer.answer import answer
 from advisor.answer.verdict import leading
-from advisor.foundation.numbers import approx
+from advisor.foundation.numbers import rough
 from advisor.foundation.units import gb, gib
 from advisor.question.question import Question
 from advisor.ui.parts.text import status_words
@@ -128,7 +128,7 @@ def expected(query: str) -> list[str]:
         f"{found.entry.name} on {found.machine_name}",
         heading,
         *(gb(plan.sized.file_bytes), gib(plan.needed_bytes), gib(plan.free_bytes), f"{plan.max_context:,}"),
-        "unknown" if (speed := found.shown.tokens_per_s) is None else approx(speed.typical),
+        "unknown" if (speed := found.shown.tokens_per_s) is None else rough(speed.typical),
         "unknown" if (kept := found.shown.kept) is None else f"{kept.typical:.1f} %",
     ]
 

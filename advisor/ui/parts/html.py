@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from advisor.answer.status import Status
 from advisor.ui.legend import STATUS_COLOURS, STATUS_SIGNS
+
+
+def words(text: str) -> str:
+    """A sentence, escaped; a number and its unit stay on one line."""
+    return re.sub(r"(\d) (%|[KMG]i?B\b|tokens/s|tokens\b|USD\b)", r"\1&nbsp;\2", escape(text))
 
 
 def go(href: str, text: str, css: str = "") -> str:

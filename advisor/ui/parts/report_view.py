@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import approx, money, span
+from advisor.foundation.numbers import money, rough, span
 from advisor.question.question import Question
 from advisor.report.appendix import ASKED, KEPT_FREE
 from advisor.report.document import Costs, Fact, Logo, ReportDocument
@@ -196,8 +196,8 @@ def _speed(document: ReportDocument) -> None:
     _table(
         {
             "What": [row.what for row in document.speed],
-            "Typical": [f"{approx(row.speed.typical)} {row.unit}" for row in document.speed],
-            "Range": [span(row.speed) for row in document.speed],
+            "Typical": [f"{rough(row.speed.typical)} {row.unit}" for row in document.speed],
+            "Range": [span(row.speed, rough) for row in document.speed],
             "Based on": [row.basis for row in document.speed],
         }
     )

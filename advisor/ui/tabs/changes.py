@@ -7,7 +7,7 @@ import streamlit as st
 from advisor.answer.answer import Answer
 from advisor.answer.flips import Flip, flips
 from advisor.answer.plans import runtime_name
-from advisor.foundation.numbers import approx
+from advisor.foundation.numbers import rough
 from advisor.ui.parts.html import badge, go, question_href
 from advisor.ui.parts.rows import Cell, cell, number_cell, table
 from advisor.words import say
@@ -37,6 +37,6 @@ def _cells(flip: Flip) -> list[Cell]:
         cell(f"{flip.found.entry.name} {shown.level}, {runtime_name(shown.plan.runtime)}"),
         Cell(badge(flip.found.status)),
         number_cell("–" if shown.kept is None else f"{min(shown.kept.typical, 100):.1f} %"),
-        number_cell("–" if shown.tokens_per_s is None else approx(shown.tokens_per_s.typical)),
+        number_cell("–" if shown.tokens_per_s is None else rough(shown.tokens_per_s.typical)),
         ask,
     ]

@@ -9,7 +9,7 @@ import streamlit as st
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.pinned import pinned_query
-from advisor.foundation.numbers import approx
+from advisor.foundation.numbers import rough
 from advisor.foundation.units import gb, gib
 from advisor.ui.legend import RECOMMENDED
 from advisor.ui.parts.html import go, question_href
@@ -62,7 +62,7 @@ def _cells(answer: Answer, one: Candidate) -> list[Cell]:
         Cell(link),
         cell(verdict_words(plan.verdict)),
         number_cell("–" if one.kept is None else f"{min(one.kept.typical, 100):.1f} %"),
-        number_cell("–" if one.tokens_per_s is None else approx(one.tokens_per_s.typical)),
+        number_cell("–" if one.tokens_per_s is None else rough(one.tokens_per_s.typical)),
         number_cell(gb(one.file_bytes)),
         number_cell(f"{plan.sized.bits_per_weight:.2f}"),
         number_cell(gib(plan.needed_bytes)),

@@ -21,6 +21,7 @@ from advisor.question.question import Question
 from advisor.ui import first_answer as first
 from advisor.ui import start_page, static_files, view_cache
 from advisor.ui.link import START
+from advisor.ui.parts.verdict_card import card
 from advisor.ui.server import SecurityHeaders
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, CompressedFiles, script_version
@@ -94,7 +95,7 @@ def test_what_names_hold_is_shown_letter_by_letter() -> None:
 
     found = answer(Question.from_query("model=llama-3.1-8b-instruct"))
     odd = replace(found, entry=replace(found.entry, name="<img src=x onerror=alert(1)> & more"))
-    drawn = first.card(odd)
+    drawn = card(odd)
     assert "<img" not in drawn
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; more" in drawn
 
@@ -157,8 +158,9 @@ def test_every_page_starts_with_our_script_and_only_the_first_with_an_answer() -
 def test_a_browser_that_knows_streamlits_page_gets_ours() -> None:
     streamlit = create_streamlit_static_handler(str(STREAMLIT_FOLDER), "")
     known = ask(streamlit, "/").headers
-    headers = {"if_none_match": known["etag"], "if_modified_since": known["last-modified"], "range": "bytes=0-9"}
-    answered = ask(site(), "/compare", **headers)
+    answered = ask(
+        site(), "/compare", if_none_match=known["etag"], if_modified_since=known["last-modified"], range="bytes=0-9"
+    )
     assert answered.status == 200
     assert b"page.js" in answered.body
     assert answered.headers["cache-control"] == "no-cache"
