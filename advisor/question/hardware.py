@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
@@ -131,12 +132,13 @@ def _used(asked: MachineChoice, first: Machine, installed: tuple[Machine, ...]) 
             first=first.name,
         )
     if asked.use_gpus > len(installed):
-        there = "is one device" if len(installed) == 1 else f"has {len(installed)} cards"
-        who = first.name if asked.other_machine is None else "this machine"
+        who = first.name if asked.other_machine is None else sentence("this machine")
+        there = sentence("{machine} is one device", machine=who)
+        if len(installed) > 1:
+            there = sentence("{machine} has {count} cards", machine=who, count=len(installed))
         raise InputError(
-            "use_gpus={use_gpus}: {who} {there}; use at most {count}.",
+            "use_gpus={use_gpus}: {there}; use at most {count}.",
             use_gpus=asked.use_gpus,
-            who=who,
             there=there,
             count=len(installed),
         )

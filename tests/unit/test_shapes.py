@@ -39,7 +39,10 @@ WIDE = {
     "speed/load.py:gguf_load": "what lies where, and what is done with it",
     "speed/load.py:placed_load": "what lies where, and what is done with it",
     "speed/measurements.py:Measurement": _ROW,
-    "ui/parts/bound_inputs.py:number": "what Streamlit's input takes",
+    "ui/machine_rows.py:MachineRow": "a machine as the table, its filters and its file need it",
+    "ui/parts/fields.py:choice": "what an input is told",
+    "ui/parts/fields.py:number": "what an input is told",
+    "ui/parts/ways_to_get_it.py:_machine": "a card of the page: what stands on it",
 }
 
 
