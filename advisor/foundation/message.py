@@ -128,12 +128,17 @@ def sentence(text: str, /, **figures: Figure) -> Message:
     return Message(text, tuple(figures.items()))
 
 
+def is_fact(message: Message) -> bool:
+    """Whether its kind is a name, "too_dear", and no text of its own."""
+    return message.kind.isidentifier() and message.kind.islower()
+
+
 def in_english(message: Message) -> str:
     """A `sentence` as it is written in the code, for where no catalogue is at hand: its figures the English way."""
     figures = dict(message.figures)
     if message.kind == "as_it_is":
         return str(figures["text"])
-    if message.kind.isidentifier():
+    if is_fact(message):
         raise KeyError(f"only a catalogue has the text of {message.kind!r}: an error is made of sentences")
     if not figures:
         return message.kind

@@ -84,7 +84,7 @@ class Runs:
     """All runs in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._rows = Sessions(engine, sentence("The runs"))
+        self._rows = Sessions(engine, sentence("Runs"))
 
     @classmethod
     def open(cls, url: str | None = None) -> Runs:

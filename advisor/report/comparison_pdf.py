@@ -43,7 +43,7 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
             "author": PRODUCT,
             "date": [day.year, day.month, day.day],
             "footer": f"{PRODUCT} {VERSION} \u00b7 {title} \u00b7 {day.day} {day:%B %Y}",
-            "explained": told(told(EXPLAINED)),
+            "explained": told(EXPLAINED),
             "columns": [f"{letter}: {names_of(one)}" for letter, one in zip(letters, answers, strict=False)],
             "groups": [
                 {"name": name, "rows": [_row(row) for row in those]}

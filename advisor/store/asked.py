@@ -37,7 +37,7 @@ class Asked:
     """All kept answers in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._rows = Sessions(engine, sentence("The answers"))
+        self._rows = Sessions(engine, sentence("Answers"))
 
     @classmethod
     def open(cls, url: str | None = None) -> Asked:

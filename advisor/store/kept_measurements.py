@@ -24,7 +24,7 @@ class Measurements:
     """All kept measurements in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._rows = Sessions(engine, sentence("The measurements"))
+        self._rows = Sessions(engine, sentence("Measurements"))
 
     @classmethod
     def open(cls, url: str | None = None) -> Measurements:

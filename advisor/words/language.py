@@ -32,7 +32,7 @@ from babel.core import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from advisor.foundation.message import Figure, Key, Message, Span
+from advisor.foundation.message import Figure, Key, Message, Span, is_fact
 from advisor.words.figures import apart, write
 
 Audience = Literal["page", "report", "script"]
@@ -114,7 +114,7 @@ class Language:
         if not kind:
             return ""  # which gettext takes for the header of its catalogue
         found = self._texts.gettext(kind) if count is None else self._texts.ngettext(kind, kind, count)
-        if not found and not kind.isidentifier():
+        if not found and not is_fact(Message(kind)):
             return kind  # a `sentence`
         if not found:
             raise KeyError(f"no text for {kind!r} in {self.locale}")
