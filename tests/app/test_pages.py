@@ -88,7 +88,9 @@ def test_what_would_change_it_is_asked_again() -> None:
     lines = [row for row in sections(html(page), "<tr") if "Try" in row]
     assert len(lines) == len(flips(found)) > 0
     for line, change in zip(lines, flips(found), strict=True):
-        assert say(change.sentence, "page") in in_words(line)
+        what, then = say(change.sentence, "page").split(": ", 1)
+        assert what in in_words(line)
+        assert then.lower() in in_words(line).lower()
         assert links(line)["Try"] == change.question.to_query()
         assert badge("does not fit" if change.found is None else change.found.status) in line
 

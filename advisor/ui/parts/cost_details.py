@@ -62,14 +62,9 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
     return remarks
 
 
-def what_is_missing(costs: Costs) -> None:
-    """Options there are none of, and what no bill counts."""
-    if costs.missing:
-        st.subheader("Not available", anchor=False)
-        st.markdown("\n".join(f"- **{NAMES[name]}**: {plain(say(why, 'page'))}" for name, why in costs.missing))
-    if costs.notes:
-        st.subheader("What is not counted, and what to keep in mind", anchor=False)
-        st.markdown("\n".join(f"- {plain(note)}" for note in say_all(costs.notes, "page")))
+def notes(costs: Costs) -> None:
+    """What no bill counts, and what else to know."""
+    st.markdown("\n".join(f"- {plain(note)}" for note in say_all(costs.notes, "page")))
 
 
 def prices_title(costs: Costs) -> str:

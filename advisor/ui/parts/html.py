@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 
 from advisor.answer.status import Status
@@ -20,6 +22,13 @@ def go(href: str, text: str, css: str = "") -> str:
     return f'<a data-go="1"{named} target="_self" href="{escape(href, quote=True)}">{escape(text)}</a>'
 
 
+def outside(address: str, text: str) -> str:
+    """A link that leaves the app, to https only; anything else stays text."""
+    if not address.startswith("https://"):
+        return escape(text)
+    return f'<a href="{escape(address, quote=True)}" target="_blank" rel="noopener">{escape(text)}</a>'
+
+
 def question_href(query: str, page: str = "") -> str:
     """The address of a page about a question, from any page of the app."""
     return f"./{page}?{query}" if query else f"./{page}"
@@ -31,6 +40,24 @@ def copyable(text: str, name: str) -> str:
         f'<div class="copyable"><pre tabindex="0" aria-label="{escape(name, quote=True)}">{escape(text)}</pre>'
         f'<button type="button" data-copy="1" aria-label="Copy: {escape(name, quote=True)}">Copy</button></div>'
     )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure with what it is and its range."""
+
+    label: str
+    value: str
+    note: str
+
+
+def tile_list(found: Iterable[Tile]) -> str:
+    """Figures side by side."""
+    drawn = (
+        f"<div><dt>{words(one.label)}</dt><dd>{words(one.value)}<small>{words(one.note)}</small></dd></div>"
+        for one in found
+    )
+    return f'<dl class="tiles">{"".join(drawn)}</dl>'
 
 
 def badge(status: Status) -> str:

@@ -38,10 +38,10 @@ def draw(model: Model) -> None:
     table = _table(model)
     if table.empty:
         return
-    st.subheader("Other formats", anchor=False)
+    st.header("Other formats", anchor=False)
     st.markdown(
         "Exact bytes of the tensors, as the named writer lays them out from 16-bit weights. These are for vLLM, "
-        "transformers and MLX; what fits above is computed for GGUF files in llama.cpp."
+        "transformers and MLX; the GGUF files of llama.cpp are under Levels."
     )
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(

@@ -31,13 +31,13 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
         return
     compared = found.file is not None or _has_gguf(found)
     stock = _stock_sizes(model, imatrix) if model is not None and compared else {}
-    st.subheader("Published files", anchor=False)
+    st.header("Published files", anchor=False)
     if found.file is not None:
         _file(found, stock)
     elif found.repository is not None:
         _repository(found, stock)
     elif found.entry is not None:
-        st.markdown("Everything above is computed from the catalogue; nothing was fetched.")
+        st.markdown("All figures are computed from the catalogue; nothing was fetched.")
         read = go(model_input.href_of(found.entry.hf_repo), f"Read {found.entry.hf_repo} on the Hub")
         st.html(f"<p>{read}: its own tensors beside the catalogue's, and its files. Only headers are read.</p>")
     if found.file is None and not _has_gguf(found):

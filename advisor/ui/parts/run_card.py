@@ -14,6 +14,7 @@ from advisor.answer.verdict import leading
 from advisor.foundation.message import fact
 from advisor.foundation.numbers import plural
 from advisor.runtimes.launch import Command
+from advisor.ui.parts.html import outside
 from advisor.words import say, say_all
 
 _WHOLE = 40  # characters of a word that is not broken over two lines
@@ -74,14 +75,14 @@ def _takes(files: Files | None) -> str:
     if files.terms is None:
         return found
     gated = escape(say(fact("run_gated", repository=files.repository or ""), "page"))
-    return f'{found}<p class="gated">⚠ {gated} {_link(files.terms, "Its terms")}</p>'
+    return f'{found}<p class="gated">⚠ {gated} {outside(files.terms, "Its terms")}</p>'
 
 
 def _fold(way: WayToRun) -> str:
     """What to do before, where the file is from, and what else to know of the command."""
     inside = [_step(one) for one in (*way.before, *way.otherwise)]
     if way.files is not None and way.files.listed_at:
-        where = _link(way.files.listed_at, "this list")
+        where = outside(way.files.listed_at, "this list")
         day = f", read on {escape(way.files.read_on)}" if way.files.read_on else ""
         inside.append(f"<p>{escape(way.files.repository or '')} is known from {where}{day}.</p>")
     inside += [f"<p>{escape(note)}</p>" for note in say_all(way.notes, "page")]
@@ -114,9 +115,3 @@ def _copyable(text: str, name: str) -> str:
 
 def _kept_whole(word: str) -> str:
     return f"<span>{escape(word)}</span>" if "-" in word and len(word) <= _WHOLE else escape(word)
-
-
-def _link(address: str, text: str) -> str:
-    if not address.startswith("https://"):
-        return escape(text)
-    return f'<a href="{escape(address, quote=True)}" target="_blank" rel="noopener">{escape(text)}</a>'

@@ -16,7 +16,6 @@ from advisor.words import say, say_all
 
 def draw(answer: Answer, shown: Candidate) -> None:
     """Draw them, each with a button to copy it."""
-    st.subheader(f"Run {shown.level}", anchor=False)
     _defaults(answer)
     try:
         found = commands(launch_of(answer, shown))

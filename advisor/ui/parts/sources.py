@@ -21,7 +21,7 @@ _ESTIMATED = "header and tokenizer of the file, and what driver, runtime and scr
 def draw(answer: Answer) -> None:
     """Draw sources and the same question as a command and a link."""
     entry, machine = answer.entry, answer.machine
-    st.subheader("Where the numbers come from", anchor=False)
+    st.header("Where the numbers come from", anchor=False)
     st.markdown(
         f"- **Exact:** {_EXACT} The rules are those of {LLAMA_CPP_RULES}.\n"
         f"- **Modelled:** {_MODELLED}\n"
@@ -34,7 +34,7 @@ def draw(answer: Answer) -> None:
     )
     if answer.measured_here:
         st.markdown(f"- **Measured here:** {_own(answer)}")
-    st.subheader("The same question elsewhere", anchor=False)
+    st.header("The same question elsewhere", anchor=False)
     query = answer.question.to_query()
     st.markdown("On the command line:")
     st.code(f'python -m advisor plan "{query}"', language=None, wrap_lines=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
 
 from advisor.answer.answer import Answer
@@ -19,7 +18,7 @@ from advisor.quality.tasks import task_name
 from advisor.question.question import FIELDS
 from advisor.sizing.plan import DeviceMemory
 from advisor.ui.legend import BASIS_SIGNS, BASIS_WORDS, NAMES
-from advisor.ui.parts.html import badge, go, question_href, words
+from advisor.ui.parts.html import Tile, badge, go, question_href, tile_list, words
 from advisor.ui.parts.text import tokens, users
 from advisor.words import say, say_all
 
@@ -33,15 +32,6 @@ _FLOORS: dict[Status, str] = {
     "not as asked": "breaks a requirement",
 }
 _WHOLE_BITS = 15.0  # from here on nothing is compressed
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A figure with what it is and its range."""
-
-    label: str
-    value: str
-    note: str
 
 
 def card(answer: Answer) -> str:
@@ -63,7 +53,7 @@ def card(answer: Answer) -> str:
             f'<p class="dim floor">{words(_gloss(about, shown) if runs else _floor(about.status))}</p>',
             f'<p class="say">{words(say(verdict(answer), "page"))}</p>',
             "" if instead is None else _ask_instead(answer),
-            _tiles(tiles(about, shown)) if runs else "",
+            tile_list(tiles(about, shown)) if runs else "",
             _why(answer),
             "</section>",
         )
@@ -144,14 +134,6 @@ def _cost(about: Answer, shown: Candidate) -> Tile:
 
 def _way(option: Option) -> str:
     return NAMES[option.name] if option.name == "api" else NAMES[option.name].lower()
-
-
-def _tiles(found: Iterator[Tile]) -> str:
-    drawn = (
-        f"<div><dt>{words(one.label)}</dt><dd>{words(one.value)}<small>{words(one.note)}</small></dd></div>"
-        for one in found
-    )
-    return f'<dl class="tiles">{"".join(drawn)}</dl>'
 
 
 def _ask_instead(answer: Answer) -> str:
