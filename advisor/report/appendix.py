@@ -118,7 +118,7 @@ def _asked(answer: Answer) -> list[Fact]:
     )
     facts = [
         Fact("Context", plural(question.workload.context, "token"), by_frontend.get("context", ASKED)),
-        Fact("Users at the same time", f"{question.workload.users:,}", by_frontend.get("users", ASKED)),
+        Fact("Users at once", f"{question.workload.users:,}", by_frontend.get("users", ASKED)),
         Fact("Load", load, ASKED),
         Fact("Years of use", str(question.costs.billing.years), ASKED),
         Fact("Currency", question.costs.billing.currency, ASKED),

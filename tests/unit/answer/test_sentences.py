@@ -168,7 +168,7 @@ def test_what_does_not_fit_carries_no_advice_about_money() -> None:
         ("Not published: give host_price.", "Not published: give “The computer around it”.", "Not published."),
         ("Nobody in the EU; 3 elsewhere: set region=any.", "Nobody in the EU; 3 elsewhere: set “Where to rent” = any.",
          "Nobody in the EU; 3 elsewhere: set region=any."),
-        ("users=300: at most 256.", "“Users at the same time” = 300: at most 256.", "users=300: at most 256."),
+        ("users=300: at most 256.", "“Users at once” = 300: at most 256.", "users=300: at most 256."),
         ("12 users share it.", "12 users share it.", "12 users share it."),
         ("See ?model=phi-4&users=2 there.", "See ?model=phi-4&users=2 there.", "See ?model=phi-4&users=2 there."),
     ],
