@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
 from advisor.answer.job import Job
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
@@ -15,6 +15,7 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact
 from advisor.foundation.numbers import ROUGH, differ
+from advisor.quality.tasks import task_name
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from advisor.foundation.errors import InputError, one_line
-from advisor.foundation.units import MIB, gib
+from advisor.foundation.units import MIB
 from advisor.sources.resolve import find_any_model
 from advisor.ui.address import folder
 from advisor.ui.asking import model_name
@@ -99,7 +99,7 @@ async def _body(request: Request, most: int) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > most:
-            raise InputError(f"That is larger than {gib(most)}, more than is taken here.")
+            raise InputError("That is larger than {most:gib}, more than is taken here.", most=most)
     return bytes(body)
 
 

@@ -20,7 +20,7 @@ from advisor.machines.machine import Machine
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.find import find_models
 from advisor.models.names import find_by_repository
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH
 from advisor.ui.asking import model_name
 from advisor.ui.link import PAGE_KEYS, changed_link, meaning, read_link
@@ -141,7 +141,11 @@ def offer_for(key: str, typed: str, link: str) -> Offer:
         return offer_models(typed, Asked(link, key))
     if key in MACHINE_KEYS:
         return offer_machines(typed, Asked(link, key))
-    raise InputError(f"Nothing is picked as '{one_line(key)}'; keys are {', '.join((*MODEL_KEYS, *MACHINE_KEYS))}.")
+    raise InputError(
+        "Nothing is picked as '{name}'; keys are {keys}.",
+        name=one_line(key),
+        keys=", ".join((*MODEL_KEYS, *MACHINE_KEYS)),
+    )
 
 
 def offer_opened(key: str, shown: str, link: str) -> Offer:

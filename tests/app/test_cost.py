@@ -99,7 +99,7 @@ def test_bills_on_the_page_add_up_to_the_tiles() -> None:
         lines = cells[: len(option.bill)]
         assert sum(lines) == option.monthly.typical
         assert cells[len(option.bill) :] in ([], [option.monthly.typical])
-        assert list(bill["How it is worked out"])[: len(lines)] == [plain(line.how) for line in option.bill]
+        assert list(bill["How it is worked out"])[: len(lines)] == [plain(say(line.how)) for line in option.bill]
 
 
 def test_load_and_machines_can_be_worked_out_from_what_is_shown() -> None:

@@ -9,6 +9,7 @@ from advisor.quality import SCORED_TASKS
 from advisor.quality.claims import claims
 from advisor.quality.tasks import PERPLEXITY
 from advisor.question.question import Question
+from advisor.words import say
 from tests.support.pages import html, sections
 
 
@@ -50,7 +51,7 @@ def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
     assert all('<a href="https://' in line for line in lines)
     words = "\n".join(part.value.replace("\\", "") for part in page.markdown)
     for claim in claims():
-        assert claim.sentence in words
+        assert say(claim.sentence) in words
     assert page.get("plotly_chart")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from advisor.machines.catalogue import machine
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from tests.support.decision_figures import figures_agree, status_follows_from_the_figures
 from tests.support.decision_promises import (
     choices_are_what_they_say,

@@ -8,7 +8,7 @@ from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.growth import Grown, Growth, layer_caches, lends_gpu
 from advisor.runtimes.llama_cpp.needs import default_shares
 from advisor.runtimes.llama_cpp.placement_cuts import default_ends
-from advisor.runtimes.llama_cpp.reading import Reading
+from advisor.runtimes.llama_cpp.reading_time import Reading
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import Placement, place
 from advisor.sizing.rates import Rates

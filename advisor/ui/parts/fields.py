@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from advisor.question.choices import SEARCHED
+from advisor.question.configuration import SEARCHED
 from advisor.question.question import FIELDS
 from advisor.ui import state
 from advisor.ui.link import as_written

@@ -64,8 +64,8 @@ def _panel(way: WayToRun) -> str:
 
 
 def _line(command: Command, way: WayToRun, named: bool) -> str:
-    title = f'<p class="dim">{escape(command.title)}</p>' if named else ""
-    return f"{title}{_copyable(command.text, f'{way.name}: {command.title}')}"
+    title = f'<p class="dim">{escape(say(command.title))}</p>' if named else ""
+    return f"{title}{_copyable(command.text, f'{way.name}: {say(command.title)}')}"
 
 
 def _takes(files: Files | None) -> str:
@@ -98,8 +98,9 @@ def _fold(way: WayToRun) -> str:
 
 
 def _step(command: Command) -> str:
-    note = f'<p class="dim">{escape(command.note)}</p>' if command.note else ""
-    return f"<p><strong>{escape(command.title)}</strong></p>{_copyable(command.text, command.title)}{note}"
+    title, notes = say(command.title), " ".join(say_all(command.notes, "page"))
+    note = f'<p class="dim">{escape(notes)}</p>' if notes else ""
+    return f"<p><strong>{escape(title)}</strong></p>{_copyable(command.text, title)}{note}"
 
 
 def _copyable(text: str, name: str) -> str:

@@ -8,8 +8,10 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.formats.gguf_levels import LLAMA_CPP_RULES
+from advisor.foundation.message import fact
 from advisor.foundation.numbers import exact
 from advisor.ui.parts.text import plain
+from advisor.words import say
 
 _EXACT = "the bytes of every tensor at every level, and the KV cache."
 _MODELLED = "compute buffers, by laying out the network's steps in memory as llama.cpp does."
@@ -26,8 +28,8 @@ def draw(answer: Answer) -> None:
         f"- **Estimated, on the safe side:** {_ESTIMATED}\n"
         f"- **Model:** {plain(entry.name)} by {plain(entry.publisher)}, licence {plain(entry.license)}, "
         f"{entry.confidence} in {entry.as_of}: {_links(entry.sources) or 'no public source'}\n"
-        f"- **Capacity:** {plain(machine.capacity_basis)} ({machine.confidence}, {machine.as_of or 'today'}: "
-        f"{_links([s for s in (machine.source, machine.second_source) if s])})\n"
+        f"- **Capacity:** {plain(say(machine.capacity_basis))} ({machine.confidence}, {machine.as_of or 'today'}: "
+        f"{_links([s for s in (machine.source, machine.second_source) if s]) or say(fact('your_input'))})\n"
         f"- **Overhead:** {_overhead(answer)}"
     )
     if answer.measured_here:
@@ -49,7 +51,9 @@ def _own(answer: Answer) -> str:
 
 def _overhead(answer: Answer) -> str:
     given = answer.question.machine.overhead_mib
-    return plain(answer.machine.overhead_basis if given is None else f"{exact(given)} MiB per device, as you gave it.")
+    return plain(
+        say(answer.machine.overhead_basis) if given is None else f"{exact(given)} MiB per device, as you gave it."
+    )
 
 
 def _links(sources: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
 from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LEAST_BITS, READING_TOKENS_PER_S
 from advisor.answer.reasons import reasons
 from advisor.answer.status import Status
@@ -14,6 +14,7 @@ from advisor.answer.verdict import leading, verdict
 from advisor.costs.options import Option
 from advisor.foundation.numbers import money, rough, span
 from advisor.foundation.units import gib
+from advisor.quality.tasks import task_name
 from advisor.question.question import FIELDS
 from advisor.sizing.plan import DeviceMemory
 from advisor.ui.legend import BASIS_SIGNS, BASIS_WORDS, NAMES

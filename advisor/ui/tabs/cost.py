@@ -9,7 +9,7 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.money import money_words
+from advisor.answer.money_words import money_words
 from advisor.answer.verdict import leading, verdict
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
@@ -32,7 +32,7 @@ from advisor.ui.parts.cost_tables import (
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.html import words
 from advisor.ui.parts.text import plain, status_mark
-from advisor.words import say, say_all
+from advisor.words import say, say_all, told
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
 _MILLION = 1_000_000
@@ -71,7 +71,7 @@ def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
     best = costs.best(keeps_data)
     with st.container(key="cost_verdict"):
         st.html(f"<h2>{escape(_headline(costs, best, keeps_data))}</h2>")
-        said = [*say_all(money_words(candidate), "page"), *[COMPARED_ONLY] * keeps_data, _load(costs)]
+        said = [*say_all(money_words(candidate), "page"), *[told(COMPARED_ONLY)] * keeps_data, _load(costs)]
         st.markdown(plain(" ".join(said)))
         st.html(f'<div class="ways">{"".join(_way(costs, name, best) for name in NAMES)}</div>')
     chart, load = st.columns((3, 1), gap="medium")
@@ -133,7 +133,10 @@ def _way(costs: Costs, name: str, best: Option | None) -> str:
             f'<article class="way">{title}<p>{words(say(why, "page") if why else "No price is known.")}</p></article>'
         )
     monthly, each = option.monthly, option.per_million_tokens
-    facts = [f"{money(each.typical)} {costs.currency} for a million tokens ({span(each, money)})", option.title]
+    facts = [
+        f"{money(each.typical)} {costs.currency} for a million tokens ({span(each, money)})",
+        say(option.title, "page"),
+    ]
     if option.upfront:
         facts.insert(0, f"{money(option.upfront)} {costs.currency} to buy")
     if option.offers > 1:
@@ -256,7 +259,7 @@ def _sensitivity(figures: Figures) -> None:
         key="tornado",
         config=_NO_TOOLS,
         alt=f"What owning saves a month when one of {len(found)} inputs is half or half as much again; "
-        f"{found[0].label} matters most. The table below has the same figures.",
+        f"{say(found[0].label)} matters most. The table below has the same figures.",
     )
     st.table(sensitivity_table(found, costs.currency), hide_index=True, border="horizontal")
 

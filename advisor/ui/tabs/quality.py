@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import exact, plural, rough, span
 from advisor.foundation.units import GIB
 from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
-from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
+from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, task_name
 from advisor.sources.local_measurements import MEASURED_HERE
 from advisor.ui.charts.quality import pareto_chart
 from advisor.ui.legend import BASIS_SIGNS, BASIS_WORDS
@@ -54,7 +54,7 @@ def _pareto(answer: Answer) -> None:
     st.header("Quality against memory", anchor=False)
     table = pareto_table(answer.candidates)
     if table.empty:
-        st.info(plain(answer.candidates[0].quality.note), icon=":material/info:")
+        st.info(plain(" ".join(say_all(answer.candidates[0].quality.notes, "page"))), icon=":material/info:")
         return
     capacity = _capacity_gib(answer)
     st.markdown(
@@ -81,11 +81,11 @@ def _pareto_rows(answer: Answer, table: pd.DataFrame) -> list[tuple[bool, list[C
         (
             row.level == _level(answer),
             [
-                cell(row.level),
+                cell(str(row.level)),
                 number_cell(f"{row.memory_gib:,.1f} GiB"),
                 number_cell(f"{row.typical:.1f} %"),
                 number_cell(f"{row.low:.1f} to {row.high:.1f} %"),
-                cell(row.evidence),
+                cell(str(row.evidence)),
             ],
         )
         for row in table.itertuples()
@@ -164,7 +164,7 @@ def _by_task(answer: Answer, one: Candidate) -> None:
         )
     if divergence.measured_here:
         _measured_here(divergence)
-    words = "; ".join(f"“{demand.words}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
+    words = "; ".join(f"“{say(demand.words)}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
     st.markdown(small(plain(f"As a requirement, {words}.")))
 
 
@@ -178,7 +178,7 @@ def _task_cells(task: str, quality: Quality) -> list[Cell]:
         number_cell(f"{quality.low:.1f} to {quality.high:.1f} %" if kept else "–"),
         cell(f"{sign} {_basis(quality)}".strip()),
         cell(say(counted(quality.n, quality.sources)) if quality.n else "–"),
-        cell(TASKS[task]),
+        cell(say(TASKS[task])),
     ]
 
 
@@ -187,7 +187,7 @@ def _basis(quality: Quality) -> str:
 
 
 def _measured_here(divergence: Quality) -> None:
-    st.markdown(small(plain(divergence.note)))
+    st.markdown(small(plain(" ".join(say_all(divergence.notes, "page")))))
     if divergence.n > 1:
         st.markdown(small(f"The newest of {divergence.n} measurements; the page Prove it lists all."))
 
@@ -196,7 +196,7 @@ def _evidence(answer: Answer, one: Candidate) -> None:
     task = answer.question.requirements.task
     quality = one.quality
     st.header(plain(f"Evidence for {one.level} at {say(task_name(task))}"), anchor=False)
-    st.markdown(plain(" ".join((quality.note, *say_all(quality.remarks, "page")))))
+    st.markdown(plain(" ".join(say_all((*quality.notes, *quality.remarks), "page"))))
     if not quality.evidence:
         return
     count = len(quality.evidence)
@@ -237,7 +237,7 @@ def _claim_rows(found: Sequence[Claim], key: str) -> None:
     st.dataframe(
         pd.DataFrame(
             [
-                {"claim": claim.claim, "verdict": _SIGNS[claim.outcome], **_numbers(claim), "n": claim.n}
+                {"claim": say(claim.claim), "verdict": _SIGNS[claim.outcome], **_numbers(claim), "n": claim.n}
                 for claim in found
             ]
         ),
@@ -252,7 +252,7 @@ def _claim_rows(found: Sequence[Claim], key: str) -> None:
             "n": st.column_config.NumberColumn("Scores", format="localized"),
         },
     )
-    st.markdown("\n".join(f"- **{plain(claim.claim)}**: {plain(claim.sentence)}" for claim in found))
+    st.markdown("\n".join(f"- **{plain(say(claim.claim))}**: {plain(say(claim.sentence))}" for claim in found))
 
 
 _SHORT = {"median": "Median (%)", "p10": "10th percentile (%)", "p90": "90th percentile (%)"}
