@@ -135,7 +135,9 @@ def test_a_phone_shows_everything_without_scrolling_sideways_and_folds_the_bar(v
     one = visit("/", **PHONE)
     one.expect_answer(urlencode(START))
     assert one.too_wide() <= 0
-    in_words = one.page.get_by_text("Llama 3.3 70B Instruct on 2 x GeForce RTX 3090 · 8,192 tokens · 1 user", exact=True)
+    in_words = one.page.get_by_text(
+        "Llama 3.3 70B Instruct on 2 x GeForce RTX 3090 · 8,192 tokens · 1 user", exact=True
+    )
     assert in_words.is_visible()
     model = one.page.get_by_role("combobox", name="Model", exact=True)
     assert not model.is_visible()
