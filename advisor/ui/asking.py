@@ -9,7 +9,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import Question
 from advisor.sources.background import StillWorking
 from advisor.sources.local_measurements import LocalMeasurement
@@ -49,17 +49,6 @@ class Reply:
 def model_names() -> dict[str, str]:
     """Names by id, in the catalogue's order."""
     return {entry.id: entry.name for entry in catalogue().values()}
-
-
-def matching_models(words: str) -> list[str]:
-    """Ids of the catalogue's models whose id, name or publisher hold all the words, shortest name first."""
-    wanted = words.lower().split()
-    found = [
-        entry
-        for entry in catalogue().values()
-        if wanted and all(word in f"{entry.id} {entry.name} {entry.publisher}".lower() for word in wanted)
-    ]
-    return [entry.id for entry in sorted(found, key=lambda entry: len(entry.name))]
 
 
 def model_name(text: str) -> str:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.units import MIB
 from advisor.sources.resolve import find_any_model
+from advisor.ui.address import folder
 from advisor.ui.asking import model_name
 from advisor.ui.picking import (
     MODEL_KEYS,
@@ -86,7 +87,11 @@ async def add_file(request: Request) -> Response:
             return _answer(Offer(said=str(error)), 400)
 
 
-ROUTES = (Route("/find", find, methods=["POST"]), Route("/find/file", add_file, methods=["POST"]))
+ROUTES = tuple(
+    Route(f"{above}{path}", answer, methods=["POST"])
+    for above in dict.fromkeys(("", folder()))  # Streamlit's own folder holds its pages only
+    for path, answer in (("/find", find), ("/find/file", add_file))
+)
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -94,7 +99,7 @@ async def _body(request: Request, most: int) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > most:
-            raise InputError(f"That is larger than {most / MIB:,.3g} MiB, more than is taken here.")
+            raise InputError("That is larger than {most:gib}, more than is taken here.", most=most)
     return bytes(body)
 
 

@@ -86,6 +86,7 @@
 
   function askForText(field, wait) {
     open(field).pending = "text";
+    now.asking?.abort(); // choices for less text must not be taken for those of all of it
     clearTimeout(timer);
     timer = setTimeout(() => {
       const words = field.value;

@@ -16,14 +16,17 @@ from advisor.ui.link import PAGE_KEYS, ReadLink, Written, changed_link, meaning,
 
 _HELD = "held_link"
 _CHANGED = "link_changed"
+_SEEN = "seen_query"  # what the browser shows, as far as is known here
+_STALE = "stale_queries"  # what it may still show, since it has not heard of the last changes
 
 
 def read() -> ReadLink:
     """What is asked now. After an input's change that is what it made of the link, whatever the browser still shows."""
     if st.session_state.pop(_CHANGED, False):
         return ReadLink(st.session_state[_HELD])
-    found = read_link({key: st.query_params.get_all(key) for key in st.query_params})
-    st.session_state[_HELD] = found.written
+    query = {key: st.query_params.get_all(key) for key in st.query_params}
+    found = read_link(query)
+    st.session_state[_HELD], st.session_state[_SEEN], st.session_state[_STALE] = found.written, _asking(query), []
     return found
 
 
@@ -45,14 +48,22 @@ def value(key: str) -> Any:
 
 
 def change(**changes: Any) -> None:
-    """Ask something else: keys by value, None takes one back to its default. For callbacks only."""
-    ask(changed_link(written(), changes))
+    """Ask something else: keys by value, None takes one back to its default. For callbacks only.
+
+    Who goes back or follows a link before the inputs show the last answer sends what they showed before along:
+    nobody has changed that, and nothing is asked.
+    """
+    shown = _asking({key: st.query_params.get_all(key) for key in st.query_params})
+    if shown == st.session_state.get(_SEEN, shown) or shown in st.session_state.get(_STALE, ()):
+        ask(changed_link(written(), changes))
 
 
 def ask(link: Written) -> None:
     """Ask what these keys say, and nothing else. For callbacks only."""
     st.session_state[_HELD] = link
     st.session_state[_CHANGED] = True
+    st.session_state[_STALE] = [*st.session_state.get(_STALE, ()), st.session_state.get(_SEEN, {})]
+    st.session_state[_SEEN] = {key: [given] for key, given in link.items()}
     kept = {key: st.query_params.get_all(key) for key in st.query_params if key in PAGE_KEYS}
     st.query_params.from_dict(kept | dict(link))
 
@@ -65,3 +76,7 @@ def show(**keys: str | None) -> None:
         elif key in st.query_params:
             del st.query_params[key]
     st.session_state[_CHANGED] = True
+
+
+def _asking(query: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {key: given for key, given in query.items() if key not in PAGE_KEYS}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from huggingface_hub import constants
@@ -19,7 +19,7 @@ from advisor.sources.search import HUB_SEARCH
 from advisor.sources.uploads import name_of_upload
 from advisor.ui.parts.pickers import machine_label, picker_html, search_button
 from advisor.ui.picker_routes import ROUTES
-from tests.support.asgi import Answered, ask
+from tests.support.asgi import Answered, ask, send
 from tests.support.hub_server import FakeHub
 from tests.support.model_files import gguf_file
 
@@ -50,7 +50,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def answered(words: str, key: str = "model", **more: Any) -> Answered:
     asked = {"key": key, "words": words, "link": LINK, **more}
-    return ask(APP, "/find", method="POST", body=json.dumps(asked).encode())
+    return send(APP, json.dumps(asked).encode(), "/find")
 
 
 def offer(words: str, key: str = "model", **more: Any) -> dict[str, Any]:
@@ -134,6 +134,7 @@ def test_beside_a_repository_stands_the_catalogues_own_model(repository: str) ->
         ("http://example.com/a.gguf", "Only https links"),
         ("https://u:p@example.com/a.gguf", "user name or password"),
         ("https://huggingface.co/datasets/a/b", "leads to a dataset"),
+        ("https://example.com/" + "a" * 1500, "at most 1000 characters"),
     ],
 )
 def test_what_can_never_be_a_model_is_said_and_enter_takes_nothing(text: str, message: str) -> None:
@@ -191,15 +192,15 @@ def test_without_the_hub_there_is_the_catalogue_one_sentence_and_another_try(
     assert offer("qwen", hub=True, again=True)["choices"][0]["value"] == "acme/qwen-late"
 
 
-def send(content: bytes, name: str, key: str = "model", kind: str = "application/octet-stream") -> Answered:
-    return ask(APP, "/find/file", f"key={key}&name={name}&{LINK}", "POST", body=content, content_type=kind)
+def uploaded(content: bytes, name: str, key: str = "model", kind: str = "application/octet-stream") -> Answered:
+    return send(APP, content, "/find/file", f"key={key}&name={name}&link={quote(LINK)}", content_type=kind)
 
 
 def test_files_are_kept_and_offered() -> None:
     config = json.dumps(catalogue()[LLAMA].config).encode()
     header, _ = gguf_file(LLAMA, "IQ4_XS")
     for content, name in ((config, "config.json"), (header + bytes(1000), "mine-IQ4_XS.gguf")):
-        found = json.loads(send(content, name).body)
+        found = json.loads(uploaded(content, name).body)
         value = query_of(taken(found))["model"]
         assert value.startswith("upload-")
         assert name_of_upload(value) == name
@@ -218,18 +219,18 @@ def test_files_are_kept_and_offered() -> None:
 def test_a_file_that_is_no_model_is_refused_in_one_sentence(
     content: bytes, name: str, status: int, message: str
 ) -> None:
-    found = send(content, name)
+    found = uploaded(content, name)
     assert found.status == status
     assert message in json.loads(found.body)["said"]
 
 
 def test_nothing_else_is_taken() -> None:
-    assert send(b"{}", "config.json", kind="text/plain").status == 415  # as a form of another site could send it
-    assert send(b"{}", "config.json", key="machine").status == 400
+    assert uploaded(b"{}", "config.json", kind="text/plain").status == 415  # as a form of another site could send it
+    assert uploaded(b"{}", "config.json", key="machine").status == 400
     assert answered("x", "level").status == 400
     assert answered("x", more="y").status == 400
-    assert ask(APP, "/find", method="POST", body=b"{").status == 400
-    assert ask(APP, "/find", method="POST", body=b" " * (1 << 17)).status == 400
+    assert send(APP, b"{", "/find").status == 400
+    assert send(APP, b" " * (1 << 17), "/find").status == 400
     assert ask(APP, "/find").status == 405
 
 

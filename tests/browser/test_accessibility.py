@@ -9,11 +9,10 @@ import pytest
 
 from advisor.ui.views.answer import TABS
 from advisor.ui.views.how_we_know import TABS as DOUBTS
-from tests.browser.visits import DESK, PHONE, Open, Visit, sync_api
+from tests.browser.visits import DESK, LOOKED_THROUGH, PHONE, Open, Visit, sync_api
 
 pytestmark = pytest.mark.browser
 
-QUESTION = "model=qwen3-32b&machine=rtx-3090&gpus=2"
 # What a page shows once it is done.
 PAGES = {
     "": ".verdict",
@@ -40,22 +39,22 @@ def check(one: Visit, what: str, within: str = "") -> list[str]:
 
 
 def test_every_page(visit: Open) -> None:
-    one = visit(f"/?{QUESTION}")
+    one = visit(f"/?{LOOKED_THROUGH}")
     found = []
     for path, ready in PAGES.items():
-        columns = "&columns=machine~rtx-4090" if path == "compare" else ""
-        one.follow(f"/{path}?{QUESTION}{columns}")
+        columns = "&columns=machine~rtx-5090~~model~qwen3-32b~machine~rtx-4090" if path == "compare" else ""
+        one.follow(f"/{path}?{LOOKED_THROUGH}{columns}")
         one.page.locator(f"#root {ready}").first.wait_for()
         found += check(one, path or "answer")
     assert found == []
 
 
 def test_every_tab(visit: Open) -> None:
-    one = visit(f"/?{QUESTION}")
+    one = visit(f"/?{LOOKED_THROUGH}")
     found = []
     for tab in list(TABS)[1:]:  # the first is open on the page
         found += check(one, tab, _opened(one, tab))
-    one.follow(f"/how-we-know?{QUESTION}")
+    one.follow(f"/how-we-know?{LOOKED_THROUGH}")
     for tab in DOUBTS:
         found += check(one, tab, _opened(one, tab))
     assert found == []
@@ -69,7 +68,7 @@ def _opened(one: Visit, tab: str) -> str:
 
 
 def test_a_report_and_what_opens_over_the_page(visit: Open) -> None:
-    one = visit(f"/?{QUESTION}")
+    one = visit(f"/?{LOOKED_THROUGH}")
     one.open_more()
     found = []
     for group in one.page.locator(".st-key-more_group [role=radio]").all():
@@ -80,7 +79,7 @@ def test_a_report_and_what_opens_over_the_page(visit: Open) -> None:
     one.page.get_by_role("combobox", name="Model", exact=True).click()
     one.page.get_by_role("option").first.wait_for()
     found += one.accessibility_violations("[data-picker]")
-    one.go(f"/?{QUESTION}&view=report")
+    one.go(f"/?{LOOKED_THROUGH}&view=report")
     one.page.wait_for_selector(".js-plotly-plot .main-svg")
     found += check(one, "report")
     assert found == []
@@ -107,7 +106,7 @@ _WHOLE_PAGE = 'data-testid="stMain"'
 
 
 def test_the_keyboard_reaches_everything_sees_where_it_is_and_leaves_tables(visit: Open) -> None:
-    one = visit(f"/?{QUESTION}")
+    one = visit(f"/?{LOOKED_THROUGH}")
     one.page.add_style_tag(content="* { transition: none !important }")
     unmarked, ended = [], False
     for _ in range(MOST_STOPS):
@@ -129,7 +128,7 @@ def test_the_keyboard_reaches_everything_sees_where_it_is_and_leaves_tables(visi
     assert _is_in(one, "[data-testid=stDataFrame]")
     one.page.keyboard.press("Tab")
     assert not _is_in(one, "[data-testid=stDataFrame]")
-    one.follow(f"/machines-for-a-model?{QUESTION}")
+    one.follow(f"/machines-for-a-model?{LOOKED_THROUGH}")
     one.page.get_by_role("region", name=re.compile("machines that run")).wait_for()
     one.settle()
     skip = one.page.get_by_role("link", name="Skip the table")

@@ -17,16 +17,15 @@ class Answered:
     body: bytes
 
 
-def ask(
-    app: ASGIApp,
-    path: str,
-    query: str = "",
-    method: str = "GET",
-    root: str = "",
-    body: bytes = b"",
-    **headers: str,
-) -> Answered:
+def ask(app: ASGIApp, path: str, query: str = "", method: str = "GET", root: str = "", **headers: str) -> Answered:
     """What the app answers; header names are written with underscores."""
+    return send(app, b"", path, query, method, root, **headers)
+
+
+def send(
+    app: ASGIApp, body: bytes, /, path: str, query: str = "", method: str = "POST", root: str = "", **headers: str
+) -> Answered:
+    """What the app answers to a body."""
     said: list[Message] = []
     scope: dict[str, Any] = {
         "type": "http",
@@ -54,7 +53,10 @@ def ask(
     async def send(message: Message) -> None:
         said.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    async def run() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(run())
     starts = [message for message in said if message["type"] == "http.response.start"]
     assert len(starts) == 1
     sent = b"".join(message.get("body", b"") for message in said if message["type"] == "http.response.body")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
-from advisor.question.choices import SEARCHED
+from advisor.question.configuration import SEARCHED
 from advisor.question.question import FIELDS
 from advisor.ui import state
 from advisor.ui.link import as_written
+
+Width = int | Literal["stretch"]  # pixels, or all there is
 
 AUTOMATIC = "automatic"
 _SMALLEST = 0.01  # inputs need a smallest value where the engine wants "more than 0"
@@ -26,7 +28,7 @@ def number(
     placeholder: str | None = None,
     help: str | None = None,
     left_to: str | None = None,
-    width: int | str = "stretch",
+    width: Width = "stretch",
     place: str = "",
 ) -> None:
     """A number; `bounds` where the question's field does not state its own, `left_to` who else has a default.
@@ -65,7 +67,7 @@ def choice(
     names: Mapping[str, str] | None = None,
     placeholder: str | None = None,
     help: str | None = None,
-    width: int | str = "stretch",
+    width: Width = "stretch",
 ) -> None:
     """One of some words, shown by their `names`; nothing chosen means the default."""
     named = names or {}

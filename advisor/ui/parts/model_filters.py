@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
 
-from advisor.answer.candidate import task_name
 from advisor.quality import SCORED_TASKS
+from advisor.quality.tasks import task_name
 from advisor.ui import state
 from advisor.ui.model_rows import ModelRow
 from advisor.words import say
@@ -25,10 +25,13 @@ _VARIANTS = {
 _FIRST_YEAR = 2024  # older ones are one pill
 _KEPT: dict[str, Any] = {"persist_state": "session"}
 
+Choice = TypeVar("Choice")
 
-def task_and_kind(asked: str) -> list[str]:
-    """What the models should be good at, a key of the question that decides anew; and the kinds that are looked for."""
-    st.session_state["models_task"] = asked
+
+def draw(rows: Sequence[ModelRow], task: str) -> list[ModelRow]:
+    """The rows that the filters leave; what the models should be good at is a key of the question, and asked anew."""
+    st.session_state["models_task"] = task
+    years = sorted({max(row.year, _FIRST_YEAR - 1) for row in rows}, reverse=True)
     with st.container(horizontal=True, gap="medium"):
         st.pills(
             "Good at",
@@ -39,10 +42,29 @@ def task_and_kind(asked: str) -> list[str]:
             required=True,
             help="Quality and order are about this task. Another one is asked anew.",
         )
-        chosen = st.pills(
-            "Kind", _VARIANTS, format_func=_VARIANTS.__getitem__, selection_mode="multi", key="models_kind", **_KEPT
+        uses = _several("Licence", list(_LICENCES), "models_use", _LICENCES.__getitem__)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        words = st.text_input(
+            "Find", key="models_words", placeholder="such as qwen 32b", max_chars=100, width=220, **_KEPT
         )
-    return list(chosen or ())
+        kinds = _several("Kind", list(_VARIANTS), "models_kind", _VARIANTS.__getitem__)
+        least = st.pills(
+            "Tokens/s, at least", _SPEEDS, key="models_speed", help="Typical speed for each user.", **_KEPT
+        )
+        chosen_years = _several("Released", years, "models_year", _year)
+    return [
+        row
+        for row in rows
+        if _has_words(row, words or "")
+        and (least is None or _is_as_fast(row, least))
+        and (not uses or row.use in uses)
+        and (not chosen_years or max(row.year, _FIRST_YEAR - 1) in chosen_years)
+        and (not kinds or row.variant in kinds)
+    ]
+
+
+def _several(label: str, options: Sequence[Choice], key: str, name: Callable[[Choice], str]) -> list[Choice]:
+    return list(st.pills(label, options, format_func=name, selection_mode="multi", key=key, **_KEPT) or ())
 
 
 def _task(name: str) -> str:
@@ -53,38 +75,6 @@ def _task(name: str) -> str:
 def _ask_for_task() -> None:
     chosen = st.session_state["models_task"]
     state.change(task=None if chosen == SCORED_TASKS[0] else chosen)
-
-
-def draw(rows: Sequence[ModelRow], kinds: Sequence[str]) -> list[ModelRow]:
-    """The rows that the filters leave."""
-    years = sorted({max(row.year, _FIRST_YEAR - 1) for row in rows}, reverse=True)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        words = st.text_input(
-            "Find", key="models_words", placeholder="such as qwen 32b", max_chars=100, width=220, **_KEPT
-        )
-        least = st.pills(
-            "Tokens/s, at least", _SPEEDS, key="models_speed", help="Typical speed for each user.", **_KEPT
-        )
-        uses = st.pills(
-            "Licence",
-            list(_LICENCES),
-            format_func=_LICENCES.__getitem__,
-            selection_mode="multi",
-            key="models_use",
-            **_KEPT,
-        )
-        chosen_years = st.pills(
-            "Released", years, format_func=_year, selection_mode="multi", key="models_year", **_KEPT
-        )
-    return [
-        row
-        for row in rows
-        if _has_words(row, words or "")
-        and (least is None or _is_as_fast(row, least))
-        and (not uses or row.use in uses)
-        and (not chosen_years or max(row.year, _FIRST_YEAR - 1) in chosen_years)
-        and (not kinds or row.variant in kinds)
-    ]
 
 
 def _year(year: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from advisor.answer.machines_for_model import best_of, cheapest_of
-from advisor.foundation.numbers import approx, exact, money, plural, span
+from advisor.foundation.numbers import approx, exact, money, plural, rough, span
 from advisor.question.question import Question
 from advisor.report.cost_section import COMPARED_ONLY
 from advisor.ui.machine_rows import Bill, MachineRow, Machines
@@ -61,19 +61,22 @@ def _machine(
     facts.append(("Speed", _speed(row, question)))
     facts.append(("Users", f"room for {row.users:,} with full context"))
     if way == "Buy":
-        facts.append(("To buy", f"{money(bill.upfront)} {currency}: {bill.title}"))
+        years = plural(question.costs.billing.years, "year")
+        of_what = f"written off over {years}, less resale, with running costs"
+        facts.insert(0, ("To buy", f"{money(bill.upfront)} {currency}: {bill.title}"))
         if row.watts is not None:
             facts.append(("Power", f"{row.watts:,.0f} W while it computes"))
         if bill.not_included:
             facts.append(("Not in it", ", ".join(bill.not_included)))
     else:
         several = f"; the median of {bill.offers} providers" if bill.offers > 1 else ""
+        of_what = ""
         facts.append(("Offer", f"{bill.title}{several}"))
     return _card(
         way,
         f"<p>{escape(_place(row, alike, verb))} {badge(row.status)}</p>"
         f'<p class="name">{go(question_href(row.query), row.name)}</p>'
-        f"{_price(bill, currency)}{_facts(facts)}{small(note) if note else ''}",
+        f"{_price(bill, currency, of_what)}{_facts(facts)}{small(note)}",
     )
 
 
@@ -94,7 +97,7 @@ def _speed(row: MachineRow, question: Question) -> str:
         return "not known"
     wish = question.requirements.min_tokens_per_s
     short = f", short of {exact(wish)}" if wish is not None and not row.as_fast_as_asked else ""
-    return f"{approx(found.typical)} {unit} ({span(found)}){short}"
+    return f"{rough(found.typical)} {unit} ({span(found, rough)}){short}"
 
 
 def _api(bill: Bill | None, why: str, currency: str, note: str) -> str:
@@ -108,12 +111,12 @@ def _api(bill: Bill | None, why: str, currency: str, note: str) -> str:
         ("Users", "as many as the host lets in"),
     ]
     said = f"Nothing to buy: paid by the token{several}."
-    return _card("API", f"<p>{escape(said)}</p>{_price(bill, currency)}{_facts(facts)}{small(note) if note else ''}")
+    return _card("API", f"<p>{escape(said)}</p>{_price(bill, currency)}{_facts(facts)}{small(note)}")
 
 
-def _price(bill: Bill, currency: str) -> str:
+def _price(bill: Bill, currency: str, of_what: str = "") -> str:
     low, high = money(bill.low), money(bill.high)
-    between = small(f"{low} to {high}") if low != high else ""
+    between = small("; ".join(filter(None, (f"{low} to {high}" if low != high else "", of_what))))
     return f'<p><span class="price">{money(bill.monthly)} {escape(currency)}</span> a month{between}</p>'
 
 

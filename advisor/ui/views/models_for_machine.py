@@ -9,9 +9,9 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from advisor.answer.candidate import task_name
 from advisor.foundation.numbers import exact, rounded
 from advisor.foundation.units import GIB, format_count, gib
+from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.report.exports import csv_text
 from advisor.runtimes.registry import ENGINES
@@ -46,8 +46,7 @@ def draw(reply: Reply) -> None:
     if rows is None:
         return
     st.markdown(plain(_summary(rows, question, machine)))
-    kinds = model_filters.task_and_kind(question.requirements.task)
-    shown = model_filters.draw(rows, kinds)
+    shown = model_filters.draw(rows, question.requirements.task)
     running = [row for row in shown if row.running is not None]
     if not shown:
         st.info("No model of the catalogue is like that: take a filter back.", icon=":material/search_off:")

@@ -65,6 +65,7 @@ def test_what_no_server_has_is_refused(port: int, address: str, count: int, fold
 class Echo(BaseHTTPRequestHandler):
     """Says which process this is, and what it was sent."""
 
+    server: ThreadingHTTPServer
     wbufsize = -1  # head and body in one piece
 
     def do_GET(self) -> None:

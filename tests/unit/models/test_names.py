@@ -12,7 +12,7 @@ from advisor.foundation.places import data_folder
 from advisor.models.catalogue import catalogue
 from advisor.models.find import suggest
 from advisor.models.lookup import find_model
-from advisor.models.names import find_by_name, find_by_ollama_name
+from advisor.models.names import find_by_name, find_by_ollama_name, find_by_repository
 from advisor.sources.resolve import check_model, find_any_model
 
 
@@ -134,3 +134,30 @@ def test_names_that_no_rule_can_know_have_a_source_and_mean_something_else() -> 
         # What a rule finds by itself is no row.
         if row["name"] != "codellama":
             assert find_by_name(row["name"]) is not find_by_ollama_name(row["name"])
+
+
+@pytest.mark.parametrize(
+    ("repository", "model"),
+    [
+        ("meta-llama/Llama-3.3-70B-Instruct", "llama-3.3-70b-instruct"),
+        ("META-LLAMA/llama-3.3-70b-instruct", "llama-3.3-70b-instruct"),
+        ("bartowski/Meta-Llama-3.1-8B-Instruct-GGUF", "llama-3.1-8b-instruct"),
+        ("bartowski/Qwen_Qwen3-32B-GGUF", "qwen3-32b"),
+        ("unsloth/Llama-3.3-70B-Instruct-unsloth-bnb-4bit", "llama-3.3-70b-instruct"),
+        ("RedHatAI/Llama-3.3-70B-Instruct-quantized.w4a16", "llama-3.3-70b-instruct"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", "llama-3.1-8b-instruct"),
+        ("mlx-community/Qwen3-30B-A3B-4bit-DWQ", "qwen3-30b-a3b"),
+        ("turboderp/Llama-3.3-70B-Instruct-exl2", "llama-3.3-70b-instruct"),
+        ("google/gemma-3-27b-it-qat-q4_0-gguf", "gemma-3-27b-it"),
+        ("hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4", "llama-3.1-70b-instruct"),
+        ("mradermacher/QwQ-32B-i1-GGUF", "qwq-32b"),
+        ("Intel/Qwen3-32B-int4-AutoRound", "qwen3-32b"),
+        ("NousResearch/Hermes-3-Llama-3.1-8B", None),
+        ("acme/Qwen3-8B-abliterated-GGUF", None),
+        ("acme/gguf", None),
+        ("", None),
+    ],
+)
+def test_a_repository_that_was_made_by_quantizing_leads_to_its_model(repository: str, model: str | None) -> None:
+    found = find_by_repository(repository)
+    assert (found.id if found is not None else None) == model

@@ -9,7 +9,6 @@ import re
 import socket
 import threading
 from base64 import b64encode
-from html import escape
 from typing import Any
 
 import pytest
@@ -21,11 +20,13 @@ from advisor.question.question import Question
 from advisor.ui import first_answer as first
 from advisor.ui import start_page, static_files, view_cache
 from advisor.ui.link import START
+from advisor.ui.parts.verdict_card import card
 from advisor.ui.server import SecurityHeaders
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, CompressedFiles, script_version
 from advisor.words import say
 from tests.support.asgi import ask
+from tests.support.pages import in_words
 
 LINKS = (
     "",
@@ -47,13 +48,21 @@ def site(answered: Any = first.first_answer) -> Any:
     return SecurityHeaders(CompressedFiles(StartPage(streamlit, answered)))
 
 
+@pytest.mark.parametrize("path", ["/", "/compare"])
+def test_who_has_no_scripts_is_told_so_with_a_way_on(path: str) -> None:
+    (said,) = re.findall(r"<noscript>(.*?)</noscript>", ask(site(), path).body.decode(), re.DOTALL)
+    assert "need JavaScript" in said
+    assert '<a href="./">' in said
+    assert "Streamlit" not in said
+
+
 @pytest.mark.parametrize("link", LINKS)
 def test_the_start_page_holds_the_decision_of_its_link(link: str) -> None:
     page = ask(site(), "/", link).body.decode()
     own = link.partition("&tab")[0]
     found = answer(Question.from_query(own) if own else Question.from_values(START))
     before = page.partition('<div id="root">')[0]
-    assert escape(say(verdict(found), "page")) in before
+    assert say(verdict(found), "page") in in_words(before)
     assert found.status in before.partition('<main id="first-answer">')[2]
 
 
@@ -94,7 +103,7 @@ def test_what_names_hold_is_shown_letter_by_letter() -> None:
 
     found = answer(Question.from_query("model=llama-3.1-8b-instruct"))
     odd = replace(found, entry=replace(found.entry, name="<img src=x onerror=alert(1)> & more"))
-    drawn = first.card(odd)
+    drawn = card(odd)
     assert "<img" not in drawn
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; more" in drawn
 
@@ -157,8 +166,9 @@ def test_every_page_starts_with_our_script_and_only_the_first_with_an_answer() -
 def test_a_browser_that_knows_streamlits_page_gets_ours() -> None:
     streamlit = create_streamlit_static_handler(str(STREAMLIT_FOLDER), "")
     known = ask(streamlit, "/").headers
-    headers = {"if_none_match": known["etag"], "if_modified_since": known["last-modified"], "range": "bytes=0-9"}
-    answered = ask(site(), "/compare", **headers)
+    answered = ask(
+        site(), "/compare", if_none_match=known["etag"], if_modified_since=known["last-modified"], range="bytes=0-9"
+    )
     assert answered.status == 200
     assert b"page.js" in answered.body
     assert answered.headers["cache-control"] == "no-cache"
