@@ -25,6 +25,8 @@ DESK: dict[str, Any] = {
     "viewport": {"width": 1400, "height": 900},
     "permissions": ["clipboard-read", "clipboard-write"],
 }
+# What those ask who look through a whole catalogue: that takes seconds, and the server remembers it.
+LOOKED_THROUGH = "model=qwen3-14b&machine=rtx-3090&gpus=2"
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 
 # Streamlit looks for its server below a page's own path first.
