@@ -181,5 +181,6 @@ def answered(query: str) -> tuple[str, str]:
     """Heading and first sentence of the engine's answer, as the page words them."""
     found = answer(Question.from_query(query))
     other = leading(found)
-    about, name = (found, "") if other is None else (other.found, f"{other.entry.name}: ")
-    return f"{name}{about.shown.level} {STATUS_SIGNS[about.status]} {about.status}", say(verdict(found), "page")
+    about, name = (found, "it") if other is None else (other.found, other.entry.name)
+    what = "Nothing runs as asked" if about.chosen is None else f"Run {name} as {about.shown.level}"
+    return f"{what} {STATUS_SIGNS[about.status]} {about.status}", say(verdict(found), "page")
