@@ -121,7 +121,7 @@ class Visit:
         return dict(parse_qsl(urlsplit(self.page.url).query))
 
     def path(self) -> str:
-        return urlsplit(self.page.url).path
+        return str(urlsplit(self.page.url).path)
 
     def messages(self) -> list[str]:
         return [text.split("\n")[-1] for text in self.page.locator("[data-testid=stAlert]").all_inner_texts()]
