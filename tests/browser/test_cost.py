@@ -31,7 +31,9 @@ def expect_costs(one: Visit, wanted: Costs) -> None:
     """The tab shows, or comes to show, this answer: what it says and what each way costs."""
     box = one.page.locator(".st-key-cost_verdict").first
     sync_api.expect(box).to_contain_text(say(wanted.verdict, "page"))
-    priced = {option.name: f"{money(option.monthly.typical)} {wanted.currency} a month" for option in wanted.options}
+    priced: dict[str, str] = {
+        option.name: f"{money(option.monthly.typical)} {wanted.currency} a month" for option in wanted.options
+    }
     for place, name in enumerate(NAMES):
         card = box.locator("article.way").nth(place)
         sync_api.expect(card).to_contain_text(priced.get(name, NAMES[name]))
