@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from advisor.ui.ownership import CLAIM_PATH, OWNER_COOKIE, own
 from advisor.ui.parts import frozen_links
 from advisor.ui.parts.report_view import file_name
 from advisor.words import say_all
+from tests.support.own_loop import in_own_loop
 from tests.support.pages import html, opened
 
 RECORDED = Path(__file__).resolve().parents[1] / "support" / "recorded"
@@ -120,14 +120,14 @@ def claimed(path: str, **headers: str) -> Response:
     fields = [(key.replace("_", "-").encode(), value.encode()) for key, value in {"host": "advisor", **headers}.items()]
     scope = {"type": "http", "scheme": "https", "server": ("advisor", 443), "path": path, "headers": fields}
     code = path.rpartition("/")[2]
-    return asyncio.run(own(Request({**scope, "method": "GET", "query_string": b"", "path_params": {"code": code}})))
+    return in_own_loop(own(Request({**scope, "method": "GET", "query_string": b"", "path_params": {"code": code}})))
 
 
 def test_only_who_freezes_gets_a_cookie_and_only_for_themselves(database: str) -> None:
     page = shared()
-    assert not page.get("html")
+    assert not any("<img" in part.proto.body for part in page.get("html"))
     page.button(key="freeze").click().run()
-    (picture,) = page.get("html")
+    (picture,) = [part for part in page.get("html") if "<img" in part.proto.body]
     path = picture.proto.body.partition('src="')[2].partition('"')[0]
     assert path.startswith(CLAIM_PATH)
     # Neither another site nor who has one already is given it.
@@ -217,6 +217,8 @@ def test_a_lost_database_costs_only_the_frozen_links(tmp_path: Path, monkeypatch
     page.button(key="freeze").click().run()
     assert len(page.warning) == 1
     assert links(page)[:2] == [f"/?{QUERY}", f"/?{QUERY}&view=report"]
+    page.session_state["fold_pictures"] = True
+    page.run()
     assert len(page.get("plotly_chart")) == 3
     monkeypatch.setenv("LLM_FIT_ADVISOR_DATABASE", "mysql://user:secret@host/x")
     page.run()

@@ -10,7 +10,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import licence_gap
 from advisor.answer.status import Status
 from advisor.formats.levels import find_level
-from advisor.foundation.numbers import approx
+from advisor.foundation.numbers import approx, rough
 from advisor.foundation.units import gb, gib
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
@@ -124,7 +124,7 @@ def _text_agrees(plan: Document, text: str) -> Iterator[str]:
     agrees = any(
         written.items() <= row.items()
         and _reads(row["quality"], quality(plan), lambda kept: f"{kept:.1f} %")
-        and ("tokens/s" not in row or _reads(row["tokens/s"], speed(plan), lambda value: f"{value:.1f}"))
+        and ("tokens/s" not in row or _reads_as_speed(row["tokens/s"], speed(plan)))
         for row in shown
     )
     yield problem_unless(agrees, f"the text shows {shown}, decided is {in_short(plan)}")
@@ -137,15 +137,24 @@ def _reads(shown: str, value: float | None, write: Callable[[float], str]) -> bo
     return shown in {write(near) for near in (_lowered(value), value, _raised(value))}
 
 
+def _reads_as_speed(shown: str, value: float | None) -> bool:
+    """With one decimal, which is more than the four digits of the JSON from 1,000 tokens/s on."""
+    rounded = f"{float(shown):.0f}" if value is not None and value >= 1000 else shown
+    return _reads(rounded, value, lambda near: f"{near:.0f}" if near >= 1000 else f"{near:.1f}")
+
+
 def _report_agrees(plan: Document, report: ReportDocument) -> Iterator[str]:
     shown = {fact.label.removesuffix(" per user"): fact.value for fact in report.key_figures}
     devices = sum(place["needed_bytes"] for place in plan["memory"] if place["place"] != "host")
     needed = devices or sum(place["needed_bytes"] for place in plan["memory"])
     what = f"the report shows {shown}, decided is {in_short(plan)}"
     yield problem_unless(shown.get("Memory needed") == gib(needed), f"{what} in {gib(needed)}")
-    for label, value, unit in (("Quality kept", quality(plan), " %"), ("Tokens/s", speed(plan), "")):
+    for label, value, write, unit in (
+        ("Quality kept", quality(plan), approx, " %"),
+        ("Tokens/s", speed(plan), rough, ""),
+    ):
         if value is not None:
-            agrees = _reads(shown.get(label, "?").removesuffix(unit), value, approx)
+            agrees = _reads(shown.get(label, "?").removesuffix(unit), value, write)
             yield problem_unless(agrees, f"{what}: {label}")
     rows = (
         []

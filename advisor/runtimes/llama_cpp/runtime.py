@@ -9,8 +9,15 @@ from typing import Any
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.caches import kept_beside
+from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, MOST_SEQUENCES, check_devices, check_settings
+from advisor.runtimes.llama_cpp.checks import (
+    MAX_DEVICES,
+    MOST_SEQUENCES,
+    cache_type_refusal,
+    check_devices,
+    check_settings,
+)
 from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
 from advisor.runtimes.llama_cpp.draft import with_draft
 from advisor.runtimes.llama_cpp.frontends import LM_STUDIO_PROGRAM, OLLAMA_PROGRAM
@@ -27,6 +34,7 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 from advisor.sources.quantization import Quantization
 
+_SMALLER_CACHE = "q8_0"
 _LEAST_BITS = 4  # of a weight: a model that does not fit on a card with these is not run on one of several
 
 
@@ -38,8 +46,8 @@ class LlamaCpp(Runtime):
         check_devices(len(request.memory.devices))
         check_settings(request.settings, request.model, request.memory)
 
-    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
-        return f"{self.name} loads GGUF files only"
+    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
+        return sentence("{runtime} loads GGUF files only", runtime=self.name)
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         return plan_gguf(self, *with_draft(self, request))
@@ -57,9 +65,11 @@ class LlamaCpp(Runtime):
 
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         whole: Mapping[str, Any] = {"kv_type_k": "f16", "kv_type_v": "f16"}
-        if not request.settings.flash_attention or not request.model.causal:
+        settings = replace(request.settings, cache_type_k=_SMALLER_CACHE, cache_type_v=_SMALLER_CACHE)
+        refused = cache_type_refusal(request.model, settings) is not None
+        if not settings.flash_attention or not request.model.causal or refused:
             return (whole,)
-        return (whole, {"kv_type_k": "q8_0", "kv_type_v": "q8_0"})
+        return (whole, {"kv_type_k": _SMALLER_CACHE, "kv_type_v": _SMALLER_CACHE})
 
     def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
         """All that one process can use; and one, where a model fits on it in 4 bits and gains nothing by a second."""
@@ -68,8 +78,8 @@ class LlamaCpp(Runtime):
             return (most,) if most else ()
         return (most, 1)
 
-    def why_none(self, request: PlanRequest) -> str:
-        return "none of its levels is made for this model"
+    def why_none(self, request: PlanRequest) -> Message:
+        return sentence("none of its levels is made for this model")
 
     def longest_context(self, plan: Plan) -> int:
         return LevelPlanner.of(plan).longest_context(plan)
@@ -87,7 +97,7 @@ class LlamaCpp(Runtime):
         left, _ = with_draft(self, request)
         return overview(left, request.stored.imatrix, levels_of(left))
 
-    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+    def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
         return memory_lines(plan, plan.request.model, overhead_basis, host_basis)
 
     def options(self, memory_share: float, kv_fp8: bool) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.ui import state
 from advisor.ui.asking import machine_names, model_name
 from advisor.ui.link import needs_memory
@@ -119,7 +119,9 @@ def _context(left_to: str | None) -> None:
 
 
 def _short(count: int) -> str:
-    return f"{count // 1024}k" if count % 1024 == 0 else f"{count:,}"
+    if count % 1024:
+        return f"{count:,}"
+    return f"{count // 1024}k" if count % 1024**2 or not count else f"{count // 1024**2}M"
 
 
 def _take_context() -> None:

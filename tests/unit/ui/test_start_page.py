@@ -9,7 +9,6 @@ import re
 import socket
 import threading
 from base64 import b64encode
-from html import escape
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, CompressedFiles, script_version
 from advisor.words import say
 from tests.support.asgi import ask
+from tests.support.pages import in_words
 
 LINKS = (
     "",
@@ -48,13 +48,21 @@ def site(answered: Any = first.first_answer) -> Any:
     return SecurityHeaders(CompressedFiles(StartPage(streamlit, answered)))
 
 
+@pytest.mark.parametrize("path", ["/", "/compare"])
+def test_who_has_no_scripts_is_told_so_with_a_way_on(path: str) -> None:
+    (said,) = re.findall(r"<noscript>(.*?)</noscript>", ask(site(), path).body.decode(), re.DOTALL)
+    assert "need JavaScript" in said
+    assert '<a href="./">' in said
+    assert "Streamlit" not in said
+
+
 @pytest.mark.parametrize("link", LINKS)
 def test_the_start_page_holds_the_decision_of_its_link(link: str) -> None:
     page = ask(site(), "/", link).body.decode()
     own = link.partition("&tab")[0]
     found = answer(Question.from_query(own) if own else Question.from_values(START))
     before = page.partition('<div id="root">')[0]
-    assert escape(say(verdict(found), "page")) in before
+    assert say(verdict(found), "page") in in_words(before)
     assert found.status in before.partition('<main id="first-answer">')[2]
 
 

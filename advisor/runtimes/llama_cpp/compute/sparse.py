@@ -26,14 +26,8 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     key_reads: tuple[int, ...] = ()
     mask = frame.masks[window]
     if attention.ratio:
-        _pool(
-            frame,
-            head,
-            attention,
-            source,
-            frame.pool_rows[attention.ratio, False],
-            frame.pool_turns.get(attention.ratio, -1),
-        )
+        rows, pool_turn = frame.pool_rows[attention.ratio, False], frame.pool_turns.get(attention.ratio, -1)
+        _pool(frame, head, attention, source, rows, pool_turn)
         if attention.overlap > 1:
             rows = frame.pool_rows[attention.ratio, True]
             _pool(frame, attention.pool_indexer.head_size, attention, source, rows, frame.selector_turn)
@@ -212,8 +206,7 @@ def block_attention(frame: Frame, attention: Attention, source: int, query: int)
     graph, indexer = frame.graph, attention.indexer
     if indexer is None:
         return query
-    cells, groups, users = frame.cells(0), indexer.heads, frame.users
-    tokens = frame.tokens // users
+    groups, users = indexer.heads, frame.users
     size = frame.f32(groups * indexer.head_size) // users
     result = frame.f32(attention.heads * attention.head_size)
     total = -1
