@@ -109,7 +109,8 @@ def main() -> None:
     """Answer all lines."""
     planner = Planner()
     for line in sys.stdin:
-        print(json.dumps(_answered(planner, json.loads(line))), flush=True)
+        sys.stdout.write(json.dumps(_answered(planner, json.loads(line))) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

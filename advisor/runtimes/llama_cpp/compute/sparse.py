@@ -237,9 +237,10 @@ def _padded_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int
     rows = graph.op(4 * indexer.head_size * BLOCK_POSITIONS, graph.part(4 * BLOCK_POSITIONS, frame.cell_numbers))
     scores = graph.op(4 * tokens * BLOCK_POSITIONS * groups, rows, view(queries()))
     graph.op(0, view(scores), graph.part(4 * tokens * BLOCK_POSITIONS, frame.recent))
-    best = graph.op(4 * tokens * 2 * groups, view(scores))
+    picked = _picked_blocks(frame, scores, BLOCK_POSITIONS // BLOCK, groups)
+    turned = graph.op(graph.sizes[picked], view(picked))
     every = 4 * cells * tokens * groups
-    spread = graph.op(every, best, graph.part(4 * cells, frame.cell_blocks))
+    spread = graph.op(every, turned, graph.part(4 * cells, frame.cell_blocks))
     spread = graph.op(every, view(spread))
     graph.op(0, view(spread), graph.part(4 * cells * tokens, _wide_mask(frame)))
     return graph.op(every // 2, view(spread))
@@ -248,21 +249,28 @@ def _padded_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int
 def _whole_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int]) -> int:
     """The same as until 2026-09: every position is scored."""
     graph, cells, groups = frame.graph, frame.cells(0), indexer.heads
-    tokens, blocks = frame.tokens // frame.users, cells // BLOCK
+    tokens = frame.tokens // frame.users
     scores = graph.op(4 * cells * tokens * groups, view(queries()))
     graph.op(0, view(scores), graph.part(4 * cells * tokens, _wide_mask(frame)))
-    size = 4 * blocks * tokens * groups
-    best = graph.inplace(size, graph.op(size, view(scores)), view(frame.recent_blocks))
+    picked = _picked_blocks(frame, scores, cells // BLOCK, groups)
+    spread = graph.op(2 * cells * tokens * groups, view(picked))
+    graph.op(0, view(spread), view(frame.masks[0]))
+    return view(spread)
+
+
+def _picked_blocks(frame: Frame, scores: int, blocks: int, groups: int) -> int:
+    """Which blocks each group of heads sees, in 16 bits."""
+    graph, tokens = frame.graph, frame.tokens // frame.users
+    size = 4 * blocks * tokens
+    recent = graph.part(size, frame.recent_blocks)
+    best = graph.inplace(size * groups, graph.op(size * groups, view(scores)), recent)
     picked = 4 * min(_BLOCKS_PICKED, blocks) * tokens * groups
     choice = graph.op(picked, best)
     zeros = graph.inplace(picked, graph.op(picked, choice))
-    hidden = graph.op(
-        size // 2, view(graph.op(size // groups // 2, graph.op(size // groups, view(frame.recent_blocks))))
-    )
+    half = size * groups // 2
+    hidden = graph.op(half, view(graph.op(size // 2, graph.op(size, recent))))
     graph.op(0, view(zeros), view(choice), view(hidden))
-    spread = graph.op(cells * 2 * tokens * groups, view(graph.op(size // 2, view(hidden))))
-    graph.op(0, view(spread), view(frame.masks[0]))
-    return view(spread)
+    return graph.op(half, view(hidden))
 
 
 def _wide_mask(frame: Frame) -> int:
