@@ -5,7 +5,8 @@
 
 asks the planner inside that wheel for seeded draws over all architectures, on one CPU and without weights, and holds
 our prediction against it: that of the release named, or of the newest one where that is not known yet. Then it says
-what moved against the release before, by architecture. `--write` keeps the answers as rows of `tests/truth/`.
+what moved against the release before, by architecture. `--write` keeps the answers as rows of `tests/truth/`. With
+`--gpus` the planner is shown one to three GPUs that are not there, with `--lending` such as also compute for the host.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import replace
 from statistics import median
 
 from advisor.sizing.settings import NEWEST_RELEASE, RELEASES
-from tests.support.releases import COLUMNS, FILE, Row, ask, drawn, miss_mib, predicted_mib, rows
+from tests.support.releases import COLUMNS, FILE, Row, ask, drawn, miss_mib, placed, predicted_mib, rows
 
 _SEED = "truth"
 
@@ -30,15 +31,19 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=300, help="how many questions (default: %(default)s)")
     parser.add_argument("--seed", default=_SEED, help="which (default: those of the table)")
     parser.add_argument("--write", action="store_true", help=f"keep the answers in {FILE.name}")
+    parser.add_argument("--gpus", action="store_true", help="with GPUs instead of the CPU alone; not kept")
+    parser.add_argument("--lending", action="store_true", help="the same with op_offload")
     options = parser.parse_args()
     questions = drawn(options.release, options.seed, options.draws)
-    answers = zip(questions, ask(options.python, questions), strict=True)
-    told = [replace(row, told=answer) for row, answer in answers if answer]
-    print(f"{options.release}: {len(told)} of {len(questions)} questions answered")
+    placing = options.gpus or options.lending
+    if placing:
+        questions = placed(questions, options.seed, options.lending)
+    told = ask(options.python, questions)
+    print(f"{options.release}: {len(told)} answers to {len(questions)} questions")
     _compare(told)
-    if options.seed == _SEED:
+    if options.seed == _SEED and not placing:
         _say_what_moved(told)
-    if options.write:
+    if options.write and not placing:
         _write(options.release, told)
 
 
@@ -52,7 +57,8 @@ def _compare(told: list[Row]) -> None:
         misses.append(abs(percent))
         lowest, others = min(lowest, percent), others + bool(weights or cache)
         if weights or cache or abs(percent) > 0.5:
-            print(f"  {row.model_id} {row.settings}: {weights:+.1f} {cache:+.1f} {compute:+.1f} MiB ({percent:+.1f} %)")
+            where = f"device {row.device} of {row.gpus}, {row.settings}"
+            print(f"  {row.model_id} {where}: {weights:+.1f} {cache:+.1f} {compute:+.1f} MiB ({percent:+.1f} %)")
     misses.sort()
     print(
         f"prediction: weights or cache differ in {others}; compute equal in {misses.count(0.0)}, "

@@ -2,7 +2,7 @@
 
 Nothing but the standard library: lines of JSON come in, one answer in JSON for each goes out. Every question gets a
 process of its own, as llama.cpp ends the process on a failed assertion. Structures are filled by the library, and a
-field is only changed where the defaults around it say that it is the one meant.
+field is only changed where the defaults around it say that it is the one meant. GPUs are fake ones (`fake_gpus.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from ctypes import POINTER, byref, c_bool, c_char_p, c_int32
+from ctypes import POINTER, byref, c_bool, c_char_p, c_int32, c_void_p
 from pathlib import Path
 from typing import Any
+
+from fake_gpus import FakeGpus  # beside this file, which is run as a program
 
 _ROOM = 512
 _FIT_PRINT = "_Z16common_fit_printPKcP18llama_model_paramsP20llama_context_params"
@@ -23,7 +25,13 @@ _CACHE_NUMBERS = {
     "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30,
 }  # fmt: skip
 _TYPES = 104
-_LAYERS = 16
+_OVERRIDES, _LAYERS = 8, 16
+
+
+class _Override(ctypes.Structure):
+    """llama_model_tensor_buft_override"""
+
+    _fields_ = (("pattern", c_char_p), ("memory", c_void_p))
 
 
 class Parameters(ctypes.Structure):
@@ -71,9 +79,13 @@ class Planner:
         self.lib.llama_backend_init()
 
     def print_plan(self, asked: dict[str, Any]) -> None:
-        """Let the library print the plan of one device."""
+        """Let the library print its plan, a line for each device."""
+        gpus = FakeGpus(self.lib, asked["n_gpus"], asked["lends"]) if asked["n_gpus"] else None
         model, context = self.lib.llama_model_default_params(), self.lib.llama_context_default_params()
-        model.set(_LAYERS, c_int32, 0)
+        model.set(_LAYERS, c_int32, asked["gpu_layers"] if gpus else 0)
+        overrides = self._on_host(asked["n_cpu_moe"])
+        if overrides is not None:
+            model.set(_OVERRIDES, c_void_p, ctypes.addressof(overrides))
         model.set(self.repacked, c_bool, False)  # weights repacked for the CPU would not be counted
         numbers = {
             0: asked["n_ctx"], 4: max(2048, asked["n_ubatch"]), 8: asked["n_ubatch"], 12: asked["n_parallel"],
@@ -82,14 +94,26 @@ class Planner:
         }  # fmt: skip
         for place, value in numbers.items():
             context.set(place, c_int32, value)
+        context.set(self.switches + 3, c_bool, asked["lends"])
         context.set(self.switches + 4, c_bool, False)  # swa_full, as llama.cpp's programs set it
         context.set(self.switches + 5, c_bool, asked["unified"] == 1)
         self.report(asked["path"].encode(), byref(model), byref(context))
         ctypes.CDLL(None).fflush(None)
 
+    def _on_host(self, layers: int) -> Any:
+        """What keeps the experts of the first layers on the host, as `-ncmoe` does; None for no layers."""
+        if not layers:
+            return None
+        self.lib.ggml_backend_cpu_buffer_type.restype = c_void_p
+        made = (_Override * (layers + 1))()
+        for number in range(layers):
+            made[number].pattern = rf"blk\.{number}\.ffn_(up|down|gate|gate_up)_(ch|)exps".encode()
+            made[number].memory = self.lib.ggml_backend_cpu_buffer_type()
+        return made
 
-def _answered(planner: Planner, asked: dict[str, Any]) -> list[int] | None:
-    """Weights, cache and compute buffer in whole MiB; None where llama.cpp refuses."""
+
+def _answered(planner: Planner, asked: dict[str, Any]) -> dict[str, list[int]] | None:
+    """By device weights, cache and compute buffer in whole MiB; None where llama.cpp refuses."""
     read, write = os.pipe()
     if not (child := os.fork()):
         os.dup2(write, 1)
@@ -100,9 +124,11 @@ def _answered(planner: Planner, asked: dict[str, Any]) -> list[int] | None:
             os._exit(0)
     os.close(write)
     with os.fdopen(read) as said:
-        words = said.read().split()
+        lines = [line.split() for line in said if line.strip()]
     os.waitpid(child, 0)
-    return [int(word) for word in words[1:4]] if len(words) == 4 and words[0] == "Host" else None
+    if not lines or any(len(words) != 4 or not all(word.isdigit() for word in words[1:]) for words in lines):
+        return None
+    return {words[0]: [int(word) for word in words[1:]] for words in lines}
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import random
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,15 @@ from typing import Any
 from gguf.constants import GGUFValueType as Kind
 
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.units import MIB
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
 from advisor.quantize.gguf_writing import Entry
 from advisor.quantize.header_only import metadata_of_config, metadata_of_header, write_header_only
 from advisor.quantize.metadata import WRITTEN
+from advisor.runtimes.llama_cpp.growth import Growth
+from advisor.runtimes.llama_cpp.needs import passing_bytes
+from advisor.runtimes.llama_cpp.weights import level_weights
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
 from advisor.sources.gguf_header import read_gguf_header
@@ -34,19 +38,26 @@ _TOLD = ("model_mib", "context_mib", "compute_mib")
 COLUMNS = ("release", *_ASKED, *_TOLD)
 _PROGRAM = Path(__file__).with_name("planner_process.py")
 _TIMEOUT_S = 600
+_ALL_LAYERS = 999
 _XIELU = ("alpha_n", "alpha_p", "beta", "eps")
 _IN_64_BIT = ("layer_multipliers", "offsets", "head_vocab_sizes")
 _UNKNOWN_ROPE = "internlm3-8b-instruct"
 
 
+Told = tuple[int, int, int]
+"""Weights, cache and compute buffer in whole MiB."""
+
+
 @dataclass(frozen=True)
 class Row:
-    """One question on one CPU, and the whole MiB that the llama.cpp of a release printed for it."""
+    """One question, and what the llama.cpp of a release printed for the host, or for one of so many fake GPUs."""
 
     model_id: str
     level: str
     settings: Settings
-    told: tuple[int, int, int] = (0, 0, 0)
+    told: Told = (0, 0, 0)
+    gpus: int = 0
+    device: int = HOST
 
     @property
     def model(self) -> Model:
@@ -54,7 +65,9 @@ class Row:
 
     @property
     def placement(self) -> Placement:
-        return place(len(self.model.layers), ())
+        settings = self.settings
+        shares, experts = (1.0,) * self.gpus, settings.cpu_moe_layers
+        return place(len(self.model.layers), shares, settings.gpu_layers, experts, False, settings.op_offload)
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -101,6 +114,20 @@ def _asked_about() -> dict[str, tuple[str, ...]]:
     return {architecture: tuple(names) for architecture, names in sorted(found.items())}
 
 
+def placed(questions: Sequence[Row], seed: str, lends: bool) -> list[Row]:
+    """The same questions with one to three GPUs, layers and experts on them and on the host."""
+    draw, found = random.Random(f"{seed} placed"), []
+    for row in questions:
+        layers = len((row.model.trunk or row.model).layers)
+        on_gpus = draw.choice(
+            (None, None, draw.randrange(layers + 1)) if not lends else (0, draw.randrange(layers + 1))
+        )
+        experts = draw.choice((0, draw.randrange(layers + 1))) if row.model.experts else 0
+        settings = replace(row.settings, gpu_layers=on_gpus, cpu_moe_layers=experts, op_offload=lends)
+        found.append(replace(row, settings=settings, gpus=draw.choice((1, 1, 2, 3))))
+    return found
+
+
 def drawn(release: str, seed: str, count: int) -> list[Row]:
     """Questions over all architectures, each as likely as the others; equal for equal seeds."""
     draw = random.Random(seed)
@@ -123,15 +150,20 @@ def drawn(release: str, seed: str, count: int) -> list[Row]:
     return found
 
 
-def ask(python: str, questions: Sequence[Row]) -> list[tuple[int, int, int] | None]:
-    """What the llama.cpp of that Python's xllamacpp says; None where it does not know the model or the types."""
+def ask(python: str, questions: Sequence[Row]) -> list[Row]:
+    """The questions with what the llama.cpp of that Python's xllamacpp says, a row for each device.
+
+    Left out is where it does not know the model or the types.
+    """
     with tempfile.TemporaryDirectory(prefix="releases-") as folder:
         lines = []
         for row in questions:
             path = Path(folder) / f"{row.model_id}-{row.level}.gguf"
             if not path.exists():
                 write_header_only(path, row.model, LEVELS[row.level], _metadata(row.model_id))
-            lines.append(json.dumps({**row.asked, "path": str(path)}))
+            layers = _ALL_LAYERS if row.settings.gpu_layers is None else row.settings.gpu_layers
+            more = {"n_gpus": row.gpus, "gpu_layers": layers, "n_cpu_moe": row.settings.cpu_moe_layers}
+            lines.append(json.dumps({**row.asked, **more, "lends": row.settings.op_offload, "path": str(path)}))
         program = subprocess.run(
             [python, str(_PROGRAM)],
             input="\n".join(lines) + "\n",
@@ -143,7 +175,11 @@ def ask(python: str, questions: Sequence[Row]) -> list[tuple[int, int, int] | No
     answers = [json.loads(line) for line in program.stdout.splitlines()]
     if len(answers) != len(questions):
         raise SystemExit(program.stderr.strip() or "The planner stopped early.")
-    return [tuple(answer) if answer else None for answer in answers]
+    return [
+        replace(row, told=tuple(figures), device=HOST if name == "Host" else int(name.removeprefix("GPU")))
+        for row, answer in zip(questions, answers, strict=True)
+        for name, figures in (answer or {}).items()
+    ]
 
 
 def _metadata(model_id: str) -> list[Entry]:
@@ -171,15 +207,10 @@ def _metadata(model_id: str) -> list[Entry]:
 
 def predicted_mib(row: Row) -> tuple[float, float, float]:
     """The same of ours."""
-    from advisor.foundation.units import MIB
-    from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
-    from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
-    from advisor.runtimes.llama_cpp.weights import weight_bytes
-
-    weights = weight_bytes(row.model, LEVELS[row.level], row.placement)[HOST]
-    cache = sum(layer_cache_bytes(row.model, row.settings))
-    compute = compute_buffer_bytes(row.model, row.settings, row.placement)[HOST]
-    return weights / MIB, cache / MIB, compute / MIB
+    weights = level_weights(row.model, LEVELS[row.level])
+    now = Growth(row.model, row.settings.without_placement, row.placement).now
+    compute = now.compute[row.device] + (0 if row.device else passing_bytes(weights, row.placement, now))
+    return weights.on_devices(row.placement)[row.device] / MIB, now.cache[row.device] / MIB, compute / MIB
 
 
 def miss_mib(predicted: float, told: int) -> float:
