@@ -34,7 +34,8 @@ class FakeGpus:
     """So many cards, made known to the library; they must live as long as it plans."""
 
     def __init__(self, lib: ctypes.CDLL, count: int, lends: bool) -> None:
-        self._lib, self._kept = lib, []
+        self._lib = lib
+        self._kept: list[Any] = []  # what the library points at
         lib.ggml_op_name.restype, lib.ggml_op_name.argtypes = c_char_p, (c_int,)
         lib.ggml_backend_register.argtypes = (c_void_p,)
         self._devices = [self._device(number, lends) for number in range(count)]

@@ -17,7 +17,7 @@ from ctypes import POINTER, byref, c_bool, c_char_p, c_int32, c_void_p
 from pathlib import Path
 from typing import Any
 
-from fake_gpus import FakeGpus  # beside this file, which is run as a program
+from fake_gpus import FakeGpus  # type: ignore[import-not-found]  # beside this program
 
 _ROOM = 512
 _FIT_PRINT = "_Z16common_fit_printPKcP18llama_model_paramsP20llama_context_params"
