@@ -1,7 +1,7 @@
 """What turns images and sound into tokens beside the language model: an encoder and the projector behind it.
 
 llama.cpp keeps it in a file of its own (mmproj), other runtimes load it with the rest. Sizes follow from a config's
-`vision_config`, and to 0.1 MiB they are those of published files (`data/projectors.csv`); where a config says too
+`vision_config`, and to 0.2 % they are those of published F16 files (`data/projectors.csv`); where a config says too
 little, they are those of the files themselves.
 """
 

@@ -17,6 +17,9 @@ Component = Literal[
     "draft weights",
     "draft KV cache",
     "draft compute",
+    "projector",
+    "adapters",
+    "MTP drafting",
 ]
 
 

@@ -316,7 +316,7 @@ def _check_plan(plan: Plan) -> None:
     assert plan.max_concurrency is None or plan.max_concurrency >= 0
     if plan.draft is not None:
         for drafting, holder in zip(plan.draft.devices, plan.devices, strict=True):
-            assert holder.draft_bytes == drafting.needed_bytes
+            assert holder.beside.draft == drafting.needed_bytes
             _check_holder(drafting)
 
 

@@ -12,13 +12,12 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import approx
 from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.plans import plan_gguf
-from advisor.sizing.memory import Device, Memory
 from advisor.sizing.plan import Plan, Planner
 from advisor.sizing.request import DraftModel, Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
-DRAFTED = 3  # tokens at a time, unless told otherwise (common_params_speculative_draft::n_max)
 _VOCABULARY_SLACK = 128  # words by which vocabularies may differ (SPEC_VOCAB_MAX_SIZE_DIFFERENCE)
 
 
@@ -63,27 +62,6 @@ def plan_draft(by: Planner, request: PlanRequest) -> Plan | None:
         tensor_split=settings.tensor_split,
     )
     return plan_gguf(by, PlanRequest(draft.model, alone, told, stored=Levels(only=LEVELS[draft.level].id)))[0]
-
-
-def with_draft(by: Planner, request: PlanRequest) -> tuple[PlanRequest, Plan | None]:
-    """The request for what is left for the main model, and the plan of the draft model that is asked for."""
-    draft = plan_draft(by, request)
-    return request if draft is None else replace(request, memory=beside_draft(request.memory, draft)), draft
-
-
-def beside_draft(memory: Memory, draft: Plan) -> Memory:
-    """What is left for the main model."""
-
-    def device(one: Device, taken: int) -> Device:
-        return replace(one, overhead_bytes=one.overhead_bytes + taken, draft_bytes=taken)
-
-    taken = [holder.needed_bytes for holder in draft.devices]
-    return replace(
-        memory,
-        devices=tuple(device(one, size) for one, size in zip(memory.devices, taken, strict=True)),
-        host_overhead_bytes=memory.host_overhead_bytes + draft.host.needed_bytes,
-        host_draft_bytes=draft.host.needed_bytes,
-    )
 
 
 def expected_tokens(accepted: float) -> float:

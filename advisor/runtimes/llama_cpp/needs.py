@@ -14,8 +14,8 @@ from advisor.sizing.settings import Settings
 
 def default_shares(memory: Memory) -> tuple[float, ...]:
     """How llama.cpp splits by default: by the free bytes of each device."""
-    free = (device.capacity_bytes - device.overhead_bytes + device.draft_bytes for device in memory.devices)
-    return tuple(float(max(size, 1)) for size in free)  # a draft model is loaded after
+    free = (device.capacity_bytes - device.overhead_bytes + device.beside.total for device in memory.devices)
+    return tuple(float(max(size, 1)) for size in free)  # all else is loaded after
 
 
 def place_as_told(model: Model, memory: Memory, settings: Settings) -> Placement:
@@ -67,7 +67,7 @@ def passing_bytes(weights: Weights, placement: Placement, grown: Grown) -> int:
 
 def passing_beside(grown: Grown, largest: int) -> int:
     """The same, given what the weights take that pass through."""
-    return max(0, grown.lent + largest - grown.compute[0]) if grown.lent else 0
+    return max(0, grown.lent + largest - grown.compute[0] + grown.drafting.get(0, 0)) if grown.lent else 0
 
 
 def shortage(memory: Memory, needed: Mapping[int, float], margin: float) -> float:

@@ -12,11 +12,11 @@ from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, MOST_SEQUENCES, check_devices, check_settings
 from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
-from advisor.runtimes.llama_cpp.draft import with_draft
 from advisor.runtimes.llama_cpp.frontends import LM_STUDIO_PROGRAM, OLLAMA_PROGRAM
 from advisor.runtimes.llama_cpp.memory_lines import memory_lines
 from advisor.runtimes.llama_cpp.overview import overview
 from advisor.runtimes.llama_cpp.plans import LevelPlanner, levels_of, plan_gguf
+from advisor.runtimes.llama_cpp.stack import with_stack
 from advisor.runtimes.llama_cpp.ways_out import ways_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.sizing.memory import Memory
@@ -32,7 +32,9 @@ _LEAST_BITS = 4  # of a weight: a model that does not fit on a card with these i
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LlamaCpp(Runtime):
-    """llama.cpp's rules, whoever starts it."""
+    """llama.cpp's rules, whoever starts it. `largest_image` says that room is made for the largest image at once."""
+
+    largest_image: bool = False
 
     def check(self, request: PlanRequest) -> None:
         check_devices(len(request.memory.devices))
@@ -42,7 +44,7 @@ class LlamaCpp(Runtime):
         return f"{self.name} loads GGUF files only"
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
-        return plan_gguf(self, *with_draft(self, request))
+        return plan_gguf(self, *with_stack(self, request, self.largest_image))
 
     def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
         planner = planner_of(request, self)
@@ -84,7 +86,7 @@ class LlamaCpp(Runtime):
         """Where the placement is searched for; what is told where to lie has to be planned."""
         if not request.search or not isinstance(request.stored, Levels):
             return None
-        left, _ = with_draft(self, request)
+        left, _ = with_stack(self, request, self.largest_image)
         return overview(left, request.stored.imatrix, levels_of(left))
 
     def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
@@ -117,7 +119,7 @@ class LlamaCpp(Runtime):
 @kept_beside
 def planner_of(request: PlanRequest, by: LlamaCpp) -> LevelPlanner:
     """What all levels of a request share, with room left for the draft model that is asked for."""
-    return LevelPlanner(by, *with_draft(by, request))
+    return LevelPlanner(by, *with_stack(by, request, by.largest_image))
 
 
 def gpu_layers(plan: Plan) -> int | str:

@@ -41,6 +41,7 @@ class SplitGrowth(Growth):
             {HOST: alone.cache[HOST], **dict(zip(numbers, shared, strict=True))},
             {HOST: alone.compute[HOST], **dict.fromkeys(numbers, compute)},
             0,
+            {HOST: alone.drafting.get(HOST, 0), **dict.fromkeys(numbers, alone.drafting.get(0, 0))},
         )
 
     def least_at(self, context: int) -> Grown:

@@ -9,6 +9,7 @@ from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.foundation.message import NOTHING, fact
 from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, cache_type_refusal
 from advisor.runtimes.llama_cpp.plans import LevelPlanner
+from advisor.sizing.memory import Device
 from advisor.sizing.plan import Plan, WayOut
 
 _SMALLER_CACHE = "q8_0"
@@ -73,7 +74,7 @@ def _more_devices(planner: LevelPlanner, plan: Plan, sized: SizedLevel) -> WayOu
     memory = planner.memory
     if not memory.devices or memory.pooled:
         return None
-    kind = memory.devices[-1]
+    kind = _without_projector(memory.devices[-1])
     room = kind.capacity_bytes * (1 - planner.margin) - kind.overhead_bytes
     if room <= 0:
         return None
@@ -99,3 +100,9 @@ def _host_memory(planner: LevelPlanner, plan: Plan) -> WayOut | None:
     if needed is None:
         return None
     return WayOut("host memory", needed, fact("more_host_memory_runs", memory=needed))
+
+
+def _without_projector(device: Device) -> Device:
+    """The same device where the projector is not: it lies on the first one only."""
+    taken = device.beside.projector
+    return replace(device, overhead_bytes=device.overhead_bytes - taken, beside=replace(device.beside, projector=0))
