@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.models.lookup import find_model
-from advisor.question.choices import ModelChoice
+from advisor.question.configuration import ModelChoice
 from advisor.runtimes.commands import Launch
 from advisor.runtimes.launch import AS_PUBLISHED
 from advisor.sources.checkpoint_size import PublishedCheckpoint

@@ -47,7 +47,7 @@ def levels_of(request: PlanRequest) -> tuple[Level, ...]:
         return ()
     if stored.only is not None:
         if stored.only.format != GGUF or stored.only.name not in LEVELS:
-            raise InputError(f"llama.cpp does not load {stored.only.name}: choose a GGUF level.")
+            raise InputError("llama.cpp does not load {only}: choose a GGUF level.", only=stored.only.name)
         return (LEVELS[stored.only.name],)
     offered = (level for level in LEVELS.values() if level.offered_for(request.model))
     return tuple(level for level in offered if stored.among is None or level.name in stored.among)
