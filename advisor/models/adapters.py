@@ -14,8 +14,6 @@ def adapted_edges(model: Model) -> tuple[int, ...]:
     Routed experts are left out, which adapters of mixtures rarely change, and so are embeddings and the output head.
     """
     return tuple(
-        sum(
-            sum(weight.shape) * weight.copies for weight in stored_block(model, layer) if weight.kind is Kind.LINEAR
-        )
+        sum(sum(weight.shape) * weight.copies for weight in stored_block(model, layer) if weight.kind is Kind.LINEAR)
         for layer in model.layers
     )

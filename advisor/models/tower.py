@@ -26,6 +26,9 @@ _LARGEST_IMAGE = 16_384  # tokens of the largest image of the Qwen and Kimi fami
 _CONFORMER = 298_960  # rows of 1024
 _CONFORMER_WIDTH = 1536
 _CONFORMER_COMPUTE = 154 * MIB
+# Elements that PyTorch holds for a patch at once, in widths of the encoder: fitted to what vLLM logged with and without
+# (Qwen2.5-VL 3B: vllm-project/vllm pull 25631; Qwen3.8 27B: mitchross/talos-argocd-proxmox pulls 1995 and 2017).
+_HELD_GATED, _HELD_PLAIN = 20, 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,9 @@ class Tower:
     `matrices` are quantized, `convolution` (the embedding of patches) is in half only in F16 files, and not even
     there where it is `plain`; `others` are norms, biases and tables of positions. `known` are the bytes of published
     files by type, where shapes are not known. Of images: `patches` of the one that llama.cpp warms up with,
-    `most_patches` of the largest, `image_tokens` of the largest and `per_token` patches for one; `working` elements
-    that a patch needs at the widest place, of which `split` are shared out where tensors are. `windowed` says that a
-    mask of all pairs of patches is laid out, `video` that a video may be as long as the context.
+    `most_patches` of the largest, `image_tokens` of the largest and `per_token` patches for one. A patch needs
+    `working` elements at the widest place of llama.cpp's graph, `held` in PyTorch. `windowed` says that a mask of all
+    pairs of patches is laid out, `video` that a video may be as long as the context.
     """
 
     matrices: tuple[Matrix, ...] = ()
@@ -64,6 +67,7 @@ class Tower:
     image_tokens: int = 0
     per_token: int = 4
     working: int = 0
+    held: int = 0
     windowed: bool = False
     video: bool = False
     fixed_compute: int = 0
@@ -174,6 +178,7 @@ def _qwen3(seen: Mapping[str, Any]) -> Tower:
         image_tokens=_LARGEST_IMAGE,
         per_token=merge**2,
         working=inner + 3 * h + ((1 + deep) * h if deep else 0),
+        held=_HELD_PLAIN * h,
     )
 
 
@@ -192,6 +197,7 @@ def _qwen25(seen: Mapping[str, Any]) -> Tower:
         image_tokens=_LARGEST_IMAGE,
         per_token=merge**2,
         working=3 * inner + 3 * h,
+        held=_HELD_GATED * h,
         windowed=True,
         video=True,
     )
@@ -213,6 +219,7 @@ def _siglip(seen: Mapping[str, Any], width: int) -> Tower:
         image_tokens=256,
         per_token=patches // 256,
         working=inner + 3 * h,
+        held=_HELD_PLAIN * h,
     )
 
 
@@ -231,6 +238,7 @@ def _pixtral(seen: Mapping[str, Any], width: int) -> Tower:
         image_tokens=-(-most // merge**2),
         per_token=merge**2,
         working=3 * inner + 3 * h,
+        held=_HELD_GATED * h,
     )
 
 
@@ -250,6 +258,7 @@ def _gemma4(seen: Mapping[str, Any], config: Mapping[str, Any], width: int) -> T
         image_tokens=280,
         per_token=merge**2,
         working=3 * inner + 3 * h,
+        held=_HELD_GATED * h,
         fixed_compute=_CONFORMER_COMPUTE if hears else 0,
     )
 
@@ -268,6 +277,7 @@ def _llama4(seen: Mapping[str, Any], width: int) -> Tower:
         most_patches=patches,
         image_tokens=17 * patches // 4,  # sixteen tiles and the whole
         working=inner + 3 * h,
+        held=_HELD_PLAIN * h,
     )
 
 
@@ -293,4 +303,5 @@ def _moonvit(seen: Mapping[str, Any], width: int) -> Tower:
         most_patches=4 * 4096,
         image_tokens=4096,
         working=inner + 3 * h,
+        held=_HELD_PLAIN * h,
     )

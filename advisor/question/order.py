@@ -85,6 +85,11 @@ ORDER = (
     "draft",
     "draft_level",
     "draft_accepted_percent",
+    "vision",
+    "projector",
+    "projector_offload",
+    "lora_rank",
+    "loras",
     "overhead_mib",
     "margin_percent",
 )

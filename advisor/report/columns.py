@@ -21,7 +21,7 @@ Changes = Mapping[str, str | None]  # values by key, as a link writes them; None
 _BETWEEN, _NEXT, _DEFAULT = "~", "~~", "."
 _OF_THE_MODEL = frozenset(
     {"level", "imatrix", "mtp", "draft", "draft_level", "draft_accepted_percent", "context_used"}
-    | {"gpu_layers", "cpu_moe_layers", "tensor_split"}
+    | {"gpu_layers", "cpu_moe_layers", "tensor_split", "vision", "projector", "lora_rank", "loras"}
 )
 _OF_THE_MACHINE = frozenset(
     {"gpus", "memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus", "use_gpus", "host_memory_gib"}

@@ -95,8 +95,8 @@ class PlanRequest:
 
     The fraction `margin` of each memory is kept free. With `search` the fastest placement that fits replaces what
     `settings` say about it; `rates` make one placement faster than another. `chip` is what the devices compute with,
-    or the CPU where there are none (None: not known). `draft`, `vision` and `adapters` are the other parts of the stack,
-    None where they are not loaded. `name` and `machine_name` are for sentences.
+    or the CPU where there are none (None: not known). `draft`, `vision` and `adapters` are the other parts of
+    the stack, None where they are not loaded. `name` and `machine_name` are for sentences.
     """
 
     model: Model

@@ -31,8 +31,8 @@ class Settings:
     means all (`-ngl all`); `cpu_moe_layers` is `-ncmoe`. `micro_batch` is `-ub`. `kv_on_host` is
     `--no-kv-offload`, `split` is `-sm`, `tensor_split` is `-ts` (None: by free memory). `mmap` False is
     `--no-mmap`; it changes how weights get into memory, not how many there are. `op_offload` False is
-    `--no-op-offload`: no GPU computes prompts for layers on the host. `mtp` is `--spec-type draft-mtp`: the model drafts
-    with its multi-token-prediction layers.
+    `--no-op-offload`: no GPU computes prompts for layers on the host. `mtp` is `--spec-type draft-mtp`: the model
+    drafts with its multi-token-prediction layers.
     """
 
     context: int

@@ -1,4 +1,4 @@
-"""LoRA adapters: each lies where the weight does that it changes (`llama_adapter_lora_init_impl`, llama-adapter.cpp)."""
+"""LoRA adapters: each lies where the weights do that it changes (`llama_adapter_lora_init_impl`)."""
 
 from __future__ import annotations
 

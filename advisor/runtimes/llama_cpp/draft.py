@@ -11,38 +11,12 @@ from dataclasses import replace
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
+from advisor.runtimes.drafts import check_draft
 from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.plans import plan_gguf
 from advisor.sizing.plan import Plan, Planner
 from advisor.sizing.request import DraftModel, Levels, PlanRequest
 from advisor.sizing.settings import Settings
-
-_VOCABULARY_SLACK = 128  # words by which vocabularies may differ (SPEC_VOCAB_MAX_SIZE_DIFFERENCE)
-
-
-def check_draft(wanted: DraftModel, target: Model, target_name: str) -> None:
-    """Raise InputError where a model cannot draft for another, or would not help."""
-    draft, draft_name = wanted.model, wanted.name
-    if draft.parameters >= target.parameters:
-        raise InputError(
-            "draft: {draft_name} is no smaller than {target_name} ({drafting:approx} against "
-            "{main:approx} billion parameters): a draft model only helps when it is much smaller.",
-            draft_name=draft_name,
-            target_name=target_name,
-            drafting=draft.parameters / 1e9,
-            main=target.parameters / 1e9,
-        )
-    if abs(draft.vocabulary - target.vocabulary) > _VOCABULARY_SLACK:
-        raise InputError(
-            "draft: {draft_name} knows {words:,} words and {target_name} {main_words:,}; "
-            "llama.cpp drafts only with the same vocabulary: choose a smaller model of the same family.",
-            draft_name=draft_name,
-            words=draft.vocabulary,
-            target_name=target_name,
-            main_words=target.vocabulary,
-        )
-    if not draft.causal:
-        raise InputError("draft: {draft_name} generates no text: choose a language model.", draft_name=draft_name)
 
 
 def plan_draft(by: Planner, request: PlanRequest) -> Plan | None:
@@ -52,7 +26,7 @@ def plan_draft(by: Planner, request: PlanRequest) -> Plan | None:
     """
     if (draft := request.draft) is None:
         return None
-    check_draft(draft, request.model, request.name)
+    check_draft(draft, request.model, request.name, by.id.loader)
     memory, settings = request.memory, request.settings
     alone = replace(
         memory,

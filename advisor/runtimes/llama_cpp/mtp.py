@@ -36,7 +36,7 @@ def drafting_bytes(model: Model, settings: Settings, placement: Placement) -> Ma
     plain = replace(settings, cache_type_k="f16", cache_type_v="f16", mtp=False)
     taken = dict.fromkeys((HOST, *range(placement.devices)), 0)
     hybrid = any(mixer.recurrent for mixer in trunk.mixers)
-    drafting = _drafting(model)
+    drafting = _drafting(model, trunk)
     first = len(trunk.layers)
     caches = layer_cache_bytes(drafting, plain)
     if not hybrid and model.architecture not in _CACHED_ALONE:
@@ -55,8 +55,6 @@ def drafting_bytes(model: Model, settings: Settings, placement: Placement) -> Ma
 
 
 @kept_beside
-def _drafting(model: Model) -> Model:
+def _drafting(model: Model, trunk: Model) -> Model:
     """The drafting layers as a model of their own, with the input and the output of the whole."""
-    assert model.trunk is not None
-    layers = model.layers[len(model.trunk.layers) :]
-    return replace(model, layers=layers, trunk=None, shared_kv_layers=0)
+    return replace(model, layers=model.layers[len(trunk.layers) :], trunk=None, shared_kv_layers=0)

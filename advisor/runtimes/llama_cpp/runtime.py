@@ -153,19 +153,47 @@ LLAMA_CPP = LlamaCpp(
     limits=Limits(users=MOST_SEQUENCES, devices=MAX_DEVICES),
     speed=SpeedTraits(),
     drafts=True,
+    sees="when told",
+    adapts=True,
     backends=None,
     custom_vendor=None,
     own_keys=frozenset(
         {
             *("backend", "kv_type_k", "kv_type_v", "ubatch", "flash_attention", "gpu_layers", "cpu_moe_layers"),
-            *("kv_offload", "mmap", "split", "tensor_split", "imatrix", "mtp", "draft"),
+            *(
+                "kv_offload",
+                "mmap",
+                "split",
+                "tensor_split",
+                "imatrix",
+                "mtp",
+                "draft",
+                "projector",
+                "projector_offload",
+            ),
         }
     ),
     start=llama_cpp_commands,
 )
+# Both load the projector that a model comes with, without being asked.
 OLLAMA = replace(
-    LLAMA_CPP, id=RuntimeId.OLLAMA, name="Ollama", drafts=False, start=ollama_commands, frontend=OLLAMA_PROGRAM
+    LLAMA_CPP,
+    id=RuntimeId.OLLAMA,
+    name="Ollama",
+    drafts=False,
+    sees="by itself",
+    sees_source="https://github.com/ollama/ollama/issues/10417",
+    largest_image=True,
+    start=ollama_commands,
+    frontend=OLLAMA_PROGRAM,
 )
 LM_STUDIO = replace(
-    LLAMA_CPP, id=RuntimeId.LM_STUDIO, name="LM Studio", start=lm_studio_commands, frontend=LM_STUDIO_PROGRAM
+    LLAMA_CPP,
+    id=RuntimeId.LM_STUDIO,
+    name="LM Studio",
+    sees="by itself",
+    sees_source="https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1176",
+    adapts=False,
+    start=lm_studio_commands,
+    frontend=LM_STUDIO_PROGRAM,
 )
