@@ -41,8 +41,8 @@ class Question(Composed):
     """One question: which model on which machine, for which work, run how, with what required, at what cost.
 
     `given` are the keys that somebody wrote: what is written is meant, also where it is the default. `pins` are those
-    among them that would otherwise be decided by a search, or by the runtime. Questions that ask for the same are equal, however they were
-    written.
+    among them that would otherwise be decided by a search, or by the runtime. Questions that ask for the same are
+    equal, however they were written.
     """
 
     model: ModelChoice = field(default_factory=ModelChoice)

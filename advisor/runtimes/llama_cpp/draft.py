@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
-from advisor.foundation.errors import InputError
-from advisor.models.model import Model
 from advisor.runtimes.drafts import check_draft
 from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.plans import plan_gguf
 from advisor.sizing.plan import Plan, Planner
-from advisor.sizing.request import DraftModel, Levels, PlanRequest
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 

@@ -18,9 +18,6 @@ from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 
 DRAFTED = 3  # tokens at a time, unless told otherwise (common_params_speculative_draft::n_max)
-# Their second cache was seen to be of the drafting layers alone; hybrids have to leave others out, and for the rest no
-# such rule was seen: all layers a second time (hnvcam's planner for build b10277, measured with LongCat-Flash-Lite).
-_CACHED_ALONE = frozenset({"step35", "hy_v3"})
 _STATE_BYTES = 4
 
 
@@ -39,7 +36,9 @@ def drafting_bytes(model: Model, settings: Settings, placement: Placement) -> Ma
     drafting = _drafting(model, trunk)
     first = len(trunk.layers)
     caches = layer_cache_bytes(drafting, plain)
-    if not hybrid and model.architecture not in _CACHED_ALONE:
+    if not hybrid:
+        # Only those were seen to leave the other layers out of the second cache: 2,088 MiB of LongCat-Flash-Lite were
+        # 2,088 MiB again (build b10277).
         caches = [*layer_cache_bytes(trunk, plain), *caches]
         first = 0
     for size, device in zip(caches, placement.caches[first:], strict=True):

@@ -89,8 +89,9 @@ def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
     """A plan for the checkpoint, the level, or every level that vLLM loads on this hardware; `refusals` says why others
     are left out.
 
-    Of the settings only `context` (tokens per user) and `users` count. Weights are those of the language model; what
-    is loaded beside it is told in `advisor.runtimes.vllm.stack`. Raises InputError where vLLM cannot load the one level, cannot split it, or finds no GPU.
+    Of the settings only `context` (tokens per user) and `users` count. Weights are those of the language model; what is
+    loaded beside it is told in `advisor.runtimes.vllm.stack`. Raises InputError where vLLM cannot load the one level,
+    cannot split it, or finds no GPU.
     """
     frame, stored = _frame(request), request.stored
     match stored:

@@ -27,8 +27,8 @@ ENCODING_SPREAD = 0.25  # of the estimate, either way
 
 
 def beside_on_gpu(request: PlanRequest, gpus: int, batch_tokens: int, activations: float) -> Beside:
-    """Bytes on each of `gpus` GPUs. `activations` are what the language model's own largest batch takes: the memory that
-    one of them sets aside serves the other too.
+    """Bytes on each of `gpus` GPUs. `activations` are what the language model's own largest batch takes, which memory
+    serves encoding too.
     """
     model = request.model
     adapters = 0
