@@ -56,6 +56,7 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         sees=answer.model.tower is not None,
         vision=plan.request.vision,
         adapters=plan.request.adapters,
+        wired_limit_mb=question.machine.wired_limit_mb,
         gpu_memory_utilization=question.runtime.gpu_memory_utilization,
         kv_fp8=question.workload.kv_fp8,
     )

@@ -88,7 +88,9 @@ def _stack_notes(about: Subject, decided: Option) -> Iterator[Message]:
         yield fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters)
     if model.tower is None or not about.writes:
         return
-    if request.vision is None:
+    if decided.setup.runtime.sees == "no":
+        yield fact("vision_never", runtime=decided.setup.runtime.name)
+    elif request.vision is None:
         yield fact("vision_left_out", size=model.tower.file_bytes("F16"))
     elif decided.setup.runtime.engine is RuntimeId.LLAMA_CPP:
         kind = request.vision.projector

@@ -107,7 +107,8 @@ class MachineChoice(Part):
     `other_gpus` devices of `other_machine` stand in the same host; of all cards there a plan uses the first
     `use_gpus` (None: all). `host_memory_gib` is the RAM beside graphics cards, `host_bandwidth_gb_s` how fast it is.
     `overhead_mib` replaces the catalogue's figure for what driver and runtime take per device, `margin_percent` of
-    each device is kept free.
+    each device is kept free. `wired_limit_mb` is what a Mac's GPU may use where that was raised (in MiB, as
+    `iogpu.wired_limit_mb` counts it).
     """
 
     name: str = Field("rtx-4090", alias="machine", min_length=1, max_length=200)
@@ -120,6 +121,7 @@ class MachineChoice(Part):
     host_memory_gib: float | None = Field(None, gt=0, le=100_000)
     host_bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
     overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
+    wired_limit_mb: int | None = Field(None, ge=1, le=10_000_000)
     margin_percent: float = Field(4, ge=0, le=50)
 
     @model_validator(mode="after")

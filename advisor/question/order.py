@@ -91,5 +91,6 @@ ORDER = (
     "lora_rank",
     "loras",
     "overhead_mib",
+    "wired_limit_mb",
     "margin_percent",
 )

@@ -25,7 +25,16 @@ _OF_THE_MODEL = frozenset(
 )
 _OF_THE_MACHINE = frozenset(
     {"gpus", "memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus", "use_gpus", "host_memory_gib"}
-    | {"host_bandwidth_gb_s", "overhead_mib", "backend", "gpu_layers", "cpu_moe_layers", "tensor_split", "split"}
+    | {
+        "host_bandwidth_gb_s",
+        "overhead_mib",
+        "wired_limit_mb",
+        "backend",
+        "gpu_layers",
+        "cpu_moe_layers",
+        "tensor_split",
+        "split",
+    }
 )
 _STAYS = frozenset({"gpus", "host_memory_gib"})  # people who try another card mean as many of it, in the same computer
 _OWN = {"model", "machine"} | _OF_THE_MODEL | _OF_THE_MACHINE

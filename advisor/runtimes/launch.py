@@ -38,6 +38,7 @@ class Launch:
     `kv_offload` False leaves the KV cache in host memory, `mmap` False reads the file whole. `draft_file` is the GGUF
     of a model that drafts for this one, `draft_repo` its repository. `has_mtp` says that the model has layers that
     could draft, `sees` that it has a vision part; `vision` and `adapters` say how that, and LoRA adapters, are loaded.
+    `wired_limit_mb` is to what a Mac's budget is raised first.
     `gpu_memory_utilization` and `kv_fp8` are vLLM's.
     """
 
@@ -65,6 +66,7 @@ class Launch:
     sees: bool = False
     vision: Vision | None = None
     adapters: Adapters | None = None
+    wired_limit_mb: int | None = None
     gpu_memory_utilization: float = 0.92
     kv_fp8: bool = False
 

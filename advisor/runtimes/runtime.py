@@ -14,7 +14,7 @@ from advisor.formats.level_id import LevelId
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
-from advisor.runtimes.launch import Command, Launch
+from advisor.runtimes.launch import Command, Launch, command_line
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
@@ -91,7 +91,10 @@ class Runtime(ABC):
 
     def commands(self, launch: Launch) -> tuple[Command, ...]:
         """How to get the files and run a plan, in order; raises InputError for an unknown level or name."""
-        return self.start(launch)
+        if launch.wired_limit_mb is None:
+            return self.start(launch)
+        raised = command_line("sudo", "sysctl", f"iogpu.wired_limit_mb={launch.wired_limit_mb}")
+        return (Command(fact("command_raise_limit"), raised, (fact("command_until_restart"),)), *self.start(launch))
 
     def defaults(self, gpu_bytes: int, model: Model) -> tuple[Taken, ...]:
         """What it chooses for what the user does not."""

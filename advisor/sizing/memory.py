@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +29,35 @@ NOTHING_BESIDE = Beside()
 
 
 @dataclass(frozen=True, slots=True)
+class BufferLimit:
+    """The most bytes that one allocation may take through a programming interface of GPUs."""
+
+    api: Literal["Metal", "Vulkan", "SYCL"]
+    bytes: int
+
+    @property
+    def can_be_lifted(self) -> bool:
+        """Whether a setting lifts it."""
+        return self.api == "SYCL"
+
+    def excess(self, size: int) -> int:
+        """By how much a buffer is larger than may be; 0 where a setting lifts the limit."""
+        return 0 if self.can_be_lifted else max(0, size - self.bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A GPU, or the one device of unified memory: what its driver offers, and what is gone before. Bytes.
 
     `beside` is the part of `overhead_bytes` that other parts of the stack take, loaded after the model.
-    `largest_buffer_bytes` is the most that one allocation may take, None where nothing less than the whole is known.
+    `buffer_limit` is the most that one allocation may take, None where nothing less than the whole is known.
     """
 
     name: str
     capacity_bytes: int
     overhead_bytes: int
     beside: Beside = NOTHING_BESIDE
-    largest_buffer_bytes: int | None = None
+    buffer_limit: BufferLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)

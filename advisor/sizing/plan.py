@@ -73,15 +73,15 @@ class DeviceMemory:
         return None if self.capacity_bytes is None else self.capacity_bytes - self.needed_bytes
 
 
-WayKind = Literal["lower level", "shorter context", "smaller KV cache", "more devices", "host memory"]
+WayKind = Literal["lower level", "shorter context", "smaller KV cache", "smaller batch", "more devices", "host memory"]
 
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
     """One change that makes a plan fit.
 
-    `value` is what the change is made to: a level's name, tokens per user, a KV cache type, a number of devices, or
-    bytes of host memory.
+    `value` is what the change is made to: a level's name, tokens per user, a KV cache type, tokens of a micro-batch, a
+    number of devices, or bytes of host memory.
     """
 
     kind: WayKind
@@ -111,6 +111,7 @@ class Plan:
     `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
     how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold, as that
     logs them; `at_once` is how many such requests it does hold, None where each user has a place of its own;
+    `limit` is what keeps it from running where that is no total: a single buffer that is larger than may be;
     `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed. `draft` is
     the plan of a draft model on the same devices.
     """
@@ -133,6 +134,7 @@ class Plan:
     notes: tuple[Message, ...] = ()
     seconds_per_token: float | None = None
     draft: Plan | None = None
+    limit: Message | None = None
 
     @property
     def runtime(self) -> RuntimeId:

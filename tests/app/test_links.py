@@ -65,6 +65,7 @@ DEFAULTS: dict[str, Any] = {
             "draft",
             "draft_accepted_percent",
             "overhead_mib",
+            "wired_limit_mb",
         )
     ),
     "model": "llama-3.1-70b-instruct",

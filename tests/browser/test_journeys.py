@@ -16,7 +16,6 @@ from advisor.answer.answer import answer
 from advisor.answer.run_it import ways_to_run
 from advisor.foundation.numbers import money
 from advisor.question.question import Question
-from advisor.ui.link import START
 from advisor.ui.parts.prove_parts import missing_parts
 from tests.browser.visits import DESK, Open, Visit, sync_api
 from tests.conftest import dashboard

@@ -136,6 +136,7 @@ RUN = st.fixed_dictionaries(
         "lora_rank": st.integers(0, 512),
         "loras": st.integers(1, 64),
         "overhead_mib": st.none() | from_nothing(1e6),
+        "wired_limit_mb": st.none() | st.integers(1, 600_000),
         "margin_percent": from_nothing(50),
         "flash_attention": st.booleans(),
     },

@@ -40,11 +40,16 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
         notes.append(fact("command_no_mmap"))
     if _devices(launch):
         notes.append(fact("command_list_devices"))
-    serve = command_line("llama-server", *options, "-np", settings.users)
+    relaxed = "UR_L0_ENABLE_RELAXED_ALLOCATION_LIMITS=1 " if launch.backend == "sycl" else ""
+    serve = relaxed + command_line("llama-server", *options, "-np", settings.users)
     server = Command(as_it_is("llama-server"), serve, tuple(notes))
     if settings.users > 1:
         return (*_file_commands(launch), server)
-    return (*_file_commands(launch), server, Command(as_it_is("llama-cli"), command_line("llama-cli", *options)))
+    return (
+        *_file_commands(launch),
+        server,
+        Command(as_it_is("llama-cli"), relaxed + command_line("llama-cli", *options)),
+    )
 
 
 def ollama_commands(launch: Launch) -> tuple[Command, ...]:

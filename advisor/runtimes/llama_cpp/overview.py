@@ -13,7 +13,7 @@ from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
-from advisor.runtimes.llama_cpp.needs import place_as_told
+from advisor.runtimes.llama_cpp.needs import compute_of, place_as_told
 from advisor.runtimes.llama_cpp.placement_search import Search, search_of
 from advisor.runtimes.llama_cpp.weights import level_weights
 from advisor.sizing.memory import Memory
@@ -35,6 +35,10 @@ def overview(request: PlanRequest, imatrix: bool, levels: tuple[Level, ...]) -> 
     grown += np.array([*(adapters[n] for n in range(devices)), adapters[HOST]])
     weights = _held(model, default, levels, imatrix)
     needed = weights + grown
+    for number, device in enumerate(memory.devices):
+        limit, buffer = device.buffer_limit, compute_of(now, number)
+        if limit is not None and (excess := limit.excess(buffer)):
+            needed[:, number] = np.maximum(needed[:, number], device.capacity_bytes) + excess
     short, bare = _shortage(memory, needed, margin), _shortage(memory, needed, 0)
     runs: dict[int, Verdict] = dict.fromkeys(np.flatnonzero(short <= 0).tolist(), "fits")
     if devices and (search.uneven_speed or len(runs) < len(levels)):

@@ -10,9 +10,17 @@ from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, fact
 from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown
-from advisor.runtimes.llama_cpp.needs import needed_bytes, passing_bytes, place_as_one, place_as_told, shortage
+from advisor.runtimes.llama_cpp.needs import (
+    compute_of,
+    needed_bytes,
+    passing_bytes,
+    place_as_one,
+    place_as_told,
+    shortage,
+)
 from advisor.runtimes.llama_cpp.placement_search import search_of
 from advisor.runtimes.llama_cpp.split_growth import SplitGrowth
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
@@ -86,8 +94,21 @@ class LevelPlanner:
     def weights(self, sized: SizedLevel) -> Weights:
         """What lies where, of the file that was asked for or of the level."""
         if isinstance(stored := self.request.stored, GgufFile) and sized is stored.sized:
-            return self._adapted(file_weights(self.model, stored.tensors))
+            return self._adapted(self._loaded(file_weights(self.model, stored.tensors)))
         return self._adapted(level_weights(self.model, sized.level, self.imatrix))
+
+    def _loaded(self, weights: Weights) -> Weights:
+        """Without the layers that only draft, which llama.cpp leaves in the file unless it drafts with them.
+
+        They count all the same where layers are counted (`-ngl`).
+        """
+        trunk = self.model.trunk
+        if trunk is None or self.settings.mtp:
+            return weights
+        drafting = slice(len(trunk.layers), None)
+        layers, experts = weights.layers.copy(), weights.experts.copy()
+        layers[drafting] = experts[drafting] = 0
+        return replace(weights, layers=layers, experts=experts)
 
     def _adapted(self, weights: Weights) -> Weights:
         """With the adapters beside the layers they change; split tensors have them beside all."""
@@ -130,8 +151,25 @@ class LevelPlanner:
             host=self._host(weights.on_devices(self.told)[HOST], now),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            limit=self._limit(now),
             draft=self.draft,
         )
+
+    def _limit(self, now: Grown) -> Message | None:
+        """That a compute buffer, which is one allocation, is larger than may be."""
+        for number, device in enumerate(self.memory.devices):
+            limit, buffer = device.buffer_limit, compute_of(now, number)
+            if limit is not None and limit.excess(buffer):
+                return fact("buffer_too_large", api=limit.api, buffer=buffer, most=limit.bytes, device=device.name)
+        return None
+
+    def _large_buffers(self, held: Mapping[int, int], now: Grown) -> tuple[Message, ...]:
+        """That a limit has to be lifted for the weights, a cache or a compute buffer of one device."""
+        for number, device in enumerate(self.memory.devices):
+            limit, largest = device.buffer_limit, max(held[number], now.cache[number], compute_of(now, number))
+            if limit is not None and limit.can_be_lifted and largest > limit.bytes:
+                return (fact("buffer_limit_lifted", buffer=largest, most=limit.bytes),)
+        return ()
 
     def split_growth(self, weights: Weights) -> SplitGrowth:
         return SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
@@ -155,6 +193,8 @@ class LevelPlanner:
             host=self._host(held[HOST], now, adapters[HOST]),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            notes=self._large_buffers(held, now),
+            limit=self._limit(now),
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )

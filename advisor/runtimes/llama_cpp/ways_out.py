@@ -13,6 +13,7 @@ from advisor.sizing.memory import Device
 from advisor.sizing.plan import Plan, WayOut
 
 _SMALLER_CACHE = "q8_0"
+_LEAST_BATCH = 32
 _MORE_TRIES = 6  # numbers of devices looked at beyond the fewest whose memory could be enough
 
 
@@ -25,6 +26,7 @@ def ways_out(plan: Plan) -> tuple[WayOut, ...]:
         _lower_level(planner, plan),
         _shorter_context(plan),
         _smaller_cache(planner, sized),
+        _smaller_batch(planner, plan, sized),
         _more_devices(planner, plan, sized),
         _host_memory(planner, plan),
     )
@@ -68,6 +70,17 @@ def _smaller_cache(planner: LevelPlanner, sized: SizedLevel) -> WayOut | None:
         return None
     total = sum(holder.kv_cache_bytes for holder in (*smaller.devices, smaller.host))
     return WayOut("smaller KV cache", _SMALLER_CACHE, fact("smaller_cache_fits", type=_SMALLER_CACHE, cache=total))
+
+
+def _smaller_batch(planner: LevelPlanner, plan: Plan, sized: SizedLevel) -> WayOut | None:
+    """Where a compute buffer is larger than may be: the largest micro-batch, by halves, with which it is not."""
+    tokens = planner.settings.micro_batch
+    while plan.limit is not None and tokens > _LEAST_BATCH:
+        tokens //= 2
+        smaller = planner.asked(settings=replace(planner.settings, micro_batch=tokens)).plan(sized)
+        if smaller.fits:
+            return WayOut("smaller batch", tokens, fact("smaller_batch_fits", tokens=tokens))
+    return None
 
 
 def _more_devices(planner: LevelPlanner, plan: Plan, sized: SizedLevel) -> WayOut | None:

@@ -94,7 +94,7 @@ def _draft_bytes(draft: DraftModel | None, gpus: int) -> int:
 
 
 def _mtp_bytes(request: PlanRequest, gpus: int) -> int:
-    """Multi-token-prediction layers, which recipes leave in 16 bit; and a recurrent state more for each drafted token."""
+    """Multi-token-prediction layers, which recipes leave in 16 bit; a recurrent state more for each drafted token."""
     model = request.model
     if model.trunk is None or not request.settings.mtp:
         return 0
