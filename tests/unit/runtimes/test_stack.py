@@ -138,7 +138,7 @@ def test_the_mtp_context_is_as_large_as_llama_cpp_says(context: int, micro_batch
         f"&ubatch={micro_batch}&mtp=on"
     )
     states = 3 * 149.6
-    assert mib(seen.devices[0].beside.mtp) - states == pytest.approx(estimate, rel=0.03)
+    assert mib(seen.devices[0].beside.mtp) - states == pytest.approx(estimate, rel=0.05)
 
 
 def test_mtp_of_qwen_27b_on_a_3090() -> None:
