@@ -248,6 +248,7 @@ PINS = {
     "cpu_moe_layers": "0",
     "kv_offload": "on",
     "use_gpus": "1",
+    "vision": "off",
 }
 
 
@@ -260,7 +261,7 @@ def asked_on(page: AppTest) -> Question:
 def test_what_nobody_chose_is_searched() -> None:
     page = opened("model=llama-3.1-70b-instruct", tab_open="Sources", more=True, more_group="Engine and file")
     assert set(PINS) == PINNED
-    assert {page.selectbox(key=f"in_{key}").value for key in ("kv_type_k", "kv_type_v", "kv_fp8")} == {None}
+    assert {page.selectbox(key=f"in_{key}").value for key in ("kv_type_k", "kv_type_v", "kv_fp8", "vision")} == {None}
     asked = asked_on(page)
     assert not asked.pins
     # Llama 70B on 24 GiB needs the smaller cache that nobody asked for.

@@ -122,7 +122,6 @@ _FIXED: dict[str, Sequence[str]] = {
     "projector_offload": ("off",),
     "lora_rank": ("8", "100"),
     "loras": ("3",),
-    "wired_limit_mb": ("100000",),
     "overhead_mib": ("0", "4096", "1000000"),
     "margin_percent": ("0", "50"),
     "host_bandwidth_gb_s": ("50",),
@@ -158,8 +157,6 @@ _FIXED: dict[str, Sequence[str]] = {
 _COMPANY: dict[str, Values] = {
     "api_input_price": {"api_output_price": "1.5", "api_cached_price": "0.1"},
     "draft_accepted_percent": {},
-    "loras": {"lora_rank": "16"},
-    "wired_limit_mb": {"machine": "apple-m4-max-40c-128gb"},
 }
 
 
