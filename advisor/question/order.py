@@ -86,6 +86,12 @@ ORDER = (
     "draft",
     "draft_level",
     "draft_accepted_percent",
+    "vision",
+    "projector",
+    "projector_offload",
+    "lora_rank",
+    "loras",
     "overhead_mib",
+    "wired_limit_mb",
     "margin_percent",
 )
