@@ -119,7 +119,8 @@ def test_qwen_27b_with_projector_and_mtp_in_ollama() -> None:
 
 def test_mtp_layers_count_where_layers_are_counted() -> None:
     """GLM-4.5-Air with 43 layers on the GPU leaves 7,580 MiB of weights and cache to the host, 5,839 without them."""
-    query = "model=glm-4.5-air&machine=rtx-pro-6000-blackwell-max-q&host_memory_gib=64&level=Q4_K_M&gpu_layers=43&context=32768"
+    query = "model=glm-4.5-air&machine=rtx-pro-6000-blackwell-max-q&host_memory_gib=64&level=Q4_K_M&gpu_layers=43"
+    query += "&context=32768"
     for more, told_mib in (("", 5_839), ("&mtp=on", 7_580)):
         host = plan(f"{query}&runtime=llama.cpp{more}").host
         assert mib(host.weights_bytes + host.kv_cache_bytes) == pytest.approx(told_mib, abs=2)
