@@ -9,6 +9,7 @@ import pytest
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.launching import launch_of
+from advisor.answer.run_it import ways_to_run
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING
 from advisor.foundation.units import GIB, MIB
@@ -114,12 +115,28 @@ def test_qwen_27b_with_projector_and_mtp_in_ollama() -> None:
     assert mib(seen.beside.mtp) - states == pytest.approx(582, rel=0.15)
 
 
+def test_who_starts_a_plan_of_text_in_ollama_is_told_what_that_loads_besides() -> None:
+    query = "model=qwen3.6-27b&machine=rtx-3090&runtime=llama.cpp&level=Q4_K_M&context=8192"
+    shown = found(query)
+    (ollama,) = [way for way in ways_to_run(shown, shown.shown) if way.runtime == "ollama"]
+    said = " ".join(say_all(ollama.said))
+    assert "loads the vision part as well, which takes 1.1 GiB more" in said
+    tight = f"{query.replace('8192', str(plan(query).max_context))}&users=1"
+    full = found(tight)
+    (ollama,) = [way for way in ways_to_run(full, full.shown) if way.runtime == "ollama"]
+    assert not ollama.runs
+    assert "does not fit then" in " ".join(say_all(ollama.said))
+
+
 # --- drafting with the model's own layers
 
 
 def test_mtp_layers_count_where_layers_are_counted() -> None:
     """GLM-4.5-Air with 43 layers on the GPU leaves 7,580 MiB of weights and cache to the host, 5,839 without them."""
-    query = "model=glm-4.5-air&machine=rtx-pro-6000-blackwell-max-q&host_memory_gib=64&level=Q4_K_M&gpu_layers=43&context=32768"
+    query = (
+        "model=glm-4.5-air&machine=rtx-pro-6000-blackwell-max-q&host_memory_gib=64&level=Q4_K_M&gpu_layers=43"
+        "&context=32768"
+    )
     for more, told_mib in (("", 5_839), ("&mtp=on", 7_580)):
         host = plan(f"{query}&runtime=llama.cpp{more}").host
         assert mib(host.weights_bytes + host.kv_cache_bytes) == pytest.approx(told_mib, abs=2)
