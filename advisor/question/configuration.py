@@ -17,7 +17,7 @@ from advisor.foundation.parts import Part
 from advisor.models.tower import PROJECTOR_TYPES, ProjectorType
 from advisor.question.requirements import Switch, known
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
-from advisor.sizing.settings import CACHE_TYPES, Split
+from advisor.sizing.settings import CACHE_TYPES, NEWEST_RELEASE, RELEASES, Split
 
 MAX_USERS = 65_536  # far beyond what one machine serves; runtimes have limits of their own
 CUSTOM_MACHINE = "custom"
@@ -32,6 +32,8 @@ PINNED = SEARCHED | BY_RUNTIME  # what is written of these is kept, also where i
 VISIONS = ("off", "on", "video")
 FRONTENDS = {str(one.id): one.frontend for one in REGISTERED if one.frontend is not None}
 RUNTIMES = (AUTO, *(str(one.id) for one in REGISTERED))
+NEWEST = "newest"
+LLAMA_CPP_RELEASES = (NEWEST, *RELEASES)
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 _MOST_SHARES = 64
 
@@ -158,7 +160,7 @@ class Workload(Part):
 
 
 class RuntimeChoice(Part):
-    """What runs it, and what that is told."""
+    """What runs it, and what that is told. `llama_cpp` is the month of the llama.cpp that is on the machine."""
 
     name: Annotated[str, known(RUNTIMES, "runtime")] = Field("auto", alias="runtime")
     backend: Annotated[str, known(BACKENDS, "backend")] = AUTO
@@ -166,6 +168,12 @@ class RuntimeChoice(Part):
     flash_attention: Switch = True
     mmap: Switch = True
     gpu_memory_utilization: float = Field(0.92, gt=0, le=1)
+    llama_cpp: Annotated[str, known(LLAMA_CPP_RELEASES, "release of llama.cpp")] = NEWEST
+
+    @property
+    def release(self) -> str:
+        """The release of llama.cpp that is meant."""
+        return NEWEST_RELEASE if self.llama_cpp == NEWEST else self.llama_cpp
 
 
 class PlacementWish(Part):

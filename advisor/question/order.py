@@ -70,6 +70,7 @@ ORDER = (
     "kv_type_k",
     "kv_type_v",
     "ubatch",
+    "llama_cpp",
     "flash_attention",
     "gpu_layers",
     "cpu_moe_layers",

@@ -77,6 +77,7 @@ class Question(Composed):
             op_offload=self.placement.op_offload,
             split=self.placement.split,
             tensor_split=self.placement.tensor_split,
+            release=self.runtime.release,
             mtp=self.model.mtp,
         )
 

@@ -86,6 +86,7 @@ DEFAULTS: dict[str, Any] = {
     "kv_type_k": "f16",
     "kv_type_v": "f16",
     "ubatch": 512,
+    "llama_cpp": "newest",
     "flash_attention": True,
     "cpu_moe_layers": 0,
     "kv_offload": True,

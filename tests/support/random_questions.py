@@ -116,6 +116,7 @@ RUN = st.fixed_dictionaries(
         "kv_type_k": st.sampled_from(sorted(CACHE_TYPES)),
         "kv_type_v": st.sampled_from(sorted(CACHE_TYPES)),
         "ubatch": st.integers(1, 65536),
+        "llama_cpp": st.sampled_from(("newest", "2026-08", "2026-09", "2026-10")),
         "gpu_layers": st.none() | st.just("all") | st.integers(0, 4096),
         "cpu_moe_layers": st.integers(0, 4096),
         "kv_offload": st.booleans(),

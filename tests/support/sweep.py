@@ -108,6 +108,7 @@ _FIXED: dict[str, Sequence[str]] = {
     "kv_type_k": tuple(CACHE_TYPES),
     "kv_type_v": tuple(CACHE_TYPES),
     "ubatch": ("1", "64", "2048"),
+    "llama_cpp": ("2026-08", "2026-09"),
     "flash_attention": ("off",),
     "kv_offload": ("off",),
     "mmap": ("off",),

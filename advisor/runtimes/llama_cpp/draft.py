@@ -39,6 +39,7 @@ def plan_draft(by: Planner, request: PlanRequest) -> Plan | None:
         flash_attention=settings.flash_attention,
         split=settings.split,
         tensor_split=settings.tensor_split,
+        release=settings.release,
     )
     return plan_gguf(by, PlanRequest(draft.model, alone, told, stored=Levels(only=LEVELS[draft.level].id)))[0]
 

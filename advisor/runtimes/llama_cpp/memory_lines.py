@@ -109,7 +109,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: M
         laid_out,
         "modelled",
         _compute_sentence(model, settings, placement, number, laid_out),
-        fact("laid_out_as_allocator", rules=source),
+        fact("laid_out_as_allocator", release=settings.release, rules=source),
     )
     yield MemoryLine(
         "passing weights",

@@ -169,17 +169,8 @@ LLAMA_CPP = LlamaCpp(
     own_keys=frozenset(
         {
             *("backend", "kv_type_k", "kv_type_v", "ubatch", "flash_attention", "gpu_layers", "cpu_moe_layers"),
-            *(
-                "kv_offload",
-                "mmap",
-                "split",
-                "tensor_split",
-                "imatrix",
-                "mtp",
-                "draft",
-                "projector",
-                "projector_offload",
-            ),
+            *("kv_offload", "mmap", "split", "tensor_split", "imatrix", "mtp", "draft", "llama_cpp"),
+            *("projector", "projector_offload"),
         }
     ),
     start=llama_cpp_commands,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.models.tower import PROJECTOR_TYPES
-from advisor.question.configuration import AUTO, BACKENDS, RUNTIMES, VISIONS
+from advisor.question.configuration import AUTO, BACKENDS, LLAMA_CPP_RELEASES, NEWEST, RUNTIMES, VISIONS
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
-from advisor.sizing.settings import CACHE_TYPES
+from advisor.sizing.settings import CACHE_TYPES, NEWEST_RELEASE
 from advisor.ui.asking import model_names
 from advisor.ui.parts.fields import choice, number, switch
 
 KEYS = (
-    *("runtime", "level", "backend", "kv_type_k", "kv_type_v", "kv_fp8", "flash_attention", "ubatch"),
+    *("runtime", "level", "backend", "kv_type_k", "kv_type_v", "kv_fp8", "flash_attention", "ubatch", "llama_cpp"),
     *("gpu_memory_utilization", "imatrix", "mtp", "draft", "draft_level", "draft_accepted_percent"),
     *("vision", "projector", "projector_offload", "lora_rank", "loras"),
 )
@@ -36,6 +36,13 @@ def draw() -> None:
     switch("kv_fp8", "KV cache in FP8", help=f"{_readers('kv_fp8')}: `--kv-cache-dtype fp8`")
     switch("flash_attention", "Flash attention", help="llama.cpp `-fa`")
     number("ubatch", "Micro-batch (tokens)", step=128, help="llama.cpp `-ub`")
+    choice(
+        "llama_cpp",
+        "llama.cpp of",
+        LLAMA_CPP_RELEASES,
+        names={NEWEST: f"{NEWEST_RELEASE}, the newest known"},
+        help="Year and month of the release on the machine; they set aside different amounts of compute memory",
+    )
     number(
         "gpu_memory_utilization",
         "Share of GPU memory",
