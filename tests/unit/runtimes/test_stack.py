@@ -149,10 +149,10 @@ def test_mtp_layers_count_where_layers_are_counted() -> None:
     [(8_192, 2_048, 552.06), (32_768, 2_048, 648.06), (262_144, 512, 1_512.0)],
 )
 def test_the_mtp_context_is_as_large_as_llama_cpp_says(context: int, micro_batch: int, estimate: float) -> None:
-    """ "[spec] estimated memory usage of MTP context" of Qwen3.8 27B, without the states that are kept to go back."""
+    """ "[spec] estimated memory usage of MTP context" of Qwen3.8 27B in summer, without the states that are kept."""
     seen = plan(
         f"model=qwen3.8-27b&machine=h100-sxm5-80gb&runtime=llama.cpp&level=Q4_K_M&context={context}"
-        f"&ubatch={micro_batch}&mtp=on"
+        f"&ubatch={micro_batch}&mtp=on&llama_cpp=2026-08"
     )
     states = 3 * 149.6
     assert mib(seen.devices[0].beside.mtp) - states == pytest.approx(estimate, rel=0.05)
@@ -160,9 +160,8 @@ def test_the_mtp_context_is_as_large_as_llama_cpp_says(context: int, micro_batch
 
 def test_mtp_of_qwen_27b_on_a_3090() -> None:
     """club-3090 issue 1380: a peak of 23,264 MiB with KV q8_0 for 215,040 tokens; it used to crash here."""
-    seen = plan(
-        "model=qwen3.8-27b&machine=rtx-3090&runtime=llama.cpp&level=IQ4_XS&context=215040&kv_type_k=q8_0&kv_type_v=q8_0&mtp=on"
-    ).devices[0]
+    query = "model=qwen3.8-27b&machine=rtx-3090&runtime=llama.cpp&level=IQ4_XS&context=215040&mtp=on&llama_cpp=2026-08"
+    seen = plan(f"{query}&kv_type_k=q8_0&kv_type_v=q8_0").devices[0]
     assert mib(seen.needed_bytes - seen.overhead_bytes) == pytest.approx(23_264, rel=0.03)
 
 
