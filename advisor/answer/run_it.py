@@ -25,6 +25,7 @@ from advisor.runtimes.commands import commands
 from advisor.runtimes.launch import Command, Launch
 from advisor.runtimes.llama_cpp.commands import unknown_to_ollama
 from advisor.runtimes.registry import RUNTIMES, runtime_by
+from advisor.sizing.request import Levels, Vision
 from advisor.sizing.runtime_id import RuntimeId
 
 # Commands that start the program, those that make its files, and other ways to start it.
@@ -141,6 +142,11 @@ def _commands(
             launch = replace(launch, published_repo=files.repository, file=None)
         if runtime is RuntimeId.OLLAMA and (refusal := _ollama_refusal(launch, files)) is not None:
             return replace(way, said=(refusal,))
+        if launch.published_repo is not None and runtime_by(runtime).sees == "by itself" and launch.sees:
+            fits, about = _with_vision(shown, runtime)
+            said = (*said, *about)
+            if not fits:
+                return replace(way, said=about)
         found = commands(launch)
     except InputError as refused:
         return replace(way, said=(refused.message,))
@@ -159,6 +165,20 @@ def _commands(
         said=(*said, *_about_files(files, launch, shown)),
         notes=tuple(notes),
     )
+
+
+def _with_vision(shown: Candidate, runtime: RuntimeId) -> tuple[bool, tuple[Message, ...]]:
+    """Whether a plan of text alone fits where the vision part is loaded without being asked for; and what to say."""
+    request, name = shown.plan.request, runtime_by(runtime).name
+    if request.vision is not None or not shown.plan.fits or not isinstance(request.stored, Levels):
+        return True, ()
+    seeing = runtime_by(runtime).plan_level(replace(request, vision=Vision()), shown.level_id)
+    if seeing is None:
+        return True, ()
+    more = sum(holder.beside.projector for holder in (*seeing.devices, seeing.host))
+    if seeing.fits:
+        return True, (fact("run_loads_vision", runtime=name, more=more),)
+    return False, (fact("run_vision_too_large", runtime=name, more=more, level=shown.level),)
 
 
 def _ollama_refusal(launch: Launch, files: Files) -> Message | None:

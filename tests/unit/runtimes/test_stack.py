@@ -9,6 +9,7 @@ import pytest
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.launching import launch_of
+from advisor.answer.run_it import ways_to_run
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING
 from advisor.foundation.units import GIB, MIB
@@ -114,13 +115,28 @@ def test_qwen_27b_with_projector_and_mtp_in_ollama() -> None:
     assert mib(seen.beside.mtp) - states == pytest.approx(582, rel=0.15)
 
 
+def test_who_starts_a_plan_of_text_in_ollama_is_told_what_that_loads_besides() -> None:
+    query = "model=qwen3.6-27b&machine=rtx-3090&runtime=llama.cpp&level=Q4_K_M&context=8192"
+    shown = found(query)
+    (ollama,) = [way for way in ways_to_run(shown, shown.shown) if way.runtime == "ollama"]
+    said = " ".join(say_all(ollama.said))
+    assert "loads the vision part as well, which takes 1.1 GiB more" in said
+    tight = f"{query.replace('8192', str(plan(query).max_context))}&users=1"
+    full = found(tight)
+    (ollama,) = [way for way in ways_to_run(full, full.shown) if way.runtime == "ollama"]
+    assert not ollama.runs
+    assert "does not fit then" in " ".join(say_all(ollama.said))
+
+
 # --- drafting with the model's own layers
 
 
 def test_mtp_layers_count_where_layers_are_counted() -> None:
     """GLM-4.5-Air with 43 layers on the GPU leaves 7,580 MiB of weights and cache to the host, 5,839 without them."""
-    query = "model=glm-4.5-air&machine=rtx-pro-6000-blackwell-max-q&host_memory_gib=64&level=Q4_K_M&gpu_layers=43"
-    query += "&context=32768"
+    query = (
+        "model=glm-4.5-air&machine=rtx-pro-6000-blackwell-max-q&host_memory_gib=64&level=Q4_K_M&gpu_layers=43"
+        "&context=32768"
+    )
     for more, told_mib in (("", 5_839), ("&mtp=on", 7_580)):
         host = plan(f"{query}&runtime=llama.cpp{more}").host
         assert mib(host.weights_bytes + host.kv_cache_bytes) == pytest.approx(told_mib, abs=2)
@@ -133,10 +149,10 @@ def test_mtp_layers_count_where_layers_are_counted() -> None:
     [(8_192, 2_048, 552.06), (32_768, 2_048, 648.06), (262_144, 512, 1_512.0)],
 )
 def test_the_mtp_context_is_as_large_as_llama_cpp_says(context: int, micro_batch: int, estimate: float) -> None:
-    """ "[spec] estimated memory usage of MTP context" of Qwen3.8 27B, without the states that are kept to go back."""
+    """ "[spec] estimated memory usage of MTP context" of Qwen3.8 27B in summer, without the states that are kept."""
     seen = plan(
         f"model=qwen3.8-27b&machine=h100-sxm5-80gb&runtime=llama.cpp&level=Q4_K_M&context={context}"
-        f"&ubatch={micro_batch}&mtp=on"
+        f"&ubatch={micro_batch}&mtp=on&llama_cpp=2026-08"
     )
     states = 3 * 149.6
     assert mib(seen.devices[0].beside.mtp) - states == pytest.approx(estimate, rel=0.05)
@@ -144,9 +160,8 @@ def test_the_mtp_context_is_as_large_as_llama_cpp_says(context: int, micro_batch
 
 def test_mtp_of_qwen_27b_on_a_3090() -> None:
     """club-3090 issue 1380: a peak of 23,264 MiB with KV q8_0 for 215,040 tokens; it used to crash here."""
-    seen = plan(
-        "model=qwen3.8-27b&machine=rtx-3090&runtime=llama.cpp&level=IQ4_XS&context=215040&kv_type_k=q8_0&kv_type_v=q8_0&mtp=on"
-    ).devices[0]
+    query = "model=qwen3.8-27b&machine=rtx-3090&runtime=llama.cpp&level=IQ4_XS&context=215040&mtp=on&llama_cpp=2026-08"
+    seen = plan(f"{query}&kv_type_k=q8_0&kv_type_v=q8_0").devices[0]
     assert mib(seen.needed_bytes - seen.overhead_bytes) == pytest.approx(23_264, rel=0.03)
 
 
