@@ -176,7 +176,7 @@ def distinct_layers(model: Model, placement: Placement) -> list[int]:
     something for themselves (recurrent states, token choices, another layer's cache) are all simulated.
     """
     kinds = _layer_kinds(model)
-    if not _repeats_itself(model):
+    if not _repeats_itself(model) or len(set(kinds)) > _REPEATS:
         return list(range(len(kinds)))
     steps: list[tuple[object, ...]] = []
     previous: object = None

@@ -18,6 +18,8 @@ _INDEX = 8  # bytes of a cache row number
 _SPARE_POOLS = 64
 BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a reserved graph
 BLOCK = 128  # positions of one block there
+_POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
+_POSITIONED = 64  # numbers of each head that DeepSeek's sparse attention and its indexers turn by position
 _ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
 
 
@@ -95,6 +97,16 @@ class Frame:
     def f32(self, elements: int) -> int:
         """Bytes of so many 32-bit numbers per token of the micro-batch."""
         return 4 * elements * self.tokens
+
+    def positioned(self, node: int, head: int, positions: int, *, inplace: bool = False) -> int:
+        """A result of heads of that size, a part of each turned by position; until 2026-09 that part alone, and
+        joined to the rest."""
+        graph = self.graph
+        source = node if node >= 0 else ~node
+        size = graph.sizes[source]
+        if not self.settings.since("2026-09"):
+            return graph.op(size, view(source), graph.op(size // head * _POSITIONED, view(source), positions))
+        return graph.inplace(size, node, positions) if inplace else graph.op(size, node, positions)
 
     def picked(self, node: int, width: int) -> int:
         """The rows of a result that need scores; from here on there are no others."""
@@ -208,7 +220,7 @@ class Frame:
         self.pool_members = graph.input(4 * pools * indexer.pool)
         self.selector_mask = graph.input(2 * pools * self.tokens)
         self.recent_cells = graph.input(4 * (indexer.pool - 1) * self.tokens)
-        self.recent = graph.input(self.f32(indexer.pool * 512 + indexer.pool - 1))
+        self.recent = graph.input(self.f32(self.cells_seen(indexer)))
 
     def _add_block_inputs(self) -> None:
         """MiniMax M3: which blocks there are and which a token may see."""
@@ -246,6 +258,10 @@ class Frame:
     def pools_seen(self, indexer: Indexer) -> int:
         """Pools that the indexer of GLM 5 Next scores, each user's, also in a unified cache."""
         return self.cells(0) * self.users // indexer.pool + _SPARE_POOLS
+
+    def cells_seen(self, indexer: Indexer) -> int:
+        """Cells that a token of GLM 5 Next sees: of the picked pools, and those too recent to be pooled."""
+        return indexer.pool * min(_POOLS_PICKED, self.pools_seen(indexer)) + indexer.pool - 1
 
     def pools(self, ratio: int) -> int:
         """Pools of the micro-batch's tokens; since 2026-09 each user's last ones may be another's first."""

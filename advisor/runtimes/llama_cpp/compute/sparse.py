@@ -15,7 +15,6 @@ from advisor.sizing.settings import cache_bytes
 
 _PICKED_PER_HEAD = 8  # pooled tokens DeepSeek V4's indexer picks, per attention head: 512 in Flash, 1024 in Pro
 _BLOCKS_PICKED = 16  # blocks MiniMax M3's indexer picks
-_POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
 
 
 def compressed_attention(frame: Frame, attention: CompressedAttention, source: int) -> int:
@@ -34,12 +33,13 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     rank = frame.f32(attention.query_rank)
     reduced = graph.norm(rank, graph.matmul(rank, source))
     wide = frame.f32(attention.heads * head)
-    query = graph.inplace(wide, graph.op(wide, view(graph.matmul(wide, reduced))), frame.positions)
+    query = graph.op(wide, view(graph.matmul(wide, reduced)))
+    query = frame.positioned(query, head, frame.positions, inplace=True)
     turn = frame.turn_keys.get(window, -1)
     query = graph.op(wide, turn, view(query)) if turn >= 0 else query
     narrow = frame.f32(head)
     key = graph.norm(narrow, graph.matmul(narrow, source))
-    key = graph.op(narrow, view(key), frame.positions)
+    key = frame.positioned(view(key), head, frame.positions)
     key = graph.op(narrow, turn, view(key)) if turn >= 0 else key
     graph.store(view(key), frame.rows[window][0])
     if attention.ratio:
@@ -66,7 +66,7 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
         result = view(graph.op(wide, view(graph.op(wide, straight, soft))))
     if turn >= 0:
         result = view(graph.op(wide, turn, result))
-    result = graph.op(wide, result, frame.positions)
+    result = frame.positioned(result, head, frame.positions)
     grouped = frame.f32(attention.output_groups * attention.output_rank)
     return graph.op(grouped, view(graph.matmul(grouped, view(result))))
 
@@ -99,7 +99,7 @@ def _pool(frame: Frame, head: int, attention: CompressedAttention, source: int, 
     weighed = graph.inplace(pooled // overlap, tall, graph.inplace(pooled // overlap, weights))
     result = 4 * pools * head
     total = graph.norm(result, graph.op(result, view(graph.op(result, weighed))))
-    total = graph.inplace(result, total, rows.written)
+    total = frame.positioned(total, head, rows.written, inplace=True)
     if turn >= 0:
         total = graph.op(result, turn, view(total))
     graph.store(view(total), rows.cells)
@@ -115,7 +115,7 @@ def _picked_mask(frame: Frame, attention: CompressedAttention, reduced: int, sou
     blank = count * graph.sizes[mask] // pools  # as wide as the mask's numbers
     zeros = graph.inplace(blank, graph.constant(blank))
     size = frame.f32(indexer.heads * indexer.head_size)
-    query = graph.op(size, view(graph.matmul(size, reduced)), frame.positions)
+    query = frame.positioned(view(graph.matmul(size, reduced)), indexer.head_size, frame.positions)
     query = graph.op(size, frame.selector_turn, view(query))
     weights = graph.inplace(frame.f32(indexer.heads), graph.matmul(frame.f32(indexer.heads), source))
     scores = graph.op(frame.f32(pools), view(query), view(weights), frame.selector_mask)
@@ -148,20 +148,20 @@ def pooled_choice(frame: Frame, indexer: Indexer, reduced: int, source: int) -> 
     keys = graph.op(4 * indexer.head_size * pools, frame.pool_numbers)
     weights = graph.inplace(frame.f32(indexer.heads), graph.matmul(frame.f32(indexer.heads), source))
     scores = graph.op(frame.f32(pools), view(query), view(keys), weights, frame.selector_mask)
-    picked = frame.f32(min(_POOLS_PICKED, pools))
+    picked = frame.f32(frame.cells_seen(indexer) // indexer.pool)
     choice = graph.op(picked, scores)
     numbers = graph.op(picked, choice)
     order = graph.op(picked, view(graph.op(picked, view(scores), choice)))
     choice = graph.op(picked, view(graph.op(picked, view(numbers), order)))
     choice = graph.op(picked, choice)
     cells = graph.op(picked * indexer.pool, frame.pool_members, view(choice))
-    return graph.op(frame.f32(_seen(frame, indexer)), view(cells), frame.recent_cells)
+    return graph.op(frame.f32(frame.cells_seen(indexer)), view(cells), frame.recent_cells)
 
 
 def pooled_mask(frame: Frame, indexer: Indexer, joined: int) -> int:
     """The attention mask of GLM 5 Next: what lies in a picked pool, or is too recent to be pooled."""
     graph = frame.graph
-    seen, mask = _seen(frame, indexer), frame.masks[0]
+    seen, mask = frame.cells_seen(indexer), frame.masks[0]
     wide, cell = frame.f32(seen), graph.sizes[mask] // frame.cells(0)
     every = frame.cells(0) + seen
     if frame.settings.since("2026-10"):
@@ -187,11 +187,6 @@ def _filled(frame: Frame, row: int, count: int) -> int:
     """So many rows of one number, made from one row."""
     graph, seed = frame.graph, row // frame.tokens * count
     return graph.op(row * count, graph.inplace(seed, graph.constant(seed)))
-
-
-def _seen(frame: Frame, indexer: Indexer) -> int:
-    """Tokens that a token may see."""
-    return indexer.pool * min(_POOLS_PICKED, frame.pools_seen(indexer)) + indexer.pool - 1
 
 
 def block_keys(frame: Frame, indexer: Indexer, source: int) -> None:
@@ -237,9 +232,10 @@ def _padded_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int
     rows = graph.op(4 * indexer.head_size * BLOCK_POSITIONS, graph.part(4 * BLOCK_POSITIONS, frame.cell_numbers))
     scores = graph.op(4 * tokens * BLOCK_POSITIONS * groups, rows, view(queries()))
     graph.op(0, view(scores), graph.part(4 * tokens * BLOCK_POSITIONS, frame.recent))
-    best = graph.op(4 * tokens * 2 * groups, view(scores))
+    picked = _picked_blocks(frame, scores, BLOCK_POSITIONS // BLOCK, groups)
+    turned = graph.op(graph.sizes[picked], view(picked))
     every = 4 * cells * tokens * groups
-    spread = graph.op(every, best, graph.part(4 * cells, frame.cell_blocks))
+    spread = graph.op(every, turned, graph.part(4 * cells, frame.cell_blocks))
     spread = graph.op(every, view(spread))
     graph.op(0, view(spread), graph.part(4 * cells * tokens, _wide_mask(frame)))
     return graph.op(every // 2, view(spread))
@@ -248,21 +244,28 @@ def _padded_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int
 def _whole_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int]) -> int:
     """The same as until 2026-09: every position is scored."""
     graph, cells, groups = frame.graph, frame.cells(0), indexer.heads
-    tokens, blocks = frame.tokens // frame.users, cells // BLOCK
+    tokens = frame.tokens // frame.users
     scores = graph.op(4 * cells * tokens * groups, view(queries()))
     graph.op(0, view(scores), graph.part(4 * cells * tokens, _wide_mask(frame)))
-    size = 4 * blocks * tokens * groups
-    best = graph.inplace(size, graph.op(size, view(scores)), view(frame.recent_blocks))
+    picked = _picked_blocks(frame, scores, cells // BLOCK, groups)
+    spread = graph.op(2 * cells * tokens * groups, view(picked))
+    graph.op(0, view(spread), view(frame.masks[0]))
+    return view(spread)
+
+
+def _picked_blocks(frame: Frame, scores: int, blocks: int, groups: int) -> int:
+    """Which blocks each group of heads sees, in 16 bits."""
+    graph, tokens = frame.graph, frame.tokens // frame.users
+    size = 4 * blocks * tokens
+    recent = graph.part(size, frame.recent_blocks)
+    best = graph.inplace(size * groups, graph.op(size * groups, view(scores)), recent)
     picked = 4 * min(_BLOCKS_PICKED, blocks) * tokens * groups
     choice = graph.op(picked, best)
     zeros = graph.inplace(picked, graph.op(picked, choice))
-    hidden = graph.op(
-        size // 2, view(graph.op(size // groups // 2, graph.op(size // groups, view(frame.recent_blocks))))
-    )
+    half = size * groups // 2
+    hidden = graph.op(half, view(graph.op(size // 2, graph.op(size, recent))))
     graph.op(0, view(zeros), view(choice), view(hidden))
-    spread = graph.op(cells * 2 * tokens * groups, view(graph.op(size // 2, view(hidden))))
-    graph.op(0, view(spread), view(frame.masks[0]))
-    return view(spread)
+    return graph.op(half, view(hidden))
 
 
 def _wide_mask(frame: Frame) -> int:
