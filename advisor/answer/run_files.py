@@ -7,6 +7,7 @@ from typing import Literal
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.launching import published_row
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.formats.level_id import GGUF
@@ -63,7 +64,8 @@ def files_of(answer: Answer, shown: Candidate, launch: Launch) -> Files:
     known = _of_its_repository(answer, shown)
     if known is None and launch.file is not None:
         return Files("yours", download_bytes=0, disk_bytes=size)
-    known = known or _native(answer, shown) or _listed(answer, shown) or _likely(answer, shown)
+    named = published_row(shown.plan) is not None
+    known = known or (None if named else _native(answer, shown)) or _listed(answer, shown) or _likely(answer, shown)
     if known is not None:
         return known
     if launch.hf_repo is None:
@@ -155,7 +157,7 @@ def _native(answer: Answer, shown: Candidate) -> Files | None:
 
 
 def _listed(answer: Answer, shown: Candidate) -> Files | None:
-    file = published_file(_entry(answer), shown.level_id)
+    file = published_row(shown.plan) or published_file(_entry(answer), shown.level_id)
     if file is None:
         return None
     size = file.bytes or shown.file_bytes

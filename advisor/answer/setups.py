@@ -32,6 +32,7 @@ from advisor.runtimes.runtime import Runtime
 from advisor.runtimes.support import Format, format_of_level, loads_somewhere, machine_refusal, supports
 from advisor.sizing.request import Levels, PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.published_sizes import STOCK, published_sizes_of
 from advisor.sources.resolve import ResolvedModel
 
 _SMALL_MODEL = 1_500_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
@@ -213,6 +214,8 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
     if about.question.model.level is not None:
         return (find_level(about.question.model.level).id,)
     its = runtime.ladder
+    if (publisher := about.question.model.publisher) != STOCK and runtime.engine is RuntimeId.LLAMA_CPP:
+        return published_sizes_of(about.entry, publisher).levels()
     if not about.writes:
         # Nobody has measured what quantization costs vectors and scores, and these models are small.
         return tuple(dict.fromkeys((*its.reads, *its.usual)))

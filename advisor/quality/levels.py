@@ -162,7 +162,8 @@ def known_level(name: str) -> QualityLevel | None:
     except InputError:
         return None
     if isinstance(other, Level):
-        return _by_lower().get(other.name.lower())
+        own = _by_lower().get((other.like or other.name).lower())
+        return own if own is None or not other.like else replace(own, stock=False)
     return QualityLevel(other.name, _safetensors_group(other), round(other.nominal_bits))
 
 

@@ -71,6 +71,7 @@ CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
 class ModelChoice(Part):
     """What is to be run: a model (an id of the catalogue, or what names one elsewhere), and how it is stored.
 
+    `publisher` is whose GGUF files are meant, "stock" for those that llama.cpp's own tools make.
     `draft` is a model of the catalogue that drafts tokens for this one, at `draft_level`; `draft_accepted_percent` is
     how many of its tokens are taken, where the user knows.
     """
@@ -78,6 +79,7 @@ class ModelChoice(Part):
     name: str = Field("llama-3.1-70b-instruct", alias="model", min_length=1, max_length=1000)
     level: Annotated[str | None, BeforeValidator(_known_level)] = None
     imatrix: Switch = False
+    publisher: str = Field("stock", min_length=1, max_length=100, pattern=r"^[\w][\w.\-]*$")
     mtp: Switch = False
     draft: str | None = Field(None, min_length=1, max_length=200)
     draft_level: Annotated[str, known(LEVELS, "draft level")] = "Q8_0"

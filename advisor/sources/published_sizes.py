@@ -1,0 +1,153 @@
+"""What files that people download measure: of single publishers where known, else what publishers' mixes do to a level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from advisor.formats.gguf_levels import Level
+from advisor.formats.gguf_sizes import size_level
+from advisor.formats.level_id import GGUF, LevelId
+from advisor.formats.published_spread import published_spread
+from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.models.catalogue import Entry, catalogue
+from advisor.models.model import Model
+from advisor.sources.published_files import PublishedFile, published_file, published_files
+from advisor.sources.resolved import ResolvedModel
+
+STOCK = "stock"
+_OWN_MIXES_SINCE = "2025-12"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRange:
+    """Bytes of nine files of ten that are published of a level, and what is known of single ones.
+
+    `files` are those of this very model, whose bytes are known: `typical` is their median, else that of stock.
+    """
+
+    low: int
+    typical: int
+    high: int
+    files: tuple[PublishedFile, ...]
+
+    @property
+    def uploaders(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row.owner for row in self.files))
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSizes:
+    """The published files of one model. `entry_id` is None for a model outside the catalogue, of which none is known.
+
+    `own_mixes`: it may have been published since large publishers choose types of their own. `publisher` is whose files
+    are asked for, "stock" for those that stock tools make.
+    """
+
+    entry_id: str | None
+    own_mixes: bool = True
+    publisher: str = STOCK
+
+    def file_of(self, level: Level) -> PublishedFile | None:
+        """The file that a plan of this level is of; None: of what stock tools make.
+
+        Raises InputError where a publisher's file is asked for and not known.
+        """
+        if self.publisher == STOCK and not level.like:
+            return None
+        wanted = None if self.publisher == STOCK else self.publisher
+        row = published_file(self._entry, level.id, wanted)
+        if row is None or row.bytes is None:
+            raise InputError(f"The size of {self._whose} at {level.name} is not known{self._known(level)}.")
+        return row
+
+    def has(self, level: Level) -> bool:
+        """Whether a plan of this level can be made."""
+        try:
+            self.file_of(level)
+        except InputError:
+            return False
+        return True
+
+    def levels(self) -> tuple[LevelId, ...]:
+        """The GGUF levels of which the publisher's files are known, largest first."""
+        rows = [
+            row
+            for level, offered in published_files(self.entry_id or "").items()
+            for row in offered
+            if level.format == GGUF and row.owner == self.publisher and row.bytes is not None and row.loads
+        ]
+        return tuple(dict.fromkeys(LevelId(GGUF, row.level) for row in sorted(rows, key=lambda row: -(row.bytes or 0))))
+
+    def most_bytes(self, model: Model, level: Level, imatrix: bool) -> int:
+        """What the file may measure that whoever follows a plan of stock bytes downloads."""
+        row = published_file(self._entry, level.id)
+        if row is not None and row.bytes is not None:
+            return row.bytes
+        return published_spread(model, level, self.own_mixes).high
+
+    def range_of(self, model: Model, level: Level, imatrix: bool = False) -> PublishedRange:
+        """What published files of a stock level measure."""
+        rule, stock = published_spread(model, level, self.own_mixes), size_level(model, level, imatrix).file_bytes
+        of_level = published_files(self.entry_id or "").get(level.id, ())
+        files = tuple(sorted((row for row in of_level if row.bytes is not None), key=lambda row: row.bytes or 0))
+        sizes = [row.bytes or 0 for row in files]
+        typical = sizes[(len(sizes) - 1) // 2] if sizes else min(max(stock, rule.low), rule.high)
+        return PublishedRange(min(rule.low, *sizes, typical), typical, max(rule.high, *sizes, typical), files)
+
+    @property
+    def _entry(self) -> Entry | None:
+        return None if self.entry_id is None else catalogue()[self.entry_id]
+
+    @property
+    def _whose(self) -> str:
+        return "a publisher's file" if self.publisher == STOCK else f"{one_line(self.publisher)}'s file"
+
+    def _known(self, level: Level) -> str:
+        """What is known instead."""
+        every = published_files(self.entry_id or "")
+        if owners := sorted({row.owner for row in every.get(level.id, ()) if row.bytes is not None}):
+            return f"; known is that of {', '.join(owners)}"
+        names = sorted({known.name for known, rows in every.items() if any(row.bytes for row in rows)})
+        return f"; known are {', '.join(names)}" if names else "; none of this model's is"
+
+
+@cache
+def published_sizes(entry_id: str | None, own_mixes: bool, publisher: str = STOCK) -> PublishedSizes:
+    """One object for all plans of a model."""
+    return PublishedSizes(entry_id, own_mixes, publisher)
+
+
+def published_sizes_of(found: ResolvedModel, publisher: str = STOCK) -> PublishedSizes:
+    """The published files of a model, wherever it was found; raises InputError for a publisher of none of them."""
+    entry = _entry_of(found)
+    if publisher.lower() == STOCK:
+        publisher = STOCK
+    else:
+        publisher = _owner(entry, found.name, publisher)
+    if entry is not None:
+        return published_sizes(entry.id, entry.released >= _OWN_MIXES_SINCE, publisher)
+    return published_sizes(None, found.size_range is None, publisher)
+
+
+def _owner(entry: Entry | None, name: str, publisher: str) -> str:
+    """A publisher as its repositories are called."""
+    files = {} if entry is None else published_files(entry.id)
+    owners = sorted({row.owner for rows in files.values() for row in rows if row.bytes is not None})
+    for owner in owners:
+        if owner.lower() == publisher.lower():
+            return owner
+    if not owners:
+        raise InputError(f"publisher: no published file of {name} is known; leave it out or say publisher={STOCK}.")
+    close = nearest(publisher, owners) or f"choose {', '.join(owners)} or {STOCK}."
+    raise InputError(
+        f"publisher: no file of '{one_line(publisher)}' is known of {name}; {close}", resembling(publisher, owners)
+    )
+
+
+def _entry_of(found: ResolvedModel) -> Entry | None:
+    """The model of the catalogue, also where its repository was asked about."""
+    if found.entry is not None or found.repository is None:
+        return found.entry
+    asked = found.repository.id.lower()
+    return next((entry for entry in catalogue().values() if entry.hf_repo.lower() == asked), None)
