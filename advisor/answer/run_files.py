@@ -9,7 +9,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.launching import published_row
 from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.gguf_sizes import size_level
+from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
@@ -17,9 +17,11 @@ from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.models.catalogue import Entry, catalogue
 from advisor.quality.own_files import native_file
 from advisor.runtimes.launch import Launch
+from advisor.sizing.request import Levels
 from advisor.sources.addresses import HubAddress, parse_address
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.published_files import address_of, is_gated, is_in_parts, likely_repository, published_file
+from advisor.sources.published_sizes import published_sizes_of
 
 LINE_MBIT_PER_S = 100  # what a download's time is stated for
 _BITS, _MEGA = 8, 10**6
@@ -29,13 +31,27 @@ Origin = Literal["published", "likely", "original", "made", "to find", "yours"]
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """What files of a level measure, in bytes: made by llama.cpp's own tools, and published by others.
+
+    `low` to `high` holds nine published files of ten.
+    """
+
+    level: str
+    stock: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
 class Files:
     """`origin` is how they come: "published" at this level, "likely" to be, the publisher's "original" as it is, "made"
     from that, "to find" by the reader, or already "yours".
 
     `repository` is what is downloaded; `listed_at` and `read_on` say where and when its files were seen. Bytes are None
     where nobody knows them. `split` says that one file lies there in several parts. `gated` is True where terms must be
-    accepted first, as far as that is known.
+    accepted first, as far as that is known. `sizes` are those of all files of the level, None where the plan is of one
+    certain file.
     """
 
     origin: Origin
@@ -46,6 +62,7 @@ class Files:
     disk_bytes: int | None = None
     split: bool = False
     gated: bool = False
+    sizes: Sizes | None = None
 
     @property
     def download_seconds(self) -> float | None:
@@ -72,6 +89,17 @@ def files_of(answer: Answer, shown: Candidate, launch: Launch) -> Files:
         return Files("yours", disk_bytes=size)
     whole = original_bytes(answer)
     return Files("original", launch.hf_repo, "", "", whole, whole, gated=_gated(answer, launch.hf_repo))
+
+
+def sizes_of(answer: Answer, shown: Candidate) -> Sizes | None:
+    """What files of the plan's level measure; None where it is of one certain file."""
+    plan = shown.plan
+    if not isinstance(plan.sized, SizedLevel) or not isinstance(stored := plan.request.stored, Levels):
+        return None
+    if published_row(plan) is not None:
+        return None
+    found = published_sizes_of(answer.entry).range_of(answer.model, plan.sized.level, stored.imatrix)
+    return Sizes(plan.level, plan.sized.file_bytes, found.low, found.high)
 
 
 def made_from(files: Files, answer: Answer, shown: Candidate, steps: int) -> Files:

@@ -100,10 +100,22 @@ def _own(name: str, like: str) -> Level:
 PUBLISHERS_LEVELS: dict[str, Level] = {
     level.name: level
     for level in (
-        *(_own(f"UD-{name}", name) for name, level in LEVELS.items() if 1 <= level.nominal_bits <= 6 and not level.note),
+        *(
+            _own(f"UD-{name}", name)
+            for name, level in LEVELS.items()
+            if 1 <= level.nominal_bits <= 6 and not level.note
+        ),
         *(_own(f"UD-Q{bits}_K_XL", like) for bits, like in ((2, "Q2_K"), (3, "Q3_K_M"), (4, "Q4_K_M"), (5, "Q5_K_M"))),
         *(_own(f"UD-Q{bits}_K_XL", like) for bits, like in ((6, "Q6_K"), (8, "Q8_0"))),
-        *(_own(name, like) for name, like in (("UD-TQ1_0", "IQ1_S"), ("UD-Q2_K_L", "Q2_K"), ("UD-Q4_K_L", "Q4_K_M"), ("UD-Q6_K_S", "Q6_K"))),
+        *(
+            _own(name, like)
+            for name, like in (
+                ("UD-TQ1_0", "IQ1_S"),
+                ("UD-Q2_K_L", "Q2_K"),
+                ("UD-Q4_K_L", "Q4_K_M"),
+                ("UD-Q6_K_S", "Q6_K"),
+            )
+        ),
         *(_own(name, like) for name, like in (("Q2_K_L", "Q2_K"), ("Q3_K_XL", "Q3_K_L"), ("Q4_K_L", "Q4_K_M"))),
         *(_own(name, like) for name, like in (("Q5_K_L", "Q5_K_M"), ("Q6_K_L", "Q6_K"))),
     )

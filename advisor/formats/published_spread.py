@@ -1,8 +1,8 @@
 """How far published GGUF files of a level lie from what stock `llama-quantize` makes of the model.
 
 Publishers do not all use the stock mix. What they do differently has few causes, each with its own bytes, which follow
-from the model's tensors: nothing here is fitted but `_TOLERANCE`. `tests/benchmarks/published.py` holds the rule against
-files that were published, whole publishers left out.
+from the model's tensors: nothing here is fitted but `_TOLERANCE`. `tests/benchmarks/published.py` holds the rule
+against files that were published, whole publishers left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 
 Cause = Literal[
-    "other quantizer", "importance matrix", "second embedding", "draft layers", "original kept", "own mix", "own low mix"
+    "other quantizer",
+    "importance matrix",
+    "second embedding",
+    "draft layers",
+    "original kept",
+    "own mix",
+    "own low mix",
 ]
 
 # Other versions of the quantizer and the converter.
@@ -97,7 +103,7 @@ def _may_be_written_twice(model: Model) -> bool:
 
 
 def _kept_as_published(table: GroupedTensors, level: Level) -> tuple[float, float]:
-    """Experts stay as they were trained, whatever the level is called; the rest is in anything from its type to 16 bit."""
+    """Experts stay as they were trained, whatever the level is called; the rest is anything from its type to 16 bit."""
     low = high = 0.0
     least = min(_bits(level.base), _Q8)
     for group, count in zip(table.groups, table.counts, strict=True):
@@ -113,8 +119,8 @@ def _kept_as_published(table: GroupedTensors, level: Level) -> tuple[float, floa
 def _own_mixes(table: GroupedTensors, level: Level) -> tuple[float, float]:
     """How many bytes fewer and more the publishers' own mixes take than the stock one.
 
-    Fewer: embeddings at the level's own type, down projections of experts under 4 bits too. More: attention, and the down
-    projections of experts, one type up; or else embeddings.
+    Fewer: embeddings at the level's own type, down projections of experts under 4 bits too. More: attention, and the
+    down projections of experts, one type up; or else embeddings.
     """
     base = _bits(level.base)
     if base >= _WHOLE:

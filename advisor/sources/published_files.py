@@ -112,7 +112,7 @@ def read_gated(path: Path) -> tuple[GatedOwner, ...]:
 
 
 def published_file(entry: Entry | None, level: LevelId, publisher: str | None = None) -> PublishedFile | None:
-    """The file to name for a model of the catalogue at a level, of any publisher or of one; None where none is known."""
+    """The file to name for a model of the catalogue at a level, of any publisher or of one; None: none is known."""
     offered = () if entry is None else published_files(entry.id).get(level, ())
     wanted = None if publisher is None else publisher.lower()
     return next((row for row in offered if row.loads and wanted in (None, row.owner.lower())), None)

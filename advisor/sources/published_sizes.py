@@ -1,7 +1,8 @@
-"""What files that people download measure: of single publishers where known, else what publishers' mixes do to a level."""
+"""What files that people download measure: where known those of a model, else what publishers' mixes do to a level."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
@@ -113,6 +114,19 @@ class PublishedSizes:
 
 
 @cache
+def publishers() -> tuple[str, ...]:
+    """Stock, and everybody a file of whose is known, those with the most first."""
+    owners = Counter(
+        row.owner
+        for model in catalogue()
+        for rows in published_files(model).values()
+        for row in rows
+        if row.format == GGUF and row.bytes is not None
+    )
+    return (STOCK, *(owner for owner, _ in owners.most_common()))
+
+
+@cache
 def published_sizes(entry_id: str | None, own_mixes: bool, publisher: str = STOCK) -> PublishedSizes:
     """One object for all plans of a model."""
     return PublishedSizes(entry_id, own_mixes, publisher)
@@ -121,10 +135,7 @@ def published_sizes(entry_id: str | None, own_mixes: bool, publisher: str = STOC
 def published_sizes_of(found: ResolvedModel, publisher: str = STOCK) -> PublishedSizes:
     """The published files of a model, wherever it was found; raises InputError for a publisher of none of them."""
     entry = _entry_of(found)
-    if publisher.lower() == STOCK:
-        publisher = STOCK
-    else:
-        publisher = _owner(entry, found.name, publisher)
+    publisher = STOCK if publisher.lower() == STOCK else _owner(entry, found.name, publisher)
     if entry is not None:
         return published_sizes(entry.id, entry.released >= _OWN_MIXES_SINCE, publisher)
     return published_sizes(None, found.size_range is None, publisher)
