@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.costs.feeds.names import FEEDS
+from advisor.costs.feeds.known_feeds import FEEDS
 from advisor.foundation.errors import AdvisorError, InputError
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _report(options: argparse.Namespace) -> str:
 
 def _detect(options: argparse.Namespace) -> str:
     from advisor.machines.detect import detect
-    from advisor.machines.detect_report import detected_document, detected_table
+    from advisor.report.detected import detected_document, detected_table
 
     detected = detect()
     return json.dumps(detected_document(detected), indent=1) if options.format == "json" else detected_table(detected)
@@ -217,7 +217,7 @@ def _refresh(options: argparse.Namespace) -> str:
     outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
     if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
         print(report(outcomes), flush=True)
-        raise InputError(f"Not updated: {', '.join(problems)}; their last prices are kept.")
+        raise InputError("Not updated: {problems}; their last prices are kept.", problems=", ".join(problems))
     return report(outcomes)
 
 

@@ -41,8 +41,10 @@ _CHROMIUM_SWITCHES = (
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The dashboard, started with the README's command; its address."""
-    with dashboard(tmp_path_factory.mktemp("server") / "log.txt") as address:
+    """The dashboard, started with the README's command, with a database of its own; its address."""
+    folder = tmp_path_factory.mktemp("server")
+    database = f"sqlite:///{folder / 'advisor.sqlite3'}"
+    with dashboard(folder / "log.txt", LLM_FIT_ADVISOR_DATABASE=database) as address:
         yield address
 
 

@@ -15,7 +15,7 @@ from advisor.models.catalogue import OwnFile
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, facts_of
 from advisor.quality.own_files import native_file, own_file_in
-from advisor.question.choices import ModelChoice, Workload
+from advisor.question.configuration import ModelChoice, Workload
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements

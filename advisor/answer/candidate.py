@@ -9,11 +9,12 @@ from advisor.answer.kept import quality_of
 from advisor.answer.pricing import Pricing
 from advisor.costs.costs import Costs
 from advisor.formats.level_id import LevelId
-from advisor.foundation.message import Message, fact
+from advisor.foundation.message import fact
 from advisor.foundation.ranges import Range
 from advisor.models.catalogue import OwnFile
 from advisor.models.licences import commercial_use
 from advisor.quality import ModelFacts, Quality
+from advisor.quality.tasks import task_name
 from advisor.question.requirements import Requirements, Unmet
 from advisor.sizing.plan import Plan, Verdict
 from advisor.sources.local_measurements import LocalMeasurement
@@ -179,22 +180,3 @@ def licence_gap(licence: str, asked: Requirements) -> Unmet | None:
     if not asked.commercial or (use := commercial_use(licence)).possible:
         return None
     return Unmet("commercial", use.message, None)
-
-
-_TASKS = {
-    "chat": fact("task_chat"),
-    "knowledge": fact("task_knowledge"),
-    "reasoning": fact("task_reasoning"),
-    "math": fact("task_math"),
-    "code": fact("task_code"),
-    "instruction": fact("task_instruction"),
-    "long_context": fact("task_long_context"),
-    "multilingual": fact("task_multilingual"),
-    "perplexity": fact("task_perplexity"),
-    "divergence": fact("task_divergence"),
-}
-
-
-def task_name(task: str) -> Message:
-    """A task as it is called in a sentence."""
-    return _TASKS[task]

@@ -38,7 +38,9 @@ def workstation(case: Case, today: date) -> Worked:
         found, own, api = busy
         inputs = found.question.costs
         tokens = inputs.load.tokens_per_month
-        closed = [host.bill.cost(tokens) for host in closed_models(inputs, converter_of(inputs.billing, today), today)]
+        closed = [
+            host.bill().cost(tokens) for host in closed_models(inputs, converter_of(inputs.billing, today), today)
+        ]
         reaching = sum(amount >= _THOUSANDS for amount in closed)
         total = found.shown.speed and found.shown.speed.total_decode_tokens_per_s
         facts.append(

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.answer.answer import Answer
+from advisor.answer.job import Job
 from advisor.answer.option import Option
 from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.policy import ALL_KEPT, GOOD_BITS, VISIBLE_POINTS, WEIGHTS
-from advisor.answer.search import Job
 from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, fact
+from advisor.quality.own_files import is_native
 from advisor.quality.scale import Beside
 from advisor.quality.scores import Score
 
@@ -53,7 +54,7 @@ def choices(found: Answer) -> tuple[Choice, ...]:
         return beside
     taken = {_identity(found.decided)}
     own = []
-    for look in (_better_quality, _faster, _longer_context, _other_engine):
+    for look in (_better_quality, _own_file, _faster, _longer_context, _other_engine):
         choice = look(found)
         if choice is not None and (identity := _identity(choice.option)) not in taken:
             taken.add(identity)
@@ -97,6 +98,26 @@ def _better_quality(found: Answer) -> Choice | None:
         speed=at_speed(option),
     )
     return Choice("better quality", found, option, said)
+
+
+def _own_file(found: Answer) -> Choice | None:
+    """The file of 4 bits that the model was published as, where another is decided for."""
+    entry = found.entry.entry
+
+    def published_in_4_bits(job: Job) -> bool:
+        return job.level is not None and job.traits.bits <= GOOD_BITS and is_native(entry, job.level)
+
+    option = _best(found, "balanced", published_in_4_bits)
+    if option is None or is_native(entry, found.decided.plan.level_id):
+        return None
+    said = fact(
+        "gain_own_file",
+        level=option.candidate.level,
+        runtime=option.setup.runtime.name,
+        kept=keeping(option),
+        speed=at_speed(option),
+    )
+    return Choice("own 4-bit file", found, option, said)
 
 
 def _faster(found: Answer) -> Choice | None:

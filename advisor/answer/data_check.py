@@ -73,12 +73,16 @@ def check_data(folder: Path = DATA) -> None:
         try:
             _ = entry.model
         except (InputError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"Model file {entry.id}.json: field 'config': {error}") from error
+            raise DataError(
+                "Model file {entry}.json: field 'config': {error}", entry=entry.id, error=str(error)
+            ) from error
         for file in entry.own_files:
             try:
                 find_level(f"{file.format}:{file.level}")
             except InputError as error:
-                raise DataError(f"Model file {entry.id}.json: field 'own_files': {error}") from error
+                raise DataError(
+                    "Model file {entry}.json: field 'own_files': {error}", entry=entry.id, error=str(error)
+                ) from error
 
 
 def _check_prices(folder: Path) -> None:
@@ -107,4 +111,4 @@ def _must_exist(path: Path, column: str, known: Collection[str], what: str) -> N
 def _must_have(path: Path, needed: Collection[str], found: Collection[str]) -> None:
     for name in needed:
         if name not in found:
-            raise DataError(f"{shown_path(path)}: the row for {name} is missing.")
+            raise DataError("{path}: the row for {name} is missing.", path=shown_path(path), name=name)

@@ -52,5 +52,5 @@ def decided_by(question: Question, ways: Ways, search: Search) -> Decided:
         setup = ways.setups[0]
         if question.model.level is not None:
             setup.runtime.plan(setup.request)  # which raises what is wrong with this very level
-        raise InputError(none_planned(setup.request, setup.runtime, setup.hardware))
+        raise InputError.saying(none_planned(setup.request, setup.runtime, setup.hardware))
     return Decided(search.about, ways, search, best)

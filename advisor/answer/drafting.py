@@ -9,7 +9,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.message import Message, Span, fact
 from advisor.foundation.ranges import Range
 from advisor.models.lookup import find_model
-from advisor.question.choices import ModelChoice
+from advisor.question.configuration import ModelChoice
 from advisor.question.hardware import Hardware
 from advisor.runtimes.llama_cpp.draft import DRAFTED, expected_tokens
 from advisor.runtimes.llama_cpp.weights import level_weights

@@ -18,7 +18,7 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING, Message, fact
 from advisor.quality.tasks import DEMANDS
-from advisor.question.choices import CUSTOM_MACHINE, MAX_USERS
+from advisor.question.configuration import CUSTOM_MACHINE, MAX_USERS
 from advisor.question.question import Question
 
 Change = Literal["context", "users", "memory", "host memory", "cards", "speed wish", "quality wish"]

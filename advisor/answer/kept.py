@@ -11,7 +11,7 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level, written
 from advisor.models.catalogue import OwnFile
 from advisor.quality import ModelFacts, Quality, estimate_quality
-from advisor.quality.kv_cache import with_cache
+from advisor.quality.kv_cache_loss import with_cache
 from advisor.quality.own_files import with_own_file
 from advisor.quality.published import estimate_published
 from advisor.runtimes.registry import runtime_by

@@ -6,7 +6,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.models.lookup import find_model
-from advisor.question.choices import ModelChoice
+from advisor.question.configuration import ModelChoice
 from advisor.runtimes.commands import Launch
 from advisor.runtimes.launch import AS_PUBLISHED
 from advisor.sizing.plan import Plan

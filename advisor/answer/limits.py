@@ -5,9 +5,8 @@ from __future__ import annotations
 from advisor.formats.gguf_levels import Level
 from advisor.formats.levels import find_level
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import plural
 from advisor.models.model import Model
-from advisor.question.choices import Workload
+from advisor.question.configuration import Workload
 
 # MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
 _BLOCK_SELECTION_USERS = 16
@@ -18,20 +17,29 @@ def check_limits(level: str | None, work: Workload, model: Model, name: str) -> 
     limit = model.context_length
     if limit is not None and work.context > limit:
         raise InputError(
-            f"context={work.context:,} is beyond what {name} was trained for: at most {plural(limit, 'token')}."
+            "context={context:,} is beyond what {name} was trained for: at most {limit:,} tokens.",
+            context=work.context,
+            name=name,
+            limit=limit,
         )
     if work.context_used is not None and work.context_used > work.context:
         raise InputError(
-            f"context_used={work.context_used:,} is more than the context of {plural(work.context, 'token')}."
+            "context_used={context_used:,} is more than the context of {context:,} tokens.",
+            context_used=work.context_used,
+            context=work.context,
         )
     if work.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
         raise InputError(
-            f"users={work.users}: llama.cpp aborts on {name} with {_BLOCK_SELECTION_USERS} users or more; "
-            "run several instances."
+            "users={users}: llama.cpp aborts on {name} with {fewest} users or more; run several instances.",
+            users=work.users,
+            name=name,
+            fewest=_BLOCK_SELECTION_USERS,
         )
     stored = None if level is None else find_level(level)
     if isinstance(stored, Level) and not stored.offered_for(model):
-        raise InputError(f"Level {level} is only for models published in it; {name} is not.")
+        raise InputError(
+            "Level {level} is only for models published in it; {name} is not.", level=str(level), name=name
+        )
 
 
 def _selects_blocks_per_user(model: Model) -> bool:

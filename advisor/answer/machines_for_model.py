@@ -171,8 +171,10 @@ def shopping(question: Question, tried: Iterable[FittingMachine | None], today: 
 def _by_the_token(question: Question, today: date) -> tuple[Way | None, Message | None]:
     costs = question.costs
     hosted_as = priced_as(find_any_model(question.model.name))
-    hosts, why = pay_per_token(hosted_as, costs, converter_of(costs.billing, today), today)
-    return (api_option(hosts, costs.load.tokens_per_month, costs) if hosts else None), why
+    hosts = pay_per_token(hosted_as, costs, converter_of(costs.billing, today), today)
+    if isinstance(hosts, Message):
+        return None, hosts
+    return api_option(hosts, costs.load.tokens_per_month, costs), None
 
 
 def _machine_for(question: Question, entry: ResolvedModel, one: Machine, today: date) -> FittingMachine | None:

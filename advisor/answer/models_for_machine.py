@@ -14,7 +14,7 @@ from advisor.answer.reasons import in_the_way
 from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, as_it_is
+from advisor.foundation.message import Message
 from advisor.foundation.turns import breathe
 from advisor.foundation.units import MIB
 from advisor.models.catalogue import Entry, catalogue
@@ -103,7 +103,7 @@ def _model_on(question: Question, entry: Entry, today: date) -> RunnableModel:
     try:
         decided = decide(asked, from_entry(entry), today)
     except InputError as error:
-        return RunnableModel(entry, asked, None, as_it_is(str(error)))
+        return RunnableModel(entry, asked, None, error.message)
     best = decided.best
     why = None if best.runs else next(in_the_way(best, decided.search, best.setup.hardware.name))
     return RunnableModel(entry, asked, best, why)

@@ -10,7 +10,7 @@ from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.runtime_notes import runtime_notes
 from advisor.answer.setups import Subject
-from advisor.foundation.message import NOTHING, Key, Message, each_as_it_is, fact
+from advisor.foundation.message import NOTHING, Key, Message, fact
 from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
 from advisor.question.hardware import Hardware
@@ -67,7 +67,7 @@ def _host_notes(hardware: Hardware, plan: Plan) -> tuple[Message, ...]:
 
 
 def _model_notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[Message, ...]:
-    notes = [*each_as_it_is(entry.notes)]
+    notes = [*entry.notes]
     if model.runtime_note:
         notes.append(fact("runtime_hypothetical", note=model.runtime_note))
     if entry.confidence == "recalled":

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from advisor.answer.plans import runtime_name
 from advisor.answer.setups import Setup, Subject, runtimes_of, setups_of, setups_of_checkpoint
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Key, Message, as_it_is, fact
-from advisor.question.choices import AUTO
+from advisor.foundation.message import Key, Message, fact
+from advisor.question.configuration import AUTO
 from advisor.runtimes.registry import ENGINES, runtime_by
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
@@ -47,7 +47,7 @@ def ways_of(about: Subject) -> Ways:
         setups = setups_of_checkpoint(about, runtime)
         plan = setups[0].runtime.plan(setups[0].request)[0]
     except InputError as error:
-        return Ways(setups_of(about), note=_not_planned(level, as_it_is(str(error).rstrip("."))))
+        return Ways(setups_of(about), note=_not_planned(level, error.message))
     if not plan.fits:
         return Ways(setups_of(about), plan, fact("own_files_do_not_fit", level=level, runtime=name))
     return Ways(setups, note=fact("own_files_fit", level=level, runtime=name))
@@ -59,7 +59,7 @@ def _runtime_for(about: Subject, quantization: Quantization) -> RuntimeId | Mess
     if asked != AUTO:
         usual = runtimes_of(about.question, about.entry)[0]
         refusal = runtime_by(usual).checkpoint_refusal(quantization)
-        return as_it_is(refusal) if refusal else usual
+        return refusal or usual
     llama_cpp = runtime_by(RuntimeId.LLAMA_CPP)
     if its_keys := llama_cpp.own_keys & about.question.chosen().keys():
         return fact("setting_of_gguf_only", setting=Key(min(its_keys)), runtime=llama_cpp.name)

@@ -6,7 +6,7 @@ from typing import Any
 
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import written
-from advisor.question.choices import ModelChoice
+from advisor.question.configuration import ModelChoice
 from advisor.question.hardware import installed_cards
 from advisor.question.question import Question
 from advisor.runtimes.registry import runtime_by

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from advisor.formats.levels import find_level
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.models.lookup import find_model
 from advisor.models.model import Model
 from advisor.question.hardware import Hardware, chip_for
@@ -88,20 +89,27 @@ def plans_of(
     by = runtime_by(runtime)
     if question.model.draft is not None and not by.drafts:
         drafting = " and ".join(one.name for one in RUNTIMES if one.drafts)
-        raise InputError(f"draft: a draft model is planned for {drafting}, not for {by.id}.")
+        raise InputError("draft: a draft model is planned for {drafting}, not for {by}.", drafting=drafting, by=by.id)
     request = request_of(question, entry, model, hardware, runtime, among)
     plans = (*published_plans(question, entry, model, hardware, runtime), *by.plan(request))
     if not plans:
-        raise InputError(none_planned(request, by, hardware))
+        raise InputError.saying(none_planned(request, by, hardware))
     return plans
 
 
-def none_planned(request: PlanRequest, by: Runtime, hardware: Hardware) -> str:
+def none_planned(request: PlanRequest, by: Runtime, hardware: Hardware) -> Message:
     """Why there is no level at all, and which runtime would do."""
     llama_cpp = runtime_by(RuntimeId.LLAMA_CPP).id
     elsewhere = request.model.runtime_note or by.engine is llama_cpp
-    instead = "choose another machine" if elsewhere else f"use runtime={llama_cpp}"
-    return f"No level of {request.name} runs with {by.name} on {hardware.name}: {by.why_none(request)}; {instead}."
+    instead = sentence("choose another machine") if elsewhere else sentence("use runtime={name}", name=llama_cpp)
+    return sentence(
+        "No level of {model} runs with {runtime} on {machine}: {why:clause}; {instead}.",
+        model=request.name,
+        runtime=by.name,
+        machine=hardware.name,
+        why=by.why_none(request),
+        instead=instead,
+    )
 
 
 def _draft_of(question: Question) -> DraftModel | None:
@@ -138,13 +146,13 @@ def published_request(
     """`request`, for the repository's own checkpoint; raises InputError where the runtime does not load its kind."""
     repository = entry.repository
     if repository is None or not repository.tensors:
-        raise InputError(f"{entry.name} has no files of its own here.")
+        raise InputError("{entry} has no files of its own here.", entry=entry.name)
     support = checkpoint_support(question, repository, hardware, RuntimeId(find_runtime(question.runtime.name).id))
     if support.refusal:
-        raise InputError(f"{support.refusal}.")
+        raise InputError("{refusal}.", refusal=support.refusal)
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
     sized = checkpoint_size(loaded, repository.quantization, model, repository.layers)
-    stored = Checkpoint(sized, tuple((tensor.name, tensor.bytes) for tensor in loaded), support.note)
+    stored = Checkpoint(sized, tuple((tensor.name, tensor.bytes) for tensor in loaded), support.notes)
     return replace(request, stored=stored)
 
 

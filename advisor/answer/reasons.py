@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
+from advisor.answer.job import Job
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.policy import READING_TOKENS_PER_S, VISIBLE_POINTS
-from advisor.answer.search import Job, Search
+from advisor.answer.search import Search
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact
+from advisor.foundation.numbers import ROUGH, differ
+from advisor.quality.tasks import task_name
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -114,7 +117,7 @@ def _why_this_level(found: Answer, chosen: Candidate) -> Message:
         return fact("best_as_asked_because", level=level, why=above.unmet[0].message)
     loss = above.kept.mean - decided.kept.mean
     here, there = chosen.tokens_per_s, better.tokens_per_s
-    if here is None or there is None:
+    if here is None or there is None or not differ(there.typical, here.typical, ROUGH):
         return fact("better_hardly_gains", level=level, above=better.level, points=max(0.0, loss))
     return fact(
         "better_costs_speed",

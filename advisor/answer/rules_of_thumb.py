@@ -12,8 +12,8 @@ from functools import lru_cache
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.foundation.caches import kept_beside
-from advisor.foundation.numbers import approx
-from advisor.foundation.units import GB, format_count
+from advisor.foundation.message import Message, fact
+from advisor.foundation.units import GB
 from advisor.models.lookup import find_model
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
@@ -50,7 +50,7 @@ class Comparison:
     bits_per_weight: float
     running_bytes: int
     context: int
-    reason: str
+    reason: Message
 
     @property
     def error(self) -> float:
@@ -101,25 +101,24 @@ def _compare(model: Model, rule: str, level: str, rule_bytes: int, said_billions
     )
 
 
-def _reason(model: Model, sized: SizedLevel, rule_bytes: int, said_billions: float | None) -> str:
+def _reason(model: Model, sized: SizedLevel, rule_bytes: int, said_billions: float | None) -> Message:
     """Why the real file differs, in one or two sentences."""
     said_weights = model.parameters if said_billions is None else said_billions * 1e9
-    bits = f"{sized.bits_per_weight:.2f} bits a weight, not {approx(rule_bytes * 8 / said_weights)}"
+    bits = fact("rule_bits", bits=sized.bits_per_weight, rule=rule_bytes * 8 / said_weights)
     stored = _stored(sized)
     why = {
-        "F32": "Every weight takes 32 bits, as the rule says.",
-        "F16": "Nearly every weight takes 16 bits, as the rule says; norms stay in 32.",
-        "Q8_0": f"{bits}: each block of 32 weights carries a 16-bit scale.",
-        "Q4_0": f"{bits}: each block of 32 weights carries a 16-bit scale, and some tensors get more ({stored}).",
-        "Q4_K_M": f"{bits}: sensitive tensors keep more than 4 bits ({stored}), and every block carries scales.",
-        "Q2_K": f"{bits}: a 2-bit block takes 2.63 with its scales, and sensitive tensors get more ({stored}).",
+        "F32": fact("rule_f32"),
+        "F16": fact("rule_f16"),
+        "Q8_0": fact("rule_q8_0", bits=bits),
+        "Q4_0": fact("rule_q4_0", bits=bits, stored=stored),
+        "Q4_K_M": fact("rule_q4_k_m", bits=bits, stored=stored),
+        "Q2_K": fact("rule_q2_k", bits=bits, stored=stored),
     }[sized.level.name]
     if said_billions is None:
         return why
-    return f"{format_count(model.parameters)} parameters, not {said_billions:.1f} B. {why}"
+    return fact("rule_parameters", parameters=model.parameters, said=said_billions, why=why)
 
 
-def _stored(sized: SizedLevel) -> str:
-    """The types of a file that are not plain numbers: "Q4_K and Q6_K"."""
-    kinds = sorted(kind for kind in sized.types if not kind.startswith(("F", "BF")))
-    return " and ".join(", ".join(kinds).rsplit(", ", 1))
+def _stored(sized: SizedLevel) -> tuple[str, ...]:
+    """The types of a file that are not plain numbers."""
+    return tuple(sorted(kind for kind in sized.types if not kind.startswith(("F", "BF"))))

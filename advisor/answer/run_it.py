@@ -20,7 +20,7 @@ from advisor.answer.setups import Subject, refusal_here, setups_of
 from advisor.formats.level_id import GGUF
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, as_it_is, fact
-from advisor.question.choices import AUTO
+from advisor.question.configuration import AUTO
 from advisor.runtimes.commands import commands
 from advisor.runtimes.launch import Command, Launch
 from advisor.runtimes.llama_cpp.commands import unknown_to_ollama
@@ -28,9 +28,16 @@ from advisor.runtimes.registry import RUNTIMES, runtime_by
 from advisor.sizing.runtime_id import RuntimeId
 
 # Commands that start the program, those that make its files, and other ways to start it.
-_STARTING = ("llama-server", "Start Ollama", "Download", "Add the file", "vllm serve", "mlx_lm.server")
-_MAKING = ("Convert", "Measure what matters", "Quantize", "Make the files (Python)")
-_BESIDE = ("llama-cli",)
+_STARTING = (
+    as_it_is("llama-server"),
+    fact("command_start_ollama"),
+    fact("command_download"),
+    fact("command_add_file"),
+    as_it_is("vllm serve"),
+    as_it_is("mlx_lm.server"),
+)
+_MAKING = (fact("command_convert"), fact("command_measure"), fact("command_quantize"), fact("command_make_in_python"))
+_BESIDE = (as_it_is("llama-cli"),)
 # What Ollama cannot be told, by the keys of the runtime.
 _CANNOT = {
     "cache type": fact("run_cannot_cache_type"),
@@ -115,7 +122,7 @@ def _why_not_looked_at(answer: Answer, engine: RuntimeId) -> Message:
             told = question.with_values(runtime=str(engine))
             setups_of(Subject.of(told, answer.entry))
     except InputError as refused:
-        return as_it_is(str(refused))
+        return refused.message
     if question.runtime.name != AUTO:
         return fact("run_only_asked", asked=runtime_by(answer.runtime).name, runtime=name)
     return fact("run_other_format", level=answer.shown.level, runtime=name)
@@ -136,13 +143,13 @@ def _commands(
             return replace(way, said=(refusal,))
         found = commands(launch)
     except InputError as refused:
-        return replace(way, said=(as_it_is(str(refused)),))
+        return replace(way, said=(refused.message,))
     start = next(place for place, one in enumerate(found) if one.title in _STARTING)
     before, beside = found[:start], tuple(one for one in found[start:] if one.title in _BESIDE)
     files = _as_needed(answer, shown, launch, files, sum(one.title in _MAKING for one in before))
     files = replace(files, sizes=sizes_of(answer, shown))
     lines = tuple(one for one in found[start:] if one not in beside)
-    notes = [as_it_is(one.note) for one in lines if one.note]
+    notes = [note for one in lines for note in one.notes]
     return replace(
         way,
         lines=tuple(_on_one_line(lines, runtime)),
@@ -215,9 +222,9 @@ def _needs_dialog(launch: Launch) -> bool:
 
 def _on_one_line(lines: tuple[Command, ...], runtime: RuntimeId) -> Iterator[Command]:
     """Each command on one line; LM Studio's three are one line together."""
-    flat = [replace(one, text=one.text.replace(" \\\n  ", " "), note="") for one in lines]
+    flat = [replace(one, text=one.text.replace(" \\\n  ", " "), notes=()) for one in lines]
     if runtime is RuntimeId.LM_STUDIO:
-        yield Command("Download, load and serve", " && ".join(one.text for one in flat))
+        yield Command(fact("command_lm_studio"), " && ".join(one.text for one in flat))
     else:
         yield from flat
 

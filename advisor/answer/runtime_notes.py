@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.answer.plans import runtime_name
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
-from advisor.question.choices import CUSTOM_MACHINE, RuntimeChoice
+from advisor.question.configuration import CUSTOM_MACHINE, RuntimeChoice
 from advisor.question.hardware import Hardware, chip_for
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.runtimes.registry import runtime_by

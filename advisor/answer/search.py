@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import count
 
-from advisor.answer.assess import asked_of, candidates_of, pricing_of
-from advisor.answer.candidate import Candidate, cheaper_monthly, licence_gap
+from advisor.answer.assess import asked_of, candidates_of
+from advisor.answer.bounds import Bounds
+from advisor.answer.candidate import Candidate
+from advisor.answer.job import Job
 from advisor.answer.kept import kept_by, kept_of, kept_of_encoder
 from advisor.answer.option import (
     BROKEN,
@@ -29,11 +30,10 @@ from advisor.answer.option import (
     status_of,
 )
 from advisor.answer.policy import ENOUGH_TOKENS_PER_S, MANY_USERS, NOTICEABLE, VISIBLE_POINTS, WEIGHTS, Weights
-from advisor.answer.pricing import Pricing, cost_of_a_million
 from advisor.answer.setups import Setup, Subject
-from advisor.answer.status import Status, status_by
+from advisor.answer.status import Status
 from advisor.answer.traits import traits_of
-from advisor.answer.utility import Figures, Kept, Traits, utility
+from advisor.answer.utility import Kept, utility
 from advisor.formats.level_id import LevelId
 from advisor.foundation.errors import InputError
 from advisor.quality.own_files import is_native, native_file
@@ -41,28 +41,6 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
 
 _NEVER = float("-inf")
-# Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
-_OPTIMISM = 1.5
-_AS_FAST_AS_ANY = 1e6  # tokens/s
-_MANY_MORE = 1e6  # users than any machine has room for
-
-
-@dataclass(eq=False)
-class Job:
-    """One level of one setup, planned when it is worth it. `level` None: the setup's file as it is.
-
-    `whole` is the same with its KV cache as the model computes with it, where this one's is smaller; `after` counts the
-    setup's levels that are smaller for certain.
-    """
-
-    setup: Setup
-    level: LevelId | None
-    kept: Kept
-    traits: Traits
-    after: int = 0
-    whole: Job | None = None
-    option: Option | None = None
-    planned: bool = False
 
 
 class Search:
@@ -79,9 +57,7 @@ class Search:
         self.jobs: list[Job] = []
         for setup in setups:
             self.jobs += self._jobs(setup)
-        self._least: dict[Job, float | None] = {}
-        self._broken: dict[Setup, int] = {}
-        self._cheapest: dict[Setup, float | None] = {}
+        self._bounds = Bounds(about, self.asked, today)
 
     def best(self, weights: Weights | None = None, allow: Callable[[Job], bool] = lambda _: True) -> Option | None:
         """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded.
@@ -228,12 +204,6 @@ class Search:
         own = native_file(self.about.entry.entry, level)
         return kept_of(self.about.facts, own, level, self.asked.task, setup.runtime.cache_types(setup.request))
 
-    def _least_on_host(self, job: Job) -> float | None:
-        """The share of the weights that any plan which fits has on the host; None where there may be none."""
-        if job.level is None or self._least_seconds(job) == float("inf"):
-            return None
-        return job.setup.runtime.least_on_host(job.setup.request, job.level)
-
     def _needless(self, job: Job) -> bool:
         """A level that lies whole on the devices with its cache as the model computes it, and makes nobody wait, needs
         no smaller cache.
@@ -245,60 +215,9 @@ class Search:
 
     def _bound(self, job: Job, weights: Weights, refined: bool) -> Key:
         """No option of this job is better."""
-        if job.planned:
-            return Key(-1, _NEVER) if job.option is None else self.key_of(job.option, weights)
-        least, most = self._least_seconds(job) if refined else None, RANKS["good"]
-        if least == float("inf"):
-            if not self._may_be_tight(job):  # of what does not fit, the smallest comes nearest
-                return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
-            least, most = None, TIGHT
-        speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
-        figures = Figures(
-            _AS_FAST_AS_ANY if speed is None else speed,
-            self._least_on_host(job) if refined else None,
-            users_that_fit=_MANY_MORE if weights.users else 1,
-            cost=self._least_cost(job.setup) if weights.money else None,
-        )
-        points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
-        least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
-        if not self.about.writes:
-            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken) if broken else Key(most, points)
-        if least_kept is not None and job.kept.task < least_kept and job.level is not None:
-            broken += 1
-        if broken:
-            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken)
-        return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
-
-    def _least_cost(self, setup: Setup) -> float | None:
-        """What a million tokens cost at least, of the fastest plan imaginable."""
-        if setup not in self._cheapest:
-            self._cheapest[setup] = cost_of_a_million(self._pricing(setup).least())
-        return self._cheapest[setup]
-
-    def _pricing(self, setup: Setup) -> Pricing:
-        return pricing_of(setup.question, self.about.entry, setup.hardware, self.today)
-
-    def _broken_by(self, setup: Setup) -> int:
-        """How many rules every plan of a setup breaks: by the licence, and by what one such machine costs at least."""
-        if setup not in self._broken:
-            broken = int(licence_gap(self.about.entry.license, self.asked) is not None)
-            if (most := self.asked.max_cost_per_month) is not None:
-                least = cheaper_monthly(self._pricing(setup).costs(None), self.asked.own_hardware)
-                broken += least is None or least > most
-            self._broken[setup] = broken
-        return self._broken[setup]
-
-    def _least_seconds(self, job: Job) -> float | None:
-        if job.level is None:
-            return None
-        if job not in self._least:
-            self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level)
-        return self._least[job]
-
-    def _may_be_tight(self, job: Job) -> bool:
-        """Whether what does not fit may do so without its margin."""
-        level, setup = job.level, job.setup
-        return level is None or setup.runtime.least_seconds(setup.without_margin, level) != float("inf")
+        if not job.planned:
+            return self._bounds.of(job, weights, refined)
+        return Key(-1, _NEVER) if job.option is None else self.key_of(job.option, weights)
 
     def _planned(self, job: Job) -> Option | None:
         setup, about = job.setup, self.about

@@ -20,10 +20,11 @@ from advisor.formats.level_id import GGUF, LevelId
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message
 from advisor.models.model import Model
 from advisor.quality import ModelFacts
-from advisor.quality.kv_cache import damages
-from advisor.question.choices import AUTO
+from advisor.quality.kv_cache_loss import damages
+from advisor.question.configuration import AUTO
 from advisor.question.hardware import Hardware, chip_for, hardware_of
 from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
@@ -132,7 +133,12 @@ def runtimes_of(question: Question, entry: ResolvedModel) -> tuple[RuntimeId, ..
     loading = _loading(question)
     if asked is not None:
         if asked.engine not in loading:
-            raise InputError(f"Level {question.model.level} is not for {asked.id}: choose runtime={loading[0]}.")
+            raise InputError(
+                "Level {level} is not for {asked}: choose runtime={loading}.",
+                level=str(question.model.level),
+                asked=asked.id,
+                loading=loading[0],
+            )
         return (asked.id,)
     if entry.file is not None and question.model.level is None:
         return (RuntimeId.LLAMA_CPP,)
@@ -154,9 +160,11 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
     asked = about.question
     if asked.model.draft is not None and not runtime.drafts:
         drafting = " and ".join(str(one.name) for one in ENGINES if one.drafts)
-        raise InputError(f"draft: a draft model is planned for {drafting}, not for {runtime.id}.")
+        raise InputError(
+            "draft: a draft model is planned for {drafting}, not for {runtime}.", drafting=drafting, runtime=runtime.id
+        )
     if asked.runtime.name == AUTO and asked.model.level is None and (refusal := refusal_here(asked, runtime)):
-        raise InputError(f"{refusal}.")
+        raise InputError("{refusal}.", refusal=refusal)
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
     asked, taken = with_frontend_defaults(asked, asked.given, about.model, hardware, runtime_id)
     runtime.check(request_of(asked, about.entry, about.model, hardware, runtime_id))
@@ -185,8 +193,8 @@ def _on_cards(
         yield using, hardware_of(using.machine, told.runtime.backend, runtime.id)
 
 
-def refusal_here(asked: Question, runtime: Runtime) -> str:
-    """Why a runtime that nobody asked for is not looked at on this hardware, without a full stop; "": it is."""
+def refusal_here(asked: Question, runtime: Runtime) -> Message | None:
+    """Why a runtime that nobody asked for is not looked at on this hardware, without a full stop; None: it is."""
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id)
     return machine_refusal(runtime.id, chip_for(asked.runtime.backend, hardware, runtime.id))
 

@@ -8,7 +8,7 @@ from advisor.answer.utility import Traits
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
-from advisor.runtimes.vllm.support import multiplies_nvfp4
+from advisor.runtimes.vllm.kernels import multiplies_nvfp4
 from advisor.sizing.runtime_id import RuntimeId
 
 _WEIGHT_ONLY = frozenset({Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED, Scheme.MXFP4})

@@ -104,18 +104,22 @@ def usual_engine_points(engine: RuntimeId, users: int) -> float:
 def speed_points(speed: float, weights: Weights, users: int, wish: float | None) -> float:
     """What a speed is worth, in points."""
     speed = max(speed, _AS_GOOD_AS_NEVER)
-    # Who says how fast is enough needs no more, but for the goal of being fast.
-    target = weights.target if wish is None or weights.always_faster else min(weights.target, wish)
+    # Who says how fast is enough needs no more, but for the goal of being fast; what is less counts as it always does.
+    enough = weights.target if wish is None or weights.always_faster else min(weights.target, wish)
     many = users >= MANY_USERS
     faster = max(weights.faster, FASTER_FOR_MANY) if many else weights.faster
     doublings = max(weights.doublings, DOUBLINGS_FOR_MANY) if many else weights.doublings
-    points = 0.0
-    if speed >= target:
-        points += faster * min(math.log2(speed / target), doublings)
+    if speed >= enough:
+        points = faster * min(math.log2(speed / enough), doublings)
     else:
-        halvings = math.log2(target / speed)
-        squared = min(halvings, LINEAR_FROM)
-        points -= weights.slower * squared**2 + weights.slower * LINEAR_FROM * (halvings - squared)
+        points = _slowness(enough, weights) - _slowness(speed, weights)
     if wish is not None and speed < wish:
         points -= SHORT_OF_WISH * math.log2(wish / speed)
     return points
+
+
+def _slowness(speed: float, weights: Weights) -> float:
+    """What a speed below the target costs, in points."""
+    halvings = max(0.0, math.log2(weights.target / speed))
+    squared = min(halvings, LINEAR_FROM)
+    return weights.slower * (squared**2 + LINEAR_FROM * (halvings - squared))

@@ -109,11 +109,6 @@ CASES: tuple[Case, ...] = (
 )
 
 
-def case_by(id_: str) -> Case:
-    """A case by its id; raises KeyError."""
-    return {case.id: case for case in CASES}[id_]
-
-
 def worked(case: Case, today: date | None = None) -> Worked:
     """The case asked of the engine: figures, and whether it holds."""
     return _worked(case, today or datetime.now(UTC).date())

@@ -32,8 +32,8 @@ Owning: 2 x 800 + 400 = 2,000, of which 80 % are written off in 36 months. The m
 730 h, which is 65.7 kWh, and 2 x 350 + 120 - 90 = 730 W more while it computes: 60,833.33 requests x 15 s are
 253.4722 h, which is 185.0347 kWh. 250.7347 kWh x 0.15 = 37.61.
 
->>> [(line.label, str(line.amount)) for line in costs.own.bill]
-[('Depreciation', '44.44'), ('Electricity', '37.61')]
+>>> [(line.label.kind, str(line.amount)) for line in costs.own.bill]
+[('bill_depreciation', '44.44'), ('bill_electricity', '37.61')]
 >>> str(costs.own.monthly.typical)
 '82.05'
 

@@ -71,4 +71,4 @@ def article(today: date) -> Article:
 def _closed(inputs: CostInputs, today: date) -> tuple[tuple[str, Decimal], ...]:
     tokens = inputs.load.tokens_per_month
     hosted = closed_models(inputs, converter_of(inputs.billing, today), today)
-    return tuple((host.name, host.bill.cost(tokens)) for host in hosted)
+    return tuple((host.name, host.bill().cost(tokens)) for host in hosted)

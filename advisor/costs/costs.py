@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from advisor.costs.break_even import BreakEven
+from advisor.costs.cheapest import cheapest_of, verdict_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import UsedPrice, converter_of
+from advisor.costs.offer import Offer, Offers
 from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option, running_cost
-from advisor.costs.own import Owned, own
-from advisor.costs.pay_per_token import Hosted, pay_per_token
+from advisor.costs.own import own
+from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.price_tables import CASES
 from advisor.costs.rent import rent
 from advisor.costs.staircase import Staircase
-from advisor.costs.verdict import cheapest_of, verdict_of
 from advisor.costs.workload import Throughput
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
@@ -82,25 +83,22 @@ def cost_of(
     Raises InputError in one sentence when the machine cannot be bought like that.
     """
     if not 1 <= devices <= 1024:
-        raise InputError(f"devices={devices}: a plan runs on 1 to 1,024 devices.")
+        raise InputError("devices={devices}: a plan runs on 1 to 1,024 devices.", devices=devices)
     tokens = inputs.load.tokens_per_month
     converter = converter_of(inputs.billing, today)
-    owned = own(machine, devices, speed, inputs, converter)
-    offers, no_offer = rent(machine, devices, speed, inputs, converter)
-    hosts, no_host = pay_per_token(model_id, inputs, converter, today)
-    what = f"{devices} x {machine.name}" if devices > 1 else machine.name
-    to_own = None if isinstance(owned, Message) else own_option(owned, what, tokens, inputs)
-    to_rent = rent_option(offers, tokens, inputs) if offers else None
-    to_pay = api_option(hosts, tokens, inputs) if hosts else None
+    bought = own(machine, devices, speed, inputs, converter)
+    offers = rent(machine, devices, speed, inputs, converter)
+    hosts = pay_per_token(model_id, inputs, converter, today)
+    ways = (("own", bought), ("rent", offers), ("api", hosts))
+    to_own = None if isinstance(bought, Message) else own_option(bought[0], tokens, inputs)
+    to_rent = None if isinstance(offers, Message) else rent_option(offers, tokens, inputs)
+    to_pay = None if isinstance(hosts, Message) else api_option(hosts, tokens, inputs)
     found = [option for option in (to_own, to_rent, to_pay) if option is not None]
-    energy = None if isinstance(owned, Message) else _energy(owned, tokens)
-    missing = [("own", owned)] if isinstance(owned, Message) else []
-    missing += [(name, why) for name, why in (("rent", no_offer), ("api", no_host)) if why is not None]
-    own_even = (
-        _against_api([owned.case(case).bill for case in CASES], hosts) if not isinstance(owned, Message) else None
-    )
-    rent_even = None
-    if to_rent is not None:
+    energy = own_even = rent_even = None
+    if not isinstance(bought, Message):
+        energy = _energy(bought[0], tokens)
+        own_even = _against_api([bought[0].bill(case) for case in CASES], hosts)
+    if not isinstance(offers, Message):
         chosen = of_rank(offers, tokens)
         rent_even = _against_api([offer.bill(case) for offer, case in zip(chosen, CASES, strict=True)], hosts)
     months = {
@@ -115,7 +113,7 @@ def cost_of(
         own=to_own,
         rent=to_rent,
         api=to_pay,
-        missing=tuple(missing),
+        missing=tuple((name, why) for name, why in ways if isinstance(why, Message)),
         own_against_api=own_even,
         rent_against_api=rent_even,
         months_against_api=months.get("api"),
@@ -128,13 +126,13 @@ def cost_of(
     )
 
 
-def _against_api(bills: list[Staircase], hosts: tuple[Hosted, ...]) -> BreakEven | None:
+def _against_api(bills: list[Staircase], hosts: Offers) -> BreakEven | None:
     """Break-even of something in its three cases against the dearest, the median and the cheapest host."""
-    if not hosts:
+    if isinstance(hosts, Message):
         return None
     ranked = by_price(hosts)
     rates = (ranked[-1], ranked[(len(ranked) - 1) // 2], ranked[0])
-    found = [bill.break_even(host.per_token) for bill, host in zip(bills, rates, strict=True)]
+    found = [bill.break_even(host.bill().per_token) for bill, host in zip(bills, rates, strict=True)]
     reached = [tokens for tokens in found if tokens is not None]
     # Offers of different sizes, or capital tied up in a high resale value, can turn the order of the cases round.
     return BreakEven(min(reached, default=None), found[1], max(reached) if len(reached) == len(found) else None)
@@ -151,10 +149,10 @@ def _months(bought: Option | None, other: Option | None) -> int | None:
     return months if months <= _NEVER_MONTHS else None
 
 
-def _energy(owned: Owned, tokens: int) -> Range | None:
+def _energy(owned: Offer, tokens: int) -> Range | None:
     values = [
-        float(each.bill.units(tokens) * each.kwh_per_unit + tokens * each.kwh_per_token)
-        for each in (owned.case(case) for case in CASES)
+        float(owned.bill(case).units(tokens) * each.kwh_per_unit + tokens * each.kwh_per_token)
+        for case, each in owned.purchases
     ]
     return Range(*(round(value, 2) for value in values)) if any(values) else None
 

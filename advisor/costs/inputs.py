@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from advisor.costs.price_tables import Currency, Region, RentalTerm, currencies, electricity_prices
-from advisor.foundation.errors import ImpossibleValue, nearest, one_line, resembling
+from advisor.foundation.errors import ImpossibleValue, choose_one_of, nearest, one_line, resembling
+from advisor.foundation.message import sentence
 from advisor.foundation.numbers import exact
 from advisor.foundation.parts import Composed, Part
 
@@ -33,7 +34,9 @@ def _choice(what: str, *options: str) -> BeforeValidator:
 
 def _among(what: str, options: Sequence[str], value: Any) -> Any:
     if isinstance(value, str) and value not in options:
-        raise ValueError(f"unknown {what} '{one_line(value)}'; choose one of {', '.join(options)}")
+        raise ImpossibleValue(
+            "Unknown {what} '{value}'; {hint}", what=what, value=one_line(value), hint=choose_one_of(options)
+        )
     return value
 
 
@@ -48,46 +51,61 @@ def _country(value: Any) -> Any:
     code = value.upper()
     if code not in known:
         close = resembling(code, known)
-        hint = nearest(code, known) or "give electricity_price, or country=WORLD for the world's average"
-        raise ImpossibleValue(f"no electricity price is known for country '{one_line(value)}'; {hint}", close)
+        hint = nearest(code, known) or sentence("give electricity_price, or country=WORLD for the world's average.")
+        raise ImpossibleValue(
+            "No electricity price is known for country '{value}'; {hint}", close, value=one_line(value), hint=hint
+        )
     return code
 
 
 def _price(value: float, info: ValidationInfo) -> float:
     if value < 0:
-        raise ValueError(
-            f"a price cannot be negative: {info.field_name}={exact(value)}; leave it out for the listed price"
+        raise ImpossibleValue(
+            "A price cannot be negative: {name}={value:exact}; leave it out for the listed price.",
+            name=str(info.field_name),
+            value=value,
         )
     if value > _MAX_PRICE:
-        raise ValueError(f"a price of {info.field_name}={exact(value)} is not possible: at most {_MAX_PRICE:,.0f}")
+        raise ImpossibleValue(
+            "A price of {name}={value:exact} is not possible: at most {most:,.0f}.",
+            name=str(info.field_name),
+            value=value,
+            most=_MAX_PRICE,
+        )
     # Also keeps every division by a price within what Decimal can show.
     if 0 < value < _SMALLEST_PRICE:
-        raise ValueError(
-            f"a price of {info.field_name}={one_line(exact(value))} is too small to count: give 0 if it is free"
+        raise ImpossibleValue(
+            "A price of {name}={value} is too small to count: give 0 if it is free.",
+            name=str(info.field_name),
+            value=one_line(exact(value)),
         )
     return value
 
 
 def _paid_price(value: float, info: ValidationInfo) -> float:
     if value == 0:
-        raise ValueError(f"this price or rate cannot be 0: {info.field_name}=0; leave it out for the listed one")
+        raise ImpossibleValue(
+            "This price or rate cannot be 0: {name}=0; leave it out for the listed one.", name=str(info.field_name)
+        )
     return value
 
 
 def _hours(value: float) -> float:
     if not 0 < value <= HOURS_PER_MONTH:
-        raise ValueError(
-            f"a machine has to run to serve anybody: hours_per_month={exact(value)} must be above 0 and "
-            f"at most {HOURS_PER_MONTH} (always on)"
+        raise ImpossibleValue(
+            "A machine has to run to serve anybody: hours_per_month={value:exact} must be above 0 and at most {most} "
+            "(always on).",
+            value=value,
+            most=HOURS_PER_MONTH,
         )
     return value
 
 
 def _requests(value: float) -> float:
     if not value >= 1 / 31:
-        raise ValueError(
-            f"there is no load to compare costs for: requests_per_day={one_line(exact(value))} must be at least 0.033 "
-            "(one a month)"
+        raise ImpossibleValue(
+            "There is no load to compare costs for: requests_per_day={value} must be at least 0.033 (one a month).",
+            value=one_line(exact(value)),
         )
     return value
 
@@ -117,11 +135,11 @@ class Load(Part):
     @model_validator(mode="after")
     def _adds_up(self) -> Load:
         if self.tokens_in + self.tokens_out == 0:
-            raise ValueError("there is no load to compare costs for: tokens_in and tokens_out are both 0")
+            raise ImpossibleValue("There is no load to compare costs for: tokens_in and tokens_out are both 0.")
         if self._exact_tokens_per_month > MAX_TOKENS_PER_MONTH:
-            raise ValueError(
-                "this is more than 10^15 tokens a month, beyond what all providers serve together: "
-                "check requests_per_day, tokens_in and tokens_out"
+            raise ImpossibleValue(
+                "This is more than 10^15 tokens a month, beyond what all providers serve together: "
+                "check requests_per_day, tokens_in and tokens_out."
             )
         return self
 
@@ -171,7 +189,7 @@ class OwnTerms(Part):
     @model_validator(mode="after")
     def _adds_up(self) -> OwnTerms:
         if self.admin_hours and self.admin_rate is None:
-            raise ValueError("give admin_rate, the price of one hour, with admin_hours")
+            raise ImpossibleValue("Give admin_rate, the price of one hour, with admin_hours.")
         return self
 
 
@@ -206,9 +224,9 @@ class RentTerms(Part):
     @model_validator(mode="after")
     def _adds_up(self) -> RentTerms:
         if self.storage_gb and self.storage_price is None:
-            raise ValueError("give storage_price, the price of a GB a month, with storage_gb")
+            raise ImpossibleValue("Give storage_price, the price of a GB a month, with storage_gb.")
         if self.egress_gb and self.egress_price is None:
-            raise ValueError("give egress_price, the price of a GB, with egress_gb")
+            raise ImpossibleValue("Give egress_price, the price of a GB, with egress_gb.")
         return self
 
 
@@ -222,11 +240,13 @@ class ApiTerms(Part):
     @model_validator(mode="after")
     def _adds_up(self) -> ApiTerms:
         if (self.api_input_price is None) != (self.api_output_price is None):
-            raise ValueError("give api_input_price and api_output_price together, or neither")
+            raise ImpossibleValue("Give api_input_price and api_output_price together, or neither.")
         if self.api_input_price is not None and not (self.api_input_price or self.api_output_price):
-            raise ValueError("an API that is free needs no comparison: api_input_price and api_output_price are both 0")
+            raise ImpossibleValue(
+                "An API that is free needs no comparison: api_input_price and api_output_price are both 0."
+            )
         if self.api_cached_price is not None and self.api_input_price is None:
-            raise ValueError("give api_input_price and api_output_price with api_cached_price")
+            raise ImpossibleValue("Give api_input_price and api_output_price with api_cached_price.")
         return self
 
 

@@ -14,7 +14,13 @@ from typing import Literal
 
 from advisor.costs.inputs import Billing
 from advisor.costs.price_tables import Currency, exchange_rates
+from advisor.foundation.message import NOTHING, Message, as_it_is, fact
 
+YOUR_INPUT = fact("your_input")  # the source of a price that the user gave
+# What prices are for, and how much of it.
+EACH, HOUR, GPU_HOUR = fact("unit_each"), fact("unit_hour"), fact("unit_gpu_hour")
+GIGABYTE, GIGABYTE_MONTH, KWH = as_it_is("GB"), fact("unit_gb_month"), as_it_is("kWh")
+MILLION_TOKENS = fact("unit_million_tokens")
 CENT = Decimal("0.01")
 _PER_MILLION = Decimal("0.0001")
 _MILLIONTH = Decimal("0.000001")
@@ -28,19 +34,24 @@ STALE_AFTER_DAYS: dict[str, int] = {"cloud": 60, "api": 30, "electricity": 548, 
 class UsedPrice:
     """One figure that an answer rests on, as its source states it.
 
-    `value` is in `currency` per `unit` ("" where it is no money); `age_days` and `is_stale` are as of the day asked;
-    `users_own`: the user gave it.
+    `value` is in `currency` per `unit` (both "" where it is no money); `age_days` and `is_stale` are as of the day
+    asked; `users_own`: the user gave it, and `source` is empty.
     """
 
-    label: str
+    label: Message
     value: Decimal
-    unit: str
+    unit: Message
     currency: str
     source: str
     observed_on: date | None
     users_own: bool
     age_days: int | None
     is_stale: bool
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is an exchange rate."""
+        return self.label.kind == "exchange_rate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,14 @@ class Converter:
         return (amount * rates[self.currency] / rates[currency]).quantize(_MILLIONTH, ROUND_HALF_UP)
 
     def listed(
-        self, kind: Kind, label: str, value: Decimal, unit: str, currency: str, source: str, observed_on: date | None
+        self,
+        kind: Kind,
+        label: Message,
+        value: Decimal,
+        unit: Message,
+        currency: str,
+        source: str,
+        observed_on: date | None,
     ) -> UsedPrice:
         """A price from the tables, with its age."""
         age = None if observed_on is None else (self.today - observed_on).days
@@ -85,9 +103,9 @@ class Converter:
         needed = foreign | {self.currency} if foreign else set()
         return tuple(price for currency, price in self.rates if currency in needed)
 
-    def given(self, label: str, value: Decimal, unit: str) -> UsedPrice:
+    def given(self, label: Message, value: Decimal, unit: Message) -> UsedPrice:
         """A price of the user's, in the currency of the question."""
-        return UsedPrice(label, value, unit, self.currency, "your input", None, True, None, False)
+        return UsedPrice(label, value, unit, self.currency, "", None, True, None, False)
 
 
 def converter_of(billing: Billing, today: date) -> Converter:
@@ -96,19 +114,21 @@ def converter_of(billing: Billing, today: date) -> Converter:
     per_eur = {currency: row.per_eur for currency, row in table.items()}
     converter = Converter(billing.currency, (), today, ())
     used = {
-        currency: converter.listed(
-            "currency", f"{currency} for one EUR", row.per_eur, "", "", row.source, row.observed_on
-        )
+        currency: converter.listed("currency", _rate(currency), row.per_eur, NOTHING, "", row.source, row.observed_on)
         for currency, row in table.items()
         if currency != "EUR"
     }
     if billing.eur_rate is not None:
         per_eur["USD"] = decimal(billing.eur_rate)
-        used["USD"] = replace(converter.given("USD for one EUR", per_eur["USD"], ""), currency="")
+        used["USD"] = replace(converter.given(_rate("USD"), per_eur["USD"], NOTHING), currency="")
     if billing.chf_rate is not None:
         per_eur["CHF"] = per_eur["USD"] / decimal(billing.chf_rate)
-        used["CHF"] = replace(converter.given("USD for one CHF", decimal(billing.chf_rate), ""), currency="")
+        used["CHF"] = replace(converter.given(_rate("USD", "CHF"), decimal(billing.chf_rate), NOTHING), currency="")
     return Converter(billing.currency, tuple(per_eur.items()), today, tuple(used.items()))
+
+
+def _rate(currency: str, base: str = "EUR") -> Message:
+    return fact("exchange_rate", of=currency, base=base)
 
 
 def decimal(number: float) -> Decimal:

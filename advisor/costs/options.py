@@ -8,10 +8,9 @@ from typing import Literal
 
 from advisor.costs.inputs import CostInputs, Load
 from advisor.costs.money import MoneyRange, UsedPrice, cents, decimal, per_million
-from advisor.costs.own import DEPRECIATION, Owned
-from advisor.costs.pay_per_token import Hosted
+from advisor.costs.offer import Offer
+from advisor.costs.own import DEPRECIATION
 from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Region
-from advisor.costs.rent import Rented
 from advisor.costs.staircase import Line, Staircase
 from advisor.foundation.message import Message, fact
 
@@ -38,7 +37,7 @@ class Option:
     """
 
     name: Literal["own", "rent", "api"]
-    title: str
+    title: Message
     monthly: MoneyRange
     per_million_tokens: MoneyRange
     total: MoneyRange
@@ -55,31 +54,30 @@ class Option:
     notes: tuple[Message, ...]
 
 
-def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Option:
-    bills = [owned.case(case).bill for case in CASES]
+def own_option(owned: Offer, tokens: int, inputs: CostInputs) -> Option:
+    bills = [owned.bill(case) for case in CASES]
     units = [bill.units(tokens) for bill in bills]
     vat = 1 + bills[1].vat
-    upfront = [cents(n * owned.case(case).upfront * vat) for n, case in zip(units, CASES, strict=True)]
-    resale = [cents(n * owned.case(case).resale * vat) for n, case in zip(units, CASES, strict=True)]
+    upfront = [cents(n * owned.purchase(case).upfront * vat) for n, case in zip(units, CASES, strict=True)]
+    resale = [cents(n * owned.purchase(case).resale * vat) for n, case in zip(units, CASES, strict=True)]
     monthly = [bill.cost(tokens) for bill in bills]
     months = 12 * inputs.billing.years
     running = [amount - _written_off(bill, tokens) for amount, bill in zip(monthly, bills, strict=True)]
     outlays = tuple(Outlay(*case) for case in zip(upfront, running, resale, strict=True))
     total = [case.upfront - case.resale + months * case.monthly for case in outlays]
-    typical = owned.case("typical")
-    busy = _utilisation(tokens, typical.bill, inputs.load)
+    typical = owned.bill()
+    busy = _utilisation(tokens, typical, inputs.load)
     shares = () if busy is None else (("utilisation_percent", decimal(100 * busy)),)
-    many = f"{units[1]} machines with {what} each" if units[1] > 1 else what
     return Option(
         name="own",
-        title=many,
+        title=fact("machines_with", count=units[1], what=owned.title) if units[1] > 1 else owned.title,
         monthly=_range(monthly),
         per_million_tokens=_per_million(monthly, tokens),
         total=_range(total),
         units=(units[0], units[1], units[2]),
         offers=1,
-        bill=typical.bill.bill(tokens),
-        typical=typical.bill,
+        bill=typical.bill(tokens),
+        typical=typical,
         upfront=upfront[1],
         resale=resale[1],
         outlays=outlays,
@@ -90,7 +88,7 @@ def own_option(owned: Owned, what: str, tokens: int, inputs: CostInputs) -> Opti
     )
 
 
-def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> Option:
+def rent_option(offers: tuple[Offer, ...], tokens: int, inputs: CostInputs) -> Option:
     chosen = of_rank(offers, tokens)
     bills = [offer.bill(case) for offer, case in zip(chosen, CASES, strict=True)]
     monthly = [bill.cost(tokens) for bill in bills]
@@ -105,7 +103,7 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
         notes.append(fact("storage_where_given"))
     return Option(
         name="rent",
-        title=f"{units[1]} x {chosen[1].name}" if units[1] > 1 else chosen[1].name,
+        title=fact("times", count=units[1], what=chosen[1].title) if units[1] > 1 else chosen[1].title,
         monthly=_range(monthly),
         per_million_tokens=_per_million(monthly, tokens),
         total=_range([12 * inputs.billing.years * amount for amount in monthly]),
@@ -126,27 +124,27 @@ def rent_option(offers: tuple[Rented, ...], tokens: int, inputs: CostInputs) -> 
 _PRECISION = fact("hosts_precision")
 
 
-def _where(hosts: list[Hosted], region: Region) -> Message | None:
+def _where(hosts: list[Offer], region: Region) -> Message | None:
     """That a region was asked for which no host states."""
     if region == "any" or any(host.region is not None for host in hosts):
         return None
     return fact("hosts_region_not_known", region=REGION_NAMES[region])
 
 
-def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Option:
+def api_option(hosts: tuple[Offer, ...], tokens: int, inputs: CostInputs) -> Option:
     ranked = by_price(hosts)
     chosen = [ranked[0], ranked[(len(ranked) - 1) // 2], ranked[-1]]
-    monthly = [host.bill.cost(tokens) for host in chosen]
+    monthly = [host.bill().cost(tokens) for host in chosen]
     return Option(
         name="api",
-        title=chosen[1].name,
+        title=chosen[1].title,
         monthly=_range(monthly),
         per_million_tokens=_per_million(monthly, tokens),
         total=_range([12 * inputs.billing.years * amount for amount in monthly]),
         units=(0, 0, 0),
         offers=len(ranked),
-        bill=chosen[1].bill.bill(tokens),
-        typical=chosen[1].bill,
+        bill=chosen[1].bill().bill(tokens),
+        typical=chosen[1].bill(),
         upfront=Decimal(0),
         resale=Decimal(0),
         outlays=tuple(Outlay(Decimal(0), amount, Decimal(0)) for amount in monthly),
@@ -157,7 +155,7 @@ def api_option(hosts: tuple[Hosted, ...], tokens: int, inputs: CostInputs) -> Op
     )
 
 
-def of_rank(offers: tuple[Rented, ...], tokens: int) -> tuple[Rented, Rented, Rented]:
+def of_rank(offers: tuple[Offer, ...], tokens: int) -> tuple[Offer, Offer, Offer]:
     """The cheapest, the median and the dearest provider's offer for so many tokens, each at its case's speed.
 
     Of a provider's sizes and grades the one that costs least at this load counts. Least costs and ranks of costs that
@@ -167,18 +165,18 @@ def of_rank(offers: tuple[Rented, ...], tokens: int) -> tuple[Rented, Rented, Re
     return low[0], typical[(len(typical) - 1) // 2], high[-1]
 
 
-def _best_by_provider(offers: tuple[Rented, ...], case: Case, tokens: int) -> list[Rented]:
+def _best_by_provider(offers: tuple[Offer, ...], case: Case, tokens: int) -> list[Offer]:
     ranked = sorted(offers, key=lambda offer: (offer.bill(case).cost(tokens), offer.name))
-    best: dict[str, Rented] = {}
+    best: dict[str, Offer] = {}
     for offer in ranked:
         best.setdefault(offer.provider, offer)
     return list(best.values())
 
 
-def by_price(hosts: tuple[Hosted, ...]) -> list[Hosted]:
+def by_price(hosts: tuple[Offer, ...]) -> list[Offer]:
     """The cheapest offer of each host, cheapest host first."""
-    best: dict[str, Hosted] = {}
-    for host in sorted(hosts, key=lambda host: (host.per_token, host.name)):
+    best: dict[str, Offer] = {}
+    for host in sorted(hosts, key=lambda host: (host.bill().per_token, host.name)):
         best.setdefault(host.provider, host)
     return list(best.values())
 

@@ -7,62 +7,39 @@ idle power), times PUE, times tariff.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import Converter, UsedPrice, cents, decimal, plain, vat_of
-from advisor.costs.power import COMPLETE, DATA_CENTRE, Power, energy, power_of, pue_of, tariff_of
+from advisor.costs.money import EACH, Converter, UsedPrice, cents, decimal, vat_of
+from advisor.costs.offer import Offer, Offers, Purchase
+from advisor.costs.power import COMPLETE, DATA_CENTRE, Energy, energy, power_of, pue_of, tariff_of
 from advisor.costs.price_tables import CASES, Case, Figure, figures
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, fact
+from advisor.foundation.message import Message, as_it_is, fact
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine
 
-DEPRECIATION = "Depreciation"
+DEPRECIATION = fact("bill_depreciation")
+_HOST = fact("price_host")
 
 
-@dataclass(frozen=True, slots=True)
-class Ownership:
-    """One machine in one case: its bill, what it costs to buy, what it fetches in the end, and its electricity.
-
-    `kwh_per_unit` a month whatever it serves, `kwh_per_token` for each token.
-    """
-
-    bill: Staircase
-    upfront: Decimal
-    resale: Decimal
-    kwh_per_unit: Decimal
-    kwh_per_token: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """The three cases with the prices and remarks they share."""
-
-    cases: tuple[tuple[Case, Ownership], ...]
-    typical_inputs: tuple[tuple[str, Decimal], ...]
-    prices: tuple[UsedPrice, ...]
-    notes: tuple[Message, ...]
-
-    def case(self, case: Case) -> Ownership:
-        """The machine in one case."""
-        return dict(self.cases)[case]
-
-
-def own(
-    machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter
-) -> Owned | Message:
-    """What it costs to own; or why that cannot be said.
+def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter) -> Offers:
+    """The machine to buy; or why its price cannot be said.
 
     `devices`: all devices of one machine that runs the plan; `speed`: of that machine.
     """
     sets, rest = divmod(devices, machine.count)
     if rest or not sets:
-        raise InputError(f"{machine.name} is sold in sets of {machine.count}; {devices} devices cannot be bought.")
+        raise InputError(
+            "{machine} is sold in sets of {count}; {devices} devices cannot be bought.",
+            machine=machine.name,
+            count=machine.count,
+            devices=devices,
+        )
     prices: list[UsedPrice] = []
     notes: list[Message] = []
     hardware = _device_price(machine, inputs, converter, prices)
@@ -72,70 +49,65 @@ def own(
     tariff = tariff_of(inputs.power, converter, prices, notes)
     power = power_of(machine, sets, inputs.power, prices, notes)
     _not_counted(inputs, notes)
-    cases = []
+    bills, purchases = [], []
     for case in CASES:
         upfront = cents(sets * hardware[case] + host[case])
         share = _resale_share(machine, inputs, case)
-        pue = pue_of(machine, inputs.power, case)
-        cases.append((case, _ownership(case, upfront, share, pue, tariff[case], power, speed, inputs)))
+        used = None if power is None else energy(case, power, pue_of(machine, inputs.power, case), speed, inputs)
+        steps = (*_capital(upfront, share, inputs), *_electricity(used, tariff[case]), *_running(inputs))
+        unit_tokens = None if speed is None else tokens_per_machine(speed, inputs.load, case)
+        bills.append((case, Staircase(steps, unit_tokens, vat_of(inputs.billing))))
+        per_unit, per_token = (Decimal(0), Decimal(0)) if used is None else (used.per_unit, used.per_token)
+        purchases.append((case, Purchase(upfront, upfront * share, per_unit, per_token)))
     prices += _figure_prices(machine, inputs, converter)
-    typical = (("device_price", hardware["typical"]), ("electricity_price", tariff["typical"]))
-    return Owned(tuple(cases), typical, tuple(prices), tuple(notes))
+    what = f"{devices} x {machine.name}" if devices > 1 else machine.name
+    return (
+        Offer(
+            provider="you",
+            name=what,
+            title=as_it_is(what),
+            bills=tuple(bills),
+            prices=tuple(prices),
+            typical_inputs=(("device_price", hardware["typical"]), ("electricity_price", tariff["typical"])),
+            notes=tuple(notes),
+            purchases=tuple(purchases),
+        ),
+    )
 
 
-def _ownership(
-    case: Case,
-    upfront: Decimal,
-    resale_share: Decimal,
-    pue: Decimal,
-    tariff: Decimal,
-    power: Power | None,
-    speed: Throughput | None,
-    inputs: CostInputs,
-) -> Ownership:
+def _capital(upfront: Decimal, share: Decimal, inputs: CostInputs) -> Iterator[Step]:
+    """What a purchase costs a month, of whose price a share comes back in the end."""
+    resale = upfront * share
     months = 12 * inputs.billing.years
-    resale = upfront * resale_share
-    steps = [
-        Step(
-            DEPRECIATION,
-            (upfront - resale) / months,
-            Decimal(0),
-            f"{upfront:,.2f} x (1 - {plain(resale_share)} resale) / {months} months, for each machine",
-        )
-    ]
+    how = fact("how_depreciation", paid=upfront, resale=share, months=months)
+    yield Step(DEPRECIATION, (upfront - resale) / months, Decimal(0), how)
     if inputs.own.cost_of_capital_percent is not None:
         # On average half of what is written off, and all of the resale value, is tied up.
         tied = (upfront + resale) / 2
         rate = decimal(inputs.own.cost_of_capital_percent) / 100
-        steps.append(
-            Step(
-                "Cost of capital",
-                tied * rate / 12,
-                Decimal(0),
-                f"({upfront:,.2f} + {resale:,.2f}) / 2 x {plain(rate)} / 12",
-            )
-        )
-    kwh_per_unit = kwh_per_token = Decimal(0)
-    if power is not None:
-        kwh_per_unit, kwh_per_token, how = energy(case, power, pue, speed, inputs)
-        steps.append(
-            Step("Electricity", kwh_per_unit * tariff, kwh_per_token * tariff, f"{how}, at {plain(tariff)} a kWh")
-        )
-    for label, amount, how in (
-        ("Colocation", inputs.own.colocation_per_month, "for each machine"),
-        ("Support", inputs.own.support_per_year, "/ 12, for each machine"),
-    ):
-        if amount is not None:
-            part = decimal(amount) / (12 if label == "Support" else 1)
-            steps.append(Step(label, part, Decimal(0), f"{amount:,.2f} {how}"))
-    if inputs.own.admin_hours is not None and inputs.own.admin_rate is not None:
-        hours, rate = decimal(inputs.own.admin_hours), decimal(inputs.own.admin_rate)
-        how = f"{plain(hours)} h x {plain(rate)}, for each machine"
-        steps.append(Step("Administration", hours * rate, Decimal(0), how))
-    unit_tokens = None if speed is None else tokens_per_machine(speed, inputs.load, case)
-    return Ownership(
-        Staircase(tuple(steps), unit_tokens, vat_of(inputs.billing)), upfront, resale, kwh_per_unit, kwh_per_token
-    )
+        how = fact("how_capital", paid=upfront, resale=resale, rate=rate)
+        yield Step(fact("bill_capital"), tied * rate / 12, Decimal(0), how)
+
+
+def _electricity(used: Energy | None, tariff: Decimal) -> Iterator[Step]:
+    if used is not None:
+        how = fact("how_electricity", energy=used.how, tariff=tariff)
+        yield Step(fact("bill_electricity"), used.per_unit * tariff, used.per_token * tariff, how)
+
+
+def _running(inputs: CostInputs) -> Iterator[Step]:
+    """What the user pays besides."""
+    terms = inputs.own
+    if terms.colocation_per_month is not None:
+        amount = decimal(terms.colocation_per_month)
+        yield Step(fact("bill_colocation"), amount, Decimal(0), fact("how_colocation", amount=amount))
+    if terms.support_per_year is not None:
+        amount = decimal(terms.support_per_year)
+        yield Step(fact("bill_support"), amount / 12, Decimal(0), fact("how_support", amount=amount))
+    if terms.admin_hours is not None and terms.admin_rate is not None:
+        hours, rate = decimal(terms.admin_hours), decimal(terms.admin_rate)
+        how = fact("how_administration", hours=hours, rate=rate)
+        yield Step(fact("bill_administration"), hours * rate, Decimal(0), how)
 
 
 def _device_price(
@@ -143,7 +115,7 @@ def _device_price(
 ) -> dict[Case, Decimal] | None:
     if inputs.own.device_price is not None:
         given = decimal(inputs.own.device_price)
-        prices.append(converter.given(machine.name, given, "each"))
+        prices.append(converter.given(as_it_is(machine.name), given, EACH))
         return dict.fromkeys(CASES, given)
     if machine.price_usd is None:
         return None
@@ -151,14 +123,14 @@ def _device_price(
     bounds = [typical]
     seen = None if machine.as_of is None else _first_day(machine.as_of)
     source = machine.street_price_source or machine.source
-    kind = "street price" if machine.street_price_usd is not None else "launch price"
-    prices.append(converter.listed("hardware", f"{machine.name}, {kind}", typical, "each", "USD", source, seen))
+    first = fact("price_launch", machine=machine.name)
+    label = first if machine.street_price_usd is None else fact("price_street", machine=machine.name)
+    prices.append(converter.listed("hardware", label, typical, EACH, "USD", source, seen))
     launch = None if machine.launch_price_usd is None else decimal(machine.launch_price_usd)
     # What a new one once cost bounds a street price, but says nothing any more about a card sold off as old.
     if launch is not None and launch != typical and typical / 2 <= launch <= typical * 2:
         bounds.append(launch)
-        label = f"{machine.name}, launch price"
-        prices.append(converter.listed("hardware", label, launch, "each", "USD", machine.source, seen))
+        prices.append(converter.listed("hardware", first, launch, EACH, "USD", machine.source, seen))
     return {
         "low": converter.convert(min(bounds), "USD"),
         "typical": converter.convert(typical, "USD"),
@@ -171,7 +143,7 @@ def _host_price(
 ) -> dict[Case, Decimal]:
     if inputs.own.host_price is not None:
         given = decimal(inputs.own.host_price)
-        prices.append(converter.given("Host system", given, "each"))
+        prices.append(converter.given(_HOST, given, EACH))
         return dict.fromkeys(CASES, given)
     if machine.kind in COMPLETE:
         return dict.fromkeys(CASES, Decimal(0))
@@ -179,7 +151,7 @@ def _host_price(
         notes.append(fact("server_not_counted"))
         return dict.fromkeys(CASES, Decimal(0))
     row = figures()["host_cost_desktop"]
-    prices.append(_figure(converter, row, "Host system", "each", "USD"))
+    prices.append(_figure(converter, row, _HOST, EACH, "USD"))
     return {case: converter.convert(row.value(case), "USD") for case in CASES}
 
 
@@ -220,21 +192,24 @@ def _figure_prices(machine: Machine, inputs: CostInputs, converter: Converter) -
     if inputs.own.resale_percent is None:
         name = "resale_value_after_3_years" if data_centre else "resale_value_annual_loss_consumer_rig"
         row = figures()[name]
-        found.append(_figure(converter, row, "Resale value" if data_centre else "Loss of value", row.unit, ""))
+        label = fact("figure_resale") if data_centre else fact("figure_loss")
+        found.append(_figure(converter, row, label, as_it_is(row.unit), ""))
     if inputs.power.pue is None and data_centre:
-        found.append(_figure(converter, figures()["pue"], "PUE", "ratio", ""))
+        found.append(_figure(converter, figures()["pue"], as_it_is("PUE"), fact("unit_ratio"), ""))
     if machine.kind not in COMPLETE:
         for name, label, given in (
-            ("host_power_desktop_load", "Host system, power at load", inputs.power.host_load_w),
-            ("host_power_desktop_idle", "Host system, power when idle", inputs.power.host_idle_w),
+            ("host_power_desktop_load", fact("figure_host_load"), inputs.power.host_load_w),
+            ("host_power_desktop_idle", fact("figure_host_idle"), inputs.power.host_idle_w),
         ):
             if given is None:
-                found.append(_figure(converter, figures()[name], label, "W", ""))
+                found.append(_figure(converter, figures()[name], label, as_it_is("W"), ""))
     return found
 
 
-def _figure(converter: Converter, row: Figure, label: str, unit: str, currency: str) -> UsedPrice:
-    shown = label if row.low is None or row.high is None else f"{label} ({row.low} to {row.high})"
+def _figure(converter: Converter, row: Figure, label: Message, unit: Message, currency: str) -> UsedPrice:
+    shown = label
+    if row.low is not None and row.high is not None:
+        shown = fact("figure_in_range", what=label, low=row.low, high=row.high)
     return converter.listed("figure", shown, row.typical, unit, currency, row.source, row.observed_on)
 
 

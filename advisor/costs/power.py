@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 
 from advisor.costs.inputs import CostInputs, PowerTerms
-from advisor.costs.money import Converter, UsedPrice, decimal, plain
+from advisor.costs.money import KWH, Converter, UsedPrice, decimal
 from advisor.costs.price_tables import CASES, Case, electricity_prices, figures
 from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_per_token
 from advisor.foundation.message import Message, fact
@@ -27,31 +27,40 @@ class Power:
     idle: Decimal
 
 
-def energy(
-    case: Case, power: Power, pue: Decimal, speed: Throughput | None, inputs: CostInputs
-) -> tuple[Decimal, Decimal, str]:
-    """kWh a month of one machine, kWh of a token, and how."""
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """kWh a month of one machine, kWh of a token, and how they come about."""
+
+    per_unit: Decimal
+    per_token: Decimal
+    how: Message
+
+
+def energy(case: Case, power: Power, pue: Decimal, speed: Throughput | None, inputs: CostInputs) -> Energy:
+    """What one machine takes in one case."""
     hours = decimal(inputs.load.hours_per_month)
     idle_kwh = hours * power.idle / 1000 * pue
     if speed is not None and inputs.power.utilisation_percent is None:
         busy_hours = seconds_per_token(speed, inputs.load, case) / SECONDS_PER_HOUR
         per_token = busy_hours * (power.load - power.idle) / 1000 * pue
-        busy = f"({seconds_formula(speed, inputs.load, case)}) s / 3600"
-        how = (
-            f"{plain(hours)} h x {plain(power.idle)} W idle for each machine, and {busy} x "
-            f"{plain(power.load - power.idle)} W more for each request, x PUE {plain(pue)}"
+        how = fact(
+            "how_energy_by_load",
+            hours=hours,
+            idle=power.idle,
+            seconds=seconds_formula(speed, inputs.load, case),
+            more=power.load - power.idle,
+            pue=pue,
         )
-        return idle_kwh, per_token, how
+        return Energy(idle_kwh, per_token, how)
     if inputs.power.utilisation_percent is not None:
         share = decimal(inputs.power.utilisation_percent) / 100
     else:
         share = figures()["gpu_utilisation_in_practice"].value(case) / 100
     kwh = idle_kwh + hours * share * (power.load - power.idle) / 1000 * pue
-    how = (
-        f"{plain(hours)} h x ({plain(share)} x {plain(power.load)} W + {plain(1 - share)} x {plain(power.idle)} W) "
-        f"x PUE {plain(pue)}"
+    how = fact(
+        "how_energy_by_share", hours=hours, share=share, load=power.load, rest=1 - share, idle=power.idle, pue=pue
     )
-    return kwh, Decimal(0), f"{how}, for each machine"
+    return Energy(kwh, Decimal(0), how)
 
 
 def tariff_of(
@@ -59,16 +68,16 @@ def tariff_of(
 ) -> dict[Case, Decimal]:
     if terms.electricity_price is not None:
         given = decimal(terms.electricity_price)
-        prices.append(converter.given("Electricity", given, "kWh"))
+        prices.append(converter.given(fact("price_electricity"), given, KWH))
         if not given:
             notes.append(fact("electricity_free"))
         return dict.fromkeys(CASES, given)
     table = electricity_prices()
     rows = {case: table.get((terms.country, case), table[terms.country, "typical"]) for case in CASES}
     for row in dict.fromkeys(rows.values()):
-        label = f"Electricity, {row.name}, {row.customer}"
+        label = fact("price_tariff", place=row.name, customer=row.customer)
         prices.append(
-            converter.listed("electricity", label, row.price_per_kwh, "kWh", row.currency, row.source, row.observed_on)
+            converter.listed("electricity", label, row.price_per_kwh, KWH, row.currency, row.source, row.observed_on)
         )
     return {case: converter.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
 

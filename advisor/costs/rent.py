@@ -11,11 +11,12 @@ from decimal import Decimal
 from functools import lru_cache
 
 from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
-from advisor.costs.money import Converter, UsedPrice, decimal, plain, vat_of
-from advisor.costs.price_tables import CASES, REGION_NAMES, Case, CloudOffer, Region, RentalTerm, cloud_offers
+from advisor.costs.money import GIGABYTE, GIGABYTE_MONTH, GPU_HOUR, HOUR, Converter, UsedPrice, decimal, vat_of
+from advisor.costs.offer import Offer, Offers
+from advisor.costs.price_tables import CASES, REGION_NAMES, CloudOffer, Region, RentalTerm, cloud_offers
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
-from advisor.foundation.message import Message, fact
+from advisor.foundation.message import Message, as_it_is, fact
 from advisor.machines.catalogue import Machine, machines
 
 
@@ -40,42 +41,27 @@ class _Priced:
 
     provider: str
     name: str
+    title: Message
     copies: int
     steps: tuple[Step, ...]
     prices: tuple[UsedPrice, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rented:
-    """One offer with its bill in each of the cases, which differ by speed only."""
-
-    provider: str
-    name: str
-    bills: tuple[tuple[Case, Staircase], ...]
-    prices: tuple[UsedPrice, ...]
-
-    def bill(self, case: Case) -> Staircase:
-        """The bill in one case."""
-        return dict(self.bills)[case]
-
-
-def rent(
-    machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter
-) -> tuple[tuple[Rented, ...], Message | None]:
-    """Every offer that holds the plan; and where there is none, why."""
+def rent(machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter) -> Offers:
+    """Every offer that holds the plan, whose cases differ by speed only; or why there is none."""
     priced = _priced_offers(machine, devices, inputs, converter)
     if not priced:
-        return (), _why_none(machine, devices, inputs)
+        return _why_none(machine, devices, inputs)
     reach = {case: None if speed is None else tokens_per_machine(speed, inputs.load, case) for case in CASES}
     vat = vat_of(inputs.billing)
-    options = []
+    offers = []
     for offer in priced:
         bills = [
             (case, Staircase(offer.steps, None if one is None else one * offer.copies, vat))
             for case, one in reach.items()
         ]
-        options.append(Rented(offer.provider, offer.name, tuple(bills), offer.prices))
-    return tuple(options), None
+        offers.append(Offer(offer.provider, offer.name, offer.title, tuple(bills), offer.prices))
+    return tuple(offers)
 
 
 @lru_cache(maxsize=1024)
@@ -122,37 +108,41 @@ def _room(machine: Machine, devices: int) -> int:
 def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, converter: Converter) -> tuple[_Priced, ...]:
     if inputs.rent.instance_price is not None:
         price = decimal(inputs.rent.instance_price)
-        paid = converter.given("Your instance, holding the plan once", price, "hour")
-        return (_priced("you", "your instance", price, 1, paid, inputs, converter),)
+        paid = converter.given(fact("price_instance"), price, HOUR)
+        steps, prices = _billed(price, inputs, converter)
+        return (_Priced("you", "", fact("your_instance"), 1, steps, (paid, *prices)),)
     found = []
     for fit in fitting_offers(machine, devices, inputs.rent.region, inputs.rent.term, inputs.rent.rent_gpu == "any"):
         offer = fit.offer
         currency = converter.currency if converter.currency in offer.currencies else offer.currencies.split()[0]
-        unit, times = ("GPU-hour", fit.gpus) if offer.sold_by == "gpu" else ("hour", 1)
-        paid = converter.listed(
-            "cloud", fit.name, offer.price_per_hour, unit, currency, offer.source, offer.observed_on
-        )
-        hourly = converter.convert(offer.price_per_hour, currency) * times
-        found.append(_priced(offer.provider, fit.name, hourly, fit.copies, paid, inputs, converter))
+        unit, times = (GPU_HOUR, fit.gpus) if offer.sold_by == "gpu" else (HOUR, 1)
+        title = as_it_is(fit.name)
+        paid = converter.listed("cloud", title, offer.price_per_hour, unit, currency, offer.source, offer.observed_on)
+        steps, prices = _billed(converter.convert(offer.price_per_hour, currency) * times, inputs, converter)
+        found.append(_Priced(offer.provider, fit.name, title, fit.copies, steps, (paid, *prices)))
     return tuple(found)
 
 
-def _priced(
-    provider: str, name: str, hourly: Decimal, copies: int, paid: UsedPrice, inputs: CostInputs, converter: Converter
-) -> _Priced:
+def _billed(
+    hourly: Decimal, inputs: CostInputs, converter: Converter
+) -> tuple[tuple[Step, ...], tuple[UsedPrice, ...]]:
+    """What an instance at so much an hour adds to the bill, and the prices of what is paid beside it."""
     hours = HOURS_PER_MONTH if inputs.rent.term == "1-year" else decimal(inputs.load.hours_per_month)
-    prices = [paid]
-    steps = [Step("Instances", hourly * hours, Decimal(0), f"{plain(hourly)} x {plain(hours)} h, for each instance")]
+    prices = []
+    how = fact("how_instances", price=hourly, hours=hours)
+    steps = [Step(fact("bill_instances"), hourly * hours, Decimal(0), how)]
     if inputs.rent.storage_gb and inputs.rent.storage_price is not None:
         size, price = decimal(inputs.rent.storage_gb), decimal(inputs.rent.storage_price)
-        prices.append(converter.given("Storage", price, "GB a month"))
-        steps.append(Step("Storage", size * price, Decimal(0), f"{plain(size)} GB x {plain(price)}, for each instance"))
+        prices.append(converter.given(fact("bill_storage"), price, GIGABYTE_MONTH))
+        how = fact("how_storage", size=size, price=price)
+        steps.append(Step(fact("bill_storage"), size * price, Decimal(0), how))
     if inputs.rent.egress_gb and inputs.rent.egress_price is not None:
         size, price = decimal(inputs.rent.egress_gb), decimal(inputs.rent.egress_price)
-        prices.append(converter.given("Egress", price, "GB"))
+        prices.append(converter.given(fact("bill_egress"), price, GIGABYTE))
         per_token = size * price / inputs.load.tokens_per_month
-        steps.append(Step("Egress", Decimal(0), per_token, f"{plain(size)} GB x {plain(price)} at the planned load"))
-    return _Priced(provider, name, copies, tuple(steps), tuple(prices))
+        how = fact("how_egress", size=size, price=price)
+        steps.append(Step(fact("bill_egress"), Decimal(0), per_token, how))
+    return tuple(steps), tuple(prices)
 
 
 def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> Message:

@@ -12,6 +12,7 @@ from advisor.costs.money import MoneyRange, decimal
 from advisor.costs.options import Option, running_cost
 from advisor.costs.staircase import Crossing, crossings
 from advisor.costs.workload import Throughput
+from advisor.foundation.message import Message, fact
 from advisor.machines.catalogue import Machine
 
 _POINTS = 200
@@ -45,7 +46,7 @@ class Sensitivity:
     Negative: owning costs more. `from_value` and `to_value` are that input's values.
     """
 
-    label: str
+    label: Message
     from_value: Decimal
     to_value: Decimal
     saves_from: Decimal
@@ -109,11 +110,11 @@ def sensitivity(
     """
     found = []
     for label, keys in (
-        ("Requests a day", ("requests_per_day",)),
-        (f"Price of {machine.name}", ("device_price",)),
-        ("Electricity price", ("electricity_price",)),
-        ("Utilisation in %", ("utilisation_percent",)),
-        ("API prices", ("api_input_price", "api_output_price", "api_cached_price")),
+        (fact("input_api_prices"), ("api_input_price", "api_output_price", "api_cached_price")),
+        (fact("input_electricity_price"), ("electricity_price",)),
+        (fact("input_price_of", machine=machine.name), ("device_price",)),
+        (fact("input_requests"), ("requests_per_day",)),
+        (fact("input_utilisation"), ("utilisation_percent",)),
     ):
         base = {key: value for key, value in _typical_values(costs).items() if key in keys and value}
         if not base:
@@ -129,7 +130,7 @@ def sensitivity(
                 return ()
             ends.append((next(iter(values.values())), saved))
         found.append(Sensitivity(label, ends[0][0], ends[1][0], ends[0][1], ends[1][1]))
-    return tuple(sorted(found, key=lambda each: (-each.swing, each.label)))
+    return tuple(sorted(found, key=lambda each: -each.swing))
 
 
 def savings(costs: Costs) -> Decimal | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 
-from advisor.costs.money import cents, plain
+from advisor.costs.money import cents
+from advisor.foundation.message import Message, fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,19 @@ class Step:
     `how` says in words and numbers what `per_unit` and `per_token` come from.
     """
 
-    label: str
+    label: Message
     per_unit: Decimal
     per_token: Decimal
-    how: str
+    how: Message
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One item of a month's bill, in whole cents of the question's currency."""
 
-    label: str
+    label: Message
     amount: Decimal
-    how: str
+    how: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ class Staircase:
         ]
         if self.vat:
             net = sum((line.amount for line in lines), Decimal(0))
-            lines.append(Line("VAT", cents(net * self.vat), f"{plain(self.vat * 100)} % of {net:,.2f}"))
+            lines.append(
+                Line(fact("bill_vat"), cents(net * self.vat), fact("how_vat", percent=self.vat * 100, net=net))
+            )
         return tuple(lines)
 
     def cost(self, tokens: int) -> Decimal:

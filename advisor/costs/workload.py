@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from advisor.costs.inputs import Load
-from advisor.costs.money import decimal, plain
+from advisor.costs.money import decimal
 from advisor.costs.price_tables import Case
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 
 SECONDS_PER_HOUR = 3600
@@ -38,10 +39,12 @@ def seconds_per_token(speed: Throughput, load: Load, case: Case) -> Decimal:
     return output if speed.prefill is None else output + load.input_share / _at(speed.prefill, case)
 
 
-def seconds_formula(speed: Throughput, load: Load, case: Case) -> str:
-    """How a request's seconds are computed, in numbers."""
-    output = f"{load.tokens_out} / {plain(_at(speed.decode, case))}"
-    return output if speed.prefill is None else f"{load.tokens_in} / {plain(_at(speed.prefill, case))} + {output}"
+def seconds_formula(speed: Throughput, load: Load, case: Case) -> tuple[Message, ...]:
+    """How a request's seconds are computed, in numbers that are added up."""
+    output = fact("how_seconds", tokens=load.tokens_out, speed=_at(speed.decode, case))
+    if speed.prefill is None:
+        return (output,)
+    return fact("how_seconds", tokens=load.tokens_in, speed=_at(speed.prefill, case)), output
 
 
 def tokens_per_machine(speed: Throughput, load: Load, case: Case) -> Decimal | None:

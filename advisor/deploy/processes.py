@@ -70,7 +70,11 @@ def _keep(
             if (status := process.poll()) is None:
                 continue
             if time.monotonic() - started[name] < _TOO_SOON_S:
-                raise InputError(f"Of the dashboard, {name} ended with status {status}; all others were stopped.")
+                raise InputError(
+                    "Of the dashboard, {name} ended with status {status}; all others were stopped.",
+                    name=name,
+                    status=status,
+                )
             say(f"{name} ended with status {status} and is started again.")
             running[name] = _start(stack, commands[name], environment)
             started[name] = time.monotonic()
@@ -128,7 +132,10 @@ def _must_be_free(port: int, address: str) -> None:
             tried.bind((address, port))
         except OSError as error:
             raise InputError(
-                f"Port {port} on {address} is not free ({error.strerror}): choose another --port."
+                "Port {port} on {address} is not free ({reason}): choose another --port.",
+                port=port,
+                address=address,
+                reason=error.strerror or "",
             ) from None
 
 
@@ -136,13 +143,17 @@ def _wait_for(url: str, name: str, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + _START_S
     while time.monotonic() < end:
         if (status := process.poll()) is not None:
-            raise InputError(f"Of the dashboard, {name} did not start: it ended with status {status}.")
+            raise InputError(
+                "Of the dashboard, {name} did not start: it ended with status {status}.", name=name, status=status
+            )
         try:
             with urllib.request.urlopen(url, timeout=5):  # noqa: S310  an address of this machine
                 return
         except OSError:
             time.sleep(0.2)
-    raise InputError(f"Of the dashboard, {name} did not answer within {_START_S:.0f} seconds.")
+    raise InputError(
+        "Of the dashboard, {name} did not answer within {start_s:.0f} seconds.", name=name, start_s=_START_S
+    )
 
 
 @contextmanager

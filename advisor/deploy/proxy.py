@@ -18,10 +18,16 @@ _PORTS = range(1, 65_536)
 def process_ports(port: int, processes: int) -> tuple[int, ...]:
     """The ports of the processes, the ones after that of the proxy; raises InputError for what cannot be served."""
     if not 1 <= processes <= MOST_PROCESSES:
-        raise InputError(f"--processes is from 1 to {MOST_PROCESSES}; one a core is enough.")
+        raise InputError(
+            "--processes is from 1 to {most_processes}; one a core is enough.", most_processes=MOST_PROCESSES
+        )
     ports = tuple(range(port + 1, port + 1 + processes))
     if port not in _PORTS or ports[-1] not in _PORTS:
-        raise InputError(f"--port {port} leaves no room for {processes} processes: their ports are the ones after it.")
+        raise InputError(
+            "--port {port} leaves no room for {processes} processes: their ports are the ones after it.",
+            port=port,
+            processes=processes,
+        )
     return ports
 
 
@@ -32,9 +38,13 @@ def nginx_configuration(port: int, address: str, processes: int, folder: str = "
     Raises InputError for an address or a number that no server has.
     """
     if not _ADDRESS.fullmatch(address):
-        raise InputError(f"--address {address[:60]!r} is neither an address nor a name of this machine.")
+        raise InputError(
+            "--address {address} is neither an address nor a name of this machine.", address=repr(address[:60])
+        )
     if not _FOLDER.fullmatch(folder):
-        raise InputError(f"The folder {folder[:60]!r} must be plain letters, digits, -, _ and ~ between slashes.")
+        raise InputError(
+            "The folder {folder} must be plain letters, digits, -, _ and ~ between slashes.", folder=repr(folder[:60])
+        )
     ports = process_ports(port, processes)
     indices = range(processes)
     # The last one takes what rounding leaves.

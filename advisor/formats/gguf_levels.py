@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from advisor.formats.level_id import GGUF, LevelId
+from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 
 Type = GGMLQuantizationType
@@ -29,7 +30,7 @@ class Level:
     base: Type
     nominal_bits: float
     needs_imatrix: bool = False
-    note: str = ""
+    note: Message | None = None
     native_only: bool = False  # only for models published in this very type
     like: str = ""
 
@@ -46,7 +47,7 @@ class Level:
         return not self.native_only or model.wiring.repository.native_mxfp4
 
 
-_TRAINED_FOR = "Only for models trained for it; useless as a level for other models."
+_TRAINED_FOR = fact("level_trained_for")
 
 LEVELS: dict[str, Level] = {
     level.name: level
@@ -66,10 +67,8 @@ LEVELS: dict[str, Level] = {
         Level("Q4_0", Type.Q4_0, 4),
         Level("IQ4_NL", Type.IQ4_NL, 4),
         Level("IQ4_XS", Type.IQ4_XS, 4),
-        Level("MXFP4", Type.MXFP4, 4, note="As published: experts in MXFP4, the rest in 16 bit.", native_only=True),
-        Level(
-            "MXFP4_MOE", Type.MXFP4, 4, note="Experts in 4 bits, everything else in 8: meant for mixtures of experts."
-        ),
+        Level("MXFP4", Type.MXFP4, 4, note=fact("level_as_published"), native_only=True),
+        Level("MXFP4_MOE", Type.MXFP4, 4, note=fact("level_for_experts")),
         Level("Q3_K_L", Type.Q3_K, 3),
         Level("Q3_K_M", Type.Q3_K, 3),
         Level("Q3_K_S", Type.Q3_K, 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.formats.gguf_levels import LEVELS, PUBLISHERS_LEVELS, Level
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, find_safetensors_level
-from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line, resembling
 
 
 def find_level(text: str) -> Level | SafetensorsLevel:
@@ -22,8 +22,8 @@ def find_level(text: str) -> Level | SafetensorsLevel:
         found = None
     if found is None or family.lower() not in ("", found.format):
         known = (*LEVELS, *SAFETENSORS_LEVELS, *PUBLISHERS_LEVELS)
-        hint = nearest(text, known) or f"choose one of {', '.join(LEVELS)}."
-        raise InputError(f"unknown level '{one_line(text)}'; {hint}", resembling(text, known))
+        hint = nearest(text, known) or choose_one_of(LEVELS)
+        raise InputError("Unknown level '{words}'; {hint}", resembling(text, known), words=one_line(text), hint=hint)
     return found
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
+from advisor.foundation.message import Message, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +183,14 @@ def packed_tensors(rows: int, columns: int, level: SafetensorsLevel, source: str
     return _LAYOUTS[level.scheme](rows, columns, level, source)
 
 
-def refusal(rows: int, columns: int, level: SafetensorsLevel) -> str:
-    """Why the scheme cannot hold a matrix of this shape; empty when it can."""
+def refusal(rows: int, columns: int, level: SafetensorsLevel) -> Message | None:
+    """Why the scheme cannot hold a matrix of this shape; None when it can."""
     if level.scheme in _WHOLE_GROUPS and level.group and columns % level.group:
-        return f"{columns} inputs are not a multiple of the group of {level.group}"
+        return sentence(
+            "{columns} inputs are not a multiple of the group of {group}", columns=columns, group=level.group
+        )
     if level.scheme is Scheme.GPTQ and (columns % 32 or rows % 32):
-        return f"{rows} x {columns} is not a multiple of 32, which packing needs"
+        return sentence("{rows} x {columns} is not a multiple of 32, which packing needs", rows=rows, columns=columns)
     if level.scheme is Scheme.AWQ and rows % 8:
-        return f"{rows} outputs are not a multiple of 8, which packing needs"
-    return ""
+        return sentence("{rows} outputs are not a multiple of 8, which packing needs", rows=rows)
+    return None

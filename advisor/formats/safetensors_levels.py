@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from advisor.formats.level_id import LevelId
-from advisor.foundation.errors import InputError, nearest, resembling
+from advisor.foundation.errors import InputError, did_you_mean, resembling
+from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 
 
@@ -52,7 +53,7 @@ class SafetensorsLevel:
     dtype: str = ""
     zero_points: bool = False
     activation_scale: bool = False
-    note: str = ""
+    note: Message | None = None
 
     @property
     def id(self) -> LevelId:
@@ -102,8 +103,9 @@ def _eight_bit(name: str, family: str, scheme: Scheme, dtype: str, **options: bo
     return replace(level, **options)  # type: ignore[arg-type]
 
 
-_MICROSCALED = "The same bytes with quantized activations (W4A4), whose scales are computed at run time."
-_NATIVE = "As published: experts in MXFP4, the rest in 16 bit."
+_MICROSCALED = fact("level_microscaled")
+_DOUBLE = fact("level_double_quantization")
+_NATIVE = fact("level_as_published")
 
 SAFETENSORS_LEVELS: dict[str, SafetensorsLevel] = {
     level.name: level
@@ -131,7 +133,7 @@ SAFETENSORS_LEVELS: dict[str, SafetensorsLevel] = {
         SafetensorsLevel("NVFP4A16", "nvfp4", Scheme.NVFP4, 4, COMPRESSED_TENSORS, 4, 16, "U8"),
         SafetensorsLevel("MXFP4A16", "mxfp4", Scheme.MXFP4, 4, COMPRESSED_TENSORS, 4, 32, "U8", note=_MICROSCALED),
         SafetensorsLevel("MXFP4-native", "mxfp4", Scheme.NATIVE_MXFP4, 4, PUBLISHER, 4, 32, "U8", note=_NATIVE),
-        SafetensorsLevel("NF4", "bnb", Scheme.NF4, 4, BITSANDBYTES, 4, 64, "U8", note="With double quantization."),
+        SafetensorsLevel("NF4", "bnb", Scheme.NF4, 4, BITSANDBYTES, 4, 64, "U8", note=_DOUBLE),
         *(_mlx(bits, 64) for bits in MLX_BITS),
         _mlx(4, 128),
         _mlx(4, 32),
@@ -152,5 +154,6 @@ def find_safetensors_level(name: str) -> SafetensorsLevel:
     if match := re.fullmatch(r"MLX-([234568])bit-g(32|64|128)", name):
         return _mlx(int(match[1]), int(match[2]))
     close = resembling(name, SAFETENSORS_LEVELS)
-    hint = f"; {nearest(name, SAFETENSORS_LEVELS)}" if close else "."
-    raise InputError(f"Unknown level '{name[:80]}'{hint}", close)
+    if close:
+        raise InputError("Unknown level '{name}'; {hint}", close, name=name[:80], hint=did_you_mean(close))
+    raise InputError("Unknown level '{name}'.", name=name[:80])

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
-from advisor.formats.safetensors_header import estimated_header_bytes
+from advisor.formats.safetensors_header_size import estimated_header_bytes
 from advisor.formats.safetensors_layouts import Stored, packed_tensors, refusal
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
+from advisor.foundation.message import Message, sentence
 from advisor.models.linear_layers import Kind, Weight, stored_globals, stored_layers
 from advisor.models.model import Model
 from advisor.models.wiring import Wiring
@@ -28,7 +29,7 @@ _PACKED_KINDS: dict[Scheme, frozenset[Kind]] = {
     Scheme.MLX: frozenset(Kind) - {Kind.KEPT},
 }
 _BITSANDBYTES = frozenset({Scheme.NF4, Scheme.LLM_INT8})
-_NO_LINEAR = "all experts of a layer are one tensor, and only Linear layers are packed"
+_NO_LINEAR = sentence("all experts of a layer are one tensor, and only Linear layers are packed")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class SizedSafetensors:
     header_bytes: int
     elements: int
     types: Mapping[str, int]
-    kept: tuple[str, ...]
+    kept: tuple[tuple[str, Message], ...]
     tied_copy_bytes: int = 0
 
     @property
@@ -77,7 +78,7 @@ class StoredWeight:
     weight: Weight
     tensors: tuple[Stored, ...]
     copies: int
-    refused: str = ""
+    refused: Message | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -87,7 +88,7 @@ class StoredWeight:
 def stored_weight(weight: Weight, level: SafetensorsLevel, wiring: Wiring, source: str = "BF16") -> StoredWeight:
     """How `weight` lies in a file of `level`; `source` is the dtype of the model the file is made from."""
     chosen = _level_of(weight, level, wiring)
-    refused = ""
+    refused = None
     if chosen:
         unknown = weight.together and level.scheme in _BITSANDBYTES
         refused = _NO_LINEAR if unknown else refusal(weight.rows, weight.columns, chosen)
@@ -100,7 +101,7 @@ def stored_weight(weight: Weight, level: SafetensorsLevel, wiring: Wiring, sourc
     return StoredWeight(weight, tensors, weight.copies)
 
 
-def _as_it_is(weight: Weight, level: SafetensorsLevel, source: str, refused: str) -> StoredWeight:
+def _as_it_is(weight: Weight, level: SafetensorsLevel, source: str, refused: Message | None) -> StoredWeight:
     dtype = weight.dtype or (level.dtype if level.scheme is Scheme.PLAIN else source)
     suffix = "" if weight.kind is Kind.KEPT else "weight"
     # mlx-lm stacks experts; bitsandbytes and a plain copy leave them as the repository has them; the others split them.
@@ -146,7 +147,7 @@ def size_safetensors_level(model: Model, level: SafetensorsLevel, source: str = 
     """Size of `model` at `level`. `source` is the 16-bit type it is published in; both cost the same."""
     total = elements = header = 0
     types: Counter[str] = Counter()
-    kept: dict[str, None] = {}
+    kept: dict[tuple[str, Message], None] = {}
     for blocks, stored in stored_weights(model, level, source):
         count = blocks or 1
         total += count * stored.size_bytes
@@ -157,7 +158,7 @@ def size_safetensors_level(model: Model, level: SafetensorsLevel, source: str = 
         each = estimated_header_bytes(stored.weight.name, stored.tensors, in_block=blocks > 0)
         header += count * stored.copies * each
         if stored.refused:
-            kept[f"{stored.weight.name.replace('{}', '*')}: {stored.refused}"] = None
+            kept[stored.weight.name.replace("{}", "*"), stored.refused] = None
     return SizedSafetensors(
         level=level,
         tensor_bytes=total,

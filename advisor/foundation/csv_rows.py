@@ -40,11 +40,15 @@ def read_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> tuple[
                 named.add(name)
                 rows.append(row)
     except OSError as error:
-        raise DataError(f"{shown_path(path)} cannot be read: {error.strerror}.") from error
+        raise DataError(
+            "{path} cannot be read: {reason}.", path=shown_path(path), reason=error.strerror or ""
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{shown_path(path)} is not a CSV file in UTF-8: {error}.") from error
+        raise DataError(
+            "{path} is not a CSV file in UTF-8: {error}.", path=shown_path(path), error=str(error)
+        ) from error
     if not rows:
-        raise DataError(f"{shown_path(path)} holds no row.")
+        raise DataError("{path} holds no row.", path=shown_path(path))
     return tuple(rows)
 
 

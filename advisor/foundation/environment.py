@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 _Resolved = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
@@ -55,6 +56,14 @@ class Environment(BaseSettings):
         alias="CUDA_VISIBLE_DEVICES",
         title="numbers of GPUs",
         description="NVIDIA's own; where it is set, `detect` says that it lists all GPUs all the same",
+    )
+
+    language: str = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_LANGUAGE",
+        title="the name of a language's catalogue, such as en",
+        description="The language of sentences, reports and errors: the name of a folder in `advisor/words/locale`; "
+        "unset: `en`",
     )
 
 
@@ -148,9 +157,10 @@ def variable(settings: type[BaseSettings], name: str) -> str:
     return settings.model_fields[name].alias or name
 
 
-def must_be(settings: type[BaseSettings], name: str) -> str:
-    """The sentence for a field whose variable holds something else."""
-    return f"{variable(settings, name)} must be {settings.model_fields[name].title}."
+def must_be(settings: type[BaseSettings], name: str) -> Message:
+    """What is said of a field whose variable holds something else."""
+    title = settings.model_fields[name].title or ""
+    return sentence("{variable} must be {title}.", variable=variable(settings, name), title=title)
 
 
 def _read(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
@@ -170,4 +180,12 @@ def _read_once(
         wrong = error.errors(include_url=False, include_input=False)[0]["loc"][0]
         # The value stays unsaid: it may be an address with a password.
         name = next(name for name, field in settings.model_fields.items() if field.alias == wrong)
-        raise InputError(must_be(settings, name)) from None
+        raise InputError.saying(must_be(settings, name)) from None
+
+
+_LANGUAGE = variable(Environment, "language")
+
+
+def language_setting() -> str:
+    """The language that the variables ask for, "" where they ask for none: asked for each sentence, hence by itself."""
+    return os.environ.get(_LANGUAGE, "").strip()

@@ -1,7 +1,12 @@
 """What can go wrong, each told in one sentence that says what to do."""
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Self
+
+from advisor.foundation.message import Figure, Message, in_english, sentence
 
 _MATCH_CUTOFF = 0.5
 # difflib takes quadratic time; no id in any catalogue is anywhere near this long.
@@ -9,10 +14,23 @@ _LONGEST_COMPARED = 100
 
 
 class AdvisorError(Exception):
-    """Base of every error meant for the person using the advisor; its text, always one line, is shown as it is."""
+    """Base of every error meant for the person using the advisor: one line in the language that is spoken, once
+    `word_errors` was told how (`advisor/words` does), and in English before.
 
-    def __init__(self, text: str):
-        super().__init__(printable(text))
+    `text` is a `sentence` with its figures in braces; one without figures is taken as it is, braces and all.
+    """
+
+    def __init__(self, text: str, /, **figures: Figure):
+        super().__init__(text)
+        self.message = sentence(text, **figures)
+
+    @classmethod
+    def saying(cls, message: Message) -> Self:
+        """With a `sentence` that was made elsewhere."""
+        return cls(message.kind, **dict(message.figures))
+
+    def __str__(self) -> str:
+        return printable(_word(self.message))
 
 
 class InputError(AdvisorError):
@@ -21,17 +39,42 @@ class InputError(AdvisorError):
     `suggestions` are what may have been meant: values to give instead, the most likely first.
     """
 
-    def __init__(self, text: str, suggestions: Iterable[str] = ()):
-        super().__init__(text)
+    def __init__(self, text: str, /, suggestions: Iterable[str] = (), **figures: Figure):
+        super().__init__(text, **figures)
         self.suggestions = tuple(suggestions)
+
+    def anew(self) -> Self:
+        """The same, to be raised again: one that is raised again and again would grow without end."""
+        found = self.saying(self.message)
+        found.suggestions = self.suggestions
+        return found
 
 
 class ImpossibleValue(ValueError):
-    """What a validator says of a word that names nothing known; becomes an InputError with the same suggestions."""
+    """What a validator says of a value; becomes an InputError of the same `sentence`, with the same suggestions."""
 
-    def __init__(self, text: str, suggestions: Iterable[str] = ()):
+    def __init__(self, text: str, /, suggestions: Iterable[str] = (), **figures: Figure):
         super().__init__(text)
-        self.suggestions = tuple(suggestions)
+        self.error = InputError(text, suggestions, **figures)
+
+    @classmethod
+    def because(cls, error: InputError) -> Self:
+        """What was found to be wrong elsewhere."""
+        found = cls("")
+        found.error = error
+        return found
+
+    def __str__(self) -> str:
+        return str(self.error)
+
+
+_word: Callable[[Message], str] = in_english
+
+
+def word_errors(word: Callable[[Message], str]) -> None:
+    """From now on errors are worded by this function; it lies in a layer that this one may not import."""
+    global _word
+    _word = word
 
 
 class DataError(AdvisorError):
@@ -49,10 +92,18 @@ def one_line(text: object, longest: int = 40) -> str:
     return " ".join(shown.split()) if len(shown) <= longest else shown[:longest] + "..."
 
 
-def nearest(value: str, options: Iterable[str], n: int = 3) -> str:
-    """Return "did you mean 'a', 'b'?" with up to `n` of `options` that resemble `value`, or "" if none does."""
+def nearest(value: str, options: Iterable[str], n: int = 3) -> Message | None:
+    """ "did you mean 'a', 'b'?" with up to `n` of `options` that resemble `value`, or None if none does."""
     found = resembling(value, options, n)
-    return f"did you mean {', '.join(repr(option) for option in found)}?" if found else ""
+    return did_you_mean(found) if found else None
+
+
+def did_you_mean(suggestions: Iterable[str]) -> Message:
+    return sentence("did you mean {names}?", names=", ".join(map(repr, suggestions)))
+
+
+def choose_one_of(options: Iterable[str]) -> Message:
+    return sentence("choose one of {names}.", names=", ".join(options))
 
 
 def resembling(value: str, options: Iterable[str], n: int = 3) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Numbers as people read them, on every page, in every report and in the terminal: never with an exponent.
 
-An estimate deserves three significant digits ("2,680", "58.1", "0.042"), what somebody gave all of its own ("1,234.5").
+What has a range beside it deserves two significant digits ("2,700", "58"), other estimates three ("2,680", "58.1",
+"0.042"), what somebody gave all of its own ("1,234.5").
 Bytes and counts of parameters have units of their own (advisor/foundation/units.py), money has cents
 (advisor/costs/money.py).
 """
@@ -13,6 +14,7 @@ from math import isfinite
 from typing import Any, Protocol
 
 ESTIMATE = 3  # significant digits
+ROUGH = 2
 _EVERY = 15  # a float's own
 
 
@@ -28,6 +30,11 @@ class Span(Protocol):
 def approx(value: float, digits: int = ESTIMATE) -> str:
     """Rounded to so many significant digits, thousands set apart, no zeros at the end: "2,680", "141", "58.1", "5"."""
     return _written(value, digits, ",f")
+
+
+def rough(value: float) -> str:
+    """An estimate that is off by some percent or more, such as a speed: "2,700", "140", "58", "0.042"."""
+    return approx(value, ROUGH)
 
 
 def exact(value: float) -> str:

@@ -10,8 +10,10 @@ from typing import Any, Literal, NamedTuple, Self, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from advisor.foundation.errors import ImpossibleValue, InputError, one_line
+from advisor.foundation.message import Message, as_it_is, sentence
 
 
 class Place(NamedTuple):
@@ -37,9 +39,7 @@ class Part(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            cause = error.errors()[0].get("ctx", {}).get("error")
-            meant = cause.suggestions if isinstance(cause, ImpossibleValue) else ()
-            raise InputError(_first_reason(error), meant) from None
+            raise _first_refusal(error) from None
 
     def with_values(self, **values: Any) -> Self:
         """The same with other values by key; they are our own, and not checked."""
@@ -92,7 +92,7 @@ class Composed:
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         for key, value in values.items():
             if key not in known:
-                raise InputError(f"Unknown key '{one_line(key)}'.")
+                raise InputError("Unknown key '{name}'.", name=one_line(key))
             found[known[key].path[0]][key] = value
         return found
 
@@ -113,13 +113,34 @@ def _kinds(kind: Any) -> Mapping[str, Any]:
     return {each.name: hints[each.name] for each in fields(kind) if each.compare}
 
 
-def _first_reason(error: ValidationError) -> str:
+# What pydantic finds wrong with a value, by its name for it; its figures go by its names too.
+_REASONS = {
+    "bool_parsing": sentence("it must be on or off"),
+    "finite_number": sentence("it must be a finite number"),
+    "float_parsing": sentence("it must be a valid number"),
+    "int_from_float": sentence("it must be a valid integer"),
+    "int_parsing": sentence("it must be a valid integer"),
+    "greater_than": sentence("it must be greater than {gt:exact}"),
+    "greater_than_equal": sentence("it must be greater than or equal to {ge:exact}"),
+    "less_than": sentence("it must be less than {lt:exact}"),
+    "less_than_equal": sentence("it must be less than or equal to {le:exact}"),
+    "literal_error": sentence("it must be {expected}"),
+    "string_too_long": sentence("it must have at most {max_length:,} characters"),
+    "string_too_short": sentence("it must not be empty"),
+}
+
+
+def _first_refusal(error: ValidationError) -> InputError:
     first = error.errors()[0]
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if not first["loc"] or first["type"] == "value_error":
-        starts_with_key = "=" in reason.partition(" ")[0]
-        shown = reason if starts_with_key else f"{reason[:1].upper()}{reason[1:]}"
-        return f"{shown}{'' if reason.endswith('?') else '.'}"
-    shown = one_line(first["input"])
-    wanted = reason.lower().replace("input should be", "it must be").split(", unable")[0]
-    return f"{first['loc'][0]}={shown} is not possible: {wanted}."
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ImpossibleValue):
+        return cause.error
+    where, given = (str(first["loc"][0]) if first["loc"] else ""), one_line(first["input"])
+    return InputError("{name}={value} is not possible: {reason}.", name=where, value=given, reason=_reason(first))
+
+
+def _reason(found: ErrorDetails) -> Message:
+    if (known := _REASONS.get(found["type"])) is not None:
+        figures = found.get("ctx", {}).items()
+        return Message(known.kind, tuple((name, figure) for name, figure in figures if f"{{{name}" in known.kind))
+    return as_it_is(found["msg"].removeprefix("Value error, ").rstrip("."))

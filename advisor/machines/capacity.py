@@ -7,7 +7,8 @@ that similar devices report, the smaller of two operating systems' budgets.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from advisor.foundation.units import GIB, MIB, gib
+from advisor.foundation.message import NOTHING, Message, fact
+from advisor.foundation.units import GIB, MIB
 
 # A CUDA process pays twice before its first tensor. (1) It can allocate less than nvidia-smi's total, by what the
 # driver reserves; totals in llama.cpp and PyTorch logs are lower by 8 GB cards 190-490, 3060 399, T4 451, 3090 452,
@@ -41,10 +42,10 @@ _CONSUMER_KIND = "consumer-gpu"
 
 
 class Amount(NamedTuple):
-    """A number of bytes and one sentence about where it comes from."""
+    """A number of bytes, and where it comes from."""
 
     bytes: int
-    basis: str
+    basis: Message
 
 
 class ReportedShare(NamedTuple):
@@ -58,7 +59,7 @@ class ReportedShare(NamedTuple):
 
 def reported_capacity(reported_mib: int, note: str | None = None) -> Amount:
     """Return the capacity of a card whose driver's total is known."""
-    return Amount(reported_mib * MIB, f"The driver reports {reported_mib} MiB{_in_brackets(note)}.")
+    return Amount(reported_mib * MIB, fact("capacity_reported", mib=reported_mib, note=_in_brackets(note)))
 
 
 def assumed_capacity(
@@ -74,19 +75,17 @@ def assumed_capacity(
     of_kind = [row for row in of_vendor if row.kind == kind]
     of_type = [row for row in of_kind if row.memory_type == memory_type]
     groups = (
-        (f"{vendor} {kind} with {memory_type}", of_type),
-        (f"{vendor} {kind}", of_kind),
-        (f"{vendor} card", of_vendor),
-        ("card", known),
+        (fact("cards_of_type", vendor=vendor, kind=kind, memory=memory_type), of_type),
+        (fact("cards_of_kind", vendor=vendor, kind=kind), of_kind),
+        (fact("cards_of_vendor", vendor=vendor), of_vendor),
+        (fact("cards_of_any"), known),
     )
     for what, rows in groups:
         if len(rows) >= 2:
             share = min(1.0, *(row.share for row in rows))
-            basis = (
-                f"No driver report found: {share:.1%} of {gib(memory_bytes)}, the least that any listed {what} shows."
-            )
+            basis = fact("capacity_of_alike", share=share, size=memory_bytes, what=what)
             return Amount(int(memory_bytes * share), basis)
-    return Amount(memory_bytes, "No driver report found: the size it is sold with.")
+    return Amount(memory_bytes, fact("capacity_as_sold"))
 
 
 def unified_capacity(memory_bytes: int, share: float, older_share: float | None, note: str | None = None) -> Amount:
@@ -95,8 +94,10 @@ def unified_capacity(memory_bytes: int, share: float, older_share: float | None,
     `older_share` is what its older releases allow, where the machine can run one.
     """
     lower = share if older_share is None else min(share, older_share)
-    releases = f" on older releases, {share:.1%} on current ones: the lower is used" if lower < share else ""
-    basis = f"The system lets the GPU use {lower:.1%} of {gib(memory_bytes)}{releases}{_in_brackets(note)}."
+    said = _in_brackets(note)
+    basis = fact("capacity_let", share=lower, size=memory_bytes, note=said)
+    if lower < share:
+        basis = fact("capacity_let_by_older", share=lower, size=memory_bytes, current=share, note=said)
     return Amount(int(memory_bytes * lower), basis)
 
 
@@ -104,22 +105,22 @@ def card_overhead(vendor: str, kind: str, memory_bytes: int) -> Amount:
     """Return what a discrete card spends before the first tensor."""
     if vendor == "NVIDIA":
         size = min(_CUDA_LEAST_BYTES + memory_bytes // _CUDA_SHARE, _CUDA_MOST_BYTES)
-        context = "CUDA context"
+        context = fact("cuda_context")
     else:
-        size, context = _OTHER_CARD_BYTES, "runtime context"
-    basis = f"{gib(size)} for the driver's reserve and the {context}, from public logs"
+        size, context = _OTHER_CARD_BYTES, fact("runtime_context")
     if kind == _CONSUMER_KIND:
-        return Amount(size + _SCREEN_BYTES, f"{basis}; {gib(_SCREEN_BYTES)} for the screen.")
-    return Amount(size, f"{basis}.")
+        basis = fact("overhead_with_screen", size=size, context=context, screen=_SCREEN_BYTES)
+        return Amount(size + _SCREEN_BYTES, basis)
+    return Amount(size, fact("overhead_of_card", size=size, context=context))
 
 
 def unified_overhead(kind: str, share: float) -> Amount:
     """Return what is spent before the first tensor where GPU and system share the memory."""
     if kind == "apple-silicon":
-        return Amount(_METAL_BYTES, f"{gib(_METAL_BYTES)} for the runtime; the system lives outside the GPU's budget.")
+        return Amount(_METAL_BYTES, fact("overhead_beside_budget", size=_METAL_BYTES))
     if share > _WHOLE_POOL_SHARE:
-        return Amount(_WHOLE_POOL_BYTES, f"{gib(_WHOLE_POOL_BYTES)} for the system, which shares the GPU's memory.")
-    return Amount(_SHARED_BYTES, f"{gib(_SHARED_BYTES)} for the runtime; the system lives outside the GPU's share.")
+        return Amount(_WHOLE_POOL_BYTES, fact("overhead_of_pool", size=_WHOLE_POOL_BYTES))
+    return Amount(_SHARED_BYTES, fact("overhead_beside_share", size=_SHARED_BYTES))
 
 
 def shared_memory(memory_bytes: int, overhead_bytes: int) -> int:
@@ -132,8 +133,8 @@ def shared_memory(memory_bytes: int, overhead_bytes: int) -> int:
 
 def host_overhead() -> Amount:
     """Return what the operating system keeps of the host memory."""
-    return Amount(_HOST_SYSTEM_BYTES, f"{gib(_HOST_SYSTEM_BYTES)} for the operating system, assumed.")
+    return Amount(_HOST_SYSTEM_BYTES, fact("overhead_of_system", size=_HOST_SYSTEM_BYTES))
 
 
-def _in_brackets(note: str | None) -> str:
-    return f" ({note})" if note else ""
+def _in_brackets(note: str | None) -> Message:
+    return fact("in_brackets", text=note) if note else NOTHING

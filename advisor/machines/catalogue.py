@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import get_args
 
 from advisor.foundation.csv_rows import read_rows
-from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.errors import InputError, did_you_mean, one_line
+from advisor.foundation.message import fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.places import data_folder
 from advisor.foundation.units import GIB, MIB
@@ -39,8 +40,14 @@ def machine(machine_id: str) -> Machine:
     if found is None:
         shown = one_line(machine_id, _LONGEST_QUOTED)
         close = tuple(one.id for one in find_machines(machine_id, 3))
-        hint = f": did you mean {', '.join(map(repr, close))}?" if close else "."
-        raise InputError(f"There is no machine {shown!r} in the catalogue{hint}", close)
+        if close:
+            raise InputError(
+                "There is no machine {shown} in the catalogue: {hint}",
+                close,
+                shown=repr(shown),
+                hint=did_you_mean(close),
+            )
+        raise InputError("There is no machine {shown} in the catalogue.", shown=repr(shown))
     return found
 
 
@@ -58,7 +65,10 @@ def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Ma
     """Return a card that is in no catalogue: the memory its driver reports in GiB, and for speed its GB/s."""
     size = _memory_bytes(memory_gib)
     if bandwidth_gb_s is not None and not (_is_number(bandwidth_gb_s) and 1 <= bandwidth_gb_s <= MAX_BANDWIDTH_GB_S):
-        raise InputError(f"The memory bandwidth must be a number of GB/s from 1 to {MAX_BANDWIDTH_GB_S:,}.")
+        raise InputError(
+            "The memory bandwidth must be a number of GB/s from 1 to {max_bandwidth_gb_s:,}.",
+            max_bandwidth_gb_s=MAX_BANDWIDTH_GB_S,
+        )
     overhead = capacity.card_overhead("NVIDIA", "custom", size)
     return Machine(
         id="custom",
@@ -68,14 +78,14 @@ def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Ma
         architecture=None,
         memory_bytes=size,
         capacity_bytes=size,
-        capacity_basis="The memory you gave.",
+        capacity_basis=fact("memory_as_given"),
         unified=False,
         bandwidth_bytes_per_s=None if bandwidth_gb_s is None else bandwidth_gb_s * 1e9,
         host_memory_bytes=None,
         overhead_bytes=overhead.bytes,
         overhead_basis=overhead.basis,
         confidence="user",
-        source="your input",
+        source="",
         as_of=None,
     )
 
@@ -83,13 +93,13 @@ def custom_machine(memory_gib: float, bandwidth_gb_s: float | None = None) -> Ma
 def with_memory(chosen: Machine, memory_gib: float) -> Machine:
     """Return a machine that needs memory (`Machine.needs_memory`) with `memory_gib` GiB of host memory."""
     if not chosen.needs_memory:
-        raise InputError(f"{chosen.name} comes with its memory, so no other size can be given.")
+        raise InputError("{chosen} comes with its memory, so no other size can be given.", chosen=chosen.name)
     size = _memory_bytes(memory_gib)
     return replace(
         chosen,
         memory_bytes=size,
         capacity_bytes=size,
-        capacity_basis="The host memory you gave.",
+        capacity_basis=fact("host_memory_as_given"),
         host_memory_bytes=size,
     )
 
@@ -156,7 +166,7 @@ def _machine(row: Row, reported: list[ReportedShare]) -> Machine:
 
 def _capacity_and_overhead(row: Row, memory_bytes: int, reported: list[ReportedShare]) -> tuple[Amount, Amount]:
     if row.kind == capacity.CPU_KIND:
-        return Amount(0, "How much host memory there is must be given."), capacity.host_overhead()
+        return Amount(0, fact("host_memory_not_given")), capacity.host_overhead()
     if row.gpu_memory_fraction is not None:
         shares = (row.gpu_memory_fraction, row.gpu_memory_fraction_older_os)
         return (
@@ -171,7 +181,9 @@ def _capacity_and_overhead(row: Row, memory_bytes: int, reported: list[ReportedS
 
 def _memory_bytes(memory_gib: float) -> int:
     if not (_is_number(memory_gib) and 0 < memory_gib <= MAX_MEMORY_GIB):
-        raise InputError(f"The memory must be a number of GiB above 0 and at most {MAX_MEMORY_GIB:,}.")
+        raise InputError(
+            "The memory must be a number of GiB above 0 and at most {max_memory_gib:,}.", max_memory_gib=MAX_MEMORY_GIB
+        )
     return max(1, int(memory_gib * GIB))
 
 

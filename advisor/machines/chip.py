@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.foundation.message import Message, as_it_is, sentence
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.machine import Machine
 
@@ -22,10 +23,12 @@ class Chip:
         """NVIDIA's compute capability."""
         return float(self.generation) if self.vendor == "NVIDIA" and self.generation is not None else None
 
-    def __str__(self) -> str:
-        if self.generation is None:
-            return self.vendor
-        return f"{self.vendor} {'compute capability ' if self.vendor == 'NVIDIA' else ''}{self.generation}"
+    @property
+    def message(self) -> Message:
+        """As it is called: "AMD gfx942", "NVIDIA compute capability 8.9"."""
+        if self.vendor == "NVIDIA" and self.generation is not None:
+            return sentence("{vendor} compute capability {generation}", vendor=self.vendor, generation=self.generation)
+        return as_it_is(self.vendor if self.generation is None else f"{self.vendor} {self.generation}")
 
 
 def chip_of(machine: Machine) -> Chip:

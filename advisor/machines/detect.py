@@ -17,7 +17,8 @@ from typing import Any
 import psutil
 
 from advisor.foundation.environment import environment
-from advisor.foundation.units import GIB, MIB, gib
+from advisor.foundation.message import Message, sentence
+from advisor.foundation.units import GIB, MIB
 from advisor.machines.catalogue import machine
 from advisor.machines.detect_match import (
     ASSUMED_PLATFORM,
@@ -41,8 +42,10 @@ from advisor.machines.detect_system import (
 from advisor.machines.machine import Machine
 
 CUSTOM = "custom"
-SERVER_NOTE = "This describes the machine the advisor runs on; opened from elsewhere, that is the server, not yours."
-_NO_GPU = "No GPU that a runtime can use was found, so this machine counts as a CPU with its RAM."
+SERVER_NOTE = sentence(
+    "This describes the machine the advisor runs on; opened from elsewhere, that is the server, not yours."
+)
+_NO_GPU = sentence("No GPU that a runtime can use was found, so this machine counts as a CPU with its RAM.")
 # macOS' cautious default: the share every release allows (data/machines.csv has the newer ones).
 _APPLE_SMALL_GIB, _APPLE_SMALL_SHARE, _APPLE_SHARE = 36, 0.66, 0.75
 # Stock Linux lets a GPU inside the processor use half of the memory.
@@ -62,7 +65,9 @@ def detect(root: Path = Path("/")) -> Detected:
         cpu, psutil.cpu_count(logical=False), psutil.cpu_count(), match_platform(cpu) or ASSUMED_PLATFORM
     )
     if limit and limit < memory.total:
-        notes.append(f"A container limits the memory to {gib(limit)} of {gib(memory.total)}.")
+        notes.append(
+            sentence("A container limits the memory to {limit:gib} of {total:gib}.", limit=limit, total=memory.total)
+        )
     return Detected(
         gpus=known,
         cpu=host,
@@ -119,7 +124,7 @@ def question_values(detected: Detected) -> dict[str, Any]:
     return values
 
 
-def _gpus(root: Path, ram_bytes: int) -> tuple[tuple[DetectedGpu, ...], list[str]]:
+def _gpus(root: Path, ram_bytes: int) -> tuple[tuple[DetectedGpu, ...], list[Message]]:
     """Everything that any source reports, and sentences about what could not be read."""
     gpus, notes = read_nvidia()
     others: tuple[DetectedGpu, ...] = ()
@@ -138,9 +143,9 @@ def _gpus(root: Path, ram_bytes: int) -> tuple[tuple[DetectedGpu, ...], list[str
         )
     said = [note for note in notes if note != NO_DRIVER]
     if nvidia_card and NO_DRIVER in notes:
-        said.append("There is an NVIDIA card, but no NVIDIA driver: install it to use the card.")
+        said.append(sentence("There is an NVIDIA card, but no NVIDIA driver: install it to use the card."))
     if sys.platform == "win32":
-        said.append("On Windows only NVIDIA cards are detected; choose other cards by hand.")
+        said.append(sentence("On Windows only NVIDIA cards are detected; choose other cards by hand."))
     return (*gpus, *others), said
 
 
@@ -189,31 +194,42 @@ def _unified_share(gpu: DetectedGpu) -> float:
     return _APPLE_SMALL_SHARE if (gpu.memory_total_bytes or 0) < _APPLE_SMALL_GIB * GIB else _APPLE_SHARE
 
 
-def _notes(gpus: Sequence[DetectedGpu], cpu: str) -> list[str]:
+def _notes(gpus: Sequence[DetectedGpu], cpu: str) -> list[Message]:
     notes = []
     groups = _groups(gpus)
     if not groups:
         notes.append(_NO_GPU)
         if match_platform(cpu) is None:
-            notes.append("The memory's speed is not known; two channels of DDR4-3200 are assumed.")
+            notes.append(sentence("The memory's speed is not known; two channels of DDR4-3200 are assumed."))
     for gpu in dict.fromkeys(gpu for group in groups for gpu in group if gpu.machine is None):
-        notes.append(f"{gpu.name} is not in the catalogue; its memory is known, its speed is not.")
+        notes.append(sentence("{gpu} is not in the catalogue; its memory is known, its speed is not.", gpu=gpu.name))
     for gpu in gpus:
         if not (gpu.integrated or gpu.machine or gpu.memory_total_bytes):
-            notes.append(f"{gpu.name} was found, but not how much memory it has: choose it by hand.")
+            notes.append(sentence("{gpu} was found, but not how much memory it has: choose it by hand.", gpu=gpu.name))
         elif gpu.machine and (missing := _missing_bytes([gpu], machine(gpu.machine))):
-            notes.append(f"{gpu.name} has {gib(missing)} less than the catalogue says; that is counted as overhead.")
+            notes.append(
+                sentence(
+                    "{gpu} has {missing:gib} less than the catalogue says; that is counted as overhead.",
+                    gpu=gpu.name,
+                    missing=missing,
+                )
+            )
     if any(gpu.integrated for gpu in gpus):
-        notes.append("Graphics inside the processor has no memory of its own and is left out.")
+        notes.append(sentence("Graphics inside the processor has no memory of its own and is left out."))
     if any(gpu.mig for gpu in gpus):
-        notes.append("The card is partitioned (MIG), and a program can use one part: the largest is taken.")
+        notes.append(sentence("The card is partitioned (MIG), and a program can use one part: the largest is taken."))
     if len(groups) > 1 and not any(gpu.mig for gpu in gpus):
-        notes.append("There are different GPUs; the group with the most memory comes first.")
+        notes.append(sentence("There are different GPUs; the group with the most memory comes first."))
     for gpu in gpus:
         if gpu.gpu_limit_bytes:
-            notes.append(f"The system was told to let the GPU use {gib(gpu.gpu_limit_bytes)} (iogpu.wired_limit_mb).")
+            notes.append(
+                sentence(
+                    "The system was told to let the GPU use {gpu_limit_bytes:gib} (iogpu.wired_limit_mb).",
+                    gpu_limit_bytes=gpu.gpu_limit_bytes,
+                )
+            )
     if groups and environment().visible_gpus is not None:
-        notes.append("CUDA_VISIBLE_DEVICES is set: programs may see fewer GPUs than are listed here.")
+        notes.append(sentence("CUDA_VISIBLE_DEVICES is set: programs may see fewer GPUs than are listed here."))
     return notes
 
 

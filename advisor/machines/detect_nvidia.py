@@ -7,21 +7,22 @@ from typing import Any
 
 import pynvml
 
+from advisor.foundation.message import Message, sentence
 from advisor.machines.detect_records import DetectedGpu
 
-NO_DRIVER = "No NVIDIA driver was found."
+NO_DRIVER = sentence("No NVIDIA driver was found.")
 
 
-def read_nvidia() -> tuple[tuple[DetectedGpu, ...], tuple[str, ...]]:
+def read_nvidia() -> tuple[tuple[DetectedGpu, ...], tuple[Message, ...]]:
     """The GPUs (or, where cards are partitioned, the MIG devices) and sentences about what could not be read."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError_LibraryNotFound:
         return (), (NO_DRIVER,)
     except pynvml.NVMLError as error:
-        return (), (f"The NVIDIA driver is installed but does not answer: {error}.",)
+        return (), (sentence("The NVIDIA driver is installed but does not answer: {error}.", error=error),)
     gpus: list[DetectedGpu] = []
-    notes: list[str] = []
+    notes: list[Message] = []
     try:
         driver = _text(_ask(pynvml.nvmlSystemGetDriverVersion))
         cuda = cuda_version(_ask(pynvml.nvmlSystemGetCudaDriverVersion_v2))
@@ -30,7 +31,7 @@ def read_nvidia() -> tuple[tuple[DetectedGpu, ...], tuple[str, ...]]:
                 handle = pynvml.nvmlDeviceGetHandleByIndex(number)
                 gpus += [_gpu(device, mig, driver, cuda) for device, mig in _devices(handle)]
             except pynvml.NVMLError as error:
-                notes.append(f"NVIDIA GPU {number} does not answer: {error}.")
+                notes.append(sentence("NVIDIA GPU {number} does not answer: {error}.", number=number, error=error))
     finally:
         _ask(pynvml.nvmlShutdown)
     return tuple(gpus), tuple(notes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.foundation.message import Message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectedGpu:
@@ -49,4 +51,4 @@ class Detected:
     ram_total_bytes: int
     ram_free_bytes: int
     os: str
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]

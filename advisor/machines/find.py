@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from advisor.foundation.numbers import bare
 from advisor.foundation.typed_words import Findable, Finder
 from advisor.foundation.units import GIB
 from advisor.machines.machine import Machine
@@ -78,7 +79,7 @@ def _findable(machine: Machine) -> Findable:
     rank, kind = _KINDS[machine.kind]
     gib = machine.memory_bytes * machine.count / GIB
     said = {word: _cost(word) for text in (machine.id, machine.name) for word in _words(text)}
-    more = _words(f"{machine.vendor} {kind} {gib:g}gb {_computers(machine)}")
+    more = _words(f"{machine.vendor} {kind} {bare(gib)}gb {_computers(machine)}")
     rank -= machine.vendor == "generic"
     later = _KIND_COST * rank - _YEAR * ((machine.release_year or 2000) - 2000) - _GIB * gib
     later -= _TFLOPS * (machine.fp32_tflops or 0)

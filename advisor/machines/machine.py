@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from advisor.foundation.message import Message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
@@ -22,7 +24,7 @@ class Machine:
     # What the driver or the operating system lets a runtime use of it, before `overhead_bytes`.
     capacity_bytes: int
     # One sentence: where `capacity_bytes` comes from.
-    capacity_basis: str
+    capacity_basis: Message
     # The device's memory is the host's memory: Apple silicon, unified-memory PCs, plain CPUs.
     unified: bool
     bandwidth_bytes_per_s: float | None
@@ -30,9 +32,9 @@ class Machine:
     host_memory_bytes: int | None
     # Part of the capacity that is gone before the first tensor is loaded: driver reserve, context, screen, system.
     overhead_bytes: int
-    overhead_basis: str
+    overhead_basis: Message
     confidence: str
-    source: str
+    source: str  # empty for what the user describes
     # Month of the research; None for what the user describes.
     as_of: str | None
     count: int = 1

@@ -115,12 +115,19 @@ def read_entry(path: Path) -> Entry:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise DataError(
-            f"Model file {path.name}: field '{field or 'entry'}': {first['msg'].removeprefix('Value error, ').lower()}."
+            "Model file {path}: field '{field}': {first}.",
+            path=path.name,
+            field=field or "entry",
+            first=first["msg"].removeprefix("Value error, ").lower(),
         ) from None
     except ValueError as error:
-        raise DataError(f"Model file {path.name} is not valid JSON: {error}.") from None
+        raise DataError("Model file {path} is not valid JSON: {error}.", path=path.name, error=str(error)) from None
     if entry.id != path.stem:
-        raise DataError(f"Model file {path.name}: field 'id' is '{entry.id}', but it must be the file's name.")
+        raise DataError(
+            "Model file {path}: field 'id' is '{entry}', but it must be the file's name.",
+            path=path.name,
+            entry=entry.id,
+        )
     return entry
 
 
@@ -128,7 +135,7 @@ def read_catalogue(folder: Path) -> Mapping[str, Entry]:
     """Every entry of a folder by id, sorted by name."""
     entries = sorted((read_entry(path) for path in folder.glob("*.json")), key=lambda entry: entry.name.lower())
     if not entries:
-        raise DataError(f"The model catalogue is empty: no *.json files in the folder '{folder.name}'.")
+        raise DataError("The model catalogue is empty: no *.json files in the folder '{folder}'.", folder=folder.name)
     return MappingProxyType({entry.id: entry for entry in entries})
 
 

@@ -48,7 +48,7 @@ class Config:
             if value is not None:
                 return _bounded(key, value, low, high)
         if default is None:
-            raise InputError(f"config.json lacks '{keys[0]}', which this architecture needs.")
+            raise InputError("config.json lacks '{keys}', which this architecture needs.", keys=keys[0])
         return default
 
     def layers(self) -> int:
@@ -63,31 +63,36 @@ class Config:
             value = self.values.get(key)
             if value is not None:
                 if not isinstance(value, bool):
-                    raise InputError(f"config.json: '{key}' must be true or false.")
+                    raise InputError("config.json: '{name}' must be true or false.", name=key)
                 return value
         return default
 
     def text(self, key: str, default: str = "") -> str:
         value = self.get(key, default)
         if not isinstance(value, str):
-            raise InputError(f"config.json: '{key}' must be a text.")
+            raise InputError("config.json: '{name}' must be a text.", name=key)
         return value
 
     def section(self, key: str) -> Mapping[str, Any]:
         value = self.get(key, {})
         if not isinstance(value, Mapping):
-            raise InputError(f"config.json: '{key}' must be an object.")
+            raise InputError("config.json: '{name}' must be an object.", name=key)
         return value
 
     def sequence(self, key: str, length: int | None = None) -> Sequence[Any]:
         """A list; with `length`, one entry per layer is demanded."""
         value = self.get(key)
         if value is None:
-            raise InputError(f"config.json lacks '{key}', which this architecture needs.")
+            raise InputError("config.json lacks '{name}', which this architecture needs.", name=key)
         if not isinstance(value, list) or len(value) > 8 * MAX_LAYERS:
-            raise InputError(f"config.json: '{key}' must be a list.")
+            raise InputError("config.json: '{name}' must be a list.", name=key)
         if length is not None and len(value) < length:
-            raise InputError(f"config.json: '{key}' has {len(value)} entries, but the model has {length} layers.")
+            raise InputError(
+                "config.json: '{name}' has {count} entries, but the model has {length} layers.",
+                name=key,
+                count=len(value),
+                length=length,
+            )
         return value if length is None else value[:length]
 
     def layer_types(self, layers: int) -> Sequence[str]:
@@ -124,15 +129,21 @@ class Config:
 def integer_in(section: Mapping[str, Any], key: str, low: int = 1, high: int = MAX_DIMENSION) -> int:
     """Like `Config.integer`, for a nested object."""
     if section.get(key) is None:
-        raise InputError(f"config.json lacks '{key}', which this architecture needs.")
+        raise InputError("config.json lacks '{name}', which this architecture needs.", name=key)
     return _bounded(key, section[key], low, high)
 
 
 def _bounded(key: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"config.json: '{key}' must be a whole number.")
+        raise InputError("config.json: '{name}' must be a whole number.", name=key)
     if not math.isfinite(value) or value != int(value):
-        raise InputError(f"config.json: '{key}' must be a whole number.")
+        raise InputError("config.json: '{name}' must be a whole number.", name=key)
     if not low <= value <= high:
-        raise InputError(f"config.json: '{key}' is {int(value):,}, outside the plausible range {low:,} to {high:,}.")
+        raise InputError(
+            "config.json: '{name}' is {value:,}, outside the plausible range {low:,} to {high:,}.",
+            name=key,
+            value=int(value),
+            low=low,
+            high=high,
+        )
     return int(value)

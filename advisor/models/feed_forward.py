@@ -60,7 +60,9 @@ class MixtureOfExperts:
     def __post_init__(self) -> None:
         if not 1 <= self.used <= self.experts:
             raise InputError(
-                f"config.json: a token cannot use {self.used} of {self.experts} experts; it must be from 1 to all."
+                "config.json: a token cannot use {used} of {experts} experts; it must be from 1 to all.",
+                used=self.used,
+                experts=self.experts,
             )
 
     def share_read(self, tokens: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.errors import InputError, did_you_mean, one_line
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.find import suggest
 
@@ -17,5 +17,6 @@ def find_model(model_id: str) -> Entry:
 def unknown_model(name: str) -> InputError:
     """That nothing goes by this name, with models of the same family and size, if there are any."""
     found = suggest(name)
-    hint = f"; did you mean {', '.join(map(repr, found))}?" if found else "."
-    return InputError(f"Unknown model '{one_line(name, 80)}'{hint}", found)
+    if found:
+        return InputError("Unknown model '{name}'; {hint}", found, name=one_line(name, 80), hint=did_you_mean(found))
+    return InputError("Unknown model '{name}'.", name=one_line(name, 80))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from advisor.foundation.message import Message
 from advisor.models.feed_forward import FeedForward, MixtureOfExperts
 from advisor.models.mixers import Mixer
 from advisor.models.tensors import Part, Role, Tensor
@@ -60,7 +61,7 @@ class Model:
     mtp_layers: tuple[Layer, ...] = ()
     causal: bool = True
     shared_kv_layers: int = 0
-    runtime_note: str = ""
+    runtime_note: Message | None = None
     wiring: Wiring = field(default_factory=Wiring)
     trunk: Model | None = None
 

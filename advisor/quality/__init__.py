@@ -15,9 +15,9 @@ from advisor.models.catalogue import catalogue
 from advisor.models.lookup import find_model
 from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
 from advisor.quality.evidence import Evidence, evidence
-from advisor.quality.levels import QualityLevel, find_quality_level
+from advisor.quality.level_groups import QualityLevel, find_quality_level
+from advisor.quality.lineage import slug
 from advisor.quality.measured_here import with_measured
-from advisor.quality.names import slug
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, TASKS, Demand, find_task
 from advisor.sources.local_measurements import LocalMeasurement
 
@@ -127,11 +127,18 @@ def estimate_quality(
     facts = facts_of(model) if isinstance(model, str) else model
     if not 1e6 <= facts.parameters <= 1e14 or not 0 < (facts.active_parameters or 1) <= facts.parameters:
         raise InputError(
-            f"Model '{one_line(facts.name)}' cannot have {given(facts.parameters)} parameters of which "
-            f"{given(facts.active_parameters or facts.parameters)} are active; give both as plain counts."
+            "Model '{facts}' cannot have {parameters} parameters of which {active_parameters} are "
+            "active; give both as plain counts.",
+            facts=one_line(facts.name),
+            parameters=given(facts.parameters),
+            active_parameters=given(facts.active_parameters or facts.parameters),
         )
     found = _level(level, bits_per_weight) if isinstance(level, str) else level
     if format is not None and (format == "gguf") != found.gguf and found.group:
-        raise InputError(f"Level '{one_line(found.name)}' does not belong to the format '{one_line(format)}'.")
+        raise InputError(
+            "Level '{found}' does not belong to the format '{format}'.",
+            found=one_line(found.name),
+            format=one_line(format),
+        )
     chosen = _task(task)
     return with_measured(_estimator().estimate(facts, found, chosen), measured_here, found.name, chosen)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from advisor.foundation.message import NOTHING, Message, fact
 from advisor.quality.divergence import figure
 from advisor.quality.evidence import Evidence, evidence
-from advisor.quality.levels import QualityLevel, known_level
+from advisor.quality.level_groups import QualityLevel, known_level
+from advisor.quality.lineage import lineage
 from advisor.quality.losses import GROUPS, effective_b
-from advisor.quality.names import lineage
 from advisor.quality.tasks import DIVERGENCE, SCORED_TASKS
 
 Outcome = Literal["holds", "holds partly", "not supported"]
@@ -27,6 +28,7 @@ _HARD_TESTS = {"gpqa", "bbh", "musr"}
 # A gap between medians smaller than this, in points, is within what single scores at 8 bits move by chance.
 _VISIBLE = 0.5
 _MOST_SHARE, _HALF = 2 / 3, 0.5
+_BITS = {"3 bits and less": fact("bits_3_or_less"), "4 bits": fact("bits_4"), "8 bits": fact("bits_8")}
 _ENOUGH_NETWORKS = 10  # fewer cannot speak for all models
 
 
@@ -35,11 +37,11 @@ class Claim:
     """A claim, what the `n` measurements say (`numbers`, percent kept unless named otherwise), and the outcome."""
 
     id: str
-    claim: str
+    claim: Message
     outcome: Outcome
     numbers: Mapping[str, float]
     n: int
-    sentence: str
+    sentence: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _of_bits(scores: Sequence[_Score], bits: int) -> list[_Score]:
     return [score for score in scores if score.level.bits == bits]
 
 
-def _share_between(id_: str, claim: str, scores: Sequence[_Score], low: float, high: float, bits: int) -> Claim:
+def _share_between(id_: str, claim: Message, scores: Sequence[_Score], low: float, high: float, bits: int) -> Claim:
     """A line of the table: it holds where the median and most single scores lie in the stated range."""
     own = _of_bits(scores, bits)
     tenth, median, ninetieth = _spread(own)
@@ -93,10 +95,16 @@ def _share_between(id_: str, claim: str, scores: Sequence[_Score], low: float, h
         outcome = "holds" if inside >= _HALF else "holds partly"
     elif inside >= 0.25:
         outcome = "holds partly"
-    where = "in" if low <= median <= high else "above" if median > high else "below"
-    sentence = (
-        f"The median of {len(own)} scores is {median:.1f} %, {where} the stated range, and eight in ten lie between "
-        f"{tenth:.1f} and {ninetieth:.1f} %; {below:.0%} are lower and {above:.0%} higher than stated."
+    where = fact("claim_in") if low <= median <= high else fact("claim_above") if median > high else fact("claim_below")
+    sentence = fact(
+        "claimed_range",
+        scores=len(own),
+        median=median,
+        where=where,
+        low=tenth,
+        high=ninetieth,
+        below=below,
+        above=above,
     )
     numbers = {"median": median, "p10": tenth, "p90": ninetieth, "share_inside": inside, "share_below": below}
     return Claim(id_, claim, outcome, _rounded(numbers), len(own), sentence)
@@ -108,17 +116,16 @@ def _table(scores: Sequence[_Score]) -> list[Claim]:
     return [
         Claim(
             "fp16",
-            "FP16 keeps about 99.9 %",
+            fact("claim_fp16"),
             "holds partly",
             _rounded({"kld_nats": worst}),
             len(plain),
-            f"16 bit is what all others are compared with, 100 % by definition; storing the comparison itself in 16 "
-            f"bit shows a divergence of {worst:.4f} nats, far too little for a benchmark to see.",
+            fact("claim_fp16_tested", nats=worst),
         ),
-        _share_between("int8", "INT8 keeps about 99 % (98.5 to 99.5)", scores, 98.5, 99.5, 8),
-        _share_between("int4", "INT4 keeps 95 to 98 %", scores, 95, 98, 4),
-        _share_between("int3", "INT3 keeps 90 to 95 %", scores, 90, 95, 3),
-        _share_between("int2", "INT2 keeps 85 to 92 %", scores, 85, 92, 2),
+        _share_between("int8", fact("claim_int8"), scores, 98.5, 99.5, 8),
+        _share_between("int4", fact("claim_int4"), scores, 95, 98, 4),
+        _share_between("int3", fact("claim_int3"), scores, 90, 95, 3),
+        _share_between("int2", fact("claim_int2"), scores, 85, 92, 2),
     ]
 
 
@@ -149,14 +156,15 @@ def _math_drops_more(scores: Sequence[_Score]) -> Claim:
     medians = {name: statistics.median(found) for name, found in gaps.items() if found}
     drops = [name for name, gap in medians.items() if gap < -_VISIBLE]
     outcome: Outcome = "holds" if len(drops) == len(medians) else "holds partly" if drops else "not supported"
-    sentence = (
-        "Where one source measured both, math and hard reasoning keep "
-        + ", ".join(f"{gap:+.1f} points at {name} ({len(gaps[name])} pairs)" for name, gap in medians.items())
-        + " compared with knowledge: "
-        + (f"a visible drop only at {' and '.join(drops)}." if drops else "no visible drop.")
+    sentence = fact(
+        "claim_math_tested",
+        gaps=tuple(
+            fact("claim_gap", gap=gap, bits=_BITS[name], pairs=len(gaps[name])) for name, gap in medians.items()
+        ),
+        drop=fact("claim_drop_at", bits=tuple(_BITS[name] for name in drops)) if drops else fact("claim_no_drop"),
     )
     numbers = {f"gap, {name}": gap for name, gap in medians.items()}
-    return Claim("math-and-reasoning", "Math and reasoning drop more", outcome, _rounded(numbers), len(pairs), sentence)
+    return Claim("math-and-reasoning", fact("claim_math"), outcome, _rounded(numbers), len(pairs), sentence)
 
 
 def _instruct_better(rows: Sequence[Evidence]) -> Claim:
@@ -177,14 +185,9 @@ def _instruct_better(rows: Sequence[Evidence]) -> Claim:
     if better > _HALF and median > 0:
         clear = better >= _MOST_SHARE and median > _VISIBLE and networks >= _ENOUGH_NETWORKS
         outcome = "holds" if clear else "holds partly"
-    sentence = (
-        f"In {len(gaps)} pairs of base and tuned model, of only {networks} networks, the tuned one keeps more in "
-        f"{better:.0%}, by {median:+.1f} points in the median."
-    )
+    sentence = fact("claim_instruct_tested", pairs=len(gaps), networks=networks, better=better, median=median)
     numbers = {"share_better": better, "median_gap": median, "networks": float(networks)}
-    return Claim(
-        "instruct", "Instruct models quantize better than base", outcome, _rounded(numbers), len(gaps), sentence
-    )
+    return Claim("instruct", fact("claim_instruct"), outcome, _rounded(numbers), len(gaps), sentence)
 
 
 def _large_better(scores: Sequence[_Score]) -> Claim:
@@ -205,21 +208,20 @@ def _large_better(scores: Sequence[_Score]) -> Claim:
     wins = [at_large > at_small, p10_large > p10_small, below_large > below_small]
     exception = ladders is not None and ladders[0] > ladders[1]
     outcome: Outcome = "not supported" if not any(wins) else "holds partly" if exception or not all(wins) else "holds"
-    sentence = (
-        f"At 4 bits models from 45 B up keep {at_large:.1f} % in the median and 6 to 10 B {at_small:.1f} %, the worst "
-        f"tenth {p10_large:.1f} against {p10_small:.1f} %, at 3 bits and less {below_large:.1f} against "
-        f"{below_small:.1f} %"
-    )
-    sentence += (
-        f"; yet Llama 3 70B's perplexity rises more than Llama 3 8B's at 4 bits and less "
-        f"({ladders[0]:.2f} against {ladders[1]:.2f} times)."
-        if ladders and exception
-        else "."
+    sentence = fact(
+        "claim_70b_tested",
+        large=at_large,
+        small=at_small,
+        worst_large=p10_large,
+        worst_small=p10_small,
+        below_large=below_large,
+        below_small=below_small,
+        yet=fact("claim_70b_yet", large=ladders[0], small=ladders[1]) if ladders and exception else NOTHING,
     )
     numbers = {"large": at_large, "small": at_small, "large_p10": p10_large, "small_p10": p10_small,
                "large_3_bits_or_less": below_large, "small_3_bits_or_less": below_small}  # fmt: skip
     n = len(large) + len(small) + len(large_low) + len(small_low)
-    return Claim("70b", "70B and larger quantize better than 7B", outcome, _rounded(numbers), n, sentence)
+    return Claim("70b", fact("claim_70b"), outcome, _rounded(numbers), n, sentence)
 
 
 def _divergences(large: int, small: int, prefix: str) -> tuple[float, float] | None:
@@ -264,14 +266,16 @@ def _best_per_bit() -> Claim:
     knee = ratios["Q3_K_M / Q4_K_M"] > ratios["Q4_K_M / Q5_K_M"]
     outcome: Outcome = "holds partly" if knee and statistics.median(scores) >= 99 else "not supported"
     kept = statistics.median(scores)
-    sentence = (
-        f"One step down costs {ratios['Q3_K_M / Q4_K_M']:.1f} times the divergence, one step up saves "
-        f"{ratios['Q4_K_M / Q5_K_M']:.1f} times, and IQ4_XS, a tenth smaller, has "
-        f"{ratios['IQ4_XS / Q4_K_M']:.1f} times: every bit shrinks the loss by about the same factor, so no level is "
-        f"best; Q4_K_M is where benchmarks stop showing it (median {kept:.1f} % of {len(scores)} scores)."
+    sentence = fact(
+        "claim_q4_k_m_tested",
+        down=ratios["Q3_K_M / Q4_K_M"],
+        up=ratios["Q4_K_M / Q5_K_M"],
+        smaller=ratios["IQ4_XS / Q4_K_M"],
+        kept=kept,
+        scores=len(scores),
     )
     n = len(middle) + len(after) + len(before) + len(smaller) + len(scores)
-    return Claim("q4-k-m", "Q4_K_M is the best quality per bit", outcome, _rounded(ratios), n, sentence)
+    return Claim("q4-k-m", fact("claim_q4_k_m"), outcome, _rounded(ratios), n, sentence)
 
 
 @cache

@@ -16,9 +16,9 @@ import numpy as np
 
 from advisor.quality.evidence import Evidence
 from advisor.quality.least_squares import Floats, solve
-from advisor.quality.levels import UNQUANTIZED, known_level
+from advisor.quality.level_groups import UNQUANTIZED, known_level
+from advisor.quality.lineage import lineage
 from advisor.quality.losses import GROUPS, REFERENCE_B, effective_b, in_order
-from advisor.quality.names import lineage
 from advisor.quality.tasks import DIVERGENCE
 
 Bands = tuple[tuple[float, float], tuple[float, float]]  # below 6 bits, from 6 bits up

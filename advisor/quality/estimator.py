@@ -12,23 +12,26 @@ from typing import Literal
 import numpy as np
 
 from advisor.foundation.evidence_words import independent
-from advisor.foundation.message import Message
+from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.quality.divergence import Line, figure, fit_line
 from advisor.quality.evidence import Evidence
 from advisor.quality.least_squares import Floats
-from advisor.quality.levels import UNQUANTIZED, QualityLevel, known_level
+from advisor.quality.level_groups import UNQUANTIZED, QualityLevel, known_level
+from advisor.quality.lineage import lineage, slug
 from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, Scores, effective_b, fit, in_order, scores
-from advisor.quality.names import lineage, slug
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
 from advisor.sources.local_measurements import LocalMeasurement
 
 Basis = Literal["measured", "transferred", "estimated", "unknown"]
 
-KV_CACHE_NOTE = "The KV cache is taken to be in 16 bits."
+KV_CACHE_NOTE = fact("kv_cache_in_16_bits")
 # Kept aside, they lie inside in about 7 of 10 cases: nine tenths of the scores are of the larger tests.
-_SMALL_TESTS_NOTE = "Small tests such as GPQA and MuSR scatter more."
-_RECIPE_NOTE = "At 3 bits and less the maker's recipe matters as much as the level."
+_SMALL_TESTS_NOTE = fact("small_tests_scatter")
+_RECIPE_NOTE = fact("recipe_matters")
+# What others are compared with.
+AS_PUBLISHED = fact("quality_as_published")
+_MEASURED = {DIVERGENCE: fact("of_divergence"), PERPLEXITY: fact("of_perplexity")}
 _SCORE = "score"
 _MOST_EVIDENCE = 20  # rows handed out; `n` counts all
 _SIMILAR_SIZE = math.log(3.0)
@@ -63,7 +66,7 @@ class Quality:
     benchmarks, whose noise is smaller. For perplexity it is 16-bit / quantized perplexity. None: not known.
     `kld` is the mean divergence in nats, where there are measurements to place it. `n` counts the measurements
     that `basis` speaks of, `sources` the independent ones among where they come from, `evidence` holds the nearest of
-    them, `note` says it in a sentence. Where `measured_here` is not empty, the figure is the newest
+    them, `notes` say it. Where `measured_here` is not empty, the figure is the newest
     of it; its range is that measurement's own error. `remarks` are what lowers or raises the figure beyond the level:
     the types of the KV cache, a file that its publisher trained for the level.
     """
@@ -73,7 +76,7 @@ class Quality:
     n: int
     kld: Range | None
     evidence: tuple[Evidence, ...]
-    note: str
+    notes: tuple[Message, ...]
     measured_here: tuple[LocalMeasurement, ...] = ()
     sources: int = 0
     remarks: tuple[Message, ...] = ()
@@ -153,13 +156,13 @@ class Estimator:
         """`task` is an id of `TASKS`."""
         subject = _subject(model)
         if model.variant == "embedding":
-            return _unknown("No benchmark of generated text applies to an embedding model.")
+            return _unknown(fact("no_benchmark_of_embeddings"))
         if level.group == UNQUANTIZED:
             nothing = Range(0.0, 0.0, 0.0)
             kept = None if task == DIVERGENCE else Range(100.0, 100.0, 100.0)
-            return Quality(kept, "measured", 0, nothing, (), "The file as published: what others are compared with.")
+            return Quality(kept, "measured", 0, nothing, (), (AS_PUBLISHED,))
         if level.group not in _GROUP_NUMBER:
-            return _unknown(f"No measurement tells what {level.name} costs this model.")
+            return _unknown(fact("no_measurement_of_level", level=level.name))
         basis, count, rows = self._behind(subject, level, task)
         kld, kept = self._line_range(DIVERGENCE, subject, level.group, level.bits >= 6), None
         if task == PERPLEXITY and (ratio := self._line_range(PERPLEXITY, subject, level.group, level.bits >= 6)):
@@ -167,9 +170,10 @@ class Estimator:
         elif task in _TASK_NUMBER:
             kept = self._kept(subject, level, task, basis)
         if kept is None and (task != DIVERGENCE or kld is None):
-            return _unknown(f"No {task} of any model at {level.name} or its like is published.")
-        note = _note(basis, count, level.name, level.bits, task)
-        return Quality(kept, basis, count.n, kld, rows, note, sources=count.sources)
+            what = _MEASURED.get(task, fact("of_score"))
+            return _unknown(fact("no_measurement_of_task", what=what, level=level.name))
+        notes = _notes(basis, count, level.name, level.bits, task)
+        return Quality(kept, basis, count.n, kld, rows, notes, sources=count.sources)
 
     def _kept(self, subject: _Subject, level: QualityLevel, task: str, basis: Basis) -> Range:
         losses, units = self._table(subject.lineage, subject.size)
@@ -279,25 +283,24 @@ def _subject(model: ModelFacts) -> _Subject:
     )
 
 
-def _unknown(why: str) -> Quality:
-    return Quality(None, "unknown", 0, None, (), why)
+def _unknown(why: Message) -> Quality:
+    return Quality(None, "unknown", 0, None, (), (why,))
 
 
 @lru_cache(4096)
-def _note(basis: Basis, behind: _Count, level: str, bits: int, task: str) -> str:
-    n, what = behind.n, {DIVERGENCE: "divergence", PERPLEXITY: "perplexity"}.get(task, "score")
-    count = f"{n} published {what} measurement{'s' if n != 1 else ''}"
-    if n > 1:
-        count += f" of {'one source' if behind.sources == 1 else f'{behind.sources} sources'}"
-    if basis == "measured":
-        text = f"{count} of this very model at {level}."
-    elif basis == "transferred":
-        text = f"Not published for {level}: placed by {count} of the same network at other levels or tasks."
-        if behind.least_bits > bits:
-            text += f" None of them is below {behind.least_bits} bits."
-    elif n:
-        text = f"Nothing published for this model: from {count} of models of other families and sizes at this level."
+def _notes(basis: Basis, behind: _Count, level: str, bits: int, task: str) -> tuple[Message, ...]:
+    n, what = behind.n, _MEASURED.get(task, fact("of_score"))
+    if behind.sources == 1 or n == 1:
+        count = fact("published_of_one_source", n=n, what=what)
     else:
-        text = "Nothing published for this level and its like: from the trend over levels."
+        count = fact("published", n=n, what=what, sources=behind.sources)
+    if basis == "measured":
+        found = [fact("published_of_model", count=count, level=level)]
+    elif basis == "transferred":
+        found = [fact("placed_by_network", level=level, count=count)]
+        if behind.least_bits > bits:
+            found.append(fact("none_below_bits", bits=behind.least_bits))
+    else:
+        found = [fact("placed_by_others", count=count) if n else fact("placed_by_trend")]
     more = [_SMALL_TESTS_NOTE] if task == "reasoning" else []
-    return " ".join([text, *more, *([_RECIPE_NOTE] if bits <= 3 else []), KV_CACHE_NOTE])
+    return (*found, *more, *([_RECIPE_NOTE] if bits <= 3 else []), KV_CACHE_NOTE)

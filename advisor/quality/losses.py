@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from advisor.quality.evidence import Evidence
 from advisor.quality.least_squares import Floats, Ints, solve
-from advisor.quality.levels import SERIES, UNQUANTIZED, known_level
-from advisor.quality.names import lineage
+from advisor.quality.level_groups import SERIES, UNQUANTIZED, known_level
+from advisor.quality.lineage import lineage
 from advisor.quality.tasks import SCORED_TASKS
 
 REFERENCE_B = 7.0

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.quality.estimator import Quality
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
-from advisor.sources.local_measurements import MEASURED_HERE, LocalMeasurement
+from advisor.sources.local_measurements import LocalMeasurement
 
 _NINE_IN_TEN = 1.645  # standard errors either way
 
@@ -34,7 +35,7 @@ def with_measured(estimate: Quality, measured_here: Sequence[LocalMeasurement], 
         basis="measured",
         n=len(rows),
         evidence=(),
-        note=_note(newest),
+        notes=(_note(newest),),
         measured_here=rows,
         sources=1,
     )
@@ -44,10 +45,13 @@ def _around(value: float, error: float) -> Range:
     return Range(value - _NINE_IN_TEN * error, value, value + _NINE_IN_TEN * error)
 
 
-def _note(row: LocalMeasurement) -> str:
-    matrix = "with" if row.imatrix else "without"
-    return (
-        f"{MEASURED_HERE.capitalize()} on {row.measured_on} ({row.name}, {matrix} an importance matrix) by "
-        f"{row.engine} over {row.tokens:,} tokens of {row.text or 'the text that comes along'}. The range is what "
-        "chance does in so many tokens; other texts and engines give other figures."
+def _note(row: LocalMeasurement) -> Message:
+    return fact(
+        "quality_measured_here",
+        day=str(row.measured_on),
+        name=row.name,
+        matrix=fact("with_imatrix") if row.imatrix else fact("without_imatrix"),
+        engine=row.engine,
+        tokens=row.tokens,
+        text=row.text or fact("own_text"),
     )

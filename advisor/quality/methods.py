@@ -9,8 +9,8 @@ from functools import cache
 from typing import Literal
 
 from advisor.quality.evidence import Evidence, evidence
-from advisor.quality.levels import known_level
-from advisor.quality.names import lineage
+from advisor.quality.level_groups import known_level
+from advisor.quality.lineage import lineage
 
 Method = Literal["gptq", "awq"]
 

@@ -10,10 +10,8 @@ from advisor.formats.level_id import LevelId
 from advisor.foundation.message import fact
 from advisor.foundation.ranges import Range
 from advisor.models.catalogue import Entry, OwnFile, catalogue
-from advisor.quality.estimator import Quality
+from advisor.quality.estimator import AS_PUBLISHED, Quality
 from advisor.quality.tasks import DIVERGENCE
-
-_AS_PUBLISHED = "The file as published: what others are compared with."
 
 
 def own_level(entry: Entry | None, level: LevelId) -> OwnFile | None:
@@ -42,12 +40,6 @@ def is_native(entry: Entry | None, level: LevelId) -> bool:
     return native_file(entry, level) is not None
 
 
-def own_loss_share(entry: Entry | None, level: LevelId) -> float:
-    """What share of a level's usual loss the publisher's own file has; 1 where there is no such file."""
-    file = own_level(entry, level)
-    return 1.0 if file is None else file.loss_share
-
-
 def with_own_file(quality: Quality, file: OwnFile, task: str) -> Quality:
     """The quality of a level in the publisher's own file; `quality` is that of any other file of the level.
 
@@ -55,7 +47,7 @@ def with_own_file(quality: Quality, file: OwnFile, task: str) -> Quality:
     """
     if file.kind == "native":
         whole = None if task == DIVERGENCE else Range(100.0, 100.0, 100.0)
-        return Quality(whole, "measured", 0, Range(0.0, 0.0, 0.0), (), _AS_PUBLISHED)
+        return Quality(whole, "measured", 0, Range(0.0, 0.0, 0.0), (), (AS_PUBLISHED,))
     kept, share = quality.kept, file.loss_share
     if kept is not None:
         gain = (1 - share) * (100 - kept.typical)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advisor.formats.safetensors_levels import SafetensorsLevel
+from advisor.foundation.message import fact
 from advisor.foundation.ranges import Range
 from advisor.quality import ModelFacts, Quality, estimate_quality
-from advisor.quality.levels import quality_level_of
+from advisor.quality.level_groups import quality_level_of
 from advisor.quality.tasks import DIVERGENCE
 
 Parts = Sequence[tuple[str, SafetensorsLevel | None, float]]  # name, level that loses alike, share of the weights
@@ -24,11 +25,11 @@ def estimate_published(facts: ModelFacts, parts: Parts, task: str) -> Quality:
     """
     unknown = [name for name, level, _ in parts if level is None]
     if unknown:
-        return Quality(None, "unknown", 0, None, (), f"How much {unknown[0]} loses is not known: nothing is measured.")
+        return Quality(None, "unknown", 0, None, (), (fact("scheme_not_measured", scheme=unknown[0]),))
     each = [(estimate_quality(facts, quality_level_of(level), task), share) for _, level, share in parts if level]
     if len(each) == 1:
         return each[0][0]
-    words = ", ".join(f"{share:.0%} of the Linear weights in {name}" for name, _, share in parts)
+    words = tuple(fact("share_in_scheme", share=share, scheme=name) for name, _, share in parts)
     packed = [found for found, _ in each if found.n]
     return Quality(
         _mean([(found.kept, share) for found, share in each]),
@@ -36,8 +37,7 @@ def estimate_published(facts: ModelFacts, parts: Parts, task: str) -> Quality:
         sum(found.n for found in packed),
         None if task == DIVERGENCE else _mean([(found.kld, share) for found, share in each]),
         max((found.evidence for found in packed), key=len, default=()),
-        f"Mixed: {words}. What each scheme loses alone is weighed by its weights, and the range reaches from all "
-        "weights in the worst of them to all in the best.",
+        (fact("quality_of_schemes", parts=words),),
         sources=max((found.sources for found in packed), default=0),
     )
 

@@ -152,7 +152,6 @@ class Beside:
         return "one" if (self.one.score > self.other.score) != self.one.lower_is_better else "other"
 
 
-@cache
 def measured_beside(a: str, b: str, task: str) -> Beside | None:
     """The scores of two models that show best how they stand at a task, next to each other; None: they share none.
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line, resembling
+from advisor.foundation.message import Message, as_it_is, fact
 
 # Ids in the order they are shown, with the benchmarks that stand for them in the evidence.
-TASKS: dict[str, str] = {
-    "chat": "overall: averages over several kinds of benchmarks",
-    "knowledge": "MMLU, MMLU-Pro, ARC, TruthfulQA, C-Eval",
-    "reasoning": "HellaSwag, WinoGrande, LAMBADA, BoolQ, PIQA, GPQA, BBH, MuSR",
-    "math": "GSM8K, MATH, AIME",
-    "code": "HumanEval, MBPP, LiveCodeBench",
-    "instruction": "IFEval, CS4, tau2",
-    "long_context": "RULER, OneRuler, NoCha, 8K to 128K tokens",
-    "multilingual": "MMMLU, OneRuler outside English",
-    "perplexity": "perplexity of running text, as 16-bit perplexity / quantized perplexity",
-    "divergence": "mean Kullback-Leibler divergence of the next-token distribution, in nats",
+TASKS: dict[str, Message] = {
+    "chat": fact("benchmarks_overall"),
+    "knowledge": as_it_is("MMLU, MMLU-Pro, ARC, TruthfulQA, C-Eval"),
+    "reasoning": as_it_is("HellaSwag, WinoGrande, LAMBADA, BoolQ, PIQA, GPQA, BBH, MuSR"),
+    "math": as_it_is("GSM8K, MATH, AIME"),
+    "code": as_it_is("HumanEval, MBPP, LiveCodeBench"),
+    "instruction": as_it_is("IFEval, CS4, tau2"),
+    "long_context": fact("benchmarks_long_context"),
+    "multilingual": fact("benchmarks_multilingual"),
+    "perplexity": fact("benchmarks_perplexity"),
+    "divergence": fact("benchmarks_divergence"),
 }
 DIVERGENCE, PERPLEXITY = "divergence", "perplexity"
 SCORED_TASKS = tuple(task for task in TASKS if task not in (DIVERGENCE, PERPLEXITY))
@@ -42,9 +43,28 @@ def find_task(name: str) -> str:
     wanted = _ALSO_CALLED.get(wanted, wanted)
     if wanted not in TASKS:
         close = resembling(name, TASKS)
-        hint = nearest(name, TASKS) or f"it must be one of {', '.join(TASKS)}."
-        raise InputError(f"Unknown task '{one_line(name)}'; {hint}", close)
+        hint = nearest(name, TASKS) or choose_one_of(TASKS)
+        raise InputError("Unknown task '{name}'; {hint}", close, name=one_line(name), hint=hint)
     return wanted
+
+
+_NAMES = {
+    "chat": fact("task_chat"),
+    "knowledge": fact("task_knowledge"),
+    "reasoning": fact("task_reasoning"),
+    "math": fact("task_math"),
+    "code": fact("task_code"),
+    "instruction": fact("task_instruction"),
+    "long_context": fact("task_long_context"),
+    "multilingual": fact("task_multilingual"),
+    "perplexity": fact("task_perplexity"),
+    "divergence": fact("task_divergence"),
+}
+
+
+def task_name(task: str) -> Message:
+    """A task as it is called in a sentence."""
+    return _NAMES[task]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +72,14 @@ class Demand:
     """How much quality must be kept, in words: `percent` of the 16-bit score, compared with the typical value."""
 
     id: str
-    words: str
+    words: Message
     percent: float
-    reason: str
+    reason: Message
 
 
 # The words and their numbers. `python -m tests.benchmarks.quality` prints the figures they rest on.
 DEMANDS: tuple[Demand, ...] = (
-    Demand(
-        "lossless",
-        "no visible loss",
-        99.0,
-        "At 8 bits, where nothing measurable is lost on average, a third of single scores still differ from 16 bit by "
-        "1 % or more: a smaller loss than that cannot be seen.",
-    ),
-    Demand(
-        "small",
-        "small loss is fine",
-        97.0,
-        "At 8 bits 87 % of single scores stay within 3 % of 16 bit: a larger loss stands out from the noise.",
-    ),
-    Demand(
-        "works",
-        "as long as it works",
-        90.0,
-        "Below this the spread between models and tasks is larger than the loss itself, and single tasks collapse.",
-    ),
+    Demand("lossless", fact("demand_lossless"), 99.0, fact("demand_lossless_reason")),
+    Demand("small", fact("demand_small"), 97.0, fact("demand_small_reason")),
+    Demand("works", fact("demand_works"), 90.0, fact("demand_works_reason")),
 )

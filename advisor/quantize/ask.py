@@ -14,7 +14,7 @@ from pathlib import Path
 
 from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import bare, plural
+from advisor.foundation.numbers import bare
 from advisor.foundation.places import IMPORT_FOLDER
 from advisor.foundation.units import MIB
 from advisor.models.model import Model
@@ -76,7 +76,7 @@ def ask_memory(
     """What llama.cpp would allocate on this machine; raises ToolMissing, InputError or RunFailed."""
     tool = find_tool("llama-fit-params")
     if tool is None and not ask_library.can_ask():
-        raise ToolMissing(f"Nothing here can ask llama.cpp: {native.INSTALL}")
+        raise ToolMissing("Nothing here can ask llama.cpp: {install}", install=native.INSTALL)
     if tool is None and (settings.cpu_moe_layers or settings.tensor_split or settings.split != "layer"):
         must_find("llama-fit-params")  # such placements can only be told to the program
     with tempfile.TemporaryDirectory(prefix="ask-") as scratch:
@@ -134,7 +134,7 @@ def _answer(engine: str, output: str) -> Answer:
         for name, weights, cache, compute in _LINE.findall(output)
     )
     if not devices or devices[-1].name != "Host":
-        raise RunFailed(f"{engine} gave no answer that can be read; it may be too old or too new.")
+        raise RunFailed("{engine} gave no answer that can be read; it may be too old or too new.", engine=engine)
     return Answer(engine, devices)
 
 
@@ -143,8 +143,9 @@ def compare_with_plan(answer: Answer, plan: Plan) -> tuple[Compared, ...]:
     predicted: tuple[DeviceMemory, ...] = (*plan.devices, plan.host)
     if len(predicted) != len(answer.devices):
         raise InputError(
-            f"llama.cpp answers for the {plural(len(answer.devices) - 1, 'GPU')} of this machine; "
-            f"the plan is for {len(plan.devices)}."
+            "llama.cpp answers for this machine, whose number of GPUs is {gpus}; the plan is for {count}.",
+            gpus=len(answer.devices) - 1,
+            count=len(plan.devices),
         )
     return tuple(
         Compared(told.name, figure, getattr(ours, name), getattr(told, name))
@@ -165,7 +166,7 @@ def ask_size(model: Model, level: Level, metadata: Sequence[Entry]) -> int:
     for name, kind in _TYPED.findall(printed.output + printed.errors):
         slot = shapes.pop(name, None)
         if slot is None:
-            raise RunFailed(f"llama-quantize names a tensor '{name[:80]}' that it was not given.")
+            raise RunFailed("llama-quantize names a tensor '{name}' that it was not given.", name=name[:80])
         stored = next((known for known in type(slot.type) if known.name.lower() == kind.lower()), slot.type)
         rows = slot.bytes // row_bytes(slot.type, slot.shape[0])
         total += rows * row_bytes(stored, slot.shape[0])

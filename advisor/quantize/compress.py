@@ -19,7 +19,8 @@ from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, find_safetensors_level
 from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.foundation.environment import real_run_environment
-from advisor.foundation.errors import InputError, nearest
+from advisor.foundation.errors import InputError, choose_one_of, nearest
+from advisor.foundation.message import sentence
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent
 from advisor.quantize.hf_folder import ModelFolder
@@ -84,12 +85,18 @@ def check_level(folder: ModelFolder, level: str, modifier: str) -> Recipe:
     """Raise InputError where the level cannot be made of this model."""
     recipe = next((recipe for recipe in RECIPES.get(level, ()) if recipe.modifier == modifier), None)
     if recipe is None:
-        raise InputError(f"'{level[:40]}' cannot be made by {modifier[:20]}. {nearest(level, RECIPES)}".strip())
+        raise InputError(
+            "'{level}' cannot be made by {modifier}; {hint}",
+            level=level[:40],
+            modifier=modifier[:20],
+            hint=nearest(level, RECIPES) or choose_one_of(RECIPES),
+        )
     if not folder.model.causal:
         raise InputError("Models that make embeddings are not compressed here; quantize them to GGUF.")
     sized = size_safetensors_level(folder.model, SAFETENSORS_LEVELS[level])
     if sized.refuses:
-        raise InputError(f"{level} is not possible for this model: {sized.kept[0]}.")
+        name, why = sized.kept[0]
+        raise InputError("{level} is not possible for this model: {name}: {why}.", level=level, name=name, why=why)
     if modifier == "awq" and folder.model.parameters > _MOST_AWQ_PARAMETERS:
         raise InputError("AWQ of more than 0.1 B parameters takes hours on a CPU; choose GPTQ.")
     return recipe
@@ -161,7 +168,11 @@ def _run(python: Path, order: Mapping[str, Any], cwd: Path, report: Report, stop
     if code == -9:
         raise RunFailed("llmcompressor was killed (signal 9): most likely the machine ran out of memory.")
     if code != 0 or result is None:
-        raise RunFailed(f"llmcompressor failed ({ended(code)}): {(last[-1] if last else 'it gives no reason')[:300]}")
+        raise RunFailed(
+            "llmcompressor failed ({code}): {said}",
+            code=ended(code),
+            said=last[-1][:300] if last else sentence("it gives no reason"),
+        )
     return result
 
 

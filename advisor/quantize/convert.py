@@ -59,8 +59,9 @@ def plan_conversion(folder: ModelFolder, target: Path, stored_as: Type = Type.F1
     if not can_convert(folder):
         writer_for(model, folder.config)  # names what is missing for architectures that are not written at all
         raise InputError(
-            f"Folders of architecture '{model.architecture}' are converted by llama.cpp's own converter: set "
-            "LLAMA_CPP_DIR to its source tree, or give a GGUF file of the model."
+            "Folders of architecture '{architecture}' are converted by llama.cpp's own converter: set "
+            "LLAMA_CPP_DIR to its source tree, or give a GGUF file of the model.",
+            architecture=model.architecture,
         )
     level = LEVELS["F16" if stored_as is Type.F16 else "BF16"]
     table = grouped_tensors(model)
@@ -71,12 +72,22 @@ def plan_conversion(folder: ModelFolder, target: Path, stored_as: Type = Type.F1
         if name == _ROPE:
             continue
         if name not in names:
-            raise InputError(f"{folder.path.name} lacks the weights of '{name}'.")
+            raise InputError("{path} lacks the weights of '{name}'.", path=folder.path.name, name=name)
         placed = folder.tensors[names[name]].tensor
         if placed.shape != shape[::-1]:
-            raise InputError(f"'{placed.name[:80]}' has the shape {list(placed.shape)}, not {list(shape[::-1])}.")
+            raise InputError(
+                "'{placed}' has the shape {shape}, not {expected}.",
+                placed=placed.name[:80],
+                shape=str(list(placed.shape)),
+                expected=str(list(shape[::-1])),
+            )
         if placed.dtype not in _DTYPES:
-            raise InputError(f"{folder.path.name} is already quantized ('{placed.name[:80]}' is {placed.dtype}).")
+            raise InputError(
+                "{path} is already quantized ('{placed}' is {dtype}).",
+                path=folder.path.name,
+                placed=placed.name[:80],
+                dtype=placed.dtype,
+            )
     if model.causal:
         writer = writer_for(model, folder.config)
     else:
@@ -100,8 +111,9 @@ def _pooling(folder: ModelFolder) -> PoolingType:
         if found.get(key) is True:
             return kind
     raise InputError(
-        f"{folder.path.name} does not say how its tokens become one vector (1_Pooling/config.json is missing); give a "
-        "GGUF file of the model."
+        "{path} does not say how its tokens become one vector (1_Pooling/config.json is missing); "
+        "give a GGUF file of the model.",
+        path=folder.path.name,
     )
 
 
@@ -117,7 +129,12 @@ def _names(folder: ModelFolder, wanted: set[str]) -> dict[str, str]:
         elif not any(part in name for part in _IGNORED) and not (
             mapped == "output.weight" and folder.model.tied_embeddings
         ):
-            raise InputError(f"{folder.path.name} holds '{name[:80]}', which no {folder.model.architecture} model has.")
+            raise InputError(
+                "{path} holds '{name}', which no {architecture} model has.",
+                path=folder.path.name,
+                name=name[:80],
+                architecture=folder.model.architecture,
+            )
     return found
 
 
@@ -133,11 +150,15 @@ def convert(folder: ModelFolder, target: Path, report: Report = silent, stop: St
         except _TooLargeForF16:
             continue
         except OSError as error:
-            raise RunFailed(f"{target.name} cannot be written: {error.strerror or 'the disk fails'}.") from None
+            raise RunFailed(
+                "{target} cannot be written: {strerror}.",
+                target=target.name,
+                strerror=error.strerror or "the disk fails",
+            ) from None
         finally:
             discard(target)
         return plan.layout
-    raise RunFailed(f"{folder.path.name} holds weights that are not finite numbers.")
+    raise RunFailed("{path} holds weights that are not finite numbers.", path=folder.path.name)
 
 
 def _write(folder: ModelFolder, plan: Conversion, target: Path, report: Report, stop: Stop) -> None:
@@ -172,7 +193,7 @@ def _pieces(folder: ModelFolder, plan: Conversion, slot: Slot) -> Iterator[bytes
         if slot.type is Type.F16 and not np.abs(values).max() <= _LARGEST_F16:
             raise _TooLargeForF16
         if not np.isfinite(values).all():
-            raise RunFailed(f"'{tensor.name}' holds weights that are not finite numbers.")
+            raise RunFailed("'{tensor}' holds weights that are not finite numbers.", tensor=tensor.name)
         yield as_stored(values, slot.type).tobytes()
 
 

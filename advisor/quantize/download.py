@@ -27,21 +27,35 @@ def download(
         wanted = [file for file in info.siblings or [] if _is_wanted(file.rfilename)]
         total = sum(file.size or 0 for file in wanted)
         if not any(file.rfilename.endswith(".safetensors") for file in wanted):
-            raise InputError(f"{repository} holds no safetensors weights.")
+            raise InputError("{repository} holds no safetensors weights.", repository=repository)
         if total > most_bytes:
-            raise InputError(f"{repository} has {gb(total)}; at most {gb(most_bytes)} are allowed.")
+            raise InputError(
+                "{repository} has {total:gb}; at most {most_bytes:gb} are allowed.",
+                repository=repository,
+                total=total,
+                most_bytes=most_bytes,
+            )
         target.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(target).free + _size(target)
         if free < total + _SPARE_BYTES:
-            raise RunFailed(f"{repository} needs {gb(total)} of disk, and {gb(free)} are free.")
+            raise RunFailed(
+                "{repository} needs {total:gb} of disk, and {free:gb} are free.",
+                repository=repository,
+                total=total,
+                free=free,
+            )
         with _Watch(target, total, report):
             for file in wanted:
                 hf_hub_download(repository, file.rfilename, revision=info.sha, local_dir=target, endpoint=endpoint)
     except (RepositoryNotFoundError, GatedRepoError):
-        raise InputError(f"{repository} is not on the Hub, or needs a token.") from None
+        raise InputError("{repository} is not on the Hub, or needs a token.", repository=repository) from None
     except (HfHubHTTPError, OSError) as error:
         reason = getattr(error, "strerror", None) or "the Hub does not answer"
-        raise RunFailed(f"{repository} cannot be downloaded: {reason}; start the run again to go on.") from None
+        raise RunFailed(
+            "{repository} cannot be downloaded: {reason}; start the run again to go on.",
+            repository=repository,
+            reason=reason,
+        ) from None
     return target
 
 

@@ -59,7 +59,12 @@ def make_embeddings(model: Path, text_file: Path, report: Report = silent, stop:
     text = read_text(text_file)
     passages = passages_of(text)
     if len(passages) < _LEAST_PASSAGES:
-        raise InputError(f"{text_file.name} has {len(passages)} paragraphs; at least {_LEAST_PASSAGES} are needed.")
+        raise InputError(
+            "{text_file} has {count} paragraphs; at least {least_passages} are needed.",
+            text_file=text_file.name,
+            count=len(passages),
+            least_passages=_LEAST_PASSAGES,
+        )
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return EmbeddingReference(passages, _vectors(model, passages, report, stop), f"{text_file.name} ({digest})")
 
@@ -70,7 +75,7 @@ def measure_embeddings(
     """How far a quantized file's vectors are from the reference's."""
     found = _vectors(model, reference.passages, report, stop)
     if found.shape != reference.vectors.shape or not np.isfinite(found).all():
-        raise RunFailed(f"{model.name} makes vectors that cannot be compared; the file is damaged.")
+        raise RunFailed("{model} makes vectors that cannot be compared; the file is damaged.", model=model.name)
     cosines = (found * reference.vectors).sum(axis=1)
     return EmbeddingQuality(
         mean_cosine=float(cosines.mean()),

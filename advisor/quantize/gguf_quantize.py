@@ -69,8 +69,9 @@ def check_level(source: GgufSource, level: Level, matrix: ImportanceMatrix | Non
         matrix.check(source.header)
     elif needing := source.without_matrix(level):
         raise InputError(
-            f"{level.name} needs an importance matrix for this model ('{needing[0]}'); give one, or let "
-            "llama-imatrix make one."
+            "{level} needs an importance matrix for this model ('{needing}'); give one, or let llama-imatrix make one.",
+            level=level.name,
+            needing=needing[0],
         )
 
 
@@ -123,7 +124,9 @@ def quantize_gguf(
     except OSError as error:
         journal.remove()
         part.unlink(missing_ok=True)
-        raise RunFailed(f"{target.name} cannot be written: {error.strerror or 'the disk fails'}.") from None
+        raise RunFailed(
+            "{target} cannot be written: {strerror}.", target=target.name, strerror=error.strerror or "the disk fails"
+        ) from None
     journal.remove()
     return layout
 

@@ -67,7 +67,9 @@ class GgufSource:
             kind = ruled.get(tensor.name)
             if tensor.name not in ruled and len(tensor.shape) > 1 and tensor.type is not Type.F32:
                 raise InputError(
-                    f"{self.path.name} holds '{tensor.name[:80]}', which the rules for this model do not know."
+                    "{path} holds '{tensor}', which the rules for this model do not know.",
+                    path=self.path.name,
+                    tensor=tensor.name[:80],
                 )
             found.append((tensor, Type(tensor.type) if kind is None else kind))  # F32 counts as false
         return found
@@ -98,25 +100,38 @@ def open_gguf_source(path: Path) -> GgufSource:
     try:
         length = path.stat().st_size
     except OSError:
-        raise InputError(f"{path.name} cannot be read.") from None
+        raise InputError("{path} cannot be read.", path=path.name) from None
     header = read_gguf_header(read_from_path(path), path.name)
     if header.split_count > 1:
-        raise InputError(f"{path.name} is one of {header.split_count} parts; join them with llama-gguf-split --merge.")
+        raise InputError(
+            "{path} is one of {split_count} parts; join them with llama-gguf-split --merge.",
+            path=path.name,
+            split_count=header.split_count,
+        )
     if header.alignment != ALIGNMENT:
         raise InputError(
-            f"{path.name} aligns its tensors to {header.alignment} bytes; only the usual 32 can be written."
+            "{path} aligns its tensors to {alignment} bytes; only the usual 32 can be written.",
+            path=path.name,
+            alignment=header.alignment,
         )
     end = max((tensor.offset + tensor.bytes for tensor in header.tensors), default=0) + header.header_bytes
     if length < end:
-        raise InputError(f"{path.name} is cut off: it holds {length:,} of {end:,} bytes; download it again.")
+        raise InputError(
+            "{path} is cut off: it holds {length:,} of {end:,} bytes; download it again.",
+            path=path.name,
+            length=length,
+            end=end,
+        )
     found = model_of(header)
     quantized = sorted({tensor.type.name for tensor in header.tensors if tensor.type.name not in _PLAIN_NAMES})
     if quantized:
         raise InputError(
-            f"{path.name} is already quantized ({', '.join(quantized[:3])}); quantize from an F16, BF16 or F32 file."
+            "{path} is already quantized ({quantized}); quantize from an F16, BF16 or F32 file.",
+            path=path.name,
+            quantized=", ".join(quantized[:3]),
         )
     if found.model is None:
-        raise InputError(f"{path.name} cannot be quantized here: {found.note}")
+        raise InputError("{path} cannot be quantized here: {note}", path=path.name, note=found.note)
     return GgufSource(path, header, found.model)
 
 

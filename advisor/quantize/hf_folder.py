@@ -61,14 +61,18 @@ def open_folder(path: Path) -> ModelFolder:
     try:
         files = sorted(file for file in path.iterdir() if not file.is_dir())
     except OSError:
-        raise InputError(f"The folder {path.name} cannot be read.") from None
+        raise InputError("The folder {path} cannot be read.", path=path.name) from None
     if len(files) > _MAX_FILES:
-        raise InputError(f"The folder {path.name} holds more than {_MAX_FILES:,} files; no model does.")
+        raise InputError(
+            "The folder {path} holds more than {max_files:,} files; no model does.",
+            path=path.name,
+            max_files=_MAX_FILES,
+        )
     _refuse_programs(path, files)
     config = _json(path / "config.json")
     if "quantization_config" in config:
         raise InputError(
-            f"{path.name} is already quantized ('quantization_config' in its config.json); give the original."
+            "{path} is already quantized ('quantization_config' in its config.json); give the original.", path=path.name
         )
     model = model_from_config(config)
     tensors: dict[str, Placed] = {}
@@ -76,7 +80,7 @@ def open_folder(path: Path) -> ModelFolder:
         if file.suffix.lower() == ".safetensors":
             _add_tensors(file, tensors)
     if not tensors:
-        raise InputError(f"{path.name} holds no safetensors weights.")
+        raise InputError("{path} holds no safetensors weights.", path=path.name)
     return ModelFolder(path, config, model, tensors)
 
 
@@ -84,29 +88,38 @@ def _refuse_programs(path: Path, files: list[Path]) -> None:
     for file in files:
         ending = file.suffix.lower()
         if ending in _PROGRAMS:
-            raise InputError(f"{path.name} brings a program along ({one_line(file.name)}); such folders are refused.")
+            raise InputError(
+                "{path} brings a program along ({file}); such folders are refused.",
+                path=path.name,
+                file=one_line(file.name),
+            )
         if ending in _PICKLES:
             raise InputError(
-                f"{path.name} holds weights in a format that can run programs ({one_line(file.name)}); "
-                "give a folder with safetensors only."
+                "{path} holds weights in a format that can run programs ({file}); give a folder with safetensors only.",
+                path=path.name,
+                file=one_line(file.name),
             )
         if ending == ".json" and file.stat().st_size <= _MAX_JSON_BYTES and b'"auto_map"' in file.read_bytes():
             raise InputError(
-                f"{one_line(file.name)} in {path.name} names a program to load ('auto_map'); such folders are refused."
+                "{file} in {path} names a program to load ('auto_map'); such folders are refused.",
+                file=one_line(file.name),
+                path=path.name,
             )
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:
-            raise InputError(f"{path.name} is larger than {_MAX_JSON_BYTES >> 20} MiB.")
+            raise InputError(
+                "{path} is larger than {max_json_bytes} MiB.", path=path.name, max_json_bytes=_MAX_JSON_BYTES >> 20
+            )
         found = json.loads(path.read_text("utf-8"))
     except OSError:
-        raise InputError(f"{path.parent.name} holds no readable {path.name}.") from None
+        raise InputError("{parent} holds no readable {path}.", parent=path.parent.name, path=path.name) from None
     except (ValueError, RecursionError):
-        raise InputError(f"{path.name} in {path.parent.name} is not valid JSON.") from None
+        raise InputError("{path} in {parent} is not valid JSON.", path=path.name, parent=path.parent.name) from None
     if not isinstance(found, dict):
-        raise InputError(f"{path.name} in {path.parent.name} must hold one JSON object.")
+        raise InputError("{path} in {parent} must hold one JSON object.", path=path.name, parent=path.parent.name)
     return found
 
 
@@ -121,7 +134,9 @@ def _add_tensors(file: Path, tensors: dict[str, Placed]) -> None:
     end = 8 + length
     for tensor in read_safetensors_header(read, file.name):
         if tensor.name in tensors:
-            raise InputError(f"'{tensor.name[:80]}' is in {file.name} and in another file of its folder.")
+            raise InputError(
+                "'{tensor}' is in {file} and in another file of its folder.", tensor=tensor.name[:80], file=file.name
+            )
         tensors[tensor.name] = Placed(tensor, file, 0)
     header = json.loads(read(8, 8 + length))
     for name, entry in header.items():
@@ -130,4 +145,9 @@ def _add_tensors(file: Path, tensors: dict[str, Placed]) -> None:
             tensors[name] = Placed(tensors[name].tensor, file, 8 + length + first)
             end = max(end, 8 + length + last)
     if file.stat().st_size < end:
-        raise InputError(f"{file.name} is cut off: {file.stat().st_size:,} of {end:,} bytes; download it again.")
+        raise InputError(
+            "{file} is cut off: {st_size:,} of {end:,} bytes; download it again.",
+            file=file.name,
+            st_size=file.stat().st_size,
+            end=end,
+        )

@@ -44,20 +44,23 @@ class ImportanceMatrix:
         for name, weights in self.weights.items():
             if name in columns and columns[name] != weights.shape[1]:
                 raise InputError(
-                    f"{self.path.name} was made for another model: '{name[:80]}' has {columns[name]:,} columns there."
+                    "{path} was made for another model: '{name}' has {columns:,} columns there.",
+                    path=self.path.name,
+                    name=name[:80],
+                    columns=columns[name],
                 )
         if not self.weights.keys() & columns.keys():
-            raise InputError(f"{self.path.name} was made for another model: it names none of its tensors.")
+            raise InputError("{path} was made for another model: it names none of its tensors.", path=self.path.name)
 
 
 def read_imatrix(path: Path) -> ImportanceMatrix:
     """Read an imatrix.gguf; raises InputError in one sentence."""
     header = read_gguf_header(read_from_path(path), path.name)
     if header.text("general.type") != "imatrix":
-        raise InputError(f"{path.name} is no importance matrix; make one with llama-imatrix.")
+        raise InputError("{path} is no importance matrix; make one with llama-imatrix.", path=path.name)
     end = max((tensor.offset + tensor.bytes for tensor in header.tensors), default=0) + header.header_bytes
     if path.stat().st_size < end:
-        raise InputError(f"{path.name} is cut off; make it again.")
+        raise InputError("{path} is cut off; make it again.", path=path.name)
     reader = gguf.GGUFReader(path)
     tensors = {tensor.name: np.asarray(tensor.data, dtype=np.float32) for tensor in reader.tensors}
     weights = {}
@@ -67,7 +70,7 @@ def read_imatrix(path: Path) -> ImportanceMatrix:
         base = name.removesuffix(_SUMS)
         counts = tensors.get(base + _COUNTS, np.zeros(0, np.float32)).reshape(-1)
         if counts.size == 0 or sums.size % counts.size:
-            raise InputError(f"{path.name} is damaged: '{base[:80]}' has no count; make it again.")
+            raise InputError("{path} is damaged: '{base}' has no count; make it again.", path=path.name, base=base[:80])
         rows = sums.reshape(counts.size, -1)
         seen = counts[:, None] > 0
         weights[base] = np.where(seen, rows / np.where(seen, counts[:, None], 1), 1).astype(np.float32)

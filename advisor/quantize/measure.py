@@ -23,7 +23,7 @@ from advisor.foundation.ranges import Range
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_quantize import Progress, Report, Stop, never, silent, worker_threads
 from advisor.quantize.gguf_writing import write_atomically
-from advisor.quantize.memory import MeasuredMemory
+from advisor.quantize.memory_growth import MeasuredMemory
 from advisor.quantize.native import engine_name
 from advisor.quantize.network import Network
 from advisor.quantize.speed import Speed
@@ -129,14 +129,18 @@ def read_text(path: Path) -> str:
     """The evaluation text; raises InputError where it is none."""
     try:
         if path.stat().st_size > MAX_TEXT_BYTES:
-            raise InputError(f"{path.name} is larger than {MAX_TEXT_BYTES >> 20} MiB; give a shorter text.")
+            raise InputError(
+                "{path} is larger than {max_text_bytes} MiB; give a shorter text.",
+                path=path.name,
+                max_text_bytes=MAX_TEXT_BYTES >> 20,
+            )
         text = path.read_bytes().decode("utf-8")
     except OSError:
-        raise InputError(f"{path.name} cannot be read.") from None
+        raise InputError("{path} cannot be read.", path=path.name) from None
     except UnicodeDecodeError:
-        raise InputError(f"{path.name} is no text in UTF-8; save it as such.") from None
+        raise InputError("{path} is no text in UTF-8; save it as such.", path=path.name) from None
     if not text.strip() or "\0" in text:
-        raise InputError(f"{path.name} holds no text.")
+        raise InputError("{path} holds no text.", path=path.name)
     return text
 
 
@@ -165,7 +169,10 @@ def make_reference(
         count = min(len(tokens) // size, max(2, MAX_REFERENCE_BYTES // each), chunks or len(tokens))
         if count < 2:
             raise InputError(
-                f"{text_file.name} holds {len(tokens):,} tokens; at least {2 * size:,} are needed, two contexts."
+                "{text_file} holds {count:,} tokens; at least {size:,} are needed, two contexts.",
+                text_file=text_file.name,
+                count=len(tokens),
+                size=2 * size,
             )
         part = target.with_name(target.name + ".part")
         losses = []
@@ -176,7 +183,9 @@ def make_reference(
                     losses.append(_losses(logits, chunk))
             part.replace(target)
         except OSError as error:
-            raise RunFailed(f"The reference's logits cannot be kept: {error.strerror or 'the disk fails'}.") from None
+            raise RunFailed(
+                "The reference's logits cannot be kept: {strerror}.", strerror=error.strerror or "the disk fails"
+            ) from None
         finally:
             part.unlink(missing_ok=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -218,11 +227,11 @@ def measure_quality(
     """Perplexity of the file over the reference's text, and how far its predictions are from the reference's."""
     text = read_text(text_file)
     if not reference.text.endswith(f"({hashlib.sha256(text.encode()).hexdigest()[:12]})"):
-        raise InputError(f"{text_file.name} is not the text that the reference was made with.")
+        raise InputError("{text_file} is not the text that the reference was made with.", text_file=text_file.name)
     losses, increases, divergences, agreeing = [], [], [], []
     with Network(model, reference.context, threads or worker_threads(), gpu_layers=0) as network:
         if network.vocabulary != reference.vocabulary:
-            raise InputError(f"{model.name} is another model than the reference: its vocabulary differs.")
+            raise InputError("{model} is another model than the reference: its vocabulary differs.", model=model.name)
         tokens = network.tokens(text)
         run = _run(network, tokens, reference.context, reference.chunks, report, stop)
         for (chunk, logits), kept in zip(run, reference.logits(), strict=True):
@@ -234,7 +243,7 @@ def measure_quality(
             agreeing.append(base.argmax(axis=1) == own.argmax(axis=1))
     loss, divergence = np.concatenate(losses), np.concatenate(divergences)
     if not np.isfinite(loss).all():
-        raise RunFailed(f"{model.name} computes numbers that are not finite; the file is damaged.")
+        raise RunFailed("{model} computes numbers that are not finite; the file is damaged.", model=model.name)
     perplexity = math.exp(float(loss.mean()))
     return Quality(
         perplexity=perplexity,

@@ -82,8 +82,9 @@ def writer_for(model: Model, config: Mapping[str, Any]) -> gguf.GGUFWriter:
     outline = _OUTLINES.get(model.architecture)
     if outline is None:
         raise InputError(
-            f"Architecture '{model.architecture}' is not written here; set LLAMA_CPP_DIR to a llama.cpp source tree, "
-            "or give a GGUF file of the model."
+            "Architecture '{architecture}' is not written here; set LLAMA_CPP_DIR to a llama.cpp source "
+            "tree, or give a GGUF file of the model.",
+            architecture=model.architecture,
         )
     fields = Config(config)
     writer = gguf.GGUFWriter(None, model.architecture)
@@ -164,7 +165,9 @@ def _add_rope_scaling(writer: gguf.GGUFWriter, rope: Mapping[str, Any]) -> None:
     if kind in ("default", "llama3", None):  # llama3's is a tensor
         return
     if kind not in ("linear", "yarn"):
-        raise InputError(f"Rope scaling '{str(kind)[:40]}' is not written here; give a GGUF file of the model.")
+        raise InputError(
+            "Rope scaling '{kind}' is not written here; give a GGUF file of the model.", kind=str(kind)[:40]
+        )
     writer.add_rope_scaling_type(RopeScalingType(kind))
     writer.add_rope_scaling_factor(float(rope["factor"]))
     if kind == "yarn":

@@ -138,7 +138,7 @@ def library() -> ctypes.CDLL:
     folders = (found.submodule_search_locations if found else None) or []
     files = [path for folder in folders for ending in ("*.so", "*.pyd") for path in Path(folder).glob(ending)]
     if not files:
-        raise ToolMissing(f"Quantizing needs the package xllamacpp: {INSTALL}")
+        raise ToolMissing("Quantizing needs the package xllamacpp: {install}", install=INSTALL)
     try:
         loaded = ctypes.CDLL(str(files[0]))
         for name, (result, arguments) in _SIGNATURES.items():
@@ -146,7 +146,9 @@ def library() -> ctypes.CDLL:
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError):
         raise ToolMissing(
-            f"The installed xllamacpp {version('xllamacpp')} lacks functions that are needed here: {INSTALL}"
+            "The installed xllamacpp {version} lacks functions that are needed here: {install}",
+            version=version("xllamacpp"),
+            install=INSTALL,
         ) from None
     loaded.llama_log_set(ctypes.cast(_keep_log, c_void_p), None)
     return loaded
@@ -160,8 +162,9 @@ def runtime() -> ctypes.CDLL:
     for parameters, defaults in ((context, _CONTEXT_DEFAULTS), (model, _MODEL_DEFAULTS)):
         if any(parameters.get(place, kind) != value for place, kind, value in defaults):
             raise ToolMissing(
-                f"The installed xllamacpp {version('xllamacpp')} lays out its settings in a way that is not known "
-                f"here: {INSTALL}"
+                "The installed xllamacpp {version} lays out its settings in a way that is not known here: {install}",
+                version=version("xllamacpp"),
+                install=INSTALL,
             )
     lib.llama_backend_init()
     return lib
@@ -193,7 +196,12 @@ def quantize_rows(
         None if matrix is None else matrix.ctypes.data,
     )
     if written != target.nbytes:
-        raise RunFailed(f"llama.cpp wrote {written:,} bytes of {kind.name} where {target.nbytes:,} were expected.")
+        raise RunFailed(
+            "llama.cpp wrote {written:,} bytes of {kind} where {nbytes:,} were expected.",
+            written=written,
+            kind=kind.name,
+            nbytes=target.nbytes,
+        )
     return target
 
 

@@ -39,7 +39,7 @@ class Network:
         )
         if self._lib.llama_model_has_encoder(self._model):
             self.close()
-            raise RunFailed(f"{path.name} is no model that continues a text, so it has no perplexity.")
+            raise RunFailed("{path} is no model that continues a text, so it has no perplexity.", path=path.name)
         parameters = self._lib.llama_context_default_params()
         for place, value in (
             (native.N_CTX, context),
@@ -114,7 +114,7 @@ class Embedder(Network):
         self._lib.llama_set_embeddings(self._context, True)
         if self._lib.llama_pooling_type(self._context) <= 0:
             self.close()
-            raise RunFailed(f"{path.name} does not say how its tokens become one vector.")
+            raise RunFailed("{path} does not say how its tokens become one vector.", path=path.name)
         self._room = min(context, self.trained_context)
         self._width = int(self._lib.llama_model_n_embd(self._model))
 

@@ -22,7 +22,7 @@ def packaged_folder(name: str) -> Path:
     """The folder of an installed one; raises InputError."""
     found = _folder(name) if name in PACKAGES else None
     if found is None:
-        raise InputError(f"No installed package carries a model '{one_line(name, 60)}'.")
+        raise InputError("No installed package carries a model '{name}'.", name=one_line(name, 60))
     return found
 
 

@@ -18,8 +18,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from advisor.foundation.errors import AdvisorError
-from advisor.quantize.request import parse_request
-from advisor.quantize.settings import read_settings
+from advisor.quantize.allowed import read_settings
+from advisor.quantize.run_request import parse_request
 from advisor.quantize.steps import Steps
 
 REQUEST = "request.json"

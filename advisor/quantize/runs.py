@@ -16,7 +16,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, select, type_coerce, update
 
 from advisor.foundation.errors import InputError
-from advisor.quantize.request import RunRequest, parse_request
+from advisor.foundation.message import sentence
+from advisor.quantize.run_request import RunRequest, parse_request
 from advisor.store.database import default_url, make_engine
 from advisor.store.sessions import Sessions, owner_hash
 from advisor.store.tables import UtcDateTime, runs
@@ -83,7 +84,7 @@ class Runs:
     """All runs in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._rows = Sessions(engine, "Runs")
+        self._rows = Sessions(engine, sentence("Runs"))
 
     @classmethod
     def open(cls, url: str | None = None) -> Runs:
@@ -98,7 +99,10 @@ class Runs:
         with self._rows.writing() as connection:
             waiting = select(func.count()).where(runs.c.state.in_(("queued", "running")))
             if connection.execute(waiting).scalar_one() >= most_waiting:
-                raise InputError(f"{most_waiting} runs are waiting already; try again when some are through.")
+                raise InputError(
+                    "{most_waiting} runs are waiting already; try again when some are through.",
+                    most_waiting=most_waiting,
+                )
             now = _now(connection)
             connection.execute(
                 insert(runs).values(

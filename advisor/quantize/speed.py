@@ -13,7 +13,7 @@ import numpy as np
 from advisor.foundation.ranges import Range
 from advisor.quantize.errors import Cancelled
 from advisor.quantize.gguf_quantize import Stop, never, worker_threads
-from advisor.quantize.memory import measured_context
+from advisor.quantize.memory_growth import measured_context
 from advisor.quantize.network import Network
 
 _SAMPLES = 5

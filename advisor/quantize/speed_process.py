@@ -15,7 +15,7 @@ from advisor.machines.detect_match import match_platform
 from advisor.machines.detect_system import cpu_model
 from advisor.quantize import native
 from advisor.quantize.gguf_quantize import worker_threads
-from advisor.quantize.memory import measure_memory
+from advisor.quantize.memory_growth import measure_memory
 from advisor.quantize.speed import measure_speed
 
 

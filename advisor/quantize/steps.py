@@ -13,9 +13,9 @@ from typing import Any
 from advisor.formats.gguf_levels import Level
 from advisor.foundation.errors import InputError
 from advisor.foundation.places import IMPORT_FOLDER
-from advisor.foundation.units import gb
 from advisor.models.model import Model
 from advisor.quantize import tinylm
+from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.compress import check_level as check_compression
 from advisor.quantize.compress import compress
 from advisor.quantize.convert import can_convert, convert
@@ -36,8 +36,7 @@ from advisor.quantize.measure import (
     save_reference,
 )  # fmt: skip
 from advisor.quantize.native import engine_name
-from advisor.quantize.request import RunRequest, check_request, local_folder, matrix_of, text_of
-from advisor.quantize.settings import QuantizeSettings
+from advisor.quantize.run_request import RunRequest, check_request, local_folder, matrix_of, text_of
 from advisor.quantize.tool_runs import convert_with_tree, make_imatrix, quantize_with_tool
 from advisor.quantize.tools import find_converter, plain_environment, python_command, run_briefly
 from advisor.sources.gguf_header import read_gguf_header
@@ -155,7 +154,9 @@ class Steps:
     def _check_size(self, size: int) -> None:
         if size > self.settings.most_bytes:
             raise InputError(
-                f"The source has {gb(size)} of weights; at most {gb(self.settings.most_bytes)} are allowed."
+                "The source has {size:gb} of weights; at most {most_bytes:gb} are allowed.",
+                size=size,
+                most_bytes=self.settings.most_bytes,
             )
 
     def _matrix(self, source: GgufSource) -> ImportanceMatrix | None:
@@ -283,11 +284,13 @@ def open_size(path: Path) -> int:
     """Tensor bytes of a finished file, read back from it."""
     header = read_gguf_header(read_from_path(path), path.name)
     if path.stat().st_size != header.header_bytes + header.data_bytes:
-        raise RunFailed(f"{path.name} is not as long as its header says.")
+        raise RunFailed("{path} is not as long as its header says.", path=path.name)
     return header.tensor_bytes
 
 
 def _check_free(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise RunFailed(f"The run needs {gb(needed)} of disk, and {gb(free)} are free; remove old runs.")
+        raise RunFailed(
+            "The run needs {needed:gb} of disk, and {free:gb} are free; remove old runs.", needed=needed, free=free
+        )

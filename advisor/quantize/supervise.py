@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from advisor.foundation.places import IMPORT_FOLDER
+from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.run_child import REQUEST
 from advisor.quantize.runs import Run, RunLost, Runs, State
-from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.tools import ended, last_line, plain_environment, python_command
 from advisor.store.errors import StoreUnavailable
 

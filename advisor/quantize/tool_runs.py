@@ -76,8 +76,12 @@ def quantize_with_tool(
         stored = [(tensor.name, tensor.type) for tensor in header.tensors]
         if part.stat().st_size != layout.file_bytes or stored != [(slot.name, slot.type) for slot in layout.slots]:
             raise RunFailed(
-                f"llama-quantize ({tool.version}) chose other types than predicted for {level.name}: it wrote "
-                f"{part.stat().st_size:,} bytes, not {layout.file_bytes:,}."
+                "llama-quantize ({version}) chose other types than predicted for {level}: it wrote "
+                "{st_size:,} bytes, not {file_bytes:,}.",
+                version=tool.version,
+                level=level.name,
+                st_size=part.stat().st_size,
+                file_bytes=layout.file_bytes,
             )
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -117,7 +121,7 @@ def make_imatrix(
     try:
         _run(tool, command, target.parent, line, stop)
         if not part.is_file():
-            raise RunFailed(f"llama-imatrix ({tool.version}) ended without writing a matrix.")
+            raise RunFailed("llama-imatrix ({version}) ended without writing a matrix.", version=tool.version)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -144,7 +148,11 @@ def convert_with_tree(folder: ModelFolder, target: Path, report: Report = silent
         # Without weight files it still reports success, with no tensors in the file.
         names = {tensor.name for tensor in read_gguf_header(read_from_path(part), target.name).tensors}
         if missing := sorted({tensor.name for tensor in folder.model.tensors} - names - {"rope_freqs.weight"}):
-            raise RunFailed(f"llama.cpp's converter left out {len(missing)} tensors, '{missing[0]}' among them.")
+            raise RunFailed(
+                "llama.cpp's converter left out {count} tensors, '{missing}' among them.",
+                count=len(missing),
+                missing=missing[0],
+            )
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -162,4 +170,9 @@ def _run(tool: Tool, command: list[str | Path], cwd: Path, line: Callable[[str],
     code = run_streaming(command, tool.environment, cwd, hear, stop)
     if code != 0:
         errors = [text for text in last if "rror" in text or "fail" in text.lower()]
-        raise RunFailed(f"{tool.name} failed ({ended(code)}): {(errors or [*last, 'it gives no reason'])[0][:300]}")
+        raise RunFailed(
+            "{tool} failed ({code}): {errors}",
+            tool=tool.name,
+            code=ended(code),
+            errors=(errors or [*last, "it gives no reason"])[0][:300],
+        )

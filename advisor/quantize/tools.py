@@ -60,9 +60,16 @@ def must_find(name: str, option: str = "") -> Tool:
     """The program, which knows `option`; raises ToolMissing in one sentence."""
     tool = find_tool(name)
     if tool is None:
-        raise ToolMissing(f"{name} was not found: install llama.cpp and set LLAMA_CPP_BIN to the folder it lies in.")
+        raise ToolMissing(
+            "{name} was not found: install llama.cpp and set LLAMA_CPP_BIN to the folder it lies in.", name=name
+        )
     if option and option not in tool.help:
-        raise ToolMissing(f"{name} ({tool.version}) is too old: it does not know {option}; install a newer llama.cpp.")
+        raise ToolMissing(
+            "{name} ({version}) is too old: it does not know {option}; install a newer llama.cpp.",
+            name=name,
+            version=tool.version,
+            option=option,
+        )
     return tool
 
 
@@ -131,11 +138,18 @@ def run_briefly(command: list[str | Path], environment: Mapping[str, str], cwd: 
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise RunFailed(f"{name} did not answer within {timeout_s:.0f} seconds.") from None
+        raise RunFailed(
+            "{name} did not answer within {timeout_s:.0f} seconds.", name=name, timeout_s=timeout_s
+        ) from None
     except OSError:
-        raise RunFailed(f"{name} cannot be started.") from None
+        raise RunFailed("{name} cannot be started.", name=name) from None
     if done.returncode != 0:
-        raise RunFailed(f"{name} failed ({ended(done.returncode)}): {last_line(done.stderr or done.stdout)}")
+        raise RunFailed(
+            "{name} failed ({returncode}): {stderr}",
+            name=name,
+            returncode=ended(done.returncode),
+            stderr=last_line(done.stderr or done.stdout),
+        )
     return Printed(done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
 

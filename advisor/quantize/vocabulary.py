@@ -40,11 +40,11 @@ def add_vocabulary(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
         add = _add_byte_pairs if merges else _add_word_pieces
         add(writer, folder, size, found)
     else:
-        raise InputError(f"{folder.name} holds neither tokenizer.model nor tokenizer.json.")
+        raise InputError("{folder} holds neither tokenizer.model nor tokenizer.json.", folder=folder.name)
     try:
         gguf.SpecialVocab(folder, load_merges=merges, n_vocab=size).add_to_gguf(writer, quiet=True)
     except (KeyError, TypeError, ValueError, OSError, AttributeError):
-        raise InputError(f"The tokenizer files of {folder.name} have an unexpected form.") from None
+        raise InputError("The tokenizer files of {folder} have an unexpected form.", folder=folder.name) from None
     prefix = read_json(folder, "tokenizer_config.json").get("add_prefix_space")
     if isinstance(prefix, bool):
         writer.add_add_space_prefix(prefix)
@@ -54,12 +54,14 @@ def _add_sentencepiece(writer: gguf.GGUFWriter, folder: Path, size: int) -> None
     try:
         from sentencepiece import SentencePieceProcessor
     except ImportError:
-        raise ToolMissing(f"Reading tokenizer.model needs the package sentencepiece: {INSTALL}") from None
+        raise ToolMissing(
+            "Reading tokenizer.model needs the package sentencepiece: {install}", install=INSTALL
+        ) from None
     pieces = SentencePieceProcessor()
     try:
         pieces.Load(str(folder / "tokenizer.model"))
     except (OSError, RuntimeError):
-        raise InputError(f"tokenizer.model in {folder.name} cannot be read.") from None
+        raise InputError("tokenizer.model in {folder} cannot be read.", folder=folder.name) from None
     words = [f"[PAD{number}]" for number in range(size)]
     scores, kinds = [-10000.0] * size, [int(TokenType.UNUSED)] * size
     for number in range(min(pieces.GetPieceSize(), size)):
@@ -108,13 +110,16 @@ def _words(folder: Path, size: int, found: dict[str, Any]) -> tuple[list[str], l
     known = isinstance(model, dict) and model.get("type", "BPE") in ("BPE", "WordPiece")
     if not isinstance(model, dict) or not known or not isinstance(model.get("vocab"), dict):
         raise InputError(
-            f"The tokenizer of {folder.name} is neither byte-pair nor word-piece; give a GGUF file of the model."
+            "The tokenizer of {folder} is neither byte-pair nor word-piece; give a GGUF file of the model.",
+            folder=folder.name,
         )
     words = [f"[PAD{number}]" for number in range(size)]
     kinds = [int(TokenType.UNUSED)] * size
     for word, number in model["vocab"].items():
         if not isinstance(number, int) or not 0 <= number < size:
-            raise InputError(f"The tokenizer of {folder.name} has more tokens than the model's {size:,}.")
+            raise InputError(
+                "The tokenizer of {folder} has more tokens than the model's {size:,}.", folder=folder.name, size=size
+            )
         words[number], kinds[number] = word, int(TokenType.NORMAL)
     for token in found.get("added_tokens") or ():
         if 0 <= int(token["id"]) < size:
@@ -147,6 +152,7 @@ def _pre_tokenizer(folder: Path, found: Any) -> str:
         if pattern in _PRE_TOKENIZERS:
             return _PRE_TOKENIZERS[pattern]
     raise InputError(
-        f"How the tokenizer of {folder.name} splits text is not known here; give a GGUF file of the model, or set "
-        "LLAMA_CPP_DIR to a llama.cpp source tree whose converter knows it."
+        "How the tokenizer of {folder} splits text is not known here; give a GGUF file of the model, "
+        "or set LLAMA_CPP_DIR to a llama.cpp source tree whose converter knows it.",
+        folder=folder.name,
     )

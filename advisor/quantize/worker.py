@@ -25,11 +25,11 @@ from filelock import FileLock, Timeout
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.places import IMPORT_FOLDER, user_data_folder
+from advisor.quantize.allowed import QuantizeSettings, read_settings
 from advisor.quantize.errors import ToolMissing
 from advisor.quantize.native import INSTALL
-from advisor.quantize.request import RunRequest, check_request
+from advisor.quantize.run_request import RunRequest, check_request
 from advisor.quantize.runs import Runs
-from advisor.quantize.settings import QuantizeSettings, read_settings
 from advisor.quantize.supervise import work
 from advisor.quantize.tools import python_command
 from advisor.store.database import default_url
@@ -48,7 +48,7 @@ def make_huey(queue: str, address: str = "") -> Any:
         import huey
         import huey.exceptions
     except ImportError:
-        raise ToolMissing(f"Real runs need the package huey: {INSTALL}") from None
+        raise ToolMissing("Real runs need the package huey: {install}", install=INSTALL) from None
     chosen = address or default_url()
     name = f"advisor-{queue}"
     if chosen.startswith(("postgresql", "postgres:")):
@@ -96,7 +96,7 @@ def start_run(request: RunRequest, owner: str, queue: str = "cpu", settings: Qua
     chosen = settings or read_settings()
     check_request(request, chosen)
     if queue not in QUEUES:
-        raise InputError(f"The queue must be one of: {', '.join(QUEUES)}.")
+        raise InputError("The queue must be one of: {queues}.", queues=", ".join(QUEUES))
     huey = make_huey(queue, chosen.queue)
     runs = Runs.open()
     id = runs.submit(request, owner, queue, chosen.most_waiting)

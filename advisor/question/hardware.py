@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
 from advisor.machines.chip import Chip, chip_of
-from advisor.question.choices import AUTO, CUSTOM_MACHINE, MachineChoice
+from advisor.question.configuration import AUTO, CUSTOM_MACHINE, MachineChoice
 from advisor.runtimes.llama_cpp.checks import check_vendors
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.memory import Device, Memory
@@ -109,10 +110,10 @@ def first_machine(asked: MachineChoice) -> Machine:
     chosen = machine(asked.name)
     if not chosen.needs_memory:
         if asked.memory_gib is not None:
-            raise InputError(f"memory_gib is for machine=custom; {chosen.name} has its own memory.")
+            raise InputError("memory_gib is for machine=custom; {chosen} has its own memory.", chosen=chosen.name)
         return chosen
     if asked.memory_gib is None:
-        raise InputError(f"{chosen.name} has no memory of its own: give its RAM in GiB as memory_gib.")
+        raise InputError("{chosen} has no memory of its own: give its RAM in GiB as memory_gib.", chosen=chosen.name)
     return with_memory(chosen, asked.memory_gib)
 
 
@@ -125,23 +126,40 @@ def _used(asked: MachineChoice, first: Machine, installed: tuple[Machine, ...]) 
     if asked.use_gpus is None:
         return installed
     if not installed:
-        raise InputError(f"use_gpus={asked.use_gpus}: {first.name} has no graphics cards; leave use_gpus out.")
+        raise InputError(
+            "use_gpus={use_gpus}: {first} has no graphics cards; leave use_gpus out.",
+            use_gpus=asked.use_gpus,
+            first=first.name,
+        )
     if asked.use_gpus > len(installed):
-        there = "is one device" if len(installed) == 1 else f"has {len(installed)} cards"
-        who = first.name if asked.other_machine is None else "this machine"
-        raise InputError(f"use_gpus={asked.use_gpus}: {who} {there}; use at most {len(installed)}.")
+        who = first.name if asked.other_machine is None else sentence("this machine")
+        there = sentence("{machine} is one device", machine=who)
+        if len(installed) > 1:
+            there = sentence("{machine} has {count} cards", machine=who, count=len(installed))
+        raise InputError(
+            "use_gpus={use_gpus}: {there}; use at most {count}.",
+            use_gpus=asked.use_gpus,
+            there=there,
+            count=len(installed),
+        )
     return installed[: asked.use_gpus]
 
 
 def _installed(asked: MachineChoice, first: Machine) -> tuple[Machine, ...]:
     if first.unified and asked.gpus > 1:
-        raise InputError(f"gpus={asked.gpus}: {first.name} is one device; several of them do not share memory.")
+        raise InputError(
+            "gpus={gpus}: {first} is one device; several of them do not share memory.",
+            gpus=asked.gpus,
+            first=first.name,
+        )
     if asked.other_machine is None:
         return () if first.kind == CPU_KIND else (first,) * (asked.gpus * first.count)
     other = machine(asked.other_machine)
     for one in (first, other):
         if one.unified:
-            raise InputError(f"other_machine: {one.name} is no graphics card that stands beside others in one host.")
+            raise InputError(
+                "other_machine: {one} is no graphics card that stands beside others in one host.", one=one.name
+            )
     return (first,) * (asked.gpus * first.count) + (other,) * (asked.other_gpus * other.count)
 
 
@@ -154,7 +172,7 @@ def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...]) ->
     host = first.host_memory_bytes
     if asked.host_memory_gib is not None:
         if first.unified:
-            raise InputError(f"host_memory_gib: {first.name} shares one memory between host and GPU.")
+            raise InputError("host_memory_gib: {first} shares one memory between host and GPU.", first=first.name)
         host = int(asked.host_memory_gib * GIB)
     devices = tuple(Device(card.name, card.capacity_bytes, overhead(card)) for card in cards)
     return Memory(devices, host, pooled=first.unified)
@@ -166,7 +184,11 @@ def _backend(asked: str, first: Machine, cards: tuple[Machine, ...], runtime: Ru
     # Their speed follows constants of their own; what they run on is named by the backend all the same.
     if (its_own := runtime_by(runtime).backends) is not None:
         if not usual and backend not in its_own:
-            raise InputError(f"backend={backend} is none of {runtime}'s: leave it out, or use runtime=llama.cpp.")
+            raise InputError(
+                "backend={backend} is none of {runtime}'s: leave it out, or use runtime=llama.cpp.",
+                backend=backend,
+                runtime=runtime,
+            )
         backend = default_backend(first, runtime)
     check_vendors({card.vendor for card in cards if card.vendor != "generic"}, backend)
     return backend
@@ -185,5 +207,5 @@ def chip_for(backend: str, hardware: Hardware, runtime: RuntimeId) -> Chip:
     if one.kind == CUSTOM_MACHINE:
         return Chip(asked or counts_as)
     if asked not in (None, one.vendor):
-        raise InputError(f"backend={backend} does not run on {one.name}: leave it out.")
+        raise InputError("backend={backend} does not run on {one}: leave it out.", backend=backend, one=one.name)
     return chip_of(one)

@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from advisor.costs.inputs import CostInputs
 from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.message import sentence
 from advisor.foundation.numbers import bare, exact
 from advisor.foundation.parts import Composed
-from advisor.question.choices import (
+from advisor.question.configuration import (
     BY_FRONTEND,
     FRONTENDS,
     SEARCHED,
@@ -32,7 +33,7 @@ from advisor.sizing.settings import CACHE_TYPES, Settings
 MAX_QUERY_LENGTH = 4096
 # Of everything that is counted or measured here, less than this is nothing; it keeps figures and sentences finite.
 _LEAST = 1e-9
-_MAIN_KEYS = "model, machine, gpus, context, users, runtime and level"
+_MAIN_KEYS = "model, machine, gpus, context, users, runtime, level"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,11 @@ class Question(Composed):
     def from_query(cls, query: str) -> Self:
         """The question of a query string; raises InputError in one sentence."""
         if len(query) > MAX_QUERY_LENGTH:
-            raise InputError(f"The query is {len(query):,} characters long; at most {MAX_QUERY_LENGTH:,} are read.")
+            raise InputError(
+                "The query is {count:,} characters long; at most {max_query_length:,} are read.",
+                count=len(query),
+                max_query_length=MAX_QUERY_LENGTH,
+            )
         try:
             pairs = parse_qsl(
                 query.removeprefix("?"), keep_blank_values=True, strict_parsing=query not in ("", "?"), errors="strict"
@@ -121,7 +126,7 @@ class Question(Composed):
         values: dict[str, str] = {}
         for key, value in pairs:
             if key in values:
-                raise InputError(f"'{one_line(key)}' is given twice; give it once.")
+                raise InputError("'{name}' is given twice; give it once.", name=one_line(key))
             values[key] = value
         return cls.from_values(values)
 
@@ -131,14 +136,16 @@ class Question(Composed):
         for key in values:
             if key not in FIELDS:
                 close = resembling(key, FIELDS)
-                hint = nearest(key, FIELDS) or f"among the {len(FIELDS)} known are {_MAIN_KEYS}."
-                raise InputError(f"Unknown key '{one_line(key)}'; {hint}", close)
+                hint = nearest(key, FIELDS) or sentence(
+                    "among the {count} known are {main}.", count=len(FIELDS), main=_MAIN_KEYS
+                )
+                raise InputError("Unknown key '{name}'; {hint}", close, name=one_line(key), hint=hint)
         found = super().from_values(values)
         found._check_least()
         if not found.runtime.flash_attention and CACHE_TYPES[found.workload.kv_type_v][0] > 1:
             raise InputError(
-                f"V cache type {found.workload.kv_type_v} needs flash attention: set flash_attention=on or "
-                "kv_type_v=f16."
+                "V cache type {kv_type_v} needs flash attention: set flash_attention=on or kv_type_v=f16.",
+                kv_type_v=found.workload.kv_type_v,
             )
         return replace(found, given=frozenset(values))
 
@@ -147,7 +154,12 @@ class Question(Composed):
             value = self.value(key)
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, float) and 0 < number < _LEAST:
-                    raise InputError(f"{key}={one_line(exact(number))} is too small: give {bare(_LEAST)} or more.")
+                    raise InputError(
+                        "{name}={number} is too small: give {least} or more.",
+                        name=key,
+                        number=one_line(exact(number)),
+                        least=bare(_LEAST),
+                    )
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from advisor.foundation.errors import ImpossibleValue, InputError, nearest, one_line, resembling
+from advisor.foundation.errors import ImpossibleValue, InputError, choose_one_of, nearest, one_line, resembling
 from advisor.foundation.message import Message, fact
-from advisor.foundation.numbers import exact
 from advisor.foundation.parts import Part
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS, find_task
 
@@ -32,14 +31,16 @@ def _switch(value: Any) -> Any:
 Switch = Annotated[bool, BeforeValidator(_switch), PlainSerializer(lambda on: "on" if on else "off")]
 
 
-def known(options: Mapping[str, object] | tuple[str, ...], what: str) -> Any:
+def known(options: Mapping[str, object] | tuple[str, ...], what: str | Message) -> Any:
     """A validator that refuses a word which is none of `options`, naming the nearest."""
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and value not in options:
             close = resembling(value, options)
-            hint = nearest(value, options) or f"choose one of {', '.join(options)}."
-            raise ImpossibleValue(f"unknown {what} '{one_line(value)}'; {hint}", close)
+            hint = nearest(value, options) or choose_one_of(options)
+            raise ImpossibleValue(
+                "Unknown {what} '{value}'; {hint}", close, what=what, value=one_line(value), hint=hint
+            )
         return value
 
     return BeforeValidator(check)
@@ -51,9 +52,9 @@ def _task(value: Any) -> Any:
     try:
         found = find_task(value)
     except InputError as error:
-        raise ImpossibleValue(str(error), error.suggestions) from None
+        raise ImpossibleValue.because(error) from None
     if found not in SCORED_TASKS:
-        raise ValueError(f"task={found} has no score to keep; choose one of {', '.join(SCORED_TASKS)}")
+        raise ImpossibleValue("task={task} has no score to keep; {hint}", task=found, hint=choose_one_of(SCORED_TASKS))
     return found
 
 
@@ -63,17 +64,19 @@ def _percent(value: Any) -> Any:
     try:
         return float(value)
     except ValueError:
-        words = ", ".join(_DEMANDS)
-        raise ValueError(
-            f"min_quality={one_line(value)} is not possible: give a percentage or one of {words}"
+        raise ImpossibleValue(
+            "min_quality={value} is not possible: give a percentage or one of {demands}.",
+            value=one_line(value),
+            demands=", ".join(_DEMANDS),
         ) from None
 
 
 def _at_most_all(value: float | str | None) -> float | str | None:
     if isinstance(value, float) and not 0 <= value <= 100:
-        raise ValueError(
-            f"min_quality={exact(value)} is not possible: it is the percentage of the 16-bit score to keep, from 0 "
-            "to 100"
+        raise ImpossibleValue(
+            "min_quality={value:exact} is not possible: it is the percentage of the 16-bit score to keep, from 0 "
+            "to 100.",
+            value=value,
         )
     return value
 

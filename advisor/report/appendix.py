@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
@@ -11,21 +10,24 @@ from advisor.answer.launching import launch_of
 from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import reasons
 from advisor.costs.money import UsedPrice, plain
+from advisor.costs.options import Option
+from advisor.costs.staircase import Line
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import approx, exact, plural
+from advisor.foundation.message import NOTHING, fact
+from advisor.foundation.numbers import exact
 from advisor.foundation.units import GIB, gib
 from advisor.foundation.version import VERSION
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
+from advisor.report.named import status_word, verdict_word
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
 from advisor.speed.explain import explanation
-from advisor.words import say_all
-from advisor.words.unconverted import key_words, without_keys
+from advisor.words import label, say, say_all, to_tell, told
 
-ASKED = "as asked for"  # the note of an assumption that is the user's
-KEPT_FREE = "kept free of each device"
+ASKED = to_tell("as asked for")  # the note of an assumption that is the user's
+KEPT_FREE = to_tell("kept free of each device")
 _MOST_PRICES = 60
 _MOST_EVIDENCE = 8  # rows each for quality and speed
 # Told elsewhere or in other words.
@@ -33,17 +35,24 @@ _TOLD = {"model", "machine", "context", "users", "requests_per_day", "tokens_in"
 _TOLD |= {"country", "margin_percent"}
 _CONTINUED = re.compile(r"\s*\\\n\s*")
 _COLUMNS = (
-    "Level", "Verdict", "File (GB)", "Bits per weight", "Memory (GiB)", "Free (GiB)", "Quality (%)", "Tokens/s",
-    "Longest context",
-)  # fmt: skip
-_OF_ENCODERS = {"Tokens/s": "Inputs/s"}
+    to_tell("Level"),
+    to_tell("Verdict"),
+    to_tell("File (GB)"),
+    to_tell("Bits per weight"),
+    to_tell("Memory (GiB)"),
+    to_tell("Free (GiB)"),
+    to_tell("Quality (%)"),
+    to_tell("Tokens/s"),
+    to_tell("Longest context"),
+)
+_OF_ENCODERS = {"Tokens/s": to_tell("Inputs/s")}
 
 
 def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
     query = answer.question.to_query()
     return Appendix(
         levels=_levels_table(answer),
-        assumptions=tuple(replace(fact, note=without_keys(fact.note)) for fact in _assumptions(answer, shown)),
+        assumptions=_assumptions(answer, shown),
         sources=_sources(answer, shown),
         commands=_commands(answer, shown),
         reproduce=f'python -m advisor report "{query}" report.pdf',
@@ -61,7 +70,7 @@ def _levels_table(answer: Answer) -> Table:
         rows.append(
             (
                 plan.level,
-                "offload" if plan.verdict == "fits with offload" else plan.verdict,  # on one line
+                told("offload") if plan.verdict == "fits with offload" else verdict_word(plan.verdict),  # on one line
                 f"{plan.sized.file_bytes / 1e9:,.2f}",
                 f"{plan.sized.bits_per_weight:.2f}",
                 f"{plan.needed_bytes / GIB:,.1f}",
@@ -75,7 +84,7 @@ def _levels_table(answer: Answer) -> Table:
     levels = [candidate.level for candidate in answer.candidates]
     chosen = None if answer.chosen is None else answer.chosen.level
     return Table(
-        columns=_COLUMNS if answer.shown.writes else tuple(_OF_ENCODERS.get(name, name) for name in _COLUMNS),
+        columns=tuple(told(name if answer.shown.writes else _OF_ENCODERS.get(name, name)) for name in _COLUMNS),
         rows=tuple(rows),
         right_aligned=(2, 3, 4, 5, 6, 7, 8),
         highlighted=levels.index(chosen) if chosen in levels else None,
@@ -84,48 +93,59 @@ def _levels_table(answer: Answer) -> Table:
 
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     question, plan = answer.question, shown.plan
-    facts = [Fact("Why", f"{shown.level}, {answer.status}", said) for said in say_all(reasons(answer), "report")]
-    facts += [*_asked(answer), Fact("Safety margin", f"{exact(question.machine.margin_percent)} %", KEPT_FREE)]
+    facts = [
+        Fact(told("Why"), f"{shown.level}, {status_word(answer.status).lower()}", said)
+        for said in say_all(reasons(answer), "report")
+    ]
+    facts += [
+        *_asked(answer),
+        Fact(told("Safety margin"), f"{exact(question.machine.margin_percent)} %", told(KEPT_FREE)),
+    ]
     basis = answer.machine.overhead_basis
-    if lines := runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else ""):
+    if lines := runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else NOTHING):
         for line in lines:
-            label = f"{_capital(line.component)}, {line.place}"
-            facts.append(Fact(label, f"{gib(line.bytes)}, {line.word}", line.formula))
+            label = f"{_capital(say(line.part))}, {line.place}"
+            facts.append(Fact(label, f"{gib(line.bytes)}, {say(line.certainty)}", say(line.formula)))
     else:
-        facts.append(Fact("Memory rules", plan.rules or runtime_name(plan.runtime)))
+        facts.append(Fact(told("Memory rules"), plan.rules or runtime_name(plan.runtime)))
     if plan.verdict == "does not fit":
         return tuple(facts)
     if shown.speed is not None:
-        facts += [Fact("Speed", shown.speed.basis, said) for said in say_all(explanation(shown.speed), "report")]
-    if shown.quality.note:
-        facts.append(Fact("Quality", shown.quality.basis, shown.quality.note))
-    facts += [Fact("Quality", shown.quality.basis, said) for said in say_all(shown.quality.remarks, "report")]
+        facts += [Fact(told("Speed"), shown.speed.basis, said) for said in say_all(explanation(shown.speed), "report")]
+    quality = shown.quality
+    if quality.notes:
+        facts.append(Fact(told("Quality"), quality.basis, " ".join(say_all(quality.notes, "report"))))
+    facts += [Fact(told("Quality"), quality.basis, said) for said in say_all(quality.remarks, "report")]
     if shown.costs is not None:
         for option in shown.costs.options:
-            facts += [Fact(f"{NAMES[option.name]}: {line.label}", str(line.amount), line.how) for line in option.bill]
-        facts += [Fact("Costs", "note", note) for note in say_all(shown.costs.notes, "report")]
+            facts += [_bill_line(option, line) for line in option.bill]
+        facts += [Fact(told("Costs"), told("note"), note) for note in say_all(shown.costs.notes, "report")]
     return tuple(facts)
 
 
 def _asked(answer: Answer) -> list[Fact]:
     """What every answer rests on, and then whatever else was chosen."""
     question = answer.question
-    by_frontend = {each.key: f"{runtime_name(answer.runtime)}'s default" for each in answer.taken}
+    by_frontend = {each.key: told("{runtime}'s default", runtime=runtime_name(answer.runtime)) for each in answer.taken}
     asked = question.costs.load
-    load = (
-        f"{exact(asked.requests_per_day)} requests a day, each of {asked.tokens_in:,} tokens in and "
-        f"{asked.tokens_out:,} out"
+    load = told(
+        "{requests_per_day:exact} requests a day, each of {tokens_in:,} tokens in and {tokens_out:,} out",
+        requests_per_day=asked.requests_per_day,
+        tokens_in=asked.tokens_in,
+        tokens_out=asked.tokens_out,
     )
     facts = [
-        Fact("Context", plural(question.workload.context, "token"), by_frontend.get("context", ASKED)),
-        Fact("Users at the same time", f"{question.workload.users:,}", by_frontend.get("users", ASKED)),
-        Fact("Load", load, ASKED),
-        Fact("Years of use", str(question.costs.billing.years), ASKED),
-        Fact("Currency", question.costs.billing.currency, ASKED),
-        Fact("Country of the electricity price", question.costs.power.country, ASKED),
+        Fact(
+            told("Context"), say(fact("tokens", n=question.workload.context)), by_frontend.get("context", told(ASKED))
+        ),
+        Fact(told("Users at the same time"), f"{question.workload.users:,}", by_frontend.get("users", told(ASKED))),
+        Fact(told("Load"), load, told(ASKED)),
+        Fact(told("Years of use"), str(question.costs.billing.years), told(ASKED)),
+        Fact(told("Currency"), question.costs.billing.currency, told(ASKED)),
+        Fact(told("Country of the electricity price"), question.costs.power.country, told(ASKED)),
     ]
     return facts + [
-        Fact(_capital(key_words(key)), _value(value), ASKED)
+        Fact(label(key), _value(value), told(ASKED))
         for key, value in question.changed("json").items()
         if key not in _TOLD
     ]
@@ -141,28 +161,41 @@ def _capital(text: str) -> str:
 
 def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
     entry, machine = answer.entry, answer.machine
-    rows = [SourceRow(f"Model {entry.name}", source, entry.as_of) for source in entry.sources]
+    rows = [SourceRow(told("Model {entry}", entry=entry.name), source, entry.as_of) for source in entry.sources]
     rows += [
-        SourceRow(f"Machine {machine.name}", source, machine.as_of or "")
-        for source in (machine.source, machine.second_source)
+        SourceRow(told("Machine {machine}", machine=machine.name), source, machine.as_of or "")
+        for source in (machine.source or told("your input"), machine.second_source)
         if source
     ]
     if shown.plan.verdict == "does not fit":
         return tuple(rows)
     rows += [
-        SourceRow(f"Quality: {row.model} at {row.level}", row.source_url, row.as_of)
+        SourceRow(told("Quality: {model} at {level}", model=row.model, level=row.level), row.source_url, row.as_of)
         for row in shown.quality.evidence[:_MOST_EVIDENCE]
     ]
     rows += [
         SourceRow(
-            f"Divergence: {row.name} at {row.level}, {approx(row.kl_divergence)} nats", row.source, row.measured_on
+            told(
+                "Divergence: {model} at {level}, {kl_divergence:approx} nats",
+                model=row.name,
+                level=row.level,
+                kl_divergence=row.kl_divergence,
+            ),
+            row.source,
+            row.measured_on,
         )
         for row in shown.measured_here[:_MOST_EVIDENCE]
     ]
     if shown.speed is not None:
         rows += [
             SourceRow(
-                f"Speed: {row.model} {row.quant} on {row.device}, {row.tokens_per_s:,.1f} tokens/s",
+                told(
+                    "Speed: {model} {quant} on {device}, {tokens_per_s:,.1f} tokens/s",
+                    model=row.model,
+                    quant=row.quant,
+                    device=row.device,
+                    tokens_per_s=row.tokens_per_s,
+                ),
                 row.source,
                 row.date,
             )
@@ -170,7 +203,13 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
         ]
         rows += [
             SourceRow(
-                f"Speed: {row.name} {row.level} on {row.speed.cpu}, {row.speed.decode.typical:,.1f} tokens/s",
+                told(
+                    "Speed: {model} {level} on {cpu}, {typical:,.1f} tokens/s",
+                    model=row.name,
+                    level=row.level,
+                    cpu=row.speed.cpu,
+                    typical=row.speed.decode.typical,
+                ),
                 row.source,
                 row.measured_on,
             )
@@ -179,14 +218,19 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
         ]
     if shown.costs is not None:
         rows += [
-            SourceRow(_price_words(price), price.source, _day(price)) for price in shown.costs.prices[:_MOST_PRICES]
+            SourceRow(_price_words(price), price.source or told("your input"), _day(price))
+            for price in shown.costs.prices[:_MOST_PRICES]
         ]
     return tuple(rows)
 
 
+def _bill_line(option: Option, line: Line) -> Fact:
+    return Fact(f"{told(NAMES[option.name])}: {say(line.label)}", str(line.amount), say(line.how))
+
+
 def _price_words(price: UsedPrice) -> str:
-    own = ", given by you" if price.users_own else ""
-    return f"{price.label}: {plain(price.value)} {price.currency} {price.unit}".strip() + own
+    own = told(", given by you") if price.users_own else ""
+    return f"{say(price.label)}: {plain(price.value)} {price.currency} {say(price.unit)}".strip() + own
 
 
 def _day(price: UsedPrice) -> str:
@@ -199,4 +243,4 @@ def _commands(answer: Answer, shown: Candidate) -> tuple[Command, ...]:
     except InputError:
         return ()
     # On one line: a page breaks lines where it must, and a broken continuation could not be pasted.
-    return tuple(Command(command.title, _CONTINUED.sub(" ", command.text)) for command in found if command.text)
+    return tuple(Command(say(command.title), _CONTINUED.sub(" ", command.text)) for command in found if command.text)

@@ -16,6 +16,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
 from advisor.answer.reasons import reasons
+from advisor.foundation.message import fact
 from advisor.foundation.ranges import Range
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
@@ -52,7 +53,7 @@ def _evidence(shown: Candidate) -> dict[str, Any]:
             task: {
                 "basis": quality.basis,
                 "n": quality.n,
-                "note": " ".join((quality.note, *say_all(quality.remarks))),
+                "note": " ".join(say_all((*quality.notes, *quality.remarks))),
                 "rows": [row.model_dump(mode="json") for row in quality.evidence],
             }
             for task, quality in qualities.items()
@@ -76,7 +77,7 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "layers": len(model.layers),
             "context_length": model.context_length,
             "license": answer.entry.license,
-            "source": answer.entry.source,
+            "source": say(answer.entry.source),
             "sources": list(answer.entry.sources),
             "as_of": answer.entry.as_of,
         },
@@ -90,8 +91,8 @@ def plan_document(answer: Answer) -> dict[str, Any]:
             "host_bandwidth_bytes_per_s": answer.hardware.host_bandwidth,
             "host_bandwidth_assumed": answer.hardware.host_bandwidth_assumed,
             "capacity_bytes": machine.capacity_bytes,
-            "capacity_basis": machine.capacity_basis,
-            "source": machine.source,
+            "capacity_basis": say(machine.capacity_basis),
+            "source": machine.source or say(fact("your_input")),
             "as_of": machine.as_of,
         },
         "frontend_defaults": [

@@ -7,34 +7,42 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.choices import choices
 from advisor.answer.reasons import reasons
 from advisor.answer.verdict import verdict
-from advisor.foundation.numbers import plural
+from advisor.foundation.message import fact
 from advisor.foundation.units import gb, gib
+from advisor.report.named import role_word, status_word, verdict_word
 from advisor.report.sizes import text_table
-from advisor.words import say, say_all
+from advisor.words import say, say_all, told
 
 
 def plan_table(answer: Answer) -> str:
     work = answer.question.workload
     lines = [
-        f"{answer.entry.name} on {answer.machine_name}",
-        f"Context: {plural(work.context, 'token')} x {plural(work.users, 'user')}",
-        f"{answer.status.capitalize()}: {say(verdict(answer))}",
+        told("{model} on {machine}", model=answer.entry.name, machine=answer.machine_name),
+        told(
+            "Context: {tokens} x {users}",
+            tokens=say(fact("tokens", n=work.context)),
+            users=say(fact("users", n=work.users)),
+        ),
+        f"{status_word(answer.status)}: {say(verdict(answer))}",
         *(f"  - {reason}" for reason in say_all(reasons(answer))),
-        *(f"  or {other.role}: {say(other.gain)}" for other in choices(answer)),
-        *(f"Note: {note}" for note in say_all(answer.notes)),
+        *(
+            told("  or {role}: {gain}", role=role_word(other.role).lower(), gain=say(other.gain))
+            for other in choices(answer)
+        ),
+        *(told("Note: {note}", note=note) for note in say_all(answer.notes)),
         "",
         text_table(
             (
-                "level",
-                "file",
-                "bits/weight",
-                "memory",
-                "free",
-                "context",
-                "quality",
-                "tokens/s" if answer.shown.writes else "inputs/s",
-                "verdict",
-                "rule of thumb",
+                told("level"),
+                told("file"),
+                told("bits/weight"),
+                told("memory"),
+                told("free"),
+                told("context"),
+                told("quality"),
+                told("tokens/s") if answer.shown.writes else told("inputs/s"),
+                told("verdict"),
+                told("rule of thumb"),
             ),
             [_row(candidate) for candidate in answer.candidates],
         ),
@@ -54,6 +62,6 @@ def _row(candidate: Candidate) -> tuple[str, ...]:
         f"{plan.max_context:,}" if plan.max_context else "-",
         "?" if kept is None else f"{kept.typical:.1f} %",
         "?" if speed is None else f"{speed.typical:.1f}",
-        plan.verdict,
+        verdict_word(plan.verdict),
         f"{gb(plan.rule_of_thumb_bytes)} ({plan.rule_of_thumb_error:+.0%})",
     )

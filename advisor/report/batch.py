@@ -78,4 +78,6 @@ def _opened(source: str) -> AbstractContextManager[BinaryIO]:
         return Path(source).open("rb")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no name of a file"
-        raise InputError(f"{Path(source).name or 'The file'} cannot be read: {reason.lower()}.") from None
+        raise InputError(
+            "{source} cannot be read: {reason}.", source=Path(source).name or "The file", reason=reason.lower()
+        ) from None

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, unquote
 
 from advisor.foundation.errors import InputError
-from advisor.question.choices import SEARCHED
+from advisor.question.configuration import SEARCHED
 from advisor.question.question import MAX_QUERY_LENGTH, Question
 
 COLUMNS_KEY = "columns"
@@ -34,10 +34,18 @@ _OWN = {"model", "machine"} | _OF_THE_MODEL | _OF_THE_MACHINE
 def read_columns(text: str) -> tuple[Changes, ...]:
     """What the value of a link says; raises InputError in one sentence where it cannot be read."""
     if len(text) > MAX_QUERY_LENGTH:
-        raise InputError(f"The comparison is {len(text):,} characters long; at most {MAX_QUERY_LENGTH:,} are read.")
+        raise InputError(
+            "The comparison is {count:,} characters long; at most {max_query_length:,} are read.",
+            count=len(text),
+            max_query_length=MAX_QUERY_LENGTH,
+        )
     columns = [part for part in text.split(_NEXT) if part]
     if len(columns) > MOST_BESIDE:
-        raise InputError(f"The link compares {len(columns) + 1} questions; at most {MOST_BESIDE + 1} fit side by side.")
+        raise InputError(
+            "The link compares {count} questions; at most {most_beside} fit side by side.",
+            count=len(columns) + 1,
+            most_beside=MOST_BESIDE + 1,
+        )
     return tuple(_read(part) for part in columns)
 
 

@@ -22,11 +22,13 @@ def write_report(
     `address` is where the dashboard runs; without it the report has no link and no code to scan.
     """
     if out.is_dir():
-        raise InputError(f"{one_line(out.name or out)} is a folder: name the PDF file to write.")
+        raise InputError("{out} is a folder: name the PDF file to write.", out=one_line(out.name or out))
     if out.suffix.lower() != ".pdf":
-        raise InputError(f"{one_line(out.name)} does not end in .pdf: name the PDF file to write.")
+        raise InputError("{out} does not end in .pdf: name the PDF file to write.", out=one_line(out.name))
     if address and not address.startswith(("https://", "http://")):
-        raise InputError(f"'{one_line(address)}' is no address: it must start with https:// or http://.")
+        raise InputError(
+            "'{address}' is no address: it must start with https:// or http://.", address=one_line(address)
+        )
     on_it = Cover(**cover, logo=None if logo is None else _read_logo(logo))
     found = answer(Question.from_query(query), allow_local=True)
     link = f"{address.rstrip('/')}/?{found.question.to_query()}" if address else ""
@@ -34,7 +36,11 @@ def write_report(
     try:
         out.write_bytes(made)
     except OSError as error:
-        raise InputError(f"{one_line(out.name)} cannot be written: {error.strerror or 'no reason is given'}.") from None
+        raise InputError(
+            "{out} cannot be written: {strerror}.",
+            out=one_line(out.name),
+            strerror=error.strerror or "no reason is given",
+        ) from None
     return f"Wrote {out.name}: {found.entry.name} on {found.machine_name}, {len(made):,} bytes."
 
 
@@ -44,5 +50,7 @@ def _read_logo(path: Path) -> Logo:
             return checked_logo(file.read(LOGO_BYTES + 1))
     except OSError as error:
         raise InputError(
-            f"The logo {one_line(path.name)} cannot be read: {error.strerror or 'no reason is given'}."
+            "The logo {path} cannot be read: {strerror}.",
+            path=one_line(path.name),
+            strerror=error.strerror or "no reason is given",
         ) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.money import money_words
+from advisor.answer.money_words import money_words
 from advisor.costs.costs import Costs
 from advisor.costs.money import MoneyRange
 from advisor.costs.options import Option
@@ -41,7 +41,7 @@ def _option(costs: Costs, name: str) -> dict[str, Any] | None:
     if option is None:
         return None
     return {
-        "title": option.title,
+        "title": say(option.title),
         "per_month": _amounts(option.monthly),
         "per_million_tokens": _amounts(option.per_million_tokens),
         "upfront": _amount(option.upfront),

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
 from advisor.answer.plans import runtime_name
 from advisor.answer.policy import NOTICEABLE, VISIBLE_POINTS
 from advisor.answer.reasons import reasons
@@ -16,17 +16,25 @@ from advisor.answer.status import STATUSES
 from advisor.answer.verdict import leading
 from advisor.costs.options import Option as Way
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import approx, exact, money, span
+from advisor.foundation.numbers import money, rough, span
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import gb, gib
 from advisor.quality.scale import compared
+from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
-from advisor.words import say
+from advisor.words import say, to_tell, told
 
 MOST_COMPARED = 4
 LETTERS = "ABCD"
-GROUPS = ("Question", "Decision", "Quality", "Speed", "Memory", "Money")
+GROUPS = (
+    to_tell("Question"),
+    to_tell("Decision"),
+    to_tell("Quality"),
+    to_tell("Speed"),
+    to_tell("Memory"),
+    to_tell("Money"),
+)
 NONE = "–"
 
 # What is no better for a reader: figures that are the same, or differ by less than is noticed.
@@ -94,7 +102,11 @@ def question_of_link(text: str) -> Question:
 def compare(answers: Sequence[Answer], letters: str = LETTERS) -> tuple[Row, ...]:
     """The facts of up to `MOST_COMPARED` answers, called by `letters`; raises InputError for more."""
     if len(answers) > MOST_COMPARED:
-        raise InputError(f"{len(answers)} questions are too many to compare: at most {MOST_COMPARED}.")
+        raise InputError(
+            "{count} questions are too many to compare: at most {most_compared}.",
+            count=len(answers),
+            most_compared=MOST_COMPARED,
+        )
     if not answers:
         return ()
     rows = (*_asked(answers), *_decided(answers), *_quality(answers, letters), *_figures(answers))
@@ -107,38 +119,49 @@ def _row(group: str, name: str, values: Sequence[str]) -> Row:
 
 def _asked(answers: Sequence[Answer]) -> tuple[Row, ...]:
     questions = [one.question for one in answers]
-    group = GROUPS[0]
+    group = told(GROUPS[0])
     return (
-        _row(group, "Model", [one.entry.name for one in answers]),
-        _row(group, "Machine", [one.machine_name for one in answers]),
-        _row(group, "Context per user", [f"{one.workload.context:,} tokens" for one in questions]),
-        _row(group, "Users", [f"{one.workload.users:,}" for one in questions]),
-        _row(group, "Goal", [one.requirements.goal.replace("-", " ") for one in questions]),
+        _row(group, told("Model"), [one.entry.name for one in answers]),
+        _row(group, told("Machine"), [one.machine_name for one in answers]),
         _row(
             group,
-            "Required",
+            told("Context per user"),
+            [told("{context:,} tokens", context=one.workload.context) for one in questions],
+        ),
+        _row(group, told("Users"), [f"{one.workload.users:,}" for one in questions]),
+        _row(group, told("Goal"), [one.requirements.goal.replace("-", " ") for one in questions]),
+        _row(
+            group,
+            told("Required"),
             [_requirements(one.requirements, one.costs.billing.currency) for one in questions],
         ),
-        _row(group, "Licence", [one.entry.license or "not stated" for one in answers]),
+        _row(group, told("Licence"), [one.entry.license or told("not stated") for one in answers]),
     )
 
 
 def _decided(answers: Sequence[Answer]) -> tuple[Row, ...]:
-    group, instead = GROUPS[1], [leading(one) for one in answers]
+    group, instead = told(GROUPS[1]), [leading(one) for one in answers]
     status = tuple(Cell(one.status, float(-STATUSES.index(one.status))) for one in answers)
     return (
-        Row(group, "Status", status, "best"),
-        _row(group, "Level", ["nothing meets it" if one.chosen is None else one.chosen.level for one in answers]),
-        _row(group, "Engine", [runtime_name(one.runtime) for one in answers]),
+        Row(group, told("Status"), status, told("best")),
         _row(
             group,
-            "What is in the way",
+            told("Level"),
+            [told("nothing meets it") if one.chosen is None else one.chosen.level for one in answers],
+        ),
+        _row(group, told("Engine"), [runtime_name(one.runtime) for one in answers]),
+        _row(
+            group,
+            told("What is in the way"),
             [NONE if one.chosen is not None else say(reasons(one)[0], "page") for one in answers],
         ),
         _row(
             group,
-            "Run instead",
-            [NONE if one is None else f"{one.entry.name} as {one.found.shown.level}" for one in instead],
+            told("Run instead"),
+            [
+                NONE if one is None else told("{entry} as {level}", entry=one.entry.name, level=one.found.shown.level)
+                for one in instead
+            ],
         ),
     )
 
@@ -146,11 +169,11 @@ def _decided(answers: Sequence[Answer]) -> tuple[Row, ...]:
 def _quality(answers: Sequence[Answer], letters: str) -> tuple[Row, ...]:
     task = answers[0].question.requirements.task
     kept = tuple(_kept(one.chosen, one.question.requirements.task) for one in answers)
-    rows = [Row(GROUPS[2], "Quality kept", kept, "keeps most", "points")]
+    rows = [Row(told(GROUPS[2]), told("Quality kept"), kept, told("keeps most"), "points")]
     if len(answers) > 1 and all(one.question.requirements.task == task for one in answers):
-        name = f"The model itself, at {say(task_name(task))}"
+        name = told("The model itself, at {task}", task=say(task_name(task)))
         able = tuple(_able(answers, place, letters, task) for place in range(len(answers)))
-        rows.append(Row(GROUPS[2], name, able, "none more able"))
+        rows.append(Row(told(GROUPS[2]), name, able, told("none more able")))
     return tuple(rows)
 
 
@@ -158,11 +181,21 @@ def _kept(chosen: Candidate | None, task: str) -> Cell:
     if chosen is None or chosen.kept is None:
         return Cell(NONE)
     kept = chosen.kept
-    said = f"{min(kept.typical, 100):.1f} % at {say(task_name(task))} ({kept.low:.0f} to {min(kept.high, 100):.0f})"
+    said = told(
+        "{typical:.1f} % at {task} ({low:.0f} to {high:.0f})",
+        typical=min(kept.typical, 100),
+        task=say(task_name(task)),
+        low=kept.low,
+        high=min(kept.high, 100),
+    )
     return Cell(said, kept.typical)
 
 
-_STANDING = {"better": "better than", "worse": "weaker than", "comparable": "about as able as"}
+_STANDING = {
+    "better": to_tell("better than"),
+    "worse": to_tell("weaker than"),
+    "comparable": to_tell("about as able as"),
+}
 
 
 def _able(answers: Sequence[Answer], place: int, letters: str, task: str) -> Cell:
@@ -172,13 +205,13 @@ def _able(answers: Sequence[Answer], place: int, letters: str, task: str) -> Cel
     for other, letter in zip(answers, letters, strict=False):
         if other.entry.id != own:
             found.setdefault(compared(own, other.entry.id, task), []).append(letter)
-    said = (f"{words} {_list(found[standing])}" for standing, words in _STANDING.items() if standing in found)
+    said = (f"{told(words)} {_list(found[standing])}" for standing, words in _STANDING.items() if standing in found)
     return Cell("; ".join(said) or NONE, None if not found or "unknown" in found else -float("worse" in found))
 
 
 def _list(letters: Sequence[str]) -> str:
     *first, last = letters
-    return f"{', '.join(first)} and {last}" if first else last
+    return told("{first} and {last}", first=", ".join(first), last=last) if first else last
 
 
 def _figures(answers: Sequence[Answer]) -> tuple[Row, ...]:
@@ -192,37 +225,47 @@ def _figures(answers: Sequence[Answer]) -> tuple[Row, ...]:
     rent = [None if one is None else one.rent for one in costs]
     api = [None if one is None else one.api for one in costs]
     return (
-        _span_row("Tokens/s for each user", decode, "fastest"),
-        _span_row("Inputs a second", inputs, "fastest"),
-        _span_row("First token after", first, "soonest", " s", -1),
-        _sized("File", [None if one is None else one.sized.file_bytes for one in plans], gb, "smallest", -1),
-        _sized("Memory needed", [None if one is None else one.needed_bytes for one in plans], gib, "least", -1),
-        _sized("Free", [None if one is None else one.free_bytes for one in plans], gib),
-        _sized("Longest context", [None if one is None else one.max_context for one in plans], _tokens, "longest", 1),
-        _paid("Own, a month", own, answers),
-        _upfront("Own, to buy", own, answers),
-        _paid("Rent, a month", rent, answers),
-        _paid("API, a month", api, answers),
+        _span_row(told("Tokens/s for each user"), decode, told("fastest")),
+        _span_row(told("Inputs a second"), inputs, told("fastest")),
+        _span_row(told("First token after"), first, told("soonest"), " s", -1),
+        _sized(
+            told("File"), [None if one is None else one.sized.file_bytes for one in plans], gb, told("smallest"), -1
+        ),
+        _sized(
+            told("Memory needed"), [None if one is None else one.needed_bytes for one in plans], gib, told("least"), -1
+        ),
+        _sized(told("Free"), [None if one is None else one.free_bytes for one in plans], gib),
+        _sized(
+            told("Longest context"),
+            [None if one is None else one.max_context for one in plans],
+            _tokens,
+            told("longest"),
+            1,
+        ),
+        _paid(told("Own, a month"), own, answers),
+        _upfront(told("Own, to buy"), own, answers),
+        _paid(told("Rent, a month"), rent, answers),
+        _paid(told("API, a month"), api, answers),
     )
 
 
 def _tokens(count: float) -> str:
-    return f"{count:,.0f} tokens"
+    return told("{count:,.0f} tokens", count=count)
 
 
 def _span_row(name: str, ranges: Sequence[Range | None], mark: str, unit: str = "", sign: int = 1) -> Row:
     cells = (
-        Cell(NONE) if one is None else Cell(f"{approx(one.typical)}{unit} ({span(one)})", sign * one.typical)
+        Cell(NONE) if one is None else Cell(f"{rough(one.typical)}{unit} ({span(one, rough)})", sign * one.typical)
         for one in ranges
     )
-    return Row(GROUPS[3], name, tuple(cells), mark, "tenth")
+    return Row(told(GROUPS[3]), name, tuple(cells), mark, "tenth")
 
 
 def _sized(
     name: str, sizes: Sequence[int | None], write: Callable[[float], str], mark: str = "", sign: int | None = None
 ) -> Row:
     cells = (Cell(NONE) if not one else Cell(write(one), None if sign is None else sign * float(one)) for one in sizes)
-    return Row(GROUPS[4], name, tuple(cells), mark)
+    return Row(told(GROUPS[4]), name, tuple(cells), mark)
 
 
 def _paid(name: str, ways: Sequence[Way | None], answers: Sequence[Answer]) -> Row:
@@ -238,7 +281,7 @@ def _paid(name: str, ways: Sequence[Way | None], answers: Sequence[Answer]) -> R
         said = f"{money(way.monthly.typical)} {currency}"
         said += f" ({between})" if " to " in between else ""
         cells.append(Cell(said, -float(way.monthly.typical) if ranked else None))
-    return Row(GROUPS[5], name, tuple(cells), "cheapest", "tenth")
+    return Row(told(GROUPS[5]), name, tuple(cells), told("cheapest"), "tenth")
 
 
 def _upfront(name: str, ways: Sequence[Way | None], answers: Sequence[Answer]) -> Row:
@@ -248,18 +291,25 @@ def _upfront(name: str, ways: Sequence[Way | None], answers: Sequence[Answer]) -
         Cell(NONE) if way is None else Cell(f"{money(way.upfront)} {currency}", -float(way.upfront) if ranked else None)
         for way, currency in zip(ways, currencies, strict=True)
     )
-    return Row(GROUPS[5], name, tuple(cells), "cheapest", "tenth")
+    return Row(told(GROUPS[5]), name, tuple(cells), told("cheapest"), "tenth")
 
 
 def _requirements(required: Requirements, currency: str) -> str:
     asked = []
     if required.least_percent is not None:
-        asked.append(f"{say(required.quality_asked)} at {say(task_name(required.task))}")
+        quality, task = say(required.quality_asked), say(task_name(required.task))
+        asked.append(told("{quality} at {task}", quality=quality, task=task))
     if required.min_tokens_per_s is not None:
-        asked.append(f"{exact(required.min_tokens_per_s)} tokens/s")
+        asked.append(told("{min_tokens_per_s:exact} tokens/s", min_tokens_per_s=required.min_tokens_per_s))
     if required.max_first_token_s is not None:
-        asked.append(f"first token within {exact(required.max_first_token_s)} s")
+        asked.append(told("first token within {seconds:exact} s", seconds=required.max_first_token_s))
     if required.max_cost_per_month is not None:
-        asked.append(f"at most {required.max_cost_per_month:,.0f} {currency} a month")
-    asked += ["commercial use"] * required.commercial + ["own hardware"] * required.own_hardware
-    return "; ".join(asked) or "nothing"
+        asked.append(
+            told(
+                "at most {max_cost_per_month:,.0f} {currency} a month",
+                max_cost_per_month=required.max_cost_per_month,
+                currency=currency,
+            )
+        )
+    asked += [told("commercial use")] * required.commercial + [told("own hardware")] * required.own_hardware
+    return "; ".join(asked) or told("nothing")

@@ -12,8 +12,9 @@ from advisor.foundation.version import VERSION
 from advisor.report.comparison import LETTERS, Row, compare
 from advisor.report.glyphs import BOX, drawable_all
 from advisor.report.pdf import PRODUCT, Paper, paper_name, qr_code, typeset
+from advisor.words import to_tell, told
 
-EXPLAINED = (
+EXPLAINED = to_tell(
     "The best of a row is marked. Figures that nobody would tell apart share the mark or go without: 0.3 points of "
     "quality, a tenth of a speed, a wait or a price. Quality kept is of each model's own 16-bit score: it compares "
     "levels, not models."
@@ -34,7 +35,7 @@ def comparison_pdf(answers: Sequence[Answer], letters: str = LETTERS, link: str 
 def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -> dict[str, Any]:
     day = answers[0].today
     rows = compare(answers, letters)
-    title = f"{len(answers)} ways compared"
+    title = told("{count} ways compared", count=len(answers))
     payload: dict[str, Any] = drawable_all(
         {
             "paper": paper_name(paper),
@@ -42,7 +43,7 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
             "author": PRODUCT,
             "date": [day.year, day.month, day.day],
             "footer": f"{PRODUCT} {VERSION} \u00b7 {title} \u00b7 {day.day} {day:%B %Y}",
-            "explained": EXPLAINED,
+            "explained": told(EXPLAINED),
             "columns": [f"{letter}: {names_of(one)}" for letter, one in zip(letters, answers, strict=False)],
             "groups": [
                 {"name": name, "rows": [_row(row) for row in those]}
@@ -53,7 +54,7 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
         }
     )
     if BOX in str(payload):
-        payload["notes"].append(f"{BOX} stands for a sign that none of this report's fonts can draw.")
+        payload["notes"].append(told("{box} stands for a sign that none of this report's fonts can draw.", box=BOX))
     return payload | {"qr": qr_code(link)}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from advisor.costs.break_even import BreakEven
 from advisor.costs.costs import Costs
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import MoneyRange, UsedPrice, converter_of
+from advisor.costs.money import YOUR_INPUT, MoneyRange, UsedPrice, converter_of
 from advisor.costs.options import Option
 from advisor.costs.pay_per_token import closed_models
 from advisor.foundation.ranges import Range
@@ -42,7 +42,7 @@ def cost_document(costs: Costs) -> dict[str, Any]:
         },
         "energy_kwh_per_month": _range(costs.energy_kwh_per_month),
         "co2_kg_per_month": _range(costs.co2_kg_per_month),
-        "exchange_rates": [price_document(price) for price in costs.prices if "for one" in price.label],
+        "exchange_rates": [price_document(price) for price in costs.prices if price.is_rate],
         "verdict": say(costs.verdict),
         "notes": list(say_all(costs.notes)),
     }
@@ -53,8 +53,8 @@ def closed_document(inputs: CostInputs, today: date) -> list[dict[str, Any]]:
     hosts = closed_models(inputs, converter_of(inputs.billing, today), today)
     return [
         {
-            "title": host.name,
-            "per_month": _number(host.bill.cost(inputs.load.tokens_per_month)),
+            "title": say(host.title),
+            "per_month": _number(host.bill().cost(inputs.load.tokens_per_month)),
             "prices": [price_document(price) for price in host.prices],
         }
         for host in hosts
@@ -64,11 +64,11 @@ def closed_document(inputs: CostInputs, today: date) -> list[dict[str, Any]]:
 def price_document(price: UsedPrice) -> dict[str, Any]:
     """One price used: `value` as its source states it, in `currency` per `unit` ("" where it is no money)."""
     return {
-        "label": price.label,
+        "label": say(price.label),
         "value": _number(price.value),
-        "unit": price.unit,
+        "unit": say(price.unit),
         "currency": price.currency,
-        "source": price.source,
+        "source": price.source or say(YOUR_INPUT),
         "observed_on": None if price.observed_on is None else price.observed_on.isoformat(),
         "age_days": price.age_days,
         "is_stale": price.is_stale,
@@ -80,7 +80,7 @@ def _option(option: Option | None) -> dict[str, Any] | None:
     if option is None:
         return None
     return {
-        "title": option.title,
+        "title": say(option.title),
         "per_month": _money(option.monthly),
         "per_million_tokens": _money(option.per_million_tokens),
         "total": _money(option.total),
@@ -89,7 +89,9 @@ def _option(option: Option | None) -> dict[str, Any] | None:
         "upfront": _number(option.upfront),
         "resale": _number(option.resale),
         "utilisation": option.utilisation,
-        "bill": [{"label": line.label, "amount": _number(line.amount), "how": line.how} for line in option.bill],
+        "bill": [
+            {"label": say(line.label), "amount": _number(line.amount), "how": say(line.how)} for line in option.bill
+        ],
         "prices": [price_document(price) for price in option.prices],
         "notes": list(say_all(option.notes)),
     }

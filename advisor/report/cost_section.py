@@ -5,18 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 
 from advisor.answer.candidate import Candidate
-from advisor.answer.money import money_words
+from advisor.answer.money_words import money_words
 from advisor.costs.costs import Costs as Found
 from advisor.costs.options import Option
 from advisor.costs.series import MonthPoint, cumulative
 from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
 from advisor.report.document import BreakEven, CostLine, CostOption, Costs
-from advisor.words import names_a_key, say, say_all
+from advisor.words import names_a_key, say, say_all, to_tell, told
 
-NAMES = {"own": "Own it", "rent": "Rent it", "api": "Pay per token"}
-COMPARED_ONLY = "Data has to stay on own hardware: renting and the API are shown for comparison only."
-_DOING = {"own": "owning", "rent": "renting", "api": "paying per token"}
+NAMES = {"own": to_tell("Own it"), "rent": to_tell("Rent it"), "api": to_tell("Pay per token")}
+COMPARED_ONLY = to_tell("Data has to stay on own hardware: renting and the API are shown for comparison only.")
+_DOING = {"own": to_tell("owning"), "rent": to_tell("renting"), "api": to_tell("paying per token")}
 _LONGEST_BASIS = 110  # characters; more lines push the advice off the second page
 
 
@@ -34,11 +34,11 @@ def cost_section(shown: Candidate, own_hardware: bool = False) -> Costs | None:
     return Costs(
         currency=costs.currency,
         options=tuple(_option(option, option is best) for option in costs.options),
-        lines=tuple(CostLine(NAMES[name], paid) for name, paid in lines.items()),
+        lines=tuple(CostLine(told(NAMES[name]), paid) for name, paid in lines.items()),
         break_evens=_break_evens(lines),
         note=" ".join(
             (
-                *[COMPARED_ONLY] * own_hardware,
+                *[told(COMPARED_ONLY)] * own_hardware,
                 *say_all(money_words(shown), "report"),
                 *say_all(_notes(costs), "report"),
                 *(say(why, "report") for _, why in costs.missing),
@@ -56,7 +56,7 @@ def _paid(point: MonthPoint, name: str) -> float:
 def _option(option: Option, chosen: bool) -> CostOption:
     monthly, each = option.monthly, option.per_million_tokens
     return CostOption(
-        name=f"{NAMES[option.name]}: {option.title}",
+        name=f"{told(NAMES[option.name])}: {say(option.title, 'report')}",
         upfront=float(option.upfront),
         monthly=Range(float(monthly.low), float(monthly.typical), float(monthly.high)),
         per_million_tokens=Range(float(each.low), float(each.typical), float(each.high)),
@@ -68,7 +68,7 @@ def _option(option: Option, chosen: bool) -> CostOption:
 def _basis(option: Option) -> str:
     """How many offers it rests on, or the first thing to know about it that is short enough for a table."""
     if option.offers > 1:
-        return f"{option.offers} offers: cheapest to dearest"
+        return told("{offers} offers: cheapest to dearest", offers=option.offers)
     short = say_all(option.notes, "report")
     return next((note for note in short if len(note) <= _LONGEST_BASIS), "")
 
@@ -92,7 +92,9 @@ def _break_evens(lines: dict[str, tuple[float, ...]]) -> tuple[BreakEven, ...]:
             if before > 0 >= after:
                 share = before / (before - after)
                 cost = own[month] + share * (own[month + 1] - own[month])
-                label = f"Owning has cost less than {_DOING[name]} from month {month + 1} on"
+                label = told(
+                    "Owning has cost less than {doing} from month {month} on", doing=told(_DOING[name]), month=month + 1
+                )
                 found.append(BreakEven(month + share, cost, label))
                 break
     return tuple(found)

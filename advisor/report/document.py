@@ -48,7 +48,12 @@ class Cover:
             ("note", self.note, NOTE_CHARACTERS),
         ):
             if len(text) > most:
-                raise InputError(f"The {what} has {len(text):,} characters; at most {most:,} are kept.")
+                raise InputError(
+                    "{what}: {count:,} characters, of which at most {most:,} are kept.",
+                    what=what,
+                    count=len(text),
+                    most=most,
+                )
 
 
 @dataclass(frozen=True, slots=True)

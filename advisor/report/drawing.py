@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from advisor.foundation.numbers import approx, exact, money, span
+from advisor.foundation.numbers import approx, money, span
 from advisor.report.document import CHART_BARS, CostLine, Costs, MemoryChart, QualityRow, chart_bars
+from advisor.words import told
 
 _LABEL_GAP = 0.1  # of the chart's height: the least distance of two names beside their lines
 _MINUS = "\u2212"
@@ -58,13 +59,23 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
     where = f" {chart.where}" if chart.where else ""
     limit = f", capacity {number(capacity, 1)} GiB" if capacity else ""
     shown = (
-        "" if len(bars) == len(chart.bars) else f"{len(bars)} of {len(chart.bars)} levels; all are in the appendix. "
+        ""
+        if len(bars) == len(chart.bars)
+        else told("{shown} of {all} levels; all are in the appendix. ", shown=len(bars), all=len(chart.bars))
     )
     return {
-        "heading": f"Memory by level{where}",
-        "alt": f"Memory by level{where}{limit}: "
-        + "; ".join(f"{bar.level} {number(bar.total_gib, 1)} GiB, {bar.verdict}" for bar in bars),
-        "caption": f"{shown}GiB = 1024³ bytes. A level fits when its bar ends before the margin.",
+        "heading": told("Memory by level{where}", where=where),
+        "alt": told("Memory by level{where}{limit}: ", where=where, limit=limit)
+        + "; ".join(
+            told(
+                "{level} {total_gib} GiB, {verdict}",
+                level=bar.level,
+                total_gib=number(bar.total_gib, 1),
+                verdict=told(bar.verdict),
+            )
+            for bar in bars
+        ),
+        "caption": told("{shown}GiB = 1024³ bytes. A level fits when its bar ends before the margin.", shown=shown),
         "bars": [
             {
                 "level": bar.level,
@@ -74,7 +85,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
                 "compute": bar.compute_gib / end,
                 "overhead": bar.overhead_gib / end,
                 "total": number(bar.total_gib, 1),
-                "verdict": bar.verdict,
+                "verdict": told(bar.verdict),
                 "tone": bar.tone,
             }
             for bar in bars
@@ -82,9 +93,9 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
         "names_pt": min(150.0, max(52.0, 10 + _LETTER_PT * max(len(bar.level) for bar in bars))),
         "ticks": _axis(ticks(end), 0, end),
         "capacity": capacity / end if capacity else None,
-        "capacity_label": f"Capacity {number(capacity, 1)} GiB" if capacity else "",
+        "capacity_label": told("Capacity {capacity} GiB", capacity=number(capacity, 1)) if capacity else "",
         "margin": capacity * chart.margin_percent / 100 / end if capacity else 0,
-        "margin_label": f"Margin, {exact(chart.margin_percent)} %",
+        "margin_label": told("Margin, {margin_percent:exact} %", margin_percent=chart.margin_percent),
     }
 
 
@@ -98,13 +109,13 @@ def quality_payload(rows: Sequence[QualityRow]) -> dict[str, Any] | None:
     end = max(100.0, max(known)) + 1
     required = any(row.required_percent is not None for row in rows)
     return {
-        "alt": "Quality kept of the unquantized model: "
+        "alt": told("Quality kept of the unquantized model: ")
         + "; ".join(
             f"{row.task} {approx(row.kept_percent.typical)} % ({span(row.kept_percent)}), {row.basis}" for row in rows
         ),
-        "caption": "Share of the unquantized model's score, typical value and range."
-        + (" Vertical strokes: what you asked for." if required else "")
-        + (f" The axis starts at {number(start)} %." if start else ""),
+        "caption": told("Share of the unquantized model's score, typical value and range.")
+        + (told(" Vertical strokes: what you asked for.") if required else "")
+        + (told(" The axis starts at {start} %.", start=number(start)) if start else ""),
         "rows": [
             {
                 "name": cut(row.task, _TASK),
@@ -136,7 +147,7 @@ def costs_payload(costs: Costs) -> dict[str, Any]:
             for option in costs.options
         ],
         "chosen": next((i for i, option in enumerate(costs.options) if option.chosen), None),
-        "note": " ".join(part for part in (f"Money in {costs.currency}.", costs.note) if part),
+        "note": " ".join(part for part in (told("Money in {currency}.", currency=costs.currency), costs.note) if part),
         "chart": _cost_chart(costs) if costs.lines else None,
     }
 
@@ -147,11 +158,11 @@ def _cost_chart(costs: Costs) -> dict[str, Any]:
     end = highest * 1.05 if highest > 0 else 1.0
     crossings = [mark for mark in costs.break_evens if 0 <= mark.month <= months and 0 <= mark.cost <= end]
     return {
-        "alt": f"Total cost in {costs.currency} after {months} months: "
+        "alt": told("Total cost in {currency} after {months} months: ", currency=costs.currency, months=months)
         + "; ".join(f"{line.name} {number(line.cumulative[-1])}" for line in costs.lines)
         + "".join(f". {mark.label}" for mark in costs.break_evens),
-        "y_name": f"Total cost ({costs.currency})",
-        "x_name": "Months",
+        "y_name": told("Total cost ({currency})", currency=costs.currency),
+        "x_name": told("Months"),
         "lines": [
             {
                 "name": cut(line.name, _OPTION),

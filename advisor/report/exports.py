@@ -85,7 +85,11 @@ def question_from_yaml(text: str | bytes) -> Question:
     """The question of such a text; raises InputError in one sentence that says what is wrong."""
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "replace"))
     if size > QUESTION_BYTES:
-        raise InputError(f"The scenario file has {size:,} bytes; at most {QUESTION_BYTES:,} are read.")
+        raise InputError(
+            "The scenario file has {size:,} bytes; at most {question_bytes:,} are read.",
+            size=size,
+            question_bytes=QUESTION_BYTES,
+        )
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         _check_plain(decoded)
@@ -96,7 +100,9 @@ def question_from_yaml(text: str | bytes) -> Question:
         mark = error.problem_mark
         where = f" in line {mark.line + 1}" if mark is not None else ""
         raise InputError(
-            f"The scenario file is no YAML{where}: {one_line(error.problem or 'unreadable', 80)}."
+            "The scenario file is no YAML{where}: {problem}.",
+            where=where,
+            problem=one_line(error.problem or "unreadable", 80),
         ) from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         raise InputError("The scenario file is no YAML that can be read.") from None
@@ -104,7 +110,7 @@ def question_from_yaml(text: str | bytes) -> Question:
         raise InputError("The scenario file must hold lines like 'model: llama-3.1-70b-instruct'.")
     for key, value in values.items():
         if not isinstance(key, str) or not isinstance(value, str | int | float | bool | None):
-            raise InputError(f"'{one_line(key)}' in the scenario file must be a key with one plain value.")
+            raise InputError("'{name}' in the scenario file must be a key with one plain value.", name=one_line(key))
     # YAML reads a bare off or yes as a truth value, which is right for a switch and wrong for a number of users.
     words = {True: "on", False: "off"}
     plain = {key: words[value] if isinstance(value, bool) else value for key, value in values.items()}
@@ -126,7 +132,9 @@ def _check_plain(text: str) -> None:
             wants_key = True if depth == 1 else wants_key
         elif isinstance(event, yaml.ScalarEvent) and depth == 1:
             if wants_key and event.value in keys:
-                raise InputError(f"'{one_line(event.value)}' is given twice in the scenario file; give it once.")
+                raise InputError(
+                    "'{value}' is given twice in the scenario file; give it once.", value=one_line(event.value)
+                )
             if wants_key:
                 keys.add(event.value)
             wants_key = not wants_key

@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
-from advisor.answer.other_models import OtherModel
 from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import reasons
 from advisor.answer.status import Status
 from advisor.answer.verdict import leading, verdict
 from advisor.foundation.evidence_words import counted
-from advisor.foundation.numbers import approx, exact, money, plural, span
-from advisor.foundation.units import GIB, format_count, gb, gib
+from advisor.foundation.message import fact
+from advisor.foundation.numbers import approx, money, rough, span
+from advisor.foundation.units import GIB, format_count, gib
 from advisor.models.licences import commercial_use
 from advisor.quality import SCORED_TASKS
+from advisor.quality.tasks import task_name
+from advisor.report.advice import next_steps, risks
 from advisor.report.appendix import appendix_of
 from advisor.report.cost_section import cost_section
 from advisor.report.document import (
@@ -32,8 +34,9 @@ from advisor.report.document import (
     Tone,
     chart_bars,
 )
+from advisor.report.named import role_word
 from advisor.sizing.plan import DeviceMemory, Plan
-from advisor.words import say, say_all
+from advisor.words import say, say_all, to_tell, told
 
 STATUS_TONES: dict[Status, Tone] = {
     "good": "good",
@@ -45,26 +48,42 @@ STATUS_TONES: dict[Status, Tone] = {
 }
 _TONES: dict[str, Tone] = {"fits": "good", "fits with offload": "good", "tight": "tight", "does not fit": "bad"}
 _TASKS = {
-    "chat": "All tasks together",
-    "long_context": "Long context",
-    "instruction": "Instructions",
-    "multilingual": "Other languages",
+    "chat": to_tell("All tasks together"),
+    "long_context": to_tell("Long context"),
+    "instruction": to_tell("Instructions"),
+    "multilingual": to_tell("Other languages"),
 }
 _BASES = {
-    "measured": "measured",
-    "transferred": "carried over",
-    "estimated": "estimated",
-    "scaled": "scaled from similar devices",
+    "measured": to_tell("measured"),
+    "transferred": to_tell("carried over"),
+    "estimated": to_tell("estimated"),
+    "scaled": to_tell("scaled from similar devices"),
 }
 _GLOSSARY = (
-    Gloss(
-        "Quantization level", "How coarsely the model's weights are stored. Fewer bits: smaller, faster, less exact."
+    (
+        to_tell("Quantization level"),
+        to_tell("How coarsely the model's weights are stored. Fewer bits: smaller, faster, less exact."),
     ),
-    Gloss("Token", "A piece of text, about three quarters of an English word. Models read and write tokens."),
-    Gloss("Context", "How many tokens a conversation may hold: what was asked, given along, and answered."),
-    Gloss("KV cache", "What the model keeps of a conversation in memory. It grows with context and users."),
-    Gloss("Offload", "Keeping part of a model in the computer's ordinary memory. It fits, and it runs more slowly."),
-    Gloss("Quality kept", "The quantized model's benchmark score as a share of the score of the 16-bit original."),
+    (
+        to_tell("Token"),
+        to_tell("A piece of text, about three quarters of an English word. Models read and write tokens."),
+    ),
+    (
+        to_tell("Context"),
+        to_tell("How many tokens a conversation may hold: what was asked, given along, and answered."),
+    ),
+    (
+        to_tell("KV cache"),
+        to_tell("What the model keeps of a conversation in memory. It grows with context and users."),
+    ),
+    (
+        to_tell("Offload"),
+        to_tell("Keeping part of a model in the computer's ordinary memory. It fits, and it runs more slowly."),
+    ),
+    (
+        to_tell("Quality kept"),
+        to_tell("The quantized model's benchmark score as a share of the score of the 16-bit original."),
+    ),
 )
 
 
@@ -77,7 +96,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
     runs = shown.plan.verdict != "does not fit"
     return ReportDocument(
         cover=cover or Cover(),
-        subject=f"{answer.entry.name} on {answer.machine_name}",
+        subject=told("{model} on {machine}", model=answer.entry.name, machine=answer.machine_name),
         verdict=say(verdict(answer), "report"),
         tone=_tone(answer),
         generated_at=datetime.combine(answer.today, time(), UTC),
@@ -89,12 +108,12 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         speed=_speed_rows(shown) if runs else (),
         costs=cost_section(shown, answer.question.requirements.own_hardware) if runs else None,
         why=say_all(reasons(answer), "report"),
-        risks=_risks(answer, shown) if runs else (),
-        choices=tuple(f"{one.role.capitalize()}: {say(one.gain, 'report')}" for one in choices(answer)),
+        risks=risks(answer, shown) if runs else (),
+        choices=tuple(f"{role_word(one.role)}: {say(one.gain, 'report')}" for one in choices(answer)),
         what_would_flip=tuple(say(flip.sentence, "report") for flip in flips(answer)),
-        next_steps=_next_steps(answer, shown, link),
+        next_steps=next_steps(answer, shown, link),
         notes=say_all(answer.notes, "report"),
-        glossary=_GLOSSARY,
+        glossary=tuple(Gloss(told(word), told(meaning)) for word, meaning in _GLOSSARY),
         appendix=appendix_of(answer, shown, link),
     )
 
@@ -108,48 +127,69 @@ def _missing_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     plan = shown.plan
     held = _fullest(plan)
     several = len(plan.devices) > 1
-    found = [Fact("Nearest level", plan.level, f"file of {gb(plan.sized.file_bytes)}")]
+    found = [Fact(told("Nearest level"), plan.level, told("file of {file_bytes:gb}", file_bytes=plan.sized.file_bytes))]
     if held.capacity_bytes is not None:
         found.append(
-            Fact("It needs", gib(held.needed_bytes), "on the fullest device" if several else f"on {held.name}")
+            Fact(
+                told("It needs"),
+                gib(held.needed_bytes),
+                told("on the fullest device") if several else told("on {device}", device=held.name),
+            )
         )
-        margin = f"less {exact(answer.question.machine.margin_percent)} % kept free"
-        found.append(Fact("There are", gib(held.capacity_bytes), margin))
-    found.append(Fact("Missing", gib(plan.missing_bytes), "on each device" if several else ""))
+        margin = told("less {margin_percent:exact} % kept free", margin_percent=answer.question.machine.margin_percent)
+        found.append(Fact(told("There are"), gib(held.capacity_bytes), margin))
+    found.append(Fact(told("Missing"), gib(plan.missing_bytes), told("on each device") if several else ""))
     return tuple(found)
 
 
 def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     plan = shown.plan
     # Where the sentence above them names another model, whose figures these are is said.
-    whose = f"of {answer.entry.name} as {shown.level}" if leading(answer) is not None else "weights, cache and buffers"
-    found = [Fact("Memory needed", gib(plan.needed_bytes), whose)]
+    whose = (
+        told("of {entry} as {level}", entry=answer.entry.name, level=shown.level)
+        if leading(answer) is not None
+        else told("weights, cache and buffers")
+    )
+    found = [Fact(told("Memory needed"), gib(plan.needed_bytes), whose)]
     if shown.kept is not None:
-        note = f"{shown.kept.low:.0f} to {min(shown.kept.high, 100):.0f} %, {_BASES.get(shown.quality.basis, '')}"
-        found.append(Fact("Quality kept", f"{approx(shown.kept.typical)} %", note.rstrip(", ")))
+        note = told(
+            "{low:.0f} to {high:.0f} %, {basis}",
+            low=shown.kept.low,
+            high=min(shown.kept.high, 100),
+            basis=told(_BASES.get(shown.quality.basis, "")),
+        )
+        found.append(Fact(told("Quality kept"), f"{approx(shown.kept.typical)} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
-        label = "Tokens/s per user" if answer.question.workload.users > 1 else "Tokens/s"
-        found.append(Fact(label, approx(speed.typical), span(speed)))
+        label = told("Tokens/s per user") if answer.question.workload.users > 1 else told("Tokens/s")
+        found.append(Fact(label, rough(speed.typical), span(speed, rough)))
     if (inputs := shown.inputs_per_s) is not None:
-        found.append(Fact("Inputs a second", approx(inputs.typical), span(inputs)))
+        found.append(Fact(told("Inputs a second"), rough(inputs.typical), span(inputs, rough)))
     costs = shown.costs
     if costs is not None and costs.own is not None:
         monthly = costs.own.monthly
         between = f"{span(monthly, money)} {costs.currency}"
-        found.append(Fact("A month, owned", f"{money(monthly.typical)} {costs.currency}", between))
+        found.append(Fact(told("A month, owned"), f"{money(monthly.typical)} {costs.currency}", between))
     return tuple(found)
 
 
 def _model_facts(answer: Answer) -> tuple[Fact, ...]:
     model, entry = answer.model, answer.entry
-    active = "" if model.active_parameters == model.parameters else f"{format_count(model.active_parameters)} active"
-    limit = "not published" if model.context_length is None else f"{model.context_length:,} tokens"
+    active = (
+        ""
+        if model.active_parameters == model.parameters
+        else told("{active_parameters:count} active", active_parameters=model.active_parameters)
+    )
+    limit = (
+        told("not published")
+        if model.context_length is None
+        else told("{context_length:,} tokens", context_length=model.context_length)
+    )
     return (
-        Fact("Model", entry.name, entry.publisher),
-        Fact("Parameters", format_count(model.parameters), active),
-        Fact("Longest context", limit),
-        Fact("Licence", entry.license or "not stated", say(commercial_use(entry.license).message)),
+        Fact(told("Model"), entry.name, entry.publisher),
+        Fact(told("Parameters"), format_count(model.parameters), active),
+        Fact(told("Longest context"), limit),
+        Fact(told("Licence"), entry.license or told("not stated"), say(commercial_use(entry.license).message)),
     )
 
 
@@ -157,13 +197,16 @@ def _machine_facts(answer: Answer) -> tuple[Fact, ...]:
     question, machine = answer.question, answer.machine
     bandwidth = machine.bandwidth_bytes_per_s
     return (
-        Fact("Machine", answer.machine_name, f"runtime {runtime_name(answer.runtime)}"),
-        Fact("Usable memory", gib(machine.capacity_bytes), machine.capacity_basis),
-        Fact("Memory bandwidth", "not known" if bandwidth is None else f"{bandwidth / 1e9:,.0f} GB/s"),
+        Fact(told("Machine"), answer.machine_name, told("runtime {runtime}", runtime=runtime_name(answer.runtime))),
+        Fact(told("Usable memory"), gib(machine.capacity_bytes), say(machine.capacity_basis, "report")),
         Fact(
-            "Asked for",
-            f"{plural(question.workload.context, 'token')}, {plural(question.workload.users, 'user')}",
-            "context of each user",
+            told("Memory bandwidth"),
+            told("not known") if bandwidth is None else told("{bandwidth:,.0f} GB/s", bandwidth=bandwidth / 1e9),
+        ),
+        Fact(
+            told("Asked for"),
+            ", ".join(say_all((fact("tokens", n=question.workload.context), fact("users", n=question.workload.users)))),
+            told("context of each user"),
         ),
     )
 
@@ -178,7 +221,9 @@ def _memory_chart(answer: Answer) -> MemoryChart:
     capacity = first.capacity_bytes
     several = len(answer.plans[0].devices) > 1
     return MemoryChart(
-        where=f"on the fullest of {len(answer.plans[0].devices)} devices" if several else f"on {first.name}",
+        where=told("on the fullest of {count} devices", count=len(answer.plans[0].devices))
+        if several
+        else told("on {device}", device=first.name),
         bars=chart_bars(bars, _level(answer)),
         capacity_gib=None if capacity is None else capacity / GIB,
         margin_percent=answer.question.machine.margin_percent,
@@ -209,7 +254,7 @@ def _quality_rows(answer: Answer, shown: Candidate) -> tuple[QualityRow, ...]:
         quality = shown.quality_at(task)
         if quality.kept is not None:
             least = answer.question.requirements.least_percent if task == answer.question.requirements.task else None
-            name = _TASKS.get(task, f"{task[:1].upper()}{task[1:]}")
+            name = told(_TASKS[task]) if task in _TASKS else _capital(say(task_name(task)))
             rows.append(QualityRow(name, quality.kept, _basis(quality.basis, quality.n, quality.sources), least))
     return tuple(rows)
 
@@ -221,80 +266,32 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     basis = _basis(speed.basis, speed.n, speed.sources)
     rows = []
     if speed.decode_tokens_per_s is not None:
-        label = "Writing, for each user" if speed.load.users > 1 else "Writing"
+        label = told("Writing, for each user") if speed.load.users > 1 else told("Writing")
         rows.append(SpeedRow(label, speed.decode_tokens_per_s, "tokens/s", basis))
     if speed.inputs_per_s is not None:
         rows.append(
-            SpeedRow(f"Inputs of {plural(speed.load.prompt_tokens, 'token')}", speed.inputs_per_s, "inputs/s", basis)
+            SpeedRow(
+                told("Inputs of {tokens}", tokens=say(fact("tokens", n=speed.load.prompt_tokens))),
+                speed.inputs_per_s,
+                "inputs/s",
+                basis,
+            )
         )
     if speed.load.users > 1 and speed.total_decode_tokens_per_s is not None:
-        rows.append(SpeedRow("Writing, all users", speed.total_decode_tokens_per_s, "tokens/s", basis))
+        rows.append(SpeedRow(told("Writing, all users"), speed.total_decode_tokens_per_s, "tokens/s", basis))
     if speed.prefill_tokens_per_s is not None:
-        rows.append(SpeedRow("Reading the prompt", speed.prefill_tokens_per_s, "tokens/s", "estimated"))
+        rows.append(SpeedRow(told("Reading the prompt"), speed.prefill_tokens_per_s, "tokens/s", told("estimated")))
     if speed.time_to_first_token_s is not None:
-        prompt = f"for {plural(speed.load.prompt_tokens, 'token')} of prompt"
-        rows.append(SpeedRow("Until the first token", speed.time_to_first_token_s, "s", prompt))
+        prompt = told("for {tokens} of prompt", tokens=say(fact("tokens", n=speed.load.prompt_tokens)))
+        rows.append(SpeedRow(told("Until the first token"), speed.time_to_first_token_s, "s", prompt))
     return tuple(rows)
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _basis(basis: str, n: int, sources: int) -> str:
     """What a figure rests on: "measured, 5 measurements of 2 sources"."""
-    return f"{_BASES.get(basis, basis)}, {say(counted(n, sources))}" if n else _BASES.get(basis, basis)
-
-
-def _risks(answer: Answer, shown: Candidate) -> tuple[str, ...]:
-    found = []
-    plan, kept = shown.plan, shown.kept
-    free = plan.free_bytes
-    if answer.chosen is not None and free is not None and free < 2 * GIB:
-        found.append(f"Memory is nearly full: {gib(max(0, free))} are left on the fullest device.")
-    if kept is not None and kept.low < 95:
-        found.append(
-            f"Quality may fall to {max(0, kept.low):.0f} % at {say(task_name(shown.task))}: "
-            "test with your own questions."
-        )
-    if shown.quality.basis == "estimated":
-        found.append("Quality is estimated from other models; this one has not been measured at this level.")
-    if shown.speed is not None and shown.speed.basis == "estimated":
-        found.append("Speed is estimated from similar devices; this model has not been measured on this one.")
-    if plan.verdict == "fits with offload":
-        found.append("Part of the model lies in ordinary memory, whose speed decides how fast it writes.")
-    costs = shown.costs
-    if costs is not None and costs.stale_prices:
-        found.append(_old_prices(len(costs.stale_prices)))
-    use = commercial_use(answer.entry.license)
-    if use.use != "allowed":
-        found.append(say(use.message))
-    return tuple(found)
-
-
-def _old_prices(count: int) -> str:
-    return f"{count} of the prices used {'is' if count == 1 else 'are'} old: ask for quotes before buying."
-
-
-def _with_another_model(answer: Answer, instead: OtherModel, link: str) -> tuple[str, ...]:
-    """Nobody is told to fetch what the first sentence advises against."""
-    name, plan = instead.entry.name, instead.found.shown.plan
-    address = link.partition("?")[0]
-    where = f": {address}?{instead.found.question.to_query()}" if address else ""
-    return (
-        f"Read the report about {name} on {instead.found.machine_name}{where}.",
-        f"Get or make its {plan.level} file ({gb(plan.sized.file_bytes)}) and run it.",
-        f"Ask it twenty questions of your own work; it is another model than {answer.entry.name}.",
-    )
-
-
-def _next_steps(answer: Answer, shown: Candidate, link: str) -> tuple[str, ...]:
-    if (instead := leading(answer)) is not None:
-        return _with_another_model(answer, instead, link)
-    if answer.chosen is None:
-        ways = () if answer.decided.unmet else shown.plan.ways_out
-        if ways:
-            return say_all((way.message for way in ways), "report")
-        said = reasons(answer)
-        return say_all(said[1:] or said, "report")
-    return (
-        f"Get or make the {shown.level} file ({gb(shown.plan.sized.file_bytes)}); the commands are in the appendix.",
-        "Run it with the command given and compare its memory and speed with this report.",
-        "Ask it twenty questions of your own work, and compare with the original or with an API.",
-    )
+    said = told(_BASES.get(basis, basis))
+    return f"{said}, {say(counted(n, sources))}" if n else said

@@ -26,7 +26,9 @@ def report_from_result(result: Mapping[str, Any], cover: Cover) -> ReportDocumen
     """The document of such JSON with its cover; raises DataError where it is none that this version can read."""
     values = dict(result)
     if values.pop("format", None) != FORMAT:
-        raise DataError(f"The frozen report is not in the format {FORMAT}, the only one this version can read.")
+        raise DataError(
+            "The frozen report is not in the format {format}, the only one this version can read.", format=FORMAT
+        )
     try:
         return _REPORT.validate_python({**values, "cover": cover})
     except (ValidationError, TypeError):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.foundation.numbers import approx, money
-from advisor.foundation.units import format_count
 from advisor.report.document import Costs, ReportDocument
 from advisor.report.drawing import number
+from advisor.words import told
 
 _SPEED_STEP = 0.02  # of the old value; a smaller change is no news
 _QUALITY_STEP = 0.1  # percentage points
@@ -28,9 +27,11 @@ def _level(then: ReportDocument, now: ReportDocument) -> list[str]:
     before, after = _recommended(then), _recommended(now)
     if before == after:
         return []
+    if before is None:
+        return [told("Today {after} is recommended; nothing was.", after=after or "")]
     if after is None:
-        return [f"Today nothing is recommended; it was {before}. {now.verdict}"]
-    return [f"Today {after} is recommended; {'nothing was' if before is None else f'it was {before}'}."]
+        return [told("Today nothing is recommended; it was {before}. {verdict}", before=before, verdict=now.verdict)]
+    return [told("Today {after} is recommended; it was {before}.", after=after, before=before)]
 
 
 def _recommended(document: ReportDocument) -> str | None:
@@ -48,20 +49,45 @@ def _fit(then: ReportDocument, now: ReportDocument) -> list[str]:
         if new is None:
             continue
         if new.verdict != bar.verdict:
-            found.append(f"{bar.level}: today the verdict is '{new.verdict}'; it was '{bar.verdict}'.")
+            found.append(
+                told(
+                    "{level}: today the verdict is '{verdict}'; it was '{was}'.",
+                    level=bar.level,
+                    verdict=told(new.verdict),
+                    was=told(bar.verdict),
+                )
+            )
         elif bar.level == then.memory.recommended and abs(new.total_gib - bar.total_gib) >= 0.1:
-            needs = f"{number(new.total_gib, 1)} GiB"
-            found.append(f"Memory: {bar.level} needs {needs} today; it was {number(bar.total_gib, 1)} GiB.")
+            needs = told("{total_gib} GiB", total_gib=number(new.total_gib, 1))
+            found.append(
+                told(
+                    "Memory: {level} needs {needs} today; it was {was} GiB.",
+                    level=bar.level,
+                    needs=needs,
+                    was=number(bar.total_gib, 1),
+                )
+            )
     before, after = then.memory.capacity_gib, now.memory.capacity_gib
     if before is not None and after is not None and abs(before - after) >= 0.05:
-        found.append(f"The machine counts with {number(after, 1)} GiB today; it was {number(before, 1)} GiB.")
+        found.append(
+            told(
+                "The machine counts with {after} GiB today; it was {before} GiB.",
+                after=number(after, 1),
+                before=number(before, 1),
+            )
+        )
     return found
 
 
 def _quality(then: ReportDocument, now: ReportDocument) -> list[str]:
     today = {row.task: row.kept_percent.typical for row in now.quality}
     return [
-        f"Quality, {row.task}: {number(today[row.task], 1)} % today; it was {number(row.kept_percent.typical, 1)} %."
+        told(
+            "Quality, {task}: {today} % today; it was {typical} %.",
+            task=row.task,
+            today=number(today[row.task], 1),
+            typical=number(row.kept_percent.typical, 1),
+        )
         for row in then.quality
         if row.task in today and abs(today[row.task] - row.kept_percent.typical) >= _QUALITY_STEP
     ]
@@ -70,7 +96,13 @@ def _quality(then: ReportDocument, now: ReportDocument) -> list[str]:
 def _speed(then: ReportDocument, now: ReportDocument) -> list[str]:
     today = {row.what: row.speed.typical for row in now.speed}
     return [
-        f"{row.what}: {approx(today[row.what])} {row.unit} today; it was {approx(row.speed.typical)}."
+        told(
+            "{what}: {today:approx} {unit} today; it was {typical:approx}.",
+            what=row.what,
+            today=today[row.what],
+            unit=row.unit,
+            typical=row.speed.typical,
+        )
         for row in then.speed
         if row.what in today and _moved(row.speed.typical, today[row.what], _SPEED_STEP)
     ]
@@ -80,22 +112,44 @@ def _costs(then: Costs | None, now: Costs | None) -> list[str]:
     if then is None or now is None:
         if then is now:
             return []
-        return ["Costs are known today; they were not." if then is None else "No costs are known today; they were."]
+        return [
+            told("Costs are known today; they were not.")
+            if then is None
+            else told("No costs are known today; they were.")
+        ]
     before, after = _monthly(then), _monthly(now)
     found = [
-        f"{way}: {money(after[way])} {now.currency} a month today; it was {money(paid)}."
+        told(
+            "{way}: {after:money} {currency} a month today; it was {paid:money}.",
+            way=way,
+            after=after[way],
+            currency=now.currency,
+            paid=paid,
+        )
         for way, paid in before.items()
         if way in after and _moved(paid, after[way], _MONEY_STEP)
     ]
-    found += [f"{way}: no price is known today." for way in before if way not in after]
+    found += [told("{way}: no price is known today.", way=way) for way in before if way not in after]
     found += [
-        f"{way}: {money(after[way])} {now.currency} a month today; no price was known."
+        told(
+            "{way}: {after:money} {currency} a month today; no price was known.",
+            way=way,
+            after=after[way],
+            currency=now.currency,
+        )
         for way in after
         if way not in before
     ]
     cheapest, was = min(after, key=after.__getitem__), min(before, key=before.__getitem__)
     if cheapest != was:
-        found.insert(0, f"Prices changed: today '{cheapest.lower()}' is the cheapest way; it was '{was.lower()}'.")
+        found.insert(
+            0,
+            told(
+                "Prices changed: today '{cheapest}' is the cheapest way; it was '{was}'.",
+                cheapest=cheapest.lower(),
+                was=was.lower(),
+            ),
+        )
     return [*found, *_break_even(then, now)]
 
 
@@ -110,14 +164,23 @@ def _break_even(then: Costs, now: Costs) -> list[str]:
         return []
     if after is None:
         return [
-            f"Prices changed: owning no longer beats the API; it did above {format_count(before or 0)} tokens a month."
+            told(
+                "Prices changed: owning no longer beats the API; it did above {before:count} tokens a month.",
+                before=before or 0,
+            )
         ]
-    was = "it never did" if before is None else f"it was {format_count(before)}"
-    return [f"Prices changed: the API now wins below {format_count(after)} tokens a month, owning above; {was}."]
+    was = told("it never did") if before is None else told("it was {before:count}", before=before)
+    return [
+        told(
+            "Prices changed: the API now wins below {after:count} tokens a month, owning above; {was}.",
+            after=after,
+            was=was,
+        )
+    ]
 
 
 def _advice(then: ReportDocument, now: ReportDocument) -> list[str]:
-    return [f"New risk: {risk}" for risk in now.risks if risk not in then.risks]
+    return [told("New risk: {risk}", risk=risk) for risk in now.risks if risk not in then.risks]
 
 
 def _moved(before: float, after: float, share: float) -> bool:

@@ -29,7 +29,9 @@ def coverage() -> dict[str, tuple[list[int], list[int]]]:
             try:
                 first, last = int(row["first"], 16), int(row["last"], 16)
             except (KeyError, TypeError, ValueError):
-                raise DataError(f"data/fonts/coverage.csv, row {number}: first and last must be hex numbers.") from None
+                raise DataError(
+                    "data/fonts/coverage.csv, row {number}: first and last must be hex numbers.", number=number
+                ) from None
             firsts, lasts = covered.setdefault(row["font"], ([], []))
             firsts.append(first)
             lasts.append(last)

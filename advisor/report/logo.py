@@ -33,7 +33,11 @@ _IGNORED_NAMESPACES = ("sodipodi", "inkscape", "purl.org", "creativecommons.org"
 def checked_logo(data: bytes) -> Logo:
     """The logo of a file's bytes; raises InputError in one sentence when it may not be used."""
     if len(data) > LOGO_BYTES:
-        raise InputError(f"The logo has {len(data):,} bytes; at most {LOGO_BYTES:,} are kept: make it smaller.")
+        raise InputError(
+            "The logo has {count:,} bytes; at most {logo_bytes:,} are kept: make it smaller.",
+            count=len(data),
+            logo_bytes=LOGO_BYTES,
+        )
     if data.startswith(_PNG_START):
         _check_png(data)
         return Logo(data, "png")
@@ -69,7 +73,10 @@ def _check_png(data: bytes) -> None:
         raise broken
     if width * height > LOGO_PIXELS:
         raise InputError(
-            f"The logo has {width:,} x {height:,} pixels; at most {LOGO_PIXELS:,} are drawn: make it smaller."
+            "The logo has {width:,} x {height:,} pixels; at most {logo_pixels:,} are drawn: make it smaller.",
+            width=width,
+            height=height,
+            logo_pixels=LOGO_PIXELS,
         )
     expected = height * (1 + (width * depth * _COLOUR_CHANNELS[colour] + 7) // 8)
     unpacker = zlib.decompressobj()
@@ -95,20 +102,25 @@ def _check_svg(data: bytes) -> None:
         )
     for count, element in enumerate(root.iter(), start=1):
         if count > _SVG_ELEMENTS:
-            raise InputError(f"The logo's SVG has more than {_SVG_ELEMENTS:,} elements: simplify it.")
+            raise InputError(
+                "The logo's SVG has more than {svg_elements:,} elements: simplify it.", svg_elements=_SVG_ELEMENTS
+            )
         _check_element(str(element.tag), element.attrib)
         if _ELSEWHERE.search(element.text or ""):
             raise InputError("The logo's SVG refers to something outside itself: save it as a plain SVG.")
     if sum(1 for _ in root.iter(f"{{{_SVG}}}use")) > _SVG_USES:
-        raise InputError(f"The logo's SVG copies its parts more than {_SVG_USES} times: save it without symbols.")
+        raise InputError(
+            "The logo's SVG copies its parts more than {svg_uses} times: save it without symbols.", svg_uses=_SVG_USES
+        )
 
 
 def _check_element(tag: str, attributes: dict[str, str]) -> None:
     namespace, _, name = tag.removeprefix("{").rpartition("}")
     if not any(part in namespace for part in _IGNORED_NAMESPACES) and (namespace != _SVG or name not in _SVG_ALLOWED):
         raise InputError(
-            f"The logo's SVG has a part that is not allowed ({name[:40]}); "
-            "only shapes, gradients and clips are: turn text into paths and save it as a plain SVG."
+            "The logo's SVG has a part that is not allowed ({name}); only shapes, gradients and clips "
+            "are: turn text into paths and save it as a plain SVG.",
+            name=name[:40],
         )
     for key, value in attributes.items():
         local = key.rpartition("}")[2].lower()

@@ -20,10 +20,11 @@ import typst
 from segno.encoder import DataOverflowError
 
 from advisor.foundation.errors import AdvisorError
-from advisor.foundation.numbers import approx, span
+from advisor.foundation.numbers import rough, span
 from advisor.report.document import FEWEST_BARS, Appendix, Fact, Gloss, Logo, ReportDocument, SpeedRow, Table
 from advisor.report.drawing import costs_payload, cut, memory_payload, quality_payload
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
+from advisor.words import told
 
 Paper = Literal["a4", "letter"]
 PRODUCT = "LLM Fit Advisor"
@@ -62,7 +63,7 @@ def render_pdf(document: ReportDocument, paper: Paper = "a4") -> bytes:
     try:
         return _compile(_REPORT, _checked(payload, (TEXT_FONT,)), moment)
     except typst.TypstError as error:
-        raise ReportError(f"The report could not be typeset: {str(error)[:200]}") from None
+        raise ReportError("The report could not be typeset: {error}", error=str(error)[:200]) from None
 
 
 def typeset(template: str, payload: dict[str, Any], moment: int) -> bytes:
@@ -73,7 +74,7 @@ def typeset(template: str, payload: dict[str, Any], moment: int) -> bytes:
     try:
         return _compile(template, payload, moment)
     except typst.TypstError as error:
-        raise ReportError(f"The document could not be typeset: {str(error)[:200]}") from None
+        raise ReportError("The document could not be typeset: {error}", error=str(error)[:200]) from None
 
 
 def _compile(template: str, payload: dict[str, Any], moment: int) -> bytes:
@@ -104,7 +105,10 @@ def _checked(payload: dict[str, Any], fonts: tuple[str, ...] | None = None) -> d
     # A title of nothing that can be seen is none, and a document must have one.
     drawn["title"] = drawn["title"].strip() or drawn["subject"].strip() or PRODUCT
     if BOX in json.dumps(drawn, ensure_ascii=False):
-        drawn["notes"] = [*drawn["notes"], f"{BOX} stands for a sign that none of this report's fonts can draw."]
+        drawn["notes"] = [
+            *drawn["notes"],
+            told("{box} stands for a sign that none of this report's fonts can draw.", box=BOX),
+        ]
     return drawn
 
 
@@ -112,14 +116,14 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
     cover, moment = document.cover, document.generated_at.astimezone(UTC)
     day = f"{moment.day} {moment:%B %Y}"
     advice = (
-        ("Risks", document.risks),
-        ("Other choices", document.choices),
-        ("What would change it", document.what_would_flip),
-        ("Next steps", document.next_steps),
+        (told("Risks"), document.risks),
+        (told("Other choices"), document.choices),
+        (told("What would change it"), document.what_would_flip),
+        (told("Next steps"), document.next_steps),
     )
-    kicker = ["Recommendation", day]
+    kicker = [told("Recommendation"), day]
     if cover.prepared_for.strip():
-        kicker.append(f"prepared for {cover.prepared_for.strip()}")
+        kicker.append(told("prepared for {prepared_for}", prepared_for=cover.prepared_for.strip()))
     return {
         "paper": paper_name(paper),
         "title": document.title,
@@ -149,13 +153,15 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
 
 
 def _appendix(appendix: Appendix, moment: str) -> dict[str, Any]:
-    about = [Fact("Made", moment)]
+    about = [Fact(told("Made"), moment)]
     if appendix.data_release:
-        about.append(Fact("Data release", appendix.data_release))
+        about.append(Fact(told("Data release"), appendix.data_release))
     if appendix.app_version:
         about.append(Fact(PRODUCT, appendix.app_version))
     if appendix.link:
-        about.append(Fact("Live scenario", appendix.link, "Opens the same question with today's data and prices."))
+        about.append(
+            Fact(told("Live scenario"), appendix.link, told("Opens the same question with today's data and prices."))
+        )
     return {
         "levels": None if appendix.levels is None else _table(appendix.levels),
         "assumptions": _facts(appendix.assumptions),
@@ -179,8 +185,8 @@ def _speed(row: SpeedRow) -> dict[str, str]:
     unit = f" {row.unit}" if row.unit else ""
     return {
         "what": row.what,
-        "typical": f"{approx(row.speed.typical)}{unit}",
-        "range": f"{span(row.speed)}{unit}",
+        "typical": f"{rough(row.speed.typical)}{unit}",
+        "range": f"{span(row.speed, rough)}{unit}",
         "basis": row.basis,
     }
 
@@ -195,7 +201,11 @@ def _table(table: Table) -> dict[str, Any]:
 
 
 def _logo(logo: Logo, company: str) -> dict[str, Any]:
-    return {"kind": logo.kind, "bytes": list(logo.data), "alt": f"Logo of {company}" if company else "Company logo"}
+    return {
+        "kind": logo.kind,
+        "bytes": list(logo.data),
+        "alt": told("Logo of {company}", company=company) if company else told("Company logo"),
+    }
 
 
 def qr_code(link: str) -> str | None:

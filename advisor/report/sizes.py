@@ -11,11 +11,12 @@ from typing import Any
 
 from advisor.formats.gguf_sizes import SizedLevel, size_levels
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_levels
-from advisor.foundation.units import format_count, gb
+from advisor.foundation.units import gb
 from advisor.models.model import Model
 from advisor.sources.published_files import published_files
 from advisor.sources.published_sizes import PublishedRange, published_sizes_of
 from advisor.sources.resolve import ResolvedModel
+from advisor.words import say, told
 
 FORMAT = "gguf"
 
@@ -131,8 +132,8 @@ def safetensors_document(levels: Sequence[SizedSafetensors]) -> list[dict[str, A
             "header_bytes": sized.header_bytes,
             "nominal_bits": sized.level.nominal_bits,
             "writer": sized.level.writer,
-            "note": sized.level.note,
-            "kept_16_bit": list(sized.kept),
+            "note": "" if sized.level.note is None else say(sized.level.note),
+            "kept_16_bit": [f"{name}: {say(why)}" for name, why in sized.kept],
             "refused": sized.refuses,
             "tied_copy_bytes": sized.tied_copy_bytes,
         }
@@ -191,9 +192,16 @@ def sizes_table(levels: Sequence[SizedLevel], found: ResolvedModel, others: Sequ
     model = found.model
     about = f"{found.name}: "
     about += (
-        f"{format_count(model.parameters)} parameters, architecture {model.architecture}" if model else "weights only"
+        told(
+            "{parameters:count} parameters, architecture {architecture}",
+            parameters=model.parameters,
+            architecture=model.architecture,
+        )
+        if model
+        else told("weights only")
     )
-    header = "\n".join([about, found.source, *(f"Note: {note}" for note in found.notes if note != found.source)])
+    notes = (told("Note: {note}", note=say(note)) for note in found.notes if note != found.source)
+    header = "\n".join([about, say(found.source), *notes])
     every: list[SizedLevel | SizedSafetensors] = [*levels, *others]
     rows = [
         (sized.level.name, gb(sized.file_bytes), f"{sized.bits_per_weight:.2f}", f"{sized.tensor_bytes:,}")
@@ -203,19 +211,21 @@ def sizes_table(levels: Sequence[SizedLevel], found: ResolvedModel, others: Sequ
         (row["level"], _gb(row["file_bytes"]), row["file"], _count(row["tensor_bytes"]))
         for row in published_document(found)
     ]
-    lines = [header, "", text_table(("level", "file", "bits/weight", "tensor bytes"), rows)]
+    lines = [header, "", text_table((told("level"), told("file"), told("bits/weight"), told("tensor bytes")), rows)]
     if kept := [sized for sized in others if sized.kept]:
-        lines += ["", "Some layers stay in 16 bit:"]
+        lines += ["", told("Some layers stay in 16 bit:")]
         lines += [f"  {sized.level.name}: {_kept(sized)}" for sized in kept]
     writers = dict.fromkeys(f"{sized.format}: {sized.level.writer}" for sized in others)
     if writers:
-        lines += ["", "Sizes besides GGUF are those of files written by", *(f"  {writer}" for writer in writers)]
+        lines += ["", told("Sizes besides GGUF are those of files written by"), *(f"  {writer}" for writer in writers)]
     return "\n".join(lines)
 
 
 def _kept(sized: SizedSafetensors) -> str:
-    reasons = "; ".join(dict.fromkeys(entry.partition(": ")[2] for entry in sized.kept))
-    return f"{reasons}{' (the writer stops unless told to ignore them)' if sized.refuses else ''}"
+    reasons = "; ".join(dict.fromkeys(say(why) for _, why in sized.kept))
+    return (
+        told("{reasons} (the writer stops unless told to ignore them)", reasons=reasons) if sized.refuses else reasons
+    )
 
 
 def _gb(size: int | None) -> str:

@@ -13,7 +13,7 @@ class Default:
     """What is chosen for an option, and where it is said. `value` is as the program spells it."""
 
     value: str
-    meaning: str
+    meaning: Message
     source: str
 
 
@@ -37,7 +37,7 @@ class Frontend:
 
     defaults: Mapping[str, Default]
     choose: Callable[[int, int | None], tuple[Taken, ...]]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     source: str
     as_of: str
     unified: bool = False

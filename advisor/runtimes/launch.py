@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.message import Message
 from advisor.sizing.settings import Settings
 
 AS_PUBLISHED = "as-published"  # the level of a checkpoint that is loaded as its repository has it
@@ -18,11 +19,11 @@ _LEVEL = re.compile(r"[\w.-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`text` is what to copy; `note` says in a sentence or two what it does not say itself, or ""."""
+    """`text` is what to copy; `notes` say what it does not say itself."""
 
-    title: str
+    title: Message
     text: str
-    note: str = ""
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,11 @@ class Launch:
             ("level", self.level, _LEVEL),
         ):
             if value is not None and (len(value) > _LONGEST or not form.fullmatch(value) or value.startswith("-")):
-                raise InputError(f"'{one_line(value)}' is not the name of a {what}.")
+                raise InputError("'{value}' is not the name of a {what}.", value=one_line(value), what=what)
         if self.file is not None and not (
             self.file.isprintable() and 0 < len(self.file) <= _LONGEST and self.file[0] != "-"
         ):
-            raise InputError(f"'{one_line(self.file)}' is not the name of a file.")
+            raise InputError("'{file}' is not the name of a file.", file=one_line(self.file))
 
     @property
     def short_name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.foundation.message import sentence
 from advisor.machines.chip import Chip
 from advisor.machines.machine import Machine
 from advisor.runtimes.support import Format, Support, format_of_level, formats_of_published, never_loads, supports
@@ -27,7 +28,13 @@ def published_support(quantization: Quantization | None, runtime: RuntimeId, har
     )
     if not found.refusal and quantization.bits is None:
         kind, loader = quantization.kind, runtime.loader
-        return Support(f"how {kind} packs weights is not known here, so neither is whether {loader} loads them")
+        return Support(
+            sentence(
+                "how {kind} packs weights is not known here, so neither is whether {loader} loads them",
+                kind=kind,
+                loader=loader,
+            )
+        )
     return found
 
 

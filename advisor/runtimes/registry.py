@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line, resembling
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP, LM_STUDIO, OLLAMA
 from advisor.runtimes.mlx.runtime import MLX
 from advisor.runtimes.runtime import Runtime
@@ -34,8 +34,8 @@ def find_runtime(word: str) -> Runtime:
     if word in _BY_WORD:
         return _BY_WORD[word]
     close = resembling(word, _BY_WORD)
-    hint = nearest(word, _BY_WORD) or f"choose {', '.join(_BY_WORD)}."
-    raise InputError(f"There is no runtime '{one_line(word)}'; {hint}", close)
+    hint = nearest(word, _BY_WORD) or choose_one_of(_BY_WORD)
+    raise InputError("There is no runtime '{word}'; {hint}", close, word=one_line(word), hint=hint)
 
 
 RUNTIMES: tuple[Runtime, ...] = tuple(runtime_by(one) for one in RuntimeId)

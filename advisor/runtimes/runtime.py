@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.formats.level_id import LevelId
+from advisor.foundation.message import Message
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
 from advisor.runtimes.launch import Command, Launch
@@ -96,8 +97,8 @@ class Runtime(ABC):
         """Raise InputError where it refuses to start on this hardware or with these settings."""
 
     @abstractmethod
-    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
-        """Why it loads no safetensors of this kind, wherever it runs, without a full stop; "": it may."""
+    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
+        """Why it loads no safetensors of this kind, wherever it runs, without a full stop; None: it may."""
 
     @abstractmethod
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
@@ -139,8 +140,8 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def why_none(self, request: PlanRequest) -> str:
-        """Why `plan` finds no level at all, without a full stop."""
+    def why_none(self, request: PlanRequest) -> Message:
+        """Why `plan` finds no level at all."""
 
     @abstractmethod
     def longest_context(self, plan: Plan) -> int:
@@ -159,7 +160,7 @@ class Runtime(ABC):
         """All levels without a plan for each, placed where they run fastest; None: only plans can tell."""
 
     @abstractmethod
-    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+    def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
         """Every line of the memory bill; empty where only `Plan.rules` are known."""
 
     @abstractmethod
@@ -194,7 +195,7 @@ class WholeOnDevices(Runtime):
     def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
         return None
 
-    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+    def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
         return ()
 
     def encoder_batch(self, settings: Settings) -> int | None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
 from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.message import Message, as_it_is, sentence
 from advisor.foundation.places import data_folder
 from advisor.machines.chip import CPU, Chip, chip_of
 from advisor.machines.machine import Machine
@@ -60,12 +61,12 @@ _BY_SCHEME_NAME = (
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """`refusal` says why a runtime cannot load something, without a full stop, empty when it can; `note` how it
-    computes it where that is not what the name promises, in one sentence.
+    """`refusal` says why a runtime cannot load something, without a full stop, None when it can; `notes` how it
+    computes it where that is not what the name promises.
     """
 
-    refusal: str = ""
-    note: str = ""
+    refusal: Message | None = None
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +124,15 @@ class Row(BaseModel):
         return chip.generation.startswith(self.generations)
 
     @property
-    def generations_words(self) -> str:
-        """ "compute capability 8.0 to 9.9", "gfx94x, gfx95x"; empty where the row is about every generation."""
+    def generations_words(self) -> Message | None:
+        """ "compute capability 8.0 to 9.9", "gfx94x, gfx95x"; None where the row is about every generation."""
         if self.vendor == "NVIDIA" and self.generations:
             low, high = _bounds(self.generations[0])
-            return f"compute capability {low}" + (f" to {high}" if high else " or later")
-        return ", ".join(one.ljust(_GFX_LENGTHS[one.startswith("gfx1")], "x") for one in self.generations)
+            if high:
+                return sentence("compute capability {low} to {high}", low=low, high=high)
+            return sentence("compute capability {low} or later", low=low)
+        named = ", ".join(one.ljust(_GFX_LENGTHS[one.startswith("gfx1")], "x") for one in self.generations)
+        return as_it_is(named) if named else None
 
 
 def _bounds(text: str) -> tuple[str, str | None]:
@@ -187,7 +191,7 @@ def supports(
     if isinstance(stored, Sequence):
         each = [supports(runtime, one, chip) for one in stored]
         refused = next((one for one in each if one.refusal), None)
-        return refused or Support(note=" ".join(dict.fromkeys(one.note for one in each if one.note)))
+        return refused or Support(notes=tuple(dict.fromkeys(note for one in each for note in one.notes)))
     return _support(runtime, format_of_level(stored) if isinstance(stored, SafetensorsLevel) else stored, chip)
 
 
@@ -196,40 +200,61 @@ def loads_somewhere(runtime: RuntimeId, stored: Format) -> bool:
     return any(row.runtime == runtime and row.is_for(stored) and row.loads == "yes" for row in table())
 
 
-def never_loads(runtime: RuntimeId, format_name: str) -> str:
-    """Why `runtime` loads no file of this format on any hardware, without a full stop; empty where no row says so."""
+def never_loads(runtime: RuntimeId, format_name: str) -> Message | None:
+    """Why `runtime` loads no file of this format on any hardware, without a full stop; None where no row says so."""
     rows = (row for row in table() if (row.runtime, row.format) == (runtime, format_name))
-    return next((row.note for row in rows if row.hardware == ANY and row.loads == "no"), "")
+    return next((as_it_is(row.note) for row in rows if row.hardware == ANY and row.loads == "no"), None)
 
 
-def machine_refusal(runtime: RuntimeId, machine: Machine | Chip) -> str:
-    """Why `runtime` runs nothing at all on this machine, without a full stop; empty where it does."""
+def machine_refusal(runtime: RuntimeId, machine: Machine | Chip) -> Message | None:
+    """Why `runtime` runs nothing at all on this machine, without a full stop; None where it does."""
     chip = chip_of(machine) if isinstance(machine, Machine) else machine
     rows = [row for row in table() if row.runtime == runtime and row.format == ANY]
     found = _best([row for row in rows if row.covers(chip)])
     if found is None:
-        return f"{runtime.loader} does not support {chip}, only {_hardware(rows, chip)}"
-    return found.note if found.loads == "no" else ""
+        return sentence(
+            "{loader} does not support {chip}, only {hardware:and}",
+            loader=runtime.loader,
+            chip=chip.message,
+            hardware=_hardware(rows, chip),
+        )
+    return as_it_is(found.note) if found.loads == "no" else None
 
 
 @lru_cache(maxsize=4096)
 def _support(runtime: RuntimeId, stored: Format, chip: Chip) -> Support:
     of_format = [row for row in table() if row.runtime == runtime and row.format == stored.name]
     if not of_format:
-        return Support(f"{runtime.loader} is not known to load {stored.name} files")
+        what = sentence("{loader} is not known to load {format} files", loader=runtime.loader, format=stored.name)
+        return Support(what)
     if refusal := never_loads(runtime, stored.name):
         return Support(refusal)
     rows = [row for row in of_format if row.is_for(stored)]
     if not any(row.loads == "yes" for row in rows):
         known = {bits for row in of_format if row.loads == "yes" for bits in row.bits.split()}
-        listed = " or ".join(sorted(known, key=int))
-        return Support(f"{runtime.loader} loads {stored.name} with {listed} bits only, not {stored.bits}")
+        what = sentence(
+            "{loader} loads {format} with {known:or} bits only, not {bits}",
+            loader=runtime.loader,
+            format=stored.name,
+            known=tuple(str(bits) for bits in sorted(map(int, known))),
+            bits=stored.bits,
+        )
+        return Support(what)
     if refusal := machine_refusal(runtime, chip):
         return Support(refusal)
     found = _best([row for row in rows if row.covers(chip)])
     if found is None:
-        return Support(f"{runtime.loader} loads {stored.name} files only on {_hardware(rows, chip)}; this is {chip}")
-    return Support(refusal=found.note) if found.loads == "no" else Support(note=found.note)
+        what = sentence(
+            "{loader} loads {format} files only on {hardware:and}; this is {chip}",
+            loader=runtime.loader,
+            format=stored.name,
+            hardware=_hardware(rows, chip),
+            chip=chip.message,
+        )
+        return Support(what)
+    if found.loads == "no":
+        return Support(as_it_is(found.note))
+    return Support(notes=(as_it_is(found.note),) if found.note else ())
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
@@ -237,8 +262,9 @@ def _best(rows: Sequence[Row]) -> Row | None:
     return next((row for row in rows if row.loads == "yes"), rows[0] if rows else None)
 
 
-def _hardware(rows: Sequence[Row], chip: Chip) -> str:
+def _hardware(rows: Sequence[Row], chip: Chip) -> tuple[Message, ...]:
     """What loads something: the generations of this vendor, or the vendors where it is none of them."""
     loading = [row for row in rows if row.loads == "yes"]
     same = [row.generations_words for row in loading if row.vendor == chip.vendor]
-    return " and ".join(dict.fromkeys(filter(None, same))) or " and ".join(dict.fromkeys(row.vendor for row in loading))
+    generations = tuple(dict.fromkeys(one for one in same if one is not None))
+    return generations or tuple(dict.fromkeys(as_it_is(row.vendor) for row in loading))

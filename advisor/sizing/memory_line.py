@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
+
+from advisor.foundation.message import Message, fact
 
 Word = Literal["exact", "modelled", "assumed"]
 Component = Literal[
@@ -20,12 +23,29 @@ Component = Literal[
 ]
 
 
+_COMPONENTS: dict[Component, Message] = {
+    "weights": fact("part_weights"),
+    "KV cache": fact("part_kv_cache"),
+    "compute": fact("part_compute"),
+    "passing weights": fact("part_passing_weights"),
+    "overhead": fact("part_overhead"),
+    "draft weights": fact("part_draft_weights"),
+    "draft KV cache": fact("part_draft_kv_cache"),
+    "draft compute": fact("part_draft_compute"),
+}
+_WORDS: dict[Word, Message] = {
+    "exact": fact("word_exact"),
+    "modelled": fact("word_modelled"),
+    "assumed": fact("word_assumed"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A product: numbers, each with the word that follows it, for so many equal layers."""
+    """A product: numbers, each with the word that follows it, for so many equal layers of a kind."""
 
-    what: str
-    factors: tuple[tuple[Fraction, str], ...]
+    what: Message | None
+    factors: tuple[tuple[Fraction, Message | None], ...]
     layers: int = 1
 
     def times(self, layers: int) -> Term:
@@ -35,28 +55,45 @@ class Term:
     def bytes(self) -> Fraction:
         return self.layers * math.prod((number for number, _ in self.factors), start=Fraction(1))
 
-    def __str__(self) -> str:
-        kind = f"{self.what} " if self.what else ""
-        shown = [f"{self.layers:,} {kind}{'layer' if self.layers == 1 else 'layers'}"]
-        shown += [f"{_shown(number)} {word}".rstrip() for number, word in self.factors]
-        return " x ".join(shown)
+    @property
+    def message(self) -> Message:
+        """The product, as a reader can check it."""
+        layers = fact("layers", n=self.layers)
+        if self.what is not None:
+            layers = fact("layers_of_kind", n=self.layers, what=self.what)
+        return product((layers, *(factor(number, word) for number, word in self.factors)))
 
 
-def _shown(number: Fraction) -> str:
-    return f"{int(number):,}" if number.denominator == 1 else f"{number.numerator}/{number.denominator}"
+def product(factors: Iterable[Message]) -> Message:
+    return fact("product", factors=tuple(factors))
+
+
+def factor(number: Fraction | int, word: Message | None) -> Message:
+    shown: int | str = int(number) if number.denominator == 1 else f"{number.numerator}/{number.denominator}"
+    return fact("factor", number=shown) if word is None else fact("factor_of", number=shown, word=word)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryLine:
     """One part of what one device, or the host, holds.
 
-    `formula` is one sentence with the numbers at hand in it; where `terms` are given, they add up to `bytes`.
+    `formula` has the numbers at hand in it; where `terms` are given, they add up to `bytes`.
     """
 
     component: Component
     place: str
     bytes: int
     word: Word
-    formula: str
-    source: str
+    formula: Message
+    source: Message
     terms: tuple[Term, ...] = ()
+
+    @property
+    def part(self) -> Message:
+        """Its component as it is called."""
+        return _COMPONENTS[self.component]
+
+    @property
+    def certainty(self) -> Message:
+        """Its `word` as it is said."""
+        return _WORDS[self.word]

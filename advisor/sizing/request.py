@@ -10,6 +10,7 @@ from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.formats.stored_tensor import Stored
+from advisor.foundation.message import Message
 from advisor.machines.chip import Chip
 from advisor.models.model import Model
 from advisor.sizing.memory import Memory
@@ -63,12 +64,12 @@ class GgufFile:
 class Checkpoint:
     """A repository's safetensors as they are: (name, bytes) of the tensors that a runtime loads.
 
-    `note` is what is to be said of how the runtime computes them.
+    `notes` are what is to be said of how the runtime computes them.
     """
 
     sized: SizedSafetensors
     tensors: tuple[tuple[str, int], ...]
-    note: str = ""
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,9 @@ def _hub_link(url: str) -> HubAddress:
     except HfUriError:
         return _hub_page(url)
     if found.type != "model":
-        raise InputError(f"This link leads to a {found.type} on the Hub, not to a model; give a model's page.")
+        raise InputError(
+            "This link leads to a {type} on the Hub, not to a model; give a model's page.", type=found.type
+        )
     if found.id.partition("/")[0] in _NOT_MODELS:
         raise InputError("This page of the Hub is not a model; give a link such as huggingface.co/org/name.")
     return HubAddress(found.id, found.revision, found.path_in_repo or shown, tag)
@@ -119,7 +121,7 @@ def check_public(url: str) -> None:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
         raise InputError(
-            f"The host {host[:80]} is not known; check the link, or the connection to the internet."
+            "The host {host} is not known; check the link, or the connection to the internet.", host=host[:80]
         ) from None
     for address in found:
         check_address(address)

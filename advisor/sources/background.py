@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import Generic, TypeVar
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message
 from advisor.foundation.turns import elsewhere
 
 _MOST_THREADS = 16
@@ -46,7 +47,7 @@ class Background(Generic[Key, Result]):
     def __init__(
         self,
         work: Callable[[Key], Result],
-        late: Callable[[Key], str],
+        late: Callable[[Key], Message],
         *,
         patience_s: float,
         kept_s: float = 600,
@@ -74,11 +75,9 @@ class Background(Generic[Key, Result]):
             with elsewhere():
                 return task.future.result(left)
         except TimeoutError:
-            raise StillWorking(self._late(key)) from None
+            raise StillWorking.saying(self._late(key)) from None
         except InputError as error:
-            raise type(error)(
-                str(error), error.suggestions
-            ) from None  # the same one, raised again and again, would grow without end
+            raise error.anew() from None
 
     def settled(self, key: Key) -> bool:
         """Whether there is a result, good or bad, or nothing going on."""

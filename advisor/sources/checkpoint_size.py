@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from advisor.formats.safetensors_levels import PUBLISHER, SafetensorsLevel, Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.models.model import Model
-from advisor.sources.compare import part_of
 from advisor.sources.quantization import WHOLE, Part, Quantization
 from advisor.sources.safetensors_header import CheckpointTensor
+from advisor.sources.tensor_comparison import part_of
 
 FORMAT = "published"
 _EXPERT = re.compile(r"\.(experts|switch_mlp)\.")

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.lookup import unknown_model
 from advisor.models.names import find_by_name, find_by_repository, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
-from advisor.sources.commands import Pasted, unwrap
+from advisor.sources.command_lines import Pasted, unwrap
 from advisor.sources.files import from_config_text, from_link, from_path, is_local_file
 from advisor.sources.free_size import looks_like_size, typical_model
 from advisor.sources.from_hub import from_chosen_file, from_hub_file, from_repository, is_folder
@@ -113,8 +114,8 @@ def _mix_in(name: str) -> str:
     return "" if level in LEVELS else level
 
 
-def _not_chosen(mix: str) -> str:
-    return f"What its file {mix[:40]} holds is not known; no level was chosen."
+def _not_chosen(mix: str) -> Message:
+    return sentence("What its file {file} holds is not known; no level was chosen.", file=mix[:40])
 
 
 def _names_a_file(text: str) -> bool:
@@ -147,17 +148,31 @@ def from_hub(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
         known, level = _known_repository(address)
         if known is None:
             raise
-        note = f"The catalogue's figures are shown for {address.repository}, because it could not be read: {error}"
+        note = sentence(
+            "The catalogue's figures are shown for {repository}, because it could not be read: {error}",
+            repository=address.repository,
+            error=error.message,
+        )
         if level is None and (named := level_of_name(address.path) or address.tag):
-            note += f" {_not_chosen(named)}"
+            note = sentence("{note} {file}", note=note, file=_not_chosen(named))
         return replace(from_entry(known), notes=(note,), level=level)
     except HubError as error:
         if (known := _known_repository(address)[0]) is None:
             raise
-        raise HubError(f"{error} The catalogue knows {known.name} as {known.id}.", (known.id,)) from None
+        raise HubError(
+            "{error} The catalogue knows {name} as {known}.",
+            (known.id,),
+            error=error.message,
+            name=known.name,
+            known=known.id,
+        ) from None
     if not address.mirror:
         return found
-    note = f"{address.mirror} is not read: this is {address.repository} on the Hugging Face Hub itself."
+    note = sentence(
+        "{mirror} is not read: this is {repository} on the Hugging Face Hub itself.",
+        mirror=address.mirror,
+        repository=address.repository,
+    )
     return replace(found, notes=(note, *found.notes))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from advisor.formats.gguf_other_types import OtherType
 from advisor.foundation.errors import InputError, one_line, printable
-from advisor.foundation.units import gb
+from advisor.foundation.message import Message, sentence
 from advisor.models.blueprints import model_from_config
 from advisor.sources.addresses import check_public
 from advisor.sources.gguf_file import GgufHeader, join_splits
@@ -25,17 +25,25 @@ MAX_CONFIG_BYTES = 4 << 20
 SPLIT_NAME = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
-def from_config_text(text: str, name: str = "Your config.json") -> ResolvedModel:
+def from_config_text(text: str, name: str = "config.json") -> ResolvedModel:
     """A pasted or uploaded config.json."""
     if len(text) > MAX_CONFIG_BYTES:
-        raise InputError(f"{name} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config.json is.")
+        raise InputError(
+            "{name} is larger than {max_config_bytes} MiB, which no config.json is.",
+            name=name,
+            max_config_bytes=MAX_CONFIG_BYTES >> 20,
+        )
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
-        raise InputError(f"{name} is not valid JSON.") from None
+        raise InputError("{name} is not valid JSON.", name=name) from None
     model = model_from_config(raw)
     return ResolvedModel(
-        id=text, name=name, model=model, source=f"Computed from {name}; nothing to compare it with.", as_of=today()
+        id=text,
+        name=name,
+        model=model,
+        source=sentence("Computed from {name}; nothing to compare it with.", name=name),
+        as_of=today(),
     )
 
 
@@ -57,14 +65,15 @@ def from_path(text: str) -> ResolvedModel:
     try:
         return _from_path(Path(text).expanduser())
     except (OSError, RuntimeError):  # of the disk, or a home folder that nobody has
-        raise InputError(f"The file {one_line(Path(text).name)} cannot be read.") from None
+        raise InputError("The file {words} cannot be read.", words=one_line(Path(text).name)) from None
 
 
 def _from_path(path: Path) -> ResolvedModel:
     if not is_local_file(str(path)):
         raise InputError(
-            f"There is no file {one_line(path.name)}; give a catalogue id, a Hub repository, or the path of a "
-            "config.json or GGUF file."
+            "There is no file {path}; give a catalogue id, a Hub repository, or the path of a "
+            "config.json or GGUF file.",
+            path=one_line(path.name),
         )
     first, size = _first_piece(path)
     beginning = read_from_path(first)(0, 16)
@@ -72,13 +81,17 @@ def _from_path(path: Path) -> ResolvedModel:
         return from_header(_header_on_disk(path, first, size), str(path), path.name)
     refuse_other_formats(beginning, path.name)
     if path.suffix.lower() == ".gguf":
-        raise InputError(f"{path.name}: this is not a GGUF file: it does not begin with 'GGUF'.")
+        raise InputError("{path}: this is not a GGUF file: it does not begin with 'GGUF'.", path=path.name)
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise InputError(f"{path.name} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config.json is.")
+            raise InputError(
+                "{path} is larger than {max_config_bytes} MiB, which no config.json is.",
+                path=path.name,
+                max_config_bytes=MAX_CONFIG_BYTES >> 20,
+            )
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path.name} cannot be read as a text file.") from None
+        raise InputError("{path} cannot be read as a text file.", path=path.name) from None
     return from_config_text(text, path.name)
 
 
@@ -99,7 +112,11 @@ def _first_piece(path: Path) -> tuple[Path, int]:
         return path, path.stat().st_size
     beside = {found[1]: one for one in path.parent.iterdir() if (found := piece_of(one.name)) and found[0] == piece[0]}
     if 1 not in beside:
-        raise InputError(f"{path.name} is a piece of {piece[0]}, and the first one is not beside it; give that one.")
+        raise InputError(
+            "{path} is a piece of {piece}, and the first one is not beside it; give that one.",
+            path=path.name,
+            piece=piece[0],
+        )
     return beside[1], sum(one.stat().st_size for one in beside.values())
 
 
@@ -114,7 +131,10 @@ def _parts_on_disk(path: Path) -> list[Path]:
     missing = [part.name for part in parts if not is_local_file(str(part))]
     if missing:
         raise InputError(
-            f"{path.name} is one of {len(parts)} parts, and {missing[0]} is not beside it; give all parts one folder."
+            "{path} is one of {count} parts, and {missing} is not beside it; give all parts one folder.",
+            path=path.name,
+            count=len(parts),
+            missing=missing[0],
         )
     return parts
 
@@ -128,7 +148,8 @@ def from_link(url: str, allow_local: bool = False) -> ResolvedModel:
     remote = LinkedFile(url, allow_local)
     if SPLIT_NAME.search(remote.name):
         raise InputError(
-            f"{remote.name} is one part of a split file; from other hosts than the Hub only whole files are read."
+            "{remote} is one part of a split file; from other hosts than the Hub only whole files are read.",
+            remote=remote.name,
         )
     header = read_gguf_header(remote.read, remote.name)
     return from_header(header.in_file_of(remote.size), url, remote.name)
@@ -138,8 +159,12 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
     found = model_of(header)
     file = stored_file(header)
     notes = [
-        f"This is {file.name} itself, {gb(file.file_bytes)} at its own types; "
-        "levels without 'this file' are llama.cpp's stock mixes."
+        sentence(
+            "This is {file} itself, {file_bytes:gb} at its own types; levels without 'this file' are "
+            "llama.cpp's stock mixes.",
+            file=file.name,
+            file_bytes=file.file_bytes,
+        )
     ]
     notes += file_notes(header, file)
     if found.comparison is not None and not found.comparison.agrees:
@@ -148,7 +173,7 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
         id=reference,
         name=printable(header.text("general.name")[:80]).strip() or printable(name),
         model=found.model,
-        source=f"From the file's own header. {found.note}",
+        source=sentence("From the file's own header. {note}", note=found.note),
         license=printable(header.text("general.license")[:60]),
         as_of=today(),
         notes=tuple(notes),
@@ -156,18 +181,28 @@ def from_header(header: GgufHeader, reference: str, name: str) -> ResolvedModel:
     )
 
 
-def file_notes(header: GgufHeader, file: StoredFile) -> list[str]:
+def file_notes(header: GgufHeader, file: StoredFile) -> list[Message]:
     """What keeps a runtime from loading the file as it is."""
     notes = []
     if header.missing_bytes:
         notes.append(
-            f"{file.name} is {gb(header.missing_bytes)} shorter than its header promises: its download or copy broke "
-            "off, or it is one piece of several. No runtime loads it so; the figures are those of the whole file."
+            sentence(
+                "{file} is {missing_bytes:gb} shorter than its header promises: its download or copy broke "
+                "off, or it is one piece of several. No runtime loads it so; the figures are those of the "
+                "whole file.",
+                file=file.name,
+                missing_bytes=header.missing_bytes,
+            )
         )
     if file.loaded_only_by:
         types = [kind for kind in header.bytes_by_type if kind in OtherType.__members__]
         notes.append(
-            f"{file.name} holds tensors of type {', '.join(types[:4])}, which only {file.loaded_only_by} loads: "
-            "what is said here about other runtimes is not about this file."
+            sentence(
+                "{file} holds tensors of type {types}, which only {loaded_only_by} loads: what is said here "
+                "about other runtimes is not about this file.",
+                file=file.name,
+                types=", ".join(types[:4]),
+                loaded_only_by=file.loaded_only_by,
+            )
         )
     return notes

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import NOTHING, Message, sentence
 from advisor.foundation.numbers import bare
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import Entry, catalogue
@@ -40,12 +41,16 @@ class TypicalModel:
     like: tuple[str, ...]
 
     @property
-    def sentence(self) -> str:
-        real = f" (such as {', '.join(self.like[:3])})" if self.like else ""
-        return (
-            f"A {self.name}: the shape of {self.based_on.name}, scaled. Real models of this size{real} are "
-            f"{self.low:.2f} to {self.high:.2f} times as large, and their KV cache differs more: "
-            "name a model for exact figures."
+    def sentence(self) -> Message:
+        real = sentence(" (such as {models})", models=", ".join(self.like[:3])) if self.like else NOTHING
+        return sentence(
+            "A {name}: the shape of {model}, scaled. Real models of this size{real} are {low:.2f} to {high:.2f} times "
+            "as large, and their KV cache differs more: name a model for exact figures.",
+            name=self.name,
+            model=self.based_on.name,
+            real=real,
+            low=self.low,
+            high=self.high,
         )
 
 
@@ -61,12 +66,12 @@ def typical_model(text: str) -> TypicalModel:
     if found := _ACTIVE.fullmatch(text):
         total, active = (float(found[n]) * _UNITS[found[n + 1].lower()] for n in (1, 3))
         if not 0 < active < total:
-            raise InputError(f"'{text[:40]}': the active parameters must be fewer than all of them.")
+            raise InputError("'{words}': the active parameters must be fewer than all of them.", words=text[:40])
         return _typical(_name(text), _bounded(total, text), active, _EXPERT_FAMILIES)
     if found := _DENSE.fullmatch(text):
         size = _bounded(float(found[1]) * _UNITS[found[2].lower()], text)
         return _typical(_name(text), size, size, _DENSE_FAMILIES)
-    raise InputError(f"'{text[:40]}' is not a size; write one such as 70B, 8x7B or 30B-A3B.")
+    raise InputError("'{words}' is not a size; write one such as 70B, 8x7B or 30B-A3B.", words=text[:40])
 
 
 def _name(text: str) -> str:
@@ -75,7 +80,9 @@ def _name(text: str) -> str:
 
 def _bounded(size: float, text: str) -> float:
     if not _SMALLEST <= size <= _LARGEST:
-        raise InputError(f"'{text[:40]}' is not a size that language models have; write one between 50M and 5T.")
+        raise InputError(
+            "'{words}' is not a size that language models have; write one between 50M and 5T.", words=text[:40]
+        )
     return size
 
 
@@ -124,7 +131,11 @@ def _typical(name: str, total: float, active: float, families: tuple[str, ...]) 
 def _mixture(experts: int, size: float) -> TypicalModel:
     """Mixtral's way of naming: experts times the size of the dense model each was made from."""
     if not 2 <= experts <= 256:
-        raise InputError(f"'{experts}x{bare(size)}B' is not a size that language models have; write one such as 8x7B.")
+        raise InputError(
+            "'{experts}x{size}B' is not a size that language models have; write one such as 8x7B.",
+            experts=experts,
+            size=bare(size),
+        )
     _bounded(size * 1e9, f"{experts}x{bare(size)}B")
     known = [entry for entry in catalogue().values() if entry.model.architecture == "llama" and entry.model.experts]
     dense = {entry.id: entry.model.parameters / 6.6 for entry in known}  # 8 experts share attention and embeddings

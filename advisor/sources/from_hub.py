@@ -6,23 +6,18 @@ import re
 from dataclasses import replace
 
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import plural
+from advisor.foundation.message import NOTHING, Message, fact, sentence
 from advisor.foundation.units import gb
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
 from advisor.sources import hub
 from advisor.sources.addresses import HubAddress, hub_file_link
-from advisor.sources.compare import compare_with_checkpoint
 from advisor.sources.files import SPLIT_NAME, from_header
 from advisor.sources.gguf_model import model_of
 from advisor.sources.quantization import unpacked
 from advisor.sources.repository import GgufFile, Repository, RepositoryFile, group_gguf
 from advisor.sources.resolved import ResolvedModel
-
-_QUANTIZED_NOTE = (
-    "It is published quantized as {level}, {size} on disk exactly; "
-    "the computed levels are those of the same model from 16-bit weights."
-)
+from advisor.sources.tensor_comparison import compare_with_checkpoint
 
 
 def from_repository(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
@@ -32,38 +27,52 @@ def from_repository(address: HubAddress, endpoint: str | None = None) -> Resolve
         return _from_config_of(repository)
     except InputError as error:
         if not repository.models:
-            raise InputError(f"{error}{_sizes_of(repository)}", error.suggestions) from None
+            what = _sizes_of(repository)
+            if what is None:
+                raise
+            raise InputError("{error} {sizes}", error.suggestions, error=error.message, sizes=what) from None
     return _from_gguf_repository(repository, endpoint)
 
 
-def _sizes_of(repository: Repository) -> str:
+def _sizes_of(repository: Repository) -> Message | None:
     """What is known of a repository even so: how much its files hold."""
     files = [f"{file.level} {gb(file.bytes)}" for file in repository.models if file.level and file.bytes]
     if files:
-        return f" Its GGUF files: {', '.join(files[:12])}."
-    return f" Its weights take {gb(repository.weight_bytes)} as published." if repository.tensors else ""
+        return sentence("Its GGUF files: {files}.", files=", ".join(files[:12]))
+    if repository.tensors:
+        return sentence("Its weights take {size:gb} as published.", size=repository.weight_bytes)
+    return None
 
 
 def _from_config_of(repository: Repository) -> ResolvedModel:
     if repository.config is None:
         raise InputError(
-            f"{repository.id} has no config.json and no GGUF files, so the model's shape is not known; "
-            "choose another repository."
+            "{repository} has no config.json and no GGUF files, so the model's shape is not known; "
+            "choose another repository.",
+            repository=repository.id,
         )
     model = model_from_config(repository.config)
-    what = f"the repository's own tensors (commit {repository.revision[:8]})"
-    source = f"From the config.json of {repository.id} (commit {repository.revision[:8]})."
+    what = sentence("the repository's own tensors (commit {revision})", revision=repository.revision[:8])
+    source = sentence(
+        "From the config.json of {repository} (commit {revision}).",
+        repository=repository.id,
+        revision=repository.revision[:8],
+    )
     notes = list(repository.notices)
     how = repository.quantization
     if repository.text_tensors and how is not None and not how.readable:
-        source = f"{source} How {how.kind} packs weights is not read here, so its tensors are not compared with it."
+        source = sentence(
+            "{source} How {kind} packs weights is not read here, so its tensors are not compared with it.",
+            source=source,
+            kind=how.kind,
+        )
     elif repository.text_tensors:
         compared = compare_with_checkpoint(model, unpacked(repository.text_tensors, repository.config))
-        source = f"{source} {compared.sentence(what)}"
+        source = sentence("{source} {compared}", source=source, compared=compared.sentence(what))
         if not compared.agrees:
             notes.append(compared.sentence(what))
     elif not repository.tensors:
-        notes.append("There are no safetensors files to compare with: sizes follow from config.json alone.")
+        notes.append(sentence("There are no safetensors files to compare with: sizes follow from config.json alone."))
     notes += _parts(repository)
     return _of_repository(repository, model, source, notes)
 
@@ -72,16 +81,25 @@ def _from_gguf_repository(repository: Repository, endpoint: str | None) -> Resol
     """Without a usable config.json, the smallest complete GGUF file tells the model's shape."""
     chosen = next((file for file in reversed(repository.models) if file.complete), None)
     if chosen is None:
-        raise InputError(f"No GGUF file of {repository.id} is complete; choose another repository.")
+        raise InputError(
+            "No GGUF file of {repository} is complete; choose another repository.", repository=repository.id
+        )
     remote = hub.read_gguf(repository.id, repository.revision, chosen, endpoint, public=not repository.private)
     found = model_of(remote.header)
     if found.model is None:
-        raise InputError(f"{repository.id}: {found.note}{_sizes_of(repository)}")
-    source = f"From the header of {chosen.name} in {repository.id} (commit {repository.revision[:8]}). {found.note}"
+        sizes = _sizes_of(repository) or NOTHING
+        raise InputError("{repository}: {note} {sizes}", repository=repository.id, note=found.note, sizes=sizes)
+    source = sentence(
+        "From the header of {chosen} in {repository} (commit {revision}). {note}",
+        chosen=chosen.name,
+        repository=repository.id,
+        revision=repository.revision[:8],
+        note=found.note,
+    )
     return _of_repository(repository, found.model, source, [*repository.notices, *_parts(repository)])
 
 
-def _of_repository(repository: Repository, model: Model, source: str, notes: list[str]) -> ResolvedModel:
+def _of_repository(repository: Repository, model: Model, source: Message, notes: list[Message]) -> ResolvedModel:
     owner, _, name = repository.id.rpartition("/")
     return ResolvedModel(
         id=f"{repository.id}@{repository.revision}",
@@ -97,21 +115,31 @@ def _of_repository(repository: Repository, model: Model, source: str, notes: lis
     )
 
 
-def _parts(repository: Repository) -> list[str]:
+def _parts(repository: Repository) -> list[Message]:
     """What the repository holds beside the text model's 16-bit weights."""
     notes = []
     sizes = repository.bytes_by_part
-    for part, what in (("vision", "vision part"), ("audio", "audio part")):
+    for part, what in (("vision", sentence("vision part")), ("audio", sentence("audio part"))):
         if sizes.get(part):
             notes.append(
-                f"Its {what} takes {gb(sizes[part])} as published; it is a file of its own (mmproj) and not counted."
+                sentence(
+                    "Its {what} takes {size:gb} as published; it is a file of its own (mmproj) and not counted.",
+                    what=what,
+                    size=sizes[part],
+                )
             )
     if repository.quantization is not None:
-        notes.append(_QUANTIZED_NOTE.format(level=repository.quantization.level, size=gb(repository.weight_bytes)))
+        notes.append(
+            sentence(
+                "It is published quantized as {level}, {size:gb} on disk exactly; the computed levels are those of the "
+                "same model from 16-bit weights.",
+                level=repository.quantization.level,
+                size=repository.weight_bytes,
+            )
+        )
     projectors = [file for file in repository.gguf if file.projector]
     if projectors:
-        beside = f"{plural(len(projectors), 'projector file')} for images or sound"
-        notes.append(f"Beside the model there is more that is not counted: {beside}.")
+        notes.append(fact("projectors_beside", n=len(projectors)))
     return notes
 
 
@@ -143,7 +171,10 @@ def _no_choice(address: HubAddress, files: tuple[GgufFile, ...]) -> InputError:
     name = address.repository
     if not files:
         return InputError(
-            f"{name} holds no GGUF file, so ':{address.tag[:40]}' names nothing in it; leave it out.", (name,)
+            "{name} holds no GGUF file, so ':{tag}' names nothing in it; leave it out.",
+            (name,),
+            name=name,
+            tag=address.tag[:40],
         )
     levels = tuple(dict.fromkeys(file.level for file in files if file.level))
     what = (
@@ -152,8 +183,11 @@ def _no_choice(address: HubAddress, files: tuple[GgufFile, ...]) -> InputError:
         else f"several GGUF files in {address.path[:80]}"
     )
     return InputError(
-        f"{name} has {what}; it has {', '.join(levels[:12]) or 'files without a level in their names'}.",
+        "{name} has {what}; it has {levels}.",
         [f"{name}:{level}" for level in levels[:12]],
+        name=name,
+        what=what,
+        levels=", ".join(levels[:12]) or "files without a level in their names",
     )
 
 

@@ -105,14 +105,21 @@ def join_splits(headers: Sequence[GgufHeader]) -> GgufHeader:
     parts = sorted(headers, key=lambda header: header.split_number)
     first = parts[0]
     if [part.split_number for part in parts] != list(range(first.split_count)):
-        raise InputError(f"{first.name} is one of {first.split_count} parts: give all of them, each once.")
+        raise InputError(
+            "{first} is one of {split_count} parts: give all of them, each once.",
+            first=first.name,
+            split_count=first.split_count,
+        )
     if len({part.split_count for part in parts}) > 1 or len({part.architecture for part in parts} - {""}) > 1:
-        raise InputError(f"{first.name} and its neighbours are not parts of one model.")
+        raise InputError("{first} and its neighbours are not parts of one model.", first=first.name)
     tensors = tuple(tensor for part in parts for tensor in part.tensors)
     promised = first.number("split.tensors.count", len(tensors))
     if len({tensor.name for tensor in tensors}) != len(tensors) or promised != len(tensors):
         raise InputError(
-            f"The parts of {first.name} hold {len(tensors):,} tensors together, not the {promised:,} it promises."
+            "The parts of {first} hold {count:,} tensors together, not the {promised:,} it promises.",
+            first=first.name,
+            count=len(tensors),
+            promised=promised,
         )
     return replace(
         first,

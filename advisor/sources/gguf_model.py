@@ -10,15 +10,15 @@ from gguf.constants import LlamaFileType
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError, printable
-from advisor.foundation.units import gb
+from advisor.foundation.message import Message, sentence
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
 from advisor.models.config import Config
 from advisor.models.model import Model
-from advisor.sources.compare import Comparison, compare_with_header
 from advisor.sources.gguf_config import ARCHITECTURES, config_of
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.other_files import refuse_other_models
+from advisor.sources.tensor_comparison import Comparison, compare_with_header
 
 # Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
 _TOLERATED = 0.01
@@ -38,7 +38,7 @@ class GgufModel:
     """`model` is None where only the file's own sizes are known; `note` says how sure the rest is."""
 
     model: Model | None
-    note: str
+    note: Message
     comparison: Comparison | None = None
 
 
@@ -70,8 +70,10 @@ def model_of(header: GgufHeader) -> GgufModel:
     """The model in the file; raises InputError when the file holds no language model."""
     refuse_other_models(header)
     if header.architecture == "":
-        raise InputError(f"{header.name} does not say which architecture it holds ('general.architecture' is missing).")
-    best: tuple[Model, Comparison, str] | None = None
+        raise InputError(
+            "{header} does not say which architecture it holds ('general.architecture' is missing).", header=header.name
+        )
+    best: tuple[Model, Comparison, Message] | None = None
     for model, how in _candidates(header):
         comparison = compare_with_header(model, header)
         if best is None or comparison.off_by < best[1].off_by:
@@ -81,21 +83,35 @@ def model_of(header: GgufHeader) -> GgufModel:
     if best is None or best[1].off_by > _TOLERATED * header.elements or len(best[0].layers) != _blocks(header):
         return GgufModel(None, _why_unknown(header, best), best[1] if best else None)
     model, comparison, how = best
-    return GgufModel(model, f"{how} {comparison.sentence('the tensors in the file')}", comparison)
+    what = comparison.sentence(sentence("the tensors in the file"))
+    return GgufModel(model, sentence("{how} {compared}", how=how, compared=what), comparison)
 
 
-def _why_unknown(header: GgufHeader, best: tuple[Model, Comparison, str] | None) -> str:
+def _why_unknown(header: GgufHeader, best: tuple[Model, Comparison, Message] | None) -> Message:
     architecture = printable(header.architecture[:40])
-    exact = f"sizes from the file's header are exact ({gb(header.header_bytes + header.data_bytes)})"
+    exact = sentence("sizes from the file's header are exact ({size:gb})", size=header.header_bytes + header.data_bytes)
     missing = [key for key in _ESSENTIAL if not header.number(f"{header.architecture}.{key}")]
     if best is None and missing and header.architecture in ARCHITECTURES:
-        names = " and ".join(f"'{architecture}.{key}'" for key in missing)
-        return (
-            f"The file's metadata lacks {names}, without which no runtime loads it: {exact}, but memory beyond the "
-            "weights is not computed; convert the model again."
+        names = tuple(f"'{architecture}.{key}'" for key in missing)
+        return sentence(
+            "The file's metadata lacks {names:and}, without which no runtime loads it: {exact}, but memory "
+            "beyond the weights is not computed; convert the model again.",
+            names=names,
+            exact=exact,
         )
-    known = "is not known to this version" if best is None else "is stored in a form that this version does not know"
-    return f"Architecture '{architecture}' {known}: {exact}, but memory beyond the weights is not computed."
+    if best is None:
+        return sentence(
+            "Architecture '{architecture}' is not known to this version: {exact}, but memory beyond the weights is not "
+            "computed.",
+            architecture=architecture,
+            exact=exact,
+        )
+    return sentence(
+        "Architecture '{architecture}' is stored in a form that this version does not know: {exact}, but memory beyond "
+        "the weights is not computed.",
+        architecture=architecture,
+        exact=exact,
+    )
 
 
 def _blocks(header: GgufHeader) -> int:
@@ -104,7 +120,7 @@ def _blocks(header: GgufHeader) -> int:
     return max((int(found[1]) + 1 for found in numbers if found), default=0)
 
 
-def _candidates(header: GgufHeader) -> Iterator[tuple[Model, str]]:
+def _candidates(header: GgufHeader) -> Iterator[tuple[Model, Message]]:
     """Models this could be: from its own metadata, then whatever of the catalogue has the same outline."""
     context = header.number(f"{header.architecture}.context_length") or None
     config = config_of(header)
@@ -116,7 +132,8 @@ def _candidates(header: GgufHeader) -> Iterator[tuple[Model, str]]:
         else:
             model = replace(model, context_length=model.context_length or context)
             yield from (
-                (variant, "Rebuilt from the file's metadata.") for variant in _with_and_without_drafts(model, header)
+                (variant, sentence("Rebuilt from the file's metadata."))
+                for variant in _with_and_without_drafts(model, header)
             )
     for entry in catalogue().values():
         shape = Config(entry.config)
@@ -127,7 +144,9 @@ def _candidates(header: GgufHeader) -> Iterator[tuple[Model, str]]:
             continue
         if entry.model.architecture == header.architecture:
             model = replace(entry.model, context_length=context or entry.model.context_length)
-            how = f"Its metadata is not enough to rebuild the model, but it has the shape of {entry.name}."
+            how = sentence(
+                "Its metadata is not enough to rebuild the model, but it has the shape of {entry}.", entry=entry.name
+            )
             yield from ((variant, how) for variant in _with_and_without_drafts(model, header))
 
 

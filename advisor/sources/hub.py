@@ -13,6 +13,7 @@ from huggingface_hub import HfApi, constants
 from huggingface_hub.hf_api import ModelInfo
 
 from advisor.foundation.errors import InputError, printable
+from advisor.foundation.message import sentence
 from advisor.sources import cache
 from advisor.sources.addresses import HubAddress
 from advisor.sources.gguf_file import GgufHeader, join_splits
@@ -83,7 +84,11 @@ def read_gguf(
     `public` says that the repository is known to be so; without it, nothing read with a token is kept.
     """
     if not file.complete:
-        raise InputError(f"{file.name} is incomplete: parts of it are missing in {repository}; choose another file.")
+        raise InputError(
+            "{file} is incomplete: parts of it are missing in {repository}; choose another file.",
+            file=file.name,
+            repository=repository,
+        )
     endpoint = endpoint or constants.ENDPOINT
     if _is_commit(revision) and (kept := cache.load_gguf(endpoint, repository, revision, file.name)) is not None:
         return RemoteGguf(kept, revision)
@@ -136,11 +141,15 @@ def _read(info: ModelInfo, repository: str, revision: str, asked: str, endpoint:
     gguf = group_gguf(files)
     if only_pickled(files):
         notices.append(
-            "The weights are there only as .bin files, which are not opened: sizes follow from config.json alone."
+            sentence(
+                "The weights are there only as .bin files, which are not opened: sizes follow from config.json alone."
+            )
         )
     if base:
-        notices.append(f"There is a LoRA adapter for {base} beside the model; it is not counted.")
-    notices += [f"{file.name} is incomplete: parts are missing." for file in gguf if not file.complete]
+        notices.append(sentence("There is a LoRA adapter for {base} beside the model; it is not counted.", base=base))
+    notices += [
+        sentence("{file} is incomplete: parts are missing.", file=file.name) for file in gguf if not file.complete
+    ]
     return Repository(
         id=repository,
         revision=revision,
@@ -170,14 +179,19 @@ def _json(file: RepositoryFile, repository: str, revision: str, endpoint: str) -
     remote = HubFile(HubAddress(repository, revision, file.path), endpoint)
     if (file.size or 0) > MAX_CONFIG_BYTES:
         raise InputError(
-            f"{file.path} of {repository} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config is."
+            "{path} of {repository} is larger than {max_config_bytes} MiB, which no config is.",
+            path=file.path,
+            repository=repository,
+            max_config_bytes=MAX_CONFIG_BYTES >> 20,
         )
     content = remote.read(0, MAX_CONFIG_BYTES)
     try:
         found = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
         raise InputError(
-            f"{file.path} of {repository} is not valid JSON; tell its publisher, or choose another repository."
+            "{path} of {repository} is not valid JSON; tell its publisher, or choose another repository.",
+            path=file.path,
+            repository=repository,
         ) from None
     return found if isinstance(found, dict) else None
 
@@ -200,7 +214,12 @@ def _separate_quantization(
 
 def _checkpoint(paths: Sequence[str], repository: str, revision: str, endpoint: str) -> tuple[CheckpointTensor, ...]:
     if len(paths) > _MAX_SHARDS:
-        raise InputError(f"{repository} has {len(paths):,} safetensors files; at most {_MAX_SHARDS:,} are read.")
+        raise InputError(
+            "{repository} has {count:,} safetensors files; at most {max_shards:,} are read.",
+            repository=repository,
+            count=len(paths),
+            max_shards=_MAX_SHARDS,
+        )
 
     def header(path: str) -> tuple[CheckpointTensor, ...]:
         return read_safetensors_header(HubFile(HubAddress(repository, revision, path), endpoint).read, path)

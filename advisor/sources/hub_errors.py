@@ -18,10 +18,11 @@ from huggingface_hub.errors import (
 )
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 
-_HOW_TO_LOG_IN = (
-    "set the environment variable HF_TOKEN to an access token of that account, "
-    "or run 'hf auth login', where this program runs"
+_HOW_TO_LOG_IN = sentence(
+    "set the environment variable HF_TOKEN to an access token of that account, or run 'hf auth "
+    "login', where this program runs"
 )
 
 
@@ -56,7 +57,9 @@ def hub_errors(repository: str, revision: str | None = None, path: str = "") -> 
     ) as error:
         raise _explain(error, repository[:120], (revision or "main")[:80], path[-120:]) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise HubUnreachable(f"The Hub's answer about {repository[:120]} makes no sense; try again later.") from None
+        raise HubUnreachable(
+            "The Hub's answer about {repository} makes no sense; try again later.", repository=repository[:120]
+        ) from None
 
 
 def _explain(error: Exception, repository: str, revision: str, path: str) -> HubError:
@@ -66,29 +69,56 @@ def _explain(error: Exception, repository: str, revision: str, path: str) -> Hub
             "The Hub is switched off here (HF_HUB_OFFLINE is set); use a catalogue model or a local file."
         )
     if isinstance(error, GatedRepoError):
-        return HubForbidden(f"{repository} is gated: accept its terms on its page on the Hub, then {_HOW_TO_LOG_IN}.")
+        return HubForbidden(
+            "{repository} is gated: accept its terms on its page on the Hub, then {how_to_log_in}.",
+            repository=repository,
+            how_to_log_in=_HOW_TO_LOG_IN,
+        )
     if isinstance(error, DisabledRepoError):
-        return HubError(f"Access to {repository} has been disabled by the Hub; choose another repository.")
+        return HubError(
+            "Access to {repository} has been disabled by the Hub; choose another repository.", repository=repository
+        )
     if isinstance(error, RevisionNotFoundError):
-        return HubError(f"{repository} has no revision '{revision}'; leave it out for the main branch.")
+        return HubError(
+            "{repository} has no revision '{revision}'; leave it out for the main branch.",
+            repository=repository,
+            revision=revision,
+        )
     if isinstance(error, EntryNotFoundError) or (status == 404 and path):
-        return HubError(f"{repository} has no file {path or 'of that name'}; open its page to see what it holds.")
+        return HubError(
+            "{repository} has no file {path}; open its page to see what it holds.",
+            repository=repository,
+            path=path or "of that name",
+        )
     if isinstance(error, RepositoryNotFoundError | HFValidationError) or status in (401, 404):
         return HubError(
-            f"There is no public model {repository} on the Hub: check the spelling; if it is private, {_HOW_TO_LOG_IN}."
+            "There is no public model {repository} on the Hub: check the spelling; if it is private, {how_to_log_in}.",
+            repository=repository,
+            how_to_log_in=_HOW_TO_LOG_IN,
         )
     if status == 403:
         return HubForbidden(
-            f"The Hub does not let this program read {repository}: if you have access, {_HOW_TO_LOG_IN}."
+            "The Hub does not let this program read {repository}: if you have access, {how_to_log_in}.",
+            repository=repository,
+            how_to_log_in=_HOW_TO_LOG_IN,
         )
     if status == 429:
         return HubUnreachable(
-            f"The Hub asks to wait: too many requests from here; try again in a few minutes, or {_HOW_TO_LOG_IN}."
+            "The Hub asks to wait: too many requests from here; try again in a few minutes, or {how_to_log_in}.",
+            how_to_log_in=_HOW_TO_LOG_IN,
         )
     if status == 416:
-        return HubError(f"{path or 'A file'} of {repository} is empty or shorter than the Hub says.")
+        return HubError(
+            "{path} of {repository} is empty or shorter than the Hub says.",
+            path=path or "A file",
+            repository=repository,
+        )
     if status >= 400:
-        return HubUnreachable(f"The Hub answers with error {status} about {repository}; try again in a few minutes.")
+        return HubUnreachable(
+            "The Hub answers with error {status} about {repository}; try again in a few minutes.",
+            status=status,
+            repository=repository,
+        )
     if isinstance(error, httpx2.TimeoutException):
         return HubUnreachable("The Hub does not answer; try again, or use a catalogue model or a local file.")
     return HubUnreachable("The Hub cannot be reached; check the connection, or use a catalogue model or a local file.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from advisor.foundation.errors import InputError, printable
+from advisor.foundation.message import sentence
 from advisor.sources.gguf_file import GgufHeader
 
-_PROJECTOR = "a vision or audio projector"
-_IMAGES = "a diffusion (image or video) model"
-_SPEECH = "a speech model"
+_PROJECTOR = sentence("a vision or audio projector")
+_IMAGES = sentence("a diffusion (image or video) model")
+_SPEECH = sentence("a speech model")
 # What ComfyUI-GGUF loads (IMG_ARCH_LIST of its loader.py, read on 2026-11-30), and other converters' names.
 _DIFFUSION = (
     *("flux", "sd1", "sd2", "sdxl", "sd3", "aura", "hidream", "cosmos", "ltxv", "ltx2", "hyvid", "hyvideo", "wan"),
@@ -19,10 +20,10 @@ NOT_MODELS = {
     "mmproj": _PROJECTOR,
     "clip": _PROJECTOR,
     "clip-vision": _PROJECTOR,
-    "imatrix": "an importance matrix",
-    "controlvector": "a control vector",
-    "t5encoder": "a T5 text encoder, a part of image models",
-    "t5": "an encoder-decoder (T5)",
+    "imatrix": sentence("an importance matrix"),
+    "controlvector": sentence("a control vector"),
+    "t5encoder": sentence("a T5 text encoder, a part of image models"),
+    "t5": sentence("an encoder-decoder (T5)"),
     **dict.fromkeys(_DIFFUSION, _IMAGES),
     **dict.fromkeys(("whisper", "parler-tts", "kokoro", "wavtokenizer-dec", "bark", "moonshine", "parakeet"), _SPEECH),
 }
@@ -33,7 +34,7 @@ _BY_TENSORS = (
         _IMAGES,
     ),
     (re.compile(r"(encoder\.conv1|model\.encoder\.conv1)\."), _SPEECH),
-    (re.compile(r"direction\.\d+"), "a control vector"),
+    (re.compile(r"direction\.\d+"), sentence("a control vector")),
 )
 
 
@@ -45,26 +46,42 @@ def refuse_other_models(header: GgufHeader) -> None:
         names = [tensor.name for tensor in header.tensors]
         what = next((what for sign, what in _BY_TENSORS if any(sign.match(name) for name in names)), None)
     if what is not None:
-        shown = f" ('{printable(header.architecture[:40])}')" if header.architecture in _DIFFUSION else ""
-        raise InputError(f"{header.name} holds {what}{shown}, not a language model; give the model's own GGUF file.")
+        if header.architecture in _DIFFUSION:
+            raise InputError(
+                "{header} holds {what} ('{architecture}'), not a language model; give the model's own GGUF file.",
+                header=header.name,
+                what=what,
+                architecture=printable(header.architecture[:40]),
+            )
+        raise InputError(
+            "{header} holds {what}, not a language model; give the model's own GGUF file.",
+            header=header.name,
+            what=what,
+        )
     if kind == "adapter":
-        raise InputError(f"{header.name} is a LoRA adapter, not a whole model; give the model that it belongs to.")
+        raise InputError(
+            "{header} is a LoRA adapter, not a whole model; give the model that it belongs to.", header=header.name
+        )
     if not header.tensors:
-        raise InputError(f"{header.name} holds no tensors, only a tokenizer; give the model's own GGUF file.")
+        raise InputError(
+            "{header} holds no tensors, only a tokenizer; give the model's own GGUF file.", header=header.name
+        )
 
 
 def refuse_other_formats(beginning: bytes, name: str) -> None:
     """Raise InputError where the first bytes of a file say that it is neither a GGUF file nor a JSON text."""
-    what = ""
+    what = None
     if not beginning.strip(b"\0 \t\r\n"):
-        what = "is empty" if not beginning else "begins with nothing but zeros: its download broke off"
+        what = sentence("begins with nothing but zeros: its download broke off") if beginning else sentence("is empty")
     elif beginning[8:10] == b'{"' and int.from_bytes(beginning[:8], "little") < 1 << 32:
-        raise InputError(f"{name} holds weights without the model's shape; give the config.json that lies beside it.")
+        raise InputError(
+            "{name} holds weights without the model's shape; give the config.json that lies beside it.", name=name
+        )
     elif beginning[:4] in (b"lmgg", b"fmgg", b"tjgg", b"ggml", b"ggjt"):
-        what = "is in GGML, the format before GGUF"
+        what = sentence("is in GGML, the format before GGUF")
     elif beginning[:2] == b"PK" or beginning[:2] == b"\x80\x02":
-        what = "is a PyTorch file or an archive, which is not opened here"
+        what = sentence("is a PyTorch file or an archive, which is not opened here")
     elif beginning.lstrip()[:1] == b"<":
-        what = "is a web page: a download that asked to log in, for instance"
-    if what:
-        raise InputError(f"{name} {what}; give a GGUF file or a config.json.")
+        what = sentence("is a web page: a download that asked to log in, for instance")
+    if what is not None:
+        raise InputError("{name} {what}; give a GGUF file or a config.json.", name=name, what=what)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.models.catalogue import Entry
 from advisor.models.find import suggest
 from advisor.models.names import find_by_name, find_by_ollama_name
@@ -58,9 +59,11 @@ def entry_of(page: OtherHub) -> tuple[Entry, str | None]:
     if found is None:
         where = "/".join(page.parts[:2]) if len(page.parts) > 1 else "org/name"
         raise InputError(
-            f"Pages of {page.host} are not read here; give the model's repository on the Hugging Face Hub (such as "
-            f"{where[:80]}), its config.json, or the https link of a GGUF file.",
+            "Pages of {host} are not read here; give the model's repository on the Hugging Face Hub "
+            "(such as {where}), its config.json, or the https link of a GGUF file.",
             suggest(page.name),
+            host=page.host,
+            where=where[:80],
         )
     return found, level
 
@@ -68,7 +71,11 @@ def entry_of(page: OtherHub) -> tuple[Entry, str | None]:
 def from_other_hub(page: OtherHub) -> ResolvedModel:
     """The catalogue's model of that name."""
     entry, level = entry_of(page)
-    note = f"Pages of {page.host} are not read here: these are the catalogue's figures for {entry.name}."
+    note = sentence(
+        "Pages of {host} are not read here: these are the catalogue's figures for {entry}.",
+        host=page.host,
+        entry=entry.name,
+    )
     return replace(from_entry(entry), notes=(note,), level=level)
 
 

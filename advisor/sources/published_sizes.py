@@ -10,7 +10,8 @@ from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.formats.published_spread import published_spread
-from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line, resembling
+from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
 from advisor.sources.published_files import PublishedFile, published_file, published_files
@@ -59,7 +60,12 @@ class PublishedSizes:
         wanted = None if self.publisher == STOCK else self.publisher
         row = published_file(self._entry, level.id, wanted)
         if row is None or row.bytes is None:
-            raise InputError(f"The size of {self._whose} at {level.name} is not known{self._known(level)}.")
+            raise InputError(
+                "The size of {whose} at {level} is not known{known}.",
+                whose=self._whose,
+                level=level.name,
+                known=self._known(level),
+            )
         return row
 
     def has(self, level: Level) -> bool:
@@ -101,16 +107,20 @@ class PublishedSizes:
         return None if self.entry_id is None else catalogue()[self.entry_id]
 
     @property
-    def _whose(self) -> str:
-        return "a publisher's file" if self.publisher == STOCK else f"{one_line(self.publisher)}'s file"
+    def _whose(self) -> Message:
+        if self.publisher == STOCK:
+            return sentence("a publisher's file")
+        return sentence("the file of {publisher}", publisher=self.publisher)
 
-    def _known(self, level: Level) -> str:
+    def _known(self, level: Level) -> Message:
         """What is known instead."""
         every = published_files(self.entry_id or "")
         if owners := sorted({row.owner for row in every.get(level.id, ()) if row.bytes is not None}):
-            return f"; known is that of {', '.join(owners)}"
+            return sentence("; known is that of {names}", names=", ".join(owners))
         names = sorted({known.name for known, rows in every.items() if any(row.bytes for row in rows)})
-        return f"; known are {', '.join(names)}" if names else "; none of this model's is"
+        if not names:
+            return sentence("; none of this model's is")
+        return sentence("; known are {names}", names=", ".join(names))
 
 
 @cache
@@ -149,10 +159,13 @@ def _owner(entry: Entry | None, name: str, publisher: str) -> str:
         if owner.lower() == publisher.lower():
             return owner
     if not owners:
-        raise InputError(f"publisher: no published file of {name} is known; leave it out or say publisher={STOCK}.")
-    close = nearest(publisher, owners) or f"choose {', '.join(owners)} or {STOCK}."
+        raise InputError("publisher: no published file of {model} is known; leave it out.", model=name)
     raise InputError(
-        f"publisher: no file of '{one_line(publisher)}' is known of {name}; {close}", resembling(publisher, owners)
+        "publisher: no file of '{publisher}' is known of {model}; {hint}",
+        resembling(publisher, owners),
+        publisher=one_line(publisher),
+        model=name,
+        hint=nearest(publisher, owners) or choose_one_of((*owners, STOCK)),
     )
 
 

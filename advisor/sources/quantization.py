@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.formats.safetensors_levels import SafetensorsLevel, find_safetensors_level
-from advisor.sources.compare import part_of
 from advisor.sources.packing import Declared, Packing, Shape, shares, unpack
 from advisor.sources.quantization_config import declared
 from advisor.sources.safetensors_header import CheckpointTensor
+from advisor.sources.tensor_comparison import part_of
 
 # A smaller part of the Linear weights does not make a checkpoint a mixed one: routers, first and last layers.
 _LEAST_SHARE = 0.02

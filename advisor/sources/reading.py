@@ -25,7 +25,7 @@ def read_from_path(path: Path) -> ReadRange:
                 file.seek(start)
                 return file.read(end - start)
         except OSError:
-            raise InputError(f"{path.name} cannot be read.") from None
+            raise InputError("{path} cannot be read.", path=path.name) from None
 
     return read
 
@@ -61,14 +61,22 @@ class Window:
             return
         wanted = self.position + count
         if wanted > self._limit:
-            raise InputError(f"{self._name}: the header is larger than {self._limit >> 20} MiB, which no real one is.")
+            raise InputError(
+                "{name}: the header is larger than {limit} MiB, which no real one is.",
+                name=self._name,
+                limit=self._limit >> 20,
+            )
         end = min(max(wanted, self._forecast() if self._base + len(self.data) else self._first), self._limit)
         held = self._base + len(self.data)
         more = self._read(held, end)
         self.data = self.data[self.at :] + more[: end - held]
         self._base, self.at = self._base + self.at, 0
         if count > len(self.data):
-            raise CutOff(f"{self._name} is cut off within its header, after {self._base + len(self.data):,} bytes.")
+            raise CutOff(
+                "{name} is cut off within its header, after {base:,} bytes.",
+                name=self._name,
+                base=self._base + len(self.data),
+            )
 
     def take(self, count: int) -> bytes:
         self.need(count)

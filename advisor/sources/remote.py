@@ -86,18 +86,21 @@ class LinkedFile:
                         return b""
                     if response.status_code >= 400:
                         raise InputError(
-                            f"The server answers with error {response.status_code} for {self.name}; check the link."
+                            "The server answers with error {status_code} for {name}; check the link.",
+                            status_code=response.status_code,
+                            name=self.name,
                         )
                     self._url = url
                     self.size = _whole_size(response) or self.size
                     return _receive(response, start, end)
         except httpx2.TimeoutException:
             raise InputError(
-                f"The server of {self.name} does not answer; try again, or download the file and give its path."
+                "The server of {name} does not answer; try again, or download the file and give its path.",
+                name=self.name,
             ) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError):
-            raise InputError(f"{self.name} cannot be reached; check the link.") from None
-        raise InputError(f"The link to {self.name} is redirected too often; give the file's own link.")
+            raise InputError("{name} cannot be reached; check the link.", name=self.name) from None
+        raise InputError("The link to {name} is redirected too often; give the file's own link.", name=self.name)
 
 
 def _check_peer(response: httpx2.Response) -> None:

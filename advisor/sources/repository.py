@@ -11,11 +11,12 @@ from typing import Any
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
-from advisor.sources.compare import part_of
+from advisor.foundation.message import Message, sentence
 from advisor.sources.gguf_model import level_of_name
 from advisor.sources.quantization import Quantization
 from advisor.sources.raw_parts import is_gguf_name, piece_of
 from advisor.sources.safetensors_header import CheckpointTensor
+from advisor.sources.tensor_comparison import part_of
 
 _SPLIT = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
 _SHARD = re.compile(r"(?P<stem>.+?)[-_.](?P<number>\d{1,6})-of-(?P<count>\d{1,6})\.safetensors$")
@@ -72,7 +73,7 @@ class Repository:
     gguf: tuple[GgufFile, ...]
     quantization: Quantization | None
     read_on: str
-    notices: tuple[str, ...] = field(default=())
+    notices: tuple[Message, ...] = field(default=())
 
     @cached_property
     def layers(self) -> int:
@@ -158,7 +159,7 @@ def _joined(name: str, pieces: Mapping[int, RepositoryFile]) -> GgufFile:
     )
 
 
-def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]:
+def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[Message]]:
     """The safetensors files that together hold the model once, and notices about what was left aside.
 
     Raises InputError when parts of a sharded model are missing.
@@ -170,10 +171,12 @@ def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]
     chosen, notices = usual or top, []
     if usual and len(usual) < len(top):
         notices.append(
-            "The same weights are there again in Mistral's own layout (consolidated.safetensors); they count once."
+            sentence(
+                "The same weights are there again in Mistral's own layout (consolidated.safetensors); they count once."
+            )
         )
     elif top and not usual:
-        notices.append("The weights are in Mistral's own layout (consolidated.safetensors).")
+        notices.append(sentence("The weights are in Mistral's own layout (consolidated.safetensors)."))
     shards = {name: found for name in chosen if (found := _SHARD.fullmatch(name))}
     plain = [name for name in chosen if name not in shards]
     if shards:
@@ -182,16 +185,20 @@ def weight_files(files: Sequence[RepositoryFile]) -> tuple[list[str], list[str]]
         chosen = sorted(name for name, found in shards.items() if (found["stem"], int(found["count"])) == (stem, count))
         if len(chosen) != count:
             raise InputError(
-                f"The repository is incomplete: {len(chosen)} of {count} parts of its weights are there; "
-                "try another revision."
+                "The repository is incomplete: {there} of {count} parts of its weights are there; try "
+                "another revision.",
+                there=len(chosen),
+                count=count,
             )
         if len(sets) > 1 or any(name in ("model.safetensors", "pytorch_model.safetensors") for name in plain):
-            notices.append(f"Several copies of the weights are there; {stem}-*.safetensors was read.")
+            notices.append(
+                sentence("Several copies of the weights are there; {stem}-*.safetensors was read.", stem=stem)
+            )
         # What the index adds to the numbered parts, such as a separate draft head, belongs to the model as well.
         chosen += [name for name in plain if name.startswith(("mtp", "model_mtp", "layer"))]
     elif "model.safetensors" in plain:
         if len(plain) > 1:
-            notices.append("Several safetensors files are there; model.safetensors was read.")
+            notices.append(sentence("Several safetensors files are there; model.safetensors was read."))
         chosen = ["model.safetensors"]
     return chosen, notices
 
@@ -201,22 +208,37 @@ def refuse_what_is_no_model(repository: str, files: Sequence[RepositoryFile], li
     names = {file.path for file in files}
     endings = {name.rpartition("/")[2].lower() for name in names}
     if not names - {".gitattributes", "README.md", "LICENSE", "LICENSE.txt", ".gitignore"}:
-        raise InputError(f"{repository} is empty: it holds no model files; choose another repository.")
+        raise InputError(
+            "{repository} is empty: it holds no model files; choose another repository.", repository=repository
+        )
     if "model_index.json" in names or library in ("diffusers", "diffusion-single-file"):
-        raise InputError(f"{repository} is a diffusion (image or video) model; only language models can be sized here.")
+        raise InputError(
+            "{repository} is a diffusion (image or video) model; only language models can be sized here.",
+            repository=repository,
+        )
     has_weights = any(
         (name.endswith(".safetensors") or is_gguf_name(name)) and not name.startswith("adapter") for name in endings
     )
     if "adapter_config.json" in names and not has_weights:
-        hint = f"give {base}, the model it was made for" if base else "give the model it was made for"
-        raise InputError(f"{repository} is a LoRA adapter, not a whole model; {hint}.")
+        if base:
+            raise InputError(
+                "{repository} is a LoRA adapter, not a whole model; give {base}, the model it was made for.",
+                repository=repository,
+                base=base,
+            )
+        raise InputError(
+            "{repository} is a LoRA adapter, not a whole model; give the model it was made for.", repository=repository
+        )
     if not has_weights and "config.json" not in names:
         if any(name.endswith(_PICKLED) for name in endings):
             raise InputError(
-                f"{repository} holds weights only in a format that is not read here (.bin and the like), and no "
-                "config.json; choose a repository with safetensors or GGUF files."
+                "{repository} holds weights only in a format that is not read here (.bin and the like), and "
+                "no config.json; choose a repository with safetensors or GGUF files.",
+                repository=repository,
             )
-        raise InputError(f"{repository} holds no model: neither config.json nor safetensors or GGUF files.")
+        raise InputError(
+            "{repository} holds no model: neither config.json nor safetensors or GGUF files.", repository=repository
+        )
 
 
 def only_pickled(files: Sequence[RepositoryFile]) -> bool:

@@ -7,6 +7,7 @@ from threading import Lock
 from cachetools import TTLCache
 
 from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import catalogue
 from advisor.models.lookup import find_model
 from advisor.sources.background import Background
@@ -71,8 +72,11 @@ def _read(text: str) -> ResolvedModel:
     return found
 
 
-def _late(text: str) -> str:
-    return f"Reading {one_line(text, 80)} takes long; it goes on in the background and is shown when it is done."
+def _late(text: str) -> Message:
+    return sentence(
+        "Reading {words} takes long; it goes on in the background and is shown when it is done.",
+        words=one_line(text, 80),
+    )
 
 
 READING: Background[str, ResolvedModel] = Background(_read, _late, patience_s=_PATIENCE_S)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry
 from advisor.models.model import Model
 
@@ -29,14 +30,14 @@ class ResolvedModel:
     id: str
     name: str
     model: Model | None
-    source: str
+    source: Message
     publisher: str = ""
     license: str = ""
     confidence: Literal["verified", "recalled"] = "verified"
     recalled_fields: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     as_of: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     entry: Entry | None = None
     repository: Repository | None = None
     file: StoredFile | None = None
@@ -46,7 +47,7 @@ class ResolvedModel:
     def must_have_model(self) -> Model:
         """The model; raises InputError where the file's architecture is not known."""
         if self.model is None:
-            raise InputError(f"{self.name}: {self.source}")
+            raise InputError("{name}: {source}", name=self.name, source=self.source)
         return self.model
 
 
@@ -56,7 +57,7 @@ def from_entry(entry: Entry) -> ResolvedModel:
         id=entry.id,
         name=entry.name,
         model=entry.model,
-        source=f"From the catalogue, as of {entry.as_of}.",
+        source=sentence("From the catalogue, as of {as_of}.", as_of=entry.as_of),
         publisher=entry.publisher,
         license=entry.license,
         confidence=entry.confidence,

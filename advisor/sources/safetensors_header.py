@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.sources.reading import ReadRange
 
 MAX_HEADER_BYTES = 25 << 20  # a single file with 75,000 unfused expert tensors needs about 10 MB
@@ -43,42 +44,57 @@ def read_safetensors_header(read: ReadRange, name: str) -> tuple[CheckpointTenso
     name = name[-120:]
     prefix = read(0, 8)
     if len(prefix) < 8:
-        raise InputError(f"{name} is not a safetensors file: it holds fewer than 8 bytes.")
+        raise InputError("{name} is not a safetensors file: it holds fewer than 8 bytes.", name=name)
     length = int.from_bytes(prefix, "little")
     if length > MAX_HEADER_BYTES:
         raise InputError(
-            f"{name}: its header would be {length:,} bytes long; at most {MAX_HEADER_BYTES >> 20} MiB are read."
+            "{name}: its header would be {length:,} bytes long; at most {max_header_bytes} MiB are read.",
+            name=name,
+            length=length,
+            max_header_bytes=MAX_HEADER_BYTES >> 20,
         )
     content = read(8, 8 + length)[:length]
     if len(content) < length:
-        raise InputError(f"{name} is cut off within its header, after {len(content) + 8:,} of {length + 8:,} bytes.")
+        raise InputError(
+            "{name} is cut off within its header, after {count:,} of {length:,} bytes.",
+            name=name,
+            count=len(content) + 8,
+            length=length + 8,
+        )
     try:
         header = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise InputError(f"{name} is not a safetensors file: its header is not valid JSON.") from None
+        raise InputError("{name} is not a safetensors file: its header is not valid JSON.", name=name) from None
     if not isinstance(header, dict):
-        raise InputError(f"{name} is not a safetensors file: its header is not a JSON object.")
+        raise InputError("{name} is not a safetensors file: its header is not a JSON object.", name=name)
     header.pop("__metadata__", None)
     if len(header) > MAX_TENSORS:
-        raise InputError(f"{name} holds {len(header):,} tensors; at most {MAX_TENSORS:,} are read.")
+        raise InputError(
+            "{name} holds {count:,} tensors; at most {max_tensors:,} are read.",
+            name=name,
+            count=len(header),
+            max_tensors=MAX_TENSORS,
+        )
     return tuple(_tensor(name, tensor, entry) for tensor, entry in header.items())
 
 
 def _tensor(file: str, name: str, entry: Any) -> CheckpointTensor:
     if not isinstance(entry, Mapping):
-        raise _broken(file, name, "is not described")
+        raise _broken(file, name, sentence("is not described"))
     dtype: Any = entry.get("dtype")
     shape: Any = entry.get("shape")
     offsets: Any = entry.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
-        raise _broken(file, name, f"is of type {str(dtype)[:20]!r}, which is unknown to this version")
+        raise _broken(
+            file, name, sentence("is of type {dtype}, which is unknown to this version", dtype=repr(str(dtype)[:20]))
+        )
     if not _are_whole(shape, MAX_DIMENSIONS) or math.prod(shape) > MAX_ELEMENTS:
-        raise _broken(file, name, "has an impossible shape")
+        raise _broken(file, name, sentence("has an impossible shape"))
     if not _are_whole(offsets, 2) or len(offsets) != 2:
-        raise _broken(file, name, "has no valid place in the file")
+        raise _broken(file, name, sentence("has no valid place in the file"))
     tensor = CheckpointTensor(name, dtype, tuple(shape))
     if offsets[1] - offsets[0] != tensor.bytes:
-        raise _broken(file, name, "has a place in the file that does not match its shape")
+        raise _broken(file, name, sentence("has a place in the file that does not match its shape"))
     return tensor
 
 
@@ -90,5 +106,5 @@ def _are_whole(values: Any, most: int) -> bool:
     )
 
 
-def _broken(file: str, name: str, what: str) -> InputError:
-    return InputError(f"{file}: tensor '{name[:80]}' {what}.")
+def _broken(file: str, name: str, what: Message) -> InputError:
+    return InputError("{file}: tensor '{name}' {what}.", file=file, name=name[:80], what=what)

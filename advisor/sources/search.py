@@ -11,6 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.message import Message, sentence
 from advisor.sources.background import Background
 from advisor.sources.hub_errors import HubUnreachable
 
@@ -24,7 +25,7 @@ _SORT: dict[Order, str] = {"downloads": "downloads", "trending": "trendingScore"
 _FIELDS = ("downloads", "gated", "pipeline_tag", "tags", "library_name")
 # What can be sized here; repositories that do not say are mostly quantized copies of such models.
 _TEXT = {"text-generation", "image-text-to-text", "any-to-any", "audio-text-to-text", "video-text-to-text", ""}
-_OFFLINE = "the catalogue works without it."
+_OFFLINE = sentence("the catalogue works without it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,17 @@ def search_hub(search: Search, endpoint: str | None = None) -> tuple[Hit, ...]:
         hf_raise_for_status(response)
         hits = [_hit(item) for item in response.json() if (item.get("pipeline_tag") or "") in _TEXT]
     except OfflineModeIsEnabled:
-        raise HubUnreachable(f"The Hub is switched off here (HF_HUB_OFFLINE is set); {_OFFLINE}") from None
+        raise HubUnreachable(
+            "The Hub is switched off here (HF_HUB_OFFLINE is set); {offline}", offline=_OFFLINE
+        ) from None
     except HfHubHTTPError as error:
         raise _refused(error.response.status_code) from None
     except httpx2.TimeoutException:
-        raise HubUnreachable(f"The Hub does not answer; {_OFFLINE}") from None
+        raise HubUnreachable("The Hub does not answer; {offline}", offline=_OFFLINE) from None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError):
-        raise HubUnreachable(f"Offline: the Hub cannot be reached; {_OFFLINE}") from None
+        raise HubUnreachable("Offline: the Hub cannot be reached; {offline}", offline=_OFFLINE) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise HubUnreachable(f"The Hub's answer makes no sense; {_OFFLINE}") from None
+        raise HubUnreachable("The Hub's answer makes no sense; {offline}", offline=_OFFLINE) from None
     return tuple(hits[:MOST_HITS])
 
 
@@ -82,7 +85,7 @@ def _refused(status: int) -> InputError:
         return InputError("The Hub does not accept the token of this server: renew HF_TOKEN there, or remove it.")
     if status == 429:
         return HubUnreachable("The Hub asks to wait: too many requests from here; try again in a few minutes.")
-    return HubUnreachable(f"The Hub answers with error {status}; {_OFFLINE}")
+    return HubUnreachable("The Hub answers with error {status}; {offline}", status=status, offline=_OFFLINE)
 
 
 def _hit(item: dict[str, Any]) -> Hit:
@@ -92,8 +95,10 @@ def _hit(item: dict[str, Any]) -> Hit:
     return Hit(repository[:200], int(item.get("downloads") or 0), bool(item.get("gated")), gguf)
 
 
-def _late(search: Search) -> str:
-    return f"The Hub is slow to answer for '{one_line(search.words)}'; {_OFFLINE}"
+def _late(search: Search) -> Message:
+    return sentence(
+        "The Hub is slow to answer for '{words}'; {offline}", words=one_line(search.words), offline=_OFFLINE
+    )
 
 
 HUB_SEARCH: Background[Search, tuple[Hit, ...]] = Background(search_hub, _late, patience_s=_PATIENCE_S)

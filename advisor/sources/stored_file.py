@@ -9,6 +9,7 @@ from advisor.formats.gguf_levels import LEVELS, Level, Type
 from advisor.formats.gguf_other_types import layout, loaded_only_by
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.stored_tensor import Stored
+from advisor.foundation.message import fact
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.gguf_model import level_of
 
@@ -45,7 +46,7 @@ class StoredFile:
         biggest = max(known, key=lambda tensor: tensor.bytes, default=None)
         base = stock.base if stock else Type(biggest.type) if biggest else Type.F32
         bits = stock.nominal_bits if stock else _nominal_bits(self.level, self.header)
-        level = Level(f"{self.level} ({_THIS_FILE})", base, bits, note=f"As stored in {self.name}.")
+        level = Level(f"{self.level} ({_THIS_FILE})", base, bits, note=fact("level_as_stored", file=self.name))
         return SizedLevel(
             level=level,
             imatrix=any(key.startswith("quantize.imatrix") for key in self.header.metadata),

@@ -66,14 +66,18 @@ def keep_file(content: bytes, name: str) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(f"{name} is neither a GGUF file nor a config.json; upload one of these.") from None
+        raise InputError("{name} is neither a GGUF file nor a config.json; upload one of these.", name=name) from None
     return keep_config(text, name)
 
 
 def keep_config(text: str, name: str = "Your config.json") -> str:
     """Keep the text of a config.json; returns its id, raises InputError."""
     if len(text) > MAX_CONFIG_BYTES:
-        raise InputError(f"{name} is larger than {MAX_CONFIG_BYTES >> 20} MiB, which no config.json is.")
+        raise InputError(
+            "{name} is larger than {max_config_bytes} MiB, which no config.json is.",
+            name=name,
+            max_config_bytes=MAX_CONFIG_BYTES >> 20,
+        )
     return _keep(Upload(name, config=text.strip()))
 
 
@@ -96,12 +100,16 @@ def _header(content: bytes, name: str) -> GgufHeader:
         header = read_gguf_header(read_from_bytes(content), name)
     except CutOff:
         raise InputError(
-            f"{name} ends within its header, after {len(content):,} bytes; upload more of its beginning, "
-            "or give its link or its config.json."
+            "{name} ends within its header, after {count:,} bytes; upload more of its beginning, or give "
+            "its link or its config.json.",
+            name=name,
+            count=len(content),
         ) from None
     if header.split_count > 1:
         raise InputError(
-            f"{name} is one of {header.split_count} parts; give the link of a part, or the config.json of the model."
+            "{name} is one of {split_count} parts; give the link of a part, or the config.json of the model.",
+            name=name,
+            split_count=header.split_count,
         )
     return header
 
@@ -110,7 +118,7 @@ def _keep(upload: Upload) -> str:
     upload.model()  # what is no model is not kept
     content = _UPLOAD.dump_json(upload)
     if len(content) > _MOST_KEPT_BYTES:
-        raise InputError(f"The header of {upload.name} is larger than that of any real model.")
+        raise InputError("The header of {upload} is larger than that of any real model.", upload=upload.name)
     upload_id = f"upload-{hashlib.sha256(content).hexdigest()[:20]}"
     packed = gzip.compress(content, compresslevel=5)
     try:

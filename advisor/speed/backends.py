@@ -38,7 +38,11 @@ def check_backend(backend: str) -> Backend:
     for known in BACKENDS:
         if known == backend:
             return known
-    raise InputError(f"backend={backend[:30]!r} is not known; use one of {', '.join(BACKENDS)}.")
+    raise InputError(
+        "backend={backend} is not known; use one of {backends}.",
+        backend=repr(backend[:30]),
+        backends=", ".join(BACKENDS),
+    )
 
 
 @lru_cache(maxsize=1024)

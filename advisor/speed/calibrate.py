@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.speed.constants import POOLED, TIERS
-from advisor.speed.evidence import Case
 from advisor.speed.fitting import fit
+from advisor.speed.row_terms import Case
 
 # Ends at these quantiles of measured / predicted hold 90 % of what a source measured that was left out: more than the
 # 80 % promised, as the next one may differ from all known. Rows of one source count as the root of their number.

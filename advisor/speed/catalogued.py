@@ -42,9 +42,11 @@ def speed_of(
     number is not known or out of bounds.
     """
     if level not in LEVELS:
-        raise InputError(f"Level {level[:30]!r} is not known; use one of {', '.join(LEVELS)}.")
+        raise InputError(
+            "Level {level} is not known; use one of {levels}.", level=repr(level[:30]), levels=", ".join(LEVELS)
+        )
     if context_used < 0 or prompt_tokens < 0 or users < 1 or not 1 <= gpus <= _MOST_GPUS:
-        raise InputError(f"Give no negative tokens, at least one user, and 1 to {_MOST_GPUS} GPUs.")
+        raise InputError("Give no negative tokens, at least one user, and 1 to {most_gpus} GPUs.", most_gpus=_MOST_GPUS)
     machine = find_machine(machine_id)
     model = find_model(model_id).model
     if not model.causal:

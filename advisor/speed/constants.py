@@ -1,4 +1,4 @@
-"""The fitted constants in data/speed_constants.csv, which `python -m advisor.speed.fit` writes."""
+"""The fitted constants in data/speed_constants.csv, which `python -m advisor.speed.fit_constants` writes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def read_constants(path: Path) -> Mapping[str, Constants]:
     try:
         return {kind: _constants(row for row in rows if row.kind == kind) for kind in ("decode", "prefill")}
     except KeyError as error:
-        raise DataError(f"{path.name}: no row for {error}; run `python -m advisor.speed.fit`.") from None
+        raise DataError(
+            "{path}: no row for {error}; run `python -m advisor.speed.fit_constants`.", path=path.name, error=str(error)
+        ) from None
 
 
 def _constants(rows: Iterable[ConstantRow]) -> Constants:

@@ -1,4 +1,4 @@
-"""Fits the speed model to the evidence; `python -m advisor.speed.fit` writes the result to data/.
+"""Fits the speed model to the evidence; `python -m advisor.speed.fit_constants` writes the result to data/.
 
 Three stages, each explaining what the one before left over, and each pulled towards "no difference" where there are few
 measurements: constants per group (`group_of`), a factor per chip and backend, a factor per model (and level) on it.
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.foundation.evidence_words import independent
-from advisor.speed.evidence import Case
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
+from advisor.speed.row_terms import Case
 
 Vector = NDArray[np.float64]
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from advisor.foundation.message import sentence
 from advisor.store.database import default_url, make_engine
 from advisor.store.errors import StoreUnavailable
 from advisor.store.sessions import Sessions, owner_hash
@@ -36,7 +37,7 @@ class Asked:
     """All kept answers in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._rows = Sessions(engine, "Answers")
+        self._rows = Sessions(engine, sentence("Answers"))
 
     @classmethod
     def open(cls, url: str | None = None) -> Asked:

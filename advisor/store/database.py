@@ -34,16 +34,12 @@ def make_engine(address: str) -> Engine:
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
-        raise StoreUnavailable(_wrong_address()) from None
+        raise StoreUnavailable.saying(must_be(Environment, "database")) from None
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return _postgresql(url.set(drivername="postgresql+psycopg"))
     if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database and url.database != ":memory:":
         return _sqlite(url)
-    raise StoreUnavailable(_wrong_address())
-
-
-def _wrong_address() -> str:
-    return must_be(Environment, "database")
+    raise StoreUnavailable.saying(must_be(Environment, "database"))
 
 
 def _postgresql(url: URL) -> Engine:

@@ -10,18 +10,19 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from advisor.foundation.errors import AdvisorError, InputError
+from advisor.foundation.message import Message, sentence
 
-_GO_ON = "everything else works without it."
+_GO_ON = sentence("everything else works without it.")
 # PostgreSQL's five-letter codes; two letters stand for a class.
 _POSTGRESQL_REASONS = {
-    "53100": "its disk is full",
-    "53": "the database server has no room for another request",
-    "25006": "it can only be read",
-    "28": "the database server refuses the user or the password",
-    "3D000": "there is no such database",
-    "42501": "the database user lacks a permission",
-    "55P03": "it is busy",
-    "57014": "it is busy",
+    "53100": sentence("its disk is full"),
+    "53": sentence("the database server has no room for another request"),
+    "25006": sentence("it can only be read"),
+    "28": sentence("the database server refuses the user or the password"),
+    "3D000": sentence("there is no such database"),
+    "42501": sentence("the database user lacks a permission"),
+    "55P03": sentence("it is busy"),
+    "57014": sentence("it is busy"),
 }
 
 
@@ -34,16 +35,18 @@ class SnapshotNotFound(InputError):
 
 
 @contextmanager
-def translated(doing: str, what: str = "Frozen recommendations") -> Iterator[None]:
+def translated(doing: str, what: Message) -> Iterator[None]:
     """Tell a database's failure in one sentence: "Frozen recommendations cannot be {doing} now: its disk is full"."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = _reason(error)
-        raise StoreUnavailable(f"{what} cannot be {doing} now: {reason}; {_GO_ON}") from None
+        raise StoreUnavailable(
+            "{what} cannot be {doing} now: {reason}; {go_on}", what=what, doing=doing, reason=reason, go_on=_GO_ON
+        ) from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Message:
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return _sqlite_reason(cause)
@@ -52,18 +55,18 @@ def _reason(error: Exception) -> str:
         if known in _POSTGRESQL_REASONS:
             return _POSTGRESQL_REASONS[known]
     if isinstance(cause, OSError):
-        return "its folder cannot be used"
-    return "the database cannot be reached"
+        return sentence("its folder cannot be used")
+    return sentence("the database cannot be reached")
 
 
-def _sqlite_reason(error: sqlite3.Error) -> str:
+def _sqlite_reason(error: sqlite3.Error) -> Message:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_READONLY"):
-        return "the database file or its folder is read-only"
+        return sentence("the database file or its folder is read-only")
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return "the disk is full or broken"
+        return sentence("the disk is full or broken")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return "the database is busy"
+        return sentence("the database is busy")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return "the database file is damaged"
-    return "the database file cannot be opened or written"
+        return sentence("the database file is damaged")
+    return sentence("the database file cannot be opened or written")

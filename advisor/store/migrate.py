@@ -30,7 +30,9 @@ def upgrade(engine: Engine) -> None:
         found = _version(connection)
         if found is not None and found > NEWEST:
             raise StoreUnavailable(
-                f"The database of frozen recommendations has schema {found}, this program knows {NEWEST}: update it."
+                "The database of frozen recommendations has schema {found}, this program knows {newest}: update it.",
+                found=found,
+                newest=NEWEST,
             )
         if found != NEWEST:
             _run(connection)

@@ -9,6 +9,7 @@ from threading import Lock
 
 from sqlalchemy import Connection, Engine
 
+from advisor.foundation.message import Message
 from advisor.foundation.turns import elsewhere
 from advisor.store import migrate
 from advisor.store.database import writing
@@ -21,7 +22,7 @@ class Sessions:
     The schema is looked at once a process, and again after a failure: another database may be there by then.
     """
 
-    def __init__(self, engine: Engine, what: str):
+    def __init__(self, engine: Engine, what: Message):
         self.engine = engine
         self._what = what
         self._current = False

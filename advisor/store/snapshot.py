@@ -52,20 +52,32 @@ def result_text(result: Mapping[str, Any]) -> str:
     except (TypeError, ValueError, RecursionError):
         raise InputError("This answer cannot be frozen: it holds something that is no JSON.") from None
     if len(text) > RESULT_BYTES:
-        raise InputError(f"This answer has {len(text):,} bytes; at most {RESULT_BYTES:,} can be frozen.")
+        raise InputError(
+            "This answer has {count:,} bytes; at most {result_bytes:,} can be frozen.",
+            count=len(text),
+            result_bytes=RESULT_BYTES,
+        )
     return text
 
 
 def checked_query(query: str) -> str:
     if len(query) > QUERY_CHARACTERS:
-        raise InputError(f"The query is {len(query):,} characters long; at most {QUERY_CHARACTERS:,} are kept.")
+        raise InputError(
+            "The query is {count:,} characters long; at most {query_characters:,} are kept.",
+            count=len(query),
+            query_characters=QUERY_CHARACTERS,
+        )
     return storable(query)
 
 
 def checked_cover(cover: Cover) -> Cover:
     """The cover with nothing that a database cannot hold."""
     if cover.logo is not None and len(cover.logo.data) > LOGO_BYTES:
-        raise InputError(f"The logo has {len(cover.logo.data):,} bytes; at most {LOGO_BYTES:,} are kept.")
+        raise InputError(
+            "The logo has {count:,} bytes; at most {logo_bytes:,} are kept.",
+            count=len(cover.logo.data),
+            logo_bytes=LOGO_BYTES,
+        )
     return Cover(
         title=storable(cover.title),
         company=storable(cover.company),

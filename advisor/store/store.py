@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from advisor import __version__
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.report.document import Cover, Logo
 from advisor.store.database import default_url, make_engine, writing
 from advisor.store.errors import SnapshotNotFound, StoreUnavailable
@@ -65,7 +66,7 @@ class Store:
     def __init__(self, engine: Engine, now: Callable[[], datetime] = _now):
         self._engine = engine
         self._now = now
-        self._working = Sessions(engine, "Frozen recommendations").working
+        self._working = Sessions(engine, sentence("Frozen recommendations")).working
 
     @property
     def engine(self) -> Engine:
@@ -94,7 +95,11 @@ class Store:
         Raises InputError where something is too large or the owner has too many, StoreUnavailable.
         """
         if expires_in_days is not None and not 1 <= expires_in_days <= MOST_DAYS:
-            raise InputError(f"A frozen link can expire after 1 to {MOST_DAYS:,} days, not after {expires_in_days}.")
+            raise InputError(
+                "A frozen link can expire after 1 to {most_days:,} days, not after {expires_in_days}.",
+                most_days=MOST_DAYS,
+                expires_in_days=expires_in_days,
+            )
         now = self._now()
         chosen = checked_cover(cover or Cover())
         row: dict[str, Any] = {
@@ -119,7 +124,10 @@ class Store:
             connection.execute(delete(snapshots).where(_long_gone(now)))
             own = select(func.count()).where(snapshots.c.owner_hash == row["owner_hash"], _not_revoked())
             if connection.execute(own).scalar_one() >= MOST_PER_OWNER:
-                raise InputError(f"You have {MOST_PER_OWNER} frozen links, the most there can be: delete some.")
+                raise InputError(
+                    "You have {most_per_owner} frozen links, the most there can be: delete some.",
+                    most_per_owner=MOST_PER_OWNER,
+                )
             try:
                 connection.execute(insert(snapshots).values(row))
             except IntegrityError:  # two equal ids: never in a lifetime, and then the second must not win
@@ -134,7 +142,9 @@ class Store:
         if row.revoked_at is not None:
             raise SnapshotNotFound("This frozen recommendation was deleted by its owner.")
         if row.expires_at is not None and row.expires_at <= self._now():
-            raise SnapshotNotFound(f"This frozen recommendation expired on {row.expires_at:%Y-%m-%d}.")
+            raise SnapshotNotFound(
+                "This frozen recommendation expired on {expires_at}.", expires_at=format(row.expires_at, "%Y-%m-%d")
+            )
         values = dict(row._mapping)
         if fingerprint(values) != values["sha256"]:
             raise StoreUnavailable("This frozen recommendation was changed in the database and is not shown.")

@@ -9,7 +9,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import Question
 from advisor.sources.background import StillWorking
 from advisor.sources.local_measurements import LocalMeasurement

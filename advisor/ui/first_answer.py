@@ -56,5 +56,6 @@ def _question(query: str) -> Question | None:
 
 def _draw(question: Question) -> str:
     with turn():
-        row = navigation.row(navigation.ANSWER, question.to_query())
-        return f'{row}<div class="first-bar"></div><div class="first">{card(answer(question))}</div>'
+        row = navigation.row(navigation.ANSWER, question.to_query(question.given))
+        bar = '<p class="first-bar dim">The inputs are being loaded …</p>'
+        return f'{row}{bar}<div class="first">{card(answer(question))}</div>'

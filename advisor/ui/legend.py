@@ -43,6 +43,22 @@ STATUS_HELP = (
 )
 
 
+# What computes, by its makers' names.
+BACKEND_NAMES = {
+    "cuda": "CUDA",
+    "rocm": "ROCm",
+    "metal": "Metal",
+    "vulkan": "Vulkan",
+    "sycl": "SYCL",
+    "cpu": "the CPU",
+    "mlx": "MLX",
+    "vllm": "vLLM",
+}
+# What a figure of quality rests on; the names are the engine's.
+BASIS_SIGNS = {"measured": "●", "transferred": "◐", "estimated": "○"}
+BASIS_WORDS = {"measured": "measured", "transferred": "carried over", "estimated": "estimated"}
+
+
 def crossing_words(crossing: Crossing) -> str:
     """ "Own beats API"."""
     return f"{NAMES[crossing.cheaper]} beats {NAMES[crossing.dearer]}"

@@ -14,7 +14,7 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import bare
 from advisor.machines.catalogue import machine
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS
+from advisor.question.configuration import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS
 from advisor.question.hardware import hardware_of
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.runtime_id import RuntimeId
@@ -136,7 +136,7 @@ def _instead(key: str) -> str:
 
 def _checked(key: str, values: Sequence[str]) -> str:
     if len(values) > 1:
-        raise InputError(f"'{key[:40]}' is given {len(values)} times; give it once.")
+        raise InputError("'{name}' is given {count} times; give it once.", name=key[:40], count=len(values))
     found = meaning(key, values[0])
     return str(found) if key in ("model", "machine") else values[0]
 

@@ -16,7 +16,7 @@ from advisor.machines.catalogue import machines
 from advisor.question.question import Question
 from advisor.sizing.plan import Verdict
 from advisor.ui.sweeps import Steps, Sweep
-from advisor.words import say_all
+from advisor.words import say, say_all
 
 Key = tuple[Question, frozenset[str], date]
 _KEPT = 24  # tables, of half a megabyte each
@@ -145,7 +145,7 @@ def _bill(way: Way | None) -> Bill | None:
     if way is None:
         return None
     return Bill(
-        title=way.title,
+        title=say(way.title, "page"),
         monthly=float(way.monthly.typical),
         low=float(way.monthly.low),
         high=float(way.monthly.high),

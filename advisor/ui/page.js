@@ -29,8 +29,8 @@
     const ordinary = event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
     if (ordinary || (link.target && link.target !== "_self") || link.hasAttribute("download")) return;
     const to = new URL(link.href);
-    // Before Streamlit is there, the server answers a whole page faster.
-    if (to.origin !== location.origin || !connected()) return;
+    // Before Streamlit has drawn, it knows no pages and would lose the click: the server answers with a whole page.
+    if (to.origin !== location.origin || !connected() || link.closest("#first-answer")) return;
     event.preventDefault();
     const moved = to.pathname !== location.pathname;
     if (to.href !== location.href) history.pushState(null, "", to);
@@ -139,6 +139,16 @@
     else if (button.hasAttribute("data-keep-machine")) keep(button);
     else forget();
   });
+
+  // Streamlit's tables take Tab for their own columns, one after the other; it has to lead on. Arrows move inside.
+  function leave(event) {
+    const table = event.target instanceof Element && event.target.closest("[data-testid=stDataFrame]");
+    if (event.key !== "Tab" || !table) return;
+    event.stopPropagation();
+    for (const part of table.querySelectorAll(".dvn-scroller")) part.tabIndex = -1;
+  }
+
+  addEventListener("keydown", leave, true);
   addEventListener("storage", offer);
   addEventListener("popstate", offer);
 

@@ -99,7 +99,7 @@ async def _body(request: Request, most: int) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > most:
-            raise InputError(f"That is larger than {most / MIB:,.3g} MiB, more than is taken here.")
+            raise InputError("That is larger than {most:gib}, more than is taken here.", most=most)
     return bytes(body)
 
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 from advisor.foundation.errors import InputError, one_line
-from advisor.foundation.units import GIB, format_count
+from advisor.foundation.numbers import exact
+from advisor.foundation.units import format_count, gib
 from advisor.machines.catalogue import find_machines, machine
 from advisor.machines.machine import Machine
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.find import find_models
 from advisor.models.names import find_by_repository
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH
 from advisor.ui.asking import model_name
 from advisor.ui.link import PAGE_KEYS, changed_link, meaning, read_link
@@ -140,7 +141,11 @@ def offer_for(key: str, typed: str, link: str) -> Offer:
         return offer_models(typed, Asked(link, key))
     if key in MACHINE_KEYS:
         return offer_machines(typed, Asked(link, key))
-    raise InputError(f"Nothing is picked as '{one_line(key)}'; keys are {', '.join((*MODEL_KEYS, *MACHINE_KEYS))}.")
+    raise InputError(
+        "Nothing is picked as '{name}'; keys are {keys}.",
+        name=one_line(key),
+        keys=", ".join((*MODEL_KEYS, *MACHINE_KEYS)),
+    )
 
 
 def offer_opened(key: str, shown: str, link: str) -> Offer:
@@ -205,8 +210,8 @@ def _entry(entry: Entry, asked: Asked) -> Choice:
 
 
 def _machine(found: Machine, count: int | None, asked: Asked) -> Choice:
-    gib = found.memory_bytes * found.count / GIB
-    parts = [found.vendor if found.vendor != "generic" else "CPU", f"{gib:g} GB" if gib else "give its memory"]
+    held = found.memory_bytes * found.count
+    parts = [found.vendor if found.vendor != "generic" else "CPU", gib(held) if held else "give its memory"]
     parts.append(str(found.release_year or ""))
     several = count if count is not None and not found.unified else None
     more = {"gpus" if asked.key == "machine" else "other_gpus": several} if several else {}
@@ -215,9 +220,9 @@ def _machine(found: Machine, count: int | None, asked: Asked) -> Choice:
     return Choice(label, note, found.id, asked.with_value(found.id, **more))
 
 
-def _custom(gib: float | None, asked: Asked) -> Choice:
+def _custom(size: float | None, asked: Asked) -> Choice:
     lowest = FIELDS["memory_gib"].metadata
-    fits = gib is not None and all(gib <= rule.le for rule in lowest if hasattr(rule, "le")) and gib > 0
-    more = {"memory_gib": gib} if fits else {}
-    label = f"Another GPU with {gib:g} GiB" if fits else "Another GPU: give its memory"
+    fits = size is not None and all(size <= rule.le for rule in lowest if hasattr(rule, "le")) and size > 0
+    more = {"memory_gib": size} if fits else {}
+    label = f"Another GPU with {exact(size)} GiB" if fits and size else "Another GPU: give its memory"
     return Choice(label, "not in the catalogue", CUSTOM_MACHINE, asked.with_value(CUSTOM_MACHINE, **more))

@@ -59,7 +59,7 @@ def _start_worker() -> None:
     from advisor.ui.parts.prove_parts import missing_parts
 
     try:
-        from advisor.quantize.settings import read_settings
+        from advisor.quantize.allowed import read_settings
 
         if read_settings().enabled and not missing_parts():
             from advisor.quantize.worker import ensure_worker

@@ -19,7 +19,7 @@ from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, accepted, encodin
 STREAMLIT_PAGE = STREAMLIT_FOLDER / "index.html"
 _STYLES = sorted(Path(__file__).with_name("styles").glob("*.css"))
 _TITLE = "LLM Fit Advisor"
-_PATIENCE_S = 1.0  # a busy server sends the page without the decision rather than late
+_PATIENCE_S = 1.5  # a busy server sends the page without the decision rather than late
 _SMALLEST_BYTES = 500
 # Other answers of the server may be HTML as well.
 _NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/static/")

@@ -1,22 +1,69 @@
 """Facts -> sentences: messages of the engine in the words of a language, for the page, a report or a script.
 
-One catalogue file a language: `locale/<language>/LC_MESSAGES/messages.po`.
+One catalogue file a language: `locale/<language>/LC_MESSAGES/messages.po`. Which one is spoken says `speak`, else the
+environment variable LLM_FIT_ADVISOR_LANGUAGE, else it is English. Errors speak it too, once this package is imported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 
-from advisor.foundation.message import Message
-from advisor.words.language import ENGLISH, Audience, language
+from advisor.foundation.environment import language_setting
+from advisor.foundation.errors import InputError, word_errors
+from advisor.foundation.message import Figure, Message
+from advisor.words.language import ENGLISH, Audience, language, languages
 
-__all__ = ["ENGLISH", "Audience", "names_a_key", "say", "say_all"]
+__all__ = [
+    "ENGLISH",
+    "Audience",
+    "in_use",
+    "label",
+    "languages",
+    "names_a_key",
+    "say",
+    "say_all",
+    "speak",
+    "to_tell",
+    "told",
+]
+
+_CHOSEN: ContextVar[str] = ContextVar("language", default="")
 
 
-def say(message: Message, audience: Audience = "script", language_name: str = ENGLISH) -> str:
+def speak(name: str) -> None:
+    """From now on say everything in this language, in this thread or task; "" is the one of the settings.
+
+    Raises InputError for a language without a catalogue.
+    """
+    _CHOSEN.set(_existing(name) if name else "")
+
+
+def in_use() -> str:
+    """The language that is spoken, such as "en"; raises InputError where the settings name one without a catalogue."""
+    return _CHOSEN.get() or _existing(language_setting() or ENGLISH)
+
+
+def say(message: Message, audience: Audience = "script", language_name: str = "") -> str:
     """A message in words. Who reads it decides how a key of the question is called: by the label of its input on a
     page and in a report, by itself where a script or the command line shows it."""
-    return language(language_name).say(message, audience)
+    return language(language_name or in_use()).say(message, audience)
+
+
+def told(text: str, /, **figures: Figure) -> str:
+    """A label or sentence of a report, as it is drawn: its English text, and in another language what its catalogue has
+    for it in the context "report". Call it with a literal, or with one that `to_tell` marked."""
+    return language(in_use()).told(text, figures)
+
+
+def to_tell(text: str) -> str:
+    """The text itself, which `told` says later: so that the list for translators finds it."""
+    return text
+
+
+def label(key: str) -> str:
+    """What a key of the question is called: the label of its input."""
+    return language(in_use()).label(key)
 
 
 def names_a_key(message: Message) -> bool:
@@ -24,7 +71,23 @@ def names_a_key(message: Message) -> bool:
     return say(message, "script") != say(message, "page")
 
 
-def say_all(
-    messages: Iterable[Message], audience: Audience = "script", language_name: str = ENGLISH
-) -> tuple[str, ...]:
+def say_all(messages: Iterable[Message], audience: Audience = "script", language_name: str = "") -> tuple[str, ...]:
     return tuple(say(message, audience, language_name) for message in messages)
+
+
+def _existing(name: str) -> str:
+    if name not in languages():
+        known = ", ".join(languages())
+        raise InputError("There is no language '{name}'; there are {known}.", name=name[:20], known=known)
+    return name
+
+
+def _say_error(message: Message) -> str:
+    try:
+        name = in_use()
+    except InputError:  # that there is no such language is said in English
+        name = ENGLISH
+    return language(name).say(message, "script")
+
+
+word_errors(_say_error)

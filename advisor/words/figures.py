@@ -8,36 +8,39 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from copy import copy
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import lru_cache
+from math import isfinite
 
 from babel.core import Locale
 from babel.numbers import NumberPattern
 
 from advisor.foundation import numbers
-from advisor.foundation.units import format_count, gb, gib
+from advisor.foundation.message import WAYS
 
 Word = Callable[[str, str], str]  # a word, in a context, as the catalogue has it
 Number = float | Decimal
 
 _PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
-_ROUNDED: dict[str, Callable[[float], str]] = {
-    "approx": numbers.approx,
-    "exact": numbers.exact,
-    "money": numbers.money,
-}
-_WITH_UNIT: dict[str, Callable[[float], str]] = {"gb": gb, "gib": gib, "count": format_count}
+_MOST_DIGITS = 400  # of any float, all of them
+_ROUNDED = ("approx", "rough", "exact", "money")
+_WITH_UNIT = ("gb", "gib", "count")
 
 
 def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
-    """A number as `way` says: approx, exact, money, gb, gib, count, or one of Python's such as ",", ".1f" and "+.0%".
+    """A number as `way` says: approx, rough, exact, plain (for a calculation), money, gb, gib, count, or one of
+    Python's: ",", ".1f", "+.0%".
 
     Raises ValueError for a way there is not.
     """
+    if not isfinite(figure):
+        return str(figure)  # what somebody gave, and is told that it is not possible
     if way in _ROUNDED:
-        return signed(_ROUNDED[way](float(figure)), locale)
+        return signed(WAYS[way](float(figure)), locale)
+    if way == "plain":
+        return signed(WAYS[way](figure), locale, grouped=False)
     if way in _WITH_UNIT:
-        number, _, unit = _WITH_UNIT[way](float(figure)).partition(" ")
+        number, _, unit = WAYS[way](float(figure)).partition(" ")
         written = signed(number, locale)
         return f"{written} {word('unit' if way != 'count' else 'count', unit)}" if unit else written
     found = _PYTHON.fullmatch(way)
@@ -57,7 +60,8 @@ def apart(value: float, limit: float, locale: Locale) -> str:
 def signed(text: str, locale: Locale, grouped: bool = True) -> str:
     """A number that is written the English way ("1,234.50"), with the locale's signs and as many decimals."""
     pattern = _pattern(locale, len(text.partition(".")[2]))
-    return str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped))
+    with localcontext(prec=_MOST_DIGITS):
+        return str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped))
 
 
 @lru_cache(maxsize=64)

@@ -1,13 +1,16 @@
 """A language: its catalogue of texts in gettext's format, and the locale whose signs its numbers are written with.
 
-An entry's `msgid` is the kind of a message, its `msgstr` the text with the message's figures in braces, each with the
-way it is written: "{level} needs {missing:gib} more." Beyond what Python's own format strings have:
+An entry's `msgid` is the kind of a message, or of a `sentence` its English text, its `msgstr` the text with the
+message's figures in braces, each with the way it is written: "{level} needs {missing:gib} more." Beyond what Python's
+own format strings have:
 
 - `{kept:apart least}`: so many digits that it does not read as the figure `least`
 - `{speed:span}`, `{price:span money}`: both ends of an estimate, joined by the text `span`
 - `{why}`, `{why:inside}`: a message in a message; `:inside` takes the entry with the context (`msgctxt`) "inside"
-  where there is one
-- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed` or `summed`
+  where there is one, `{why:clause}` leaves its full stop out
+- `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed`, `semicolons`, `summed`,
+  `factors`, `or` or
+  `and`, of which the last two stand before the last one only
 - `{key:host_price}`, `{set:region=any}`, `{set:ubatch={prompt}}`: a key of the question, and one with a value,
   which may be a figure, as the reader knows them
 
@@ -29,7 +32,7 @@ from babel.core import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from advisor.foundation.message import Figure, Key, Message, Span
+from advisor.foundation.message import Figure, Key, Message, Span, is_fact
 from advisor.words.figures import apart, write
 
 Audience = Literal["page", "report", "script"]
@@ -47,7 +50,10 @@ class Piece:
 
 
 class _Missing(NullTranslations):
-    """Says that there is no text, where gettext would take the kind for one."""
+    """Says that there is no text, where gettext would take the kind for one.
+
+    An English `sentence` needs no entry; `Language` says the kind itself then.
+    """
 
     def gettext(self, message: str) -> str:
         return ""
@@ -63,16 +69,17 @@ class _Missing(NullTranslations):
 
 
 class Language:
-    """Words messages in one language; raises KeyError for a kind that its catalogue lacks."""
+    """Words messages in one language. What its catalogue lacks is said in `instead`, another language, and without
+    one a fact's kind raises KeyError."""
 
-    def __init__(self, catalogue: Path, locale: str) -> None:
+    def __init__(self, catalogue: Path, locale: str, instead: Language | None = None) -> None:
         with catalogue.open("rb") as file:
             entries = read_po(file, locale=locale)
         compiled = BytesIO()
         write_mo(compiled, entries)
         compiled.seek(0)
         self._texts = GNUTranslations(compiled)
-        self._texts.add_fallback(_Missing())
+        self._texts.add_fallback(instead._texts if instead is not None else _Missing())
         self.locale = Locale.parse(locale)
 
     def say(self, message: Message, audience: Audience, place: str = "") -> str:
@@ -80,6 +87,16 @@ class Language:
         figures = dict(message.figures)
         count = figures.get("n")
         text = self._text(message.kind, count if isinstance(count, int) else None, (place, audience))
+        if not figures and text == message.kind:
+            return text  # whatever it quotes may hold braces
+        return self._filled(text, figures, audience)
+
+    def told(self, text: str, figures: dict[str, Figure]) -> str:
+        """A text of the report's own, in its context."""
+        found = self._texts.pgettext("report", text) or text
+        return self._filled(found, figures, "report") if figures else found
+
+    def _filled(self, text: str, figures: dict[str, Figure], audience: Audience) -> str:
         return "".join(
             piece.text if piece.figure is None else piece.text + self._figure(piece, figures, audience)
             for piece in pieces(text)
@@ -94,7 +111,11 @@ class Language:
         for context in filter(None, contexts):
             if found := self._in_context(kind, count, context):
                 return found
+        if not kind:
+            return ""  # which gettext takes for the header of its catalogue
         found = self._texts.gettext(kind) if count is None else self._texts.ngettext(kind, kind, count)
+        if not found and not is_fact(Message(kind)):
+            return kind  # a `sentence`
         if not found:
             raise KeyError(f"no text for {kind!r} in {self.locale}")
         return found
@@ -126,14 +147,22 @@ class Language:
                 return figure
             case Key():
                 return self._key(figure.name, audience)
+            case Message() if way == "clause":
+                return self.say(figure, audience).rstrip(".")
             case Message():
                 return self.say(figure, audience, way)
             case Span():
                 return self._span(figure, way.removeprefix("span").strip() or "approx")
             case tuple():
-                return self._texts.gettext(way or "listed").join(self._written(one, "", audience) for one in figure)
+                return self._joined([self._written(one, "", audience) for one in figure], way or "listed")
             case _:
                 return write(figure, way, self.locale, self._word)
+
+    def _joined(self, written: list[str], way: str) -> str:
+        """ "a, b and c"; sums and products have the same sign everywhere."""
+        if way in ("and", "or") and len(written) > 2:
+            written = [self._joined(written[:-1], "listed"), written[-1]]
+        return self._texts.gettext(way).join(written)
 
     def _span(self, span: Span, way: str) -> str:
         """Both ends; one number where they read the same."""
@@ -160,4 +189,11 @@ def pieces(text: str) -> tuple[Piece, ...]:
 @cache
 def language(name: str) -> Language:
     """The language with a catalogue of that name, such as "en"; raises FileNotFoundError where there is none."""
-    return Language(LOCALES / name / "LC_MESSAGES" / "messages.po", name)
+    english = language(ENGLISH) if name != ENGLISH else None
+    return Language(LOCALES / name / "LC_MESSAGES" / "messages.po", name, english)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The names of the languages that have a catalogue."""
+    return tuple(sorted(path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/messages.po")))

@@ -14,8 +14,8 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.verdict import leading, verdict
 from advisor.costs.article import LINK, article
 from advisor.costs.costs import Costs
-from advisor.costs.money import shown
 from advisor.costs.series import paid_after, savings
+from advisor.foundation.numbers import money, span
 from advisor.question.question import Question
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.legend import NAMES, number
@@ -23,7 +23,7 @@ from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import address, amount, load_table, prices_table, years_table
 from advisor.ui.parts.text import plain
 from advisor.words import say
-from tests.support.pages import html, messages, opened
+from tests.support.pages import html, in_words, messages, opened, sections
 
 DEFAULT = "requests_per_day=2000"
 CLOUD_CARD = "requests_per_day=100000&currency=CHF&country=CH&machine=h100-sxm5-80gb"
@@ -65,20 +65,25 @@ def words(page: AppTest) -> str:
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_page_shows_the_engines_verdict_and_its_figures(query: str) -> None:
-    page = drawn(query, "load", "sensitivity")
+    page = drawn(query, "load", "sensitivity", "notes")
     _, costs, found = figures(query)
     best = costs.best()
     advice = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
     nothing = "Nothing to compare" if costs.options else "No price is known"
-    assert page.header[0].value == (nothing if best is None else advice[best.name])
+    assert f"<h2>{nothing if best is None else advice[best.name]}</h2>" in html(page)
     assert say(costs.verdict, "page") in words(page)
-    tiles = {tile.label.lstrip("★ ").removesuffix(", a month"): tile.value for tile in page.metric[:3]}
-    by_name = {NAMES[option.name]: shown(option.monthly.typical, costs.currency) for option in costs.options}
-    assert tiles == dict.fromkeys(NAMES.values(), "–") | by_name
-    assert [tile.label.startswith("★") for tile in page.metric[:3]].count(True) == (best is not None)
+    cards = dict(zip(NAMES, sections(html(page), '<article class="way"'), strict=True))
+    for name, card in cards.items():
+        option = getattr(costs, name)
+        assert f"{NAMES[name]}</h2>" in card
+        assert ("★" in card) == (best is not None and best.name == name)
+        assert ('class="price"' in card) == (option is not None)
+        if option is not None:
+            assert f"{money(option.monthly.typical)} {costs.currency}" in in_words(card)
+            assert span(option.monthly, money) in in_words(card)
     assert len(page.get("plotly_chart")) == (3 if found.sensitivities else 2)
     for name, why in costs.missing:
-        assert f"**{NAMES[name]}**: {say(why, 'page')}" in words(page)
+        assert say(why, "page") in in_words(cards[name])
     for note in costs.notes:
         assert say(note, "page") in words(page)
     assert not page.error
@@ -94,7 +99,7 @@ def test_bills_on_the_page_add_up_to_the_tiles() -> None:
         lines = cells[: len(option.bill)]
         assert sum(lines) == option.monthly.typical
         assert cells[len(option.bill) :] in ([], [option.monthly.typical])
-        assert list(bill["How it is worked out"])[: len(lines)] == [plain(line.how) for line in option.bill]
+        assert list(bill["How it is worked out"])[: len(lines)] == [plain(say(line.how)) for line in option.bill]
 
 
 def test_load_and_machines_can_be_worked_out_from_what_is_shown() -> None:
@@ -152,7 +157,7 @@ def test_nothing_recommended_is_said_calmly() -> None:
     assert len(page.info) == 1
     assert page.info[0].value.startswith("There is nothing to price yet")
     assert not page.error
-    assert not page.metric
+    assert 'class="price"' not in html(page)
 
 
 def test_a_level_the_user_insists_on_is_priced_though_it_breaks_a_requirement() -> None:
@@ -160,7 +165,7 @@ def test_a_level_the_user_insists_on_is_priced_though_it_breaks_a_requirement() 
     found = answer(Question.from_query(query))
     assert found.status == "not as asked"
     page = drawn(query)
-    assert page.metric[0].value.startswith("USD ")
+    assert 'class="price"' in html(page)
     assert say(verdict(found), "page") in page.warning[0].value.replace("\\", "")
 
 
@@ -170,17 +175,17 @@ def test_a_price_is_no_advice_to_run_what_another_model_does_better() -> None:
     assert other is not None
     page = drawn("level=Q2_K&machine=rtx-5090")
     said = page.warning[0].value.replace("\\", "")
-    assert said.startswith(say(verdict(found), "page"))
+    assert say(verdict(found), "page") in said
     assert said.endswith(f"[What {other.entry.name} costs](./?tab=Cost&{other.found.question.to_query()})")
-    assert ":red[▲ last resort]" in words(page)
+    assert said.startswith(":red[▲ last resort]")
     assert not drawn("model=qwen2.5-7b-instruct&machine=rtx-4090").warning
 
 
 def test_data_that_must_stay_at_home_makes_owning_the_advice() -> None:
     page = drawn("own_hardware=on")
-    assert page.header[0].value == "Owning, as data must stay"
+    assert "<h2>Owning, as data must stay</h2>" in html(page)
     assert "shown for comparison only" in words(page)
-    assert page.metric[0].label == "★ Own, a month"
+    assert "★ Own</h2>" in html(page)
 
 
 def test_closed_models_are_compared_in_the_questions_currency() -> None:
@@ -218,7 +223,7 @@ def test_prices_that_need_each_other_are_asked_for_together() -> None:
 
 
 def test_free_electricity_is_taken_as_meant() -> None:
-    page = drawn("electricity_price=0")
+    page = drawn("electricity_price=0", "notes")
     assert "Electricity counts as free because you set “Electricity (per kWh)” = 0" in words(page)
 
 

@@ -17,7 +17,7 @@ from advisor.answer.answer import answer
 from advisor.answer.machines_for_model import machines_for, machines_tried
 from advisor.answer.models_for_machine import models_on, models_tried
 from advisor.answer.status import STATUSES
-from advisor.foundation.numbers import approx, money
+from advisor.foundation.numbers import money, rough
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
@@ -136,7 +136,7 @@ def test_models_for_a_machine_shows_progress_and_then_the_engines_answer(monkeyp
         assert shown[1] == status_words(row.status)
         assert shown[2].startswith(chosen.level)
         if chosen.tokens_per_s is not None:
-            assert shown[4].startswith(approx(chosen.tokens_per_s.typical))
+            assert shown[4].startswith(rough(chosen.tokens_per_s.typical))
     statuses = [row.status for row in rows]
     assert statuses == sorted(statuses, key=STATUSES.index)
     assert f"{len(rows)} of {len(everything)} models run on GeForce RTX 4090" in told(page)
@@ -275,7 +275,7 @@ def test_a_machines_row_opens_the_question_that_has_its_figures() -> None:
         assert shown[1] == status_words(found.status)
         assert shown[2].startswith(found.shown.level)
         assert found.shown.tokens_per_s is not None
-        assert shown[4].startswith(approx(found.shown.tokens_per_s.typical))
+        assert shown[4].startswith(rough(found.shown.tokens_per_s.typical))
 
 
 def test_a_budget_hides_machines_and_changes_the_cards(monkeypatch: pytest.MonkeyPatch) -> None:

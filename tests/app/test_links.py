@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
-from advisor.question.choices import SEARCHED
+from advisor.question.configuration import SEARCHED
 from advisor.question.question import FIELDS, Question
 from advisor.report.exports import question_from_yaml, question_to_yaml
 from advisor.ui.asking import reply_to

@@ -18,10 +18,10 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.quantize import ask, native, tools
+from advisor.quantize.allowed import read_settings
 from advisor.quantize.errors import RunFailed
-from advisor.quantize.request import RunRequest
+from advisor.quantize.run_request import RunRequest
 from advisor.quantize.runs import Run, Runs
-from advisor.quantize.settings import read_settings
 from advisor.quantize.tinylm import FOLDER
 from advisor.ui.parts import local_evidence, prove_parts
 from advisor.ui.parts.prove_figures import measured_csv, rows_of

@@ -5,11 +5,15 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
+from advisor.quality import SCORED_TASKS
 from advisor.quality.claims import claims
+from advisor.quality.tasks import PERPLEXITY
 from advisor.question.question import Question
+from advisor.words import say
+from tests.support.pages import html, sections
 
 
-def drawn(query: str) -> AppTest:
+def drawn(query: str, *folds: str) -> AppTest:
     def script(query: str) -> None:
         from advisor.answer.answer import answer
         from advisor.question.question import Question
@@ -17,24 +21,37 @@ def drawn(query: str) -> AppTest:
 
         quality.draw(answer(Question.from_query(query)))
 
-    test = AppTest.from_function(script, default_timeout=120, kwargs={"query": query}).run()
+    test = AppTest.from_function(script, default_timeout=120, kwargs={"query": query})
+    for fold in folds:
+        test.session_state[f"fold_{fold}"] = True
+    test.run()
     assert not test.exception
     return test
 
 
 def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
     query = "model=llama-3.1-8b-instruct&machine=rtx-4090"
-    page = drawn(query)
-    by_task = next(table.value for table in page.dataframe if "basis" in table.value)
+    page = drawn(query, "evidence", "claims")
     found = answer(Question.from_query(query))
     assert found.chosen is not None
-    assert len(by_task) == 9
-    assert by_task["typical"].iloc[0] == found.chosen.quality_at("chat").typical
-    evidence = next(table.value for table in page.dataframe if "source" in table.value)
-    assert all(url.startswith("https://") for url in evidence["source"])
+    by_task = next(part for part in sections(html(page), "<table") if ">Measured by<" in part)
+    rows = [row for row in sections(by_task, "<tr") if "<td" in row]
+    assert len(rows) == 9
+    for row, task in zip(rows, (*SCORED_TASKS, PERPLEXITY), strict=True):
+        quality = found.chosen.quality_at(task)
+        assert quality.low is not None
+        assert quality.high is not None
+        assert f">{quality.typical:.1f} %<" in row
+        assert f">{quality.low:.1f} to {quality.high:.1f} %<" in row
+        sign = {"measured": "●", "transferred": "◐", "estimated": "○"}[quality.basis]
+        assert sign in row
+    evidence = next(part for part in sections(html(page), "<table") if ">Where in it<" in part)
+    lines = [row for row in sections(evidence, "<tr") if "<td" in row]
+    assert len(lines) == len(found.chosen.quality.evidence) > 0
+    assert all('<a href="https://' in line for line in lines)
     words = "\n".join(part.value.replace("\\", "") for part in page.markdown)
     for claim in claims():
-        assert claim.sentence in words
+        assert say(claim.sentence) in words
     assert page.get("plotly_chart")
 
 

@@ -100,7 +100,7 @@ def test_a_model_that_leads_the_verdict_is_the_one_that_is_run() -> None:
 
 
 def test_nothing_from_outside_becomes_html(monkeypatch: pytest.MonkeyPatch) -> None:
-    command = Command(HOSTILE, f"run {HOSTILE} --x", HOSTILE)
+    command = Command(as_it_is(HOSTILE), f"run {HOSTILE} --x", (as_it_is(HOSTILE),))
     files = Files("published", HOSTILE, f"javascript:{HOSTILE}", HOSTILE, 1, 1, False, True)
     hostile = WayToRun(
         RuntimeId.LLAMA_CPP,

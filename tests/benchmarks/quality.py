@@ -17,8 +17,8 @@ from advisor.quality import Basis, facts_of_row
 from advisor.quality.divergence import figure
 from advisor.quality.estimator import Estimator
 from advisor.quality.evidence import Evidence, evidence
-from advisor.quality.levels import UNQUANTIZED, known_level
-from advisor.quality.names import lineage
+from advisor.quality.level_groups import UNQUANTIZED, known_level
+from advisor.quality.lineage import lineage
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
 
 FOLDS = 8

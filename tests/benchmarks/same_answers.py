@@ -25,7 +25,7 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import RUNTIMES
+from advisor.question.configuration import RUNTIMES
 from advisor.question.question import Question
 from advisor.report.as_json import plan_document
 from advisor.sizing.settings import CACHE_TYPES

@@ -14,9 +14,9 @@ import numpy as np
 
 from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, ends, range_group
 from advisor.speed.constants import POOLED
-from advisor.speed.evidence import Case, cases
 from advisor.speed.fitting import fit
 from advisor.speed.measurements import measurements
+from advisor.speed.row_terms import Case, cases
 
 
 def single(case: Case) -> bool:

@@ -11,8 +11,8 @@ import pytest
 from advisor.foundation.errors import DataError
 from advisor.models.catalogue import catalogue
 from advisor.quality.evidence import QUALITY_FILE, evidence, read_evidence
-from advisor.quality.levels import known_level
-from advisor.quality.names import slug
+from advisor.quality.level_groups import known_level
+from advisor.quality.lineage import slug
 from advisor.quality.tasks import SCORED_TASKS, TASKS
 
 

@@ -22,8 +22,8 @@ from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
 from advisor.runtimes.llama_cpp.weights import weight_bytes
 from advisor.speed.calibrate import SCHEMES
 from advisor.speed.calibrate import cross_validate as speeds_left_out
-from advisor.speed.evidence import cases
 from advisor.speed.measurements import measurements
+from advisor.speed.row_terms import cases
 from tests.benchmarks.quality import coverage, cross_validate, width
 from tests.benchmarks.speed import groups_of, within
 from tests.support.reference import MEMORY_FILES, SIZE_FILES, memory_rows, size_rows

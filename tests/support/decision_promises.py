@@ -61,7 +61,7 @@ def _one_step_before(values: Values, flip: Document) -> str | None:
         if there <= today:
             continue
         before = max(today, _step_back(flip["change"], there))
-        return changed(asked, **{key: f"{before:g}" if before else None})
+        return changed(asked, **{key: f"{before:.12g}" if before else None})
     return None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from advisor.machines.catalogue import machine
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from tests.support.decision_figures import figures_agree, status_follows_from_the_figures
 from tests.support.decision_promises import (
     choices_are_what_they_say,
@@ -61,15 +61,15 @@ def more_room_is_never_worse(values: Values, found: Document) -> Iterator[str]:
 
 def _easier(values: Values) -> Iterator[tuple[str, str]]:
     if "memory_gib" in values:
-        yield "memory x 1.25", changed(values, memory_gib=f"{number_of(values, 'memory_gib') * 1.25:g}")
+        yield "memory x 1.25", changed(values, memory_gib=f"{number_of(values, 'memory_gib') * 1.25:.12g}")
     if values["machine"] == CUSTOM_MACHINE or not machine(values["machine"]).unified:
-        yield "one more card", changed(values, gpus=f"{number_of(values, 'gpus') + 1:g}")
+        yield "one more card", changed(values, gpus=f"{number_of(values, 'gpus') + 1:.12g}")
         more = next((size for size in HOST_GIB if size > number_of(values, "host_memory_gib")), None)
         if more is not None:
             yield f"{more} GiB of RAM", changed(values, host_memory_gib=str(more))
     for key, least in (("users", 1), ("context", _LEAST_CONTEXT)):
         if (half := number_of(values, key) // 2) >= least:
-            yield f"half the {key}", changed(values, **{key: f"{half:g}"})
+            yield f"half the {key}", changed(values, **{key: f"{half:.12g}"})
 
 
 def _worse_in_both(there: Document | None, found: Document) -> bool:

@@ -17,7 +17,7 @@ from advisor.foundation.errors import InputError
 from advisor.machines.catalogue import Machine, machine, machines
 from advisor.models.catalogue import catalogue
 from advisor.quality.tasks import SCORED_TASKS
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import FIELDS, Question
 from advisor.question.requirements import GOALS
 from advisor.report.compact import answer_document

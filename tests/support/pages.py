@@ -37,7 +37,7 @@ def read(page: AppTest) -> str:
 
 
 def in_words(text: str) -> str:
-    return unescape(re.sub(r"<[^>]+>", "\n", text))
+    return unescape(re.sub(r"<[^>]+>", "\n", text)).replace("\xa0", " ")
 
 
 def plain_words(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from advisor.runtimes.commands import Command
+from advisor.words import say
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -36,7 +37,7 @@ def option_values(words: list[str]) -> Iterator[tuple[str, str | None]]:
 
 def program_lines(command: Command) -> Iterator[list[str]]:
     """The program calls in a command: not Modelfiles, not Python."""
-    if "(" in command.title:
+    if "(" in say(command.title):
         return
     for line in command.text.replace("\\\n", "").split("&&"):
         words = shlex.split(line)

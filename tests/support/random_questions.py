@@ -12,7 +12,7 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
-from advisor.question.choices import BACKENDS, CUSTOM_MACHINE, RUNTIMES
+from advisor.question.configuration import BACKENDS, CUSTOM_MACHINE, RUNTIMES
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.sizing.settings import CACHE_TYPES

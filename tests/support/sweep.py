@@ -32,7 +32,7 @@ from advisor.foundation.ranges import Range
 from advisor.models.catalogue import Entry, catalogue
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DEMANDS
-from advisor.question.choices import BACKENDS, RUNTIMES
+from advisor.question.configuration import BACKENDS, RUNTIMES
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.report.as_json import plan_document

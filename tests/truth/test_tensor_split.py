@@ -23,6 +23,7 @@ from advisor.sizing.memory import Device, Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
+from advisor.words import say
 from tests.support.reference import TRUTH
 
 LINK = "model=llama-3.1-70b-instruct&machine=rtx-3090&gpus=2&level=Q4_K_M"
@@ -90,7 +91,7 @@ def test_a_split_by_tensors_has_a_verdict_a_speed_and_a_command() -> None:
     assert speed is not None
     assert other is not None
     assert 1.2 < speed.typical / other.typical < 2  # both devices read at once
-    server = next(one for one in commands(launch_of(found, found.shown)) if one.title == "llama-server")
+    server = next(one for one in commands(launch_of(found, found.shown)) if say(one.title) == "llama-server")
     assert "-sm tensor" in " ".join(server.text.split())
 
 

@@ -28,7 +28,7 @@ from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, place
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
-from advisor.words import say_all
+from advisor.words import say, say_all
 from tests.support.decided import chosen_level
 from tests.support.reference import TRUTH
 
@@ -112,9 +112,9 @@ def test_lm_studio_recommends_what_fits_with_one_cache() -> None:
         assert ours.devices[0].kv_cache_bytes == one.devices[0].kv_cache_bytes == 16_384 * 160 * 1024
     assert any("4 requests at once share one KV cache of 16,384 tokens" in note for note in say_all(found.notes))
     assert found.chosen is not None
-    load = next(one for one in commands(launch_of(found, found.chosen)) if one.title == "Load")
+    load = next(one for one in commands(launch_of(found, found.chosen)) if say(one.title) == "Load")
     assert "--context-length 16384" in load.text.replace(" \\\n ", "")
-    assert "Max Concurrent Predictions 4, Unified KV Cache on" in load.note
+    assert "Max Concurrent Predictions 4, Unified KV Cache on" in " ".join(say_all(load.notes))
 
 
 def test_a_larger_window_model_keeps_a_window_for_each_request() -> None:

@@ -14,8 +14,6 @@ WIDE = {
     "costs/costs.py:Costs": "the three ways side by side, and what compares them",
     "costs/money.py:listed": "a price has as many figures",
     "costs/options.py:Option": "one way to pay as page, report and JSON show it",
-    "costs/own.py:_ownership": "one case of the bill: each is a figure of its own",
-    "costs/rent.py:_priced": "an offer and what is paid beside it",
     "machines/machine.py:Machine": "the figures of a processor, most of them optional",
     "machines/rows.py:Row": _ROW,
     "models/blueprints/common.py:decoder": "each names a place in a decoder, with what stands there usually as default",
@@ -41,7 +39,10 @@ WIDE = {
     "speed/load.py:gguf_load": "what lies where, and what is done with it",
     "speed/load.py:placed_load": "what lies where, and what is done with it",
     "speed/measurements.py:Measurement": _ROW,
-    "ui/parts/bound_inputs.py:number": "what Streamlit's input takes",
+    "ui/machine_rows.py:MachineRow": "a machine as the table, its filters and its file need it",
+    "ui/parts/fields.py:choice": "what an input is told",
+    "ui/parts/fields.py:number": "what an input is told",
+    "ui/parts/ways_to_get_it.py:_machine": "a card of the page: what stands on it",
 }
 
 
@@ -76,3 +77,27 @@ def test_nothing_new_takes_or_holds_more_than_a_reader_keeps_in_mind() -> None:
 
 def test_what_was_mended_is_no_longer_excused() -> None:
     assert set(WIDE) - wide() == set()
+
+
+# Files of one name outside the pages, which are drawn by the same names as what they show: the same job in each room.
+SAME_JOB = {
+    "catalogue": "the rows of data/ that a room is about",
+    "commands": "of all runtimes, and one of each",
+    "errors": "what can go wrong in a room",
+    "find": "what typed words mean, of models and of machines",
+    "feed_forward": "a block of a network, and its nodes in llama.cpp's graph",
+    "gemma": "an architecture, and its nodes in llama.cpp's graph",
+    "kv_cache": "what a runtime keeps of the past",
+    "mixers": "blocks of a network, and their nodes in llama.cpp's graph",
+    "plans": "of a question, and of each runtime",
+    "recurrent": "blocks of a network, and their nodes in llama.cpp's graph",
+    "runtime": "what a runtime is, and each of them",
+    "search": "looking for the best: among models of the Hub, among plans",
+    "weights": "bytes of weights by a runtime's rules",
+}
+
+
+def test_no_two_files_of_one_name_do_different_jobs() -> None:
+    outside = [path for path in ADVISOR.rglob("*.py") if "ui" not in path.relative_to(ADVISOR).parts]
+    names = [path.stem for path in outside if path.stem != "__init__"]
+    assert {name for name in names if names.count(name) > 1} == set(SAME_JOB), "rename one by what it holds"

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from advisor.costs.api_prices import GENAI_PRICES, packaged_price
-from advisor.costs.feeds.download import FeedError
 from advisor.costs.feeds.feed_rows import amount, checked
+from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.price_tables import ApiOffer
 
 _MILLION = 1_000_000
@@ -34,7 +34,7 @@ def litellm_offers(models: dict[str, Any], rows: Iterable[ApiOffer], today: date
             )
         }
         if not prices["input_per_mtok"] or not prices["output_per_mtok"]:
-            raise FeedError(f"LiteLLM: {row.feed_key} has no price for input or output tokens.")
+            raise FeedError("LiteLLM: {feed_key} has no price for input or output tokens.", feed_key=row.feed_key)
         last_day = entry.get("deprecation_date")
         retires = last_day if isinstance(last_day, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", last_day) else None
         offer = checked(
@@ -81,6 +81,6 @@ def _per_million(model: str, cost: object) -> Decimal | None:
     if cost is None:
         return None
     if isinstance(cost, bool) or not isinstance(cost, int | float | str):
-        raise FeedError(f"LiteLLM: a price of {model} is no number.")
+        raise FeedError("LiteLLM: a price of {model} is no number.", model=model)
     # Costs a token are floats such as 1.5e-07; eight digits are what a price list has.
     return round(amount("LiteLLM", 0, model, str(cost)) * _MILLION, 8).normalize()

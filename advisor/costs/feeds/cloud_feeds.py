@@ -12,9 +12,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from advisor.costs.feeds.download import FeedError
 from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feeds.feed_rows import amount, checked, csv_rows
+from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.money import plain
 from advisor.costs.price_tables import CloudOffer, RentalTerm
 

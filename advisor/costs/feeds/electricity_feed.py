@@ -8,8 +8,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from advisor.costs.feeds.download import FeedError
 from advisor.costs.feeds.feed_rows import checked
+from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.price_tables import Case, ElectricityPrice
 
 _BANDS: dict[str, Case] = {"MWH500-1999": "low", "MWH20-499": "typical", "MWH_LT20": "high"}

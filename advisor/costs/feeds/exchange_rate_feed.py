@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from datetime import date
 
-from advisor.costs.feeds.download import FeedError
 from advisor.costs.feeds.feed_rows import amount, checked
+from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.price_tables import ExchangeRate
 
 
@@ -20,12 +20,12 @@ def ecb_rates(text: str, source: str, wanted: Collection[str]) -> tuple[Exchange
     found = dict(re.findall(r"<Cube\s+currency=['\"]([A-Z]{3})['\"]\s+rate=['\"]([^'\"]{1,20})['\"]", text))
     others = [currency for currency in wanted if currency != "EUR"]
     if day is None or not set(others) <= set(found):
-        raise FeedError(f"ECB: the file names no day, or no rate of {' and '.join(others)}.")
+        raise FeedError("ECB: the file names no day, or no rate of {others}.", others=" and ".join(others))
     rates = {"EUR": "1"} | {currency: found[currency] for currency in others}
     try:
         observed_on = date.fromisoformat(day[1])
     except ValueError:
-        raise FeedError(f"ECB: {day[1]} is no day.") from None
+        raise FeedError("ECB: {day} is no day.", day=day[1]) from None
     return tuple(
         checked(
             ExchangeRate,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from advisor.costs.feeds.download import FeedError
+from advisor.costs.feeds.fetch import FeedError
 
 _MOST_ROWS = 500_000
 
@@ -22,13 +22,15 @@ def csv_rows(name: str, text: str, columns: tuple[str, ...]) -> Iterator[tuple[i
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [column for column in columns if column not in (reader.fieldnames or ())]
     if missing:
-        raise FeedError(f"{name}: the column {missing[0]} is missing.")
+        raise FeedError("{name}: the column {missing} is missing.", name=name, missing=missing[0])
     try:
         for number, row in enumerate(reader, start=2):
             if number > _MOST_ROWS:
-                raise FeedError(f"{name}: more than {_MOST_ROWS:,} rows, which is not expected.")
+                raise FeedError(
+                    "{name}: more than {most_rows:,} rows, which is not expected.", name=name, most_rows=_MOST_ROWS
+                )
             if any(row[column] is None for column in columns):
-                raise FeedError(f"{name}, row {number}: it is shorter than the header.")
+                raise FeedError("{name}, row {number}: it is shorter than the header.", name=name, number=number)
             yield number, row
     except csv.Error as error:
         raise FeedError(f"{name}: {error}.") from None
@@ -42,7 +44,9 @@ def amount(name: str, row: int, column: str, cell: str) -> Decimal:
         found = Decimal("nan")
     if not found.is_finite() or found < 0:
         where = f", row {row}" if row else ""
-        raise FeedError(f"{name}{where}, {column}: {cell[:40]!r} is no amount.")
+        raise FeedError(
+            "{name}{where}, {column}: {cell} is no amount.", name=name, where=where, column=column, cell=repr(cell[:40])
+        )
     return found
 
 
@@ -53,4 +57,10 @@ def checked(kind: type[ModelT], name: str, values: dict[str, Any]) -> ModelT:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = first["loc"][0] if first["loc"] else "row"
-        raise FeedError(f"{name}: {where} {str(first['input'])[:40]!r} is not possible: {first['msg']}.") from None
+        raise FeedError(
+            "{name}: {where} {given} is not possible: {reason}.",
+            name=name,
+            where=where,
+            given=repr(str(first["input"])[:40]),
+            reason=first["msg"],
+        ) from None

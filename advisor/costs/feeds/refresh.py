@@ -16,10 +16,10 @@ from typing import TypeVar
 
 from advisor.costs.feeds.api_feeds import litellm_offers, packaged_offers
 from advisor.costs.feeds.cloud_feeds import GPUHUNT, SKYPILOT, exoscale_offers, gpuhunt_offers, skypilot_offers
-from advisor.costs.feeds.download import FeedError, as_json, as_text, fetch, unzipped
 from advisor.costs.feeds.electricity_feed import EUROSTAT_QUERY, eurostat_prices
 from advisor.costs.feeds.exchange_rate_feed import ecb_rates
-from advisor.costs.feeds.names import FEEDS, FeedUrls
+from advisor.costs.feeds.fetch import FeedError, as_json, as_text, fetch, unzipped
+from advisor.costs.feeds.known_feeds import FEEDS, FeedUrls
 from advisor.costs.feeds.price_changes import (
     cloud_prices,
     compare,
@@ -192,7 +192,7 @@ def _from_gpuhunt(tables: _Tables, urls: FeedUrls, key: str, provider: str) -> C
         base = f"{urls.gpuhunt}/{key}"
         release = as_text(feed, fetch(feed, f"{base}/version")).strip()
         if not release.replace("-", "").replace(".", "").isalnum() or len(release) > 40:
-            raise FeedError(f"{feed}: the version is not a plain word.")
+            raise FeedError("{feed}: the version is not a plain word.", feed=feed)
         link = f"{base}/{release}/catalog.zip"
         text = as_text(feed, unzipped(feed, fetch(feed, link), f"{key}.csv"))
         return _cloud(tables, feed, gpuhunt_offers(provider, text, link, tables.today), provider)
@@ -212,7 +212,7 @@ def _from_skypilot(tables: _Tables, urls: FeedUrls, key: str, provider: str) -> 
 def _cloud(tables: _Tables, feed: str, new: tuple[CloudOffer, ...], provider: str) -> Outcome:
     """A catalogue replaces the provider's rows of the terms it has; one-year prices, which it never has, stay."""
     if not new:
-        raise FeedError(f"{feed}: not one offer of a known GPU.")
+        raise FeedError("{feed}: not one offer of a known GPU.", feed=feed)
     terms = {row.term for row in new}
     return tables.update_cloud(feed, new, lambda row: row.provider == provider and row.term in terms)
 
@@ -257,7 +257,11 @@ def _replace(path: Path, rows: tuple[RowT, ...], kind: type[RowT], key: tuple[st
         found = read_rows(new, kind, key)
         new.replace(path)
     except OSError as error:
-        raise InputError(f"{path.name} cannot be replaced: {error.strerror}; run it as who installed it.") from None
+        raise InputError(
+            "{path} cannot be replaced: {reason}; run it as who installed it.",
+            path=path.name,
+            reason=error.strerror or "",
+        ) from None
     finally:
         new.unlink(missing_ok=True)
     return found

@@ -34,10 +34,15 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
     config = Config(raw)
     blueprint = REGISTRY.get(config.architecture)
     if blueprint is None:
-        raise InputError(f"Architecture '{one_line(config.architecture, 80)}' is not known to this version.")
+        raise InputError(
+            "Architecture '{architecture}' is not known to this version.",
+            architecture=one_line(config.architecture, 80),
+        )
     try:
         return blueprint(config)
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         # Lists and nested objects of a config can be malformed in more ways than it pays to name one by one.
         name, reason = one_line(config.architecture, 80), f"{type(error).__name__}: {one_line(error, 80)}"
-        raise InputError(f"config.json: a field of this {name} has an unexpected form ({reason}).") from None
+        raise InputError(
+            "config.json: a field of this {name} has an unexpected form ({reason}).", name=name, reason=reason
+        ) from None

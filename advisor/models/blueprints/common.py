@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message
 from advisor.models.config import Config
 from advisor.models.feed_forward import Dense, FeedForward
 from advisor.models.mixers import Attention, LatentAttention, Mixer
@@ -45,12 +46,16 @@ def grouped_query_attention(config: Config, **options: object) -> Attention:
     head_size = config.integer("head_dim", default=0, low=0)
     if not head_size:
         if width_of(config) % heads:
-            raise InputError(f"config.json: 'hidden_size' is not a multiple of 'num_attention_heads' ({heads}).")
+            raise InputError(
+                "config.json: 'hidden_size' is not a multiple of 'num_attention_heads' ({heads}).", heads=heads
+            )
         head_size = width_of(config) // heads
     kv_heads = config.integer("num_key_value_heads", default=heads, high=heads)
     if heads % kv_heads:
         raise InputError(
-            f"config.json: 'num_attention_heads' ({heads}) is not a multiple of 'num_key_value_heads' ({kv_heads})."
+            "config.json: 'num_attention_heads' ({heads}) is not a multiple of 'num_key_value_heads' ({kv_heads}).",
+            heads=heads,
+            kv_heads=kv_heads,
         )
     fields: dict[str, object] = {"heads": heads, "kv_heads": kv_heads, "head_size": head_size, **options}
     return Attention(**fields)  # type: ignore[arg-type]
@@ -108,7 +113,7 @@ def decoder(
     output_rows: int = 0,
     wiring: Wiring = USUAL,
     shared_kv_layers: int = 0,
-    runtime_note: str = "",
+    runtime_note: Message | None = None,
 ) -> Model:
     """Assemble a causal language model around its layers."""
     width = width_of(config)

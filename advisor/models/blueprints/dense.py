@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.foundation.message import fact
 from advisor.models.blueprints.common import (
     QWEN3_VISION,
     SANDWICH_NORMS,
@@ -198,7 +199,7 @@ def apertus_multimodal(config: Config) -> Model:
         attention=grouped_query_attention(config, query_key_norm="head"),
         feed_forward=dense(config, gate="none"),
         output_rows=config.integer("output_vocab_size"),
-        runtime_note="llama.cpp has no loader for Apertus 1.5, whose input and output vocabularies differ.",
+        runtime_note=fact("no_loader_for_apertus"),
     )
 
 

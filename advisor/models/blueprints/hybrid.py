@@ -152,7 +152,8 @@ def _nemotron_pattern(config: Config) -> str:
     count = config.integer("num_hidden_layers", default=len(pattern), high=MAX_LAYERS)
     if not pattern or len(pattern) != count or not set(pattern) <= set("M*-E"):
         raise InputError(
-            f"config.json: the layer pattern must name mamba, attention, mlp or moe for each of the {count} layers."
+            "config.json: the layer pattern must name mamba, attention, mlp or moe for each of the {count} layers.",
+            count=count,
         )
     return pattern
 

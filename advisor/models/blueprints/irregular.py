@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.foundation.message import fact
 from advisor.models.blueprints.common import (
     PRE_NORMS,
     blueprint,
@@ -40,7 +41,7 @@ def llama_vision(config: Config) -> Model:
         "mllama",
         layers,
         extra_globals=(special, *rope_factors(config, plain.head_size)),
-        runtime_note="llama.cpp has no loader for Llama 3.2 Vision (cross-attention layers).",
+        runtime_note=fact("no_loader_for_llama_vision"),
     )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import plural
+from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.tensor_split import check_split
 from advisor.sizing.memory import Memory
@@ -24,7 +24,11 @@ _ANY_VENDOR = frozenset({"vulkan", "cpu"})
 def check_devices(count: int) -> None:
     """Raise InputError for more devices than one llama.cpp process can use."""
     if count > MAX_DEVICES:
-        raise InputError(f"{count:,} devices are more than one llama.cpp process can use: give at most {MAX_DEVICES}.")
+        raise InputError(
+            "{count:,} devices are more than one llama.cpp process can use: give at most {max_devices}.",
+            count=count,
+            max_devices=MAX_DEVICES,
+        )
 
 
 def check_vendors(vendors: Collection[str], backend: str | None) -> None:
@@ -32,8 +36,9 @@ def check_vendors(vendors: Collection[str], backend: str | None) -> None:
     mixed = sorted(set(vendors))
     if len(mixed) > 1 and (backend or "").lower() not in _ANY_VENDOR:
         raise InputError(
-            f"One llama.cpp process does not drive cards of {' and '.join(mixed)} together, except with its Vulkan "
-            "backend: choose Vulkan, or cards of one vendor."
+            "One llama.cpp process does not drive cards of {mixed} together, except with its Vulkan "
+            "backend: choose Vulkan, or cards of one vendor.",
+            mixed=" and ".join(mixed),
         )
 
 
@@ -41,8 +46,10 @@ def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
     """Raise InputError for settings that llama.cpp refuses on this model and machine."""
     if settings.users > MOST_SEQUENCES:
         raise InputError(
-            f"users={settings.users:,}: one llama.cpp process serves at most {MOST_SEQUENCES} at a time; run several, "
-            "or use runtime=vllm."
+            "users={users:,}: one llama.cpp process serves at most {most_sequences} at a time; run "
+            "several, or use runtime=vllm.",
+            users=settings.users,
+            most_sequences=MOST_SEQUENCES,
         )
     if settings.gpu_layers is not None and settings.gpu_layers < 0:
         raise InputError("gpu_layers must be 0 or more, or all.")
@@ -52,7 +59,7 @@ def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
     if settings.tensor_split is not None:
         _check_shares(settings.tensor_split, len(memory.devices))
     if refusal := cache_type_refusal(model, settings):
-        raise InputError(refusal)
+        raise InputError.saying(refusal)
 
 
 def _check_split(settings: Settings, model: Model) -> None:
@@ -63,7 +70,10 @@ def _check_split(settings: Settings, model: Model) -> None:
     if settings.split != "tensor":
         return
     if not model.wiring.gguf.tensor_split:
-        raise InputError(f"llama.cpp cannot split the tensors of {model.architecture} models: use split=layer.")
+        raise InputError(
+            "llama.cpp cannot split the tensors of {architecture} models: use split=layer.",
+            architecture=model.architecture,
+        )
     if not settings.flash_attention:
         raise InputError("llama.cpp splits tensors only with flash attention: set flash_attention=on or split=layer.")
     check_split(model)
@@ -71,29 +81,39 @@ def _check_split(settings: Settings, model: Model) -> None:
 
 def _check_shares(shares: Sequence[float], devices: int) -> None:
     if len(shares) > devices:
-        raise InputError(f"tensor_split has {len(shares)} shares for {plural(devices, 'device')}: give one for each.")
+        raise InputError(
+            "tensor_split has {count} shares for {devices}: give one for each.",
+            count=len(shares),
+            devices=sentence("1 device") if devices == 1 else sentence("{number} devices", number=devices),
+        )
     if any(share < 0 or not math.isfinite(share) for share in shares):
         raise InputError("tensor_split: shares must be 0 or more.")
     if not any(shares):
         raise InputError("tensor_split: at least one share must be more than 0.")
 
 
-def cache_type_refusal(model: Model, settings: Settings) -> str | None:
+def cache_type_refusal(model: Model, settings: Settings) -> Message | None:
     """Why llama.cpp refuses these KV cache types; None: it does not.
 
     It refuses a type whose blocks do not divide a head, and two types where K and V are one.
     """
     for mixer in model.mixers:
         if mixer.kept(model.width).latent and settings.cache_type_k != settings.cache_type_v:
-            return "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
+            return sentence(
+                "This model caches one latent vector for K and V: set kv_type_k and kv_type_v to the same type."
+            )
         heads = mixer.cached_heads
         for key, kind, size in (
             ("kv_type_k", settings.cache_type_k, heads.key_size),
             ("kv_type_v", settings.cache_type_v, heads.value_size),
         ):
             if size % CACHE_TYPES[kind][0]:
-                return (
-                    f"{key}={kind} does not work with this model: its heads of {size} are no multiple of "
-                    f"{CACHE_TYPES[kind][0]}; use f16."
+                return sentence(
+                    "{name}={kind} does not work with this model: its heads of {size} are no multiple of {block}; "
+                    "use f16.",
+                    name=key,
+                    kind=kind,
+                    size=size,
+                    block=CACHE_TYPES[kind][0],
                 )
     return None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError, nearest
-from advisor.foundation.numbers import bare, plural
+from advisor.foundation.message import Message, as_it_is, fact, sentence
+from advisor.foundation.numbers import bare
 from advisor.runtimes.launch import Command, Launch, command_line
 
 # llama.cpp: common_params::n_batch; a micro batch cannot be larger than a batch.
@@ -17,11 +18,11 @@ _DEFAULT_MICRO_BATCH = 512
 _PLAIN = ("F32", "F16", "BF16")
 _OLLAMA_CACHE_TYPES = ("f16", "q8_0", "q4_0")
 _UNKNOWN_TO_OLLAMA = {
-    "experts": "experts on the CPU",
-    "shares": "a split by your own shares",
-    "cache on host": "the KV cache in host memory",
-    "tensors": "overridden tensors",
-    "batch": "another micro batch",
+    "experts": fact("experts_on_cpu"),
+    "shares": fact("own_split"),
+    "cache on host": fact("cache_on_host"),
+    "tensors": fact("overridden_tensors"),
+    "batch": fact("other_micro_batch"),
 }
 _CALIBRATION = "calibration.txt"
 # How a backend calls its devices (ggml-cuda.h, ggml-vulkan.cpp, ggml-sycl.cpp: the names of --list-devices), and which
@@ -34,17 +35,16 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
     """The file, then `llama-server`, and for one user `llama-cli`."""
     settings = launch.settings
     options = (*_model(launch), *_placement(launch), *_memory(launch))
-    server = Command(
-        "llama-server",
-        command_line("llama-server", *options, "-np", settings.users),
-        "Answers OpenAI's API on http://127.0.0.1:8080/v1; -c is the context of all users together. Without -np, "
-        "4 users would share one cache of -c tokens."
-        + ("" if launch.mmap else " Older builds know `-lm none` as --no-mmap.")
-        + (" The command llama-server --list-devices shows which card is which." if _devices(launch) else ""),
-    )
+    notes = [fact("command_llama_server")]
+    if not launch.mmap:
+        notes.append(fact("command_no_mmap"))
+    if _devices(launch):
+        notes.append(fact("command_list_devices"))
+    serve = command_line("llama-server", *options, "-np", settings.users)
+    server = Command(as_it_is("llama-server"), serve, tuple(notes))
     if settings.users > 1:
         return (*_file_commands(launch), server)
-    return (*_file_commands(launch), server, Command("llama-cli", command_line("llama-cli", *options)))
+    return (*_file_commands(launch), server, Command(as_it_is("llama-cli"), command_line("llama-cli", *options)))
 
 
 def ollama_commands(launch: Launch) -> tuple[Command, ...]:
@@ -66,14 +66,15 @@ def ollama_commands(launch: Launch) -> tuple[Command, ...]:
     serve = " ".join([*environment, "ollama serve"])
     if fetched:
         return (
-            Command("Start Ollama", serve, _ollama_note(launch)),
-            Command("Run it", command_line("ollama", "run", _ollama_source(launch))),
+            Command(fact("command_start_ollama"), serve, _ollama_notes(launch)),
+            Command(fact("command_it"), command_line("ollama", "run", _ollama_source(launch))),
         )
+    create = command_line("ollama", "create", name, "-f", "Modelfile")
     return (
         *_file_commands(launch),
-        Command("Modelfile (a file)", "\n".join(lines), "num_ctx is the context of one user."),
-        Command("Start Ollama", serve, _ollama_note(launch)),
-        Command("Run it", f"{command_line('ollama', 'create', name, '-f', 'Modelfile')} && ollama run {name}"),
+        Command(fact("command_modelfile"), "\n".join(lines), (fact("command_num_ctx"),)),
+        Command(fact("command_start_ollama"), serve, _ollama_notes(launch)),
+        Command(fact("command_it"), f"{create} && ollama run {name}"),
     )
 
 
@@ -82,9 +83,12 @@ def lm_studio_commands(launch: Launch) -> tuple[Command, ...]:
     settings = launch.settings
     if launch.published_repo and launch.file is None:
         link = f"https://huggingface.co/{launch.published_repo}@{launch.level}"
-        fetch, key = Command("Download", command_line("lms", "get", link)), launch.published_repo.split("/")[1]
+        fetch, key = (
+            Command(fact("command_download"), command_line("lms", "get", link)),
+            launch.published_repo.split("/")[1],
+        )
     else:
-        fetch = Command("Add the file", command_line("lms", "import", "--copy", _local_file(launch)))
+        fetch = Command(fact("command_add_file"), command_line("lms", "import", "--copy", _local_file(launch)))
         key = launch.short_name
     identifier = f"{launch.short_name}-{launch.level}".lower()
     load = command_line(
@@ -94,8 +98,8 @@ def lm_studio_commands(launch: Launch) -> tuple[Command, ...]:
     return (
         *_file_commands(launch),
         fetch,
-        Command("Load", load, _lm_studio_note(launch)),
-        Command("Serve", "lms server start"),
+        Command(fact("command_load"), load, _lm_studio_notes(launch)),
+        Command(fact("command_serve"), "lms server start"),
     )
 
 
@@ -168,7 +172,11 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         return ()
     level = LEVELS.get(launch.level)
     if level is None:
-        raise InputError(f"{launch.level} is no GGUF level; {nearest(launch.level, LEVELS) or 'choose a GGUF level.'}")
+        raise InputError(
+            "{level} is no GGUF level; {hint}",
+            level=launch.level,
+            hint=nearest(launch.level, LEVELS) or sentence("choose a GGUF level."),
+        )
     if launch.hf_repo is None:
         return ()
     # The converter writes these as they are; "auto" keeps what the publisher stored in MXFP4.
@@ -178,20 +186,16 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         *("python", "convert_hf_to_gguf.py", "--remote", launch.hf_repo),
         *("--outtype", direct or "bf16", "--outfile", made),
     )
-    steps = [Command("Convert", convert, "In a checkout of llama.cpp; gated models need HF_TOKEN.")]
+    steps = [Command(fact("command_convert"), convert, (fact("command_in_checkout"),))]
     if direct:
         return tuple(steps)
     importance: tuple[str, ...] = ()
     if level.needs_imatrix or launch.imatrix:
         importance = ("--imatrix", f"{launch.short_name}-imatrix.gguf")
         measure = command_line("llama-imatrix", "-m", made, "-f", _CALIBRATION, "-o", importance[1])
-        steps.append(
-            Command(
-                "Measure what matters", measure, f"{_CALIBRATION}: a few hundred kB of text like what you will ask."
-            )
-        )
+        steps.append(Command(fact("command_measure"), measure, (fact("command_calibration", file=_CALIBRATION),)))
     quantize = command_line("llama-quantize", *importance, made, _local_file(launch), launch.level)
-    return (*steps, Command("Quantize", quantize))
+    return (*steps, Command(fact("command_quantize"), quantize))
 
 
 def _local_file(launch: Launch) -> str:
@@ -224,16 +228,16 @@ def unknown_to_ollama(launch: Launch) -> tuple[str, ...]:
     return tuple(key for key, wanted in found if wanted)
 
 
-def _ollama_note(launch: Launch) -> str:
+def _ollama_notes(launch: Launch) -> tuple[Message, ...]:
     notes = []
     unknown = unknown_to_ollama(launch)
     if "cache type" in unknown:
-        notes.append(f"Ollama has one KV cache type for K and V, of {', '.join(_OLLAMA_CACHE_TYPES)}: choose one.")
-    if named := [_UNKNOWN_TO_OLLAMA[key] for key in unknown if key in _UNKNOWN_TO_OLLAMA]:
-        notes.append(f"Ollama cannot be told {', '.join(named)}: for this plan use llama.cpp.")
+        notes.append(fact("ollama_one_cache_type", types=_OLLAMA_CACHE_TYPES))
+    if named := tuple(_UNKNOWN_TO_OLLAMA[key] for key in unknown if key in _UNKNOWN_TO_OLLAMA):
+        notes.append(fact("ollama_cannot_be_told", what=named))
     if launch.gpu_layers is None:
-        notes.append("Ollama decides itself how many layers go to the GPU; `ollama ps` must show 100% GPU.")
-    return " ".join(notes)
+        notes.append(fact("ollama_decides_layers"))
+    return tuple(notes)
 
 
 def _share(launch: Launch) -> str:
@@ -247,24 +251,25 @@ def _share(launch: Launch) -> str:
     return f"{min(1.0, (layers + 0.5) / launch.layers):.3f}"
 
 
-def _lm_studio_note(launch: Launch) -> str:
+def _lm_studio_notes(launch: Launch) -> tuple[Message, ...]:
     settings = launch.settings
+    # What its dialog calls by name stays as it is there.
     wanted = [
-        f"Flash Attention {'on' if settings.flash_attention else 'off'}",
-        f"K cache {settings.cache_type_k} and V cache {settings.cache_type_v}",
-        f"Evaluation Batch Size {settings.micro_batch}",
-        f"Max Concurrent Predictions {settings.users}",
-        f"Unified KV Cache {'on' if settings.unified else 'off'}",
+        as_it_is(f"Flash Attention {'on' if settings.flash_attention else 'off'}"),
+        fact("set_cache_types", keys=settings.cache_type_k, values=settings.cache_type_v),
+        as_it_is(f"Evaluation Batch Size {settings.micro_batch}"),
+        as_it_is(f"Max Concurrent Predictions {settings.users}"),
+        as_it_is(f"Unified KV Cache {'on' if settings.unified else 'off'}"),
     ]
     if not launch.kv_offload:
-        wanted.append("Offload KV Cache to GPU Memory off")
+        wanted.append(as_it_is("Offload KV Cache to GPU Memory off"))
     if settings.cpu_moe_layers:
-        wanted.append(f"expert weights of {settings.cpu_moe_layers} layers on the CPU")
+        wanted.append(fact("set_experts_on_cpu", layers=settings.cpu_moe_layers))
     if not launch.mmap:
-        wanted.append("Try mmap() off")
+        wanted.append(as_it_is("Try mmap() off"))
     if launch.draft_file is not None:
-        wanted.append(f"Speculative Decoding with {launch.draft_file}")
-    note = f"The command lms ls shows the model's key. Set in the load dialog: {', '.join(wanted)}."
+        wanted.append(fact("set_drafting", file=launch.draft_file))
+    notes = [fact("lm_studio_settings", wanted=tuple(wanted))]
     if launch.idle_gpus:
-        note += f" Under Hardware leave only the first {plural(launch.gpus, 'GPU')} switched on."
-    return note
+        notes.append(fact("lm_studio_idle_gpus", n=launch.gpus))
+    return tuple(notes)

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import approx
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.plans import plan_gguf
 from advisor.sizing.memory import Device, Memory
@@ -27,16 +26,24 @@ def check_draft(wanted: DraftModel, target: Model, target_name: str) -> None:
     draft, draft_name = wanted.model, wanted.name
     if draft.parameters >= target.parameters:
         raise InputError(
-            f"draft: {draft_name} is no smaller than {target_name} ({approx(draft.parameters / 1e9)} against "
-            f"{approx(target.parameters / 1e9)} billion parameters): a draft model only helps when it is much smaller."
+            "draft: {draft_name} is no smaller than {target_name} ({drafting:approx} against "
+            "{main:approx} billion parameters): a draft model only helps when it is much smaller.",
+            draft_name=draft_name,
+            target_name=target_name,
+            drafting=draft.parameters / 1e9,
+            main=target.parameters / 1e9,
         )
     if abs(draft.vocabulary - target.vocabulary) > _VOCABULARY_SLACK:
         raise InputError(
-            f"draft: {draft_name} knows {draft.vocabulary:,} words and {target_name} {target.vocabulary:,}; llama.cpp "
-            "drafts only with the same vocabulary: choose a smaller model of the same family."
+            "draft: {draft_name} knows {words:,} words and {target_name} {main_words:,}; "
+            "llama.cpp drafts only with the same vocabulary: choose a smaller model of the same family.",
+            draft_name=draft_name,
+            words=draft.vocabulary,
+            target_name=target_name,
+            main_words=target.vocabulary,
         )
     if not draft.causal:
-        raise InputError(f"draft: {draft_name} generates no text: choose a language model.")
+        raise InputError("draft: {draft_name} generates no text: choose a language model.", draft_name=draft_name)
 
 
 def plan_draft(by: Planner, request: PlanRequest) -> Plan | None:

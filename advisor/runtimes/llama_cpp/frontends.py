@@ -60,19 +60,18 @@ OLLAMA_PROGRAM = Frontend(
     defaults={
         "OLLAMA_CONTEXT_LENGTH": Default(
             "4096 / 32768 / 262144",
-            "Tokens per request: by GPU memory below 23 GiB, from 23 and from 47 GiB, at most what the model knows.",
+            fact("ollama_context"),
             _OLLAMA_CONTEXT,
         ),
-        "OLLAMA_NUM_PARALLEL": Default("1", "Requests at once; memory grows with each.", _OLLAMA_FAQ),
-        "OLLAMA_KV_CACHE_TYPE": Default("f16", "For keys and values of every model.", _OLLAMA_FAQ),
-        "OLLAMA_FLASH_ATTENTION": Default("auto", "On wherever backend and GPU can.", _OLLAMA_FAQ),
-        "OLLAMA_MAX_LOADED_MODELS": Default("3 x GPUs", "Models kept in memory at once.", _OLLAMA_FAQ),
-        "OLLAMA_KEEP_ALIVE": Default("5m", "How long an idle model stays in memory.", _OLLAMA_FAQ),
+        "OLLAMA_NUM_PARALLEL": Default("1", fact("ollama_parallel"), _OLLAMA_FAQ),
+        "OLLAMA_KV_CACHE_TYPE": Default("f16", fact("ollama_cache_type"), _OLLAMA_FAQ),
+        "OLLAMA_FLASH_ATTENTION": Default("auto", fact("ollama_flash"), _OLLAMA_FAQ),
+        "OLLAMA_MAX_LOADED_MODELS": Default("3 x GPUs", fact("ollama_loaded"), _OLLAMA_FAQ),
+        "OLLAMA_KEEP_ALIVE": Default("5m", fact("ollama_alive"), _OLLAMA_FAQ),
     },
     notes=(
-        "A model that fits on one GPU stays on one; only a larger one is spread over all of them.",
-        "Its logs show prompt batches of 512 tokens in older versions and 1024 since 0.30, which takes larger "
-        "compute buffers.",
+        fact("ollama_stays_on_one"),
+        fact("ollama_prompt_batches"),
     ),
     source=_OLLAMA_FAQ,
     as_of="2026-11",
@@ -82,19 +81,15 @@ LM_STUDIO_PROGRAM = Frontend(
     choose=_lm_studio_takes,
     unified=True,
     defaults={
-        "context length": Default(
-            "4096", "Tokens of all requests together, unless chosen when loading.", _LM_STUDIO_LOG
-        ),
-        "max concurrent predictions": Default("4", "Requests at once, with the llama.cpp engine.", _LM_STUDIO_PARALLEL),
-        "unified KV cache": Default(
-            "on", "Requests at once share one cache of the context length.", _LM_STUDIO_UNIFIED
-        ),
-        "gpu": Default("as much as fits", "Share of the layers on the GPU: off, 0 to 1, or max.", _LM_STUDIO_LOAD),
-        "K and V cache quantization": Default("off", "Keys and values in f16.", _LM_STUDIO_LOG),
+        "context length": Default("4096", fact("lm_studio_context"), _LM_STUDIO_LOG),
+        "max concurrent predictions": Default("4", fact("lm_studio_parallel"), _LM_STUDIO_PARALLEL),
+        "unified KV cache": Default("on", fact("lm_studio_unified"), _LM_STUDIO_UNIFIED),
+        "gpu": Default("as much as fits", fact("lm_studio_gpu"), _LM_STUDIO_LOAD),
+        "K and V cache quantization": Default("off", fact("lm_studio_cache_type"), _LM_STUDIO_LOG),
     },
     notes=(
-        "On a Mac it can also run MLX files, with its own MLX engine.",
-        "Whether flash attention is on by default is not documented; it is a switch when loading.",
+        fact("lm_studio_mlx"),
+        fact("lm_studio_flash"),
     ),
     source=_LM_STUDIO_LOAD,
     as_of="2026-11",

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import assert_never
 
 from advisor.formats.gguf_levels import LLAMA_CPP_RULES
 from advisor.formats.gguf_sizes import SizedLevel
-from advisor.foundation.numbers import plural
-from advisor.foundation.units import gib
+from advisor.foundation.message import NOTHING, Message, fact
 from advisor.models.checked import checked
 from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.cache_terms import layer_terms
+from advisor.runtimes.llama_cpp.cache_terms import BYTES, PAST_TOKENS, TOKENS, WIDE, layer_terms
 from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
 from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.runtimes.llama_cpp.kv_cache import window_cells
 from advisor.runtimes.llama_cpp.split_growth import reduce_bytes
-from advisor.sizing.memory_line import Component, MemoryLine, Term
+from advisor.sizing.memory_line import Component, MemoryLine, Term, factor, product
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import Settings
 
-_DRAFT_SOURCE = f"{LLAMA_CPP_RULES}: the same rules as for the main model; not checked against a run with two models"
+_DRAFT_SOURCE = fact("rules_of_main_model", rules=LLAMA_CPP_RULES)
 
 
-def memory_lines(plan: Plan, model: Model, overhead_basis: str = "", host_basis: str = "") -> tuple[MemoryLine, ...]:
+def memory_lines(
+    plan: Plan, model: Model, overhead_basis: Message = NOTHING, host_basis: Message = NOTHING
+) -> tuple[MemoryLine, ...]:
     """The lines of a plan for llama.cpp, device after device, the host last; lines of nothing are left out.
 
     The lines of a place add up to its `needed_bytes`. `overhead_basis` and `host_basis` say where the overhead of
@@ -46,22 +47,22 @@ def memory_lines(plan: Plan, model: Model, overhead_basis: str = "", host_basis:
 
 
 def _draft_lines(draft: Plan, holder: DeviceMemory) -> Iterator[MemoryLine]:
-    about = f"the draft model at {draft.level}"
+    level = str(draft.level)
     settings = draft.settings
-    parts: tuple[tuple[Component, int, str], ...] = (
-        ("draft weights", holder.weights_bytes, f"The weights of {about} that lie here."),
+    parts: tuple[tuple[Component, int, Message], ...] = (
+        ("draft weights", holder.weights_bytes, fact("draft_weights_here", level=level)),
         (
             "draft KV cache",
             holder.kv_cache_bytes,
-            f"Of {about}, in f16, for as many tokens ({settings.context:,}) and {plural(settings.users, 'user')}.",
+            fact("draft_cache", level=level, tokens=settings.context, users=fact("users", n=settings.users)),
         ),
-        ("draft compute", holder.compute_bytes, f"Of {about}, for as many tokens at once as the main model; at most."),
+        ("draft compute", holder.compute_bytes, fact("draft_compute", level=level)),
     )
     for component, size, formula in parts:
         yield MemoryLine(component, holder.name, size, "modelled", formula, _DRAFT_SOURCE)
 
 
-def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: str) -> Iterator[MemoryLine]:
+def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: Message) -> Iterator[MemoryLine]:
     placement, settings = plan.placement, plan.settings
     if number != HOST and placement.devices < len(plan.devices):
         yield from _split_lines(plan, model, holder, basis)
@@ -77,7 +78,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: s
         holder.name,
         holder.kv_cache_bytes,
         "exact",
-        f"{' + '.join(map(str, terms))} = {gib(holder.kv_cache_bytes)}.",
+        fact("cache_terms", terms=tuple(term.message for term in terms), size=holder.kv_cache_bytes),
         source,
         tuple(terms),
     )
@@ -88,35 +89,32 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: s
         laid_out,
         "modelled",
         _compute_sentence(model, settings, placement, number, laid_out),
-        f"the steps of the network laid out as its allocator does: {source}",
+        fact("laid_out_as_allocator", rules=source),
     )
     yield MemoryLine(
         "passing weights",
         holder.name,
         holder.passing_bytes,
         "modelled",
-        "For prompts this GPU computes layers that lie on the host: each of their weights is copied over in turn, and "
-        f"the largest needs {gib(holder.passing_bytes)} more than was set aside for other steps.",
-        f"the scheduler's rule (op_offload), {_source(model, compared.placed if compared else 0)}",
+        fact("passing_weights", size=holder.passing_bytes),
+        fact("scheduler_rule", rules=_source(model, compared.placed if compared else 0)),
     )
     yield _overhead(holder, basis)
 
 
-def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: str) -> Iterator[MemoryLine]:
+def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: Message) -> Iterator[MemoryLine]:
     """The lines of a device that shares every tensor with the others."""
     devices, settings = plan.devices, plan.settings
     split = sum(device.weights_bytes - device.mirrored_bytes for device in devices)
     own = holder.weights_bytes - holder.mirrored_bytes
     compared = checked(model)
-    source = _source(model, compared.tensor_split if compared else 0, "-sm tensor", "allocates")
+    source = _source(model, compared.tensor_split if compared else 0, split=True)
     yield MemoryLine(
         "weights",
         holder.name,
         holder.weights_bytes,
         "exact",
-        f"{gib(own)} of the {gib(split)} that are split by heads, inner width and words, and "
-        f"{gib(holder.mirrored_bytes)} that lie on each of the {len(devices)} devices: norms, routers, shared experts, "
-        "a tied output head.",
+        fact("split_weights", own=own, all=split, mirrored=holder.mirrored_bytes, devices=len(devices)),
         source,
     )
     cached = sum(device.kv_cache_bytes for device in devices)
@@ -125,7 +123,7 @@ def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: str) -> 
         holder.name,
         holder.kv_cache_bytes,
         "exact",
-        f"The heads of this device, {gib(holder.kv_cache_bytes)} of {gib(cached)} on all of them.",
+        fact("split_cache", own=holder.kv_cache_bytes, all=cached),
         source,
     )
     tokens = reserved_tokens(settings)
@@ -135,29 +133,32 @@ def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: str) -> 
         holder.name,
         holder.compute_bytes,
         "modelled",
-        f"{gib(holder.compute_bytes - adding)} as on one device that holds everything, as tensors are laid out whole, "
-        f"and {gib(adding)} to receive the partial sums of {tokens:,} tokens from the other devices.",
+        fact("split_compute", whole=holder.compute_bytes - adding, sums=adding, tokens=tokens),
         source,
     )
     yield _overhead(holder, basis)
 
 
-def _source(model: Model, rows: int, option: str = "", says: str = "reports itself") -> str:
+def _source(model: Model, rows: int, split: bool = False) -> Message:
     """Whose rules these are, and whether so many `rows` of what llama.cpp said of such models bear them out."""
-    rules = f"{LLAMA_CPP_RULES} for {option}" if option else LLAMA_CPP_RULES
+    if split:
+        rules = fact("rules_of_split", rules=LLAMA_CPP_RULES)
+        if rows:
+            return fact("checked_against_allocation", rules=rules)
+        return fact("not_compared_with_allocation", rules=rules, architecture=model.architecture)
     if rows:
-        return f"{rules}, checked against what it {says} (tests/truth)"
-    return f"{rules}; not compared with what it {says} for {model.architecture} models"
+        return fact("checked_against_report", rules=LLAMA_CPP_RULES)
+    return fact("not_compared_with_report", rules=LLAMA_CPP_RULES, architecture=model.architecture)
 
 
-def _overhead(holder: DeviceMemory, basis: str) -> MemoryLine:
+def _overhead(holder: DeviceMemory, basis: Message) -> MemoryLine:
     return MemoryLine(
         "overhead",
         holder.name,
         holder.overhead_bytes,
         "assumed",
-        basis or f"{gib(holder.overhead_bytes)} taken before the first tensor is loaded.",
-        "the machine's entry in the catalogue, or what was given for it",
+        basis if basis != NOTHING else fact("taken_before_loading", size=holder.overhead_bytes),
+        fact("machine_entry"),
     )
 
 
@@ -174,78 +175,75 @@ def cache_terms(model: Model, settings: Settings, placement: Placement, device: 
     return [term.times(count) for term, count in counted.items()]
 
 
-def _weights_sentence(plan: Plan, model: Model, device: int) -> str:
+def _weights_sentence(plan: Plan, model: Model, device: int) -> Message:
     parts = _held(plan.placement, model, device)
     sized = plan.sized
     if not isinstance(sized, SizedLevel):
-        return f"{_listed(parts)}."
-    types = ", ".join(f"{count:,} {kind}" for kind, count in sorted(sized.types.items(), key=lambda item: -item[1]))
+        return fact("weights_here", parts=parts)
+    counted = sorted(sized.types.items(), key=lambda item: -item[1])
+    types = tuple(fact("tensors_of_type", number=count, kind=str(kind)) for kind, count in counted)
     total = sum(sized.types.values())
-    return (
-        f"{_listed(parts)}: the bytes of their tensors added up; the whole file has {total:,} tensors ({types}) "
-        f"with {gib(sized.tensor_bytes)}."
-    )
+    return fact("weights_added_up", parts=parts, tensors=total, types=types, size=sized.tensor_bytes)
 
 
-def _held(placement: Placement, model: Model, device: int) -> list[str]:
+def _held(placement: Placement, model: Model, device: int) -> tuple[Message, ...]:
     parts = []
     layers = [number for number, home in enumerate(placement.layers) if home == device]
     if device == HOST:
-        parts.append("input embeddings")
+        parts.append(fact("held_embeddings"))
         away = placement.cpu_moe_layers - placement.host_layers
         if away > 0:
-            parts.append(f"the experts of the first {placement.cpu_moe_layers} layers")
+            parts.append(fact("held_experts", layers=placement.cpu_moe_layers))
     if layers:
         without = device != HOST and layers[0] < placement.cpu_moe_layers
-        run = f"layers {layers[0]} to {layers[-1]}" if len(layers) > 1 else f"layer {layers[0]}"
-        parts.append(f"{run} of {len(placement.layers)}" + (", some without their experts" if without else ""))
+        run = fact("held_layer", number=layers[0])
+        if len(layers) > 1:
+            run = fact("held_layers", first=layers[0], last=layers[-1])
+        count = len(placement.layers)
+        if without:
+            parts.append(fact("held_run_without_experts", run=run, count=count))
+        else:
+            parts.append(fact("held_run", run=run, count=count))
     if placement.output == device and model.has_output_head:
-        parts.append("the output head")
-    return parts or ["nothing"]
+        parts.append(fact("held_output"))
+    return tuple(parts) or (fact("held_nothing"),)
 
 
-def _listed(parts: Sequence[str]) -> str:
-    text = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
-    return text[:1].upper() + text[1:]
-
-
-def _compute_sentence(model: Model, settings: Settings, placement: Placement, device: int, size: int) -> str:
+def _compute_sentence(model: Model, settings: Settings, placement: Placement, device: int, size: int) -> Message:
     tokens = reserved_tokens(settings)
     # A result may take the place of what it is made from, but never more than the whole buffer.
     steps = [step for step in _steps(model, settings, placement, device, tokens) if step[1] <= size]
-    laid_out = f"Room for the steps of one micro-batch of {tokens:,} tokens, laid out in turn"
     if not steps:
-        return f"{laid_out}: {gib(size)}."
+        return fact("compute_room", tokens=tokens, size=size)
     name, amount, shown = max(steps, key=lambda step: step[1])
-    return f"{laid_out}: {gib(size)}; the largest single result is {name}, {shown} = {gib(amount)}."
+    return fact("compute_room_and_largest", tokens=tokens, size=size, name=name, product=shown, amount=amount)
 
 
 def _steps(
     model: Model, settings: Settings, placement: Placement, device: int, tokens: int
-) -> Iterator[tuple[str, int, str]]:
+) -> Iterator[tuple[Message, int, Message]]:
     """Large results of a device: what they are, their bytes, and the multiplication."""
 
-    def step(name: str, *factors: tuple[int, str]) -> tuple[str, int, str]:
-        shown = " x ".join(f"{number:,} {label}".rstrip() for number, label in factors)
-        return name, math.prod(number for number, _ in factors), shown
+    def step(name: Message, *factors: tuple[int, Message]) -> tuple[Message, int, Message]:
+        return name, math.prod(number for number, _ in factors), product(factor(*each) for each in factors)
 
-    batch, single = (tokens, "tokens"), (4, "bytes")
+    batch, single = (tokens, TOKENS), (4, BYTES)
     if placement.output == device and model.has_output_head:
-        yield step("the scores of all words of the vocabulary", batch, (model.vocabulary, "words"), single)
+        yield step(fact("step_scores"), batch, (model.vocabulary, fact("of_words")), single)
     here = [number for number, home in enumerate(placement.layers) if home == device]
     if not here:
-        yield step("the input of the first layer", batch, (model.width, "wide"), single)
+        yield step(fact("step_input"), batch, (model.width, WIDE), single)
         return
     layers = {model.layers[number] for number in here}
     for layer in layers:
         block = layer.feed_forward
         match block:
             case Dense():
-                yield step("inside the feed-forward block", batch, (block.inner, "wide"), single)
+                yield step(fact("step_feed_forward"), batch, (block.inner, WIDE), single)
             case MixtureOfExperts():
-                used = (block.used, "experts used")
-                yield step("inside the experts", batch, used, (block.inner, "wide"), single)
-                yield step("what the experts return", batch, used, (block.latent or model.width, "wide"), single)
+                used = (block.used, fact("experts_used"))
+                yield step(fact("step_experts"), batch, used, (block.inner, WIDE), single)
+                yield step(fact("step_experts_return"), batch, used, (block.latent or model.width, WIDE), single)
             case None:
                 pass
             case _:
@@ -253,8 +251,8 @@ def _steps(
         for mixer in layer.mixers:
             if not mixer.cached_heads.count:
                 continue
-            heads, window = (mixer.split_heads, "heads"), mixer.kept(model.width).window
-            yield step("the queries", batch, heads, (mixer.cached_heads.key_size, "wide"), single)
+            heads, window = (mixer.split_heads, fact("of_heads")), mixer.kept(model.width).window
+            yield step(fact("step_queries"), batch, heads, (mixer.cached_heads.key_size, WIDE), single)
             if not settings.flash_attention and model.causal:
                 cells = window_cells(window, settings) if window else settings.cells
-                yield step("the attention scores", batch, heads, (cells, "past tokens"), single)
+                yield step(fact("step_attention"), batch, heads, (cells, PAST_TOKENS), single)

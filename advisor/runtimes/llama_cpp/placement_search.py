@@ -14,7 +14,8 @@ from advisor.formats.gguf_levels import Level
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.needs import needed_bytes, shortage
-from advisor.runtimes.llama_cpp.placement_choices import Choice, Ground, LevelChoices
+from advisor.runtimes.llama_cpp.placement_choices import LevelChoices
+from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground
 from advisor.runtimes.llama_cpp.weights import Weights, level_weights
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import Placement

@@ -59,7 +59,7 @@ def gguf_level(level: LevelId) -> Level:
     """The level of stock tools, or a publisher's own, with this identity; raises InputError for another format's."""
     found = (LEVELS.get(level.name) or PUBLISHERS_LEVELS.get(level.name)) if level.format == GGUF else None
     if found is None:
-        raise InputError(f"llama.cpp does not load {level.name}: choose a GGUF level.")
+        raise InputError("llama.cpp does not load {only}: choose a GGUF level.", only=level.name)
     return found
 
 
@@ -122,7 +122,7 @@ class LevelPlanner:
         stock = size_level(self.model, level.stock, self.imatrix)
         row = None if self.published is None else self.published.file_of(level)
         if row is None and level.like:
-            raise InputError(f"{level.name} is a publisher's own level: ask for a model whose file of it is known.")
+            raise InputError("{level} is a publisher's own level, and no file of this model is known.", level=level.name)
         if row is None or row.bytes is None:
             return stock
         data = max(1, row.bytes - stock.header_bytes)

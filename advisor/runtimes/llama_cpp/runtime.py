@@ -9,6 +9,7 @@ from typing import Any
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.caches import kept_beside
+from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, MOST_SEQUENCES, check_devices, check_settings
 from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
@@ -38,8 +39,8 @@ class LlamaCpp(Runtime):
         check_devices(len(request.memory.devices))
         check_settings(request.settings, request.model, request.memory)
 
-    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
-        return f"{self.name} loads GGUF files only"
+    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
+        return sentence("{runtime} loads GGUF files only", runtime=self.name)
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         return plan_gguf(self, *with_draft(self, request))
@@ -69,8 +70,8 @@ class LlamaCpp(Runtime):
             return (most,) if most else ()
         return (most, 1)
 
-    def why_none(self, request: PlanRequest) -> str:
-        return "none of its levels is made for this model"
+    def why_none(self, request: PlanRequest) -> Message:
+        return sentence("none of its levels is made for this model")
 
     def longest_context(self, plan: Plan) -> int:
         return LevelPlanner.of(plan).longest_context(plan)
@@ -87,7 +88,7 @@ class LlamaCpp(Runtime):
             return None
         return overview(planner_of(request, self), levels_of(request))
 
-    def memory_lines(self, plan: Plan, overhead_basis: str, host_basis: str) -> tuple[MemoryLine, ...]:
+    def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
         return memory_lines(plan, plan.request.model, overhead_basis, host_basis)
 
     def options(self, memory_share: float, kv_fp8: bool) -> None:

@@ -58,7 +58,8 @@ def check_split(model: Model) -> None:
     """Raise InputError for networks whose split is not worked out here."""
     if any(cuts_of(mixer) is None for mixer in (model.trunk or model).mixers):
         raise InputError(
-            f"How llama.cpp splits the tensors of {model.architecture} models is not worked out: use split=layer."
+            "How llama.cpp splits the tensors of {architecture} models is not worked out: use split=layer.",
+            architecture=model.architecture,
         )
 
 

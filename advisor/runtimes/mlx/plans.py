@@ -1,7 +1,7 @@
 """Plans for mlx-lm on Apple silicon: files as they are, a KV cache that grows in steps, one memory for everything.
 
 Rules of mlx-lm 0.32.2: `generate.py` (the memory limit of Metal is wired), `server.py` (requests are batched, up to
-32 at once); what grows with the context is in `advisor.runtimes.mlx.memory`.
+32 at once); what grows with the context is in `advisor.runtimes.mlx.cache_and_step`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
-from advisor.runtimes.mlx.memory import DEFAULTS, MOST_DECODED, STEP, MlxOptions, mlx_cache_bytes, mlx_temporary_bytes
+from advisor.runtimes.mlx.cache_and_step import (
+    DEFAULTS,
+    MOST_DECODED,
+    STEP,
+    MlxOptions,
+    mlx_cache_bytes,
+    mlx_temporary_bytes,
+)
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import Placement
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
@@ -64,7 +71,9 @@ def _levels(wanted: Levels) -> list[SafetensorsLevel]:
         return [level for level in SAFETENSORS_LEVELS.values() if level.scheme is Scheme.MLX]
     level = find_safetensors_level(wanted.only.name)
     if level.scheme not in (Scheme.MLX, Scheme.PLAIN):
-        raise InputError(f"mlx-lm does not load {level.name} as it is; choose a level such as MLX-4bit-g64.")
+        raise InputError(
+            "mlx-lm does not load {level} as it is; choose a level such as MLX-4bit-g64.", level=level.name
+        )
     return [level]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
 from advisor.runtimes.mlx.commands import mlx_commands
 from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level
@@ -27,11 +28,11 @@ class Mlx(WholeOnDevices):
 
     def check(self, request: PlanRequest) -> None:
         if request.chip is not None and (refusal := machine_refusal(self.id, request.chip)):
-            raise InputError(f"{refusal}.")
+            raise InputError("{refusal}.", refusal=refusal)
 
-    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
+    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
         mlx = quantization is not None and quantization.kind == "MLX"
-        return "" if mlx else "mlx-lm loads MLX files only"
+        return None if mlx else sentence("mlx-lm loads MLX files only")
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
@@ -46,8 +47,8 @@ class Mlx(WholeOnDevices):
     def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
         return (1,) if memory.devices else ()
 
-    def why_none(self, request: PlanRequest) -> str:
-        return "none of its levels is made for this model"
+    def why_none(self, request: PlanRequest) -> Message:
+        return sentence("none of its levels is made for this model")
 
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)

@@ -6,6 +6,7 @@ Flags as in vLLM 0.33.0 (engine/arg_utils.py), schemes as in llmcompressor 0.14.
 from __future__ import annotations
 
 from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
+from advisor.foundation.message import Message, as_it_is, fact
 from advisor.foundation.numbers import bare
 from advisor.machines.chip import Chip
 from advisor.runtimes.launch import AS_PUBLISHED, Command, Launch, command_line
@@ -40,19 +41,19 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     source = launch.published_repo or launch.file
     steps: tuple[Command, ...] = ()
     extra: list[str] = []
-    notes: list[str] = []
+    notes: list[Message] = []
     if level is not None and source is None and launch.hf_repo is not None:
         if level.scheme in _AS_PUBLISHED:
             source = launch.hf_repo
         elif level.name in _WHILE_LOADING:
             source, extra = launch.hf_repo, ["--quantization", _WHILE_LOADING[level.name]]
-            notes.append("vLLM reads the 16-bit files and quantizes them while it loads.")
+            notes.append(fact("command_quantizes_loading"))
         elif level.name in _SCHEMES:
             steps = (_compress(launch.hf_repo, level.name, made),)
         else:
-            notes.append(f"Look for a repository with {level.name} files: {level.writer} writes them.")
-    if level is not None and (note := supports(RuntimeId.VLLM, level, Chip("NVIDIA")).note):  # holds on every GPU
-        notes.append(note)
+            notes.append(fact("command_look_for", level=level.name, writer=level.writer))
+    if level is not None:
+        notes += supports(RuntimeId.VLLM, level, Chip("NVIDIA")).notes  # what holds on every GPU
     if level is not None and level.scheme is Scheme.PLAIN:
         extra += ["--dtype", {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}[level.dtype]]
     options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.settings.users]
@@ -62,10 +63,10 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     if launch.kv_fp8:
         options += ["--kv-cache-dtype", "fp8"]
     if not launch.gpus:
-        notes.append("vLLM is planned for GPUs here; on a CPU use llama.cpp.")
-    notes.append("Answers OpenAI's API on http://127.0.0.1:8000/v1.")
+        notes.append(fact("command_vllm_on_cpu"))
+    notes.append(fact("command_vllm_serve"))
     serve = command_line("vllm", "serve", source or f"./{made}", *options, *extra)
-    return (*steps, Command("vllm serve", serve, " ".join(notes)))
+    return (*steps, Command(as_it_is("vllm serve"), serve, tuple(notes)))
 
 
 def _compress(repository: str, level: str, output: str) -> Command:
@@ -81,5 +82,4 @@ def _compress(repository: str, level: str, output: str) -> Command:
         f"    output_dir={output!r},\n"
         ")"
     )
-    note = "After pip install llmcompressor, on a machine with a GPU; mixtures of experts also ignore their router."
-    return Command("Make the files (Python)", text, note)
+    return Command(fact("command_make_in_python"), text, (fact("command_after_llmcompressor"),))

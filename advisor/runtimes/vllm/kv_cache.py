@@ -127,7 +127,11 @@ def paged_cache(model: Model, gpus: int = 1, kv_dtype: str = "auto") -> PagedCac
     `kv_dtype` is vLLM's `--kv-cache-dtype`. Raises InputError for one that is not known.
     """
     if kv_dtype not in KV_DTYPES:
-        raise InputError(f"The KV cache type '{kv_dtype[:20]}' is not known here; use one of {', '.join(KV_DTYPES)}.")
+        raise InputError(
+            "The KV cache type '{kv_dtype}' is not known here; use one of {kv_dtypes}.",
+            kv_dtype=kv_dtype[:20],
+            kv_dtypes=", ".join(KV_DTYPES),
+        )
     if not model.causal:
         return None
     width = KV_DTYPES[kv_dtype]

@@ -20,16 +20,16 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLe
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, as_it_is, fact
+from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
 from advisor.machines.chip import Chip
 from advisor.models.model import Model
 from advisor.runtimes.support import supports
+from advisor.runtimes.vllm.kernels import VERSION
 from advisor.runtimes.vllm.kv_cache import PagedCache, paged_cache
 from advisor.runtimes.vllm.overheads import Batch, default_batch, overhead_range
-from advisor.runtimes.vllm.published import published_weights_per_gpu
-from advisor.runtimes.vllm.support import VERSION
+from advisor.runtimes.vllm.published_weights import published_weights_per_gpu
 from advisor.runtimes.vllm.weights import check_split, weights_per_gpu
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import Placement
@@ -63,13 +63,20 @@ class VllmOptions(RuntimeOptions):
     def __post_init__(self) -> None:
         if not 0 < self.utilisation <= 1:
             raise InputError(
-                f"GPU memory utilisation is a share between 0 and 1, such as 0.92; got {self.utilisation}."
+                "GPU memory utilisation is a share between 0 and 1, such as 0.92; got {utilisation}.",
+                utilisation=self.utilisation,
             )
         if self.tensor_parallel is not None and self.tensor_parallel < 1:
-            raise InputError(f"A model is split over at least 1 GPU; {self.tensor_parallel} were asked for.")
-        for what, value in (("batched tokens", self.max_batched_tokens), ("requests", self.max_requests)):
+            raise InputError(
+                "A model is split over at least 1 GPU; {tensor_parallel} were asked for.",
+                tensor_parallel=self.tensor_parallel,
+            )
+        for name in ("max_batched_tokens", "max_requests"):
+            value = getattr(self, name)
             if value is not None and not 1 <= value <= _LONGEST_BATCH:
-                raise InputError(f"The maximum of {what} must be between 1 and {_LONGEST_BATCH:,}; got {value}.")
+                raise InputError(
+                    "{name} must be between 1 and {most:,}; got {value}.", name=name, most=_LONGEST_BATCH, value=value
+                )
 
 
 DEFAULTS = VllmOptions()
@@ -93,11 +100,13 @@ def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
                 expert_parallel=frame.options.expert_parallel,
                 compute_capability=frame.chip.capability,
             )
-            return (frame.plan(by, stored.sized, weights, stored.note),)
+            return (frame.plan(by, stored.sized, weights, stored.notes),)
         case Levels():
             return tuple(frame.plan(by, _sized(frame.model, level), *one) for level, one in frame.asked(by, stored))
         case GgufFile():
-            raise InputError(f"{by.id.loader} is planned for safetensors; for a GGUF file use runtime=llama.cpp.")
+            raise InputError(
+                "{loader} is planned for safetensors; for a GGUF file use runtime=llama.cpp.", loader=by.id.loader
+            )
         case _:
             assert_never(stored)
 
@@ -119,11 +128,11 @@ def may_fit(by: Planner, request: PlanRequest, level: LevelId) -> bool:
     return frame.least_kv_bytes(frame.settings.context) <= frame.pool(weights + frame.rotary_bytes)
 
 
-def refusals(by: Planner, request: PlanRequest) -> dict[str, str]:
+def refusals(by: Planner, request: PlanRequest) -> dict[str, Message]:
     """Why levels are left out of the plans: a sentence by level name."""
     frame = _frame(request)
     found = {level.name: frame.loaded(by, level) for level in _offered(frame.model)}
-    return {name: str(one) for name, one in found.items() if isinstance(one, InputError)}
+    return {name: one.message for name, one in found.items() if isinstance(one, InputError)}
 
 
 def longest_context(plan: Plan) -> int:
@@ -165,13 +174,13 @@ class _Frame:
         self.overheads: Range = overhead_range(self.model, self.gpus, self.batch, options.enforce_eager)
         self.rotary_bytes = rotary_table_bytes(self.model)
 
-    def loaded(self, by: Planner, level: SafetensorsLevel) -> tuple[int, str] | InputError:
+    def loaded(self, by: Planner, level: SafetensorsLevel) -> tuple[int, tuple[Message, ...]] | InputError:
         """Bytes of a level's weights on one GPU, and what is to be said of how it is computed; else why it is neither
         loaded nor split.
         """
         allowed = supports(by.id, level, self.chip)
         if allowed.refusal:
-            return InputError(f"{level.name}: {allowed.refusal}; choose another level.")
+            return InputError("{level}: {refusal}; choose another level.", level=level.name, refusal=allowed.refusal)
         try:
             weights = weights_per_gpu(
                 self.model,
@@ -182,9 +191,9 @@ class _Frame:
             )
         except InputError as error:
             return error
-        return weights, allowed.note
+        return weights, allowed.notes
 
-    def asked(self, by: Planner, wanted: Levels) -> list[tuple[SafetensorsLevel, tuple[int, str]]]:
+    def asked(self, by: Planner, wanted: Levels) -> list[tuple[SafetensorsLevel, tuple[int, tuple[Message, ...]]]]:
         """The levels that are loaded, with what `loaded` says of them; raises InputError where the only one is not."""
         if wanted.only is None:
             found = [(level, self.loaded(by, level)) for level in _offered(self.model)]
@@ -227,7 +236,7 @@ class _Frame:
         """Bytes left for the cache on the tightest GPU; below zero where not even the weights have room."""
         return min(self.usable(device) for _, device in self.devices) - weights - round(self.overheads.typical)
 
-    def plan(self, by: Planner, sized: SizedSafetensors, weights: int, note: str) -> Plan:
+    def plan(self, by: Planner, sized: SizedSafetensors, weights: int, notes: tuple[Message, ...]) -> Plan:
         weights += self.rotary_bytes
         compute = round(self.overheads.typical)
         pool = self.pool(weights)
@@ -260,7 +269,7 @@ class _Frame:
             max_concurrency=self.cache.concurrency(pool, context, batch) if self.cache else None,
             at_once=at_once,
             notes=(
-                *([as_it_is(note)] if note else []),
+                *notes,
                 *(self._waiting_notes(at_once) if at_once is not None and verdict != "does not fit" else ()),
                 *self._state_notes(pool),
             ),
@@ -300,12 +309,16 @@ def _check_request(model: Model, memory: Memory, settings: Settings, gpus: int) 
     if not memory.devices:
         raise InputError("Tensors are split over GPUs, and this machine has none; choose llama.cpp for the CPU.")
     if gpus > len(memory.devices):
-        raise InputError(f"A split over {gpus} GPUs was asked for, but the machine has {len(memory.devices)}.")
+        raise InputError(
+            "A split over {gpus} GPUs was asked for, but the machine has {count}.", gpus=gpus, count=len(memory.devices)
+        )
     if settings.context < 1 or settings.users < 1:
         raise InputError("Context and users must be at least 1.")
     if model.context_length and settings.context > model.context_length:
         raise InputError(
-            f"A context of {settings.context:,} tokens is refused: this model knows {model.context_length:,}."
+            "A context of {context:,} tokens is refused: this model knows {context_length:,}.",
+            context=settings.context,
+            context_length=model.context_length,
         )
     check_split(model, gpus)
 

@@ -10,11 +10,13 @@ from typing import Any
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.cards import card_counts
 from advisor.runtimes.vllm.commands import vllm_commands
+from advisor.runtimes.vllm.kernels import keeps_fp8
 from advisor.runtimes.vllm.plans import (
     DEFAULTS,
     VllmOptions,
@@ -24,7 +26,6 @@ from advisor.runtimes.vllm.plans import (
     plan_vllm_level,
     refusals,
 )
-from advisor.runtimes.vllm.support import keeps_fp8
 from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest
@@ -41,17 +42,20 @@ class Vllm(WholeOnDevices):
     def check(self, request: PlanRequest) -> None:
         if not request.memory.devices:
             raise InputError(
-                f"{self.name} is planned for graphics cards, and {request.machine_name} has none: use llama.cpp."
+                "{name} is planned for graphics cards, and {machine_name} has none: use llama.cpp.",
+                name=self.name,
+                machine_name=request.machine_name,
             )
         if len({device.name for device in request.memory.devices}) > 1:
             raise InputError(
-                f"{self.name} splits every tensor evenly, so all cards must be of one kind: leave other_machine out, "
-                "or let the others stay idle with use_gpus."
+                "{name} splits every tensor evenly, so all cards must be of one kind: leave other_machine "
+                "out, or let the others stay idle with use_gpus.",
+                name=self.name,
             )
 
-    def checkpoint_refusal(self, quantization: Quantization | None) -> str:
+    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
         mlx = quantization is not None and quantization.kind == "MLX"
-        return "MLX files are for mlx-lm on Apple silicon" if mlx else ""
+        return sentence("MLX files are for mlx-lm on Apple silicon") if mlx else None
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
@@ -70,11 +74,10 @@ class Vllm(WholeOnDevices):
     def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
         return card_counts(memory, model)
 
-    def why_none(self, request: PlanRequest) -> str:
+    def why_none(self, request: PlanRequest) -> Message:
         if request.chip is not None and (why := machine_refusal(self.id, request.chip)):
             return why
-        said = (refusal.rstrip(".") for refusal in refusals(self, request).values())
-        return Counter(said).most_common(1)[0][0]
+        return Counter(refusals(self, request).values()).most_common(1)[0][0]
 
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)

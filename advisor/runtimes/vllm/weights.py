@@ -104,17 +104,24 @@ def blocks_of(model: Model) -> tuple[tuple[Layer, int, tuple[Weight, ...]], ...]
 def check_split(model: Model, gpus: int) -> None:
     """Raise InputError, in one sentence, where attention heads do not divide over the GPUs."""
     if not 1 <= gpus <= 64:
-        raise InputError(f"A model is split over 1 to 64 GPUs; {gpus} were asked for.")
+        raise InputError("A model is split over 1 to 64 GPUs; {gpus} were asked for.", gpus=gpus)
     if gpus == 1:
         return
     for mixer in model.mixers:
         heads, kv_heads = mixer.split_heads, mixer.cached_heads.count
         if heads % gpus:
             fitting = ", ".join(str(n) for n in range(1, 17) if heads % n == 0)
-            raise InputError(f"There is no split of {heads} attention heads over {gpus} GPUs; use one of {fitting}.")
+            raise InputError(
+                "There is no split of {heads} attention heads over {gpus} GPUs; use one of {fitting}.",
+                heads=heads,
+                gpus=gpus,
+                fitting=fitting,
+            )
         if kv_heads and kv_heads % gpus and gpus % kv_heads:
             raise InputError(
-                f"There is no split of {kv_heads} KV heads over {gpus} GPUs; one must be a multiple of the other."
+                "There is no split of {kv_heads} KV heads over {gpus} GPUs; one must be a multiple of the other.",
+                kv_heads=kv_heads,
+                gpus=gpus,
             )
 
 
@@ -136,7 +143,11 @@ def _global_shard(weight: Weight, gpus: int) -> Weight:
         return weight
     padded = round_up(weight.rows, VOCABULARY_GRAIN)
     if padded % gpus:
-        raise InputError(f"There is no split of a vocabulary of {padded:,} over {gpus} GPUs; use a power of two.")
+        raise InputError(
+            "There is no split of a vocabulary of {padded:,} over {gpus} GPUs; use a power of two.",
+            padded=padded,
+            gpus=gpus,
+        )
     return replace(weight, shape=(padded // gpus, weight.columns))
 
 
@@ -169,7 +180,12 @@ def _rows_held(weight: Weight, layer: Layer, gpus: int) -> int:
 def _divided(weight: Weight, size: int, gpus: int) -> int:
     if size % gpus:
         name = weight.name.replace(".{}", "")
-        raise InputError(f"There is no split of the {size:,} of {name} over {gpus} GPUs; use fewer or a power of two.")
+        raise InputError(
+            "There is no split of the {size:,} of {name} over {gpus} GPUs; use fewer or a power of two.",
+            size=size,
+            name=name,
+            gpus=gpus,
+        )
     return size // gpus
 
 
@@ -183,8 +199,14 @@ def _check_groups(weight: Weight, shard: Weight, level: SafetensorsLevel, wiring
         return
     name = weight.name.replace(".{}", "")
     raise InputError(
-        f"{level.name} cannot be split over {gpus} GPUs: {name} would be {shard.rows:,} x {shard.columns:,} on each, "
-        f"which is not a whole number of its {'blocks' if blocks else 'groups'} of {level.group}; use fewer GPUs."
+        "{level} cannot be split over {gpus} GPUs: {name} would be {rows:,} x {columns:,} on each, "
+        "which is not a whole number of what shares a scale ({group}); use fewer GPUs.",
+        level=level.name,
+        gpus=gpus,
+        name=name,
+        rows=shard.rows,
+        columns=shard.columns,
+        group=level.group,
     )
 
 

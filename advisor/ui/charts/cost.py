@@ -14,6 +14,7 @@ from advisor.costs.series import CurvePoint, Sensitivity, paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number
+from advisor.words import say
 
 # The same in light and dark, apart for the colour-blind; the dash says it once more.
 _COLOURS = {"own": "#0072B2", "rent": "#C4890F", "api": "#0B9E72"}
@@ -145,7 +146,7 @@ def _cost_at(costs: Costs, crossing: Crossing) -> Decimal:
 
 def tornado_chart(sensitivities: Sequence[Sensitivity], base: Decimal, currency: str) -> go.Figure:
     """What owning saves a month when one input at a time is half, and half as much again; most telling input first."""
-    labels = ["<br>".join(wrap(each.label, _LABEL_WIDTH)) for each in sensitivities]
+    labels = ["<br>".join(wrap(say(each.label), _LABEL_WIDTH)) for each in sensitivities]
     figure = go.Figure()
     for name, colour, values, saved in (
         ("Half of it", _LESS, [s.from_value for s in sensitivities], [s.saves_from for s in sensitivities]),

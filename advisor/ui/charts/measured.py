@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from advisor.quantize.compare import Row
+from advisor.quantize.predicted import Row
 
 _MARGIN = 0.04  # of the width, left free at both ends
 _SHAPES = {"within the range": "inside", "outside the range": "outside", "no prediction": "alone"}

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.ui import state
 from advisor.ui.asking import machine_names, model_name
 from advisor.ui.link import needs_memory

@@ -2,40 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 
 from advisor.answer.answer import Answer
+from advisor.answer.candidate import Candidate
 from advisor.answer.choices import Choice, choices
 from advisor.answer.pinned import pinned_query
 from advisor.answer.plans import runtime_name
-from advisor.foundation.numbers import approx
-from advisor.foundation.units import gb
-from advisor.ui.parts.html import badge, go, question_href
+from advisor.answer.verdict import leading
+from advisor.foundation.numbers import rough
+from advisor.foundation.units import gib
+from advisor.ui.parts.html import badge, go, question_href, words
 from advisor.words import say
 
 
 def cards(answer: Answer) -> str:
-    """All of them as HTML; nothing where there is no other choice."""
-    found = choices(answer)
+    """All of them as HTML; nothing where there is no other choice. The verdict itself speaks of a model that leads."""
+    first = leading(answer)
+    found = [one for one in choices(answer) if first is None or one.role != "other model"]
     if not found:
         return ""
-    return f'<section class="choices" aria-label="Other choices">{"".join(_card(one) for one in found)}</section>'
+    now = answer.chosen if first is None else None
+    return f'<section class="choices" aria-label="Other choices">{"".join(_card(one, now) for one in found)}</section>'
 
 
-def _card(choice: Choice) -> str:
+def _card(choice: Choice, now: Candidate | None) -> str:
     option = choice.option
     link = pinned_query(option.setup.question, choice.found.entry, option.plan)
-    candidate = option.candidate
-    parts = [f"{choice.found.entry.name} as {candidate.level}" if choice.role == "other model" else candidate.level]
-    parts.append(runtime_name(option.plan.runtime))
-    if candidate.kept is not None:
-        parts.append(f"keeps {min(candidate.kept.typical, 100):.1f} %")
-    if candidate.tokens_per_s is not None:
-        parts.append(f"{approx(candidate.tokens_per_s.typical)} tokens/s")
-    parts.append(gb(candidate.file_bytes))
+    figures = [runtime_name(option.plan.runtime), *_figures(option.candidate, now)]
     return (
         f'<article class="card"><h2>{escape(choice.role.capitalize())} {badge(choice.status)}</h2>'
-        f"<p>{escape(say(choice.gain, 'page'))}</p>"
-        f'<p class="dim">{escape(" · ".join(parts))}</p>'
+        f"<p>{words(say(choice.gain, 'page'))}</p>"
+        f'<p class="dim">{words(" · ".join(figures))}</p>'
         f"{go(question_href(link), 'Use this', 'use')}</article>"
     )
+
+
+def _figures(one: Candidate, now: Candidate | None) -> Iterator[str]:
+    """What it gains and what it costs: each figure, and the decision's own where that reads otherwise."""
+    for figure, unit in ((_kept, "% kept"), (_speed, "tokens/s"), (_memory, "of memory")):
+        shown, held = figure(one), None if now is None else figure(now)
+        if shown is not None:
+            yield f"{shown} {unit}" if held in (None, shown) else f"{shown} {unit} (now {held})"
+
+
+def _kept(one: Candidate) -> str | None:
+    return None if one.kept is None else f"{min(one.kept.typical, 100):.1f}"
+
+
+def _speed(one: Candidate) -> str | None:
+    return None if one.tokens_per_s is None else rough(one.tokens_per_s.typical)
+
+
+def _memory(one: Candidate) -> str | None:
+    return gib(one.plan.needed_bytes)

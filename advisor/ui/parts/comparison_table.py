@@ -12,6 +12,7 @@ from advisor.report.comparison import Row
 from advisor.report.comparison_pdf import names_of
 from advisor.ui.legend import RECOMMENDED
 from advisor.ui.parts.html import badge, go, question_href
+from advisor.words import told
 
 
 def comparison_html(answers: Sequence[Answer], letters: str, rows: Sequence[Row]) -> str:
@@ -41,7 +42,7 @@ def _row(row: Row) -> str:
 
 def _cell(row: Row, place: int) -> str:
     text = row.cells[place].text
-    shown = next((badge(status) for status in STATUSES if row.name == "Status" and status == text), escape(text))
+    shown = next((badge(status) for status in STATUSES if row.name == told("Status") and status == text), escape(text))
     if place in row.best:
         return f'<td class="best">{shown}<span class="mark">{RECOMMENDED} {escape(row.mark)}</span></td>'
     return f"<td>{shown}</td>"

@@ -30,7 +30,7 @@ def bills(costs: Costs) -> None:
         )
     )
     for option in costs.options:
-        st.markdown(f"**{NAMES[option.name]}**: {plain(option.title)}")
+        st.markdown(f"**{NAMES[option.name]}**: {plain(say(option.title))}")
         st.table(bill_table(option, costs.currency), hide_index=True, border="horizontal")
         if remarks := _remarks(costs, option):
             st.markdown("\n".join(f"- {plain(remark)}" for remark in remarks))
@@ -62,14 +62,9 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
     return remarks
 
 
-def what_is_missing(costs: Costs) -> None:
-    """Options there are none of, and what no bill counts."""
-    if costs.missing:
-        st.subheader("Not available", anchor=False)
-        st.markdown("\n".join(f"- **{NAMES[name]}**: {plain(say(why, 'page'))}" for name, why in costs.missing))
-    if costs.notes:
-        st.subheader("What is not counted, and what to keep in mind", anchor=False)
-        st.markdown("\n".join(f"- {plain(note)}" for note in say_all(costs.notes, "page")))
+def notes(costs: Costs) -> None:
+    """What no bill counts, and what else to know."""
+    st.markdown("\n".join(f"- {plain(note)}" for note in say_all(costs.notes, "page")))
 
 
 def prices_title(costs: Costs) -> str:
@@ -123,7 +118,7 @@ def closed_models(answer: Answer) -> None:
     inputs = answer.question.costs
     tokens = inputs.load.tokens_per_month
     hosts = closed(inputs, answer.today)
-    least, most = hosts[0].bill.cost(tokens), hosts[-1].bill.cost(tokens)
+    least, most = hosts[0].bill().cost(tokens), hosts[-1].bill().cost(tokens)
     st.markdown(
         plain(
             f"Models that can only be had by the token ask {shown(least, inputs.billing.currency)} to {amount(most)} "

@@ -14,7 +14,8 @@ from advisor.costs.article import Article, article
 from advisor.costs.costs import Costs
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import converter_of
-from advisor.costs.pay_per_token import Hosted, closed_models
+from advisor.costs.offer import Offer
+from advisor.costs.pay_per_token import closed_models
 from advisor.costs.series import (
     CurvePoint,
     Sensitivity,
@@ -71,7 +72,7 @@ def _figures(costs: Costs, model_id: str | None, machine: Machine, devices: int,
 
 
 @lru_cache(maxsize=64)
-def closed(inputs: CostInputs, today: date) -> tuple[Hosted, ...]:
+def closed(inputs: CostInputs, today: date) -> tuple[Offer, ...]:
     """Models that can only be had by the token, cheapest first for this load."""
     return closed_models(inputs, converter_of(inputs.billing, today), today)
 

@@ -8,14 +8,15 @@ from decimal import Decimal
 import pandas as pd
 
 from advisor.costs.costs import Costs
-from advisor.costs.money import MoneyRange, UsedPrice
+from advisor.costs.money import EACH, MILLION_TOKENS, MoneyRange, UsedPrice
+from advisor.costs.offer import Offer
 from advisor.costs.options import Option
-from advisor.costs.pay_per_token import Hosted
 from advisor.costs.series import Sensitivity, paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number
 from advisor.ui.parts.text import plain
+from advisor.words import say
 
 _LOADS = (Decimal("0.1"), Decimal("0.5"), Decimal(1), Decimal(2), Decimal(10))  # times the planned one
 
@@ -33,7 +34,7 @@ def span(values: MoneyRange, decimals: int = 2) -> str:
 
 def bill_table(option: Option, currency: str) -> pd.DataFrame:
     """A typical month, line by line, with its sum."""
-    rows = [(plain(line.label), amount(line.amount), plain(line.how)) for line in option.bill]
+    rows = [(plain(say(line.label)), amount(line.amount), plain(say(line.how))) for line in option.bill]
     if len(rows) > 1:
         rows.append(("**Together**", f"**{amount(option.monthly.typical)}**", ""))
     return pd.DataFrame(rows, columns=["Item", f"{currency} a month", "How it is worked out"])
@@ -86,7 +87,7 @@ def sensitivity_table(sensitivities: Sequence[Sensitivity], currency: str) -> pd
     return pd.DataFrame(
         [
             {
-                "Input": plain(each.label),
+                "Input": plain(say(each.label)),
                 "Half of it": number(each.from_value),
                 f"saves {currency}": amount(each.saves_from),
                 "Half as much again": number(each.to_value),
@@ -117,17 +118,17 @@ def prices_table(prices: Sequence[UsedPrice]) -> pd.DataFrame:
 
 def _priced_item(price: UsedPrice) -> tuple[str, str]:
     """What costs so much, and for how much of it. Only the start of a long name is seen: kinds of tokens go last."""
-    if price.unit == "million tokens":
-        name, _, kind = price.label.rpartition(", ")
+    if price.unit == MILLION_TOKENS:
+        name, _, kind = say(price.label).rpartition(", ")
         return name, f"million {kind} tokens"
-    return price.label, price.unit
+    return say(price.label), say(price.unit)
 
 
 def _unit(price: UsedPrice) -> str:
     unit = _priced_item(price)[1]
     if not price.currency:
         return unit or "–"
-    return f"{price.currency} {unit}" if unit == "each" else f"{price.currency} per {unit}"
+    return f"{price.currency} {unit}" if price.unit == EACH else f"{price.currency} per {unit}"
 
 
 def address(source: str) -> str | None:
@@ -136,14 +137,14 @@ def address(source: str) -> str | None:
     return first if first.startswith(("https://", "http://")) else None
 
 
-def closed_table(hosts: Sequence[Hosted], tokens: int) -> pd.DataFrame:
+def closed_table(hosts: Sequence[Offer], tokens: int) -> pd.DataFrame:
     """Closed models for the planned load, with the day on which their prices were seen."""
     return pd.DataFrame(
         [
             {
-                "model": host.name,
-                "monthly": float(host.bill.cost(tokens)),
-                "per_million": float(round(host.per_token * 1_000_000, 4)),
+                "model": say(host.title),
+                "monthly": float(host.bill().cost(tokens)),
+                "per_million": float(round(host.bill().per_token * 1_000_000, 4)),
                 "input": float(host.prices[0].value),
                 "output": float(host.prices[1].value),
                 "flag": "old" if any(price.is_stale for price in host.prices) else "",

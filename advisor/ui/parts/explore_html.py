@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from advisor.foundation.numbers import approx, span
+from advisor.foundation.numbers import rough, span
 from advisor.foundation.ranges import Range
 from advisor.ui.parts.rows import Cell
 
@@ -37,7 +37,7 @@ def speed(tokens: Range | None, inputs: Range | None, short_of: str = "") -> Cel
     if found is None:
         return NOTHING
     unit = "" if tokens is not None else " inputs/s"
-    return figure(f"{approx(found.typical)}{unit}", "; ".join(filter(None, (span(found), short_of))))
+    return figure(f"{rough(found.typical)}{unit}", "; ".join(filter(None, (span(found, rough), short_of))))
 
 
 def kept(found: Range | None) -> Cell:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
-from advisor.question.choices import SEARCHED
+from advisor.question.configuration import SEARCHED
 from advisor.question.question import FIELDS
 from advisor.ui import state
 from advisor.ui.link import as_written
+
+Width = int | Literal["stretch"]  # pixels, or all there is
 
 AUTOMATIC = "automatic"
 _SMALLEST = 0.01  # inputs need a smallest value where the engine wants "more than 0"

@@ -8,11 +8,11 @@ from threading import Lock
 from cachetools import TTLCache, cached
 
 from advisor.foundation.errors import InputError
-from advisor.quantize.settings import read_settings
+from advisor.quantize.allowed import read_settings
 from advisor.sources.local_measurements import LocalMeasurement
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
-from advisor.store.measurements import Measurements
+from advisor.store.kept_measurements import Measurements
 
 _LOOK_EVERY_S = 30  # what another server of the same database kept is seen so much later
 

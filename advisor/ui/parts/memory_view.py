@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.foundation.message import NOTHING
 from advisor.foundation.units import gib
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import Plan
+from advisor.ui.parts.rows import cell, number_cell, table
 from advisor.ui.parts.text import plain, small
-from advisor.words import say_all
+from advisor.words import say, say_all
 
 
 def draw(answer: Answer, shown: Candidate) -> None:
@@ -50,38 +51,20 @@ def _placement_sentence(plan: Plan) -> str:
 
 def _bill(answer: Answer, plan: Plan) -> tuple[MemoryLine, ...]:
     basis = answer.machine.overhead_basis
-    return runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else "")
+    return runtime_by(plan.runtime).memory_lines(plan, basis, basis if not plan.devices else NOTHING)
 
 
 def _lines(rows: Sequence[MemoryLine]) -> None:
-    st.dataframe(
-        pd.DataFrame(
-            [
-                {
-                    "part": row.component,
-                    "place": row.place,
-                    "size": gib(row.bytes),
-                    "word": row.word,
-                    "formula": row.formula,
-                    "source": row.source,
-                }
-                for row in rows
-            ]
-        ),
-        hide_index=True,
-        height="content",
-        row_height=64,
-        key="memory_lines",
-        alt="Every part of the memory with its size, whether it is exact, and its formula",
-        column_config={
-            "part": "Part",
-            "place": "Where",
-            "size": "Size",
-            "word": st.column_config.TextColumn("Is", help="exact, modelled or assumed"),
-            "formula": st.column_config.TextColumn("How", width="large"),
-            "source": st.column_config.TextColumn("By the rules of", width="medium"),
-        },
-    )
+    heads = ("Part", "Where", "Size", "Is", "How", "By the rules of")
+    drawn = [
+        (False, (cell(say(one.part)), cell(one.place), number_cell(gib(one.bytes)), *map(cell, _basis(one))))
+        for one in rows
+    ]
+    st.html(table("Every part of the memory with its size, whether it is exact, and its formula", heads, drawn))
+
+
+def _basis(line: MemoryLine) -> tuple[str, str, str]:
+    return say(line.certainty), say(line.formula), say(line.source)
 
 
 def _rules(plan: Plan) -> None:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from advisor.answer.candidate import task_name
 from advisor.quality import SCORED_TASKS
+from advisor.quality.tasks import task_name
 from advisor.ui import state
 from advisor.ui.model_rows import ModelRow
 from advisor.words import say

@@ -10,6 +10,7 @@ from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.units import GB
 from advisor.models.model import Model
+from advisor.words import say
 
 _FAMILIES = {
     "plain": "Plain",
@@ -37,10 +38,10 @@ def draw(model: Model) -> None:
     table = _table(model)
     if table.empty:
         return
-    st.subheader("Other formats", anchor=False)
+    st.header("Other formats", anchor=False)
     st.markdown(
         "Exact bytes of the tensors, as the named writer lays them out from 16-bit weights. These are for vLLM, "
-        "transformers and MLX; what fits above is computed for GGUF files in llama.cpp."
+        "transformers and MLX; the GGUF files of llama.cpp are under Levels."
     )
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
@@ -80,10 +81,10 @@ def _row(sized: SizedSafetensors) -> dict[str, object]:
 
 
 def _note(sized: SizedSafetensors) -> str:
-    notes = [sized.level.note]
+    notes = [say(sized.level.note)] if sized.level.note else []
     if sized.kept:
         what = "The writer stops at these unless told to ignore them" if sized.refuses else "Stays 16-bit as well"
-        notes.append(f"{what}: {'; '.join(sized.kept)}.")
+        notes.append(f"{what}: {'; '.join(f'{name}: {say(why)}' for name, why in sized.kept)}.")
     if sized.tied_copy_bytes:
         notes.append(f"Older writers add a copy of the embedding, {sized.tied_copy_bytes / GB:.2f} GB.")
     return " ".join(note for note in notes if note)

@@ -11,7 +11,7 @@ from html import escape
 import streamlit as st
 
 from advisor.machines.catalogue import machine
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.ui.asking import CUSTOM_NAME, model_name
 from advisor.ui.picking import MODEL_KEYS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import MIB
 from advisor.machines.catalogue import machine, machines
-from advisor.question.choices import CUSTOM_MACHINE
+from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import Question
 from advisor.ui import state
 from advisor.ui.parts.fields import choice, number, switch, text

@@ -9,12 +9,12 @@ import streamlit as st
 
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.models.catalogue import catalogue
-from advisor.quantize.evidence import may_be, measurements_of
+from advisor.quantize.kept_run import may_be, measurements_of
 from advisor.quantize.runs import Run
 from advisor.sources.local_measurements import LocalMeasurement
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
-from advisor.store.measurements import Measurements
+from advisor.store.kept_measurements import Measurements
 from advisor.ui.ownership import keep_owner
 from advisor.ui.parts.local_evidence import look_again, measurements
 from advisor.ui.parts.prove_board import opened_runs

@@ -8,10 +8,10 @@ from typing import Any
 from advisor.foundation.numbers import approx
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
-from advisor.quantize.compare import Agreement, Predicted, Row, compare
+from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.measure import measured_of
+from advisor.quantize.predicted import Agreement, Predicted, Row, compare
 from advisor.quantize.runs import Run
-from advisor.quantize.settings import QuantizeSettings
 from advisor.report.exports import csv_text
 from advisor.ui.parts.prove_predicted import predicted_of
 

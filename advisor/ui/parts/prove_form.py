@@ -9,11 +9,11 @@ import streamlit as st
 from advisor.foundation.errors import AdvisorError
 from advisor.foundation.units import gb
 from advisor.quantize import tinylm
+from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.compress import compress_python
 from advisor.quantize.errors import ToolMissing
 from advisor.quantize.packaged import packaged_models
-from advisor.quantize.request import MATRIX_OF_TINYLM, TRY_IT_NOW, RunRequest
-from advisor.quantize.settings import QuantizeSettings
+from advisor.quantize.run_request import MATRIX_OF_TINYLM, TRY_IT_NOW, RunRequest
 from advisor.quantize.tools import find_tool
 from advisor.quantize.worker import start_run
 from advisor.ui.ownership import keep_owner

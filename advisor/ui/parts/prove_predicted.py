@@ -19,11 +19,11 @@ from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
 from advisor.quality import ModelFacts, estimate_quality, facts_of
 from advisor.quantize import tinylm
-from advisor.quantize.compare import Predicted
-from advisor.quantize.memory import MEASURED_CONTEXT
-from advisor.quantize.request import TRY_IT_NOW
+from advisor.quantize.allowed import QuantizeSettings
+from advisor.quantize.memory_growth import MEASURED_CONTEXT
+from advisor.quantize.predicted import Predicted
+from advisor.quantize.run_request import TRY_IT_NOW
 from advisor.quantize.runs import Run
-from advisor.quantize.settings import QuantizeSettings
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import place

@@ -9,9 +9,9 @@ import streamlit as st
 
 from advisor.foundation.errors import AdvisorError
 from advisor.foundation.units import MIB
-from advisor.quantize.compare import Row
+from advisor.quantize.allowed import QuantizeSettings
+from advisor.quantize.predicted import Row
 from advisor.quantize.runs import Run
-from advisor.quantize.settings import QuantizeSettings
 from advisor.quantize.worker import remove_files
 from advisor.store.errors import StoreUnavailable
 from advisor.ui.charts.measured import picture

@@ -15,12 +15,12 @@ from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
+from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.compress import RECIPES
 from advisor.quantize.gguf_source import open_gguf_source
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.measure import reference_bytes
-from advisor.quantize.request import RunRequest, check_request, local_folder
-from advisor.quantize.settings import QuantizeSettings
+from advisor.quantize.run_request import RunRequest, check_request, local_folder
 from advisor.quantize.steps import SPARE_BYTES
 
 MADE_LEVELS = tuple(level.name for level in LEVELS.values() if not level.native_only)
@@ -55,7 +55,7 @@ def request_of(**fields: object) -> RunRequest:
     except ValidationError as error:
         if any("levels" in found["loc"] for found in error.errors()):
             raise InputError("Choose at least one level.") from None
-        raise InputError(f"This cannot be run: {error.errors()[0]['msg']}.") from None
+        raise InputError("This cannot be run: {errors}.", errors=error.errors()[0]["msg"]) from None
 
 
 def allowed_sources(folders: Sequence[Path]) -> dict[str, str]:

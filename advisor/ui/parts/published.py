@@ -15,10 +15,12 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.units import GB, gb
 from advisor.models.model import Model
 from advisor.sources.resolve import ResolvedModel
+from advisor.sources.tensor_comparison import agrees_with
 from advisor.ui.parts import model_input
 from advisor.ui.parts.html import go
 from advisor.ui.parts.pickers import search_button
 from advisor.ui.parts.text import plain
+from advisor.words import say
 
 _PARTS = {"text": "language model", "vision": "vision", "audio": "audio", "mtp": "draft layers (MTP)"}
 
@@ -29,13 +31,13 @@ def draw(found: ResolvedModel, model: Model | None, imatrix: bool = False) -> No
         return
     compared = found.file is not None or _has_gguf(found)
     stock = _stock_sizes(model, imatrix) if model is not None and compared else {}
-    st.subheader("Published files", anchor=False)
+    st.header("Published files", anchor=False)
     if found.file is not None:
         _file(found, stock)
     elif found.repository is not None:
         _repository(found, stock)
     elif found.entry is not None:
-        st.markdown("Everything above is computed from the catalogue; nothing was fetched.")
+        st.markdown("All figures are computed from the catalogue; nothing was fetched.")
         read = go(model_input.href_of(found.entry.hf_repo), f"Read {found.entry.hf_repo} on the Hub")
         st.html(f"<p>{read}: its own tensors beside the catalogue's, and its files. Only headers are read.</p>")
     if found.file is None and not _has_gguf(found):
@@ -90,8 +92,8 @@ def _repository_of(found: ResolvedModel) -> str | None:
 def _repository(found: ResolvedModel, stock: Mapping[str, SizedLevel]) -> None:
     repository = found.repository
     assert repository is not None  # noqa: S101
-    icon = "✔ " if "Verified against" in found.source else "▲ " if "Differs from" in found.source else ""
-    st.markdown(f"{icon}{plain(found.source)}")
+    icon = {True: "✔ ", False: "▲ ", None: ""}[agrees_with(found.source)]
+    st.markdown(f"{icon}{plain(say(found.source))}")
     if len(repository.bytes_by_part) > 1:
         parts = ", ".join(f"{_PARTS.get(part, part)} {gb(size)}" for part, size in repository.bytes_by_part.items())
         st.markdown(f"Its safetensors files hold: {parts}.")

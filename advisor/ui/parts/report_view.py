@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import approx, money, span
+from advisor.foundation.numbers import money, rough, span
 from advisor.question.question import Question
 from advisor.report.appendix import ASKED, KEPT_FREE
 from advisor.report.document import Costs, Fact, Logo, ReportDocument
@@ -28,6 +28,7 @@ from advisor.ui.asking import Reply, reply_to
 from advisor.ui.charts.report import chart_config, cost_figure, memory_figure, quality_figure
 from advisor.ui.parts import model_input
 from advisor.ui.parts.text import plain, refusal, small
+from advisor.words import told
 
 VIEW_KEY = "view"  # of the page, not of the question
 REPORT_VIEW = "report"
@@ -63,7 +64,7 @@ def _asked() -> Reply:
     try:
         for key, values in given.items():
             if len(values) > 1:
-                raise InputError(f"'{key[:40]}' is given {len(values)} times; give it once.")
+                raise InputError("'{name}' is given {count} times; give it once.", name=key[:40], count=len(values))
         question = Question.from_values({key: values[0] for key, values in given.items()})
     except InputError as error:
         return Reply(None, str(error), ())
@@ -195,8 +196,8 @@ def _speed(document: ReportDocument) -> None:
     _table(
         {
             "What": [row.what for row in document.speed],
-            "Typical": [f"{approx(row.speed.typical)} {row.unit}" for row in document.speed],
-            "Range": [span(row.speed) for row in document.speed],
+            "Typical": [f"{rough(row.speed.typical)} {row.unit}" for row in document.speed],
+            "Range": [span(row.speed, rough) for row in document.speed],
             "Based on": [row.basis for row in document.speed],
         }
     )
@@ -233,7 +234,7 @@ def _assumptions(document: ReportDocument) -> None:
     """What was asked for; how each figure follows from it is in the PDF."""
     appendix = document.appendix
     st.header("Assumptions", anchor=False)
-    facts = [fact for fact in appendix.assumptions if fact.note in (ASKED, KEPT_FREE)]
+    facts = [fact for fact in appendix.assumptions if fact.note in (told(ASKED), told(KEPT_FREE))]
     lines = [f"- {plain(fact.label)}: **{plain(fact.value)}**" for fact in facts]
     lines += [f"- {plain(note)}" for note in document.notes]
     st.markdown("\n".join(lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from advisor.foundation.numbers import exact
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
 from advisor.ui.parts.fields import choice, number, switch, text
+from advisor.words import say
 
 KEYS = (
     *("context", "prompt_tokens", "context_used", "task", "min_quality"),
@@ -30,7 +31,7 @@ def draw(left_to: str | None) -> None:
         placeholder="the prompt",
         help="How full the context is when speed is asked for.",
     )
-    words = ", ".join(f"`{demand.id}` ({demand.words}, {exact(demand.percent)} %)" for demand in DEMANDS)
+    words = ", ".join(f"`{demand.id}` ({say(demand.words)}, {exact(demand.percent)} %)" for demand in DEMANDS)
     choice(
         "task",
         "Task",

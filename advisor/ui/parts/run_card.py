@@ -14,6 +14,7 @@ from advisor.answer.verdict import leading
 from advisor.foundation.message import fact
 from advisor.foundation.numbers import plural
 from advisor.runtimes.launch import Command
+from advisor.ui.parts.html import outside
 from advisor.words import say, say_all
 
 _WHOLE = 40  # characters of a word that is not broken over two lines
@@ -63,8 +64,8 @@ def _panel(way: WayToRun) -> str:
 
 
 def _line(command: Command, way: WayToRun, named: bool) -> str:
-    title = f'<p class="dim">{escape(command.title)}</p>' if named else ""
-    return f"{title}{_copyable(command.text, f'{way.name}: {command.title}')}"
+    title = f'<p class="dim">{escape(say(command.title))}</p>' if named else ""
+    return f"{title}{_copyable(command.text, f'{way.name}: {say(command.title)}')}"
 
 
 def _takes(files: Files | None) -> str:
@@ -74,14 +75,14 @@ def _takes(files: Files | None) -> str:
     if files.terms is None:
         return found
     gated = escape(say(fact("run_gated", repository=files.repository or ""), "page"))
-    return f'{found}<p class="gated">⚠ {gated} {_link(files.terms, "Its terms")}</p>'
+    return f'{found}<p class="gated">⚠ {gated} {outside(files.terms, "Its terms")}</p>'
 
 
 def _fold(way: WayToRun) -> str:
     """What to do before, where the file is from, and what else to know of the command."""
     inside = [_step(one) for one in (*way.before, *way.otherwise)]
     if way.files is not None and way.files.listed_at:
-        where = _link(way.files.listed_at, "this list")
+        where = outside(way.files.listed_at, "this list")
         day = f", read on {escape(way.files.read_on)}" if way.files.read_on else ""
         inside.append(f"<p>{escape(way.files.repository or '')} is known from {where}{day}.</p>")
     inside += [f"<p>{escape(note)}</p>" for note in say_all(way.notes, "page")]
@@ -97,8 +98,9 @@ def _fold(way: WayToRun) -> str:
 
 
 def _step(command: Command) -> str:
-    note = f'<p class="dim">{escape(command.note)}</p>' if command.note else ""
-    return f"<p><strong>{escape(command.title)}</strong></p>{_copyable(command.text, command.title)}{note}"
+    title, notes = say(command.title), " ".join(say_all(command.notes, "page"))
+    note = f'<p class="dim">{escape(notes)}</p>' if notes else ""
+    return f"<p><strong>{escape(title)}</strong></p>{_copyable(command.text, title)}{note}"
 
 
 def _copyable(text: str, name: str) -> str:
@@ -113,9 +115,3 @@ def _copyable(text: str, name: str) -> str:
 
 def _kept_whole(word: str) -> str:
     return f"<span>{escape(word)}</span>" if "-" in word and len(word) <= _WHOLE else escape(word)
-
-
-def _link(address: str, text: str) -> str:
-    if not address.startswith("https://"):
-        return escape(text)
-    return f'<a href="{escape(address, quote=True)}" target="_blank" rel="noopener">{escape(text)}</a>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.formats.gguf_levels import LEVELS, PUBLISHERS_LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
-from advisor.question.choices import AUTO, BACKENDS, RUNTIMES
+from advisor.question.configuration import AUTO, BACKENDS, RUNTIMES
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.sources.published_sizes import publishers

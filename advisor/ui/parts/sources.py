@@ -8,8 +8,10 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.formats.gguf_levels import LLAMA_CPP_RULES
+from advisor.foundation.message import fact
 from advisor.foundation.numbers import exact
 from advisor.ui.parts.text import plain
+from advisor.words import say
 
 _EXACT = "the bytes of every tensor at every level, and the KV cache."
 _MODELLED = "compute buffers, by laying out the network's steps in memory as llama.cpp does."
@@ -19,20 +21,20 @@ _ESTIMATED = "header and tokenizer of the file, and what driver, runtime and scr
 def draw(answer: Answer) -> None:
     """Draw sources and the same question as a command and a link."""
     entry, machine = answer.entry, answer.machine
-    st.subheader("Where the numbers come from", anchor=False)
+    st.header("Where the numbers come from", anchor=False)
     st.markdown(
         f"- **Exact:** {_EXACT} The rules are those of {LLAMA_CPP_RULES}.\n"
         f"- **Modelled:** {_MODELLED}\n"
         f"- **Estimated, on the safe side:** {_ESTIMATED}\n"
         f"- **Model:** {plain(entry.name)} by {plain(entry.publisher)}, licence {plain(entry.license)}, "
         f"{entry.confidence} in {entry.as_of}: {_links(entry.sources) or 'no public source'}\n"
-        f"- **Capacity:** {plain(machine.capacity_basis)} ({machine.confidence}, {machine.as_of or 'today'}: "
-        f"{_links([s for s in (machine.source, machine.second_source) if s])})\n"
+        f"- **Capacity:** {plain(say(machine.capacity_basis))} ({machine.confidence}, {machine.as_of or 'today'}: "
+        f"{_links([s for s in (machine.source, machine.second_source) if s]) or say(fact('your_input'))})\n"
         f"- **Overhead:** {_overhead(answer)}"
     )
     if answer.measured_here:
         st.markdown(f"- **Measured here:** {_own(answer)}")
-    st.subheader("The same question elsewhere", anchor=False)
+    st.header("The same question elsewhere", anchor=False)
     query = answer.question.to_query()
     st.markdown("On the command line:")
     st.code(f'python -m advisor plan "{query}"', language=None, wrap_lines=True)
@@ -49,7 +51,9 @@ def _own(answer: Answer) -> str:
 
 def _overhead(answer: Answer) -> str:
     given = answer.question.machine.overhead_mib
-    return plain(answer.machine.overhead_basis if given is None else f"{exact(given)} MiB per device, as you gave it.")
+    return plain(
+        say(answer.machine.overhead_basis) if given is None else f"{exact(given)} MiB per device, as you gave it."
+    )
 
 
 def _links(sources: Sequence[str]) -> str:

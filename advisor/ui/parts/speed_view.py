@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 import streamlit as st
 
 from advisor.answer.candidate import Candidate
 from advisor.foundation.evidence_words import counted
-from advisor.foundation.numbers import approx, span
+from advisor.foundation.numbers import rough, span
+from advisor.foundation.ranges import Range
 from advisor.sources.local_measurements import MEASURED_HERE
 from advisor.speed import Measurement, Speed
 from advisor.speed.explain import explanation
-from advisor.ui.parts.text import plain, small
+from advisor.ui.legend import BACKEND_NAMES
+from advisor.ui.parts.html import Tile, tile_list
+from advisor.ui.parts.text import plain, small, tokens
 from advisor.words import say, say_all
 
 _BASIS = {
@@ -19,12 +24,11 @@ _BASIS = {
     "scaled": "Scaled from measurements of this model on this device",
     "estimated": "Estimated from the device, or devices like it",
 }
-_TILE = 190  # pixels
 
 
 def draw(shown: Candidate) -> None:
     """Draw it."""
-    st.subheader(f"Speed of {shown.level}", anchor=False)
+    st.header(f"Speed of {shown.level}", anchor=False)
     speed = shown.speed
     if speed is None and not shown.writes:
         st.markdown("How fast it reads is not said: the arithmetic rate of this machine is not known.")
@@ -32,8 +36,9 @@ def draw(shown: Candidate) -> None:
     if speed is None:
         st.markdown("The bandwidth of this machine's memory is not known: give it to get an estimate.")
         return
-    _figures(speed)
-    st.markdown(small(plain(f"{_BASIS[speed.basis]} ({say(counted(speed.n, speed.sources))}), on {speed.backend}.")))
+    st.html(tile_list(_figures(speed)))
+    rests = f"{_BASIS[speed.basis]} ({say(counted(speed.n, speed.sources))}), with {BACKEND_NAMES[speed.backend]}."
+    st.markdown(small(plain(f"{rests} A token is about three quarters of an English word.")))
     with st.expander("Formula and measurements"):
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in say_all(explanation(speed), "page")))
         if speed.measurements:
@@ -44,29 +49,22 @@ def draw(shown: Candidate) -> None:
         _measured_here(shown)
 
 
-def _figures(speed: Speed) -> None:
-    row = st.container(horizontal=True)
-    users = speed.load.users
-    one, inputs = speed.decode_tokens_per_s, speed.inputs_per_s
-    if inputs is not None:
-        length = f"Inputs of {speed.load.prompt_tokens:,} tokens a second: {span(inputs)}. It writes nothing."
-        row.metric("Inputs", f"{approx(inputs.typical)} /s", help=length, width=_TILE)
-    if one is not None:
-        row.metric("Writing, per user", f"{approx(one.typical)} tok/s", help=f"{span(one)} tokens/s.", width=_TILE)
-    total = speed.total_decode_tokens_per_s
-    if users > 1 and total is not None:
-        row.metric(f"Writing, {users} users", f"{approx(total.typical)} tok/s", help=f"{span(total)}.", width=_TILE)
-    prompt, first = speed.prefill_tokens_per_s, speed.time_to_first_token_s
-    if prompt is not None:
-        row.metric("Reading the prompt", f"{approx(prompt.typical)} tok/s", help=f"{span(prompt)}.", width=_TILE)
-    if first is not None:
-        tokens = speed.load.prompt_tokens
-        row.metric(
-            "To the first token",
-            f"{approx(first.typical)} s",
-            help=f"{span(first)} s for a prompt of {tokens:,} tokens.",
-            width=_TILE,
-        )
+def _figures(speed: Speed) -> Iterator[Tile]:
+    users, prompt_tokens = speed.load.users, tokens(speed.load.prompt_tokens)
+    if (inputs := speed.inputs_per_s) is not None:
+        yield _tile(f"Inputs of {prompt_tokens}", inputs, "inputs/s")
+    if (one := speed.decode_tokens_per_s) is not None:
+        yield _tile("Writing, each user", one, "tokens/s")
+    if users > 1 and (total := speed.total_decode_tokens_per_s) is not None:
+        yield _tile(f"Writing, {users:,} users together", total, "tokens/s")
+    if (prompt := speed.prefill_tokens_per_s) is not None:
+        yield _tile("Reading the prompt", prompt, "tokens/s")
+    if (first := speed.time_to_first_token_s) is not None:
+        yield _tile(f"To the first word, after {prompt_tokens}", first, "s")
+
+
+def _tile(label: str, found: Range, unit: str) -> Tile:
+    return Tile(label, f"{rough(found.typical)} {unit}", span(found, rough))
 
 
 def _measured_here(shown: Candidate) -> None:
@@ -75,8 +73,8 @@ def _measured_here(shown: Candidate) -> None:
         if (speed := row.speed) is not None:
             busy = "; the machine was busy" if speed.busy else ""
             sentence = (
-                f"{MEASURED_HERE.capitalize()} on {row.measured_on}: {approx(speed.decode.typical)} tok/s writing "
-                f"({span(speed.decode)}), {approx(speed.prefill.typical)} tok/s reading "
+                f"{MEASURED_HERE.capitalize()} on {row.measured_on}: {rough(speed.decode.typical)} tokens/s writing "
+                f"({span(speed.decode, rough)}), {rough(speed.prefill.typical)} tokens/s reading "
                 f"{speed.prompt_tokens:,} tokens; {shown.level}, one user, {speed.cpu}, threads: {speed.threads}, "
                 f"{row.engine}{busy}."
             )

@@ -11,6 +11,7 @@ from advisor.foundation.units import GB, GIB
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.ui.legend import COMPONENTS, DRAFT, RECOMMENDED
 from advisor.ui.parts.text import verdict_words
+from advisor.words import say
 
 # Components of memory, in the order they are stacked.
 # The levels that publishers offer most, from near-lossless down; the others are one click away.
@@ -101,4 +102,5 @@ def _percent(fraction: float) -> float:
 
 def _note(plan: Plan) -> str:
     needs = "Needs an importance matrix." if plan.needs_imatrix else ""
-    return f"{needs} {plan.sized.level.note}".strip()
+    note = plan.sized.level.note
+    return f"{needs} {'' if note is None else say(note)}".strip()

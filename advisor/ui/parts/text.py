@@ -7,7 +7,7 @@ import re
 from advisor.answer.status import Status
 from advisor.sizing.plan import Verdict
 from advisor.ui.legend import SIGNS, STATUS_COLOURS, STATUS_SIGNS
-from advisor.words.unconverted import labelled
+from advisor.words.keys import labelled
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
 COLOURS: dict[Verdict, str] = {"fits": "green", "fits with offload": "blue", "tight": "orange", "does not fit": "red"}

@@ -9,6 +9,7 @@ from advisor.machines.detect import SERVER_NOTE, detect, question_values
 from advisor.machines.detect_records import Detected
 from advisor.ui import state
 from advisor.ui.parts.text import plain, small
+from advisor.words import say
 
 _SHOWN = "detected"
 # What a machine that was chosen before may have left behind.
@@ -24,12 +25,12 @@ _CLEARED = {
 
 def draw() -> None:
     """A button that looks, and what was found."""
-    st.button("Use this machine", on_click=_take, key="use_this_machine", help=SERVER_NOTE, width="stretch")
+    st.button("Use this machine", on_click=_take, key="use_this_machine", help=say(SERVER_NOTE), width="stretch")
     found: Detected | None = st.session_state.get(_SHOWN)
     if found is not None:
-        st.markdown(small(plain(f"Found: {_words(found)}. {SERVER_NOTE}")))
+        st.markdown(small(plain(f"Found: {_words(found)}. {say(SERVER_NOTE)}")))
         for note in found.notes:
-            st.markdown(small(plain(note)))
+            st.markdown(small(plain(say(note))))
 
 
 def _take() -> None:

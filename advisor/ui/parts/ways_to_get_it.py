@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from advisor.answer.machines_for_model import best_of, cheapest_of
-from advisor.foundation.numbers import approx, exact, money, plural, span
+from advisor.foundation.numbers import approx, exact, money, plural, rough, span
 from advisor.question.question import Question
 from advisor.report.cost_section import COMPARED_ONLY
 from advisor.ui.machine_rows import Bill, MachineRow, Machines
@@ -97,7 +97,7 @@ def _speed(row: MachineRow, question: Question) -> str:
         return "not known"
     wish = question.requirements.min_tokens_per_s
     short = f", short of {exact(wish)}" if wish is not None and not row.as_fast_as_asked else ""
-    return f"{approx(found.typical)} {unit} ({span(found)}){short}"
+    return f"{rough(found.typical)} {unit} ({span(found, rough)}){short}"
 
 
 def _api(bill: Bill | None, why: str, currency: str, note: str) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from advisor.answer.answer import Answer
 from advisor.answer.plans import runtime_name
 from advisor.foundation.data_release import data_release
-from advisor.foundation.numbers import approx, span
+from advisor.foundation.numbers import approx, rough, span
 from advisor.foundation.units import format_bytes
 from advisor.foundation.version import VERSION
 from advisor.ui.parts.html import copyable
@@ -31,7 +31,7 @@ def report_text(answer: Answer, link: str) -> str:
         *(_memory(place.name, place.needed_bytes, place.capacity_bytes) for place in (*plan.devices, plan.host)),
     ]
     if shown.tokens_per_s is not None:
-        lines.append(f"Speed: {span(shown.tokens_per_s)} tokens/s for each user")
+        lines.append(f"Speed: {span(shown.tokens_per_s, rough)} tokens/s for each user")
     if shown.kept is not None:
         lines.append(f"Quality kept ({shown.task}): {approx(shown.kept.low)} to {approx(shown.kept.high)} %")
     return "\n".join(line.replace("\n", " ") for line in lines)

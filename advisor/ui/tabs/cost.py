@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from html import escape
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.money import money_words
+from advisor.answer.money_words import money_words
 from advisor.answer.verdict import leading, verdict
-from advisor.costs.break_even import BreakEven
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.options import Option
 from advisor.costs.series import savings
-from advisor.foundation.numbers import exact
+from advisor.foundation.numbers import exact, money, plural, rough, span
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import format_count
 from advisor.report.cost_section import COMPARED_ONLY
@@ -25,19 +24,17 @@ from advisor.ui.legend import MOST_CROSSINGS, NAMES, RECOMMENDED, crossing_words
 from advisor.ui.parts import cost_details, load_inputs
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import (
-    amount,
     load_table,
     paid_table,
     sensitivity_table,
-    span,
     years_table,
 )
 from advisor.ui.parts.fold import fold
-from advisor.ui.parts.text import plain, small, status_mark
+from advisor.ui.parts.html import words
+from advisor.ui.parts.text import plain, status_mark
 from advisor.words import say, say_all
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
-_TILE = 230  # pixels
 _MILLION = 1_000_000
 _NO_TOOLS = {"displayModeBar": False}
 BEHIND_MORE = "More, “Load and money”"
@@ -70,12 +67,27 @@ def _nothing_to_price(answer: Answer) -> None:
 def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
     costs = figures.costs
     _decision(answer)
-    _verdict(answer, candidate, costs)
+    keeps_data = answer.question.requirements.own_hardware
+    best = costs.best(keeps_data)
+    with st.container(key="cost_verdict"):
+        st.html(f"<h2>{escape(_headline(costs, best, keeps_data))}</h2>")
+        said = [*say_all(money_words(candidate), "page"), *[told(COMPARED_ONLY)] * keeps_data, _load(costs)]
+        st.markdown(plain(" ".join(said)))
+        st.html(f'<div class="ways">{"".join(_way(costs, name, best) for name in NAMES)}</div>')
+    chart, load = st.columns((3, 1), gap="medium")
+    with load, st.container(key="cost_load"):
+        load_inputs.draw_first("cost")
+        st.html(f'<p class="quiet">{words(" ".join(_power(costs)))}</p>')
+    with chart:
+        _over_time(figures)
+    if answer.question.machine.other_machine is not None:
+        st.info(
+            "Cards of different kinds: price and watts of one device are the mean of all; such a mix is not for rent."
+        )
+    if costs.notes:
+        fold("What is not counted, and what to keep in mind", "fold_notes", cost_details.notes, costs)
     if not costs.options:
-        cost_details.what_is_missing(costs)
         return
-    _over_time(figures)
-    cost_details.what_is_missing(costs)
     fold("The same as tables, and by years of use", "fold_paid", _paid_tables, figures)
     fold("Cost against load", "fold_load", _by_load, figures)
     if figures.sensitivities and savings(costs) is not None:
@@ -93,30 +105,7 @@ def _decision(answer: Answer) -> None:
     if instead is not None:
         link = f"/?tab=Cost&{instead.found.question.to_query()}"
         said = f"{said} [What {plain(instead.entry.name)} costs](.{link})"
-    st.warning(said, icon=":material/info:")
-
-
-def _verdict(answer: Answer, candidate: Candidate, costs: Costs) -> None:
-    question = answer.question
-    keeps_data = question.requirements.own_hardware
-    best = costs.best(keeps_data)
-    with st.container(border=True, key="cost_verdict"):
-        st.markdown(f"{small(plain(f'{candidate.level}, {_load(costs)}'))} {status_mark(answer.status)}")
-        st.header(_headline(costs, best, keeps_data), anchor=False)
-        st.markdown(plain(" ".join(say_all(money_words(candidate), "page"))))
-        if keeps_data:
-            st.markdown(COMPARED_ONLY)
-        columns = st.columns(3)
-        for column, name in zip(columns, NAMES, strict=True):
-            with column.container(border=True, height="stretch"):
-                _option(costs, name, is_best=best is not None and best.name == name)
-        _further_tiles(costs)
-    with st.container(horizontal=True, key="cost_load"):
-        load_inputs.draw_first("cost")
-    if question.machine.other_machine is not None:
-        st.info(
-            "Cards of different kinds: price and watts of one device are the mean of all; such a mix is not for rent."
-        )
+    st.warning(f"{status_mark(answer.status)} {said}", icon=":material/info:")
 
 
 def _headline(costs: Costs, best: Option | None, keeps_data: bool) -> str:
@@ -128,74 +117,64 @@ def _headline(costs: Costs, best: Option | None, keeps_data: bool) -> str:
 def _load(costs: Costs) -> str:
     load, years = costs.inputs.load, costs.inputs.billing.years
     return (
-        f"{exact(load.requests_per_day)} requests a day with {load.tokens_in:,} tokens in and "
-        f"{load.tokens_out:,} out ({format_count(costs.tokens_per_month)} tokens a month), used for {years} "
-        f"year{'' if years == 1 else 's'}"
+        f"For {exact(load.requests_per_day)} requests a day with {load.tokens_in:,} tokens in and "
+        f"{load.tokens_out:,} out, used for {plural(years, 'year')}."
     )
 
 
-def _option(costs: Costs, name: str, is_best: bool) -> None:
+def _way(costs: Costs, name: str, best: Option | None) -> str:
+    """One way as a card: what it costs a month within which range, and of what."""
     option: Option | None = getattr(costs, name)
-    label = f"{RECOMMENDED} {NAMES[name]}, a month" if is_best else f"{NAMES[name]}, a month"
+    mark = f"{RECOMMENDED} " if best is not None and best.name == name else ""
+    title = f"<h2>{mark}{escape(NAMES[name])}</h2>"
     if option is None:
-        st.metric(label, "–")
         why = dict(costs.missing).get(name)
-        st.markdown(small(plain(say(why, "page"))) if why else "")
-        return
-    monthly = option.monthly.typical
-    whole = f"{costs.currency} {monthly:,.0f}"  # beyond a million cents do not matter, and there is no room for them
-    st.metric(label, whole if monthly >= _MILLION else shown(monthly, costs.currency))
-    per_token = option.per_million_tokens
-    lines = [
-        f"**{span(option.monthly)}** a month, low to high",
-        f"**{costs.currency} {amount(per_token.typical, 4)}** per million tokens ({span(per_token, 4)})",
-        plain(option.title),
+        return (
+            f'<article class="way">{title}<p>{words(say(why, "page") if why else "No price is known.")}</p></article>'
+        )
+    monthly, each = option.monthly, option.per_million_tokens
+    facts = [
+        f"{money(each.typical)} {costs.currency} for a million tokens ({span(each, money)})",
+        say(option.title, "page"),
     ]
+    if option.upfront:
+        facts.insert(0, f"{money(option.upfront)} {costs.currency} to buy")
     if option.offers > 1:
-        lines.append(f"The median of {option.offers} providers")
-    st.markdown("  \n".join(small(line) for line in lines))
+        facts.append(f"The median of {option.offers} providers")
+    said = "".join(f"<p>{words(fact)}</p>" for fact in facts)
+    price = f'<span class="price">{words(f"{money(monthly.typical)} {costs.currency}")}</span> a month'
+    between = f'<span class="small">{words(span(monthly, money))}</span>'
+    return f'<article class="way">{title}<p>{price}{between}</p>{said}</article>'
 
 
-def _further_tiles(costs: Costs) -> None:
-    row = st.container(horizontal=True)
-    even = costs.own_against_api
-    row.metric(
-        "Own beats API, tokens a month",
-        "–" if even is None else _tokens(even.typical),
-        help=_even_words(even) if even else "There is nothing to compare.",
-        width=_TILE,
-    )
-    why = "The power of this machine is not known."
-    _tile(row, "Energy a month", costs.energy_kwh_per_month, ("kWh", "MWh"), why)
-    _tile(row, "CO2 a month", costs.co2_kg_per_month, ("kg", "t"), f"Give “CO2 (g per kWh)” under {BEHIND_MORE}.")
-
-
-def _tile(row: DeltaGenerator, label: str, values: Range | None, units: tuple[str, str], why: str) -> None:
-    """A figure with its range; the second unit is a thousand of the first."""
-    if values is None:
-        row.metric(label, "–", help=why, width=_TILE)
+def _power(costs: Costs) -> Iterator[str]:
+    """What owning draws a month, and what that emits where it is known."""
+    if costs.energy_kwh_per_month is None:
+        yield "The power of this machine is not known."
         return
-    is_large = values.typical >= _MILLION
-    shown_as, unit = (values.scaled(0.001), units[1]) if is_large else (values, units[0])
-    help_text = f"{shown_as.low:,.1f} to {shown_as.high:,.1f} {unit}, when owned."
-    row.metric(label, f"{shown_as.typical:,.1f} {unit}", help=help_text, width=_TILE)
+    yield f"Owned, it draws {_much(costs.energy_kwh_per_month, 'kWh', 'MWh')} a month"
+    if costs.co2_kg_per_month is None:
+        yield f"(CO2: give “CO2 (g per kWh)” under {BEHIND_MORE})."
+    else:
+        yield f"and emits {_much(costs.co2_kg_per_month, 'kg', 't')} of CO2."
+
+
+def _much(values: Range, unit: str, thousand: str) -> str:
+    if values.typical >= _MILLION:
+        values, unit = values.scaled(0.001), thousand
+    return f"about {rough(values.typical)} {unit} ({span(values, rough)})"
 
 
 def _tokens(count: int | None) -> str:
     return "never" if count is None else format_count(count)
 
 
-def _even_words(even: BreakEven) -> str:
-    return (
-        f"Above so many tokens a month owning is cheaper: {_tokens(even.low)} at best, {_tokens(even.high)} at worst."
-    )
-
-
 def _over_time(figures: Figures) -> None:
     costs = figures.costs
+    if not costs.options:
+        return
     years = costs.inputs.billing.years
-    st.subheader(f"What has been paid over {years} year{'' if years == 1 else 's'}", anchor=False)
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in _paid_back(costs)))
+    st.html(f"<h2>What has been paid over {plural(years, 'year')}</h2><p>{words(' '.join(_paid_back(costs)))}</p>")
     st.plotly_chart(
         cumulative_chart(costs),
         key="cumulative",
@@ -228,6 +207,10 @@ def _paid_back(costs: Costs) -> list[str]:
         beyond = " (beyond this chart)" if months > 12 * costs.inputs.billing.years else ""
         when = f"after {months:,} month{'' if months == 1 else 's'}{beyond}"
         found.append(f"Owning has cost less than {name} {when}, before the machine is sold again.")
+    if (even := costs.own_against_api) is not None and even.low is not None:
+        found.append(
+            f"Owning beats the API above {_tokens(even.low)} tokens a month at best, {_tokens(even.high)} at worst."
+        )
     if costs.rent_against_api is not None:
         even = costs.rent_against_api
         found.append(
@@ -276,7 +259,7 @@ def _sensitivity(figures: Figures) -> None:
         key="tornado",
         config=_NO_TOOLS,
         alt=f"What owning saves a month when one of {len(found)} inputs is half or half as much again; "
-        f"{found[0].label} matters most. The table below has the same figures.",
+        f"{say(found[0].label)} matters most. The table below has the same figures.",
     )
     st.table(sensitivity_table(found, costs.currency), hide_index=True, border="horizontal")
 

@@ -9,9 +9,10 @@ import streamlit as st
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.pinned import pinned_query
-from advisor.foundation.numbers import approx
+from advisor.foundation.numbers import rough
 from advisor.foundation.units import gb, gib
 from advisor.ui.legend import RECOMMENDED
+from advisor.ui.parts.explore_html import skippable
 from advisor.ui.parts.html import go, question_href
 from advisor.ui.parts.rows import Cell, cell, number_cell, table
 from advisor.ui.parts.text import small, verdict_words
@@ -27,9 +28,10 @@ def draw(answer: Answer) -> None:
     """Draw the tab."""
     found = answer.candidates
     every = len(found) > 1 and st.toggle(f"All {len(found)} levels", key="every_level", persist_state="session")
-    shown = in_order(found) if every else without_hopeless(found, answer.shown)
+    shown = in_order(found, answer.shown) if every else without_hopeless(found, answer.shown)
     rows = [(one is answer.shown, _cells(answer, one)) for one in shown]
-    st.html(table(f"{len(rows)} levels of {answer.entry.name} on {answer.machine_name}", _HEADS, rows))
+    made = table(f"{len(rows)} levels of {answer.entry.name} on {answer.machine_name}", _HEADS, rows)
+    st.html(skippable(made, "after-levels"))
     st.markdown(
         small(
             f"{RECOMMENDED} the one shown; a click on another shows that. Memory and what is free: on all devices and "
@@ -38,16 +40,16 @@ def draw(answer: Answer) -> None:
     )
 
 
-def in_order(found: Sequence[Candidate]) -> list[Candidate]:
-    """Those that fit first; among them what keeps most, then what is smallest."""
-    return sorted(found, key=lambda one: (not one.plan.fits, -_kept(one), one.file_bytes))
+def in_order(found: Sequence[Candidate], shown: Candidate) -> list[Candidate]:
+    """Those that fit first; among them what keeps most, then what is shown, then what is smallest."""
+    return sorted(found, key=lambda one: (not one.plan.fits, -_kept(one), one is not shown, one.file_bytes))
 
 
 def without_hopeless(found: Sequence[Candidate], shown: Candidate) -> list[Candidate]:
     """What fits, what is shown, and the two that come nearest of those that do not."""
     missing = sorted((one for one in found if not one.plan.fits), key=lambda one: one.plan.missing_bytes)
     kept = {id(one) for one in missing[:_NEAREST]} | {id(shown)}
-    return [one for one in in_order(found) if one.plan.fits or id(one) in kept]
+    return [one for one in in_order(found, shown) if one.plan.fits or id(one) in kept]
 
 
 def _kept(one: Candidate) -> float:
@@ -62,7 +64,7 @@ def _cells(answer: Answer, one: Candidate) -> list[Cell]:
         Cell(link),
         cell(verdict_words(plan.verdict)),
         number_cell("–" if one.kept is None else f"{min(one.kept.typical, 100):.1f} %"),
-        number_cell("–" if one.tokens_per_s is None else approx(one.tokens_per_s.typical)),
+        number_cell("–" if one.tokens_per_s is None else rough(one.tokens_per_s.typical)),
         number_cell(gb(one.file_bytes)),
         number_cell(f"{plan.sized.bits_per_weight:.2f}"),
         number_cell(gib(plan.needed_bytes)),

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import pandas as pd
 import streamlit as st
 
 from advisor.answer.answer import Answer
-from advisor.answer.candidate import Candidate, task_name
+from advisor.answer.candidate import Candidate
 from advisor.foundation.evidence_words import counted
-from advisor.foundation.numbers import approx, exact, span
+from advisor.foundation.numbers import exact, plural, rough, span
 from advisor.foundation.units import GIB
 from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
-from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
+from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, task_name
 from advisor.sources.local_measurements import MEASURED_HERE
 from advisor.ui.charts.quality import pareto_chart
+from advisor.ui.legend import BASIS_SIGNS, BASIS_WORDS
+from advisor.ui.parts.fold import fold
+from advisor.ui.parts.html import outside
+from advisor.ui.parts.rows import Cell, cell, number_cell
+from advisor.ui.parts.rows import table as rows_table
 from advisor.ui.parts.tables import fullest_device
 from advisor.ui.parts.text import plain, small
 from advisor.words import say, say_all
 
 _TABLE_LINES = ("fp16", "int8", "int4", "int3", "int2")
 _WHOLE_BITS = 15.0
+_PARETO_HEADS = ("Level", "Memory", "Kept", "Range", "Rests on")
+_TASK_HEADS = ("Task", "Kept", "Range", "Basis", "Rests on", "Measured by")
+_EVIDENCE_HEADS = ("Model", "Level", "Benchmark", "Result", "Source", "Where in it", "As of")
+_MEANT = {
+    "measured": "for this very model and level",
+    "transferred": "from other measurements of this model",
+    "estimated": "from those of other models",
+}
 _SIGNS = {"holds": "✔ holds", "holds partly": "▲ holds partly", "not supported": "✖ not supported"}
 
 
@@ -32,7 +46,7 @@ def draw(answer: Answer) -> None:
     one = _chosen_level(answer)
     _by_task(answer, one)
     _evidence(answer, one)
-    _claims()
+    fold("What is said about quantization, tested", "fold_claims", _claims)
 
 
 def _pareto(answer: Answer) -> None:
@@ -40,7 +54,7 @@ def _pareto(answer: Answer) -> None:
     st.header("Quality against memory", anchor=False)
     table = pareto_table(answer.candidates)
     if table.empty:
-        st.info(plain(answer.candidates[0].quality.note), icon=":material/info:")
+        st.info(plain(" ".join(say_all(answer.candidates[0].quality.notes, "page"))), icon=":material/info:")
         return
     capacity = _capacity_gib(answer)
     st.markdown(
@@ -59,19 +73,23 @@ def _pareto(answer: Answer) -> None:
         "The table in the expander below has the same figures.",
     )
     with st.expander("The same as a table"):
-        _figures(
-            table,
-            {
-                "level": "Level",
-                "memory_gib": "Memory (GiB)",
-                "low": "Low (%)",
-                "typical": "Typical (%)",
-                "high": "High (%)",
-                "evidence": "Rests on",
-            },
-            "pareto_table",
-            f"Memory and quality of {len(table)} levels",
+        st.html(rows_table(f"Memory and quality of {len(table)} levels", _PARETO_HEADS, _pareto_rows(answer, table)))
+
+
+def _pareto_rows(answer: Answer, table: pd.DataFrame) -> list[tuple[bool, list[Cell]]]:
+    return [
+        (
+            row.level == _level(answer),
+            [
+                cell(str(row.level)),
+                number_cell(f"{row.memory_gib:,.1f} GiB"),
+                number_cell(f"{row.typical:.1f} %"),
+                number_cell(f"{row.low:.1f} to {row.high:.1f} %"),
+                cell(str(row.evidence)),
+            ],
         )
+        for row in table.itertuples()
+    ]
 
 
 def _level(answer: Answer) -> str | None:
@@ -102,7 +120,7 @@ def pareto_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
                 "typical": kept.typical,
                 "high": kept.high,
                 "frontier": kept.typical > best,
-                "evidence": f"{one.quality.basis}, {say(counted(one.quality.n, one.quality.sources))}",
+                "evidence": f"{_basis(one.quality)}, {say(counted(one.quality.n, one.quality.sources))}",
             }
         )
         best = max(best, kept.typical)
@@ -123,64 +141,53 @@ def _chosen_level(answer: Answer) -> Candidate:
 
 
 def _by_task(answer: Answer, one: Candidate) -> None:
-    table = task_table(one)
+    found = {task: one.quality_at(task) for task in (*SCORED_TASKS, PERPLEXITY)}
     st.markdown(
         small(
             plain(
-                f"What {one.level} of {answer.entry.name} keeps of its own 16-bit score, in percent. Measured: for "
-                "this very model and level. Transferred: from other measurements of this model. Estimated: from those "
-                "of other models."
+                f"What {one.level} of {answer.entry.name} keeps of its own 16-bit score, and between which values one "
+                "published score lies in about 9 of 10 cases. "
+                + " ".join(f"{BASIS_SIGNS[basis]} {BASIS_WORDS[basis]}: {meant}." for basis, meant in _MEANT.items())
             )
         )
     )
-    names = {
-        "task": "Task",
-        "low": "Low",
-        "typical": "Typical",
-        "high": "High",
-        "basis": "Basis",
-        "n": "n",
-        "sources": "Sources",
-    }
-    _figures(table, names | {"benchmarks": "Measured by"}, "by_task", f"Quality of {one.level} for {len(table)} tasks")
+    rows = [(False, _task_cells(task, quality)) for task, quality in found.items()]
+    st.html(rows_table(f"Quality of {one.level} for {len(rows)} tasks", _TASK_HEADS, rows))
     divergence = one.quality_at(DIVERGENCE)
     if divergence.kld is not None:
         st.markdown(
-            f"Divergence from 16 bit: about {approx(divergence.kld.typical)} nats ({span(divergence.kld)}, "
-            f"{_basis(divergence)}, {say(counted(divergence.n, divergence.sources))})."
+            small(
+                f"Divergence from 16 bit, token by token: about {rough(divergence.kld.typical)} nats "
+                f"({span(divergence.kld, rough)}, {_basis(divergence)}, "
+                f"{say(counted(divergence.n, divergence.sources))})."
+            )
         )
     if divergence.measured_here:
         _measured_here(divergence)
-    words = "; ".join(f"“{demand.words}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
+    words = "; ".join(f"“{say(demand.words)}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
     st.markdown(small(plain(f"As a requirement, {words}.")))
 
 
-def task_table(one: Candidate) -> pd.DataFrame:
-    """Low, typical and high of every task, what they rest on and the benchmarks that stand for the task."""
-    found = {task: one.quality_at(task) for task in (*SCORED_TASKS, PERPLEXITY)}
-    return pd.DataFrame(
-        [
-            {
-                "task": task.replace("_", " "),
-                "low": quality.low,
-                "typical": quality.typical,
-                "high": quality.high,
-                "basis": _basis(quality),
-                "n": quality.n,
-                "sources": quality.sources,
-                "benchmarks": TASKS[task],
-            }
-            for task, quality in found.items()
-        ]
-    )
+def _task_cells(task: str, quality: Quality) -> list[Cell]:
+    """A task, what is kept of it within which range, and what that rests on."""
+    kept = quality.typical is not None and quality.low is not None and quality.high is not None
+    sign = BASIS_SIGNS.get(quality.basis, "")
+    return [
+        cell(say(task_name(task)).capitalize()),
+        number_cell(f"{quality.typical:.1f} %" if kept else "–"),
+        number_cell(f"{quality.low:.1f} to {quality.high:.1f} %" if kept else "–"),
+        cell(f"{sign} {_basis(quality)}".strip()),
+        cell(say(counted(quality.n, quality.sources)) if quality.n else "–"),
+        cell(say(TASKS[task])),
+    ]
 
 
 def _basis(quality: Quality) -> str:
-    return MEASURED_HERE if quality.measured_here else quality.basis
+    return MEASURED_HERE if quality.measured_here else BASIS_WORDS.get(quality.basis, quality.basis)
 
 
 def _measured_here(divergence: Quality) -> None:
-    st.markdown(small(plain(divergence.note)))
+    st.markdown(small(plain(" ".join(say_all(divergence.notes, "page")))))
     if divergence.n > 1:
         st.markdown(small(f"The newest of {divergence.n} measurements; the page Prove it lists all."))
 
@@ -189,48 +196,32 @@ def _evidence(answer: Answer, one: Candidate) -> None:
     task = answer.question.requirements.task
     quality = one.quality
     st.header(plain(f"Evidence for {one.level} at {say(task_name(task))}"), anchor=False)
-    st.markdown(plain(" ".join((quality.note, *say_all(quality.remarks, "page")))))
+    st.markdown(plain(" ".join(say_all((*quality.notes, *quality.remarks), "page"))))
     if not quality.evidence:
         return
-    rows = pd.DataFrame(
-        [
-            {
-                "model": row.model,
-                "level": row.level,
-                "benchmark": row.benchmark,
-                "value": row.value,
-                "source": row.source_url,
-                "where": row.locator,
-                "as_of": row.as_of,
-            }
-            for row in quality.evidence
-        ]
-    )
-    text = st.column_config.TextColumn
-    st.dataframe(
-        rows,
-        hide_index=True,
-        height="content" if len(rows) <= 10 else 380,
-        key="evidence",
-        alt=f"The {len(rows)} nearest published measurements with their sources",
-        column_config={
-            "model": text("Model", pinned=True, width=170),
-            "level": text("Level"),
-            "benchmark": text("Benchmark"),
-            "value": text("Result"),
-            "source": st.column_config.LinkColumn("Source", width="medium"),
-            "where": text("Where in it"),
-            "as_of": text("As of"),
-        },
-    )
-    if quality.n > len(rows):
-        st.markdown(small(f"The nearest {len(rows)} of {quality.n}."))
+    count = len(quality.evidence)
+    title = f"The {count} nearest of {quality.n} measurements" if quality.n > count else plural(count, "measurement")
+    fold(title, "fold_evidence", _measurements, quality)
+
+
+def _measurements(quality: Quality) -> None:
+    rows = [
+        (
+            False,
+            [
+                *(cell(said) for said in (row.model, row.level, row.benchmark, row.value)),
+                Cell(outside(row.source_url, urlsplit(row.source_url).netloc or row.source_url)),
+                *(cell(str(said)) for said in (row.locator, row.as_of)),
+            ],
+        )
+        for row in quality.evidence
+    ]
+    st.html(rows_table("The nearest published measurements", _EVIDENCE_HEADS, rows))
 
 
 def _claims() -> None:
     with st.spinner("Testing the claims against the measurements …"):
         found = claims()
-    st.header("What is said about quantization, tested", anchor=False)
     st.markdown(
         "A table of five lines and four pieces of advice are repeated all over the web. Each is held against the "
         "published measurements; every figure is computed from them."
@@ -246,7 +237,7 @@ def _claim_rows(found: Sequence[Claim], key: str) -> None:
     st.dataframe(
         pd.DataFrame(
             [
-                {"claim": claim.claim, "verdict": _SIGNS[claim.outcome], **_numbers(claim), "n": claim.n}
+                {"claim": say(claim.claim), "verdict": _SIGNS[claim.outcome], **_numbers(claim), "n": claim.n}
                 for claim in found
             ]
         ),
@@ -258,10 +249,10 @@ def _claim_rows(found: Sequence[Claim], key: str) -> None:
         column_config={
             "claim": st.column_config.TextColumn("Claim", pinned=True, width=230),
             "verdict": st.column_config.TextColumn("Verdict", width=140),
-            "n": st.column_config.NumberColumn("n", format="localized"),
+            "n": st.column_config.NumberColumn("Scores", format="localized"),
         },
     )
-    st.markdown("\n".join(f"- **{plain(claim.claim)}**: {plain(claim.sentence)}" for claim in found))
+    st.markdown("\n".join(f"- **{plain(say(claim.claim))}**: {plain(say(claim.sentence))}" for claim in found))
 
 
 _SHORT = {"median": "Median (%)", "p10": "10th percentile (%)", "p90": "90th percentile (%)"}
@@ -278,22 +269,3 @@ def _numbers(claim: Claim) -> dict[str, object]:
 def _spaced(name: str) -> str:
     """Names of levels keep their underscores."""
     return name.replace("_", " ") if name.islower() else name
-
-
-def _figures(table: pd.DataFrame, names: dict[str, str], key: str, alt: str) -> None:
-    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    st.dataframe(
-        table,
-        hide_index=True,
-        height="content",
-        key=key,
-        placeholder="–",
-        alt=alt,
-        column_order=list(names),
-        column_config={
-            column: text(words, pinned=place == 0)
-            if table[column].dtype == object or isinstance(table[column].dtype, pd.StringDtype)
-            else number(words, format="%d" if column == "n" else "%.1f")
-            for place, (column, words) in enumerate(names.items())
-        },
-    )

@@ -8,11 +8,13 @@ from importlib import import_module
 import streamlit as st
 
 from advisor.answer.answer import Answer
+from advisor.answer.verdict import leading
 from advisor.ui import state, view_cache
+from advisor.ui.address import question_link
 from advisor.ui.asking import Reply
-from advisor.ui.parts import model_input, published, run_card
+from advisor.ui.parts import model_input, published, run_card, wrong_figure
 from advisor.ui.parts.choice_cards import cards
-from advisor.ui.parts.html import go
+from advisor.ui.parts.html import go, words
 from advisor.ui.parts.text import refusal
 from advisor.ui.parts.verdict_card import card
 from advisor.words import say_all
@@ -50,21 +52,34 @@ def draw(reply: Reply) -> None:
         if tab.open:
             with tab:
                 import_module(f"advisor.ui.tabs.{name}").draw(answer)
+    # Not with the first screen, which is kept: the link holds the address that this visitor uses.
+    st.html(wrong_figure.fold(answer, question_link(answer.question.to_query())))
 
 
 def first_screen(answer: Answer) -> str:
     """The decision, how to run it and the choices as one piece of HTML."""
-    notes = "".join(f"<li>{escape(note)}</li>" for note in say_all(answer.notes, "page"))
-    noted = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
-    return f'<div class="first">{card(answer)}{run_card.card(answer)}</div>{noted}{cards(answer)}{_about()}'
+    first = f'<div class="first">{card(answer)}{run_card.card(answer)}</div>'
+    return "".join((first, cards(answer), _notes(answer), _about(), _below(answer)))
+
+
+def _notes(answer: Answer) -> str:
+    notes = "".join(f"<li>{words(note)}</li>" for note in say_all(answer.notes, "page"))
+    return f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
+
+
+def _below(answer: Answer) -> str:
+    """Whom the tabs are about, where that is another model than the headline's."""
+    if leading(answer) is None:
+        return ""
+    return f'<p class="about">{escape(f"Below: {answer.entry.name}, which was asked for.")}</p>'
 
 
 def _about() -> str:
     """What this is, and questions to begin with."""
     examples = " · ".join(go(f"./?{query}", name) for name, query in EXAMPLES.items())
     return (
-        '<p class="about">LLM Fit Advisor sizes the real file, not parameters × bits, and says what to run on which '
-        f"hardware at what cost. Try: {examples}</p>"
+        '<p class="about">Which open model runs on which machine, how well and at what cost, from real file sizes. '
+        f"Try: {examples}</p>"
     )
 
 

@@ -32,6 +32,7 @@ from advisor.ui.parts import column_pickers, model_input
 from advisor.ui.parts.comparison_table import comparison_html
 from advisor.ui.parts.html import copyable, go, question_href
 from advisor.ui.parts.text import refusal, small
+from advisor.words import told
 
 _PAGE = "compare"
 _LAST = "compare_last"
@@ -56,7 +57,7 @@ def draw(reply: Reply) -> None:
         rows = tuple(row for row in rows if row.differs)
     st.html(comparison_html(answers, letters, rows))
     if len(answers) > 1:
-        st.markdown(small(EXPLAINED))
+        st.markdown(small(told(EXPLAINED)))
         _share(base, columns, answers, letters)
 
 

@@ -7,9 +7,9 @@ from functools import partial
 
 import streamlit as st
 
-from advisor.answer.candidate import task_name
 from advisor.foundation.numbers import exact, money, rounded
 from advisor.foundation.units import format_count, gib
+from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.report.exports import csv_text
 from advisor.ui.asking import Reply

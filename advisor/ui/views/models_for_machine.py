@@ -9,9 +9,9 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from advisor.answer.candidate import task_name
 from advisor.foundation.numbers import exact, rounded
 from advisor.foundation.units import GIB, format_count, gib
+from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.report.exports import csv_text
 from advisor.runtimes.registry import ENGINES

@@ -8,7 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from advisor.foundation.errors import InputError
-from advisor.quantize.settings import QuantizeSettings, read_settings
+from advisor.quantize.allowed import QuantizeSettings, read_settings
 from advisor.ui import ownership
 from advisor.ui.asking import Reply
 from advisor.ui.parts.prove_parts import INSTALL, missing_parts

@@ -20,6 +20,7 @@ from advisor.models.lookup import find_model
 from advisor.ui.asking import Reply
 from advisor.ui.parts.html_table import html_table
 from advisor.ui.parts.text import plain, refusal
+from advisor.words import say
 
 COLUMNS = (
     "Rule",
@@ -82,4 +83,4 @@ def _section(title: str, what: str, rows: Sequence[Comparison]) -> None:
     )
     for row in rows:
         names = row.rule if row.rule == row.level else f"{row.rule} → {row.level}"
-        st.markdown(f"- **{plain(names)}**: {plain(row.reason)}")
+        st.markdown(f"- **{plain(names)}**: {plain(say(row.reason))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -28,6 +29,7 @@ from advisor.ui.address import manager_link, question_link
 from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
 from advisor.ui.parts import frozen_list, report_view
+from advisor.ui.parts.fold import fold
 from advisor.ui.parts.text import plain, refusal, small
 
 _PAPERS = {"a4": "A4", "letter": "Letter"}
@@ -54,13 +56,14 @@ def draw(reply: Reply) -> None:
     document = report_of(answer, _cover(), question_link(query))
     _downloads(answer, document)
     frozen_list.draw(query, document)
-    _charts(document)
+    fold("Charts as pictures", "fold_pictures", _charts, document)
     _import()
 
 
 def _link(label: str, what: str, link: str) -> None:
     st.markdown(f"**{label}**  \n{small(what)}")
     st.code(link, language=None, wrap_lines=True)
+    st.html(f'<a href="{escape(link, quote=True)}" target="_blank" rel="noopener">Open it</a>')
 
 
 def _cover() -> Cover:
@@ -122,7 +125,6 @@ def _everything(answer: Answer) -> str:
 
 
 def _charts(document: ReportDocument) -> None:
-    st.header("Charts as pictures", anchor=False)
     kind = st.segmented_control("Format", ["png", "svg"], format_func=str.upper, default="png", key="picture") or "png"
     st.markdown(small("The camera above each chart saves it."))
     figures = []

@@ -18,16 +18,17 @@ from advisor.answer.choices import choices, standing_words
 from advisor.answer.option import Option
 from advisor.answer.other_models import other_model
 from advisor.answer.pinned import pinned_query
-from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LEAST_BITS
+from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LEAST_BITS, WEIGHTS
 from advisor.answer.reasons import reasons
 from advisor.answer.status import STATUSES, status_by
+from advisor.answer.utility import speed_points
 from advisor.answer.verdict import verdict
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
 from advisor.quality.scale import Beside, Comparison, compared, measured_beside
 from advisor.question.question import Question
-from advisor.question.requirements import GOALS
+from advisor.question.requirements import GOALS, Goal
 from advisor.words import say, say_all
 from tests.support.decided import chosen_level, identity, why
 
@@ -643,3 +644,32 @@ def test_the_scores_that_show_it_best_stand_in_the_sentence(scores: tuple[Compar
     assert said.endswith(
         f"{', though' if contrary else ','} with {here:.1f} % against {there:.1f} % at {rows.one.benchmark}"
     )
+
+
+def test_the_file_that_a_model_was_published_as_in_4_bits_is_offered_beside_another() -> None:
+    found = asked("model=kimi-k2-thinking&machine=b200-sxm-180gb&gpus=4")
+    (own,) = (choice for choice in choices(found) if choice.role == "own 4-bit file")
+    assert (found.shown.level, own.option.candidate.level) == ("Q4_K_M", "W4A16-g32")
+    assert own.option.runs
+    assert own.option.kept.mean == 100
+    assert say(own.gain).startswith("W4A16-g32 in vLLM, as the model was published, losing nothing")
+    for query in ("model=gpt-oss-20b&machine=rtx-4090", "model=gemma-3-27b-it&machine=rtx-4090"):  # it is; has none
+        assert not [choice for choice in choices(asked(query)) if choice.role == "own 4-bit file"]
+
+
+@given(
+    goal=st.sampled_from(GOALS),
+    users=st.sampled_from((1, 4, 8, 32)),
+    speeds=st.tuples(st.floats(0.1, 300), st.floats(0.1, 300)),
+    wishes=st.tuples(st.floats(0.5, 300), st.floats(0.5, 300)),
+)
+def test_who_wishes_for_more_speed_gives_no_less_for_it(
+    goal: Goal, users: int, speeds: tuple[float, float], wishes: tuple[float, float]
+) -> None:
+    """So that a higher wish never leads to a slower plan of the same status."""
+    slow, fast = sorted(speeds)
+    worth = [
+        speed_points(fast, WEIGHTS[goal], users, wish) - speed_points(slow, WEIGHTS[goal], users, wish)
+        for wish in sorted(wishes)
+    ]
+    assert worth[0] <= worth[1] + 1e-9

@@ -15,7 +15,6 @@ from advisor.answer.machines_for_model import FittingMachine, Shopping, cheapest
 from advisor.answer.models_for_machine import RunnableModel, models_on
 from advisor.answer.status import STATUSES
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import as_it_is
 from advisor.foundation.units import GIB
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
@@ -62,7 +61,7 @@ def test_every_model_has_the_level_that_its_own_answer_recommends(query: str) ->
         try:
             found = answer(row.question)
         except InputError as error:
-            assert row.reason == as_it_is(str(error))
+            assert row.reason == error.message
             continue
         assert level_of(row) == chosen_level(found), row.entry.id
         if row.chosen is not None and found.chosen is not None:

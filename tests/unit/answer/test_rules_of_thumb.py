@@ -8,6 +8,7 @@ from advisor.answer.rules_of_thumb import EXAMPLE_7B, EXAMPLE_70B, Comparison, a
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.models.lookup import find_model
+from advisor.words import say
 
 
 def test_the_articles_figures_are_quoted_as_they_are() -> None:
@@ -33,9 +34,9 @@ def test_small_levels_are_the_ones_the_rules_get_wrong() -> None:
 
 def test_every_difference_has_a_reason() -> None:
     for row in article_7b() + article_70b():
-        assert row.reason.endswith(".")
-        assert "parameters, not" in row.reason
-    assert "not 4.57" in {row.level: row.reason for row in article_70b()}["Q4_K_M"]
+        assert say(row.reason).endswith(".")
+        assert "parameters, not" in say(row.reason)
+    assert "not 4.57" in {row.level: say(row.reason) for row in article_70b()}["Q4_K_M"]
 
 
 def test_the_rules_apply_to_any_model() -> None:
@@ -43,4 +44,4 @@ def test_the_rules_apply_to_any_model() -> None:
     for row in applied_to(small):
         assert row.context == 512
         assert row.file_bytes > 0
-        assert "parameters, not" not in row.reason
+        assert "parameters, not" not in say(row.reason)

@@ -125,13 +125,13 @@ def test_what_nobody_is_known_to_publish_is_made_and_takes_more_room() -> None:
     found = asked("model=gemma-2-27b-it&machine=apple-m3-max-40c-64gb&level=Q4_K_M")
     by = {way.runtime: way for way in ways_to_run(found, found.shown)}
     server, ollama = by[RuntimeId.LLAMA_CPP], by[RuntimeId.OLLAMA]
-    assert [step.title for step in server.before] == ["Convert", "Quantize"]
+    assert [say(step.title) for step in server.before] == ["Convert", "Quantize"]
     assert "-m gemma-2-27b-it-Q4_K_M.gguf" in text(server)
     result, whole = found.shown.file_bytes, size_level(found.model, LEVELS["BF16"]).file_bytes
     assert files(server).disk_bytes == whole + result
     assert files(ollama).disk_bytes == whole + 2 * result  # it keeps a copy of its own
     assert files(server).download_bytes == original_bytes(found) == 2 * 27_227_128_320
-    assert [step.title for step in ollama.before][-1] == "Modelfile (a file)"
+    assert [say(step.title) for step in ollama.before][-1] == "Modelfile (a file)"
     assert "ollama create gemma-2-27b-it-q4_k_m -f Modelfile" in text(ollama)
 
 
@@ -139,7 +139,7 @@ def test_a_repository_whose_list_nobody_read_is_named_as_such() -> None:
     way = ways("model=qwen3-32b&machine=rtx-4090&level=Q4_K_M")[RuntimeId.LLAMA_CPP]
     assert "-hf unsloth/Qwen3-32B-GGUF:Q4_K_M " in text(way)
     assert "Whether Q4_K_M is one of them was not looked at" in said(way)
-    assert [step.title for step in way.otherwise] == ["Convert", "Quantize"]
+    assert [say(step.title) for step in way.otherwise] == ["Convert", "Quantize"]
     rare = ways("model=qwen3-32b&machine=rtx-4090&level=IQ3_XXS")[RuntimeId.LLAMA_CPP]
     assert files(rare).origin == "made"
 

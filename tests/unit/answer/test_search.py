@@ -8,9 +8,10 @@ from functools import cache
 import pytest
 
 from advisor.answer.decide import search_for
+from advisor.answer.job import Job
 from advisor.answer.option import RANKS
 from advisor.answer.policy import WEIGHTS
-from advisor.answer.search import Job, Search
+from advisor.answer.search import Search
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
 from advisor.sources.resolve import find_any_model

@@ -16,7 +16,7 @@ from advisor.answer.case import Asked, Case, Worked, is_laptop
 from advisor.answer.cases_of_advice import BOARD_CARDS, board
 from advisor.answer.cases_of_methods import spent
 from advisor.answer.cases_on_machines import machines_of, queries_of
-from advisor.answer.worked_cases import CASES, case_by, worked
+from advisor.answer.worked_cases import CASES, worked
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.message import Message
@@ -29,12 +29,12 @@ from advisor.words import say
 
 TODAY = date(2026, 11, 30)
 OUTCOMES = ("holds", "holds with a condition", "does not hold")
-IDS = [case.id for case in CASES]
+BY_ID = {case.id: case for case in CASES}
 
 
 @cache
 def done(id_: str) -> Worked:
-    return worked(case_by(id_), TODAY)
+    return worked(BY_ID[id_], TODAY)
 
 
 def figures(id_: str, kind: str) -> list[dict[str, Any]]:
@@ -54,21 +54,19 @@ def again(one: Asked) -> None:
 
 
 def test_every_claim_of_the_article_about_a_run_has_its_case() -> None:
-    assert len(IDS) == len(set(IDS))
-    assert {"laptop", "fp16-two-a100", "q4-one-a100", "q4-mac-studio", "q4-two-24gb", "q2-consumer"} <= set(IDS)
-    assert {"blind-test", "q5-k-m", "q3-k-m", "q8-0", "gptq", "gguf", "awq", "workstation"} <= set(IDS)
-    with pytest.raises(KeyError):
-        case_by("q9-9")
+    assert len(BY_ID) == len(CASES)
+    assert {"laptop", "fp16-two-a100", "q4-one-a100", "q4-mac-studio", "q4-two-24gb", "q2-consumer"} <= set(BY_ID)
+    assert {"blind-test", "q5-k-m", "q3-k-m", "q8-0", "gptq", "gguf", "awq", "workstation"} <= set(BY_ID)
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+@pytest.mark.parametrize("case", CASES, ids=list(BY_ID))
 def test_each_case_asks_questions_that_the_engine_answers(case: Case) -> None:
     for query in (case.query, *case.also):
         assert Question.from_query(query).to_query()
         answer(Question.from_query(query), today=TODAY)
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+@pytest.mark.parametrize("case", CASES, ids=list(BY_ID))
 def test_each_case_is_said_in_words(case: Case) -> None:
     found = done(case.id)
     assert found.outcome in OUTCOMES
@@ -79,7 +77,7 @@ def test_each_case_is_said_in_words(case: Case) -> None:
     assert found.asked
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+@pytest.mark.parametrize("case", CASES, ids=list(BY_ID))
 def test_what_was_asked_is_answered_alike_when_asked_again(case: Case) -> None:
     asked = done(case.id).asked
     for one in asked[:: max(1, len(asked) // 4)]:
@@ -129,7 +127,7 @@ def test_sixteen_bits_fit_on_two_a100_and_the_condition_is_the_faster_runtime() 
     assert reach == first.max_context
     assert reach > 8192
     # One card does not hold it.
-    alone = answer(Question.from_query(case_by("fp16-two-a100").query).with_values(gpus=1), today=TODAY)
+    alone = answer(Question.from_query(BY_ID["fp16-two-a100"].query).with_values(gpus=1), today=TODAY)
     assert alone.status == "does not fit"
     assert first.tokens_per_s is not None
     assert other.tokens_per_s is not None
@@ -146,7 +144,7 @@ def test_a_surveys_own_question_is_among_those_asked(case: Case) -> None:
 
 @pytest.mark.parametrize("id_", [case.id for case in CASES if case.over is not None])
 def test_a_survey_counts_what_it_asked(id_: str) -> None:
-    case, found = case_by(id_), done(id_)
+    case, found = BY_ID[id_], done(id_)
     asked = found.asked[: len(queries_of(case))]
     assert [one.query for one in asked] == list(queries_of(case))
     (said,) = figures(id_, "case_survey")

@@ -19,7 +19,8 @@ from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, 
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import converter_of
-from advisor.costs.own import Owned, own
+from advisor.costs.offer import Offer, Offers
+from advisor.costs.own import own
 from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.price_tables import CASES
 from advisor.costs.rent import fitting_offers, rent
@@ -27,6 +28,7 @@ from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_y
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import NOTHING, Message
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import custom_machine, machine
 from advisor.question.question import FIELDS, Question
@@ -50,6 +52,11 @@ PRICED: dict[str, Any] = {
     "api_input_price": 0.8,
     "api_output_price": 2.4,
 }
+
+
+def offered(offers: Offers) -> tuple[Offer, ...]:
+    assert not isinstance(offers, Message), say(offers)
+    return offers
 
 
 def costs(speed: Throughput | None = MEASURED, machine_id: str = "rtx-3090", devices: int = 2, **values: Any) -> Costs:
@@ -88,12 +95,12 @@ def test_every_line_can_be_recomputed_from_what_is_shown() -> None:
         "Support": machines * 20,
         "Administration": machines * 180,
     }
-    lines = {line.label: line.amount for line in asked.own.bill}
+    lines = {say(line.label): line.amount for line in asked.own.bill}
     net = sum(lines[label] for label in expected)
     assert {label: float(lines[label]) for label in expected} == {k: round(float(v), 2) for k, v in expected.items()}
     assert lines["VAT"] == round(net * Decimal("0.081"), 2)
     assert asked.own.monthly.typical == net + lines["VAT"]
-    rented = {line.label: float(line.amount) for line in asked.rent.bill}
+    rented = {say(line.label): float(line.amount) for line in asked.rent.bill}
     assert rented["Instances"] == round(machines * 0.8 * 730, 2)
     assert (rented["Storage"], rented["Egress"]) == (machines * 20.0, 2.5)
     assert asked.energy_kwh_per_month is not None
@@ -104,7 +111,7 @@ def test_a_bill_adds_up_and_says_how_each_line_is_made() -> None:
     asked = costs(currency="CHF", country="CH", vat_percent=7.7, requests_per_day=123_456)
     for option in asked.options:
         assert sum(line.amount for line in option.bill) == option.monthly.typical
-        assert all(line.how for line in option.bill)
+        assert all(say(line.how) for line in option.bill)
         assert all(line.amount == round(line.amount, 2) for line in option.bill)
 
 
@@ -117,14 +124,19 @@ def test_every_price_used_is_listed_with_source_and_date() -> None:
         assert price.observed_on is not None
         assert price.age_days == (TODAY - price.observed_on).days
     # Dollars and euros were brought into francs: both rates are needed and shown.
-    assert {"USD for one EUR", "CHF for one EUR"} <= {price.label for price in asked.prices}
+    assert {"USD for one EUR", "CHF for one EUR"} <= {say(price.label) for price in asked.prices}
     assert {price.currency for price in asked.prices} == {"USD", "EUR", ""}
 
 
 def test_users_prices_are_marked_as_theirs_and_have_no_age() -> None:
     asked = costs(**PRICED, pue=1, currency="EUR")
-    assert {price.label for price in asked.prices} >= {"GeForce RTX 3090", "Electricity", "API, input", "Host system"}
-    assert all(price.users_own and price.source == "your input" for price in asked.prices)
+    assert {say(price.label) for price in asked.prices} >= {
+        "GeForce RTX 3090",
+        "Electricity",
+        "API, input",
+        "Host system",
+    }
+    assert all(price.users_own and not price.source for price in asked.prices)
     assert not asked.stale_prices
 
 
@@ -163,7 +175,7 @@ def test_whole_instances_only() -> None:
     """Two H200 are rented; Azure sells eight at a time, which hold four copies of the plan."""
     one = costs(flat(50, 5000), "h200-sxm-141gb", 2, region="us", requests_per_day=1000)
     assert one.rent is not None
-    names = {price.label for price in one.rent.prices}
+    names = {say(price.label) for price in one.rent.prices}
     assert any("8 x h200-sxm-141gb" in name for name in names)
     hourly = min(price.value for price in one.rent.prices)
     assert one.rent.monthly.low == round(hourly * 730, 2)
@@ -173,7 +185,7 @@ def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() 
     plan, inputs = machine("h200-sxm-141gb"), CostInputs.from_values({"region": "us"})
     one = tokens_per_machine(MEASURED, inputs.load, "typical")
     assert one is not None
-    offers, _ = rent(plan, 2, MEASURED, inputs, converter_of(inputs.billing, TODAY))
+    offers = offered(rent(plan, 2, MEASURED, inputs, converter_of(inputs.billing, TODAY)))
     reach = {offer.name: offer.bill("typical").unit_tokens for offer in offers}
     eight = next(name for name in reach if name.startswith("Azure") and "8 x h200" in name)
     assert reach[eight] == 4 * one
@@ -203,7 +215,7 @@ def test_cached_input_is_billed_at_its_own_price() -> None:
     }
     cached = costs(**load, cached_percent=50, api_cached_price=0.1)
     assert cached.api is not None
-    assert [(line.label, str(line.amount)) for line in cached.api.bill] == [
+    assert [(say(line.label), str(line.amount)) for line in cached.api.bill] == [
         ("Input tokens", "15208.33"), ("Cached input tokens", "1520.83")
     ]  # fmt: skip
     # A host that says nothing about cached input bills all of it as input.
@@ -216,19 +228,17 @@ def test_the_cheap_case_of_owning_fetches_more_in_the_end_and_meets_the_dearest_
     inputs = CostInputs.from_values({"peak_factor": 1})
     converter = converter_of(inputs.billing, TODAY)
     for name in ("rtx-3090", "h100-sxm5-80gb"):
-        owned = own(machine(name), 1, MEASURED, inputs, converter)
-        assert isinstance(owned, Owned)
-        shares = [owned.case(case).resale / owned.case(case).upfront for case in CASES]
+        (owned,) = offered(own(machine(name), 1, MEASURED, inputs, converter))
+        shares = [bought.resale / bought.upfront for bought in map(owned.purchase, CASES)]
         assert shares == sorted(shares, reverse=True)
         assert shares[0] > shares[2]
     asked = costs(peak_factor=1)
-    owned = own(machine("rtx-3090"), 2, MEASURED, inputs, converter)
-    hosts, _ = pay_per_token(LLAMA, inputs, converter, TODAY)
-    assert isinstance(owned, Owned)
-    dearest, cheapest = max(host.per_token for host in hosts), min(host.per_token for host in hosts)
+    (owned,) = offered(own(machine("rtx-3090"), 2, MEASURED, inputs, converter))
+    rates = [host.bill().per_token for host in offered(pay_per_token(LLAMA, inputs, converter, TODAY))]
+    dearest, cheapest = max(rates), min(rates)
     assert asked.own_against_api is not None
-    assert asked.own_against_api.low == owned.case("low").bill.break_even(dearest)
-    assert owned.case("high").bill.break_even(cheapest) is None
+    assert asked.own_against_api.low == owned.bill("low").break_even(dearest)
+    assert owned.bill("high").break_even(cheapest) is None
     assert asked.own_against_api.high is None
 
 
@@ -237,8 +247,8 @@ def test_one_year_term_is_paid_for_every_hour() -> None:
                     for term in ("1-year", "on-demand"))  # fmt: skip
     assert year.rent is not None
     assert hourly.rent is not None
-    assert year.rent.bill[0].how.endswith("x 730 h, for each instance")
-    assert hourly.rent.bill[0].how.endswith("x 200 h, for each instance")
+    assert say(year.rent.bill[0].how).endswith("x 730 h, for each instance")
+    assert say(hourly.rent.bill[0].how).endswith("x 200 h, for each instance")
 
 
 def test_exoscale_asks_the_same_number_in_francs() -> None:
@@ -253,7 +263,7 @@ def test_other_gpus_are_taken_when_asked_for_and_are_no_slower() -> None:
     asked = costs(MEASURED, "rtx-a6000", 2, region="ch", rent_gpu="any")
     assert costs(MEASURED, "rtx-a6000", 2, region="ch").rent is None
     assert asked.rent is not None
-    assert "rtx-pro-6000" in asked.rent.title
+    assert "rtx-pro-6000" in say(asked.rent.title)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +295,7 @@ def test_unknown_machine_and_model_leave_options_out_and_say_why() -> None:
 def test_nothing_is_invented_for_admin_support_capital_and_colocation() -> None:
     asked = costs()
     assert asked.own is not None
-    assert {line.label for line in asked.own.bill} == {"Depreciation", "Electricity"}
+    assert {say(line.label) for line in asked.own.bill} == {"Depreciation", "Electricity"}
     note = next(note for note in say_all(asked.notes) if note.startswith("Not counted"))
     for key in ("admin_hours", "support_per_year", "cost_of_capital_percent", "colocation_per_month"):
         assert key in note
@@ -320,7 +330,7 @@ def test_stale_prices_are_flagged_by_kind() -> None:
                for price in fresh.rent.prices)  # type: ignore[union-attr]  # fmt: skip
     assert all(price.is_stale for price in later.rent.prices)  # type: ignore[union-attr]
     assert all(price.is_stale == ((price.age_days or 0) > 30) for price in fresh.api.prices)  # type: ignore[union-attr]
-    tariff = next(price for price in later.own.prices if "Electricity" in price.label)  # type: ignore[union-attr]
+    tariff = next(price for price in later.own.prices if "Electricity" in say(price.label))  # type: ignore[union-attr]
     assert tariff.is_stale
     assert any("of the prices used are old" in note for note in say_all(later.notes))
     assert not any("prices used are old" in note for note in say_all(costs(**PRICED, pue=1).notes))
@@ -487,7 +497,7 @@ def test_buying_against_renting_in_months() -> None:
     asked = costs(flat(16, 400), **PRICED)
     assert asked.own is not None
     assert asked.rent is not None
-    running = next(line.amount for line in asked.own.bill if line.label == "Electricity")
+    running = next(line.amount for line in asked.own.bill if say(line.label) == "Electricity")
     assert asked.months_against_rent == ceil(2000 / (asked.rent.monthly.typical - running))
     series = cumulative(asked)
     first = next(point.month for point in series if point.own <= point.rent)  # type: ignore[operator]
@@ -544,8 +554,8 @@ def test_longer_use_costs_less_a_month() -> None:
 def test_a_launch_price_long_ago_does_not_bound_what_an_old_card_costs() -> None:
     """A Tesla P40 cost 5,700 dollars and sells for 175; an RTX 5090 cost 1,999 and sells for 3,200."""
     old, new = costs(MEASURED, "tesla-p40", 2), costs(MEASURED, "rtx-5090", 2)
-    assert [p.label for p in old.own.prices if "launch" in p.label] == []  # type: ignore[union-attr]
-    assert [p.value for p in new.own.prices if "launch" in p.label] == [1999]  # type: ignore[union-attr]
+    assert [p.label for p in old.own.prices if "launch" in say(p.label)] == []  # type: ignore[union-attr]
+    assert [p.value for p in new.own.prices if "launch" in say(p.label)] == [1999]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -579,7 +589,7 @@ def test_what_costs_depend_on_is_a_part_of_the_question() -> None:
 def test_sensitivity_varies_one_input_at_a_time() -> None:
     asked = costs(requests_per_day=2000, peak_factor=1.5)
     found = sensitivity(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
-    assert {each.label for each in found} == {
+    assert {say(each.label) for each in found} == {
         "Requests a day", "Price of GeForce RTX 3090", "Electricity price", "Utilisation in %", "API prices"
     }  # fmt: skip
     assert [each.swing for each in found] == sorted((each.swing for each in found), reverse=True)
@@ -589,13 +599,13 @@ def test_sensitivity_varies_one_input_at_a_time() -> None:
         low, high = sorted((each.saves_from, each.saves_to))
         assert low <= base + Decimal("0.05")
         assert base - Decimal("0.05") <= high
-    by_label = {each.label: each for each in found}
+    by_label = {say(each.label): each for each in found}
     assert by_label["API prices"].saves_to > by_label["API prices"].saves_from
     assert by_label["Electricity price"].saves_to < by_label["Electricity price"].saves_from
 
 
 def test_a_straight_line_has_no_units() -> None:
-    line = Staircase((Step("t", Decimal(0), Decimal("0.000001"), ""),), None, Decimal(0), has_units=False)
+    line = Staircase((Step(NOTHING, Decimal(0), Decimal("0.000001"), NOTHING),), None, Decimal(0), has_units=False)
     assert line.units(10**15) == 0
     assert line.cost(10**15) == Decimal("1000000000.00")
 
@@ -747,8 +757,10 @@ def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str)
         "mistral-nemo-instruct-2407",
     ):
         asked = CostInputs.from_values({"region": region})
-        anywhere, _ = pay_per_token(name, CostInputs.from_values({}), converter_of(asked.billing, TODAY), TODAY)
-        hosts, why = pay_per_token(name, asked, converter_of(asked.billing, TODAY), TODAY)
+        everywhere = CostInputs.from_values({})
+        anywhere = offered(pay_per_token(name, everywhere, converter_of(asked.billing, TODAY), TODAY))
+        found_there = pay_per_token(name, asked, converter_of(asked.billing, TODAY), TODAY)
+        hosts = () if isinstance(found_there, Message) else found_there
         places = {host.region for host in hosts}
         assert places <= {region, None}
         assert len(places) <= 1
@@ -757,7 +769,7 @@ def test_a_region_restricts_api_offers_or_says_that_it_is_not_known(region: str)
             restricted += 1
             assert {host.provider for host in hosts} == stated
         found = cost_of(name, machine("h100-sxm5-80gb"), 2, MEASURED, asked, TODAY)
-        assert (found.api is None) == (why is not None)
+        assert (found.api is None) == isinstance(found_there, Message)
         if found.api is not None:
             assert any("is not known" in note for note in say_all(found.api.notes)) == (not stated)
             assert all(note in found.notes for note in found.api.notes)

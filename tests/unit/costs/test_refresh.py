@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from advisor.__main__ import main
-from advisor.costs.feeds import download
+from advisor.costs.feeds import fetch
 from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feeds.refresh import Outcome, refresh, report
 from advisor.costs.price_tables import (
@@ -368,8 +368,8 @@ def test_a_server_that_is_not_there(folder: Path) -> None:
 
 
 def test_sizes_are_bounded(folder: Path, feeds: FeedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_LARGEST_BYTES", 1 << 20)
-    monkeypatch.setattr(download, "_LARGEST_UNPACKED_BYTES", 2 << 20)
+    monkeypatch.setattr(fetch, "_LARGEST_BYTES", 1 << 20)
+    monkeypatch.setattr(fetch, "_LARGEST_UNPACKED_BYTES", 2 << 20)
     feeds.files["/litellm.json"] = b" " * (2 << 20)
     assert "more than 1 MiB" in (run(folder, feeds, "litellm")["litellm"].problem or "")
     feeds.gpuhunt("aws", " " * (3 << 20))  # a bomb: small when packed

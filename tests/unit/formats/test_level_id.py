@@ -41,7 +41,7 @@ def test_a_bare_name_is_enough_where_no_other_format_has_it(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["Q9", "gptq:Q4_K_M", "GGUF:FP8-dynamic", ":", "GGUF:", "a:b:Q4_K_M"])
 def test_what_names_no_level_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="unknown level"):
+    with pytest.raises(InputError, match="Unknown level"):
         find_level(text)
 
 

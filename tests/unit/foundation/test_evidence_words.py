@@ -9,14 +9,14 @@ from advisor.foundation.evidence_words import counted, independent, origin
 from advisor.models.catalogue import catalogue
 from advisor.quality import estimate_quality
 from advisor.quality.evidence import evidence
-from advisor.quality.levels import known_level
-from advisor.quality.names import lineage
+from advisor.quality.level_groups import known_level
+from advisor.quality.lineage import lineage
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY
 from advisor.question.question import Question
 from advisor.speed import measurements, speed_of
-from advisor.speed.evidence import cases
 from advisor.speed.explain import explanation
-from advisor.words import say
+from advisor.speed.row_terms import cases
+from advisor.words import say, say_all
 from tests.support.decided import why
 
 
@@ -76,7 +76,7 @@ def test_a_quality_counts_its_sources_and_says_where_none_reaches() -> None:
         for level in ("Q4_K_M", "IQ2_XXS"):
             found = estimate_quality(model_id, level)
             assert 0 < found.sources <= found.n
-            assert found.n == 1 or ("source" in found.note)
+            assert found.n == 1 or ("source" in " ".join(say_all(found.notes)))
     kin = [row for row in evidence() if row.task not in (DIVERGENCE, PERPLEXITY)]
     above: dict[str, int] = {}
     for row in kin:
@@ -89,7 +89,7 @@ def test_a_quality_counts_its_sources_and_says_where_none_reaches() -> None:
     )
     low = estimate_quality(fine, "IQ2_XXS")
     assert low.basis == "transferred"
-    assert f"None of them is below {above[lineage(fine)]} bits." in low.note
+    assert f"None of them is below {above[lineage(fine)]} bits." in " ".join(say_all(low.notes))
 
 
 def test_the_recommendation_says_of_what() -> None:
@@ -132,7 +132,7 @@ def test_nothing_is_called_measured_at_a_level_whose_file_is_another() -> None:
 
 
 def test_other_mixes_are_timed_by_their_own_bytes() -> None:
-    from advisor.speed.evidence import load_of
+    from advisor.speed.row_terms import load_of
 
     row = next(row for row in measurements() if row.model_id == "gemma-3-4b-it" and row.file_gib == 2.35)
     named = row.model_copy(update={"file_gib": None})

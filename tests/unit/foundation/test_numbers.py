@@ -10,7 +10,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 import advisor
-from advisor.foundation.numbers import apart, approx, bare, differ, exact, percent, rounded, span
+from advisor.foundation.numbers import apart, approx, bare, differ, exact, percent, rough, rounded, span
 from advisor.foundation.ranges import Range
 
 anything = st.floats(-1e18, 1e18).filter(lambda value: value == 0 or abs(value) > 1e-300)
@@ -58,6 +58,8 @@ def test_ranges_and_shares() -> None:
     assert span(Range(120.4, 150.0, 180.2)) == "120 to 180"
     assert span(Range(1999, 2100, 2684)) == "2,000 to 2,680"
     assert span(Range(58.11, 58.12, 58.13)) == "58.1"
+    assert span(Range(6.69, 16.4, 23.4), rough) == "6.7 to 23"
+    assert [rough(value) for value in (128, 2680, 0.0419)] == ["130", "2,700", "0.042"]
     assert percent(99.93) == "99.9 %"
     assert percent(99.97) == "100 %"
     assert not differ(99.93, 99.94)
@@ -102,7 +104,7 @@ def test_what_is_no_number_is_never_shown(value: float) -> None:
 def test_nothing_is_written_with_an_exponent_of_python() -> None:
     """A format of "g" turns 2,680 into 2.68e+03."""
     written = re.compile(r":[,+ ]?(?:\.\d+)?[gGeE]\}|%\.?\d*[gG]\b")
-    allowed = {"numbers.py", "workload.py", "bound_inputs.py"}  # the formatter, a Decimal, what people type
+    allowed = {"numbers.py", "workload.py", "fields.py"}  # the formatter, a Decimal, what people type
     wrong = [
         f"{path.name}: {line.strip()}"
         for path in Path(advisor.__path__[0]).rglob("*.py")

@@ -20,7 +20,6 @@ from advisor.machines.detect import detect, match_gpus, question_values
 from advisor.machines.detect_match import match_apple, match_card, match_platform, match_unified
 from advisor.machines.detect_nvidia import NO_DRIVER, cuda_version, read_nvidia
 from advisor.machines.detect_records import Detected, DetectedCpu, DetectedGpu
-from advisor.machines.detect_report import detected_document, detected_table
 from advisor.machines.detect_system import (
     amd_smi_names,
     container_limit_bytes,
@@ -31,7 +30,9 @@ from advisor.machines.detect_system import (
 )
 from advisor.question.hardware import hardware_of
 from advisor.question.question import Question
+from advisor.report.detected import detected_document, detected_table
 from advisor.sizing.runtime_id import RuntimeId
+from advisor.words import say
 
 # Names as nvidia-smi prints them, its total in MiB, the compute capability, and the row of the catalogue.
 NVIDIA = [
@@ -425,7 +426,7 @@ def test_without_nvidias_driver_its_library_says_so() -> None:
     gpus, notes = read_nvidia()
     assert gpus == ()
     assert len(notes) == 1
-    assert notes[0] == NO_DRIVER or "does not answer" in notes[0]
+    assert notes[0] == NO_DRIVER or "does not answer" in say(notes[0])
 
 
 @pytest.mark.skipif(not has_nvidia_driver(), reason="there is no NVIDIA driver here")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from advisor.foundation.errors import AdvisorError, DataError, InputError
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.catalogue import CATALOGUE, Machine, custom_machine, load, machine, machines, with_memory
+from advisor.words import say
 
 CARD_KINDS = {"consumer-gpu", "laptop-gpu", "workstation-gpu", "datacenter-gpu"}
 MACHINES = list(machines().values())
@@ -56,8 +57,8 @@ def test_row_holds_together(m: Machine) -> None:
     assert m.source.startswith("http")
     assert m.as_of is not None
     assert re.fullmatch(r"20\d\d-\d\d", m.as_of)
-    assert m.capacity_basis.endswith(".")
-    assert m.overhead_basis.endswith(".")
+    assert say(m.capacity_basis).endswith(".")
+    assert say(m.overhead_basis).endswith(".")
     assert 0 <= m.capacity_bytes <= m.memory_bytes
     assert m.bandwidth_bytes_per_s is not None
     assert 40e9 <= m.bandwidth_bytes_per_s <= 10e12
@@ -190,7 +191,7 @@ def test_metal_budget_of_a_mac_that_may_run_older_macos_is_the_lower_one() -> No
     # 2023-2024 logs: 38654.71 MB on 48 GB, 154618.82 MB on 192 GB.
     assert machine("apple-m3-max-40c-48gb").capacity_bytes == pytest.approx(38654.71e6, rel=1e-5)
     assert machine("apple-m2-ultra-192gb").capacity_bytes == pytest.approx(154618.82e6, rel=1e-5)
-    assert "older releases" in machine("apple-m2-ultra-192gb").capacity_basis
+    assert "older releases" in say(machine("apple-m2-ultra-192gb").capacity_basis)
 
 
 def test_macs_may_use_more_the_more_they_have_but_never_all() -> None:
@@ -208,12 +209,12 @@ def test_unreported_cards_are_taken_no_larger_than_similar_ones() -> None:
         ]
         if not rows[m.id]["reported_mib"]:
             assert m.capacity_bytes / m.memory_bytes <= min([1.0, *similar]) + 1e-9, m.id
-            assert m.capacity_basis.startswith("No driver report found"), m.id
+            assert say(m.capacity_basis).startswith("No driver report found"), m.id
 
 
 def test_ecc_is_deducted_where_a_card_may_have_it_on() -> None:
     assert machine("quadro-rtx-8000").capacity_bytes == 48 * GIB * 15 // 16
-    assert "ECC" in machine("rtx-a6000").capacity_basis
+    assert "ECC" in say(machine("rtx-a6000").capacity_basis)
 
 
 def test_cards_with_two_gpus_are_two_devices() -> None:
@@ -228,8 +229,8 @@ def test_cards_with_two_gpus_are_two_devices() -> None:
 def test_the_screen_takes_memory_of_consumer_cards_only() -> None:
     consumer, laptop = machine("rtx-4070"), machine("rtx-5070-ti-laptop")
     assert consumer.overhead_bytes > laptop.overhead_bytes
-    assert "screen" in consumer.overhead_basis
-    assert "screen" not in laptop.overhead_basis
+    assert "screen" in say(consumer.overhead_basis)
+    assert "screen" not in say(laptop.overhead_basis)
 
 
 # Looking one up

@@ -14,7 +14,7 @@ from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.quality import estimate_quality, facts_of
 from advisor.quality.estimator import KV_CACHE_NOTE
-from advisor.quality.kv_cache import DAMAGE_POINTS, _fit, damages, kv_loss, with_cache
+from advisor.quality.kv_cache_loss import DAMAGE_POINTS, _fit, damages, kv_loss, with_cache
 from advisor.quality.kv_evidence import FP8, KINDS, LOSSLESS, kv_evidence
 from advisor.quality.tasks import SCORED_TASKS
 from advisor.question.question import Question
@@ -117,8 +117,8 @@ def test_a_cache_only_ever_lowers_what_is_kept(
     assert after.kept.low < before.kept.low or after.kept.low == 0
     assert after.kept.high < max(before.kept.high, 100 + 1e-9) + 1e-9  # no loss lifts a score
     assert len(after.remarks) == 1
-    assert KV_CACHE_NOTE not in after.note
-    assert replace(after, kept=before.kept, note=before.note, remarks=()) == before
+    assert KV_CACHE_NOTE not in after.notes
+    assert replace(after, kept=before.kept, notes=before.notes, remarks=()) == before
 
 
 def test_a_plan_counts_its_cache() -> None:

@@ -10,7 +10,7 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
 from advisor.models.catalogue import catalogue
 from advisor.quality import SCORED_TASKS, estimate_quality
-from advisor.quality.own_files import is_native, own_file_in, own_level, own_loss_share, with_own_file
+from advisor.quality.own_files import is_native, own_file_in, own_level, with_own_file
 from advisor.question.question import Question
 from advisor.words import say
 
@@ -35,21 +35,22 @@ def asked(query: str, level: str) -> Candidate:
 )
 def test_levels_that_publishers_offer_themselves(model: str, level: LevelId, share: float) -> None:
     assert is_native(catalogue()[model], level) == (share == 0)
-    assert own_loss_share(catalogue()[model], level) == share
+    own = own_level(catalogue()[model], level)
+    assert own is not None
+    assert own.loss_share == share
 
 
 @pytest.mark.parametrize("model", ["gemma-2-27b-it", "llama-3.1-8b-instruct", "qwen3-8b"])
 def test_other_models_have_none(model: str) -> None:
     for level in (Q4_0, Q4_K_M, LevelId("fp8", "FP8-block128")):
         assert not is_native(catalogue()[model], level)
-        assert own_loss_share(catalogue()[model], level) == 1
+        assert own_level(catalogue()[model], level) is None
 
 
 def test_another_level_or_a_model_outside_the_catalogue_has_none() -> None:
     assert not is_native(catalogue()["gemma-3-27b-it"], Q4_K_M)
     assert not is_native(catalogue()["gpt-oss-20b"], Q4_0)
     assert own_level(None, Q4_0) is None
-    assert own_loss_share(None, Q4_0) == 1
 
 
 def test_every_own_file_is_of_a_known_level_and_found_by_its_repository() -> None:

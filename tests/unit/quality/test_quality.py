@@ -16,9 +16,9 @@ from advisor.models.catalogue import catalogue
 from advisor.quality import DEMANDS, KV_CACHE_NOTE, SCORED_TASKS, TASKS, ModelFacts, estimate_quality, facts_of
 from advisor.quality.estimator import Estimator
 from advisor.quality.evidence import evidence
-from advisor.quality.levels import SERIES, find_quality_level, known_level
+from advisor.quality.level_groups import SERIES, find_quality_level, known_level
+from advisor.quality.lineage import lineage, slug
 from advisor.quality.losses import GROUPS, fit, scores
-from advisor.quality.names import lineage, slug
 from tests.benchmarks.quality import coverage, cross_validate, width
 
 LEVEL_NAMES = (*LEVELS, *SAFETENSORS_LEVELS)
@@ -60,7 +60,7 @@ def test_ranges_rise_and_stay_plausible(model: ModelFacts, level: str, task: str
         assert math.isfinite(quality.kld.high)
     assert (quality.basis == "unknown") == (quality.kept is None and (task != "divergence" or quality.kld is None))
     assert quality.n >= len(quality.evidence)
-    assert quality.note
+    assert quality.notes
     assert quality.low == (quality.kept.low if quality.kept else None)
 
 
@@ -140,7 +140,7 @@ def test_an_unpublished_level_of_a_measured_model_is_transferred_from_it() -> No
     quality = estimate_quality("llama-3-8b-instruct", "Q5_1", "math")
     assert quality.basis == "transferred"
     assert all(lineage(row.model) == "llama-3-8b" for row in quality.evidence)
-    assert KV_CACHE_NOTE in quality.note
+    assert KV_CACHE_NOTE in quality.notes
 
 
 def test_an_unheard_of_model_is_estimated_from_scores_at_that_level() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from advisor.foundation.message import NOTHING
 from advisor.quality import claims as module
 from advisor.quality.claims import claims
 from advisor.quality.evidence import evidence
+from advisor.words import say
 
 
 def test_every_claim_has_the_verdict_that_the_measurements_support() -> None:
@@ -32,8 +34,8 @@ def test_numbers_are_those_of_the_measurements() -> None:
     assert by_id["q4-k-m"].numbers["Q3_K_M / Q4_K_M"] > 2
     for claim in claims():
         assert claim.n > 0
-        assert claim.sentence.endswith(".")
-        assert claim.sentence.isprintable()
+        assert say(claim.sentence).endswith(".")
+        assert say(claim.sentence).isprintable()
 
 
 def test_other_measurements_give_other_verdicts() -> None:
@@ -42,5 +44,5 @@ def test_other_measurements_give_other_verdicts() -> None:
         module._Score(score.row, score.level, 96.0 + number % 2, score.size)
         for number, score in enumerate(module._scores(evidence()))
     ]
-    assert module._share_between("int4", "", scores, 95, 98, 4).outcome == "holds"
-    assert module._share_between("int2", "", scores, 85, 92, 2).outcome == "not supported"
+    assert module._share_between("int4", NOTHING, scores, 95, 98, 4).outcome == "holds"
+    assert module._share_between("int2", NOTHING, scores, 85, 92, 2).outcome == "not supported"

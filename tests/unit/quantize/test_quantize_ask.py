@@ -15,12 +15,12 @@ from advisor.foundation.units import GIB, MIB
 from advisor.models.catalogue import catalogue
 from advisor.quantize import native, tools
 from advisor.quantize.ask import Answer, DeviceAnswer, ask_memory, ask_size, can_ask, compare_with_plan
-from advisor.quantize.compare import Predicted, compare
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.header_only import metadata_of_config, metadata_of_header, write_header_only
 from advisor.quantize.measure import Measured, Quality
-from advisor.quantize.memory import MeasuredMemory
+from advisor.quantize.memory_growth import MeasuredMemory
 from advisor.quantize.metadata import WRITTEN
+from advisor.quantize.predicted import Predicted, compare
 from advisor.quantize.speed import Speed
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.sizing.memory import Memory

@@ -15,6 +15,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.errors import InputError
 from advisor.quantize import native
+from advisor.quantize.allowed import QuantizeSettings, read_settings
 from advisor.quantize.compress import check_level
 from advisor.quantize.convert import convert
 from advisor.quantize.embeddings import make_embeddings, measure_embeddings, passages_of
@@ -24,8 +25,7 @@ from advisor.quantize.gguf_source import open_gguf_source
 from advisor.quantize.hf_folder import open_folder
 from advisor.quantize.network import Embedder
 from advisor.quantize.packaged import packaged_folder, packaged_models
-from advisor.quantize.request import RunRequest
-from advisor.quantize.settings import QuantizeSettings, read_settings
+from advisor.quantize.run_request import RunRequest
 from advisor.quantize.steps import Steps
 from advisor.quantize.tinylm import EVALUATION_TEXT
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from advisor.quantize import native
-from advisor.quantize.request import RunRequest
+from advisor.quantize.run_request import RunRequest
 from advisor.quantize.runs import Run, Runs
 from advisor.quantize.worker import make_huey, start_run
 

@@ -20,10 +20,10 @@ from sqlalchemy import update
 
 from advisor.foundation.errors import InputError
 from advisor.quantize import native, runs
+from advisor.quantize.allowed import read_settings
 from advisor.quantize.measure import measured_of
-from advisor.quantize.request import RunRequest, check_request
+from advisor.quantize.run_request import RunRequest, check_request
 from advisor.quantize.runs import Run, RunLost, Runs
-from advisor.quantize.settings import read_settings
 from advisor.quantize.supervise import remove_partial
 from advisor.quantize.worker import ensure_worker, make_huey, remove_files, start_run
 from advisor.store.database import make_engine, writing
@@ -358,7 +358,7 @@ def test_a_full_disk_fails_the_run_in_one_sentence(
 def test_the_app_can_die_once_it_has_started_a_run(home: Path, rows: Runs) -> None:
     """The worker that the app starts outlives it, measures, and gives a run back when it is told to stop."""
     script = (
-        "import os, signal; from advisor.quantize.worker import start_run; from advisor.quantize.request import *;"
+        "import os, signal; from advisor.quantize.worker import start_run; from advisor.quantize.run_request import *;"
         "start_run(RunRequest(source='tinylm', levels=('Q8_0',), chunks=2), 'a' * 20);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -18,13 +18,13 @@ from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.quantize import compress as compressing
 from advisor.quantize import native
+from advisor.quantize.allowed import QuantizeSettings, read_settings
 from advisor.quantize.compress import RECIPES, check_level, compress, compress_python
 from advisor.quantize.convert import convert
 from advisor.quantize.download import download
 from advisor.quantize.errors import RunFailed, ToolMissing
 from advisor.quantize.hf_folder import open_folder
-from advisor.quantize.request import RunRequest, parse_request
-from advisor.quantize.settings import QuantizeSettings, read_settings
+from advisor.quantize.run_request import RunRequest, parse_request
 from advisor.quantize.steps import Steps
 from advisor.quantize.tinylm import CALIBRATION_TEXT, EVALUATION_TEXT, FOLDER, IMPORTANCE_MATRIX
 from tests.support.hub_server import FakeHub

@@ -16,7 +16,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.choices import CUSTOM_MACHINE, MAX_USERS
+from advisor.question.configuration import CUSTOM_MACHINE, MAX_USERS
 from advisor.question.order import ORDER
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.sizing.settings import CACHE_TYPES

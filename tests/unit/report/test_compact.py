@@ -17,7 +17,7 @@ from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S
 from advisor.answer.verdict import verdict
-from advisor.foundation.numbers import approx
+from advisor.foundation.numbers import rough
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report import compact
@@ -370,7 +370,7 @@ def test_a_gain_names_the_figure_that_gives_the_choice_its_role(query: str) -> N
         if choice["role"] == "better quality":
             figure_said = f"about {plan['quality_percent']['typical']:.2f} %"
         elif choice["role"] in ("faster", "other engine"):
-            figure_said = f"about {approx(plan['tokens_per_s']['typical'])} "
+            figure_said = f"about {rough(plan['tokens_per_s']['typical'])} "
         else:
             figure_said = f"{plan['max_context']:,} tokens"
         assert figure_said in gain, gain

@@ -24,7 +24,6 @@ from advisor.report.from_answer import STATUS_TONES, report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.frozen_changes import changes
 from advisor.report.pdf import render_pdf
-from advisor.words.unconverted import without_keys
 from tests.support.decided import chosen_level
 
 DAY = date(2026, 11, 25)
@@ -128,26 +127,6 @@ def test_the_cheapest_way_is_marked_unless_data_must_stay() -> None:
     assert document.costs is not None
     assert [option.name.partition(":")[0] for option in document.costs.options if option.chosen] == ["Own it"]
     assert document.costs.note.startswith("Data has to stay on own hardware")
-
-
-@pytest.mark.parametrize(
-    ("sentence", "plain"),
-    [
-        (
-            "It is not counted, because no price is published: give host_price.",
-            "It is not counted, because no price is published.",
-        ),
-        (
-            "Not counted: administration (admin_hours, admin_rate), support (support_per_year).",
-            "Not counted: administration, support.",
-        ),
-        ("5 layers are left out; mtp=on includes them.", "5 layers are left out."),
-        ("Storage is counted where storage_gb is given.", "Storage is counted where storage is given."),
-        ("Above 17,920 tokens per user: Q5_K_M.", "Above 17,920 tokens per user: Q5_K_M."),
-    ],
-)
-def test_names_of_settings_become_words_or_go(sentence: str, plain: str) -> None:
-    assert without_keys(sentence) == plain
 
 
 def test_equal_answers_give_equal_bytes_and_papers_differ() -> None:

@@ -21,8 +21,9 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, Scheme
 from advisor.foundation.errors import InputError
 from advisor.runtimes.commands import Launch, commands
-from advisor.runtimes.launch import command_line
+from advisor.runtimes.launch import Command, command_line
 from advisor.sizing.settings import CACHE_TYPES, Settings
+from advisor.words import say, say_all
 from tests.support.program_options import RECORDED, arguments, check_options, option_values, program_lines, recorded
 
 BASE = Launch(
@@ -119,9 +120,9 @@ def test_the_file_is_made_where_nobody_has_published_it() -> None:
     made = arguments(quantize.text)[-2]
     assert arguments(quantize.text)[-1] == "Q4_K_M"
     assert arguments(server.text)[1:3] == arguments(cli.text)[1:3] == ["-m", made]
-    titles = [command.title for command in commands(replace(BASE, level="IQ2_XS"))]
+    titles = [say(command.title) for command in commands(replace(BASE, level="IQ2_XS"))]
     assert titles[:3] == ["Convert", "Measure what matters", "Quantize"]
-    assert [command.title for command in commands(replace(BASE, level="BF16"))] == [
+    assert [say(command.title) for command in commands(replace(BASE, level="BF16"))] == [
         "Convert",
         "llama-server",
         "llama-cli",
@@ -145,11 +146,19 @@ def test_without_a_gpu_nothing_goes_to_one() -> None:
 
 
 def modelfile(launch: Launch) -> str:
-    return next(command.text for command in commands(launch) if command.title.startswith("Modelfile"))
+    return next(command.text for command in commands(launch) if say(command.title).startswith("Modelfile"))
+
+
+def titled(launch: Launch, title: str) -> Command:
+    return next(command for command in commands(launch) if say(command.title) == title)
+
+
+def notes(launch: Launch, title: str) -> str:
+    return " ".join(say_all(titled(launch, title).notes))
 
 
 def load(launch: Launch) -> str:
-    return next(command.text for command in commands(launch) if command.title == "Load")
+    return next(command.text for command in commands(launch) if say(command.title) == "Load")
 
 
 def test_ollama() -> None:
@@ -162,14 +171,16 @@ def test_ollama() -> None:
         instruction, first, *_ = line.split()
         assert instruction in (known["instructions"] or ())
         assert instruction != "PARAMETER" or first in (known["parameters"] or ())
-    start = next(command for command in commands(launch) if command.title == "Start Ollama")
+    start = next(command for command in commands(launch) if say(command.title) == "Start Ollama")
     variables = {word.partition("=")[0] for word in start.text.split() if "=" in word}
     assert variables <= (known["environment"] or set())
     assert "OLLAMA_NUM_PARALLEL=4" in start.text
-    assert "one KV cache type" in start.note
-    assert "experts on the CPU" in start.note
-    simple = next(command for command in commands(replace(BASE, runtime="ollama")) if command.title == "Start Ollama")
-    assert "cannot be told" not in simple.note
+    assert "one KV cache type" in " ".join(say_all(start.notes))
+    assert "experts on the CPU" in " ".join(say_all(start.notes))
+    simple = next(
+        command for command in commands(replace(BASE, runtime="ollama")) if say(command.title) == "Start Ollama"
+    )
+    assert "cannot be told" not in " ".join(say_all(simple.notes))
 
 
 @pytest.mark.parametrize(("layers", "expected"), [(None, "max"), (0, "off"), (32, "max"), (16, "0.516")])
@@ -177,7 +188,9 @@ def test_lm_studio_takes_a_share(layers: int | None, expected: str) -> None:
     launch = replace(BASE, runtime="lm-studio", layers=32, settings=replace(BASE.settings, gpu_layers=layers))
     words = arguments(load(launch))
     assert dict(option_values(words))["--gpu"] == expected
-    assert "Max Concurrent Predictions 1" in next(c.note for c in commands(launch) if c.title == "Load")
+    assert "Max Concurrent Predictions 1" in next(
+        " ".join(say_all(c.notes)) for c in commands(launch) if say(c.title) == "Load"
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,18 +203,27 @@ def test_lm_studio_takes_a_share(layers: int | None, expected: str) -> None:
 )
 def test_cards_that_stay_idle_are_kept_from_the_program(backend: str, devices: str, variable: str) -> None:
     idle = replace(BASE, gpus=2, idle_gpus=1, backend=backend, draft_file="draft.gguf")
-    server = next(command for command in commands(idle) if command.title == "llama-server")
+    server = next(command for command in commands(idle) if say(command.title) == "llama-server")
     values = dict(option_values(arguments(server.text)))
     assert (values["-dev"], values["-devd"]) == (devices, devices)
     assert {"-dev", "-devd"} <= set(recorded("llama-server"))
-    assert "--list-devices" in server.note
-    start = next(command for command in commands(replace(idle, runtime="ollama")) if command.title == "Start Ollama")
+    assert "--list-devices" in " ".join(say_all(server.notes))
+    start = next(
+        command for command in commands(replace(idle, runtime="ollama")) if say(command.title) == "Start Ollama"
+    )
     assert start.text.split()[0] == variable
     assert variable.partition("=")[0] in (recorded("ollama")["environment"] or ())
-    note = next(command.note for command in commands(replace(idle, runtime="lm-studio")) if command.title == "Load")
+    note = next(
+        " ".join(say_all(command.notes))
+        for command in commands(replace(idle, runtime="lm-studio"))
+        if say(command.title) == "Load"
+    )
     assert "only the first 2 GPUs" in note
     for runtime in ("llama.cpp", "ollama", "lm-studio"):
-        said = " ".join(f"{one.text} {one.note}" for one in commands(replace(idle, runtime=runtime, idle_gpus=0)))
+        said = " ".join(
+            f"{one.text} {' '.join(say_all(one.notes))}"
+            for one in commands(replace(idle, runtime=runtime, idle_gpus=0))
+        )
         assert "-dev" not in said
         assert "VISIBLE" not in said
         assert "only the first" not in said
@@ -230,7 +252,7 @@ def test_python_to_copy_is_python() -> None:
     count = 0
     for launch in all_launches():
         for command in commands(launch):
-            if "(Python)" in command.title:
+            if "(Python)" in say(command.title):
                 ast.parse(command.text)
                 count += 1
     assert count

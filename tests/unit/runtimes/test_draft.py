@@ -19,7 +19,7 @@ from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
-from advisor.words import say_all
+from advisor.words import say, say_all
 
 LINK = "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M"
 DRAFTING = f"{LINK}&draft=llama-3.2-1b-instruct"
@@ -57,7 +57,7 @@ def test_level_and_users_of_the_draft_count() -> None:
 
 def test_the_command_names_the_draft_model() -> None:
     found = answer(Question.from_query(DRAFTING))
-    server = next(one for one in commands(launch_of(found, found.shown)) if one.title == "llama-server")
+    server = next(one for one in commands(launch_of(found, found.shown)) if say(one.title) == "llama-server")
     words = " ".join(server.text.replace("\\", " ").split())
     assert "--spec-type draft-simple -md Llama-3.2-1B-Instruct-Q8_0.gguf -ngld all" in words
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.message import as_it_is
 from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
 from advisor.models.lookup import find_model
@@ -23,6 +24,7 @@ from advisor.sizing.placement import HOST, place
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
+from advisor.words import say
 
 MODELS = sorted(catalogue())
 
@@ -31,7 +33,7 @@ def plan(model_id: str, wanted: Settings, gpus: int = 2) -> tuple[Plan, tuple[Me
     model = catalogue()[model_id].model
     memory = Memory((Device("GPU", 80 * GIB, GIB // 2),) * gpus, 256 * GIB, 2 * GIB)
     found = LLAMA_CPP.plan(PlanRequest(model, memory, wanted, margin=0.04, stored=Levels(LEVELS["Q4_K_M"].id)))[0]
-    return found, memory_lines(found, model, "0.5 GiB for the driver.", "2.0 GiB for the operating system, assumed.")
+    return found, memory_lines(found, model, as_it_is("0.5 GiB for the driver."), as_it_is("2.0 GiB, assumed."))
 
 
 def product(sentence: str) -> Fraction:
@@ -72,7 +74,7 @@ def test_the_numbers_in_every_model_s_sentence_multiply_to_the_cache(
             terms = cache_terms(model, wanted, placement, device)
             assert sum(term.bytes for term in terms) == kept, model_id
             if terms:
-                assert product(" + ".join(map(str, terms))) == kept, terms
+                assert product(" + ".join(say(term.message) for term in terms)) == kept, terms
 
 
 @given(
@@ -94,8 +96,8 @@ def test_lines_add_up_to_each_place(
         assert holder.needed_range.low <= holder.needed_bytes <= holder.needed_range.high
     for line in lines:
         assert line.bytes > 0
-        assert line.formula.endswith(".")
-        assert line.source
+        assert say(line.formula).endswith(".")
+        assert say(line.source)
 
 
 def test_the_words_of_a_well_known_plan() -> None:
@@ -105,16 +107,18 @@ def test_the_words_of_a_well_known_plan() -> None:
     }
     cache = lines["KV cache", "GPU"]
     assert cache.word == "exact"
-    assert cache.formula == ("40 layers x 8 KV heads x 128 x 2 (K and V) x 2 bytes x 8,192 tokens x 1 user = 1.2 GiB.")
+    assert say(cache.formula) == (
+        "40 layers x 8 KV heads x 128 x 2 (K and V) x 2 bytes x 8,192 tokens x 1 user = 1.2 GiB."
+    )
     weights = lines["weights", "Host"]
     assert weights.word == "exact"
-    assert weights.formula.startswith("Input embeddings and layers 0 to 39 of 80: ")
-    assert "441 Q4_K" in weights.formula
+    assert say(weights.formula).startswith("Holds input embeddings and layers 0 to 39 of 80: ")
+    assert "441 Q4_K" in say(weights.formula)
     compute = lines["compute", "GPU"]
     assert compute.word == "modelled"
-    assert "512 tokens x 128,256 words x 4 bytes = 250.5 MiB" in compute.formula
+    assert "512 tokens x 128,256 words x 4 bytes = 250.5 MiB" in say(compute.formula)
     assert lines["overhead", "GPU"].word == "assumed"
-    assert lines["overhead", "GPU"].formula == "0.5 GiB for the driver."
+    assert lines["overhead", "GPU"].formula == as_it_is("0.5 GiB for the driver.")
 
 
 def test_weights_of_the_host_pass_through_the_gpu() -> None:

@@ -16,7 +16,7 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.units import GB, GIB
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
-from advisor.runtimes.mlx.memory import MlxOptions, mlx_cache_bytes, mlx_temporary_bytes
+from advisor.runtimes.mlx.cache_and_step import MlxOptions, mlx_cache_bytes, mlx_temporary_bytes
 from advisor.runtimes.mlx.runtime import MLX
 from advisor.runtimes.registry import RUNTIMES, find_runtime
 from advisor.sizing.memory import Device, Memory

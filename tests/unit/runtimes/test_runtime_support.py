@@ -9,6 +9,7 @@ import pytest
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import DataError
+from advisor.foundation.message import NOTHING
 from advisor.machines.catalogue import machine, machines
 from advisor.machines.chip import Chip
 from advisor.machines.machine import Machine
@@ -24,6 +25,7 @@ from advisor.runtimes.support import (
     table,
 )
 from advisor.sizing.runtime_id import RuntimeId
+from advisor.words import say, say_all
 
 FP8 = [level for level in SAFETENSORS_LEVELS.values() if format_of_level(level).name == "FP8"]
 GPUS = [one for one in machines().values() if one.vendor in ("NVIDIA", "AMD") and one.kind != "cpu-platform"]
@@ -77,7 +79,7 @@ def test_vllm_runs_on_listed_gpus_only_and_fp8_where_it_computes_it(one: Machine
     ],
 )
 def test_a_machine_without_vllm_is_told_why(machine_id: str, said: str) -> None:
-    assert said in machine_refusal(RuntimeId.VLLM, machine(machine_id))
+    assert said in say(machine_refusal(RuntimeId.VLLM, machine(machine_id)) or NOTHING)
 
 
 @pytest.mark.parametrize("method", ["exl2", "exl3", "vptq", "hqq", "aqlm", "bitnet", "EXL2", "quip"])
@@ -121,8 +123,8 @@ def test_published_schemes_on_a_card_of_2022(method: str | None, scheme: str, bi
 def test_a_mixture_loads_where_all_its_parts_do() -> None:
     mixed = formats_of_published("NVFP4", "NVFP4+FP8", 4)
     assert [one.name for one in mixed] == ["NVFP4", "FP8"]
-    assert "16 bit" in supports(RuntimeId.VLLM, mixed, machine("rtx-4090")).note
-    assert "NVFP4" in supports(RuntimeId.VLLM, mixed, machine("mi300x")).refusal
+    assert "16 bit" in " ".join(say_all(supports(RuntimeId.VLLM, mixed, machine("rtx-4090")).notes))
+    assert "NVFP4" in say(supports(RuntimeId.VLLM, mixed, machine("mi300x")).refusal or NOTHING)
 
 
 def test_an_unknown_generation_refuses_nothing_that_some_gpu_of_the_vendor_can_do() -> None:

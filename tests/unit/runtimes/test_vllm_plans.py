@@ -13,27 +13,28 @@ from hypothesis import strategies as st
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, Scheme
 from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import NOTHING
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.chip import Chip
 from advisor.models.catalogue import catalogue
 from advisor.models.linear_layers import stored_block, stored_globals
 from advisor.models.model import Model
 from advisor.runtimes import vllm as rules
+from advisor.runtimes.vllm.kernels import support
 from advisor.runtimes.vllm.kv_cache import paged_cache
 from advisor.runtimes.vllm.plans import (
     VllmOptions,
     refusals,
     rotary_table_bytes,
 )
-from advisor.runtimes.vllm.published import published_weights_per_gpu
+from advisor.runtimes.vllm.published_weights import published_weights_per_gpu
 from advisor.runtimes.vllm.runtime import VLLM
-from advisor.runtimes.vllm.support import support
 from advisor.runtimes.vllm.weights import weights_per_gpu
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Checkpoint, Levels, PlanRequest
 from advisor.sizing.settings import Settings
-from advisor.words import say_all
+from advisor.words import say, say_all
 
 MODELS = st.sampled_from(sorted(catalogue()))
 LEVELS = st.sampled_from([level for level in SAFETENSORS_LEVELS.values() if level.scheme is not Scheme.MLX])
@@ -228,16 +229,16 @@ def test_every_offered_level_is_planned_or_refused_with_a_sentence() -> None:
         offered = {level.name for level in SAFETENSORS_LEVELS.values() if level.offered_for(model)}
         assert {plan.level for plan in plans} | set(refused) == offered
         assert not {plan.level for plan in plans} & set(refused)
-        assert all(reason.endswith(".") and len(reason) < 300 for reason in refused.values())
+        assert all(said.endswith(".") and len(said) < 300 for said in map(say, refused.values()))
 
 
 def test_what_hardware_can_do() -> None:
-    assert "Marlin" in support(FP8, compute_capability=8.6).note
-    assert not support(FP8, compute_capability=8.9).note
-    assert "compute capability 7.5" in support(BF16, compute_capability=7.0).refusal
-    assert "Apple silicon" in support(SAFETENSORS_LEVELS["MLX-4bit-g64"]).refusal
-    assert "AMD" in support(SAFETENSORS_LEVELS["NVFP4"], vendor="AMD").refusal
-    assert "plugin" in support(BF16, vendor="Apple").refusal
+    assert "Marlin" in " ".join(say_all(support(FP8, compute_capability=8.6).notes))
+    assert not support(FP8, compute_capability=8.9).notes
+    assert "compute capability 7.5" in say(support(BF16, compute_capability=7.0).refusal or NOTHING)
+    assert "Apple silicon" in say(support(SAFETENSORS_LEVELS["MLX-4bit-g64"]).refusal or NOTHING)
+    assert "AMD" in say(support(SAFETENSORS_LEVELS["NVFP4"], vendor="AMD").refusal or NOTHING)
+    assert "plugin" in say(support(BF16, vendor="Apple").refusal or NOTHING)
     assert support(SAFETENSORS_LEVELS["GPTQ-W3A16-g128"]).refusal
     assert not support(SAFETENSORS_LEVELS["AWQ-W4A16-g128"], compute_capability=7.5).refusal
 

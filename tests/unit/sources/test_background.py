@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.sources import background
 from advisor.sources.background import Background, StillWorking
 
@@ -27,7 +28,7 @@ class Work:
 
 
 def started(work: Work, **more: float) -> Background[str, str]:
-    return Background(work, lambda key: f"{key} takes long.", **{"patience_s": 0.05, **more})
+    return Background(work, lambda key: sentence("{name} takes long.", name=key), **{"patience_s": 0.05, **more})
 
 
 def test_patience_ends_but_the_work_does_not() -> None:

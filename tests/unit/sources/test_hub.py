@@ -19,6 +19,7 @@ from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.sources import remote
 from advisor.sources.resolve import ResolvedModel, find_any_model
+from advisor.words import say, say_all
 from tests.support.hub_server import COMMIT, FakeHub
 from tests.support.model_files import (
     checkpoint_tensors,
@@ -82,7 +83,7 @@ def test_a_sharded_repository_is_verified_from_its_headers_alone(hub: FakeHub, m
     hub.add("org/name", files_of(model_id), info={"cardData": {"license": "apache-2.0"}})
     found = resolve(hub, "https://huggingface.co/org/name")
     assert found.must_have_model().tensors == catalogue()[model_id].model.tensors
-    assert "Verified against the repository's own tensors" in found.source
+    assert "Verified against the repository's own tensors" in say(found.source)
     assert found.license == "apache-2.0"
     assert found.id == f"org/name@{COMMIT}"
     for path, (header, _) in shards(model_id, 4).items():
@@ -123,7 +124,7 @@ def test_a_gguf_repository_lists_every_file_and_joins_splits(hub: FakeHub) -> No
         "Llama-UD-Q2_K_XL.gguf": (2_000_000_000, "UD-Q2_K_XL", False, False),
     }
     assert [file.name for file in repository.gguf if file.projector] == ["mmproj-F16.gguf"]
-    assert any("incomplete" in notice for notice in repository.notices)
+    assert any("incomplete" in notice for notice in say_all(repository.notices))
 
 
 def test_split_gguf_files_are_read_as_one(hub: FakeHub) -> None:
@@ -191,13 +192,13 @@ def test_quantized_repositories_are_recognised(hub: FakeHub, extra: dict[str, An
     assert found.repository.quantization is not None
     assert found.repository.quantization.level == level
     assert found.repository.weight_bytes == weights[1] - len(weights[0])
-    assert any(level in note for note in found.notes)
+    assert any(level in note for note in say_all(found.notes))
 
 
 def test_a_packed_checkpoint_is_verified_by_its_numbers_of_weights(hub: FakeHub) -> None:
     weights = safetensors_file(item for name, shape in checkpoint_tensors(LLAMA) for item in packed(name, shape))
     hub.add("org/gptq", {"config.json": {**catalogue()[LLAMA].config, **QUANTIZED[0][0]}, "model.safetensors": weights})
-    assert "all 291 agree" in resolve(hub, "org/gptq").source
+    assert "all 291 agree" in say(resolve(hub, "org/gptq").source)
 
 
 def test_vision_and_draft_parts_are_told_apart(hub: FakeHub) -> None:
@@ -205,7 +206,7 @@ def test_vision_and_draft_parts_are_told_apart(hub: FakeHub) -> None:
     found = resolve(hub, "org/vision")
     assert found.repository is not None
     assert found.repository.bytes_by_part["vision"] > 500_000_000
-    assert any("vision part" in note and "mmproj" in note for note in found.notes)
+    assert any("vision part" in note and "mmproj" in note for note in say_all(found.notes))
     tensors = [
         *((name, "BF16", shape) for name, shape in checkpoint_tensors("qwen3-8b")),
         ("mtp.layers.0.fc.weight", "BF16", (4096, 8192)),
@@ -222,7 +223,7 @@ def test_a_difference_from_the_config_is_shown(hub: FakeHub) -> None:
     tensors = [(name, "BF16", shape) for name, shape in checkpoint_tensors(LLAMA) if "layers.3.mlp.up" not in name]
     tensors.append(("model.layers.5.self_attn.q_norm.weight", "BF16", (128,)))
     hub.add("org/odd", {"config.json": catalogue()[LLAMA].config, "model.safetensors": safetensors_file(tensors)})
-    note = " ".join(resolve(hub, "org/odd").notes)
+    note = " ".join(say_all(resolve(hub, "org/odd").notes))
     assert "Differs from the repository's own tensors" in note
     assert "blk.3.ffn_up.weight" in note
     assert "q_norm" in note
@@ -233,8 +234,8 @@ def test_layouts_that_repeat_the_weights_count_once(hub: FakeHub) -> None:
     config = catalogue()[LLAMA].config
     both = hub.add("org/both", {"config.json": config, "consolidated.safetensors": whole, **shards(LLAMA, 3)})
     found = resolve(hub, "org/both")
-    assert "all 291 agree" in found.source
-    assert any("Mistral's own layout" in note for note in found.notes)
+    assert "all 291 agree" in say(found.source)
+    assert any("Mistral's own layout" in note for note in say_all(found.notes))
     del both.files["model-00002-of-00003.safetensors"]
     both.commit = COMMIT.replace("0", "f")
     with pytest.raises(InputError, match="2 of 3 parts"):
@@ -385,7 +386,7 @@ def test_a_gated_model_of_the_catalogue_is_shown_from_there(hub: FakeHub) -> Non
     hub.add(entry.hf_repo, files_of(LLAMA), gated=True)
     found = resolve(hub, entry.hf_repo)
     assert found.model is entry.model
-    assert "accept its terms" in found.notes[0]
+    assert "accept its terms" in say(found.notes[0])
 
 
 def test_the_command_line_reads_the_hub_of_the_environment(hub: FakeHub) -> None:

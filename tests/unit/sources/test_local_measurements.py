@@ -15,10 +15,10 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.quality import estimate_quality
 from advisor.quantize import native
-from advisor.quantize.evidence import may_be, measurements_of
-from advisor.quantize.request import RunRequest
+from advisor.quantize.allowed import read_settings
+from advisor.quantize.kept_run import may_be, measurements_of
+from advisor.quantize.run_request import RunRequest
 from advisor.quantize.runs import Run
-from advisor.quantize.settings import read_settings
 from advisor.quantize.steps import Steps
 from advisor.quantize.tinylm import FOLDER
 from advisor.question.question import Question
@@ -27,7 +27,8 @@ from advisor.report.from_answer import report_of
 from advisor.sources.local_measurements import LocalMeasurement, LocalSpeed, model_key, repository_key, tensors_key
 from advisor.sources.resolve import find_any_model
 from advisor.store.errors import StoreUnavailable
-from advisor.store.measurements import Measurements
+from advisor.store.kept_measurements import Measurements
+from advisor.words import say_all
 from tests.support.decided import identity
 from tests.support.postgres import Postgres, postgres
 
@@ -101,7 +102,7 @@ def test_the_tiny_model_is_known_by_its_tensors(measured: Run) -> None:
     assert divergence.kld is not None
     assert divergence.kld.typical == found.kl_divergence > 0.01
     assert divergence.kld.low < divergence.kld.typical < divergence.kld.high
-    assert "Measured here on 2026-11-26" in divergence.note
+    assert "Measured here on 2026-11-26" in " ".join(say_all(divergence.notes))
 
 
 def test_a_measurement_counts_for_its_model_and_level_and_changes_no_advice() -> None:

@@ -19,6 +19,7 @@ from advisor.sources.reading import read_from_bytes
 from advisor.sources.resolve import find_any_model
 from advisor.sources.resolved import ResolvedModel
 from advisor.sources.uploads import keep_file
+from advisor.words import say, say_all
 from tests.support.hub_server import FakeHub
 from tests.support.model_files import Type, gguf_file, gguf_header, gguf_metadata, gguf_string, tensors_at
 
@@ -67,7 +68,7 @@ def test_what_a_file_is_its_first_bytes_tell(tmp_path: Path, name: str) -> None:
     assert found.must_have_model().tensors == catalogue()[LLAMA].model.tensors
     assert found.file is not None
     assert found.file.level in ("Q5_K_M", "Q5_K")
-    assert not any("shorter" in note for note in found.notes)
+    assert not any("shorter" in note for note in say_all(found.notes))
 
 
 @pytest.mark.parametrize(
@@ -96,13 +97,13 @@ def test_pieces_of_a_file_are_read_as_the_whole(hub: FakeHub, tmp_path: Path, fi
     head, size = gguf_file(LLAMA, "Q6_K")
     one = sparse(tmp_path / f"big-Q6_K.gguf{first}", head, size // 2)
     alone = local(one)
-    assert any("shorter than its header promises" in note for note in alone.notes)
+    assert any("shorter than its header promises" in note for note in say_all(alone.notes))
     two = sparse(tmp_path / f"big-Q6_K.gguf{second}", b"", size - size // 2)
     for path in (one, two):
         found = local(path)
         assert found.file is not None
         assert (found.file.level, found.file.file_bytes) == ("Q6_K", size)
-        assert not any("shorter" in note for note in found.notes)
+        assert not any("shorter" in note for note in say_all(found.notes))
     one.unlink()
     with pytest.raises(InputError, match="the first one is not beside it"):
         local(two)
@@ -119,21 +120,23 @@ def test_pieces_of_a_file_are_read_as_the_whole(hub: FakeHub, tmp_path: Path, fi
 
 def test_a_file_shorter_than_its_header_promises_is_named(hub: FakeHub, tmp_path: Path) -> None:
     head, size = gguf_file(LLAMA)
-    short = [note for note in local(sparse(tmp_path / "a.gguf", head, size - 10**9)).notes if "shorter" in note]
+    short = [
+        note for note in say_all(local(sparse(tmp_path / "a.gguf", head, size - 10**9)).notes) if "shorter" in note
+    ]
     assert len(short) == 1
     assert "1.0 GB shorter than its header promises" in short[0]
     hub.add("o/n", {"a-Q4_K_M.gguf": (head, size - 10**9), "whole-Q4_K_M.gguf": (head, size)})
     for name, times in (("a-Q4_K_M.gguf", 1), ("whole-Q4_K_M.gguf", 0)):
         link = f"{hub.url}/o/n/blob/main/{name}".replace(hub.url, "https://huggingface.co")
         again = [find_any_model(link, endpoint=hub.url) for _ in range(2)]  # the second from the disk cache
-        assert [sum("1.0 GB shorter" in note for note in found.notes) for found in again] == [times] * 2
+        assert [sum("1.0 GB shorter" in note for note in say_all(found.notes)) for found in again] == [times] * 2
         linked = find_any_model(f"{hub.url}/o/n/resolve/main/{name}", allow_local=True)
-        assert sum("1.0 GB shorter" in note for note in linked.notes) == times
+        assert sum("1.0 GB shorter" in note for note in say_all(linked.notes)) == times
 
 
 def test_of_an_upload_the_beginning_is_enough() -> None:
     head, _ = gguf_file(LLAMA)
-    assert not any("shorter" in note for note in find_any_model(keep_file(head, "head.gguf")).notes)
+    assert not any("shorter" in note for note in say_all(find_any_model(keep_file(head, "head.gguf")).notes))
 
 
 @pytest.mark.parametrize("kind", OtherType)
@@ -175,7 +178,7 @@ def test_the_runtime_that_loads_them_is_named(tmp_path: Path) -> None:
     assert found.file is not None
     assert found.file.level == "IQ4_KSS"
     assert found.file.sized().data_bytes == sum(tensor.bytes for tensor in parse(head).tensors)
-    assert any("type IQ4_KSS, which only ik_llama.cpp loads" in note for note in found.notes)
+    assert any("type IQ4_KSS, which only ik_llama.cpp loads" in note for note in say_all(found.notes))
 
 
 @pytest.mark.parametrize("name", ["IQ4_KS", "IQ4_KSS", "IQ2_KT", "IQ5_K", "IQ2_KL", "Q4_0_4_4", "Q4_0_8_8"])
@@ -192,9 +195,9 @@ def test_missing_metadata_is_named_as_such(keys: tuple[str, ...]) -> None:
     head = gguf_header(metadata, tensors_at(catalogue()[LLAMA].model, "Q4_K_M"))
     found = model_of(parse(head))
     assert found.model is None
-    assert f"lacks {' and '.join(repr(f'llama.{key}') for key in keys)}" in found.note
-    assert "4.9 GB" in found.note
-    assert "not known to this version" not in found.note
+    assert f"lacks {' and '.join(repr(f'llama.{key}') for key in keys)}" in say(found.note)
+    assert "4.9 GB" in say(found.note)
+    assert "not known to this version" not in say(found.note)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.sources import resolve
-from advisor.sources.commands import unwrap
+from advisor.sources.command_lines import unwrap
 from advisor.sources.resolve import check_model, find_any_model
+from advisor.words import say, say_all
 from tests.support.hub_server import COMMIT, FakeHub
 from tests.support.model_files import checkpoint_tensors, gguf_file, gguf_header, safetensors_file, tensors_at
 
@@ -133,7 +134,7 @@ def test_a_folder_without_gguf_files_means_the_repository(hub: FakeHub) -> None:
 
 def test_a_mirror_is_not_read_and_the_note_says_so(hub: FakeHub) -> None:
     found = find_any_model(f"https://hf-mirror.com/{NAME}:Q4_K_M", endpoint=hub.url)
-    assert found.notes[0] == f"hf-mirror.com is not read: this is {NAME} on the Hugging Face Hub itself."
+    assert say(found.notes[0]) == f"hf-mirror.com is not read: this is {NAME} on the Hugging Face Hub itself."
     assert found.file is not None
 
 
@@ -154,7 +155,7 @@ def test_other_hubs_are_not_read_but_known_models_are_named(link: str, model: st
     assert check_model(link) == model
     found = find_any_model(link)
     assert found.id == model.partition(":")[0]
-    assert "not read here: these are the catalogue's figures for" in found.notes[0]
+    assert "not read here: these are the catalogue's figures for" in say(found.notes[0])
 
 
 @pytest.mark.parametrize("link", ["https://modelscope.cn/models/Foo/Bar-9000", "https://ollama.com/library/nosuch:7b"])
@@ -183,8 +184,8 @@ def test_offline_whatever_names_a_catalogue_model_answers(
     ):
         found = find_any_model(text, endpoint=endpoint)
         assert (found.entry, found.level) == (llama, level)
-        assert f"The catalogue's figures are shown for {name}, because it could not be read" in found.notes[0]
-        assert ("UD-Q4_K_XL holds is not known; no level was chosen" in found.notes[0]) == ("UD-" in text)
+        assert f"The catalogue's figures are shown for {name}, because it could not be read" in say(found.notes[0])
+        assert ("UD-Q4_K_XL holds is not known; no level was chosen" in say(found.notes[0])) == ("UD-" in text)
     with pytest.raises(InputError):
         find_any_model("unsloth/Some-Stranger-7B-GGUF:Q4_K_M", endpoint=endpoint)
 
@@ -193,7 +194,7 @@ def test_offline_whatever_names_a_catalogue_model_answers(
 def test_a_publishers_mix_of_a_catalogue_model_is_not_taken_for_the_plain_model(name: str) -> None:
     found = find_any_model(name)
     assert (found.entry, found.level) == (catalogue()["llama-3.3-70b-instruct"], None)
-    assert found.notes == ("What its file UD-Q4_K_XL holds is not known; no level was chosen.",)
+    assert say_all(found.notes) == ("What its file UD-Q4_K_XL holds is not known; no level was chosen.",)
     assert find_any_model(check_model(name)).notes == found.notes
     assert not find_any_model("llama-3.3-70b-instruct:Q4_K_M").notes
 

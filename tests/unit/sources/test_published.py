@@ -14,14 +14,15 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.formats.safetensors_layouts import packed_tensors
 from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.foundation.message import NOTHING
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
-from advisor.sources.compare import compare_with_checkpoint
 from advisor.sources.quantization import WHOLE, recognise, unpacked
 from advisor.sources.repository import Repository
 from advisor.sources.resolved import ResolvedModel
 from advisor.sources.safetensors_header import CheckpointTensor
+from advisor.sources.tensor_comparison import compare_with_checkpoint
 from advisor.words import say_all
 from tests.support.model_files import checkpoint_tensors
 
@@ -84,7 +85,7 @@ def pasted(config: Config, tensors: tuple[CheckpointTensor, ...], model_id: str 
         read_on="2026-11-30",
     )
     model = model_from_config(whole)
-    return ResolvedModel(id="org/pasted@0", name="pasted", model=model, source="", repository=repository)
+    return ResolvedModel(id="org/pasted@0", name="pasted", model=model, source=NOTHING, repository=repository)
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, entry: ResolvedModel, query: str) -> Answer:
@@ -239,7 +240,7 @@ def test_unknown_quality_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch) 
 
     quality = estimate_published(facts_of(LLAMA), [("AQLM-1x16-2bit", None, 1.0)], "chat")
     assert quality.kept is None
-    assert "AQLM-1x16-2bit" in quality.note
+    assert "AQLM-1x16-2bit" in " ".join(say_all(quality.notes))
 
 
 @pytest.mark.parametrize(("repository", "lossless"), [("org/pasted", False), ("moonshotai/Kimi-K2-Thinking", True)])
@@ -350,7 +351,7 @@ def test_a_mixed_checkpoint_keeps_what_its_weights_keep(monkeypatch: pytest.Monk
     assert mixed.kept.typical == pytest.approx(0.808 * low.typical + 0.192 * high.typical, abs=0.01)
     assert mixed.kept.low <= low.typical
     assert mixed.kept.high >= high.typical
-    assert "Mixed: 81" in mixed.quality.note
+    assert "Mixed: 81" in " ".join(say_all(mixed.quality.notes))
     slow, fast = (next(o for o in found.candidates if o.level == f"GPTQ-W{bits}A16-g128") for bits in (8, 4))
     assert slow.tokens_per_s is not None
     assert mixed.tokens_per_s is not None

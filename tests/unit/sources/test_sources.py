@@ -22,6 +22,7 @@ from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.reading import read_from_bytes
 from advisor.sources.resolve import find_any_model
 from advisor.sources.stored_file import stored_file
+from advisor.words import say
 from tests.support.hub_server import FakeHub
 from tests.support.model_files import gguf_file, gguf_header, gguf_metadata, tensors_at
 
@@ -54,7 +55,7 @@ def test_a_size_gives_a_typical_model(text: str, total: float, active: float, of
     assert model.active_parameters == pytest.approx(active, rel=off)
     assert found.size_range is not None
     assert 0.85 <= found.size_range[0] <= 1 <= found.size_range[1] <= 1.15
-    assert "times as large" in found.notes[0]
+    assert "times as large" in say(found.notes[0])
 
 
 @pytest.mark.parametrize("text", ["0B", "9000T", "1M", "8x9000B", "1x7B", "999x7B", "3B-A30B", "5B-A5B", "30B-A0B"])

@@ -24,12 +24,12 @@ from advisor.sizing.settings import Settings
 from advisor.speed import Speed, default_backend, estimate_speed, gguf_load, measurements, speed_of
 from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, range_group
 from advisor.speed.constants import CONSTANTS, constants, read_constants
-from advisor.speed.evidence import cases
 from advisor.speed.explain import explanation
-from advisor.speed.fit import fitted_rows
+from advisor.speed.fit_constants import fitted_rows
 from advisor.speed.fitting import TERMS
 from advisor.speed.load import SpeedLoad
 from advisor.speed.measurements import MEASUREMENTS, read_measurements
+from advisor.speed.row_terms import cases
 from advisor.words import say_all
 
 MODELS = (

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from advisor.quantize.runs import Runs
 from advisor.store import Store, StoreUnavailable, open_store
 from advisor.store.asked import Asked
-from advisor.store.measurements import Measurements
+from advisor.store.kept_measurements import Measurements
 from tests.support.postgres import PASSWORD, Postgres, postgres
 
 __all__ = ["postgres"]

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 from hypothesis import Phase, given, settings
 
-from advisor.question.choices import SEARCHED
+from advisor.question.configuration import SEARCHED
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
 from advisor.ui.asking import ask
 from advisor.ui.link import START, ReadLink, changed_link, read_link

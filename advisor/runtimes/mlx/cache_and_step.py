@@ -51,9 +51,15 @@ class MlxOptions(RuntimeOptions):
 
     def __post_init__(self) -> None:
         if self.kv_bits is not None and self.kv_bits not in _KV_BITS:
-            raise InputError(f"MLX quantizes its KV cache to 2, 3, 4, 5, 6 or 8 bits, not {self.kv_bits}.")
+            raise InputError(
+                "MLX quantizes its KV cache to 2, 3, 4, 5, 6 or 8 bits, not {kv_bits}.", kv_bits=self.kv_bits
+            )
         if not 1 <= self.prefill_step <= 1 << 20:
-            raise InputError(f"MLX's prefill step must be between 1 and {1 << 20:,} tokens, not {self.prefill_step}.")
+            raise InputError(
+                "MLX's prefill step must be between 1 and {most:,} tokens, not {prefill_step}.",
+                most=1 << 20,
+                prefill_step=self.prefill_step,
+            )
 
 
 DEFAULTS = MlxOptions()

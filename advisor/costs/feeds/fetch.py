@@ -31,17 +31,25 @@ def fetch(name: str, url: str) -> bytes:
     try:
         with httpx2.stream("GET", url, timeout=_TIMEOUT_S, follow_redirects=True, verify=_tls()) as response:
             if response.status_code != 200:
-                raise FeedError(f"{name}: the server answers with {response.status_code}.")
+                raise FeedError(
+                    "{name}: the server answers with {status_code}.", name=name, status_code=response.status_code
+                )
             for piece in response.iter_bytes(1 << 16):
                 pieces += piece
                 if len(pieces) > _LARGEST_BYTES:
-                    raise FeedError(f"{name}: more than {_LARGEST_BYTES >> 20} MiB, which is not expected.")
+                    raise FeedError(
+                        "{name}: more than {largest_bytes} MiB, which is not expected.",
+                        name=name,
+                        largest_bytes=_LARGEST_BYTES >> 20,
+                    )
                 if time.monotonic() > deadline:
-                    raise FeedError(f"{name}: the server is too slow.")
+                    raise FeedError("{name}: the server is too slow.", name=name)
     except httpx2.TimeoutException:
-        raise FeedError(f"{name}: the server does not answer in {_TIMEOUT_S:.0f} s.") from None
+        raise FeedError(
+            "{name}: the server does not answer in {timeout_s:.0f} s.", name=name, timeout_s=_TIMEOUT_S
+        ) from None
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError):
-        raise FeedError(f"{name}: the server cannot be reached.") from None
+        raise FeedError("{name}: the server cannot be reached.", name=name) from None
     return bytes(pieces)
 
 
@@ -56,7 +64,7 @@ def as_text(name: str, data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FeedError(f"{name}: the file is not text in UTF-8.") from None
+        raise FeedError("{name}: the file is not text in UTF-8.", name=name) from None
 
 
 def as_json(name: str, data: bytes) -> dict[str, Any]:
@@ -64,9 +72,9 @@ def as_json(name: str, data: bytes) -> dict[str, Any]:
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
-        raise FeedError(f"{name}: the file is not JSON.") from None
+        raise FeedError("{name}: the file is not JSON.", name=name) from None
     if not isinstance(found, dict):
-        raise FeedError(f"{name}: the file is no JSON object.")
+        raise FeedError("{name}: the file is no JSON object.", name=name)
     return found
 
 
@@ -76,7 +84,12 @@ def unzipped(name: str, data: bytes, member: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as file:
             unpacked = file.read(_LARGEST_UNPACKED_BYTES + 1)
     except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, OSError, EOFError):
-        raise FeedError(f"{name}: the archive does not hold a readable {member}.") from None
+        raise FeedError("{name}: the archive does not hold a readable {member}.", name=name, member=member) from None
     if len(unpacked) > _LARGEST_UNPACKED_BYTES:
-        raise FeedError(f"{name}: {member} is larger than {_LARGEST_UNPACKED_BYTES >> 20} MiB, which is not expected.")
+        raise FeedError(
+            "{name}: {member} is larger than {largest_unpacked_bytes} MiB, which is not expected.",
+            name=name,
+            member=member,
+            largest_unpacked_bytes=_LARGEST_UNPACKED_BYTES >> 20,
+        )
     return unpacked

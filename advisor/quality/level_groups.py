@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
-from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, did_you_mean, one_line, resembling
 from advisor.foundation.numbers import given
 
 UNQUANTIZED = "16-bit"
@@ -182,10 +182,14 @@ def find_quality_level(name: str, bits_per_weight: float | None = None) -> Quali
         return found
     if bits_per_weight is None:
         close = resembling(name, _levels())
-        hint = f"; {nearest(name, _levels())}" if close else "."
-        raise InputError(f"Unknown level '{one_line(name, 80)}'{hint}", close)
+        if close:
+            raise InputError("Unknown level '{name}'; {hint}", close, name=one_line(name, 80), hint=did_you_mean(close))
+        raise InputError("Unknown level '{name}'.", name=one_line(name, 80))
     if not 0 < bits_per_weight <= 64:
-        raise InputError(f"A level cannot have {given(bits_per_weight)} bits per weight; give file bits / parameters.")
+        raise InputError(
+            "A level cannot have {bits_per_weight} bits per weight; give file bits / parameters.",
+            bits_per_weight=given(bits_per_weight),
+        )
     shown = one_line(name, MOST_CHARACTERS)
     if bits_per_weight >= 15:
         return QualityLevel(shown, UNQUANTIZED, 16, stock=False)

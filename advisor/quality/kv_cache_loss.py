@@ -61,7 +61,11 @@ def kv_loss(family: str, kind_k: str | None, kind_v: str | None) -> Range:
     """
     for kind in (kind_k, kind_v):
         if kind is not None and kind not in KINDS:
-            raise InputError(f"Unknown type of KV cache '{one_line(kind, 20)}'; use one of {', '.join(sorted(KINDS))}.")
+            raise InputError(
+                "Unknown type of KV cache '{kind}'; use one of {kinds}.",
+                kind=one_line(kind, 20),
+                kinds=", ".join(sorted(KINDS)),
+            )
     keys, values = kind_k or "auto", kind_v or "auto"
     return _NOTHING if keys in LOSSLESS and values in LOSSLESS else _loss(_slug(family), keys, values)
 
@@ -92,7 +96,7 @@ def with_cache(quality: Quality, family: str, kind_k: str | None, kind_v: str | 
     return replace(
         quality,
         kept=Range(max(0.0, typical - below), typical, typical + above),
-        note=quality.note.removesuffix(KV_CACHE_NOTE).rstrip(),
+        notes=tuple(note for note in quality.notes if note != KV_CACHE_NOTE),
         remarks=(*quality.remarks, remark),
     )
 

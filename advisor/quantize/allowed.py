@@ -44,8 +44,8 @@ class QuantizeSettings:
         if path is None or not any(path == folder or folder in path.parents for folder in self.folders):
             # One sentence for both, so that nobody can feel out which files there are.
             raise InputError(
-                f"'{one_line(Path(text).name)}' is not there or not in a folder that is allowed here "
-                "(LLM_FIT_ADVISOR_QUANTIZE_FOLDERS)."
+                "'{words}' is not there or not in a folder that is allowed here (LLM_FIT_ADVISOR_QUANTIZE_FOLDERS).",
+                words=one_line(Path(text).name),
             )
         return path
 
@@ -53,8 +53,8 @@ class QuantizeSettings:
         """A Hub repository that the operator allows; raises InputError."""
         if not _REPOSITORY.fullmatch(name) or not any(fnmatch.fnmatchcase(name, each) for each in self.repositories):
             raise InputError(
-                f"The repository '{one_line(name, 80)}' is not among those allowed here "
-                "(LLM_FIT_ADVISOR_QUANTIZE_REPOS)."
+                "The repository '{name}' is not among those allowed here (LLM_FIT_ADVISOR_QUANTIZE_REPOS).",
+                name=one_line(name, 80),
             )
         return name
 

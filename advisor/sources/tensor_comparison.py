@@ -16,6 +16,7 @@ from gguf import get_tensor_name_map
 from gguf.constants import MODEL_ARCH_NAMES
 
 from advisor.foundation.errors import printable
+from advisor.foundation.message import Message, as_it_is, sentence
 from advisor.models.model import Model
 from advisor.sources.gguf_file import GgufHeader
 
@@ -57,22 +58,46 @@ class Comparison:
     def agrees(self) -> bool:
         return not (self.missing or self.extra or self.different)
 
-    def sentence(self, what: str) -> str:
+    def sentence(self, what: Message) -> Message:
         """`what` is the other side: "the repository's own tensors"."""
+        alike = self.agreeing + self.repacked
+        if self.agrees and self.repacked:
+            return sentence(
+                "Verified against {what}: all {alike:,} agree, {repacked:,} of them joined or split by the conversion.",
+                what=what,
+                alike=alike,
+                repacked=self.repacked,
+            )
         if self.agrees:
-            packed = f", {self.repacked:,} of them joined or split by the conversion" if self.repacked else ""
-            return f"Verified against {what}: all {self.agreeing + self.repacked:,} agree{packed}."
-        parts = []
-        for names, how in (
-            (self.missing, "not there"),
-            (self.extra, "not foreseen"),
-            (self.different, "of another shape"),
-        ):
-            if names:
-                more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-                shown = printable(", ".join(name[:80] for name in names[:_SHOWN]))
-                parts.append(f"{shown}{more} {'is' if len(names) == 1 else 'are'} {how}")
-        return f"Differs from {what}: {'; '.join(parts)} ({self.off_by:,} weights in all)."
+            return sentence("Verified against {what}: all {alike:,} agree.", what=what, alike=alike)
+        parts = [
+            sentence("{names} {how}", names=_names(names), how=one if len(names) == 1 else many)
+            for names, one, many in (
+                (self.missing, sentence("is not there"), sentence("are not there")),
+                (self.extra, sentence("is not foreseen"), sentence("are not foreseen")),
+                (self.different, sentence("is of another shape"), sentence("are of another shape")),
+            )
+            if names
+        ]
+        return sentence(
+            "Differs from {what}: {parts:semicolons} ({off_by:,} weights in all).",
+            what=what,
+            parts=tuple(parts),
+            off_by=self.off_by,
+        )
+
+
+def _names(names: Sequence[str]) -> Message:
+    shown, more = printable(", ".join(name[:80] for name in names[:_SHOWN])), len(names) - _SHOWN
+    return sentence("{names} and {more:,} more", names=shown, more=more) if more > 0 else as_it_is(shown)
+
+
+def agrees_with(source: Message) -> bool | None:
+    """Whether a sentence about where a model comes from says that its tensors were verified; None: nothing was."""
+    for inner in (source, *(figure for _, figure in source.figures)):
+        if isinstance(inner, Message) and inner.kind.startswith(("Verified against", "Differs from")):
+            return inner.kind.startswith("Verified")
+    return None
 
 
 def part_of(name: str, layers: int) -> str:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.levels import find_level, written
 from advisor.foundation.errors import ImpossibleValue, InputError, one_line
+from advisor.foundation.message import sentence
 from advisor.foundation.parts import Part
 from advisor.question.requirements import Switch, known
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
@@ -40,11 +41,15 @@ def _shares(value: Any) -> Any:
         return value
     parts = value.split(",")
     if len(parts) > _MOST_SHARES:
-        raise ValueError(f"the list of tensor_split is too long: {len(parts)} shares, at most {_MOST_SHARES}")
+        raise ImpossibleValue(
+            "The list of tensor_split is too long: {count} shares, at most {most}.", count=len(parts), most=_MOST_SHARES
+        )
     try:
         return tuple(float(part) for part in parts)
     except ValueError:
-        raise ValueError(f"'{one_line(value)}' of tensor_split is not a list of numbers such as 3,1") from None
+        raise ImpossibleValue(
+            "'{value}' of tensor_split is not a list of numbers such as 3,1.", value=one_line(value)
+        ) from None
 
 
 def _written_shares(shares: tuple[float, ...] | None) -> str | None:
@@ -59,13 +64,13 @@ def _known_level(value: Any) -> Any:
     try:
         return written(find_level(value).id)
     except InputError as error:
-        raise ImpossibleValue(str(error), error.suggestions) from None
+        raise ImpossibleValue.because(error) from None
 
 
 GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]
 Share = Annotated[float, Field(ge=0, le=1_000_000)]
 Shares = Annotated[tuple[Share, ...] | None, BeforeValidator(_shares), PlainSerializer(_written_shares)]
-CacheType = Annotated[str, known(CACHE_TYPES, "KV cache type")]
+CacheType = Annotated[str, known(CACHE_TYPES, sentence("KV cache type"))]
 
 
 class ModelChoice(Part):
@@ -82,7 +87,7 @@ class ModelChoice(Part):
     publisher: str = Field("stock", min_length=1, max_length=100, pattern=r"^[\w][\w.\-]*$")
     mtp: Switch = False
     draft: str | None = Field(None, min_length=1, max_length=200)
-    draft_level: Annotated[str, known(LEVELS, "draft level")] = "Q8_0"
+    draft_level: Annotated[str, known(LEVELS, sentence("draft level"))] = "Q8_0"
     draft_accepted_percent: float | None = Field(None, ge=0, le=100)
 
 
@@ -111,7 +116,7 @@ class MachineChoice(Part):
     @model_validator(mode="after")
     def _described(self) -> MachineChoice:
         if self.name == CUSTOM_MACHINE and self.memory_gib is None:
-            raise ValueError("a custom machine needs memory_gib, the memory of one device in GiB")
+            raise ImpossibleValue("A custom machine needs memory_gib, the memory of one device in GiB.")
         return self
 
     @property

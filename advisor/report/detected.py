@@ -11,6 +11,7 @@ from advisor.foundation.units import gib
 from advisor.machines.catalogue import machine
 from advisor.machines.detect import question_values
 from advisor.machines.detect_records import Detected, DetectedGpu
+from advisor.words import say_all, told
 
 
 def detected_document(detected: Detected) -> dict[str, Any]:
@@ -27,20 +28,27 @@ def detected_document(detected: Detected) -> dict[str, Any]:
         "ram_free_bytes": detected.ram_free_bytes,
         "gpus": [asdict(gpu) for gpu in detected.gpus],
         "scenario": question_values(detected),
-        "notes": list(detected.notes),
+        "notes": list(say_all(detected.notes)),
     }
 
 
 def detected_table(detected: Detected) -> str:
     """The same for people: a line a device, the notes, and the keys to plan with."""
     cpu = detected.cpu
-    cores = f", {cpu.physical_cores} cores" if cpu.physical_cores else ""
+    cores = told(", {physical_cores} cores", physical_cores=cpu.physical_cores) if cpu.physical_cores else ""
     lines = [
-        f"{detected.os}; {cpu.model}{cores}; RAM {gib(detected.ram_total_bytes)}, {gib(detected.ram_free_bytes)} free",
-        *(f"GPU {number}: {_gpu_line(gpu)}" for number, gpu in enumerate(detected.gpus)),
+        told(
+            "{os}; {model}{cores}; RAM {ram_total_bytes:gib}, {ram_free_bytes:gib} free",
+            os=detected.os,
+            model=cpu.model,
+            cores=cores,
+            ram_total_bytes=detected.ram_total_bytes,
+            ram_free_bytes=detected.ram_free_bytes,
+        ),
+        *(told("GPU {number}: {gpu}", number=number, gpu=_gpu_line(gpu)) for number, gpu in enumerate(detected.gpus)),
         "",
-        *detected.notes,
-        f"Plan with: {urlencode(question_values(detected))}",
+        *say_all(detected.notes),
+        told("Plan with: {query}", query=urlencode(question_values(detected))),
     ]
     return "\n".join(printable(line) for line in lines)
 
@@ -48,13 +56,23 @@ def detected_table(detected: Detected) -> str:
 def _gpu_line(gpu: DetectedGpu) -> str:
     parts = [gpu.name]
     if gpu.memory_total_bytes is not None:
-        free = "" if gpu.memory_free_bytes is None else f", {gib(gpu.memory_free_bytes)} free"
-        parts.append(f"{gib(gpu.memory_total_bytes)}{' shared with the CPU' if gpu.unified else ''}{free}")
+        free = (
+            ""
+            if gpu.memory_free_bytes is None
+            else told(", {memory_free_bytes:gib} free", memory_free_bytes=gpu.memory_free_bytes)
+        )
+        shared = told(" shared with the CPU") if gpu.unified else ""
+        parts.append(f"{gib(gpu.memory_total_bytes)}{shared}{free}")
     if gpu.driver_version:
-        parts.append(f"driver {gpu.driver_version}" + (f", CUDA {gpu.cuda_version}" if gpu.cuda_version else ""))
+        parts.append(
+            told("driver {driver_version}", driver_version=gpu.driver_version)
+            + (told(", CUDA {cuda_version}", cuda_version=gpu.cuda_version) if gpu.cuda_version else "")
+        )
     if gpu.compute_capability:
-        parts.append(f"compute capability {gpu.compute_capability}")
+        parts.append(told("compute capability {compute_capability}", compute_capability=gpu.compute_capability))
     if gpu.power_limit_w:
-        parts.append(f"power limit {gpu.power_limit_w:.0f} W")
-    parts.append(f"catalogue: {machine(gpu.machine).name}" if gpu.machine else "not in the catalogue")
+        parts.append(told("power limit {power_limit_w:.0f} W", power_limit_w=gpu.power_limit_w))
+    parts.append(
+        told("catalogue: {machine}", machine=machine(gpu.machine).name) if gpu.machine else told("not in the catalogue")
+    )
     return "; ".join(parts)

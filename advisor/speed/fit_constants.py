@@ -1,4 +1,4 @@
-"""Writes data/speed_constants.csv from data/speed_measurements.csv: `python -m advisor.speed.fit`."""
+"""Writes data/speed_constants.csv from data/speed_measurements.csv: `python -m advisor.speed.fit_constants`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from advisor.foundation.evidence_words import independent
 from advisor.models.catalogue import catalogue
 from advisor.speed.calibrate import SCHEMES, cross_validate, ends
 from advisor.speed.constants import CONSTANTS, POOLED, ConstantRow
-from advisor.speed.evidence import Case, cases
 from advisor.speed.fitting import TERMS, Fit, fit
 from advisor.speed.measurements import measurements
+from advisor.speed.row_terms import Case, cases
 
 Row = dict[str, str | float]
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import sentence
 from advisor.sources.local_measurements import LocalMeasurement
 from advisor.store.database import default_url, make_engine
 from advisor.store.errors import StoreUnavailable
@@ -23,7 +24,7 @@ class Measurements:
     """All kept measurements in one database. Raises StoreUnavailable where that cannot be reached."""
 
     def __init__(self, engine: Engine):
-        self._rows = Sessions(engine, "Measurements")
+        self._rows = Sessions(engine, sentence("Measurements"))
 
     @classmethod
     def open(cls, url: str | None = None) -> Measurements:
@@ -37,7 +38,11 @@ class Measurements:
         with self._rows.writing() as connection:
             kept = connection.execute(select(func.count()).select_from(measurements)).scalar_one()
             if kept + len(found) > MOST_KEPT:
-                raise InputError(f"{kept:,} of at most {MOST_KEPT:,} measurements are kept: forget some.")
+                raise InputError(
+                    "{kept:,} of at most {most_kept:,} measurements are kept: forget some.",
+                    kept=kept,
+                    most_kept=MOST_KEPT,
+                )
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             new = 0
             for row in found:

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from advisor.formats.gguf_levels import LEVELS, Level
-from advisor.foundation.errors import InputError, nearest, one_line
+from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line
 from advisor.quantize import tinylm
+from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.packaged import packaged_folder
-from advisor.quantize.settings import QuantizeSettings
 
 MATRIX_OF_TINYLM = "tinylm"
 
@@ -53,19 +53,23 @@ def parse_request(text: str) -> RunRequest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The run's '{where}' cannot be used: {first['msg']}.") from None
+        raise InputError("The run's '{where}' cannot be used: {first}.", where=where, first=first["msg"]) from None
 
 
 def check_request(request: RunRequest, settings: QuantizeSettings) -> None:
     """Raise InputError for whatever can be seen before anything is read or downloaded."""
     settings.check_enabled()
     if len(request.levels) > settings.most_levels or len(set(request.levels)) != len(request.levels):
-        raise InputError(f"A run makes at most {settings.most_levels} levels, each once.")
+        raise InputError("A run makes at most {most_levels} levels, each once.", most_levels=settings.most_levels)
     if request.method != "gguf" and request.source == "gguf":
         raise InputError("llmcompressor needs a model folder or a repository, not a GGUF file.")
     for name in request.levels if request.method == "gguf" else ():
         if name not in LEVELS or LEVELS[name].native_only:
-            raise InputError(f"'{one_line(name)}' is no level that can be made. {nearest(name, LEVELS)}".strip())
+            raise InputError(
+                "'{name}' is no level that can be made; {hint}",
+                name=one_line(name),
+                hint=nearest(name, LEVELS) or choose_one_of(LEVELS),
+            )
     if request.source == "hub":
         settings.allowed_repository(request.location)
     elif request.source == "package":

@@ -1,0 +1,98 @@
+"""The best that a job could be, before it is planned.
+
+What a level keeps is known exactly. How fast it is at best follows from what must be read from where, what it costs at
+least from a plan as fast as any.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from advisor.answer.assess import pricing_of
+from advisor.answer.candidate import cheaper_monthly, licence_gap
+from advisor.answer.job import Job
+from advisor.answer.option import BROKEN, DOES_NOT_FIT, NOT_AS_ASKED, RANKS, TIGHT, Key
+from advisor.answer.policy import Weights
+from advisor.answer.pricing import Pricing, cost_of_a_million
+from advisor.answer.setups import Setup, Subject
+from advisor.answer.status import status_by
+from advisor.answer.utility import Figures, utility
+from advisor.question.requirements import Requirements
+
+_NEVER = float("-inf")
+# Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
+_OPTIMISM = 1.5
+_AS_FAST_AS_ANY = 1e6  # tokens/s
+_MANY_MORE = 1e6  # users than any machine has room for
+
+
+class Bounds:
+    """Of the jobs of one question; `asked` is what its model can meet or break."""
+
+    def __init__(self, about: Subject, asked: Requirements, today: date) -> None:
+        self.about, self.asked, self.today = about, asked, today
+        self.users = about.question.workload.users
+        self._least: dict[Job, float | None] = {}
+        self._broken: dict[Setup, int] = {}
+        self._cheapest: dict[Setup, float | None] = {}
+
+    def of(self, job: Job, weights: Weights, refined: bool) -> Key:
+        """No option of this job is better; `refined` takes longer and comes closer."""
+        least, most = self._least_seconds(job) if refined else None, RANKS["good"]
+        if least == float("inf"):
+            if not self._may_be_tight(job):  # of what does not fit, the smallest comes nearest
+                return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
+            least, most = None, TIGHT
+        speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
+        figures = Figures(
+            _AS_FAST_AS_ANY if speed is None else speed,
+            self._least_on_host(job) if refined else None,
+            users_that_fit=_MANY_MORE if weights.users else 1,
+            cost=self._least_cost(job.setup) if weights.money else None,
+        )
+        points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
+        least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
+        if not self.about.writes:
+            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken) if broken else Key(most, points)
+        if least_kept is not None and job.kept.task < least_kept and job.level is not None:
+            broken += 1
+        if broken:
+            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken)
+        return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
+
+    def _least_on_host(self, job: Job) -> float | None:
+        """The share of the weights that any plan which fits has on the host; None where there may be none."""
+        if job.level is None or self._least_seconds(job) == float("inf"):
+            return None
+        return job.setup.runtime.least_on_host(job.setup.request, job.level)
+
+    def _least_cost(self, setup: Setup) -> float | None:
+        """What a million tokens cost at least, of the fastest plan imaginable."""
+        if setup not in self._cheapest:
+            self._cheapest[setup] = cost_of_a_million(self._pricing(setup).least())
+        return self._cheapest[setup]
+
+    def _pricing(self, setup: Setup) -> Pricing:
+        return pricing_of(setup.question, self.about.entry, setup.hardware, self.today)
+
+    def _broken_by(self, setup: Setup) -> int:
+        """How many rules every plan of a setup breaks: by the licence, and by what one such machine costs at least."""
+        if setup not in self._broken:
+            broken = int(licence_gap(self.about.entry.license, self.asked) is not None)
+            if (most := self.asked.max_cost_per_month) is not None:
+                least = cheaper_monthly(self._pricing(setup).costs(None), self.asked.own_hardware)
+                broken += least is None or least > most
+            self._broken[setup] = broken
+        return self._broken[setup]
+
+    def _least_seconds(self, job: Job) -> float | None:
+        if job.level is None:
+            return None
+        if job not in self._least:
+            self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level)
+        return self._least[job]
+
+    def _may_be_tight(self, job: Job) -> bool:
+        """Whether what does not fit may do so without its margin."""
+        level, setup = job.level, job.setup
+        return level is None or setup.runtime.least_seconds(setup.without_margin, level) != float("inf")
