@@ -1,7 +1,7 @@
 """How far published GGUF files of a level lie from what stock `llama-quantize` makes of the model.
 
 Publishers do not all use the stock mix. What they do differently has few causes, each with its own bytes, which follow
-from the model's tensors: nothing here is fitted but `_TOLERANCE`. `tests/benchmarks/published.py` holds the rule
+from the model's tensors: nothing here is fitted but `TOLERANCE`. `tests/benchmarks/published.py` holds the rule
 against files that were published, whole publishers left out.
 """
 
@@ -28,8 +28,7 @@ Cause = Literal[
     "own low mix",
 ]
 
-# Other versions of the quantizer and the converter.
-_TOLERANCE = 0.01
+TOLERANCE = 0.01  # of a file: other versions of the quantizer and the converter
 # Tokens, merges and chat template take between a quarter and all of what is estimated for them.
 _LEAST_HEADER = 0.25
 # Where the publisher's converter writes the output head although it is the embedding: seen of these families only.
@@ -54,7 +53,7 @@ class Spread:
 
 
 @kept_beside
-def published_spread(model: Model, level: Level, own_mixes: bool) -> Spread:
+def published_spread(model: Model, level: Level, own_mixes: bool, tolerance: float = TOLERANCE) -> Spread:
     """Where published files of `model` at `level` lie. `own_mixes`: it may have been published since 2026, when large
     publishers began to choose types of their own.
     """
@@ -80,7 +79,7 @@ def published_spread(model: Model, level: Level, own_mixes: bool) -> Spread:
         causes.append("draft layers")
     header = plain.header_bytes
     return Spread(
-        round(low * (1 - _TOLERANCE) + header * _LEAST_HEADER), round(high * (1 + _TOLERANCE) + header), tuple(causes)
+        round(low * (1 - tolerance) + header * _LEAST_HEADER), round(high * (1 + tolerance) + header), tuple(causes)
     )
 
 

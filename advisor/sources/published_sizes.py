@@ -147,8 +147,13 @@ def published_sizes_of(found: ResolvedModel, publisher: str = STOCK) -> Publishe
     entry = _entry_of(found)
     publisher = STOCK if publisher.lower() == STOCK else _owner(entry, found.name, publisher)
     if entry is not None:
-        return published_sizes(entry.id, entry.released >= _OWN_MIXES_SINCE, publisher)
+        return published_sizes(entry.id, has_own_mixes(entry), publisher)
     return published_sizes(None, found.size_range is None, publisher)
+
+
+def has_own_mixes(entry: Entry) -> bool:
+    """Whether a model was published after large publishers began to choose types of their own."""
+    return entry.released >= _OWN_MIXES_SINCE
 
 
 def _owner(entry: Entry | None, name: str, publisher: str) -> str:

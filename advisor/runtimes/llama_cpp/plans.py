@@ -122,7 +122,9 @@ class LevelPlanner:
         stock = size_level(self.model, level.stock, self.imatrix)
         row = None if self.published is None else self.published.file_of(level)
         if row is None and level.like:
-            raise InputError("{level} is a publisher's own level, and no file of this model is known.", level=level.name)
+            raise InputError(
+                "{level} is a publisher's own level, and no file of this model is known.", level=level.name
+            )
         if row is None or row.bytes is None:
             return stock
         data = max(1, row.bytes - stock.header_bytes)
