@@ -21,7 +21,7 @@ def find_level(text: str) -> Level | SafetensorsLevel:
     except InputError:
         found = None
     if found is None or family.lower() not in ("", found.format):
-        known = (*LEVELS, *SAFETENSORS_LEVELS, *PUBLISHERS_LEVELS)
+        known = PUBLISHERS_LEVELS if name.upper().startswith("UD-") else (*LEVELS, *SAFETENSORS_LEVELS)
         hint = nearest(text, known) or choose_one_of(LEVELS)
         raise InputError("Unknown level '{words}'; {hint}", resembling(text, known), words=one_line(text), hint=hint)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -148,12 +149,26 @@ def published_sizes_of(found: ResolvedModel, publisher: str = STOCK) -> Publishe
     publisher = STOCK if publisher.lower() == STOCK else _owner(entry, found.name, publisher)
     if entry is not None:
         return published_sizes(entry.id, has_own_mixes(entry), publisher)
-    return published_sizes(None, found.size_range is None, publisher)
+    return published_sizes(None, found.size_range is None and _as_new(found.model), publisher)
 
 
 def has_own_mixes(entry: Entry) -> bool:
     """Whether a model was published after large publishers began to choose types of their own."""
     return entry.released >= _OWN_MIXES_SINCE
+
+
+def _as_new(model: Model | None) -> bool:
+    """The same for a model that is not in the catalogue: as those that have its shape, and where none has it may be."""
+    alike = () if model is None else _by_size().get(model.parameters, ())
+    return not alike or any(has_own_mixes(entry) for entry in alike)
+
+
+@cache
+def _by_size() -> Mapping[int, tuple[Entry, ...]]:
+    found: dict[int, tuple[Entry, ...]] = {}
+    for entry in catalogue().values():
+        found[entry.parameters.counted] = (*found.get(entry.parameters.counted, ()), entry)
+    return found
 
 
 def _owner(entry: Entry | None, name: str, publisher: str) -> str:

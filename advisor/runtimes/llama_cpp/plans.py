@@ -138,8 +138,13 @@ class LevelPlanner:
         """See `Runtime.least_seconds`: where the placement is searched for."""
         if self.split or not self.request.search:
             return None
-        weights = self.weights(self.sized(level))
-        return self.searcher.least_seconds(weights) if self.searcher.has_room(weights) else float("inf")
+        sized = self.sized(level)
+        weights = self.weights(sized)
+        room = self.searcher.has_room
+        # Without a margin it is asked whether a plan may be tight, which its own file decides.
+        if not room(weights) or (self.margin and not room(self.judged(sized))):
+            return float("inf")
+        return self.searcher.least_seconds(weights)
 
     def least_on_host(self, level: Level) -> float | None:
         """See `Runtime.least_on_host`."""
@@ -183,7 +188,7 @@ class LevelPlanner:
     def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
         found = self.searcher.best(judged) if self.request.search else None
-        if found is None and self.request.search and judged is not weights:
+        if found is None and self.request.search and judged is not weights and self.searcher.has_room(weights):
             found = self.searcher.best(weights)
         placement = found.placement if found else self.told
         now, held = self.searcher.growth(placement).now, weights.on_devices(placement)
