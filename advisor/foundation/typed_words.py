@@ -113,8 +113,10 @@ class Finder:
         found = {known: _BEGUN for known in self._having if known.startswith(begun)}
         if word in self._having:
             found[word] = _EXACT
-        if not found and word.isalpha() and len(word) >= _SHORTEST_MISTYPED:
-            found = {known: _MISTYPED for known in self._having if known.isalpha() and one_letter_apart(word, known)}
+        for of_a_kind in (str.isalpha, str.isdigit):
+            if not found and of_a_kind(word) and len(word) >= _SHORTEST_MISTYPED:
+                alike = (known for known in self._having if of_a_kind(known) and one_letter_apart(word, known))
+                found = dict.fromkeys(alike, _MISTYPED)
         return found
 
 

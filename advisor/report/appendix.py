@@ -138,7 +138,7 @@ def _asked(answer: Answer) -> list[Fact]:
         Fact(
             told("Context"), say(fact("tokens", n=question.workload.context)), by_frontend.get("context", told(ASKED))
         ),
-        Fact(told("Users at the same time"), f"{question.workload.users:,}", by_frontend.get("users", told(ASKED))),
+        Fact(told("Users at once"), f"{question.workload.users:,}", by_frontend.get("users", told(ASKED))),
         Fact(told("Load"), load, told(ASKED)),
         Fact(told("Years of use"), str(question.costs.billing.years), told(ASKED)),
         Fact(told("Currency"), question.costs.billing.currency, told(ASKED)),

@@ -4,6 +4,7 @@ the link, so that it is read before any script has run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,12 @@ from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, accepted, encodin
 STREAMLIT_PAGE = STREAMLIT_FOLDER / "index.html"
 _STYLES = sorted(Path(__file__).with_name("styles").glob("*.css"))
 _TITLE = "LLM Fit Advisor"
+# Streamlit's own words for those without scripts speak of Streamlit.
+_WITHOUT_SCRIPTS = (
+    "<style>#first-answer { position: static; } .first-bar { display: none; }</style>"
+    '<p class="without-scripts">Inputs, details and the other pages need JavaScript. Without it, '
+    '<a href="./">the first page</a> says what to run for the question in its address.</p>'
+)
 _PATIENCE_S = 1.5  # a busy server sends the page without the decision rather than late
 _SMALLEST_BYTES = 500
 # Other answers of the server may be HTML as well.
@@ -33,6 +40,7 @@ def _template() -> tuple[str, str]:
     page = STREAMLIT_PAGE.read_text("utf-8")
     style = "\n".join(path.read_text("utf-8") for path in _STYLES)
     scripts = "\n    ".join(f'<script src=".{path}?v={script_version(path)}" defer></script>' for path in SCRIPTS)
+    page = re.sub(r"<noscript>.*?</noscript>", f"<noscript>{_WITHOUT_SCRIPTS}</noscript>", page, flags=re.DOTALL)
     for old, new in (
         ("<title>Streamlit</title>", f"<title>{_TITLE}</title>\n    <style>{style}</style>\n    {scripts}"),
         ('<div id="root">', '\0<div id="root">'),

@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po, write_po
 
 from advisor.words.language import ENGLISH, LOCALES
 
-CODE = Path(__file__).parents[1]
+CODE = Path(__file__).parent.parent
 _SENTENCE = "sentence"
 _OF_REPORTS = frozenset({"told", "to_tell"})
 _BASES = frozenset({"AdvisorError", "ImpossibleValue"})

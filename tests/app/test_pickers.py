@@ -134,7 +134,7 @@ def test_beside_a_repository_stands_the_catalogues_own_model(repository: str) ->
         ("http://example.com/a.gguf", "Only https links"),
         ("https://u:p@example.com/a.gguf", "user name or password"),
         ("https://huggingface.co/datasets/a/b", "leads to a dataset"),
-        ("https://example.com/" + "a" * 1500, "at most 1000 characters"),
+        ("https://example.com/" + "a" * 1500, "at most 1,000 characters"),
     ],
 )
 def test_what_can_never_be_a_model_is_said_and_enter_takes_nothing(text: str, message: str) -> None:
@@ -213,7 +213,7 @@ def test_files_are_kept_and_offered() -> None:
         (b"{", "config.json", 400, "config.json is not valid JSON"),
         (b'{"architectures": ["New"]}', "config.json", 400, "not known to this version"),
         (b"text", "x.gguf", 400, "not a GGUF file"),
-        (bytes((20 << 20) + 1), "big.gguf", 400, "That is larger than 20 MiB"),
+        (bytes((20 << 20) + 1), "big.gguf", 400, "That is larger than 20.0 MiB"),
     ],
 )
 def test_a_file_that_is_no_model_is_refused_in_one_sentence(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -27,7 +26,6 @@ from advisor.ui.parts import local_evidence, prove_parts
 from advisor.ui.parts.prove_figures import measured_csv, rows_of
 from advisor.ui.parts.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.parts.text import plain
-from tests.conftest import dashboard, settle
 from tests.support.html_tables import html_tables
 from tests.support.model_files import safetensors_file
 
@@ -530,40 +528,3 @@ def test_the_disk_that_is_asked_for_covers_what_a_run_writes(home: Path) -> None
     assert one.bytes < many.bytes
     assert set(MADE_LEVELS) < set(LEVELS)
     assert tools.find_tool("no-such-tool") is None
-
-
-@needs_library
-def test_a_browser_starts_a_run_that_the_apps_own_worker_does(home: Path, chromium: Any, tmp_path: Path) -> None:
-    """The worker outlives the app; a reload shows the same."""
-    with dashboard(tmp_path / "log.txt") as address:
-        page = chromium.new_page()
-        page.set_default_timeout(PATIENCE_S * 1000)
-        page.goto(f"{address}/prove-it")
-        page.get_by_text("Measure perplexity, KL divergence").click()
-        page.get_by_role("button", name="Start", exact=True).click()
-        page.get_by_text("The sizes of 4 levels are the predicted ones to the byte.").wait_for()
-        page.reload()
-        page.get_by_text("The sizes of 4 levels are the predicted ones to the byte.").wait_for()
-        assert page.get_by_role("button", name="Cancel").count() == 0
-        settle(page)
-        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-        main = {"include": [[".measured"], [".rows"], ["[data-testid=stColumn]"]]}
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            page.reload()
-            page.get_by_text("levels are the predicted ones to the byte.").wait_for()
-            settle(page)
-            found = axe.run(page, main).response["violations"]
-            assert [f"{scheme}: {one['id']}: {one['nodes'][0]['html']}" for one in found] == []
-        page.set_viewport_size({"width": 390, "height": 844})
-        settle(page)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
-        page.close()
-    found = Runs.open()
-    (run,) = found.newest()
-    found.close()
-    assert run.state == "done"
-    at_work = psutil.Process(int(run.worker.split(":")[1]))
-    assert "worker" in at_work.cmdline()
-    at_work.terminate()
-    psutil.wait_procs([at_work], timeout=60)

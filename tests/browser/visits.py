@@ -128,6 +128,36 @@ class Visit:
         """What is in the clipboard."""
         return str(self.page.evaluate("navigator.clipboard.readText()"))
 
+    def accessibility_violations(self, within: str = "") -> list[str]:
+        """What axe finds in both themes: every rule in the light one, contrast in the dark one, as no other differs."""
+        context = {"include": [[within]]} if within else None
+        rules: dict[str, Any] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
+        return [
+            f"{scheme}: {violation}"
+            for scheme, chosen in rules.items()
+            for violation in self._axe(scheme, context, chosen)
+        ]
+
+    def accessibility_violations_of_a_phone(self) -> list[str]:
+        """Of the page as it stands, by all rules but contrast."""
+        return self._axe("light", None, {"rules": {"color-contrast": {"enabled": False}}})
+
+    def _axe(self, scheme: str, context: Any, options: dict[str, Any]) -> list[str]:
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.wait_for_function(
+            "scheme => getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === scheme",
+            arg=scheme,
+        )
+        found = axe.run(self.page, context, options | {"resultTypes": ["violations"]}).response["violations"]
+        # Streamlit's own drop zone: a "presentation" that can take the focus.
+        return [
+            f"{one['id']}: {node['html']}"
+            for one in found
+            for node in one["nodes"]
+            if "stFileUploaderDropzone" not in node["html"]
+        ]
+
     def mark(self) -> None:
         """Remember this document: `is_same_document` tells whether it was loaded anew."""
         self.page.evaluate("window.marked = true")

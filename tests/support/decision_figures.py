@@ -10,7 +10,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import licence_gap
 from advisor.answer.status import Status
 from advisor.formats.levels import find_level
-from advisor.foundation.numbers import approx
+from advisor.foundation.numbers import approx, rough
 from advisor.foundation.units import gb, gib
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
@@ -149,9 +149,12 @@ def _report_agrees(plan: Document, report: ReportDocument) -> Iterator[str]:
     needed = devices or sum(place["needed_bytes"] for place in plan["memory"])
     what = f"the report shows {shown}, decided is {in_short(plan)}"
     yield problem_unless(shown.get("Memory needed") == gib(needed), f"{what} in {gib(needed)}")
-    for label, value, unit in (("Quality kept", quality(plan), " %"), ("Tokens/s", speed(plan), "")):
+    for label, value, unit, write in (
+        ("Quality kept", quality(plan), " %", approx),
+        ("Tokens/s", speed(plan), "", rough),
+    ):
         if value is not None:
-            agrees = _reads(shown.get(label, "?").removesuffix(unit), value, approx)
+            agrees = _reads(shown.get(label, "?").removesuffix(unit), value, write)
             yield problem_unless(agrees, f"{what}: {label}")
     rows = (
         []

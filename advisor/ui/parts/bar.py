@@ -119,7 +119,9 @@ def _context(left_to: str | None) -> None:
 
 
 def _short(count: int) -> str:
-    return f"{count // 1024}k" if count % 1024 == 0 else f"{count:,}"
+    if count % 1024:
+        return f"{count:,}"
+    return f"{count // 1024}k" if count % 1024**2 or not count else f"{count // 1024**2}M"
 
 
 def _take_context() -> None:

@@ -32,7 +32,7 @@ from advisor.ui.parts.cost_tables import (
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.html import words
 from advisor.ui.parts.text import plain, status_mark
-from advisor.words import say, say_all
+from advisor.words import say, say_all, told
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
 _MILLION = 1_000_000

@@ -171,9 +171,9 @@ def _by_task(answer: Answer, one: Candidate) -> None:
 def _task_cells(task: str, quality: Quality) -> list[Cell]:
     """A task, what is kept of it within which range, and what that rests on."""
     kept = quality.typical is not None and quality.low is not None and quality.high is not None
-    sign = BASIS_SIGNS.get(quality.basis, "")
+    sign, said = BASIS_SIGNS.get(quality.basis, ""), say(task_name(task))
     return [
-        cell(say(task_name(task)).capitalize()),
+        cell(said[:1].upper() + said[1:]),
         number_cell(f"{quality.typical:.1f} %" if kept else "–"),
         number_cell(f"{quality.low:.1f} to {quality.high:.1f} %" if kept else "–"),
         cell(f"{sign} {_basis(quality)}".strip()),

@@ -63,7 +63,7 @@ def draw(reply: Reply) -> None:
 def _link(label: str, what: str, link: str) -> None:
     st.markdown(f"**{label}**  \n{small(what)}")
     st.code(link, language=None, wrap_lines=True)
-    st.html(f'<a href="{escape(link, quote=True)}" target="_blank" rel="noopener">Open it</a>')
+    st.html(f'<p class="about"><a href="{escape(link, quote=True)}" target="_blank" rel="noopener">Open it</a></p>')
 
 
 def _cover() -> Cover:

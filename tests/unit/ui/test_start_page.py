@@ -48,6 +48,14 @@ def site(answered: Any = first.first_answer) -> Any:
     return SecurityHeaders(CompressedFiles(StartPage(streamlit, answered)))
 
 
+@pytest.mark.parametrize("path", ["/", "/compare"])
+def test_who_has_no_scripts_is_told_so_with_a_way_on(path: str) -> None:
+    (said,) = re.findall(r"<noscript>(.*?)</noscript>", ask(site(), path).body.decode(), re.DOTALL)
+    assert "need JavaScript" in said
+    assert '<a href="./">' in said
+    assert "Streamlit" not in said
+
+
 @pytest.mark.parametrize("link", LINKS)
 def test_the_start_page_holds_the_decision_of_its_link(link: str) -> None:
     page = ask(site(), "/", link).body.decode()

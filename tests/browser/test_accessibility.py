@@ -1,0 +1,145 @@
+"""Every page and every tab for everybody: axe finds nothing in either theme, a phone scrolls one way, keys lead on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from advisor.ui.views.answer import TABS
+from advisor.ui.views.how_we_know import TABS as DOUBTS
+from tests.browser.visits import DESK, PHONE, Open, Visit, sync_api
+
+pytestmark = pytest.mark.browser
+
+QUESTION = "model=llama-3.3-70b-instruct&machine=rtx-3090&gpus=2&host_memory_gib=64"
+# What a page shows once it is done.
+PAGES = {
+    "": ".verdict",
+    "models-for-a-machine": ".rows",
+    "machines-for-a-model": ".ways",
+    "compare": ".rows",
+    "report": ".js-plotly-plot .main-svg",
+    "prove-it": "h1",
+}
+MOST_STOPS = 80
+
+
+def check(one: Visit, what: str, within: str = "") -> list[str]:
+    """What is wrong at a desk in both themes, and at a phone's width."""
+    one.settle()
+    found = one.accessibility_violations(within)
+    one.page.set_viewport_size(PHONE["viewport"])
+    one.settle()
+    found += [f"phone: {violation}" for violation in one.accessibility_violations_of_a_phone()]
+    if (wide := one.too_wide()) > 0:
+        found.append(f"phone: {wide} pixels too wide")
+    one.page.set_viewport_size(DESK["viewport"])
+    return [f"{what}: {violation}" for violation in found]
+
+
+def test_every_page(visit: Open) -> None:
+    one = visit(f"/?{QUESTION}")
+    found = []
+    for path, ready in PAGES.items():
+        columns = "&columns=machine~rtx-4090" if path == "compare" else ""
+        one.follow(f"/{path}?{QUESTION}{columns}")
+        one.page.locator(f"#root {ready}").first.wait_for()
+        found += check(one, path or "answer")
+    assert found == []
+
+
+def test_every_tab(visit: Open) -> None:
+    one = visit(f"/?{QUESTION}")
+    found = []
+    for tab in list(TABS)[1:]:  # the first is open on the page
+        found += check(one, tab, _opened(one, tab))
+    one.follow(f"/how-we-know?{QUESTION}")
+    for tab in DOUBTS:
+        found += check(one, tab, _opened(one, tab))
+    assert found == []
+
+
+def _opened(one: Visit, tab: str) -> str:
+    one.page.get_by_role("tab", name=tab, exact=True).click()
+    one.page.get_by_role("tab", name=tab, exact=True, selected=True).wait_for()
+    one.settle()
+    return "[data-testid=stTabs]"
+
+
+def test_a_report_and_what_opens_over_the_page(visit: Open) -> None:
+    one = visit(f"/?{QUESTION}")
+    one.open_more()
+    found = []
+    for group in one.page.locator(".st-key-more_group [role=radio]").all():
+        group.click()
+        one.settle()
+        found += one.accessibility_violations("[data-testid=stPopoverBody]")
+    one.page.keyboard.press("Escape")
+    one.page.get_by_role("combobox", name="Model", exact=True).click()
+    one.page.get_by_role("option").first.wait_for()
+    found += one.accessibility_violations("[data-picker]")
+    one.go(f"/?{QUESTION}&view=report")
+    one.page.wait_for_selector(".js-plotly-plot .main-svg")
+    found += check(one, "report")
+    assert found == []
+
+
+# Streamlit's own scroll area takes the focus and has no outline: it is the page.
+_LOOKS = """() => {
+    const looks = one => {
+        const seen = [one, one.nextElementSibling, ...[1, 2, 3, 4].map(n => { let up = one; while (n-- && up) up = up.parentElement; return up })];
+        return seen.filter(Boolean).map(each => {
+            const style = getComputedStyle(each);
+            return [style.outline, style.boxShadow, style.border, style.backgroundColor, style.textDecoration, style.color, style.clipPath].join();
+        }).join();
+    };
+    const before = window.focusedOne;
+    const unmarked = before && before.isConnected && window.focusedLooks === looks(before) ? before.outerHTML.slice(0, 200) : "";
+    const now = document.activeElement;
+    window.focusedOne = now === document.body ? null : now;
+    window.focusedLooks = now === document.body ? "" : looks(now);
+    return [now === document.body, now.dataset.testid === "stMain" || unmarked.includes('data-testid="stMain"') ? "" : unmarked];
+}"""
+
+
+def test_the_keyboard_reaches_everything_sees_where_it_is_and_leaves_tables(visit: Open) -> None:
+    one = visit(f"/?{QUESTION}")
+    one.page.add_style_tag(content="* { transition: none !important }")
+    unmarked, ended = [], False
+    for _ in range(MOST_STOPS):
+        one.page.keyboard.press("Tab")
+        ended, bare = one.page.evaluate(_LOOKS)
+        unmarked += [bare] * bool(bare)
+        if ended:
+            break
+    assert ended, f"more than {MOST_STOPS} stops"
+    assert unmarked == []
+
+    # Out of a table in one Tab: a drawn one leads on by itself, one with links can be skipped.
+    _opened(one, "Files")
+    grid = one.page.locator("[data-testid=stDataFrame] canvas").first
+    grid.wait_for()
+    one.settle()
+    grid.focus()
+    one.page.keyboard.press("ArrowDown")
+    assert _is_in(one, "[data-testid=stDataFrame]")
+    one.page.keyboard.press("Tab")
+    assert not _is_in(one, "[data-testid=stDataFrame]")
+    one.follow(f"/machines-for-a-model?{QUESTION}")
+    one.page.get_by_role("region", name=re.compile("machines that run")).wait_for()
+    one.settle()
+    skip = one.page.get_by_role("link", name="Skip the table")
+    skip.focus()
+    sync_api.expect(skip).to_be_in_viewport()
+    one.page.keyboard.press("Enter")
+    one.settle()
+    one.page.keyboard.press("Tab")
+    assert not _is_in(one, ".rows")
+    assert _is_in(one, ".st-key-machines_csv"), "what stands after the table"
+
+
+def _is_in(one: Visit, selector: str) -> bool:
+    found: Any = one.page.evaluate("selector => document.activeElement.closest(selector) !== null", selector)
+    return bool(found)
