@@ -15,7 +15,7 @@ from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.models.catalogue import Entry, catalogue
-from advisor.quality.own_files import native_file
+from advisor.quality.own_files import own_level
 from advisor.runtimes.launch import Launch
 from advisor.sizing.request import Levels
 from advisor.sources.addresses import HubAddress, parse_address
@@ -172,10 +172,10 @@ def _hub_address(answer: Answer) -> HubAddress | None:
 
 
 def _native(answer: Answer, shown: Candidate) -> Files | None:
-    """The publisher's own, where the model was published in this level; its bytes need not be those of the level."""
+    """The publisher's own, where it offers the model in this level; its bytes need not be those of the level."""
     entry = _entry(answer)
-    file, row = native_file(entry, shown.level_id), published_file(entry, shown.level_id)
-    if file is None:
+    file, row = own_level(entry, shown.level_id), published_file(entry, shown.level_id)
+    if file is None or file.kind == "qat":  # one trained for its level is another file
         return None
     if row is not None and row.repo == file.repo:
         return _listed(answer, shown)

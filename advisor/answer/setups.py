@@ -259,10 +259,10 @@ def _loads_here(runtime: Runtime, level_id: LevelId, request: PlanRequest) -> bo
 
 
 def _published(about: Subject, runtime: Runtime) -> Iterator[LevelId]:
-    """The levels that the model was published in, as far as the engine loads them anywhere."""
+    """The levels that the publisher offers its model in, as far as the engine loads them anywhere."""
     for file in () if about.entry.entry is None else about.entry.entry.own_files:
         level = LevelId(file.format, file.level)
-        if file.kind == "native" and _loads(runtime.engine, find_level(str(level))):
+        if file.kind != "qat" and _loads(runtime.engine, find_level(str(level))):
             yield level
 
 

@@ -122,6 +122,8 @@ class RepositoryWiring:
     """Rows of the per-layer embedding where the converter pads it; 0: as in the tensor table."""
     native_mxfp4: bool = False
     """Published with its experts in MXFP4, which a conversion keeps as they are."""
+    native_fp4: bool = False
+    """Published with its experts in FP4 and its other layers in FP8."""
     mlx_8_bit: tuple[str, ...] = ()
     """Layers that mlx-lm keeps at 8 bits whatever the level."""
 

@@ -60,7 +60,9 @@ class QualityLevel:
 
 def _safetensors_group(level: SafetensorsLevel) -> str:
     match level.scheme:
-        case Scheme.PLAIN | Scheme.NATIVE_MXFP4:  # published so: that file is what others are compared with
+        case (
+            Scheme.PLAIN | Scheme.NATIVE_MXFP4 | Scheme.NATIVE_FP4
+        ):  # published so: that file is what others are compared with
             return UNQUANTIZED
         case Scheme.NVFP4:
             return "NVFP4" if level.activation_scale else "W4 rounded"

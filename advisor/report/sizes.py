@@ -13,6 +13,7 @@ from advisor.formats.gguf_sizes import SizedLevel, size_levels
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_levels
 from advisor.foundation.units import gb
 from advisor.models.model import Model
+from advisor.sources.checkpoint_sizes import checkpoint_range
 from advisor.sources.published_files import published_files
 from advisor.sources.published_sizes import PublishedRange, published_sizes_of
 from advisor.sources.resolve import ResolvedModel
@@ -30,7 +31,7 @@ def sizes_answer(found: ResolvedModel, model: Model | None, *, full: bool = Fals
     `model` is that of `found`, with or without the layers that predict several tokens, and None where only a file's own
     sizes are known. `full` adds what each size is made of: types of tensors, writer, layers left alone.
     """
-    rows = [] if model is None else [*_gguf_rows(found, model, full), *_safetensors_rows(model, full)]
+    rows = [] if model is None else [*_gguf_rows(found, model, full), *_safetensors_rows(found, model, full)]
     named = None if model is None else _model(found, model)
     files = [*published_document(found), *known_document(found)]
     return {"schema": SCHEMA, "error": None, "model": named, "levels": rows, "files": files}
@@ -60,9 +61,10 @@ def _gguf_rows(found: ResolvedModel, model: Model, full: bool) -> Iterator[dict[
             yield _row(helped, FORMAT, True, sizes_document([helped])[0] if full else {}, published)
 
 
-def _safetensors_rows(model: Model, full: bool) -> Iterator[dict[str, Any]]:
+def _safetensors_rows(found: ResolvedModel, model: Model, full: bool) -> Iterator[dict[str, Any]]:
     for sized in size_safetensors_levels(model):
-        yield _row(sized, sized.format, False, safetensors_document([sized])[0] if full else {})
+        published = _range(checkpoint_range(found.entry, model, sized))
+        yield _row(sized, sized.format, False, safetensors_document([sized])[0] if full else {}, published)
 
 
 def _range(published: PublishedRange) -> dict[str, Any]:
