@@ -94,11 +94,20 @@ def stored_weight(weight: Weight, level: SafetensorsLevel, wiring: Wiring, sourc
         refused = _NO_LINEAR if unknown else refusal(weight.rows, weight.columns, chosen)
     if chosen is None or refused:
         return _as_it_is(weight, level, source, refused)
-    tensors = packed_tensors(weight.rows, weight.columns, chosen, source)
+    filled = padded_as_published(weight, level, wiring)
+    tensors = packed_tensors(filled.rows, filled.columns, chosen, source)
     if weight.kind is Kind.EXPERT and level.scheme in (Scheme.MLX, Scheme.NATIVE_MXFP4):  # all experts in one tensor
         stacked = tuple(replace(tensor, shape=(weight.copies, *tensor.shape)) for tensor in tensors)
         return StoredWeight(weight, stacked, 1)
     return StoredWeight(weight, tensors, weight.copies)
+
+
+def padded_as_published(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> Weight:
+    """The weight with the zeros that publishers of its scheme add before they pack it."""
+    if wiring.repository.padded_for_groups is None or level.scheme not in (Scheme.GPTQ, Scheme.AWQ):
+        return weight
+    size, padded = wiring.repository.padded_for_groups
+    return replace(weight, shape=tuple(padded if side == size else side for side in weight.shape))
 
 
 def _as_it_is(weight: Weight, level: SafetensorsLevel, source: str, refused: Message | None) -> StoredWeight:

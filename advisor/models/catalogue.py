@@ -43,8 +43,8 @@ class OwnFile(BaseModel):
     """A level in which the publisher offers the model, as no quantizer makes it from the 16-bit weights.
 
     "native" is how the model was trained and published: nothing is lost. "qat" was trained for the level afterwards
-    and loses `loss_share` of what the level loses elsewhere. "published" was rounded by its publisher and loses what the
-    level loses. Its bytes need not be those of the level.
+    and loses `loss_share` of what the level loses elsewhere. "published" was rounded by its publisher and loses
+    what the level loses. Its bytes need not be those of the level.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

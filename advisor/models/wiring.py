@@ -124,6 +124,8 @@ class RepositoryWiring:
     """Published with its experts in MXFP4, which a conversion keeps as they are."""
     native_fp4: bool = False
     """Published with its experts in FP4 and its other layers in FP8."""
+    padded_for_groups: tuple[int, int] | None = None
+    """Of a dimension that publishers of GPTQ and AWQ files pad, so that its groups divide over GPUs: from, to."""
     mlx_8_bit: tuple[str, ...] = ()
     """Layers that mlx-lm keeps at 8 bits whatever the level."""
 

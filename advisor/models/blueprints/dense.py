@@ -73,9 +73,14 @@ def granite(config: Config) -> Model:
     )
 
 
+# Qwen pads its 72B models with zeros before it packs them: 29,568 are 231 groups of 128, which no two GPUs share alike.
+_PADDED = (29568, 29696)
+
+
 @blueprint("Qwen2ForCausalLM", "Qwen2_5_VLForConditionalGeneration", "Qwen2VLForConditionalGeneration")
 def qwen2(config: Config) -> Model:
     vision = "VL" in config.architecture
+    padded = _PADDED if config.integer("intermediate_size") == _PADDED[0] else None
     return uniform_decoder(
         config,
         "qwen2vl" if vision else "qwen2",
@@ -84,6 +89,7 @@ def qwen2(config: Config) -> Model:
         wiring=Wiring(
             GraphWiring(position_axes=4 if vision else 1),
             gguf=GgufWiring(extra_value_bits=not vision and known_by_size(config, "qwen2")),
+            repository=RepositoryWiring(padded_for_groups=padded),
         ),
     )
 

@@ -6,6 +6,7 @@ import pytest
 
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
+from advisor.foundation.errors import InputError
 from advisor.foundation.units import GB, GIB
 from advisor.models.catalogue import catalogue
 from advisor.runtimes.vllm.weights import weights_per_gpu
@@ -70,3 +71,17 @@ def test_text_models_without_other_parts_are_as_the_writer_makes_them() -> None:
     )
     assert found.typical == size.tensor_bytes
     assert (found.high - found.low) / found.typical == pytest.approx(0.02, abs=0.001)
+
+
+def test_qwens_72b_is_padded_before_it_is_packed_so_that_it_splits() -> None:
+    model = catalogue()["qwen2.5-72b-instruct"].model
+    awq = find_safetensors_level("AWQ-W4A16-g128")
+    whole, quarter = weights_per_gpu(model, awq, 1), weights_per_gpu(model, awq, 4)
+    assert 4 * quarter == pytest.approx(whole, rel=0.01)
+    layer = size_safetensors_level(model, awq)
+    extra = 3 * 8192 * (29696 - 29568) * 80
+    assert layer.tensor_bytes > size_safetensors_level(model, find_safetensors_level("W4A16-asym-g128")).tensor_bytes
+    assert layer.elements == model.parameters
+    assert extra * 0.5 < layer.tensor_bytes - 0.5 * model.parameters
+    with pytest.raises(InputError, match="whole number of what shares a scale"):
+        weights_per_gpu(model, find_safetensors_level("W4A16-g128"), 4)
