@@ -25,7 +25,6 @@ Cause = Literal[
     "draft layers",
     "original kept",
     "own mix",
-    "own low mix",
 ]
 
 TOLERANCE = 0.01  # of a file: other versions of the quantizer and the converter
@@ -70,7 +69,8 @@ def published_spread(model: Model, level: Level, own_mixes: bool, tolerance: flo
     elif own_mixes:
         less, more = _own_mixes(table, level)
         low, high = low - less, high + more
-        causes += ["own low mix"] * (less > 0) + ["own mix"] * (more > 0)  # type: ignore[list-item]
+        if less or more:
+            causes.append("own mix")
     if _may_be_written_twice(model):
         high += _bytes(table, level, _EMBEDDED, _bits(level.base))
         causes.append("second embedding")

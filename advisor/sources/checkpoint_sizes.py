@@ -1,4 +1,4 @@
-"""What a whole repository of a level besides GGUF measures: a writer's text model, and what publishers add or leave out.
+"""What a whole repository of a level besides GGUF measures: the text model, and what publishers add or leave out.
 
 Publishers keep vision towers and layers that draft tokens, mostly in 16 bit; in a mixture of experts many pack the
 experts only, and of hybrid models some leave the linear attention alone.

@@ -64,7 +64,7 @@ def _held(model: Model, placement: Placement, levels: tuple[Level, ...], imatrix
 
 def _times(held: NDArray[np.int64], factors: Sequence[float]) -> NDArray[np.int64]:
     """Each row so many times as large."""
-    return np.rint(held * np.array(factors)[:, None]).astype(np.int64)
+    return np.asarray(np.rint(held * np.array(factors)[:, None]), dtype=np.int64)
 
 
 def _shortage(memory: Memory, needed: NDArray[np.int64], margin: float) -> NDArray[np.float64]:
