@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import size_level
@@ -44,12 +44,14 @@ class PublishedSizes:
     """The published files of one model. `entry_id` is None for a model outside the catalogue, of which none is known.
 
     `own_mixes`: it may have been published since large publishers choose types of their own. `publisher` is whose files
-    are asked for, "stock" for those that stock tools make.
+    are asked for, "stock" for those that stock tools make. `listed` are levels and bytes of the files in the repository
+    that was asked about, which its commands fetch.
     """
 
     entry_id: str | None
     own_mixes: bool = True
     publisher: str = STOCK
+    listed: tuple[tuple[str, int], ...] = ()
 
     def file_of(self, level: Level) -> PublishedFile | None:
         """The file that a plan of this level is of; None: of what stock tools make.
@@ -90,9 +92,8 @@ class PublishedSizes:
     def most_bytes(self, model: Model, level: Level, imatrix: bool) -> int:
         """What the file may measure that whoever follows a plan of stock bytes downloads."""
         row = published_file(self._entry, level.id)
-        if row is not None and row.bytes is not None:
-            return row.bytes
-        return published_spread(model, level, self.own_mixes).high
+        fetched = dict(self.listed).get(level.name) or (None if row is None else row.bytes)
+        return fetched or published_spread(model, level, self.own_mixes).high
 
     def range_of(self, model: Model, level: Level, imatrix: bool = False) -> PublishedRange:
         """What published files of a stock level measure."""
@@ -137,19 +138,23 @@ def publishers() -> tuple[str, ...]:
     return (STOCK, *(owner for owner, _ in owners.most_common()))
 
 
-@cache
-def published_sizes(entry_id: str | None, own_mixes: bool, publisher: str = STOCK) -> PublishedSizes:
+@lru_cache(maxsize=256)
+def published_sizes(
+    entry_id: str | None, own_mixes: bool, publisher: str = STOCK, listed: tuple[tuple[str, int], ...] = ()
+) -> PublishedSizes:
     """One object for all plans of a model."""
-    return PublishedSizes(entry_id, own_mixes, publisher)
+    return PublishedSizes(entry_id, own_mixes, publisher, listed)
 
 
 def published_sizes_of(found: ResolvedModel, publisher: str = STOCK) -> PublishedSizes:
     """The published files of a model, wherever it was found; raises InputError for a publisher of none of them."""
     entry = _entry_of(found)
     publisher = STOCK if publisher.lower() == STOCK else _owner(entry, found.name, publisher)
+    models = () if found.repository is None else found.repository.models
+    listed = tuple((file.level, file.bytes) for file in models if file.level and file.bytes and file.complete)
     if entry is not None:
-        return published_sizes(entry.id, has_own_mixes(entry), publisher)
-    return published_sizes(None, found.size_range is None and _as_new(found.model), publisher)
+        return published_sizes(entry.id, has_own_mixes(entry), publisher, listed)
+    return published_sizes(None, found.size_range is None and _as_new(found.model), publisher, listed)
 
 
 def has_own_mixes(entry: Entry) -> bool:

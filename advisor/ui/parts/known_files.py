@@ -59,7 +59,7 @@ def _cells(answer: Answer, row: PublishedFile) -> Iterator[Cell]:
     yield cell(row.level)
     yield cell(row.owner)
     yield number_cell(gb(size))
-    yield number_cell("a mix of its own" if own else f"{100 * (size / stock - 1):+.1f} %")
+    yield number_cell("a mix of its own" if own else f"{round(100 * (size / stock - 1), 1) + 0.0:+.1f} %")
     yield cell(row.published or "")
     if level is None or not row.loads:
         yield cell("")
