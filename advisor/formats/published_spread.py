@@ -30,8 +30,6 @@ Cause = Literal[
 TOLERANCE = 0.01  # of a file: other versions of the quantizer and the converter
 # Tokens, merges and chat template take between a quarter and all of what is estimated for them.
 _LEAST_HEADER = 0.25
-# Where the publisher's converter writes the output head although it is the embedding: seen of these families only.
-_WRITTEN_TWICE = ("qwen2", "qwen3")
 _MIX_PARTS = (*VALUE_LIKE, Part.ATTENTION_K, Part.ATTENTION_Q, Part.ATTENTION_OUTPUT, Part.OTHER)
 _EMBEDDED = (Part.TOKEN_EMBEDDING,)
 # Bits a weight: one type up is a bit more, from Q6_K it is Q8_0; the smallest types all grow where one publisher
@@ -98,7 +96,7 @@ def _bytes(table: GroupedTensors, level: Level, parts: tuple[Part, ...], bits: f
 
 
 def _may_be_written_twice(model: Model) -> bool:
-    return model.tied_embeddings and model.has_output_head and model.architecture in _WRITTEN_TWICE
+    return model.tied_embeddings and model.has_output_head and model.wiring.gguf.tied_head_copied
 
 
 def _kept_as_published(table: GroupedTensors, level: Level) -> tuple[float, float]:

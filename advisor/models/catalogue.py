@@ -61,7 +61,7 @@ class OwnFile(BaseModel):
     @model_validator(mode="after")
     def _only_training_for_it_loses(self) -> OwnFile:
         if (self.kind == "qat") != (self.loss_share > 0):
-            raise ValueError("a file trained for its level has a loss_share above 0, others have none")
+            raise ValueError("a file trained for its level has a loss_share above 0, a native one has none")
         return self
 
 

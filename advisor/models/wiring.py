@@ -100,6 +100,8 @@ class GgufWiring:
     """Left as converted (`tensor_allows_quantization`, src/llama-quant.cpp)."""
     at_least_8_bit: tuple[str, ...] = ()
     """Quantized to Q8_0 whatever the level (src/llama-quant.cpp)."""
+    tied_head_copied: bool = False
+    """Some publishers' files hold a tied embedding a second time, as output head."""
     extra_value_bits: bool = False
     """The quantizer gives attention-v of some 80-layer models more bits, which it knows by their size's name."""
     tied_head_twice: bool = False

@@ -188,7 +188,7 @@ class LevelPlanner:
     def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
         found = self.searcher.best(judged) if self.request.search else None
-        if found is None and self.request.search and judged is not weights and self.searcher.has_room(weights):
+        if found is None and judged is not weights and self._may_be_placed(weights):
             found = self.searcher.best(weights)
         placement = found.placement if found else self.told
         now, held = self.searcher.growth(placement).now, weights.on_devices(placement)
@@ -210,6 +210,11 @@ class LevelPlanner:
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )
+
+    def _may_be_placed(self, weights: Weights) -> bool:
+        """Whether a search may find more than one device alone, told what to hold."""
+        alone = len(self.memory.devices) == 1 and self.memory.host_capacity_bytes is None
+        return self.request.search and not alone and self.searcher.has_room(weights)
 
     def _notes(self, sized: SizedLevel, short: float, needed: Mapping[int, int]) -> tuple[Message, ...]:
         """That it would fit as stock tools make it, where that is why a plan does not."""
