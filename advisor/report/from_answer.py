@@ -14,7 +14,7 @@ from advisor.answer.status import Status
 from advisor.answer.verdict import leading, verdict
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import fact
-from advisor.foundation.numbers import approx, money, rough, span
+from advisor.foundation.numbers import money, rough, span
 from advisor.foundation.units import GIB, format_count, gib
 from advisor.models.licences import commercial_use
 from advisor.quality import SCORED_TASKS
@@ -47,6 +47,11 @@ STATUS_TONES: dict[Status, Tone] = {
     "not as asked": "bad",
 }
 _TONES: dict[str, Tone] = {"fits": "good", "fits with offload": "good", "tight": "tight", "does not fit": "bad"}
+_A_MONTH = {
+    "own": to_tell("A month, owned"),
+    "rent": to_tell("A month, rented"),
+    "api": to_tell("A month, by API"),
+}
 _TASKS = {
     "chat": to_tell("All tasks together"),
     "long_context": to_tell("Long context"),
@@ -158,7 +163,7 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
             high=min(shown.kept.high, 100),
             basis=told(_BASES.get(shown.quality.basis, "")),
         )
-        found.append(Fact(told("Quality kept"), f"{approx(shown.kept.typical)} %", note.rstrip(", ")))
+        found.append(Fact(told("Quality kept"), f"{min(shown.kept.typical, 100):.1f} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
         label = told("Tokens/s per user") if answer.question.workload.users > 1 else told("Tokens/s")
@@ -166,10 +171,10 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     if (inputs := shown.inputs_per_s) is not None:
         found.append(Fact(told("Inputs a second"), rough(inputs.typical), span(inputs, rough)))
     costs = shown.costs
-    if costs is not None and costs.own is not None:
-        monthly = costs.own.monthly
-        between = f"{span(monthly, money)} {costs.currency}"
-        found.append(Fact(told("A month, owned"), f"{money(monthly.typical)} {costs.currency}", between))
+    way = None if costs is None else costs.best(answer.question.requirements.own_hardware) or costs.own
+    if costs is not None and way is not None:
+        between = f"{span(way.monthly, money)} {costs.currency}"
+        found.append(Fact(told(_A_MONTH[way.name]), f"{money(way.monthly.typical)} {costs.currency}", between))
     return tuple(found)
 
 

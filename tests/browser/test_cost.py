@@ -9,7 +9,7 @@ import pytest
 from advisor.answer.answer import answer
 from advisor.costs.article import LINK
 from advisor.costs.costs import Costs
-from advisor.costs.money import shown
+from advisor.foundation.numbers import money
 from advisor.question.question import Question
 from advisor.ui.legend import NAMES
 from advisor.words import say
@@ -28,13 +28,16 @@ def costs(query: str) -> Costs:
 
 
 def expect_costs(one: Visit, wanted: Costs) -> None:
-    """The tab shows, or comes to show, this answer: what it says and the first three tiles."""
+    """The tab shows, or comes to show, this answer: what it says and what each way costs."""
     box = one.page.locator(".st-key-cost_verdict").first
     sync_api.expect(box).to_contain_text(say(wanted.verdict, "page"))
-    amounts: dict[str, str] = {option.name: shown(option.monthly.typical, wanted.currency) for option in wanted.options}
-    tiles = box.locator("[data-testid=stMetricValue]")
+    priced: dict[str, str] = {
+        option.name: f"{money(option.monthly.typical)} {wanted.currency} a month" for option in wanted.options
+    }
     for place, name in enumerate(NAMES):
-        sync_api.expect(tiles.nth(place)).to_have_text(amounts.get(name, "–"))
+        card = box.locator("article.way").nth(place)
+        sync_api.expect(card).to_contain_text(priced.get(name, NAMES[name]))
+        assert card.locator(".price").count() == (name in priced)
 
 
 def test_more_requests_turn_the_verdict_and_the_url_holds_them(visit: Open) -> None:

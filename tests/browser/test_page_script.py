@@ -60,6 +60,19 @@ def test_links_ask_without_a_reload_and_back_restores_the_question(page: Any) ->
     assert page.evaluate("window.sameDocument")
 
 
+def test_links_of_the_first_answer_load_a_page_as_streamlit_knows_none_yet(page: Any) -> None:
+    page.evaluate(
+        """() => {
+            window.sameDocument = true;
+            const early = '<main id="first-answer"><a data-go="1" href="/other?n=3">Early</a></main>';
+            document.body.insertAdjacentHTML("afterbegin", early);
+        }"""
+    )
+    page.get_by_role("link", name="Early").click()
+    expect(page.locator("#asked")).to_have_text("other 3, run 1")
+    assert not page.evaluate("window.sameDocument === true")
+
+
 def test_a_click_with_control_opens_another_tab(page: Any) -> None:
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="One").click(modifiers=["Control"])

@@ -6,18 +6,15 @@ from typing import Any
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
+from tests.browser.visits import DESK, PHONE, Open
+
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000  # milliseconds; a busy machine is no failure
 
-
-@pytest.mark.parametrize("width", [1400, 390])
-def test_programs_are_switched_by_keyboard(chromium: Any, server: str, width: int) -> None:
-    context = chromium.new_context(viewport={"width": width, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(f"{server}/?model=llama-3.3-70b-instruct&machine=rtx-3090&gpus=2")
+@pytest.mark.parametrize("screen", [DESK, PHONE])
+def test_programs_are_switched_by_keyboard(visit: Open, screen: dict[str, Any]) -> None:
+    page = visit("/?model=llama-3.3-70b-instruct&machine=rtx-3090&gpus=2").page
+    page.set_viewport_size(screen["viewport"])
     group = page.get_by_role("radiogroup", name="Program")
     group.get_by_role("radio", name="llama.cpp").focus()
     assert page.get_by_role("group", name="llama.cpp").is_visible()
@@ -31,4 +28,3 @@ def test_programs_are_switched_by_keyboard(chromium: Any, server: str, width: in
     assert panel.get_by_role("link", name="this list").is_visible()
     card = page.locator("section.run")
     assert card.evaluate("card => card.scrollWidth <= card.clientWidth")
-    context.close()

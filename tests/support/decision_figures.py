@@ -149,9 +149,9 @@ def _report_agrees(plan: Document, report: ReportDocument) -> Iterator[str]:
     needed = devices or sum(place["needed_bytes"] for place in plan["memory"])
     what = f"the report shows {shown}, decided is {in_short(plan)}"
     yield problem_unless(shown.get("Memory needed") == gib(needed), f"{what} in {gib(needed)}")
-    for label, value, unit, write in (
-        ("Quality kept", quality(plan), " %", approx),
-        ("Tokens/s", speed(plan), "", rough),
+    for label, value, write, unit in (
+        ("Quality kept", quality(plan), approx, " %"),
+        ("Tokens/s", speed(plan), rough, ""),
     ):
         if value is not None:
             agrees = _reads(shown.get(label, "?").removesuffix(unit), value, write)

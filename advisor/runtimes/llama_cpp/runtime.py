@@ -11,7 +11,13 @@ from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, MOST_SEQUENCES, check_devices, check_settings
+from advisor.runtimes.llama_cpp.checks import (
+    MAX_DEVICES,
+    MOST_SEQUENCES,
+    cache_type_refusal,
+    check_devices,
+    check_settings,
+)
 from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
 from advisor.runtimes.llama_cpp.draft import with_draft
 from advisor.runtimes.llama_cpp.frontends import LM_STUDIO_PROGRAM, OLLAMA_PROGRAM
@@ -28,6 +34,7 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 from advisor.sources.quantization import Quantization
 
+_SMALLER_CACHE = "q8_0"
 _LEAST_BITS = 4  # of a weight: a model that does not fit on a card with these is not run on one of several
 
 
@@ -59,9 +66,11 @@ class LlamaCpp(Runtime):
 
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         whole: Mapping[str, Any] = {"kv_type_k": "f16", "kv_type_v": "f16"}
-        if not request.settings.flash_attention or not request.model.causal:
+        settings = replace(request.settings, cache_type_k=_SMALLER_CACHE, cache_type_v=_SMALLER_CACHE)
+        refused = cache_type_refusal(request.model, settings) is not None
+        if not settings.flash_attention or not request.model.causal or refused:
             return (whole,)
-        return (whole, {"kv_type_k": "q8_0", "kv_type_v": "q8_0"})
+        return (whole, {"kv_type_k": _SMALLER_CACHE, "kv_type_v": _SMALLER_CACHE})
 
     def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
         """All that one process can use; and one, where a model fits on it in 4 bits and gains nothing by a second."""

@@ -11,7 +11,7 @@ import streamlit as st
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.foundation.evidence_words import counted
-from advisor.foundation.numbers import exact, plural, rough, span
+from advisor.foundation.numbers import approx, exact, plural, span
 from advisor.foundation.units import GIB
 from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
@@ -157,8 +157,8 @@ def _by_task(answer: Answer, one: Candidate) -> None:
     if divergence.kld is not None:
         st.markdown(
             small(
-                f"Divergence from 16 bit, token by token: about {rough(divergence.kld.typical)} nats "
-                f"({span(divergence.kld, rough)}, {_basis(divergence)}, "
+                f"Divergence from 16 bit: about {approx(divergence.kld.typical)} nats a token "
+                f"({span(divergence.kld)}, {_basis(divergence)}, "
                 f"{say(counted(divergence.n, divergence.sources))})."
             )
         )

@@ -77,10 +77,10 @@ def _explain(missing: tuple[str, ...], settings: QuantizeSettings, asks: bool = 
     st.markdown("**How to get it**, where the dashboard runs:")
     if missing:
         st.markdown(f"- Install the optional packages (not there: {', '.join(missing)}):")
-        st.code(INSTALL, language="sh")
+        st.code(INSTALL, language=None)
     if not settings.enabled:
         st.markdown("- Set this environment variable and start the dashboard again:")
-        st.code("LLM_FIT_ADVISOR_QUANTIZE=on", language="sh")
+        st.code("LLM_FIT_ADVISOR_QUANTIZE=on", language=None)
     st.markdown(
         "Only what is allowed is read: folders by `LLM_FIT_ADVISOR_QUANTIZE_FOLDERS`, Hub repositories by "
         "`LLM_FIT_ADVISOR_QUANTIZE_REPOS`. Without them, only the tiny model can be quantized."

@@ -157,3 +157,20 @@ def test_a_split_that_is_given_is_the_split_of_the_plan() -> None:
     assert list(found.plan.settings.tensor_split or ()) == [1, 3]
     first, second = (device.weights_bytes for device in found.plan.devices)
     assert 2 * first < second
+
+
+@pytest.mark.parametrize("model", ["exaone-3.5-2.4b-instruct", "phi-2", "llama-3.1-8b-instruct"])
+def test_no_cache_is_looked_at_that_llama_cpp_refuses(model: str) -> None:
+    """Blocks of 32 do not divide heads of 80."""
+    query = f"model={model}&machine=rtx-3050-laptop-4gb&host_memory_gib=32"
+    looked_at = {
+        job.setup.runtime.cache_types(job.setup.request)[0] for job in search_of(Question.from_query(query)).jobs
+    }
+    for kind in ("f16", "q8_0"):
+        pinned = Question.from_query(f"{query}&runtime=llama.cpp&kv_type_k={kind}&kv_type_v={kind}")
+        if kind in looked_at:
+            assert search_of(pinned).best() is not None
+        else:
+            with pytest.raises(InputError, match="no multiple of 32"):
+                search_of(pinned)
+    assert ("q8_0" in looked_at) == (model == "llama-3.1-8b-instruct")
