@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
+from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.formats.stored_tensor import Stored
 from advisor.foundation.message import Message
@@ -36,6 +37,9 @@ class PublishedFiles(Protocol):
 
     def most_bytes(self, model: Model, level: Level, imatrix: bool) -> int:
         """What the file may measure that whoever follows a plan of stock bytes downloads."""
+
+    def kept_bytes(self, model: Model, level: SafetensorsLevel) -> int:
+        """How much more a checkpoint takes whose publisher left layers in 16 bit that the level's writer packs."""
 
 
 @dataclass(frozen=True, slots=True)

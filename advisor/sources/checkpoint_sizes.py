@@ -6,11 +6,11 @@ experts only, and of hybrid models some leave the linear attention alone.
 
 from __future__ import annotations
 
+from advisor.formats.kept_layers import kept_bytes
 from advisor.formats.level_id import LevelId
-from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
+from advisor.formats.safetensors_levels import Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.models.catalogue import Entry
-from advisor.models.linear_layers import Kind, stored_layers
 from advisor.models.model import Model
 from advisor.sources.published_files import published_files
 from advisor.sources.published_sizes import PublishedRange
@@ -18,7 +18,6 @@ from advisor.sources.published_sizes import PublishedRange
 _TOLERANCE = 0.01
 _WHOLE = 2  # bytes of a weight in 16 bit
 _SCALES_COUNTED = ("W4A16-g32", "MXFP4-native")  # published in these, a total of parameters counts their scales
-_LINEAR_ATTENTION = ("linear_attn.",)
 
 
 def checkpoint_range(entry: Entry | None, model: Model, sized: SizedSafetensors) -> PublishedRange:
@@ -27,7 +26,7 @@ def checkpoint_range(entry: Entry | None, model: Model, sized: SizedSafetensors)
     rows = published_files("" if entry is None else entry.id).get(level.id, ())
     files = tuple(row for row in rows if row.bytes is not None)
     whole = size + round(_extra_parameters(entry, model) * _bytes_of_extra(entry, sized))
-    kept = _kept_bytes(model, level)
+    kept = kept_bytes(model, level)
     typical = size if level.scheme is Scheme.MLX else whole
     low, high = round(size * (1 - _TOLERANCE)), round((whole + kept + sized.tied_copy_bytes) * (1 + _TOLERANCE))
     if files:
@@ -53,17 +52,3 @@ def _bytes_of_extra(entry: Entry | None, sized: SizedSafetensors) -> float:
     own = () if entry is None else entry.own_files
     native = any(LevelId(file.format, file.level) == sized.level.id and file.kind == "native" for file in own)
     return sized.tensor_bytes / sized.elements if native else _WHOLE
-
-
-def _kept_bytes(model: Model, level: SafetensorsLevel) -> int:
-    """How many bytes more it takes where the publisher leaves layers in 16 bit that the writer would pack."""
-    if level.scheme in (Scheme.PLAIN, Scheme.MLX, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4) or level.kept:
-        return 0
-    layers = [(count, weight) for count, weights in stored_layers(model) for weight in weights]
-    routed = any(weight.kind is Kind.EXPERT for _, weight in layers)
-    left = sum(
-        count * weight.elements
-        for count, weight in layers
-        if weight.kind is Kind.LINEAR and (routed or weight.name.startswith(_LINEAR_ATTENTION))
-    )
-    return round(left * (_WHOLE - level.bits / 8))

@@ -9,8 +9,10 @@ from functools import cache, lru_cache
 
 from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import size_level
+from advisor.formats.kept_layers import kept_bytes
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.formats.published_spread import published_spread
+from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line, resembling
 from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry, catalogue
@@ -20,6 +22,7 @@ from advisor.sources.resolved import ResolvedModel
 
 STOCK = "stock"
 _OWN_MIXES_SINCE = "2025-12"
+_PACKED_WHILE_LOADING = ("FP8-dynamic", "FP8-block128", "MXFP8")  # where a command tells vLLM to do so
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,15 @@ class PublishedSizes:
         row = published_file(self._entry, level.id)
         fetched = dict(self.listed).get(level.name) or (None if row is None else row.bytes)
         return fetched or published_spread(model, level, self.own_mixes).high
+
+    def kept_bytes(self, model: Model, level: SafetensorsLevel) -> int:
+        """How much more a checkpoint takes whose publisher left layers in 16 bit that the level's writer packs.
+
+        Nothing where the model was published in this level, or is packed by its runtime while it loads.
+        """
+        files = () if self._entry is None else self._entry.own_files
+        own = any(LevelId(file.format, file.level) == level.id for file in files)
+        return 0 if own or level.name in _PACKED_WHILE_LOADING else kept_bytes(model, level)
 
     def range_of(self, model: Model, level: Level, imatrix: bool = False) -> PublishedRange:
         """What published files of a stock level measure."""

@@ -127,3 +127,15 @@ def test_sizes_and_run_card_say_what_published_files_measure() -> None:
     way = next(way for way in ways_to_run(shown, shown.shown) if way.runtime is RuntimeId.LLAMA_CPP)
     assert way.files is not None
     assert "made by llama-quantize: 18.7 GB, published: 18.1 GB to 20.1 GB" in say(needs(way.files)[-1])
+
+
+def test_what_publishers_leave_in_16_bit_counts_where_a_checkpoint_must_fit() -> None:
+    """Qwen3.8 27B in AWQ: 17.8 GB with all packed, 21.0 GB as somebody published it."""
+    query = "model=qwen3.8-27b&runtime=vllm&context=4096&machine="
+    card = asked(f"{query}rtx-4090&level=AWQ-W4A16-g128").shown.plan
+    assert card.verdict == "tight"
+    assert "publishers leave some in 16 bit" in say_all(card.notes)[-1]
+    assert asked(f"{query}rtx-5090&level=AWQ-W4A16-g128").shown.plan.verdict == "fits"
+    packed_by_vllm = asked(f"{query}rtx-6000-ada&level=FP8-dynamic").shown.plan
+    assert packed_by_vllm.fits
+    assert packed_by_vllm.missing_bytes == 0
