@@ -14,7 +14,8 @@ from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.needs import place_as_told
+from advisor.runtimes.llama_cpp.adapters import adapters_on_devices
+from advisor.runtimes.llama_cpp.needs import compute_of, place_as_told
 from advisor.runtimes.llama_cpp.plans import LevelPlanner
 from advisor.runtimes.llama_cpp.weights import level_weights
 from advisor.sizing.memory import Memory
@@ -29,11 +30,18 @@ def overview(planner: LevelPlanner, levels: tuple[Level, ...]) -> tuple[LevelOnM
     sized = [planner.sized(level) for level in levels]
     now = search.growth(default).now
     devices = len(memory.devices)
+    adapters = adapters_on_devices(planner.model, planner.request.adapters, default)
     grown = np.array([*(now.cache[n] + now.compute[n] + memory.devices[n].overhead_bytes for n in range(devices)), 0])
     grown[-1] = now.cache[HOST] + now.compute[HOST] + memory.host_overhead_bytes
+    grown += np.array([*(adapters[n] for n in range(devices)), adapters[HOST]])
     held = _held(planner.model, default, tuple(level.stock for level in levels), planner.imatrix)
     needed = _times(held, [planner.file_factor(one) for one in sized]) + grown
     counted = _times(held, [planner.judged_factor(one) for one in sized]) + grown
+    for number, device in enumerate(memory.devices):
+        limit, buffer = device.buffer_limit, compute_of(now, number)
+        if limit is not None and (excess := limit.excess(buffer)):
+            for bytes_of in (needed, counted):
+                bytes_of[:, number] = np.maximum(bytes_of[:, number], device.capacity_bytes) + excess
     short, bare = _shortage(memory, counted, margin), _shortage(memory, needed, 0)
     runs: dict[int, Verdict] = dict.fromkeys(np.flatnonzero(short <= 0).tolist(), "fits")
     if devices and (search.uneven_speed or len(runs) < len(levels)):
@@ -94,7 +102,8 @@ def _searched(
     found: dict[int, Verdict] = {}
     if len(memory.devices) > 1:
         for number in np.flatnonzero(total <= on_devices).tolist():
-            best = None if number in plain else planner.searcher.best(planner.judged(sized[number]))
+            judged = planner.judged(sized[number], planner.weights(sized[number]))
+            best = None if number in plain else planner.searcher.best(judged)
             if best is not None:
                 found[number] = "fits with offload" if best.placement.offloads else "fits"
     if memory.host_capacity_bytes is not None:

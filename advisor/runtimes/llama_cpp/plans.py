@@ -11,11 +11,20 @@ from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
+from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown
-from advisor.runtimes.llama_cpp.needs import needed_bytes, passing_bytes, place_as_one, place_as_told, shortage
+from advisor.runtimes.llama_cpp.needs import (
+    compute_of,
+    needed_bytes,
+    passing_bytes,
+    place_as_one,
+    place_as_told,
+    shortage,
+)
 from advisor.runtimes.llama_cpp.placement_search import search_of
 from advisor.runtimes.llama_cpp.split_growth import SplitGrowth
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, scaled_weights, sized_weights
+from advisor.sizing.memory import Beside
 from advisor.sizing.placement import HOST
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
 from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
@@ -92,20 +101,22 @@ class LevelPlanner:
         """As `judged`, of a plan of llama.cpp."""
         if not isinstance(plan.sized, SizedLevel):
             raise TypeError(f"{plan.level} is no GGUF level")
-        return self.judged(plan.sized)
+        return self.judged(plan.sized, self.weights(plan.sized))
 
     def weights(self, sized: SizedLevel) -> Weights:
         """What lies where, of the file that was asked for or of the level."""
         if isinstance(stored := self.request.stored, GgufFile) and sized is stored.sized:
-            return file_weights(self.model, stored.tensors)
-        return sized_weights(self.model, sized)
+            return self._adapted(self._loaded(file_weights(self.model, stored.tensors)))
+        return self._adapted(sized_weights(self.model, sized))
 
-    def judged(self, sized: SizedLevel) -> Weights:
-        """What must fit: of a stock level the file that people download instead, where that may be larger."""
+    def judged(self, sized: SizedLevel, weights: Weights) -> Weights:
+        """What must fit: `weights`, or those of the file that people download instead, where that may be larger."""
         if self.published is None or self.published.file_of(sized.level) is not None:
-            return self.weights(sized)
+            return weights
         factor = self.judged_factor(sized)
-        return self.weights(sized) if factor == 1 else scaled_weights(self.model, sized.level, self.imatrix, factor)
+        if factor == 1:
+            return weights
+        return self._adapted(scaled_weights(self.model, sized.level, self.imatrix, factor))
 
     def file_factor(self, sized: SizedLevel) -> float:
         """How many times as large its weights are as those of the stock level."""
@@ -131,6 +142,23 @@ class LevelPlanner:
         tensors = round(stock.tensor_bytes * data / stock.data_bytes)
         return replace(stock, level=level, tensor_bytes=tensors, data_bytes=data, types={})
 
+    def _loaded(self, weights: Weights) -> Weights:
+        """Without the layers that only draft, which llama.cpp leaves in the file unless it drafts with them.
+
+        They count all the same where layers are counted (`-ngl`).
+        """
+        trunk = self.model.trunk
+        if trunk is None or self.settings.mtp:
+            return weights
+        drafting = slice(len(trunk.layers), None)
+        layers, experts = weights.layers.copy(), weights.experts.copy()
+        layers[drafting] = experts[drafting] = 0
+        return replace(weights, layers=layers, experts=experts)
+
+    def _adapted(self, weights: Weights) -> Weights:
+        """With the adapters beside the layers they change; split tensors have them beside all."""
+        return weights if self.split else with_adapters(weights, self.model, self.request.adapters)
+
     def plan_level(self, level: Level) -> Plan:
         return self.plan(self.sized(level))
 
@@ -142,7 +170,7 @@ class LevelPlanner:
         weights = self.weights(sized)
         room = self.searcher.has_room
         # Without a margin it is asked whether a plan may be tight, which its own file decides.
-        if not room(weights) or (self.margin and not room(self.judged(sized))):
+        if not room(weights) or (self.margin and not room(self.judged(sized, weights))):
             return float("inf")
         return self.searcher.least_seconds(weights)
 
@@ -153,7 +181,8 @@ class LevelPlanner:
         return self.searcher.least_on_host(self.weights(self.sized(level)))
 
     def plan(self, sized: SizedLevel) -> Plan:
-        weights, judged = self.weights(sized), self.judged(sized)
+        weights = self.weights(sized)
+        judged = self.judged(sized, weights)
         plan = self._split_plan if self.split else self._placed_plan
         return plan(sized, weights, judged)
 
@@ -179,8 +208,25 @@ class LevelPlanner:
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
             notes=self._notes(sized, short, needed),
+            limit=self._limit(now),
             draft=self.draft,
         )
+
+    def _limit(self, now: Grown) -> Message | None:
+        """That a compute buffer, which is one allocation, is larger than may be."""
+        for number, device in enumerate(self.memory.devices):
+            limit, buffer = device.buffer_limit, compute_of(now, number)
+            if limit is not None and limit.excess(buffer):
+                return fact("buffer_too_large", api=limit.api, buffer=buffer, most=limit.bytes, device=device.name)
+        return None
+
+    def _large_buffers(self, held: Mapping[int, int], now: Grown) -> tuple[Message, ...]:
+        """That a limit has to be lifted for the weights, a cache or a compute buffer of one device."""
+        for number, device in enumerate(self.memory.devices):
+            limit, largest = device.buffer_limit, max(held[number], now.cache[number], compute_of(now, number))
+            if limit is not None and limit.can_be_lifted and largest > limit.bytes:
+                return (fact("buffer_limit_lifted", buffer=largest, most=limit.bytes),)
+        return ()
 
     def split_growth(self, weights: Weights) -> SplitGrowth:
         return SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
@@ -192,6 +238,7 @@ class LevelPlanner:
             found = self.searcher.best(weights)
         placement = found.placement if found else self.told
         now, held = self.searcher.growth(placement).now, weights.on_devices(placement)
+        adapters = adapters_on_devices(self.model, self.request.adapters, placement)
         needed = self.searcher.needed(weights, placement, held)
         counted = needed if judged is weights else self.searcher.needed(judged, placement)
         short = shortage(self.memory, counted, self.margin)
@@ -202,11 +249,12 @@ class LevelPlanner:
             settings=found.settings if found else self.settings,
             placement=placement,
             verdict=self._verdict(short, needed, placement.offloads),
-            devices=self._devices(held, now, passing_bytes(weights, placement, now)),
-            host=self._host(held[HOST], now),
+            devices=self._devices(held, now, passing_bytes(weights, placement, now), adapters=adapters),
+            host=self._host(held[HOST], now, adapters[HOST]),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
-            notes=self._notes(sized, short, needed),
+            notes=(*self._notes(sized, short, needed), *self._large_buffers(held, now)),
+            limit=self._limit(now),
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )
@@ -249,32 +297,40 @@ class LevelPlanner:
         return int(self.searcher.needed(weights, found.placement)[HOST] / (1 - self.margin)) + 1
 
     def _devices(
-        self, weights: Mapping[int, int] | Sequence[int], now: Grown, passing: int = 0, mirrored: int = 0
+        self,
+        weights: Mapping[int, int] | Sequence[int],
+        now: Grown,
+        passing: int = 0,
+        mirrored: int = 0,
+        adapters: Mapping[int, int] | None = None,
     ) -> tuple[DeviceMemory, ...]:
+        """`weights` hold the `adapters`, which are told apart here."""
+        beside_layers = adapters or {}
         return tuple(
             DeviceMemory(
                 name=name,
                 capacity_bytes=device.capacity_bytes,
-                weights_bytes=weights[number],
+                weights_bytes=weights[number] - beside_layers.get(number, 0),
                 kv_cache_bytes=now.cache[number],
-                compute_bytes=now.compute[number] + (0 if number else passing),
-                overhead_bytes=device.overhead_bytes - device.draft_bytes,
+                compute_bytes=now.compute[number] - now.drafting.get(number, 0) + (0 if number else passing),
+                overhead_bytes=device.overhead_bytes - device.beside.total,
                 passing_bytes=0 if number else passing,
                 mirrored_bytes=mirrored,
-                draft_bytes=device.draft_bytes,
+                beside=_with(device.beside, beside_layers.get(number, 0), now.drafting.get(number, 0)),
             )
             for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
         )
 
-    def _host(self, weights: int, now: Grown) -> DeviceMemory:
+    def _host(self, weights: int, now: Grown, adapters: int = 0) -> DeviceMemory:
+        drafting = now.drafting.get(HOST, 0)
         return DeviceMemory(
             name="Host",
             capacity_bytes=self.memory.host_capacity_bytes,
-            weights_bytes=weights,
+            weights_bytes=weights - adapters,
             kv_cache_bytes=now.cache[HOST],
-            compute_bytes=now.compute[HOST],
-            overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_draft_bytes,
-            draft_bytes=self.memory.host_draft_bytes,
+            compute_bytes=now.compute[HOST] - drafting,
+            overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_beside.total,
+            beside=_with(self.memory.host_beside, adapters, drafting),
         )
 
     def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:
@@ -284,3 +340,7 @@ class LevelPlanner:
             return "fits"
         # The user's own offload to a host that nobody knows anything about is no promise.
         return "tight" if self.memory.host_capacity_bytes is None else "fits with offload"
+
+
+def _with(beside: Beside, adapters: int, drafting: int) -> Beside:
+    return replace(beside, adapters=beside.adapters + adapters, mtp=drafting) if adapters or drafting else beside
