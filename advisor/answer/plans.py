@@ -22,6 +22,7 @@ from advisor.sizing.rates import HOST_READ_SHARE, Rates
 from advisor.sizing.request import Adapters, Checkpoint, DraftModel, GgufFile, Levels, PlanRequest, Vision
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.checkpoint_size import checkpoint_size
+from advisor.sources.published_sizes import published_sizes_of
 from advisor.sources.repository import Repository
 from advisor.sources.resolve import ResolvedModel
 
@@ -51,7 +52,9 @@ def request_of(
 ) -> PlanRequest:
     """What a runtime plans from: the GGUF file that was asked for, or the levels (`among` some, where given)."""
     only = None if question.model.level is None else find_level(question.model.level).id
-    stored: Levels | GgufFile = Levels(only, None if among is None else frozenset(among), question.model.imatrix)
+    published = published_sizes_of(entry, question.model.publisher)
+    some = None if among is None else frozenset(among)
+    stored: Levels | GgufFile = Levels(only, some, question.model.imatrix, published)
     if entry.file is not None and question.model.level is None and runtime_by(runtime).engine is RuntimeId.LLAMA_CPP:
         stored = GgufFile(entry.file.sized(), tuple(entry.file.stored()))
     return PlanRequest(

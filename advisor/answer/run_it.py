@@ -15,7 +15,7 @@ from advisor.answer.choices import at_speed, keeping
 from advisor.answer.launching import launch_of
 from advisor.answer.option import Option
 from advisor.answer.policy import WEIGHTS
-from advisor.answer.run_files import LINE_MBIT_PER_S, Files, files_of, made_from
+from advisor.answer.run_files import LINE_MBIT_PER_S, Files, Sizes, files_of, made_from, sizes_of
 from advisor.answer.setups import Subject, refusal_here, setups_of
 from advisor.formats.level_id import GGUF
 from advisor.foundation.errors import InputError
@@ -153,6 +153,7 @@ def _commands(
     start = next(place for place, one in enumerate(found) if one.title in _STARTING)
     before, beside = found[:start], tuple(one for one in found[start:] if one.title in _BESIDE)
     files = _as_needed(answer, shown, launch, files, sum(one.title in _MAKING for one in before))
+    files = replace(files, sizes=sizes_of(answer, shown))
     lines = tuple(one for one in found[start:] if one not in beside)
     notes = [note for one in lines for note in one.notes]
     return replace(
@@ -249,7 +250,7 @@ def _on_one_line(lines: tuple[Command, ...], runtime: RuntimeId) -> Iterator[Com
 
 
 def needs(files: Files) -> tuple[Message, ...]:
-    """What the files take: disk, and the line to download them over."""
+    """What the files take: disk, the line to download them over, and what such files measure elsewhere."""
     said = []
     if files.disk_bytes:
         said.append(fact("run_disk", disk=files.disk_bytes))
@@ -260,4 +261,11 @@ def needs(files: Files) -> tuple[Message, ...]:
             else fact("run_minutes", minutes=max(1.0, seconds / _MINUTE))
         )
         said.append(fact("run_download", download=files.download_bytes, took=took, line=LINE_MBIT_PER_S))
+    if files.sizes is not None:
+        said.append(measured(files.sizes))
     return tuple(said)
+
+
+def measured(sizes: Sizes) -> Message:
+    """What files of a level measure: made by llama.cpp's own tools, and published."""
+    return fact("run_sizes", level=sizes.level, stock=sizes.stock, low=sizes.low, high=sizes.high)

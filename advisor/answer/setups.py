@@ -33,6 +33,7 @@ from advisor.runtimes.runtime import Runtime
 from advisor.runtimes.support import Format, format_of_level, loads_somewhere, machine_refusal, supports
 from advisor.sizing.request import Levels, PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.published_sizes import STOCK, published_sizes_of
 from advisor.sources.resolve import ResolvedModel
 
 _SMALL_MODEL = 1_500_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
@@ -217,6 +218,8 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
     if about.question.model.level is not None:
         return (find_level(about.question.model.level).id,)
     its = runtime.ladder
+    if (publisher := about.question.model.publisher) != STOCK and runtime.engine is RuntimeId.LLAMA_CPP:
+        return published_sizes_of(about.entry, publisher).levels()
     if not about.writes:
         # Nobody has measured what quantization costs vectors and scores, and these models are small.
         return tuple(dict.fromkeys((*its.reads, *its.usual)))
@@ -252,10 +255,10 @@ def _loads_here(runtime: Runtime, level_id: LevelId, request: PlanRequest) -> bo
 
 
 def _published(about: Subject, runtime: Runtime) -> Iterator[LevelId]:
-    """The levels that the model was published in, as far as the engine loads them anywhere."""
+    """The levels that the publisher offers its model in, as far as the engine loads them anywhere."""
     for file in () if about.entry.entry is None else about.entry.entry.own_files:
         level = LevelId(file.format, file.level)
-        if file.kind == "native" and _loads(runtime.engine, find_level(str(level))):
+        if file.kind != "qat" and _loads(runtime.engine, find_level(str(level))):
             yield level
 
 

@@ -45,7 +45,8 @@ class OwnFile(BaseModel):
     """A level in which the publisher offers the model, as no quantizer makes it from the 16-bit weights.
 
     "native" is how the model was trained and published: nothing is lost. "qat" was trained for the level afterwards
-    and loses `loss_share` of what the level loses elsewhere. Its bytes need not be those of the level.
+    and loses `loss_share` of what the level loses elsewhere. "published" was rounded by its publisher and loses
+    what the level loses. Its bytes need not be those of the level.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,7 +54,7 @@ class OwnFile(BaseModel):
     format: str = Field(min_length=1)
     level: str = Field(min_length=1)
     repo: str = Field(pattern=r"^[\w.\-]+/[\w.\-]+$")
-    kind: Literal["native", "qat"]
+    kind: Literal["native", "qat", "published"]
     loss_share: float = Field(default=0.0, ge=0, lt=1)
     source: str = Field(pattern=r"^https://\S+$")
     as_of: str = Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")

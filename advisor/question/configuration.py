@@ -83,6 +83,7 @@ CacheType = Annotated[str, known(CACHE_TYPES, sentence("KV cache type"))]
 class ModelChoice(Part):
     """What is to be run: a model (an id of the catalogue, or what names one elsewhere), and how it is stored.
 
+    `publisher` is whose GGUF files are meant, "stock" for those that llama.cpp's own tools make.
     `draft` is a model of the catalogue that drafts tokens for this one, at `draft_level`; `draft_accepted_percent` is
     how many of its tokens are taken, where the user knows. `vision` says whether images and sound are read as well as
     text ("video": videos too), where the model can; with llama.cpp by a file of the type `projector`. So many LoRA
@@ -92,6 +93,7 @@ class ModelChoice(Part):
     name: str = Field("llama-3.1-70b-instruct", alias="model", min_length=1, max_length=1000)
     level: Annotated[str | None, BeforeValidator(_known_level)] = None
     imatrix: Switch = False
+    publisher: str = Field("stock", min_length=1, max_length=100, pattern=r"^[\w][\w.\-]*$")
     mtp: Switch = False
     draft: str | None = Field(None, min_length=1, max_length=200)
     draft_level: Annotated[str, known(LEVELS, sentence("draft level"))] = "Q8_0"

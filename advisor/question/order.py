@@ -82,6 +82,7 @@ ORDER = (
     "gpu_memory_utilization",
     "kv_fp8",
     "imatrix",
+    "publisher",
     "mtp",
     "draft",
     "draft_level",

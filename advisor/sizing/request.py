@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
+from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.formats.stored_tensor import Stored
 from advisor.foundation.message import Message
@@ -18,17 +20,41 @@ from advisor.sizing.rates import Rates
 from advisor.sizing.settings import Settings
 
 
+class PublishedFile(Protocol):
+    """A file whose bytes are known, None where they are not."""
+
+    @property
+    def bytes(self) -> int | None: ...
+
+
+class PublishedFiles(Protocol):
+    """What is published of a model, as far as plans look at it."""
+
+    def file_of(self, level: Level) -> PublishedFile | None:
+        """The published file that a plan of the level is of, None: of what stock tools make. Raises InputError."""
+
+    def has(self, level: Level) -> bool:
+        """Whether there is a file of the level."""
+
+    def most_bytes(self, model: Model, level: Level, imatrix: bool) -> int:
+        """What the file may measure that whoever follows a plan of stock bytes downloads."""
+
+    def kept_bytes(self, model: Model, level: SafetensorsLevel) -> int:
+        """How much more a checkpoint takes whose publisher left layers in 16 bit that the level's writer packs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Levels:
     """Files that can be made: at every level the runtime loads, or at `only` one.
 
     Of GGUF levels, of which there are many, only those `among` some, where these are given. `imatrix` says that they
-    are made with an importance matrix.
+    are made with an importance matrix. `published` is what people download instead, None where nobody does.
     """
 
     only: LevelId | None = None
     among: frozenset[str] | None = None
     imatrix: bool = False
+    published: PublishedFiles | None = None
 
 
 @dataclass(frozen=True)

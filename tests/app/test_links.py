@@ -96,6 +96,7 @@ DEFAULTS: dict[str, Any] = {
     "gpu_memory_utilization": 0.92,
     "kv_fp8": False,
     "imatrix": False,
+    "publisher": "stock",
     "mtp": False,
     "margin_percent": 4,
     "requests_per_day": 1000,

@@ -25,7 +25,7 @@ NUMBERS = {
     "gated.csv": "read",
     "kv_quality.csv": "value",
     "ollama_names.csv": "read",
-    "published_files.csv": "size_gb",
+    "published_files.csv": "bytes",
     "projectors.csv": "bytes",
     "published_repositories.csv": "read",
     "runtime_support.csv": "bits",

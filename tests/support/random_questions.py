@@ -127,6 +127,7 @@ RUN = st.fixed_dictionaries(
         "gpu_memory_utilization": st.floats(0.01, 1),
         "kv_fp8": st.booleans(),
         "imatrix": st.booleans(),
+        "publisher": st.sampled_from(["stock", "stock", "bartowski", "unsloth", "nobody"]),
         "mtp": st.booleans(),
         "draft": st.none() | st.sampled_from(sorted(catalogue())),
         "draft_level": st.sampled_from(sorted(LEVELS)),

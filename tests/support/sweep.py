@@ -117,6 +117,7 @@ _FIXED: dict[str, Sequence[str]] = {
     "gpu_memory_utilization": ("0.05", "0.5", "1"),
     "kv_fp8": ("on",),
     "imatrix": ("on",),
+    "publisher": ("bartowski", "unsloth", "nobody"),
     "mtp": ("on",),
     "draft_accepted_percent": ("0", "70", "100"),
     "projector": ("Q8_0", "BF16", "F32"),

@@ -22,7 +22,7 @@ from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_co
 from advisor.runtimes.llama_cpp.frontends import LM_STUDIO_PROGRAM, OLLAMA_PROGRAM
 from advisor.runtimes.llama_cpp.memory_lines import memory_lines
 from advisor.runtimes.llama_cpp.overview import overview
-from advisor.runtimes.llama_cpp.plans import LevelPlanner, levels_of, plan_gguf
+from advisor.runtimes.llama_cpp.plans import LevelPlanner, gguf_level, levels_of, plan_gguf
 from advisor.runtimes.llama_cpp.stack import with_stack
 from advisor.runtimes.llama_cpp.ways_out import ways_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
@@ -55,15 +55,16 @@ class LlamaCpp(Runtime):
         return plan_gguf(self, *with_stack(self, request, self.largest_image))
 
     def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
-        planner = planner_of(request, self)
-        found = LEVELS.get(level.name) if level.format == GGUF else None
-        return None if found is None or not found.offered_for(request.model) else planner.plan_level(found)
+        if level.format != GGUF:
+            return None
+        found = gguf_level(level)
+        return planner_of(request, self).plan_level(found) if found.offered_for(request.model) else None
 
     def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
-        return planner_of(request, self).least_seconds(LEVELS[level.name])
+        return planner_of(request, self).least_seconds(gguf_level(level))
 
     def least_on_host(self, request: PlanRequest, level: LevelId) -> float | None:
-        return planner_of(request, self).least_on_host(LEVELS[level.name])
+        return planner_of(request, self).least_on_host(gguf_level(level))
 
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
         whole: Mapping[str, Any] = {"kv_type_k": "f16", "kv_type_v": "f16"}
@@ -96,8 +97,7 @@ class LlamaCpp(Runtime):
         """Where the placement is searched for; what is told where to lie has to be planned."""
         if not request.search or not isinstance(request.stored, Levels):
             return None
-        left, _ = with_stack(self, request, self.largest_image)
-        return overview(left, request.stored.imatrix, levels_of(left))
+        return overview(planner_of(request, self), levels_of(request))
 
     def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
         return memory_lines(plan, plan.request.model, overhead_basis, host_basis)
@@ -170,7 +170,7 @@ LLAMA_CPP = LlamaCpp(
         {
             *("backend", "kv_type_k", "kv_type_v", "ubatch", "flash_attention", "gpu_layers", "cpu_moe_layers"),
             *("kv_offload", "mmap", "split", "tensor_split", "imatrix", "mtp", "draft", "llama_cpp"),
-            *("projector", "projector_offload"),
+            *("projector", "projector_offload", "publisher"),
         }
     ),
     start=llama_cpp_commands,

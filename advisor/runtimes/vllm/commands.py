@@ -34,7 +34,7 @@ _SCHEMES = {
 }
 _MODULES = {"QuantizationModifier": "quantization", "GPTQModifier": "gptq"}
 _WITHOUT_DATA = ("NVFP4A16", "MXFP4A16")
-_AS_PUBLISHED = (Scheme.PLAIN, Scheme.NATIVE_MXFP4)
+_AS_PUBLISHED = (Scheme.PLAIN, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4)
 
 
 def vllm_commands(launch: Launch) -> tuple[Command, ...]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, find_safetensors_level
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
@@ -140,7 +141,8 @@ def refusals(by: Planner, request: PlanRequest) -> dict[str, Message]:
 
 def longest_context(plan: Plan) -> int:
     """See `Plan.max_context`."""
-    return _frame(plan.request).longest_context(plan.devices[0].weights_bytes)
+    frame = _frame(plan.request)
+    return frame.longest_context(plan.devices[0].weights_bytes + frame.kept_bytes(plan.sized))
 
 
 @kept_beside
@@ -254,7 +256,8 @@ class _Frame:
         pool = self.pool(weights)
         whole, least = self.all_kv_bytes(), self.least_kv_bytes(self.settings.context)
         cache = max(least, min(whole, pool))
-        short = self.shortage(weights + least)
+        kept = self.kept_bytes(sized)
+        short = self.shortage(weights + kept + least)
         verdict: Verdict = "fits" if short <= 0 else "tight" if least <= pool else "does not fit"
         devices = tuple(
             DeviceMemory(
@@ -288,10 +291,24 @@ class _Frame:
             at_once=at_once,
             notes=(
                 *notes,
+                *self._kept_notes(sized, kept, short),
                 *(self._waiting_notes(at_once) if at_once is not None and verdict != "does not fit" else ()),
                 *self._state_notes(pool),
             ),
         )
+
+    def kept_bytes(self, sized: SizedLevel | SizedSafetensors) -> int:
+        """On one GPU, of layers that a publisher may have left in 16 bit; 0 for files that are there."""
+        if not isinstance(stored := self.request.stored, Levels) or stored.published is None:
+            return 0
+        if isinstance(sized, SizedLevel):
+            return 0
+        return stored.published.kept_bytes(self.model, sized.level) // self.gpus
+
+    def _kept_notes(self, sized: SizedSafetensors, kept: int, short: float) -> tuple[Message, ...]:
+        if not kept or not 0 < short <= kept:
+            return ()
+        return (fact("checkpoint_may_be_larger", level=sized.level.name, kept=kept),)
 
     def longest_context(self, weights: int) -> int:
         limit = self.model.context_length or 1 << 20
