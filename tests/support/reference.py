@@ -14,6 +14,7 @@ from advisor.sizing.settings import Settings
 
 TRUTH = Path(__file__).resolve().parents[1] / "truth"
 SIZE_FILES = ("gguf_sizes.csv", "more_gguf_sizes.csv")
+TABLES_OF = "2026-09"  # commit 0c1e57098 lays its buffers out as the release before it
 MEMORY_FILES = ("llamacpp_memory.csv", "more_llamacpp_memory.csv")
 
 
@@ -60,6 +61,7 @@ def memory_rows(name: str) -> Iterator[MemoryRow]:
                     cache_type_v=row["cache_v"],
                     gpu_layers=None if row["gpu_layers"] == "all" else int(row["gpu_layers"]),
                     cpu_moe_layers=int(row["n_cpu_moe"]),
+                    release=TABLES_OF,
                 ),
                 gpus=int(row["n_gpus"]),
                 device=HOST if row["device"] == "Host" else int(row["device"].removeprefix("GPU")),

@@ -30,7 +30,7 @@ from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from advisor.words import say, say_all
 from tests.support.decided import chosen_level
-from tests.support.reference import TRUTH
+from tests.support.reference import TABLES_OF, TRUTH
 
 MODELS = st.sampled_from(sorted(catalogue()))
 SHARED = "model=qwen3-14b&machine=rtx-4070-ti-super&runtime=lm-studio&context=16384"
@@ -52,6 +52,7 @@ def rows() -> list[tuple[str, Settings, int, int]]:
                     micro_batch=int(row["n_ubatch"]),
                     flash_attention=row["flash_attn"] != "off",
                     unified=True,
+                    release=TABLES_OF,
                 ),
                 int(row["context_mib"]),
                 int(row["compute_mib"]),

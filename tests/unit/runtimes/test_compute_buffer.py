@@ -14,7 +14,7 @@ from advisor.foundation.units import MIB
 from advisor.models.catalogue import catalogue
 from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
 from advisor.sizing.placement import HOST, place
-from advisor.sizing.settings import Settings
+from advisor.sizing.settings import NEWEST_RELEASE, Settings
 from tests.support.reference import MEMORY_FILES, MemoryRow, memory_rows
 
 _MODELS = ("llama-3.1-8b-instruct", "gemma-3-12b-it", "gpt-oss-20b", "deepseek-v3.2", "qwen3-next-80b-a3b-instruct")
@@ -61,8 +61,10 @@ def test_matches_llama_cpp(name: str) -> None:
     assert median(abs(error) / max(row.compute_mib, 1) for row, error in errors) <= 0.03
 
 
-def _settings(context: int = 8192, micro_batch: int = 512, gpu_layers: int | None = None) -> Settings:
-    return Settings(context=context, users=1, micro_batch=micro_batch, gpu_layers=gpu_layers)
+def _settings(
+    context: int = 8192, micro_batch: int = 512, gpu_layers: int | None = None, release: str = NEWEST_RELEASE
+) -> Settings:
+    return Settings(context=context, users=1, micro_batch=micro_batch, gpu_layers=gpu_layers, release=release)
 
 
 @pytest.mark.parametrize("model_id", _MODELS)
@@ -122,9 +124,14 @@ def test_draft_layers_in_the_file_change_nothing() -> None:
     assert along == alone
 
 
-def test_logits_decide_the_buffer_of_a_fully_offloaded_model() -> None:
+def test_logits_decide_the_buffer_of_a_fully_offloaded_model_until_embeddings_join_them() -> None:
     model = catalogue()["llama-3.1-8b-instruct"].model
+    whole = place(len(model.layers), (1.0,), None, 0)
 
-    buffers = compute_buffer_bytes(model, _settings(), place(len(model.layers), (1.0,), None, 0))
+    before = compute_buffer_bytes(model, _settings(release="2026-09"), whole)[0]
+    now = compute_buffer_bytes(model, _settings(release="2026-10"), whole)[0]
 
-    assert buffers[0] == pytest.approx(512 * (model.vocabulary + model.width) * 4, rel=0.01)
+    result = 512 * model.width * 4
+    assert before == pytest.approx(512 * model.vocabulary * 4 + result, rel=0.01)
+    # The joined embeddings stay, behind the mask and the tokens' own: 24 MiB and 1 KiB a token of the context.
+    assert now - before == pytest.approx(3 * result + 512 * 8192 * 2, rel=0.1)

@@ -23,7 +23,7 @@ from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
-from tests.support.reference import size_rows
+from tests.support.reference import TABLES_OF, size_rows
 
 LLAMA = find_model("llama-3.1-70b-instruct").model
 
@@ -47,7 +47,7 @@ def test_uneven_splits_and_caches_on_the_host_are_as_llamacpp_reports_them() -> 
         model, placement = catalogue()[row["model_id"]].model, placement_of(row)
         device = HOST if row["device"] == "Host" else int(row["device"].removeprefix("GPU"))
         weights = level_weights(model, LEVELS[row["level"]])
-        now = Growth(model, Settings(int(row["n_ctx"])), placement).now
+        now = Growth(model, Settings(int(row["n_ctx"]), release=TABLES_OF), placement).now
         held, cache = weights.on_devices(placement)[device] / MIB, now.cache[device] / MIB
         if not (int(row["model_mib"]) <= held < int(row["model_mib"]) + 1):
             wrong.append(row)
