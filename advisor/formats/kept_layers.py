@@ -1,6 +1,8 @@
 """What publishers of a scheme leave in 16 bit although its writer would pack it.
 
-Of a mixture of experts many pack the experts only; of hybrid models some leave the linear attention alone.
+In floating point (NVFP4, FP8) many pack only the experts of a mixture, and leave linear attention alone. In integers
+(AWQ, GPTQ) hybrid models were seen with everything packed, and with about as much more as the output projections of
+their linear attention take.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from advisor.models.linear_layers import Kind, stored_layers
 from advisor.models.model import Model
 
 _WHOLE = 2  # bytes of a weight in 16 bit
-_LINEAR_ATTENTION = ("linear_attn.",)
+_INTEGERS = (Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED)
 _NEVER = (Scheme.PLAIN, Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4)
 
 
@@ -21,10 +23,11 @@ def kept_bytes(model: Model, level: SafetensorsLevel) -> int:
     if level.scheme in _NEVER or level.kept:
         return 0
     layers = [(count, weight) for count, weights in stored_layers(model) for weight in weights]
-    routed = any(weight.kind is Kind.EXPERT for _, weight in layers)
+    whole = level.scheme not in _INTEGERS and any(weight.kind is Kind.EXPERT for _, weight in layers)
+    names = "linear_attn.out_proj" if level.scheme in _INTEGERS else "linear_attn."
     left = sum(
         count * weight.elements
         for count, weight in layers
-        if weight.kind is Kind.LINEAR and (routed or weight.name.startswith(_LINEAR_ATTENTION))
+        if weight.kind is Kind.LINEAR and (whole or weight.name.startswith(names))
     )
     return round(left * (_WHOLE - level.bits / 8))

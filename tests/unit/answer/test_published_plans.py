@@ -7,6 +7,7 @@ import pytest
 from advisor.answer.answer import Answer, answer
 from advisor.answer.pinned import pinned_query
 from advisor.answer.run_it import needs, ways_to_run
+from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.question.question import Question
@@ -131,11 +132,14 @@ def test_sizes_and_run_card_say_what_published_files_measure() -> None:
 
 def test_what_publishers_leave_in_16_bit_counts_where_a_checkpoint_must_fit() -> None:
     """Qwen3.8 27B in AWQ: 17.8 GB with all packed, 21.0 GB as somebody published it."""
-    query = "model=qwen3.8-27b&runtime=vllm&context=4096&machine="
-    card = asked(f"{query}rtx-4090&level=AWQ-W4A16-g128").shown.plan
-    assert card.verdict == "tight"
-    assert "publishers leave some in 16 bit" in say_all(card.notes)[-1]
-    assert asked(f"{query}rtx-5090&level=AWQ-W4A16-g128").shown.plan.verdict == "fits"
-    packed_by_vllm = asked(f"{query}rtx-6000-ada&level=FP8-dynamic").shown.plan
-    assert packed_by_vllm.fits
-    assert packed_by_vllm.missing_bytes == 0
+    query = "model=qwen3.8-27b&runtime=vllm&machine=rtx-3090&gpus=2&level=AWQ-W4A16-g128"
+    reach = asked(f"{query}&context=4096").shown.plan.max_context
+    assert asked(f"{query}&context={reach}").shown.plan.verdict == "fits"
+    beyond = asked(f"{query}&context={reach + 2048}").shown.plan
+    assert beyond.verdict == "tight"
+    assert any("publishers leave some in 16 bit" in said for said in say_all(beyond.notes))
+    kept = published_sizes_of(find_any_model("qwen3.8-27b")).kept_bytes
+    model = find_any_model("qwen3.8-27b").must_have_model()
+    assert kept(model, find_safetensors_level("AWQ-W4A16-g128")) > 2e9
+    assert kept(model, find_safetensors_level("NVFP4")) > 7e9
+    assert kept(model, find_safetensors_level("FP8-dynamic")) == 0  # vLLM packs it while it loads
