@@ -17,7 +17,7 @@ from advisor.costs.offer import Offer, Offers, Purchase
 from advisor.costs.power import COMPLETE, DATA_CENTRE, Energy, energy, power_of, pue_of, tariff_of
 from advisor.costs.price_tables import CASES, Case, Figure, figures
 from advisor.costs.staircase import Staircase, Step
-from advisor.costs.workload import Throughput, tokens_per_machine
+from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.machines.capacity import CPU_KIND
@@ -55,8 +55,9 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
         share = _resale_share(machine, inputs, case)
         used = None if power is None else energy(case, power, pue_of(machine, inputs.power, case), speed, inputs)
         steps = (*_capital(upfront, share, inputs), *_electricity(used, tariff[case]), *_running(inputs))
-        unit_tokens = None if speed is None else tokens_per_machine(speed, inputs.load, case)
-        bills.append((case, Staircase(steps, unit_tokens, vat_of(inputs.billing))))
+        reach = None if speed is None else tokens_per_machine(speed, inputs.load, case)
+        busy = None if speed is None else tokens_one_by_one(speed, inputs.load, case)
+        bills.append((case, Staircase(steps, reach, vat_of(inputs.billing), busy_tokens=busy)))
         per_unit, per_token = (Decimal(0), Decimal(0)) if used is None else (used.per_unit, used.per_token)
         purchases.append((case, Purchase(upfront, upfront * share, per_unit, per_token)))
     prices += _figure_prices(machine, inputs, converter)
@@ -92,7 +93,7 @@ def _capital(upfront: Decimal, share: Decimal, inputs: CostInputs) -> Iterator[S
 def _electricity(used: Energy | None, tariff: Decimal) -> Iterator[Step]:
     if used is not None:
         how = fact("how_electricity", energy=used.how, tariff=tariff)
-        yield Step(fact("bill_electricity"), used.per_unit * tariff, used.per_token * tariff, how)
+        yield Step(fact("bill_electricity"), used.per_unit * tariff, used.per_token * tariff, how, while_busy=True)
 
 
 def _running(inputs: CostInputs) -> Iterator[Step]:
