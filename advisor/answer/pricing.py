@@ -40,8 +40,8 @@ class Pricing:
     @property
     def load_watts(self) -> float | None:
         """Watts at the wall while all devices compute, with the computer around them; None where not known."""
-        found = power_of(self.card, self.devices // self.card.count, self.inputs.power, [], [])
-        return None if found is None else float(found.load)
+        found = power_of(self.card, self.devices // self.card.count, self.inputs.power)
+        return None if found is None else float(found.writing)
 
     def least(self) -> Costs | None:
         """The same for the fastest plan imaginable: no other costs less."""

@@ -73,8 +73,13 @@ def seconds_per_token(speed: Throughput, load: Load, case: Case, alone: bool = T
 
     Prompt tokens and generated tokens share the machine, so their times add up. The cheap case is the fast one.
     """
+    return sum(seconds_of_token(speed, load, case, alone))
+
+
+def seconds_of_token(speed: Throughput, load: Load, case: Case, alone: bool = True) -> tuple[Decimal, Decimal]:
+    """The same, reading and writing apart."""
     output = (1 - load.input_share) / _at(speed.decode if alone else speed.of_all, case)
-    return output if speed.prefill is None else output + load.input_share / _at(speed.prefill, case)
+    return Decimal(0) if speed.prefill is None else load.input_share / _at(speed.prefill, case), output
 
 
 def seconds_formula(speed: Throughput, load: Load, case: Case) -> tuple[Message, ...]:

@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 import advisor.costs
 from advisor.costs.article import DEVICES, INPUTS, LINK, MACHINE, MODEL, SPEED, article
 from advisor.costs.costs import Costs, cost_of
-from advisor.costs.inputs import CostInputs
+from advisor.costs.hosts import system_of
+from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.money import converter_of
 from advisor.costs.offer import Offer, Offers
 from advisor.costs.own import own
 from advisor.costs.pay_per_token import pay_per_token
-from advisor.costs.price_tables import CASES
+from advisor.costs.power import power_of
+from advisor.costs.price_tables import CASES, figures
 from advisor.costs.rent import fitting_offers, rent
 from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
 from advisor.costs.staircase import Staircase, Step
@@ -31,7 +33,7 @@ from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING, Message
 from advisor.foundation.ranges import Range
-from advisor.machines.catalogue import custom_machine, machine
+from advisor.machines.catalogue import custom_machine, machine, with_memory
 from advisor.question.question import FIELDS, Question
 from advisor.report.cost_document import closed_document, cost_document
 from advisor.words import say, say_all
@@ -393,9 +395,149 @@ def test_free_electricity_is_possible_when_the_user_says_so() -> None:
     assert any("because you set electricity_price=0" in note for note in say_all(asked.notes))
 
 
-def test_server_around_a_data_centre_card_is_not_guessed() -> None:
-    asked = costs(MEASURED, "h100-sxm5-80gb", 2)
-    assert any("give host_price" in note for note in say_all(asked.notes))
+def test_modules_are_bought_as_a_board_of_eight_with_its_server_which_serves_for_all_of_them() -> None:
+    two, eight = costs(EIGHT, "h100-sxm5-80gb", 2), costs(EIGHT, "h100-sxm5-80gb", 8)
+    assert two.own is not None
+    assert eight.own is not None
+    assert two.own.upfront == eight.own.upfront
+    assert 250_000 <= two.own.upfront <= 400_000  # what such servers are quoted at
+    assert "8 x H100" in say(two.own.title)
+    assert any("on a board with their server, which holds the plan 4 times" in note for note in say_all(two.notes))
+    assert two.own.typical.unit_tokens == 4 * (eight.own.typical.unit_tokens or 0)
+    assert two.rent is not None  # two can be rented
+    assert two.rent.monthly.low < two.own.monthly.low
+    assert costs(EIGHT, "h100-sxm5-80gb", 9).own.upfront == 2 * eight.own.upfront  # type: ignore[union-attr]
+
+
+def test_ram_that_is_asked_for_is_paid_for() -> None:
+    def upfront(ram_gib: int | None, **values: Any) -> Decimal:
+        card = replace(machine("a100-pcie-80gb"), host_memory_bytes=None if ram_gib is None else ram_gib << 30)
+        found = cost_of(LLAMA, card, 1, MEASURED, CostInputs.from_values(values), TODAY)
+        assert found.own is not None
+        assert any(say(price.label).startswith("RAM") for price in found.own.prices) == (not values)
+        return found.own.upfront
+
+    per_gb = figures()["ram_rdimm"].typical
+    assert upfront(512) - upfront(64) == (512 - 64) * per_gb
+    assert upfront(None) == upfront(64)  # what such a computer has at least
+    assert upfront(512, host_price=5000) == upfront(64, host_price=5000)  # a price of one's own has all of it
+
+
+def test_a_machine_without_gpus_costs_its_server_and_its_memory() -> None:
+    def priced(ram_gib: int) -> Costs:
+        one = with_memory(machine("epyc-genoa-12ch-ddr5-4800"), ram_gib)
+        return cost_of(LLAMA, one, 1, MEASURED, CostInputs.from_values({}), TODAY)
+
+    less, more = priced(128), priced(768)
+    assert less.own is not None
+    assert more.own is not None
+    assert more.own.upfront - less.own.upfront == 640 * figures()["ram_rdimm"].typical
+    assert "server without GPUs" in " ".join(say(price.label) for price in less.own.prices)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "host"),
+    [
+        ("rtx-4090", 1, "desktop"),
+        ("rtx-4090", 2, "workstation-2"),
+        ("rtx-4090", 4, "workstation-4"),
+        ("rtx-4090", 8, "server-8"),
+        ("rtx-4090", 16, "server-8"),
+        ("tesla-p40", 2, "workstation-2"),
+        ("nvidia-l40s", 1, "workstation-4"),
+        ("h100-sxm5-80gb", 1, "board-8"),
+        ("mi300x", 8, "board-8"),
+        ("mi250", 1, "board-8"),
+        ("apple-m4-16gb", 1, None),
+        ("dgx-spark-128gb", 1, None),
+        ("rtx-4090-laptop", 1, None),
+    ],
+)
+def test_a_system_has_room_for_its_devices(name: str, count: int, host: str | None) -> None:
+    system = system_of(machine(name), count)
+    assert (system.host.host if system.host else None) == host
+    assert system.sets >= count * system.copies
+    assert system.host is None or system.sets <= system.hosts * system.host.slots
+    assert system.copies == 1 or host == "board-8"
+
+
+# Power as a meter shows it: published measurements, watts of the whole machine at the wall
+
+
+@pytest.mark.parametrize(
+    ("name", "wall"),
+    [
+        # github.com/geerlingguy/ai-benchmarks: DeepSeek R1 14B, one request
+        ("rtx-4090", 464.2),
+        ("radeon-ai-pro-r9700", 330.8),
+        ("rtx-4070-ti", 311.1),
+        ("rtx-2080-ti", 307.8),
+        ("rtx-3060-12gb", 224.0),
+        ("rtx-a4000", 199.4),
+        ("apple-m3-ultra-80c-512gb", 227.0),
+        ("apple-m4-32gb", 30.1),
+        ("dgx-spark-128gb", 138.4),
+        ("ryzen-ai-max-395-128gb", 133.0),
+    ],
+)
+def test_a_plan_that_writes_takes_what_a_meter_showed(name: str, wall: float) -> None:
+    low, typical, high = (power_of(machine(name), 1, PowerTerms(), case) for case in CASES)
+    assert low is not None
+    assert typical is not None
+    assert high is not None
+    assert low.idle <= low.writing <= low.reading
+    assert low.writing <= typical.writing <= high.writing
+    assert float(typical.writing) == pytest.approx(wall, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "sets", "watts"),
+    [
+        ("rtx-2080-ti", 1, 47.7),  # a whole PC
+        ("dgx-spark-128gb", 1, 22.0),  # without a screen
+        ("apple-m4-max-40c-64gb", 1, 7.1),
+        ("apple-m4-32gb", 1, 6.0),
+    ],
+)
+def test_a_plan_that_waits_takes_what_a_meter_showed(name: str, sets: int, watts: float) -> None:
+    found = power_of(machine(name), sets, PowerTerms())
+    assert found is not None
+    assert float(found.idle) == pytest.approx(watts, rel=0.4)
+
+
+@pytest.mark.parametrize(("name", "watts"), [("h100-sxm5-80gb", 124), ("tesla-p40", 50), ("tesla-v100-sxm2-32gb", 40)])
+def test_a_card_with_a_model_loaded_takes_what_was_published(name: str, watts: float) -> None:
+    """The card's own watts, behind the power supply."""
+    none = PowerTerms(host_idle_w=0, host_load_w=0)
+    low, high = (power_of(machine(name), system_of(machine(name), 1).sets, none, case) for case in ("low", "high"))
+    system = system_of(machine(name), 1)
+    assert low is not None
+    assert high is not None
+    assert system.host is not None
+    scale = float(system.host.psu_efficiency) / system.sets
+    assert float(low.idle) * scale <= watts <= float(high.idle) * scale
+
+
+def test_two_limited_cards_in_a_workstation_lie_within_the_range() -> None:
+    """896 W at the wall with two RTX 3090 held to 245 W each (of a meter behind the supply: 272 W before it)."""
+    terms = PowerTerms(device_load_w=245 / 0.9)
+    low, high = (power_of(machine("rtx-3090"), 2, terms, case) for case in ("low", "high"))
+    assert low is not None
+    assert high is not None
+    assert float(low.writing) <= 896 <= float(high.writing) + 1
+
+
+def test_reading_prompts_and_writing_are_paid_for_by_their_own_watts() -> None:
+    reads = costs(EIGHT, tokens_in=1200, tokens_out=0)
+    writes = costs(EIGHT, tokens_in=0, tokens_out=1200)
+    for asked, tokens, rate in ((reads, 1200, 400), (writes, 1200, 16)):
+        power = power_of(machine("rtx-3090"), 2, PowerTerms())
+        assert power is not None
+        more = (power.reading if asked is reads else power.writing) - power.idle
+        busy = min(1000 * 365 / 12 * tokens / rate / 3600, 730)
+        assert asked.energy_kwh_per_month is not None
+        kwh = 0.73 * float(power.idle) + busy * float(more) / 1000
+        assert asked.energy_kwh_per_month.typical == pytest.approx(kwh, abs=0.01)
 
 
 def test_co2_needs_the_users_figure() -> None:
