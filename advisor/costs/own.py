@@ -58,7 +58,7 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     bills, purchases = [], []
     for case in CASES:
         parts = _parts(machine, system, hardware[case], around[case])
-        upfront = cents(sum((part.count * part.price for part in parts), Decimal(0)))
+        upfront = cents(sum((part.number * part.price for part in parts), Decimal(0)))
         share = _resale_share(machine, inputs, case)
         watts = power[case]
         used = None if watts is None else energy(case, watts, pue_of(machine, inputs.power, case), speed, inputs)
@@ -94,7 +94,7 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
 class _Part(NamedTuple):
     """So many of something at a price each."""
 
-    count: Decimal
+    number: Decimal
     price: Decimal
 
 
@@ -106,14 +106,14 @@ def _parts(machine: Machine, system: System, device: Decimal, around: tuple[Deci
         _Part(Decimal(1 if machine.kind in COMPLETE else system.hosts), host),
         _Part(system.hosts * system.ram_more_gb, ram),
     )
-    return tuple(part for part in found if part.count and part.price)
+    return tuple(part for part in found if part.number and part.price)
 
 
 def _capital(upfront: Decimal, parts: tuple[_Part, ...], share: Decimal, inputs: CostInputs) -> Iterator[Step]:
     """What a purchase costs a month, of whose price a share comes back in the end."""
     resale = upfront * share
     months = 12 * inputs.billing.years
-    paid = tuple(fact("how_part_bought", count=part.count, price=part.price) for part in parts)
+    paid = tuple(fact("how_part_bought", count=part.number, price=part.price) for part in parts)
     how = fact("how_depreciation", parts=paid or (as_it_is("0"),), resale=share, months=months)
     yield Step(DEPRECIATION, (upfront - resale) / months, Decimal(0), how)
     if inputs.own.cost_of_capital_percent is not None:
@@ -192,7 +192,7 @@ def _around(
     prices.append(converter.listed("hardware", label, host.price_typical, EACH, "USD", host.source, host.observed_on))
     if system.ram_more_gb:
         row = figures()[f"ram_{host.ram_type}"]
-        label = fact("figure_in_range", what=fact("price_ram"), low=row.low, high=row.high)
+        label = fact("figure_in_range", what=fact("price_ram"), low=row.value("low"), high=row.value("high"))
         prices.append(converter.listed("hardware", label, row.typical, GIGABYTE, "USD", row.source, row.observed_on))
     return {
         case: (converter.convert(host.price(case), "USD"), converter.convert(system.ram_price(case), "USD"))

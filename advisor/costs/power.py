@@ -142,7 +142,7 @@ def power_notes(machine: Machine, terms: PowerTerms, known: bool) -> Iterator[Me
     """What power rests on that nobody measured."""
     if not known:
         yield fact("power_not_known", machine=machine.name)
-    elif machine.kind in COMPLETE and machine.idle_w is terms.device_idle_w is _measured(machine) is None:
+    elif machine.kind in COMPLETE and _measured(machine) is None and machine.idle_w is terms.device_idle_w is None:
         yield fact("idle_power_not_known", machine=machine.name, share=_usual_idle_share())
 
 

@@ -73,7 +73,8 @@ def seconds_per_token(speed: Throughput, load: Load, case: Case, alone: bool = T
 
     Prompt tokens and generated tokens share the machine, so their times add up. The cheap case is the fast one.
     """
-    return sum(seconds_of_token(speed, load, case, alone))
+    read, write = seconds_of_token(speed, load, case, alone)
+    return read + write
 
 
 def seconds_of_token(speed: Throughput, load: Load, case: Case, alone: bool = True) -> tuple[Decimal, Decimal]:
