@@ -207,6 +207,8 @@ def _notes(
         notes.append(fact("prices_old", old=len(stale), days=oldest))
     if inputs.power.co2_g_per_kwh is None:
         notes.append(fact("co2_not_counted"))
+    if any(option.name == "own" and option.units[1] > 1 for option in options):
+        notes.append(fact("network_not_counted"))
     for option in options:
         notes += option.notes
     return tuple(dict.fromkeys(notes))

@@ -409,6 +409,14 @@ def test_modules_are_bought_as_a_board_of_eight_with_its_server_which_serves_for
     assert costs(EIGHT, "h100-sxm5-80gb", 9).own.upfront == 2 * eight.own.upfront  # type: ignore[union-attr]
 
 
+def test_what_several_machines_need_between_them_is_said_to_be_missing() -> None:
+    def said(requests: float) -> bool:
+        return any("a rack" in note for note in say_all(costs(flat(16, 400), requests_per_day=requests).notes))
+
+    assert not said(100)
+    assert said(10_000)
+
+
 def test_ram_that_is_asked_for_is_paid_for() -> None:
     def upfront(ram_gib: int | None, **values: Any) -> Decimal:
         card = replace(machine("a100-pcie-80gb"), host_memory_bytes=None if ram_gib is None else ram_gib << 30)
