@@ -8,6 +8,7 @@ from datetime import date
 
 from advisor.answer.candidate import Candidate
 from advisor.answer.pricing import Pricing
+from advisor.answer.serving import Wish
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import means
 from advisor.foundation.message import Key, Message, fact
@@ -62,7 +63,9 @@ def candidates_of(
 
 def pricing_of(question: Question, entry: ResolvedModel, hardware: Hardware, today: date) -> Pricing:
     """What every plan on this hardware is priced by; cards that stay idle are paid for."""
-    return Pricing(question.costs, hardware.average_card, max(1, len(hardware.installed)), priced_as(entry), today)
+    asked, devices = question.requirements, max(1, len(hardware.installed))
+    wish = Wish(asked.min_tokens_per_s, asked.max_first_token_s)
+    return Pricing(question.costs, hardware.average_card, devices, priced_as(entry), today, wish)
 
 
 _RANKS = frozenset({"text-ranking", "text-classification"})

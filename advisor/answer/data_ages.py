@@ -34,6 +34,8 @@ TABLES: tuple[DataTable, ...] = (
     DataTable("prices/cloud.csv", seen="observed_on", limit_days=STALE_AFTER_DAYS["cloud"]),
     DataTable("prices/electricity.csv", source="observed_on", limit_days=STALE_AFTER_DAYS["electricity"]),
     DataTable("prices/exchange_rates.csv", source="observed_on", limit_days=STALE_AFTER_DAYS["currency"]),
+    DataTable("prices/hosts.csv", source="observed_on", limit_days=STALE_AFTER_DAYS["hardware"]),
+    DataTable("prices/power.csv", source="observed_on"),
     DataTable("prices/tco.csv", seen="observed_on"),
     DataTable("machines.csv", seen="as_of", limit_days=STALE_AFTER_DAYS["hardware"]),
     DataTable(MODELS, seen="as_of"),

@@ -99,6 +99,9 @@ def _check_prices(folder: Path) -> None:
         _must_exist(folder / table, column, rates, "exchange rate for")
     figures = {row.parameter for row in read_rows(folder / "tco.csv", prices.Figure, ("parameter",))}
     _must_have(folder / "tco.csv", prices.NEEDED_FIGURES, figures)
+    hosts = {row.host for row in read_rows(folder / "hosts.csv", prices.Host, ("host",))}
+    _must_have(folder / "hosts.csv", prices.NEEDED_HOSTS, hosts)
+    read_rows(folder / "power.csv", prices.MeasuredPower, ("machines",))
 
 
 def _must_exist(path: Path, column: str, known: Collection[str], what: str) -> None:

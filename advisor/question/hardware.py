@@ -47,10 +47,13 @@ class Hardware:
     @cached_property
     def average_card(self) -> Machine:
         """The machine that prices and watts of one installed device are those of; of different cards, their mean."""
+        card = self.machine
+        if self.cards and not card.unified and self.memory.host_capacity_bytes is not None:
+            card = replace(card, host_memory_bytes=self.memory.host_capacity_bytes)  # which is paid for
         if len(set(self.installed)) <= 1:
-            return self.machine
+            return card
         return replace(
-            self.machine,
+            card,
             id="mixed",
             name="mean card",
             count=1,

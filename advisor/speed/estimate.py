@@ -81,6 +81,15 @@ class Speed:
     decode: Rate | None = field(repr=False)
     prefill: Rate | None = field(repr=False)
     inputs_per_s: Range | None = None
+    host_bandwidth: float | None = field(default=None, repr=False)
+    split: Split = field(default="layer", repr=False)
+
+    def serving(self, users: int) -> Speed:
+        """The same with so many users at once."""
+        load = replace(self.load, users=users)
+        found = estimate_speed(load, self.devices, self.backend, host_bandwidth=self.host_bandwidth, split=self.split)
+        assert found is not None  # noqa: S101
+        return found
 
     @property
     def rate(self) -> Rate:
@@ -152,6 +161,8 @@ def estimate_speed(
         devices=tuple(devices),
         decode=decode,
         prefill=prefill,
+        host_bandwidth=host_bandwidth,
+        split=split,
     )
 
 

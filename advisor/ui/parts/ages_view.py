@@ -17,6 +17,8 @@ HOLDS = {
     "prices/cloud.csv": "Rents of GPUs, per hour",
     "prices/electricity.csv": "Electricity tariffs",
     "prices/exchange_rates.csv": "Exchange rates",
+    "prices/hosts.csv": "Computers around GPUs",
+    "prices/power.csv": "Power of whole machines",
     "prices/tco.csv": "Figures on owning machines",
     "machines.csv": "Machines, with their prices",
     MODELS: "Models",
