@@ -63,7 +63,9 @@ def cross_validate(cases: Sequence[Case], kind: str, key: Callable[[Case], Hasha
     return found
 
 
-def ends(held_out: Iterable[HeldOut], stretch: float = 1.0) -> dict[tuple[str, str], tuple[float, float, int]]:
+def ends(
+    held_out: Iterable[HeldOut], stretch: Mapping[bool, float] | None = None
+) -> dict[tuple[str, str], tuple[float, float, int]]:
     """By range group and tier: low and high end as multiples of the typical rate, and the rows behind them.
 
     `held_out` with a whole source left out: whoever compares the estimate with a run of their own is a new source.
@@ -85,26 +87,32 @@ def ends(held_out: Iterable[HeldOut], stretch: float = 1.0) -> dict[tuple[str, s
             own = common if group == POOLED else _drawn(_drawn(_quantiles(by_tier.get(tier, [])), whole), common)
             of_tier.append(own)
         for tier, (low, high) in zip(TIERS, _rising(of_tier), strict=True):
-            found[group, tier] = (
-                math.exp(low * stretch),
-                math.exp(high * stretch),
-                len(by_tier.get(tier) or whole.rows),
-            )
+            wider = stretch[_serves(group)] if stretch else 1.0
+            rows = len(by_tier.get(tier) or whole.rows)
+            found[group, tier] = math.exp(low * wider), math.exp(high * wider), rows
     return found
 
 
-def stretch_for(held_out: Sequence[HeldOut]) -> float:
-    """What makes nine of ten of the cases lie in their range, where the range comes from the other sources."""
+def _serves(group: str) -> bool:
+    """Whether these are the misses of an engine for many users, which are larger than the others'."""
+    return group.startswith("vllm")
+
+
+def stretch_for(held_out: Sequence[HeldOut]) -> Mapping[bool, float]:
+    """What makes nine of ten of the cases lie in their range, where the range comes from the other sources.
+
+    For engines that serve many (True) and others apart.
+    """
     by_source: dict[str, list[HeldOut]] = defaultdict(list)
     for each in held_out:
         by_source[origin(each.case.row.source)].append(each)
-    needed = []
+    needed: dict[bool, list[float]] = {False: [], True: []}
     for source, tested in by_source.items():
         known = ends(each for each in held_out if origin(each.case.row.source) != source)
         for each in (each for each in tested if not each.case.early):
             low, high, _ = known.get((range_group(each.case), each.tier)) or known[POOLED, each.tier]
-            needed.append(each.error / math.log(high if each.error > 0 else low))
-    return float(np.quantile(needed, _INSIDE))
+            needed[_serves(range_group(each.case))].append(each.error / math.log(high if each.error > 0 else low))
+    return {serves: float(np.quantile(ratios, _INSIDE)) if ratios else 1.0 for serves, ratios in needed.items()}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Published speed measurements: the evidence in data/speed_measurements.csv.
 
 Collected from benchmark tables, run logs and submissions up to September 2026. Dropped on the way in: repeated rows,
-prompts answered from a cache (above 10,000 tokens/s on a laptop), sweeps of the micro-batch, and rates that more than
+prompts answered from a cache (above 10,000 tokens/s on a laptop), and rates that more than
 1.4 times the nominal bandwidth would be needed for (models whose active size the source got wrong, or speculation).
 Kept but left out of every fit, with the reason in `left_out`: speculative decoding, kernels of 2023, runs that may not
 have fitted the device, part of the cores, cards in single-board computers, other runtimes, unknown numbers of users.

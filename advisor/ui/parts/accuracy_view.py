@@ -23,10 +23,15 @@ _SPEEDS = {
     "llama.cpp, single NVIDIA": "llama.cpp, one NVIDIA GPU",
     "llama.cpp, single Apple": "llama.cpp, one Apple machine",
     "llama.cpp, single other": "llama.cpp, one other machine",
-    "llama.cpp, several devices": "llama.cpp, several devices",
+    "llama.cpp, layer split": "llama.cpp, several devices, layer by layer",
+    "llama.cpp, tensor split": "llama.cpp, several devices, every tensor shared",
+    "llama.cpp, far into a context": "llama.cpp, a prompt after more than 8,192 tokens",
+    "part on the host": "llama.cpp, a card and RAM together",
     "llama.cpp, several users": "llama.cpp, several users",
     "MLX": "MLX",
     "vLLM": "vLLM",
+    "vLLM, several users": "vLLM, several users",
+    "builds of 2024": "llama.cpp, builds of 2024",
     "not in the machine catalogue": "Machines that the catalogue lacks",
 }
 _MEANT = 90  # percent that a range is meant to hold
