@@ -97,7 +97,11 @@ def _speed(lines: Sequence[Accuracy]) -> None:
         "Measurements were kept aside, the estimate was made from all others, and then held against those kept aside: "
         "once everything of one source (whoever measured), once everything of one model on one machine."
     )
-    for kind, title in (("decode", "Writing"), ("prefill", "Reading a prompt")):
+    for kind, title in (
+        ("decode", "Writing"),
+        ("host", "Writing, with a part in RAM"),
+        ("prefill", "Reading a prompt"),
+    ):
         found = [line for line in lines if line.what.startswith(f"{kind}: ")]
         st.subheader(title, anchor=False)
         st.markdown(_how_often([line for line in found if "over all" in line.what], found))
