@@ -20,7 +20,7 @@ from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
 from advisor.runtimes.llama_cpp.needs import default_shares
-from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
+from advisor.runtimes.llama_cpp.weights import Weights, file_weights, sized_weights
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.placement import place
 from advisor.sizing.plan import Plan
@@ -185,7 +185,7 @@ def _whole(plan: Plan) -> int:
 def _gguf_weights(asked: ModelChoice, entry: ResolvedModel, model: Model, sized: SizedLevel) -> Weights:
     if entry.file is not None and asked.level is None:
         return file_weights(model, entry.file.stored())
-    return level_weights(model, sized.level, asked.imatrix)
+    return sized_weights(model, sized)
 
 
 def priced_as(entry: ResolvedModel) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from advisor.ui.ownership import CLAIM_PATH, OWNER_COOKIE, own
 from advisor.ui.parts import frozen_links
 from advisor.ui.parts.report_view import file_name
 from advisor.words import say_all
+from tests.support.own_loop import in_own_loop
 from tests.support.pages import html, opened
 
 RECORDED = Path(__file__).resolve().parents[1] / "support" / "recorded"
@@ -120,7 +120,7 @@ def claimed(path: str, **headers: str) -> Response:
     fields = [(key.replace("_", "-").encode(), value.encode()) for key, value in {"host": "advisor", **headers}.items()]
     scope = {"type": "http", "scheme": "https", "server": ("advisor", 443), "path": path, "headers": fields}
     code = path.rpartition("/")[2]
-    return asyncio.run(own(Request({**scope, "method": "GET", "query_string": b"", "path_params": {"code": code}})))
+    return in_own_loop(own(Request({**scope, "method": "GET", "query_string": b"", "path_params": {"code": code}})))
 
 
 def test_only_who_freezes_gets_a_cookie_and_only_for_themselves(database: str) -> None:

@@ -19,7 +19,7 @@ PAGES = {
     "models-for-a-machine": ".rows",
     "machines-for-a-model": ".ways",
     "compare": ".rows",
-    "report": ".js-plotly-plot .main-svg",
+    "report": "h1",
     "prove-it": "h1",
 }
 MOST_STOPS = 80

@@ -9,11 +9,12 @@ import pytest
 from advisor.answer.answer import answer
 from advisor.costs.article import LINK
 from advisor.costs.costs import Costs
-from advisor.costs.money import shown
+from advisor.foundation.numbers import money
 from advisor.question.question import Question
 from advisor.ui.legend import NAMES
 from advisor.words import say
 from tests.browser.visits import Open, Visit, sync_api
+from tests.conftest import wait_until_still
 
 pytestmark = pytest.mark.browser
 
@@ -28,13 +29,16 @@ def costs(query: str) -> Costs:
 
 
 def expect_costs(one: Visit, wanted: Costs) -> None:
-    """The tab shows, or comes to show, this answer: what it says and the first three tiles."""
+    """The tab shows, or comes to show, this answer: what it says and what each way costs."""
     box = one.page.locator(".st-key-cost_verdict").first
     sync_api.expect(box).to_contain_text(say(wanted.verdict, "page"))
-    amounts: dict[str, str] = {option.name: shown(option.monthly.typical, wanted.currency) for option in wanted.options}
-    tiles = box.locator("[data-testid=stMetricValue]")
+    priced: dict[str, str] = {
+        option.name: f"{money(option.monthly.typical)} {wanted.currency} a month" for option in wanted.options
+    }
     for place, name in enumerate(NAMES):
-        sync_api.expect(tiles.nth(place)).to_have_text(amounts.get(name, "–"))
+        card = box.locator("article.way").nth(place)
+        sync_api.expect(card).to_contain_text(priced.get(name, NAMES[name]))
+        assert card.locator(".price").count() == (name in priced)
 
 
 def test_more_requests_turn_the_verdict_and_the_url_holds_them(visit: Open) -> None:
@@ -62,6 +66,7 @@ def test_a_claim_opens_as_a_question_and_a_bad_price_is_explained(visit: Open) -
     one.page.get_by_text("A claim, worked through").click()
     link = one.page.get_by_role("link", name="Open it as a scenario")
     assert link.get_attribute("href") == f"?{LINK}"
+    wait_until_still(one.page, link)
     with one.page.context.expect_page() as opening:
         link.click()
     opened = Visit(opening.value, one.address)

@@ -107,7 +107,7 @@ class Visit:
         # While it is drawn anew, the one before stands beside it.
         card = self.page.locator("#root .verdict").first
         sync_api.expect(card.locator(".say")).to_have_text(sentence)
-        sync_api.expect(card.locator("h1")).to_have_text(heading)
+        sync_api.expect(card.locator("h1")).to_have_text(re.compile(f"{re.escape(heading)}$"))
 
     def expect_query(self, wanted: dict[str, str]) -> None:
         """The URL holds, or comes to hold, exactly `wanted`."""
@@ -178,8 +178,8 @@ class Visit:
 
 
 def answered(query: str) -> tuple[str, str]:
-    """Heading and first sentence of the engine's answer, as the page words them."""
+    """How the heading of the engine's answer ends, and its first sentence, as the page words them."""
     found = answer(Question.from_query(query))
     other = leading(found)
-    about, name = (found, "") if other is None else (other.found, f"{other.entry.name}: ")
-    return f"{name}{about.shown.level} {STATUS_SIGNS[about.status]} {about.status}", say(verdict(found), "page")
+    about = found if other is None else other.found
+    return f"{about.shown.level} {STATUS_SIGNS[about.status]} {about.status}", say(verdict(found), "page")

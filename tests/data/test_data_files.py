@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import json
 import random
@@ -16,6 +15,7 @@ from advisor.answer import data_check as data_files
 from advisor.answer.data_check import DATA, check_data
 from advisor.foundation.errors import DataError
 from advisor.ui import server
+from tests.support.own_loop import in_own_loop
 
 TABLES = sorted(path.relative_to(DATA).as_posix() for path in (*DATA.glob("*.csv"), *DATA.glob("prices/*.csv")))
 # A column of each table that must hold a number or a date.
@@ -25,7 +25,8 @@ NUMBERS = {
     "gated.csv": "read",
     "kv_quality.csv": "value",
     "ollama_names.csv": "read",
-    "published_files.csv": "size_gb",
+    "published_files.csv": "bytes",
+    "projectors.csv": "bytes",
     "published_repositories.csv": "read",
     "runtime_support.csv": "bits",
     "machines.csv": "devices",
@@ -176,4 +177,4 @@ def test_a_broken_file_stops_the_start(folder: Path, monkeypatch: pytest.MonkeyP
             raise AssertionError("started")
 
     with pytest.raises(DataError, match=r"cloud\.csv, row 4, column price_per_hour"):
-        asyncio.run(start())
+        in_own_loop(start())

@@ -9,6 +9,8 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message
 
+from tests.support.own_loop import in_own_loop
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -56,7 +58,7 @@ def send(
     async def run() -> None:
         await app(scope, receive, send)
 
-    asyncio.run(run())
+    in_own_loop(run())
     starts = [message for message in said if message["type"] == "http.response.start"]
     assert len(starts) == 1
     sent = b"".join(message.get("body", b"") for message in said if message["type"] == "http.response.body")

@@ -77,7 +77,7 @@ def _explain(missing: tuple[str, ...], settings: QuantizeSettings, asks: bool = 
     st.markdown("**How to get it**, where the dashboard runs:")
     if missing:
         st.markdown(f"- Install the optional packages (not there: {', '.join(missing)}):")
-        st.code(INSTALL, language="sh")
+        st.code(INSTALL, language=None)
     if not settings.enabled:
         st.markdown("- Set this environment variable and start the dashboard again:")
         st.code("LLM_FIT_ADVISOR_QUANTIZE=on", language=None)

@@ -32,6 +32,7 @@ from advisor.store.housekeeping import purge, purge_regularly
 from advisor.store.snapshot import RESULT_BYTES, fingerprint, storable
 from advisor.store.tables import metadata
 from advisor.ui import server
+from tests.support.own_loop import in_own_loop
 from tests.support.postgres import PASSWORD, Postgres, postgres
 
 __all__ = ["postgres"]
@@ -159,7 +160,7 @@ def test_what_expired_is_purged_at_the_start_and_on_a_schedule(at: At) -> None:
         with contextlib.suppress(IndexError):
             await purge_regularly(later, every_s=0.001)
 
-    asyncio.run(run())
+    in_own_loop(run())
     assert left == [3, 2, 2]
     assert [summary.id for summary in at(start + timedelta(days=200)).list_own(OWNER)] == [forever.id]
     with at(start).engine.connect() as connection:
@@ -189,7 +190,7 @@ def test_the_app_purges_while_it_runs(tmp_path: Path, monkeypatch: pytest.Monkey
                 await asyncio.sleep(0.02)
         return int(count)
 
-    assert asyncio.run(start()) == 0
+    assert in_own_loop(start()) == 0
 
 
 def test_what_is_too_large_or_no_json_is_refused(store: Store) -> None:

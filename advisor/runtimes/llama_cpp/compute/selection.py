@@ -25,7 +25,7 @@ class Selection:
         frame, graph = self.frame, self.frame.graph
         size = frame.f32(self.indexer.head_size)
         keys = graph.norm(size, graph.matmul(size, self.source), rms=False)
-        keys = graph.op(size, view(keys), frame.positions)
+        keys = frame.positioned(view(keys), self.indexer.head_size, frame.positions)
         keys = graph.op(size, frame.selector_turn, keys)
         graph.store(view(keys), frame.selector_rows)
 
@@ -45,7 +45,7 @@ class Selection:
     def _pick(self, indexer: Indexer, reduced: int, picked: int) -> int:
         frame, graph = self.frame, self.frame.graph
         size = frame.f32(indexer.heads * indexer.head_size)
-        query = graph.op(size, view(graph.matmul(size, reduced)), frame.positions)
+        query = frame.positioned(view(graph.matmul(size, reduced)), indexer.head_size, frame.positions)
         query = graph.op(size, frame.selector_turn, query)
         weights = graph.op(frame.f32(indexer.heads), view(graph.matmul(frame.f32(indexer.heads), self.source)))
         scores = graph.op(frame.f32(frame.cells(0)), view(query), weights, frame.selector_mask)

@@ -1,0 +1,30 @@
+"""What publishers of a scheme leave in 16 bit although its writer would pack it.
+
+Of a mixture of experts many pack the experts only; of hybrid models some leave the linear attention alone.
+"""
+
+from __future__ import annotations
+
+from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
+from advisor.foundation.caches import kept_beside
+from advisor.models.linear_layers import Kind, stored_layers
+from advisor.models.model import Model
+
+_WHOLE = 2  # bytes of a weight in 16 bit
+_LINEAR_ATTENTION = ("linear_attn.",)
+_NEVER = (Scheme.PLAIN, Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4)
+
+
+@kept_beside
+def kept_bytes(model: Model, level: SafetensorsLevel) -> int:
+    """How many bytes more it takes where they do."""
+    if level.scheme in _NEVER or level.kept:
+        return 0
+    layers = [(count, weight) for count, weights in stored_layers(model) for weight in weights]
+    routed = any(weight.kind is Kind.EXPERT for _, weight in layers)
+    left = sum(
+        count * weight.elements
+        for count, weight in layers
+        if weight.kind is Kind.LINEAR and (routed or weight.name.startswith(_LINEAR_ATTENTION))
+    )
+    return round(left * (_WHOLE - level.bits / 8))
