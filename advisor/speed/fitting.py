@@ -117,7 +117,8 @@ def _constants(rows: Sequence[Case], prior: Vector, pull: float, kind: str) -> V
         weighted = (relative * (weights / np.maximum(_LEAST_ERROR, error))[:, None]).T
         target = weighted @ wanted + pull * (prior - floor) / prior**2
         above = _non_negative(weighted @ relative + np.diag(pull / prior**2), target)
-    return floor + above
+    found: Vector = floor + above
+    return found
 
 
 def _non_negative(products: Vector, target: Vector) -> Vector:

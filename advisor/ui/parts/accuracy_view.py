@@ -97,15 +97,11 @@ def _speed(lines: Sequence[Accuracy]) -> None:
         "Measurements were kept aside, the estimate was made from all others, and then held against those kept aside: "
         "once everything of one source (whoever measured), once everything of one model on one machine."
     )
-    for kind, title in (
-        ("decode", "Writing"),
-        ("host", "Writing, with a part in RAM"),
-        ("prefill", "Reading a prompt"),
-    ):
-        found = [line for line in lines if line.what.startswith(f"{kind}: ")]
+    for kinds, title in ((("decode", "host"), "Writing"), (("prefill",), "Reading a prompt")):
+        found = [line for line in lines if line.what.split(": ")[0] in kinds]
         st.subheader(title, anchor=False)
         st.markdown(_how_often([line for line in found if "over all" in line.what], found))
-        named = {f"{kind}: {what}": name for what, name in _SPEEDS.items()}
+        named = {f"{kind}: {what}": name for what, name in _SPEEDS.items() for kind in kinds}
         _ranges(title, found, named, ("source", "device and model"), "Range, high / low", " ×")
 
 
