@@ -43,6 +43,7 @@ TABLES: tuple[DataTable, ...] = (
     DataTable("published_files.csv", seen="read"),
     DataTable("published_repositories.csv", seen="read"),
     DataTable("gated.csv", seen="read"),
+    DataTable("projectors.csv", source="as_of"),
     DataTable("runtime_support.csv", seen="as_of"),
     DataTable("checked_architectures.csv", seen="as_of"),
     DataTable("accuracy.csv", seen="as_of"),

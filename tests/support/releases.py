@@ -104,7 +104,7 @@ def _asked_about() -> dict[str, tuple[str, ...]]:
 def drawn(release: str, seed: str, count: int) -> list[Row]:
     """Questions over all architectures, each as likely as the others; equal for equal seeds."""
     draw = random.Random(seed)
-    found = []
+    found: list[Row] = []
     while len(found) < count:
         names = _asked_about()[draw.choice(tuple(_asked_about()))]
         flash = draw.random() < 0.75

@@ -26,6 +26,7 @@ HOLDS = {
     "published_files.csv": "Published files with their sizes",
     "published_repositories.csv": "Repositories with GGUF files",
     "gated.csv": "Owners who ask to accept terms first",
+    "projectors.csv": "Sizes of vision and audio parts",
     "runtime_support.csv": "What runs which format on which hardware",
     "checked_architectures.csv": "Architectures checked against llama.cpp",
     "accuracy.csv": "How right the figures are",

@@ -39,7 +39,7 @@ def draw() -> None:
     number("ubatch", "Micro-batch (tokens)", step=128, help="llama.cpp `-ub`")
     choice(
         "llama_cpp",
-        "llama.cpp of",
+        "Release of llama.cpp",
         LLAMA_CPP_RELEASES,
         names={NEWEST: f"{NEWEST_RELEASE}, the newest known"},
         help="Year and month of the release on the machine; they set aside different amounts of compute memory",
