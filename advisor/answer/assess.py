@@ -8,6 +8,7 @@ from datetime import date
 
 from advisor.answer.candidate import Candidate
 from advisor.answer.pricing import Pricing
+from advisor.answer.serving import Wish
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import means
 from advisor.foundation.message import Key, Message, fact
@@ -20,7 +21,7 @@ from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
 from advisor.runtimes.llama_cpp.needs import default_shares
-from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
+from advisor.runtimes.llama_cpp.weights import Weights, file_weights, sized_weights
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.placement import place
 from advisor.sizing.plan import Plan
@@ -62,7 +63,9 @@ def candidates_of(
 
 def pricing_of(question: Question, entry: ResolvedModel, hardware: Hardware, today: date) -> Pricing:
     """What every plan on this hardware is priced by; cards that stay idle are paid for."""
-    return Pricing(question.costs, hardware.average_card, max(1, len(hardware.installed)), priced_as(entry), today)
+    asked, devices = question.requirements, max(1, len(hardware.installed))
+    wish = Wish(asked.min_tokens_per_s, asked.max_first_token_s)
+    return Pricing(question.costs, hardware.average_card, devices, priced_as(entry), today, wish)
 
 
 _RANKS = frozenset({"text-ranking", "text-classification"})
@@ -185,7 +188,7 @@ def _whole(plan: Plan) -> int:
 def _gguf_weights(asked: ModelChoice, entry: ResolvedModel, model: Model, sized: SizedLevel) -> Weights:
     if entry.file is not None and asked.level is None:
         return file_weights(model, entry.file.stored())
-    return level_weights(model, sized.level, asked.imatrix)
+    return sized_weights(model, sized)
 
 
 def priced_as(entry: ResolvedModel) -> str | None:

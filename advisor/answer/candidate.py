@@ -7,7 +7,9 @@ from functools import cached_property
 
 from advisor.answer.kept import quality_of
 from advisor.answer.pricing import Pricing
+from advisor.answer.serving import throughput_of
 from advisor.costs.costs import Costs
+from advisor.costs.workload import Throughput
 from advisor.formats.level_id import LevelId
 from advisor.foundation.message import fact
 from advisor.foundation.ranges import Range
@@ -51,7 +53,12 @@ class Candidate:
     def costs(self) -> Costs | None:
         """What it costs owned, rented and per token; None for a machine that cannot be priced, or a plan that does not
         run on it."""
-        return None if self.verdict == "does not fit" else self.pricing.costs(self.speed)
+        return None if self.verdict == "does not fit" else self.pricing.costs(self.throughput)
+
+    @cached_property
+    def throughput(self) -> Throughput | None:
+        """What one such machine does with the load that is priced; None where its speed is not known."""
+        return throughput_of(self.speed, self.plan, self.pricing.inputs.load, self.pricing.wish)
 
     @property
     def level(self) -> str:

@@ -7,7 +7,6 @@ from datetime import date
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.case import STATUS_WORDS, Asked, Case, Outcome, Worked, ask
-from advisor.answer.pricing import throughput_of
 from advisor.costs.article import article
 from advisor.costs.money import converter_of
 from advisor.costs.options import Option
@@ -85,7 +84,7 @@ def _as_busy_as_it_can(query: str, today: date) -> tuple[Answer, Option, Option]
     """The same question with as many requests a day as one machine serves with all at work, and its bills."""
     question = Question.from_query(query)
     load = question.costs.load
-    throughput = throughput_of(answer(question, today=today).shown.speed)
+    throughput = answer(question, today=today).shown.throughput
     most = None if throughput is None else tokens_per_machine(throughput, load, "typical")
     if most is None:
         return None

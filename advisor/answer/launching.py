@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.formats.gguf_sizes import SizedLevel
 from advisor.models.lookup import find_model
 from advisor.question.configuration import ModelChoice
 from advisor.runtimes.commands import Launch
 from advisor.runtimes.launch import AS_PUBLISHED
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels
 from advisor.sources.checkpoint_size import PublishedCheckpoint
+from advisor.sources.published_files import PublishedFile
 
 
 def _draft_file(asked: ModelChoice) -> str | None:
@@ -20,6 +24,18 @@ def _draft_file(asked: ModelChoice) -> str | None:
     return f"{name}-{asked.draft_level}.gguf"
 
 
+def published_row(plan: Plan) -> PublishedFile | None:
+    """The published file that a plan is of; None: of what stock tools make, or of a file that was asked for."""
+    if not isinstance(plan.sized, SizedLevel) or not isinstance(stored := plan.request.stored, Levels):
+        return None
+    row = None if stored.published is None else stored.published.file_of(plan.sized.level)
+    return row if isinstance(row, PublishedFile) else None
+
+
+def _draft_repo(asked: ModelChoice) -> str | None:
+    return None if asked.draft is None else find_model(asked.draft).hf_repo or None
+
+
 def launch_of(answer: Answer, shown: Candidate) -> Launch:
     """What the runtime is told to run this candidate."""
     question, entry, plan = answer.runs, answer.entry, shown.plan
@@ -28,13 +44,14 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         repository = entry.entry.hf_repo or None
     level = entry.file.level if entry.file is not None and answer.question.model.level is None else plan.level
     as_it_is = isinstance(plan.sized, PublishedCheckpoint)
+    row = published_row(plan)
     return Launch(
         model_name=entry.name,
         level=AS_PUBLISHED if as_it_is else level,
         runtime=plan.runtime,
         settings=plan.settings,
         hf_repo=repository,
-        published_repo=repository if as_it_is else None,
+        published_repo=repository if as_it_is else None if row is None else row.repo,
         file=entry.file.name if entry.file is not None else None,
         gpus=len(plan.devices),
         idle_gpus=len(answer.hardware.installed) - len(answer.hardware.cards),
@@ -47,6 +64,12 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         imatrix=question.model.imatrix or plan.needs_imatrix,
         mtp=question.model.mtp,
         draft_file=_draft_file(question.model),
+        draft_repo=_draft_repo(question.model),
+        has_mtp=bool(answer.model.mtp_layers) or answer.model.trunk is not None,
+        sees=answer.model.tower is not None,
+        vision=plan.request.vision,
+        adapters=plan.request.adapters,
+        wired_limit_mb=question.machine.wired_limit_mb,
         gpu_memory_utilization=question.runtime.gpu_memory_utilization,
         kv_fp8=question.workload.kv_fp8,
     )

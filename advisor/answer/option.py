@@ -65,8 +65,13 @@ def figures_of(candidate: Candidate, weights: Weights) -> Figures:
     )
 
 
-def status_of(candidate: Candidate, kept: Kept, traits: Traits, unmet: tuple[Unmet, ...]) -> Status:
-    """Of a plan that breaks the rules `unmet`; an encoder is judged by neither speed of writing nor quality."""
+def status_of(
+    candidate: Candidate, kept: Kept, traits: Traits, unmet: tuple[Unmet, ...], shared_memory: bool = False
+) -> Status:
+    """Of a plan that breaks the rules `unmet`; an encoder is judged by neither speed of writing nor quality.
+
+    Where GPU and host share one memory, what lies on the host has no place of its own: the GPU's part is spent.
+    """
     plan, speed = candidate.plan, candidate.tokens_per_s
     if plan.verdict == "does not fit":
         return "does not fit"
@@ -75,7 +80,8 @@ def status_of(candidate: Candidate, kept: Kept, traits: Traits, unmet: tuple[Unm
     found: Status = "good"
     if candidate.writes:
         found = status_by(kept.overall, traits.bits, None if speed is None else speed.typical)
-    return "limited" if found == "good" and plan.verdict == "tight" else found
+    is_squeezed = plan.verdict == "tight" or (shared_memory and plan.placement.offloads)
+    return "limited" if found == "good" and is_squeezed else found
 
 
 def host_share_of(plan: Plan) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from advisor.answer.serving import Wish
 from advisor.costs.costs import Costs, cost_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.power import power_of
@@ -14,7 +15,6 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
 from advisor.machines.catalogue import Machine
-from advisor.speed import Speed
 
 _COSTS_BYTES = 24 * MIB
 _AS_FAST_AS_ANY = Range(1e6, 1e6, 1e6)  # tokens/s
@@ -22,23 +22,26 @@ _AS_FAST_AS_ANY = Range(1e6, 1e6, 1e6)  # tokens/s
 
 @dataclass(frozen=True)
 class Pricing:
-    """`card` is what one of `devices` costs and draws, `hosted_as` the name under which hosts may offer the model."""
+    """`card` is what one of `devices` costs and draws, `hosted_as` the name under which hosts may offer the model.
+    `wish` is how long whoever asks may be kept waiting.
+    """
 
     inputs: CostInputs
     card: Machine
     devices: int
     hosted_as: str | None
     today: date
+    wish: Wish
 
-    def costs(self, speed: Speed | None) -> Costs | None:
+    def costs(self, speed: Throughput | None) -> Costs | None:
         """Owned, rented and per token; None for a machine that cannot be priced."""
-        return _costs(self, throughput_of(speed))
+        return _costs(self, speed)
 
     @property
     def load_watts(self) -> float | None:
         """Watts at the wall while all devices compute, with the computer around them; None where not known."""
-        found = power_of(self.card, self.devices // self.card.count, self.inputs.power, [], [])
-        return None if found is None else float(found.load)
+        found = power_of(self.card, self.devices // self.card.count, self.inputs.power)
+        return None if found is None else float(found.writing)
 
     def least(self) -> Costs | None:
         """The same for the fastest plan imaginable: no other costs less."""
@@ -49,16 +52,6 @@ def cost_of_a_million(costs: Costs | None) -> float | None:
     """A million tokens in the cheapest of the ways that are priced; None where there are no two of them."""
     cheapest = None if costs is None else costs.best()
     return None if cheapest is None else float(cheapest.per_million_tokens.typical)
-
-
-def throughput_of(speed: Speed | None) -> Throughput | None:
-    """What a speed means for the number of machines: tokens a second of all users together."""
-    if speed is None:
-        return None
-    if speed.total_decode_tokens_per_s is None:  # an encoder reads all that is asked of it
-        read = speed.prefill_tokens_per_s
-        return None if read is None else Throughput(decode=read, prefill=read)
-    return Throughput(decode=speed.total_decode_tokens_per_s, prefill=speed.prefill_tokens_per_s)
 
 
 @remembered(_COSTS_BYTES)

@@ -7,18 +7,21 @@ from typing import Literal
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.launching import published_row
 from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.gguf_sizes import size_level
+from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF
 from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import size_safetensors_level
 from advisor.models.catalogue import Entry, catalogue
-from advisor.quality.own_files import native_file
+from advisor.quality.own_files import own_level
 from advisor.runtimes.launch import Launch
+from advisor.sizing.request import Levels
 from advisor.sources.addresses import HubAddress, parse_address
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.published_files import address_of, is_gated, is_in_parts, likely_repository, published_file
+from advisor.sources.published_sizes import published_sizes_of
 
 LINE_MBIT_PER_S = 100  # what a download's time is stated for
 _BITS, _MEGA = 8, 10**6
@@ -28,13 +31,27 @@ Origin = Literal["published", "likely", "original", "made", "to find", "yours"]
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """What files of a level measure, in bytes: made by llama.cpp's own tools, and published by others.
+
+    `low` to `high` holds nine published files of ten.
+    """
+
+    level: str
+    stock: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
 class Files:
     """`origin` is how they come: "published" at this level, "likely" to be, the publisher's "original" as it is, "made"
     from that, "to find" by the reader, or already "yours".
 
     `repository` is what is downloaded; `listed_at` and `read_on` say where and when its files were seen. Bytes are None
     where nobody knows them. `split` says that one file lies there in several parts. `gated` is True where terms must be
-    accepted first, as far as that is known.
+    accepted first, as far as that is known. `sizes` are those of all files of the level, None where the plan is of one
+    certain file.
     """
 
     origin: Origin
@@ -45,6 +62,7 @@ class Files:
     disk_bytes: int | None = None
     split: bool = False
     gated: bool = False
+    sizes: Sizes | None = None
 
     @property
     def download_seconds(self) -> float | None:
@@ -63,13 +81,25 @@ def files_of(answer: Answer, shown: Candidate, launch: Launch) -> Files:
     known = _of_its_repository(answer, shown)
     if known is None and launch.file is not None:
         return Files("yours", download_bytes=0, disk_bytes=size)
-    known = known or _native(answer, shown) or _listed(answer, shown) or _likely(answer, shown)
+    named = published_row(shown.plan) is not None
+    known = known or (None if named else _native(answer, shown)) or _listed(answer, shown) or _likely(answer, shown)
     if known is not None:
         return known
     if launch.hf_repo is None:
         return Files("yours", disk_bytes=size)
     whole = original_bytes(answer)
     return Files("original", launch.hf_repo, "", "", whole, whole, gated=_gated(answer, launch.hf_repo))
+
+
+def sizes_of(answer: Answer, shown: Candidate) -> Sizes | None:
+    """What files of the plan's level measure; None where it is of one certain file."""
+    plan = shown.plan
+    if not isinstance(plan.sized, SizedLevel) or not isinstance(stored := plan.request.stored, Levels):
+        return None
+    if published_row(plan) is not None:
+        return None
+    found = published_sizes_of(answer.entry).range_of(answer.model, plan.sized.level, stored.imatrix)
+    return Sizes(plan.level, plan.sized.file_bytes, found.low, found.high)
 
 
 def made_from(files: Files, answer: Answer, shown: Candidate, steps: int) -> Files:
@@ -142,10 +172,10 @@ def _hub_address(answer: Answer) -> HubAddress | None:
 
 
 def _native(answer: Answer, shown: Candidate) -> Files | None:
-    """The publisher's own, where the model was published in this level; its bytes need not be those of the level."""
+    """The publisher's own, where it offers the model in this level; its bytes need not be those of the level."""
     entry = _entry(answer)
-    file, row = native_file(entry, shown.level_id), published_file(entry, shown.level_id)
-    if file is None:
+    file, row = own_level(entry, shown.level_id), published_file(entry, shown.level_id)
+    if file is None or file.kind == "qat":  # one trained for its level is another file
         return None
     if row is not None and row.repo == file.repo:
         return _listed(answer, shown)
@@ -155,7 +185,7 @@ def _native(answer: Answer, shown: Candidate) -> Files | None:
 
 
 def _listed(answer: Answer, shown: Candidate) -> Files | None:
-    file = published_file(_entry(answer), shown.level_id)
+    file = published_row(shown.plan) or published_file(_entry(answer), shown.level_id)
     if file is None:
         return None
     size = file.bytes or shown.file_bytes

@@ -15,7 +15,7 @@ from advisor.answer.choices import at_speed, keeping
 from advisor.answer.launching import launch_of
 from advisor.answer.option import Option
 from advisor.answer.policy import WEIGHTS
-from advisor.answer.run_files import LINE_MBIT_PER_S, Files, files_of, made_from
+from advisor.answer.run_files import LINE_MBIT_PER_S, Files, Sizes, files_of, made_from, sizes_of
 from advisor.answer.setups import Subject, refusal_here, setups_of
 from advisor.formats.level_id import GGUF
 from advisor.foundation.errors import InputError
@@ -25,6 +25,7 @@ from advisor.runtimes.commands import commands
 from advisor.runtimes.launch import Command, Launch
 from advisor.runtimes.llama_cpp.commands import unknown_to_ollama
 from advisor.runtimes.registry import RUNTIMES, runtime_by
+from advisor.sizing.request import Levels, Vision
 from advisor.sizing.runtime_id import RuntimeId
 
 # Commands that start the program, those that make its files, and other ways to start it.
@@ -141,12 +142,18 @@ def _commands(
             launch = replace(launch, published_repo=files.repository, file=None)
         if runtime is RuntimeId.OLLAMA and (refusal := _ollama_refusal(launch, files)) is not None:
             return replace(way, said=(refusal,))
+        if launch.published_repo is not None and runtime_by(runtime).sees == "by itself" and launch.sees:
+            fits, about = _with_vision(shown, runtime)
+            said = (*said, *about)
+            if not fits:
+                return replace(way, said=about)
         found = commands(launch)
     except InputError as refused:
         return replace(way, said=(refused.message,))
     start = next(place for place, one in enumerate(found) if one.title in _STARTING)
     before, beside = found[:start], tuple(one for one in found[start:] if one.title in _BESIDE)
     files = _as_needed(answer, shown, launch, files, sum(one.title in _MAKING for one in before))
+    files = replace(files, sizes=sizes_of(answer, shown))
     lines = tuple(one for one in found[start:] if one not in beside)
     notes = [note for one in lines for note in one.notes]
     return replace(
@@ -159,6 +166,20 @@ def _commands(
         said=(*said, *_about_files(files, launch, shown)),
         notes=tuple(notes),
     )
+
+
+def _with_vision(shown: Candidate, runtime: RuntimeId) -> tuple[bool, tuple[Message, ...]]:
+    """Whether a plan of text alone fits where the vision part is loaded without being asked for; and what to say."""
+    request, name = shown.plan.request, runtime_by(runtime).name
+    if request.vision is not None or not shown.plan.fits or not isinstance(request.stored, Levels):
+        return True, ()
+    seeing = runtime_by(runtime).plan_level(replace(request, vision=Vision()), shown.level_id)
+    if seeing is None:
+        return True, ()
+    more = sum(holder.beside.projector for holder in (*seeing.devices, seeing.host))
+    if seeing.fits:
+        return True, (fact("run_loads_vision", runtime=name, more=more),)
+    return False, (fact("run_vision_too_large", runtime=name, more=more, level=shown.level),)
 
 
 def _ollama_refusal(launch: Launch, files: Files) -> Message | None:
@@ -229,7 +250,7 @@ def _on_one_line(lines: tuple[Command, ...], runtime: RuntimeId) -> Iterator[Com
 
 
 def needs(files: Files) -> tuple[Message, ...]:
-    """What the files take: disk, and the line to download them over."""
+    """What the files take: disk, the line to download them over, and what such files measure elsewhere."""
     said = []
     if files.disk_bytes:
         said.append(fact("run_disk", disk=files.disk_bytes))
@@ -240,4 +261,11 @@ def needs(files: Files) -> tuple[Message, ...]:
             else fact("run_minutes", minutes=max(1.0, seconds / _MINUTE))
         )
         said.append(fact("run_download", download=files.download_bytes, took=took, line=LINE_MBIT_PER_S))
+    if files.sizes is not None:
+        said.append(measured(files.sizes))
     return tuple(said)
+
+
+def measured(sizes: Sizes) -> Message:
+    """What files of a level measure: made by llama.cpp's own tools, and published."""
+    return fact("run_sizes", level=sizes.level, stock=sizes.stock, low=sizes.low, high=sizes.high)

@@ -244,5 +244,5 @@ class Search:
                 lambda task: candidate.quality_at(task).typical, self.asked.task, plan.sized.level.nominal_bits
             )
         unmet = () if plan.verdict == "does not fit" else candidate.unmet(self.asked, self.about.entry.license)
-        status = status_of(candidate, kept, job.traits, unmet)
+        status = status_of(candidate, kept, job.traits, unmet, job.setup.hardware.machine.unified)
         return Option(job.setup, candidate, status, kept, job.traits, figures_of(candidate, self.weights), unmet)

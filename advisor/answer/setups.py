@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from advisor.answer.assess import facts_of_model, writes_text
-from advisor.answer.plans import published_request, request_of, with_frontend_defaults
+from advisor.answer.plans import check_stack, published_request, request_of, with_frontend_defaults
 from advisor.answer.policy import GOOD_BITS
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import size_level
@@ -33,6 +33,7 @@ from advisor.runtimes.runtime import Runtime
 from advisor.runtimes.support import Format, format_of_level, loads_somewhere, machine_refusal, supports
 from advisor.sizing.request import Levels, PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.published_sizes import STOCK, published_sizes_of
 from advisor.sources.resolve import ResolvedModel
 
 _SMALL_MODEL = 1_500_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
@@ -157,11 +158,7 @@ def _loading(question: Question) -> tuple[RuntimeId, ...]:
 def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
     runtime = runtime_by(runtime_id)
     asked = about.question
-    if asked.model.draft is not None and not runtime.drafts:
-        drafting = " and ".join(str(one.name) for one in ENGINES if one.drafts)
-        raise InputError(
-            "draft: a draft model is planned for {drafting}, not for {runtime}.", drafting=drafting, runtime=runtime.id
-        )
+    check_stack(asked, about.entry, about.model, runtime)
     if asked.runtime.name == AUTO and asked.model.level is None and (refusal := refusal_here(asked, runtime)):
         raise InputError("{refusal}.", refusal=refusal)
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
@@ -221,6 +218,8 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
     if about.question.model.level is not None:
         return (find_level(about.question.model.level).id,)
     its = runtime.ladder
+    if (publisher := about.question.model.publisher) != STOCK and runtime.engine is RuntimeId.LLAMA_CPP:
+        return published_sizes_of(about.entry, publisher).levels()
     if not about.writes:
         # Nobody has measured what quantization costs vectors and scores, and these models are small.
         return tuple(dict.fromkeys((*its.reads, *its.usual)))
@@ -256,10 +255,10 @@ def _loads_here(runtime: Runtime, level_id: LevelId, request: PlanRequest) -> bo
 
 
 def _published(about: Subject, runtime: Runtime) -> Iterator[LevelId]:
-    """The levels that the model was published in, as far as the engine loads them anywhere."""
+    """The levels that the publisher offers its model in, as far as the engine loads them anywhere."""
     for file in () if about.entry.entry is None else about.entry.entry.own_files:
         level = LevelId(file.format, file.level)
-        if file.kind == "native" and _loads(runtime.engine, find_level(str(level))):
+        if file.kind != "qat" and _loads(runtime.engine, find_level(str(level))):
             yield level
 
 

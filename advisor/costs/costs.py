@@ -16,13 +16,15 @@ from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.price_tables import CASES
 from advisor.costs.rent import rent
 from advisor.costs.staircase import Staircase
-from advisor.costs.workload import Throughput
+from advisor.costs.workload import Peak, Throughput, busiest_hour
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import Machine
 
 _NEVER_MONTHS = 1200
+_AS_GOOD_AS_FULL = 0.98
+_HARDLY_ANY = 0.01  # requests that wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Costs:
     """Everything about the cost of one plan; amounts are in `currency`.
 
     Where an option is missing, `missing` says why, by its name. `months_against_*`: after how many months buying has
-    cost no more than the other, at the planned load and before resale; None: never.
+    cost no more than the other, at the planned load and before resale; None: never. `peak` is the busiest hour on
+    machines of one's own kind, owned or rented; None where the speed is not known.
     """
 
     inputs: CostInputs
@@ -48,6 +51,7 @@ class Costs:
     energy_kwh_per_month: Range | None
     co2_kg_per_month: Range | None
     verdict: Message
+    peak: Peak | None
     notes: tuple[Message, ...]
     prices: tuple[UsedPrice, ...]
 
@@ -94,6 +98,7 @@ def cost_of(
     to_rent = None if isinstance(offers, Message) else rent_option(offers, tokens, inputs)
     to_pay = None if isinstance(hosts, Message) else api_option(hosts, tokens, inputs)
     found = [option for option in (to_own, to_rent, to_pay) if option is not None]
+    peak = busiest_hour(speed, inputs.load, tokens)
     energy = own_even = rent_even = None
     if not isinstance(bought, Message):
         energy = _energy(bought[0], tokens)
@@ -121,7 +126,8 @@ def cost_of(
         energy_kwh_per_month=energy,
         co2_kg_per_month=_co2(energy, inputs),
         verdict=verdict_of(tokens, tuple(found), own_even, inputs.billing.currency),
-        notes=_notes(found, speed, inputs),
+        peak=peak,
+        notes=_notes(found, speed, peak, inputs),
         prices=(*prices, *converter.rates_used(prices)),
     )
 
@@ -150,10 +156,10 @@ def _months(bought: Option | None, other: Option | None) -> int | None:
 
 
 def _energy(owned: Offer, tokens: int) -> Range | None:
-    values = [
-        float(owned.bill(case).units(tokens) * each.kwh_per_unit + tokens * each.kwh_per_token)
-        for case, each in owned.purchases
-    ]
+    values = []
+    for case, each in owned.purchases:
+        bill = owned.bill(case)
+        values.append(float(bill.units(tokens) * each.kwh_per_unit + bill.counted(tokens) * each.kwh_per_token))
     return Range(*(round(value, 2) for value in values)) if any(values) else None
 
 
@@ -164,8 +170,29 @@ def _co2(energy: Range | None, inputs: CostInputs) -> Range | None:
     return Range(round(scaled.low, 2), round(scaled.typical, 2), round(scaled.high, 2))
 
 
-def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) -> tuple[Message, ...]:
+def _busiest(peak: Peak) -> Message:
+    machines, places = peak.machines, peak.machines * peak.places
+    if peak.wait_s is None or peak.full > _AS_GOOD_AS_FULL:
+        return fact("busiest_hour_full", machines=machines, places=places)
+    if peak.waiting < _HARDLY_ANY:
+        return fact("busiest_hour_easy", machines=machines, full=peak.full, taken=peak.taken, places=places)
+    return fact(
+        "busiest_hour",
+        machines=machines,
+        full=peak.full,
+        taken=peak.taken,
+        places=places,
+        waiting=peak.waiting,
+        wait=peak.wait_s,
+    )
+
+
+def _notes(
+    options: list[Option], speed: Throughput | None, peak: Peak | None, inputs: CostInputs
+) -> tuple[Message, ...]:
     notes: list[Message] = []
+    if peak is not None:
+        notes.append(_busiest(peak))
     if speed is None:
         notes.append(fact("load_not_checked"))
     elif speed.prefill is None:
@@ -180,6 +207,8 @@ def _notes(options: list[Option], speed: Throughput | None, inputs: CostInputs) 
         notes.append(fact("prices_old", old=len(stale), days=oldest))
     if inputs.power.co2_g_per_kwh is None:
         notes.append(fact("co2_not_counted"))
+    if any(option.name == "own" and option.units[1] > 1 for option in options):
+        notes.append(fact("network_not_counted"))
     for option in options:
         notes += option.notes
     return tuple(dict.fromkeys(notes))

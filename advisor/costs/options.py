@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from advisor.costs.inputs import CostInputs, Load
+from advisor.costs.inputs import CostInputs
 from advisor.costs.money import MoneyRange, UsedPrice, cents, decimal, per_million
 from advisor.costs.offer import Offer
 from advisor.costs.own import DEPRECIATION
@@ -32,7 +32,7 @@ class Option:
     `units` are machines or instances in the three cases (0 for an API), `offers` how many providers low,
     typical and high are the cheapest, the median and the dearest of. `total` is over the years asked for, after resale.
     `upfront` and `resale` are for all machines, `outlays` their three cases; `utilisation` is the share of the hours
-    they compute, where known.
+    in which they compute, be it for one request or for several, where known.
     `typical_inputs`: the prices of the typical case by the keys under which a user would give them.
     """
 
@@ -66,7 +66,7 @@ def own_option(owned: Offer, tokens: int, inputs: CostInputs) -> Option:
     outlays = tuple(Outlay(*case) for case in zip(upfront, running, resale, strict=True))
     total = [case.upfront - case.resale + months * case.monthly for case in outlays]
     typical = owned.bill()
-    busy = _utilisation(tokens, typical, inputs.load)
+    busy = _utilisation(tokens, typical)
     shares = () if busy is None else (("utilisation_percent", decimal(100 * busy)),)
     return Option(
         name="own",
@@ -114,7 +114,7 @@ def rent_option(offers: tuple[Offer, ...], tokens: int, inputs: CostInputs) -> O
         upfront=Decimal(0),
         resale=Decimal(0),
         outlays=tuple(Outlay(Decimal(0), amount, Decimal(0)) for amount in monthly),
-        utilisation=_utilisation(tokens, typical, inputs.load),
+        utilisation=_utilisation(tokens, typical),
         typical_inputs=(),
         prices=tuple(dict.fromkeys(price for offer in chosen for price in offer.prices)),
         notes=tuple(notes),
@@ -190,11 +190,9 @@ def _range(cases: list[Decimal]) -> MoneyRange:
     return MoneyRange(min(cases), cases[1], max(cases))
 
 
-def _utilisation(tokens: int, bill: Staircase, load: Load) -> float | None:
-    """The share of the hours in which the machines compute: the average load over what they serve at their peak."""
-    if bill.unit_tokens is None:
-        return None
-    return round(float(tokens / (bill.units(tokens) * bill.unit_tokens * decimal(load.peak_factor))), 4)
+def _utilisation(tokens: int, bill: Staircase) -> float | None:
+    busy = bill.busy_share(tokens)
+    return None if busy is None else round(busy, 4)
 
 
 def running_cost(option: Option) -> Decimal:

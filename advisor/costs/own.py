@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
+from advisor.costs.hosts import COMPLETE, DATA_CENTRE, System, system_of
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import EACH, Converter, UsedPrice, cents, decimal, vat_of
+from advisor.costs.money import EACH, GIGABYTE, Converter, UsedPrice, cents, decimal, vat_of
 from advisor.costs.offer import Offer, Offers, Purchase
-from advisor.costs.power import COMPLETE, DATA_CENTRE, Energy, energy, power_of, pue_of, tariff_of
-from advisor.costs.price_tables import CASES, Case, Figure, figures
+from advisor.costs.power import Energy, energy, power_notes, power_of, pue_of, tariff_of
+from advisor.costs.price_tables import CASES, Case, Figure, Host, figures
 from advisor.costs.staircase import Staircase, Step
-from advisor.costs.workload import Throughput, tokens_per_machine
+from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.machines.capacity import CPU_KIND
@@ -42,25 +44,39 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
         )
     prices: list[UsedPrice] = []
     notes: list[Message] = []
+    system = system_of(machine, sets)
     hardware = _device_price(machine, inputs, converter, prices)
     if hardware is None:
         return fact("no_price_to_own", machine=machine.name)
-    host = _host_price(machine, inputs, converter, prices, notes)
+    around = _around(system, inputs, converter, prices)
     tariff = tariff_of(inputs.power, converter, prices, notes)
-    power = power_of(machine, sets, inputs.power, prices, notes)
+    power = {case: power_of(machine, sets, inputs.power, case) for case in CASES}
+    notes += power_notes(machine, inputs.power, power["typical"] is not None)
+    if system.copies > 1 or system.sets > sets:
+        notes.append(fact("sold_as_a_board", machine=machine.name, board=system.sets, copies=system.copies))
     _not_counted(inputs, notes)
     bills, purchases = [], []
     for case in CASES:
-        upfront = cents(sets * hardware[case] + host[case])
+        parts = _parts(machine, system, hardware[case], around[case])
+        upfront = cents(sum((part.number * part.price for part in parts), Decimal(0)))
         share = _resale_share(machine, inputs, case)
-        used = None if power is None else energy(case, power, pue_of(machine, inputs.power, case), speed, inputs)
-        steps = (*_capital(upfront, share, inputs), *_electricity(used, tariff[case]), *_running(inputs))
-        unit_tokens = None if speed is None else tokens_per_machine(speed, inputs.load, case)
-        bills.append((case, Staircase(steps, unit_tokens, vat_of(inputs.billing))))
+        watts = power[case]
+        used = None if watts is None else energy(case, watts, pue_of(machine, inputs.power, case), speed, inputs)
+        steps = (*_capital(upfront, parts, share, inputs), *_electricity(used, tariff[case]), *_running(inputs))
+        reach = None if speed is None else tokens_per_machine(speed, inputs.load, case)
+        busy = None if speed is None else tokens_one_by_one(speed, inputs.load, case)
+        stairs = Staircase(
+            steps,
+            reach and reach * system.copies,
+            vat_of(inputs.billing),
+            busy_tokens=busy and busy * system.copies,
+        )
+        bills.append((case, stairs))
         per_unit, per_token = (Decimal(0), Decimal(0)) if used is None else (used.per_unit, used.per_token)
         purchases.append((case, Purchase(upfront, upfront * share, per_unit, per_token)))
-    prices += _figure_prices(machine, inputs, converter)
-    what = f"{devices} x {machine.name}" if devices > 1 else machine.name
+    prices += _figure_prices(machine, system, inputs, converter)
+    bought = system.sets * machine.count
+    what = f"{bought} x {machine.name}" if bought > 1 else machine.name
     return (
         Offer(
             provider="you",
@@ -75,11 +91,30 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     )
 
 
-def _capital(upfront: Decimal, share: Decimal, inputs: CostInputs) -> Iterator[Step]:
+class _Part(NamedTuple):
+    """So many of something at a price each."""
+
+    number: Decimal
+    price: Decimal
+
+
+def _parts(machine: Machine, system: System, device: Decimal, around: tuple[Decimal, Decimal]) -> tuple[_Part, ...]:
+    """What is bought for one machine: devices, computers, and RAM beyond what those come with."""
+    host, ram = around
+    found = (
+        _Part(Decimal(system.sets), device),
+        _Part(Decimal(1 if machine.kind in COMPLETE else system.hosts), host),
+        _Part(system.hosts * system.ram_more_gb, ram),
+    )
+    return tuple(part for part in found if part.number and part.price)
+
+
+def _capital(upfront: Decimal, parts: tuple[_Part, ...], share: Decimal, inputs: CostInputs) -> Iterator[Step]:
     """What a purchase costs a month, of whose price a share comes back in the end."""
     resale = upfront * share
     months = 12 * inputs.billing.years
-    how = fact("how_depreciation", paid=upfront, resale=share, months=months)
+    paid = tuple(fact("how_part_bought", count=part.number, price=part.price) for part in parts)
+    how = fact("how_depreciation", parts=paid or (as_it_is("0"),), resale=share, months=months)
     yield Step(DEPRECIATION, (upfront - resale) / months, Decimal(0), how)
     if inputs.own.cost_of_capital_percent is not None:
         # On average half of what is written off, and all of the resale value, is tied up.
@@ -92,7 +127,7 @@ def _capital(upfront: Decimal, share: Decimal, inputs: CostInputs) -> Iterator[S
 def _electricity(used: Energy | None, tariff: Decimal) -> Iterator[Step]:
     if used is not None:
         how = fact("how_electricity", energy=used.how, tariff=tariff)
-        yield Step(fact("bill_electricity"), used.per_unit * tariff, used.per_token * tariff, how)
+        yield Step(fact("bill_electricity"), used.per_unit * tariff, used.per_token * tariff, how, while_busy=True)
 
 
 def _running(inputs: CostInputs) -> Iterator[Step]:
@@ -117,6 +152,8 @@ def _device_price(
         given = decimal(inputs.own.device_price)
         prices.append(converter.given(as_it_is(machine.name), given, EACH))
         return dict.fromkeys(CASES, given)
+    if machine.kind == CPU_KIND:
+        return dict.fromkeys(CASES, Decimal(0))  # in the price of the computer
     if machine.price_usd is None:
         return None
     typical = decimal(machine.price_usd)
@@ -138,21 +175,29 @@ def _device_price(
     }
 
 
-def _host_price(
-    machine: Machine, inputs: CostInputs, converter: Converter, prices: list[UsedPrice], notes: list[Message]
-) -> dict[Case, Decimal]:
+def _around(
+    system: System, inputs: CostInputs, converter: Converter, prices: list[UsedPrice]
+) -> dict[Case, tuple[Decimal, Decimal]]:
+    """The price of a computer around the devices, and of a GB of RAM more. What the user gives has all of it."""
     if inputs.own.host_price is not None:
         given = decimal(inputs.own.host_price)
         prices.append(converter.given(_HOST, given, EACH))
-        return dict.fromkeys(CASES, given)
-    if machine.kind in COMPLETE:
-        return dict.fromkeys(CASES, Decimal(0))
-    if machine.kind in (DATA_CENTRE, CPU_KIND):
-        notes.append(fact("server_not_counted"))
-        return dict.fromkeys(CASES, Decimal(0))
-    row = figures()["host_cost_desktop"]
-    prices.append(_figure(converter, row, _HOST, EACH, "USD"))
-    return {case: converter.convert(row.value(case), "USD") for case in CASES}
+        return dict.fromkeys(CASES, (given / system.hosts if system.host is not None else given, Decimal(0)))
+    host = system.host
+    if host is None:
+        return dict.fromkeys(CASES, (Decimal(0), Decimal(0)))
+    label = fact(
+        "figure_in_range", what=fact("price_host_class", name=host.name), low=host.price_low, high=host.price_high
+    )
+    prices.append(converter.listed("hardware", label, host.price_typical, EACH, "USD", host.source, host.observed_on))
+    if system.ram_more_gb:
+        row = figures()[f"ram_{host.ram_type}"]
+        label = fact("figure_in_range", what=fact("price_ram"), low=row.value("low"), high=row.value("high"))
+        prices.append(converter.listed("hardware", label, row.typical, GIGABYTE, "USD", row.source, row.observed_on))
+    return {
+        case: (converter.convert(host.price(case), "USD"), converter.convert(system.ram_price(case), "USD"))
+        for case in CASES
+    }
 
 
 def _resale_share(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
@@ -186,7 +231,11 @@ def _not_counted(inputs: CostInputs, notes: list[Message]) -> None:
         notes.append(fact("not_counted", missing=missing))
 
 
-def _figure_prices(machine: Machine, inputs: CostInputs, converter: Converter) -> list[UsedPrice]:
+def _watts(converter: Converter, host: Host, label: Message, watts: Decimal) -> UsedPrice:
+    return converter.listed("figure", label, watts, as_it_is("W"), "", host.power_source, host.power_observed_on)
+
+
+def _figure_prices(machine: Machine, system: System, inputs: CostInputs, converter: Converter) -> list[UsedPrice]:
     found = []
     data_centre = machine.kind == DATA_CENTRE
     if inputs.own.resale_percent is None:
@@ -196,13 +245,22 @@ def _figure_prices(machine: Machine, inputs: CostInputs, converter: Converter) -
         found.append(_figure(converter, row, label, as_it_is(row.unit), ""))
     if inputs.power.pue is None and data_centre:
         found.append(_figure(converter, figures()["pue"], as_it_is("PUE"), fact("unit_ratio"), ""))
-    if machine.kind not in COMPLETE:
-        for name, label, given in (
-            ("host_power_desktop_load", fact("figure_host_load"), inputs.power.host_load_w),
-            ("host_power_desktop_idle", fact("figure_host_idle"), inputs.power.host_idle_w),
+    host, given = system.host, inputs.power
+    if host is None:
+        return found
+    if given.host_load_w is None:
+        label = fact("figure_in_range", what=fact("figure_host_load"), low=host.load_w_low, high=host.load_w_high)
+        found.append(_watts(converter, host, label, host.load_w_typical))
+    if given.host_idle_w is None:
+        found.append(_watts(converter, host, fact("figure_host_idle"), host.idle_w))
+    if given.device_load_w is None and machine.kind != CPU_KIND:
+        loaded = "module_power_idle_loaded" if data_centre else "card_power_idle_loaded"
+        for name, label in (
+            ("card_power_writing", fact("figure_writing")),
+            ("card_power_reading", fact("figure_reading")),
+            (loaded, fact("figure_loaded")),
         ):
-            if given is None:
-                found.append(_figure(converter, figures()[name], label, as_it_is("W"), ""))
+            found.append(_figure(converter, figures()[name], label, as_it_is(figures()[name].unit), ""))
     return found
 
 

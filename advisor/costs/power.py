@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 
+from advisor.costs.hosts import COMPLETE, DATA_CENTRE, system_of
 from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.money import KWH, Converter, UsedPrice, decimal
-from advisor.costs.price_tables import CASES, Case, electricity_prices, figures
-from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_per_token
+from advisor.costs.price_tables import CASES, Case, MeasuredPower, electricity_prices, figures, measured_power
+from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_of_token
 from advisor.foundation.message import Message, fact
-from advisor.machines.capacity import UNIFIED_KINDS
+from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, machines
-
-DATA_CENTRE = "datacenter-gpu"
-# Sold as whole computers: there is no host to buy or to feed around them.
-COMPLETE = UNIFIED_KINDS | {"laptop-gpu"}
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Watts of one machine at the wall, devices and host, and what that rests on."""
+    """Watts of what is bought at the wall, devices and hosts: with the model loaded and nothing to do, and with one
+    copy of the plan writing or reading prompts.
+    """
 
-    load: Decimal
     idle: Decimal
+    writing: Decimal
+    reading: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +42,32 @@ def energy(case: Case, power: Power, pue: Decimal, speed: Throughput | None, inp
     """What one machine takes in one case."""
     hours = decimal(inputs.load.hours_per_month)
     idle_kwh = hours * power.idle / 1000 * pue
+    writing, reading = power.writing - power.idle, power.reading - power.idle
     if speed is not None and inputs.power.utilisation_percent is None:
-        busy_hours = seconds_per_token(speed, inputs.load, case) / SECONDS_PER_HOUR
-        per_token = busy_hours * (power.load - power.idle) / 1000 * pue
-        how = fact(
-            "how_energy_by_load",
-            hours=hours,
-            idle=power.idle,
-            seconds=seconds_formula(speed, inputs.load, case),
-            more=power.load - power.idle,
-            pue=pue,
-        )
+        read, write = seconds_of_token(speed, inputs.load, case)
+        per_token = (read * reading + write * writing) / SECONDS_PER_HOUR / 1000 * pue
+        seconds = seconds_formula(speed, inputs.load, case)
+        if reading == writing or len(seconds) == 1:
+            how = fact("how_energy_by_load", hours=hours, idle=power.idle, seconds=seconds, more=writing, pue=pue)
+        else:
+            how = fact(
+                "how_energy_of_both",
+                hours=hours,
+                idle=power.idle,
+                read=seconds[0],
+                reading=reading,
+                write=seconds[1],
+                writing=writing,
+                pue=pue,
+            )
         return Energy(idle_kwh, per_token, how)
     if inputs.power.utilisation_percent is not None:
         share = decimal(inputs.power.utilisation_percent) / 100
     else:
         share = figures()["gpu_utilisation_in_practice"].value(case) / 100
-    kwh = idle_kwh + hours * share * (power.load - power.idle) / 1000 * pue
+    kwh = idle_kwh + hours * share * writing / 1000 * pue
     how = fact(
-        "how_energy_by_share", hours=hours, share=share, load=power.load, rest=1 - share, idle=power.idle, pue=pue
+        "how_energy_by_share", hours=hours, share=share, load=power.writing, rest=1 - share, idle=power.idle, pue=pue
     )
     return Energy(kwh, Decimal(0), how)
 
@@ -82,31 +91,69 @@ def tariff_of(
     return {case: converter.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
 
 
-def power_of(
-    machine: Machine, sets: int, terms: PowerTerms, prices: list[UsedPrice], notes: list[Message]
-) -> Power | None:
-    load = _watts(terms.device_load_w, machine.tdp_w)
-    if load is None:
-        notes.append(fact("power_not_known", machine=machine.name))
+@lru_cache(maxsize=1024)
+def power_of(machine: Machine, sets: int, terms: PowerTerms, case: Case = "typical") -> Power | None:
+    """What a plan on `sets` devices as sold takes at the wall, or rather the system around it; None where not known.
+
+    Watts of the user's are taken as a meter's. Those of devices are shares of their limit, by what they do, and with
+    those of the host they pass a power supply.
+    """
+    system, measured = system_of(machine, sets), _measured(machine)
+    limit = machine.tdp_w if measured is None else float(measured.load_w)
+    if limit is None and terms.device_load_w is None:
         return None
-    idle = _watts(terms.device_idle_w, machine.idle_w)
-    if idle is None:
-        idle = load * _usual_idle_share()
-        notes.append(fact("idle_power_not_known", machine=machine.name, share=_usual_idle_share()))
-    if machine.kind in COMPLETE and terms.host_load_w is None and terms.host_idle_w is None:
-        return Power(sets * load, sets * min(idle, load))
-    host_load = _watts(terms.host_load_w, None)
-    host_idle = _watts(terms.host_idle_w, None)
-    if machine.kind == DATA_CENTRE and host_load is None:
-        notes.append(fact("power_of_a_desktop"))
-    host_load = figures()["host_power_desktop_load"].typical if host_load is None else host_load
-    host_idle = figures()["host_power_desktop_idle"].typical if host_idle is None else host_idle
-    return Power(sets * load + host_load, sets * min(idle, load) + min(host_idle, host_load))
+    host, lost = system.host, Decimal(1)
+    if host is not None:
+        lost = host.psu_efficiency
+    full = decimal(limit or 0)
+    if measured is not None:
+        idle, writing, reading = measured.idle_w, full, full
+    elif host is None or machine.kind == CPU_KIND:  # whole machines without a measurement; processors work all the time
+        known = machine.idle_w
+        idle, writing, reading = full * _usual_idle_share() if known is None else decimal(known), full, full
+    else:
+        loaded = "module_power_idle_loaded" if machine.kind == DATA_CENTRE else "card_power_idle_loaded"
+        shares = {
+            name: figures()[name].value(case) / 100 for name in (loaded, "card_power_writing", "card_power_reading")
+        }
+        idle = max(decimal(machine.idle_w or 0), full * shares[loaded])
+        writing, reading = full * shares["card_power_writing"], full * shares["card_power_reading"]
+    idle, writing, reading = (_round(watts / lost) for watts in (idle, writing, reading))
+    if terms.device_load_w is not None:
+        writing = reading = decimal(terms.device_load_w)
+    idle = min(idle if terms.device_idle_w is None else decimal(terms.device_idle_w), writing, reading)
+    host_idle, host_load = Decimal(0), Decimal(0)
+    if host is not None:
+        host_idle, host_load = _round(host.idle_w / lost), _round(host.load_w(case) / lost)
+    host_load = host_load if terms.host_load_w is None else decimal(terms.host_load_w)
+    host_idle = min(host_idle if terms.host_idle_w is None else decimal(terms.host_idle_w), host_load)
+    hosts = system.hosts if host is not None else 1
+    resting = system.sets * idle + hosts * host_idle
+    # Of a board that holds the plan several times a copy works with its own devices and its part of the host.
+    host_more = (host_load - host_idle) * hosts / system.copies
+    return Power(
+        _round(resting),
+        _round(resting + sets * (writing - idle) + host_more),
+        _round(resting + sets * (reading - idle) + host_more),
+    )
 
 
-def _watts(given: float | None, known: float | None) -> Decimal | None:
-    value = known if given is None else given
-    return None if value is None else decimal(value)
+def power_notes(machine: Machine, terms: PowerTerms, known: bool) -> Iterator[Message]:
+    """What power rests on that nobody measured."""
+    if not known:
+        yield fact("power_not_known", machine=machine.name)
+    elif machine.kind in COMPLETE and _measured(machine) is None and machine.idle_w is terms.device_idle_w is None:
+        yield fact("idle_power_not_known", machine=machine.name, share=_usual_idle_share())
+
+
+@cache
+def _measured(machine: Machine) -> MeasuredPower | None:
+    return next((row for row in measured_power() if fnmatchcase(machine.id, row.machines)), None)
+
+
+def _round(watts: Decimal) -> Decimal:
+    """To a tenth, so that it can be shown."""
+    return watts.quantize(Decimal("0.1")).normalize() + 0
 
 
 @cache

@@ -42,11 +42,17 @@ NEEDED_FIGURES = (
     "resale_value_after_3_years",
     "resale_value_annual_loss_consumer_rig",
     "gpu_utilisation_in_practice",
-    "host_cost_desktop",
-    "host_power_desktop_load",
-    "host_power_desktop_idle",
     "pue",
+    "card_power_writing",
+    "card_power_reading",
+    "card_power_idle_loaded",
+    "module_power_idle_loaded",
+    "ram_udimm",
+    "ram_rdimm",
 )
+
+# Classes of hosts.csv that plans are bought with.
+NEEDED_HOSTS = ("desktop", "workstation-2", "workstation-4", "server-8", "board-8", "rack-cpu")
 
 _Price = Annotated[Decimal, Field(gt=0, lt=1_000_000, allow_inf_nan=False)]
 _Link = Annotated[str, Field(pattern=r"^(https?://\S+|by definition)")]
@@ -155,6 +161,54 @@ class Figure(_Row):
         return {"low": self.low, "typical": self.typical, "high": self.high}[case] or self.typical
 
 
+class Host(_Row):
+    """A class of computers without their GPUs, in US dollars and watts behind the power supply.
+
+    `ram_gb` is in its price, `ram_usual_gb` what one has at least; `load_w` while its GPUs compute.
+    """
+
+    host: Filled
+    name: Filled
+    slots: Annotated[int, Field(ge=0, le=16)]
+    price_low: _Price
+    price_typical: _Price
+    price_high: _Price
+    ram_gb: Annotated[Decimal, Field(ge=0)]
+    ram_usual_gb: Annotated[Decimal, Field(gt=0)]
+    ram_type: Literal["udimm", "rdimm"]
+    load_w_low: _Price
+    load_w_typical: _Price
+    load_w_high: _Price
+    idle_w: _Price
+    psu_efficiency: Annotated[Decimal, Field(gt=Decimal("0.5"), le=1)]
+    power_observed_on: date
+    power_source: _Link
+    notes: str
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if not self.price_low <= self.price_typical <= self.price_high:
+            raise ValueError("price_low, price_typical and price_high must rise")
+        if not self.idle_w <= self.load_w_low <= self.load_w_typical <= self.load_w_high:
+            raise ValueError("idle_w, load_w_low, load_w_typical and load_w_high must rise")
+        return self
+
+    def price(self, case: Case) -> Decimal:
+        return {"low": self.price_low, "typical": self.price_typical, "high": self.price_high}[case]
+
+    def load_w(self, case: Case) -> Decimal:
+        return {"low": self.load_w_low, "typical": self.load_w_typical, "high": self.load_w_high}[case]
+
+
+class MeasuredPower(_Row):
+    """What machines that are sold whole take at the wall. `machines` is a pattern of ids ("dgx-spark-*")."""
+
+    machines: Filled
+    load_w: _Price
+    idle_w: _Price
+    notes: str
+
+
 class ExchangeRate(_Row):
     """How much of a currency one euro buys."""
 
@@ -188,6 +242,18 @@ def electricity_prices() -> Mapping[tuple[str, Case], ElectricityPrice]:
 def figures() -> Mapping[str, Figure]:
     """Published figures by parameter."""
     return MappingProxyType({row.parameter: row for row in read_rows(FOLDER / "tco.csv", Figure, ("parameter",))})
+
+
+@cache
+def hosts() -> Mapping[str, Host]:
+    """Computers around GPUs by class."""
+    return MappingProxyType({row.host: row for row in read_rows(FOLDER / "hosts.csv", Host, ("host",))})
+
+
+@cache
+def measured_power() -> tuple[MeasuredPower, ...]:
+    """Whole machines as a meter showed them."""
+    return read_rows(FOLDER / "power.csv", MeasuredPower, ("machines",))
 
 
 @cache

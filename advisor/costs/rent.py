@@ -13,9 +13,9 @@ from functools import lru_cache
 from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
 from advisor.costs.money import GIGABYTE, GIGABYTE_MONTH, GPU_HOUR, HOUR, Converter, UsedPrice, decimal, vat_of
 from advisor.costs.offer import Offer, Offers
-from advisor.costs.price_tables import CASES, REGION_NAMES, CloudOffer, Region, RentalTerm, cloud_offers
+from advisor.costs.price_tables import CASES, REGION_NAMES, Case, CloudOffer, Region, RentalTerm, cloud_offers
 from advisor.costs.staircase import Staircase, Step
-from advisor.costs.workload import Throughput, tokens_per_machine
+from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.machines.catalogue import Machine, machines
 
@@ -52,16 +52,23 @@ def rent(machine: Machine, devices: int, speed: Throughput | None, inputs: CostI
     priced = _priced_offers(machine, devices, inputs, converter)
     if not priced:
         return _why_none(machine, devices, inputs)
-    reach = {case: None if speed is None else tokens_per_machine(speed, inputs.load, case) for case in CASES}
+    reach = {case: _reach(speed, inputs, case) for case in CASES}
     vat = vat_of(inputs.billing)
     offers = []
     for offer in priced:
         bills = [
-            (case, Staircase(offer.steps, None if one is None else one * offer.copies, vat))
-            for case, one in reach.items()
+            (case, Staircase(offer.steps, most and most * offer.copies, vat, busy_tokens=busy and busy * offer.copies))
+            for case, (most, busy) in reach.items()
         ]
         offers.append(Offer(offer.provider, offer.name, offer.title, tuple(bills), offer.prices))
     return tuple(offers)
+
+
+def _reach(speed: Throughput | None, inputs: CostInputs, case: Case) -> tuple[Decimal | None, Decimal | None]:
+    """Tokens a month that one copy of the plan serves, and those that keep it computing all the time."""
+    if speed is None:
+        return None, None
+    return tokens_per_machine(speed, inputs.load, case), tokens_one_by_one(speed, inputs.load, case)
 
 
 @lru_cache(maxsize=1024)

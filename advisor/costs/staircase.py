@@ -19,6 +19,8 @@ from advisor.foundation.message import Message, fact
 class Step:
     """One item of the bill, unrounded: `per_unit` a month for each machine or instance, `per_token` for each token.
 
+    `while_busy`: `per_token` is for the time a token takes alone, so it is not paid for more tokens than fill the
+    hours (`Staircase.busy_tokens`): a machine that is never idle computes for several at once.
     `how` says in words and numbers what `per_unit` and `per_token` come from.
     """
 
@@ -26,6 +28,7 @@ class Step:
     per_unit: Decimal
     per_token: Decimal
     how: Message
+    while_busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Line:
 class Staircase:
     """`unit_tokens`: how many tokens a month one machine serves with the peaks planned; None: no limit is known.
 
+    `busy_tokens`: how many fill all its hours one by one, after which it is never idle; None: not known.
     `vat`: the share put on top of the bill.
     """
 
@@ -48,6 +52,7 @@ class Staircase:
     unit_tokens: Decimal | None
     vat: Decimal
     has_units: bool = True
+    busy_tokens: Decimal | None = None
 
     @property
     def per_unit(self) -> Decimal:
@@ -56,7 +61,7 @@ class Staircase:
 
     @property
     def per_token(self) -> Decimal:
-        """What each token adds, unrounded."""
+        """What each token adds, unrounded, until a machine is never idle."""
         return sum((step.per_token for step in self.steps), Decimal(0)) * (1 + self.vat)
 
     def units(self, tokens: int) -> int:
@@ -69,10 +74,7 @@ class Staircase:
 
     def bill(self, tokens: int) -> tuple[Line, ...]:
         """The month's bill; its sum is `cost`."""
-        units = self.units(tokens)
-        lines = [
-            Line(step.label, cents(units * step.per_unit + tokens * step.per_token), step.how) for step in self.steps
-        ]
+        lines = [Line(step.label, cents(amount), step.how) for step, amount in self._amounts(tokens)]
         if self.vat:
             net = sum((line.amount for line in lines), Decimal(0))
             lines.append(
@@ -82,13 +84,32 @@ class Staircase:
 
     def cost(self, tokens: int) -> Decimal:
         """A month with so many tokens, in whole cents; it never falls when tokens rise."""
-        units = self.units(tokens)
-        net = sum((cents(units * step.per_unit + tokens * step.per_token) for step in self.steps), Decimal(0))
+        net = sum((cents(amount) for _, amount in self._amounts(tokens)), Decimal(0))
         return net + cents(net * self.vat) if self.vat else net
 
     def exact_cost(self, tokens: int) -> Decimal:
         """The same, unrounded: for where two of them cross, which whole cents would blur."""
-        return self.units(tokens) * self.per_unit + tokens * self.per_token
+        return sum((amount for _, amount in self._amounts(tokens)), Decimal(0)) * (1 + self.vat)
+
+    def counted(self, tokens: int) -> Decimal:
+        """The tokens of `tokens` for which the machines compute a time of their own."""
+        most = self._most(self.units(tokens))
+        return Decimal(tokens) if most is None else min(Decimal(tokens), most)
+
+    def busy_share(self, tokens: int) -> float | None:
+        """The share of the hours in which the machines compute; None where that is not known."""
+        most = self._most(self.units(tokens))
+        return None if not most else float(self.counted(tokens) / most)
+
+    def _most(self, units: int) -> Decimal | None:
+        return None if self.busy_tokens is None else units * self.busy_tokens
+
+    def _amounts(self, tokens: int) -> list[tuple[Step, Decimal]]:
+        units, counted = self.units(tokens), self.counted(tokens)
+        return [
+            (step, units * step.per_unit + (counted if step.while_busy else tokens) * step.per_token)
+            for step in self.steps
+        ]
 
     def break_even(self, per_token: Decimal) -> int | None:
         """The fewest tokens a month from which this costs no more than something at `per_token` a token.
@@ -96,10 +117,14 @@ class Staircase:
         None: it never does, because the tokens that one machine can serve are worth less than the machine. Further
         machines do not change that: each adds the same cost and the same tokens.
         """
-        gain = per_token - self.per_token
-        if gain <= 0:
+        reached = [self.per_unit / (per_token - self.per_token)] if per_token > self.per_token else []
+        if self.busy_tokens is not None:  # or where the machine is never idle: what it pays while busy is all paid
+            busy = sum((step.per_token for step in self.steps if step.while_busy), Decimal(0)) * (1 + self.vat)
+            if (gain := per_token - self.per_token + busy) > 0:
+                reached.append((self.per_unit + busy * self.busy_tokens) / gain)
+        if not reached:
             return None
-        tokens = int((self.per_unit / gain).to_integral_value(ROUND_CEILING))
+        tokens = int(min(reached).to_integral_value(ROUND_CEILING))
         if self.unit_tokens is not None and tokens > self.unit_tokens:
             return None
         return max(1, tokens)

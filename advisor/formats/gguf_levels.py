@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
@@ -22,7 +22,8 @@ class Level:
 
     `base` is the type most tensors get. `nominal_bits` is what the rule of thumb "parameters x bits / 8"
     would use. `needs_imatrix` says the quantizer refuses it without an importance matrix for ordinary
-    models. `note` warns about levels that are not general-purpose.
+    models. `note` warns about levels that are not general-purpose. `like` is the stock level that a publisher's own
+    one is nearest to: by that its bytes are spread over the tensors, as no rule knows its mix.
     """
 
     name: str
@@ -31,6 +32,12 @@ class Level:
     needs_imatrix: bool = False
     note: Message | None = None
     native_only: bool = False  # only for models published in this very type
+    like: str = ""
+
+    @property
+    def stock(self) -> Level:
+        """The level itself, of a publisher's own the stock level that it is like."""
+        return LEVELS[self.like] if self.like else self
 
     @property
     def id(self) -> LevelId:
@@ -79,6 +86,37 @@ LEVELS: dict[str, Level] = {
         Level("TQ1_0", Type.TQ1_0, 1.6, note=_TRAINED_FOR),
         Level("IQ1_M", Type.IQ1_M, 1, needs_imatrix=True),
         Level("IQ1_S", Type.IQ1_S, 1, needs_imatrix=True),
+    )
+}
+
+
+def _own(name: str, like: str) -> Level:
+    return replace(LEVELS[like], name=name, like=like, needs_imatrix=True)
+
+
+# What publishers call mixes of their own: bytes are known of single files, and only these can be planned. "UD" are
+# unsloth's, "_L" and "_XL" else those with the embeddings in 8 bits.
+PUBLISHERS_LEVELS: dict[str, Level] = {
+    level.name: level
+    for level in (
+        *(
+            _own(f"UD-{name}", name)
+            for name, level in LEVELS.items()
+            if 1 <= level.nominal_bits <= 6 and not level.note
+        ),
+        *(_own(f"UD-Q{bits}_K_XL", like) for bits, like in ((2, "Q2_K"), (3, "Q3_K_M"), (4, "Q4_K_M"), (5, "Q5_K_M"))),
+        *(_own(f"UD-Q{bits}_K_XL", like) for bits, like in ((6, "Q6_K"), (8, "Q8_0"))),
+        *(
+            _own(name, like)
+            for name, like in (
+                ("UD-TQ1_0", "IQ1_S"),
+                ("UD-Q2_K_L", "Q2_K"),
+                ("UD-Q4_K_L", "Q4_K_M"),
+                ("UD-Q6_K_S", "Q6_K"),
+            )
+        ),
+        *(_own(name, like) for name, like in (("Q2_K_L", "Q2_K"), ("Q3_K_XL", "Q3_K_L"), ("Q4_K_L", "Q4_K_M"))),
+        *(_own(name, like) for name, like in (("Q5_K_L", "Q5_K_M"), ("Q6_K_L", "Q6_K"))),
     )
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_levels import LEVELS, PUBLISHERS_LEVELS, Level
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, find_safetensors_level
 from advisor.foundation.errors import InputError, choose_one_of, nearest, one_line, resembling
@@ -13,7 +13,7 @@ def find_level(text: str) -> Level | SafetensorsLevel:
     before they did. Raises InputError for what names none.
     """
     family, _, name = text.rpartition(":")
-    found: Level | SafetensorsLevel | None = LEVELS.get(name)
+    found: Level | SafetensorsLevel | None = LEVELS.get(name) or PUBLISHERS_LEVELS.get(name)
     if found is not None and family.lower() in ("", GGUF.lower()):
         return found
     try:
@@ -21,7 +21,7 @@ def find_level(text: str) -> Level | SafetensorsLevel:
     except InputError:
         found = None
     if found is None or family.lower() not in ("", found.format):
-        known = (*LEVELS, *SAFETENSORS_LEVELS)
+        known = PUBLISHERS_LEVELS if name.upper().startswith("UD-") else (*LEVELS, *SAFETENSORS_LEVELS)
         hint = nearest(text, known) or choose_one_of(LEVELS)
         raise InputError("Unknown level '{words}'; {hint}", resembling(text, known), words=one_line(text), hint=hint)
     return found

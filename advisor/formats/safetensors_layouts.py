@@ -115,6 +115,14 @@ def _native_mxfp4(rows: int, columns: int, level: SafetensorsLevel, source: str)
     return Stored("blocks", "U8", (rows, groups, 16)), Stored("scales", "U8", (rows, groups))
 
 
+def _native_fp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    """DeepSeek V4: two packed values a byte and one exponent for 32 inputs."""
+    return (
+        Stored("weight", "U8", (rows, columns // 2)),
+        Stored("scale", "U8", (rows, columns // level.group)),
+    )
+
+
 def _nf4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
     """One 8-bit scale for 64 values, their scales again in blocks of 256, and a JSON text with the rest."""
     values = rows * columns
@@ -167,6 +175,7 @@ _LAYOUTS: dict[Scheme, Layout] = {
     Scheme.MXFP4: _mxfp4,
     Scheme.MXFP8: _mxfp8,
     Scheme.NATIVE_MXFP4: _native_mxfp4,
+    Scheme.NATIVE_FP4: _native_fp4,
     Scheme.NF4: _nf4,
     Scheme.LLM_INT8: _llm_int8,
     Scheme.MLX: _mlx,
@@ -174,7 +183,16 @@ _LAYOUTS: dict[Scheme, Layout] = {
 # Where the inputs must be whole groups. Block scales may cover a partial block, bitsandbytes ignores rows,
 # and GPTQ's last group may be smaller.
 _WHOLE_GROUPS = frozenset(
-    {Scheme.AWQ, Scheme.PACKED, Scheme.NVFP4, Scheme.MXFP4, Scheme.MXFP8, Scheme.NATIVE_MXFP4, Scheme.MLX}
+    {
+        Scheme.AWQ,
+        Scheme.PACKED,
+        Scheme.NVFP4,
+        Scheme.MXFP4,
+        Scheme.MXFP8,
+        Scheme.NATIVE_MXFP4,
+        Scheme.NATIVE_FP4,
+        Scheme.MLX,
+    }
 )
 
 

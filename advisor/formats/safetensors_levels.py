@@ -29,6 +29,7 @@ class Scheme(StrEnum):
     MXFP4 = "mxfp4"
     MXFP8 = "mxfp8"
     NATIVE_MXFP4 = "native mxfp4"
+    NATIVE_FP4 = "native fp4 experts"
     NF4 = "nf4"
     LLM_INT8 = "llm.int8"
     MLX = "mlx"
@@ -40,7 +41,9 @@ class SafetensorsLevel:
 
     `format` is the family shown to users. `nominal_bits` is what the rule of thumb would use. `group` is the
     number of inputs that share a scale (0: all of them), `dtype` the type that packed values or plain weights
-    have in the file. `zero_points` and `activation_scale` say that the file holds those as well.
+    have in the file. `zero_points` and `activation_scale` say that the file holds those as well. `rest` is how Linear
+    layers that are no experts are packed where that is otherwise. What begins with one of `kept` stays in 16 bit, and
+    so do the first and the last block where `ends_kept`.
     """
 
     name: str
@@ -54,6 +57,9 @@ class SafetensorsLevel:
     zero_points: bool = False
     activation_scale: bool = False
     note: Message | None = None
+    rest: SafetensorsLevel | None = None
+    kept: tuple[str, ...] = ()
+    ends_kept: bool = False
 
     @property
     def id(self) -> LevelId:
@@ -63,6 +69,8 @@ class SafetensorsLevel:
         """Native MXFP4 exists only where it was published; GPTQ, AWQ and MLX writers do not know encoders."""
         if self.scheme is Scheme.NATIVE_MXFP4:
             return model.wiring.repository.native_mxfp4
+        if self.scheme is Scheme.NATIVE_FP4:
+            return model.wiring.repository.native_fp4
         return model.causal or self.scheme not in (Scheme.GPTQ, Scheme.AWQ, Scheme.MLX)
 
 
@@ -98,9 +106,24 @@ def _mlx(bits: int, group: int) -> SafetensorsLevel:
     return SafetensorsLevel(f"MLX-{bits}bit-g{group}", "mlx", Scheme.MLX, bits, MLX_LM, bits, group, zero_points=True)
 
 
-def _eight_bit(name: str, family: str, scheme: Scheme, dtype: str, **options: bool | int) -> SafetensorsLevel:
+def _eight_bit(
+    name: str, family: str, scheme: Scheme, dtype: str, **options: bool | int | tuple[str, ...]
+) -> SafetensorsLevel:
     level = SafetensorsLevel(name, family, scheme, 8, COMPRESSED_TENSORS, 8, dtype=dtype)
     return replace(level, **options)  # type: ignore[arg-type]
+
+
+def _native_fp4() -> SafetensorsLevel:
+    """DeepSeek V4: experts in FP4 with a scale for 32 inputs, the other layers in FP8 with one for 128 x 128."""
+    rest = _eight_bit("FP8-block128", "fp8", Scheme.BLOCK, "F8_E4M3", group=128)
+    name = "FP4-FP8-native"
+    return SafetensorsLevel(name, "mxfp4", Scheme.NATIVE_FP4, 4, PUBLISHER, 4, 32, "U8", note=_NATIVE, rest=rest)
+
+
+def _fbgemm() -> SafetensorsLevel:
+    """Meta's own FP8: attention, the first and the last block stay in 16 bit."""
+    level = _eight_bit("FP8-fbgemm", "fp8", Scheme.CHANNEL, "F8_E4M3", kept=("self_attn.",), ends_kept=True)
+    return replace(level, writer=PUBLISHER)
 
 
 _MICROSCALED = fact("level_microscaled")
@@ -133,6 +156,7 @@ SAFETENSORS_LEVELS: dict[str, SafetensorsLevel] = {
         SafetensorsLevel("NVFP4A16", "nvfp4", Scheme.NVFP4, 4, COMPRESSED_TENSORS, 4, 16, "U8"),
         SafetensorsLevel("MXFP4A16", "mxfp4", Scheme.MXFP4, 4, COMPRESSED_TENSORS, 4, 32, "U8", note=_MICROSCALED),
         SafetensorsLevel("MXFP4-native", "mxfp4", Scheme.NATIVE_MXFP4, 4, PUBLISHER, 4, 32, "U8", note=_NATIVE),
+        _native_fp4(),
         SafetensorsLevel("NF4", "bnb", Scheme.NF4, 4, BITSANDBYTES, 4, 64, "U8", note=_DOUBLE),
         *(_mlx(bits, 64) for bits in MLX_BITS),
         _mlx(4, 128),
@@ -145,6 +169,8 @@ def find_safetensors_level(name: str) -> SafetensorsLevel:
     """A level by name: a listed one, or any other group and bit width that its writer supports."""
     if found := SAFETENSORS_LEVELS.get(name):
         return found
+    if name == "FP8-fbgemm":
+        return _fbgemm()
     if match := re.fullmatch(r"GPTQ-W([2348])A16-(?:g(32|64|128)|channel)", name):
         return _gptq(int(match[1]), int(match[2] or 0))
     if match := re.fullmatch(r"AWQ-W4A16-g(32|64|128)", name):

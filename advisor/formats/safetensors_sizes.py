@@ -94,11 +94,20 @@ def stored_weight(weight: Weight, level: SafetensorsLevel, wiring: Wiring, sourc
         refused = _NO_LINEAR if unknown else refusal(weight.rows, weight.columns, chosen)
     if chosen is None or refused:
         return _as_it_is(weight, level, source, refused)
-    tensors = packed_tensors(weight.rows, weight.columns, chosen, source)
+    filled = padded_as_published(weight, level, wiring)
+    tensors = packed_tensors(filled.rows, filled.columns, chosen, source)
     if weight.kind is Kind.EXPERT and level.scheme in (Scheme.MLX, Scheme.NATIVE_MXFP4):  # all experts in one tensor
         stacked = tuple(replace(tensor, shape=(weight.copies, *tensor.shape)) for tensor in tensors)
         return StoredWeight(weight, stacked, 1)
     return StoredWeight(weight, tensors, weight.copies)
+
+
+def padded_as_published(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> Weight:
+    """The weight with the zeros that publishers of its scheme add before they pack it."""
+    if wiring.repository.padded_for_groups is None or level.scheme not in (Scheme.GPTQ, Scheme.AWQ):
+        return weight
+    size, padded = wiring.repository.padded_for_groups
+    return replace(weight, shape=tuple(padded if side == size else side for side in weight.shape))
 
 
 def _as_it_is(weight: Weight, level: SafetensorsLevel, source: str, refused: Message | None) -> StoredWeight:
@@ -113,8 +122,10 @@ def _as_it_is(weight: Weight, level: SafetensorsLevel, source: str, refused: Mes
 
 def _level_of(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> SafetensorsLevel | None:
     """The level at which the writer packs this weight, None for one that it leaves as it is."""
-    if weight.kind not in _PACKED_KINDS.get(level.scheme, _ANY_LINEAR):
+    if weight.kind not in _PACKED_KINDS.get(level.scheme, _ANY_LINEAR) or weight.name.startswith(level.kept):
         return None
+    if level.rest is not None and weight.kind is not Kind.EXPERT:
+        return level.rest
     if level.scheme in _BITSANDBYTES:
         bare = weight.kind is Kind.ROUTER and not wiring.router.linear_in_transformers
         return None if bare else level
@@ -139,8 +150,18 @@ def stored_weights(model: Model, level: SafetensorsLevel, source: str = "BF16") 
     for weight in stored_globals(model):
         yield 0, stored_weight(weight, level, model.wiring, source)
     for count, weights in stored_layers(model, split_latent=level.scheme is Scheme.MLX):
-        for weight in weights:
-            yield count, stored_weight(weight, level, model.wiring, source)
+        for blocks, at in by_block(level, count):
+            for weight in weights:
+                yield blocks, stored_weight(weight, at, model.wiring, source)
+
+
+def by_block(level: SafetensorsLevel, count: int) -> Iterator[tuple[int, SafetensorsLevel]]:
+    """Of `count` equal blocks, how many are in which level."""
+    whole = min(2, count) if level.ends_kept else 0
+    if count > whole:
+        yield count - whole, level
+    if whole:
+        yield whole, replace(level, kept=("",))
 
 
 def size_safetensors_level(model: Model, level: SafetensorsLevel, source: str = "BF16") -> SizedSafetensors:

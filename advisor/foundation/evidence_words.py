@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from advisor.foundation.message import Message, fact
 
 # Hosts whose files belong to an owner named first in the path; what many people write (issues, pull requests,
-# discussions) is a source by its page instead.
+# discussions, files that a community hands in) is a source by its page instead.
 _BY_OWNER = {"github.com": 2, "raw.githubusercontent.com": 2, "gist.github.com": 1, "huggingface.co": 1}
-_PAGES = {"issues", "pull", "discussions"}
+_PAGES = {"issues", "pull", "discussions", "community"}
 
 
 @lru_cache(maxsize=8192)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from advisor.foundation.errors import DataError
 from advisor.foundation.places import data_folder
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
+from advisor.models.projectors import published_tower
 
 MODELS_FOLDER = data_folder() / "models"
 _ID = r"^[a-z0-9]+([.\-_][a-z0-9]+)*$"
@@ -43,7 +45,8 @@ class OwnFile(BaseModel):
     """A level in which the publisher offers the model, as no quantizer makes it from the 16-bit weights.
 
     "native" is how the model was trained and published: nothing is lost. "qat" was trained for the level afterwards
-    and loses `loss_share` of what the level loses elsewhere. Its bytes need not be those of the level.
+    and loses `loss_share` of what the level loses elsewhere. "published" was rounded by its publisher and loses
+    what the level loses. Its bytes need not be those of the level.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,7 +54,7 @@ class OwnFile(BaseModel):
     format: str = Field(min_length=1)
     level: str = Field(min_length=1)
     repo: str = Field(pattern=r"^[\w.\-]+/[\w.\-]+$")
-    kind: Literal["native", "qat"]
+    kind: Literal["native", "qat", "published"]
     loss_share: float = Field(default=0.0, ge=0, lt=1)
     source: str = Field(pattern=r"^https://\S+$")
     as_of: str = Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")
@@ -104,7 +107,10 @@ class Entry(BaseModel):
     @cached_property
     def model(self) -> Model:
         """The model this entry's config describes."""
-        return model_from_config(self.config)
+        model = model_from_config(self.config)
+        if model.tower is None and (published := published_tower(self.id)) is not None:
+            return replace(model, tower=published)
+        return model
 
 
 def read_entry(path: Path) -> Entry:

@@ -127,6 +127,8 @@ class GgufWiring:
     """Left as converted (`tensor_allows_quantization`, src/llama-quant.cpp)."""
     at_least_8_bit: tuple[str, ...] = ()
     """Quantized to Q8_0 whatever the level (src/llama-quant.cpp)."""
+    tied_head_copied: bool = False
+    """Some publishers' files hold a tied embedding a second time, as output head."""
     extra_value_bits: bool = False
     """The quantizer gives attention-v of some 80-layer models more bits, which it knows by their size's name."""
     tied_head_twice: bool = False
@@ -149,6 +151,10 @@ class RepositoryWiring:
     """Rows of the per-layer embedding where the converter pads it; 0: as in the tensor table."""
     native_mxfp4: bool = False
     """Published with its experts in MXFP4, which a conversion keeps as they are."""
+    native_fp4: bool = False
+    """Published with its experts in FP4 and its other layers in FP8."""
+    padded_for_groups: tuple[int, int] | None = None
+    """Of a dimension that publishers of GPTQ and AWQ files pad, so that its groups divide over GPUs: from, to."""
     mlx_8_bit: tuple[str, ...] = ()
     """Layers that mlx-lm keeps at 8 bits whatever the level."""
 

@@ -60,7 +60,9 @@ class QualityLevel:
 
 def _safetensors_group(level: SafetensorsLevel) -> str:
     match level.scheme:
-        case Scheme.PLAIN | Scheme.NATIVE_MXFP4:  # published so: that file is what others are compared with
+        case (
+            Scheme.PLAIN | Scheme.NATIVE_MXFP4 | Scheme.NATIVE_FP4
+        ):  # published so: that file is what others are compared with
             return UNQUANTIZED
         case Scheme.NVFP4:
             return "NVFP4" if level.activation_scale else "W4 rounded"
@@ -162,7 +164,8 @@ def known_level(name: str) -> QualityLevel | None:
     except InputError:
         return None
     if isinstance(other, Level):
-        return _by_lower().get(other.name.lower())
+        own = _by_lower().get((other.like or other.name).lower())
+        return own if own is None or not other.like else replace(own, stock=False)
     return QualityLevel(other.name, _safetensors_group(other), round(other.nominal_bits))
 
 

@@ -48,6 +48,8 @@ def with_own_file(quality: Quality, file: OwnFile, task: str) -> Quality:
     if file.kind == "native":
         whole = None if task == DIVERGENCE else Range(100.0, 100.0, 100.0)
         return Quality(whole, "measured", 0, Range(0.0, 0.0, 0.0), (), (AS_PUBLISHED,))
+    if file.kind == "published":
+        return quality
     kept, share = quality.kept, file.loss_share
     if kept is not None:
         gain = (1 - share) * (100 - kept.typical)

@@ -232,7 +232,7 @@ def _place(name: str, held: DeviceMemory) -> dict[str, Any]:
         "compute_bytes": int(held.compute_bytes - held.passing_bytes),
         "passing_bytes": int(held.passing_bytes),
         "overhead_bytes": int(held.overhead_bytes),
-        "other_bytes": int(held.draft_bytes),
+        "other_bytes": int(held.other_bytes),
     }
 
 

@@ -1,7 +1,7 @@
 """The sizes of a model at every level, as JSON (`sizes/1`, a contract: `schemas/sizes.schema.json`) and as text.
 
 Imports nothing that a plan needs beyond them. Besides the contract's keys, `files` are the published files and
-checkpoints of the repository or file that was named; `published` of a level is not known yet.
+checkpoints of the repository or file that was named, and those of which the size is known.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from advisor.formats.gguf_sizes import SizedLevel, size_levels
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_levels
 from advisor.foundation.units import gb
 from advisor.models.model import Model
+from advisor.sources.checkpoint_sizes import checkpoint_range
+from advisor.sources.published_files import published_files
+from advisor.sources.published_sizes import PublishedRange, published_sizes_of
 from advisor.sources.resolve import ResolvedModel
 from advisor.words import say, told
 
@@ -28,9 +31,10 @@ def sizes_answer(found: ResolvedModel, model: Model | None, *, full: bool = Fals
     `model` is that of `found`, with or without the layers that predict several tokens, and None where only a file's own
     sizes are known. `full` adds what each size is made of: types of tensors, writer, layers left alone.
     """
-    rows = [] if model is None else [*_gguf_rows(model, full), *_safetensors_rows(model, full)]
+    rows = [] if model is None else [*_gguf_rows(found, model, full), *_safetensors_rows(found, model, full)]
     named = None if model is None else _model(found, model)
-    return {"schema": SCHEMA, "error": None, "model": named, "levels": rows, "files": published_document(found)}
+    files = [*published_document(found), *known_document(found)]
+    return {"schema": SCHEMA, "error": None, "model": named, "levels": rows, "files": files}
 
 
 def sizes_refusal(_: str, error: dict[str, Any]) -> dict[str, Any]:
@@ -47,19 +51,40 @@ def _model(found: ResolvedModel, model: Model) -> dict[str, Any]:
     }
 
 
-def _gguf_rows(model: Model, full: bool) -> Iterator[dict[str, Any]]:
+def _gguf_rows(found: ResolvedModel, model: Model, full: bool) -> Iterator[dict[str, Any]]:
+    known = published_sizes_of(found)
     for plain, helped in zip(size_levels(model), size_levels(model, imatrix=True), strict=True):
-        yield _row(plain, FORMAT, False, sizes_document([plain])[0] if full else {})
+        published = _range(known.range_of(model, plain.level))
+        yield _row(plain, FORMAT, False, sizes_document([plain])[0] if full else {}, published)
         if helped.tensor_bytes != plain.tensor_bytes:
-            yield _row(helped, FORMAT, True, sizes_document([helped])[0] if full else {})
+            published = _range(known.range_of(model, plain.level, imatrix=True))
+            yield _row(helped, FORMAT, True, sizes_document([helped])[0] if full else {}, published)
 
 
-def _safetensors_rows(model: Model, full: bool) -> Iterator[dict[str, Any]]:
+def _safetensors_rows(found: ResolvedModel, model: Model, full: bool) -> Iterator[dict[str, Any]]:
     for sized in size_safetensors_levels(model):
-        yield _row(sized, sized.format, False, safetensors_document([sized])[0] if full else {})
+        published = _range(checkpoint_range(found.entry, model, sized))
+        yield _row(sized, sized.format, False, safetensors_document([sized])[0] if full else {}, published)
 
 
-def _row(sized: SizedLevel | SizedSafetensors, kind: str, imatrix: bool, details: Mapping[str, Any]) -> dict[str, Any]:
+def _range(published: PublishedRange) -> dict[str, Any]:
+    """`n` files are known of this model; the range holds nine of ten, known or not."""
+    return {
+        "low_bytes": published.low,
+        "typical_bytes": published.typical,
+        "high_bytes": published.high,
+        "n": len(published.files),
+        "uploaders": list(published.uploaders),
+    }
+
+
+def _row(
+    sized: SizedLevel | SizedSafetensors,
+    kind: str,
+    imatrix: bool,
+    details: Mapping[str, Any],
+    published: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     return {
         **details,
         "format": kind,
@@ -68,7 +93,7 @@ def _row(sized: SizedLevel | SizedSafetensors, kind: str, imatrix: bool, details
         "tensor_bytes": sized.tensor_bytes,
         "file_bytes": sized.file_bytes,
         "bits_per_weight": round(sized.bits_per_weight, 4),
-        "published": None,
+        "published": published,
     }
 
 
@@ -137,6 +162,17 @@ def published_document(found: ResolvedModel) -> list[dict[str, Any]]:
     for file in repository.models if repository is not None else ():
         rows.append(_published(file.level or "unknown", FORMAT, file.name, None, file.bytes))
     return rows
+
+
+def known_document(found: ResolvedModel) -> list[dict[str, Any]]:
+    """The files of a model of the catalogue whose bytes are known, in the same keys."""
+    rows = published_files(found.entry.id) if found.entry is not None else {}
+    return [
+        _published(row.level, row.format.lower(), row.repo, None, row.bytes)
+        for offered in rows.values()
+        for row in offered
+        if row.bytes is not None
+    ]
 
 
 def _published(level: str, kind: str, name: str, tensor_bytes: int | None, file_bytes: int | None) -> dict[str, Any]:

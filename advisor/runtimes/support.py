@@ -34,6 +34,7 @@ _FORMATS_BY_SCHEME = {
     Scheme.NVFP4: "NVFP4",
     Scheme.MXFP4: "MXFP4",
     Scheme.NATIVE_MXFP4: "MXFP4",
+    Scheme.NATIVE_FP4: "MXFP4",
     Scheme.MXFP8: "MXFP8",
     Scheme.NF4: "bitsandbytes",
     Scheme.LLM_INT8: "bitsandbytes",

@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
+from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.formats.stored_tensor import Stored
 from advisor.foundation.message import Message
 from advisor.machines.chip import Chip
 from advisor.models.model import Model
+from advisor.models.tower import ProjectorType
 from advisor.sizing.memory import Memory
 from advisor.sizing.rates import Rates
 from advisor.sizing.settings import Settings
+
+
+class PublishedFile(Protocol):
+    """A file whose bytes are known, None where they are not."""
+
+    @property
+    def bytes(self) -> int | None: ...
+
+
+class PublishedFiles(Protocol):
+    """What is published of a model, as far as plans look at it."""
+
+    def file_of(self, level: Level) -> PublishedFile | None:
+        """The published file that a plan of the level is of, None: of what stock tools make. Raises InputError."""
+
+    def has(self, level: Level) -> bool:
+        """Whether there is a file of the level."""
+
+    def most_bytes(self, model: Model, level: Level, imatrix: bool) -> int:
+        """What the file may measure that whoever follows a plan of stock bytes downloads."""
+
+    def kept_bytes(self, model: Model, level: SafetensorsLevel) -> int:
+        """How much more a checkpoint takes whose publisher left layers in 16 bit that the level's writer packs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +48,13 @@ class Levels:
     """Files that can be made: at every level the runtime loads, or at `only` one.
 
     Of GGUF levels, of which there are many, only those `among` some, where these are given. `imatrix` says that they
-    are made with an importance matrix.
+    are made with an importance matrix. `published` is what people download instead, None where nobody does.
     """
 
     only: LevelId | None = None
     among: frozenset[str] | None = None
     imatrix: bool = False
+    published: PublishedFiles | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +86,26 @@ class DraftModel:
     level: str
 
 
+@dataclass(frozen=True, slots=True)
+class Vision:
+    """That the model's tower is loaded as well: its file's type where it is a file of its own, and where it lies.
+
+    `video` says that the runtime makes room for a video too.
+    """
+
+    projector: ProjectorType = "F16"
+    on_host: bool = False
+    video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """So many LoRA adapters of one rank that are loaded at once."""
+
+    rank: int
+    count: int = 1
+
+
 class RuntimeOptions:
     """What only one runtime is told; each that is told anything has a class of its own."""
 
@@ -74,7 +121,8 @@ class PlanRequest:
 
     The fraction `margin` of each memory is kept free. With `search` the fastest placement that fits replaces what
     `settings` say about it; `rates` make one placement faster than another. `chip` is what the devices compute with,
-    or the CPU where there are none (None: not known). `name` and `machine_name` are for sentences.
+    or the CPU where there are none (None: not known). `draft`, `vision` and `adapters` are the other parts of
+    the stack, None where they are not loaded. `name` and `machine_name` are for sentences.
     """
 
     model: Model
@@ -86,6 +134,8 @@ class PlanRequest:
     rates: Rates = Rates()  # noqa: RUF009  frozen
     chip: Chip | None = None
     draft: DraftModel | None = None
+    vision: Vision | None = None
+    adapters: Adapters | None = None
     options: RuntimeOptions | None = None
     name: str = "this model"
     machine_name: str = "this machine"

@@ -35,7 +35,8 @@ class Settings:
     means all (`-ngl all`); `cpu_moe_layers` is `-ncmoe`. `micro_batch` is `-ub`. `kv_on_host` is
     `--no-kv-offload`, `split` is `-sm`, `tensor_split` is `-ts` (None: by free memory). `mmap` False is
     `--no-mmap`; it changes how weights get into memory, not how many there are. `op_offload` False is
-    `--no-op-offload`: no GPU computes prompts for layers on the host. `release` is one of `RELEASES`.
+    `--no-op-offload`: no GPU computes prompts for layers on the host. `release` is one of `RELEASES`. `mtp` is
+    `--spec-type draft-mtp`: the model drafts with its multi-token-prediction layers.
     """
 
     context: int
@@ -52,6 +53,7 @@ class Settings:
     mmap: bool = True
     op_offload: bool = True
     unified: bool = False
+    mtp: bool = False
     release: str = NEWEST_RELEASE
 
     def since(self, release: str) -> bool:

@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
 from advisor.foundation.places import data_folder
-from advisor.foundation.units import GB
 from advisor.models.catalogue import Entry
 
 FILES = data_folder() / "published_files.csv"
@@ -43,8 +42,9 @@ _Day = Annotated[str, Field(pattern=r"^20\d\d-[01]\d-[0-3]\d$")]
 
 
 class PublishedFile(BaseModel):
-    """A file that somebody offers. `size_gb` has as many digits as its source gave, None where it gave none; `split`
-    says whether the file lies there in several parts. `read` is the day on which the source was read.
+    """A file that somebody offers. Its `bytes` are exact or `within` so many of what its source rounded, None where it
+    gave none; `split` says whether the file lies there in several parts. `published` is the day of the repository,
+    where that is known, `read` the day on which the source was read.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,14 +53,21 @@ class PublishedFile(BaseModel):
     format: Filled
     level: Filled
     repo: _Repository
-    size_gb: Annotated[Annotated[float, Field(gt=0)] | None, BlankIsNone]
+    bytes: Annotated[Annotated[int, Field(gt=0)] | None, BlankIsNone]
+    within: Annotated[Annotated[int, Field(ge=0)] | None, BlankIsNone]
     split: Literal["yes", "no"]
+    published: Annotated[_Day | None, BlankIsNone]
     source: _Address
     read: _Day
 
     @property
-    def bytes(self) -> int | None:
-        return None if self.size_gb is None else round(self.size_gb * GB)
+    def owner(self) -> str:
+        return self.repo.partition("/")[0]
+
+    @property
+    def loads(self) -> bool:
+        """Whether a program loads it from there; parts that were cut by hand only fit together once they are joined."""
+        return self.owner != _CUT_BY_HAND or (self.bytes or 0) <= _ONE_FILE_BYTES
 
 
 class PublishedRepository(BaseModel):
@@ -104,9 +111,16 @@ def read_gated(path: Path) -> tuple[GatedOwner, ...]:
     return read_rows(path, GatedOwner, GATED_KEY)
 
 
-def published_file(entry: Entry | None, level: LevelId) -> PublishedFile | None:
-    """The file to name for a model of the catalogue at a level; None where none is known."""
-    return None if entry is None else _files().get((entry.id, *level))
+def published_file(entry: Entry | None, level: LevelId, publisher: str | None = None) -> PublishedFile | None:
+    """The file to name for a model of the catalogue at a level, of any publisher or of one; None: none is known."""
+    offered = () if entry is None else published_files(entry.id).get(level, ())
+    wanted = None if publisher is None else publisher.lower()
+    return next((row for row in offered if row.loads and wanted in (None, row.owner.lower())), None)
+
+
+def published_files(model: str) -> Mapping[LevelId, tuple[PublishedFile, ...]]:
+    """Every file that is known of a model of the catalogue, by its level, those to name first in front."""
+    return _files().get(model, {})
 
 
 def likely_repository(entry: Entry | None, level: LevelId, file_bytes: int) -> PublishedRepository | None:
@@ -137,10 +151,11 @@ def is_gated(repository: str, license: str) -> bool:
 
 
 @cache
-def _files() -> Mapping[tuple[str, str, str], PublishedFile]:
-    found: dict[tuple[str, str, str], PublishedFile] = {}
+def _files() -> Mapping[str, Mapping[LevelId, tuple[PublishedFile, ...]]]:
+    found: dict[str, dict[LevelId, tuple[PublishedFile, ...]]] = {}
     for row in read_published_files(FILES):
-        found.setdefault((row.model, row.format, row.level), row)
+        of_model, level = found.setdefault(row.model, {}), LevelId(row.format, row.level)
+        of_model[level] = (*of_model.get(level, ()), row)
     return found
 
 

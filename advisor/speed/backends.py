@@ -18,6 +18,7 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 _BY_VENDOR: dict[str, Backend] = {"NVIDIA": "cuda", "Apple": "metal", "AMD": "rocm", "Intel": "sycl"}
 # Sold with several sizes of one memory: the same chip at the same speed.
 _MEMORY_SIZE = re.compile(r"-\d{1,4}gb$")
+_FAR = 8192  # tokens
 # Cards without tensor cores and, mostly, without fast 16-bit arithmetic.
 _OLD_NVIDIA = {"Maxwell", "Pascal"}
 
@@ -67,6 +68,18 @@ def group_of(machine: Machine, backend: Backend) -> str:
             return "cpu-apple" if machine.vendor == "Apple" else "cpu"
         case _:
             return backend
+
+
+def judged_by(group: str, users: int, devices: int, split: str, before: int = 0) -> str:
+    """Whose misses widen a range: those of the group, or of what is harder to predict than its group.
+
+    `before` tokens are in the cache already when a prompt is read.
+    """
+    if before > _FAR:
+        return "far into a context"
+    if group in ("vllm", "host"):
+        return f"{group}, several users" if users > 1 else group
+    return "several users" if users > 1 else f"{split} split" if devices > 1 else group
 
 
 def peak_flops(machine: Machine) -> float | None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.foundation.evidence_words import origin
+from advisor.speed.backends import judged_by
 from advisor.speed.constants import POOLED, TIERS
-from advisor.speed.fitting import fit
+from advisor.speed.fitting import family, fit
 from advisor.speed.row_terms import Case
 
-# Ends at these quantiles of measured / predicted hold 90 % of what a source measured that was left out: more than the
-# 80 % promised, as the next one may differ from all known. Rows of one source count as the root of their number.
+# Ends at these quantiles of measured / predicted hold 90 % of what a source measured that was left out. Rows of one
+# source count as the root of their number.
 _LOW, _HIGH = 0.05, 0.95
-_ENOUGH = 25  # held-out rows before a tier, or a group, has a range of its own
-_ANY = "any"
+_INSIDE = 0.9
+_FEW = 5  # sources: with so many, a group's own misses count as much as those of all groups
 _LEAST_WIDTH = 0.04  # log
 
 
@@ -31,7 +34,7 @@ class HeldOut:
 
 # What is left out together: everything from one source, one model on one chip, one chip.
 SCHEMES: Mapping[str, Callable[[Case], Hashable]] = {
-    "source": lambda case: case.row.source,
+    "source": lambda case: origin(case.row.source),
     "device and model": lambda case: (case.chip, case.model),
     "device": lambda case: case.chip,
 }
@@ -39,7 +42,9 @@ SCHEMES: Mapping[str, Callable[[Case], Hashable]] = {
 
 def range_group(case: Case) -> str:
     """Whose misses a case is judged by: its group, or what is harder to predict than its group."""
-    return "several users" if (case.row.users or 1) > 1 else "several devices" if case.row.devices > 1 else case.group
+    row = case.row
+    before = row.depth if row.kind == "prefill" else 0
+    return judged_by(case.group, row.users or 1, row.devices, row.split, before)
 
 
 def cross_validate(cases: Sequence[Case], kind: str, key: Callable[[Case], Hashable]) -> list[HeldOut]:
@@ -50,40 +55,112 @@ def cross_validate(cases: Sequence[Case], kind: str, key: Callable[[Case], Hasha
         by_key[key(case)].append(case)
     found = []
     for test in by_key.values():
-        concerned, out = {case.group for case in test}, key(test[0])
-        # Constants of other groups stay, and the pooled ones move too little to matter.
-        rest = [case for case in cases if case.group in concerned and key(case) != out]
+        concerned, out = {family(case.group) for case in test}, key(test[0])
+        # Constants of other backends stay, and the pooled ones move too little to matter.
+        rest = [case for case in cases if family(case.group) in concerned and key(case) != out]
         left = fit(rest, kind, pooled=whole.pooled)
         found += [HeldOut(case, left.log_ms(case) - float(np.log(case.ms)), left.tier(case)) for case in test]
     return found
 
 
-def ends(held_out: Iterable[HeldOut]) -> dict[tuple[str, str], tuple[float, float, int]]:
+def ends(
+    held_out: Iterable[HeldOut], stretch: Mapping[bool, float] | None = None
+) -> dict[tuple[str, str], tuple[float, float, int]]:
     """By range group and tier: low and high end as multiples of the typical rate, and the rows behind them.
 
     `held_out` with a whole source left out: whoever compares the estimate with a run of their own is a new source.
+    `stretch` is what the logarithms of the ends are multiplied by (`stretch_for`). Nearer evidence never has the wider
+    range, and what few sources tell of is drawn towards all groups' misses.
     """
-    found_in: dict[tuple[str, str], list[HeldOut]] = defaultdict(list)
-    for each in held_out:
+    found_in: dict[str, dict[str, list[HeldOut]]] = defaultdict(lambda: defaultdict(list))
+    for each in (each for each in held_out if not each.case.early):
         for group in (range_group(each.case), POOLED):
-            found_in[group, each.tier].append(each)
-            found_in[group, _ANY].append(each)
+            found_in[group][each.tier].append(each)
+    pooled = {tier: _quantiles(rows) for tier, rows in found_in[POOLED].items()}
+    every = _quantiles([each for rows in found_in[POOLED].values() for each in rows])
     found = {}
-    for group in sorted({group for group, _ in found_in}):
+    for group, by_tier in sorted(found_in.items()):
+        whole = _quantiles([each for rows in by_tier.values() for each in rows])
+        of_tier = []
         for tier in TIERS:
-            known = found_in[group, tier]
-            if len(known) < _ENOUGH:
-                known = found_in[group, _ANY]
-            if len(known) >= _ENOUGH or group == POOLED:
-                found[group, tier] = (*_quantiles(known), len(known))
+            common = _drawn(pooled.get(tier, every), every)
+            own = common if group == POOLED else _drawn(_drawn(_quantiles(by_tier.get(tier, [])), whole), common)
+            of_tier.append(own)
+        for tier, (low, high) in zip(TIERS, _rising(of_tier), strict=True):
+            wider = stretch[_serves(group)] if stretch else 1.0
+            rows = len(by_tier.get(tier) or whole.rows)
+            found[group, tier] = math.exp(low * wider), math.exp(high * wider), rows
     return found
 
 
-def _quantiles(held_out: Sequence[HeldOut]) -> tuple[float, float]:
-    together = Counter(each.case.row.source for each in held_out)
+def _serves(group: str) -> bool:
+    """Whether these are the misses of an engine for many users, which are larger than the others'."""
+    return group.startswith("vllm")
+
+
+def stretch_for(held_out: Sequence[HeldOut]) -> Mapping[bool, float]:
+    """What makes nine of ten of the cases lie in their range, where the range comes from the other sources.
+
+    For engines that serve many (True) and others apart.
+    """
+    by_source: dict[str, list[HeldOut]] = defaultdict(list)
+    for each in held_out:
+        by_source[origin(each.case.row.source)].append(each)
+    needed: dict[bool, list[float]] = {False: [], True: []}
+    for source, tested in by_source.items():
+        known = ends(each for each in held_out if origin(each.case.row.source) != source)
+        for each in (each for each in tested if not each.case.early):
+            low, high, _ = known.get((range_group(each.case), each.tier)) or known[POOLED, each.tier]
+            needed[_serves(range_group(each.case))].append(each.error / math.log(high if each.error > 0 else low))
+    return {serves: float(np.quantile(ratios, _INSIDE)) if ratios else 1.0 for serves, ratios in needed.items()}
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Logarithms of both ends, and the rows and sources that they rest on."""
+
+    low: float
+    high: float
+    rows: Sequence[HeldOut] = ()
+    sources: float = 0.0
+
+
+def _drawn(own: _Ends, towards: _Ends) -> _Ends:
+    share = own.sources / (own.sources + _FEW)
+    low, high = (share * a + (1 - share) * b for a, b in ((own.low, towards.low), (own.high, towards.high)))
+    return _Ends(low, high, own.rows or towards.rows, max(own.sources, towards.sources))
+
+
+def _rising(of_tier: Sequence[_Ends]) -> list[tuple[float, float]]:
+    """Both ends of tiers from the nearest on, each no nearer to the typical rate than the one before.
+
+    Where evidence says otherwise, tiers share their mean, weighed by their sources.
+    """
+    sides = []
+    for sign, values in ((-1, [each.low for each in of_tier]), (1, [each.high for each in of_tier])):
+        blocks: list[tuple[float, float, int]] = []  # distance, weight, tiers
+        for each, value in zip(of_tier, values, strict=True):
+            blocks.append((max(sign * value, _LEAST_WIDTH), each.sources + 1, 1))
+            while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+                (one, heavy, some), (other, weight, more) = blocks[-2:]
+                blocks[-2:] = [((one * heavy + other * weight) / (heavy + weight), heavy + weight, some + more)]
+        sides.append([sign * distance for distance, _, tiers in blocks for _ in range(tiers)])
+    return list(zip(*sides, strict=True))
+
+
+def _quantiles(held_out: Sequence[HeldOut]) -> _Ends:
+    if not held_out:
+        return _Ends(0.0, 0.0)
+    together = Counter(origin(each.case.row.source) for each in held_out)
     errors = np.array([each.error for each in held_out])
-    weights = np.array([together[each.case.row.source] ** -0.5 for each in held_out])
+    weights = np.array([together[origin(each.case.row.source)] ** -0.5 for each in held_out])
     order = np.argsort(errors, kind="stable")
     reached = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-    low, high = np.interp([_LOW, _HIGH], reached, errors[order])
-    return float(np.exp(min(low, -_LEAST_WIDTH))), float(np.exp(max(high, _LEAST_WIDTH)))
+    low, high = _by_chance(len(together)) * np.interp([_LOW, _HIGH], reached, errors[order])
+    return _Ends(float(low), float(high), held_out, len(together))
+
+
+def _by_chance(sources: int) -> float:
+    """How much wider a range must be that rests on few sources: Student's quantile over that of the normal, 90 %."""
+    z, degrees = 1.645, max(2, sources - 1)
+    return 1 + (z**2 + 1) / (4 * degrees) + (5 * z**4 + 16 * z**2 + 3) / (96 * degrees**2)

@@ -7,18 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import DataError
 from advisor.foundation.places import data_folder
-from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
+from advisor.speed.roofline import TERMS
 
 CONSTANTS = data_folder() / "speed_constants.csv"
-Kind = Literal["decode", "prefill"]
-TIERS = ("level", "model", "chip", "group")  # how close the evidence behind an estimate is, closest first
+Kind = Literal["decode", "prefill", "host"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+TIERS = ("level", "model", "chip", "generation", "group")  # how close the evidence behind an estimate is, closest first
 POOLED = ""  # the group that stands for all of them
 
 
@@ -26,9 +27,9 @@ class ConstantRow(BaseModel):
     """One number of the fit: a constant of a group, a factor on the time of a chip, or an end of a range.
 
     Which it is says `constant`: a term of `roofline` (times milliseconds at nominal rates), "log_factor" (logarithm,
-    for the chip, model and level named), "low" or "high" (times the typical rate, for the tier named) or "error" (the
-    median absolute error of the group in leave-one-source-out cross-validation). `n` is the rows behind it, `sources`
-    how many independent ones they are from (`evidence_words.origin`).
+    for the chip or the generation of chips, model and level named), "low" or "high" (times the typical rate, for the
+    tier named) or "error" (the median absolute error of the group in leave-one-source-out cross-validation). `n` is the
+    rows behind it, `sources` how many independent ones they are from (`evidence_words.origin`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,7 +68,7 @@ def read_constants(path: Path) -> Mapping[str, Constants]:
     """Constants by kind; raises DataError naming file, row, column and reason."""
     rows = read_rows(path, ConstantRow)
     try:
-        return {kind: _constants(row for row in rows if row.kind == kind) for kind in ("decode", "prefill")}
+        return {kind: _constants(row for row in rows if row.kind == kind) for kind in KINDS}
     except KeyError as error:
         raise DataError(
             "{path}: no row for {error}; run `python -m advisor.speed.fit_constants`.", path=path.name, error=str(error)
@@ -82,7 +83,7 @@ def _constants(rows: Iterable[ConstantRow]) -> Constants:
     counts: dict[tuple[str, ...], tuple[int, int]] = {}
     names: tuple[str, ...] = ()
     for row in rows:
-        names = DECODE_TERMS if row.kind == "decode" else PREFILL_TERMS
+        names = TERMS[row.kind]
         if row.constant == "log_factor":
             key = tuple(part for part in (row.chip, row.backend, row.model, row.level) if part)
             factors[key], counts[key] = row.value, (row.n, row.sources)

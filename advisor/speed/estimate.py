@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -13,16 +13,18 @@ from advisor.foundation.ranges import Range
 from advisor.machines.machine import Machine
 from advisor.sizing.placement import HOST
 from advisor.sizing.rates import LINK_BANDWIDTH
-from advisor.speed.backends import Backend, chip_of, group_of, peak_flops
+from advisor.speed.backends import Backend, chip_of, group_of, judged_by, peak_flops
 from advisor.speed.constants import POOLED, Constants, constants
-from advisor.speed.load import SpeedLoad
+from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
 from advisor.speed.roofline import (
     DECODE_TERMS,
-    PREFILL_TERMS,
     Device,
     Terms,
+    bus_terms,
     decode_terms,
+    host_terms,
+    least_ms,
     pipeline_gain,
     prefill_terms,
     weighed,
@@ -31,9 +33,7 @@ from advisor.speed.roofline import (
 Basis = Literal["measured", "scaled", "estimated"]
 Split = Literal["layer", "tensor", "row"]
 
-# No placement with a part on the host is in the evidence: the logarithm of its range is made this much wider.
-_OFFLOADED = 1.5
-_CPU_GROUP = "cpu"
+_HOST_GROUP = "host"
 _MOST_SHOWN = 8
 
 
@@ -81,6 +81,15 @@ class Speed:
     decode: Rate | None = field(repr=False)
     prefill: Rate | None = field(repr=False)
     inputs_per_s: Range | None = None
+    host_bandwidth: float | None = field(default=None, repr=False)
+    split: Split = field(default="layer", repr=False)
+
+    def serving(self, users: int) -> Speed:
+        """The same with so many users at once."""
+        load = replace(self.load, users=users)
+        found = estimate_speed(load, self.devices, self.backend, host_bandwidth=self.host_bandwidth, split=self.split)
+        assert found is not None  # noqa: S101
+        return found
 
     @property
     def rate(self) -> Rate:
@@ -129,7 +138,9 @@ def estimate_speed(
     prefill = _prefill(load, devices, backend, parts, split, table["prefill"])
     if not load.writes:
         return None if prefill is None else _encoding(load, devices, backend, prefill)
-    decode = _decode(load, devices, backend, parts, split, table["decode"])
+    if backend == "vllm" and load.users > 1 and not load.read_per_written:
+        load = replace(load, read_per_written=USUAL_READ_PER_WRITTEN)
+    decode = _decode(load, devices, backend, parts, split, table)
     first = None
     if prefill is not None:
         prompt, step = prefill.range, decode.range
@@ -152,6 +163,8 @@ def estimate_speed(
         devices=tuple(devices),
         decode=decode,
         prefill=prefill,
+        host_bandwidth=host_bandwidth,
+        split=split,
     )
 
 
@@ -202,39 +215,52 @@ def _decode(
     backend: Backend,
     parts: dict[int, Device],
     split: Split,
-    known: Constants,
+    table: Mapping[str, Constants],
 ) -> Rate:
-    group = group_of(devices[0], backend)
-    own, host_group = known.of(group), group_of(devices[0], "cpu") if devices[0].unified else _CPU_GROUP
+    group, known = group_of(devices[0], backend), table["decode"]
+    own = known.of(group)
     tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
+    offloads = HOST in parts and backend != "cpu"
 
     def step(some: SpeedLoad) -> tuple[Terms, float, float]:
         """Terms on the devices, milliseconds on the host, and in all."""
-        terms, host = _step(some, backend, parts, split)
-        host_ms = weighed(host, known.of(host_group)) if host else 0.0
+        terms, host_ms = _step(some, backend, parts, split), 0.0
+        if offloads and devices[0].unified:  # its CPU was measured alone, beside a card of its own none was
+            host = decode_terms(some, HOST, parts[HOST], first=False)
+            host_ms = weighed(host, known.of(group_of(devices[0], "cpu")))
+        elif offloads:
+            host_ms = weighed(host_terms(some, parts[HOST].bandwidth), table["host"].of(_HOST_GROUP))
         return terms, host_ms, weighed(terms, own) * factor + host_ms
 
     terms, host_ms, ms = step(load)
     in_turn = False
     if load.users > 1 and (alone := step(replace(load, users=1))[2] * load.users) < ms:
         ms, in_turn = alone, True
-    whose = "several users" if load.users > 1 else _whose(devices, group)
-    spread = _range(1000 / ms, known.range_of(whose, tier), bool(host_ms))
-    return Rate(spread, tier, n, sources, terms, own, factor, host_ms, in_turn)
+    ends = known.range_of(judged_by(group, load.users, len(devices), split), tier)
+    if host_ms:
+        ends = _blended(ends, table["host"].range_of(_HOST_GROUP, "group"), host_ms / ms)
+    most = 1000 / least_ms(load, parts, together=split != "layer")
+    return Rate(_range(1000 / ms, ends, most), tier, n, sources, terms, own, factor, host_ms, in_turn)
 
 
-def _step(load: SpeedLoad, backend: Backend, parts: dict[int, Device], split: Split) -> tuple[Terms, Terms | None]:
-    """Terms of one step on the devices, and on the host where something lies there."""
+def _blended(devices: tuple[float, float], host: tuple[float, float], share: float) -> tuple[float, float]:
+    """Ends of a range of which the host takes a `share` of the time, from those of the two, by their logarithms."""
+    low, high = (one ** (1 - share) * other**share for one, other in zip(devices, host, strict=True))
+    return low, high
+
+
+def _step(load: SpeedLoad, backend: Backend, parts: dict[int, Device], split: Split) -> Terms:
+    """Terms of one step on the devices."""
     numbers = [number for number in parts if number != HOST or backend == "cpu"]
     sharing = len(numbers) if split != "layer" else 1
     total: Terms = (0.0,) * len(DECODE_TERMS)
+    if not numbers:  # the device still takes part in each layer
+        return decode_terms(load, 0, Device(math.inf), first=True)
     for place, number in enumerate(numbers):
         terms = decode_terms(load, number, parts[number], first=not place, sharing=sharing)
         # Devices that share every tensor work at once: the slowest counts. Otherwise they work in turn.
         total = tuple(map(max if sharing > 1 else _plus, total, terms))
-    if HOST not in parts or backend == "cpu":
-        return total, None
-    return total, decode_terms(load, HOST, parts[HOST], first=not numbers)
+    return total
 
 
 def _plus(left: float, right: float) -> float:
@@ -261,20 +287,17 @@ def _prefill(
     for place, number in enumerate(numbers):
         terms = prefill_terms(load, number, parts[number], first=not place, depth=depth)
         total = tuple(map(max if split != "layer" else _plus, total, terms))
-    host_ms = 0.0
     if HOST in parts and backend != "cpu":
         # Weights in host memory are copied to the GPU to read a prompt.
-        bus = Device(min(parts[HOST].bandwidth, LINK_BANDWIDTH), parts[numbers[0]].peak)
-        terms = prefill_terms(load, HOST, bus, first=False, depth=depth)
-        moved = PREFILL_TERMS.index("weights")
-        host_ms = terms[moved]
-        total = tuple(map(_plus, total, (*terms[:moved], 0.0, *terms[moved + 1 :])))
+        link = min(parts[HOST].bandwidth, LINK_BANDWIDTH)
+        total = tuple(map(_plus, total, bus_terms(load, link, parts[numbers[0]], depth)))
     tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
     if split == "layer":
         factor /= pipeline_gain(len(numbers))
-    rate = 1000 / (weighed(total, own) * factor + host_ms)
-    spread = _range(rate, known.range_of(_whose(devices, group), tier), bool(host_ms))
-    return Rate(spread, tier, n, sources, total, own, factor, host_ms)
+    spread = _range(
+        1000 / (weighed(total, own) * factor), known.range_of(judged_by(group, 1, len(devices), split, before), tier)
+    )
+    return Rate(spread, tier, n, sources, total, own, factor, 0.0)
 
 
 def _evidence(
@@ -284,6 +307,8 @@ def _evidence(
     follows from all tiers.
     """
     (n, sources), tier, log_factor = known.sizes.get(group) or known.sizes[POOLED], "group", 0.0
+    if (kind := (machine.architecture or group, backend)) in known.factors:
+        tier, (n, sources), log_factor = "generation", known.counts[kind], known.factors[kind]
     key: tuple[str, ...] = (chip_of(machine), backend)
     for name, part in (("chip", ""), ("model", load.shape.known_as or ""), ("level", load.level)):
         if name != "chip":
@@ -295,14 +320,8 @@ def _evidence(
     return tier, n, sources, math.exp(log_factor)
 
 
-def _whose(devices: Sequence[Machine], group: str) -> str:
-    """Whose errors widen the range of one user."""
-    return "several devices" if len(devices) > 1 else group
-
-
-def _range(rate: float, factors: tuple[float, float], offloaded: bool) -> Range:
-    """`factors` on the rate that bound it, wider where part of the work is the host's."""
+def _range(rate: float, factors: tuple[float, float], most: float = math.inf) -> Range:
+    """`factors` on the rate that bound it; nothing is faster than `most`, what the nominal bandwidths allow."""
     low, high = factors
-    if offloaded:
-        low, high = low**_OFFLOADED, high**_OFFLOADED
-    return Range(rate * low, rate, rate * high)
+    rate = min(rate, most)
+    return Range(rate * low, rate, min(rate * high, most))

@@ -10,20 +10,28 @@ from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
 _OF_DECODE = {
     "weights": fact("decode_weights"),
+    "quantized": fact("decode_quantized"),
     "low_bits": fact("decode_low_bits"),
     "cache": fact("decode_cache"),
     "step": fact("decode_step"),
     "layer": fact("decode_layer"),
     "moe_layer": fact("decode_moe_layer"),
     "batch_compute": fact("decode_batch_compute"),
+    "batch_moe": fact("decode_batch_moe"),
+    "prompts": fact("decode_prompts"),
     "exchange": fact("decode_exchange"),
+    "exchange_tokens": fact("decode_exchange_tokens"),
 }
 _OF_PREFILL = {
     "compute": fact("prefill_compute"),
     "compute_moe": fact("prefill_compute_moe"),
+    "quantized": fact("prefill_quantized"),
     "attention": fact("prefill_attention"),
     "weights": fact("prefill_weights"),
     "pass": fact("prefill_pass"),
+    "pass_moe": fact("prefill_pass_moe"),
+    "bus": fact("prefill_bus"),
+    "early": fact("prefill_early"),
 }
 
 
@@ -96,6 +104,7 @@ def _evidence(speed: Speed) -> Message:
         "level": fact("measured_at_level", chip=chip),
         "model": fact("measured_of_model", chip=chip),
         "chip": fact("measured_on_chip", chip=chip),
+        "generation": fact("measured_on_generation", generation=machine.architecture or ""),
         "group": fact("measured_on_group", group=group_of(machine, speed.backend)),
     }[rate.tier]
     return fact(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,13 +13,22 @@ import numpy as np
 
 from advisor.foundation.evidence_words import independent
 from advisor.models.catalogue import catalogue
-from advisor.speed.calibrate import SCHEMES, cross_validate, ends
-from advisor.speed.constants import CONSTANTS, POOLED, ConstantRow
-from advisor.speed.fitting import TERMS, Fit, fit
+from advisor.speed.calibrate import SCHEMES, cross_validate, ends, stretch_for
+from advisor.speed.constants import CONSTANTS, KINDS, POOLED, ConstantRow
+from advisor.speed.fitting import Fit, fit
 from advisor.speed.measurements import measurements
-from advisor.speed.row_terms import Case, cases
+from advisor.speed.roofline import TERMS
+from advisor.speed.row_terms import Case, cases, host_cases
 
 Row = dict[str, str | float]
+
+
+def cases_of(kind: str) -> list[Case]:
+    """The bundled evidence of a kind."""
+    if kind != "host":
+        return cases(measurements(), kind)
+    devices = fit(cases(measurements(), "decode"), "decode")
+    return host_cases(measurements(), lambda case: math.exp(devices.log_ms(case)))
 
 
 def fitted_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
@@ -30,7 +40,9 @@ def fitted_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
         sources = independent(case.row.source for case in known if not group or case.group == group)
         for name, value in zip(TERMS[kind], values, strict=True):
             yield _row(kind, name, float(value), n, sources, group=group)
-    yield from _factor_rows(fitted, {case.chip for case in known if case.catalogued})
+    yield from _factor_rows(
+        fitted, {name for case in known if case.catalogued for name in (case.chip, case.generation)}
+    )
 
 
 def _factor_rows(fitted: Fit, chips: set[str]) -> Iterator[Row]:
@@ -52,7 +64,7 @@ def range_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
     for group, errors in sorted(by_group.items()):
         yield _row(kind, "error", float(np.median(errors)), len(errors), independent(urls[group]), group=group)
     every = independent(each.case.row.source for each in held_out)
-    for (group, tier), (low, high, n) in ends(held_out).items():
+    for (group, tier), (low, high, n) in ends(held_out, stretch_for(held_out)).items():
         yield _row(kind, "low", low, n, every, group=group, tier=tier)
         yield _row(kind, "high", high, n, every, group=group, tier=tier)
 
@@ -63,12 +75,12 @@ def _row(kind: str, constant: str, value: float, n: int, sources: int, **where: 
 
 
 def write(path: Path) -> None:
-    """Fit both kinds and write the file."""
+    """Fit all kinds and write the file."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, list(ConstantRow.model_fields), lineterminator="\n")
         table.writeheader()
-        for kind in ("decode", "prefill"):
-            known = cases(measurements(), kind)
+        for kind in KINDS:
+            known = cases_of(kind)
             table.writerows(fitted_rows(known, kind))
             table.writerows(range_rows(known, kind))
 

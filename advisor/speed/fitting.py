@@ -1,11 +1,13 @@
 """Fits the speed model to the evidence; `python -m advisor.speed.fit_constants` writes the result to data/.
 
-Three stages, each explaining what the one before left over, and each pulled towards "no difference" where there are few
-measurements: constants per group (`group_of`), a factor per chip and backend, a factor per model (and level) on it.
+Stages, each explaining what the one before left over, and each pulled towards "no difference" where there are few
+measurements: constants per group (`group_of`), a factor per generation of chips and backend, per chip, per model (and
+level) on it. What a host reads is fitted to what the devices' own estimate leaves over.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,30 +16,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.foundation.evidence_words import independent
-from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
+from advisor.foundation.evidence_words import independent, origin
+from advisor.speed.constants import TIERS
+from advisor.speed.roofline import TERMS
 from advisor.speed.row_terms import Case
 
 Vector = NDArray[np.float64]
 
-TERMS = {"decode": DECODE_TERMS, "prefill": PREFILL_TERMS}
 # Where all groups together start from: rough values that only matter where there is no evidence at all.
 _START = {
-    "decode": np.array([1.3, 0.4, 2.0, 0.5, 0.8, 1.0, 2.0, 2.0]),
-    "prefill": np.array([2.0, 1.0, 2.0, 1.0, 5.0]),
+    "decode": np.array([1.2, 0.15, 0.4, 2.0, 0.3, 0.8, 1.0, 2.0, 2.0, 1.0, 1.0, 1.0]),
+    "prefill": np.array([2.0, 1.0, 0.5, 2.0, 1.0, 5.0, 20.0, 1.0, 1.0]),
+    "host": np.array([1.1, 1.4, 4.0]),
 }
-_PULL_START, _PULL_GROUP = 0.2, 0.2  # how many rows' worth of error a constant off by its own size may save
+# Nothing reads faster than its nominal bandwidth.
+_FLOOR = {
+    kind: np.array([float(name in ("dense", "experts") or (kind, name) == ("decode", "weights")) for name in names])
+    for kind, names in TERMS.items()
+}
+# How many rows' worth of error a constant off by its own size may save.
+_PULL_START = 0.2
+_PULL_GROUP = {"decode": 1.5, "prefill": 1.0, "host": 0.2}
 _LEAST_SHARE = 0.1  # of the starting value: so that a constant the pooled fit leaves out can still come back
 _ROUNDS = 12
 _LEAST_ERROR = 0.05  # errors below count alike, so that no single row is met exactly
+_LEAST_MS = 1e-6
 _CLIP = 0.8  # log; a row further off says nothing more
-# Rows' worth of pull towards "no difference" for a chip, a model on it, a level of that.
-_PULLS = (1.0, 1.0, 0.7)
+# Rows' worth of pull towards "no difference" for a generation, a chip, a model on it, a level of that.
+_PULLS = (2.0, 1.5, 2.0, 1.5)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Constants per group, and logarithmic factors on the time, per (chip, backend[, model[, level]]), with their n."""
+    """Constants per group, and logarithmic factors on the time, per (generation or chip, backend[, model[, level]])."""
 
     kind: str
     pooled: Vector
@@ -53,42 +64,60 @@ class Fit:
     def log_ms(self, case: Case) -> float:
         """The logarithm of the predicted milliseconds."""
         base = float(np.dot(case.terms, self.constants(case.group)))
-        return float(np.log(base)) + sum(self.factors.get(key, 0.0) for key in case.keys)
+        found = base * math.exp(sum(self.factors.get(key, 0.0) for key in case.keys))
+        return math.log(case.fixed + max(found, _LEAST_MS))
 
     def tier(self, case: Case) -> str:
-        """How close the evidence is: "level", "model", "chip" or "group"."""
+        """How close the evidence is, as `constants.TIERS` names it."""
         known = [key in self.factors for key in case.keys]
-        return "level" if known[2] else "model" if known[1] else "chip" if known[0] else "group"
+        return next((tier for tier, found in zip(TIERS, reversed(known), strict=False) if found), "group")
+
+
+def family(group: str) -> str:
+    """The backend of a group, whose kinds of memory and chips start from what is common to them."""
+    return group.split("-")[0]
 
 
 def fit(cases: Sequence[Case], kind: str, pooled: Vector | None = None) -> Fit:
     """Fit all three stages; `pooled` are the constants of all groups together, where they are known already."""
     if pooled is None:
-        pooled = _constants(cases, _START[kind], _PULL_START)
+        pooled = _constants(cases, _START[kind], _PULL_START, kind)
     by_group: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_group[case.group].append(case)
-    prior = np.maximum(pooled, _LEAST_SHARE * _START[kind])
-    groups = {name: _constants(rows, prior, _PULL_GROUP) for name, rows in by_group.items()}
+    by_family: dict[str, list[Case]] = defaultdict(list)
+    for name, rows in by_group.items():
+        by_family[family(name)] += rows
+    least = _LEAST_SHARE * _START[kind]
+    prior = np.maximum(pooled, least)
+    pull = _PULL_GROUP[kind]
+    families = {name: np.maximum(_constants(rows, prior, pull, kind), least) for name, rows in by_family.items()}
+    groups = {name: _constants(rows, families[family(name)], pull, kind) for name, rows in by_group.items()}
     plain = Fit(kind, pooled, groups, {name: len(rows) for name, rows in by_group.items()})
-    return replace(plain, **_factors(cases, plain))
+    return plain if kind == "host" else replace(plain, **_factors(cases, plain))
 
 
-def _constants(rows: Sequence[Case], prior: Vector, pull: float) -> Vector:
-    """Non-negative constants with the least sum of absolute relative errors, drawn towards `prior`.
+def _constants(rows: Sequence[Case], prior: Vector, pull: float, kind: str) -> Vector:
+    """Constants of at least `_FLOOR` with the least sum of absolute relative errors, drawn towards `prior`.
 
     Rows of one chip, model and source say much the same: together they count as the root of their number.
     """
+    floor = _FLOOR[kind]
     together: dict[Hashable, int] = defaultdict(int)
     for case in rows:
         together[case.chip, case.model, case.row.source] += 1
     weights = np.array([together[case.chip, case.model, case.row.source] ** -0.5 for case in rows])
-    relative = np.array([case.terms for case in rows]) / np.array([case.ms for case in rows])[:, None]
-    found = prior.copy()
+    times = np.array([case.ms for case in rows])
+    relative = np.array([case.terms for case in rows]) / times[:, None]
+    wanted = 1 - np.array([case.fixed for case in rows]) / times - relative @ floor
+    prior = np.maximum(prior, floor)
+    above = prior - floor
     for _ in range(_ROUNDS):
-        error = np.abs(relative @ found - 1)
+        error = np.abs(relative @ above - wanted)
         weighted = (relative * (weights / np.maximum(_LEAST_ERROR, error))[:, None]).T
-        found = _non_negative(weighted @ relative + np.diag(pull / prior**2), weighted.sum(axis=1) + pull / prior)
+        target = weighted @ wanted + pull * (prior - floor) / prior**2
+        above = _non_negative(weighted @ relative + np.diag(pull / prior**2), target)
+    found: Vector = floor + above
     return found
 
 
@@ -117,7 +146,8 @@ def _factors(cases: Iterable[Case], plain: Fit) -> dict[str, Any]:
         sorted_in: dict[tuple[str, ...], dict[Hashable, list[float]]] = defaultdict(lambda: defaultdict(list))
         urls: dict[tuple[str, ...], set[str]] = defaultdict(set)
         for case, rest in left:
-            sorted_in[case.keys[stage]][case.model, case.row.measured_level, case.row.source].append(rest)
+            whose = case.model, case.row.measured_level, origin(case.row.source)
+            sorted_in[case.keys[stage]][whose].append(rest)
             urls[case.keys[stage]].add(case.row.source)
         for key, by_source in sorted_in.items():
             values = np.array([np.median(rests) for rests in by_source.values()])

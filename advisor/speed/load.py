@@ -24,6 +24,8 @@ from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.speed.shape import Shape, shape_of
 
 _BLOCK = 256  # cells
+# Of users who come and go: the median of what is published of vLLM under load.
+USUAL_READ_PER_WRITTEN = 1.0
 _TABLE = "model.embed_tokens"  # tied, it is the output head as well; other tables are only looked up
 
 
@@ -45,6 +47,8 @@ class SpeedLoad:
     prompt_tokens: int = 0
     users: int = 1
     writes: bool = True  # an encoder does not
+    micro_batch: int = 512  # tokens of a prompt that are worked on in one pass
+    read_per_written: float = 0.0  # tokens of others' prompts that are read among the writing, for each one written
 
     @cached_property
     def devices(self) -> tuple[int, ...]:
@@ -52,6 +56,14 @@ class SpeedLoad:
         parts = (self.dense_bytes, self.expert_bytes, self.cache_bytes)
         held = {device for part in parts for device, size in part.items() if size}
         return (*sorted(held - {HOST}), HOST) if HOST in held else tuple(sorted(held))
+
+    def host_layers(self) -> float:
+        """How many layers have weights on the host, a part of a layer's counted as that part."""
+        found = 0.0
+        for held, layers in ((self.dense_bytes, self.shape.layers), (self.expert_bytes, self.shape.moe_layers)):
+            if held.get(HOST):
+                found = max(found, layers * held[HOST] / sum(held.values()))
+        return found
 
     @cached_property
     def _token_bytes(self) -> float:
@@ -177,6 +189,7 @@ def placed_load(
         context_used=context_used,
         prompt_tokens=prompt_tokens,
         users=settings.users,
+        micro_batch=settings.micro_batch,
     )
 
 

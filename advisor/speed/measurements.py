@@ -1,7 +1,7 @@
 """Published speed measurements: the evidence in data/speed_measurements.csv.
 
 Collected from benchmark tables, run logs and submissions up to September 2026. Dropped on the way in: repeated rows,
-prompts answered from a cache (above 10,000 tokens/s on a laptop), sweeps of the micro-batch, and rates that more than
+prompts answered from a cache (above 10,000 tokens/s on a laptop), and rates that more than
 1.4 times the nominal bandwidth would be needed for (models whose active size the source got wrong, or speculation).
 Kept but left out of every fit, with the reason in `left_out`: speculative decoding, kernels of 2023, runs that may not
 have fitted the device, part of the cores, cards in single-board computers, other runtimes, unknown numbers of users.
@@ -34,6 +34,7 @@ MEASUREMENTS = data_folder() / "speed_measurements.csv"
 
 _Number = Annotated[Annotated[float, Field(gt=0, lt=1e7)] | None, BlankIsNone]
 _Whole = Annotated[Annotated[int, Field(gt=0, lt=10**7)] | None, BlankIsNone]
+_Layers = Annotated[Annotated[int, Field(ge=0, lt=10**4)] | None, BlankIsNone]
 
 
 _SAME_SIZE = 0.02  # of a level's file
@@ -47,6 +48,10 @@ class Measurement(BaseModel):
     `machine` and `model_id` name catalogue entries: the one measured, or one of the same chip and the same tensor
     shapes. `level` is the GGUF level or, for mixes of others' making, the nearest one; `quant` is what the source
     says. `depth` is the number of tokens already in the cache. `left_out` says why no constant rests on the row.
+
+    `micro_batch` is llama.cpp's -ub. `gpu_layers` (blank: all) and `cpu_moe_layers` are -ngl and -ncmoe of a model that
+    lies partly on the host, whose memory is rated at `host_gb_s`. `output_tokens` are what a request had written whose
+    prompt of `prompt_tokens` was read among the others' writing: the rate is then of written tokens, reading included.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,12 +75,22 @@ class Measurement(BaseModel):
     prompt_tokens: _Whole
     depth: int = Field(ge=0, lt=10**7)
     users: _Whole
+    micro_batch: _Whole = None
+    gpu_layers: _Layers = None
+    cpu_moe_layers: _Layers = None
+    host_gb_s: _Number = None
+    output_tokens: _Whole = None
     tokens_per_s: float = Field(gt=0, lt=1e7)
     version: str
     date: str = Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?|-\d{4})?)?$")
     left_out: str
     source: str = Field(pattern=r"^https://\S+$")
     notes: str
+
+    @property
+    def offloads(self) -> bool:
+        """Whether a part of the model lay on the host."""
+        return self.gpu_layers is not None or bool(self.cpu_moe_layers)
 
     @property
     def measured_level(self) -> str:

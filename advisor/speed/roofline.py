@@ -1,28 +1,42 @@
 """How long one pass takes, as a sum of terms that the constants of a backend weigh.
 
 Generating is bound by memory: every active weight is read once a step, and the cache of every user. To that come
-what each step, layer and layer of experts costs whatever its size. Reading a prompt is bound by arithmetic: two
-operations per active weight and token. All terms are in milliseconds at the machine's nominal rates, so a constant of
-1.25 says that 80 % of the nominal rate are reached. Formula after S. Williams et al., "Roofline" (2009).
+what each step, layer and layer of experts costs whatever its size, what many users' tokens take to compute, and what
+devices that share every tensor tell each other. Reading a prompt is bound by arithmetic: two operations per active
+weight and token; the weights are read once for each micro-batch, and attention grows with the depth, so that a token
+takes a + b / micro-batch + c x depth. What builds of 2024 took longer is a term of the fit ("early") that no estimate
+has. All terms are in milliseconds at the machine's nominal rates, so a constant of 1.25 says that 80 % of the nominal
+rate are reached. Formula after S. Williams et al., "Roofline" (2009).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from advisor.sizing.placement import HOST
 from advisor.speed.load import SpeedLoad
 
-DECODE_TERMS = ("weights", "low_bits", "cache", "step", "layer", "moe_layer", "batch_compute", "exchange")
-PREFILL_TERMS = ("compute", "compute_moe", "attention", "weights", "pass")
+DECODE_TERMS = (
+    "weights", "quantized", "low_bits", "cache", "step", "layer", "moe_layer",
+    "batch_compute", "batch_moe", "prompts", "exchange", "exchange_tokens",
+)  # fmt: skip
+PREFILL_TERMS = ("compute", "compute_moe", "quantized", "attention", "weights", "pass", "pass_moe", "bus", "early")
+HOST_TERMS = ("dense", "experts", "layer")
+TERMS: Mapping[str, tuple[str, ...]] = {"decode": DECODE_TERMS, "prefill": PREFILL_TERMS, "host": HOST_TERMS}
 Terms = tuple[float, ...]
 
-MICRO_BATCH = 512  # tokens llama.cpp works on in one pass of a prompt (-ub)
 _PIPELINE_GAIN = 0.13  # what each further card adds to reading a prompt, by XiongjieDai's runs on 2, 4, 6 and 8 cards
 _LOW_BITS = 4  # levels below need more arithmetic to unpack
+_WHOLE_BITS = 16
 _MS = 1000.0
 _LAYERS = 32  # the fixed cost is given per this many layers
+_TOKENS = 100  # and that of exchanging results per this many tokens
+# bitsandbytes unpacks NF4 to 16 bits before it multiplies, and takes longer than 16 bits alone: 1.6 times for a model
+# of 1B on an A100 (github.com/vllm-project/vllm/issues/9535, 2024-10), 2.7 times for one of 32B on an H200
+# (docs.jarvislabs.ai/blog/vllm-quantization-complete-guide-benchmarks, 2026).
+_NF4_TIMES_16_BITS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +54,81 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
     a part of every tensor (then `load` is what one of them holds) exchange results in every layer.
     """
     weights = load.weight_bytes(number, load.users) / device.bandwidth * _MS
+    if load.level == "NF4":
+        weights *= _NF4_TIMES_16_BITS * _WHOLE_BITS / load.bits
     cache = load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS
-    batch = 0.0
-    if load.users > 1 and device.peak:
-        batch = (load.users - 1) * 2 * load.shape.active_parameters * load.share_of(number) / device.peak * _MS
+    shape = load.shape
+    others, prompts = load.users - 1, load.users * load.read_per_written
+    token = 2 * shape.active_parameters * load.share_of(number) / device.peak * _MS if device.peak else 0.0
+    batch = others * token
+    exchanging = shape.layers / _LAYERS if first and sharing > 1 else 0.0
     return (
         weights,
+        weights if load.bits < _WHOLE_BITS else 0.0,
         weights if load.bits < _LOW_BITS else 0.0,
         cache,
         1.0 if first else 0.0,
-        load.shape.layers / _LAYERS if first else 0.0,
-        load.shape.moe_layers / _LAYERS if first else 0.0,
+        shape.layers / _LAYERS if first else 0.0,
+        shape.moe_layers / _LAYERS if first else 0.0,
         batch,
-        load.shape.layers / _LAYERS if first and sharing > 1 else 0.0,
+        batch if shape.moe_layers else 0.0,
+        prompts * token,
+        exchanging,
+        exchanging * (others + prompts) / _TOKENS,
     )
+
+
+def host_terms(load: SpeedLoad, bandwidth: float) -> Terms:
+    """Terms of one step of what the CPU reads beside the devices, from memory of `bandwidth` bytes/s."""
+    dense = load.dense_bytes.get(HOST, 0) + load.users * load.cache_bytes.get(HOST, 0)
+    experts = load.weight_bytes(HOST, load.users) - load.dense_bytes.get(HOST, 0)
+    return dense / bandwidth * _MS, experts / bandwidth * _MS, load.host_layers() / _LAYERS
 
 
 def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, depth: float) -> Terms:
     """Terms per token of a prompt, on device `number`, at a mean depth of `depth` tokens; needs its peak."""
     peak = device.peak or math.nan
-    together = 1 if load.writes else load.users  # an encoder takes as many inputs at a time as there are users
-    tokens = min((load.prompt_tokens or MICRO_BATCH) * together, MICRO_BATCH)
+    tokens = in_a_pass(load)
     share = load.share_of(number)
     compute = 2 * load.shape.active_parameters * share / peak * _MS
     return (
         compute,
         compute if load.shape.moe_layers else 0.0,
+        compute if load.bits < _WHOLE_BITS else 0.0,
         load.shape.attention_operations(depth) * share / peak * _MS,
         load.weight_bytes(number, tokens) / tokens / device.bandwidth * _MS,
-        (1.0 if first else 0.0) / tokens,
+        load.shape.layers / _LAYERS / tokens if first else 0.0,
+        load.shape.moe_layers / _LAYERS / tokens if first else 0.0,
+        0.0,
+        0.0,
     )
+
+
+def bus_terms(load: SpeedLoad, link: float, compute: Device, depth: float) -> Terms:
+    """Terms per token of a prompt for what lies on the host: its weights cross the bus once for each micro-batch, at
+    `link` bytes/s, and are computed on device `compute`.
+    """
+    computed = prefill_terms(load, HOST, compute, first=False, depth=depth)
+    tokens = in_a_pass(load)
+    return (*computed[:4], 0.0, 0.0, 0.0, load.weight_bytes(HOST, tokens) / tokens / link * _MS, 0.0)
+
+
+def least_ms(load: SpeedLoad, parts: Mapping[int, Device], *, together: bool) -> float:
+    """What a step takes at least: its weights and caches at the nominal rate of the memory that each lies in."""
+    each = [
+        (load.weight_bytes(number, load.users) + load.users * load.cache_bytes.get(number, 0)) / device.bandwidth * _MS
+        for number, device in parts.items()
+        if number != HOST
+    ]
+    host = parts[HOST].bandwidth if HOST in parts else math.inf
+    on_host = (load.weight_bytes(HOST, load.users) + load.users * load.cache_bytes.get(HOST, 0)) / host * _MS
+    return (max(each, default=0.0) if together else sum(each)) + on_host
+
+
+def in_a_pass(load: SpeedLoad) -> int:
+    """Tokens of prompts that are worked on at once; an encoder takes as many inputs at a time as there are users."""
+    together = 1 if load.writes else load.users
+    return max(1, min((load.prompt_tokens or load.micro_batch) * together, load.micro_batch))
 
 
 def pipeline_gain(devices: int) -> float:
@@ -80,8 +139,3 @@ def pipeline_gain(devices: int) -> float:
 def weighed(terms: Terms, constants: Sequence[float]) -> float:
     """Milliseconds: the terms times their constants."""
     return sum(term * constant for term, constant in zip(terms, constants, strict=True))
-
-
-def added(terms: Sequence[Terms]) -> Terms:
-    """The terms of devices that work one after the other."""
-    return tuple(map(sum, zip(*terms, strict=True)))

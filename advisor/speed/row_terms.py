@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -11,12 +11,21 @@ from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.units import GIB
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.sizing.placement import place
+from advisor.sizing.placement import HOST, place
+from advisor.sizing.rates import LINK_BANDWIDTH
 from advisor.sizing.settings import Settings
 from advisor.speed.backends import BACKENDS, Backend, check_backend, chip_of, group_of, peak_flops
-from advisor.speed.load import SpeedLoad, gguf_load
+from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad, gguf_load
 from advisor.speed.measurements import Measurement
-from advisor.speed.roofline import Device, Terms, decode_terms, pipeline_gain, prefill_terms
+from advisor.speed.roofline import (
+    Device,
+    Terms,
+    bus_terms,
+    decode_terms,
+    host_terms,
+    pipeline_gain,
+    prefill_terms,
+)
 from advisor.speed.shape import Shape
 
 # Bits per weight where neither a GGUF level nor a file size is given.
@@ -25,6 +34,8 @@ _BITS = {
     "FP16": 16.0, "F16": 16.0, "INT8": 8.0, "GPTQ-Int8": 8.3, "AutoRound INT4": 4.4, "AWQ": 4.4, "INT4": 4.4,
     "AWQ-INT4": 4.4, "GPTQ-INT4": 4.4, "W4A16": 4.4, "MXFP4": 4.4, "INT4-AWQ": 4.4, "NVFP4 (W4A16 fallback)": 4.5,
 }  # fmt: skip
+# Builds before took longer to read a prompt.
+_EARLY = "2024-11"
 # Of a model that is not in the catalogue only its size is known: 8B has 32 layers, and depth grows with the cube root.
 _KNOWN_LAYERS, _KNOWN_PARAMETERS = 32, 8e9
 
@@ -33,7 +44,8 @@ _KNOWN_LAYERS, _KNOWN_PARAMETERS = 32, 8e9
 class Case:
     """A measurement as the fit sees it: `ms` a pass (decode) or a token (prefill) took, and what explains it.
 
-    `chip` is what `chip_of` says, or the device's name where the catalogue lacks it.
+    `chip` is what `chip_of` says, or the device's name where the catalogue lacks it, `generation` its architecture.
+    `fixed` milliseconds of `ms` are explained already: what the devices take of a step that the host has a part in.
     """
 
     row: Measurement
@@ -43,13 +55,25 @@ class Case:
     model: str
     terms: Terms
     ms: float
+    generation: str = ""
+    fixed: float = 0.0
 
     @cached_property
-    def keys(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-        """What its factors are kept by: chip and backend, the model on it, a level of that."""
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """What its factors are kept by: generation and backend, chip and backend, the model on it, a level of that."""
         chip = (self.chip, self.backend)
         model = (*chip, self.model)
-        return chip, model, (*model, self.row.measured_level or self.row.quant or "unknown")
+        return (
+            (self.generation or self.group, self.backend),
+            chip,
+            model,
+            (*model, self.row.measured_level or self.row.quant or "unknown"),
+        )
+
+    @property
+    def early(self) -> bool:
+        """Whether a build of 2024 read this prompt, which tells nothing of how well today's are met."""
+        return self.row.kind == "prefill" and bool(self.row.date) and self.row.date < _EARLY
 
     @property
     def catalogued(self) -> bool:
@@ -59,8 +83,26 @@ class Case:
 def cases(rows: Iterable[Measurement], kind: str) -> list[Case]:
     """The rows that constants may rest on: `kind` is "decode" (with batches) or "prefill"."""
     kinds = ("prefill",) if kind == "prefill" else ("decode", "batch")
-    found = (_case(row) for row in rows if row.kind in kinds and not row.left_out and row.backend in BACKENDS)
+    found = (_case(row) for row in _kept(rows, kinds) if kind == "prefill" or not row.offloads)
     return [case for case in found if case is not None]
+
+
+def host_cases(rows: Iterable[Measurement], device_ms: Callable[[Case], float]) -> list[Case]:
+    """The rows with a part on the host; `device_ms` says what the devices take of a step, by its terms."""
+    found = (_case(row) for row in _kept(rows, ("decode",)) if row.offloads and row.host_gb_s)
+    return [_on_host(case, device_ms(case)) for case in found if case is not None]
+
+
+def _on_host(case: Case, device_ms: float) -> Case:
+    load = load_of(case.row)
+    assert load is not None  # noqa: S101
+    assert case.row.host_gb_s  # noqa: S101
+    terms = host_terms(load, case.row.host_gb_s * 1e9)
+    return replace(case, group="host", terms=terms, fixed=device_ms)
+
+
+def _kept(rows: Iterable[Measurement], kinds: tuple[str, ...]) -> Iterable[Measurement]:
+    return (row for row in rows if row.kind in kinds and not row.left_out and row.backend in BACKENDS)
 
 
 def _case(row: Measurement) -> Case | None:
@@ -82,15 +124,23 @@ def _case(row: Measurement) -> Case | None:
             return None
         depth = row.depth + (row.prompt_tokens or 0) / 2
         terms = prefill_terms(load, 0, device, first=True, depth=depth)
+        if HOST in load.devices:
+            terms = tuple(map(sum, zip(terms, bus_terms(load, bus_of(row.host_gb_s), device, depth), strict=True)))
+        if row.date and row.date < _EARLY:
+            terms = (*terms[:-1], terms[0])
         # Several devices work on successive micro-batches at once.
         ms = 1000 / row.tokens_per_s * (pipeline_gain(row.devices) if row.split == "layer" else 1)
     else:
         terms = decode_terms(load, 0, device, first=True, sharing=sharing)
         ms = 1000 * load.users / row.tokens_per_s
     group = group_of(machine, backend) if machine else _group_of_name(row, backend)
-    return Case(
-        row, backend, group, chip_of(machine) if machine else row.device, load.shape.known_as or row.model, terms, ms
-    )
+    chip, generation = (chip_of(machine), machine.architecture or "") if machine else (row.device, "")
+    return Case(row, backend, group, chip, load.shape.known_as or row.model, terms, ms, generation)
+
+
+def bus_of(host_gb_s: float | None) -> float:
+    """Bytes/s at which weights cross from the host's memory to a device."""
+    return min(host_gb_s * 1e9, LINK_BANDWIDTH) if host_gb_s else LINK_BANDWIDTH
 
 
 def _group_of_name(row: Measurement, backend: Backend) -> str:
@@ -109,19 +159,32 @@ def load_of(row: Measurement) -> SpeedLoad | None:
     load = _catalogued(row) if row.model_id else _described(row)
     if load is None:
         return None
-    return replace(load, prompt_tokens=row.prompt_tokens or 0, users=row.users or 1)
+    return replace(
+        load,
+        prompt_tokens=row.prompt_tokens or 0,
+        users=row.users or 1,
+        micro_batch=row.micro_batch or load.micro_batch,
+        read_per_written=_read_per_written(row),
+    )
+
+
+def _read_per_written(row: Measurement) -> float:
+    """Of many users of vLLM, who come and go; where that is not said, as of most."""
+    if row.backend != "vllm" or (row.users or 1) == 1:
+        return 0.0
+    return (row.prompt_tokens or 0) / row.output_tokens if row.output_tokens else USUAL_READ_PER_WRITTEN
 
 
 @lru_cache(maxsize=8192)
-def _exact(model_id: str, level: str, depth: int) -> SpeedLoad:
+def _exact(model_id: str, level: str, depth: int, gpu_layers: int | None = None, cpu_moe_layers: int = 0) -> SpeedLoad:
     model = catalogue()[model_id].model
-    placement = place(len(model.layers), (1.0,))
+    placement = place(len(model.layers), (1.0,), gpu_layers, cpu_moe_layers)
     return gguf_load(model, LEVELS[level], placement, settings=Settings(max(1, depth)), context_used=depth)
 
 
 def _catalogued(row: Measurement) -> SpeedLoad | None:
     if row.level:
-        load = _exact(row.model_id, row.level, row.depth)
+        load = _exact(row.model_id, row.level, row.depth, row.gpu_layers, row.cpu_moe_layers or 0)
         if row.file_gib is None or (row.quant == row.level == row.measured_level):
             return load
         # Another variant, or a mix of somebody's own: between levels, as its file is.

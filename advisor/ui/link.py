@@ -151,15 +151,24 @@ def _out_of_place(written: Written) -> dict[str, str]:
     held: dict[str, str] = {"machine": chosen}
     if needs_memory(chosen):
         held["memory_gib"] = written.get("memory_gib", _FIRST_MEMORY_GIB["cpu"])
+    if "backend" in written and _refusal(held | {"backend": written["backend"]}) is None:
+        held["backend"] = written["backend"]
     found = {}
     for key in _OF_THE_MACHINE:
         if key not in written or key in held:
             continue
-        try:
-            question = Question.from_values(held | {key: written[key]})
-            hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP)
-        except InputError as error:
-            found[key] = str(error)
-        else:
+        if (why := _refusal(held | {key: written[key]})) is None:
             held[key] = written[key]
+        else:
+            found[key] = why
     return found
+
+
+def _refusal(written: Written) -> str | None:
+    """Why there is no such machine; None: there is."""
+    try:
+        question = Question.from_values(written)
+        hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP)
+    except InputError as error:
+        return str(error)
+    return None

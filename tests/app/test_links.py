@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
-from advisor.question.configuration import SEARCHED
+from advisor.question.configuration import PINNED
 from advisor.question.question import FIELDS, Question
 from advisor.report.exports import question_from_yaml, question_to_yaml
 from advisor.ui.asking import reply_to
@@ -65,12 +65,18 @@ DEFAULTS: dict[str, Any] = {
             "draft",
             "draft_accepted_percent",
             "overhead_mib",
+            "wired_limit_mb",
         )
     ),
     "model": "llama-3.1-70b-instruct",
     "machine": "rtx-4090",
     "gpus": 1,
     "draft_level": "Q8_0",
+    "vision": "off",
+    "projector": "F16",
+    "projector_offload": True,
+    "lora_rank": 0,
+    "loras": 1,
     "other_gpus": 1,
     "context": 8192,
     "users": 1,
@@ -90,6 +96,7 @@ DEFAULTS: dict[str, Any] = {
     "gpu_memory_utilization": 0.92,
     "kv_fp8": False,
     "imatrix": False,
+    "publisher": "stock",
     "mtp": False,
     "margin_percent": 4,
     "requests_per_day": 1000,
@@ -243,6 +250,7 @@ PINS = {
     "cpu_moe_layers": "0",
     "kv_offload": "on",
     "use_gpus": "1",
+    "vision": "off",
 }
 
 
@@ -254,8 +262,8 @@ def asked_on(page: AppTest) -> Question:
 
 def test_what_nobody_chose_is_searched() -> None:
     page = opened("model=llama-3.1-70b-instruct", tab_open="Sources", more=True, more_group="Engine and file")
-    assert set(PINS) == SEARCHED
-    assert {page.selectbox(key=f"in_{key}").value for key in ("kv_type_k", "kv_type_v", "kv_fp8")} == {None}
+    assert set(PINS) == PINNED
+    assert {page.selectbox(key=f"in_{key}").value for key in ("kv_type_k", "kv_type_v", "kv_fp8", "vision")} == {None}
     asked = asked_on(page)
     assert not asked.pins
     # Llama 70B on 24 GiB needs the smaller cache that nobody asked for.

@@ -136,6 +136,7 @@ def test_without_a_link_a_good_question_is_written_out() -> None:
         ("gpu_layers", "all", "all"),
         ("cpu_moe_layers", "5", 5),
         ("imatrix", "on", True),
+        ("publisher", "legraphista", "legraphista"),
         ("mtp", "on", True),
         ("overhead_mib", "100", 100.0),
         ("margin_percent", "2.5", 2.5),

@@ -175,7 +175,7 @@ def test_without_the_packages_llama_cpps_own_program_is_still_asked(
     program.chmod(0o755)
     monkeypatch.setattr(prove_parts, "find_spec", lambda name: None if name == "xllamacpp" else name)
     monkeypatch.setattr(native, "is_installed", lambda: False)
-    query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048"
+    query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048&llama_cpp=2026-09"
     assert not opened(query).button, "nothing here can be asked"
     monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
     page = opened(query)
@@ -196,7 +196,7 @@ def test_an_answer_is_kept_for_who_asked_and_compared_with_todays_prediction(
     program.chmod(0o755)
     monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
     monkeypatch.setattr("advisor.ui.ownership.new_owner", lambda: "the secret of one browser")
-    query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048"
+    query = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048&llama_cpp=2026-09"
     page = opened(query)
     page.selectbox(key="ask_level").select("Q4_K_M").run()
     page.button(key="ask_llama_cpp").click().run()
@@ -219,7 +219,7 @@ def test_an_answer_is_shown_where_the_database_is_away(home: Path, monkeypatch: 
     monkeypatch.setenv("LLAMA_CPP_BIN", str(home))
     (home / "file").write_text("")
     monkeypatch.setenv("LLM_FIT_ADVISOR_DATABASE", f"sqlite:///{home}/file/advisor.sqlite3")
-    page = opened("model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048&level=Q4_K_M")
+    page = opened("model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048&level=Q4_K_M&llama_cpp=2026-09")
     page.button(key="ask_llama_cpp").click().run()
     assert set(table(page, TOLD)["Verdict"]) == {"✔ agrees"}
     assert "Answers cannot be read now" in said(page)

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, ends, range_group
-from advisor.speed.constants import POOLED
+from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, ends, range_group, stretch_for
+from advisor.speed.constants import KINDS, POOLED
+from advisor.speed.fit_constants import cases_of
 from advisor.speed.fitting import fit
-from advisor.speed.measurements import measurements
-from advisor.speed.row_terms import Case, cases
+from advisor.speed.row_terms import Case
 
 
 def single(case: Case) -> bool:
@@ -26,16 +26,25 @@ def single(case: Case) -> bool:
 
 def groups_of(case: Case) -> Iterator[str]:
     """The lines of the table a case counts in; devices the catalogue lacks have a line of their own."""
+    if case.group == "host":
+        yield "part on the host"
+        return
+    if case.early:
+        yield "builds of 2024"
+        return
     if not case.catalogued:
         yield "not in the machine catalogue"
         return
     if case.backend not in ("mlx", "vllm"):
         yield "llama.cpp, over all"
-    if single(case):
+    if range_group(case) == "far into a context":
+        yield "llama.cpp, far into a context"
+    elif single(case):
         vendor = {"cuda": "NVIDIA", "metal": "Apple"}.get(case.backend, "other")
         yield f"llama.cpp, single {vendor}"
     elif case.backend in ("mlx", "vllm"):
-        yield {"mlx": "MLX", "vllm": "vLLM"}[case.backend]
+        name = {"mlx": "MLX", "vllm": "vLLM"}[case.backend]
+        yield f"{name}, several users" if (case.row.users or 1) > 1 else name
     else:
         yield f"llama.cpp, {range_group(case)}"
 
@@ -48,15 +57,16 @@ def within(
     by_key = defaultdict(list)
     for each in held_out:
         by_key[key(each.case)].append(each)
+    stretch = stretch_for(by_source)
     for left_out, tested in by_key.items():
-        known = ends([each for each in by_source if key(each.case) != left_out])
+        known = ends([each for each in by_source if key(each.case) != left_out], stretch)
         for each in tested:
             low, high, _ = known.get((range_group(each.case), each.tier)) or known[POOLED, each.tier]
             yield each, low, high
 
 
 def table(kind: str) -> None:
-    known = cases(measurements(), kind)
+    known = cases_of(kind)
     fitted = fit(known, kind)
     inside_fit = {id(case): fitted.log_ms(case) - np.log(case.ms) for case in known}
     schemes = {name: cross_validate(known, kind, key) for name, key in SCHEMES.items()}
@@ -78,5 +88,5 @@ def table(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    for each_kind in ("decode", "prefill"):
+    for each_kind in KINDS:
         table(each_kind)

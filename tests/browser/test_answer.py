@@ -154,10 +154,12 @@ def test_a_click_on_another_page_before_the_inputs_are_loaded_loses_nothing(visi
     one = visit("/how-we-know", alone=True)
     one.page.context.route(re.compile(r"/static/js/(NumberInput|ButtonGroup)\."), lambda route: _late(one, route))
     one.page.goto(f"{one.address}/?machine=rtx-3090&gpus=2&users=3")
-    one.page.get_by_role("link", name="Compare", exact=True).click()
+    # In the first answer, which the server wrote, or already in the page: there its links are written out.
+    one.page.get_by_role("link", name="Compare", exact=True).first.click()
     sync_api.expect(one.page.get_by_role("heading", name="Compare")).to_be_visible()
     one.settle()
-    one.expect_query({"machine": "rtx-3090", "gpus": "2", "users": "3"})
+    kept = {"machine": "rtx-3090", "gpus": "2", "users": "3"}
+    assert one.query() in (kept, {"model": "llama-3.1-70b-instruct"} | kept)
     assert one.page.get_by_role("spinbutton", name="Cards").input_value() == "2"
 
 

@@ -14,6 +14,7 @@ from advisor.question.question import Question
 from advisor.ui.legend import NAMES
 from advisor.words import say
 from tests.browser.visits import Open, Visit, sync_api
+from tests.conftest import wait_until_still
 
 pytestmark = pytest.mark.browser
 
@@ -65,6 +66,7 @@ def test_a_claim_opens_as_a_question_and_a_bad_price_is_explained(visit: Open) -
     one.page.get_by_text("A claim, worked through").click()
     link = one.page.get_by_role("link", name="Open it as a scenario")
     assert link.get_attribute("href") == f"?{LINK}"
+    wait_until_still(one.page, link)
     with one.page.context.expect_page() as opening:
         link.click()
     opened = Visit(opening.value, one.address)

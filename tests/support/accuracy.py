@@ -22,8 +22,8 @@ from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
 from advisor.runtimes.llama_cpp.weights import weight_bytes
 from advisor.speed.calibrate import SCHEMES
 from advisor.speed.calibrate import cross_validate as speeds_left_out
-from advisor.speed.measurements import measurements
-from advisor.speed.row_terms import cases
+from advisor.speed.constants import KINDS
+from advisor.speed.fit_constants import cases_of
 from tests.benchmarks.quality import coverage, cross_validate, width
 from tests.benchmarks.speed import groups_of, within
 from tests.support.reference import MEMORY_FILES, SIZE_FILES, memory_rows, size_rows
@@ -77,7 +77,7 @@ def memory() -> Iterator[Accuracy]:
 
 def speed(scheme: str, kind: str = "decode") -> Iterator[Accuracy]:
     """Tokens a second of evidence that was kept aside."""
-    known = cases(measurements(), kind)
+    known = cases_of(kind)
     by_source = speeds_left_out(known, kind, SCHEMES["source"])
     held_out = by_source if scheme == "source" else speeds_left_out(known, kind, SCHEMES[scheme])
     lines = defaultdict(list)
@@ -111,7 +111,7 @@ def quality(way: str) -> Iterator[Accuracy]:
 def computed() -> Iterator[Accuracy]:
     yield from sizes()
     yield from memory()
-    for kind in ("decode", "prefill"):
+    for kind in KINDS:
         for scheme in ("source", "device and model"):
             yield from speed(scheme, kind)
     for way in ("sources", "networks"):

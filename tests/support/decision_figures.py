@@ -10,7 +10,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import licence_gap
 from advisor.answer.status import Status
 from advisor.formats.levels import find_level
-from advisor.foundation.numbers import approx, rough
+from advisor.foundation.numbers import rough
 from advisor.foundation.units import gb, gib
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
@@ -150,7 +150,7 @@ def _report_agrees(plan: Document, report: ReportDocument) -> Iterator[str]:
     what = f"the report shows {shown}, decided is {in_short(plan)}"
     yield problem_unless(shown.get("Memory needed") == gib(needed), f"{what} in {gib(needed)}")
     for label, value, write, unit in (
-        ("Quality kept", quality(plan), approx, " %"),
+        ("Quality kept", quality(plan), lambda kept: f"{kept:.1f}", " %"),
         ("Tokens/s", speed(plan), rough, ""),
     ):
         if value is not None:

@@ -11,8 +11,9 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
+from advisor.models.tower import PROJECTOR_TYPES
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
-from advisor.question.configuration import BACKENDS, CUSTOM_MACHINE, RUNTIMES
+from advisor.question.configuration import BACKENDS, CUSTOM_MACHINE, RUNTIMES, VISIONS
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.sizing.settings import CACHE_TYPES
@@ -126,11 +127,18 @@ RUN = st.fixed_dictionaries(
         "gpu_memory_utilization": st.floats(0.01, 1),
         "kv_fp8": st.booleans(),
         "imatrix": st.booleans(),
+        "publisher": st.sampled_from(["stock", "stock", "bartowski", "unsloth", "nobody"]),
         "mtp": st.booleans(),
         "draft": st.none() | st.sampled_from(sorted(catalogue())),
         "draft_level": st.sampled_from(sorted(LEVELS)),
         "draft_accepted_percent": st.none() | from_nothing(100),
+        "vision": st.sampled_from(VISIONS),
+        "projector": st.sampled_from(PROJECTOR_TYPES),
+        "projector_offload": st.booleans(),
+        "lora_rank": st.integers(0, 512),
+        "loras": st.integers(1, 64),
         "overhead_mib": st.none() | from_nothing(1e6),
+        "wired_limit_mb": st.none() | st.integers(1, 600_000),
         "margin_percent": from_nothing(50),
         "flash_attention": st.booleans(),
     },

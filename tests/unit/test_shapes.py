@@ -13,6 +13,7 @@ WIDE = {
     "answer/assess.py:candidates_of": "what an answer is made of, before there is one",
     "costs/costs.py:Costs": "the three ways side by side, and what compares them",
     "costs/money.py:listed": "a price has as many figures",
+    "costs/price_tables.py:Host": _ROW,
     "costs/options.py:Option": "one way to pay as page, report and JSON show it",
     "machines/machine.py:Machine": "the figures of a processor, most of them optional",
     "machines/rows.py:Row": _ROW,
@@ -36,6 +37,7 @@ WIDE = {
     "sources/resolved.py:ResolvedModel": "a model with what each kind of source knows of it",
     "speed/catalogued.py:speed_of": "the conditions of a published measurement, all but three with defaults",
     "speed/load.py:_shared_load": "what lies where, and what is done with it",
+    "sizing/settings.py:Settings": "what a runtime is told, option by option",
     "speed/load.py:gguf_load": "what lies where, and what is done with it",
     "speed/load.py:placed_load": "what lies where, and what is done with it",
     "speed/measurements.py:Measurement": _ROW,
@@ -81,6 +83,8 @@ def test_what_was_mended_is_no_longer_excused() -> None:
 
 # Files of one name outside the pages, which are drawn by the same names as what they show: the same job in each room.
 SAME_JOB = {
+    "adapters": "LoRA adapters: their bytes by rank, and where llama.cpp puts them",
+    "stack": "what a runtime loads beside the model",
     "catalogue": "the rows of data/ that a room is about",
     "commands": "of all runtimes, and one of each",
     "errors": "what can go wrong in a room",

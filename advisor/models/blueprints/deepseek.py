@@ -193,6 +193,7 @@ def deepseek_v4(config: Config) -> Model:
             streams=StreamWiring(streams, weighted_end=True, weights_first=True, pinned=True),
             router=bare_router(),
             gguf=GgufWiring(converted_to_f32=("hc_", "_compressor_ape")),
+            repository=RepositoryWiring(native_fp4=config.text("expert_dtype") == "fp4"),
         ),
     )
 

@@ -13,7 +13,7 @@ from advisor.models.blueprints.common import (
 )
 from advisor.models.config import Config
 from advisor.models.model import Model
-from advisor.models.wiring import USUAL, GgufWiring, GraphWiring, RepositoryWiring, Wiring
+from advisor.models.wiring import GgufWiring, GraphWiring, RepositoryWiring, Wiring
 
 
 def known_by_size(config: Config, architecture: str) -> bool:
@@ -73,9 +73,14 @@ def granite(config: Config) -> Model:
     )
 
 
+# Qwen pads its 72B models with zeros before it packs them: 29,568 are 231 groups of 128, which no two GPUs share alike.
+_PADDED = (29568, 29696)
+
+
 @blueprint("Qwen2ForCausalLM", "Qwen2_5_VLForConditionalGeneration", "Qwen2VLForConditionalGeneration")
 def qwen2(config: Config) -> Model:
     vision = "VL" in config.architecture
+    padded = _PADDED if config.integer("intermediate_size") == _PADDED[0] else None
     return uniform_decoder(
         config,
         "qwen2vl" if vision else "qwen2",
@@ -83,7 +88,10 @@ def qwen2(config: Config) -> Model:
         feed_forward=dense(config),
         wiring=Wiring(
             GraphWiring(position_axes=4 if vision else 1),
-            gguf=GgufWiring(extra_value_bits=not vision and known_by_size(config, "qwen2")),
+            gguf=GgufWiring(
+                extra_value_bits=not vision and known_by_size(config, "qwen2"), tied_head_copied=not vision
+            ),
+            repository=RepositoryWiring(padded_for_groups=padded),
         ),
     )
 
@@ -96,7 +104,7 @@ def qwen3(config: Config) -> Model:
         "qwen3vl" if vision else "qwen3",
         attention=grouped_query_attention(config, query_key_norm="head", qkv_bias=config.flag("attention_bias")),
         feed_forward=dense(config),
-        wiring=Wiring(QWEN3_VISION) if vision else USUAL,
+        wiring=Wiring(QWEN3_VISION) if vision else Wiring(gguf=GgufWiring(tied_head_copied=True)),
     )
 
 

@@ -6,15 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
-from advisor.formats.gguf_levels import LEVELS, Level
+from advisor.formats.gguf_levels import LEVELS, PUBLISHERS_LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel, size_level
-from advisor.formats.level_id import GGUF
+from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, fact
+from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown
-from advisor.runtimes.llama_cpp.needs import needed_bytes, passing_bytes, place_as_one, place_as_told, shortage
+from advisor.runtimes.llama_cpp.needs import (
+    compute_of,
+    needed_bytes,
+    passing_bytes,
+    place_as_one,
+    place_as_told,
+    shortage,
+)
 from advisor.runtimes.llama_cpp.placement_search import search_of
 from advisor.runtimes.llama_cpp.split_growth import SplitGrowth
-from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
+from advisor.runtimes.llama_cpp.weights import Weights, file_weights, scaled_weights, sized_weights
+from advisor.sizing.memory import Beside
 from advisor.sizing.placement import HOST
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
 from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
@@ -44,11 +54,22 @@ def levels_of(request: PlanRequest) -> tuple[Level, ...]:
     if not isinstance(stored := request.stored, Levels):
         return ()
     if stored.only is not None:
-        if stored.only.format != GGUF or stored.only.name not in LEVELS:
-            raise InputError("llama.cpp does not load {only}: choose a GGUF level.", only=stored.only.name)
-        return (LEVELS[stored.only.name],)
+        return (gguf_level(stored.only),)
+    published = stored.published
     offered = (level for level in LEVELS.values() if level.offered_for(request.model))
-    return tuple(level for level in offered if stored.among is None or level.name in stored.among)
+    return tuple(
+        level
+        for level in offered
+        if (stored.among is None or level.name in stored.among) and (published is None or published.has(level))
+    )
+
+
+def gguf_level(level: LevelId) -> Level:
+    """The level of stock tools, or a publisher's own, with this identity; raises InputError for another format's."""
+    found = (LEVELS.get(level.name) or PUBLISHERS_LEVELS.get(level.name)) if level.format == GGUF else None
+    if found is None:
+        raise InputError("llama.cpp does not load {only}: choose a GGUF level.", only=level.name)
+    return found
 
 
 class LevelPlanner:
@@ -58,7 +79,8 @@ class LevelPlanner:
         self.by, self.request, self.draft = by, request, draft
         self.model, self.memory, self.settings = request.model, request.memory, request.settings
         self.margin = request.margin
-        self.imatrix = isinstance(request.stored, Levels) and request.stored.imatrix
+        levels = request.stored if isinstance(request.stored, Levels) else Levels()
+        self.imatrix, self.published = levels.imatrix, levels.published
         self.split = self.settings.split == "tensor" and len(self.memory.devices) > 1
         self.searcher = search_of(request)
         if self.split:
@@ -75,44 +97,105 @@ class LevelPlanner:
         """The same question with another memory or other settings."""
         return LevelPlanner(self.by, replace(self.request, **changes), self.draft)
 
-    def weights_of(self, plan: Plan) -> Weights:
-        """As `weights`, of a plan of llama.cpp."""
+    def judged_of(self, plan: Plan) -> Weights:
+        """As `judged`, of a plan of llama.cpp."""
         if not isinstance(plan.sized, SizedLevel):
             raise TypeError(f"{plan.level} is no GGUF level")
-        return self.weights(plan.sized)
+        return self.judged(plan.sized, self.weights(plan.sized))
 
     def weights(self, sized: SizedLevel) -> Weights:
         """What lies where, of the file that was asked for or of the level."""
         if isinstance(stored := self.request.stored, GgufFile) and sized is stored.sized:
-            return file_weights(self.model, stored.tensors)
-        return level_weights(self.model, sized.level, self.imatrix)
+            return self._adapted(self._loaded(file_weights(self.model, stored.tensors)))
+        return self._adapted(sized_weights(self.model, sized))
+
+    def judged(self, sized: SizedLevel, weights: Weights) -> Weights:
+        """What must fit: `weights`, or those of the file that people download instead, where that may be larger."""
+        if self.published is None or self.published.file_of(sized.level) is not None:
+            return weights
+        factor = self.judged_factor(sized)
+        if factor == 1:
+            return weights
+        return self._adapted(scaled_weights(self.model, sized.level, self.imatrix, factor))
+
+    def file_factor(self, sized: SizedLevel) -> float:
+        """How many times as large its weights are as those of the stock level."""
+        return sized.tensor_bytes / size_level(self.model, sized.level.stock, self.imatrix).tensor_bytes
+
+    def judged_factor(self, sized: SizedLevel) -> float:
+        """The same of what must fit."""
+        if self.published is None or self.published.file_of(sized.level) is not None:
+            return self.file_factor(sized)
+        return max(1.0, self.published.most_bytes(self.model, sized.level, self.imatrix) / sized.file_bytes)
+
+    def sized(self, level: Level) -> SizedLevel:
+        """The file of a level: a publisher's where one is asked for, else what stock tools make."""
+        stock = size_level(self.model, level.stock, self.imatrix)
+        row = None if self.published is None else self.published.file_of(level)
+        if row is None and level.like:
+            raise InputError(
+                "{level} is a publisher's own level, and no file of this model is known.", level=level.name
+            )
+        if row is None or row.bytes is None:
+            return stock
+        data = max(1, row.bytes - stock.header_bytes)
+        tensors = round(stock.tensor_bytes * data / stock.data_bytes)
+        return replace(stock, level=level, tensor_bytes=tensors, data_bytes=data, types={})
+
+    def _loaded(self, weights: Weights) -> Weights:
+        """Without the layers that only draft, which llama.cpp leaves in the file unless it drafts with them.
+
+        They count all the same where layers are counted (`-ngl`).
+        """
+        trunk = self.model.trunk
+        if trunk is None or self.settings.mtp:
+            return weights
+        drafting = slice(len(trunk.layers), None)
+        layers, experts = weights.layers.copy(), weights.experts.copy()
+        layers[drafting] = experts[drafting] = 0
+        return replace(weights, layers=layers, experts=experts)
+
+    def _adapted(self, weights: Weights) -> Weights:
+        """With the adapters beside the layers they change; split tensors have them beside all."""
+        return weights if self.split else with_adapters(weights, self.model, self.request.adapters)
 
     def plan_level(self, level: Level) -> Plan:
-        return self.plan(size_level(self.model, level, self.imatrix))
+        return self.plan(self.sized(level))
 
     def least_seconds(self, level: Level) -> float | None:
         """See `Runtime.least_seconds`: where the placement is searched for."""
         if self.split or not self.request.search:
             return None
-        weights = level_weights(self.model, level, self.imatrix)
-        return self.searcher.least_seconds(weights) if self.searcher.has_room(weights) else float("inf")
+        sized = self.sized(level)
+        weights = self.weights(sized)
+        room = self.searcher.has_room
+        # Without a margin it is asked whether a plan may be tight, which its own file decides.
+        if not room(weights) or (self.margin and not room(self.judged(sized, weights))):
+            return float("inf")
+        return self.searcher.least_seconds(weights)
 
     def least_on_host(self, level: Level) -> float | None:
         """See `Runtime.least_on_host`."""
         if self.split or not self.request.search:
             return None
-        return self.searcher.least_on_host(level_weights(self.model, level, self.imatrix))
+        return self.searcher.least_on_host(self.weights(self.sized(level)))
 
     def plan(self, sized: SizedLevel) -> Plan:
         weights = self.weights(sized)
-        return self._split_plan(sized, weights) if self.split else self._placed_plan(sized, weights)
+        judged = self.judged(sized, weights)
+        plan = self._split_plan if self.split else self._placed_plan
+        return plan(sized, weights, judged)
 
-    def _split_plan(self, sized: SizedLevel, weights: Weights) -> Plan:
+    def _split_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
         """Every tensor split over all devices, which llama.cpp takes for one."""
         growth = self.split_growth(weights)
         now, parts = growth.now, growth.parts
         needed = growth.needed(self.memory, now)
-        short = shortage(self.memory, needed, self.margin)
+        counted = needed
+        if judged is not weights:
+            larger = self.split_growth(judged)
+            counted = larger.needed(self.memory, larger.now)
+        short = shortage(self.memory, counted, self.margin)
         return Plan(
             request=self.request,
             by=self.by,
@@ -124,19 +207,41 @@ class LevelPlanner:
             host=self._host(weights.on_devices(self.told)[HOST], now),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            notes=self._notes(sized, short, needed),
+            limit=self._limit(now),
             draft=self.draft,
         )
+
+    def _limit(self, now: Grown) -> Message | None:
+        """That a compute buffer, which is one allocation, is larger than may be."""
+        for number, device in enumerate(self.memory.devices):
+            limit, buffer = device.buffer_limit, compute_of(now, number)
+            if limit is not None and limit.excess(buffer):
+                return fact("buffer_too_large", api=limit.api, buffer=buffer, most=limit.bytes, device=device.name)
+        return None
+
+    def _large_buffers(self, held: Mapping[int, int], now: Grown) -> tuple[Message, ...]:
+        """That a limit has to be lifted for the weights, a cache or a compute buffer of one device."""
+        for number, device in enumerate(self.memory.devices):
+            limit, largest = device.buffer_limit, max(held[number], now.cache[number], compute_of(now, number))
+            if limit is not None and limit.can_be_lifted and largest > limit.bytes:
+                return (fact("buffer_limit_lifted", buffer=largest, most=limit.bytes),)
+        return ()
 
     def split_growth(self, weights: Weights) -> SplitGrowth:
         return SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
 
-    def _placed_plan(self, sized: SizedLevel, weights: Weights) -> Plan:
+    def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
-        found = self.searcher.best(weights) if self.request.search else None
+        found = self.searcher.best(judged) if self.request.search else None
+        if found is None and judged is not weights and self._may_be_placed(weights):
+            found = self.searcher.best(weights)
         placement = found.placement if found else self.told
         now, held = self.searcher.growth(placement).now, weights.on_devices(placement)
+        adapters = adapters_on_devices(self.model, self.request.adapters, placement)
         needed = self.searcher.needed(weights, placement, held)
-        short = shortage(self.memory, needed, self.margin)
+        counted = needed if judged is weights else self.searcher.needed(judged, placement)
+        short = shortage(self.memory, counted, self.margin)
         return Plan(
             request=self.request,
             by=self.by,
@@ -144,17 +249,31 @@ class LevelPlanner:
             settings=found.settings if found else self.settings,
             placement=placement,
             verdict=self._verdict(short, needed, placement.offloads),
-            devices=self._devices(held, now, passing_bytes(weights, placement, now)),
-            host=self._host(held[HOST], now),
+            devices=self._devices(held, now, passing_bytes(weights, placement, now), adapters=adapters),
+            host=self._host(held[HOST], now, adapters[HOST]),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            notes=(*self._notes(sized, short, needed), *self._large_buffers(held, now)),
+            limit=self._limit(now),
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )
 
+    def _may_be_placed(self, weights: Weights) -> bool:
+        """Whether a search may find more than one device alone, told what to hold."""
+        alone = len(self.memory.devices) == 1 and self.memory.host_capacity_bytes is None
+        return self.request.search and not alone and self.searcher.has_room(weights)
+
+    def _notes(self, sized: SizedLevel, short: float, needed: Mapping[int, int]) -> tuple[Message, ...]:
+        """That it would fit as stock tools make it, where that is why a plan does not."""
+        if short <= 0 or self.published is None or shortage(self.memory, needed, self.margin) > 0:
+            return ()
+        most = self.published.most_bytes(self.model, sized.level, self.imatrix)
+        return (fact("published_may_be_larger", level=sized.level.name, stock=sized.file_bytes, most=most),)
+
     def longest_context(self, plan: Plan) -> int:
         """See `Plan.max_context`."""
-        weights = self.weights_of(plan)
+        weights = self.judged_of(plan)
 
         def fits(needs: Mapping[int, float]) -> bool:
             return shortage(self.memory, needs, self.margin) <= 0
@@ -171,39 +290,47 @@ class LevelPlanner:
         """See `Plan.offload_needs_host_bytes`: that of the fastest placement which offloads, margin included."""
         if self.split or not self.memory.devices or self.memory.pooled:
             return None
-        weights = self.weights_of(plan)
+        weights = self.judged_of(plan)
         found = self.searcher.best(weights, any_host=True)
         if found is None or not found.placement.offloads:
             return None
         return int(self.searcher.needed(weights, found.placement)[HOST] / (1 - self.margin)) + 1
 
     def _devices(
-        self, weights: Mapping[int, int] | Sequence[int], now: Grown, passing: int = 0, mirrored: int = 0
+        self,
+        weights: Mapping[int, int] | Sequence[int],
+        now: Grown,
+        passing: int = 0,
+        mirrored: int = 0,
+        adapters: Mapping[int, int] | None = None,
     ) -> tuple[DeviceMemory, ...]:
+        """`weights` hold the `adapters`, which are told apart here."""
+        beside_layers = adapters or {}
         return tuple(
             DeviceMemory(
                 name=name,
                 capacity_bytes=device.capacity_bytes,
-                weights_bytes=weights[number],
+                weights_bytes=weights[number] - beside_layers.get(number, 0),
                 kv_cache_bytes=now.cache[number],
-                compute_bytes=now.compute[number] + (0 if number else passing),
-                overhead_bytes=device.overhead_bytes - device.draft_bytes,
+                compute_bytes=now.compute[number] - now.drafting.get(number, 0) + (0 if number else passing),
+                overhead_bytes=device.overhead_bytes - device.beside.total,
                 passing_bytes=0 if number else passing,
                 mirrored_bytes=mirrored,
-                draft_bytes=device.draft_bytes,
+                beside=_with(device.beside, beside_layers.get(number, 0), now.drafting.get(number, 0)),
             )
             for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
         )
 
-    def _host(self, weights: int, now: Grown) -> DeviceMemory:
+    def _host(self, weights: int, now: Grown, adapters: int = 0) -> DeviceMemory:
+        drafting = now.drafting.get(HOST, 0)
         return DeviceMemory(
             name="Host",
             capacity_bytes=self.memory.host_capacity_bytes,
-            weights_bytes=weights,
+            weights_bytes=weights - adapters,
             kv_cache_bytes=now.cache[HOST],
-            compute_bytes=now.compute[HOST],
-            overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_draft_bytes,
-            draft_bytes=self.memory.host_draft_bytes,
+            compute_bytes=now.compute[HOST] - drafting,
+            overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_beside.total,
+            beside=_with(self.memory.host_beside, adapters, drafting),
         )
 
     def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:
@@ -213,3 +340,7 @@ class LevelPlanner:
             return "fits"
         # The user's own offload to a host that nobody knows anything about is no promise.
         return "tight" if self.memory.host_capacity_bytes is None else "fits with offload"
+
+
+def _with(beside: Beside, adapters: int, drafting: int) -> Beside:
+    return replace(beside, adapters=beside.adapters + adapters, mtp=drafting) if adapters or drafting else beside

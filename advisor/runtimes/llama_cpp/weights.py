@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from weakref import WeakKeyDictionary
 
@@ -13,7 +13,7 @@ from gguf.constants import GGML_QUANT_SIZES
 from numpy.typing import NDArray
 
 from advisor.formats.gguf_levels import Level, Type
-from advisor.formats.gguf_sizes import grouped_tensors
+from advisor.formats.gguf_sizes import SizedLevel, grouped_tensors, size_level
 from advisor.formats.stored_tensor import Stored
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
@@ -50,6 +50,26 @@ class Weights:
     alternating: bool
     hybrid: bool
     find_stored: Callable[[], tuple[Stored, ...]] = field(repr=False)
+
+    def scaled(self, factor: float) -> Weights:
+        """Those of a file that is so many times as large, every tensor alike."""
+
+        def one(size: int) -> int:
+            return round(size * factor)
+
+        return replace(
+            self,
+            input=one(self.input),
+            layers=np.rint(self.layers * factor).astype(np.int64),
+            experts=np.rint(self.experts * factor).astype(np.int64),
+            output=one(self.output),
+            tied=one(self.tied),
+            everywhere=one(self.everywhere),
+            widest_layers=[one(size) for size in self.widest_layers],
+            widest_experts=[one(size) for size in self.widest_experts],
+            widest_output=one(self.widest_output),
+            find_stored=lambda: tuple(replace(each, bytes=one(each.bytes)) for each in self.find_stored()),
+        )
 
     def on_devices(self, placement: Placement) -> dict[int, int]:
         """Bytes per device number (HOST = -1).
@@ -180,12 +200,26 @@ def _hybrid(model: Model) -> bool:
 @kept_beside
 def level_weights(model: Model, level: Level, imatrix: bool = False) -> Weights:
     """The weights of `model` at `level`."""
-    table = grouped_tensors(model)
+    table, level = grouped_tensors(model), level.stock
     # A 16-bit file is normally the converter's own: it keeps a few small matrices in 32 bit that the
     # quantizer, asked for F16, would shrink as well.
     types = table.converted_types(level) if level.base in (Type.F16, Type.BF16) else table.types(level, imatrix)
     each = np.array(table.bytes_each(types), dtype=np.int64)
     return _weight_map(model).weights(model, each, types)
+
+
+@kept_beside
+def scaled_weights(model: Model, level: Level, imatrix: bool, factor: float) -> Weights:
+    """The weights of a published file of a level that is so many times as large as what stock tools make."""
+    return level_weights(model, level, imatrix).scaled(factor)
+
+
+def sized_weights(model: Model, sized: SizedLevel) -> Weights:
+    """The weights of a level, or of a publisher's file of it whose mix is not known."""
+    stock = size_level(model, sized.level.stock, sized.imatrix)
+    if sized.tensor_bytes == stock.tensor_bytes:
+        return level_weights(model, sized.level, sized.imatrix)
+    return scaled_weights(model, sized.level, sized.imatrix, sized.tensor_bytes / stock.tensor_bytes)
 
 
 def file_weights(model: Model, tensors: Iterable[Stored]) -> Weights:

@@ -103,7 +103,8 @@ def _levels(*names: str) -> tuple[LevelId, ...]:
 LADDER = Ladder(
     # No bitsandbytes and nothing under 4 bits: both are slower than what is here, or visibly worse.
     usual=_levels(
-        *("MXFP4-native", "BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "W4A16-g128", "AWQ-W4A16-g128", "NVFP4"),
+        *("MXFP4-native", "FP4-FP8-native", "BF16-safetensors", "FP8-dynamic", "W8A8-INT8", "W4A16-g128"),
+        *("AWQ-W4A16-g128", "NVFP4"),
     ),
     smallest_last=False,
     whole=(),
@@ -120,9 +121,12 @@ VLLM = Vllm(
     ladder=LADDER,
     limits=Limits(),
     speed=SpeedTraits(backend="vllm", splits_tensors=True),
-    drafts=False,
+    drafts=True,
+    sees="by itself",
+    sees_source="https://docs.vllm.ai/en/stable/configuration/conserving_memory.html",
+    adapts=True,
     backends=("cuda", "rocm"),
     custom_vendor="NVIDIA",
-    own_keys=frozenset({"gpu_memory_utilization", "kv_fp8"}),
+    own_keys=frozenset({"gpu_memory_utilization", "kv_fp8", "mtp", "draft"}),
     start=vllm_commands,
 )

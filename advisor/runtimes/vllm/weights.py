@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
-from advisor.formats.safetensors_sizes import StoredWeight, stored_weight
+from advisor.formats.safetensors_sizes import StoredWeight, by_block, padded_as_published, stored_weight
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.models.linear_layers import Kind, Weight, stored_block, stored_globals
@@ -86,11 +86,12 @@ def weights_per_gpu(
     for weight in stored_globals(model):
         total += _held(_global_shard(weight, gpus), level, model.wiring)
     for layer, count, weights in blocks_of(model):
-        for weight in weights:
+        for weight in (padded_as_published(weight, level, model.wiring) for weight in weights):
             shard = padded_for_kernels(shard_of(weight, layer, gpus, expert_parallel), level, compute_capability)
-            if shard.shape != weight.shape:
-                _check_groups(weight, shard, level, model.wiring, gpus)
-            total += count * _held(shard, _level_held(shard, level), model.wiring)
+            for blocks, at in by_block(level, count):
+                if shard.shape != weight.shape:
+                    _check_groups(weight, shard, at, model.wiring, gpus)
+                total += blocks * _held(shard, _level_held(shard, at), model.wiring)
         total += count * _unpacked_latent(layer, level, gpus)
     return total
 

@@ -23,10 +23,15 @@ _SPEEDS = {
     "llama.cpp, single NVIDIA": "llama.cpp, one NVIDIA GPU",
     "llama.cpp, single Apple": "llama.cpp, one Apple machine",
     "llama.cpp, single other": "llama.cpp, one other machine",
-    "llama.cpp, several devices": "llama.cpp, several devices",
+    "llama.cpp, layer split": "llama.cpp, several devices, layer by layer",
+    "llama.cpp, tensor split": "llama.cpp, several devices, every tensor shared",
+    "llama.cpp, far into a context": "llama.cpp, a prompt after more than 8,192 tokens",
+    "part on the host": "llama.cpp, a card and RAM together",
     "llama.cpp, several users": "llama.cpp, several users",
     "MLX": "MLX",
     "vLLM": "vLLM",
+    "vLLM, several users": "vLLM, several users",
+    "builds of 2024": "llama.cpp, builds of 2024",
     "not in the machine catalogue": "Machines that the catalogue lacks",
 }
 _MEANT = 90  # percent that a range is meant to hold
@@ -92,11 +97,11 @@ def _speed(lines: Sequence[Accuracy]) -> None:
         "Measurements were kept aside, the estimate was made from all others, and then held against those kept aside: "
         "once everything of one source (whoever measured), once everything of one model on one machine."
     )
-    for kind, title in (("decode", "Writing"), ("prefill", "Reading a prompt")):
-        found = [line for line in lines if line.what.startswith(f"{kind}: ")]
+    for kinds, title in ((("decode", "host"), "Writing"), (("prefill",), "Reading a prompt")):
+        found = [line for line in lines if line.what.split(": ")[0] in kinds]
         st.subheader(title, anchor=False)
         st.markdown(_how_often([line for line in found if "over all" in line.what], found))
-        named = {f"{kind}: {what}": name for what, name in _SPEEDS.items()}
+        named = {f"{kind}: {what}": name for what, name in _SPEEDS.items() for kind in kinds}
         _ranges(title, found, named, ("source", "device and model"), "Range, high / low", " ×")
 
 

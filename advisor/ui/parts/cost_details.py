@@ -52,7 +52,8 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
         seconds = inputs.load.hours_per_month * 3600 * both / (inputs.load.peak_factor * float(served))
         remarks.append(
             f"That is {exact(inputs.load.hours_per_month)} h × 3,600 × {both:,} tokens / "
-            f"({exact(inputs.load.peak_factor)} × {approx(seconds, 6)} s for each request)."
+            f"({exact(inputs.load.peak_factor)} × {approx(seconds, 6)} s for each request)"
+            + (f", as it works on {costs.peak.places:,} at once." if costs.peak and costs.peak.places > 1 else ".")
         )
     if option.upfront:
         remarks.append(

@@ -9,7 +9,6 @@ from functools import lru_cache
 from advisor.answer.answer import Answer
 from advisor.answer.assess import priced_as
 from advisor.answer.candidate import Candidate
-from advisor.answer.pricing import throughput_of
 from advisor.costs.article import Article, article
 from advisor.costs.costs import Costs
 from advisor.costs.inputs import CostInputs
@@ -55,7 +54,7 @@ def figures_of(answer: Answer, candidate: Candidate) -> Figures | None:
         return None
     devices = max(1, len(answer.hardware.installed))
     return _figures(
-        candidate.costs, priced_as(answer.entry), answer.hardware.average_card, devices, throughput_of(candidate.speed)
+        candidate.costs, priced_as(answer.entry), answer.hardware.average_card, devices, candidate.throughput
     )
 
 

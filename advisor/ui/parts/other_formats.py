@@ -26,6 +26,7 @@ _FAMILIES = {
 _KEPT = {
     Scheme.PLAIN: "Nothing is packed.",
     Scheme.NATIVE_MXFP4: "Everything but the experts.",
+    Scheme.NATIVE_FP4: "Embeddings, output head, norms, routers; all but the experts is in FP8.",
     Scheme.NF4: "Embeddings, output head, norms.",
     Scheme.LLM_INT8: "Embeddings, output head, norms.",
     Scheme.MLX: "Norms; routers at 8 bits.",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_levels import LEVELS, PUBLISHERS_LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
-from advisor.question.configuration import AUTO, BACKENDS, LLAMA_CPP_RELEASES, NEWEST, RUNTIMES
+from advisor.models.tower import PROJECTOR_TYPES
+from advisor.question.configuration import AUTO, BACKENDS, LLAMA_CPP_RELEASES, NEWEST, RUNTIMES, VISIONS
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
 from advisor.sizing.settings import CACHE_TYPES, NEWEST_RELEASE
+from advisor.sources.published_sizes import publishers
 from advisor.ui.asking import model_names
 from advisor.ui.parts.fields import choice, number, switch
 
 KEYS = (
     *("runtime", "level", "backend", "kv_type_k", "kv_type_v", "kv_fp8", "flash_attention", "ubatch", "llama_cpp"),
-    *("gpu_memory_utilization", "imatrix", "mtp", "draft", "draft_level", "draft_accepted_percent"),
+    *("gpu_memory_utilization", "imatrix", "publisher", "mtp", "draft", "draft_level", "draft_accepted_percent"),
+    *("vision", "projector", "projector_offload", "lora_rank", "loras"),
 )
 _ENGINE_NAMES = {AUTO: "The best that runs here"} | {str(one.id): one.name for one in REGISTERED}
 _BACKEND_NAMES = {AUTO: "The usual one"} | {"cuda": "CUDA", "rocm": "ROCm", "metal": "Metal", "vulkan": "Vulkan"}
@@ -27,7 +30,7 @@ def draw() -> None:
         names=_ENGINE_NAMES,
         help="Ollama and LM Studio are llama.cpp with their own context and users, which hold where those are empty.",
     )
-    choice("level", "Only this level", (*LEVELS, *SAFETENSORS_LEVELS), placeholder="all levels")
+    choice("level", "Only this level", (*LEVELS, *SAFETENSORS_LEVELS, *PUBLISHERS_LEVELS), placeholder="all levels")
     choice("backend", "Backend", BACKENDS, names=_BACKEND_NAMES | {"sycl": "SYCL", "cpu": "CPU"})
     choice("kv_type_k", "KV cache type, keys", tuple(CACHE_TYPES), help="llama.cpp `-ctk`")
     choice("kv_type_v", "KV cache type, values", tuple(CACHE_TYPES), help="llama.cpp `-ctv`")
@@ -47,6 +50,7 @@ def draw() -> None:
         step=0.01,
         help=f"How much of each GPU's memory {_readers('gpu_memory_utilization')} may take",
     )
+    choice("publisher", "Whose GGUF files", publishers(), help="Stock: as llama.cpp's own tools make them")
     switch("imatrix", "Importance matrix", help="Sizes of files made with one; some tensors differ")
     switch("mtp", "Multi-token-prediction layers", help="Only some models have them")
     models = model_names()
@@ -67,6 +71,17 @@ def draw() -> None:
         placeholder="not known",
         help="From a run of yours; without it, speeds are shown without the draft model.",
     )
+    choice(
+        "vision",
+        "Images and sound",
+        VISIONS,
+        names={"off": "Text only", "on": "Images and sound", "video": "Videos too"},
+        help="Counts the model's vision part; Ollama, LM Studio and vLLM load it unless they are told not to",
+    )
+    choice("projector", "Type of the vision part's file", PROJECTOR_TYPES, help="llama.cpp `--mmproj`")
+    switch("projector_offload", "Vision part on the GPU", help="Off: llama.cpp `--no-mmproj-offload`")
+    number("lora_rank", "Rank of LoRA adapters", step=8, help="0: no adapter is loaded")
+    number("loras", "LoRA adapters at once", step=1)
 
 
 def frontends_own(runtime: str) -> str | None:

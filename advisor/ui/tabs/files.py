@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from advisor.answer.answer import Answer
-from advisor.ui.parts import other_formats, published, run_view
+from advisor.ui.parts import known_files, other_formats, published, run_view
 from advisor.ui.parts.fold import fold
 
 
 def draw(answer: Answer) -> None:
     """Draw the tab."""
+    known_files.draw(answer)
     published.draw(answer.entry, answer.model, answer.question.model.imatrix)
     other_formats.draw(answer.model)
     if answer.shown.plan.verdict != "does not fit":

@@ -46,8 +46,6 @@ CORRECTED = {
     "pinned-f16-cache-128k": "22.5 GiB are free on a 24 GB card, not 21.4: with 16 GiB of cache Q5_K_M fits as well, "
     "and keeps more.",
 }
-# With a newer llama.cpp that GPU lacks 30 MiB to hold Q4_K_S whole.
-_SINCE = {"mac-8gb-8b": "&llama_cpp=2026-09"}
 _OF_THE_PLAN = ("runtime", "kv_type_k", "verdict")
 _MATCHERS = {"status", "level", "gpu_layers", "leads", *_OF_THE_PLAN}
 _GRADES = ("right", "acceptable", "harmful")
@@ -140,7 +138,7 @@ def test_all_forty_are_right_or_acceptable_and_none_is_harmful() -> None:
 @pytest.mark.parametrize("name", CORRECTED)
 def test_a_corrected_answer_fits_with_the_margin_and_keeps_more_than_the_expert_hoped(name: str) -> None:
     """That its arithmetic was wrong is shown by the plan: it fits whole, and not one of the forty stays unexplained."""
-    plan = asked(BY_ID[name]["ask"] + _SINCE.get(name, ""))["decision"]["plan"]
+    plan = asked(BY_ID[name]["ask"])["decision"]["plan"]
     assert plan["verdict"] == "fits"
     assert plan["gpu_layers"] == "all"
     assert plan["quality_percent"]["typical"] >= 99

@@ -24,6 +24,8 @@ from advisor.costs.price_tables import (
     ElectricityPrice,
     ExchangeRate,
     Figure,
+    Host,
+    MeasuredPower,
     api_offers,
     cloud_offers,
     electricity_prices,
@@ -42,6 +44,8 @@ TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "electricity.csv": (ElectricityPrice, ("country", "case")),
     "tco.csv": (Figure, ("parameter",)),
     "exchange_rates.csv": (ExchangeRate, ("currency",)),
+    "hosts.csv": (Host, ("host",)),
+    "power.csv": (MeasuredPower, ("machines",)),
 }
 
 
@@ -105,7 +109,7 @@ def test_every_country_has_a_typical_tariff_and_its_cases_rise() -> None:
 def test_figures_that_the_calculation_asks_for_are_there() -> None:
     assert set(figures()) >= {
         "resale_value_after_3_years", "resale_value_annual_loss_consumer_rig", "pue", "gpu_utilisation_in_practice",
-        "host_cost_desktop", "host_power_desktop_load", "host_power_desktop_idle",
+        "card_power_writing", "card_power_reading", "ram_udimm", "ram_rdimm",
     }  # fmt: skip
 
 

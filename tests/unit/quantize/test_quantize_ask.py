@@ -109,7 +109,7 @@ def test_llama_cpp_agrees_with_our_prediction(model_id: str, level: str, setting
 def test_answers_for_other_devices_than_the_plans_are_not_compared() -> None:
     plan = host_plan("llama-3.1-8b-instruct", "Q4_K_M", Settings(4096))
     gpu = DeviceAnswer("CUDA0", 1, 1, 1)
-    with pytest.raises(InputError, match=r"for the 1 GPU of this machine; the plan is for 0"):
+    with pytest.raises(InputError, match=r"whose number of GPUs is 1; the plan is for 0"):
         compare_with_plan(Answer("llama.cpp", (gpu, DeviceAnswer("Host", 1, 1, 1))), plan)
 
 

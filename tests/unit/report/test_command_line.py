@@ -69,6 +69,19 @@ def test_full_sizes_say_what_they_are_made_of(capsys: pytest.CaptureFixture[str]
     assert by_name["AWQ-W4A16-g128"]["writer"].startswith("AutoAWQ")
 
 
+def made(levels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of levels as stock tools make them, and the range of what others publish.
+
+    Which single files are known hangs on the model's name, which a config does not have.
+    """
+    rows = []
+    for row in levels:
+        published = row["published"]
+        span = None if published is None else (published["low_bytes"], published["high_bytes"])
+        rows.append({**row, "published": span})
+    return rows
+
+
 def test_sizes_of_a_config_file_equal_those_of_the_catalogue(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,7 +89,7 @@ def test_sizes_of_a_config_file_equal_those_of_the_catalogue(
     path.write_text(json.dumps(catalogue()["qwen3-30b-a3b"].config))
     from_file = run(capsys, "sizes", str(path), "--format", "json")
     known = run(capsys, "sizes", "qwen3-30b-a3b", "--format", "json")
-    assert json.loads(from_file)["levels"] == json.loads(known)["levels"]
+    assert made(json.loads(from_file)["levels"]) == made(json.loads(known)["levels"])
     assert str(tmp_path) not in from_file
 
 
@@ -113,6 +126,9 @@ def test_the_full_plan_has_every_level(capsys: pytest.CaptureFixture[str]) -> No
                 "compute_bytes",
                 "overhead_bytes",
                 "draft_bytes",
+                "projector_bytes",
+                "adapter_bytes",
+                "mtp_bytes",
             } == set(device)
 
 
@@ -146,7 +162,8 @@ def test_a_batch_of_sizes_reads_standard_input(
     for document in documents:
         SIZES.validate(document)
     assert [document["error"] is None for document in documents] == [True, False, True, False]
-    assert documents[2]["levels"] == lines_of(run(capsys, "sizes", "qwen3-30b-a3b", "--format", "json"))[0]["levels"]
+    known = lines_of(run(capsys, "sizes", "qwen3-30b-a3b", "--format", "json"))[0]
+    assert made(documents[2]["levels"]) == made(known["levels"])
 
 
 def test_an_answer_is_written_before_the_next_line_is_asked() -> None:

@@ -72,12 +72,11 @@ def test_a_copy_that_was_never_asked_searches_for_itself() -> None:
 @pytest.mark.parametrize("word", [one.id for one in ENGINES])
 def test_what_may_be_recommended_can_be_planned(word: RuntimeId) -> None:
     """Each level of some model: those that a model was published in are of no other."""
-    runtime, native = runtime_by(word), find_model("gpt-oss-20b").model
-    request = plans_of(runtime)[0].request
-    published = replace(request, model=native)
+    runtime, request = runtime_by(word), plans_of(runtime_by(word))[0].request
+    published = [replace(request, model=find_model(name).model) for name in ("gpt-oss-20b", "deepseek-v4-flash")]
     ladder = runtime.ladder
     for level in {*ladder.usual, *ladder.whole, *ladder.reads}:
-        plans = (runtime.plan_level(one, level) for one in (request, published))
+        plans = (runtime.plan_level(one, level) for one in (request, *published))
         assert any(plan is not None and plan.level_id == level for plan in plans), level
     assert ladder.common <= {*ladder.usual, *ladder.whole, *ladder.reads}
     assert len({*ladder.usual}) == len(ladder.usual)

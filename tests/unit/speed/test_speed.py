@@ -25,10 +25,10 @@ from advisor.speed import Speed, default_backend, estimate_speed, gguf_load, mea
 from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, range_group
 from advisor.speed.constants import CONSTANTS, constants, read_constants
 from advisor.speed.explain import explanation
-from advisor.speed.fit_constants import fitted_rows
-from advisor.speed.fitting import TERMS
+from advisor.speed.fit_constants import cases_of, fitted_rows
 from advisor.speed.load import SpeedLoad
 from advisor.speed.measurements import MEASUREMENTS, read_measurements
+from advisor.speed.roofline import TERMS
 from advisor.speed.row_terms import cases
 from advisor.words import say_all
 
@@ -114,7 +114,7 @@ def test_the_constants_are_what_the_fit_gives() -> None:
             if not row["tier"] and row["constant"] != "error"
         }
     for kind in TERMS:
-        for row in fitted_rows(cases(measurements(), kind), kind):
+        for row in fitted_rows(cases_of(kind), kind):
             where = tuple(str(row[column]) for column in _PLACE)
             found = stored.pop(where)
             assert float(found["value"]) == pytest.approx(row["value"], abs=2e-3), where
@@ -133,7 +133,7 @@ def test_constants_are_physical() -> None:
 def test_broken_constants_are_reported(tmp_path: Path) -> None:
     broken = tmp_path / "constants.csv"
     lines = CONSTANTS.read_text("utf-8").splitlines()
-    broken.write_text("\n".join([*lines[:2], lines[2].replace("low_bits,", "low_bits,x")]), "utf-8")
+    broken.write_text("\n".join([*lines[:2], lines[2].replace("quantized,", "quantized,x")]), "utf-8")
     with pytest.raises(DataError, match=r"constants\.csv, row 3, column value"):
         read_constants(broken)
 

@@ -25,8 +25,9 @@ def test_a_question_survives_the_way_through_the_page(question: Question) -> Non
     if len(query) > MAX_QUERY_LENGTH:
         return
     found = read(query)
-    left_out = {problem.partition("=")[0] for problem in found.problems}
-    assert left_out <= {"use_gpus"}  # more cards than there are
+    left_out = question.given - found.written.keys()
+    assert len(found.problems) == len(left_out)
+    assert left_out <= {"use_gpus", "other_machine"}  # more cards than there are, or of two vendors
     held = Question.from_values(found.written)
     assert held == question.with_values(**dict.fromkeys(left_out))
     assert held.pins == question.pins - left_out
@@ -64,6 +65,13 @@ def test_a_front_end_s_own_defaults_hold_until_somebody_chooses() -> None:
     assert "context" not in ollama
     assert changed_link(ollama, {"context": 8192})["context"] == "8192"
     assert "context" not in changed_link(changed_link(ollama, {"context": 8192}), {"runtime": "llama.cpp"})
+
+
+def test_cards_of_two_vendors_stay_with_the_backend_that_drives_both() -> None:
+    link = "model=gpt-oss-20b&machine=rtx-3090&other_machine=rx-7900-xtx"
+    assert "other_machine" not in read(link).written
+    assert "other_machine" in read(f"{link}&backend=vulkan").written
+    assert read("machine=rtx-3090&gpus=2&backend=metal").written["gpus"] == "2"
 
 
 @pytest.mark.parametrize("machine", ["apple-m4-max-40c-128gb", "cpu-dual-ddr5-6000", "custom", "rtx-5090"])

@@ -1,0 +1,67 @@
+"""How many requests a machine works on at once follows from the load, not from the users that memory is planned for."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from advisor.answer.answer import answer
+from advisor.answer.candidate import Candidate
+from advisor.answer.policy import READING_TOKENS_PER_S
+from advisor.question.question import Question
+
+TODAY = date(2026, 11, 30)
+WORKSTATION = "model=llama-3.3-70b-instruct&machine=rtx-3090&gpus=2&level=Q4_K_M"
+
+
+def shown(query: str) -> Candidate:
+    return answer(Question.from_query(query), today=TODAY).shown
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&requests_per_day=20000",
+        "model=qwen3-32b&machine=h100-sxm5-80gb&level=FP8-dynamic&runtime=vllm&requests_per_day=50000",
+    ],
+)
+def test_users_never_change_the_bill_of_the_same_plan(query: str) -> None:
+    plans = [shown(f"{query}&context=2048&users={users}") for users in (1, 2, 4, 8, 16)]
+    assert all(one.plan.fits and one.plan.placement == plans[0].plan.placement for one in plans)
+    bills = [[option.bill for option in one.costs.options] for one in plans if one.costs is not None]
+    assert len(bills) == len(plans)
+    assert all(bill == bills[0] for bill in bills)
+
+
+def test_the_workstation_serves_eight_short_requests_or_one_long_one() -> None:
+    short = shown(WORKSTATION)
+    assert short.throughput is not None
+    assert short.throughput.at_once == 8
+    assert short.costs is not None
+    assert short.costs.own is not None
+    at_full = short.costs.own.typical.unit_tokens
+    assert at_full is not None
+    assert 600e6 < 3 * at_full < 680e6  # without the peak: some 640 million tokens a month
+    room = shown(f"{WORKSTATION}&tokens_in=10000").throughput
+    assert room is not None
+    assert room.at_once == 1
+
+
+def test_as_many_at_once_as_are_each_written_as_fast_as_wished() -> None:
+    fast = shown(f"{WORKSTATION}&min_tokens_per_s=12").throughput
+    usual = shown(WORKSTATION).throughput
+    assert fast is not None
+    assert usual is not None
+    assert 1 < fast.at_once < usual.at_once
+    for one, least in ((fast, 12), (usual, READING_TOKENS_PER_S)):
+        assert one.together is not None
+        assert one.together.typical / one.at_once >= least
+
+
+def test_a_wish_for_the_first_token_leaves_less_than_its_prompt_takes() -> None:
+    wished = shown(f"{WORKSTATION}&max_first_token_s=5")
+    assert wished.throughput is not None
+    assert wished.speed is not None
+    assert wished.speed.time_to_first_token_s is not None
+    assert wished.throughput.wait_s == pytest.approx(5 - wished.speed.time_to_first_token_s.typical, abs=0.01)
