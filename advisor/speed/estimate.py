@@ -86,7 +86,8 @@ class Speed:
 
     def serving(self, users: int) -> Speed:
         """The same with so many users at once."""
-        load = replace(self.load, users=users)
+        # Nobody else's prompts are read in between where one is alone.
+        load = replace(self.load, users=users, read_per_written=self.load.read_per_written if users > 1 else 0)
         found = estimate_speed(load, self.devices, self.backend, host_bandwidth=self.host_bandwidth, split=self.split)
         assert found is not None  # noqa: S101
         return found

@@ -39,6 +39,8 @@ NUMBERS = {
     "prices/cloud.csv": "price_per_hour",
     "prices/electricity.csv": "price_per_kwh",
     "prices/exchange_rates.csv": "per_eur",
+    "prices/hosts.csv": "price_typical",
+    "prices/power.csv": "load_w",
     "prices/tco.csv": "typical",
 }
 
