@@ -20,7 +20,6 @@ from advisor.words import say, say_all
 
 Key = tuple[Question, frozenset[str], date]
 _KEPT = 24  # tables, of half a megabyte each
-_SERVER = "the server around it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +160,6 @@ def _not_included(way: Way) -> tuple[str, ...]:
     """What the price leaves out."""
     found: list[str] = []
     for note in way.notes:
-        if note.kind == "server_not_counted":
-            found.append(_SERVER)
         if note.kind == "not_counted":
             missing = dict(note.figures)["missing"]
             if isinstance(missing, tuple):

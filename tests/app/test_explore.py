@@ -263,8 +263,9 @@ def test_machines_for_a_model_shows_the_cheapest_of_each_way() -> None:
             assert shown[7].startswith(money(costs.own.monthly.typical))
         else:
             assert shown[6] == "–"
+    # A card for servers is bought with its server: nothing is left out of the price.
     server = next(row for row in cells(page) if "A100" in row[0])
-    assert server[10] == "the server around it"
+    assert server[10] == ""
 
 
 def test_a_machines_row_opens_the_question_that_has_its_figures() -> None:
