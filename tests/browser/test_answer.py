@@ -182,6 +182,7 @@ def test_old_addresses_lead_on_with_their_question_and_tab(visit: Open, server: 
         also = "" if tab is None else f"&{urlencode({'tab': tab})}"
         assert led.value.code == 308
         assert led.value.headers["location"] == f"/{page}?users=3&context=4096{also}"
+        led.value.close()
     one = visit("/quality?model=gpt-oss-20b")
     assert one.page.get_by_role("tab", name="Quality", exact=True).get_attribute("aria-selected") == "true"
     one.expect_query({"model": "gpt-oss-20b", "tab": "Quality"})
