@@ -20,6 +20,7 @@ from advisor.machines.catalogue import load as read_machines
 from advisor.models.catalogue import read_catalogue
 from advisor.models.checked import CHECKED_FILE, read_checked
 from advisor.models.names import OLLAMA_FILE, read_ollama_names
+from advisor.models.projectors import PROJECTORS_FILE, read_projectors
 from advisor.quality.evidence import read_evidence
 from advisor.quality.kv_evidence import KV_FILE, read_kv_evidence
 from advisor.quality.scale import SCALE_FILE, read_scale
@@ -57,7 +58,8 @@ def check_data(folder: Path = DATA) -> None:
     read_scores(scored)
     read_scale(scale)
     models = read_catalogue(folder / "models")
-    for table in (measured, scored, scale):
+    read_projectors(folder / PROJECTORS_FILE.name)
+    for table in (measured, scored, scale, folder / PROJECTORS_FILE.name):
         _must_exist(table, "model_id", models, "model")
     published = folder / PUBLISHED_FILE.name
     for number, row in enumerate(read_published_files(published), start=2):

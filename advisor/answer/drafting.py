@@ -11,7 +11,8 @@ from advisor.foundation.ranges import Range
 from advisor.models.lookup import find_model
 from advisor.question.configuration import ModelChoice
 from advisor.question.hardware import Hardware
-from advisor.runtimes.llama_cpp.draft import DRAFTED, expected_tokens
+from advisor.runtimes.llama_cpp.draft import expected_tokens
+from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.weights import level_weights
 from advisor.speed import Speed, estimate_speed, placed_load
 

@@ -20,6 +20,10 @@ def _draft_file(asked: ModelChoice) -> str | None:
     return f"{name}-{asked.draft_level}.gguf"
 
 
+def _draft_repo(asked: ModelChoice) -> str | None:
+    return None if asked.draft is None else find_model(asked.draft).hf_repo or None
+
+
 def launch_of(answer: Answer, shown: Candidate) -> Launch:
     """What the runtime is told to run this candidate."""
     question, entry, plan = answer.runs, answer.entry, shown.plan
@@ -47,6 +51,12 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         imatrix=question.model.imatrix or plan.needs_imatrix,
         mtp=question.model.mtp,
         draft_file=_draft_file(question.model),
+        draft_repo=_draft_repo(question.model),
+        has_mtp=bool(answer.model.mtp_layers) or answer.model.trunk is not None,
+        sees=answer.model.tower is not None,
+        vision=plan.request.vision,
+        adapters=plan.request.adapters,
+        wired_limit_mb=question.machine.wired_limit_mb,
         gpu_memory_utilization=question.runtime.gpu_memory_utilization,
         kv_fp8=question.workload.kv_fp8,
     )

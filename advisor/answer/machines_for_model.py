@@ -33,7 +33,7 @@ _TABLES_BYTES = 24 * MIB  # of what was answered last
 _LAPTOP = "laptop-gpu"
 # Of the machine that was asked about; where its layers lay belongs to it too.
 _NOT_SEARCHED_FOR = (
-    *("other_machine", "memory_gib", "bandwidth_gb_s", "backend", "use_gpus"),
+    *("other_machine", "memory_gib", "bandwidth_gb_s", "backend", "use_gpus", "wired_limit_mb"),
     *("gpu_layers", "cpu_moe_layers", "tensor_split"),
 )
 

@@ -44,6 +44,7 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
     if question.model.draft and (drafting := drafting_note(question.model, setup.hardware, decided.candidate)):
         yield drafting
     yield from _model_notes(entry, setup.hardware.machine, model)
+    yield from _stack_notes(about, decided)
 
 
 def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[Message, ...]:
@@ -75,8 +76,24 @@ def _model_notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[M
         notes.append(fact("shape_recalled", fields=fact("fields_of_config", n=fields) if fields else NOTHING))
     if chosen.confidence == "weak":
         notes.append(fact("machine_weakly_sourced", machine=chosen.name))
-    if model.trunk is not None:
-        notes.append(fact("mtp_counted"))
-    if model.mtp_layers:
-        notes.append(fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters))
     return tuple(notes)
+
+
+def _stack_notes(about: Subject, decided: Option) -> Iterator[Message]:
+    """What of the model is loaded, and what is left out: layers that draft, what sees and hears."""
+    model, question, request = about.model, decided.setup.question, decided.plan.request
+    if model.trunk is not None:
+        yield fact("mtp_counted") if question.model.mtp else fact("mtp_not_loaded")
+    if model.mtp_layers:
+        yield fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters)
+    if model.tower is None or not about.writes:
+        return
+    if decided.setup.runtime.sees == "no":
+        yield fact("vision_never", runtime=decided.setup.runtime.name)
+    elif request.vision is None:
+        yield fact("vision_left_out", size=model.tower.file_bytes("F16"))
+    elif decided.setup.runtime.engine is RuntimeId.LLAMA_CPP:
+        kind = request.vision.projector
+        yield fact("vision_counted", size=model.tower.file_bytes(kind), type=kind)
+    else:
+        yield fact("vision_and_profile_counted", size=2 * model.tower.parameters)

@@ -32,7 +32,7 @@ _BAD = ("does not fit", "not as asked", "last resort", "slow")
 # What fixes one model's levels, layers or companions says nothing about another.
 _OF_ONE_MODEL = (
     *("level", "imatrix", "mtp", "draft", "draft_accepted_percent", "context_used"),
-    *("gpu_layers", "cpu_moe_layers", "tensor_split"),
+    *("gpu_layers", "cpu_moe_layers", "tensor_split", "lora_rank", "loras"),
 )
 _HARDEST_PERCENT = 98.0  # a limited plan that keeps more at the hardest task is not given up for another model
 _PARTLY_ON_HOST_TOKENS_PER_S = 15.0

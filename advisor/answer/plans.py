@@ -19,7 +19,7 @@ from advisor.runtimes.runtime import Runtime
 from advisor.runtimes.support import Support
 from advisor.sizing.plan import Plan
 from advisor.sizing.rates import HOST_READ_SHARE, Rates
-from advisor.sizing.request import Checkpoint, DraftModel, GgufFile, Levels, PlanRequest
+from advisor.sizing.request import Adapters, Checkpoint, DraftModel, GgufFile, Levels, PlanRequest, Vision
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.repository import Repository
@@ -36,7 +36,7 @@ def with_frontend_defaults(
 ) -> tuple[Question, tuple[Taken, ...]]:
     """The question with what a front end chooses for settings that are not `given`, and these choices."""
     gpu_bytes = sum(device.capacity_bytes for device in hardware.memory.devices)
-    defaults = runtime_by(runtime).defaults(gpu_bytes, model.context_length)
+    defaults = runtime_by(runtime).defaults(gpu_bytes, model)
     taken = tuple(each for each in defaults if each.key not in given)
     return question.with_values(**{each.key: each.value for each in taken}) if taken else question, taken
 
@@ -64,6 +64,8 @@ def request_of(
         rates=rates_of(hardware),
         chip=chip_for(question.runtime.backend, hardware, runtime),
         draft=_draft_of(question),
+        vision=_vision_of(question),
+        adapters=Adapters(question.model.lora_rank, question.model.loras) if question.model.lora_rank else None,
         options=runtime_by(runtime).options(question.runtime.gpu_memory_utilization, question.workload.kv_fp8),
         name=entry.name,
         machine_name=hardware.machine.name,
@@ -84,14 +86,36 @@ def plans_of(
     and what would run.
     """
     by = runtime_by(runtime)
-    if question.model.draft is not None and not by.drafts:
-        drafting = " and ".join(one.name for one in RUNTIMES if one.drafts)
-        raise InputError("draft: a draft model is planned for {drafting}, not for {by}.", drafting=drafting, by=by.id)
+    check_stack(question, entry, model, by)
     request = request_of(question, entry, model, hardware, runtime, among)
     plans = (*published_plans(question, entry, model, hardware, runtime), *by.plan(request))
     if not plans:
         raise InputError.saying(none_planned(request, by, hardware))
     return plans
+
+
+def check_stack(question: Question, entry: ResolvedModel, model: Model, by: Runtime) -> None:
+    """Raise InputError where a part is asked for that the runtime does not load, or the model does not have."""
+    asked = question.model
+    if asked.draft is not None and not by.drafts:
+        drafting = " and ".join(one.name for one in RUNTIMES if one.drafts)
+        raise InputError("draft: a draft model is planned for {drafting}, not for {by}.", drafting=drafting, by=by.id)
+    if asked.lora_rank and not by.adapts:
+        adapting = " and ".join(one.name for one in RUNTIMES if one.adapts)
+        raise InputError("lora_rank: adapters are planned for {adapting}, not for {by}.", adapting=adapting, by=by.id)
+    if asked.vision == "off":
+        return
+    if model.tower is None:
+        raise InputError(
+            "vision={vision}: {model} reads text only, or how large its vision part is is not known; leave vision out.",
+            vision=asked.vision,
+            model=entry.name,
+        )
+    if by.sees == "no":
+        seeing = " and ".join(one.name for one in RUNTIMES if one.sees != "no")
+        raise InputError(
+            "vision={vision}: planned for {seeing}, not for {by}.", vision=asked.vision, seeing=seeing, by=by.id
+        )
 
 
 def none_planned(request: PlanRequest, by: Runtime, hardware: Hardware) -> Message:
@@ -115,6 +139,14 @@ def _draft_of(question: Question) -> DraftModel | None:
         return None
     found = find_model(question.model.draft)
     return DraftModel(found.model, found.name, question.model.draft_level)
+
+
+def _vision_of(question: Question) -> Vision | None:
+    """Whether the model's vision part is loaded, and how."""
+    asked = question.model
+    if asked.vision == "off":
+        return None
+    return Vision(asked.projector, not question.placement.projector_offload, asked.vision == "video")
 
 
 def rates_of(hardware: Hardware) -> Rates:
@@ -149,7 +181,10 @@ def published_request(
         raise InputError("{refusal}.", refusal=support.refusal)
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
     sized = checkpoint_size(loaded, repository.quantization, model, repository.layers)
-    stored = Checkpoint(sized, tuple((tensor.name, tensor.bytes) for tensor in loaded), support.notes)
+    # What is known of a vision part is counted by itself, where it is loaded.
+    apart = () if model.tower is None else ("vision", "audio")
+    weights = tuple((one.name, one.bytes) for one in loaded if repository.part_of(one) not in apart)
+    stored = Checkpoint(sized, weights, support.notes)
     return replace(request, stored=stored)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
@@ -15,10 +17,14 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact
 from advisor.foundation.numbers import ROUGH, differ
+from advisor.foundation.units import MIB
 from advisor.quality.tasks import task_name
+from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels
 from advisor.sizing.runtime_id import RuntimeId
 
+_WIRED_SHARE = 0.95  # of what the system leaves: raised further, a Mac stands still
 _SHORT_FOR_THOUGHT = 16_384  # tokens; models that think first often write more
 _BASES = {
     "measured": fact("quality_measured"),
@@ -53,11 +59,33 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
     if plan.missing_bytes:
         if 0 < plan.max_context < plan.settings.context:
             yield shorter_fits(plan)
-        if plan.verdict != "tight":
+        if plan.limit is not None:  # more memory would not help
+            yield from (way.message for way in plan.ways_out if way.kind == "smaller batch")
+        elif (raised := raised_limit(plan)) is not None:
+            yield fact("raised_limit_would_do", mib=raised, level=plan.level)
+        elif plan.verdict != "tight":
             yield fact("ways_out_of_none")
         unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
         if unknown and (needed := plan.offload_needs_host_bytes):
             yield fact("host_memory_would_do", level=plan.level, memory=needed)
+
+
+def raised_limit(plan: Plan) -> int | None:
+    """To how many MiB a Mac's `iogpu.wired_limit_mb` must be raised for it to fit; None: that does not help."""
+    request = plan.request
+    memory = request.memory
+    whole = memory.host_capacity_bytes
+    if not memory.pooled or whole is None or not isinstance(request.stored, Levels):
+        return None
+    device = memory.devices[0]
+    if device.buffer_limit is None or device.buffer_limit.api != "Metal":
+        return None
+    mib = math.ceil((device.capacity_bytes + plan.missing_bytes / (1 - request.margin)) / MIB)
+    if mib * MIB > whole * _WIRED_SHARE:
+        return None
+    larger = replace(memory, devices=(replace(device, capacity_bytes=mib * MIB),))
+    again = runtime_by(plan.runtime).plan_level(replace(request, memory=larger), plan.level_id)
+    return mib if again is not None and again.fits else None
 
 
 def shorter_fits(plan: Plan) -> Message:
@@ -74,6 +102,8 @@ def on_each_device(plan: Plan) -> Message:
 
 def _lacking(plan: Plan, machine_name: str, alone: bool) -> Message:
     """What keeps the nearest plan from fitting; `alone` says that its level is the only one looked at."""
+    if plan.limit is not None:
+        return fact("limit_in_the_way", level=plan.level, why=plan.limit)
     level, missing, each = plan.level, plan.missing_bytes, on_each_device(plan)
     if not missing:  # all that is missing is to know the host
         return fact("runs_host_not_known", level=level, machine=machine_name)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from advisor.answer.assess import facts_of_model, writes_text
-from advisor.answer.plans import published_request, request_of, with_frontend_defaults
+from advisor.answer.plans import check_stack, published_request, request_of, with_frontend_defaults
 from advisor.answer.policy import GOOD_BITS
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import size_level
@@ -157,11 +157,7 @@ def _loading(question: Question) -> tuple[RuntimeId, ...]:
 def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
     runtime = runtime_by(runtime_id)
     asked = about.question
-    if asked.model.draft is not None and not runtime.drafts:
-        drafting = " and ".join(str(one.name) for one in ENGINES if one.drafts)
-        raise InputError(
-            "draft: a draft model is planned for {drafting}, not for {runtime}.", drafting=drafting, runtime=runtime.id
-        )
+    check_stack(asked, about.entry, about.model, runtime)
     if asked.runtime.name == AUTO and asked.model.level is None and (refusal := refusal_here(asked, runtime)):
         raise InputError("{refusal}.", refusal=refusal)
     hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)

@@ -29,6 +29,9 @@ _SCREEN_BYTES = 512 * MIB
 _METAL_BYTES = 256 * MIB
 # The share left to the operating system already covers it; what remains is the runtime's own context.
 _SHARED_BYTES = 512 * MIB
+# Metal's largest buffer is three quarters of its default budget: 8.88 GiB of 16 GB, 18.72 of 32, 21.06 of 36, 28.08 of
+# 48, 38.88 of 64, 80.64 of 128 and 156 of 256 (mlx's device_info in public logs); a raised budget did not raise it.
+_METAL_BUFFER_SHARE = 0.75
 # Where the GPU may take nearly all memory, the system's own use comes out of the same pool: 118548 of 122570 MiB are
 # free on an idle DGX Spark.
 _WHOLE_POOL_SHARE = 0.9
@@ -99,6 +102,11 @@ def unified_capacity(memory_bytes: int, share: float, older_share: float | None,
     if lower < share:
         basis = fact("capacity_let_by_older", share=lower, size=memory_bytes, current=share, note=said)
     return Amount(int(memory_bytes * lower), basis)
+
+
+def largest_buffer(memory_bytes: int, vendor: str, share: float | None) -> int | None:
+    """Return the most that one buffer may take, where the system limits it; `share` is the GPU's default budget."""
+    return int(memory_bytes * share * _METAL_BUFFER_SHARE) if vendor == "Apple" and share is not None else None
 
 
 def card_overhead(vendor: str, kind: str, memory_bytes: int) -> Amount:

@@ -104,6 +104,20 @@ def with_memory(chosen: Machine, memory_gib: float) -> Machine:
     )
 
 
+def with_wired_limit(chosen: Machine, limit_mib: int) -> Machine:
+    """Return a Mac whose GPU may use so much of its memory (`iogpu.wired_limit_mb`); raise InputError for others."""
+    if chosen.kind != "apple-silicon":
+        raise InputError("wired_limit_mb is for Macs with Apple silicon; {chosen} is none.", chosen=chosen.name)
+    if limit_mib * MIB > chosen.memory_bytes:
+        raise InputError(
+            "wired_limit_mb={limit} is more than the memory of {chosen}: at most {most}.",
+            limit=limit_mib,
+            chosen=chosen.name,
+            most=chosen.memory_bytes // MIB,
+        )
+    return replace(chosen, capacity_bytes=limit_mib * MIB, capacity_basis=fact("wired_limit_as_given", mib=limit_mib))
+
+
 def load(path: Path) -> Mapping[str, Machine]:
     """Read a catalogue file; raise DataError naming file, row, column and reason when it is broken."""
     rows = list(read_rows(path, Row, ("id",)))
@@ -143,6 +157,7 @@ def _machine(row: Row, reported: list[ReportedShare]) -> Machine:
         source=row.source_url,
         as_of=row.as_of,
         count=row.devices,
+        largest_buffer_bytes=capacity.largest_buffer(memory_bytes, row.vendor, row.gpu_memory_fraction),
         second_source=row.second_source_url,
         notes=row.notes,
         release_year=row.release_year,

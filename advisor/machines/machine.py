@@ -38,6 +38,8 @@ class Machine:
     # Month of the research; None for what the user describes.
     as_of: str | None
     count: int = 1
+    # The most that one buffer may take, where the operating system says so.
+    largest_buffer_bytes: int | None = None
     second_source: str | None = None
     notes: str = ""
     release_year: int | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from advisor.foundation.errors import DataError
 from advisor.foundation.places import data_folder
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
+from advisor.models.projectors import published_tower
 
 MODELS_FOLDER = data_folder() / "models"
 _ID = r"^[a-z0-9]+([.\-_][a-z0-9]+)*$"
@@ -104,7 +106,10 @@ class Entry(BaseModel):
     @cached_property
     def model(self) -> Model:
         """The model this entry's config describes."""
-        return model_from_config(self.config)
+        model = model_from_config(self.config)
+        if model.tower is None and (published := published_tower(self.id)) is not None:
+            return replace(model, tower=published)
+        return model
 
 
 def read_entry(path: Path) -> Entry:

@@ -10,6 +10,7 @@ from advisor.foundation.message import Message
 from advisor.models.feed_forward import FeedForward, MixtureOfExperts
 from advisor.models.mixers import Mixer
 from advisor.models.tensors import Part, Role, Tensor
+from advisor.models.tower import Tower
 from advisor.models.wiring import Wiring
 
 
@@ -47,8 +48,9 @@ class Model:
     `mtp_layers` are multi-token-prediction blocks that follow the main ones; they are left out of files unless asked
     for. `grouped_query_ratio` is what llama.cpp's quantizer sees as query heads per KV head of layer 0 (0 where that
     layer has no KV heads). The last `shared_kv_layers` layers read the KV cache of earlier ones. `trunk` is the model
-    without the multi-token-prediction layers that this one includes, None when it includes none. `runtime_note` says
-    why llama.cpp cannot run it, empty when it can.
+    without the multi-token-prediction layers that this one includes, None when it includes none. `tower` is what turns
+    images and sound into its tokens, None where it has none that is known. `runtime_note` says why llama.cpp cannot run
+    it, empty when it can.
     """
 
     architecture: str
@@ -64,6 +66,7 @@ class Model:
     runtime_note: Message | None = None
     wiring: Wiring = field(default_factory=Wiring)
     trunk: Model | None = None
+    tower: Tower | None = None
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:

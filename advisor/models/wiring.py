@@ -10,7 +10,32 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Rotation = Literal["everywhere", "in windows", "nowhere"]
-RowChoice = Literal["before residual", "after residual", "after last norm"]
+RowChoice = Literal["before norm", "before residual", "after residual"]
+
+
+@dataclass(frozen=True, slots=True)
+class ByRelease:
+    """What llama.cpp's releases, named by their month, do differently with an architecture."""
+
+    rows_late: tuple[str, str] | None = None
+    """From the first of these releases of llama.cpp until before the second they are picked after the last norm
+    instead, for draft layers to read all of them."""
+    gate_reshaped_before: str = ""
+    """Before this release of llama.cpp attention's gate was reshaped, so that its product had a place of its own."""
+    kept_since: str = ""
+    """From this release of llama.cpp on the last layer's result is kept for draft layers; empty: it is not."""
+    mixes_embeddings: bool = True
+    """Takes tokens and ready-made embeddings in one micro-batch, since 2026-10 (`build_inp_embd`)."""
+    scaled_by_rows: bool = False
+    """Embeddings are scaled by a factor for each token, an input of its own, since 2026-10 (images are not scaled)."""
+
+    def picks_late(self, release: str) -> bool:
+        """Whether that release of llama.cpp picks the rows that need scores only after the last norm."""
+        return self.rows_late is not None and self.rows_late[0] <= release < self.rows_late[1]
+
+    def keeps_result(self, release: str) -> bool:
+        """Whether that release of llama.cpp keeps the last layer's result."""
+        return bool(self.kept_since) and self.kept_since <= release
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +57,7 @@ class GraphWiring:
     beside_attention: Literal["", "after projection", "before projection"] = ""
     """The feed-forward block runs beside attention, whose output is projected before it or only after it."""
     rows: RowChoice = "before residual"
-    """Where, in the last layer or after it, the rows that need scores are picked (`build_inp_out_ids`)."""
+    """Where in the last layer the rows that need scores are picked (`build_inp_out_ids`)."""
     stream_first: bool = False
     """Attention's output is added to the stream, not the stream to it: the sum takes the first operand's memory."""
     stream_first_when_fed: bool = False
@@ -45,6 +70,8 @@ class GraphWiring:
     """AltUp: so many parallel streams, of which one is computed and the others corrected (Gemma 3n); 0: none."""
     bank_every: int = 0
     """Every so many layers the residual stream is banked and a new one started (Kimi K3); 0: never."""
+    by_release: ByRelease = field(default_factory=ByRelease)
+    """What has changed from one release of llama.cpp to another."""
 
     def rotates(self, number: int, window: int) -> bool:
         """Whether the attention of layer `number`, of this window, rotates queries and keys by position."""

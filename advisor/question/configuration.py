@@ -14,9 +14,10 @@ from advisor.formats.levels import find_level, written
 from advisor.foundation.errors import ImpossibleValue, InputError, one_line
 from advisor.foundation.message import sentence
 from advisor.foundation.parts import Part
+from advisor.models.tower import PROJECTOR_TYPES, ProjectorType
 from advisor.question.requirements import Switch, known
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
-from advisor.sizing.settings import CACHE_TYPES, Split
+from advisor.sizing.settings import CACHE_TYPES, NEWEST_RELEASE, RELEASES, Split
 
 MAX_USERS = 65_536  # far beyond what one machine serves; runtimes have limits of their own
 CUSTOM_MACHINE = "custom"
@@ -25,8 +26,14 @@ AUTO = "auto"
 BY_FRONTEND = frozenset({"context", "users"})
 # What is searched for where a question is silent: written, the default too is meant.
 SEARCHED = frozenset({"kv_type_k", "kv_type_v", "kv_fp8", "gpu_layers", "cpu_moe_layers", "kv_offload", "use_gpus"})
+# Where a question is silent, the runtime decides: written, the default too is meant.
+BY_RUNTIME = frozenset({"vision"})
+PINNED = SEARCHED | BY_RUNTIME  # what is written of these is kept, also where it is the default
+VISIONS = ("off", "on", "video")
 FRONTENDS = {str(one.id): one.frontend for one in REGISTERED if one.frontend is not None}
 RUNTIMES = (AUTO, *(str(one.id) for one in REGISTERED))
+NEWEST = "newest"
+LLAMA_CPP_RELEASES = (NEWEST, *RELEASES)
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 _MOST_SHARES = 64
 
@@ -77,7 +84,9 @@ class ModelChoice(Part):
     """What is to be run: a model (an id of the catalogue, or what names one elsewhere), and how it is stored.
 
     `draft` is a model of the catalogue that drafts tokens for this one, at `draft_level`; `draft_accepted_percent` is
-    how many of its tokens are taken, where the user knows.
+    how many of its tokens are taken, where the user knows. `vision` says whether images and sound are read as well as
+    text ("video": videos too), where the model can; with llama.cpp by a file of the type `projector`. So many LoRA
+    adapters (`loras`) of `lora_rank` are loaded at once (0: none).
     """
 
     name: str = Field("llama-3.1-70b-instruct", alias="model", min_length=1, max_length=1000)
@@ -87,6 +96,10 @@ class ModelChoice(Part):
     draft: str | None = Field(None, min_length=1, max_length=200)
     draft_level: Annotated[str, known(LEVELS, sentence("draft level"))] = "Q8_0"
     draft_accepted_percent: float | None = Field(None, ge=0, le=100)
+    vision: Annotated[str, known(VISIONS, sentence("value of vision"))] = "off"
+    projector: Annotated[ProjectorType, known(PROJECTOR_TYPES, sentence("projector type"))] = "F16"
+    lora_rank: int = Field(0, ge=0, le=512)
+    loras: int = Field(1, ge=1, le=64)
 
 
 class MachineChoice(Part):
@@ -96,7 +109,8 @@ class MachineChoice(Part):
     `other_gpus` devices of `other_machine` stand in the same host; of all cards there a plan uses the first
     `use_gpus` (None: all). `host_memory_gib` is the RAM beside graphics cards, `host_bandwidth_gb_s` how fast it is.
     `overhead_mib` replaces the catalogue's figure for what driver and runtime take per device, `margin_percent` of
-    each device is kept free.
+    each device is kept free. `wired_limit_mb` is what a Mac's GPU may use where that was raised (in MiB, as
+    `iogpu.wired_limit_mb` counts it).
     """
 
     name: str = Field("rtx-4090", alias="machine", min_length=1, max_length=200)
@@ -109,6 +123,7 @@ class MachineChoice(Part):
     host_memory_gib: float | None = Field(None, gt=0, le=100_000)
     host_bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
     overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
+    wired_limit_mb: int | None = Field(None, ge=1, le=10_000_000)
     margin_percent: float = Field(4, ge=0, le=50)
 
     @model_validator(mode="after")
@@ -145,7 +160,7 @@ class Workload(Part):
 
 
 class RuntimeChoice(Part):
-    """What runs it, and what that is told."""
+    """What runs it, and what that is told. `llama_cpp` is the month of the llama.cpp that is on the machine."""
 
     name: Annotated[str, known(RUNTIMES, "runtime")] = Field("auto", alias="runtime")
     backend: Annotated[str, known(BACKENDS, "backend")] = AUTO
@@ -153,18 +168,26 @@ class RuntimeChoice(Part):
     flash_attention: Switch = True
     mmap: Switch = True
     gpu_memory_utilization: float = Field(0.92, gt=0, le=1)
+    llama_cpp: Annotated[str, known(LLAMA_CPP_RELEASES, "release of llama.cpp")] = NEWEST
+
+    @property
+    def release(self) -> str:
+        """The release of llama.cpp that is meant."""
+        return NEWEST_RELEASE if self.llama_cpp == NEWEST else self.llama_cpp
 
 
 class PlacementWish(Part):
     """Where things should lie. `gpu_layers` None: that is searched for, everything on the devices where it fits.
 
-    `op_offload` off keeps GPUs from reading prompts for layers on the host.
+    `op_offload` off keeps GPUs from reading prompts for layers on the host, `projector_offload` off leaves the vision
+    part to it.
     """
 
     gpu_layers: GpuLayers = None
     cpu_moe_layers: int = Field(0, ge=0, le=4096)
     kv_offload: Switch = True
     op_offload: Switch = True
+    projector_offload: Switch = True
     split: Annotated[Split, known(get_args(Split), "split")] = "layer"
     tensor_split: Shares = None
 

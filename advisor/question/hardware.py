@@ -9,16 +9,21 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.message import sentence
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
-from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory
+from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory, with_wired_limit
 from advisor.machines.chip import Chip, chip_of
 from advisor.question.configuration import AUTO, CUSTOM_MACHINE, MachineChoice
 from advisor.runtimes.llama_cpp.checks import check_vendors
 from advisor.runtimes.registry import runtime_by
-from advisor.sizing.memory import Device, Memory
+from advisor.sizing.memory import BufferLimit, Device, Memory
 from advisor.sizing.rates import USUAL_HOST_BANDWIDTH
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.speed.backends import Backend, check_backend, default_backend
 
+# maxMemoryAllocationSize as most drivers report it, and llama.cpp's compute buffers are one allocation each
+# (ggml-org/llama.cpp issues 5441, 13024, 18160); Level Zero's limit, which UR_L0_ENABLE_RELAXED_ALLOCATION_LIMITS lifts
+# (ggml-org/llama.cpp pull 17566).
+_VULKAN_BUFFER_BYTES = 4 * GIB - 4
+_SYCL_BUFFER_BYTES = 4 * GIB
 _VENDORS = {"cuda": "NVIDIA", "rocm": "AMD"}
 
 
@@ -91,7 +96,8 @@ def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardw
     given = first.bandwidth_bytes_per_s if first.unified else None
     if asked.host_bandwidth_gb_s is not None:
         given = asked.host_bandwidth_gb_s * 1e9
-    memory = _memory(asked, first, cards)
+    runs_on = _backend(backend, first, cards, runtime)
+    memory = _memory(asked, first, cards, _buffer_api(backend, first, runs_on, runtime))
     return Hardware(
         machine=first,
         installed=installed,
@@ -99,7 +105,7 @@ def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardw
         memory=memory,
         host_bandwidth=given or USUAL_HOST_BANDWIDTH,
         host_bandwidth_assumed=given is None,
-        backend=_backend(backend, first, cards, runtime),
+        backend=runs_on,
     )
 
 
@@ -108,6 +114,8 @@ def first_machine(asked: MachineChoice) -> Machine:
     if asked.name == CUSTOM_MACHINE and asked.memory_gib is not None:
         return custom_machine(asked.memory_gib, asked.bandwidth_gb_s)
     chosen = machine(asked.name)
+    if asked.wired_limit_mb is not None:
+        chosen = with_wired_limit(chosen, asked.wired_limit_mb)
     if not chosen.needs_memory:
         if asked.memory_gib is not None:
             raise InputError("memory_gib is for machine=custom; {chosen} has its own memory.", chosen=chosen.name)
@@ -163,7 +171,7 @@ def _installed(asked: MachineChoice, first: Machine) -> tuple[Machine, ...]:
     return (first,) * (asked.gpus * first.count) + (other,) * (asked.other_gpus * other.count)
 
 
-def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...]) -> Memory:
+def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...], api: str | None) -> Memory:
     def overhead(one: Machine) -> int:
         return one.overhead_bytes if asked.overhead_mib is None else int(asked.overhead_mib * MIB)
 
@@ -174,8 +182,29 @@ def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...]) ->
         if first.unified:
             raise InputError("host_memory_gib: {first} shares one memory between host and GPU.", first=first.name)
         host = int(asked.host_memory_gib * GIB)
-    devices = tuple(Device(card.name, card.capacity_bytes, overhead(card)) for card in cards)
+    devices = tuple(
+        Device(card.name, card.capacity_bytes, overhead(card), buffer_limit=_buffer_limit(card, api)) for card in cards
+    )
     return Memory(devices, host, pooled=first.unified)
+
+
+def _buffer_api(asked: str, first: Machine, backend: Backend, runtime: RuntimeId) -> str | None:
+    """Through which interface memory is allocated, as far as one is known to limit a single allocation."""
+    if first.vendor == "Apple" and runtime_by(runtime).engine is not RuntimeId.VLLM:
+        return "Vulkan" if asked == "vulkan" else "Metal"
+    return {"vulkan": "Vulkan", "sycl": "SYCL"}.get(backend)
+
+
+def _buffer_limit(card: Machine, api: str | None) -> BufferLimit | None:
+    match api:
+        case "Metal":
+            return None if card.largest_buffer_bytes is None else BufferLimit("Metal", card.largest_buffer_bytes)
+        case "Vulkan":
+            return BufferLimit("Vulkan", _VULKAN_BUFFER_BYTES)
+        case "SYCL":
+            return BufferLimit("SYCL", _SYCL_BUFFER_BYTES)
+        case _:
+            return None
 
 
 def _backend(asked: str, first: Machine, cards: tuple[Machine, ...], runtime: RuntimeId) -> Backend:

@@ -19,7 +19,7 @@ from advisor.foundation.parts import Composed
 from advisor.question.configuration import (
     BY_FRONTEND,
     FRONTENDS,
-    SEARCHED,
+    PINNED,
     MachineChoice,
     ModelChoice,
     PlacementWish,
@@ -41,8 +41,8 @@ class Question(Composed):
     """One question: which model on which machine, for which work, run how, with what required, at what cost.
 
     `given` are the keys that somebody wrote: what is written is meant, also where it is the default. `pins` are those
-    among them that would otherwise be searched for. Questions that ask for the same are equal, however they were
-    written.
+    among them that would otherwise be decided by a search, or by the runtime. Questions that ask for the same are
+    equal, however they were written.
     """
 
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -56,8 +56,8 @@ class Question(Composed):
 
     @property
     def pins(self) -> frozenset[str]:
-        """The keys of `SEARCHED` that are given: their axis is not searched."""
-        return self.given & SEARCHED
+        """The keys of `PINNED` that are given: nobody else decides what they are."""
+        return self.given & PINNED
 
     @property
     def settings(self) -> Settings:
@@ -77,6 +77,8 @@ class Question(Composed):
             op_offload=self.placement.op_offload,
             split=self.placement.split,
             tensor_split=self.placement.tensor_split,
+            release=self.runtime.release,
+            mtp=self.model.mtp,
         )
 
     def with_values(self, **values: Any) -> Self:

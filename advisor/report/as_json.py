@@ -199,5 +199,8 @@ def _device(device: DeviceMemory) -> dict[str, Any]:
         "kv_cache_bytes": device.kv_cache_bytes,
         "compute_bytes": device.compute_bytes,
         "overhead_bytes": device.overhead_bytes,
-        "draft_bytes": device.draft_bytes,
+        "draft_bytes": device.beside.draft,
+        "projector_bytes": device.beside.projector,
+        "adapter_bytes": device.beside.adapters,
+        "mtp_bytes": device.beside.mtp,
     }

@@ -21,11 +21,20 @@ Changes = Mapping[str, str | None]  # values by key, as a link writes them; None
 _BETWEEN, _NEXT, _DEFAULT = "~", "~~", "."
 _OF_THE_MODEL = frozenset(
     {"level", "imatrix", "mtp", "draft", "draft_level", "draft_accepted_percent", "context_used"}
-    | {"gpu_layers", "cpu_moe_layers", "tensor_split"}
+    | {"gpu_layers", "cpu_moe_layers", "tensor_split", "vision", "projector", "lora_rank", "loras"}
 )
 _OF_THE_MACHINE = frozenset(
     {"gpus", "memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus", "use_gpus", "host_memory_gib"}
-    | {"host_bandwidth_gb_s", "overhead_mib", "backend", "gpu_layers", "cpu_moe_layers", "tensor_split", "split"}
+    | {
+        "host_bandwidth_gb_s",
+        "overhead_mib",
+        "wired_limit_mb",
+        "backend",
+        "gpu_layers",
+        "cpu_moe_layers",
+        "tensor_split",
+        "split",
+    }
 )
 _STAYS = frozenset({"gpus", "host_memory_gib"})  # people who try another card mean as many of it, in the same computer
 _OWN = {"model", "machine"} | _OF_THE_MODEL | _OF_THE_MACHINE

@@ -26,6 +26,7 @@ from advisor.question.question import MAX_QUERY_LENGTH
 from advisor.report.compact_money import money_document, region_notes
 from advisor.report.sizes import FORMAT
 from advisor.sizing.plan import DeviceMemory
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.words import say, say_all
 
 SCHEMA = "answer/1"
@@ -215,6 +216,7 @@ def _which(found: Answer, option: Option) -> dict[str, Any]:
         "kv_type_v": kinds[1],
         "gpu_layers": told.get("gpu_layers"),
         "cpu_moe_layers": told.get("cpu_moe_layers"),
+        "llama_cpp": plan.settings.release if runtime.engine is RuntimeId.LLAMA_CPP else None,
         "verdict": plan.verdict,
         "file_bytes": int(plan.sized.file_bytes),
     }
@@ -230,7 +232,7 @@ def _place(name: str, held: DeviceMemory) -> dict[str, Any]:
         "compute_bytes": int(held.compute_bytes - held.passing_bytes),
         "passing_bytes": int(held.passing_bytes),
         "overhead_bytes": int(held.overhead_bytes),
-        "other_bytes": int(held.draft_bytes),
+        "other_bytes": int(held.other_bytes),
     }
 
 

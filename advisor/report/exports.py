@@ -23,6 +23,9 @@ _DEVICE_COLUMNS = (
     "compute_bytes",
     "overhead_bytes",
     "draft_bytes",
+    "projector_bytes",
+    "adapter_bytes",
+    "mtp_bytes",
 )
 
 

@@ -247,7 +247,7 @@ def _bar(plan: Plan) -> MemoryBar:
         weights_gib=held.weights_bytes / GIB,
         kv_cache_gib=held.kv_cache_bytes / GIB,
         compute_gib=held.compute_bytes / GIB,
-        overhead_gib=(held.overhead_bytes + held.draft_bytes) / GIB,
+        overhead_gib=(held.overhead_bytes + held.other_bytes) / GIB,
         verdict=plan.verdict,
         tone=_TONES[plan.verdict],
     )

@@ -19,10 +19,10 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A setting that a front end chose, as the user did not: the question's `key`, its value, and why, as a fact."""
+    """A setting that a runtime chose, as the user did not: the question's `key`, its value, and why, as a fact."""
 
     key: str
-    value: int
+    value: int | str
     said: Message
     source: str
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.message import Message
+from advisor.sizing.request import Adapters, Vision
 from advisor.sizing.settings import Settings
 
 AS_PUBLISHED = "as-published"  # the level of a checkpoint that is loaded as its repository has it
@@ -35,7 +36,9 @@ class Launch:
     `idle_gpus` others; `backend` is whose names they have. `layers` is the number of layers, for runtimes that want a
     share of them. `tensor_split` are shares by device, `override_tensors` llama.cpp's `pattern=buffer` pairs.
     `kv_offload` False leaves the KV cache in host memory, `mmap` False reads the file whole. `draft_file` is the GGUF
-    of a model that drafts for this one.
+    of a model that drafts for this one, `draft_repo` its repository. `has_mtp` says that the model has layers that
+    could draft, `sees` that it has a vision part; `vision` and `adapters` say how that, and LoRA adapters, are loaded.
+    `wired_limit_mb` is to what a Mac's budget is raised first.
     `gpu_memory_utilization` and `kv_fp8` are vLLM's.
     """
 
@@ -58,6 +61,12 @@ class Launch:
     imatrix: bool = False
     mtp: bool = False
     draft_file: str | None = None
+    draft_repo: str | None = None
+    has_mtp: bool = False
+    sees: bool = False
+    vision: Vision | None = None
+    adapters: Adapters | None = None
+    wired_limit_mb: int | None = None
     gpu_memory_utilization: float = 0.92
     kv_fp8: bool = False
 

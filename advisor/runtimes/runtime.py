@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.formats.level_id import LevelId
-from advisor.foundation.message import Message
+from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
-from advisor.runtimes.launch import Command, Launch
+from advisor.runtimes.launch import Command, Launch, command_line
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
@@ -65,7 +65,9 @@ class Runtime(ABC):
     `engine` is whose files it loads and whose rules it follows: itself, or for a front end the runtime inside it.
     `backends` are those of the question that it can be told, None: any. `custom_vendor` is what a custom device counts
     as where no backend is named, None: as itself. `own_keys` are keys of the question that only it reads: who sets one
-    means it. `drafts` says whether a second model may draft tokens, `frontend` what it chooses by itself.
+    means it. `drafts` says whether a second model may draft tokens, `sees` whether it loads a model's vision part when
+    told to, or by itself (as `sees_source` says), `adapts` whether it loads LoRA adapters, `frontend` what it chooses
+    by itself.
     """
 
     id: RuntimeId
@@ -79,6 +81,9 @@ class Runtime(ABC):
     custom_vendor: str | None
     own_keys: frozenset[str]
     start: Callable[[Launch], tuple[Command, ...]]
+    sees: Literal["no", "when told", "by itself"] = "no"
+    sees_source: str = ""
+    adapts: bool = False
     frontend: Frontend | None = None
 
     def __reduce__(self) -> str:
@@ -86,11 +91,16 @@ class Runtime(ABC):
 
     def commands(self, launch: Launch) -> tuple[Command, ...]:
         """How to get the files and run a plan, in order; raises InputError for an unknown level or name."""
-        return self.start(launch)
+        if launch.wired_limit_mb is None:
+            return self.start(launch)
+        raised = command_line("sudo", "sysctl", f"iogpu.wired_limit_mb={launch.wired_limit_mb}")
+        return (Command(fact("command_raise_limit"), raised, (fact("command_until_restart"),)), *self.start(launch))
 
-    def defaults(self, gpu_bytes: int, model_context: int | None) -> tuple[Taken, ...]:
-        """What it chooses, where it is a front end, for what the user does not."""
-        return () if self.frontend is None else self.frontend.choose(gpu_bytes, model_context)
+    def defaults(self, gpu_bytes: int, model: Model) -> tuple[Taken, ...]:
+        """What it chooses for what the user does not."""
+        chosen = () if self.frontend is None else self.frontend.choose(gpu_bytes, model.context_length)
+        sees = model.tower is not None and self.sees == "by itself"
+        return (*chosen, Taken("vision", "on", fact("loads_vision"), self.sees_source)) if sees else chosen
 
     @abstractmethod
     def check(self, request: PlanRequest) -> None:

@@ -20,6 +20,9 @@ Component = Literal[
     "draft weights",
     "draft KV cache",
     "draft compute",
+    "projector",
+    "adapters",
+    "MTP drafting",
 ]
 
 
@@ -32,6 +35,9 @@ _COMPONENTS: dict[Component, Message] = {
     "draft weights": fact("part_draft_weights"),
     "draft KV cache": fact("part_draft_kv_cache"),
     "draft compute": fact("part_draft_compute"),
+    "projector": fact("part_projector"),
+    "adapters": fact("part_adapters"),
+    "MTP drafting": fact("part_mtp_drafting"),
 }
 _WORDS: dict[Word, Message] = {
     "exact": fact("word_exact"),

@@ -11,6 +11,7 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
+from advisor.sizing.memory import NOTHING_BESIDE, Beside
 from advisor.sizing.placement import Placement
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
@@ -31,8 +32,8 @@ class DeviceMemory:
 
     `passing_bytes` is the part of `compute_bytes` set aside for weights that only pass through: a GPU that computes
     prompts for layers on the host copies them over one tensor at a time. `mirrored_bytes` is the part of
-    `weights_bytes` that lies on every device where the rest is split over all of them. `draft_bytes` is what a draft
-    model takes, all included.
+    `weights_bytes` that lies on every device where the rest is split over all of them. `beside` is what the other parts
+    of the stack take, all included.
     """
 
     name: str
@@ -43,17 +44,22 @@ class DeviceMemory:
     overhead_bytes: int
     passing_bytes: int = 0
     mirrored_bytes: int = 0
-    draft_bytes: int = 0
+    beside: Beside = NOTHING_BESIDE
+
+    @property
+    def other_bytes(self) -> int:
+        """What the other parts of the stack take together."""
+        return self.beside.total
 
     @property
     def needed_bytes(self) -> int:
         held = self.weights_bytes + self.kv_cache_bytes + self.compute_bytes
-        return held + self.overhead_bytes + self.draft_bytes
+        return held + self.overhead_bytes + self.beside.total
 
     @property
     def needed_range(self) -> Range:
         """`needed_bytes` with what may be wrong about its estimated parts; weights and KV cache are exact."""
-        exact = self.weights_bytes + self.kv_cache_bytes + self.draft_bytes
+        exact = self.weights_bytes + self.kv_cache_bytes + self.beside.total
         laid_out = self.compute_bytes - self.passing_bytes
         return Range(
             exact + laid_out * _COMPUTE_LOW + self.overhead_bytes * _OVERHEAD_LOW,
@@ -67,15 +73,15 @@ class DeviceMemory:
         return None if self.capacity_bytes is None else self.capacity_bytes - self.needed_bytes
 
 
-WayKind = Literal["lower level", "shorter context", "smaller KV cache", "more devices", "host memory"]
+WayKind = Literal["lower level", "shorter context", "smaller KV cache", "smaller batch", "more devices", "host memory"]
 
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
     """One change that makes a plan fit.
 
-    `value` is what the change is made to: a level's name, tokens per user, a KV cache type, a number of devices, or
-    bytes of host memory.
+    `value` is what the change is made to: a level's name, tokens per user, a KV cache type, tokens of a micro-batch, a
+    number of devices, or bytes of host memory.
     """
 
     kind: WayKind
@@ -105,6 +111,7 @@ class Plan:
     `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
     how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold, as that
     logs them; `at_once` is how many such requests it does hold, None where each user has a place of its own;
+    `limit` is what keeps it from running where that is no total: a single buffer that is larger than may be;
     `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed. `draft` is
     the plan of a draft model on the same devices.
     """
@@ -127,6 +134,7 @@ class Plan:
     notes: tuple[Message, ...] = ()
     seconds_per_token: float | None = None
     draft: Plan | None = None
+    limit: Message | None = None
 
     @property
     def runtime(self) -> RuntimeId:

@@ -12,6 +12,7 @@ from advisor.formats.stored_tensor import Stored
 from advisor.foundation.message import Message
 from advisor.machines.chip import Chip
 from advisor.models.model import Model
+from advisor.models.tower import ProjectorType
 from advisor.sizing.memory import Memory
 from advisor.sizing.rates import Rates
 from advisor.sizing.settings import Settings
@@ -59,6 +60,26 @@ class DraftModel:
     level: str
 
 
+@dataclass(frozen=True, slots=True)
+class Vision:
+    """That the model's tower is loaded as well: its file's type where it is a file of its own, and where it lies.
+
+    `video` says that the runtime makes room for a video too.
+    """
+
+    projector: ProjectorType = "F16"
+    on_host: bool = False
+    video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """So many LoRA adapters of one rank that are loaded at once."""
+
+    rank: int
+    count: int = 1
+
+
 class RuntimeOptions:
     """What only one runtime is told; each that is told anything has a class of its own."""
 
@@ -74,7 +95,8 @@ class PlanRequest:
 
     The fraction `margin` of each memory is kept free. With `search` the fastest placement that fits replaces what
     `settings` say about it; `rates` make one placement faster than another. `chip` is what the devices compute with,
-    or the CPU where there are none (None: not known). `name` and `machine_name` are for sentences.
+    or the CPU where there are none (None: not known). `draft`, `vision` and `adapters` are the other parts of
+    the stack, None where they are not loaded. `name` and `machine_name` are for sentences.
     """
 
     model: Model
@@ -86,6 +108,8 @@ class PlanRequest:
     rates: Rates = Rates()  # noqa: RUF009  frozen
     chip: Chip | None = None
     draft: DraftModel | None = None
+    vision: Vision | None = None
+    adapters: Adapters | None = None
     options: RuntimeOptions | None = None
     name: str = "this model"
     machine_name: str = "this machine"

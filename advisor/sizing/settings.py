@@ -20,6 +20,10 @@ CACHE_TYPES: dict[str, tuple[int, int]] = {
     "iq4_nl": (32, 18),
 }
 
+# Releases of llama.cpp whose memory is known here, by the month of their graph, oldest first.
+RELEASES = ("2026-08", "2026-09", "2026-10")
+NEWEST_RELEASE = RELEASES[-1]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -31,7 +35,8 @@ class Settings:
     means all (`-ngl all`); `cpu_moe_layers` is `-ncmoe`. `micro_batch` is `-ub`. `kv_on_host` is
     `--no-kv-offload`, `split` is `-sm`, `tensor_split` is `-ts` (None: by free memory). `mmap` False is
     `--no-mmap`; it changes how weights get into memory, not how many there are. `op_offload` False is
-    `--no-op-offload`: no GPU computes prompts for layers on the host.
+    `--no-op-offload`: no GPU computes prompts for layers on the host. `release` is one of `RELEASES`. `mtp` is
+    `--spec-type draft-mtp`: the model drafts with its multi-token-prediction layers.
     """
 
     context: int
@@ -48,6 +53,12 @@ class Settings:
     mmap: bool = True
     op_offload: bool = True
     unified: bool = False
+    mtp: bool = False
+    release: str = NEWEST_RELEASE
+
+    def since(self, release: str) -> bool:
+        """Whether the llama.cpp of this run is of that release or a later one."""
+        return self.release >= release
 
     @property
     def without_placement(self) -> Settings:

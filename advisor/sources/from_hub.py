@@ -123,7 +123,7 @@ def _parts(repository: Repository) -> list[Message]:
         if sizes.get(part):
             notes.append(
                 sentence(
-                    "Its {what} takes {size:gb} as published; it is a file of its own (mmproj) and not counted.",
+                    "Its {what} takes {size:gb} as published; for llama.cpp it is a file of its own (mmproj).",
                     what=what,
                     size=sizes[part],
                 )

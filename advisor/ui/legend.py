@@ -15,7 +15,7 @@ COMPONENTS = {
     "Compute buffers": "compute_bytes",
     "Overhead": "overhead_bytes",
 }
-DRAFT = "Draft model"  # stacked on top of them where there is one
+BESIDE = "Other parts"  # draft model, vision part, adapters: stacked on top of them where there are any
 NAMES = {"own": "Own", "rent": "Rent", "api": "API"}
 MOST_CROSSINGS = 8  # a load of many machines crosses at each of them: the first ones say what matters
 SIGNS: dict[Verdict, str] = {"fits": "✔", "fits with offload": "◐", "tight": "▲", "does not fit": "✖"}

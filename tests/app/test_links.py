@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
-from advisor.question.configuration import SEARCHED
+from advisor.question.configuration import PINNED
 from advisor.question.question import FIELDS, Question
 from advisor.report.exports import question_from_yaml, question_to_yaml
 from advisor.ui.asking import reply_to
@@ -65,12 +65,18 @@ DEFAULTS: dict[str, Any] = {
             "draft",
             "draft_accepted_percent",
             "overhead_mib",
+            "wired_limit_mb",
         )
     ),
     "model": "llama-3.1-70b-instruct",
     "machine": "rtx-4090",
     "gpus": 1,
     "draft_level": "Q8_0",
+    "vision": "off",
+    "projector": "F16",
+    "projector_offload": True,
+    "lora_rank": 0,
+    "loras": 1,
     "other_gpus": 1,
     "context": 8192,
     "users": 1,
@@ -80,6 +86,7 @@ DEFAULTS: dict[str, Any] = {
     "kv_type_k": "f16",
     "kv_type_v": "f16",
     "ubatch": 512,
+    "llama_cpp": "newest",
     "flash_attention": True,
     "cpu_moe_layers": 0,
     "kv_offload": True,
@@ -242,6 +249,7 @@ PINS = {
     "cpu_moe_layers": "0",
     "kv_offload": "on",
     "use_gpus": "1",
+    "vision": "off",
 }
 
 
@@ -253,8 +261,8 @@ def asked_on(page: AppTest) -> Question:
 
 def test_what_nobody_chose_is_searched() -> None:
     page = opened("model=llama-3.1-70b-instruct", tab_open="Sources", more=True, more_group="Engine and file")
-    assert set(PINS) == SEARCHED
-    assert {page.selectbox(key=f"in_{key}").value for key in ("kv_type_k", "kv_type_v", "kv_fp8")} == {None}
+    assert set(PINS) == PINNED
+    assert {page.selectbox(key=f"in_{key}").value for key in ("kv_type_k", "kv_type_v", "kv_fp8", "vision")} == {None}
     asked = asked_on(page)
     assert not asked.pins
     # Llama 70B on 24 GiB needs the smaller cache that nobody asked for.

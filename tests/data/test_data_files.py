@@ -26,6 +26,7 @@ NUMBERS = {
     "kv_quality.csv": "value",
     "ollama_names.csv": "read",
     "published_files.csv": "size_gb",
+    "projectors.csv": "bytes",
     "published_repositories.csv": "read",
     "runtime_support.csv": "bits",
     "machines.csv": "devices",

@@ -11,8 +11,9 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
+from advisor.models.tower import PROJECTOR_TYPES
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
-from advisor.question.configuration import BACKENDS, CUSTOM_MACHINE, RUNTIMES
+from advisor.question.configuration import BACKENDS, CUSTOM_MACHINE, RUNTIMES, VISIONS
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.sizing.settings import CACHE_TYPES
@@ -115,6 +116,7 @@ RUN = st.fixed_dictionaries(
         "kv_type_k": st.sampled_from(sorted(CACHE_TYPES)),
         "kv_type_v": st.sampled_from(sorted(CACHE_TYPES)),
         "ubatch": st.integers(1, 65536),
+        "llama_cpp": st.sampled_from(("newest", "2026-08", "2026-09", "2026-10")),
         "gpu_layers": st.none() | st.just("all") | st.integers(0, 4096),
         "cpu_moe_layers": st.integers(0, 4096),
         "kv_offload": st.booleans(),
@@ -129,7 +131,13 @@ RUN = st.fixed_dictionaries(
         "draft": st.none() | st.sampled_from(sorted(catalogue())),
         "draft_level": st.sampled_from(sorted(LEVELS)),
         "draft_accepted_percent": st.none() | from_nothing(100),
+        "vision": st.sampled_from(VISIONS),
+        "projector": st.sampled_from(PROJECTOR_TYPES),
+        "projector_offload": st.booleans(),
+        "lora_rank": st.integers(0, 512),
+        "loras": st.integers(1, 64),
         "overhead_mib": st.none() | from_nothing(1e6),
+        "wired_limit_mb": st.none() | st.integers(1, 600_000),
         "margin_percent": from_nothing(50),
         "flash_attention": st.booleans(),
     },

@@ -28,6 +28,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import NOTHING
 from advisor.foundation.ranges import Range
 from advisor.models.catalogue import Entry, catalogue
 from advisor.quality import SCORED_TASKS
@@ -41,6 +42,7 @@ from advisor.report.cost_document import cost_document
 from advisor.report.exports import plans_csv
 from advisor.report.from_answer import report_of
 from advisor.runtimes.commands import commands
+from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.words import say_all
@@ -106,6 +108,7 @@ _FIXED: dict[str, Sequence[str]] = {
     "kv_type_k": tuple(CACHE_TYPES),
     "kv_type_v": tuple(CACHE_TYPES),
     "ubatch": ("1", "64", "2048"),
+    "llama_cpp": ("2026-08", "2026-09"),
     "flash_attention": ("off",),
     "kv_offload": ("off",),
     "mmap": ("off",),
@@ -116,6 +119,10 @@ _FIXED: dict[str, Sequence[str]] = {
     "imatrix": ("on",),
     "mtp": ("on",),
     "draft_accepted_percent": ("0", "70", "100"),
+    "projector": ("Q8_0", "BF16", "F32"),
+    "projector_offload": ("off",),
+    "lora_rank": ("8", "100"),
+    "loras": ("3",),
     "overhead_mib": ("0", "4096", "1000000"),
     "margin_percent": ("0", "50"),
     "host_bandwidth_gb_s": ("50",),
@@ -164,6 +171,7 @@ def keys_of(entry: Entry) -> dict[str, Sequence[str]]:
         "gpu_layers": ("all", *some),
         "cpu_moe_layers": some,
         "draft": (*_drafts(entry), "gemma-3-1b-it"),
+        "vision": ("off",) if entry.model.tower is None else ("off", "on", "video"),
     }
 
 
@@ -309,19 +317,43 @@ def _check_plan(plan: Plan) -> None:
         _check_holder(holder)
     held = sum(holder.weights_bytes for holder in (*plan.devices, plan.host))
     if isinstance(plan.sized, SizedLevel):
-        assert held >= plan.sized.tensor_bytes, (plan.level, held, plan.sized.tensor_bytes)
+        left_out = plan.request.model.trunk is not None and not plan.settings.mtp  # layers that only draft
+        assert held >= plan.sized.tensor_bytes or left_out, (plan.level, held, plan.sized.tensor_bytes)
+    _check_stack(plan)
     for number in (plan.kv_tokens, plan.max_concurrency, plan.seconds_per_token, plan.rule_of_thumb_error):
         assert number is None or math.isfinite(number)
     assert plan.kv_tokens is None or plan.kv_tokens >= 0
     assert plan.max_concurrency is None or plan.max_concurrency >= 0
     if plan.draft is not None:
         for drafting, holder in zip(plan.draft.devices, plan.devices, strict=True):
-            assert holder.draft_bytes == drafting.needed_bytes
+            assert holder.beside.draft == drafting.needed_bytes
             _check_holder(drafting)
 
 
+def _check_stack(plan: Plan) -> None:
+    """No part that is asked for is left out of the sum, and none is in it twice."""
+    request, holders = plan.request, (*plan.devices, plan.host)
+    for part, asked in (
+        ("draft", request.draft is not None),
+        ("projector", request.vision is not None and request.model.tower is not None),
+        ("adapters", request.adapters is not None),
+        ("mtp", request.model.trunk is not None and request.settings.mtp),
+    ):
+        taken = sum(getattr(holder.beside, part) for holder in holders)
+        assert (taken > 0) == asked or plan.runtime == "mlx", (plan.level, part, taken)
+    for holder in holders:
+        beside = holder.beside
+        main = holder.weights_bytes + holder.kv_cache_bytes + holder.compute_bytes + holder.overhead_bytes
+        others = beside.draft + beside.projector + beside.adapters + beside.mtp
+        assert holder.needed_bytes == main + others, (plan.level, holder)
+    lines = runtime_by(plan.runtime).memory_lines(plan, NOTHING, NOTHING)
+    for holder in holders if lines else ():
+        listed = sum(line.bytes for line in lines if line.place == holder.name)
+        assert listed == holder.needed_bytes, (plan.level, holder.name, listed, holder.needed_bytes)
+
+
 def _check_holder(holder: DeviceMemory) -> None:
-    for name in ("weights", "kv_cache", "compute", "overhead", "passing", "mirrored", "draft"):
+    for name in ("weights", "kv_cache", "compute", "overhead", "passing", "mirrored", "other"):
         size = getattr(holder, f"{name}_bytes")
         assert isinstance(size, int), (holder.name, name, size)
         assert size >= 0, (holder.name, name, size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.compute.allocator import Arena
 from advisor.runtimes.llama_cpp.compute.buffer import PIPELINE_COPIES, distinct_layers, pipelined
-from advisor.runtimes.llama_cpp.compute.frame import Frame, reserved_tokens
+from advisor.runtimes.llama_cpp.compute.frame import frame_of
 from advisor.runtimes.llama_cpp.compute.graph import Graph, Step, schedule
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
@@ -33,7 +33,7 @@ def _graph(
     model: Model, settings: Settings, placement: Placement, fused: bool, streams: bool
 ) -> tuple[Graph, list[int]]:
     graph = Graph()
-    frame = Frame(model, settings, graph, reserved_tokens(settings), fused, streams)
+    frame = frame_of(model, settings, graph, fused, streams)
     frame.output_home = placement.output
     graph.here = frame.first_home = placement.layers[0]
     stream = add_embedding(frame)
@@ -69,8 +69,8 @@ def _allocate(graph: Graph, homes: list[int], steps: list[Step], devices: int, c
             fixed.add(number)
             for _ in range(copies):
                 arenas[device].take(sizes[number])
-    for number, leaf in enumerate(graph.is_leaf):
-        if leaf and number not in fixed and number not in graph.empty and number not in graph.parts:
+    for number in graph.leaves():
+        if number not in fixed and number not in graph.empty:
             arena = arenas[max(homes[number], HOST)]
             place[number] = (arena, arena.take(sizes[number]))
     reuses = graph.reuses + [False] * len(arrivals)

@@ -13,7 +13,16 @@ from advisor.models.indexer import Indexer
 from advisor.models.mixers import CompressedAttention, LatentAttention
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, matrix
-from advisor.models.wiring import USUAL, GgufWiring, RepositoryWiring, RouterWiring, StreamWiring, Wiring
+from advisor.models.wiring import (
+    USUAL,
+    ByRelease,
+    GgufWiring,
+    GraphWiring,
+    RepositoryWiring,
+    RouterWiring,
+    StreamWiring,
+    Wiring,
+)
 
 
 def latent_attention(config: Config, **options: object) -> LatentAttention:
@@ -180,6 +189,7 @@ def deepseek_v4(config: Config) -> Model:
         extra_globals=head,
         grouped_query_ratio=config.integer("num_attention_heads"),
         wiring=Wiring(
+            GraphWiring(by_release=ByRelease(kept_since="2026-10", mixes_embeddings=False)),
             streams=StreamWiring(streams, weighted_end=True, weights_first=True, pinned=True),
             router=bare_router(),
             gguf=GgufWiring(converted_to_f32=("hc_", "_compressor_ape")),

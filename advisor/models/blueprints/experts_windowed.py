@@ -18,7 +18,7 @@ from advisor.models.config import Config
 from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
-from advisor.models.wiring import GraphWiring, RepositoryWiring, RouterWiring, Wiring
+from advisor.models.wiring import ByRelease, GraphWiring, RepositoryWiring, RouterWiring, Wiring
 
 
 @blueprint("GptOssForCausalLM")
@@ -37,7 +37,7 @@ def gpt_oss(config: Config) -> Model:
         norm_names=("attn_norm", "post_attention_norm"),
         windows=sliding_windows(config, config.layers(), 2),
         wiring=Wiring(
-            GraphWiring(rows="after last norm"),
+            GraphWiring(by_release=ByRelease(rows_late=("2026-08", "2026-10"), kept_since="2026-10")),
             router=RouterWiring(weights="softmax", linear_in_transformers=False),
             repository=RepositoryWiring(experts_together=True, merged=(GATE_AND_UP,), native_mxfp4=True),
         ),
@@ -116,5 +116,8 @@ def mimo_v2(config: Config) -> Model:
         config,
         "mimo2",
         layers,
-        wiring=Wiring(router=RouterWiring(linear_in_transformers=False, in_mlx="unpacked")),
+        wiring=Wiring(
+            GraphWiring(by_release=ByRelease(kept_since="2026-10")),
+            router=RouterWiring(linear_in_transformers=False, in_mlx="unpacked"),
+        ),
     )

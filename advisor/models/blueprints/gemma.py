@@ -20,7 +20,7 @@ from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
 from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, matrix, norm
-from advisor.models.wiring import GgufWiring, GraphWiring, RepositoryWiring, Wiring
+from advisor.models.wiring import ByRelease, GgufWiring, GraphWiring, RepositoryWiring, Wiring
 
 
 @blueprint("GemmaForCausalLM")
@@ -53,6 +53,7 @@ def gemma3(config: Config) -> Model:
         norm_names=SANDWICH_NORMS,
         windows=sliding_windows(config, config.layers(), config.integer("sliding_window_pattern", default=6)),
         tied_default=True,
+        wiring=Wiring(GraphWiring(by_release=ByRelease(scaled_by_rows=True))),
     )
     if config.architecture != "Gemma3TextModel":
         return model
@@ -99,7 +100,7 @@ def gemma3n(config: Config) -> Model:
         extra_globals=tables,
         shared_kv_layers=shared,
         wiring=Wiring(
-            GraphWiring(alternating_streams=streams, values_normed=True),
+            GraphWiring(alternating_streams=streams, values_normed=True, by_release=ByRelease(scaled_by_rows=True)),
             gguf=GgufWiring(tied_head_twice=True, tensor_split=False),
             repository=RepositoryWiring(per_layer_rows=262_144),
         ),
@@ -171,7 +172,11 @@ def gemma4(config: Config) -> Model:
         extra_globals=tables,
         shared_kv_layers=shared,
         wiring=Wiring(
-            GraphWiring(values_normed=True, rows="after last norm"),
+            GraphWiring(
+                values_normed=True,
+                rows="before norm",
+                by_release=ByRelease(rows_late=("2026-08", "2026-10"), scaled_by_rows=True),
+            ),
             gguf=GgufWiring(tied_head_twice=True),
             repository=RepositoryWiring(experts_together=True),
         ),

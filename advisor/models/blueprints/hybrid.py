@@ -20,7 +20,7 @@ from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import GatedDeltaNet, Mamba2, ShortConvolution
 from advisor.models.tensors import Part, Role
-from advisor.models.wiring import GgufWiring, GraphWiring, RepositoryWiring, RouterWiring, Wiring
+from advisor.models.wiring import ByRelease, GgufWiring, GraphWiring, RepositoryWiring, RouterWiring, Wiring
 
 
 @blueprint("GraniteMoeHybridForCausalLM")
@@ -134,7 +134,7 @@ def nemotron_h(config: Config) -> Model:
         [kinds[kind] for kind in pattern],
         mtp_layers=[draft] * drafts,
         wiring=Wiring(
-            GraphWiring(rotation="nowhere", rows="after last norm"),
+            GraphWiring(rotation="nowhere", by_release=ByRelease(rows_late=("2026-09", "2026-10"))),
             router=RouterWiring(scaled=True, linear_in_transformers=False, in_mlx="unpacked"),
             gguf=GgufWiring(tensor_split=False),
             states_in_32_bit=True,
@@ -216,7 +216,13 @@ def qwen3_next(config: Config) -> Model:
         grouped_query_ratio=attention.heads // attention.kv_heads,
         mtp_layers=[draft] * drafts,
         wiring=Wiring(
-            GraphWiring(position_axes=1 if first_generation else 4, rows="after last norm"),
+            GraphWiring(
+                position_axes=1 if first_generation else 4,
+                by_release=ByRelease(
+                    rows_late=("2026-09" if first_generation else "2026-08", "2026-10"),
+                    gate_reshaped_before="2026-09" if first_generation else "",
+                ),
+            ),
             repository=RepositoryWiring(experts_together=together, merged=merged, decay_in_32_bit=not first_generation),
             states_in_32_bit=not first_generation,
         ),

@@ -26,7 +26,15 @@ from advisor.models.mixers import LatentAttention, Mixer
 from advisor.models.model import Layer, Model
 from advisor.models.recurrent import KimiDelta, NgramLookup
 from advisor.models.tensors import Part, Role, matrix
-from advisor.models.wiring import GgufWiring, GraphWiring, RepositoryWiring, RouterWiring, StreamWiring, Wiring
+from advisor.models.wiring import (
+    ByRelease,
+    GgufWiring,
+    GraphWiring,
+    RepositoryWiring,
+    RouterWiring,
+    StreamWiring,
+    Wiring,
+)
 
 
 def _kimi_mixers(config: Config, count: int, first_generation: bool) -> list[KimiDelta | LatentAttention]:
@@ -187,7 +195,7 @@ def qwen4_exp(config: Config) -> Model:
         extra_globals=tables,
         grouped_query_ratio=attention.heads // attention.kv_heads,
         wiring=Wiring(
-            GraphWiring(position_axes=4),
+            GraphWiring(position_axes=4, by_release=ByRelease(kept_since="2026-10")),
             StreamWiring(streams, rank),
             gguf=GgufWiring(tensor_split=False),
             repository=RepositoryWiring(experts_together=True),

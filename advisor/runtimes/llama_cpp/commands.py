@@ -40,11 +40,16 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
         notes.append(fact("command_no_mmap"))
     if _devices(launch):
         notes.append(fact("command_list_devices"))
-    serve = command_line("llama-server", *options, "-np", settings.users)
+    relaxed = "UR_L0_ENABLE_RELAXED_ALLOCATION_LIMITS=1 " if launch.backend == "sycl" else ""
+    serve = relaxed + command_line("llama-server", *options, "-np", settings.users)
     server = Command(as_it_is("llama-server"), serve, tuple(notes))
     if settings.users > 1:
         return (*_file_commands(launch), server)
-    return (*_file_commands(launch), server, Command(as_it_is("llama-cli"), command_line("llama-cli", *options)))
+    return (
+        *_file_commands(launch),
+        server,
+        Command(as_it_is("llama-cli"), relaxed + command_line("llama-cli", *options)),
+    )
 
 
 def ollama_commands(launch: Launch) -> tuple[Command, ...]:
@@ -52,9 +57,14 @@ def ollama_commands(launch: Launch) -> tuple[Command, ...]:
     settings = launch.settings
     name = f"{launch.short_name}-{launch.level}".lower()
     lines = [f"FROM {_ollama_source(launch)}", f"PARAMETER num_ctx {settings.context}"]
+    if launch.vision is not None and (launch.published_repo is None or launch.file is not None):
+        lines.insert(1, f"FROM ./{_projector_file(launch)}")
+    if launch.adapters is not None:
+        lines += [f"ADAPTER ./lora-{number + 1}.gguf" for number in range(launch.adapters.count)]
     if launch.gpu_layers is not None:
         lines.append(f"PARAMETER num_gpu {launch.gpu_layers}")
-    fetched = launch.published_repo is not None and launch.file is None and launch.gpu_layers is None
+    plain = launch.gpu_layers is None and launch.adapters is None
+    fetched = launch.published_repo is not None and launch.file is None and plain
     environment = [
         *([f"OLLAMA_CONTEXT_LENGTH={settings.context}"] if fetched else []),
         f"OLLAMA_FLASH_ATTENTION={int(settings.flash_attention)}",
@@ -105,11 +115,24 @@ def lm_studio_commands(launch: Launch) -> tuple[Command, ...]:
 
 def _model(launch: Launch) -> tuple[object, ...]:
     if launch.file is not None:
-        return ("-mu" if _is_link(launch.file) else "-m", launch.file)
+        told = ("--mmproj", _projector_file(launch))
+        return ("-mu" if _is_link(launch.file) else "-m", launch.file, *_projector(launch, (), told))
     if launch.published_repo is not None:
-        # Without it a vision model's projector is loaded as well, which the plan does not count.
-        return ("-hf", f"{launch.published_repo}:{launch.level}", "--no-mmproj")
-    return ("-m", _local_file(launch))
+        # Without it a vision model's projector is loaded as well.
+        return ("-hf", f"{launch.published_repo}:{launch.level}", *_projector(launch, ("--no-mmproj",), ()))
+    return ("-m", _local_file(launch), *_projector(launch, (), ("--mmproj", _projector_file(launch))))
+
+
+def _projector(launch: Launch, without: tuple[object, ...], told: tuple[object, ...]) -> tuple[object, ...]:
+    """How the vision part is left out, or told and placed."""
+    if launch.vision is None:
+        return without
+    return (*told, "--no-mmproj-offload") if launch.vision.on_host else told
+
+
+def _projector_file(launch: Launch) -> str:
+    kind = "F16" if launch.vision is None else launch.vision.projector
+    return f"mmproj-{launch.short_name}-{kind}.gguf"
 
 
 def _placement(launch: Launch) -> list[object]:
@@ -157,6 +180,9 @@ def _memory(launch: Launch) -> list[object]:
         options.append("--no-op-offload")
     if not launch.mmap:
         options += ["-lm", "none"]
+    if launch.adapters is not None:
+        for number in range(launch.adapters.count):
+            options += ["--lora", f"lora-{number + 1}.gguf"]
     if launch.mtp:
         options += ["--spec-type", "draft-mtp"]
     elif launch.draft_file is not None:
@@ -185,8 +211,11 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
     convert = command_line(
         *("python", "convert_hf_to_gguf.py", "--remote", launch.hf_repo),
         *("--outtype", direct or "bf16", "--outfile", made),
+        *(("--no-mtp",) if launch.has_mtp and not launch.mtp else ()),
     )
     steps = [Command(fact("command_convert"), convert, (fact("command_in_checkout"),))]
+    if launch.vision is not None:
+        steps.append(_projector_command(launch, launch.hf_repo))
     if direct:
         return tuple(steps)
     importance: tuple[str, ...] = ()
@@ -196,6 +225,15 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         steps.append(Command(fact("command_measure"), measure, (fact("command_calibration", file=_CALIBRATION),)))
     quantize = command_line("llama-quantize", *importance, made, _local_file(launch), launch.level)
     return (*steps, Command(fact("command_quantize"), quantize))
+
+
+def _projector_command(launch: Launch, repository: str) -> Command:
+    kind = "f16" if launch.vision is None else launch.vision.projector.lower()
+    convert = command_line(
+        *("python", "convert_hf_to_gguf.py", "--remote", repository, "--mmproj"),
+        *("--outtype", kind, "--outfile", _projector_file(launch)),
+    )
+    return Command(fact("command_convert_projector"), convert)
 
 
 def _local_file(launch: Launch) -> str:

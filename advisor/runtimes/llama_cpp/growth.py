@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from advisor.foundation.caches import kept_beside
@@ -12,6 +12,7 @@ from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
 from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
 from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
+from advisor.runtimes.llama_cpp.mtp import drafting_bytes
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
 
@@ -25,12 +26,14 @@ class Grown:
     """Bytes per device number (HOST = -1) that depend on the context but not on the level.
 
     `lent` is what the first GPU holds while it computes for the host, beside the one weight that passes through;
-    0 where it does not.
+    0 where it does not. `drafting` is the part of `compute` that drafting with the model's own layers takes, caches
+    included; empty where it does not.
     """
 
     cache: Mapping[int, int]
     compute: Mapping[int, int]
     lent: int
+    drafting: Mapping[int, int] = field(default_factory=dict)
 
 
 def lends_gpu(settings: Settings, placement: Placement) -> bool:
@@ -42,7 +45,7 @@ def lends_gpu(settings: Settings, placement: Placement) -> bool:
 
 @kept_beside
 def layer_caches(model: Model, settings: Settings) -> tuple[int, ...]:
-    """Bytes each layer keeps of the past; nothing for multi-token-prediction layers, which are not run."""
+    """Bytes each layer keeps of the past; nothing for multi-token-prediction layers, whose cache is one of its own."""
     kept = layer_cache_bytes(model.trunk or model, settings)
     return (*kept, *[0] * (len(model.layers) - len(kept)))
 
@@ -52,6 +55,7 @@ def grown(model: Model, settings: Settings, placement: Placement) -> Grown:
     """KV cache and compute buffers of one placement; `settings` say nothing about placement."""
     caches = layer_caches(model, settings)
     held = _held(caches, placement)
+    drafting = drafting_bytes(model, settings, placement)
     if model.trunk is not None:
         model = model.trunk
         placement = replace(placement, layers=placement.layers[: len(model.layers)])
@@ -63,7 +67,9 @@ def grown(model: Model, settings: Settings, placement: Placement) -> Grown:
             compute[device] += _largest_copy(model, caches, placement, device) + mask
         compute[HOST] += max(caches, default=0) + _scores_on_host(model, settings)
     lent = _lent_bytes(model, settings, placement, caches) if lends_gpu(settings, placement) else 0
-    return Grown(held, compute, lent)
+    for device, size in drafting.items():
+        compute[device] += size
+    return Grown(held, compute, lent, drafting)
 
 
 def _held(caches: Sequence[int], placement: Placement) -> dict[int, int]:

@@ -78,6 +78,8 @@ def _indexer_bytes(indexer: Indexer | None, settings: Settings) -> int:
     """Indexer keys: one head per layer. The pooled kind also keeps gates and pooled values, three in all."""
     if indexer is None:
         return 0
+    if indexer.keeps_values and not settings.since("2026-09"):  # keys alone, in 32 bits whatever was asked for
+        return settings.cells * indexer.head_size * _F32
     elements = indexer.head_size * (3 if indexer.style == "pooled" else 1)
     values = cache_bytes(settings.cache_type_v, indexer.head_size) if indexer.keeps_values else 0
     return settings.cells * (cache_bytes(settings.cache_type_k, elements) + values)

@@ -17,6 +17,7 @@ from advisor.runtimes.llama_cpp.cache_terms import BYTES, PAST_TOKENS, TOKENS, W
 from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
 from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.runtimes.llama_cpp.kv_cache import window_cells
+from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.split_growth import reduce_bytes
 from advisor.sizing.memory_line import Component, MemoryLine, Term, factor, product
 from advisor.sizing.placement import HOST, Placement
@@ -40,10 +41,29 @@ def memory_lines(
         for number, holder in holders
         for line in _lines(plan, model, number, holder, host_basis if number == HOST else overhead_basis)
     ]
+    lines += [line for _, holder in holders for line in _beside_lines(plan, model, holder)]
     if plan.draft is not None:
         drafting = [*enumerate(plan.draft.devices), (HOST, plan.draft.host)]
         lines += [line for number, holder in drafting for line in _draft_lines(plan.draft, holder)]
     return tuple(line for line in lines if line.bytes)
+
+
+def _beside_lines(plan: Plan, model: Model, holder: DeviceMemory) -> Iterator[MemoryLine]:
+    """The projector, adapters, and what drafting with the model's own layers takes."""
+    beside, request, settings = holder.beside, plan.request, plan.settings
+    if beside.projector and model.tower is not None and request.vision is not None:
+        kind = request.vision.projector
+        size = model.tower.file_bytes(kind)
+        encoding = fact("with_flash_attention") if settings.flash_attention else fact("without_flash_attention")
+        formula = fact("projector_here", file=size, type=kind, compute=beside.projector - size, how=encoding)
+        yield MemoryLine("projector", holder.name, beside.projector, "modelled", formula, fact("projector_source"))
+    if beside.adapters and request.adapters is not None:
+        formula = fact("adapters_here", n=request.adapters.count, rank=request.adapters.rank)
+        yield MemoryLine("adapters", holder.name, beside.adapters, "modelled", formula, fact("adapters_source"))
+    if beside.mtp:
+        formula = fact("mtp_here", drafted=DRAFTED, context=settings.context)
+        source = fact("mtp_source", rules=LLAMA_CPP_RULES)
+        yield MemoryLine("MTP drafting", holder.name, beside.mtp, "modelled", formula, source)
 
 
 def _draft_lines(draft: Plan, holder: DeviceMemory) -> Iterator[MemoryLine]:
@@ -89,7 +109,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: M
         laid_out,
         "modelled",
         _compute_sentence(model, settings, placement, number, laid_out),
-        fact("laid_out_as_allocator", rules=source),
+        fact("laid_out_as_allocator", release=settings.release, rules=source),
     )
     yield MemoryLine(
         "passing weights",

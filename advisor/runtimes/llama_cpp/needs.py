@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.growth import Grown
 from advisor.runtimes.llama_cpp.weights import Weights
-from advisor.sizing.memory import Memory
+from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
 
 
 def default_shares(memory: Memory) -> tuple[float, ...]:
     """How llama.cpp splits by default: by the free bytes of each device."""
-    free = (device.capacity_bytes - device.overhead_bytes + device.draft_bytes for device in memory.devices)
-    return tuple(float(max(size, 1)) for size in free)  # a draft model is loaded after
+    free = (device.capacity_bytes - device.overhead_bytes + device.beside.total for device in memory.devices)
+    return tuple(float(max(size, 1)) for size in free)  # all else is loaded after
 
 
 def place_as_told(model: Model, memory: Memory, settings: Settings) -> Placement:
@@ -55,7 +55,20 @@ def needed_bytes(
     needed[HOST] += memory.host_overhead_bytes
     if memory.devices:
         needed[0] += passing_bytes(weights, placement, grown)
+    for number, device in enumerate(memory.devices):
+        needed[number] = beyond_limit(device, needed[number], compute_of(grown, number))
     return needed
+
+
+def compute_of(grown: Grown, number: int) -> int:
+    """The one compute buffer of a device that the main model has."""
+    return grown.compute[number] - grown.drafting.get(number, 0)
+
+
+def beyond_limit(device: Device, needed: int, buffer: int) -> int:
+    """What a device needs; more than it has where one buffer is larger than may be, however much is free."""
+    excess = 0 if device.buffer_limit is None else device.buffer_limit.excess(buffer)
+    return max(needed, device.capacity_bytes) + excess if excess else needed
 
 
 def passing_bytes(weights: Weights, placement: Placement, grown: Grown) -> int:
@@ -67,7 +80,7 @@ def passing_bytes(weights: Weights, placement: Placement, grown: Grown) -> int:
 
 def passing_beside(grown: Grown, largest: int) -> int:
     """The same, given what the weights take that pass through."""
-    return max(0, grown.lent + largest - grown.compute[0]) if grown.lent else 0
+    return max(0, grown.lent + largest - grown.compute[0] + grown.drafting.get(0, 0)) if grown.lent else 0
 
 
 def shortage(memory: Memory, needed: Mapping[int, float], margin: float) -> float:

@@ -12,13 +12,14 @@ from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.needs import place_as_told
+from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
+from advisor.runtimes.llama_cpp.needs import compute_of, place_as_told
 from advisor.runtimes.llama_cpp.placement_search import Search, search_of
 from advisor.runtimes.llama_cpp.weights import level_weights
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import LevelOnMachine, Verdict
-from advisor.sizing.request import PlanRequest
+from advisor.sizing.request import Adapters, PlanRequest
 
 
 def overview(request: PlanRequest, imatrix: bool, levels: tuple[Level, ...]) -> tuple[LevelOnMachine, ...]:
@@ -28,14 +29,20 @@ def overview(request: PlanRequest, imatrix: bool, levels: tuple[Level, ...]) -> 
     default = place_as_told(model, memory, settings)
     now = search.growth(default).now
     devices = len(memory.devices)
+    adapters = adapters_on_devices(model, request.adapters, default)
     grown = np.array([*(now.cache[n] + now.compute[n] + memory.devices[n].overhead_bytes for n in range(devices)), 0])
     grown[-1] = now.cache[HOST] + now.compute[HOST] + memory.host_overhead_bytes
+    grown += np.array([*(adapters[n] for n in range(devices)), adapters[HOST]])
     weights = _held(model, default, levels, imatrix)
     needed = weights + grown
+    for number, device in enumerate(memory.devices):
+        limit, buffer = device.buffer_limit, compute_of(now, number)
+        if limit is not None and (excess := limit.excess(buffer)):
+            needed[:, number] = np.maximum(needed[:, number], device.capacity_bytes) + excess
     short, bare = _shortage(memory, needed, margin), _shortage(memory, needed, 0)
     runs: dict[int, Verdict] = dict.fromkeys(np.flatnonzero(short <= 0).tolist(), "fits")
     if devices and (search.uneven_speed or len(runs) < len(levels)):
-        runs |= _searched(search, levels, imatrix, needed, runs)
+        runs |= _searched(search, levels, imatrix, needed, runs, request.adapters)
     totals = needed[:, :-1].sum(axis=1) if devices else needed[:, -1]
     sized = [size_level(model, level, imatrix) for level in levels]
     return tuple(
@@ -77,6 +84,7 @@ def _searched(
     imatrix: bool,
     needed: NDArray[np.int64],
     plain: dict[int, Verdict],
+    adapters: Adapters | None,
 ) -> dict[int, Verdict]:
     """The levels that run split or offloaded, although they do not fit as llama.cpp splits them by itself.
 
@@ -89,7 +97,8 @@ def _searched(
     found: dict[int, Verdict] = {}
     if len(memory.devices) > 1:
         for number in np.flatnonzero(total <= on_devices).tolist():
-            best = None if number in plain else search.best(level_weights(search.model, levels[number], imatrix))
+            weights = with_adapters(level_weights(search.model, levels[number], imatrix), search.model, adapters)
+            best = None if number in plain else search.best(weights)
             if best is not None:
                 found[number] = "fits with offload" if best.placement.offloads else "fits"
     if memory.host_capacity_bytes is not None:

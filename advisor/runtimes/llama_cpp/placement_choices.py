@@ -171,7 +171,8 @@ class LevelChoices:
         layers = np.minimum(layers, count)
         widest = np.maximum(np.array(weights.widest_layers)[layers], np.array(weights.widest_experts)[moe])
         copies = 1 + (weights.hybrid | (weights.alternating & (moe > layers)))
-        beside = np.maximum(0, estimate.lent + copies * widest - estimate.compute[0])
+        laid_out = estimate.compute[0] - estimate.drafting.get(0, 0)
+        beside = np.maximum(0, estimate.lent + copies * widest - laid_out)
         return np.where(moe > 0, beside, 0)
 
     def _fewest_experts(self, choice: Choice) -> Choice | None:

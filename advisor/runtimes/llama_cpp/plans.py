@@ -10,11 +10,21 @@ from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF
 from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, fact
+from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown
-from advisor.runtimes.llama_cpp.needs import needed_bytes, passing_bytes, place_as_one, place_as_told, shortage
+from advisor.runtimes.llama_cpp.needs import (
+    compute_of,
+    needed_bytes,
+    passing_bytes,
+    place_as_one,
+    place_as_told,
+    shortage,
+)
 from advisor.runtimes.llama_cpp.placement_search import search_of
 from advisor.runtimes.llama_cpp.split_growth import SplitGrowth
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, level_weights
+from advisor.sizing.memory import Beside
 from advisor.sizing.placement import HOST
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
 from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
@@ -84,8 +94,25 @@ class LevelPlanner:
     def weights(self, sized: SizedLevel) -> Weights:
         """What lies where, of the file that was asked for or of the level."""
         if isinstance(stored := self.request.stored, GgufFile) and sized is stored.sized:
-            return file_weights(self.model, stored.tensors)
-        return level_weights(self.model, sized.level, self.imatrix)
+            return self._adapted(self._loaded(file_weights(self.model, stored.tensors)))
+        return self._adapted(level_weights(self.model, sized.level, self.imatrix))
+
+    def _loaded(self, weights: Weights) -> Weights:
+        """Without the layers that only draft, which llama.cpp leaves in the file unless it drafts with them.
+
+        They count all the same where layers are counted (`-ngl`).
+        """
+        trunk = self.model.trunk
+        if trunk is None or self.settings.mtp:
+            return weights
+        drafting = slice(len(trunk.layers), None)
+        layers, experts = weights.layers.copy(), weights.experts.copy()
+        layers[drafting] = experts[drafting] = 0
+        return replace(weights, layers=layers, experts=experts)
+
+    def _adapted(self, weights: Weights) -> Weights:
+        """With the adapters beside the layers they change; split tensors have them beside all."""
+        return weights if self.split else with_adapters(weights, self.model, self.request.adapters)
 
     def plan_level(self, level: Level) -> Plan:
         return self.plan(size_level(self.model, level, self.imatrix))
@@ -94,14 +121,14 @@ class LevelPlanner:
         """See `Runtime.least_seconds`: where the placement is searched for."""
         if self.split or not self.request.search:
             return None
-        weights = level_weights(self.model, level, self.imatrix)
+        weights = self._adapted(level_weights(self.model, level, self.imatrix))
         return self.searcher.least_seconds(weights) if self.searcher.has_room(weights) else float("inf")
 
     def least_on_host(self, level: Level) -> float | None:
         """See `Runtime.least_on_host`."""
         if self.split or not self.request.search:
             return None
-        return self.searcher.least_on_host(level_weights(self.model, level, self.imatrix))
+        return self.searcher.least_on_host(self._adapted(level_weights(self.model, level, self.imatrix)))
 
     def plan(self, sized: SizedLevel) -> Plan:
         weights = self.weights(sized)
@@ -124,8 +151,25 @@ class LevelPlanner:
             host=self._host(weights.on_devices(self.told)[HOST], now),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            limit=self._limit(now),
             draft=self.draft,
         )
+
+    def _limit(self, now: Grown) -> Message | None:
+        """That a compute buffer, which is one allocation, is larger than may be."""
+        for number, device in enumerate(self.memory.devices):
+            limit, buffer = device.buffer_limit, compute_of(now, number)
+            if limit is not None and limit.excess(buffer):
+                return fact("buffer_too_large", api=limit.api, buffer=buffer, most=limit.bytes, device=device.name)
+        return None
+
+    def _large_buffers(self, held: Mapping[int, int], now: Grown) -> tuple[Message, ...]:
+        """That a limit has to be lifted for the weights, a cache or a compute buffer of one device."""
+        for number, device in enumerate(self.memory.devices):
+            limit, largest = device.buffer_limit, max(held[number], now.cache[number], compute_of(now, number))
+            if limit is not None and limit.can_be_lifted and largest > limit.bytes:
+                return (fact("buffer_limit_lifted", buffer=largest, most=limit.bytes),)
+        return ()
 
     def split_growth(self, weights: Weights) -> SplitGrowth:
         return SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
@@ -135,6 +179,7 @@ class LevelPlanner:
         found = self.searcher.best(weights) if self.request.search else None
         placement = found.placement if found else self.told
         now, held = self.searcher.growth(placement).now, weights.on_devices(placement)
+        adapters = adapters_on_devices(self.model, self.request.adapters, placement)
         needed = self.searcher.needed(weights, placement, held)
         short = shortage(self.memory, needed, self.margin)
         return Plan(
@@ -144,10 +189,12 @@ class LevelPlanner:
             settings=found.settings if found else self.settings,
             placement=placement,
             verdict=self._verdict(short, needed, placement.offloads),
-            devices=self._devices(held, now, passing_bytes(weights, placement, now)),
-            host=self._host(held[HOST], now),
+            devices=self._devices(held, now, passing_bytes(weights, placement, now), adapters=adapters),
+            host=self._host(held[HOST], now, adapters[HOST]),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            notes=self._large_buffers(held, now),
+            limit=self._limit(now),
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )
@@ -178,32 +225,40 @@ class LevelPlanner:
         return int(self.searcher.needed(weights, found.placement)[HOST] / (1 - self.margin)) + 1
 
     def _devices(
-        self, weights: Mapping[int, int] | Sequence[int], now: Grown, passing: int = 0, mirrored: int = 0
+        self,
+        weights: Mapping[int, int] | Sequence[int],
+        now: Grown,
+        passing: int = 0,
+        mirrored: int = 0,
+        adapters: Mapping[int, int] | None = None,
     ) -> tuple[DeviceMemory, ...]:
+        """`weights` hold the `adapters`, which are told apart here."""
+        beside_layers = adapters or {}
         return tuple(
             DeviceMemory(
                 name=name,
                 capacity_bytes=device.capacity_bytes,
-                weights_bytes=weights[number],
+                weights_bytes=weights[number] - beside_layers.get(number, 0),
                 kv_cache_bytes=now.cache[number],
-                compute_bytes=now.compute[number] + (0 if number else passing),
-                overhead_bytes=device.overhead_bytes - device.draft_bytes,
+                compute_bytes=now.compute[number] - now.drafting.get(number, 0) + (0 if number else passing),
+                overhead_bytes=device.overhead_bytes - device.beside.total,
                 passing_bytes=0 if number else passing,
                 mirrored_bytes=mirrored,
-                draft_bytes=device.draft_bytes,
+                beside=_with(device.beside, beside_layers.get(number, 0), now.drafting.get(number, 0)),
             )
             for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
         )
 
-    def _host(self, weights: int, now: Grown) -> DeviceMemory:
+    def _host(self, weights: int, now: Grown, adapters: int = 0) -> DeviceMemory:
+        drafting = now.drafting.get(HOST, 0)
         return DeviceMemory(
             name="Host",
             capacity_bytes=self.memory.host_capacity_bytes,
-            weights_bytes=weights,
+            weights_bytes=weights - adapters,
             kv_cache_bytes=now.cache[HOST],
-            compute_bytes=now.compute[HOST],
-            overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_draft_bytes,
-            draft_bytes=self.memory.host_draft_bytes,
+            compute_bytes=now.compute[HOST] - drafting,
+            overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_beside.total,
+            beside=_with(self.memory.host_beside, adapters, drafting),
         )
 
     def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:
@@ -213,3 +268,7 @@ class LevelPlanner:
             return "fits"
         # The user's own offload to a host that nobody knows anything about is no promise.
         return "tight" if self.memory.host_capacity_bytes is None else "fits with offload"
+
+
+def _with(beside: Beside, adapters: int, drafting: int) -> Beside:
+    return replace(beside, adapters=beside.adapters + adapters, mtp=drafting) if adapters or drafting else beside

@@ -19,11 +19,11 @@ from advisor.runtimes.llama_cpp.checks import (
     check_settings,
 )
 from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
-from advisor.runtimes.llama_cpp.draft import with_draft
 from advisor.runtimes.llama_cpp.frontends import LM_STUDIO_PROGRAM, OLLAMA_PROGRAM
 from advisor.runtimes.llama_cpp.memory_lines import memory_lines
 from advisor.runtimes.llama_cpp.overview import overview
 from advisor.runtimes.llama_cpp.plans import LevelPlanner, levels_of, plan_gguf
+from advisor.runtimes.llama_cpp.stack import with_stack
 from advisor.runtimes.llama_cpp.ways_out import ways_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.sizing.memory import Memory
@@ -40,7 +40,9 @@ _LEAST_BITS = 4  # of a weight: a model that does not fit on a card with these i
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LlamaCpp(Runtime):
-    """llama.cpp's rules, whoever starts it."""
+    """llama.cpp's rules, whoever starts it. `largest_image` says that room is made for the largest image at once."""
+
+    largest_image: bool = False
 
     def check(self, request: PlanRequest) -> None:
         check_devices(len(request.memory.devices))
@@ -50,7 +52,7 @@ class LlamaCpp(Runtime):
         return sentence("{runtime} loads GGUF files only", runtime=self.name)
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
-        return plan_gguf(self, *with_draft(self, request))
+        return plan_gguf(self, *with_stack(self, request, self.largest_image))
 
     def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
         planner = planner_of(request, self)
@@ -94,7 +96,7 @@ class LlamaCpp(Runtime):
         """Where the placement is searched for; what is told where to lie has to be planned."""
         if not request.search or not isinstance(request.stored, Levels):
             return None
-        left, _ = with_draft(self, request)
+        left, _ = with_stack(self, request, self.largest_image)
         return overview(left, request.stored.imatrix, levels_of(left))
 
     def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
@@ -127,7 +129,7 @@ class LlamaCpp(Runtime):
 @kept_beside
 def planner_of(request: PlanRequest, by: LlamaCpp) -> LevelPlanner:
     """What all levels of a request share, with room left for the draft model that is asked for."""
-    return LevelPlanner(by, *with_draft(by, request))
+    return LevelPlanner(by, *with_stack(by, request, by.largest_image))
 
 
 def gpu_layers(plan: Plan) -> int | str:
@@ -160,19 +162,38 @@ LLAMA_CPP = LlamaCpp(
     limits=Limits(users=MOST_SEQUENCES, devices=MAX_DEVICES),
     speed=SpeedTraits(),
     drafts=True,
+    sees="when told",
+    adapts=True,
     backends=None,
     custom_vendor=None,
     own_keys=frozenset(
         {
             *("backend", "kv_type_k", "kv_type_v", "ubatch", "flash_attention", "gpu_layers", "cpu_moe_layers"),
-            *("kv_offload", "mmap", "split", "tensor_split", "imatrix", "mtp", "draft"),
+            *("kv_offload", "mmap", "split", "tensor_split", "imatrix", "mtp", "draft", "llama_cpp"),
+            *("projector", "projector_offload"),
         }
     ),
     start=llama_cpp_commands,
 )
+# Both load the projector that a model comes with, without being asked.
 OLLAMA = replace(
-    LLAMA_CPP, id=RuntimeId.OLLAMA, name="Ollama", drafts=False, start=ollama_commands, frontend=OLLAMA_PROGRAM
+    LLAMA_CPP,
+    id=RuntimeId.OLLAMA,
+    name="Ollama",
+    drafts=False,
+    sees="by itself",
+    sees_source="https://github.com/ollama/ollama/issues/10417",
+    largest_image=True,
+    start=ollama_commands,
+    frontend=OLLAMA_PROGRAM,
 )
 LM_STUDIO = replace(
-    LLAMA_CPP, id=RuntimeId.LM_STUDIO, name="LM Studio", start=lm_studio_commands, frontend=LM_STUDIO_PROGRAM
+    LLAMA_CPP,
+    id=RuntimeId.LM_STUDIO,
+    name="LM Studio",
+    sees="by itself",
+    sees_source="https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1176",
+    adapts=False,
+    start=lm_studio_commands,
+    frontend=LM_STUDIO_PROGRAM,
 )

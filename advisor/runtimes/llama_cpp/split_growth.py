@@ -10,6 +10,7 @@ import numpy as np
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
 from advisor.runtimes.llama_cpp.growth import Grown, Growth, layer_caches
+from advisor.runtimes.llama_cpp.needs import beyond_limit, compute_of
 from advisor.runtimes.llama_cpp.tensor_split import split_tensors
 from advisor.runtimes.llama_cpp.weights import Weights
 from advisor.sizing.memory import Memory
@@ -41,6 +42,7 @@ class SplitGrowth(Growth):
             {HOST: alone.cache[HOST], **dict(zip(numbers, shared, strict=True))},
             {HOST: alone.compute[HOST], **dict.fromkeys(numbers, compute)},
             0,
+            {HOST: alone.drafting.get(HOST, 0), **dict.fromkeys(numbers, alone.drafting.get(0, 0))},
         )
 
     def least_at(self, context: int) -> Grown:
@@ -50,9 +52,8 @@ class SplitGrowth(Growth):
         """Bytes on each device and the host, all included."""
         needed = {HOST: self.on_host + grown.cache[HOST] + grown.compute[HOST] + memory.host_overhead_bytes}
         for number, device in enumerate(memory.devices):
-            needed[number] = (
-                self.parts.weights[number] + grown.cache[number] + grown.compute[number] + device.overhead_bytes
-            )
+            held = self.parts.weights[number] + grown.cache[number] + grown.compute[number] + device.overhead_bytes
+            needed[number] = beyond_limit(device, held, compute_of(grown, number))
         return needed
 
 

@@ -9,9 +9,11 @@ from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.foundation.message import NOTHING, fact
 from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, cache_type_refusal
 from advisor.runtimes.llama_cpp.plans import LevelPlanner
+from advisor.sizing.memory import Device
 from advisor.sizing.plan import Plan, WayOut
 
 _SMALLER_CACHE = "q8_0"
+_LEAST_BATCH = 32
 _MORE_TRIES = 6  # numbers of devices looked at beyond the fewest whose memory could be enough
 
 
@@ -24,6 +26,7 @@ def ways_out(plan: Plan) -> tuple[WayOut, ...]:
         _lower_level(planner, plan),
         _shorter_context(plan),
         _smaller_cache(planner, sized),
+        _smaller_batch(planner, plan, sized),
         _more_devices(planner, plan, sized),
         _host_memory(planner, plan),
     )
@@ -69,11 +72,22 @@ def _smaller_cache(planner: LevelPlanner, sized: SizedLevel) -> WayOut | None:
     return WayOut("smaller KV cache", _SMALLER_CACHE, fact("smaller_cache_fits", type=_SMALLER_CACHE, cache=total))
 
 
+def _smaller_batch(planner: LevelPlanner, plan: Plan, sized: SizedLevel) -> WayOut | None:
+    """Where a compute buffer is larger than may be: the largest micro-batch, by halves, with which it is not."""
+    tokens = planner.settings.micro_batch
+    while plan.limit is not None and tokens > _LEAST_BATCH:
+        tokens //= 2
+        smaller = planner.asked(settings=replace(planner.settings, micro_batch=tokens)).plan(sized)
+        if smaller.fits:
+            return WayOut("smaller batch", tokens, fact("smaller_batch_fits", tokens=tokens))
+    return None
+
+
 def _more_devices(planner: LevelPlanner, plan: Plan, sized: SizedLevel) -> WayOut | None:
     memory = planner.memory
     if not memory.devices or memory.pooled:
         return None
-    kind = memory.devices[-1]
+    kind = _without_projector(memory.devices[-1])
     room = kind.capacity_bytes * (1 - planner.margin) - kind.overhead_bytes
     if room <= 0:
         return None
@@ -99,3 +113,9 @@ def _host_memory(planner: LevelPlanner, plan: Plan) -> WayOut | None:
     if needed is None:
         return None
     return WayOut("host memory", needed, fact("more_host_memory_runs", memory=needed))
+
+
+def _without_projector(device: Device) -> Device:
+    """The same device where the projector is not: it lies on the first one only."""
+    taken = device.beside.projector
+    return replace(device, overhead_bytes=device.overhead_bytes - taken, beside=replace(device.beside, projector=0))

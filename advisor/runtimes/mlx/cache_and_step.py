@@ -24,6 +24,7 @@ from advisor.sizing.settings import round_up
 
 STEP = 256  # tokens by which a cache grows
 PREFILL_STEP = 2048
+_LEAST_STEP = 128
 MOST_DECODED = 32  # --decode-concurrency
 MOST_PREFILLED = 8  # --prompt-concurrency
 _HALF = 2
@@ -36,6 +37,8 @@ _TEMPORARY_FACTOR = Range(1, 2, 4)
 # per pair of tokens for 24 heads (Qwen3.8 27B); latent attention has them twice, 577 bytes for 128 heads (DeepSeek V3).
 _FUSED_HEADS = frozenset({64, 80, 128})
 _SCORE_BYTES = Range(2, 2.3, 2.6)
+# At most, as one buffer: 22.01 GB for 128,022 tokens and 16 heads (0xSero/local-ai-registry pull 43, an M1 Max).
+_SCORE_BUFFER_BYTES = 5.3
 # State-space layers work on pieces of 256 tokens, of which a step's are alive together: 5 GB beside the weights of
 # Granite 4.0 H Small for 2048 tokens, that is 2.4 bytes for each token, channel and element of its state.
 _STATE_SPACE_BYTES = Range(0.5, 2.4, 2.8)
@@ -92,6 +95,24 @@ def mlx_temporary_bytes(model: Model, context: int, users: int, options: MlxOpti
     states = _STATE_SPACE_BYTES.scaled(tokens * _state_space(model))
     parts = (activations, attention, states, _RUNTIME_BYTES, Range(logits + copied, logits + copied, logits + copied))
     return Range(sum(part.low for part in parts), sum(part.typical for part in parts), sum(part.high for part in parts))
+
+
+def mlx_largest_buffer_bytes(model: Model, context: int, users: int, options: MlxOptions = DEFAULTS) -> int:
+    """The largest single allocation that a step of the prompt may ask for: the scores of one layer, or its cache."""
+    step = min(context, options.prefill_step)
+    caches = (_mixer_bytes(mixer, model, context, options) for layer in _layers(model) for mixer in layer.mixers)
+    scores = round(_SCORE_BUFFER_BYTES * step * context * _scored_heads(model))
+    return max(scores, _at_once(users, options) * max(caches, default=0))
+
+
+def mlx_step_within(model: Model, context: int, most: int) -> int | None:
+    """The largest prefill step, by halves of the usual one, with which no buffer is larger than `most` bytes."""
+    step = PREFILL_STEP
+    while step > _LEAST_STEP:
+        step //= 2
+        if mlx_largest_buffer_bytes(model, context, 1, MlxOptions(prefill_step=step)) <= most:
+            return step
+    return None
 
 
 @kept_beside

@@ -14,7 +14,7 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLe
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, fact
+from advisor.foundation.message import NOTHING, Message, fact
 from advisor.models.model import Model
 from advisor.runtimes.mlx.cache_and_step import (
     DEFAULTS,
@@ -22,6 +22,8 @@ from advisor.runtimes.mlx.cache_and_step import (
     STEP,
     MlxOptions,
     mlx_cache_bytes,
+    mlx_largest_buffer_bytes,
+    mlx_step_within,
     mlx_temporary_bytes,
 )
 from advisor.sizing.memory import Device, Memory
@@ -83,7 +85,8 @@ def _plan(by: Planner, request: PlanRequest, sized: SizedSafetensors, weights: i
     model, memory, settings = bill.model, request.memory, request.settings
     _check(model, memory, settings, bill.options)
     device, short = memory.devices[0], bill.shortage(settings.context)
-    tight = bill.missing(settings.context, 0, highest=False) <= 0
+    limit = bill.buffer_limit(settings.context)
+    tight = limit is None and bill.missing(settings.context, 0, highest=False) <= 0
     verdict: Verdict = "fits" if short <= 0 else "tight" if tight else "does not fit"
     temporary = mlx_temporary_bytes(model, settings.context, settings.users, bill.options)
     return Plan(
@@ -109,6 +112,7 @@ def _plan(by: Planner, request: PlanRequest, sized: SizedSafetensors, weights: i
         rules=VERSION,
         compute_range=temporary,
         notes=_notes(settings, bill.options),
+        limit=limit,
     )
 
 
@@ -128,7 +132,26 @@ class _Bill:
     def shortage(self, context: int) -> float:
         """Bytes that lack: with the margin at the typical estimate, without it at the highest."""
         margin = self.request.margin
-        return max(self.missing(context, margin, highest=False), self.missing(context, 0, highest=True))
+        lacking = max(self.missing(context, margin, highest=False), self.missing(context, 0, highest=True))
+        return max(lacking, self.excess(context)) if self.excess(context) else lacking
+
+    def excess(self, context: int) -> int:
+        """By how much the largest buffer is larger than may be."""
+        limit = self.request.memory.devices[0].buffer_limit
+        return 0 if limit is None else limit.excess(self.largest_buffer(context))
+
+    def largest_buffer(self, context: int) -> int:
+        return mlx_largest_buffer_bytes(self.model, context, self.request.settings.users, self.options)
+
+    def buffer_limit(self, context: int) -> Message | None:
+        """That the largest buffer is larger than may be, and with which prefill step none is."""
+        device = self.request.memory.devices[0]
+        if device.buffer_limit is None or not self.excess(context):
+            return None
+        most, buffer = device.buffer_limit.bytes, self.largest_buffer(context)
+        step = mlx_step_within(self.model, context, most)
+        way = NOTHING if step is None else fact("mlx_smaller_step", step=step)
+        return fact("mlx_buffer_too_large", buffer=buffer, most=most, device=device.name, way=way)
 
     def missing(self, context: int, keep: float, *, highest: bool) -> float:
         model, users, options = self.model, self.request.settings.users, self.options

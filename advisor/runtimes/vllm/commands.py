@@ -5,12 +5,15 @@ Flags as in vLLM 0.33.0 (engine/arg_utils.py), schemes as in llmcompressor 0.14.
 
 from __future__ import annotations
 
+import json
+
 from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.foundation.numbers import bare
 from advisor.machines.chip import Chip
 from advisor.runtimes.launch import AS_PUBLISHED, Command, Launch, command_line
 from advisor.runtimes.support import supports
+from advisor.runtimes.vllm.stack import DRAFTED, adapter_rank
 from advisor.sizing.runtime_id import RuntimeId
 
 # What vLLM makes of 16-bit files while it loads them (vllm/config/quantization.py: _ONLINE_SHORTHANDS).
@@ -62,11 +65,31 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     options += ["--gpu-memory-utilization", bare(launch.gpu_memory_utilization)]
     if launch.kv_fp8:
         options += ["--kv-cache-dtype", "fp8"]
+    if launch.sees:
+        options += _vision(launch)
+    if launch.adapters is not None:
+        rank = adapter_rank(launch.adapters.rank)
+        options += ["--enable-lora", "--max-loras", launch.adapters.count, "--max-lora-rank", rank]
+    if launch.mtp or launch.draft_repo is not None:
+        options += ["--speculative-config", _speculative(launch)]
     if not launch.gpus:
         notes.append(fact("command_vllm_on_cpu"))
     notes.append(fact("command_vllm_serve"))
     serve = command_line("vllm", "serve", source or f"./{made}", *options, *extra)
     return (*steps, Command(as_it_is("vllm serve"), serve, tuple(notes)))
+
+
+def _vision(launch: Launch) -> list[object]:
+    """Room is made at the start for the largest image, and for a video as long as the context unless that is 0."""
+    if launch.vision is None:
+        return ["--language-model-only"]
+    return [] if launch.vision.video else ["--limit-mm-per-prompt", json.dumps({"video": 0})]
+
+
+def _speculative(launch: Launch) -> str:
+    if launch.mtp:
+        return json.dumps({"method": "mtp", "num_speculative_tokens": DRAFTED})
+    return json.dumps({"model": launch.draft_repo, "num_speculative_tokens": DRAFTED})
 
 
 def _compress(repository: str, level: str, output: str) -> Command:

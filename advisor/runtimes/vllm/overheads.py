@@ -21,6 +21,10 @@ from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLook
 # Bytes per request and vocabulary entry while sampling: FlashInfer's or the fused kernel keeps scores and
 # probabilities; a sort over the vocabulary, as on GPUs without either, took 36 to 39 (gpt-oss-120b: 7.4 GiB).
 SAMPLER_BYTES = Range(4, 16, 40)
+# Sorted on consumer Blackwell, whose image had no kernel for it: 1,024 requests of Qwen3.8 27B left 556 blocks in BF16
+# and 939 in FP8 of an RTX PRO 6000 (vllm-project/recipes pull 831).
+_SORTED_BYTES = Range(16, 46, 50)
+_SORTS_FROM = 12.0  # compute capability
 # Fusion by torch.compile saves some of the copies of a token's state; attention backends add workspaces.
 FORWARD_FACTOR = Range(0.8, 1.1, 2.0)
 # Logged: 0.03 to 0.35 GiB on one GPU, 0.25 to 0.8 with NCCL; attention workspaces of newer backends add 0.4.
@@ -46,9 +50,11 @@ def default_batch(capacity_bytes: int) -> Batch:
     return Batch(8192, 1024) if capacity_bytes >= 70 * GIB else Batch(2048, 256)
 
 
-def overhead_range(model: Model, gpus: int, batch: Batch, enforce_eager: bool) -> Range:
+def overhead_range(
+    model: Model, gpus: int, batch: Batch, enforce_eager: bool, capability: float | None = None
+) -> Range:
     """Activations, CUDA graphs and memory outside PyTorch, on each GPU."""
-    activations = _activations(model, gpus, batch)
+    activations = activation_range(model, gpus, batch, capability)
     outside = ALONE_BYTES if gpus == 1 else TOGETHER_BYTES
     graphs = Range(0, 0, 0)
     if not enforce_eager:
@@ -58,14 +64,15 @@ def overhead_range(model: Model, gpus: int, batch: Batch, enforce_eager: bool) -
     return Range(sum(part.low for part in parts), sum(part.typical for part in parts), sum(part.high for part in parts))
 
 
-def _activations(model: Model, gpus: int, batch: Batch) -> Range:
+def activation_range(model: Model, gpus: int, batch: Batch, capability: float | None = None) -> Range:
     """The larger of the forward pass and the sampler; the sampler runs on the last states of all tokens."""
+    per_word = _SORTED_BYTES if capability is not None and capability >= _SORTS_FROM else SAMPLER_BYTES
     per_token = 2 * (3 * model.width + max(_layer_elements(layer, model.width, gpus) for layer in model.layers))
     forward = FORWARD_FACTOR.scaled(batch.tokens * per_token)
     if not model.causal:
         return forward
     states = 2 * batch.tokens * model.width
-    sampler = SAMPLER_BYTES.scaled(min(batch.requests, batch.tokens) * model.vocabulary)
+    sampler = per_word.scaled(min(batch.requests, batch.tokens) * model.vocabulary)
     return Range(
         max(forward.low, sampler.low + states),
         max(forward.typical, sampler.typical + states),

@@ -25,16 +25,19 @@ from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
 from advisor.machines.chip import Chip
 from advisor.models.model import Model
+from advisor.runtimes.drafts import check_draft
 from advisor.runtimes.support import supports
 from advisor.runtimes.vllm.kernels import VERSION
 from advisor.runtimes.vllm.kv_cache import PagedCache, paged_cache
-from advisor.runtimes.vllm.overheads import Batch, default_batch, overhead_range
+from advisor.runtimes.vllm.overheads import Batch, activation_range, default_batch, overhead_range
 from advisor.runtimes.vllm.published_weights import published_weights_per_gpu
+from advisor.runtimes.vllm.stack import ENCODING_SPREAD, beside_on_gpu, cached_model, encoding_bytes
 from advisor.runtimes.vllm.weights import check_split, weights_per_gpu
-from advisor.sizing.memory import Device, Memory
+from advisor.sizing.memory import Beside, Device, Memory
 from advisor.sizing.placement import Placement
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
 from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest, RuntimeOptions
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 
 UTILISATION = 0.92  # the default since version 0.21
@@ -86,9 +89,9 @@ def plan_vllm(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
     """A plan for the checkpoint, the level, or every level that vLLM loads on this hardware; `refusals` says why others
     are left out.
 
-    Of the settings only `context` (tokens per user) and `users` count. Weights are those of the language model; vLLM
-    also loads a vision part unless told `--language-model-only`, which is counted where a checkpoint's tensors are
-    given. Raises InputError where vLLM cannot load the one level, cannot split it, or finds no GPU.
+    Of the settings only `context` (tokens per user) and `users` count. Weights are those of the language model; what is
+    loaded beside it is told in `advisor.runtimes.vllm.stack`. Raises InputError where vLLM cannot load the one level,
+    cannot split it, or finds no GPU.
     """
     frame, stored = _frame(request), request.stored
     match stored:
@@ -164,14 +167,21 @@ class _Frame:
         self.chip = request.chip or Chip("NVIDIA")
         self.gpus = options.tensor_parallel or len(memory.devices)
         _check_request(self.model, memory, settings, self.gpus)
+        if request.draft is not None:
+            check_draft(request.draft, self.model, request.name, RuntimeId.VLLM.loader)
         self.devices = tuple(zip(memory.names, memory.devices, strict=True))[: self.gpus]
         smallest = min(device.capacity_bytes for _, device in self.devices)
         self.batch = Batch(
             options.max_batched_tokens or default_batch(smallest).tokens,
             max(options.max_requests or 1, settings.users),
         )
-        self.cache: PagedCache | None = paged_cache(self.model, self.gpus, options.kv_dtype)
-        self.overheads: Range = overhead_range(self.model, self.gpus, self.batch, options.enforce_eager)
+        self.cache: PagedCache | None = paged_cache(cached_model(request), self.gpus, options.kv_dtype)
+        self.overheads: Range = overhead_range(
+            self.model, self.gpus, self.batch, options.enforce_eager, self.chip.capability
+        )
+        activations = activation_range(self.model, self.gpus, self.batch, self.chip.capability).typical
+        self.beside: Beside = beside_on_gpu(request, self.gpus, self.batch.tokens, activations)
+        self.more_at_worst = ENCODING_SPREAD * encoding_bytes(request, self.gpus, self.batch.tokens)
         self.rotary_bytes = rotary_table_bytes(self.model)
 
     def loaded(self, by: Planner, level: SafetensorsLevel) -> tuple[int, tuple[Message, ...]] | InputError:
@@ -224,17 +234,19 @@ class _Frame:
 
     def shortage(self, fixed: int) -> float:
         """Bytes the tightest GPU lacks for `fixed` bytes and overheads; zero or less where they fit with margin."""
+        fixed += self.beside.total
         return max(
             max(
                 fixed + self.overheads.typical - min(self.usable(device), device.capacity_bytes * (1 - self.margin)),
-                fixed + self.overheads.high - self.usable(device),
+                fixed + self.overheads.high + self.more_at_worst - self.usable(device),
             )
             for _, device in self.devices
         )
 
     def pool(self, weights: int) -> int:
         """Bytes left for the cache on the tightest GPU; below zero where not even the weights have room."""
-        return min(self.usable(device) for _, device in self.devices) - weights - round(self.overheads.typical)
+        taken = weights + self.beside.total + round(self.overheads.typical)
+        return min(self.usable(device) for _, device in self.devices) - taken
 
     def plan(self, by: Planner, sized: SizedSafetensors, weights: int, notes: tuple[Message, ...]) -> Plan:
         weights += self.rotary_bytes
@@ -246,7 +258,13 @@ class _Frame:
         verdict: Verdict = "fits" if short <= 0 else "tight" if least <= pool else "does not fit"
         devices = tuple(
             DeviceMemory(
-                name, device.capacity_bytes, weights, cache, compute, device.capacity_bytes - self.usable(device)
+                name,
+                device.capacity_bytes,
+                weights,
+                cache,
+                compute,
+                device.capacity_bytes - self.usable(device),
+                beside=self.beside,
             )
             for name, device in self.devices
         )

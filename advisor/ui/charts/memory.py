@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from advisor.foundation.numbers import exact
-from advisor.ui.legend import COMPONENTS, DRAFT, RECOMMENDED, SIGNS
+from advisor.ui.legend import BESIDE, COMPONENTS, RECOMMENDED, SIGNS
 
 # One colour per component, the same in light and dark: at least 3:1 against both, apart for the colour-blind.
 _COLOURS = {
@@ -14,7 +14,7 @@ _COLOURS = {
     "KV cache": "#C4890F",
     "Compute buffers": "#0B9E72",
     "Overhead": "#7F7F7F",
-    DRAFT: "#B0579A",
+    BESIDE: "#B0579A",
 }
 _CAPACITY_COLOUR = "#D55E00"
 _ROW_HEIGHT = 30  # pixels
@@ -24,7 +24,7 @@ _ROOM_FOR_TOTALS = 1.2  # of the longest bar: the figures stand in a column to i
 
 def _shown(table: pd.DataFrame) -> list[str]:
     """The components that a chart has bars for."""
-    return [*COMPONENTS, DRAFT] if DRAFT in table and table[DRAFT].any() else list(COMPONENTS)
+    return [*COMPONENTS, BESIDE] if BESIDE in table and table[BESIDE].any() else list(COMPONENTS)
 
 
 def memory_chart(table: pd.DataFrame, recommended: str | None, margin_percent: float, where: str) -> go.Figure:

@@ -8,10 +8,10 @@ from html import escape
 
 from advisor.foundation.units import gib
 from advisor.sizing.plan import DeviceMemory
-from advisor.ui.legend import COMPONENTS, DRAFT
+from advisor.ui.legend import BESIDE, COMPONENTS
 
-_PARTS = {**COMPONENTS, DRAFT: "draft_bytes"}
-_CSS = {"Weights": "w", "KV cache": "k", "Compute buffers": "c", "Overhead": "o", DRAFT: "d"}
+_PARTS = {**COMPONENTS, BESIDE: "other_bytes"}
+_CSS = {"Weights": "w", "KV cache": "k", "Compute buffers": "c", "Overhead": "o", BESIDE: "d"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from advisor.question.configuration import SEARCHED
+from advisor.question.configuration import PINNED
 from advisor.question.question import FIELDS
 from advisor.ui import state
 from advisor.ui.link import as_written
@@ -50,7 +50,7 @@ def number(
         value=None,
         step=step,
         format="%d" if kind is int else "%.15g",
-        placeholder=left_to or placeholder or (AUTOMATIC if key in SEARCHED else None),
+        placeholder=left_to or placeholder or (AUTOMATIC if key in PINNED else None),
         help=help,
         key=name,
         on_change=_take,
@@ -83,7 +83,7 @@ def choice(
         key=name,
         on_change=_take,
         args=(key,),
-        placeholder=placeholder or (AUTOMATIC if key in SEARCHED else None),
+        placeholder=placeholder or (AUTOMATIC if key in PINNED else None),
         help=help,
         width=width,
     )
@@ -91,7 +91,7 @@ def choice(
 
 def switch(key: str, label: str, *, help: str | None = None) -> None:
     """On or off; where that is searched for, also neither."""
-    if key in SEARCHED:
+    if key in PINNED:
         choice(key, label, tuple(_SWITCH), names=_SWITCH, help=help)
         return
     name = widget(key)
@@ -118,7 +118,7 @@ def _take(key: str, place: str = "") -> None:
 
 def _is_open(key: str, left_to: str | None) -> bool:
     """Whether an input nobody touched is empty: something else decides, or there is no default."""
-    return left_to is not None or key in SEARCHED or FIELDS[key].default is None
+    return left_to is not None or key in PINNED or FIELDS[key].default is None
 
 
 def _bounds(field: Any) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from advisor.ui.parts.fields import choice, number, switch, text
 KEYS = (
     *("gpu_layers", "cpu_moe_layers", "kv_offload", "op_offload", "mmap", "other_machine", "other_gpus", "use_gpus"),
     *("split", "tensor_split", "bandwidth_gb_s", "host_bandwidth_gb_s", "overhead_mib", "margin_percent"),
+    *("wired_limit_mb",),
 )
 _MOST_LAYERS = 256
 _SPLITS = {"layer": "Whole layers", "row": "Rows of matrices", "tensor": "Tensors"}
@@ -54,6 +55,13 @@ def draw(machine_id: str) -> None:
         help="Taken by driver, runtime and screen before the model is loaded",
     )
     number("margin_percent", "Safety margin (%)", step=1.0, help="Kept free of each device's memory")
+    number(
+        "wired_limit_mb",
+        "Raised GPU memory of a Mac (MiB)",
+        step=1024,
+        placeholder="not raised",
+        help="What `sudo sysctl iogpu.wired_limit_mb=…` was set to",
+    )
 
 
 def takes_several(machine_id: str) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
-from advisor.question.configuration import AUTO, BACKENDS, RUNTIMES
+from advisor.models.tower import PROJECTOR_TYPES
+from advisor.question.configuration import AUTO, BACKENDS, LLAMA_CPP_RELEASES, NEWEST, RUNTIMES, VISIONS
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
-from advisor.sizing.settings import CACHE_TYPES
+from advisor.sizing.settings import CACHE_TYPES, NEWEST_RELEASE
 from advisor.ui.asking import model_names
 from advisor.ui.parts.fields import choice, number, switch
 
 KEYS = (
-    *("runtime", "level", "backend", "kv_type_k", "kv_type_v", "kv_fp8", "flash_attention", "ubatch"),
+    *("runtime", "level", "backend", "kv_type_k", "kv_type_v", "kv_fp8", "flash_attention", "ubatch", "llama_cpp"),
     *("gpu_memory_utilization", "imatrix", "mtp", "draft", "draft_level", "draft_accepted_percent"),
+    *("vision", "projector", "projector_offload", "lora_rank", "loras"),
 )
 _ENGINE_NAMES = {AUTO: "The best that runs here"} | {str(one.id): one.name for one in REGISTERED}
 _BACKEND_NAMES = {AUTO: "The usual one"} | {"cuda": "CUDA", "rocm": "ROCm", "metal": "Metal", "vulkan": "Vulkan"}
@@ -34,6 +36,13 @@ def draw() -> None:
     switch("kv_fp8", "KV cache in FP8", help=f"{_readers('kv_fp8')}: `--kv-cache-dtype fp8`")
     switch("flash_attention", "Flash attention", help="llama.cpp `-fa`")
     number("ubatch", "Micro-batch (tokens)", step=128, help="llama.cpp `-ub`")
+    choice(
+        "llama_cpp",
+        "llama.cpp of",
+        LLAMA_CPP_RELEASES,
+        names={NEWEST: f"{NEWEST_RELEASE}, the newest known"},
+        help="Year and month of the release on the machine; they set aside different amounts of compute memory",
+    )
     number(
         "gpu_memory_utilization",
         "Share of GPU memory",
@@ -60,6 +69,17 @@ def draw() -> None:
         placeholder="not known",
         help="From a run of yours; without it, speeds are shown without the draft model.",
     )
+    choice(
+        "vision",
+        "Images and sound",
+        VISIONS,
+        names={"off": "Text only", "on": "Images and sound", "video": "Videos too"},
+        help="Counts the model's vision part; Ollama, LM Studio and vLLM load it unless they are told not to",
+    )
+    choice("projector", "Type of the vision part's file", PROJECTOR_TYPES, help="llama.cpp `--mmproj`")
+    switch("projector_offload", "Vision part on the GPU", help="Off: llama.cpp `--no-mmproj-offload`")
+    number("lora_rank", "Rank of LoRA adapters", step=8, help="0: no adapter is loaded")
+    number("loras", "LoRA adapters at once", step=1)
 
 
 def frontends_own(runtime: str) -> str | None:

@@ -9,7 +9,7 @@ import pandas as pd
 from advisor.answer.candidate import Candidate
 from advisor.foundation.units import GB, GIB
 from advisor.sizing.plan import DeviceMemory, Plan
-from advisor.ui.legend import COMPONENTS, DRAFT, RECOMMENDED
+from advisor.ui.legend import BESIDE, COMPONENTS, RECOMMENDED
 from advisor.ui.parts.text import verdict_words
 from advisor.words import say
 
@@ -55,7 +55,7 @@ def memory_by_level(plans: Sequence[Plan], *, host: bool = False) -> pd.DataFram
 
 def _components(holder: DeviceMemory) -> dict[str, float]:
     found = {name: getattr(holder, attribute) / GIB for name, attribute in COMPONENTS.items()}
-    return found | {DRAFT: holder.draft_bytes / GIB}
+    return found | {BESIDE: holder.other_bytes / GIB}
 
 
 def memory_by_place(plan: Plan) -> pd.DataFrame:

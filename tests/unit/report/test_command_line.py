@@ -113,6 +113,9 @@ def test_the_full_plan_has_every_level(capsys: pytest.CaptureFixture[str]) -> No
                 "compute_bytes",
                 "overhead_bytes",
                 "draft_bytes",
+                "projector_bytes",
+                "adapter_bytes",
+                "mtp_bytes",
             } == set(device)
 
 

@@ -30,7 +30,7 @@ def test_a_draft_model_takes_what_it_would_take_alone() -> None:
     memory = Memory((Device("GPU", 24 * GIB, 0),), None)
     draft = catalogue()["llama-3.2-1b-instruct"].model
     alone = LLAMA_CPP.plan(PlanRequest(draft, memory, Settings(8192), stored=Levels(LEVELS["Q8_0"].id)))[0]
-    assert drafting.devices[0].draft_bytes == alone.devices[0].needed_bytes > GIB
+    assert drafting.devices[0].beside.draft == alone.devices[0].needed_bytes > GIB
     assert drafting.devices[0].needed_bytes == plain.devices[0].needed_bytes + alone.devices[0].needed_bytes
     assert drafting.devices[0].overhead_bytes == plain.devices[0].overhead_bytes
     assert drafting.max_context < plain.max_context or drafting.max_context == 131_072
@@ -49,7 +49,7 @@ def test_a_draft_model_can_be_what_does_not_fit() -> None:
 
 def test_level_and_users_of_the_draft_count() -> None:
     sizes = [
-        answer(Question.from_query(f"{DRAFTING}{more}")).plans[0].devices[0].draft_bytes
+        answer(Question.from_query(f"{DRAFTING}{more}")).plans[0].devices[0].beside.draft
         for more in ("&draft_level=Q4_K_M", "", "&users=4")
     ]
     assert sizes == sorted(set(sizes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -168,9 +169,10 @@ def test_lm_studio_serves_four_at_once_with_4096_tokens() -> None:
 
 
 def chosen(frontend: str, gpu_bytes: int, model_context: int) -> dict[str, int]:
-    taken = find_runtime(frontend).defaults(gpu_bytes, model_context)
+    model = replace(catalogue()["llama-3.1-8b-instruct"].model, context_length=model_context)
+    taken = find_runtime(frontend).defaults(gpu_bytes, model)
     assert all(f"{each.value:,}" in say(each.said) or say(each.said) == "one request at a time" for each in taken)
-    return {each.key: each.value for each in taken}
+    return {each.key: int(each.value) for each in taken}
 
 
 def test_every_default_names_its_source() -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Layer, Model
-from advisor.runtimes.llama_cpp.compute.frame import Frame, reserved_tokens
+from advisor.runtimes.llama_cpp.compute.frame import frame_of
 from advisor.runtimes.llama_cpp.compute.graph import Graph
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
 from advisor.runtimes.llama_cpp.compute.layout import Layout, lay_out
@@ -74,6 +74,8 @@ def _outline(settings: Settings) -> Settings:
         flash_attention=settings.flash_attention,
         cache_type_k="q8_0" if block_k > 1 else "f16",
         cache_type_v="q8_0" if block_v > 1 else "f16",
+        unified=settings.unified,
+        release=settings.release,
     )
 
 
@@ -147,7 +149,7 @@ def _sizes(model: Model, settings: Settings, fused: _Fused, chain: tuple[int, ..
 def _graph(model: Model, settings: Settings, word: _Word, output: int, fused: _Fused) -> tuple[Graph, list[int]]:
     """The graph, and the first node of each of its pieces: before the layers, each layer, after them."""
     graph, starts = Graph(), [0]
-    frame = Frame(model, settings, graph, reserved_tokens(settings), fused.attention, fused.streams)
+    frame = frame_of(model, settings, graph, fused.attention, fused.streams)
     frame.output_home = output
     graph.here = frame.first_home = word[0].home  # what lies between embedding and first layer
     stream = add_embedding(frame)

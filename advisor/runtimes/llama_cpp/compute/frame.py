@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention, Mixer
 from advisor.models.model import Model
-from advisor.runtimes.llama_cpp.compute.graph import Graph
+from advisor.runtimes.llama_cpp.compute.graph import ALL, Graph, view
 from advisor.runtimes.llama_cpp.kv_cache import pooled_cells, widest_values, window_cells
 from advisor.sizing.placement import HOST
 from advisor.sizing.settings import CACHE_TYPES, Settings, round_up
 
 _INDEX = 8  # bytes of a cache row number
+_SPARE_POOLS = 64
+BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a reserved graph
+BLOCK = 128  # positions of one block there
 _ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
+
+
+class PoolRows(NamedTuple):
+    """Inputs that say where the states of one kind of pool are read and written (DeepSeek V4)."""
+
+    read: int
+    positions: int
+    written: int
+    cells: int
+    kept: int
+    kept_at: int
 
 
 @dataclass(slots=True)
@@ -40,11 +56,18 @@ class Frame:
     unused_rows: int = -1
     temperature: int = -1
     output_rows: int = -1
+    outputs: int = -1
     deep: int = -1
     pooled_masks: dict[int, int] = field(default_factory=dict)
+    pool_rows: dict[tuple[int, bool], PoolRows] = field(default_factory=dict)
+    pool_turns: dict[int, int] = field(default_factory=dict)
+    recent_blocks: int = -1
     cell_numbers: int = -1
     cell_blocks: int = -1
     pool_numbers: int = -1
+    pool_cells: int = -1
+    pool_members: int = -1
+    recent_cells: int = -1
     recent: int = -1
     wide_mask: int = -1
     tokens_input: int = -1
@@ -73,6 +96,11 @@ class Frame:
         """Bytes of so many 32-bit numbers per token of the micro-batch."""
         return 4 * elements * self.tokens
 
+    def picked(self, node: int, width: int) -> int:
+        """The rows of a result that need scores; from here on there are no others."""
+        self.tokens = self.outputs
+        return self.graph.op(self.f32(width), node, self.output_rows)
+
     def per_user(self, elements: int) -> int:
         return 4 * elements * self.users
 
@@ -81,15 +109,22 @@ class Frame:
         graph = self.graph
         graph.early(0, graph.here)
         node = graph.early(self.per_user(elements), reads=(self.state_rows,))
-        self.unused_states()
+        if self.settings.since("2026-10"):  # used and unused ones are read together
+            graph.early(0, graph.here, (view(node),))
+        else:
+            self.unused_states()
         return node
 
-    def unused_states(self) -> None:
-        """States beyond those of the users; there are none, but the empty tensor has a place all the same."""
+    def unused_states(self, elements: int = 0) -> None:
+        """States beyond those of the users; there are none, but the empty tensor has a place all the same.
+
+        Beside a scan, which is told one state, the others of so many numbers are read with them since 2026-10.
+        """
         graph = self.graph
-        rest = graph.early(0, reads=(self.unused_rows,))
+        size = 4 * elements * (self.users - 1) if self.settings.since("2026-10") else 0
+        rest = graph.early(size, reads=(self.unused_rows,))
         graph.empty.add(rest)
-        graph.early(0, graph.here, (rest,))
+        graph.early(0, graph.here, (view(rest),))
 
     def cells(self, window: int) -> int:
         """KV cells of one stream that a layer with this window sees."""
@@ -102,79 +137,160 @@ class Frame:
         return self.model.causal and CACHE_TYPES[cache_type][0] > 1 and head_size % _ROTATION == 0
 
     def add_inputs(self) -> None:
-        """Inputs in the order llama.cpp creates them (`build_inp_*`, src/llama-graph.cpp)."""
-        graph, model, wiring = self.graph, self.model, self.model.wiring.graph
-        self.positions = graph.input(4 * wiring.position_axes * self.tokens)
-        if wiring.queries_scaled_by_position:
-            self.temperature = graph.input(4 * self.tokens)
+        """Inputs in the order in which the graph's first operations ask for them (`build_inp_*`)."""
+        model = self.model
         by_window: dict[int, list[Mixer]] = {}
         for mixer in model.mixers:
             if (kept := mixer.kept(model.width)).keys:
                 by_window.setdefault(kept.window, []).append(mixer)
         self.windowed = any(by_window)
-        for window, mixers in sorted(by_window.items(), reverse=True):
-            self._add_cache_inputs(window, mixers)
-        self._add_selector_inputs()
-        if any(mixer.recurrent for mixer in model.mixers):
-            self.state_rows = graph.input(4 * self.users)
-            self.unused_rows = graph.input(0)
-            graph.empty.add(self.unused_rows)
+        indexers = [kept.indexer for m in model.mixers if (kept := m.kept(model.width)).indexer is not None]
+        indexer = indexers[0] if indexers else None
+        if indexer is not None and indexer.style == "pooled":
+            self._add_pooled_inputs(indexer)
+        for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
+            if mixer.recurrent and self.state_rows < 0:
+                self._add_state_inputs()
+            if (kept := mixer.kept(model.width)).keys and kept.window not in self.masks:
+                if isinstance(mixer, CompressedAttention):
+                    self._add_compressed_inputs(mixer)
+                elif indexer is not None and indexer.style in ("lightning", "pooled"):
+                    self._add_selecting_inputs(indexer)
+                else:
+                    self._add_cache_inputs(kept.window, by_window[kept.window])
+            if isinstance(mixer, CompressedAttention) and mixer.ratio and mixer.ratio not in self.pooled_masks:
+                self._add_pool_inputs(mixer)
+        if indexer is not None and indexer.by_block and self.fused and self.streams == self.users:
+            self._add_block_inputs()
+        self.output_rows = self.graph.input(4 * self.outputs, constants=ALL)
+
+    def _add_positions(self) -> None:
+        graph, model = self.graph, self.model
+        learned = any(part.name == "position_embd.weight" for part in model.globals)
+        if self.positions < 0 and (learned or model.wiring.graph.rotation != "nowhere"):
+            self.positions = graph.input(4 * model.wiring.graph.position_axes * self.tokens)
+
+    def _add_state_inputs(self) -> None:
+        graph = self.graph
+        self.state_rows = graph.input(4 * self.users)
+        self.unused_rows = graph.part(0, view(self.state_rows))
+        graph.empty.add(self.unused_rows)
 
     def pooled_cells(self, ratio: int) -> int:
         return pooled_cells(ratio, self.settings)
 
-    def _add_selector_inputs(self) -> None:
+    def _add_selecting_inputs(self, indexer: Indexer) -> None:
+        """Latent attention to picked tokens; the masks come after the zeros that the first picked tokens get."""
         graph, cell = self.graph, 2 if self.fused else 4
-        every = [mixer.kept(self.model.width) for mixer in self.model.mixers]
-        indexers = [kept.indexer for kept in every if kept.indexer is not None]
-        for ratio in sorted({pool.ratio for kept in every for pool in kept.pools}):
-            self.pooled_masks[ratio] = graph.input(cell * self.pooled_cells(ratio) * self.tokens)
-            indexers = [m.pool_indexer for m in self.model.mixers if isinstance(m, CompressedAttention)]
-        if not indexers:
-            return
-        first = indexers[0]
-        if not self.pooled_masks:
-            self.selector_rows = graph.input(_INDEX * self.tokens)
-        self.selector_turn = graph.input(4 * first.head_size**2)
-        if self.pooled_masks:
-            self.selector_mask = graph.input(2 * self.pooled_cells(min(self.pooled_masks)) * self.tokens)
-        elif first.style == "pooled":
-            pools = self.cells(0) * self.streams // first.pool + 64
-            self.selector_mask = graph.input(4 * pools * self.tokens // 2)
-            self.cell_numbers = graph.input(4 * self.cells(0) * self.streams)
-            self.pool_numbers = graph.input(4 * pools)
-            self.recent = graph.input(self.f32(first.pool * 512 + 3))
-        elif first.by_block:
-            self.cell_numbers = graph.input(4 * 256)
-            self.cell_blocks = graph.input(4 * self.cells(0) * self.streams)
-            self.recent = graph.input(self.f32(256))
-        elif first.style == "lightning":
+        cells = self.cells(0)
+        if indexer.style == "lightning":
             self.selecting = True
-            self.selector_mask = graph.input(2 * self.cells(0) * self.tokens)
+            self.selector_turn = graph.input(4 * indexer.head_size**2)
+            self._add_positions()
+            self.selector_rows = graph.input(_INDEX * self.tokens)
+        else:
+            self.selector_rows = graph.input(_INDEX * self.tokens, constants=1)
+            self.cell_numbers = graph.input(4 * cells * self.streams, constants=1)
+            self.pool_cells = graph.input(_INDEX * cells * self.streams // indexer.pool, constants=1)
+        rows = graph.input(_INDEX * self.tokens, constants=0 if self.selecting else 1)
+        self.rows[0] = rows, rows
+        # The pooled kind has two constants more since 2026-10, each before it.
+        before = 3 if indexer.style == "pooled" and self.settings.since("2026-10") else 1
+        self.masks[0] = graph.input(cell * cells * self.tokens, constants=before)
+        if self.selecting:
+            self.selector_mask = graph.input(2 * cells * self.tokens, constants=1)
+
+    def _add_pooled_inputs(self, indexer: Indexer) -> None:
+        """GLM 5 Next: which pools there are and which a token may see."""
+        graph = self.graph
+        pools = self.pools_seen(indexer)
+        self.pool_numbers = graph.input(4 * pools)
+        self.pool_members = graph.input(4 * pools * indexer.pool)
+        self.selector_mask = graph.input(2 * pools * self.tokens)
+        self.recent_cells = graph.input(4 * (indexer.pool - 1) * self.tokens)
+        self.recent = graph.input(self.f32(indexer.pool * 512 + indexer.pool - 1))
+
+    def _add_block_inputs(self) -> None:
+        """MiniMax M3: which blocks there are and which a token may see."""
+        graph, blocks = self.graph, BLOCK_POSITIONS // BLOCK
+        if not self.settings.since("2026-09"):
+            self.recent_blocks = graph.input(self.f32(self.cells(0) // BLOCK))
+            return
+        self.selector_rows = graph.input(_INDEX * self.tokens)
+        self.cell_numbers = graph.input(4 * BLOCK_POSITIONS * self.users)
+        self.recent = graph.input(self.f32(BLOCK_POSITIONS))
+        self.recent_blocks = graph.input(self.f32(blocks))
+        self.cell_blocks = graph.input(4 * self.cells(0) * self.streams)
+
+    def _add_compressed_inputs(self, attention: CompressedAttention) -> None:
+        graph, window = self.graph, attention.window
+        self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
+        if self.turned(self.settings.cache_type_k, attention.head_size):
+            self.turn_keys[window] = graph.input(4 * attention.head_size**2)
+        self._add_positions()
+        rows = graph.input(_INDEX * self.tokens)  # values are the keys
+        self.rows[window] = rows, rows
+
+    def _add_pool_inputs(self, attention: CompressedAttention) -> None:
+        graph, ratio, late = self.graph, attention.ratio, 1 if self.pooled_masks else 0
+        if self.turned(self.settings.cache_type_k, attention.head_size):
+            self.pool_turns[ratio] = graph.input(4 * attention.head_size**2, constants=late)
+        self.pool_rows[ratio, False] = self._pool_rows(attention, late)
+        seen = self.pooled_cells(ratio) * self.tokens
+        if attention.overlap > 1:
+            self.selector_turn = graph.input(4 * attention.pool_indexer.head_size**2, constants=late)
+            self.pool_rows[ratio, True] = self._pool_rows(attention, late)
+            self.selector_mask = graph.input(2 * seen, constants=1)
+        self.pooled_masks[ratio] = graph.input((2 if self.fused else 4) * seen, constants=1)
+
+    def pools_seen(self, indexer: Indexer) -> int:
+        """Pools that the indexer of GLM 5 Next scores, each user's, also in a unified cache."""
+        return self.cells(0) * self.users // indexer.pool + _SPARE_POOLS
+
+    def pools(self, ratio: int) -> int:
+        """Pools of the micro-batch's tokens; since 2026-09 each user's last ones may be another's first."""
+        return self.tokens // ratio + (self.users if self.settings.since("2026-09") else 0)
+
+    def pool_states(self, attention: CompressedAttention) -> int:
+        """Tokens of all users whose states are kept for the next micro-batch."""
+        return self.users * min(attention.ratio * attention.overlap, self.tokens // self.users)
+
+    def _pool_rows(self, attention: CompressedAttention, constants: int) -> PoolRows:
+        pools, rows = self.pools(attention.ratio), attention.ratio * attention.overlap
+        kept = 4 * self.pool_states(attention)
+        sizes = (4 * pools * rows, 4 * self.tokens, 4 * pools, _INDEX * pools, kept, kept)
+        return PoolRows(*[self.graph.input(size, constants) for size in sizes])
 
     def _add_cache_inputs(self, window: int, mixers: Sequence[Mixer]) -> None:
         """Where to write keys and values, the mask, and the matrices that turn what goes into a quantized cache."""
         graph, settings = self.graph, self.settings
         layers = [m for m in mixers if isinstance(m, Attention)]
-        compressed = [m for m in mixers if isinstance(m, CompressedAttention)]
+        if layers and self.turned(settings.cache_type_k, layers[0].head_size):
+            side = layers[0].head_size & -layers[0].head_size  # the largest power of two that divides it
+            self.turn_keys[window] = graph.input(4 * side**2)
+        self._add_positions()
+        if not window and self.model.wiring.graph.queries_scaled_by_position:
+            self.temperature = graph.input(4 * self.tokens)
+        if layers and self.turned(settings.cache_type_v, layers[0].value_head_size):
+            self.turn_values[window] = graph.input(4 * _ROTATION**2)
         if self.model.causal:
             # Transposed values are written element by element.
             written = 1 if settings.flash_attention else widest_values(self.model) or 1
             keys = graph.input(_INDEX * self.tokens)
-            # In compressed attention values are the keys.
-            self.rows[window] = keys, keys if compressed else graph.input(_INDEX * self.tokens * written)
+            # In latent attention values are the keys.
+            self.rows[window] = keys, graph.input(_INDEX * self.tokens * written) if layers else keys
         self.masks[window] = graph.input((2 if self.fused else 4) * self.cells(window) * self.tokens)
-        if compressed and self.turned(settings.cache_type_k, compressed[0].head_size):
-            for _ in {0} | {m.ratio for m in compressed}:  # recent tokens and every kind of pool
-                graph.input(4 * compressed[0].head_size ** 2)
-        if layers and self.turned(settings.cache_type_k, layers[0].head_size):
-            side = layers[0].head_size & -layers[0].head_size  # the largest power of two that divides it
-            self.turn_keys[window] = graph.input(4 * side**2)
-        if layers and self.turned(settings.cache_type_v, layers[0].value_head_size):
-            self.turn_values[window] = graph.input(4 * _ROTATION**2)
+
+
+def frame_of(model: Model, settings: Settings, graph: Graph, fused: bool, fused_streams: bool) -> Frame:
+    """Of the graph llama.cpp reserves memory for: a full micro-batch, the same for every user."""
+    # A micro-batch has no more tokens than the context that was asked for; encoders' have as many as there are cells.
+    context = settings.total_context if model.causal else settings.cells * settings.streams
+    scored = min(context, settings.micro_batch)
+    tokens = round_up(scored, settings.users)
+    return Frame(model, settings, graph, tokens, fused, fused_streams, outputs=scored)
 
 
 def reserved_tokens(settings: Settings) -> int:
-    """Tokens of the graph llama.cpp reserves memory for: a full micro-batch, the same for every user."""
-    tokens = min(settings.cells * settings.streams, settings.micro_batch)
-    return round_up(tokens, settings.users)
+    """Tokens of the graph of a decoder."""
+    return round_up(min(settings.total_context, settings.micro_batch), settings.users)

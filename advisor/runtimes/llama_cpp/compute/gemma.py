@@ -14,15 +14,17 @@ from advisor.sizing.placement import HOST
 _SPARSE_LAYERS = 10  # leading layers of Gemma 3n whose feed-forward part keeps the largest activations only
 
 
-def add_layer_embeddings(frame: Frame, stream: int) -> int:
+def add_layer_embeddings(frame: Frame, stream: int, tokens: int) -> int:
     """Look up one small embedding per layer; returns the scaled token embeddings."""
     graph = frame.graph
     size = frame.f32(frame.per_layer_width * len(frame.model.layers))
-    tokens = graph.input(4 * frame.tokens)
     looked_up = graph.on(HOST, size, tokens)
     graph.settle()
     frame.per_layer = graph.inplace(size, view(looked_up))
-    frame.embedded = graph.inplace(frame.f32(frame.model.width), stream)
+    if frame.settings.since("2026-10"):  # scaled before
+        frame.embedded = stream
+    else:
+        frame.embedded = graph.inplace(frame.f32(frame.model.width), stream)
     return frame.embedded
 
 
@@ -136,7 +138,7 @@ def merged(frame: Frame, streams: int) -> int:
     projected = graph.matmul(others, view(streams))
     matched = _matched(frame, others, size, view(streams), projected)
     total = graph.op(size, view(streams), view(matched))
-    return graph.op(size, total, frame.output_rows)
+    return frame.picked(total, frame.model.width)
 
 
 def is_sparse(number: int) -> bool:

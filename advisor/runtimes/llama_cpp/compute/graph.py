@@ -17,6 +17,7 @@ from advisor.sizing.placement import HOST
 
 _UNASSIGNED = -2
 _NOTHING = -1 << 40
+ALL = 1 << 40
 
 
 def view(node: int) -> int:
@@ -41,6 +42,7 @@ class Graph:
     reuses: list[bool] = field(default_factory=list)
     is_leaf: list[bool] = field(default_factory=list)
     inputs: list[int] = field(default_factory=list)
+    late: dict[int, int] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
     settled: int = 0
     parts: dict[int, int] = field(default_factory=dict)
@@ -80,10 +82,32 @@ class Graph:
         self.settled += 1
         return node
 
-    def input(self, size: int) -> int:
-        """A tensor the caller fills: lives on the host, is allocated before anything else."""
-        self.inputs.append(len(self.sizes))
+    def input(self, size: int, constants: int = 0) -> int:
+        """A tensor the caller fills: lives on the host, is allocated before anything else.
+
+        It is allocated when so many constants have been.
+        """
+        number = len(self.sizes)
+        self.inputs.append(number)
+        if constants:
+            self.late[number] = constants
         return self._add(size, (), HOST, False, True)
+
+    def leaves(self) -> list[int]:
+        """What is allocated before anything else, in that order."""
+        every = [number for number, leaf in enumerate(self.is_leaf) if leaf and number not in self.parts]
+        if len(self.late) + len(self.inputs) == len(every):
+            return every
+        inputs, order, constants = set(self.inputs), [], 0
+        late = sorted(self.late, key=lambda number: (-self.late[number], -number))  # the next one last
+        for number in every:
+            if number not in self.late:
+                order.append(number)
+            if number not in inputs:
+                constants += 1
+            while late and self.late[late[-1]] <= constants:
+                order.append(late.pop())
+        return [*order, *reversed(late)]
 
     def constant(self, size: int) -> int:
         """A tensor allocated before anything else on the device that reads it first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.models.mixers import Mixer
 from advisor.models.model import Layer
-from advisor.models.recurrent import GatedDeltaNet, NgramLookup, ShortConvolution
+from advisor.models.recurrent import GatedDeltaNet, Mamba2, NgramLookup, ShortConvolution
 from advisor.runtimes.llama_cpp.compute import gemma as compute_gemma
 from advisor.runtimes.llama_cpp.compute import multi_stream as compute_multi_stream
 from advisor.runtimes.llama_cpp.compute import streams as compute_streams
@@ -16,14 +16,38 @@ from advisor.sizing.placement import HOST
 
 def add_embedding(frame: Frame) -> int:
     graph, model = frame.graph, frame.model
+    hashed = any(isinstance(mixer, NgramLookup) for mixer in model.mixers)
+    first = hashed and frame.settings.since("2026-10")  # looked up before the tokens' embeddings
+    ngrams = graph.input(4 * 16 * frame.tokens) if first else -1
     tokens = graph.input(4 * frame.tokens)
     size = frame.f32(model.width)
     deep = 1 + model.wiring.graph.image_layers
+    mixed = frame.settings.since("2026-10") and model.wiring.graph.by_release.mixes_embeddings
+    others = graph.input(4 * frame.tokens) if mixed else -1
     graph.input(size * deep)  # the alternative to tokens: ready-made embeddings, reserved as well
+    placed = (graph.input(8 * frame.tokens), graph.input(size * deep)) if mixed else ()
+    factors = graph.input(4 * frame.tokens) if mixed and model.wiring.graph.by_release.scaled_by_rows else -1
+    gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
+    ngrams = graph.input(4 * 16 * frame.tokens) if hashed and not first else ngrams
+    layer_tokens = graph.input(4 * frame.tokens) if gates else -1
     frame.add_inputs()
-    frame.output_rows = graph.input(4 * frame.tokens)
     frame.tokens_input = tokens
+    if first:
+        frame.looked_up = graph.on(HOST, size, ngrams)
     stream = graph.on(HOST, size, tokens)
+    given = graph.on(HOST, size, others) if mixed else -1
+    if deep > 1:
+        frame.deep = graph.op(size * deep, stream)
+        given = graph.op(size * deep, given) if mixed else -1
+        stream = view(frame.deep)
+    if placed:  # a micro-batch that mixes tokens with ready-made embeddings; nothing reads it yet, so it stays
+        slots, embeddings = placed
+        joined = graph.op(size * deep, embeddings)
+        graph.op(0, view(given), slots, joined)
+        graph.keep(joined)
+        graph.settle()
+    if factors >= 0:
+        stream = graph.inplace(size, stream, factors)
     tables = {part.name for part in model.globals}
     if "token_types.weight" in tables:  # BERT: token type and position are added, then a norm
         learned = "position_embd.weight" in tables
@@ -31,22 +55,18 @@ def add_embedding(frame: Frame) -> int:
         stream = graph.inplace(size, stream)
         stream = graph.inplace(size, place, stream) if learned else stream
         stream = graph.norm(size, stream, rms=False)
-    gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
     if gates:
         frame.per_layer_width = gates[0]
         graph.settle()
-        stream = compute_gemma.add_layer_embeddings(frame, stream)
+        stream = compute_gemma.add_layer_embeddings(frame, stream, layer_tokens)
     if model.wiring.graph.alternating_streams:
         stream = compute_gemma.split_streams(frame, stream)
     if (streams := model.wiring.streams) is not None:
         graph.settle()
-        if any(isinstance(mixer, NgramLookup) for mixer in model.mixers):
-            frame.looked_up = graph.on(HOST, size, graph.input(4 * 16 * frame.tokens))
+        if hashed and not first:
+            frame.looked_up = graph.on(HOST, size, ngrams)
             graph.settle()
         return compute_streams.widened(frame, stream, streams.count)
-    if deep > 1:
-        frame.deep = graph.op(size * deep, stream)
-        stream = view(frame.deep)
     graph.settle()
     return stream
 
@@ -56,7 +76,7 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     if wiring.alternating_streams:
         return compute_multi_stream.altup_layer(frame, layer, number, stream)
     if (streams := model.wiring.streams) is not None:
-        return compute_multi_stream.hyper_layer(frame, layer, number, stream, streams)
+        return compute_multi_stream.hyper_layer(frame, layer, number, stream, streams, last=last)
     if wiring.bank_every:
         return compute_multi_stream.banked_layer(frame, layer, number, stream, wiring.bank_every)
     rms = not wiring.layer_norm
@@ -68,22 +88,26 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     if wiring.beside_attention == "after projection":
         return _parallel_early(frame, layer, number, source, stream, last)
     sandwich = bool(names & {"ffn_norm", "post_ffw_norm"})
+    narrow = last and not wiring.by_release.picks_late(frame.settings.release)
     if layer.mixers:
-        narrow = last and wiring.rows != "after last norm"
         early = narrow and wiring.stream_first
         cores, stream = _mixed(frame, layer.mixers, number, source, stream, narrow_stream=early)
         out = cores[0]
         for other in cores[1:]:
             out = graph.inplace(size, out, other)
+        if narrow and wiring.rows == "before norm":
+            out = frame.picked(out, model.width)
+            size = frame.f32(model.width)
         if "post_attention_norm" in names and sandwich:
             out = graph.norm(size, out, rms)
-        after = wiring.rows == "after residual"
-        if narrow and not after:
-            out = graph.op(size, out, frame.output_rows)
-            stream = stream if early else graph.op(size, stream, frame.output_rows)
+        if narrow and wiring.rows == "before residual":
+            out = frame.picked(out, model.width)
+        if narrow and wiring.rows != "after residual":
+            stream = stream if early else frame.picked(stream, model.width)
         stream = _residual(frame, out, stream, wiring.stream_first)
-        if narrow and after:
-            stream = graph.op(size, stream, frame.output_rows)
+        if narrow and wiring.rows == "after residual":
+            stream = frame.picked(stream, model.width)
+        size = frame.f32(model.width)
         if layer.feed_forward is None:
             return stream
         source, block = stream, layer.routed
@@ -94,11 +118,15 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
             source = graph.norm(size, stream, rms)
     if layer.feed_forward is None:
         return stream
+    if not layer.mixers and "ffn_norm" in names:
+        source = graph.norm(size, stream, rms)
     if "attn_output_norm" in names:
         stream = source = graph.norm(size, stream, rms)
     fed = feed(frame, layer.feed_forward, source)
     if "post_ffw_norm" in names:
         fed = graph.norm(size, fed, rms)
+    if narrow and not layer.mixers:
+        fed, stream = frame.picked(fed, model.width), frame.picked(stream, model.width)
     stream = _residual(frame, fed, stream, wiring.stream_first_when_fed)
     if "inp_gate" in names:
         stream = graph.inplace(size, stream, compute_gemma.layer_embedding(frame, stream))
@@ -112,16 +140,18 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
 
 
 def _parallel_late(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
-    graph, size = frame.graph, frame.f32(frame.model.width)
-    mixed = mix(frame, layer.mixers[0], number, source)
+    graph, size, tokens = frame.graph, frame.f32(frame.model.width), frame.tokens
+    mixed = core(frame, layer.mixers[0], number, source)
     if last:
-        source = graph.op(size, source, frame.output_rows)
+        source = frame.picked(source, frame.model.width)
     fed = feed(frame, layer.feed_forward, source)
     if last:
-        stream = graph.op(size, stream, frame.output_rows)
-    fed = graph.inplace(size, fed, stream)
-    out = graph.matmul(size, mixed)
-    return graph.inplace(size, fed, graph.op(size, out, frame.output_rows) if last else out)
+        stream = frame.picked(stream, frame.model.width)
+    fed = graph.inplace(frame.f32(frame.model.width), fed, stream)
+    frame.tokens = tokens  # of all rows: they are picked from the result
+    out = graph.matmul(size, turned_back(frame, layer.mixers[0], mixed))
+    out = frame.picked(out, frame.model.width) if last else out
+    return graph.inplace(frame.f32(frame.model.width), fed, out)
 
 
 def _parallel_early(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
@@ -129,10 +159,11 @@ def _parallel_early(frame: Frame, layer: Layer, number: int, source: int, stream
     mixed = mix(frame, layer.mixers[0], number, source)
     out = graph.matmul(size, mixed)
     if last:
-        out, source = graph.op(size, out, frame.output_rows), graph.op(size, source, frame.output_rows)
+        out, source = frame.picked(out, frame.model.width), frame.picked(source, frame.model.width)
+        size = frame.f32(frame.model.width)
     fed = graph.inplace(size, out, feed(frame, layer.feed_forward, source))
     if last:
-        stream = graph.op(size, stream, frame.output_rows)
+        stream = frame.picked(stream, frame.model.width)
     return graph.inplace(size, fed, stream)
 
 
@@ -150,7 +181,7 @@ def _mixed(
     def beside() -> None:
         nonlocal stream
         if narrow_stream:
-            stream = graph.op(size, stream, frame.output_rows)
+            stream = graph.op(4 * frame.model.width * frame.outputs, stream, frame.output_rows)
         elif len(mixers) > 1:
             outs.append(graph.matmul(size, turned_back(frame, mixers[0], first)))
 
@@ -160,29 +191,33 @@ def _mixed(
         first = core(frame, mixers[0], number, source)
         source = graph.norm(size, stream)
     out = graph.matmul(size, mix(frame, mixers[-1], number, source, beside))
-    outs.append(view(out) if isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) else out)
+    reshaped = isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) or (
+        isinstance(mixers[-1], Mamba2) and not frame.settings.since("2026-09")
+    )
+    outs.append(view(out) if reshaped else out)
     return outs, stream
 
 
 def add_output(frame: Frame, stream: int) -> None:
     graph, model = frame.graph, frame.model
-    size = frame.f32(model.width)
     if not model.causal and not any(part.name == "output_norm.weight" for part in model.globals):
         return
     if model.wiring.graph.alternating_streams:
         stream = compute_gemma.merged(frame, stream)
     if model.wiring.graph.bank_every:
-        stream = graph.op(size, compute_streams.mixed_with_bank(frame, stream), frame.output_rows)
+        stream = frame.picked(compute_streams.mixed_with_bank(frame, stream), model.width)
+    if model.wiring.graph.by_release.keeps_result(frame.settings.release):
+        graph.keep(stream)
     if (streams := model.wiring.streams) is not None:
         if streams.rank:
             low_rank = compute_streams.low_rank_end(frame, stream, streams.count, streams.rank)
             graph.matmul(frame.f32(model.vocabulary), low_rank)
             return
         stream = compute_streams.narrowed(frame, stream, streams.count, streams.weighted_end)
-    normed = graph.norm(size, stream, not model.wiring.graph.layer_norm)
-    if model.wiring.graph.rows == "after last norm":
+    normed = graph.norm(frame.f32(model.width), stream, not model.wiring.graph.layer_norm)
+    if model.wiring.graph.by_release.picks_late(frame.settings.release):
         graph.keep(normed)  # the input of draft layers, should there be any
-        normed = graph.op(size, normed, frame.output_rows)
+        normed = frame.picked(normed, model.width)
     if model.causal:
         rows = next((part.shape[1] for part in model.globals if part.name == "output.weight"), model.vocabulary)
         graph.matmul(frame.f32(rows), normed)

@@ -159,9 +159,7 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
                 homes.append(homes[node])
                 sources.append(sources[node])
     plain += [
-        (node, homes[node], True, (), ())
-        for node, leaf in enumerate(graph.is_leaf)
-        if leaf and node not in fixed and node not in graph.empty and node not in graph.parts
+        (node, homes[node], True, (), ()) for node in graph.leaves() if node not in fixed and node not in graph.empty
     ]
     lying = {node for node, *_ in plain}
     cuts: list[int] = []

@@ -20,7 +20,7 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
     heads, size = attention.heads, attention.head_size
     result_size = frame.f32(heads * attention.value_head_size)
     keys = values = -1
-    by_block = frame.cell_blocks >= 0 and attention.indexer is not None and frame.fused
+    by_block = frame.recent_blocks >= 0 and attention.indexer is not None and frame.fused
     if by_block and attention.indexer is not None:
         compute_sparse.block_keys(frame, attention.indexer, source)
     if attention.fused_qkv:
@@ -53,7 +53,10 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
         return result
     result = turned_back(frame, attention, result)
     if attention.gated_query:
-        return graph.inplace(result_size, result, graph.op(result_size, view(raw_query)))
+        gate = graph.op(result_size, view(raw_query))
+        if frame.settings.release < frame.model.wiring.graph.by_release.gate_reshaped_before:
+            return graph.op(result_size, view(result), view(gate))
+        return graph.inplace(result_size, result, gate)
     return graph.inplace(result_size, result, graph.matmul(result_size, source))
 
 
@@ -167,6 +170,10 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
     if attention.query_rank:
         size = frame.f32(attention.query_rank)
         reduced = graph.norm(size, graph.matmul(size, source))
+    picked = -1
+    if pooled is not None and frame.settings.since("2026-10"):
+        picked = compute_sparse.pooled_choice(frame, pooled, reduced, source)
+        graph.settle()
     query = view(graph.matmul(frame.f32(heads * (attention.nope_size + attention.rope_size)), reduced))
     absorbed = graph.matmul(frame.f32(heads * rank), query)
     position = query
@@ -187,7 +194,8 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
 
     def mask() -> int:
         if pooled is not None:
-            return compute_sparse.pooled_mask(frame, pooled, reduced, source)
+            chosen = picked if picked >= 0 else compute_sparse.pooled_choice(frame, pooled, reduced, source)
+            return compute_sparse.pooled_mask(frame, pooled, chosen)
         return frame.masks[0] if selection is None else selection.mask(reduced)
 
     value_width = heads * attention.value_size

@@ -16,14 +16,14 @@ from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 
 
-def _low_rank_layer(frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring) -> int:
+def _low_rank_layer(frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring, *, last: bool) -> int:
     graph, size, count, rank = frame.graph, frame.f32(frame.model.width), wiring.count, wiring.rank
     for mixer in layer.mixers:
         if isinstance(mixer, NgramLookup):
             streams = compute_streams.ngram_lookup(frame, mixer, streams)
     normed, source = compute_streams.low_rank_in(frame, streams, count, rank)
     out = graph.matmul(size, mix(frame, layer.mixers[0], number, source))
-    streams = compute_streams.low_rank_out(frame, normed, out, streams, count)
+    streams = compute_streams.low_rank_out(frame, normed, out, streams, count, last=last)
     normed, source = compute_streams.low_rank_in(frame, streams, count, rank)
     fed = feed(frame, layer.feed_forward, source)
     return compute_streams.low_rank_out(frame, normed, fed, streams, count)
@@ -45,9 +45,9 @@ def banked_layer(frame: Frame, layer: Layer, number: int, stream: int, every: in
     return graph.inplace(size, stream, feed(frame, layer.feed_forward, source))
 
 
-def hyper_layer(frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring) -> int:
+def hyper_layer(frame: Frame, layer: Layer, number: int, streams: int, wiring: StreamWiring, *, last: bool) -> int:
     if wiring.rank:
-        return _low_rank_layer(frame, layer, number, streams, wiring)
+        return _low_rank_layer(frame, layer, number, streams, wiring, last=last)
     graph, size, count = frame.graph, frame.f32(frame.model.width), wiring.count
     weights, source = compute_streams.mixed_in(frame, streams, count)
     out = graph.matmul(size, mix(frame, layer.mixers[0], number, graph.norm(size, source)))

@@ -5,17 +5,17 @@ src/models/deepseek4.cpp, glm5-next.cpp, minimax-m3.cpp.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention
-from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.frame import BLOCK, BLOCK_POSITIONS, Frame, PoolRows
 from advisor.runtimes.llama_cpp.compute.graph import view
+from advisor.sizing.settings import cache_bytes
 
 _PICKED_PER_HEAD = 8  # pooled tokens DeepSeek V4's indexer picks, per attention head: 512 in Flash, 1024 in Pro
+_BLOCKS_PICKED = 16  # blocks MiniMax M3's indexer picks
 _POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
-_RECENT = 3  # tokens not yet pooled that stay visible there
-_SPARE_POOLS = 64
-_BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a reserved graph
-_HALF = 2
 
 
 def compressed_attention(frame: Frame, attention: CompressedAttention, source: int) -> int:
@@ -26,69 +26,85 @@ def compressed_attention(frame: Frame, attention: CompressedAttention, source: i
     key_reads: tuple[int, ...] = ()
     mask = frame.masks[window]
     if attention.ratio:
-        _pool(frame, head, attention, source)
+        rows, pool_turn = frame.pool_rows[attention.ratio, False], frame.pool_turns.get(attention.ratio, -1)
+        _pool(frame, head, attention, source, rows, pool_turn)
         if attention.overlap > 1:
-            pooled = _pool(frame, attention.pool_indexer.head_size, attention, source)
-            graph.store(view(graph.op(graph.sizes[pooled], frame.selector_turn, view(pooled))))
+            rows = frame.pool_rows[attention.ratio, True]
+            _pool(frame, attention.pool_indexer.head_size, attention, source, rows, frame.selector_turn)
     rank = frame.f32(attention.query_rank)
     reduced = graph.norm(rank, graph.matmul(rank, source))
     wide = frame.f32(attention.heads * head)
     query = graph.inplace(wide, graph.op(wide, view(graph.matmul(wide, reduced))), frame.positions)
+    turn = frame.turn_keys.get(window, -1)
+    query = graph.op(wide, turn, view(query)) if turn >= 0 else query
     narrow = frame.f32(head)
     key = graph.norm(narrow, graph.matmul(narrow, source))
     key = graph.op(narrow, view(key), frame.positions)
+    key = graph.op(narrow, turn, view(key)) if turn >= 0 else key
     graph.store(view(key), frame.rows[window][0])
     if attention.ratio:
         keys += frame.pooled_cells(attention.ratio)
-        key_reads = (view(graph.op(_HALF * head * keys * users)),)
+    every = cache_bytes(frame.settings.cache_type_k, head) * keys * users
+    if attention.ratio:
+        key_reads = (view(graph.op(every)),)
+
+    def whole_mask() -> int:
+        if not attention.ratio:
+            return mask
         tail = frame.pooled_masks[attention.ratio]
         if attention.overlap > 1:
             tail = _picked_mask(frame, attention, reduced, source, tail)
-        mask = graph.op(graph.sizes[mask] * keys // frame.cells(window), mask, tail)
+        return graph.op(graph.sizes[mask] * keys // frame.cells(window), mask, tail)
+
     if frame.fused:
-        result = view(graph.flash_attention(wide, view(query), *key_reads, mask))
+        result = view(graph.flash_attention(wide, view(query), *key_reads, whole_mask()))
     else:
         table = frame.f32(keys * attention.heads)
-        straight = graph.op(_HALF * head * keys * users, *key_reads)
-        soft = graph.inplace(table, graph.op(table, *key_reads, view(query)), mask)
+        straight = graph.op(every, *key_reads)
+        scored = graph.op(table, *key_reads, view(query))
+        soft = graph.inplace(table, scored, whole_mask())
         result = view(graph.op(wide, view(graph.op(wide, straight, soft))))
+    if turn >= 0:
+        result = view(graph.op(wide, turn, result))
     result = graph.op(wide, result, frame.positions)
     grouped = frame.f32(attention.output_groups * attention.output_rank)
     return graph.op(grouped, view(graph.matmul(grouped, view(result))))
 
 
-def _pool(frame: Frame, head: int, attention: CompressedAttention, source: int) -> int:
-    """Values and scores of the tokens of each pool, weighed into one."""
+def _pool(frame: Frame, head: int, attention: CompressedAttention, source: int, rows: PoolRows, turn: int) -> None:
+    """Values and scores of the tokens of each pool, weighed into one, which is kept."""
     graph, users = frame.graph, frame.users
     ratio, overlap = attention.ratio, attention.overlap
     width = overlap * head
-    pools = frame.tokens // ratio + users
+    pools = frame.pools(ratio)
     pooled = 4 * pools * ratio * width * overlap
     waiting = 4 * width * overlap * ratio * users
 
     def gathered(states: int) -> int:
         joined = graph.op(frame.f32(width) + waiting, states)
         if overlap > 1:
-            joined = graph.op(frame.f32(width) + waiting + 4 * width, joined)
-        rows = graph.op(pooled, joined)
+            blank = graph.op(4 * width, view(joined))
+            joined = graph.op(frame.f32(width) + waiting + 4 * width, joined, view(blank))
+        found = graph.op(pooled, joined, rows.read)
         if overlap > 1:
-            halves = [graph.op(pooled // 4, view(rows)) for _ in range(2)]
-            rows = graph.op(pooled // 2, *(view(half) for half in halves))
-        return graph.op(pooled // overlap, view(rows))
+            halves = [graph.op(pooled // 4, view(found)) for _ in range(2)]
+            found = graph.op(pooled // 2, *(view(half) for half in halves))
+        return graph.op(pooled // overlap, view(found))
 
     values = graph.matmul(frame.f32(width), source)
     tall = gathered(values)
     scores = graph.matmul(frame.f32(width), source)
-    scores = graph.inplace(frame.f32(width), scores, graph.matmul(frame.f32(width)))
+    scores = graph.inplace(frame.f32(width), scores, graph.matmul(frame.f32(width), rows.positions))
     weights = gathered(scores)
     weighed = graph.inplace(pooled // overlap, tall, graph.inplace(pooled // overlap, weights))
     result = 4 * pools * head
     total = graph.norm(result, graph.op(result, view(graph.op(result, weighed))))
-    total = graph.inplace(result, total)
-    graph.store(view(total))
-    graph.store(graph.op(waiting // overlap, values))
-    graph.store(graph.op(waiting // overlap, scores))
-    return total
+    total = graph.inplace(result, total, rows.written)
+    if turn >= 0:
+        total = graph.op(result, turn, view(total))
+    graph.store(view(total), rows.cells)
+    for states in (values, scores):
+        graph.store(graph.op(4 * width * frame.pool_states(attention), states, rows.kept), rows.kept_at)
 
 
 def _picked_mask(frame: Frame, attention: CompressedAttention, reduced: int, source: int, mask: int) -> int:
@@ -120,13 +136,13 @@ def pooled_selection(frame: Frame, indexer: Indexer, source: int) -> None:
     rows = graph.op(2 * every, graph.part(4 * cells, frame.cell_numbers))
     weights = graph.op(every, view(graph.op(every, view(graph.matmul(every, view(rows))))))
     weighed = graph.inplace(every, view(weights), graph.op(every, view(rows)))
-    graph.store(graph.op(every // indexer.pool, weighed))
+    graph.store(graph.op(every // indexer.pool, weighed), frame.pool_cells)
 
 
-def pooled_mask(frame: Frame, indexer: Indexer, reduced: int, source: int) -> int:
-    """The attention mask of GLM 5 Next: what lies in a picked pool, or is too recent to be pooled."""
+def pooled_choice(frame: Frame, indexer: Indexer, reduced: int, source: int) -> int:
+    """Cells of the picked pools, and of what is too recent to be pooled."""
     graph = frame.graph
-    pools = frame.cells(0) * frame.streams // indexer.pool + _SPARE_POOLS
+    pools = frame.pools_seen(indexer)
     size = frame.f32(indexer.heads * indexer.head_size)
     query = graph.matmul(size, reduced)
     keys = graph.op(4 * indexer.head_size * pools, frame.pool_numbers)
@@ -138,25 +154,51 @@ def pooled_mask(frame: Frame, indexer: Indexer, reduced: int, source: int) -> in
     order = graph.op(picked, view(graph.op(picked, view(scores), choice)))
     choice = graph.op(picked, view(graph.op(picked, view(numbers), order)))
     choice = graph.op(picked, choice)
-    tokens = indexer.pool * min(_POOLS_PICKED, pools) + _RECENT
-    wide = frame.f32(tokens)
-    joined = graph.op(wide, view(graph.op(picked * indexer.pool, view(choice))))
-    zeros = graph.op(wide)
-    numbers = graph.inplace(wide, graph.op(wide, joined))
-    chosen = graph.op(wide, graph.part(wide, frame.recent))
-    numbers = graph.op(wide, graph.inplace(wide, numbers, chosen))
-    mask = frame.masks[0]
-    cell = graph.sizes[mask] // frame.cells(0)
-    hidden = graph.op(cell * (frame.cells(0) + tokens))
+    cells = graph.op(picked * indexer.pool, frame.pool_members, view(choice))
+    return graph.op(frame.f32(_seen(frame, indexer)), view(cells), frame.recent_cells)
+
+
+def pooled_mask(frame: Frame, indexer: Indexer, joined: int) -> int:
+    """The attention mask of GLM 5 Next: what lies in a picked pool, or is too recent to be pooled."""
+    graph = frame.graph
+    seen, mask = _seen(frame, indexer), frame.masks[0]
+    wide, cell = frame.f32(seen), graph.sizes[mask] // frame.cells(0)
+    every = frame.cells(0) + seen
+    if frame.settings.since("2026-10"):
+        zeros = _filled(frame, cell, seen)
+        numbers, range_ = graph.op(wide, joined), graph.op(4 * seen)
+        numbers = graph.inplace(wide, numbers, range_)
+        chosen = graph.op(wide, graph.part(wide, frame.recent))
+        numbers = graph.op(wide, graph.inplace(wide, graph.inplace(wide, numbers, chosen), range_))
+        hidden = _filled(frame, cell, every)
+    else:
+        zeros = graph.op(wide)
+        numbers = graph.inplace(wide, graph.op(wide, joined))
+        chosen = graph.op(wide, graph.part(wide, frame.recent))
+        numbers = graph.op(wide, graph.inplace(wide, numbers, chosen))
+        hidden = graph.op(cell * every)
     graph.op(0, zeros, numbers, view(hidden))
+    if frame.settings.since("2026-10"):
+        return graph.op(graph.sizes[mask], view(hidden), view(mask))
     return graph.inplace(graph.sizes[mask], view(hidden), graph.part(graph.sizes[mask], mask))
+
+
+def _filled(frame: Frame, row: int, count: int) -> int:
+    """So many rows of one number, made from one row."""
+    graph, seed = frame.graph, row // frame.tokens * count
+    return graph.op(row * count, graph.inplace(seed, graph.constant(seed)))
+
+
+def _seen(frame: Frame, indexer: Indexer) -> int:
+    """Tokens that a token may see."""
+    return indexer.pool * min(_POOLS_PICKED, frame.pools_seen(indexer)) + indexer.pool - 1
 
 
 def block_keys(frame: Frame, indexer: Indexer, source: int) -> None:
     """MiniMax M3: keys the block scores are made of."""
     graph, size = frame.graph, frame.f32(indexer.head_size)
     key = graph.inplace(size, graph.op(size, view(graph.matmul(size, source))), frame.positions)
-    graph.store(view(key), frame.selector_rows)
+    graph.store(view(key), frame.selector_rows if frame.selector_rows >= 0 else frame.rows[0][0])
 
 
 def block_attention(frame: Frame, attention: Attention, source: int, query: int) -> int:
@@ -164,27 +206,67 @@ def block_attention(frame: Frame, attention: Attention, source: int, query: int)
     graph, indexer = frame.graph, attention.indexer
     if indexer is None:
         return query
-    cells, groups, users = frame.cells(0), indexer.heads, frame.users
-    tokens = frame.tokens // users
+    groups, users = indexer.heads, frame.users
     size = frame.f32(groups * indexer.head_size) // users
     result = frame.f32(attention.heads * attention.head_size)
     total = -1
-    for user in range(users):
-        rows = graph.op(4 * indexer.head_size * _BLOCK_POSITIONS, graph.part(4 * _BLOCK_POSITIONS, frame.cell_numbers))
-        if not user:
+    asked = -1
+
+    def queries() -> int:
+        nonlocal asked
+        if asked < 0:
             asked = graph.matmul(size * users, source)
             asked = graph.inplace(size * users, graph.op(size * users, view(asked)), frame.positions)
-        scores = graph.op(4 * tokens * _BLOCK_POSITIONS * groups, rows, view(asked))
-        graph.op(0, view(scores), graph.part(4 * tokens * _BLOCK_POSITIONS, frame.recent))
-        best = graph.op(4 * tokens * 2 * groups, view(scores))
-        every = 4 * cells * tokens * groups
-        spread = graph.op(every, best, graph.part(4 * cells, frame.cell_blocks))
-        spread = graph.op(every, view(spread))
-        if frame.wide_mask < 0:
-            frame.wide_mask = graph.op(4 * cells * frame.tokens, frame.masks[0])
-        graph.op(0, view(spread), graph.part(4 * cells * tokens, frame.wide_mask))
-        mask = graph.op(every // 2, view(spread))
+        return asked
+
+    for user in range(users):
+        if frame.settings.since("2026-09"):
+            mask = _padded_block_mask(frame, indexer, queries)
+        else:
+            mask = _whole_block_mask(frame, indexer, queries)
         fused = graph.flash_attention(result // users, view(query), mask)
         own = graph.op(result // users, view(fused))
         total = graph.op(result * (user + 1) // users, total, own) if user else own
     return view(total)
+
+
+def _padded_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int]) -> int:
+    """One user's mask, made from the scores of as many positions as the tokens fill, padded."""
+    graph, cells, groups = frame.graph, frame.cells(0), indexer.heads
+    tokens = frame.tokens // frame.users
+    rows = graph.op(4 * indexer.head_size * BLOCK_POSITIONS, graph.part(4 * BLOCK_POSITIONS, frame.cell_numbers))
+    scores = graph.op(4 * tokens * BLOCK_POSITIONS * groups, rows, view(queries()))
+    graph.op(0, view(scores), graph.part(4 * tokens * BLOCK_POSITIONS, frame.recent))
+    best = graph.op(4 * tokens * 2 * groups, view(scores))
+    every = 4 * cells * tokens * groups
+    spread = graph.op(every, best, graph.part(4 * cells, frame.cell_blocks))
+    spread = graph.op(every, view(spread))
+    graph.op(0, view(spread), graph.part(4 * cells * tokens, _wide_mask(frame)))
+    return graph.op(every // 2, view(spread))
+
+
+def _whole_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int]) -> int:
+    """The same as until 2026-09: every position is scored."""
+    graph, cells, groups = frame.graph, frame.cells(0), indexer.heads
+    tokens, blocks = frame.tokens // frame.users, cells // BLOCK
+    scores = graph.op(4 * cells * tokens * groups, view(queries()))
+    graph.op(0, view(scores), graph.part(4 * cells * tokens, _wide_mask(frame)))
+    size = 4 * blocks * tokens * groups
+    best = graph.inplace(size, graph.op(size, view(scores)), view(frame.recent_blocks))
+    picked = 4 * min(_BLOCKS_PICKED, blocks) * tokens * groups
+    choice = graph.op(picked, best)
+    zeros = graph.inplace(picked, graph.op(picked, choice))
+    hidden = graph.op(
+        size // 2, view(graph.op(size // groups // 2, graph.op(size // groups, view(frame.recent_blocks))))
+    )
+    graph.op(0, view(zeros), view(choice), view(hidden))
+    spread = graph.op(cells * 2 * tokens * groups, view(graph.op(size // 2, view(hidden))))
+    graph.op(0, view(spread), view(frame.masks[0]))
+    return view(spread)
+
+
+def _wide_mask(frame: Frame) -> int:
+    """The mask in 32 bits, made once."""
+    if frame.wide_mask < 0:
+        frame.wide_mask = frame.graph.op(4 * frame.cells(0) * frame.tokens, frame.masks[0])
+    return frame.wide_mask

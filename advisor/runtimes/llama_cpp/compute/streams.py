@@ -79,8 +79,9 @@ def mixed_out(frame: Frame, mixing: Mixing, result: int, streams: int, count: in
 
 def narrowed(frame: Frame, streams: int, count: int, weighted: bool) -> int:
     """The streams of the output rows become one."""
-    graph, size = frame.graph, frame.f32(frame.model.width)
-    rows = graph.op(count * size, view(streams), frame.output_rows)
+    graph = frame.graph
+    rows = frame.picked(view(streams), count * frame.model.width)
+    size = frame.f32(frame.model.width)
     if not weighted:
         return graph.op(size, view(rows))
     weights = graph.matmul(frame.f32(count), graph.op(count * size, view(rows)))
@@ -98,9 +99,15 @@ def low_rank_in(frame: Frame, streams: int, count: int, rank: int) -> tuple[int,
     return normed, graph.op(size, normed, view(gate))
 
 
-def low_rank_out(frame: Frame, normed: int, result: int, streams: int, count: int) -> int:
-    graph = frame.graph
-    weights = graph.matmul(frame.f32(count), normed)
+def low_rank_out(frame: Frame, normed: int, result: int, streams: int, count: int, *, last: bool = False) -> int:
+    """The new streams; `last`: of the rows alone that need scores."""
+    graph, width, tokens = frame.graph, frame.model.width, frame.tokens
+    if last:
+        result, streams = frame.picked(result, width), frame.picked(view(streams), count * width)
+        streams = view(streams)
+    weights = graph.inplace(4 * count * tokens, graph.matmul(4 * count * tokens, normed))
+    if last:
+        weights = frame.picked(weights, count)
     return graph.op(count * frame.f32(frame.model.width), result, streams, weights)
 
 
@@ -118,17 +125,28 @@ def ngram_lookup(frame: Frame, lookup: NgramLookup, streams: int) -> int:
     size, wide = frame.f32(width), lookup.streams * frame.f32(width)
     state = lookup.kept(width).convolution
     past = frame.state(state)
-    value = graph.op(wide, view(graph.matmul(size, frame.looked_up)))
-    key = graph.norm(wide, view(graph.matmul(wide, frame.looked_up)))
+    # What was looked up is there early; the streams still wait for the layer before.
+    value = graph.early(size, graph.here, (frame.looked_up,))
+    value = graph.early(wide, reads=(view(value),))
+    key = graph.early(wide, graph.here, (frame.looked_up,))
+    key = graph.early(wide, graph.here, (graph.early(wide, reads=(view(key),)),), reuses=True)
     query = graph.norm(wide, view(streams))
-    gate = graph.op(frame.f32(lookup.streams), graph.inplace(wide, key, query))
+    narrow = frame.f32(lookup.streams)
+    gate = graph.op(narrow, graph.inplace(wide, key, query))
+    sign = graph.op(narrow, gate)
+    gate = graph.inplace(narrow, sign, graph.inplace(narrow, gate))
     gated = graph.inplace(wide, value, gate)
     normed = graph.norm(wide, view(gated))
     window = graph.op(wide + frame.per_user(state), view(past), view(normed))
     graph.store(graph.op(frame.per_user(state), view(window)))
-    total = graph.op(wide, view(window))
+
+    def tap() -> int:
+        shifted, weights = graph.op(wide, view(window)), graph.matmul(wide // frame.tokens // 2)
+        return graph.inplace(wide, shifted, view(graph.op(wide // frame.tokens, view(weights))))
+
+    total = tap()
     for _ in range(lookup.kernel - 1):
-        total = graph.inplace(wide, total, graph.op(wide, view(window)))
+        total = graph.inplace(wide, total, tap())
     total = graph.op(wide, total)
     return graph.inplace(wide, streams, graph.inplace(wide, gated, view(total)))
 
