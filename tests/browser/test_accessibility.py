@@ -31,7 +31,7 @@ def check(one: Visit, what: str, within: str = "") -> list[str]:
     found = one.accessibility_violations(within)
     one.page.set_viewport_size(PHONE["viewport"])
     one.settle()
-    found += [f"phone: {violation}" for violation in one.accessibility_violations_of_a_phone()]
+    found += [f"phone: {violation}" for violation in one.accessibility_violations_of_a_phone(within)]
     if (wide := one.too_wide()) > 0:
         found.append(f"phone: {wide} pixels too wide")
     one.page.set_viewport_size(DESK["viewport"])

@@ -132,25 +132,25 @@ class Visit:
 
     def accessibility_violations(self, within: str = "") -> list[str]:
         """What axe finds in both themes: every rule in the light one, contrast in the dark one, as no other differs."""
-        context = {"include": [[within]]} if within else None
         rules: dict[str, Any] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
         return [
             f"{scheme}: {violation}"
             for scheme, chosen in rules.items()
-            for violation in self._axe(scheme, context, chosen)
+            for violation in self._axe(scheme, within, chosen)
         ]
 
-    def accessibility_violations_of_a_phone(self) -> list[str]:
+    def accessibility_violations_of_a_phone(self, within: str = "") -> list[str]:
         """Of the page as it stands, by all rules but contrast."""
-        return self._axe("light", None, {"rules": {"color-contrast": {"enabled": False}}})
+        return self._axe("light", within, {"rules": {"color-contrast": {"enabled": False}}})
 
-    def _axe(self, scheme: str, context: Any, options: dict[str, Any]) -> list[str]:
+    def _axe(self, scheme: str, within: str, options: dict[str, Any]) -> list[str]:
         axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
         self.page.emulate_media(color_scheme=scheme)
         self.page.wait_for_function(
             "scheme => getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === scheme",
             arg=scheme,
         )
+        context = {"include": [[within]]} if within else None
         found = axe.run(self.page, context, options | {"resultTypes": ["violations"]}).response["violations"]
         # Streamlit's own drop zone: a "presentation" that can take the focus.
         return [
