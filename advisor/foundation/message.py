@@ -13,7 +13,7 @@ What comes as text from elsewhere, such as a note in the data, is carried along 
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
@@ -168,7 +168,3 @@ def as_it_is(text: str) -> Message:
 
 
 NOTHING = as_it_is("")  # the place of a clause that there is not
-
-
-def each_as_it_is(texts: Iterable[str]) -> tuple[Message, ...]:
-    return tuple(as_it_is(text) for text in texts)

@@ -75,39 +75,6 @@ def memory_chart(table: pd.DataFrame, recommended: str | None, margin_percent: f
     return figure
 
 
-def device_chart(table: pd.DataFrame, margin_percent: float) -> go.Figure:
-    """Stacked bars of one plan, a bar for each place, with a mark at what it may hold with the margin kept."""
-    figure = go.Figure()
-    for component in _shown(table):
-        figure.add_bar(
-            name=component,
-            x=table[component],
-            y=table["place"],
-            orientation="h",
-            marker={"color": _COLOURS[component], "line": {"width": 0}},
-            hovertemplate=f"{component}: %{{x:.2f}} GiB<extra>%{{y}}</extra>",
-        )
-    known = table[table["capacity"].notna()]
-    figure.add_scatter(
-        x=known["capacity"].astype(float) * (1 - margin_percent / 100),
-        y=known["place"],
-        mode="markers",
-        name="Capacity less margin",
-        marker={"symbol": "line-ns-open", "size": 20, "line": {"width": 3, "color": _CAPACITY_COLOUR}},
-        hovertemplate="%{x:.1f} GiB may be used<extra>%{y}</extra>",
-    )
-    figure.update_layout(
-        barmode="stack",
-        bargap=0.3,
-        height=_FRAME_HEIGHT + _ROW_HEIGHT * len(table),
-        margin={"l": 0, "r": 0, "t": 10, "b": 0},
-        legend={"orientation": "h", "traceorder": "normal", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0},
-        xaxis={"title": {"text": "Memory (GiB)"}, "fixedrange": True},
-        yaxis={"autorange": "reversed", "fixedrange": True, "automargin": True, "ticks": ""},
-    )
-    return figure
-
-
 def _draw_capacity(figure: go.Figure, capacity: float, margin_percent: float, end: float) -> None:
     figure.add_vrect(
         x0=capacity * (1 - margin_percent / 100),

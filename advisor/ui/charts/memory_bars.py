@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from advisor.foundation.units import gib
-from advisor.sizing.plan import DeviceMemory
+from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.ui.legend import BESIDE, COMPONENTS
 
 _PARTS = {**COMPONENTS, BESIDE: "other_bytes"}
@@ -23,6 +23,11 @@ class Bar:
     note: str
     is_chosen: bool = False
     href: str = ""
+
+
+def fullest_device(plan: Plan) -> DeviceMemory:
+    """The device with the least left, or the host where there is no device."""
+    return min(plan.devices, key=lambda device: device.free_bytes or 0, default=plan.host)
 
 
 def bars(rows: Sequence[Bar], margin: float, what: str) -> str:

@@ -11,10 +11,9 @@ from advisor.answer.answer import Answer
 from advisor.answer.nearby import plans_nearby
 from advisor.answer.pinned import pinned_query
 from advisor.sizing.plan import Plan
-from advisor.ui.charts.memory_bars import Bar, bars
+from advisor.ui.charts.memory_bars import Bar, bars, fullest_device
 from advisor.ui.parts import memory_view
 from advisor.ui.parts.html import question_href
-from advisor.ui.parts.tables import fullest_device
 from advisor.ui.parts.text import plain, verdict_words
 from advisor.words import say
 

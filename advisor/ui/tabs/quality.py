@@ -17,13 +17,13 @@ from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, task_name
 from advisor.sources.local_measurements import MEASURED_HERE
+from advisor.ui.charts.memory_bars import fullest_device
 from advisor.ui.charts.quality import pareto_chart
 from advisor.ui.legend import BASIS_SIGNS, BASIS_WORDS
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.html import outside
 from advisor.ui.parts.rows import Cell, cell, number_cell
 from advisor.ui.parts.rows import table as rows_table
-from advisor.ui.parts.tables import fullest_device
 from advisor.ui.parts.text import plain, small
 from advisor.words import say, say_all
 
