@@ -13,6 +13,7 @@ from advisor.answer.run_it import measured
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.formats.levels import find_level, written
+from advisor.foundation.numbers import plural
 from advisor.foundation.units import gb
 from advisor.sources.published_files import PublishedFile, published_files
 from advisor.ui.parts.html import go, question_href
@@ -27,9 +28,7 @@ def draw(answer: Answer) -> None:
     sizes = sizes_of(answer, answer.shown)
     said = "" if sizes is None else f"<p>{escape(say(measured(sizes), 'page'))}</p>"
     rows = [(row.level == answer.shown.level, list(_cells(answer, row))) for row in _rows(answer)]
-    listed = (
-        f"<details><summary>{len(rows)} files of known size</summary>{table('Known files', _HEADS, rows)}</details>"
-    )
+    listed = f"<details><summary>{plural(len(rows), 'file')} of known size</summary>{table('Known files', _HEADS, rows)}</details>"
     if said or rows:
         st.html(said + (listed if rows else ""))
 
