@@ -28,7 +28,8 @@ def draw(answer: Answer) -> None:
     sizes = sizes_of(answer, answer.shown)
     said = "" if sizes is None else f"<p>{escape(say(measured(sizes), 'page'))}</p>"
     rows = [(row.level == answer.shown.level, list(_cells(answer, row))) for row in _rows(answer)]
-    listed = f"<details><summary>{plural(len(rows), 'file')} of known size</summary>{table('Known files', _HEADS, rows)}</details>"
+    count, drawn = plural(len(rows), "file"), table("Known files", _HEADS, rows)
+    listed = f"<details><summary>{count} of known size</summary>{drawn}</details>"
     if said or rows:
         st.html(said + (listed if rows else ""))
 
