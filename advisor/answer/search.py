@@ -36,7 +36,6 @@ from advisor.answer.traits import traits_of
 from advisor.answer.utility import Kept, utility
 from advisor.formats.level_id import LevelId
 from advisor.foundation.errors import InputError
-from advisor.foundation.turns import breathe
 from advisor.quality.own_files import is_native, native_file
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
@@ -149,7 +148,6 @@ class Search:
         if not job.planned:
             job.planned = True
             job.option = self._planned(job)
-            breathe()  # between plans, which take as long as a page that is known
         return job.option
 
     def key_of(self, option: Option, weights: Weights | None = None) -> Key:

@@ -9,7 +9,6 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.answer.verdict import leading
-from advisor.foundation.turns import breathe
 from advisor.ui import state, view_cache
 from advisor.ui.address import question_link
 from advisor.ui.asking import Reply
@@ -59,12 +58,8 @@ def draw(reply: Reply) -> None:
 
 def first_screen(answer: Answer) -> str:
     """The decision, how to run it and the choices as one piece of HTML."""
-    drawn = []
-    for part in (card, run_card.card, cards, _notes):
-        drawn.append(part(answer))
-        breathe()
-    verdict, run, *below = drawn
-    return "".join((f'<div class="first">{verdict}{run}</div>', *below, _about(), _below(answer)))
+    first = f'<div class="first">{card(answer)}{run_card.card(answer)}</div>'
+    return "".join((first, cards(answer), _notes(answer), _about(), _below(answer)))
 
 
 def _notes(answer: Answer) -> str:
