@@ -13,7 +13,7 @@ _CAPACITY = "#D55E00"
 _ROW_HEIGHT = 22  # pixels
 _FRAME_HEIGHT = 145
 _LONGEST_NAME = 22
-_NAME_WIDTH, _NAME_HEIGHT = 0.14, 0.08  # of a level, as shares of the chart
+_NAME_WIDTH, _NAME_HEIGHT = 0.24, 0.08  # of a level, as shares of the chart on a phone
 
 
 def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: str | None, task: str) -> go.Figure:
@@ -24,6 +24,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
     figure = go.Figure()
     frontier = table[table["frontier"]].sort_values("memory_gib")
     named = _with_room(frontier, recommended)
+    reach = _NAME_WIDTH * float(table["memory_gib"].max() - table["memory_gib"].min()) if len(table) else 0.0
     figure.add_scatter(
         x=frontier["memory_gib"],
         y=frontier["typical"],
@@ -51,7 +52,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
             mode="markers+text",
             name=name,
             text=[_label(level, recommended, level in named) for level in rows["level"]],
-            textposition="bottom right",
+            textposition=[_beside(memory, capacity_gib, reach) for memory in rows["memory_gib"]],
             textfont={"size": 11},
             marker={
                 "color": _DOT,
@@ -95,6 +96,12 @@ def _label(level: str, recommended: str | None, named: bool) -> str:
     if level == recommended:
         return f"<b>{RECOMMENDED} {level}</b>"
     return level if named else ""
+
+
+def _beside(memory_gib: float, capacity_gib: float | None, reach: float) -> str:
+    """Where the name of a point stands: not across the line of the capacity, nor out of the chart."""
+    crosses = capacity_gib is not None and memory_gib <= capacity_gib < memory_gib + reach
+    return "bottom left" if crosses else "bottom right"
 
 
 def _with_room(frontier: pd.DataFrame, recommended: str | None) -> set[str]:
