@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from advisor.machines.catalogue import machine
-from advisor.question.configuration import CUSTOM_MACHINE
 from tests.support.decision_figures import figures_agree, status_follows_from_the_figures
 from tests.support.decision_promises import (
     choices_are_what_they_say,
@@ -31,6 +29,7 @@ from tests.support.decisions import (
     ask,
     changed,
     drawn,
+    is_unified,
     number_of,
     offered,
     overall,
@@ -62,7 +61,7 @@ def more_room_is_never_worse(values: Values, found: Document) -> Iterator[str]:
 def _easier(values: Values) -> Iterator[tuple[str, str]]:
     if "memory_gib" in values:
         yield "memory x 1.25", changed(values, memory_gib=f"{number_of(values, 'memory_gib') * 1.25:.12g}")
-    if values["machine"] == CUSTOM_MACHINE or not machine(values["machine"]).unified:
+    if not is_unified(values):
         yield "one more card", changed(values, gpus=f"{number_of(values, 'gpus') + 1:.12g}")
         more = next((size for size in HOST_GIB if size > number_of(values, "host_memory_gib")), None)
         if more is not None:
