@@ -167,22 +167,26 @@ class Tally:
 
 
 def examined(seed: str, numbers: Iterable[int]) -> Tally:
-    """Every property of the questions with these numbers; an error of our own violates the property it came up in."""
+    """Every property of the questions with these numbers."""
     tally = Tally()
     for number in numbers:
-        values = drawn(seed, number)
-        found = ask(query_of(values), flips=True, plans=True)
-        tally.asked += 1
-        if found is None:
-            tally.refused += 1
-            continue
-        for name, holds in PROPERTIES.items():
-            for problem in _looked_at(holds, values, found):
-                tally.checks[name] += 1
-                if problem:
-                    tally.violations[name] += 1
-                    tally.problems.append(f"{number}: {name}: {query_of(values)}\n    {problem}")
+        examine(drawn(seed, number), tally, f"{number}: ")
     return tally
+
+
+def examine(values: Values, tally: Tally, name: str = "") -> None:
+    """Every property of a question; an error of our own violates the property it came up in."""
+    found = ask(query_of(values), flips=True, plans=True)
+    tally.asked += 1
+    if found is None:
+        tally.refused += 1
+        return
+    for what, holds in PROPERTIES.items():
+        for problem in _looked_at(holds, values, found):
+            tally.checks[what] += 1
+            if problem:
+                tally.violations[what] += 1
+                tally.problems.append(f"{name}{what}: {query_of(values)}\n    {problem}")
 
 
 def _looked_at(holds: Callable[[Values, Document], Iterator[str]], values: Values, found: Document) -> Iterator[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from advisor.foundation.caches import kept_beside
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import GIB
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
@@ -67,7 +68,7 @@ def overhead_range(
 def activation_range(model: Model, gpus: int, batch: Batch, capability: float | None = None) -> Range:
     """The larger of the forward pass and the sampler; the sampler runs on the last states of all tokens."""
     per_word = _SORTED_BYTES if capability is not None and capability >= _SORTS_FROM else SAMPLER_BYTES
-    per_token = 2 * (3 * model.width + max(_layer_elements(layer, model.width, gpus) for layer in model.layers))
+    per_token = 2 * (3 * model.width + _widest(model, gpus))
     forward = FORWARD_FACTOR.scaled(batch.tokens * per_token)
     if not model.causal:
         return forward
@@ -78,6 +79,12 @@ def activation_range(model: Model, gpus: int, batch: Batch, capability: float | 
         max(forward.typical, sampler.typical + states),
         max(forward.high, sampler.high + states),
     )
+
+
+@kept_beside
+def _widest(model: Model, gpus: int) -> int:
+    """Elements a token needs at the widest place of any layer on one GPU."""
+    return max(_layer_elements(layer, model.width, gpus) for layer in dict.fromkeys(model.layers))
 
 
 def _layer_elements(layer: Layer, width: int, gpus: int) -> int:
