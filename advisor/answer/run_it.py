@@ -47,6 +47,7 @@ _CANNOT = {
     "cache on host": fact("run_cannot_cache_on_host"),
     "tensors": fact("run_cannot_tensors"),
     "batch": fact("run_cannot_batch"),
+    "context": fact("run_cannot_context"),
 }
 _MINUTE, _HOUR = 60, 3600
 

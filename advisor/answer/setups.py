@@ -178,6 +178,7 @@ def _on_cards(
 ) -> Iterator[tuple[Question, Hardware]]:
     """The question with as many cards used as is worth looking at; on all of them where it says so, or has one."""
     told_where = told.placement.tensor_split is not None or not told.placement.is_searched
+    told_where = told_where or (runtime.speed.splits_tensors and told.server.ranks > 1)
     if len(hardware.cards) < 2 or "use_gpus" in about.question.pins or told_where:
         yield told, hardware
         return
@@ -211,7 +212,7 @@ def _caches(about: Subject, runtime: Runtime, request: PlanRequest) -> Iterator[
 
 
 def _options(runtime: Runtime, question: Question) -> RuntimeOptions | None:
-    return runtime.options(question.runtime.gpu_memory_utilization, question.workload.kv_fp8)
+    return runtime.options(question.server)
 
 
 def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[LevelId, ...]:

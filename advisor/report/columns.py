@@ -28,6 +28,8 @@ _OF_THE_MACHINE = frozenset(
     | {
         "host_bandwidth_gb_s",
         "overhead_mib",
+        "used_mib",
+        "host_used_mib",
         "wired_limit_mb",
         "backend",
         "gpu_layers",

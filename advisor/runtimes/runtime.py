@@ -15,6 +15,7 @@ from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
 from advisor.runtimes.launch import Command, Launch, command_line
+from advisor.runtimes.server import ServerOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
@@ -174,8 +175,8 @@ class Runtime(ABC):
         """Every line of the memory bill; empty where only `Plan.rules` are known."""
 
     @abstractmethod
-    def options(self, memory_share: float, kv_fp8: bool) -> RuntimeOptions | None:
-        """What it is told beyond `Settings`: its share of GPU memory, and whether its KV cache is in 8 bits."""
+    def options(self, told: ServerOptions) -> RuntimeOptions | None:
+        """What it is told beyond `Settings`; raises InputError for what it does not start with."""
 
     @abstractmethod
     def told(self, plan: Plan) -> Mapping[str, Any]:

@@ -317,6 +317,7 @@ class LevelPlanner:
                 passing_bytes=0 if number else passing,
                 mirrored_bytes=mirrored,
                 beside=_with(device.beside, beside_layers.get(number, 0), now.drafting.get(number, 0)),
+                used_bytes=device.used_bytes,
             )
             for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
         )
@@ -331,6 +332,7 @@ class LevelPlanner:
             compute_bytes=now.compute[HOST] - drafting,
             overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_beside.total,
             beside=_with(self.memory.host_beside, adapters, drafting),
+            used_bytes=self.memory.host_used_bytes,
         )
 
     def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:

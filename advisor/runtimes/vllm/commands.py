@@ -59,12 +59,22 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
         notes += supports(RuntimeId.VLLM, level, Chip("NVIDIA")).notes  # what holds on every GPU
     if level is not None and level.scheme is Scheme.PLAIN:
         extra += ["--dtype", {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}[level.dtype]]
-    options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.settings.users]
-    if launch.gpus > 1:
-        options += ["--tensor-parallel-size", launch.gpus]
-    options += ["--gpu-memory-utilization", bare(launch.gpu_memory_utilization)]
-    if launch.kv_fp8:
+    options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.requests]
+    options += _parallel(launch)
+    share = launch.server.memory_share if launch.serving is None else launch.serving.share
+    options += ["--gpu-memory-utilization", bare(share)]
+    if launch.server.kv_fp8:
         options += ["--kv-cache-dtype", "fp8"]
+    if launch.server.batch_tokens is not None:
+        options += ["--max-num-batched-tokens", launch.server.batch_tokens]
+    if launch.server.eager:
+        options.append("--enforce-eager")
+    longer = launch.extension is not None and launch.extension.scaling == "none"
+    if launch.extension is not None and (overrides := launch.extension.config_overrides("rope_parameters")):
+        options += ["--hf-overrides", overrides]
+    elif launch.extension is not None and not longer:
+        notes.append(fact("command_scale_in_config", factor=launch.extension.factor))
+        longer = True
     if launch.sees:
         options += _vision(launch)
     if launch.adapters is not None:
@@ -76,7 +86,23 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
         notes.append(fact("command_vllm_on_cpu"))
     notes.append(fact("command_vllm_serve"))
     serve = command_line("vllm", "serve", source or f"./{made}", *options, *extra)
+    if longer:
+        serve = f"VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 {serve}"
     return (*steps, Command(as_it_is("vllm serve"), serve, tuple(notes)))
+
+
+def _parallel(launch: Launch) -> list[object]:
+    """How the GPUs share the model."""
+    told: list[object] = []
+    if launch.tensor_parallel > 1:
+        told += ["--tensor-parallel-size", launch.tensor_parallel]
+    if launch.server.pipeline > 1:
+        told += ["--pipeline-parallel-size", launch.server.pipeline]
+    if launch.server.data > 1:
+        told += ["--data-parallel-size", launch.server.data]
+    if launch.server.expert_parallel:
+        told.append("--enable-expert-parallel")
+    return told
 
 
 def _vision(launch: Launch) -> list[object]:

@@ -22,6 +22,7 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, Scheme
 from advisor.foundation.errors import InputError
 from advisor.runtimes.commands import Launch, commands
 from advisor.runtimes.launch import Command, command_line
+from advisor.runtimes.server import ServerOptions
 from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.words import say, say_all
 from tests.support.program_options import RECORDED, arguments, check_options, option_values, program_lines, recorded
@@ -45,7 +46,7 @@ EVERYTHING = replace(
     mmap=False,
     imatrix=True,
     mtp=True,
-    kv_fp8=True,
+    server=ServerOptions(kv_fp8=True),
 )
 
 
@@ -239,7 +240,9 @@ def test_vllm() -> None:
     assert "--quantization" not in values
     (serve,) = commands(replace(vllm, level="FP8-dynamic"))
     assert "--quantization fp8_per_channel" in " ".join(arguments(serve.text))
-    (serve,) = commands(replace(vllm, level="AWQ-W4A16-g128", published_repo="org/model-AWQ", kv_fp8=True))
+    (serve,) = commands(
+        replace(vllm, level="AWQ-W4A16-g128", published_repo="org/model-AWQ", server=ServerOptions(kv_fp8=True))
+    )
     assert arguments(serve.text)[2] == "org/model-AWQ"
     assert "--kv-cache-dtype fp8" in " ".join(arguments(serve.text))
     assert "--quantization" not in serve.text

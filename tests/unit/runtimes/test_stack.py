@@ -18,7 +18,7 @@ from advisor.models.linear_layers import Kind, stored_block
 from advisor.question.question import Question
 from advisor.report.compact import answer_document
 from advisor.runtimes.commands import commands
-from advisor.runtimes.vllm.plans import VllmOptions
+from advisor.runtimes.vllm.options import VllmOptions
 from advisor.runtimes.vllm.runtime import VLLM
 from advisor.sizing.plan import Plan
 from advisor.words import say_all
@@ -231,13 +231,19 @@ def blocks(query: str, options: VllmOptions | None = None) -> int:
 def test_qwen_27b_on_an_rtx_pro_6000(level: str, utilisation: float, measured: int) -> None:
     """vllm-project/recipes pull 831: blocks that are left at the default of 1,024 sequences."""
     query = (
-        "model=qwen3.8-27b&machine=rtx-pro-6000-blackwell-max-q&runtime=vllm&context=262144&users=1024"
+        "model=qwen3.8-27b&machine=rtx-pro-6000-blackwell-max-q&runtime=vllm&context=262144"
         f"&level={level}&gpu_memory_utilization={utilisation}"
     )
-    seen = plan(query)
+    seen = plan(f"{query}&max_num_seqs=1024")
+    assert seen.verdict == "does not fit"
+    assert seen.limit is not None
+    assert dict(seen.limit.figures)["blocks"] == pytest.approx(measured, rel=0.05)
     (note,) = [note for note in say_all(seen.notes) if "--max-num-seqs" in note]
-    left = int(note.split("--max-num-seqs ")[1].split()[0].strip(".,").replace(",", ""))
-    assert left == pytest.approx(measured, rel=0.05)
+    advised = int(note.split("--max-num-seqs ")[1].split()[0].strip(".,").replace(",", ""))
+    assert 0.85 * measured < advised <= measured
+    assert plan(f"{query}&max_num_seqs={advised}").fits
+    assert plan(f"{query}&max_num_seqs=1024&enforce_eager=on").fits
+    assert f"--max-num-seqs {advised}" in told(f"{query}&users=1024")
 
 
 def test_qwen_27b_on_two_3090() -> None:
