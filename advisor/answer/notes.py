@@ -41,6 +41,8 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
     if about.usual_context is not None and "context" not in {one.key for one in setup.taken}:
         yield fact("context_of_model", tokens=fact("tokens", n=question.workload.context), usual=about.usual_context)
     yield from _extension_notes(about, decided)
+    if used := _used(decided.plan):
+        yield fact("used_counted", used=used)
     yield from runtime_notes(question.runtime, question.settings, model, setup.hardware, setup.runtime.id)
     yield from _unread_notes(about.question, setup.runtime)
     yield from _host_notes(setup.hardware, decided.plan)
@@ -50,13 +52,17 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
     yield from _stack_notes(about, decided)
 
 
+def _used(plan: Plan) -> int:
+    return sum(holder.used_bytes for holder in (*plan.devices, plan.host))
+
+
 def _extension_notes(about: Subject, decided: Option) -> Iterator[Message]:
     """That a context is asked for which the model was not trained for, or a scaling that is not needed."""
     work, name = decided.setup.question.workload, about.entry.name
     extension = extension_of(work, about.entry, about.model)
     if extension is None:
         if work.rope_scaling != AUTO:
-            yield fact("scaling_not_needed", key=Key("rope_scaling"), trained=about.model.context_length or 0)
+            yield fact("scaling_not_needed", trained=about.model.context_length or 0)
         return
     context, trained = work.context, extension.trained
     if extension.scaling == "none":

@@ -54,8 +54,8 @@ def _numbers(key: str, example: str) -> Callable[[Any], Any]:
         parts = value.split(",")
         if len(parts) > _MOST_SHARES:
             raise ImpossibleValue(
-                "The list of {key} is too long: {count} numbers, at most {most}.",
-                key=key,
+                "The list of {name} is too long: {count} numbers, at most {most}.",
+                name=key,
                 count=len(parts),
                 most=_MOST_SHARES,
             )
@@ -63,9 +63,9 @@ def _numbers(key: str, example: str) -> Callable[[Any], Any]:
             return tuple(float(part) for part in parts)
         except ValueError:
             raise ImpossibleValue(
-                "'{value}' of {key} is not a list of numbers such as {example}.",
+                "'{value}' of {name} is not a list of numbers such as {example}.",
                 value=one_line(value),
-                key=key,
+                name=key,
                 example=example,
             ) from None
 

@@ -62,6 +62,11 @@ class DeviceMemory:
     used_bytes: int = 0
 
     @property
+    def own_overhead_bytes(self) -> int:
+        """What driver, runtime and system take, without other programs."""
+        return self.overhead_bytes - self.used_bytes
+
+    @property
     def other_bytes(self) -> int:
         """What the other parts of the stack take together."""
         return self.beside.total
@@ -77,7 +82,7 @@ class DeviceMemory:
         exact = self.weights_bytes + self.kv_cache_bytes + self.beside.total
         laid_out = self.compute_bytes - self.passing_bytes
         return Range(
-            exact + laid_out * _COMPUTE_LOW + (self.overhead_bytes - self.used_bytes) * _OVERHEAD_LOW + self.used_bytes,
+            exact + laid_out * _COMPUTE_LOW + self.own_overhead_bytes * _OVERHEAD_LOW + self.used_bytes,
             self.needed_bytes,
             exact + laid_out * _COMPUTE_HIGH + self.passing_bytes + self.overhead_bytes,
         )
