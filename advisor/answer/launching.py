@@ -71,6 +71,7 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         vision=plan.request.vision,
         adapters=plan.request.adapters,
         wired_limit_mb=question.machine.wired_limit_mb,
+        experts=bool(answer.model.experts),
         extension=extension_of(question.workload, entry, answer.model),
         server=question.server,
         serving=plan.serving,

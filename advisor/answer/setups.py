@@ -143,7 +143,9 @@ def runtimes_of(question: Question, entry: ResolvedModel) -> tuple[RuntimeId, ..
     if entry.file is not None and question.model.level is None:
         return (RuntimeId.LLAMA_CPP,)
     told = [one for one in loading if runtime_by(one).own_keys & question.given]
-    return (told[0],) if told else loading
+    # Of several that read a key, the one that reads most of what is given is meant.
+    meant = max(told, key=lambda one: len(runtime_by(one).own_keys & question.given), default=None)
+    return tuple(one for one in loading if runtime_by(one).searched) if meant is None else (meant,)
 
 
 def _loading(question: Question) -> tuple[RuntimeId, ...]:

@@ -211,7 +211,7 @@ class RuntimeChoice(Part):
     pipeline_parallel: int = Field(1, ge=1, le=64)
     data_parallel: int = Field(1, ge=1, le=64)
     expert_parallel: Switch = False
-    mem_fraction_static: float | None = Field(None, gt=0, lt=1)
+    mem_fraction_static: float | None = Field(None, gt=0, le=0.99)
     llama_cpp: Annotated[str, known(LLAMA_CPP_RELEASES, "release of llama.cpp")] = NEWEST
 
     @property

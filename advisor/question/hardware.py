@@ -207,7 +207,7 @@ def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...], ap
 
 def _buffer_api(asked: str, first: Machine, backend: Backend, runtime: RuntimeId) -> str | None:
     """Through which interface memory is allocated, as far as one is known to limit a single allocation."""
-    if first.vendor == "Apple" and runtime_by(runtime).engine is not RuntimeId.VLLM:
+    if first.vendor == "Apple" and runtime_by(runtime).engine not in (RuntimeId.VLLM, RuntimeId.SGLANG):
         return "Vulkan" if asked == "vulkan" else "Metal"
     return {"vulkan": "Vulkan", "sycl": "SYCL"}.get(backend)
 

@@ -42,8 +42,8 @@ class Launch:
     of a model that drafts for this one, `draft_repo` its repository. `has_mtp` says that the model has layers that
     could draft, `sees` that it has a vision part; `vision` and `adapters` say how that, and LoRA adapters, are loaded.
     `wired_limit_mb` is to what a Mac's budget is raised first.
-    `extension` says how a context is reached that the model was not trained for. `server` is what vLLM and SGLang are
-    told, `serving` what a plan made of it (None: nothing is planned).
+    `experts` says that it is a mixture of experts, `extension` how a context is reached that the model was not trained
+    for. `server` is what vLLM and SGLang are told, `serving` what a plan made of it (None: nothing is planned).
     """
 
     model_name: str
@@ -71,6 +71,7 @@ class Launch:
     vision: Vision | None = None
     adapters: Adapters | None = None
     wired_limit_mb: int | None = None
+    experts: bool = False
     extension: Extension | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     serving: Serving | None = None

@@ -68,7 +68,7 @@ class Runtime(ABC):
     as where no backend is named, None: as itself. `own_keys` are keys of the question that only it reads: who sets one
     means it. `drafts` says whether a second model may draft tokens, `sees` whether it loads a model's vision part when
     told to, or by itself (as `sees_source` says), `adapts` whether it loads LoRA adapters, `frontend` what it chooses
-    by itself.
+    by itself. `searched` says whether it is looked at where nobody asks for it.
     """
 
     id: RuntimeId
@@ -85,6 +85,7 @@ class Runtime(ABC):
     sees: Literal["no", "when told", "by itself"] = "no"
     sees_source: str = ""
     adapts: bool = False
+    searched: bool = True
     frontend: Frontend | None = None
 
     def __reduce__(self) -> str:

@@ -56,7 +56,7 @@ _USUAL_CONTEXT = 8192
 _OF_PLACES = frozenset({"memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus"})
 
 # What runs there, besides what `runtime=auto` takes.
-_CARDS, _ANY, _MAC = ("ollama", "lm-studio", "vllm"), ("ollama", "lm-studio"), ("ollama", "lm-studio", "mlx")
+_CARDS, _ANY, _MAC = ("ollama", "lm-studio", "vllm", "sglang"), ("ollama", "lm-studio"), ("ollama", "lm-studio", "mlx")
 PLACES: Mapping[str, tuple[str, ...]] = {
     "machine=rtx-4090": _CARDS,
     "machine=rtx-4090&host_memory_gib=64": _CARDS,

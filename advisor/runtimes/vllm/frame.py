@@ -14,29 +14,24 @@ from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import MIB
 from advisor.machines.chip import Chip
 from advisor.models.model import Layer, Model
 from advisor.runtimes.drafts import check_draft
-from advisor.runtimes.support import supports
 from advisor.runtimes.vllm.kv_cache import PagedCache, paged_cache
 from advisor.runtimes.vllm.options import DEFAULTS
 from advisor.runtimes.vllm.overheads import Batch, Step, activation_range, default_batch, overhead_range
-from advisor.runtimes.vllm.published_weights import published_weights_per_gpu
+from advisor.runtimes.vllm.split import Loaded, check_request, checkpoint_by_stage, kept_by_stage, level_by_stage
 from advisor.runtimes.vllm.stack import ENCODING_SPREAD, beside_on_gpu, cached_model, encoding_bytes
-from advisor.runtimes.vllm.stages import stages_of, tensors_of_stage
-from advisor.runtimes.vllm.weights import check_split, weights_per_gpu
-from advisor.sizing.memory import Beside, Device, Memory
+from advisor.runtimes.vllm.stages import stages_of
+from advisor.sizing.memory import Beside, Device
 from advisor.sizing.plan import Planner
-from advisor.sizing.request import Checkpoint, Levels, PlanRequest
+from advisor.sizing.request import Checkpoint, PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sizing.settings import Settings
 
 # CUDA reports less than nvidia-smi by what the driver reserves: 430 MiB on a 3090, 440 on an H100 in vLLM's logs.
 _DRIVER_RESERVE_BYTES = 512 * MIB
-Loaded = tuple[tuple[int, ...], tuple[Message, ...]]  # bytes of weights by stage, and what is to be said of them
 
 
 @kept_beside
@@ -68,81 +63,46 @@ class Frame:
         self.options = options = request.options_or(DEFAULTS)
         self.settings, self.margin, self.memory = settings, _, memory = request.settings, request.margin, request.memory
         self.chip = request.chip or Chip("NVIDIA")
-        self.tensor = options.tensor_of(len(memory.devices))
-        self.data = options.data_parallel
-        self.gpus = self.tensor * options.pipeline_parallel * self.data
-        _check_request(self.model, memory, settings, self.gpus, self.tensor)
+        self.split = options.split_of(len(memory.devices))
+        check_request(self.model, memory, settings, self.split)
         if request.draft is not None:
             check_draft(request.draft, self.model, request.name, RuntimeId.VLLM.loader)
-        self.devices = tuple(zip(memory.names, memory.devices, strict=True))[: self.gpus]
+        self.devices = tuple(zip(memory.names, memory.devices, strict=True))[: self.split.gpus]
         smallest = min(device.capacity_bytes for _, device in self.devices)
-        self.users = -(-settings.users // self.data)
+        self.users = -(-settings.users // self.split.data)
         self.batch = Batch(
             options.max_batched_tokens or default_batch(smallest).tokens, options.max_requests or self.users
         )
+        self.models = stages_of(self.model, options.pipeline_parallel)
         self.stages = tuple(self._stages())
 
     def _stages(self) -> list[Stage]:
         request, options, found = self.request, self.options, list[Stage]()
-        models = stages_of(self.model, options.pipeline_parallel)
-        cached = _cached(cached_model(request), self.model, models)
-        for place, (model, keeping) in enumerate(zip(models, cached, strict=True)):
-            last = place == len(models) - 1
-            told = Step(model, self.tensor, self.batch, self.chip.capability, last, self.data if model.experts else 1)
+        tensor, cached = self.split.tensor, _cached(cached_model(request), self.model, self.models)
+        for place, (model, keeping) in enumerate(zip(self.models, cached, strict=True)):
+            last = place == len(self.models) - 1
+            told = Step(model, tensor, self.batch, self.chip.capability, last, self.split.data if model.experts else 1)
             activations = activation_range(told).typical
             found.append(
                 Stage(
                     model,
-                    paged_cache(keeping, self.tensor, options.kv_dtype),
+                    paged_cache(keeping, tensor, options.kv_dtype),
                     overhead_range(told, options.enforce_eager),
-                    beside_on_gpu(request, self.tensor, self.batch.tokens, activations),
-                    ENCODING_SPREAD * encoding_bytes(request, self.tensor, self.batch.tokens),
+                    beside_on_gpu(request, tensor, self.batch.tokens, activations),
+                    ENCODING_SPREAD * encoding_bytes(request, tensor, self.batch.tokens),
                     rotary_table_bytes(model, max(self.model.context_length or 0, self.settings.context)),
-                    tuple(one for number, one in enumerate(self.devices) if self.place_of(number) == place),
+                    tuple(one for number, one in enumerate(self.devices) if self.split.stage_of(number) == place),
                 )
             )
         return found
 
-    def place_of(self, number: int) -> int:
-        """Which stage a device belongs to: replicas come one after the other, and in each its stages."""
-        return number // self.tensor % self.options.pipeline_parallel
-
     def loaded(self, by: Planner, level: SafetensorsLevel) -> Loaded | InputError:
-        """Bytes of a level's weights on one GPU of each stage, and what is to be said of how it is computed; else why
-        it is neither loaded nor split.
-        """
-        allowed = supports(by.id, level, self.chip)
-        if allowed.refusal:
-            return InputError("{level}: {refusal}; choose another level.", level=level.name, refusal=allowed.refusal)
-        try:
-            weights = tuple(
-                weights_per_gpu(
-                    stage.model,
-                    level,
-                    self.tensor,
-                    expert_gpus=self.tensor * self.data,
-                    expert_parallel=self.options.expert_parallel,
-                    compute_capability=self.chip.capability,
-                )
-                for stage in self.stages
-            )
-        except InputError as error:
-            return error
-        return weights, allowed.notes
+        """Bytes of a level's weights on one GPU of each stage, or why it is neither loaded nor split."""
+        return level_by_stage(by, level, self.models, self.split, self.chip)
 
     def published(self, stored: Checkpoint) -> tuple[int, ...]:
         """Bytes of a repository's checkpoint on one GPU of each stage."""
-        return tuple(
-            published_weights_per_gpu(
-                stage.model,
-                tensors_of_stage(stored.tensors, self.model, place, len(self.stages)),
-                self.tensor,
-                expert_gpus=self.tensor * self.data,
-                expert_parallel=self.options.expert_parallel,
-                compute_capability=self.chip.capability,
-            )
-            for place, stage in enumerate(self.stages)
-        )
+        return checkpoint_by_stage(stored, self.model, self.models, self.split, self.chip)
 
     def share(self, device: Device) -> float:
         """The part of a device's memory that vLLM takes: as it is told, or what others leave, without which it does not
@@ -201,13 +161,8 @@ class Frame:
         return self.pool(stage, weights) - round(more)
 
     def kept_bytes(self, sized: SizedLevel | SizedSafetensors) -> tuple[int, ...]:
-        """On one GPU of each stage, of layers that a publisher may have left in 16 bit; 0 for files that are there."""
-        stored, none = self.request.stored, (0,) * len(self.stages)
-        if not isinstance(stored, Levels) or stored.published is None or isinstance(sized, SizedLevel):
-            return none
-        kept = stored.published.kept_bytes(self.model, sized.level)
-        layers = len(self.model.layers)
-        return tuple(kept * len(stage.model.layers) // layers // self.tensor for stage in self.stages)
+        """See `kept_by_stage`."""
+        return kept_by_stage(self.request, sized, self.model, self.models, self.split)
 
     def longest_context(self, weights: Sequence[int], kept: Sequence[int]) -> int:
         low, high = 0, max(self.model.context_length or 1 << 20, self.settings.context)
@@ -232,18 +187,6 @@ def _cached(cached: Model, model: Model, stages: tuple[Model, ...]) -> list[Mode
 @kept_beside
 def _with_layers(model: Model, more: tuple[Layer, ...]) -> Model:
     return replace(model, layers=model.layers + more)
-
-
-def _check_request(model: Model, memory: Memory, settings: Settings, gpus: int, tensor: int) -> None:
-    if not memory.devices:
-        raise InputError("Tensors are split over GPUs, and this machine has none; choose llama.cpp for the CPU.")
-    if gpus > len(memory.devices):
-        raise InputError(
-            "A split over {gpus} GPUs was asked for, but the machine has {count}.", gpus=gpus, count=len(memory.devices)
-        )
-    if settings.context < 1 or settings.users < 1:
-        raise InputError("Context and users must be at least 1.")
-    check_split(model, tensor)
 
 
 def rotary_table_bytes(model: Model, positions: int | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.foundation.errors import InputError
+from advisor.runtimes.vllm.split import Split, even_split
 from advisor.sizing.request import RuntimeOptions
 
 UTILISATION = 0.92  # the default since version 0.21
@@ -56,21 +57,11 @@ class VllmOptions(RuntimeOptions):
                 requests=self.max_requests,
             )
 
-    def tensor_of(self, gpus: int) -> int:
-        """Over how many GPUs every tensor is split; raises InputError where so many GPUs are not shared out evenly."""
+    def split_of(self, gpus: int) -> Split:
+        """How so many GPUs share the model; raises InputError where they do not evenly."""
         if self.tensor_parallel is not None:
-            return self.tensor_parallel
-        ranks = self.pipeline_parallel * self.data_parallel
-        if gpus % ranks:
-            raise InputError(
-                "There are {gpus} GPUs for pipeline_parallel={pipeline} times data_parallel={data}: use a number of "
-                "cards that {ranks} divides.",
-                gpus=gpus,
-                pipeline=self.pipeline_parallel,
-                data=self.data_parallel,
-                ranks=ranks,
-            )
-        return gpus // ranks
+            return Split(self.tensor_parallel, self.pipeline_parallel, self.data_parallel, self.expert_parallel)
+        return even_split(gpus, self.pipeline_parallel, self.data_parallel, self.expert_parallel)
 
 
 DEFAULTS = VllmOptions()

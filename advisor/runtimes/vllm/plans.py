@@ -19,8 +19,9 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
-from advisor.runtimes.vllm.frame import Frame, Loaded, Stage, frame_of
+from advisor.runtimes.vllm.frame import Frame, Stage, frame_of
 from advisor.runtimes.vllm.kernels import VERSION
+from advisor.runtimes.vllm.split import Loaded
 from advisor.sizing.placement import Placement
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Serving, Verdict, rule_of_thumb_bytes
 from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
@@ -78,7 +79,7 @@ def refusals(by: Planner, request: PlanRequest) -> dict[str, Message]:
 def longest_context(plan: Plan) -> int:
     """See `Plan.max_context`."""
     frame = frame_of(plan.request)
-    held = [plan.devices[place * frame.tensor].weights_bytes for place in range(len(frame.stages))]
+    held = [plan.devices[place * frame.split.tensor].weights_bytes for place in range(len(frame.stages))]
     weights = [own - stage.fixed_bytes for own, stage in zip(held, frame.stages, strict=True)]
     return frame.longest_context(weights, frame.kept_bytes(plan.sized))
 
@@ -131,18 +132,19 @@ def _plan(frame: Frame, by: Planner, sized: SizedSafetensors, loaded: Loaded) ->
             verdict, short = "tight", max(short, 1.0)
     at_once = min((cache.at_once(pool, context, batch) for cache, pool in caches), default=None)
     if at_once is not None:
-        at_once = frame.data * (at_once if told >= frame.users else min(at_once, told))
+        at_once = frame.split.data * (at_once if told >= frame.users else min(at_once, told))
     one_by_one = [
         DeviceMemory(
             name,
             device.capacity_bytes,
-            *places[frame.place_of(number)],
+            *places[frame.split.stage_of(number)],
             device.capacity_bytes - frame.usable(device),
-            beside=frame.stages[frame.place_of(number)].beside,
+            beside=frame.stages[frame.split.stage_of(number)].beside,
             used_bytes=device.used_bytes,
         )
         for number, (name, device) in enumerate(frame.devices)
     ]
+    replicas = frame.split.data
     share = min(frame.share(device) for _, device in frame.devices)
     notes = (*said, *_kept_notes(sized, sum(kept), short), *_notes(frame, at_once, verdict, sure, share))
     memory = frame.memory
@@ -151,7 +153,7 @@ def _plan(frame: Frame, by: Planner, sized: SizedSafetensors, loaded: Loaded) ->
         by=by,
         sized=sized,
         settings=settings,
-        placement=Placement(frame.gpus, (0,) * len(frame.model.layers), 0),
+        placement=Placement(frame.split.gpus, (0,) * len(frame.model.layers), 0),
         verdict=verdict,
         devices=tuple(one_by_one),
         host=DeviceMemory(
@@ -163,12 +165,12 @@ def _plan(frame: Frame, by: Planner, sized: SizedSafetensors, loaded: Loaded) ->
         rules=VERSION,
         compute_range=max((stage.overheads for stage in frame.stages), key=lambda one: one.typical),
         # Every stage has as many blocks as the one with the fewest; replicas have a pool each.
-        kv_tokens=frame.data * min(cache.tokens(pool, context, batch) for cache, pool in caches) if caches else None,
+        kv_tokens=replicas * min(cache.tokens(pool, context, batch) for cache, pool in caches) if caches else None,
         max_concurrency=(
-            frame.data * min(cache.concurrency(pool, context, batch) for cache, pool in caches) if caches else None
+            replicas * min(cache.concurrency(pool, context, batch) for cache, pool in caches) if caches else None
         ),
         at_once=at_once,
-        serving=Serving(told, frame.tensor, frame.data, share),
+        serving=Serving(told, frame.split.tensor, frame.split.data, share),
         notes=notes,
         limit=limit,
     )

@@ -45,18 +45,7 @@ class Vllm(WholeOnDevices):
     """vLLM's rules: GPUs of one kind, every tensor split over all of them, the rest of the memory for the cache."""
 
     def check(self, request: PlanRequest) -> None:
-        if not request.memory.devices:
-            raise InputError(
-                "{name} is planned for graphics cards, and {machine_name} has none: use llama.cpp.",
-                name=self.name,
-                machine_name=request.machine_name,
-            )
-        if len({device.name for device in request.memory.devices}) > 1:
-            raise InputError(
-                "{name} splits every tensor evenly, so all cards must be of one kind: leave other_machine "
-                "out, or let the others stay idle with use_gpus.",
-                name=self.name,
-            )
+        check_cards(self.name, request)
 
     def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
         mlx = quantization is not None and quantization.kind == "MLX"
@@ -104,6 +93,22 @@ class Vllm(WholeOnDevices):
 
     def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
         return (_kv_dtype(request),) * 2
+
+
+def check_cards(name: str, request: PlanRequest) -> None:
+    """Raise InputError where there are no graphics cards, or several kinds of them."""
+    if not request.memory.devices:
+        raise InputError(
+            "{name} is planned for graphics cards, and {machine_name} has none: use llama.cpp.",
+            name=name,
+            machine_name=request.machine_name,
+        )
+    if len({device.name for device in request.memory.devices}) > 1:
+        raise InputError(
+            "{name} splits every tensor evenly, so all cards must be of one kind: leave other_machine "
+            "out, or let the others stay idle with use_gpus.",
+            name=name,
+        )
 
 
 def _kv_dtype(request: PlanRequest) -> str:
