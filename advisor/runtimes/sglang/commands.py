@@ -59,7 +59,7 @@ def _parallel(launch: Launch) -> list[object]:
     if server.pipeline > 1:
         told += ["--pp-size", server.pipeline]
     if server.data > 1:
-        told += ["--dp-size", server.data, *(["--enable-dp-attention"] if launch.experts else [])]
+        told += ["--attn-dp-size" if launch.experts else "--dp-size", server.data]
     if server.expert_parallel and launch.experts:
         told += ["--ep-size", together]
     return told

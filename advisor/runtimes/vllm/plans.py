@@ -140,7 +140,7 @@ def _plan(frame: Frame, by: Planner, sized: SizedSafetensors, loaded: Loaded) ->
             *places[frame.split.stage_of(number)],
             device.capacity_bytes - frame.usable(device),
             beside=frame.stages[frame.split.stage_of(number)].beside,
-            used_bytes=device.used_bytes,
+            used_bytes=min(device.used_bytes, device.capacity_bytes - frame.usable(device)),
         )
         for number, (name, device) in enumerate(frame.devices)
     ]
