@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
+from typing import Literal
 
 from advisor.costs.money import cents
 from advisor.foundation.message import Message, fact
@@ -21,6 +22,7 @@ class Step:
 
     `while_busy`: `per_token` is for the time a token takes alone, so it is not paid for more tokens than fill the
     hours (`Staircase.busy_tokens`): a machine that is never idle computes for several at once.
+    `per_unit` is paid for "each" machine, "once" for all of them together, or for each where there are "several".
     `how` says in words and numbers what `per_unit` and `per_token` come from.
     """
 
@@ -29,6 +31,13 @@ class Step:
     per_token: Decimal
     how: Message
     while_busy: bool = False
+    paid: Literal["each", "once", "several"] = "each"
+
+    def fixed(self, units: int) -> Decimal:
+        """A month of so many machines before they serve a token, unrounded."""
+        if self.paid == "each" or (self.paid == "several" and units > 1):
+            return units * self.per_unit
+        return self.per_unit if self.paid == "once" else Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Staircase:
     """`unit_tokens`: how many tokens a month one machine serves with the peaks planned; None: no limit is known.
 
     `busy_tokens`: how many fill all its hours one by one, after which it is never idle; None: not known.
-    `vat`: the share put on top of the bill.
+    `vat`: the share put on top of the bill. `spares` machines are there besides those that the load takes.
     """
 
     steps: tuple[Step, ...]
@@ -53,11 +62,7 @@ class Staircase:
     vat: Decimal
     has_units: bool = True
     busy_tokens: Decimal | None = None
-
-    @property
-    def per_unit(self) -> Decimal:
-        """What a month of one machine costs before it serves a token, unrounded."""
-        return sum((step.per_unit for step in self.steps), Decimal(0)) * (1 + self.vat)
+    spares: int = 0
 
     @property
     def per_token(self) -> Decimal:
@@ -65,12 +70,12 @@ class Staircase:
         return sum((step.per_token for step in self.steps), Decimal(0)) * (1 + self.vat)
 
     def units(self, tokens: int) -> int:
-        """Whole machines or instances needed for so many tokens a month: the load at its peak over their speed."""
+        """Whole machines or instances for so many tokens a month: the load at its peak over their speed, and spares."""
         if not self.has_units:
             return 0
         if self.unit_tokens is None:
-            return 1
-        return max(1, int((tokens / self.unit_tokens).to_integral_value(ROUND_CEILING)))
+            return 1 + self.spares
+        return max(1, int((tokens / self.unit_tokens).to_integral_value(ROUND_CEILING))) + self.spares
 
     def bill(self, tokens: int) -> tuple[Line, ...]:
         """The month's bill; its sum is `cost`."""
@@ -107,27 +112,51 @@ class Staircase:
     def _amounts(self, tokens: int) -> list[tuple[Step, Decimal]]:
         units, counted = self.units(tokens), self.counted(tokens)
         return [
-            (step, units * step.per_unit + (counted if step.while_busy else tokens) * step.per_token)
+            (step, step.fixed(units) + (counted if step.while_busy else tokens) * step.per_token)
             for step in self.steps
+            if step.paid != "several" or units > 1
         ]
 
     def break_even(self, per_token: Decimal) -> int | None:
         """The fewest tokens a month from which this costs no more than something at `per_token` a token.
 
-        None: it never does, because the tokens that one machine can serve are worth less than the machine. Further
-        machines do not change that: each adds the same cost and the same tokens.
+        None: it never does, because the tokens that a machine can serve are worth less than the machine. Only what all
+        machines share, such as spares and staff, can make many of them pay where one does not.
         """
-        reached = [self.per_unit / (per_token - self.per_token)] if per_token > self.per_token else []
-        if self.busy_tokens is not None:  # or where the machine is never idle: what it pays while busy is all paid
-            busy = sum((step.per_token for step in self.steps if step.while_busy), Decimal(0)) * (1 + self.vat)
-            if (gain := per_token - self.per_token + busy) > 0:
-                reached.append((self.per_unit + busy * self.busy_tokens) / gain)
-        if not reached:
+        machines = self.first_paid(per_token)
+        reached = [] if machines is None else [found for found in self._reached(per_token, machines) if found]
+        if not reached or machines is None:
             return None
-        tokens = int(min(reached).to_integral_value(ROUND_CEILING))
-        if self.unit_tokens is not None and tokens > self.unit_tokens:
+        return max(1, int(min(reached).to_integral_value(ROUND_CEILING)))
+
+    def first_paid(self, per_token: Decimal) -> int | None:
+        """With how many machines at work this first costs no more than something at `per_token` a token."""
+        if any(self._reached(per_token, 1)):
+            return 1
+        if self.unit_tokens is None:
             return None
-        return max(1, tokens)
+        # From two machines on each further one adds the same cost and the same tokens.
+        low, high = 2, 1 << 40
+        if not any(self._reached(per_token, high)):
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if any(self._reached(per_token, middle)) else (middle + 1, high)
+        return low
+
+    def _reached(self, per_token: Decimal, machines: int) -> tuple[Decimal | None, ...]:
+        """Tokens that so many machines at work can serve at which they cost as much: idle at times, and never idle."""
+        units = machines + self.spares
+        fixed = sum((step.fixed(units) for step in self.steps), Decimal(0)) * (1 + self.vat)
+        busy = sum((step.per_token for step in self.steps if step.while_busy), Decimal(0)) * (1 + self.vat)
+        found = [(fixed, per_token - self.per_token)]
+        if self.busy_tokens is not None:  # where a machine is never idle, what it pays while busy is all paid
+            found.append((fixed + busy * units * self.busy_tokens, per_token - self.per_token + busy))
+        limit = None if self.unit_tokens is None else machines * self.unit_tokens
+        return tuple(
+            max(Decimal(1), cost / gain) if gain > 0 and (limit is None or -(-cost // gain) <= limit) else None
+            for cost, gain in found
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.verdict import leading, verdict
 from advisor.costs.article import LINK, article
 from advisor.costs.costs import Costs
-from advisor.costs.series import paid_after, savings
+from advisor.costs.sensitivity import savings
+from advisor.costs.series import paid_after
 from advisor.foundation.numbers import money, span
 from advisor.question.question import Question
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart

@@ -15,14 +15,8 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import converter_of
 from advisor.costs.offer import Offer
 from advisor.costs.pay_per_token import closed_models
-from advisor.costs.series import (
-    CurvePoint,
-    Sensitivity,
-    cost_curve,
-    curve_crossings,
-    over_years,
-    sensitivity,
-)
+from advisor.costs.sensitivity import Sensitivity, sensitivity
+from advisor.costs.series import CurvePoint, cost_curve, curve_crossings, over_years
 from advisor.costs.staircase import Crossing
 from advisor.costs.workload import Throughput
 from advisor.foundation.caches import remembered

@@ -11,7 +11,8 @@ from advisor.costs.costs import Costs
 from advisor.costs.money import EACH, MILLION_TOKENS, MoneyRange, UsedPrice
 from advisor.costs.offer import Offer
 from advisor.costs.options import Option
-from advisor.costs.series import Sensitivity, paid_after
+from advisor.costs.sensitivity import Sensitivity
+from advisor.costs.series import paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number

@@ -14,7 +14,7 @@ from advisor.answer.verdict import leading, verdict
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.options import Option
-from advisor.costs.series import savings
+from advisor.costs.sensitivity import savings
 from advisor.foundation.numbers import exact, money, plural, rough, span
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import format_count
