@@ -20,7 +20,7 @@ from advisor.costs.power import Energy, Power, energy, power_notes, power_of, pu
 from advisor.costs.price_tables import CASES, Case, Figure, Host, figures
 from advisor.costs.resale import resale_figures, resale_share
 from advisor.costs.staircase import Staircase, Step
-from advisor.costs.terms import Terms, figures_used, terms_of
+from advisor.costs.terms import Terms, figures_used, staff_and_capital, terms_of
 from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, as_it_is, fact
@@ -106,6 +106,7 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
                 ("host_price", _host_price(system, around["typical"])),
                 ("electricity_price", tariff["typical"]),
                 ("resale_percent", 100 * resale_share(machine, inputs, "typical")),
+                *staff_and_capital(terms_of(inputs, converter)),
             ),
             notes=tuple(notes),
             purchases=tuple(purchases),

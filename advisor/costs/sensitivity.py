@@ -138,6 +138,8 @@ def _inputs(asked: _Asked) -> Iterator[_Input]:
         (fact("input_peak"), ("peak_factor",), None),
         (fact("input_utilisation"), ("utilisation_percent",), Decimal(100)),
         (fact("input_resale"), ("resale_percent",), Decimal(100)),
+        (fact("input_staff"), ("admin_hours", "operation_hours"), None),
+        (fact("input_capital"), ("cost_of_capital_percent",), Decimal(100)),
     ):
         base = {key: known[key] for key in keys if known.get(key)}
         if base:

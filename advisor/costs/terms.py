@@ -7,7 +7,7 @@ usual value is a published figure (data/prices/tco.csv).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -95,6 +95,16 @@ def terms_of(inputs: CostInputs, converter: Converter, case: Case = "typical") -
         downtime=(downtime or Decimal(0)) / 100,
         spares=_SPARES[inputs.billing.buyer] if own.spare_machines is None else own.spare_machines,
     )
+
+
+def staff_and_capital(terms: Terms) -> Iterator[tuple[str, Decimal]]:
+    """What is counted of these, by the keys under which a user would give it."""
+    if terms.admin_hours is not None:
+        yield "admin_hours", terms.admin_hours
+    if terms.operation_hours is not None:
+        yield "operation_hours", terms.operation_hours
+    if terms.capital is not None:
+        yield "cost_of_capital_percent", 100 * terms.capital
 
 
 def api_decline(inputs: CostInputs) -> Decimal:

@@ -3,7 +3,9 @@
 `cost`: `currency`, `tokens_per_month`, then `own`, `rent`, `api` (null where there is none: `missing` says why),
 `break_even_tokens_per_month` (null: never), `break_even_months`, `energy_kwh_per_month`, `co2_kg_per_month`, `verdict`,
 `notes`; `peak` is the busiest hour, `draws` in which share of draws over the ranges each way costs least,
-`not_included` what no bill has in it. Every range has `low`, `typical` and `high`; every option lists its typical month line by line (`bill`, which
+`not_included` what no bill has in it.
+
+Every range has `low`, `typical` and `high`; every option lists its typical month line by line (`bill`, which
 adds up to `per_month.typical`) and the `prices` it rests on.
 """
 

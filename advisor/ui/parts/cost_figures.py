@@ -59,7 +59,7 @@ def _figures(costs: Costs, model_id: str | None, machine: Machine, devices: int,
         costs=costs,
         curve=cost_curve(costs),
         crossings=curve_crossings(costs),
-        sensitivities=sensitivity(costs, model_id, machine, devices, speed),
+        sensitivities=sensitivity(costs, model_id, machine, devices, speed, flips=True),
         by_years=over_years(costs, model_id, machine, devices, speed),
     )
 
