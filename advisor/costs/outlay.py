@@ -30,7 +30,7 @@ class Outlay:
         """What has been paid after so many months, before anything is sold again."""
         if not self.decline:
             return self.upfront + months * self.monthly
-        share = sum(_falling(self.decline, months)) / sum(_falling(self.decline, self.months))
+        share = sum(_falling(self.decline, months), Decimal(0)) / sum(_falling(self.decline, self.months), Decimal(0))
         return self.upfront + cents(self.monthly * self.months * share)
 
     @property
@@ -43,10 +43,12 @@ class Outlay:
 
         The cost of capital is left out: the rate stands for it.
         """
+        if not rate:
+            return self.total - self.months * self.capital
         each = self.monthly - self.capital
         falls = _falling(self.decline, self.months)
-        mean = sum(falls) / self.months
-        discounts = [(1 + rate) ** (-Decimal(month) / 12) for month in range(1, self.months + 1)]
+        mean = sum(falls, Decimal(0)) / self.months
+        discounts = _discounts(rate, self.months)
         running = sum((each * fall / mean * worth for fall, worth in zip(falls, discounts, strict=True)), Decimal(0))
         return cents(self.upfront + running - self.resale * discounts[-1])
 
@@ -69,6 +71,13 @@ def _falling(decline: Decimal, months: int) -> tuple[Decimal, ...]:
     return tuple((1 - decline) ** (Decimal(month) / 12) for month in range(months))
 
 
+@lru_cache(maxsize=256)
+def _discounts(rate: Decimal, months: int) -> tuple[Decimal, ...]:
+    """What a payment at the end of each month is worth today."""
+    return tuple((1 + rate) ** (-Decimal(month) / 12) for month in range(1, months + 1))
+
+
+@lru_cache(maxsize=256)
 def mean_price(decline: Decimal, months: int) -> Decimal:
     """The mean of a price over so many months, over today's, where it falls by a share each year."""
     return round(sum(_falling(decline, months), Decimal(0)) / months, 4)

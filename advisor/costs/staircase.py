@@ -15,6 +15,8 @@ from typing import Literal
 from advisor.costs.money import cents
 from advisor.foundation.message import Message, fact
 
+_MOST_MACHINES = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -123,40 +125,33 @@ class Staircase:
         None: it never does, because the tokens that a machine can serve are worth less than the machine. Only what all
         machines share, such as spares and staff, can make many of them pay where one does not.
         """
-        machines = self.first_paid(per_token)
-        reached = [] if machines is None else [found for found in self._reached(per_token, machines) if found]
-        if not reached or machines is None:
-            return None
-        return max(1, int(min(reached).to_integral_value(ROUND_CEILING)))
+        found = self._reached(per_token, 1)
+        if found is None and self.unit_tokens is not None and self._shares:
+            # From two machines on each further one adds the same cost and the same tokens.
+            low, high = 2, _MOST_MACHINES
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (middle + 1, high) if self._reached(per_token, middle) is None else (low, middle)
+            found = self._reached(per_token, low)
+        return found
 
-    def first_paid(self, per_token: Decimal) -> int | None:
-        """With how many machines at work this first costs no more than something at `per_token` a token."""
-        if any(self._reached(per_token, 1)):
-            return 1
-        if self.unit_tokens is None:
-            return None
-        # From two machines on each further one adds the same cost and the same tokens.
-        low, high = 2, 1 << 40
-        if not any(self._reached(per_token, high)):
-            return None
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if any(self._reached(per_token, middle)) else (middle + 1, high)
-        return low
+    @property
+    def _shares(self) -> bool:
+        return bool(self.spares) or any(step.paid == "once" for step in self.steps)
 
-    def _reached(self, per_token: Decimal, machines: int) -> tuple[Decimal | None, ...]:
-        """Tokens that so many machines at work can serve at which they cost as much: idle at times, and never idle."""
+    def _reached(self, per_token: Decimal, machines: int) -> int | None:
+        """The fewest tokens that so many machines at work can serve at which they cost no more."""
         units = machines + self.spares
         fixed = sum((step.fixed(units) for step in self.steps), Decimal(0)) * (1 + self.vat)
         busy = sum((step.per_token for step in self.steps if step.while_busy), Decimal(0)) * (1 + self.vat)
-        found = [(fixed, per_token - self.per_token)]
+        paid = [(fixed, per_token - self.per_token)]
         if self.busy_tokens is not None:  # where a machine is never idle, what it pays while busy is all paid
-            found.append((fixed + busy * units * self.busy_tokens, per_token - self.per_token + busy))
-        limit = None if self.unit_tokens is None else machines * self.unit_tokens
-        return tuple(
-            max(Decimal(1), cost / gain) if gain > 0 and (limit is None or -(-cost // gain) <= limit) else None
-            for cost, gain in found
-        )
+            paid.append((fixed + busy * units * self.busy_tokens, per_token - self.per_token + busy))
+        reached = [cost / gain for cost, gain in paid if gain > 0]
+        if not reached:
+            return None
+        tokens = max(1, int(min(reached).to_integral_value(ROUND_CEILING)))
+        return None if self.unit_tokens is not None and tokens > machines * self.unit_tokens else tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Bills by plain arithmetic from the tables in data/, to hold the engine's against: nothing here is the engine's.
 
-What is rounded is what the README of the prices says: watts to a tenth, a resale value to a hundredth of a percent,
-converted prices to a millionth, lines of a bill to the cent.
+What is rounded is what data/prices/SOURCES.md says: converted prices to a millionth, watts to a tenth, resale to a
+hundredth of a percent, lines of a bill to the cent.
 """
 
 from __future__ import annotations

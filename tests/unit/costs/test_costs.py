@@ -712,9 +712,10 @@ def test_break_even_moves_the_right_way(moved: tuple[str, int], factor: float, s
         assert (after.own.typical.unit_tokens or 0) > (before.own.typical.unit_tokens or 0)
 
 
-@given(SPEEDS, st.floats(0.05, 20))
-def test_break_even_is_where_the_two_cost_the_same(speed: Throughput, api_price: float) -> None:
-    asked = costs(speed, **{**PRICED, "api_input_price": api_price, "api_output_price": 3 * api_price})
+@given(SPEEDS, st.floats(0.05, 20), st.sampled_from(["hobby", "data-centre"]))
+def test_break_even_is_where_the_two_cost_the_same(speed: Throughput, api_price: float, buyer: str) -> None:
+    prices = {"api_input_price": api_price, "api_output_price": 3 * api_price, "buyer": buyer}
+    asked = costs(speed, **{**PRICED, **prices, "api_decline_percent": 0})
     tokens = asked.own_against_api.typical if asked.own_against_api else None
     assert asked.own is not None
     assert asked.api is not None
