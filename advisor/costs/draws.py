@@ -53,17 +53,20 @@ def chances_of(costs: Costs) -> Chances | None:
 
 
 def chances_words(chances: Chances, best: str) -> Message:
-    """In how many of ten draws what is cheapest at typical prices is so."""
+    """In how many of ten draws what is cheapest at typical prices is so, and what is so more often, if anything."""
     share, doing = chances.share(best), _DOING[best]
-    if share == 1:
-        return fact("cheapest_in_all", doing=doing)
-    if share > _NEARLY:
-        return fact("cheapest_in_most", doing=doing)
     other, more = max(((name, part) for name, part in chances.of if name != best), key=lambda each: each[1])
-    tenths = max(1, round(10 * share))
     if share >= more:
-        return fact("cheapest_in", doing=doing, tenths=tenths)
-    return fact("cheapest_less_often", doing=doing, tenths=tenths, other=_DOING[other], more=round(10 * more))
+        return fact("cheapest_in", doing=doing, often=_often(share))
+    return fact("cheapest_less_often", doing=doing, often=_often(share), other=_DOING[other], more=_often(more))
+
+
+def _often(share: float) -> Message:
+    if share == 1:
+        return fact("often_all")
+    if share > _NEARLY:
+        return fact("often_most")
+    return fact("often_hardly") if share < 1 - _NEARLY else fact("often", tenths=round(10 * share))
 
 
 def _cost(option: Option, tokens: int) -> _Draws:
