@@ -29,7 +29,7 @@ def asked(query: str, level: str) -> Candidate:
         ("gpt-oss-120b", LevelId("mxfp4", "MXFP4-native"), 0),
         ("gemma-3-27b-it", Q4_0, 0.46),
         ("gemma-4-26b-a4b-it", Q4_0, 0.46),
-        ("kimi-k2-thinking", LevelId("gptq", "W4A16-g32"), 0),
+        ("kimi-k2-thinking", LevelId("gptq", "INT4-native"), 0),
         ("deepseek-v3", LevelId("fp8", "FP8-block128"), 0),
     ],
 )
