@@ -1,7 +1,7 @@
 """What safetensors repositories measure beside what a config alone says: `python -m tests.benchmarks.repositories`.
 
-Where headers are read, bytes are those of the tensors that stand there. Here nothing is read but the model's config, and
-the level is given. The rules in `advisor/formats/kept_layers.py` were found by looking at these repositories: this is
+Where headers are read, bytes are those of the tensors that stand there. Here only the model's config is read, and the
+level is given. The rules in `advisor/formats/kept_layers.py` were found by looking at these repositories: this is
 how well they fit, not how well they carry over, and it names what they miss.
 """
 
