@@ -47,6 +47,7 @@ class Graph:
     settled: int = 0
     parts: dict[int, int] = field(default_factory=dict)
     empty: set[int] = field(default_factory=set)
+    unread: set[int] = field(default_factory=set)
     kept: list[int] = field(default_factory=list)
     fused: list[tuple[int, int]] = field(default_factory=list)
     fused_streams: list[tuple[int, int]] = field(default_factory=list)

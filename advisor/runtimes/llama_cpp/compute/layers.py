@@ -24,7 +24,9 @@ def add_embedding(frame: Frame) -> int:
     deep = 1 + model.wiring.graph.image_layers
     mixed = frame.settings.since("2026-10") and model.wiring.graph.by_release.mixes_embeddings
     others = graph.input(4 * frame.tokens) if mixed else -1
-    graph.input(size * deep)  # the alternative to tokens: ready-made embeddings, reserved as well
+    alternative = graph.input(size * deep)  # to tokens: ready-made embeddings, reserved as well
+    if not frame.settings.since("2026-10"):
+        graph.unread.add(alternative)
     placed = (graph.input(8 * frame.tokens), graph.input(size * deep)) if mixed else ()
     factors = graph.input(4 * frame.tokens) if mixed and model.wiring.graph.by_release.scaled_by_rows else -1
     gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
