@@ -10,6 +10,7 @@ from collections.abc import Callable
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
+from advisor.sizing.placement import HOST
 
 
 def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] = lambda: None) -> int:
@@ -20,22 +21,28 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
     graph, inner = frame.graph, frame.f32(mamba.inner)
     width = mamba.convolution_width
     past = frame.state((mamba.kernel - 1) * width)
-    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source))
+    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source, weight="ssm_in"))
     window = graph.op(frame.f32(width) + frame.per_user((mamba.kernel - 1) * width), view(past), joint)
     graph.store(view(window))
-    convolved = view(graph.matmul(frame.f32(width), window))
-    step = graph.op(frame.f32(mamba.heads), joint)
-    scan = view(graph.op(inner + frame.per_user(mamba.state_elements), convolved, step, frame.state_rows))
+    convolved = view(graph.matmul(frame.f32(width), window, weight="ssm_conv1d"))
+    step = graph.shifted(frame.f32(mamba.heads), joint, "ssm_dt.bias")
+    size = inner + frame.per_user(mamba.state_elements)
+    if graph.lent:  # told one state, it is too small a result to be worth a GPU
+        grouped = mamba.groups * mamba.state
+        read = [graph.part(frame.f32(width) - 4 * (width - part), convolved) for part in (mamba.inner, grouped, grouped)]
+        scan = view(graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows))
+    else:
+        scan = view(graph.op(size, convolved, step, frame.state_rows))
     graph.settle()
     frame.unused_states(mamba.state_elements)
     graph.store(scan)
     beside()
     gate = graph.op(inner, joint)
-    skipped = graph.matmul(inner, convolved)
+    skipped = graph.shifted(inner, convolved, "ssm_d")
     mixed = graph.inplace(inner, scan, skipped)
     mixed = graph.op(inner, gate, mixed)
     if mamba.norm:
-        mixed = graph.norm(inner, view(mixed))
+        mixed = graph.norm(inner, view(mixed), weight="ssm_norm")
     return view(mixed)
 
 
@@ -46,14 +53,14 @@ def gated_delta_net(frame: Frame, net: GatedDeltaNet, source: int) -> int:
     history = frame.per_user((net.kernel - 1) * width)
     graph.settle()
     past = frame.state((net.kernel - 1) * width)
-    joint = graph.matmul(frame.f32(width), source)
+    joint = graph.matmul(frame.f32(width), source, weight="attn_qkv")
     window = graph.op(frame.f32(width) + history, view(past), view(joint))
     late = view(window)
     if frame.model.wiring.streams is not None:  # Qwen4 writes a copy of it
         late = graph.op(history, late)
     graph.store(late)
     state = frame.state(net.state_elements)
-    convolved = view(graph.matmul(frame.f32(width), window))
+    convolved = view(graph.matmul(frame.f32(width), window, weight="ssm_conv1d"))
     one = frame.f32(net.key_heads * net.key_size)
     repeated = net.joint_beta_alpha and net.value_heads > net.key_heads
     sides = []
@@ -65,15 +72,15 @@ def gated_delta_net(frame: Frame, net: GatedDeltaNet, source: int) -> int:
     gates = _delta_gates(frame, net, source)
     result = graph.op(inner + frame.per_user(net.state_elements), *sides, convolved, *gates, view(state))
     graph.store(view(result))
-    normed = graph.norm(inner, view(result))
-    gate = graph.op(inner, view(graph.matmul(inner, source)))
+    normed = graph.norm(inner, view(result), weight="ssm_norm")
+    gate = graph.op(inner, view(graph.matmul(inner, source, weight="attn_gate")))
     return view(graph.inplace(inner, normed, gate))
 
 
 def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, int]:
     graph, size = frame.graph, frame.f32(net.value_heads)
     if net.joint_beta_alpha:
-        joint = view(graph.matmul(2 * size, source))
+        joint = view(graph.matmul(2 * size, source, weight="ssm_ba"))
         return view(graph.op(size, joint)), view(graph.op(size, joint))
     decay = graph.on(graph.here, size, view(graph.matmul(size, source)))
     return view(decay), graph.op(size, view(graph.matmul(size, source)))
@@ -85,12 +92,12 @@ def short_convolution(
     """LFM2's gated convolution without its output projection (src/models/lfm2.cpp)."""
     graph, size = frame.graph, frame.f32(width)
     past = frame.state((block.kernel - 1) * width)
-    joint = view(graph.matmul(3 * size, view(source)))
+    joint = view(graph.matmul(3 * size, view(source), weight="shortconv.in_proj"))
     gated = graph.op(size, joint)
     window = graph.op(size + frame.per_user((block.kernel - 1) * width), view(past), view(gated))
     graph.store(view(window))
     beside()
-    convolved = graph.matmul(size, window)
+    convolved = graph.matmul(size, window, weight="shortconv.conv")
     return graph.inplace(size, joint, convolved)
 
 
