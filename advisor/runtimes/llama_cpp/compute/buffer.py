@@ -43,7 +43,9 @@ def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[in
     return way.layout.peaks(_sizes(model, settings, way.fused, way.chain, HOST), placement.devices)
 
 
-def lent_buffer_bytes(model: Model, settings: Settings, placement: Placement, tensors: Tensors) -> dict[int, int] | None:
+def lent_buffer_bytes(
+    model: Model, settings: Settings, placement: Placement, tensors: Tensors
+) -> dict[int, int] | None:
     """The same where the first GPU computes for the host what needs weights, which it copies (`op_offload`).
 
     None where it is not known which weight each operation reads.

@@ -74,7 +74,8 @@ def experts(
     spread = frame.f32(block.used * width)
     result = graph.routed(home, spread, active, choice, weight="ffn_down_exps")
     if block.expert_scale:
-        every = graph.op(frame.f32(block.experts))
+        scales = (graph.host_part("ffn_down_exps.scale"),) if graph.lent else ()
+        every = graph.op(frame.f32(block.experts), *scales)
         result = graph.inplace(spread, result, graph.op(frame.f32(block.used), every, choice))
     if not weight_first:
         result = graph.inplace(spread, result, weights)
@@ -106,7 +107,7 @@ def _routing(frame: Frame, block: MixtureOfExperts, source: int) -> tuple[int, i
         if router.grouped:
             ranked = _best_groups(frame, size, ranked)
     # A table says which experts a token goes to, or the scores do.
-    choice = graph.matmul(used, frame.tokens_input) if block.hashed_router else view(graph.op(size, ranked))
+    choice = graph.on(graph.here, used, frame.tokens_input) if block.hashed_router else view(graph.op(size, ranked))
     weights = view(graph.op(used, view(probabilities), choice))
     match router.weights:
         case "softmax":

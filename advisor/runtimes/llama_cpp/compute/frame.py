@@ -140,6 +140,11 @@ class Frame:
             self.unused_states()
         return node
 
+    def last_tokens(self, window: int) -> int:
+        """Of the states and tokens a convolution reads, the last columns, which are kept: a view from the first of them
+        to the end."""
+        return self.graph.seen(window, self.graph.sizes[window] - 4 * self.tokens // self.users)
+
     def unused_states(self, elements: int = 0) -> None:
         """States beyond those of the users; there are none, but the empty tensor has a place all the same.
 

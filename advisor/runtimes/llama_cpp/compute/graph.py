@@ -85,6 +85,10 @@ class Graph:
         self.parts[node] = root
         return node
 
+    def seen(self, node: int, size: int) -> int:
+        """A view of so many bytes of a tensor, where what is copied to the host counts."""
+        return self.part(size, view(node)) if self.lent else view(node)
+
     def early(self, size: int, home: int = _UNASSIGNED, reads: tuple[int, ...] = (), *, reuses: bool = False) -> int:
         """An operation on what is long known, which enters the order before operations still waiting."""
         node = self._add(size, reads, home, reuses, False)
@@ -147,9 +151,14 @@ class Graph:
     def weight(self, name: str) -> int:
         """A weight of the host, which is copied where it is read. KeyError: nobody knows of it."""
         if (found := self.known.get(name)) is None:
-            found = self.known[name] = self.part(self.tensors[name], home=HOST)
+            found = self.known[name] = self.host_part(name)
             self.passing.add(found)
         return found
+
+    def host_part(self, name: str) -> int:
+        """A view of a weight of the host: copied like it, but no reason to begin a run. KeyError as with `weight`."""
+        size = self.tensors.get(name) or self.tensors[name.removesuffix(".weight")]
+        return self.part(size, home=HOST)
 
     def matmul(self, size: int, *reads: int, weight: str = "") -> int:
         """Multiplication by a weight of the current layer, and its bias."""

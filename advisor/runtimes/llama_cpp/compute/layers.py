@@ -114,8 +114,9 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
             return stream
         source, block = stream, layer.routed
         if block is not None and block.dense is not None:
-            fed = graph.norm(size, compute_gemma.experts_beside_dense(frame, block, block.dense, stream))
-            return graph.scaled(size, graph.inplace(size, fed, stream))
+            fed = compute_gemma.experts_beside_dense(frame, block, block.dense, stream)
+            fed = graph.norm(size, fed, weight="post_ffw_norm")
+            return graph.scaled(size, graph.inplace(size, fed, stream), "layer_output_scale.weight")
         if "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
             source = graph.norm(size, stream, rms, "ffn_norm" if "ffn_norm" in names else "post_attention_norm")
     if layer.feed_forward is None:
