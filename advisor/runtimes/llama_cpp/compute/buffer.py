@@ -157,9 +157,10 @@ def _cut_way(
 
 
 def _resolved(model: Model, outline: Settings, word: _Word, output: int, fused: _Fused) -> _Fused:
-    """llama.cpp gives up what would not run where its layer lies (`resolve_fused_ops`)."""
+    """llama.cpp gives up what would not run where its layer lies (`resolve_fused_ops`): not attention to quantized
+    values, which needs it."""
     graph, _ = _graph(model, outline, word, output, fused)
-    if _misplaced(graph.fused, graph.assign()):
+    if CACHE_TYPES[outline.cache_type_v][0] == 1 and _misplaced(graph.fused, graph.assign()):
         fused = fused._replace(attention=False)
         graph, _ = _graph(model, outline, word, output, fused)
     return fused._replace(streams=False) if _misplaced(graph.fused_streams, graph.assign()) else fused

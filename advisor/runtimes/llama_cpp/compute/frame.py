@@ -94,6 +94,12 @@ class Frame:
         """KV caches that layers attend to."""
         return self.settings.streams
 
+    @property
+    def attends_apart(self) -> bool:
+        """Whether attention may run elsewhere than its cache lies; see `_resolved` in `buffer.py`."""
+        quantized = CACHE_TYPES[self.settings.cache_type_v][0] > 1
+        return quantized and any(mixer.recurrent for mixer in self.model.mixers)
+
     def f32(self, elements: int) -> int:
         """Bytes of so many 32-bit numbers per token of the micro-batch."""
         return 4 * elements * self.tokens

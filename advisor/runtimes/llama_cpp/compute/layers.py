@@ -136,7 +136,8 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     if "layer_output_norm" in names:
         stream = graph.norm(size, stream, rms, "layer_output_norm")
     if frame.deep >= 0 and number < wiring.image_layers:
-        stream = graph.inplace(size, stream, view(frame.deep))
+        apart = 4 * model.width * wiring.image_layers  # a view that ends before the last token's others
+        stream = graph.inplace(size, stream, graph.part(graph.sizes[frame.deep] - apart, view(frame.deep)))
     if "layer_output_scale" in names:
         stream = graph.scaled(size, stream, "layer_output_scale.weight")
     return stream

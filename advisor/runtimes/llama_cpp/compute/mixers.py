@@ -108,7 +108,7 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
         return _scores_without_cache(frame, attention, query, keys, values, result)
     window = attention.window
     cache: tuple[int, ...] = ()
-    if not attention.own_kv or not frame.fused or graph.lent:
+    if not attention.own_kv or not frame.fused or graph.lent or frame.attends_apart:
         home = graph.here if attention.own_kv else frame.cache_homes[window]
         per_cell = frame.cells(window) * frame.streams
         cache = (
@@ -132,7 +132,7 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
             straight = (graph.op(size, cache[1]),)
         scored = graph.op(table, cache[0], view(query))
         soft = graph.inplace(table, scored, mask, *frame.sinks())
-        if graph.lent and not straight:
+        if not straight and (graph.lent or not attention.own_kv):  # values may lie elsewhere
             straight = cache[1:]
         out = graph.op(result, view(graph.op(result, soft, *straight)))
         graph.settle()
