@@ -19,6 +19,7 @@ from advisor.sizing.placement import HOST
 _UNASSIGNED = -2
 _NOTHING = -1 << 40
 ALL = 1 << 40
+_RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
 LENDER = 0  # the device that computes with weights of the host
 
 
@@ -245,6 +246,12 @@ class Graph:
         return result
 
 
+def _arrives(read: int, home: int, homes: list[int], copies: Mapping[tuple[int, int], int]) -> bool:
+    """Whether what is read there has to be copied first."""
+    source = read if read >= 0 else ~read
+    return homes[source] != home and (source, home) not in copies
+
+
 # One entry of the final order: node, device, what it reads, and the tensor it is a copy of (-1: an operation).
 Step = tuple[int, int, tuple[int, ...], int]
 
@@ -253,7 +260,8 @@ def schedule(graph: Graph, homes: list[int]) -> list[Step]:
     """Cut the order into runs on one device; what a run needs from elsewhere is copied when the run starts.
 
     A tensor is copied to a device once, and the copy stays until its last use there. A weight that is copied begins a
-    run of its own, unless nothing has been copied for the one before: so it finds the place of the last one.
+    run of its own, unless nothing has been copied for the one before: so it finds the place of the last one. So does
+    what needs one copy too many.
     """
     steps: list[Step] = []
     copies: dict[tuple[int, int], int] = {}
@@ -275,6 +283,9 @@ def schedule(graph: Graph, homes: list[int]) -> list[Step]:
         else:
             steps.append((number, home, sources, -1))
             continue
+        if len(arrivals) >= _RUN_COPIES and any(_arrives(read, home, homes, copies) for read in sources):
+            steps[run_start:run_start] = arrivals
+            arrivals, run_start = [], len(steps)
         moved: list[int] = []
         for read in sources:
             source = read if read >= 0 else ~read
