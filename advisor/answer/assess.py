@@ -135,7 +135,7 @@ def _speed(
         # A pasted checkpoint may stand beside the levels of another runtime.
         traits = runtime_by(plan.runtime).speed
         return estimate_speed(
-            replace(load, writes=writes_text(entry, model)),
+            replace(load, writes=writes_text(entry, model), cached_tokens=work.cached),
             hardware.cards or (hardware.machine,),
             hardware.backend if traits.backend is None else traits.backend,
             host_bandwidth=hardware.host_bandwidth,
@@ -152,8 +152,8 @@ def _speed(
 
 
 def _load(asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model, gpus: int, plan: Plan) -> SpeedLoad:
-    prompt = work.prompt
-    depth = prompt if work.context_used is None else work.context_used
+    prompt = work.prompt - work.cached
+    depth = work.prompt if work.context_used is None else work.context_used
     depth = min(depth, plan.settings.total_context // plan.settings.users)  # users of one cache fill it together
     if isinstance(plan.sized, SizedLevel):
         load = placed_load(

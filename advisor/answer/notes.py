@@ -61,8 +61,20 @@ def _unread_notes(asked: Question, runtime: Runtime) -> tuple[Message, ...]:
 
 
 def _host_notes(hardware: Hardware, plan: Plan) -> tuple[Message, ...]:
-    """That the host's bandwidth is assumed, where anything is read from there."""
-    if not hardware.host_bandwidth_assumed or not (plan.placement.offloads and plan.fits):
+    """What the host's bandwidth is, where that is assumed or followed from words, and anything is read from there."""
+    if not (plan.placement.offloads and plan.fits):
+        return ()
+    if (ram := hardware.ram) is not None:
+        return (
+            fact(
+                "ram_counted",
+                name=ram.name,
+                channels=fact("memory_channels", n=ram.channels * ram.sockets),
+                rated=ram.rated / 1e9,
+                less=fact("ram_of_many_channels", gb_s=ram.bandwidth / 1e9) if ram.bandwidth < ram.rated else NOTHING,
+            ),
+        )
+    if not hardware.host_bandwidth_assumed:
         return ()
     return (fact("host_bandwidth_assumed", gb_s=hardware.host_bandwidth / 1e9),)
 

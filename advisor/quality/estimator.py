@@ -288,7 +288,8 @@ def _notes(basis: Basis, behind: _Count, level: str, bits: int, task: str, own: 
     if basis == "measured":
         found = [fact("published_of_model", count=count, level=level)]
         if own is not None:
-            found.append(fact("published_mean", n=n, mean=own.typical, range=Span(own.low, own.high)))
+            several = fact("published_several", mean=own.typical, range=Span(own.low, own.high))
+            found.append(fact("published_one", mean=own.typical) if n == 1 else several)
     elif basis == "transferred":
         found = [fact("placed_by_network", level=level, count=count)]
         if behind.least_bits > bits:

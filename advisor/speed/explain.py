@@ -64,7 +64,12 @@ def explanation(speed: Speed) -> tuple[Message, ...]:
         terms = _terms(speed.prefill, _OF_PREFILL, PREFILL_TERMS)
         found.append(fact("prompt_token", terms=terms, ms=1000 / reads, speed=reads))
         first = speed.time_to_first_token_s.typical
-        found.append(fact("first_token", prompt=load.prompt_tokens, speed=reads, first_s=first))
+        read, cached = load.prompt_tokens, load.cached_tokens
+        found.append(
+            fact("first_token_of_rest", prompt=read, cached=cached, speed=reads, first_s=first)
+            if cached
+            else fact("first_token", prompt=read, speed=reads, first_s=first)
+        )
     elif speed.prefill is None:
         found.append(fact("prompt_speed_not_known", device=name))
     found.append(_evidence(speed))

@@ -44,7 +44,8 @@ class SpeedLoad:
     bits: float  # nominal bits of a weight
     level: str = ""
     context_used: int = 0
-    prompt_tokens: int = 0
+    prompt_tokens: int = 0  # that are read
+    cached_tokens: int = 0  # of the prompt before these, which are not
     users: int = 1
     writes: bool = True  # an encoder does not
     micro_batch: int = 512  # tokens of a prompt that are worked on in one pass

@@ -50,7 +50,8 @@ def draw(shown: Candidate) -> None:
 
 
 def _figures(speed: Speed) -> Iterator[Tile]:
-    users, prompt_tokens = speed.load.users, tokens(speed.load.prompt_tokens)
+    users, cached = speed.load.users, speed.load.cached_tokens
+    prompt_tokens = tokens(speed.load.prompt_tokens + cached)
     if (inputs := speed.inputs_per_s) is not None:
         yield _tile(f"Inputs of {prompt_tokens}", inputs, "inputs/s")
     if (one := speed.decode_tokens_per_s) is not None:
@@ -60,7 +61,8 @@ def _figures(speed: Speed) -> Iterator[Tile]:
     if (prompt := speed.prefill_tokens_per_s) is not None:
         yield _tile("Reading the prompt", prompt, "tokens/s")
     if (first := speed.time_to_first_token_s) is not None:
-        yield _tile(f"To the first word, after {prompt_tokens}", first, "s")
+        of_them = f", {cached:,} of them cached" if cached else ""
+        yield _tile(f"To the first word, after {prompt_tokens}{of_them}", first, "s")
 
 
 def _tile(label: str, found: Range, unit: str) -> Tile:

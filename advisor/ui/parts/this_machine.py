@@ -20,6 +20,9 @@ _CLEARED = {
     "use_gpus": None,
     "overhead_mib": None,
     "gpus": None,
+    "ram_type": None,
+    "ram_channels": None,
+    "ram_sockets": None,
 }
 
 
