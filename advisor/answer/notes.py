@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from advisor.answer.assess import encoder_notes
-from advisor.answer.drafting import drafting_note
+from advisor.answer.drafting import drafting_note, mtp_note
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.runtime_notes import runtime_notes
@@ -95,7 +95,7 @@ def _stack_notes(about: Subject, decided: Option) -> Iterator[Message]:
     """What of the model is loaded, and what is left out: layers that draft, what sees and hears."""
     model, question, request = about.model, decided.setup.question, decided.plan.request
     if model.trunk is not None:
-        yield fact("mtp_counted") if question.model.mtp else fact("mtp_not_loaded")
+        yield mtp_note(decided.candidate) if question.model.mtp else fact("mtp_not_loaded")
     if model.mtp_layers:
         yield fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters)
     if model.tower is None or not about.writes:

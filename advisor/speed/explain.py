@@ -57,6 +57,8 @@ def explanation(speed: Speed) -> tuple[Message, ...]:
     ]
     if decode.in_turn:
         found.append(fact("served_in_turn"))
+    if speed.gain is not None and speed.decode_tokens_per_s is not None:
+        found.append(fact("step_drafts", times=speed.gain.times.typical, speed=speed.decode_tokens_per_s.typical))
     if decode.host_ms:
         found.append(fact("step_on_host", ms=decode.host_ms))
     if speed.prefill is not None and speed.time_to_first_token_s is not None:
