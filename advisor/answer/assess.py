@@ -9,6 +9,7 @@ from datetime import date
 from advisor.answer.candidate import Candidate
 from advisor.answer.pricing import Pricing
 from advisor.answer.serving import Wish
+from advisor.answer.spill import fullest_card
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import means
 from advisor.foundation.message import Key, Message, fact
@@ -53,7 +54,7 @@ def candidates_of(
         return Candidate(
             plan=plan,
             task=question.requirements.task,
-            speed=_speed(question, entry, model, hardware, plan),
+            speed=None if fullest_card(plan, hardware) else _speed(question, entry, model, hardware, plan),
             facts=facts,
             own_file=own_file_of(entry, plan),
             pricing=pricing,

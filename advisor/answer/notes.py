@@ -10,6 +10,7 @@ from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.runtime_notes import runtime_notes
 from advisor.answer.setups import Subject
+from advisor.answer.spill import spill_note
 from advisor.foundation.message import NOTHING, Key, Message, fact
 from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
@@ -41,6 +42,8 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
     yield from runtime_notes(question.runtime, question.settings, model, setup.hardware, setup.runtime.id)
     yield from _unread_notes(about.question, setup.runtime)
     yield from _host_notes(setup.hardware, decided.plan)
+    if (full := spill_note(decided.plan, setup.hardware)) is not None:
+        yield full
     if question.model.draft and (drafting := drafting_note(question.model, setup.hardware, decided.candidate)):
         yield drafting
     yield from _model_notes(entry, setup.hardware.machine, model)

@@ -34,7 +34,11 @@ def draw(shown: Candidate) -> None:
         st.markdown("How fast it reads is not said: the arithmetic rate of this machine is not known.")
         return
     if speed is None:
-        st.markdown("The bandwidth of this machine's memory is not known: give it to get an estimate.")
+        st.markdown(
+            "No speed is given where a card is nearly full."
+            if shown.plan.verdict == "tight"
+            else "The bandwidth of this machine's memory is not known: give it to get an estimate."
+        )
         return
     st.html(tile_list(_figures(speed)))
     rests = f"{_BASIS[speed.basis]} ({say(counted(speed.n, speed.sources))}), with {BACKEND_NAMES[speed.backend]}."
