@@ -49,12 +49,19 @@ def shape_of(model: Model) -> Shape:
             layers=len(model.layers),
             moe_layers=len(moe),
             expert_share=moe[0].used / moe[0].experts if moe else 1.0,
-            active_parameters=model.active_parameters,
+            active_parameters=model.active_parameters - _looked_up(model),
             known_as=_known_shapes().get(_signature(model, model.parameters)),
             attention_layers=looking,
             attention=tuple((window, 2 * each) for window, each in attention.items()),
         )
     return found
+
+
+def _looked_up(model: Model) -> int:
+    """Weights of which a token needs its own row only, beside its input embedding: Gemma's E2B and E4B have most of
+    theirs there.
+    """
+    return sum(part.elements for part in model.globals if part.name.startswith("per_layer_token_embd"))
 
 
 def _signature(model: Model, parameters: int) -> Hashable:

@@ -24,5 +24,5 @@ def test_vllm_serves_more_than_256(more: str) -> None:
 
 @pytest.mark.parametrize("more", ["&runtime=llama.cpp", "&runtime=ollama", "&level=Q4_K_M"])
 def test_llama_cpp_says_what_it_serves(more: str) -> None:
-    with pytest.raises(InputError, match=r"^users=512: one llama.cpp process serves at most 256 at a time; run several"):
+    with pytest.raises(InputError, match=r"^users=512: one llama.cpp process serves at most 256 at a time"):
         answer(Question.from_query(ASKED + more))

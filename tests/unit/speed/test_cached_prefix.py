@@ -6,8 +6,10 @@ import pytest
 
 from advisor.answer.answer import answer
 from advisor.foundation.ranges import Range
+from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.speed.explain import explanation
+from advisor.speed.shape import shape_of
 from advisor.words import say
 
 ASKED = "model=qwen3-8b&machine=rtx-3090&level=Q8_0&runtime=llama.cpp&context=16384"
@@ -46,3 +48,11 @@ def test_it_is_said_what_is_read() -> None:
     speed = answer(Question.from_query(f"{ASKED}&prompt_tokens=8000&cached_tokens=7000")).shown.speed
     assert speed
     assert any("1,000 prompt tokens after the 7,000 that are cached" in say(one) for one in explanation(speed))
+
+
+def test_gemmas_with_rows_for_every_layer_compute_what_a_token_needs() -> None:
+    """E4B has 7.5 billion weights, of which 2.8 billion are rows to look up."""
+    model = catalogue()["gemma-4-e4b-it"].model
+    assert shape_of(model).active_parameters < 0.7 * model.parameters
+    dense = catalogue()["qwen3-8b"].model
+    assert shape_of(dense).active_parameters == dense.active_parameters
