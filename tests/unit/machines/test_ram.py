@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from advisor.answer.answer import answer
+from advisor.answer.machines_for_model import _machine_for, on_any_machine
 from advisor.foundation.errors import InputError
+from advisor.machines.catalogue import machine
 from advisor.machines.detect import question_values
 from advisor.machines.detect_ram import detected_ram, ram_of_systemd, ram_of_windows
 from advisor.machines.detect_records import Detected, DetectedCpu
 from advisor.machines.ram import Ram, ram_type
 from advisor.question.question import Question
+from advisor.sources.resolve import find_any_model
 from advisor.words import say_all
 
 BIG = "model=qwen3-235b-a22b&machine=rtx-3090&host_memory_gib=512&level=Q6_K"
@@ -137,3 +141,13 @@ def test_detected_ram_is_planned_with() -> None:
     assert values["ram_channels"] == 2
     assert "ram_sockets" not in values
     assert Question.from_values({"model": "qwen3-8b", **values}).machine.ram == Ram("ddr5-6000", 2)
+
+
+def test_machines_with_memory_of_their_own_are_offered_whatever_ram_is_asked_about() -> None:
+    today = date(2026, 11, 30)
+    asked = on_any_machine(Question.from_query("model=qwen3-8b&level=Q4_K_M&ram_type=ddr4-2666&ram_channels=2"))
+    entry = find_any_model("qwen3-8b")
+    found = [
+        _machine_for(asked, entry, machine(one), today) for one in ("apple-m4-max-40c-128gb", "cpu-dual-ddr5-6000")
+    ]
+    assert None not in found
