@@ -264,6 +264,12 @@ class LevelPlanner:
     def _settled_needs(self, growth: Growth, weights: Weights) -> dict[int, int]:
         return needed_bytes(weights, self.memory, growth.placement, settled(growth, weights))
 
+    def may_fit(self, sized: SizedLevel) -> bool:
+        """Whether a plan may fit, without working out by how much one does not."""
+        if self.split or not self.request.search:
+            return True
+        return self.searcher.best(self.judged(sized, self.weights(sized))) is not None
+
     def _may_be_placed(self, weights: Weights) -> bool:
         """Whether a search may find more than one device alone, told what to hold."""
         alone = len(self.memory.devices) == 1 and self.memory.host_capacity_bytes is None
