@@ -18,6 +18,7 @@ from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import status_by
 from advisor.answer.utility import Figures, utility
 from advisor.question.requirements import Requirements
+from advisor.speed.drafting import MOST as MOST_DRAFTED
 
 _NEVER = float("-inf")
 # Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
@@ -45,7 +46,8 @@ class Bounds:
             if least_rank > TIGHT or not self._may_be_tight(job):
                 return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
             least, most = None, TIGHT
-        speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
+        faster = _OPTIMISM * (MOST_DRAFTED if self.about.question.model.mtp else 1.0)
+        speed = faster / least if least and job.setup.speed_is_known else None
         figures = Figures(
             _AS_FAST_AS_ANY if speed is None else speed,
             self._least_on_host(job) if refined else None,

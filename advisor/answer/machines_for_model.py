@@ -38,6 +38,8 @@ _NOT_SEARCHED_FOR = (
     *("other_machine", "memory_gib", "bandwidth_gb_s", "backend", "use_gpus", "wired_limit_mb"),
     *("gpu_layers", "cpu_moe_layers", "tensor_split"),
 )
+# A machine that is sold with its memory has that, whatever stands in the computer that was asked about.
+_OWN_RAM = dict.fromkeys(("ram_type", "ram_channels", "ram_sockets"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +217,7 @@ def _as_good_as_the_largest(one: Machine, numbers: Sequence[tuple[Question, Sear
 def _sizes(one: Machine) -> Iterable[Mapping[str, Any]]:
     """What may be bought of a machine, the smallest first."""
     if one.kind == CPU_KIND:
-        return [{"memory_gib": float(size)} for size in CPU_RAM_GIB]
+        return [{"memory_gib": float(size), **_OWN_RAM} for size in CPU_RAM_GIB]
     if one.unified:
-        return [{"host_memory_gib": None}]
+        return [{"host_memory_gib": None, **_OWN_RAM}]
     return [{"gpus": count} for count in (COUNTS[:1] if one.kind == _LAPTOP else COUNTS)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 from advisor.runtimes.llama_cpp.growth import Grown
 from advisor.runtimes.llama_cpp.needs import passing_beside
 from advisor.runtimes.llama_cpp.placement_cuts import Held
-from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground
+from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground, prefix
 from advisor.runtimes.llama_cpp.weights import Weights
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST
-
-_Number = TypeVar("_Number", np.int64, np.float64)
 
 
 class LevelChoices:
@@ -36,28 +33,28 @@ class LevelChoices:
     @cached_property
     def plain(self) -> NDArray[np.int64]:
         """Bytes of all but experts in the first 0, 1, 2 ... layers, and with the output; the others likewise."""
-        return _prefix(self.weights.layers, self._output)
+        return prefix(self.weights.layers, self._output)
 
     @cached_property
     def experts(self) -> NDArray[np.int64]:
-        return _prefix(self.weights.experts, 0)
+        return prefix(self.weights.experts, 0)
 
-    @cached_property
+    @property
     def cache(self) -> NDArray[np.int64]:
-        return _prefix(np.array(self.ground.caches, dtype=np.int64), 0)
+        return self.ground.cache_sums
 
     @cached_property
     def read_plain(self) -> NDArray[np.float64]:
         """Bytes read for one token; the others likewise."""
-        return _prefix(self.weights.layers.astype(np.float64), self._output)
+        return self.plain.astype(np.float64)
 
     @cached_property
     def read_experts(self) -> NDArray[np.float64]:
-        return _prefix(self.weights.experts * self.ground.reading.expert_share, 0)
+        return prefix(self.weights.experts * self.ground.reading.expert_share, 0)
 
-    @cached_property
+    @property
     def read_cache(self) -> NDArray[np.float64]:
-        return _prefix(self.ground.reading.caches, 0)
+        return self.ground.read_cache_sums
 
     @cached_property
     def has_experts(self) -> bool:
@@ -304,12 +301,3 @@ class LevelChoices:
         for step in reversed(back):
             cuts.append(int(step[cuts[-1]]))
         return cuts[-2::-1]
-
-
-def _prefix(sizes: NDArray[_Number], last: int) -> NDArray[_Number]:
-    """Sums of the first 0, 1, 2 ... entries, `last` being one more."""
-    sums = np.empty(len(sizes) + 2, dtype=sizes.dtype)
-    sums[0] = 0
-    np.cumsum(sizes, out=sums[1:-1])
-    sums[-1] = sums[-2] + last
-    return sums
