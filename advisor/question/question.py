@@ -28,6 +28,7 @@ from advisor.question.configuration import (
 )
 from advisor.question.order import ORDER
 from advisor.question.requirements import Requirements
+from advisor.runtimes.server import ServerOptions
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_QUERY_LENGTH = 4096
@@ -79,6 +80,22 @@ class Question(Composed):
             tensor_split=self.placement.tensor_split,
             release=self.runtime.release,
             mtp=self.model.mtp,
+        )
+
+    @property
+    def server(self) -> ServerOptions:
+        """What a server is told that takes all of a GPU's memory."""
+        told = self.runtime
+        return ServerOptions(
+            memory_share=told.gpu_memory_utilization,
+            static_share=told.mem_fraction_static,
+            kv_fp8=self.workload.kv_fp8,
+            batch_tokens=told.max_num_batched_tokens,
+            requests=told.max_num_seqs,
+            eager=told.enforce_eager,
+            pipeline=told.pipeline_parallel,
+            data=told.data_parallel,
+            expert_parallel=told.expert_parallel,
         )
 
     def with_values(self, **values: Any) -> Self:

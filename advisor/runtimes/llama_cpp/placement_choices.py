@@ -23,14 +23,42 @@ class LevelChoices:
 
     def __init__(self, ground: Ground, weights: Weights, memory: Memory):
         self.ground, self.weights, self.memory = ground, weights, memory
-        output = weights.output + weights.tied
-        self.plain, self.experts = prefix(weights.layers, output), prefix(weights.experts, 0)
-        self.cache, self.read_cache = ground.cache_sums, ground.read_cache_sums
-        self.read_plain = self.plain.astype(np.float64)
-        self.read_experts = prefix(weights.experts * ground.reading.expert_share, 0)
-        self.has_experts = bool(weights.experts.any())
         self.known: dict[tuple[bool, bool], Grown] = {}
         self._budgets: dict[tuple[bool, bool], list[int]] = {}
+
+    @property
+    def _output(self) -> int:
+        return self.weights.output + self.weights.tied
+
+    @cached_property
+    def plain(self) -> NDArray[np.int64]:
+        """Bytes of all but experts in the first 0, 1, 2 ... layers, and with the output; the others likewise."""
+        return prefix(self.weights.layers, self._output)
+
+    @cached_property
+    def experts(self) -> NDArray[np.int64]:
+        return prefix(self.weights.experts, 0)
+
+    @property
+    def cache(self) -> NDArray[np.int64]:
+        return self.ground.cache_sums
+
+    @cached_property
+    def read_plain(self) -> NDArray[np.float64]:
+        """Bytes read for one token; the others likewise."""
+        return self.plain.astype(np.float64)
+
+    @cached_property
+    def read_experts(self) -> NDArray[np.float64]:
+        return prefix(self.weights.experts * self.ground.reading.expert_share, 0)
+
+    @property
+    def read_cache(self) -> NDArray[np.float64]:
+        return self.ground.read_cache_sums
+
+    @cached_property
+    def has_experts(self) -> bool:
+        return bool(self.weights.experts.any())
 
     @cached_property
     def _sums(self) -> dict[bool, tuple[list[int], list[int]]]:
@@ -77,12 +105,14 @@ class LevelChoices:
 
         Buffers are taken to be nothing, and the cache to be empty: how far a context is used is not known here.
         """
-        read = self.read_plain[-1] + self.read_experts[-1]
-        if self.plain[-1] + self.experts[-1] + self.cache[-1] <= self._room({}):
-            return float(read / self.ground.fastest)
+        weights, ground = self.weights, self.ground
+        plain = int(weights.layers.sum()) + self._output
+        read = plain + float(weights.experts @ ground.reading.expert_share)
+        if plain + int(weights.experts.sum()) + sum(ground.caches) <= self._room({}):
+            return read / ground.fastest
         if self.memory.host_capacity_bytes is None:
             return float("inf")
-        alone = float(read / self.ground.rates.host)  # nothing on the devices, as where they are of no use
+        alone = read / ground.rates.host  # nothing on the devices, as where they are of no use
         return min(alone, *(float(self._offloads(on_host, {}, full=False)[0].min()) for on_host in (False, True)))
 
     def _candidates(self) -> Iterator[tuple[float, Choice]]:

@@ -45,15 +45,15 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
         count = option.units[1]
         remarks.append(
             f"One {kind} serves up to {int(served):,} tokens a month with a busiest hour of "
-            f"{exact(inputs.load.peak_factor)} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
+            f"{exact(float(inputs.load.peak))} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
             + (f", computing {100 * option.utilisation:.1f} % of the time." if option.utilisation is not None else ".")
         )
     if option.name == "own" and served:
         both = inputs.load.tokens_in + inputs.load.tokens_out
-        seconds = inputs.load.hours_per_month * 3600 * both / (inputs.load.peak_factor * float(served))
+        seconds = inputs.load.hours_per_month * 3600 * both / (float(inputs.load.peak) * float(served))
         remarks.append(
             f"That is {exact(inputs.load.hours_per_month)} h × 3,600 × {both:,} tokens / "
-            f"({exact(inputs.load.peak_factor)} × {approx(seconds, 6)} s for each request)"
+            f"({exact(float(inputs.load.peak))} × {approx(seconds, 6)} s for each request)"
             + (f", as it works on {costs.peak.places:,} at once." if costs.peak and costs.peak.places > 1 else ".")
         )
     if option.upfront:
@@ -65,8 +65,11 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
 
 
 def notes(costs: Costs) -> None:
-    """What no bill counts, and what else to know."""
-    st.markdown("\n".join(f"- {plain(note)}" for note in say_all(costs.notes, "page")))
+    """What no bill has in it, and what else to know."""
+    for title, said in (("Not included", costs.not_included), ("To keep in mind", costs.notes)):
+        if said:
+            lines = "\n".join(f"- {plain(note)}" for note in say_all(said, "page"))
+            st.markdown(f"**{title}**\n\n{lines}")
 
 
 def prices_title(costs: Costs) -> str:

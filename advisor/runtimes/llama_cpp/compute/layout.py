@@ -157,7 +157,7 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
     if copies > 1:
         fixed = {*graph.inputs, *originals}
         for node in (*graph.inputs, *(step[0] for step in steps if step[3] >= 0)):
-            for _ in range(copies):  # held for good: each is a tensor of its own that nobody reads
+            for _ in range(1 if node in graph.unread else copies):  # held for good: tensors that nobody reads
                 plain.append((len(homes), homes[node], True, (), ()))
                 homes.append(homes[node])
                 sources.append(sources[node])
