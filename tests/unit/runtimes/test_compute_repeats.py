@@ -93,7 +93,10 @@ def test_the_layout_of_a_shortened_word_becomes_that_of_the_word(model_id: str) 
         if not stretches:
             continue
         copies = buffer.PIPELINE_COPIES if buffer.pipelined(placement) else 1
-        rest = (placement.output, copies, HOST in placement.layers)
+        fused = buffer._Fused(outline.flash_attention)
+        if HOST in placement.layers:
+            fused = buffer._resolved(model, outline, tuple(short), placement.output, fused)
+        rest = (placement.output, copies, fused, None)
         layout = buffer._laid_way(model, outline, tuple(short), *rest).layout
         found = repeated(layout, len(layout.parts) - len(short) - 1, stretches)
         if found is not None:
