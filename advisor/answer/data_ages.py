@@ -55,6 +55,7 @@ TABLES: tuple[DataTable, ...] = (
     DataTable("model_scale.csv", source="as_of"),
     DataTable("speed_measurements.csv", source="date"),
     DataTable("speed_constants.csv"),
+    DataTable("drafting.csv", source="published", seen="as_of"),
 )
 
 

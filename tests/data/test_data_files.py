@@ -34,6 +34,7 @@ NUMBERS = {
     "model_scores.csv": "score",
     "quality.csv": "parameters_b",
     "speed_constants.csv": "value",
+    "drafting.csv": "drafted",
     "speed_measurements.csv": "tokens_per_s",
     "prices/api.csv": "input_per_mtok",
     "prices/cloud.csv": "price_per_hour",

@@ -38,6 +38,7 @@ HOLDS = {
     "model_scale.csv": "Scale fitted to the scores",
     "speed_measurements.csv": "Measured speeds",
     "speed_constants.csv": "Constants fitted to the speeds",
+    "drafting.csv": "Measured gains of drafting",
 }
 _DAYS = ("Looked at", "The source's days")
 

@@ -13,6 +13,7 @@ from advisor.foundation.numbers import approx, exact
 from advisor.ui.legend import NAMES
 from advisor.ui.parts.cost_figures import claim, closed
 from advisor.ui.parts.cost_tables import amount, bill_table, closed_table, prices_table
+from advisor.ui.parts.html import go, question_href
 from advisor.ui.parts.text import plain
 from advisor.words import say, say_all
 
@@ -111,10 +112,10 @@ def worked_claim(answer: Answer) -> None:
     st.markdown(plain(say(found.result, "page")))
     st.markdown(
         "Two used RTX 3090 at USD 800, a computer for USD 400, Q4\\_K\\_M at the speed measured on them, and as many "
-        f"requests as they serve without any pause. [Open it as a scenario](?{LINK}), with this page's own estimate "
-        "of the speed; or add this to the page's address:"
+        "requests as they serve without any pause."
     )
-    st.code(f"?{LINK}", language=None, wrap_lines=True)
+    opened = go(question_href(LINK), "Open it as a scenario")
+    st.html(f'<p class="about">{opened}, with this page\'s own estimate of the speed.</p>')
 
 
 def closed_models(answer: Answer) -> None:
