@@ -24,6 +24,8 @@ def shown(query: str) -> Candidate:
     [
         "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&requests_per_day=20000",
         "model=qwen3-32b&machine=h100-sxm5-80gb&level=FP8-dynamic&runtime=vllm&requests_per_day=50000",
+        "model=qwen3-30b-a3b&machine=apple-m4-max-40c-128gb&level=Q4_K_M&requests_per_day=30000&buyer=data-centre",
+        "model=gpt-oss-20b&machine=dgx-spark-128gb&level=MXFP4&kv_fp8=off&requests_per_day=90000&cached_percent=50",
     ],
 )
 def test_users_never_change_the_bill_of_the_same_plan(query: str) -> None:
