@@ -51,6 +51,14 @@ def test_the_workstation_serves_eight_short_requests_or_one_long_one() -> None:
     assert room.at_once == 1
 
 
+def test_a_server_works_on_no_more_at_once_than_it_is_told() -> None:
+    query = "model=qwen3-32b&machine=h100-sxm5-80gb&level=FP8-dynamic&runtime=vllm"
+    free, told = shown(query).throughput, shown(f"{query}&max_num_seqs=8").throughput
+    assert free is not None
+    assert told is not None
+    assert told.at_once == 8 < free.at_once
+
+
 def test_as_many_at_once_as_are_each_written_as_fast_as_wished() -> None:
     fast = shown(f"{WORKSTATION}&min_tokens_per_s=12").throughput
     usual = shown(WORKSTATION).throughput
