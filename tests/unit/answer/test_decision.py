@@ -567,8 +567,8 @@ def test_a_context_that_nobody_asks_for_is_no_more_than_the_model_knows(model: s
     assert f"{knows:,} tokens of context" in " ".join(say_all(found.notes))
     again = asked(pinned_query(found.runs, found.entry, found.shown.plan))
     assert (again.status, chosen_level(again)) == (found.status, chosen_level(found))
-    with pytest.raises(InputError, match="beyond what"):
-        asked(f"{query}&context=8192")
+    with pytest.raises(InputError, match="was trained for"):
+        asked(f"{query}&context={8 * knows + 1}")
     assert not any("of context instead" in note for note in say_all(asked("machine=rtx-4090").notes))
 
 
