@@ -186,7 +186,7 @@ class Graph:
     def shifted(self, size: int, source: int, weight: str) -> int:
         """The same not in place."""
         if not self.lent:
-            return self.op(size, source)
+            return self._add(size, (source,), self.here, False, False)
         return self._add(size, (source, self.weight(weight)), LENDER, False, False)
 
     def weighed(self, node: int, weight: str) -> int:
