@@ -98,6 +98,12 @@ class Graph:
         self.settled += 1
         return node
 
+    def early_weighed(self, size: int, *reads: int, weight: str, reuses: bool = False) -> int:
+        """The same with a weight of the current layer."""
+        if not self.lent:
+            return self.early(size, self.here, reads, reuses=reuses)
+        return self.early(size, LENDER, (self.weight(f"{weight}.weight"), *reads), reuses=reuses)
+
     def input(self, size: int, constants: int = 0) -> int:
         """A tensor the caller fills: lives on the host, is allocated before anything else.
 
