@@ -122,8 +122,7 @@ class Growth:
 
     def __init__(self, model: Model, settings: Settings, placement: Placement):
         self.model, self.settings, self.placement = model, settings.without_placement, placement
-        limit = model.context_length or 1 << 20
-        self.limit = max(GRAIN, limit)
+        self.limit = max(GRAIN, model.context_length or 1 << 20, settings.context)
         self._known: dict[int, Grown] = {}
         self._least: dict[int, Grown] = {}
 

@@ -264,6 +264,12 @@ class LevelPlanner:
     def _settled_needs(self, growth: Growth, weights: Weights) -> dict[int, int]:
         return needed_bytes(weights, self.memory, growth.placement, settled(growth, weights))
 
+    def may_fit(self, sized: SizedLevel) -> bool:
+        """Whether a plan may fit, without working out by how much one does not."""
+        if self.split or not self.request.search:
+            return True
+        return self.searcher.best(self.judged(sized, self.weights(sized))) is not None
+
     def _may_be_placed(self, weights: Weights) -> bool:
         """Whether a search may find more than one device alone, told what to hold."""
         alone = len(self.memory.devices) == 1 and self.memory.host_capacity_bytes is None
@@ -329,6 +335,7 @@ class LevelPlanner:
                 passing_bytes=0 if number else passing,
                 mirrored_bytes=mirrored,
                 beside=_with(device.beside, beside_layers.get(number, 0), now.drafting.get(number, 0)),
+                used_bytes=device.used_bytes,
             )
             for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
         )
@@ -343,6 +350,7 @@ class LevelPlanner:
             compute_bytes=now.compute[HOST] - drafting,
             overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_beside.total,
             beside=_with(self.memory.host_beside, adapters, drafting),
+            used_bytes=self.memory.host_used_bytes,
         )
 
     def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:

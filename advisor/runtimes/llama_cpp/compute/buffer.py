@@ -25,7 +25,7 @@ from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 _REPEATS = 6  # the layout settles within these, then cycles through one, two or three states: 6 fits all
-_BEFORE_LAYERS = 2  # parts of a layout: what is allocated beforehand, and the embedding
+_AFTER_LAYERS = 1  # part of a layout: the output
 PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 _RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
 
@@ -151,7 +151,7 @@ def _cut_way(
     way = _laid_way(model, outline, tuple(short), output, copies, fused, tensors)
     if not stretches:
         return way
-    whole = repeated(way.layout, _BEFORE_LAYERS, stretches)
+    whole = repeated(way.layout, len(way.layout.parts) - len(short) - _AFTER_LAYERS, stretches)
     if whole is None:
         return _laid_way(model, outline, word, output, copies, fused, tensors)
     return replace(way, layout=whole)
@@ -288,9 +288,11 @@ def _firsts(model: Model) -> tuple[int, ...]:
     if model.shared_kv_layers or graph.bank_every or graph.alternating_streams:
         return tuple(range(len(model.layers)))
     firsts: dict[tuple[object, ...], int] = {}
-    found = []
+    found: list[int] = []
+    widened = False  # the mask of MiniMax M3, by the first layer that picks blocks
     for number, kind in enumerate(_layer_kinds(model)):
-        windows = [mixer.kept(model.width).window for mixer in model.layers[number].mixers]
-        rotates = tuple(graph.rotates(number, window) for window in windows)
-        found.append(firsts.setdefault((kind, rotates, number < graph.image_layers), number))
+        kept = [mixer.kept(model.width) for mixer in model.layers[number].mixers]
+        rotates = tuple(graph.rotates(number, past.window) for past in kept)
+        found.append(firsts.setdefault((kind, rotates, number < graph.image_layers, widened), number))
+        widened = widened or any(past.indexer is not None and past.indexer.by_block for past in kept)
     return tuple(found)

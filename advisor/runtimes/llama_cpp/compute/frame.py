@@ -184,7 +184,7 @@ class Frame:
         indexer = indexers[0] if indexers else None
         if indexer is not None and indexer.style == "pooled":
             self._add_pooled_inputs(indexer)
-        for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
+        for mixer in model.mixers:
             if mixer.recurrent and self.state_rows < 0:
                 self._add_state_inputs()
             if (kept := mixer.kept(model.width)).keys and kept.window not in self.masks:
