@@ -100,6 +100,7 @@ def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardw
     if asked.host_bandwidth_gb_s is not None:
         given = asked.host_bandwidth_gb_s * 1e9
     runs_on = _backend(backend, first, cards, runtime)
+    _check_used(asked, first, installed)
     memory = _memory(asked, first, cards, _buffer_api(backend, first, runs_on, runtime))
     return Hardware(
         machine=first,
@@ -174,19 +175,27 @@ def _installed(asked: MachineChoice, first: Machine) -> tuple[Machine, ...]:
     return (first,) * (asked.gpus * first.count) + (other,) * (asked.other_gpus * other.count)
 
 
+def _check_used(asked: MachineChoice, first: Machine, installed: tuple[Machine, ...]) -> None:
+    """Raise InputError where memory is said to be used of cards that are not there."""
+    if asked.used_mib is None:
+        return
+    if not installed:
+        raise InputError("used_mib: {first} has no graphics cards; say host_used_mib of its RAM.", first=first.name)
+    if len(asked.used_mib) > len(installed):
+        raise InputError(
+            "used_mib names {named} cards, and the machine has {count}.",
+            named=len(asked.used_mib),
+            count=len(installed),
+        )
+
+
 def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...], api: str | None) -> Memory:
     def overhead(one: Machine) -> int:
         return one.overhead_bytes if asked.overhead_mib is None else int(asked.overhead_mib * MIB)
 
     on_host = int((asked.host_used_mib or 0) * MIB)
     if first.kind == CPU_KIND:
-        if asked.used_mib is not None:
-            raise InputError("used_mib: {first} has no graphics cards; say host_used_mib of its RAM.", first=first.name)
         return Memory((), first.capacity_bytes, overhead(first) + on_host, host_used_bytes=on_host)
-    if asked.used_mib is not None and len(asked.used_mib) > len(cards):
-        raise InputError(
-            "used_mib names {named} cards, and {count} are used.", named=len(asked.used_mib), count=len(cards)
-        )
     host = first.host_memory_bytes
     if asked.host_memory_gib is not None:
         if first.unified:

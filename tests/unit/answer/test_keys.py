@@ -274,3 +274,9 @@ def test_what_vllm_would_not_start_is_refused(query: str, part: str) -> None:
 def test_the_sentences_are_whole() -> None:
     found = asked(f"{MISTRAL}&context=49152&used_mib=1000")
     assert all(say(note).endswith(".") for note in found.notes)
+
+
+def test_what_others_use_of_one_of_several_cards_can_be_asked_for() -> None:
+    found = asked(f"{LLAMA}&machine=rtx-3090&gpus=2&used_mib=20000,0")
+    assert found.chosen is not None
+    assert "used_mib=20000%2C0" in answer_document(found, "")["decision"]["plan"]["query"]
