@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from advisor.answer.assess import encoder_notes
-from advisor.answer.drafting import drafting_note
+from advisor.answer.drafting import drafting_note, mtp_note
 from advisor.answer.extending import extension_of
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.runtime_notes import runtime_notes
 from advisor.answer.setups import Subject
+from advisor.answer.spill import spill_note
 from advisor.foundation.message import NOTHING, Key, Message, fact
 from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
@@ -46,6 +47,8 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
     yield from runtime_notes(question.runtime, question.settings, model, setup.hardware, setup.runtime.id)
     yield from _unread_notes(about.question, setup.runtime)
     yield from _host_notes(setup.hardware, decided.plan)
+    if (full := spill_note(decided.plan, setup.hardware)) is not None:
+        yield full
     if question.model.draft and (drafting := drafting_note(question.model, setup.hardware, decided.candidate)):
         yield drafting
     yield from _model_notes(entry, setup.hardware.machine, model)
@@ -86,8 +89,20 @@ def _unread_notes(asked: Question, runtime: Runtime) -> tuple[Message, ...]:
 
 
 def _host_notes(hardware: Hardware, plan: Plan) -> tuple[Message, ...]:
-    """That the host's bandwidth is assumed, where anything is read from there."""
-    if not hardware.host_bandwidth_assumed or not (plan.placement.offloads and plan.fits):
+    """What the host's bandwidth is, where that is assumed or followed from words, and anything is read from there."""
+    if not (plan.placement.offloads and plan.fits):
+        return ()
+    if (ram := hardware.ram) is not None:
+        return (
+            fact(
+                "ram_counted",
+                name=ram.name,
+                channels=fact("memory_channels", n=ram.channels * ram.sockets),
+                rated=ram.rated / 1e9,
+                less=fact("ram_of_many_channels", gb_s=ram.bandwidth / 1e9) if ram.bandwidth < ram.rated else NOTHING,
+            ),
+        )
+    if not hardware.host_bandwidth_assumed:
         return ()
     return (fact("host_bandwidth_assumed", gb_s=hardware.host_bandwidth / 1e9),)
 
@@ -108,7 +123,7 @@ def _stack_notes(about: Subject, decided: Option) -> Iterator[Message]:
     """What of the model is loaded, and what is left out: layers that draft, what sees and hears."""
     model, question, request = about.model, decided.setup.question, decided.plan.request
     if model.trunk is not None:
-        yield fact("mtp_counted") if question.model.mtp else fact("mtp_not_loaded")
+        yield mtp_note(decided.candidate) if question.model.mtp else fact("mtp_not_loaded")
     if model.mtp_layers:
         yield fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters)
     if model.tower is None or not about.writes:

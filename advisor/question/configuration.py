@@ -16,6 +16,7 @@ from advisor.foundation.errors import ImpossibleValue, InputError, one_line
 from advisor.foundation.message import sentence
 from advisor.foundation.parts import Part
 from advisor.foundation.units import MIB
+from advisor.machines.ram import USUAL_CHANNELS, USUAL_TYPE, Ram, ram_type
 from advisor.models.tower import PROJECTOR_TYPES, ProjectorType
 from advisor.question.requirements import Switch, known
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
@@ -87,6 +88,15 @@ def _known_level(value: Any) -> Any:
         raise ImpossibleValue.because(error) from None
 
 
+def _known_ram(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ram_type(value)
+    except InputError as error:
+        raise ImpossibleValue.because(error) from None
+
+
 GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]
 Share = Annotated[float, Field(ge=0, le=1_000_000)]
 Shares = Annotated[
@@ -128,7 +138,8 @@ class MachineChoice(Part):
 
     `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
     `other_gpus` devices of `other_machine` stand in the same host; of all cards there a plan uses the first
-    `use_gpus` (None: all). `host_memory_gib` is the RAM beside graphics cards, `host_bandwidth_gb_s` how fast it is.
+    `use_gpus` (None: all). `host_memory_gib` is the RAM beside graphics cards, `host_bandwidth_gb_s` how fast it is;
+    who does not know that gives `ram_type` ("ddr5-6000"), `ram_channels` of a processor (None: two) and `ram_sockets`.
     `overhead_mib` replaces the catalogue's figure for what driver and runtime take per device, `margin_percent` of
     each device is kept free. `wired_limit_mb` is what a Mac's GPU may use where that was raised (in MiB, as
     `iogpu.wired_limit_mb` counts it). Other programs hold `used_mib` of each device already (a list: of one device
@@ -144,6 +155,9 @@ class MachineChoice(Part):
     use_gpus: int | None = Field(None, ge=1, le=64)
     host_memory_gib: float | None = Field(None, gt=0, le=100_000)
     host_bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
+    ram_type: Annotated[str | None, BeforeValidator(_known_ram)] = Field(None, min_length=1, max_length=40)
+    ram_channels: int | None = Field(None, ge=1, le=16)
+    ram_sockets: int = Field(1, ge=1, le=8)
     overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
     wired_limit_mb: int | None = Field(None, ge=1, le=10_000_000)
     used_mib: UsedByCard = None
@@ -155,6 +169,13 @@ class MachineChoice(Part):
         if self.name == CUSTOM_MACHINE and self.memory_gib is None:
             raise ImpossibleValue("A custom machine needs memory_gib, the memory of one device in GiB.")
         return self
+
+    @property
+    def ram(self) -> Ram | None:
+        """The memory that is described, with what is usual for what is left out; None where nothing is."""
+        if self.ram_type is None and self.ram_channels is None and self.ram_sockets == 1:
+            return None
+        return Ram(self.ram_type or USUAL_TYPE, self.ram_channels or USUAL_CHANNELS, self.ram_sockets)
 
     @property
     def margin(self) -> float:
@@ -171,7 +192,8 @@ class MachineChoice(Part):
 class Workload(Part):
     """What it has to do. `context` is tokens per user (of all users in LM Studio).
 
-    `context_used` is how full the context is when speed is asked for (None: the prompt), in tokens. The KV cache is
+    `context_used` is how full the context is when speed is asked for (None: the prompt), in tokens. So many
+    `cached_tokens` of the prompt are in the cache from an earlier request, and not read again. The KV cache is
     stored as `kv_type_k` and `kv_type_v`, in vLLM as 16 bit or with `kv_fp8` in 8. `rope_scaling` says how positions
     beyond those that the model was trained on are made.
     """
@@ -181,6 +203,7 @@ class Workload(Part):
     rope_scaling: Annotated[str, known(ROPE_SCALINGS, sentence("RoPE scaling"))] = AUTO
     context_used: int | None = Field(None, ge=0, le=1 << 27)
     prompt_tokens: int = Field(1024, ge=1, le=1 << 27)
+    cached_tokens: int = Field(0, ge=0, le=1 << 27)
     kv_type_k: CacheType = "f16"
     kv_type_v: CacheType = "f16"
     kv_fp8: Switch = False
@@ -189,6 +212,11 @@ class Workload(Part):
     def prompt(self) -> int:
         """The tokens of the prompt as far as they go into the context."""
         return min(self.prompt_tokens, self.context)
+
+    @property
+    def cached(self) -> int:
+        """The tokens of the prompt that need not be read: the last one always is, for the first one written."""
+        return min(self.cached_tokens, self.prompt - 1)
 
 
 class RuntimeChoice(Part):

@@ -14,7 +14,9 @@ from advisor.machines.machine import Machine
 from advisor.sizing.placement import HOST
 from advisor.sizing.rates import LINK_BANDWIDTH
 from advisor.speed.backends import Backend, chip_of, group_of, judged_by, peak_flops
+from advisor.speed.cache_types import crossing_ms, ends_of_host, has_kernel, reading_ms, reading_takes
 from advisor.speed.constants import POOLED, Constants, constants
+from advisor.speed.drafting import Gain, gain
 from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
 from advisor.speed.roofline import (
@@ -84,6 +86,7 @@ class Speed:
     host_bandwidth: float | None = field(default=None, repr=False)
     split: Split = field(default="layer", repr=False)
     replicas: int = 1
+    gain: Gain | None = None  # of drafting, which the rates of writing hold
 
     def serving(self, users: int) -> Speed:
         """The same with so many users at once."""
@@ -153,6 +156,11 @@ def estimate_speed(
     if backend == "vllm" and load.users > 1 and not load.read_per_written:
         load = replace(load, read_per_written=USUAL_READ_PER_WRITTEN)
     decode = _decode(load, devices, backend, parts, split, table)
+    drafted = None
+    if load.drafting is not None:
+        reads = load.reads_of(load.drafting.drafted + 1)
+        drafted = gain(load.drafting, backend, load.users, reads, load.shape.known_as)
+    written = decode.range if drafted is None else drafted.of(decode.range)
     first = None
     if prefill is not None:
         prompt, step = prefill.range, decode.range
@@ -163,11 +171,15 @@ def estimate_speed(
             tokens / prompt.low + 1 / step.low,
         )
     return Speed(
-        decode_tokens_per_s=decode.range,
-        total_decode_tokens_per_s=decode.range.scaled(users),
+        decode_tokens_per_s=written,
+        total_decode_tokens_per_s=written.scaled(users),
         prefill_tokens_per_s=None if prefill is None else prefill.range,
         time_to_first_token_s=first,
-        basis=_basis(decode),
+        basis=_basis(decode)
+        if drafted is None
+        else "scaled"
+        if drafted.own and decode.tier != "group"
+        else "estimated",
         n=decode.n,
         sources=decode.sources,
         backend=backend,
@@ -178,6 +190,7 @@ def estimate_speed(
         host_bandwidth=host_bandwidth,
         split=split,
         replicas=replicas,
+        gain=drafted,
     )
 
 
@@ -234,6 +247,7 @@ def _decode(
     own = known.of(group)
     tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
     offloads = HOST in parts and backend != "cpu"
+    kernel = has_kernel(backend, *load.cache_types, load.flash_attention)
 
     def step(some: SpeedLoad) -> tuple[Terms, float, float]:
         """Terms on the devices, milliseconds on the host, and in all."""
@@ -243,7 +257,8 @@ def _decode(
             host_ms = weighed(host, known.of(group_of(devices[0], "cpu")))
         elif offloads:
             host_ms = weighed(host_terms(some, parts[HOST].bandwidth), table["host"].of(_HOST_GROUP))
-        return terms, host_ms, weighed(terms, own) * factor + host_ms
+        waits = 0.0 if kernel else crossing_ms(some.shape, some.context_used, some.users)
+        return terms, host_ms + waits, weighed(terms, own) * factor + host_ms + waits
 
     terms, host_ms, ms = step(load)
     in_turn = False
@@ -251,7 +266,8 @@ def _decode(
         ms, in_turn = alone, True
     ends = known.range_of(judged_by(group, load.users, len(devices), split), tier)
     if host_ms:
-        ends = _blended(ends, table["host"].range_of(_HOST_GROUP, "group"), host_ms / ms)
+        on_host = table["host"].range_of(_HOST_GROUP, "group") if kernel else ends_of_host()
+        ends = _blended(ends, on_host, min(1.0, host_ms / ms))
     most = 1000 / least_ms(load, parts, together=split != "layer")
     return Rate(_range(1000 / ms, ends, most), tier, n, sources, terms, own, factor, host_ms, in_turn)
 
@@ -307,9 +323,12 @@ def _prefill(
     tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
     if split == "layer":
         factor /= pipeline_gain(len(numbers))
-    spread = _range(
-        1000 / (weighed(total, own) * factor), known.range_of(judged_by(group, 1, len(devices), split, before), tier)
-    )
+    ends = known.range_of(judged_by(group, 1, len(devices), split, before), tier)
+    ms = weighed(total, own) * factor * reading_takes(backend, *load.cache_types, depth)
+    if not has_kernel(backend, *load.cache_types, load.flash_attention):
+        waits = reading_ms(load.shape, depth)
+        ends, ms = _blended(ends, ends_of_host(), waits / (ms + waits)), ms + waits
+    spread = _range(1000 / ms, ends)
     return Rate(spread, tier, n, sources, total, own, factor, 0.0)
 
 

@@ -26,6 +26,7 @@ class Shape:
     active_parameters: float
     attention: tuple[tuple[int, int], ...] = ()  # (window in tokens, 0: none; operations per token and cell)
     known_as: str | None = None
+    attention_layers: int = 0  # that look back at what is cached
 
     def attention_operations(self, depth: float) -> float:
         """Operations that attention spends on one token after `depth` others."""
@@ -40,6 +41,7 @@ def shape_of(model: Model) -> Shape:
     if (found := _SHAPES.get(model)) is None:
         moe = [layer.routed for layer in model.layers if layer.routed is not None]
         attention: Counter[int] = Counter()  # products per token and cell by window
+        looking = sum(any(mixer.products_per_cell for mixer in layer.mixers) for layer in model.layers)
         for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
             if mixer.products_per_cell:
                 attention[mixer.kept(model.width).window] += mixer.products_per_cell
@@ -47,11 +49,19 @@ def shape_of(model: Model) -> Shape:
             layers=len(model.layers),
             moe_layers=len(moe),
             expert_share=moe[0].used / moe[0].experts if moe else 1.0,
-            active_parameters=model.active_parameters,
+            active_parameters=model.active_parameters - _looked_up(model),
             known_as=_known_shapes().get(_signature(model, model.parameters)),
+            attention_layers=looking,
             attention=tuple((window, 2 * each) for window, each in attention.items()),
         )
     return found
+
+
+def _looked_up(model: Model) -> int:
+    """Weights of which a token needs its own row only, beside its input embedding: Gemma's E2B and E4B have most of
+    theirs there.
+    """
+    return sum(part.elements for part in model.globals if part.name.startswith("per_layer_token_embd"))
 
 
 def _signature(model: Model, parameters: int) -> Hashable:

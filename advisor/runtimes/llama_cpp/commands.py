@@ -6,7 +6,7 @@ docs/modelfile.mdx, docs/faq.mdx and api/types.go, and LM Studio's command line 
 
 from __future__ import annotations
 
-from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_levels import LEVELS, NATIVE_MIX
 from advisor.foundation.errors import InputError, nearest
 from advisor.foundation.message import Message, as_it_is, fact, sentence
 from advisor.foundation.numbers import bare
@@ -208,8 +208,8 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         )
     if launch.hf_repo is None:
         return ()
-    # The converter writes these as they are; "auto" keeps what the publisher stored in MXFP4.
-    direct = launch.level.lower() if launch.level in _PLAIN else "auto" if level.native_only else None
+    # The converter writes these itself, and keeps what the publisher stored in MXFP4.
+    direct = launch.level.lower() if launch.level in _PLAIN else None
     made = _local_file(launch) if direct else f"{launch.short_name}-BF16.gguf"
     convert = command_line(
         *("python", "convert_hf_to_gguf.py", "--remote", launch.hf_repo),
@@ -226,7 +226,8 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         importance = ("--imatrix", f"{launch.short_name}-imatrix.gguf")
         measure = command_line("llama-imatrix", "-m", made, "-f", _CALIBRATION, "-o", importance[1])
         steps.append(Command(fact("command_measure"), measure, (fact("command_calibration", file=_CALIBRATION),)))
-    quantize = command_line("llama-quantize", *importance, made, _local_file(launch), launch.level)
+    mix = NATIVE_MIX if level.native_only else launch.level
+    quantize = command_line("llama-quantize", *importance, made, _local_file(launch), mix)
     return (*steps, Command(fact("command_quantize"), quantize))
 
 

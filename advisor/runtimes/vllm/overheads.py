@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from advisor.foundation.caches import kept_beside
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import GIB
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
@@ -82,7 +83,7 @@ def activation_range(step: Step) -> Range:
     """The larger of the forward pass and the sampler; the sampler runs on the last states of all tokens."""
     model, batch, capability = step.model, step.batch, step.capability
     per_word = _SORTED_BYTES if capability is not None and capability >= _SORTS_FROM else SAMPLER_BYTES
-    per_token = 2 * (3 * model.width + max(_layer_elements(layer, model.width, step.gpus) for layer in model.layers))
+    per_token = 2 * (3 * model.width + _widest(model, step.gpus))
     if step.gathered > 1:
         per_token += 2 * 2 * step.gathered * model.width
     forward = FORWARD_FACTOR.scaled(batch.tokens * per_token)
@@ -95,6 +96,12 @@ def activation_range(step: Step) -> Range:
         max(forward.typical, sampler.typical + states),
         max(forward.high, sampler.high + states),
     )
+
+
+@kept_beside
+def _widest(model: Model, gpus: int) -> int:
+    """Elements a token needs at the widest place of any layer on one GPU."""
+    return max(_layer_elements(layer, model.width, gpus) for layer in dict.fromkeys(model.layers))
 
 
 def _layer_elements(layer: Layer, width: int, gpus: int) -> int:

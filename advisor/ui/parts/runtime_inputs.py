@@ -9,8 +9,9 @@ from advisor.question.configuration import AUTO, BACKENDS, LLAMA_CPP_RELEASES, N
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
 from advisor.sizing.settings import CACHE_TYPES, NEWEST_RELEASE
 from advisor.sources.published_sizes import publishers
-from advisor.ui.asking import model_names
+from advisor.ui import state
 from advisor.ui.parts.fields import choice, number, switch
+from advisor.ui.parts.pickers import draft_picker
 
 KEYS = (
     *("runtime", "level", "backend", "kv_type_k", "kv_type_v", "kv_fp8", "flash_attention", "ubatch", "llama_cpp"),
@@ -63,15 +64,7 @@ def draw() -> None:
     choice("publisher", "Whose GGUF files", publishers(), help="Stock: as llama.cpp's own tools make them")
     switch("imatrix", "Importance matrix", help="Sizes of files made with one; some tensors differ")
     switch("mtp", "Multi-token-prediction layers", help="Only some models have them")
-    models = model_names()
-    choice(
-        "draft",
-        "Draft model",
-        tuple(models),
-        names=models,
-        placeholder="none",
-        help="llama.cpp `-md`: a small model of the same family drafts tokens that the main one checks",
-    )
+    draft_picker(state.value("draft"))
     choice("draft_level", "Level of the draft model", tuple(LEVELS))
     number(
         "draft_accepted_percent",

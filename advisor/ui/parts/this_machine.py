@@ -22,6 +22,9 @@ _CLEARED = {
     "used_mib": None,
     "host_used_mib": None,
     "gpus": None,
+    "ram_type": None,
+    "ram_channels": None,
+    "ram_sockets": None,
 }
 
 
