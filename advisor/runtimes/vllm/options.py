@@ -61,8 +61,8 @@ class VllmOptions(RuntimeOptions):
         tokens = self.max_batched_tokens or (usual_tokens if requests <= usual_tokens else told_tokens(requests))
         if tokens < requests:
             raise InputError(
-                "max_num_batched_tokens={tokens:,} is less than the {requests:,} requests at once (max_num_seqs, else the "
-                "users), with which it does not start: give at least as many tokens as requests.",
+                "max_num_batched_tokens={tokens:,} is less than the {requests:,} requests at once (max_num_seqs, else "
+                "the users), with which it does not start: give at least as many tokens as requests.",
                 tokens=tokens,
                 requests=requests,
             )

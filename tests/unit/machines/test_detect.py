@@ -240,7 +240,7 @@ def test_what_other_programs_hold_of_a_card_is_counted_beyond_the_usual() -> Non
     first, second = map(int, used.split(","))
     assert second == 0
     assert first == 24576 - 16_000 - machine("rtx-3090").overhead_bytes // 2 // MIB
-    assert Question.from_values(question_values(found(busy, idle))).machine.used_mib == (first, 0)
+    assert Question.from_values(question_values(found(busy, idle))).others.used_mib == (first, 0)
 
 
 def test_one_part_of_a_partitioned_card_is_planned_with() -> None:
@@ -307,7 +307,7 @@ def test_what_is_found_can_be_planned_with() -> None:
     ):
         question = Question.from_values({"model": "llama-3.1-8b-instruct", **question_values(detected)})
         assert (
-            hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP).machine.id
+            hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP, question.others).machine.id
             == question.machine.name
         )
 
