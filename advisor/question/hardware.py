@@ -94,8 +94,9 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId, others: OtherPrograms = NO_OTHERS) -> Hardware:
-    """The hardware that is asked for, under a backend or `auto`, beside other programs; raises InputError where it cannot
-    be built so.
+    """The hardware that is asked for, under a backend or `auto`, beside other programs.
+
+    Raises InputError where it cannot be built so.
     """
     first = first_machine(asked)
     installed = _installed(asked, first)
