@@ -36,6 +36,7 @@ _LAPTOP = "laptop-gpu"
 # Of the machine that was asked about; where its layers lay belongs to it too.
 _NOT_SEARCHED_FOR = (
     *("other_machine", "memory_gib", "bandwidth_gb_s", "backend", "use_gpus", "wired_limit_mb"),
+    *("used_mib", "host_used_mib"),
     *("gpu_layers", "cpu_moe_layers", "tensor_split"),
 )
 # A machine that is sold with its memory has that, whatever stands in the computer that was asked about.
