@@ -137,15 +137,18 @@ def _speed(question: Question, entry: ResolvedModel, model: Model, hardware: Har
     drafting = Drafting(DRAFTED, TEXTS.get(question.requirements.task, "mixed")) if drafts else None
 
     def estimate(plan: Plan) -> Speed | None:
-        load = _load(asked, work, entry, model, max(1, len(hardware.cards)), plan)
+        serving = plan.serving
+        together = max(1, len(hardware.cards) if serving is None else serving.together)
+        load = _load(asked, work, entry, model, together, plan)
         # A pasted checkpoint may stand beside the levels of another runtime.
         traits = runtime_by(plan.runtime).speed
         return estimate_speed(
             replace(load, writes=writes_text(entry, model), cached_tokens=work.cached, drafting=drafting),
-            hardware.cards or (hardware.machine,),
+            hardware.cards[:together] if plan.serving is not None else hardware.cards or (hardware.machine,),
             hardware.backend if traits.backend is None else traits.backend,
             host_bandwidth=hardware.host_bandwidth,
             split="tensor" if traits.splits_tensors else plan.settings.split,
+            replicas=1 if serving is None else serving.replicas,
         )
 
     found = estimate(plan)

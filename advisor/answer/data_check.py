@@ -104,6 +104,9 @@ def _check_prices(folder: Path) -> None:
     hosts = {row.host for row in read_rows(folder / "hosts.csv", prices.Host, ("host",))}
     _must_have(folder / "hosts.csv", prices.NEEDED_HOSTS, hosts)
     read_rows(folder / "power.csv", prices.MeasuredPower, ("machines",))
+    kinds = {row.kind for row in read_rows(folder / "resale.csv", prices.Resale, prices.RESALE_KEY)}
+    _must_have(folder / "resale.csv", prices.RESALE_KINDS, kinds)
+    read_rows(folder / "discounts.csv", prices.Discount, prices.DISCOUNT_KEY)
 
 
 def _must_exist(path: Path, column: str, known: Collection[str], what: str) -> None:

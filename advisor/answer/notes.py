@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from advisor.answer.assess import encoder_notes
 from advisor.answer.drafting import drafting_note, mtp_note
+from advisor.answer.extending import extension_of
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.runtime_notes import runtime_notes
@@ -14,6 +15,7 @@ from advisor.answer.spill import spill_note
 from advisor.foundation.message import NOTHING, Key, Message, fact
 from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
+from advisor.question.configuration import AUTO
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
@@ -39,6 +41,9 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
     yield from _frontend_notes(setup.runtime.id, setup.taken)
     if about.usual_context is not None and "context" not in {one.key for one in setup.taken}:
         yield fact("context_of_model", tokens=fact("tokens", n=question.workload.context), usual=about.usual_context)
+    yield from _extension_notes(about, decided)
+    if used := _used(decided.plan):
+        yield fact("used_counted", used=used)
     yield from runtime_notes(question.runtime, question.settings, model, setup.hardware, setup.runtime.id)
     yield from _unread_notes(about.question, setup.runtime)
     yield from _host_notes(setup.hardware, decided.plan)
@@ -48,6 +53,26 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
         yield drafting
     yield from _model_notes(entry, setup.hardware.machine, model)
     yield from _stack_notes(about, decided)
+
+
+def _used(plan: Plan) -> int:
+    return sum(holder.used_bytes for holder in (*plan.devices, plan.host))
+
+
+def _extension_notes(about: Subject, decided: Option) -> Iterator[Message]:
+    """That a context is asked for which the model was not trained for, or a scaling that is not needed."""
+    work, name = decided.setup.question.workload, about.entry.name
+    extension = extension_of(work, about.entry, about.model)
+    if extension is None:
+        if work.rope_scaling != AUTO:
+            yield fact("scaling_not_needed", trained=about.model.context_length or 0)
+        return
+    context, trained = work.context, extension.trained
+    if extension.scaling == "none":
+        yield fact("context_not_stretched", context=context, trained=trained, model=name)
+        return
+    kind = fact("scaling_yarn") if extension.scaling == "yarn" else fact("scaling_linear")
+    yield fact("context_stretched", context=context, trained=trained, model=name, kind=kind, factor=extension.factor)
 
 
 def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[Message, ...]:

@@ -27,7 +27,7 @@ def traits_of(setup: Setup, level_id: LevelId | None, native: bool) -> Traits:
         bits=max(GOOD_BITS, bits) if native else bits,
         codebook=name.startswith("IQ"),
         codebook_slow=setup.hardware.backend not in _FAST_CODEBOOKS or not setup.hardware.cards,
-        weight_only=engine is RuntimeId.VLLM
+        weight_only=engine in (RuntimeId.VLLM, RuntimeId.SGLANG)
         and isinstance(level, SafetensorsLevel)
         and level.bits == 4
         and (level.scheme in _WEIGHT_ONLY or (level.scheme is Scheme.NVFP4 and not _multiplies_nvfp4(setup))),

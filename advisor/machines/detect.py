@@ -53,6 +53,7 @@ _APPLE_SMALL_GIB, _APPLE_SMALL_SHARE, _APPLE_SHARE = 36, 0.66, 0.75
 # Stock Linux lets a GPU inside the processor use half of the memory.
 _UNIFIED_SHARE = 0.5
 _MOST_GPUS = 64
+_LEAST_USED_BYTES = 256 * MIB  # less comes and goes
 
 
 def detect(root: Path = Path("/")) -> Detected:
@@ -109,7 +110,8 @@ def match_gpus(gpus: Sequence[DetectedGpu], cpu: str, board: str, ram_bytes: int
 def question_values(detected: Detected) -> dict[str, Any]:
     """The question's keys for "this machine": `machine`, and what it needs of `gpus`, `memory_gib`, `host_memory_gib`.
 
-    `overhead_mib` is given where the devices have less memory than the catalogue says: the difference counts as gone.
+    `used_mib` is given where other programs hold more of a card than counts as overhead, `overhead_mib` where the
+    devices have less memory than the catalogue says: the difference counts as gone.
 
     Equal cards form a group. The group with the most memory comes first; the next one, if it is listed, becomes
     `other_machine` and `other_gpus`.
@@ -124,8 +126,22 @@ def question_values(detected: Detected) -> dict[str, Any]:
     for group in groups[1:]:
         other = _group_values(group)
         if other["machine"] != CUSTOM and not group[0].unified:
-            return {**values, "other_machine": other["machine"], "other_gpus": other["gpus"]}
-    return values
+            values |= {"other_machine": other["machine"], "other_gpus": other["gpus"]}
+            return values | _used([*groups[0], *group])
+    return values | _used(groups[0])
+
+
+def _used(gpus: Sequence[DetectedGpu]) -> dict[str, Any]:
+    """`used_mib`, card by card, where other programs hold more than the screen, which counts as overhead anyway."""
+    used = [_used_mib(gpu) for gpu in gpus[:_MOST_GPUS]]
+    return {"used_mib": ",".join(map(str, used))} if any(used) and len(used) == len(gpus) else {}
+
+
+def _used_mib(gpu: DetectedGpu) -> int:
+    if gpu.memory_total_bytes is None or gpu.memory_free_bytes is None or gpu.machine is None or gpu.mig:
+        return 0
+    beyond = gpu.memory_total_bytes - gpu.memory_free_bytes - machine(gpu.machine).overhead_bytes // 2
+    return -(-beyond // MIB) if beyond >= _LEAST_USED_BYTES else 0
 
 
 def _ram_values(detected: Detected) -> dict[str, Any]:

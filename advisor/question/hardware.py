@@ -190,22 +190,36 @@ def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...], ap
     def overhead(one: Machine) -> int:
         return one.overhead_bytes if asked.overhead_mib is None else int(asked.overhead_mib * MIB)
 
+    on_host = int((asked.host_used_mib or 0) * MIB)
     if first.kind == CPU_KIND:
-        return Memory((), first.capacity_bytes, overhead(first))
+        if asked.used_mib is not None:
+            raise InputError("used_mib: {first} has no graphics cards; say host_used_mib of its RAM.", first=first.name)
+        return Memory((), first.capacity_bytes, overhead(first) + on_host, host_used_bytes=on_host)
+    if asked.used_mib is not None and len(asked.used_mib) > len(cards):
+        raise InputError(
+            "used_mib names {named} cards, and {count} are used.", named=len(asked.used_mib), count=len(cards)
+        )
     host = first.host_memory_bytes
     if asked.host_memory_gib is not None:
         if first.unified:
             raise InputError("host_memory_gib: {first} shares one memory between host and GPU.", first=first.name)
         host = int(asked.host_memory_gib * GIB)
     devices = tuple(
-        Device(card.name, card.capacity_bytes, overhead(card), buffer_limit=_buffer_limit(card, api)) for card in cards
+        Device(
+            card.name,
+            card.capacity_bytes,
+            overhead(card) + asked.used_bytes(number),
+            buffer_limit=_buffer_limit(card, api),
+            used_bytes=asked.used_bytes(number),
+        )
+        for number, card in enumerate(cards)
     )
-    return Memory(devices, host, pooled=first.unified)
+    return Memory(devices, host, on_host, pooled=first.unified, host_used_bytes=on_host)
 
 
 def _buffer_api(asked: str, first: Machine, backend: Backend, runtime: RuntimeId) -> str | None:
     """Through which interface memory is allocated, as far as one is known to limit a single allocation."""
-    if first.vendor == "Apple" and runtime_by(runtime).engine is not RuntimeId.VLLM:
+    if first.vendor == "Apple" and runtime_by(runtime).engine not in (RuntimeId.VLLM, RuntimeId.SGLANG):
         return "Vulkan" if asked == "vulkan" else "Metal"
     return {"vulkan": "Vulkan", "sycl": "SYCL"}.get(backend)
 

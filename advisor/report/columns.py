@@ -31,6 +31,8 @@ _OF_THE_MACHINE = frozenset(
         "ram_channels",
         "ram_sockets",
         "overhead_mib",
+        "used_mib",
+        "host_used_mib",
         "wired_limit_mb",
         "backend",
         "gpu_layers",

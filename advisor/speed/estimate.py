@@ -85,13 +85,21 @@ class Speed:
     inputs_per_s: Range | None = None
     host_bandwidth: float | None = field(default=None, repr=False)
     split: Split = field(default="layer", repr=False)
+    replicas: int = 1
     gain: Gain | None = None  # of drafting, which the rates of writing hold
 
     def serving(self, users: int) -> Speed:
         """The same with so many users at once."""
         # Nobody else's prompts are read in between where one is alone.
         load = replace(self.load, users=users, read_per_written=self.load.read_per_written if users > 1 else 0)
-        found = estimate_speed(load, self.devices, self.backend, host_bandwidth=self.host_bandwidth, split=self.split)
+        found = estimate_speed(
+            load,
+            self.devices,
+            self.backend,
+            host_bandwidth=self.host_bandwidth,
+            split=self.split,
+            replicas=self.replicas,
+        )
         assert found is not None  # noqa: S101
         return found
 
@@ -126,19 +134,22 @@ def estimate_speed(
     *,
     host_bandwidth: float | None = None,
     split: Split = "layer",
+    replicas: int = 1,
 ) -> Speed | None:
     """How fast `load` runs on `devices`, in the order of the placement; None where a memory's bandwidth is not known.
 
     `host_bandwidth` is that of the host's memory in bytes/s, for what lies there; devices that share the host's memory
     bring it along. For a machine without a GPU, or backend "cpu", give the machine itself as the only device.
-    `split` "layer" lets devices work one after the other, "tensor" and "row" together on every tensor.
+    Each of `replicas` such groups of devices serves its part of the users. `split` "layer" lets devices work one after
+    the other, "tensor" and "row" together on every tensor.
     """
     if not devices:
         raise InputError("A speed needs at least one device; for a machine without a GPU give the machine itself.")
     parts = _parts(load, devices, backend, host_bandwidth)
     if parts is None:
         return None
-    table = constants()
+    users, table = load.users, constants()
+    load = replace(load, users=-(-users // replicas))
     prefill = _prefill(load, devices, backend, parts, split, table["prefill"])
     if not load.writes:
         return None if prefill is None else _encoding(load, devices, backend, prefill)
@@ -161,7 +172,7 @@ def estimate_speed(
         )
     return Speed(
         decode_tokens_per_s=written,
-        total_decode_tokens_per_s=written.scaled(load.users),
+        total_decode_tokens_per_s=written.scaled(users),
         prefill_tokens_per_s=None if prefill is None else prefill.range,
         time_to_first_token_s=first,
         basis=_basis(decode)
@@ -172,12 +183,13 @@ def estimate_speed(
         n=decode.n,
         sources=decode.sources,
         backend=backend,
-        load=load,
+        load=replace(load, users=users),
         devices=tuple(devices),
         decode=decode,
         prefill=prefill,
         host_bandwidth=host_bandwidth,
         split=split,
+        replicas=replicas,
         gain=drafted,
     )
 

@@ -43,6 +43,8 @@ NUMBERS = {
     "prices/hosts.csv": "price_typical",
     "prices/power.csv": "load_w",
     "prices/tco.csv": "typical",
+    "prices/resale.csv": "typical",
+    "prices/discounts.csv": "percent",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 from advisor.runtimes.llama_cpp.growth import Grown
 from advisor.runtimes.llama_cpp.needs import passing_beside
 from advisor.runtimes.llama_cpp.placement_cuts import Held
-from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground
+from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground, prefix
 from advisor.runtimes.llama_cpp.weights import Weights
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST
-
-_Number = TypeVar("_Number", np.int64, np.float64)
 
 
 class LevelChoices:
@@ -27,13 +24,10 @@ class LevelChoices:
     def __init__(self, ground: Ground, weights: Weights, memory: Memory):
         self.ground, self.weights, self.memory = ground, weights, memory
         output = weights.output + weights.tied
-        self.plain = _prefix(np.append(weights.layers, output))
-        self.experts = _prefix(np.append(weights.experts, 0))
-        self.cache = _prefix(np.append(np.array(ground.caches, dtype=np.int64), 0))
-        read = np.append(weights.layers, output).astype(np.float64)
-        used = np.append(weights.experts * ground.reading.expert_share, 0)
-        self.read_plain, self.read_experts = _prefix(read), _prefix(used)
-        self.read_cache = _prefix(np.append(ground.reading.caches, 0))
+        self.plain, self.experts = prefix(weights.layers, output), prefix(weights.experts, 0)
+        self.cache, self.read_cache = ground.cache_sums, ground.read_cache_sums
+        self.read_plain = self.plain.astype(np.float64)
+        self.read_experts = prefix(weights.experts * ground.reading.expert_share, 0)
         self.has_experts = bool(weights.experts.any())
         self.known: dict[tuple[bool, bool], Grown] = {}
         self._budgets: dict[tuple[bool, bool], list[int]] = {}
@@ -277,8 +271,3 @@ class LevelChoices:
         for step in reversed(back):
             cuts.append(int(step[cuts[-1]]))
         return cuts[-2::-1]
-
-
-def _prefix(sizes: NDArray[_Number]) -> NDArray[_Number]:
-    """Sums of the first 0, 1, 2 ... entries."""
-    return np.concatenate((np.zeros(1, dtype=sizes.dtype), np.cumsum(sizes)))

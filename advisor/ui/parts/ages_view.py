@@ -20,6 +20,8 @@ HOLDS = {
     "prices/hosts.csv": "Computers around GPUs",
     "prices/power.csv": "Power of whole machines",
     "prices/tco.csv": "Figures on owning machines",
+    "prices/resale.csv": "What machines fetch again",
+    "prices/discounts.csv": "Discounts of hosts",
     "machines.csv": "Machines, with their prices",
     MODELS: "Models",
     "ollama_names.csv": "Names in Ollama's library",

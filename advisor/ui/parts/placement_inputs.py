@@ -15,7 +15,7 @@ from advisor.ui.parts.fields import choice, number, switch, text
 KEYS = (
     *("gpu_layers", "cpu_moe_layers", "kv_offload", "op_offload", "mmap", "other_machine", "other_gpus", "use_gpus"),
     *("split", "tensor_split", "bandwidth_gb_s", "host_bandwidth_gb_s", "overhead_mib", "margin_percent"),
-    *("wired_limit_mb", "ram_type", "ram_channels", "ram_sockets"),
+    *("wired_limit_mb", "used_mib", "host_used_mib", "ram_type", "ram_channels", "ram_sockets"),
 )
 _MOST_LAYERS = 256
 _SPLITS = {"layer": "Whole layers", "row": "Rows of matrices", "tensor": "Tensors"}
@@ -57,6 +57,19 @@ def draw(machine_id: str) -> None:
         step=64.0,
         placeholder=_usual_overhead(machine_id),
         help="Taken by driver, runtime and screen before the model is loaded",
+    )
+    text(
+        "used_mib",
+        "Used by other programs, per card (MiB)",
+        placeholder="nothing",
+        help="What nvidia-smi shows as used before the model is loaded; card by card such as 1500,0",
+    )
+    number(
+        "host_used_mib",
+        "Used of host memory (MiB)",
+        step=1024.0,
+        placeholder="nothing",
+        help="By other programs, beyond the 2 GiB that the system is taken to keep",
     )
     number("margin_percent", "Safety margin (%)", step=1.0, help="Kept free of each device's memory")
     number(
