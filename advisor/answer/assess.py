@@ -35,7 +35,7 @@ from advisor.sources.published_files import PublishedFile
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
 from advisor.speed.bounded import no_faster
-from advisor.speed.drafting import TEXTS, Drafting
+from advisor.speed.draft_gain import TEXTS, Drafting
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 
