@@ -80,15 +80,3 @@ def judged_by(group: str, users: int, devices: int, split: str, before: int = 0)
     if group in ("vllm", "host"):
         return f"{group}, several users" if users > 1 else group
     return "several users" if users > 1 else f"{split} split" if devices > 1 else group
-
-
-def peak_flops(machine: Machine) -> float | None:
-    """The rate that prompt processing is measured against, in operations/s on dense data; None where unknown.
-
-    On NVIDIA half the 8-bit rate, which quantized models are multiplied at and which GeForce and workstation cards
-    reach alike, while 16 bits with 32-bit sums run at half speed on GeForce; elsewhere the 16-bit rate.
-    """
-    known = [machine.fp16_tflops, machine.fp32_tflops]
-    if machine.vendor == "NVIDIA" and machine.int8_tops:
-        known.append(machine.int8_tops / 2)
-    return max((rate for rate in known if rate), default=0.0) * 1e12 or None
