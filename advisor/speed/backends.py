@@ -19,6 +19,7 @@ _BY_VENDOR: dict[str, Backend] = {"NVIDIA": "cuda", "Apple": "metal", "AMD": "ro
 # Sold with several sizes of one memory: the same chip at the same speed.
 _MEMORY_SIZE = re.compile(r"-\d{1,4}gb$")
 _FAR = 8192  # tokens
+SERVER_BANDWIDTH = 200e9  # bytes/s, of eight channels and more, which CPUs reach less of
 # Cards without tensor cores and, mostly, without fast 16-bit arithmetic.
 _OLD_NVIDIA = {"Maxwell", "Pascal"}
 
@@ -65,7 +66,8 @@ def group_of(machine: Machine, backend: Backend) -> str:
         case "rocm" | "vulkan":
             return f"{backend}-unified" if machine.unified else backend
         case "cpu":
-            return "cpu-apple" if machine.vendor == "Apple" else "cpu"
+            server = (machine.bandwidth_bytes_per_s or 0) >= SERVER_BANDWIDTH
+            return "cpu-apple" if machine.vendor == "Apple" else "cpu-server" if server else "cpu"
         case _:
             return backend
 

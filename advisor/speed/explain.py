@@ -27,7 +27,10 @@ _OF_DECODE = {
     "requests": fact("decode_requests"),
     "exchange": fact("decode_exchange"),
     "exchange_tokens": fact("decode_exchange_tokens"),
+    "hop": fact("decode_hop"),
+    "bfloat": fact("decode_bfloat"),
     "early": fact("decode_early"),
+    "early_layer": fact("decode_early_layer"),
 }
 _OF_PREFILL = {
     "compute": fact("prefill_compute"),

@@ -29,7 +29,8 @@ Vector = NDArray[np.float64]
 _DECODE = {
     "weights": 1.2, "quantized": 0.15, "low_bits": 0.4, "cache": 2.0, "step": 0.3, "layer": 0.8, "moe_layer": 1.0,
     "compute": 2.0, "attention": 1.0, "small_batch": 1.0, "batch_compute": 2.0, "batch_moe": 2.0, "serve_moe": 0.7,
-    "prompts": 1.6, "prompts_attention": 1.5, "requests": 6.0, "exchange": 3.0, "exchange_tokens": 2.0, "early": 1.0,
+    "prompts": 1.6, "prompts_attention": 1.5, "requests": 6.0, "exchange": 3.0, "exchange_tokens": 2.0, "hop": 0.2,
+    "bfloat": 0.3, "early": 1.0, "early_layer": 0.5,
 }  # fmt: skip
 _PREFILL = {
     "compute": 1.5, "compute_moe": 1.0, "quantized": 0.3, "bfloat": 0.3, "attention": 2.0, "cache": 0.5, "weights": 1.0,
@@ -46,15 +47,15 @@ _FLOOR = {
     kind: np.array([float(name in ("dense", "experts") or (kind, name) == ("decode", "weights")) for name in names])
     for kind, names in TERMS.items()
 }
-_PULL_GROUP = {"decode": 3.0, "prefill": 8.0, "host": 0.2}
+_PULL_GROUP = {"decode": 12.0, "prefill": 20.0, "host": 5.0}
 SERVED = "vllm"
 _LEAST_SHARE = 0.1  # of the starting value: so that a constant the pooled fit leaves out can still come back
 _ROUNDS = 12
-_LEAST_ERROR = 0.05  # errors below count alike, so that no single row is met exactly
+_LEAST_ERROR = 0.1  # errors below count alike, so that no single row is met exactly
 _LEAST_MS = 1e-6
 _CLIP = 0.8  # log; a row further off says nothing more
 # Rows' worth of pull towards "no difference" for a generation, a chip, a model on it, a level of that.
-_PULLS = (8.0, 6.0, 4.0, 2.0)
+_PULLS = (16.0, 6.0, 4.0, 2.0)
 
 
 @dataclass(frozen=True)

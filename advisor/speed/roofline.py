@@ -4,7 +4,7 @@ Generating is bound by memory: every active weight is read once a step, and the 
 what each step, layer and layer of experts costs whatever its size, what many users' tokens take to compute, and what
 devices that share every tensor tell each other. Reading a prompt is bound by arithmetic: two operations per active
 weight and token; the weights are read once for each micro-batch, and attention grows with the depth, so that a token
-takes a + b / micro-batch + c x depth. What builds of 2024 took longer is a term of the fit ("early") that no estimate
+takes a + b / micro-batch + c x depth. What old builds took longer is a term of the fit ("early") that no estimate
 has. All terms are in milliseconds at the machine's nominal rates, so a constant of 1.25 says that 80 % of the nominal
 rate are reached. Formula after S. Williams et al., "Roofline" (2009).
 """
@@ -22,7 +22,8 @@ from advisor.speed.shape import Shape
 DECODE_TERMS = (
     "weights", "quantized", "low_bits", "cache", "step", "layer", "moe_layer", "compute", "attention",
     "small_batch", "batch_compute", "batch_moe",
-    "serve_moe", "prompts", "prompts_attention", "requests", "exchange", "exchange_tokens", "early",
+    "serve_moe", "prompts", "prompts_attention", "requests", "exchange", "exchange_tokens", "hop", "bfloat",
+    "early", "early_layer",
 )  # fmt: skip
 PREFILL_TERMS = (
     "compute", "compute_moe", "quantized", "bfloat", "attention", "cache", "weights", "pass", "pass_moe",
@@ -93,6 +94,9 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
         0.0,
         shape.layers / _LAYERS if exchanging else 0.0,
         load.users * exchange_bytes(shape) / device.link * _MS if exchanging else 0.0,
+        0.0 if first else 1.0,
+        weights if load.level == "BF16" else 0.0,
+        0.0,
         0.0,
     )
 
@@ -130,6 +134,9 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
         load.users / _USERS if first else 0.0,
         shape.layers / _LAYERS if exchanging else 0.0,
         (load.users + prompts) * exchange_bytes(shape) / device.link * _MS if exchanging else 0.0,
+        0.0,
+        0.0,
+        0.0,
         0.0,
     )
 
