@@ -11,9 +11,8 @@ _SLOT = 32e9  # bytes/s that cards exchange over a PCIe slot
 # Kernels outside NVIDIA's reach half as much of matrix units' nominal rate as they reach of plain units'.
 _REACHED = {"wmma": 0.5, "matrix": 0.5, "xmx": 0.5, "neural-accelerator-estimate": 0.5}
 _CPU_OPERATIONS = 25  # for each byte/s: 16 cores with vectors of 8 numbers at 4.5 GHz beside 90 GB/s
-# Formats whose products vLLM forms of 8-bit numbers, or of 4 bits that it seldom gains more from.
-_EIGHT_BIT_FLOATS = ("FP8", "NVFP4", "W4A8")
-_EIGHT_BIT_WHOLES = ("INT8", "W8A8")
+# Formats whose products vLLM forms of 8-bit floats or of 8-bit integers; other weights of few bits are unpacked to 16.
+_OF_FLOATS, _OF_INTEGERS = ("FP8", "MXFP8", "W4A8", "FP4-FP8"), ("W8A8",)
 
 
 def device_of(machine: Machine, backend: Backend, level: str) -> Device:
@@ -44,10 +43,11 @@ def peak_flops(machine: Machine) -> float | None:
 
 def served_flops(machine: Machine, level: str) -> float | None:
     """The rate that vLLM multiplies at: of 16 bits with 32-bit sums, of 8 bits where format and machine have them."""
-    rate = machine.fp16_tflops or machine.fp32_tflops
-    if level.upper().startswith(_EIGHT_BIT_FLOATS):
+    rate, name = machine.fp16_tflops or machine.fp32_tflops, level.upper()
+    # Where cards calculate with NVFP4, no source shows more than the rate of 8 bits.
+    if name.startswith(_OF_FLOATS) or (name == "NVFP4" and machine.fp4_tflops):
         rate = machine.fp8_tflops or rate
-    elif level.upper().startswith(_EIGHT_BIT_WHOLES):
+    elif name.startswith(_OF_INTEGERS):
         rate = machine.int8_tops or rate
     return rate * 1e12 if rate else None
 
