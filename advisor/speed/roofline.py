@@ -73,32 +73,39 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
     token = 2 * shape.active_parameters * load.share_of(number) / device.peak * _MS if device.peak else 0.0
     shader = device.shader or _OF_BYTES * device.bandwidth
     others = load.users - 1
-    batch = others * token
-    exchanging = first and sharing > 1
-    return (
-        weights,
-        weights if load.bits < _WHOLE_BITS else 0.0,
-        weights if load.bits < _LOW_BITS else 0.0,
-        cache,
-        1.0 if first else 0.0,
-        shape.layers / _LAYERS if first else 0.0,
-        shape.moe_layers / _LAYERS if first else 0.0,
-        2 * shape.active_parameters * load.share_of(number) / shader * _MS,
-        load.users * shape.attention_operations(load.context_used) * load.cache_share(number) / shader * _MS,
-        min(others, _SMALL_BATCH) * token,
-        batch,
-        batch if shape.moe_layers else 0.0,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-        shape.layers / _LAYERS if exchanging else 0.0,
-        load.users * exchange_bytes(shape) / device.link * _MS if exchanging else 0.0,
-        0.0 if first else 1.0,
-        weights if load.level == "BF16" else 0.0,
-        0.0,
-        0.0,
-    )
+    found = {
+        "weights": weights,
+        "quantized": weights if load.bits < _WHOLE_BITS else 0.0,
+        "low_bits": weights if load.bits < _LOW_BITS else 0.0,
+        "cache": cache,
+        "compute": 2 * shape.active_parameters * load.share_of(number) / shader * _MS,
+        "attention": load.users
+        * shape.attention_operations(load.context_used)
+        * load.cache_share(number)
+        / shader
+        * _MS,
+        "small_batch": min(others, _SMALL_BATCH) * token,
+        "batch_compute": others * token,
+        "batch_moe": others * token if shape.moe_layers else 0.0,
+        "bfloat": weights if load.level == "BF16" else 0.0,
+    }
+    if first:
+        found |= _once(shape)
+    elif sharing == 1:
+        found["hop"] = 1.0
+    if first and sharing > 1:
+        found["exchange"] = shape.layers / _LAYERS
+        found["exchange_tokens"] = load.users * exchange_bytes(shape) / device.link * _MS
+    return _in_order(DECODE_TERMS, found)
+
+
+def _once(shape: Shape) -> dict[str, float]:
+    """What a step and its layers cost whatever their size."""
+    return {"step": 1.0, "layer": shape.layers / _LAYERS, "moe_layer": shape.moe_layers / _LAYERS}
+
+
+def _in_order(names: Sequence[str], found: Mapping[str, float]) -> Terms:
+    return tuple(found.get(name, 0.0) for name in names)
 
 
 def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, sharing: int = 1) -> Terms:
@@ -114,31 +121,20 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     weights = max(read, _SERVED_COMPUTE * load.users * token)
     prompts = load.users * load.read_per_written
     attention = shape.attention_operations(load.context_used / 2, unpacked=True) * load.share_of(number)
-    exchanging = first and sharing > 1
-    return (
-        weights,
-        weights if load.bits < _WHOLE_BITS else 0.0,
-        0.0,
-        load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS,
-        1.0 if first else 0.0,
-        shape.layers / _LAYERS if first else 0.0,
-        shape.moe_layers / _LAYERS if first else 0.0,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-        (load.users + prompts) * token if shape.moe_layers else 0.0,
-        prompts * token,
-        prompts * attention / device.peak * _MS if device.peak else 0.0,
-        load.users / _USERS if first else 0.0,
-        shape.layers / _LAYERS if exchanging else 0.0,
-        (load.users + prompts) * exchange_bytes(shape) / device.link * _MS if exchanging else 0.0,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-    )
+    found = {
+        "weights": weights,
+        "quantized": weights if load.bits < _WHOLE_BITS else 0.0,
+        "cache": load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS,
+        "serve_moe": (load.users + prompts) * token if shape.moe_layers else 0.0,
+        "prompts": prompts * token,
+        "prompts_attention": prompts * attention / device.peak * _MS if device.peak else 0.0,
+    }
+    if first:
+        found |= _once(shape) | {"requests": load.users / _USERS}
+    if first and sharing > 1:
+        found["exchange"] = shape.layers / _LAYERS
+        found["exchange_tokens"] = (load.users + prompts) * exchange_bytes(shape) / device.link * _MS
+    return _in_order(DECODE_TERMS, found)
 
 
 def exchange_bytes(shape: Shape) -> float:
