@@ -9,6 +9,7 @@ from datetime import date
 from advisor.answer.candidate import Candidate
 from advisor.answer.pricing import Pricing
 from advisor.answer.serving import Wish
+from advisor.answer.spill import fullest_card
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import means
 from advisor.foundation.message import Key, Message, fact
@@ -20,16 +21,19 @@ from advisor.question.configuration import ModelChoice, Workload
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
+from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.needs import default_shares
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, sized_weights
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.placement import place
 from advisor.sizing.plan import Plan
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.local_measurements import LocalMeasurement
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
 from advisor.speed.bounded import no_faster
+from advisor.speed.drafting import TEXTS, Drafting
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 
@@ -50,7 +54,7 @@ def candidates_of(
         return Candidate(
             plan=plan,
             task=question.requirements.task,
-            speed=_speed(question.model, question.workload, entry, model, hardware, plan),
+            speed=None if fullest_card(plan, hardware) else _speed(question, entry, model, hardware, plan),
             facts=facts,
             own_file=own_file_of(entry, plan),
             pricing=pricing,
@@ -127,19 +131,24 @@ def own_file_of(entry: ResolvedModel, plan: Plan) -> OwnFile | None:
     return own_file_in(entry.repository.id, None if isinstance(plan.sized, PublishedCheckpoint) else plan.level_id)
 
 
-def _speed(
-    asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan
-) -> Speed | None:
+def _speed(question: Question, entry: ResolvedModel, model: Model, hardware: Hardware, plan: Plan) -> Speed | None:
+    asked, work = question.model, question.workload
+    drafts = plan.settings.mtp and model.trunk is not None and runtime_by(plan.runtime).engine is not RuntimeId.MLX
+    drafting = Drafting(DRAFTED, TEXTS.get(question.requirements.task, "mixed")) if drafts else None
+
     def estimate(plan: Plan) -> Speed | None:
-        load = _load(asked, work, entry, model, max(1, len(hardware.cards)), plan)
+        serving = plan.serving
+        together = max(1, len(hardware.cards) if serving is None else serving.together)
+        load = _load(asked, work, entry, model, together, plan)
         # A pasted checkpoint may stand beside the levels of another runtime.
         traits = runtime_by(plan.runtime).speed
         return estimate_speed(
-            replace(load, writes=writes_text(entry, model)),
-            hardware.cards or (hardware.machine,),
+            replace(load, writes=writes_text(entry, model), cached_tokens=work.cached, drafting=drafting),
+            hardware.cards[:together] if plan.serving is not None else hardware.cards or (hardware.machine,),
             hardware.backend if traits.backend is None else traits.backend,
             host_bandwidth=hardware.host_bandwidth,
             split="tensor" if traits.splits_tensors else plan.settings.split,
+            replicas=1 if serving is None else serving.replicas,
         )
 
     found = estimate(plan)
@@ -152,8 +161,8 @@ def _speed(
 
 
 def _load(asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model, gpus: int, plan: Plan) -> SpeedLoad:
-    prompt = work.prompt
-    depth = prompt if work.context_used is None else work.context_used
+    prompt = work.prompt - work.cached
+    depth = work.prompt if work.context_used is None else work.context_used
     depth = min(depth, plan.settings.total_context // plan.settings.users)  # users of one cache fill it together
     if isinstance(plan.sized, SizedLevel):
         load = placed_load(

@@ -18,6 +18,7 @@ from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import status_by
 from advisor.answer.utility import Figures, utility
 from advisor.question.requirements import Requirements
+from advisor.speed.drafting import MOST as MOST_DRAFTED
 
 _NEVER = float("-inf")
 # Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
@@ -36,14 +37,17 @@ class Bounds:
         self._broken: dict[Setup, int] = {}
         self._cheapest: dict[Setup, float | None] = {}
 
-    def of(self, job: Job, weights: Weights, refined: bool) -> Key:
-        """No option of this job is better; `refined` takes longer and comes closer."""
+    def of(self, job: Job, weights: Weights, refined: bool, least_rank: int = DOES_NOT_FIT) -> Key:
+        """No option of this job is better; `refined` takes longer and comes closer. Below `least_rank` ranks are alike
+        to whoever asks."""
         least, most = self._least_seconds(job) if refined else None, RANKS["good"]
         if least == float("inf"):
-            if not self._may_be_tight(job):  # of what does not fit, the smallest comes nearest
+            # Of what does not fit, the smallest comes nearest.
+            if least_rank > TIGHT or not self._may_be_tight(job):
                 return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
             least, most = None, TIGHT
-        speed = _OPTIMISM / least if least and job.setup.speed_is_known else None
+        faster = _OPTIMISM * (MOST_DRAFTED if self.about.question.model.mtp else 1.0)
+        speed = faster / least if least and job.setup.speed_is_known else None
         figures = Figures(
             _AS_FAST_AS_ANY if speed is None else speed,
             self._least_on_host(job) if refined else None,

@@ -10,13 +10,14 @@ from advisor.answer.answer import Answer
 from advisor.answer.job import Job
 from advisor.answer.option import Option
 from advisor.answer.other_models import OtherModel, other_model
-from advisor.answer.policy import ALL_KEPT, GOOD_BITS, VISIBLE_POINTS, WEIGHTS
+from advisor.answer.policy import ALL_KEPT, ENOUGH_TOKENS_PER_S, GOOD_BITS, NOTICEABLE, VISIBLE_POINTS, WEIGHTS
 from advisor.answer.status import STATUSES, Status
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, fact
 from advisor.quality.own_files import is_native
 from advisor.quality.scale import Beside
 from advisor.quality.scores import Score
+from advisor.sizing.plan import Plan
 
 Role = Literal["better quality", "faster", "longer context", "other engine", "own 4-bit file", "other model"]
 
@@ -25,6 +26,7 @@ _ANY_GAIN, _MUCH_FREE = 0.05, 0.25  # where a quarter of the memory is free, eve
 _FASTER, _LONGER = 1.25, 1.5
 _FAST_TOKENS_PER_S = 30.0  # faster than that need nothing be
 _MOST_LOST = 3.0  # points, for speed
+_AS_MUCH_FREE = 0.05  # of a place, by which plans count as alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,9 @@ def choices(found: Answer) -> tuple[Choice, ...]:
     own = []
     for look in (_better_quality, _own_file, _faster, _longer_context, _other_engine):
         choice = look(found)
-        if choice is not None and (identity := _identity(choice.option)) not in taken:
+        if choice is None or _seems_better_in_everything(choice.option, found.decided):
+            continue
+        if (identity := _identity(choice.option)) not in taken:
             taken.add(identity)
             own.append(choice)
     return (*beside, *own[:_MOST])
@@ -69,6 +73,33 @@ def _identity(option: Option) -> tuple[object, ...]:
         option.setup.runtime.cache_types(option.plan.request),
         option.plan.placement,
     )
+
+
+def _seems_better_in_everything(option: Option, decided: Option) -> bool:
+    """Of another engine's plan: what speaks against it then is in no figure (few run that engine for so many users, and
+    how fast it is there is little measured), so it is not offered as if nothing did.
+    """
+    if option.setup.runtime.engine is decided.setup.runtime.engine:
+        return False
+    here, there = (one.figures.tokens_per_s for one in (decided, option))
+    if here is None or there is None or STATUSES.index(option.status) > STATUSES.index(decided.status):
+        return False
+    here, there = min(here, ENOUGH_TOKENS_PER_S), min(there, ENOUGH_TOKENS_PER_S)
+    kept, usual = option.kept.task, decided.kept.task
+    return (
+        kept >= usual
+        and there >= here
+        and (kept >= usual + VISIBLE_POINTS or there >= here * NOTICEABLE)
+        and option.candidate.is_whole >= decided.candidate.is_whole
+        and _least_free(option.plan) >= _least_free(decided.plan) - _AS_MUCH_FREE
+        and option.plan.max_context >= decided.plan.max_context
+    )
+
+
+def _least_free(plan: Plan) -> float:
+    """The share of the fullest place that is left."""
+    places = [place for place in (*plan.devices, plan.host) if place.capacity_bytes]
+    return min((1 - place.needed_bytes / (place.capacity_bytes or 1) for place in places), default=1.0)
 
 
 def _not_worse_than(status: Status) -> Callable[[Option], bool]:

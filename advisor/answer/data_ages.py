@@ -37,6 +37,8 @@ TABLES: tuple[DataTable, ...] = (
     DataTable("prices/hosts.csv", source="observed_on", limit_days=STALE_AFTER_DAYS["hardware"]),
     DataTable("prices/power.csv", source="observed_on"),
     DataTable("prices/tco.csv", seen="observed_on"),
+    DataTable("prices/resale.csv", source="observed_on"),
+    DataTable("prices/discounts.csv", source="observed_on"),
     DataTable("machines.csv", seen="as_of", limit_days=STALE_AFTER_DAYS["hardware"]),
     DataTable(MODELS, seen="as_of"),
     DataTable("ollama_names.csv", seen="read"),
@@ -53,6 +55,7 @@ TABLES: tuple[DataTable, ...] = (
     DataTable("model_scale.csv", source="as_of"),
     DataTable("speed_measurements.csv", source="date"),
     DataTable("speed_constants.csv"),
+    DataTable("drafting.csv", source="published", seen="as_of"),
 )
 
 

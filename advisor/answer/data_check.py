@@ -34,6 +34,7 @@ from advisor.sources.published_files import GATED as GATED_FILE
 from advisor.sources.published_files import REPOSITORIES as REPOSITORIES_FILE
 from advisor.sources.published_files import read_gated, read_published_files, read_published_repositories
 from advisor.speed.constants import read_constants
+from advisor.speed.draft_evidence import DRAFTING_FILE, read_draft_evidence
 from advisor.speed.measurements import read_measurements
 
 DATA = data_folder()
@@ -45,6 +46,7 @@ def check_data(folder: Path = DATA) -> None:
     read_evidence(folder / "quality.csv")
     read_kv_evidence(folder / KV_FILE.name)
     read_constants(folder / "speed_constants.csv")
+    read_draft_evidence(folder / DRAFTING_FILE.name)
     measured = folder / "speed_measurements.csv"
     read_measurements(measured)
     _must_exist(measured, "machine", machines, "machine")
@@ -59,7 +61,7 @@ def check_data(folder: Path = DATA) -> None:
     read_scale(scale)
     models = read_catalogue(folder / "models")
     read_projectors(folder / PROJECTORS_FILE.name)
-    for table in (measured, scored, scale, folder / PROJECTORS_FILE.name):
+    for table in (measured, scored, scale, folder / PROJECTORS_FILE.name, folder / DRAFTING_FILE.name):
         _must_exist(table, "model_id", models, "model")
     published = folder / PUBLISHED_FILE.name
     for number, row in enumerate(read_published_files(published), start=2):
@@ -102,6 +104,9 @@ def _check_prices(folder: Path) -> None:
     hosts = {row.host for row in read_rows(folder / "hosts.csv", prices.Host, ("host",))}
     _must_have(folder / "hosts.csv", prices.NEEDED_HOSTS, hosts)
     read_rows(folder / "power.csv", prices.MeasuredPower, ("machines",))
+    kinds = {row.kind for row in read_rows(folder / "resale.csv", prices.Resale, prices.RESALE_KEY)}
+    _must_have(folder / "resale.csv", prices.RESALE_KINDS, kinds)
+    read_rows(folder / "discounts.csv", prices.Discount, prices.DISCOUNT_KEY)
 
 
 def _must_exist(path: Path, column: str, known: Collection[str], what: str) -> None:

@@ -41,7 +41,7 @@ def quality_of(
         found = estimate_quality(facts, written(plan.level_id), task, bits_per_weight=bits, measured_here=measured_here)
     if not measured_here and own_file is not None:
         found = with_own_file(found, own_file, task)
-    return with_cache(found, facts.family, *runtime_by(plan.runtime).cache_types(plan.request))
+    return with_cache(found, facts.family, *runtime_by(plan.runtime).cache_types(plan.request), task)
 
 
 def kept_before(
@@ -51,7 +51,7 @@ def kept_before(
     found = estimate_quality(facts, written(level), task)
     if own_file is not None:
         found = with_own_file(found, own_file, task)
-    kept = with_cache(found, facts.family, *caches).kept
+    kept = with_cache(found, facts.family, *caches, task).kept
     return None if kept is None else kept.typical
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.extending import extension_of
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.models.lookup import find_model
 from advisor.question.configuration import ModelChoice
@@ -70,6 +71,8 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         vision=plan.request.vision,
         adapters=plan.request.adapters,
         wired_limit_mb=question.machine.wired_limit_mb,
-        gpu_memory_utilization=question.runtime.gpu_memory_utilization,
-        kv_fp8=question.workload.kv_fp8,
+        experts=bool(answer.model.experts),
+        extension=extension_of(question.workload, entry, answer.model),
+        server=question.server,
+        serving=plan.serving,
     )

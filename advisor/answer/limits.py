@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.answer.extending import MOST_TIMES, most_context
 from advisor.formats.gguf_levels import Level
 from advisor.formats.levels import find_level
 from advisor.foundation.errors import InputError
@@ -14,8 +15,18 @@ _BLOCK_SELECTION_USERS = 16
 
 def check_limits(level: str | None, work: Workload, model: Model, name: str) -> None:
     """Raise InputError in one sentence where the model cannot be run as asked."""
-    limit = model.context_length
-    if limit is not None and work.context > limit:
+    limit, most = model.context_length, most_context(model)
+    if limit is not None and most is not None and work.context > most:
+        if most > limit:
+            raise InputError(
+                "context={context:,} is more than {times} times what {name} was trained for: at most {most:,} tokens, "
+                "and up to {limit:,} without stretching its positions.",
+                context=work.context,
+                times=MOST_TIMES,
+                name=name,
+                most=most,
+                limit=limit,
+            )
         raise InputError(
             "context={context:,} is beyond what {name} was trained for: at most {limit:,} tokens.",
             context=work.context,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Protocol, TypeVar
@@ -11,7 +12,8 @@ from advisor.answer.assess import priced_as
 from advisor.answer.candidate import Candidate
 from advisor.answer.decide import search_for
 from advisor.answer.option import Option
-from advisor.answer.status import STATUSES
+from advisor.answer.search import Search
+from advisor.answer.status import STATUSES, Status
 from advisor.costs.money import converter_of
 from advisor.costs.options import Option as Way
 from advisor.costs.options import api_option
@@ -36,6 +38,8 @@ _NOT_SEARCHED_FOR = (
     *("other_machine", "memory_gib", "bandwidth_gb_s", "backend", "use_gpus", "wired_limit_mb"),
     *("gpu_layers", "cpu_moe_layers", "tensor_split"),
 )
+# A machine that is sold with its memory has that, whatever stands in the computer that was asked about.
+_OWN_RAM = dict.fromkeys(("ram_type", "ram_channels", "ram_sockets"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,31 +182,42 @@ def _by_the_token(question: Question, today: date) -> tuple[Way | None, Message 
 
 
 def _machine_for(question: Question, entry: ResolvedModel, one: Machine, today: date) -> FittingMachine | None:
-    """The smallest number that does it well; else the number that does it best."""
+    """The smallest number that does it well; else the smallest that does as well as the largest."""
     breathe()
-    best: FittingMachine | None = None
-    sizes = list(_sizes(one))
-    for place, changes in enumerate(sizes):
+    short: list[tuple[Question, Search]] = []
+    for changes in _sizes(one):
         asked = question.with_values(machine=one.id, **changes)
-        try:
+        with suppress(InputError):
             _, search = search_for(asked, entry, today)
-            last = place == len(sizes) - 1 and best is None
-            option = search.best() if last or search.may_be("good") else None
-        except InputError:
-            continue
-        if option is None or not option.runs:
-            continue
-        found = FittingMachine(one, asked.machine.gpus, asked, option)
-        if found.rank == 0:
+            found = _fitting(one, asked, search) if search.reaches("good") else None
+            if found is not None and found.rank == 0:
+                return found
+            short.append((asked, search))
+    return _as_good_as_the_largest(one, short)
+
+
+def _fitting(one: Machine, asked: Question, search: Search, least: Status = "last resort") -> FittingMachine | None:
+    """What a search decides; None where nothing is to be run, or nothing of a status."""
+    option = search.best(least=least)
+    return FittingMachine(one, asked.machine.gpus, asked, option) if option is not None and option.runs else None
+
+
+def _as_good_as_the_largest(one: Machine, numbers: Sequence[tuple[Question, Search]]) -> FittingMachine | None:
+    """The smallest of these numbers: more of a machine never does worse."""
+    most = _fitting(one, *numbers[-1]) if numbers else None
+    if most is None:
+        return None
+    for asked, search in numbers[:-1]:
+        found = _fitting(one, asked, search, most.option.status)
+        if found is not None and found.rank <= most.rank:
             return found
-        best = found if best is None or found.rank < best.rank else best
-    return best
+    return most
 
 
 def _sizes(one: Machine) -> Iterable[Mapping[str, Any]]:
     """What may be bought of a machine, the smallest first."""
     if one.kind == CPU_KIND:
-        return [{"memory_gib": float(size)} for size in CPU_RAM_GIB]
+        return [{"memory_gib": float(size), **_OWN_RAM} for size in CPU_RAM_GIB]
     if one.unified:
-        return [{"host_memory_gib": None}]
+        return [{"host_memory_gib": None, **_OWN_RAM}]
     return [{"gpus": count} for count in (COUNTS[:1] if one.kind == _LAPTOP else COUNTS)]

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from advisor.answer.assess import encoder_notes
-from advisor.answer.drafting import drafting_note
+from advisor.answer.drafting import drafting_note, mtp_note
+from advisor.answer.extending import extension_of
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.runtime_notes import runtime_notes
 from advisor.answer.setups import Subject
+from advisor.answer.spill import spill_note
 from advisor.foundation.message import NOTHING, Key, Message, fact
 from advisor.machines.catalogue import Machine
 from advisor.models.model import Model
+from advisor.question.configuration import AUTO
 from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
@@ -38,13 +41,38 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
     yield from _frontend_notes(setup.runtime.id, setup.taken)
     if about.usual_context is not None and "context" not in {one.key for one in setup.taken}:
         yield fact("context_of_model", tokens=fact("tokens", n=question.workload.context), usual=about.usual_context)
+    yield from _extension_notes(about, decided)
+    if used := _used(decided.plan):
+        yield fact("used_counted", used=used)
     yield from runtime_notes(question.runtime, question.settings, model, setup.hardware, setup.runtime.id)
     yield from _unread_notes(about.question, setup.runtime)
     yield from _host_notes(setup.hardware, decided.plan)
+    if (full := spill_note(decided.plan, setup.hardware)) is not None:
+        yield full
     if question.model.draft and (drafting := drafting_note(question.model, setup.hardware, decided.candidate)):
         yield drafting
     yield from _model_notes(entry, setup.hardware.machine, model)
     yield from _stack_notes(about, decided)
+
+
+def _used(plan: Plan) -> int:
+    return sum(holder.used_bytes for holder in (*plan.devices, plan.host))
+
+
+def _extension_notes(about: Subject, decided: Option) -> Iterator[Message]:
+    """That a context is asked for which the model was not trained for, or a scaling that is not needed."""
+    work, name = decided.setup.question.workload, about.entry.name
+    extension = extension_of(work, about.entry, about.model)
+    if extension is None:
+        if work.rope_scaling != AUTO:
+            yield fact("scaling_not_needed", trained=about.model.context_length or 0)
+        return
+    context, trained = work.context, extension.trained
+    if extension.scaling == "none":
+        yield fact("context_not_stretched", context=context, trained=trained, model=name)
+        return
+    kind = fact("scaling_yarn") if extension.scaling == "yarn" else fact("scaling_linear")
+    yield fact("context_stretched", context=context, trained=trained, model=name, kind=kind, factor=extension.factor)
 
 
 def _frontend_notes(runtime: RuntimeId, taken: tuple[Taken, ...]) -> tuple[Message, ...]:
@@ -61,8 +89,20 @@ def _unread_notes(asked: Question, runtime: Runtime) -> tuple[Message, ...]:
 
 
 def _host_notes(hardware: Hardware, plan: Plan) -> tuple[Message, ...]:
-    """That the host's bandwidth is assumed, where anything is read from there."""
-    if not hardware.host_bandwidth_assumed or not (plan.placement.offloads and plan.fits):
+    """What the host's bandwidth is, where that is assumed or followed from words, and anything is read from there."""
+    if not (plan.placement.offloads and plan.fits):
+        return ()
+    if (ram := hardware.ram) is not None:
+        return (
+            fact(
+                "ram_counted",
+                name=ram.name,
+                channels=fact("memory_channels", n=ram.channels * ram.sockets),
+                rated=ram.rated / 1e9,
+                less=fact("ram_of_many_channels", gb_s=ram.bandwidth / 1e9) if ram.bandwidth < ram.rated else NOTHING,
+            ),
+        )
+    if not hardware.host_bandwidth_assumed:
         return ()
     return (fact("host_bandwidth_assumed", gb_s=hardware.host_bandwidth / 1e9),)
 
@@ -83,7 +123,7 @@ def _stack_notes(about: Subject, decided: Option) -> Iterator[Message]:
     """What of the model is loaded, and what is left out: layers that draft, what sees and hears."""
     model, question, request = about.model, decided.setup.question, decided.plan.request
     if model.trunk is not None:
-        yield fact("mtp_counted") if question.model.mtp else fact("mtp_not_loaded")
+        yield mtp_note(decided.candidate) if question.model.mtp else fact("mtp_not_loaded")
     if model.mtp_layers:
         yield fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters)
     if model.tower is None or not about.writes:

@@ -16,7 +16,14 @@ from advisor.sizing.plan import Plan
 
 DOES_NOT_FIT, NOT_AS_ASKED, TIGHT = 0, 1, 2
 BROKEN = 1e3  # points that a broken rule costs: more than whatever else is said of a plan
-RANKS: dict[Status, int] = {"last resort": 3, "slow": 4, "limited": 5, "good": 6}
+RANKS: dict[Status, int] = {
+    "does not fit": DOES_NOT_FIT,
+    "not as asked": NOT_AS_ASKED,
+    "last resort": 3,
+    "slow": 4,
+    "limited": 5,
+    "good": 6,
+}
 
 
 class Key(NamedTuple):

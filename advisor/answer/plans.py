@@ -69,7 +69,7 @@ def request_of(
         draft=_draft_of(question),
         vision=_vision_of(question),
         adapters=Adapters(question.model.lora_rank, question.model.loras) if question.model.lora_rank else None,
-        options=runtime_by(runtime).options(question.runtime.gpu_memory_utilization, question.workload.kv_fp8),
+        options=runtime_by(runtime).options(question.server),
         name=entry.name,
         machine_name=hardware.machine.name,
     )

@@ -57,6 +57,8 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
         return
     yield _lacking(plan, machine_name, alone=len({job.level for job in search.jobs}) == 1)
     if plan.missing_bytes:
+        if used := used_in_the_way(plan):
+            yield fact("others_in_the_way", used=used)
         if 0 < plan.max_context < plan.settings.context:
             yield shorter_fits(plan)
         if plan.limit is not None:  # more memory would not help
@@ -68,6 +70,24 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
         unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
         if unknown and (needed := plan.offload_needs_host_bytes):
             yield fact("host_memory_would_do", level=plan.level, memory=needed)
+
+
+def used_in_the_way(plan: Plan) -> int | None:
+    """What other programs hold, where it would fit without them."""
+    used = sum(holder.used_bytes for holder in (*plan.devices, plan.host))
+    if not used or not isinstance(plan.request.stored, Levels):
+        return None
+    memory = plan.request.memory
+    free = replace(
+        memory,
+        devices=tuple(
+            replace(one, overhead_bytes=one.overhead_bytes - one.used_bytes, used_bytes=0) for one in memory.devices
+        ),
+        host_overhead_bytes=memory.host_overhead_bytes - memory.host_used_bytes,
+        host_used_bytes=0,
+    )
+    again = runtime_by(plan.runtime).plan_level(replace(plan.request, memory=free), plan.level_id)
+    return used if again is not None and again.fits else None
 
 
 def raised_limit(plan: Plan) -> int | None:

@@ -19,7 +19,7 @@ from advisor.answer.run_files import LINE_MBIT_PER_S, Files, Sizes, files_of, ma
 from advisor.answer.setups import Subject, refusal_here, setups_of
 from advisor.formats.level_id import GGUF
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, as_it_is, fact
+from advisor.foundation.message import Message, as_it_is, fact, sentence
 from advisor.question.configuration import AUTO
 from advisor.runtimes.commands import commands
 from advisor.runtimes.launch import Command, Launch
@@ -35,6 +35,7 @@ _STARTING = (
     fact("command_download"),
     fact("command_add_file"),
     as_it_is("vllm serve"),
+    as_it_is("sglang.launch_server"),
     as_it_is("mlx_lm.server"),
 )
 _MAKING = (fact("command_convert"), fact("command_measure"), fact("command_quantize"), fact("command_make_in_python"))
@@ -47,6 +48,7 @@ _CANNOT = {
     "cache on host": fact("run_cannot_cache_on_host"),
     "tensors": fact("run_cannot_tensors"),
     "batch": fact("run_cannot_batch"),
+    "context": fact("run_cannot_context"),
 }
 _MINUTE, _HOUR = 60, 3600
 
@@ -118,13 +120,15 @@ def _why_not_looked_at(answer: Answer, engine: RuntimeId) -> Message:
     question, name = answer.question, runtime_by(engine).name
     try:
         if refusal := refusal_here(question, runtime_by(engine)):
-            return as_it_is(f"{refusal}.")
+            return sentence("{refusal}.", refusal=refusal)
         if answer.entry.file is None or question.model.level is not None:
             told = question.with_values(runtime=str(engine))
             setups_of(Subject.of(told, answer.entry))
     except InputError as refused:
         return refused.message
-    if question.runtime.name != AUTO:
+    if not runtime_by(engine).searched and question.runtime.name == AUTO:
+        return fact("run_when_asked", runtime=name)
+    if question.runtime.name != AUTO or runtime_by(answer.runtime).own_keys & question.given:
         return fact("run_only_asked", asked=runtime_by(answer.runtime).name, runtime=name)
     return fact("run_other_format", level=answer.shown.level, runtime=name)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from advisor.answer.plans import runtime_name
-from advisor.foundation.message import Message, fact
+from advisor.foundation.message import NOTHING, Message, fact
 from advisor.models.model import Model
 from advisor.question.configuration import CUSTOM_MACHINE, RuntimeChoice
 from advisor.question.hardware import Hardware, chip_for
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sizing.settings import Settings
+from advisor.sizing.settings import CACHE_TYPES, Settings
+from advisor.speed.cache_types import has_kernel
 
 
 def runtime_notes(
@@ -19,6 +20,7 @@ def runtime_notes(
     """For the reader of an answer; none where nothing is special."""
     found = (
         _cache_note(settings, model, runtime),
+        _kernel_note(settings, model, hardware, runtime),
         _custom_note(asked.backend, hardware, runtime),
         _idle_note(hardware),
     )
@@ -35,6 +37,22 @@ def _cache_note(settings: Settings, model: Model, runtime: RuntimeId) -> Message
     if model.context_length is not None and context * users > model.context_length:
         return fact("cache_shared", runtime=name, users=users, context=tokens)
     return fact("cache_shared_choose", runtime=name, users=users, context=tokens, whole=context * users)
+
+
+def _kernel_note(settings: Settings, model: Model, hardware: Hardware, runtime: RuntimeId) -> Message | None:
+    """That the host computes attention over a cache of these types."""
+    keys, values, backend = settings.cache_type_k, settings.cache_type_v, hardware.backend
+    loads = runtime_by(runtime).engine is RuntimeId.LLAMA_CPP and model.causal
+    if not loads or has_kernel(backend, keys, values, settings.flash_attention):
+        return None
+    return fact(
+        "cache_without_kernel",
+        keys=keys,
+        values=values,
+        runtime=runtime_name(runtime),
+        types=tuple(kind for kind in CACHE_TYPES if has_kernel(backend, kind, kind)),
+        built=fact("cache_kernels_built") if backend in ("cuda", "rocm") else NOTHING,
+    )
 
 
 def _custom_note(backend: str, hardware: Hardware, runtime: RuntimeId) -> Message | None:

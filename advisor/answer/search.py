@@ -59,14 +59,20 @@ class Search:
             self.jobs += self._jobs(setup)
         self._bounds = Bounds(about, self.asked, today)
 
-    def best(self, weights: Weights | None = None, allow: Callable[[Job], bool] = lambda _: True) -> Option | None:
+    def best(
+        self,
+        weights: Weights | None = None,
+        allow: Callable[[Job], bool] = lambda _: True,
+        least: Status = "does not fit",
+    ) -> Option | None:
         """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded.
 
+        Where none has the status `least` or a better one, perhaps another option, or None: for whoever takes no less.
         An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower.
         What engines do with many users at once is too little measured to go against what people run.
         """
         judged_by = weights or self.weights
-        best = self._best(judged_by, allow)
+        best = self._best(judged_by, allow, RANKS[least])
         if best is None or not best.runs or len(self.engines) == 1 or self.users >= MANY_USERS:
             return best
         return max(
@@ -79,13 +85,13 @@ class Search:
         best = self._best(self.weights, allow, least)
         return best is not None and self.key_of(best).rank >= least
 
-    def _best(self, judged_by: Weights, allow: Callable[[Job], bool], least: int = DOES_NOT_FIT) -> Option | None:
+    def _best(self, judged_by: Weights, allow: Callable[[Job], bool], least: int) -> Option | None:
         """The best option by `judged_by` alone; of ranks under `least` perhaps another, or None."""
         order = count()
         heap: list[tuple[float, float, int, Job, bool]] = []
         for job in self.jobs:
             if allow(job):
-                rank, points, *_ = self._bound(job, judged_by, refined=False)
+                rank, points, *_ = self._bound(job, judged_by, False, least)
                 heap.append((-rank, -points, next(order), job, False))
         heapq.heapify(heap)
         best: Option | None = None
@@ -95,7 +101,7 @@ class Search:
             if (-worse, -lost) < best_key[:2] or -worse < least:
                 break
             if not refined and not job.planned:
-                bound = self._bound(job, judged_by, refined=True)
+                bound = self._bound(job, judged_by, True, least)
                 heapq.heappush(heap, (-bound.rank, -bound.points, number, job, True))
                 continue
             if self._needless(job):
@@ -120,7 +126,7 @@ class Search:
         for job in self.jobs:
             if job.setup.runtime.engine is best.setup.runtime.engine or job.kept.task < best.kept.task + VISIBLE_POINTS:
                 continue
-            if not allow(job) or self._bound(job, self.weights, refined=True).rank < rank or self._needless(job):
+            if not allow(job) or self._bound(job, self.weights, True, rank).rank < rank or self._needless(job):
                 continue
             option = self.option_of(job)
             if option is None or self.key_of(option).rank < rank or option.figures.tokens_per_s is None:
@@ -128,15 +134,6 @@ class Search:
             faster = option.figures.tokens_per_s >= NOTICEABLE * speed
             if faster and option.figures.served >= best.figures.served and option.figures.host_share is None:
                 yield option
-
-    def may_be(self, status: Status) -> bool:
-        """Whether some option may have this status or a better one: False is certain, and nothing is planned for it."""
-        least = RANKS[status]
-        return any(
-            self._bound(job, self.weights, refined=False).rank >= least
-            and self._bound(job, self.weights, refined=True).rank >= least
-            for job in self.jobs
-        )
 
     @property
     def seen(self) -> Iterator[Option]:
@@ -213,10 +210,10 @@ class Search:
         option = self.option_of(job.whole)
         return option is not None and option.plan.verdict == "fits" and option.figures.served >= 1
 
-    def _bound(self, job: Job, weights: Weights, refined: bool) -> Key:
-        """No option of this job is better."""
+    def _bound(self, job: Job, weights: Weights, refined: bool, least: int = DOES_NOT_FIT) -> Key:
+        """No option of this job is better; see `Bounds.of`."""
         if not job.planned:
-            return self._bounds.of(job, weights, refined)
+            return self._bounds.of(job, weights, refined, least)
         return Key(-1, _NEVER) if job.option is None else self.key_of(job.option, weights)
 
     def _planned(self, job: Job) -> Option | None:

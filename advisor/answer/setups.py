@@ -143,7 +143,9 @@ def runtimes_of(question: Question, entry: ResolvedModel) -> tuple[RuntimeId, ..
     if entry.file is not None and question.model.level is None:
         return (RuntimeId.LLAMA_CPP,)
     told = [one for one in loading if runtime_by(one).own_keys & question.given]
-    return (told[0],) if told else loading
+    # Of several that read a key, the one that reads most of what is given is meant.
+    meant = max(told, key=lambda one: len(runtime_by(one).own_keys & question.given), default=None)
+    return tuple(one for one in loading if runtime_by(one).searched) if meant is None else (meant,)
 
 
 def _loading(question: Question) -> tuple[RuntimeId, ...]:
@@ -178,6 +180,7 @@ def _on_cards(
 ) -> Iterator[tuple[Question, Hardware]]:
     """The question with as many cards used as is worth looking at; on all of them where it says so, or has one."""
     told_where = told.placement.tensor_split is not None or not told.placement.is_searched
+    told_where = told_where or (runtime.speed.splits_tensors and told.server.ranks > 1)
     if len(hardware.cards) < 2 or "use_gpus" in about.question.pins or told_where:
         yield told, hardware
         return
@@ -211,7 +214,7 @@ def _caches(about: Subject, runtime: Runtime, request: PlanRequest) -> Iterator[
 
 
 def _options(runtime: Runtime, question: Question) -> RuntimeOptions | None:
-    return runtime.options(question.runtime.gpu_memory_utilization, question.workload.kv_fp8)
+    return runtime.options(question.server)
 
 
 def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[LevelId, ...]:

@@ -92,8 +92,8 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
 
 
 def usual_engine_points(engine: RuntimeId, users: int) -> float:
-    """llama.cpp and MLX are what people run for themselves, vLLM what they run for many."""
-    if engine is RuntimeId.VLLM:
+    """llama.cpp and MLX are what people run for themselves, vLLM and SGLang what they run for many."""
+    if engine in (RuntimeId.VLLM, RuntimeId.SGLANG):
         return USUAL_FOR_MANY * min(1.0, (users - 1) / (VLLM_FROM_USERS - 1))
     return USUAL_FOR_FEW
 

@@ -57,6 +57,12 @@ class ApiPrice:
     seen_on: date
 
     @property
+    def precision(self) -> str | None:
+        """In how many bits the host says it stores the weights, such as "FP8"; None where it does not say."""
+        stated = re.search(r"[-_](fp8|nvfp4|mxfp4|fp4|int8|int4|awq|gptq|bf16)(?![a-z0-9])", self.model.lower())
+        return None if stated is None else stated[1].upper()
+
+    @property
     def region(self) -> str | None:
         """Where the host says it computes: "eu" of "Mistral (EU)"; None where it does not say."""
         stated = re.search(r"\((EU|US|CH)\)$", self.provider)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from advisor.costs.break_even import BreakEven
 from advisor.costs.cheapest import cheapest_of, verdict_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import UsedPrice, converter_of
 from advisor.costs.offer import Offer, Offers
-from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option, running_cost
+from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option
+from advisor.costs.outlay import months_until
 from advisor.costs.own import own
 from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.price_tables import CASES
 from advisor.costs.rent import rent
 from advisor.costs.staircase import Staircase
+from advisor.costs.terms import not_counted, terms_of
 from advisor.costs.workload import Peak, Throughput, busiest_hour
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import Machine
 
-_NEVER_MONTHS = 1200
 _AS_GOOD_AS_FULL = 0.98
 _HARDLY_ANY = 0.01  # requests that wait
 
@@ -33,7 +35,8 @@ class Costs:
 
     Where an option is missing, `missing` says why, by its name. `months_against_*`: after how many months buying has
     cost no more than the other, at the planned load and before resale; None: never. `peak` is the busiest hour on
-    machines of one's own kind, owned or rented; None where the speed is not known.
+    machines of one's own kind, owned or rented; None where the speed is not known. `discount_rate` is the share a year
+    at which present values are counted, `not_included` what no bill has in it.
     """
 
     inputs: CostInputs
@@ -52,6 +55,8 @@ class Costs:
     co2_kg_per_month: Range | None
     verdict: Message
     peak: Peak | None
+    discount_rate: Decimal
+    not_included: tuple[Message, ...]
     notes: tuple[Message, ...]
     prices: tuple[UsedPrice, ...]
 
@@ -94,9 +99,10 @@ def cost_of(
     offers = rent(machine, devices, speed, inputs, converter)
     hosts = pay_per_token(model_id, inputs, converter, today)
     ways = (("own", bought), ("rent", offers), ("api", hosts))
-    to_own = None if isinstance(bought, Message) else own_option(bought[0], tokens, inputs)
-    to_rent = None if isinstance(offers, Message) else rent_option(offers, tokens, inputs)
-    to_pay = None if isinstance(hosts, Message) else api_option(hosts, tokens, inputs)
+    rate = terms_of(inputs, converter).capital or Decimal(0)
+    to_own = None if isinstance(bought, Message) else own_option(bought[0], tokens, inputs, rate)
+    to_rent = None if isinstance(offers, Message) else rent_option(offers, tokens, inputs, rate)
+    to_pay = None if isinstance(hosts, Message) else api_option(hosts, tokens, inputs, rate)
     found = [option for option in (to_own, to_rent, to_pay) if option is not None]
     peak = busiest_hour(speed, inputs.load, tokens)
     energy = own_even = rent_even = None
@@ -107,7 +113,9 @@ def cost_of(
         chosen = of_rank(offers, tokens)
         rent_even = _against_api([offer.bill(case) for offer, case in zip(chosen, CASES, strict=True)], hosts)
     months = {
-        other.name: _months(to_own, other) for other in (to_rent, to_pay) if to_own is not None and other is not None
+        other.name: months_until(to_own.outlays[1], other.outlays[1])
+        for other in (to_rent, to_pay)
+        if to_own is not None and other is not None
     }
     prices = tuple(dict.fromkeys(price for option in found for price in option.prices))
     return Costs(
@@ -127,6 +135,8 @@ def cost_of(
         co2_kg_per_month=_co2(energy, inputs),
         verdict=verdict_of(tokens, tuple(found), own_even, inputs.billing.currency),
         peak=peak,
+        discount_rate=rate,
+        not_included=_not_included(found, inputs),
         notes=_notes(found, speed, peak, inputs),
         prices=(*prices, *converter.rates_used(prices)),
     )
@@ -144,17 +154,6 @@ def _against_api(bills: list[Staircase], hosts: Offers) -> BreakEven | None:
     return BreakEven(min(reached, default=None), found[1], max(reached) if len(reached) == len(found) else None)
 
 
-def _months(bought: Option | None, other: Option | None) -> int | None:
-    """After how many months buying has cost no more, without counting on a resale."""
-    if bought is None or other is None:
-        return None
-    saved = other.monthly.typical - running_cost(bought)
-    if saved <= 0:
-        return None
-    months = int((bought.upfront / saved).to_integral_value(rounding="ROUND_CEILING"))
-    return months if months <= _NEVER_MONTHS else None
-
-
 def _energy(owned: Offer, tokens: int) -> Range | None:
     values = []
     for case, each in owned.purchases:
@@ -170,7 +169,25 @@ def _co2(energy: Range | None, inputs: CostInputs) -> Range | None:
     return Range(round(scaled.low, 2), round(scaled.typical, 2), round(scaled.high, 2))
 
 
-def _busiest(peak: Peak) -> Message:
+def _not_included(options: list[Option], inputs: CostInputs) -> tuple[Message, ...]:
+    """What no bill has in it, of each way that has a price."""
+    found: list[Message] = []
+    names = {option.name for option in options}
+    if "own" in names:
+        found += [*not_counted(inputs), fact("setting_up"), fact("insurance")]
+        if inputs.power.co2_g_per_kwh is None:
+            found.append(fact("co2_not_counted"))
+    if "rent" in names and not (inputs.rent.storage_gb and inputs.rent.egress_gb):
+        found.append(fact("storage_where_given"))
+    if "api" in names:
+        found.append(fact("fees_of_hosts"))
+    if not inputs.billing.vat_percent and names:
+        found.append(fact("vat_left_out"))
+    return tuple(found)
+
+
+def busiest(peak: Peak) -> Message:
+    """How full the machines are in the busiest hour, and who waits."""
     machines, places = peak.machines, peak.machines * peak.places
     if peak.wait_s is None or peak.full > _AS_GOOD_AS_FULL:
         return fact("busiest_hour_full", machines=machines, places=places)
@@ -192,7 +209,7 @@ def _notes(
 ) -> tuple[Message, ...]:
     notes: list[Message] = []
     if peak is not None:
-        notes.append(_busiest(peak))
+        notes.append(busiest(peak))
     if speed is None:
         notes.append(fact("load_not_checked"))
     elif speed.prefill is None:
@@ -205,10 +222,8 @@ def _notes(
     if stale:
         oldest = max(price.age_days or 0 for price in stale)
         notes.append(fact("prices_old", old=len(stale), days=oldest))
-    if inputs.power.co2_g_per_kwh is None:
-        notes.append(fact("co2_not_counted"))
-    if any(option.name == "own" and option.units[1] > 1 for option in options):
-        notes.append(fact("network_not_counted"))
+    if inputs.load.cached_percent and speed is not None and speed.prefill is not None:
+        notes.append(fact("prefix_cached", percent=inputs.load.cached_percent))
     for option in options:
         notes += option.notes
     return tuple(dict.fromkeys(notes))

@@ -117,12 +117,14 @@ PaidPrice = Annotated[
 ]
 Percent = Annotated[float | None, Field(ge=0, le=100)]
 Watts = Annotated[float | None, Field(ge=0, le=1_000_000)]
+Buyer = Literal["hobby", "small-company", "data-centre"]
 
 
 class Load(Part):
     """What has to be served: `tokens_in` and `tokens_out` are per request, `peak_factor` is the busiest hour over the
-    average one, `hours_per_month` is how long the machines serve (730: always); `cached_percent` of the input tokens
-    are billed by an API as cached.
+    average one, `hours_per_month` is how long the machines serve (730: always). `cached_percent` of the input tokens
+    were sent before: a machine of one's own reads them from its prefix cache, an API bills them as cached.
+    `batch_percent` of the requests may wait for hours: they come outside the busiest hour, and at hosts' batch prices.
     """
 
     requests_per_day: Annotated[float, AfterValidator(_requests)] = 1000
@@ -131,6 +133,7 @@ class Load(Part):
     peak_factor: float = Field(3, ge=1, le=1000)
     hours_per_month: Annotated[float, AfterValidator(_hours)] = 730
     cached_percent: float = Field(0, ge=0, le=100)
+    batch_percent: float = Field(0, ge=0, le=100)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Load:
@@ -154,14 +157,26 @@ class Load(Part):
         return Fraction(str(self.requests_per_day)) * (self.tokens_in + self.tokens_out) * 365 / 12
 
     @property
+    def read_percent(self) -> Decimal:
+        """Of the input tokens, those that no cache has yet."""
+        return 100 - Decimal(str(self.cached_percent))
+
+    @property
+    def peak(self) -> Decimal:
+        """The busiest hour over the average one, where what may wait fills the others."""
+        now = 1 - Decimal(str(self.batch_percent)) / 100
+        return max(Decimal(1), Decimal(str(self.peak_factor)) * now)
+
+    @property
     def input_share(self) -> Decimal:
         """Input tokens over all tokens."""
         return Decimal(self.tokens_in) / (self.tokens_in + self.tokens_out)
 
 
 class Billing(Part):
-    """In what money, for how long. `eur_rate` and `chf_rate` are US dollars for one euro and one franc; `vat_percent`
-    is put on top of every option.
+    """In what money, for how long, and for whom: what nobody says of staff, support, capital and space is nothing for a
+    hobby, else as usual for such a buyer (`advisor/costs/terms.py`). `eur_rate` and `chf_rate` are US dollars for one
+    euro and one franc; `vat_percent` is put on top of every option.
     """
 
     currency: Annotated[Currency, BeforeValidator(_currency)] = "USD"
@@ -169,12 +184,15 @@ class Billing(Part):
     chf_rate: PaidPrice = None
     vat_percent: float = Field(0, ge=0, le=100)
     years: int = Field(3, ge=1, le=5)
+    buyer: Annotated[Buyer, _choice("buyer", "hobby", "small-company", "data-centre")] = "hobby"
 
 
 class OwnTerms(Part):
     """Buying and looking after it: `device_price` is one device (as the catalogue sells it), `host_price` the computer
     around the devices of one machine; `admin_hours` (a month), `support_per_year` and `colocation_per_month` are for
-    each machine; `resale_percent` is what hardware fetches after the years of use.
+    each machine; `resale_percent` is what hardware fetches after the years of use. `spare_machines` are bought beyond
+    those that the load takes, `downtime_percent` of the time a machine serves nobody. `operation_hours` (a month) keep
+    the model served, however many machines do it, owned or rented.
     """
 
     device_price: Price = None
@@ -185,6 +203,9 @@ class OwnTerms(Part):
     admin_hours: float | None = Field(None, ge=0, le=1000)
     admin_rate: Price = None
     support_per_year: Price = None
+    operation_hours: float | None = Field(None, ge=0, le=10_000)
+    spare_machines: int | None = Field(None, ge=0, le=1000)
+    downtime_percent: float | None = Field(None, ge=0, le=50)
 
     @model_validator(mode="after")
     def _adds_up(self) -> OwnTerms:
@@ -194,7 +215,8 @@ class OwnTerms(Part):
 
 
 class PowerTerms(Part):
-    """Electricity of what is owned: `*_w` are watts of one device or host; `utilisation_percent` replaces the share of
+    """Electricity of what is owned: `*_w` are watts of one device or host, of which `power_limit_w` is set as a card's
+    limit, the others are a meter's; `utilisation_percent` replaces the share of
     the hours in which the devices compute, which otherwise follows from load and speed.
     """
 
@@ -207,6 +229,7 @@ class PowerTerms(Part):
     device_idle_w: Watts = None
     host_load_w: Watts = None
     host_idle_w: Watts = None
+    power_limit_w: float | None = Field(None, ge=10, le=10_000)
 
 
 class RentTerms(Part):
@@ -231,11 +254,12 @@ class RentTerms(Part):
 
 
 class ApiTerms(Part):
-    """Prices of an API of the user's, per million tokens."""
+    """Prices of an API of the user's, per million tokens; and by how much prices of APIs fall in a year."""
 
     api_input_price: Price = None
     api_output_price: Price = None
     api_cached_price: Price = None
+    api_decline_percent: float | None = Field(None, ge=0, le=99)
 
     @model_validator(mode="after")
     def _adds_up(self) -> ApiTerms:

@@ -16,20 +16,28 @@ from advisor.foundation.message import Message
 class Purchase:
     """One machine bought: what it costs at once, what it fetches in the end, and its electricity.
 
+    `joining`: network and rack of each where there are several machines, of which `alone` is needed by one as well.
     `kwh_per_unit` a month whatever it serves, `kwh_per_token` for each token.
     """
 
     upfront: Decimal
+    alone: Decimal
+    joining: Decimal
     resale: Decimal
     kwh_per_unit: Decimal
     kwh_per_token: Decimal
+
+    def paid(self, machines: int) -> Decimal:
+        """What so many of it cost at once."""
+        return machines * (self.upfront + (self.joining if machines > 1 else self.alone))
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One offer with its bill in each of the cases.
 
-    `title` says what it is, `name` tells it from others. `region` is where it is, if that is stated; `purchases` are
+    `title` says what it is, `name` tells it from others. `region` is where it is and `precision` in how many bits a
+    host serves the weights, if that is stated; `purchases` are
     the cases of what is bought. `typical_inputs`: its typical prices by the keys under which a user would give them.
     """
 
@@ -42,6 +50,7 @@ class Offer:
     notes: tuple[Message, ...] = ()
     purchases: tuple[tuple[Case, Purchase], ...] = ()
     region: str | None = None
+    precision: str | None = None
 
     def bill(self, case: Case = "typical") -> Staircase:
         """The bill in one case; whatever is paid by the token alone has one bill for all of them."""

@@ -1,8 +1,8 @@
 """Buying and running the machine.
 
-A month of one machine: (hardware - resale) / (12 x years), electricity, and whatever of capital, colocation, admin and
-support the user gives; nothing is assumed for those. Electricity: hours served x idle power + hours computed x (load -
-idle power), times PUE, times tariff.
+A month of one machine: (hardware - resale) / (12 x years), electricity, and capital, space, support and staff as the
+user or the kind of buyer has them (`terms`). Several machines need a network and a rack. Electricity: hours served x
+idle power + hours computed x (load - idle power), times PUE, times tariff.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from advisor.costs.hosts import COMPLETE, DATA_CENTRE, System, system_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import EACH, GIGABYTE, Converter, UsedPrice, cents, decimal, vat_of
 from advisor.costs.offer import Offer, Offers, Purchase
-from advisor.costs.power import Energy, energy, power_notes, power_of, pue_of, tariff_of
+from advisor.costs.power import Energy, Power, energy, power_notes, power_of, pue_of, tariff_of
 from advisor.costs.price_tables import CASES, Case, Figure, Host, figures
+from advisor.costs.resale import resale_figures, resale_share
 from advisor.costs.staircase import Staircase, Step
+from advisor.costs.terms import Terms, figures_used, staff_and_capital, terms_of
 from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine
 
-DEPRECIATION = fact("bill_depreciation")
+DEPRECIATION, NETWORK, CAPITAL = fact("bill_depreciation"), fact("bill_network"), fact("bill_capital")
 _HOST = fact("price_host")
 
 
@@ -54,27 +56,42 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     notes += power_notes(machine, inputs.power, power["typical"] is not None)
     if system.copies > 1 or system.sets > sets:
         notes.append(fact("sold_as_a_board", machine=machine.name, board=system.sets, copies=system.copies))
-    _not_counted(inputs, notes)
+    if inputs.power.power_limit_w is not None and machine.kind not in COMPLETE | {CPU_KIND}:
+        notes.append(fact("limit_not_in_speed", limit=decimal(inputs.power.power_limit_w)))
     bills, purchases = [], []
     for case in CASES:
         parts = _parts(machine, system, hardware[case], around[case])
         upfront = cents(sum((part.number * part.price for part in parts), Decimal(0)))
-        share = _resale_share(machine, inputs, case)
+        joining = cents(upfront * figures()["network"].value(case) / 100)
+        terms = terms_of(inputs, converter, case)
+        share = resale_share(machine, inputs, case)
         watts = power[case]
         used = None if watts is None else energy(case, watts, pue_of(machine, inputs.power, case), speed, inputs)
-        steps = (*_capital(upfront, parts, share, inputs), *_electricity(used, tariff[case]), *_running(inputs))
+        steps = (
+            *_capital(upfront, parts, share, terms.capital, inputs),
+            _joined(joining, system, inputs),
+            *_electricity(used, tariff[case]),
+            *_running(terms, upfront, watts),
+        )
         reach = None if speed is None else tokens_per_machine(speed, inputs.load, case)
         busy = None if speed is None else tokens_one_by_one(speed, inputs.load, case)
         stairs = Staircase(
             steps,
-            reach and reach * system.copies,
+            reach and reach * system.copies * (1 - terms.downtime),
             vat_of(inputs.billing),
-            busy_tokens=busy and busy * system.copies,
+            busy_tokens=busy and busy * system.copies * (1 - terms.downtime),
+            spares=terms.spares,
         )
         bills.append((case, stairs))
         per_unit, per_token = (Decimal(0), Decimal(0)) if used is None else (used.per_unit, used.per_token)
-        purchases.append((case, Purchase(upfront, upfront * share, per_unit, per_token)))
+        alone = joining if system.hosts > 1 else Decimal(0)
+        purchases.append((case, Purchase(upfront, alone, joining, upfront * share, per_unit, per_token)))
+    prices += resale_figures(machine, inputs, converter)
     prices += _figure_prices(machine, system, inputs, converter)
+    prices += figures_used(inputs, converter)
+    if system.hosts > 1 or any(bill.units(inputs.load.tokens_per_month) > 1 for _, bill in bills):
+        network = figures()["network"]
+        prices.append(_figure(converter, network, fact("figure_network"), as_it_is(network.unit), ""))
     bought = system.sets * machine.count
     what = f"{bought} x {machine.name}" if bought > 1 else machine.name
     return (
@@ -84,7 +101,13 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
             title=as_it_is(what),
             bills=tuple(bills),
             prices=tuple(prices),
-            typical_inputs=(("device_price", hardware["typical"]), ("electricity_price", tariff["typical"])),
+            typical_inputs=(
+                ("device_price", hardware["typical"]),
+                ("host_price", _host_price(system, around["typical"])),
+                ("electricity_price", tariff["typical"]),
+                ("resale_percent", 100 * resale_share(machine, inputs, "typical")),
+                *staff_and_capital(terms_of(inputs, converter)),
+            ),
             notes=tuple(notes),
             purchases=tuple(purchases),
         ),
@@ -109,19 +132,33 @@ def _parts(machine: Machine, system: System, device: Decimal, around: tuple[Deci
     return tuple(part for part in found if part.number and part.price)
 
 
-def _capital(upfront: Decimal, parts: tuple[_Part, ...], share: Decimal, inputs: CostInputs) -> Iterator[Step]:
+def _joined(price: Decimal, system: System, inputs: CostInputs) -> Step:
+    """Network and rack of several computers, of which nothing comes back."""
+    months = 12 * inputs.billing.years
+    how = fact("how_network", price=price, months=months)
+    return Step(NETWORK, price / months, Decimal(0), how, paid="each" if system.hosts > 1 else "several")
+
+
+def _host_price(system: System, around: tuple[Decimal, Decimal]) -> Decimal:
+    """What the user would give for the computers around the devices, with all of their RAM."""
+    host, ram = around
+    return system.hosts * (host + system.ram_more_gb * ram)
+
+
+def _capital(
+    upfront: Decimal, parts: tuple[_Part, ...], share: Decimal, rate: Decimal | None, inputs: CostInputs
+) -> Iterator[Step]:
     """What a purchase costs a month, of whose price a share comes back in the end."""
     resale = upfront * share
     months = 12 * inputs.billing.years
     paid = tuple(fact("how_part_bought", count=part.number, price=part.price) for part in parts)
     how = fact("how_depreciation", parts=paid or (as_it_is("0"),), resale=share, months=months)
     yield Step(DEPRECIATION, (upfront - resale) / months, Decimal(0), how)
-    if inputs.own.cost_of_capital_percent is not None:
+    if rate is not None:
         # On average half of what is written off, and all of the resale value, is tied up.
         tied = (upfront + resale) / 2
-        rate = decimal(inputs.own.cost_of_capital_percent) / 100
         how = fact("how_capital", paid=upfront, resale=resale, rate=rate)
-        yield Step(fact("bill_capital"), tied * rate / 12, Decimal(0), how)
+        yield Step(CAPITAL, tied * rate / 12, Decimal(0), how)
 
 
 def _electricity(used: Energy | None, tariff: Decimal) -> Iterator[Step]:
@@ -130,19 +167,30 @@ def _electricity(used: Energy | None, tariff: Decimal) -> Iterator[Step]:
         yield Step(fact("bill_electricity"), used.per_unit * tariff, used.per_token * tariff, how, while_busy=True)
 
 
-def _running(inputs: CostInputs) -> Iterator[Step]:
-    """What the user pays besides."""
-    terms = inputs.own
-    if terms.colocation_per_month is not None:
-        amount = decimal(terms.colocation_per_month)
-        yield Step(fact("bill_colocation"), amount, Decimal(0), fact("how_colocation", amount=amount))
-    if terms.support_per_year is not None:
-        amount = decimal(terms.support_per_year)
-        yield Step(fact("bill_support"), amount / 12, Decimal(0), fact("how_support", amount=amount))
-    if terms.admin_hours is not None and terms.admin_rate is not None:
-        hours, rate = decimal(terms.admin_hours), decimal(terms.admin_rate)
-        how = fact("how_administration", hours=hours, rate=rate)
-        yield Step(fact("bill_administration"), hours * rate, Decimal(0), how)
+def _running(terms: Terms, upfront: Decimal, watts: Power | None) -> Iterator[Step]:
+    """Space, support and staff, as far as they are counted."""
+    if terms.space is not None:
+        yield Step(fact("bill_colocation"), terms.space, Decimal(0), fact("how_colocation", amount=terms.space))
+    elif terms.space_per_kw is not None and watts is not None:
+        kw = max(watts.reading, watts.writing) / 1000
+        how = fact("how_space", kw=kw, price=terms.space_per_kw)
+        yield Step(fact("bill_colocation"), kw * terms.space_per_kw, Decimal(0), how)
+    if terms.support is not None:
+        yield Step(fact("bill_support"), terms.support / 12, Decimal(0), fact("how_support", amount=terms.support))
+    elif terms.support_share is not None:
+        how = fact("how_support_share", paid=upfront, share=terms.support_share)
+        yield Step(fact("bill_support"), upfront * terms.support_share / 12, Decimal(0), how)
+    if terms.admin_hours is not None:
+        how = fact("how_administration", hours=terms.admin_hours, rate=terms.rate)
+        yield Step(fact("bill_administration"), terms.admin_hours * terms.rate, Decimal(0), how)
+    yield from operation(terms)
+
+
+def operation(terms: Terms) -> Iterator[Step]:
+    """Who keeps the model served, on machines owned or rented."""
+    if terms.operation_hours is not None:
+        how = fact("how_operation", hours=terms.operation_hours, rate=terms.rate)
+        yield Step(fact("bill_operation"), terms.operation_hours * terms.rate, Decimal(0), how, paid="once")
 
 
 def _device_price(
@@ -200,37 +248,6 @@ def _around(
     }
 
 
-def _resale_share(machine: Machine, inputs: CostInputs, case: Case) -> Decimal:
-    """What hardware fetches in the end, over its price; the cheap case is the one that fetches more.
-
-    Published: 25 to 35 % of a data-centre node after three years, and 10 to 20 % a year lost by consumer hardware.
-    Both are taken as the same loss every year.
-    """
-    if inputs.own.resale_percent is not None:
-        return decimal(inputs.own.resale_percent) / 100
-    opposite: Case = {"low": "high", "typical": "typical", "high": "low"}[case]  # type: ignore[assignment]
-    if machine.kind == DATA_CENTRE:
-        after_three = figures()["resale_value_after_3_years"].value(opposite) / 100
-        return (after_three ** (Decimal(inputs.billing.years) / 3)).quantize(Decimal("0.0001"))
-    lost = figures()["resale_value_annual_loss_consumer_rig"].value(case) / 100
-    return ((1 - lost) ** inputs.billing.years).quantize(Decimal("0.0001"))
-
-
-def _not_counted(inputs: CostInputs, notes: list[Message]) -> None:
-    missing = tuple(
-        what
-        for what, given in (
-            (fact("administration"), inputs.own.admin_hours),
-            (fact("support"), inputs.own.support_per_year),
-            (fact("cost_of_capital"), inputs.own.cost_of_capital_percent),
-            (fact("colocation"), inputs.own.colocation_per_month),
-        )
-        if given is None
-    )
-    if missing:
-        notes.append(fact("not_counted", missing=missing))
-
-
 def _watts(converter: Converter, host: Host, label: Message, watts: Decimal) -> UsedPrice:
     return converter.listed("figure", label, watts, as_it_is("W"), "", host.power_source, host.power_observed_on)
 
@@ -238,11 +255,6 @@ def _watts(converter: Converter, host: Host, label: Message, watts: Decimal) -> 
 def _figure_prices(machine: Machine, system: System, inputs: CostInputs, converter: Converter) -> list[UsedPrice]:
     found = []
     data_centre = machine.kind == DATA_CENTRE
-    if inputs.own.resale_percent is None:
-        name = "resale_value_after_3_years" if data_centre else "resale_value_annual_loss_consumer_rig"
-        row = figures()[name]
-        label = fact("figure_resale") if data_centre else fact("figure_loss")
-        found.append(_figure(converter, row, label, as_it_is(row.unit), ""))
     if inputs.power.pue is None and data_centre:
         found.append(_figure(converter, figures()["pue"], as_it_is("PUE"), fact("unit_ratio"), ""))
     host, given = system.host, inputs.power

@@ -12,19 +12,25 @@ from advisor.costs.api_prices import ApiPrice, closed_prices, family_of, prices_
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import MILLION_TOKENS, Converter, decimal, vat_of
 from advisor.costs.offer import Offer, Offers
-from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Region
+from advisor.costs.outlay import mean_price
+from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Discount, Region, discounts
 from advisor.costs.staircase import Staircase, Step
+from advisor.costs.terms import api_decline, decline_used
 from advisor.foundation.message import Message, as_it_is, fact
 
 _MILLION = 1_000_000
 
 
 class TokenPrices(NamedTuple):
-    """Of a million tokens: sent, written, and sent again where the host still has them (None: no price for that)."""
+    """Of a million tokens: sent, written, and sent again where the host still has them (None: no price for that).
+
+    `batch_off` is the share that the host takes off what may wait.
+    """
 
     input: Decimal
     output: Decimal
     cached: Decimal | None
+    batch_off: Decimal = Decimal(0)
 
 
 @lru_cache(maxsize=64)
@@ -37,7 +43,8 @@ def pay_per_token(model_id: str | None, inputs: CostInputs, converter: Converter
             converter.given(fact("price_tokens", of="API", what=what), price, MILLION_TOKENS)
             for what, price in _charged(given, inputs)
         )
-        bills, typical = _bills(given, inputs), _typical(given)
+        bills, typical = _bills(given, inputs), _typical(given, inputs)
+        prices += tuple(decline_used(inputs, converter))
         return (Offer("you", "", fact("your_api"), bills, prices, typical, region=inputs.rent.region),)
     family = None if model_id is None else family_of(model_id)
     offers = () if family is None else prices_of(family, today)
@@ -66,8 +73,12 @@ def closed_models(inputs: CostInputs, converter: Converter, today: date) -> tupl
 
 def _hosted(offer: ApiPrice, inputs: CostInputs, converter: Converter) -> Offer:
     name = f"{offer.provider}, {offer.model}"
+    cached, batch = _discount(offer, "cached", inputs), _discount(offer, "batch", inputs)
+    again = offer.cached
+    if again is None and cached is not None:
+        again = offer.input * (1 - cached.percent / 100)
     listed = TokenPrices(offer.input, offer.output, offer.cached)
-    prices = tuple(
+    prices = [
         converter.listed(
             "api",
             fact("price_tokens", of=name, what=what),
@@ -78,14 +89,47 @@ def _hosted(offer: ApiPrice, inputs: CostInputs, converter: Converter) -> Offer:
             offer.seen_on,
         )
         for what, price in _charged(listed, inputs)
-    )
+    ]
+    for kind, found in (("cached", cached if offer.cached is None else None), ("batch", batch)):
+        if found is not None:
+            label = fact("discount_cached", of=name) if kind == "cached" else fact("discount_batch", of=name)
+            prices.append(
+                converter.listed("figure", label, found.percent, as_it_is("%"), "", found.source, found.observed_on)
+            )
     converted = TokenPrices(
         converter.convert(offer.input, "USD"),
         converter.convert(offer.output, "USD"),
-        None if offer.cached is None else converter.convert(offer.cached, "USD"),
+        None if again is None else converter.convert(again, "USD"),
+        Decimal(0) if batch is None else batch.percent / 100,
     )
-    bills, typical = _bills(converted, inputs), _typical(converted)
-    return Offer(offer.provider, name, as_it_is(name), bills, prices, typical, region=offer.region)
+    bills, typical = _bills(converted, inputs), _typical(converted, inputs)
+    prices += decline_used(inputs, converter)
+    return Offer(
+        offer.provider,
+        name,
+        as_it_is(name),
+        bills,
+        tuple(prices),
+        typical,
+        notes=_not_reduced(again, batch, inputs),
+        region=offer.region,
+        precision=offer.precision,
+    )
+
+
+def _discount(offer: ApiPrice, kind: str, inputs: CostInputs) -> Discount | None:
+    asked = inputs.load.cached_percent if kind == "cached" else inputs.load.batch_percent
+    return discounts().get((offer.provider, kind)) if asked else None
+
+
+def _not_reduced(cached: Decimal | None, batch: Discount | None, inputs: CostInputs) -> tuple[Message, ...]:
+    """What is counted in full because the host lists nothing less for it."""
+    found = []
+    if cached is None and inputs.load.cached_percent:
+        found.append(fact("cached_in_full"))
+    if batch is None and inputs.load.batch_percent:
+        found.append(fact("batch_in_full"))
+    return tuple(found)
 
 
 def _charged(prices: TokenPrices, inputs: CostInputs) -> Iterator[tuple[Message, Decimal]]:
@@ -95,20 +139,30 @@ def _charged(prices: TokenPrices, inputs: CostInputs) -> Iterator[tuple[Message,
         yield fact("tokens_cached"), prices.cached
 
 
-def _typical(per_million: TokenPrices) -> tuple[tuple[str, Decimal], ...]:
-    """The prices by the keys under which a user would give them."""
+def _typical(per_million: TokenPrices, inputs: CostInputs) -> tuple[tuple[str, Decimal], ...]:
+    """The prices by the keys under which a user would give them, with what is taken off what may wait."""
     given = [("api_input_price", per_million.input), ("api_output_price", per_million.output)]
     if per_million.cached is not None:
         given.append(("api_cached_price", per_million.cached))
-    return tuple(given)
+    reduced = _reduced(per_million, inputs)
+    return tuple((key, price * reduced) for key, price in given)
+
+
+def _reduced(per_million: TokenPrices, inputs: CostInputs) -> Decimal:
+    return 1 - decimal(inputs.load.batch_percent) / 100 * per_million.batch_off
 
 
 def _bills(per_million: TokenPrices, inputs: CostInputs) -> tuple[tuple[Case, Staircase], ...]:
-    """One bill for all cases. Input that a host has in its cache costs less where it has a price for that."""
-    percent = decimal(inputs.load.cached_percent) if per_million.cached is not None else Decimal(0)
-    share, cached = inputs.load.input_share, percent / 100
-    tokens_in, tokens_out = inputs.load.tokens_in, inputs.load.tokens_out
+    """One bill for all cases. Input that a host has in its cache costs less where it has a price for that, and so does
+    what may wait. Prices that fall are counted with their mean over the years of use.
+    """
+    load = inputs.load
+    percent = decimal(load.cached_percent) if per_million.cached is not None else Decimal(0)
+    share, cached = load.input_share, percent / 100
+    tokens_in, tokens_out = load.tokens_in, load.tokens_out
     both = tokens_in + tokens_out
+    reduced = _reduced(per_million, inputs)
+    fallen = mean_price(api_decline(inputs), 12 * inputs.billing.years)
     steps = []
     for label, part, price, how in (
         (
@@ -127,6 +181,11 @@ def _bills(per_million: TokenPrices, inputs: CostInputs) -> tuple[tuple[Case, St
     ):
         if part:
             of_price = fact("how_tokens", share=how, price=price)
-            steps.append(Step(label, Decimal(0), part * price / _MILLION, of_price))
+            if reduced < 1:
+                waiting = decimal(load.batch_percent) / 100
+                of_price = fact("how_batch", how=of_price, share=waiting, off=per_million.batch_off)
+            if fallen < 1:
+                of_price = fact("how_fallen", how=of_price, mean=fallen)
+            steps.append(Step(label, Decimal(0), part * price * reduced * fallen / _MILLION, of_price))
     bill = Staircase(tuple(steps), None, vat_of(inputs.billing), has_units=False)
     return tuple((case, bill) for case in CASES)

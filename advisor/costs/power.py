@@ -99,7 +99,7 @@ def power_of(machine: Machine, sets: int, terms: PowerTerms, case: Case = "typic
     those of the host they pass a power supply.
     """
     system, measured = system_of(machine, sets), _measured(machine)
-    limit = machine.tdp_w if measured is None else float(measured.load_w)
+    limit = _limit(machine, terms) if measured is None else float(measured.load_w)
     if limit is None and terms.device_load_w is None:
         return None
     host, lost = system.host, Decimal(1)
@@ -136,6 +136,13 @@ def power_of(machine: Machine, sets: int, terms: PowerTerms, case: Case = "typic
         _round(resting + sets * (writing - idle) + host_more),
         _round(resting + sets * (reading - idle) + host_more),
     )
+
+
+def _limit(machine: Machine, terms: PowerTerms) -> float | None:
+    """Watts that one device may take; only cards can be set to less than they came with."""
+    if terms.power_limit_w is None or machine.kind == CPU_KIND or machine.kind in COMPLETE:
+        return machine.tdp_w
+    return min(terms.power_limit_w, machine.tdp_w or terms.power_limit_w)
 
 
 def power_notes(machine: Machine, terms: PowerTerms, known: bool) -> Iterator[Message]:

@@ -37,10 +37,10 @@ CASES: tuple[Case, ...] = ("low", "typical", "high")
 CLOUD_KEY = ("provider", "region", "instance", "gpu_id", "term")
 API_KEY = ("provider", "model")
 ELECTRICITY_KEY = ("country", "case")
+RESALE_KEY = ("kind", "year")
+DISCOUNT_KEY = ("provider", "kind")
 # Parameters of tco.csv that costs are computed with.
 NEEDED_FIGURES = (
-    "resale_value_after_3_years",
-    "resale_value_annual_loss_consumer_rig",
     "gpu_utilisation_in_practice",
     "pue",
     "card_power_writing",
@@ -49,8 +49,20 @@ NEEDED_FIGURES = (
     "module_power_idle_loaded",
     "ram_udimm",
     "ram_rdimm",
+    "cost_of_capital",
+    "admin_hours_per_server_month",
+    "staff_rate",
+    "operation_hours",
+    "hardware_repairs",
+    "support_contract",
+    "colocation_per_kw_month",
+    "downtime",
+    "network",
+    "api_price_decline",
 )
 
+# Kinds of resale.csv that machines are sold again as.
+RESALE_KINDS = ("card", "data-centre", "mac")
 # Classes of hosts.csv that plans are bought with.
 NEEDED_HOSTS = ("desktop", "workstation-2", "workstation-4", "server-8", "board-8", "rack-cpu")
 
@@ -209,6 +221,35 @@ class MeasuredPower(_Row):
     notes: str
 
 
+class Resale(_Row):
+    """What a kind of machine fetches so many years after it was bought, in % of its price then."""
+
+    kind: Filled
+    year: Annotated[int, Field(ge=1, le=10)]
+    low: _Price
+    typical: _Price
+    high: Annotated[_Price, Field(le=100)]
+    notes: str
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if not self.low <= self.typical <= self.high:
+            raise ValueError("low, typical and high must rise")
+        return self
+
+    def value(self, case: Case) -> Decimal:
+        return {"low": self.low, "typical": self.typical, "high": self.high}[case]
+
+
+class Discount(_Row):
+    """What a host takes off: of everything that may wait for hours, or of input that it still has in its cache."""
+
+    provider: Filled
+    kind: Literal["batch", "cached"]
+    percent: Annotated[Decimal, Field(gt=0, lt=100)]
+    notes: str
+
+
 class ExchangeRate(_Row):
     """How much of a currency one euro buys."""
 
@@ -254,6 +295,20 @@ def hosts() -> Mapping[str, Host]:
 def measured_power() -> tuple[MeasuredPower, ...]:
     """Whole machines as a meter showed them."""
     return read_rows(FOLDER / "power.csv", MeasuredPower, ("machines",))
+
+
+@cache
+def resale_values() -> Mapping[str, tuple[Resale, ...]]:
+    """What machines of a kind fetch, by rising years."""
+    rows = sorted(read_rows(FOLDER / "resale.csv", Resale, RESALE_KEY), key=lambda row: row.year)
+    return MappingProxyType({kind: tuple(row for row in rows if row.kind == kind) for kind in RESALE_KINDS})
+
+
+@cache
+def discounts() -> Mapping[tuple[str, str], Discount]:
+    """Discounts by host and kind."""
+    rows = read_rows(FOLDER / "discounts.csv", Discount, DISCOUNT_KEY)
+    return MappingProxyType({(row.provider, row.kind): row for row in rows})
 
 
 @cache

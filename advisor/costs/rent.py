@@ -13,8 +13,10 @@ from functools import lru_cache
 from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
 from advisor.costs.money import GIGABYTE, GIGABYTE_MONTH, GPU_HOUR, HOUR, Converter, UsedPrice, decimal, vat_of
 from advisor.costs.offer import Offer, Offers
+from advisor.costs.own import operation
 from advisor.costs.price_tables import CASES, REGION_NAMES, Case, CloudOffer, Region, RentalTerm, cloud_offers
 from advisor.costs.staircase import Staircase, Step
+from advisor.costs.terms import terms_of
 from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.machines.catalogue import Machine, machines
@@ -43,24 +45,33 @@ class _Priced:
     name: str
     title: Message
     copies: int
+    hourly: Decimal
     steps: tuple[Step, ...]
     prices: tuple[UsedPrice, ...]
 
 
 def rent(machine: Machine, devices: int, speed: Throughput | None, inputs: CostInputs, converter: Converter) -> Offers:
-    """Every offer that holds the plan, whose cases differ by speed only; or why there is none."""
+    """Every offer that holds the plan, whose cases differ by speed only; or why there is none.
+
+    Where offers of the plan's own size exist, larger ones do not count: a plan on one GPU is not priced with eight.
+    """
     priced = _priced_offers(machine, devices, inputs, converter)
     if not priced:
         return _why_none(machine, devices, inputs)
     reach = {case: _reach(speed, inputs, case) for case in CASES}
     vat = vat_of(inputs.billing)
     offers = []
+    least = min(offer.copies for offer in priced)
     for offer in priced:
+        if offer.copies > least:
+            continue
         bills = [
             (case, Staircase(offer.steps, most and most * offer.copies, vat, busy_tokens=busy and busy * offer.copies))
             for case, (most, busy) in reach.items()
         ]
-        offers.append(Offer(offer.provider, offer.name, offer.title, tuple(bills), offer.prices))
+        # A price of one's own is of an instance that holds the plan once.
+        inputs_like = (("instance_price", offer.hourly),) if offer.copies == 1 else ()
+        offers.append(Offer(offer.provider, offer.name, offer.title, tuple(bills), offer.prices, inputs_like))
     return tuple(offers)
 
 
@@ -117,7 +128,7 @@ def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, converter
         price = decimal(inputs.rent.instance_price)
         paid = converter.given(fact("price_instance"), price, HOUR)
         steps, prices = _billed(price, inputs, converter)
-        return (_Priced("you", "", fact("your_instance"), 1, steps, (paid, *prices)),)
+        return (_Priced("you", "", fact("your_instance"), 1, price, steps, (paid, *prices)),)
     found = []
     for fit in fitting_offers(machine, devices, inputs.rent.region, inputs.rent.term, inputs.rent.rent_gpu == "any"):
         offer = fit.offer
@@ -125,8 +136,9 @@ def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, converter
         unit, times = (GPU_HOUR, fit.gpus) if offer.sold_by == "gpu" else (HOUR, 1)
         title = as_it_is(fit.name)
         paid = converter.listed("cloud", title, offer.price_per_hour, unit, currency, offer.source, offer.observed_on)
-        steps, prices = _billed(converter.convert(offer.price_per_hour, currency) * times, inputs, converter)
-        found.append(_Priced(offer.provider, fit.name, title, fit.copies, steps, (paid, *prices)))
+        hourly = converter.convert(offer.price_per_hour, currency) * times
+        steps, prices = _billed(hourly, inputs, converter)
+        found.append(_Priced(offer.provider, fit.name, title, fit.copies, hourly, steps, (paid, *prices)))
     return tuple(found)
 
 
@@ -149,6 +161,7 @@ def _billed(
         per_token = size * price / inputs.load.tokens_per_month
         how = fact("how_egress", size=size, price=price)
         steps.append(Step(fact("bill_egress"), Decimal(0), per_token, how))
+    steps += operation(terms_of(inputs, converter))
     return tuple(steps), tuple(prices)
 
 

@@ -1,4 +1,4 @@
-"""What the charts draw: cost against tokens, cost against time, and which input matters most."""
+"""What the charts draw: cost against tokens, and cost against time."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from decimal import Decimal
 from itertools import combinations
 
 from advisor.costs.costs import Costs, cost_of
-from advisor.costs.money import MoneyRange, decimal
-from advisor.costs.options import Option, running_cost
+from advisor.costs.money import MoneyRange
+from advisor.costs.options import Option
 from advisor.costs.staircase import Crossing, crossings
 from advisor.costs.workload import Throughput
-from advisor.foundation.message import Message, fact
 from advisor.machines.catalogue import Machine
 
 _POINTS = 200
-_SWING = Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +35,6 @@ class MonthPoint:
     own: Decimal | None
     rent: Decimal | None
     api: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
-    """What owning saves a month against the cheapest other option when one input is half and half as much again.
-
-    Negative: owning costs more. `from_value` and `to_value` are that input's values.
-    """
-
-    label: Message
-    from_value: Decimal
-    to_value: Decimal
-    saves_from: Decimal
-    saves_to: Decimal
-
-    @property
-    def swing(self) -> Decimal:
-        """How far apart the two answers are."""
-        return abs(self.saves_to - self.saves_from)
 
 
 def cost_curve(costs: Costs, most_tokens: int | None = None) -> tuple[CurvePoint, ...]:
@@ -89,7 +68,7 @@ def cumulative(costs: Costs) -> tuple[MonthPoint, ...]:
 
 def paid_after(option: Option, months: int) -> MoneyRange:
     """What has been paid after so many months in the three cases, before anything is sold again."""
-    cases = [outlay.upfront + months * outlay.monthly for outlay in option.outlays]
+    cases = [outlay.paid(months) for outlay in option.outlays]
     return MoneyRange(min(cases), cases[1], max(cases))
 
 
@@ -99,52 +78,6 @@ def over_years(
     """The same question for one to five years of use; the other arguments are those that `costs` came from."""
     asked = (costs.inputs.with_values(years=years) for years in range(1, 6))
     return tuple(cost_of(model_id, machine, devices, speed, inputs, costs.today) for inputs in asked)
-
-
-def sensitivity(
-    costs: Costs, model_id: str | None, machine: Machine, devices: int, speed: Throughput | None
-) -> tuple[Sensitivity, ...]:
-    """The tornado chart, the largest swing first; the other arguments are those that `costs` came from.
-
-    Empty where there is nothing to own, or nothing to compare it with.
-    """
-    found = []
-    for label, keys in (
-        (fact("input_api_prices"), ("api_input_price", "api_output_price", "api_cached_price")),
-        (fact("input_electricity_price"), ("electricity_price",)),
-        (fact("input_price_of", machine=machine.name), ("device_price",)),
-        (fact("input_requests"), ("requests_per_day",)),
-        (fact("input_utilisation"), ("utilisation_percent",)),
-    ):
-        base = {key: value for key, value in _typical_values(costs).items() if key in keys and value}
-        if not base:
-            continue
-        ends = []
-        for factor in (1 - _SWING, 1 + _SWING):
-            values = {key: value * factor for key, value in base.items()}
-            if "utilisation_percent" in values:
-                values = {key: min(value, Decimal(100)) for key, value in values.items()}
-            changed = costs.inputs.with_values(**{key: float(value) for key, value in values.items()})
-            saved = savings(cost_of(model_id, machine, devices, speed, changed, costs.today))
-            if saved is None:
-                return ()
-            ends.append((next(iter(values.values())), saved))
-        found.append(Sensitivity(label, ends[0][0], ends[1][0], ends[0][1], ends[1][1]))
-    return tuple(sorted(found, key=lambda each: -each.swing))
-
-
-def savings(costs: Costs) -> Decimal | None:
-    """What owning saves a month against the cheapest other option, typically; negative where it costs more."""
-    others = [option.monthly.typical for option in (costs.rent, costs.api) if option is not None]
-    return None if costs.own is None or not others else min(others) - costs.own.monthly.typical
-
-
-def _typical_values(costs: Costs) -> dict[str, Decimal]:
-    """The inputs that, given by the user, would lead to the typical case as it is."""
-    values = {"requests_per_day": decimal(costs.inputs.load.requests_per_day)}
-    for option in costs.options:
-        values.update(option.typical_inputs)
-    return values
 
 
 def _functions(costs: Costs) -> dict[str, Callable[[int], Decimal]]:
@@ -168,4 +101,4 @@ def _paid(option: Option | None, month: int, months: int) -> Decimal | None:
     if option is None:
         return None
     back = option.resale if month == months else Decimal(0)
-    return option.upfront + month * running_cost(option) - back
+    return option.outlays[1].paid(month) - back

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
+from typing import Literal
 
 from advisor.costs.money import cents
 from advisor.foundation.message import Message, fact
+
+_MOST_MACHINES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Step:
 
     `while_busy`: `per_token` is for the time a token takes alone, so it is not paid for more tokens than fill the
     hours (`Staircase.busy_tokens`): a machine that is never idle computes for several at once.
+    `per_unit` is paid for "each" machine, "once" for all of them together, or for each where there are "several".
     `how` says in words and numbers what `per_unit` and `per_token` come from.
     """
 
@@ -29,6 +33,13 @@ class Step:
     per_token: Decimal
     how: Message
     while_busy: bool = False
+    paid: Literal["each", "once", "several"] = "each"
+
+    def fixed(self, units: int) -> Decimal:
+        """A month of so many machines before they serve a token, unrounded."""
+        if self.paid == "each" or (self.paid == "several" and units > 1):
+            return units * self.per_unit
+        return self.per_unit if self.paid == "once" else Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ class Staircase:
     """`unit_tokens`: how many tokens a month one machine serves with the peaks planned; None: no limit is known.
 
     `busy_tokens`: how many fill all its hours one by one, after which it is never idle; None: not known.
-    `vat`: the share put on top of the bill.
+    `vat`: the share put on top of the bill. `spares` machines are there besides those that the load takes.
     """
 
     steps: tuple[Step, ...]
@@ -53,11 +64,7 @@ class Staircase:
     vat: Decimal
     has_units: bool = True
     busy_tokens: Decimal | None = None
-
-    @property
-    def per_unit(self) -> Decimal:
-        """What a month of one machine costs before it serves a token, unrounded."""
-        return sum((step.per_unit for step in self.steps), Decimal(0)) * (1 + self.vat)
+    spares: int = 0
 
     @property
     def per_token(self) -> Decimal:
@@ -65,12 +72,12 @@ class Staircase:
         return sum((step.per_token for step in self.steps), Decimal(0)) * (1 + self.vat)
 
     def units(self, tokens: int) -> int:
-        """Whole machines or instances needed for so many tokens a month: the load at its peak over their speed."""
+        """Whole machines or instances for so many tokens a month: the load at its peak over their speed, and spares."""
         if not self.has_units:
             return 0
         if self.unit_tokens is None:
-            return 1
-        return max(1, int((tokens / self.unit_tokens).to_integral_value(ROUND_CEILING)))
+            return 1 + self.spares
+        return max(1, int((tokens / self.unit_tokens).to_integral_value(ROUND_CEILING))) + self.spares
 
     def bill(self, tokens: int) -> tuple[Line, ...]:
         """The month's bill; its sum is `cost`."""
@@ -107,27 +114,44 @@ class Staircase:
     def _amounts(self, tokens: int) -> list[tuple[Step, Decimal]]:
         units, counted = self.units(tokens), self.counted(tokens)
         return [
-            (step, units * step.per_unit + (counted if step.while_busy else tokens) * step.per_token)
+            (step, step.fixed(units) + (counted if step.while_busy else tokens) * step.per_token)
             for step in self.steps
+            if step.paid != "several" or units > 1
         ]
 
     def break_even(self, per_token: Decimal) -> int | None:
         """The fewest tokens a month from which this costs no more than something at `per_token` a token.
 
-        None: it never does, because the tokens that one machine can serve are worth less than the machine. Further
-        machines do not change that: each adds the same cost and the same tokens.
+        None: it never does, because the tokens that a machine can serve are worth less than the machine. Only what all
+        machines share, such as spares and staff, can make many of them pay where one does not.
         """
-        reached = [self.per_unit / (per_token - self.per_token)] if per_token > self.per_token else []
-        if self.busy_tokens is not None:  # or where the machine is never idle: what it pays while busy is all paid
-            busy = sum((step.per_token for step in self.steps if step.while_busy), Decimal(0)) * (1 + self.vat)
-            if (gain := per_token - self.per_token + busy) > 0:
-                reached.append((self.per_unit + busy * self.busy_tokens) / gain)
+        found = self._reached(per_token, 1)
+        if found is None and self.unit_tokens is not None and self._shares:
+            # From two machines on each further one adds the same cost and the same tokens.
+            low, high = 2, _MOST_MACHINES
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (middle + 1, high) if self._reached(per_token, middle) is None else (low, middle)
+            found = self._reached(per_token, low)
+        return found
+
+    @property
+    def _shares(self) -> bool:
+        return bool(self.spares) or any(step.paid == "once" for step in self.steps)
+
+    def _reached(self, per_token: Decimal, machines: int) -> int | None:
+        """The fewest tokens that so many machines at work can serve at which they cost no more."""
+        units = machines + self.spares
+        fixed = sum((step.fixed(units) for step in self.steps), Decimal(0)) * (1 + self.vat)
+        busy = sum((step.per_token for step in self.steps if step.while_busy), Decimal(0)) * (1 + self.vat)
+        paid = [(fixed, per_token - self.per_token)]
+        if self.busy_tokens is not None:  # where a machine is never idle, what it pays while busy is all paid
+            paid.append((fixed + busy * units * self.busy_tokens, per_token - self.per_token + busy))
+        reached = [cost / gain for cost, gain in paid if gain > 0]
         if not reached:
             return None
-        tokens = int(min(reached).to_integral_value(ROUND_CEILING))
-        if self.unit_tokens is not None and tokens > self.unit_tokens:
-            return None
-        return max(1, tokens)
+        tokens = max(1, int(min(reached).to_integral_value(ROUND_CEILING)))
+        return None if self.unit_tokens is not None and tokens > machines * self.unit_tokens else tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ class Peak:
 def seconds_per_token(speed: Throughput, load: Load, case: Case, alone: bool = True) -> Decimal:
     """How long one machine computes for an average token of the load, with a request alone or as many as it can take.
 
-    Prompt tokens and generated tokens share the machine, so their times add up. The cheap case is the fast one.
+    Prompt tokens that its prefix cache does not have and generated tokens share the machine, so their times add up. The
+    cheap case is the fast one.
     """
     read, write = seconds_of_token(speed, load, case, alone)
     return read + write
@@ -80,15 +81,17 @@ def seconds_per_token(speed: Throughput, load: Load, case: Case, alone: bool = T
 def seconds_of_token(speed: Throughput, load: Load, case: Case, alone: bool = True) -> tuple[Decimal, Decimal]:
     """The same, reading and writing apart."""
     output = (1 - load.input_share) / _at(speed.decode if alone else speed.of_all, case)
-    return Decimal(0) if speed.prefill is None else load.input_share / _at(speed.prefill, case), output
+    read = load.input_share * load.read_percent / 100
+    return Decimal(0) if speed.prefill is None else read / _at(speed.prefill, case), output
 
 
 def seconds_formula(speed: Throughput, load: Load, case: Case) -> tuple[Message, ...]:
     """How the seconds of a request alone are computed, in numbers that are added up."""
-    output = fact("how_seconds", tokens=load.tokens_out, speed=_at(speed.decode, case))
+    output = fact("how_seconds", tokens=Decimal(load.tokens_out), speed=_at(speed.decode, case))
     if speed.prefill is None:
         return (output,)
-    return fact("how_seconds", tokens=load.tokens_in, speed=_at(speed.prefill, case)), output
+    read = load.tokens_in * load.read_percent / 100
+    return fact("how_seconds", tokens=read.normalize(), speed=_at(speed.prefill, case)), output
 
 
 def tokens_per_machine(speed: Throughput, load: Load, case: Case) -> Decimal | None:
@@ -97,7 +100,7 @@ def tokens_per_machine(speed: Throughput, load: Load, case: Case) -> Decimal | N
     seconds = seconds_per_token(speed, load, case, alone=False)
     if seconds == 0:
         return None
-    whole = decimal(load.hours_per_month) * SECONDS_PER_HOUR / (decimal(load.peak_factor) * seconds)
+    whole = decimal(load.hours_per_month) * SECONDS_PER_HOUR / (load.peak * seconds)
     return whole * _fullest(speed, load, case)
 
 

@@ -11,6 +11,7 @@ from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 
 Type = GGMLQuantizationType
+NATIVE_MIX = "MXFP4_MOE"  # what llama.cpp's authors made of models that were published in MXFP4
 
 # Whose rules for types, caches and buffers the engine follows.
 LLAMA_CPP_RULES = "llama.cpp commit 0c1e57098 of October 2026"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.formats.gguf_levels import Level, Type, block_size
+from advisor.formats.gguf_levels import LEVELS, NATIVE_MIX, Level, Type, block_size
 from advisor.formats.gguf_tensor_classes import (
     FIRST_EIGHTH,
     FIRST_EIGHTH_RUNNING,
@@ -47,8 +47,8 @@ def type_for(kind: TensorClass, level: Level, model: Traits, imatrix: bool) -> T
     """The type of a class of tensors at a level, with or without an importance matrix."""
     if not kind.quantizable:
         return kind.source
-    if level.native_only:
-        return level.base if kind.stacked else kind.source
+    if level.native_only:  # as its authors publish it: the experts as they are, the rest as the quantizer makes it
+        level = LEVELS[NATIVE_MIX]
     if level.base in (Type.F32, Type.F16, Type.BF16):
         return level.base
     if kind.at_least_8_bit:

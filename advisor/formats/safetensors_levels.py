@@ -120,12 +120,25 @@ def _native_fp4() -> SafetensorsLevel:
     return SafetensorsLevel(name, "mxfp4", Scheme.NATIVE_FP4, 4, PUBLISHER, 4, 32, "U8", note=_NATIVE, rest=rest)
 
 
-def _fbgemm() -> SafetensorsLevel:
-    """Meta's own FP8: attention, the first and the last block stay in 16 bit."""
-    level = _eight_bit("FP8-fbgemm", "fp8", Scheme.CHANNEL, "F8_E4M3", kept=("self_attn.",), ends_kept=True)
-    return replace(level, writer=PUBLISHER)
+def _publishers() -> tuple[SafetensorsLevel, ...]:
+    """Levels that exist only where a publisher made them: Meta's FP8, whose attention, first and last block stay in 16
+    bit, and Moonshot's checkpoints with nothing but the routed experts in four bits.
+    """
+    fbgemm = _eight_bit("FP8-fbgemm", "fp8", Scheme.CHANNEL, "F8_E4M3", kept=("self_attn.",), ends_kept=True)
+    mxfp4 = SafetensorsLevel("MXFP4-experts", "mxfp4", Scheme.MXFP4, 4, PUBLISHER, 4, 32, "U8")
+    experts = {"kept": BESIDE_EXPERTS, "note": _NATIVE, "writer": PUBLISHER}
+    return (
+        replace(fbgemm, writer=PUBLISHER),
+        replace(_packed(4, 32), name="INT4-native", **experts),
+        replace(mxfp4, **experts),
+    )
 
 
+# Beginnings of the names of all Linear layers but the routed experts.
+BESIDE_EXPERTS = (
+    *("self_attn.", "linear_attn.", "mamba.", "conv."),
+    *("mlp.shared_experts.", "mlp.routed_", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "mlp.gate_up_proj"),
+)
 _MICROSCALED = fact("level_microscaled")
 _DOUBLE = fact("level_double_quantization")
 _NATIVE = fact("level_as_published")
@@ -169,8 +182,8 @@ def find_safetensors_level(name: str) -> SafetensorsLevel:
     """A level by name: a listed one, or any other group and bit width that its writer supports."""
     if found := SAFETENSORS_LEVELS.get(name):
         return found
-    if name == "FP8-fbgemm":
-        return _fbgemm()
+    if found := next((level for level in _publishers() if level.name == name), None):
+        return found
     if match := re.fullmatch(r"GPTQ-W([2348])A16-(?:g(32|64|128)|channel)", name):
         return _gptq(int(match[1]), int(match[2] or 0))
     if match := re.fullmatch(r"AWQ-W4A16-g(32|64|128)", name):

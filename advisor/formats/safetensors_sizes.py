@@ -29,6 +29,8 @@ _PACKED_KINDS: dict[Scheme, frozenset[Kind]] = {
     Scheme.MLX: frozenset(Kind) - {Kind.KEPT},
 }
 _BITSANDBYTES = frozenset({Scheme.NF4, Scheme.LLM_INT8})
+_TABLE_IN_8_BIT = frozenset({Scheme.BLOCK, Scheme.MXFP8, Scheme.NVFP4, Scheme.MXFP4})
+_NGRAM_TABLE = "model.embed_tokens_per_layer"
 _NO_LINEAR = sentence("all experts of a layer are one tensor, and only Linear layers are packed")
 
 
@@ -93,7 +95,8 @@ def stored_weight(weight: Weight, level: SafetensorsLevel, wiring: Wiring, sourc
         unknown = weight.together and level.scheme in _BITSANDBYTES
         refused = _NO_LINEAR if unknown else refusal(weight.rows, weight.columns, chosen)
     if chosen is None or refused:
-        return _as_it_is(weight, level, source, refused)
+        narrow = wiring.repository.table_in_8_bit and level.scheme in _TABLE_IN_8_BIT and weight.name == _NGRAM_TABLE
+        return _as_it_is(weight, level, "F8_E4M3" if narrow else source, refused)
     filled = padded_as_published(weight, level, wiring)
     tensors = packed_tensors(filled.rows, filled.columns, chosen, source)
     if weight.kind is Kind.EXPERT and level.scheme in (Scheme.MLX, Scheme.NATIVE_MXFP4):  # all experts in one tensor

@@ -22,8 +22,8 @@ from cachetools import LRUCache, cached
 from advisor.foundation.units import MIB
 
 KEPT_BESIDE = 64 * MIB  # by all models together
-_SLACK = 2 * MIB  # looked at again after so much more
-_EVERY = 16  # results alike are weighed by a sample
+_SLACK = 4 * MIB  # looked at again after so much more
+_EVERY = 64  # results alike are weighed by a sample
 _SHARED = (type, FunctionType, MethodType, ModuleType, Enum)
 _MISSING = object()
 

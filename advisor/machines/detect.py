@@ -29,6 +29,7 @@ from advisor.machines.detect_match import (
     words,
 )
 from advisor.machines.detect_nvidia import NO_DRIVER, read_nvidia
+from advisor.machines.detect_ram import detected_ram
 from advisor.machines.detect_records import Detected, DetectedCpu, DetectedGpu
 from advisor.machines.detect_system import (
     amd_smi_names,
@@ -40,6 +41,7 @@ from advisor.machines.detect_system import (
     run_command,
 )
 from advisor.machines.machine import Machine
+from advisor.machines.ram import USUAL_CHANNELS, USUAL_TYPE, Ram
 
 CUSTOM = "custom"
 SERVER_NOTE = sentence(
@@ -51,6 +53,7 @@ _APPLE_SMALL_GIB, _APPLE_SMALL_SHARE, _APPLE_SHARE = 36, 0.66, 0.75
 # Stock Linux lets a GPU inside the processor use half of the memory.
 _UNIFIED_SHARE = 0.5
 _MOST_GPUS = 64
+_LEAST_USED_BYTES = 256 * MIB  # less comes and goes
 
 
 def detect(root: Path = Path("/")) -> Detected:
@@ -68,13 +71,15 @@ def detect(root: Path = Path("/")) -> Detected:
         notes.append(
             sentence("A container limits the memory to {limit:gib} of {total:gib}.", limit=limit, total=memory.total)
         )
+    ram = detected_ram(root)
     return Detected(
         gpus=known,
         cpu=host,
         ram_total_bytes=total,
         ram_free_bytes=min(memory.available, total),
         os=f"{platform.system()} {platform.release()}",
-        notes=tuple(dict.fromkeys((*notes, *_notes(known, cpu)))),
+        notes=tuple(dict.fromkeys((*notes, *_notes(known, cpu, ram)))),
+        ram=ram,
     )
 
 
@@ -105,23 +110,45 @@ def match_gpus(gpus: Sequence[DetectedGpu], cpu: str, board: str, ram_bytes: int
 def question_values(detected: Detected) -> dict[str, Any]:
     """The question's keys for "this machine": `machine`, and what it needs of `gpus`, `memory_gib`, `host_memory_gib`.
 
-    `overhead_mib` is given where the devices have less memory than the catalogue says: the difference counts as gone.
+    `used_mib` is given where other programs hold more of a card than counts as overhead, `overhead_mib` where the
+    devices have less memory than the catalogue says: the difference counts as gone.
 
     Equal cards form a group. The group with the most memory comes first; the next one, if it is listed, becomes
     `other_machine` and `other_gpus`.
     """
     groups = _groups(detected.gpus)
     if not groups:
-        return {"machine": detected.cpu.machine, "memory_gib": _gib(detected.ram_total_bytes)}
+        return {"machine": detected.cpu.machine, "memory_gib": _gib(detected.ram_total_bytes), **_ram_values(detected)}
     first = _group_values(groups[0])
     if groups[0][0].unified:
         return first
-    values = {**first, "host_memory_gib": _gib(detected.ram_total_bytes)}
+    values = {**first, "host_memory_gib": _gib(detected.ram_total_bytes), **_ram_values(detected)}
     for group in groups[1:]:
         other = _group_values(group)
         if other["machine"] != CUSTOM and not group[0].unified:
-            return {**values, "other_machine": other["machine"], "other_gpus": other["gpus"]}
-    return values
+            values |= {"other_machine": other["machine"], "other_gpus": other["gpus"]}
+            return values | _used([*groups[0], *group])
+    return values | _used(groups[0])
+
+
+def _used(gpus: Sequence[DetectedGpu]) -> dict[str, Any]:
+    """`used_mib`, card by card, where other programs hold more than the screen, which counts as overhead anyway."""
+    used = [_used_mib(gpu) for gpu in gpus[:_MOST_GPUS]]
+    return {"used_mib": ",".join(map(str, used))} if any(used) and len(used) == len(gpus) else {}
+
+
+def _used_mib(gpu: DetectedGpu) -> int:
+    if gpu.memory_total_bytes is None or gpu.memory_free_bytes is None or gpu.machine is None or gpu.mig:
+        return 0
+    beyond = gpu.memory_total_bytes - gpu.memory_free_bytes - machine(gpu.machine).overhead_bytes // 2
+    return -(-beyond // MIB) if beyond >= _LEAST_USED_BYTES else 0
+
+
+def _ram_values(detected: Detected) -> dict[str, Any]:
+    if (ram := detected.ram) is None:
+        return {}
+    values: dict[str, Any] = {"ram_type": ram.type, "ram_channels": ram.channels}
+    return values | ({"ram_sockets": ram.sockets} if ram.sockets > 1 else {})
 
 
 def _gpus(root: Path, ram_bytes: int) -> tuple[tuple[DetectedGpu, ...], list[Message]]:
@@ -194,12 +221,19 @@ def _unified_share(gpu: DetectedGpu) -> float:
     return _APPLE_SMALL_SHARE if (gpu.memory_total_bytes or 0) < _APPLE_SMALL_GIB * GIB else _APPLE_SHARE
 
 
-def _notes(gpus: Sequence[DetectedGpu], cpu: str) -> list[Message]:
+def _notes(gpus: Sequence[DetectedGpu], cpu: str, ram: Ram | None) -> list[Message]:
     notes = []
     groups = _groups(gpus)
+    if groups and ram is None and not groups[0][0].unified:
+        notes.append(
+            sentence(
+                "How fast the RAM is was not found out: {name} in two channels is assumed for what lies there.",
+                name=Ram(USUAL_TYPE, USUAL_CHANNELS).name,
+            )
+        )
     if not groups:
         notes.append(_NO_GPU)
-        if match_platform(cpu) is None:
+        if match_platform(cpu) is None and ram is None:
             notes.append(sentence("The memory's speed is not known; two channels of DDR4-3200 are assumed."))
     for gpu in dict.fromkeys(gpu for group in groups for gpu in group if gpu.machine is None):
         notes.append(sentence("{gpu} is not in the catalogue; its memory is known, its speed is not.", gpu=gpu.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.foundation.message import Message
+from advisor.machines.ram import Ram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +53,4 @@ class Detected:
     ram_free_bytes: int
     os: str
     notes: tuple[Message, ...]
+    ram: Ram | None = None

@@ -56,9 +56,9 @@ def read_pci_gpus(root: Path, smi_names: Mapping[str, str] | None = None) -> tup
     nvidia = False
     gfx = _gfx_versions(root)
     for device in sorted((root / "sys/bus/pci/devices").glob("*")):
-        if not _read(device / "class").startswith(_GPU_CLASSES):
+        if not read_text(device / "class").startswith(_GPU_CLASSES):
             continue
-        vendor = _read(device / "vendor")
+        vendor = read_text(device / "vendor")
         nvidia = nvidia or vendor == _NVIDIA
         if vendor == _AMD:
             gpus.append(_amd_gpu(root, device, smi_names or {}, gfx))
@@ -99,7 +99,7 @@ def read_apple_gpu(chip: str, memory_bytes: int, limit_mb: str | None, displays:
 def container_limit_bytes(root: Path) -> int | None:
     """The memory limit of the container (cgroup version 2 or 1) this program runs in, None when there is none."""
     for name in ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        text = _read(root / name)
+        text = read_text(root / name)
         if text.isdigit() and 0 < int(text) < _NO_LIMIT_BYTES:
             return int(text)
     return None
@@ -109,21 +109,21 @@ def cpu_model(root: Path) -> str:
     """The CPU's name as the system gives it."""
     if sys.platform == "darwin":
         return (run_command("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor()).strip()
-    found = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo"), re.MULTILINE)
+    found = re.search(r"^model name\s*:\s*(.+)$", read_text(root / "proc/cpuinfo"), re.MULTILINE)
     return found[1].strip() if found else platform.processor() or platform.machine() or "unknown CPU"
 
 
 def board_name(root: Path) -> str:
     """The board's name on ARM systems ("NVIDIA Jetson AGX Orin Developer Kit"), "" elsewhere."""
-    return _read(root / "proc/device-tree/model").strip("\x00")
+    return read_text(root / "proc/device-tree/model").strip("\x00")
 
 
 def _amd_gpu(root: Path, device: Path, smi_names: Mapping[str, str], gfx: Mapping[str, str]) -> DetectedGpu:
     total, used = _number(device / "mem_info_vram_total"), _number(device / "mem_info_vram_used")
     name = (
-        _listed_name(root, _read(device / "device"), _read(device / "revision"))
+        _listed_name(root, read_text(device / "device"), read_text(device / "revision"))
         or smi_names.get(device.name.lower())
-        or _read(device / "product_name")
+        or read_text(device / "product_name")
         or "AMD GPU"
     )
     return DetectedGpu(
@@ -131,7 +131,7 @@ def _amd_gpu(root: Path, device: Path, smi_names: Mapping[str, str], gfx: Mappin
         name=name,
         memory_total_bytes=total,
         memory_free_bytes=None if total is None or used is None else max(0, total - used),
-        driver_version=_read(root / "sys/module/amdgpu/version") or None,
+        driver_version=read_text(root / "sys/module/amdgpu/version") or None,
         compute_capability=gfx.get(device.name),
         integrated=total is not None and total < _SMALLEST_CARD_BYTES,
     )
@@ -142,7 +142,7 @@ def _intel_gpu(root: Path, device: Path) -> DetectedGpu:
     integrated = device.name == _INTEL_INTEGRATED_SLOT
     return DetectedGpu(
         vendor="Intel",
-        name=lspci_name(described) or f"Intel GPU {_read(device / 'device')}",
+        name=lspci_name(described) or f"Intel GPU {read_text(device / 'device')}",
         memory_total_bytes=None if integrated else _largest_window(device),
         integrated=integrated,
     )
@@ -165,7 +165,7 @@ def _in_brackets(name: str) -> str:
 def _largest_window(device: Path) -> int | None:
     """Bytes of the largest PCI window: with resizable BAR, the default on cards for this, all of the memory."""
     sizes = []
-    for line in _read(device / "resource").splitlines():
+    for line in read_text(device / "resource").splitlines():
         parts = line.split()
         if len(parts) == 3 and all(re.fullmatch(r"0x[0-9a-f]+", part) for part in parts):
             sizes.append(int(parts[1], 16) - int(parts[0], 16) + 1)
@@ -175,7 +175,7 @@ def _largest_window(device: Path) -> int | None:
 def _listed_name(root: Path, device_id: str, revision: str) -> str | None:
     """The name in libdrm's list of AMD devices, whose lines are `device id, revision, name`."""
     wanted = (device_id.removeprefix("0x").lower(), revision.removeprefix("0x").lower())
-    for line in _read(root / "usr/share/libdrm/amdgpu.ids").splitlines():
+    for line in read_text(root / "usr/share/libdrm/amdgpu.ids").splitlines():
         fields = [field.strip() for field in line.split(",", 2)]
         if len(fields) == 3 and (fields[0].lower(), fields[1].lower()) == wanted:
             return fields[2]
@@ -186,7 +186,7 @@ def _gfx_versions(root: Path) -> dict[str, str]:
     """AMD's architecture (gfx1100) by PCI address, from the compute driver's topology."""
     versions = {}
     for node in (root / "sys/class/kfd/kfd/topology/nodes").glob("*/properties"):
-        values = dict(line.split(" ", 1) for line in _read(node).splitlines() if " " in line)
+        values = dict(line.split(" ", 1) for line in read_text(node).splitlines() if " " in line)
         number, location = values.get("gfx_target_version", "0"), values.get("location_id", "0")
         if number.isdigit() and location.isdigit() and int(number):
             bus, slot, function = int(location) >> 8 & 0xFF, int(location) >> 3 & 0x1F, int(location) & 7
@@ -206,7 +206,8 @@ def _records(text: str | None) -> Iterator[dict[str, Any]]:
         yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict))
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file's text without blanks around it; "" where it cannot be read."""
     try:
         with path.open(errors="replace") as file:
             return file.read(_LONGEST_OUTPUT).strip()
@@ -215,5 +216,5 @@ def _read(path: Path) -> str:
 
 
 def _number(path: Path) -> int | None:
-    text = _read(path)
+    text = read_text(path)
     return int(text) if text.isdigit() and len(text) < 20 else None

@@ -155,6 +155,10 @@ class RepositoryWiring:
     """Published with its experts in FP4 and its other layers in FP8."""
     padded_for_groups: tuple[int, int] | None = None
     """Of a dimension that publishers of GPTQ and AWQ files pad, so that its groups divide over GPUs: from, to."""
+    attention_kept: bool = False
+    """Publishers of NVFP4 leave its attention in 16 bit, in dense models as well."""
+    table_in_8_bit: bool = False
+    """In FP8 blocks and FP4 its table of n-grams, a large part of the model, is stored in FP8 without scales."""
     mlx_8_bit: tuple[str, ...] = ()
     """Layers that mlx-lm keeps at 8 bits whatever the level."""
 

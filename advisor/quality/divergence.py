@@ -2,6 +2,7 @@
 
     ln figure = level - slope x ln(size / 7 B) + model
 
+A model never seen takes what its family shares: GLM's lose 2.5 times as much as others of their size.
 The figure is the mean Kullback-Leibler divergence in nats, or the logarithm of quantized / 16-bit perplexity. Within
 a model the distances between levels are nearly constant, so that one measured level places all others.
 """
@@ -9,6 +10,8 @@ a model the distances between levels are nearly constant, so that one measured l
 from __future__ import annotations
 
 import math
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,9 +31,11 @@ _LEVEL_SPREAD, _MODEL_SPREAD = 0.8, 0.6
 _SLOPE_PRIOR, _SLOPE_SPREAD = 0.46, 0.1
 _SCATTER, _HUBER, _ROUNDS = 0.35, 1.5, 8
 NATS_PER_PERCENT = 1 / 30  # where no level of its kind has a divergence: from the loss in knowledge
+_OWN_TO_SHARED = 1.0  # how many times more of a model's effect is its own than its family's, in variance
 _TAIL = 0.06
 # Residuals of fitted rows are smaller than those of new ones will be, and other sources use other texts.
-_UNSEEN, _IN_SAMPLE = 1.25, 1.8
+_UNSEEN, _IN_SAMPLE = 1.1, 1.8
+_LEAST_NEW = (-0.8, 1.0)  # however alike the few models are that were measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Line:
     measured: frozenset[int]
     slope: float
     model: Mapping[str, float]
+    family: Mapping[str, float]
     rows: Mapping[str, int]
     new: Bands
     known: Bands
@@ -61,11 +67,13 @@ def fit_line(rows: Sequence[Evidence], losses: Floats) -> Line:
     """Fit to rows of one task; `losses` by group stand in for levels without a figure. Deterministic."""
     number = {group: index for index, group in enumerate(GROUPS)}
     found: list[tuple[int, float, str, float, bool]] = []
+    kin: dict[str, str] = {}
     for row in rows:
         kind, seen = known_level(row.level), figure(row)
         if seen is not None and kind and kind.group in number and kind.group != UNQUANTIZED:
             place = math.log(effective_b(row.parameters_b, row.active_parameters_b) / REFERENCE_B)
             found.append((number[kind.group], place, lineage(row.model), math.log(seen), kind.bits >= 6))
+            kin[lineage(row.model)] = family_of(row.family)
     models = sorted({model for _, _, model, _, _ in found})
     index = {model: place for place, model in enumerate(models)}
     group = np.array([entry[0] for entry in found], dtype=np.int64)
@@ -82,7 +90,16 @@ def fit_line(rows: Sequence[Evidence], losses: Floats) -> Line:
         trust = _HUBER / np.maximum(np.abs(within / _SCATTER), _HUBER) / _SCATTER**2
         known = solve(columns, entries, trust, value, spread**-2.0, prior)
     within = value - (known[columns] * entries).sum(axis=0)
-    across = within + known[len(GROUPS) + 1 + model]
+    effects = known[len(GROUPS) + 1 :]
+    families: dict[str, list[float]] = defaultdict(list)
+    for name, effect in zip(models, effects.tolist(), strict=True):
+        families[kin[name]].append(effect)
+    # What a model would have been said to be from the others of its family alone.
+    alone = np.array([
+        effect - _shared(sum(families[kin[name]]) - effect, len(families[kin[name]]) - 1)
+        for name, effect in zip(models, effects.tolist(), strict=True)
+    ])  # fmt: skip
+    across = within + (alone[model] if alone.size else 0.0)
     counts = np.bincount(model, minlength=len(models))
     fine = np.array([entry[4] for entry in found], dtype=bool)
 
@@ -91,16 +108,30 @@ def fit_line(rows: Sequence[Evidence], losses: Floats) -> Line:
         return min(float(low), -0.1), max(float(high), 0.1)
 
     same = band(within[~fine], _IN_SAMPLE), band(within[fine], _IN_SAMPLE)
-    new = _hull(band(across[~fine], _UNSEEN), same[0]), _hull(band(across[fine], _UNSEEN), same[1])
+    new = (
+        _hull(_hull(band(across[~fine], _UNSEEN), same[0]), _LEAST_NEW),
+        _hull(_hull(band(across[fine], _UNSEEN), same[1]), _LEAST_NEW),
+    )
     return Line(
         level=in_order(known[: len(GROUPS)]),
         measured=frozenset(group.tolist()),
         slope=float(known[len(GROUPS)]),
-        model=dict(zip(models, known[len(GROUPS) + 1 :].tolist(), strict=True)),
+        model=dict(zip(models, effects.tolist(), strict=True)),
+        family={name: _shared(sum(own), len(own)) for name, own in families.items()},
         rows=dict(zip(models, counts.tolist(), strict=True)),
         new=new,
         known=same,
     )
+
+
+def family_of(name: str) -> str:
+    """The same for a family of the catalogue and as the evidence spells it: `llama31`."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _shared(total: float, models: int) -> float:
+    """What so many models of a family, whose effects add up to `total`, let expect of another."""
+    return total / (models + _OWN_TO_SHARED)
 
 
 def _hull(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +13,13 @@ from typing import Literal
 import numpy as np
 
 from advisor.foundation.evidence_words import independent
-from advisor.foundation.message import Message, fact
+from advisor.foundation.message import Message, Span, fact
 from advisor.foundation.ranges import Range
-from advisor.quality.divergence import Line, figure, fit_line
+from advisor.quality.divergence import Line, family_of, figure, fit_line
 from advisor.quality.evidence import Evidence
-from advisor.quality.least_squares import Floats
 from advisor.quality.level_groups import UNQUANTIZED, QualityLevel, known_level
 from advisor.quality.lineage import lineage, slug
-from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, Scores, effective_b, fit, in_order, scores
+from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, effective_b, fit, scores
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
 from advisor.sources.local_measurements import LocalMeasurement
 
@@ -33,6 +33,7 @@ _RECIPE_NOTE = fact("recipe_matters")
 AS_PUBLISHED = fact("quality_as_published")
 _MEASURED = {DIVERGENCE: fact("of_divergence"), PERPLEXITY: fact("of_perplexity")}
 _SCORE = "score"
+_NOT_ABOVE_BITS = 3  # with fewer, nothing scores above the original but by an accident that says nothing
 _MOST_EVIDENCE = 20  # rows handed out; `n` counts all
 _SIMILAR_SIZE = math.log(3.0)
 # The scatter of single scores, times this; the further the evidence, the wider. Another source's score of the same
@@ -40,8 +41,6 @@ _SIMILAR_SIZE = math.log(3.0)
 _WIDENING = {"measured": 0.93, "transferred": 0.96, "estimated": 1.0}
 _NO_SCORE_FOR_TASK, _NO_SCORE_FOR_LEVEL, _FRAGILE = 1.15, 1.3, 1.15
 _FRAGILE_ACTIVE_B, _FRAGILE_TOTAL_B = 5.0, 2.0
-_SCORES_TO_TRUST = 4  # as many scores of this model, level and task move the estimate half way to them
-_FURTHEST = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +99,7 @@ class _Subject:
 
     name: str
     lineage: str
+    family: str
     size: float
     fragile: bool
 
@@ -127,7 +127,6 @@ class Estimator:
             task: fit_line([row for row in self.rows if row.task == task], by_level)
             for task in (DIVERGENCE, PERPLEXITY)
         }
-        self._pulls = self._pull(data)
         self._scored_groups = {GROUPS[number] for number in set(data.group.tolist())}
         self._of_model: dict[tuple[str, str, str], list[Evidence]] = defaultdict(list)
         self._of_lineage: dict[tuple[str, ...], list[Evidence]] = defaultdict(list)
@@ -172,7 +171,8 @@ class Estimator:
         if kept is None and (task != DIVERGENCE or kld is None):
             what = _MEASURED.get(task, fact("of_score"))
             return _unknown(fact("no_measurement_of_task", what=what, level=level.name))
-        notes = _notes(basis, count, level.name, level.bits, task)
+        own = self._scores_of(subject.name, level.name, task) if basis == "measured" else None
+        notes = _notes(basis, count, level.name, level.bits, task, own)
         return Quality(kept, basis, count.n, kld, rows, notes, sources=count.sources)
 
     def _kept(self, subject: _Subject, level: QualityLevel, task: str, basis: Basis) -> Range:
@@ -190,40 +190,30 @@ class Estimator:
         typical = 100 - loss
         # Noise alone lifts a score above 16 bit's, however uncertain the loss is.
         most = 100 - below * self._noise[number] * _WIDENING["estimated"]
-        return Range(max(0.0, typical - above * unit), typical, max(typical, min(most, typical - below * unit)))
+        if level.bits < _NOT_ABOVE_BITS:
+            most = 100.0
+        low, high = max(0.0, typical - above * unit), max(typical, min(most, typical - below * unit))
+        if own := self._scores_of(subject.name, level.name, task):
+            low, high = min(low, own.typical), max(high, own.typical if level.bits >= _NOT_ABOVE_BITS else typical)
+        return Range(low, typical, high)
+
+    def _scores_of(self, name: str, level: str, task: str) -> Range | None:
+        """The lowest, the mean and the highest published score of a model at a level and task, in percent of 16 bit."""
+        rows = self._of_model.get((name, level, task), ())
+        found = [row.retention_percent for row in rows if row.retention_percent is not None]
+        return Range(min(found), statistics.fmean(found), max(found)) if found else None
 
     def _table_of(self, kin: str, size: float) -> tuple[list[list[float]], list[list[float]]]:
-        """Typical loss and the unit of its scatter by group and task, in percent."""
-        groups, tasks = len(GROUPS), len(SCORED_TASKS)
-        group, task = np.repeat(np.arange(groups), tasks), np.tile(np.arange(tasks), groups)
-        factor = np.full(group.size, self._loss.model.get(kin, 0.0))
-        plain = self._loss.loss(group, task, np.full(group.size, size), factor)
-        unit = self._loss.spread(plain, task).reshape(groups, tasks)
-        losses: Floats = plain.reshape(groups, tasks)
-        if (pull := self._pulls.get(kin)) is not None:
-            losses = in_order(np.clip(losses + pull * unit, 0, 100))
-        return losses.tolist(), unit.tolist()
-
-    def _pull(self, data: Scores) -> dict[str, Floats]:
-        """By lineage: how far scores of the same level and task lie from the fit, in units of scatter."""
-        factor = np.array([self._loss.model[data.models[number]] for number in data.model])
-        typical = self._loss.loss(data.group, data.task, data.size, factor)
-        off = np.clip((data.loss - typical) / self._loss.spread(typical, data.task), -_FURTHEST, _FURTHEST)
-        found = {}
-        for number, name in enumerate(data.models):
-            own = data.model == number
-            cell = data.group[own] * len(SCORED_TASKS) + data.task[own]
-            cells = len(GROUPS) * len(SCORED_TASKS)
-            total = np.bincount(cell, off[own], cells) / (np.bincount(cell, minlength=cells) + _SCORES_TO_TRUST)
-            found[name] = total.reshape(len(GROUPS), len(SCORED_TASKS))
-        return found
+        losses, units = self._loss.table(kin, size)
+        return losses.tolist(), units.tolist()
 
     def _line_range_of(self, task: str, subject: _Subject, group: str, fine: bool) -> Range | None:
         line, number = self._lines[task], _GROUP_NUMBER[group]
         if number not in line.measured:
             return None
         known = subject.lineage in line.model
-        typical = line.at(number, subject.size, line.model.get(subject.lineage, 0.0))
+        effect = line.model.get(subject.lineage, line.family.get(subject.family, 0.0))
+        typical = line.at(number, subject.size, effect)
         low, high = (line.known if known else line.new)[fine]
         return Range(typical * math.exp(low), typical, typical * math.exp(high))
 
@@ -278,6 +268,7 @@ def _subject(model: ModelFacts) -> _Subject:
     return _Subject(
         name=slug(model.id),
         lineage=lineage(model.id),
+        family=family_of(model.family),
         size=round(math.log(effective_b(total, active) / REFERENCE_B), 4),
         fragile=total < _FRAGILE_TOTAL_B or (model.moe and active < _FRAGILE_ACTIVE_B),
     )
@@ -288,7 +279,7 @@ def _unknown(why: Message) -> Quality:
 
 
 @lru_cache(4096)
-def _notes(basis: Basis, behind: _Count, level: str, bits: int, task: str) -> tuple[Message, ...]:
+def _notes(basis: Basis, behind: _Count, level: str, bits: int, task: str, own: Range | None) -> tuple[Message, ...]:
     n, what = behind.n, _MEASURED.get(task, fact("of_score"))
     if behind.sources == 1 or n == 1:
         count = fact("published_of_one_source", n=n, what=what)
@@ -296,6 +287,9 @@ def _notes(basis: Basis, behind: _Count, level: str, bits: int, task: str) -> tu
         count = fact("published", n=n, what=what, sources=behind.sources)
     if basis == "measured":
         found = [fact("published_of_model", count=count, level=level)]
+        if own is not None:
+            several = fact("published_several", mean=own.typical, range=Span(own.low, own.high))
+            found.append(fact("published_one", mean=own.typical) if n == 1 else several)
     elif basis == "transferred":
         found = [fact("placed_by_network", level=level, count=count)]
         if behind.least_bits > bits:

@@ -49,6 +49,7 @@ _HUBER, _ROUNDS, _LARGEST_STEP, _NUDGE = 1.5, 25, 0.7, 1e-5
 _NINE_IN_TEN = 1.645
 _BITS = {kind: 8 * size / block for kind, (block, size) in CACHE_TYPES.items()}
 _Q8 = _BITS["q8_0"]
+_LONG = "long_context"
 _NOTHING = Range(0.0, 0.0, 0.0)
 
 
@@ -75,12 +76,17 @@ def damages(family: str, kind_k: str | None, kind_v: str | None) -> bool:
     return kv_loss(family, kind_k, kind_v).typical > DAMAGE_POINTS
 
 
-def with_cache(quality: Quality, family: str, kind_k: str | None, kind_v: str | None) -> Quality:
+def with_cache(
+    quality: Quality, family: str, kind_k: str | None, kind_v: str | None, task: str = "knowledge"
+) -> Quality:
     """The quality of the same file with its cache in these types; of a task's percent only, as divergence is of files.
 
-    Both errors are independent, so that they add as squares.
+    What is looked for in a long text suffers first: 1.8 times as much as knowledge. Both errors are independent, so
+    that they add as squares.
     """
     lost = kv_loss(family, kind_k, kind_v)
+    if task == _LONG:
+        lost = lost.scaled(relative_loss(_LONG))
     if not lost.typical or quality.kept is None:
         return quality
     kept = quality.kept

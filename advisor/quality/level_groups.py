@@ -17,6 +17,9 @@ from advisor.foundation.errors import InputError, did_you_mean, one_line, resemb
 from advisor.foundation.numbers import given
 
 UNQUANTIZED = "16-bit"
+# Rounding up or down is itself learned, layer by layer: at two bits that is another level than GPTQ and AWQ, which
+# keep 41 to 69 % where it keeps 64 to 89 (of the same models, in AutoRound's own tables).
+TUNED = "AutoRound-"
 MOST_CHARACTERS = 80
 
 # Levels of one series lose less from left to right, for every model; between series only measurements decide
@@ -30,7 +33,7 @@ SERIES: dict[str, tuple[str, ...]] = {
         "IQ4_NL",
     ),
     "first types": ("Q4_0", "Q4_1", "Q5_0", "Q5_1"),
-    "weights only, calibrated": ("W2 calibrated", "W3 calibrated", "W4 calibrated", "W8"),
+    "weights only, calibrated": ("W2 calibrated", "W2 tuned", "W3 calibrated", "W4 calibrated", "W8"),
     "weights only, rounded": ("W2 rounded", "W3 rounded", "W4 rounded", "W5", "W6"),
 }  # fmt: skip
 
@@ -72,6 +75,8 @@ def _safetensors_group(level: SafetensorsLevel) -> str:
             if level.bits == 2:
                 return "W2 rounded"
             return "W8" if level.bits == 8 else f"W{level.bits}" if level.bits >= 5 else f"W{level.bits} rounded"
+        case Scheme.GPTQ if level.bits == 2 and level.name.startswith(TUNED):
+            return "W2 tuned"
         case Scheme.GPTQ | Scheme.AWQ | Scheme.PACKED if level.bits < 8:
             return f"W{level.bits} calibrated" if level.group else f"W{level.bits} per channel"
     return "W8"
@@ -102,8 +107,10 @@ _SPELLINGS: tuple[tuple[str, str, bool], ...] = (
     (r"mxfp4 w4a4", "MXFP4 W4A4", True),
     (r"w4a16(-g128)?( \(imatrix_mse\))?", "GPTQ-W4A16-g128", True),
     (r"w3a16-g128( \(autoround\))?", "GPTQ-W3A16-g128", True),
-    (r"w2a16-g64( \(autoround\))?", "GPTQ-W2A16-g64", True),
-    (r"w2a16-g128( \(autoround\))?", "GPTQ-W2A16-g64", False),
+    (r"w2a16-g64", "GPTQ-W2A16-g64", True),
+    (r"w2a16-g128", "GPTQ-W2A16-g64", False),
+    (r"w2a16-g64 \(autoround\)|autoround-w2a16-g\d+", "AutoRound-W2A16-g64", True),
+    (r"w2a16-g128 \(autoround\)", "AutoRound-W2A16-g64", False),
     (r"w4a16-g128 \(onnx int4 awq\)", "AWQ-W4A16-g128", False),
     (r"w4a16(-g128)? \(autoround\)", "W4A16-g128", True),
     (r"w4a16-per-channel( \(autoround\))?", "W4A16-channel", True),
@@ -134,6 +141,7 @@ _NOT_COMPARABLE = re.compile(r"\bik\b|kv|efficientqat", re.IGNORECASE)
 # Formats that are only measured, never written by us.
 _EXTRA = {
     "MXFP4 W4A4": QualityLevel("MXFP4 W4A4", "MXFP4 W4A4", 4),
+    "AutoRound-W2A16-g64": QualityLevel("AutoRound-W2A16-g64", "W2 tuned", 2),
 }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,8 @@ _LEVEL_PRIOR: dict[str, float] = {
     "IQ3_M": 2.6, "IQ3_S": 2.7, "IQ3_XS": 3.3, "Q3_K_S": 3.9, "IQ3_XXS": 4.7, "IQ2_M": 7.8, "Q2_K": 8.4,
     "Q2_K_S": 9.9, "IQ2_S": 10.8, "IQ2_XS": 13.0, "IQ2_XXS": 21.6, "IQ1_M": 33.0, "IQ1_S": 54.0,
     "W8": 0.12, "W6": 0.2, "W5": 0.5, "W4 calibrated": 1.0, "W4 rounded": 2.0, "W4 per channel": 2.0, "NVFP4": 1.5,
-    "MXFP4 W4A4": 6.0, "W3 calibrated": 5.0, "W3 rounded": 8.0, "W2 calibrated": 30.0, "W2 rounded": 70.0,
+    "MXFP4 W4A4": 6.0, "W3 calibrated": 5.0, "W3 rounded": 8.0, "W2 tuned": 25.0, "W2 calibrated": 60.0,
+    "W2 rounded": 80.0,
 }  # fmt: skip
 # Loss relative to knowledge's, and the most that can be lost: multiple choice keeps what guessing earns.
 _TASK_PRIOR: dict[str, tuple[float, float]] = {
@@ -42,17 +43,22 @@ _TASK_PRIOR: dict[str, tuple[float, float]] = {
 _SLOPE_PRIOR, _SLOPE_SPREAD = 0.46, 0.08  # divergence falls with size to this power, see advisor.quality.divergence
 _PRIOR_SPREAD = {"gguf": 0.5, "other": 1.0, "task": 0.5, "model": 0.3}  # of logarithms
 _RELATIVE_SCATTER = 0.5  # models differ in proportion to the loss itself, on top of the benchmark's noise
+_FREE = 0.4  # of what can be lost: while so much is left, that limit does not narrow the scatter
 _HUBER = 1.5
 _ROUNDS = 12
 _LARGEST_STEP = 0.7
+_SCORES_TO_TRUST = 4  # as many scores of this model, level and task move the estimate half way to them
+_FURTHEST = 4.0  # units of scatter; what lies further off is no accident
 # One source's many cells are not as many independent experiments.
 _SOURCE_DISCOUNT = 0.1
 
-# Share of single scores left out at either end of the range, by tier: from 5 bits up, 4 bits, 3 bits and less.
-_TAILS = (0.045, 0.05, 0.04)
+# By how many percent leaving out one more score in a hundred must narrow a range to be worth it, by tier: from 5 bits
+# up, 4 bits, 3 bits and less. So nine in ten are inside where whole sources are left out, and the ranges are short.
+_WORTH = (8.0, 6.4, 12.0)
+_LEFT_OUT = np.linspace(0.01, 0.1, 19)  # shares of scores that may be left out at either end
 # A cell that this many sources measured counts half, the wider cell it belongs to the other half.
 _SOURCES_TO_TRUST = 7
-_CAUTION = 1.3
+_CAUTION = 1.5
 # At 4 bits and less these collapse now and then where other tasks do not (up to 59 % lost in the study of
 # long-context tasks that most such rows are from).
 _HEAVY_TAILED = {"long_context": 4.0, "multilingual": 4.0}
@@ -129,17 +135,21 @@ def scores(rows: Sequence[Evidence]) -> Scores:
 
 @dataclass(frozen=True, slots=True)
 class LossModel:
-    """The fitted numbers; logarithms of factors. `bands` [tier, task] are the standardised scatter below and above."""
+    """The fitted numbers; logarithms of factors. `bands` [tier, task] are the standardised scatter below and above.
+
+    `pulls` are by lineage how far scores of the same level and task lie from the fit, in units of scatter.
+    """
 
     level: Floats
     task: Floats
     slope: float
     model: Mapping[str, float]
     noise: Floats
+    pulls: Mapping[str, Floats]
     bands: Floats
 
     def loss(self, group: Ints, task: Ints, size: Floats, model: Floats) -> Floats:
-        """Typical loss in percent."""
+        """What the fit says without what pulls at it, in percent."""
         limit = _LIMIT[task]
         found: Floats = limit * -np.expm1(
             -np.exp(self.level[group] + self.task[task] - self.slope * size + model) / limit
@@ -148,8 +158,25 @@ class LossModel:
 
     def spread(self, loss: Floats, task: Ints) -> Floats:
         """One standard unit of scatter around a typical loss."""
-        found: Floats = np.hypot(self.noise[task], _RELATIVE_SCATTER * loss)
+        found: Floats = np.hypot(self.noise[task], _RELATIVE_SCATTER * loss * _freedom(loss, task))
         return found
+
+    def table(self, kin: str, size: float) -> tuple[Floats, Floats]:
+        """Typical loss and the unit of its scatter by group and task, in percent, of a lineage and ln(size / 7 B)."""
+        groups, tasks = len(GROUPS), len(SCORED_TASKS)
+        group, task = np.repeat(np.arange(groups), tasks), np.tile(np.arange(tasks), groups)
+        plain = self.loss(group, task, np.full(group.size, size), np.full(group.size, self.model.get(kin, 0.0)))
+        unit = self.spread(plain, task).reshape(groups, tasks)
+        losses: Floats = plain.reshape(groups, tasks)
+        if (pull := self.pulls.get(kin)) is not None:
+            losses = in_order(np.clip(losses + pull * unit, 0, 100))
+        return losses, unit
+
+
+def _freedom(loss: Floats, task: Ints) -> Floats:
+    """By how much less a loss scatters that comes near what can be lost."""
+    found: Floats = np.clip((1 - loss / _LIMIT[task]) / _FREE, 0, 1)
+    return found
 
 
 def _noise(data: Scores) -> Floats:
@@ -165,6 +192,12 @@ def _noise(data: Scores) -> Floats:
 
 def fit(data: Scores) -> LossModel:
     """Fit the model to the scores; deterministic."""
+    fitted = _fit(data)
+    return replace(fitted, bands=_bands(fitted, data))
+
+
+def _fit(data: Scores) -> LossModel:
+    """Robust least squares with priors, but for the bands."""
     groups, tasks = len(GROUPS), len(SCORED_TASKS)
     prior = np.concatenate(
         [np.log(list(_LEVEL_PRIOR.values())), np.log([_TASK_PRIOR[task][0] for task in SCORED_TASKS]), [_SLOPE_PRIOR]]
@@ -177,7 +210,7 @@ def fit(data: Scores) -> LossModel:
     noise, limit = _noise(data), _LIMIT[data.task]
     known, factor = prior.copy(), np.zeros(len(data.models))
     telling = np.array([_COLLAPSE_TELLS if task in _HEAVY_TAILED else 1.0 for task in SCORED_TASKS])[data.task]
-    columns = np.stack([data.group, groups + data.task, np.full(len(data.rows), groups + tasks)])
+    columns = np.stack([data.group, groups + data.task, np.full(data.loss.size, groups + tasks)])
     for _ in range(_ROUNDS):
         x = np.exp(known[data.group] + known[groups + data.task] - known[-1] * data.size + factor[data.model])
         loss = limit * -np.expm1(-x / limit)
@@ -194,16 +227,30 @@ def fit(data: Scores) -> LossModel:
         curvature = np.bincount(data.model, steady * gradient**2, len(factor)) + pull
         lean = np.bincount(data.model, steady * gradient * residual, len(factor)) - pull * factor
         factor = factor + np.clip(lean / curvature, -_LARGEST_STEP, _LARGEST_STEP) / 2
-    level = in_order(known[:groups])
     fitted = LossModel(
-        level,
-        known[groups:-1],
-        float(known[-1]),
-        dict(zip(data.models, factor.tolist(), strict=True)),
-        noise,
-        np.zeros(0),
+        level=in_order(known[:groups]),
+        task=known[groups:-1],
+        slope=float(known[-1]),
+        model=dict(zip(data.models, factor.tolist(), strict=True)),
+        noise=noise,
+        pulls={},
+        bands=np.zeros(0),
     )
-    return LossModel(fitted.level, fitted.task, fitted.slope, fitted.model, noise, _bands(fitted, data))
+    return replace(fitted, pulls=_pulls(fitted, data, factor))
+
+
+def _pulls(fitted: LossModel, data: Scores, factor: Floats) -> Mapping[str, Floats]:
+    typical = fitted.loss(data.group, data.task, data.size, factor[data.model])
+    off = (data.loss - typical) / fitted.spread(typical, data.task)
+    cells = len(GROUPS) * len(SCORED_TASKS)
+    cell = data.model * cells + data.group * len(SCORED_TASKS) + data.task
+    size = len(data.models) * cells
+    count = np.bincount(cell, minlength=size)
+    mean = np.bincount(cell, off, size) / np.maximum(count, 1)
+    # What scatter explains moves the estimate a little; what it does not is as it was measured.
+    total = np.where(np.abs(mean) > _FURTHEST, mean, mean * count / (count + _SCORES_TO_TRUST))
+    by_model = total.reshape(len(data.models), len(GROUPS), len(SCORED_TASKS))
+    return dict(zip(data.models, by_model, strict=True))
 
 
 def in_order(losses: Floats) -> Floats:
@@ -235,36 +282,44 @@ def _pooled(falling: Floats) -> Floats:
     return found
 
 
-def _quantile(values: Floats, weights: Floats, share: float) -> float:
+def _shortest(values: Floats, weights: Floats, worth: float) -> Floats:
+    """The ends of the interval from which nothing can be cut that is worth its width: leaving out one in a hundred more
+    must narrow it by `worth` percent.
+    """
     order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    return float(values[order][min(int(np.searchsorted(reached, share * reached[-1])), values.size - 1)])
+    values, reached = values[order], np.cumsum(weights[order]) / weights.sum()
+    below, above = np.meshgrid(_LEFT_OUT, _LEFT_OUT)
+    low = values[np.minimum(np.searchsorted(reached, below), values.size - 1)]
+    high = values[np.minimum(np.searchsorted(reached, 1 - above), values.size - 1)]
+    cost = np.log(np.maximum(high - low, 1e-3)) + worth * (below + above)
+    best = np.unravel_index(np.argmin(cost), cost.shape)
+    return np.array([low[best], high[best]])
 
 
 def _bands(model: LossModel, data: Scores) -> Floats:
-    """Where all but `_TAILS` of single scores lie, in standard units, for a model never seen before.
+    """Where about nine in ten single scores lie, in standard units, for a model never seen before.
 
     A cell of tier and task that few sources measured borrows from its task, and that from all.
     """
-    typical = model.loss(data.group, data.task, data.size, np.zeros(len(data.rows)))
+    typical = model.loss(data.group, data.task, data.size, np.zeros(data.loss.size))
     residual = (data.loss - typical) / model.spread(typical, data.task)
     sources = np.array(data.source)
 
-    def tails(where: NDArray[np.bool_], tail: float, fallback: Floats) -> Floats:
+    def ends(where: NDArray[np.bool_], worth: float, fallback: Floats) -> Floats:
         if where.sum() < 3:
             return fallback
-        own = np.array([_quantile(residual[where], data.weight[where], share) for share in (tail, 1 - tail)])
+        own = _shortest(residual[where], data.weight[where], worth)
         seen = len(set(sources[where]))
         found: Floats = (seen * own + _SOURCES_TO_TRUST * fallback) / (seen + _SOURCES_TO_TRUST)
         return found
 
-    everywhere = np.ones(len(data.rows), dtype=bool)
-    bands = np.zeros((len(_TAILS), len(SCORED_TASKS), 2))
-    for tier, tail in enumerate(_TAILS):
-        overall = tails(everywhere, tail, np.array([-2.0, 2.0])) * _CAUTION
+    everywhere = np.ones(data.loss.size, dtype=bool)
+    bands = np.zeros((len(_WORTH), len(SCORED_TASKS), 2))
+    for tier, worth in enumerate(_WORTH):
+        overall = ends(everywhere, worth, np.array([-2.0, 2.0])) * _CAUTION
         for number, task in enumerate(SCORED_TASKS):
-            of_task = tails(data.task == number, tail, overall * (_HEAVY_TAILED.get(task, 1.0) if tier else 1.0))
-            bands[tier, number] = tails((data.task == number) & (data.tier == tier), tail, of_task)
+            of_task = ends(data.task == number, worth, overall * (_HEAVY_TAILED.get(task, 1.0) if tier else 1.0))
+            bands[tier, number] = ends((data.task == number) & (data.tier == tier), worth, of_task)
     bands[..., 0], bands[..., 1] = np.minimum(bands[..., 0], 0), np.maximum(bands[..., 1], 0)
     # More bits are never the less certain choice, or the worst case would advise fewer.
     bands[..., 1] = np.minimum.accumulate(bands[::-1, :, 1])[::-1]

@@ -167,6 +167,17 @@ def measured_beside(a: str, b: str, task: str) -> Beside | None:
     return None if best is None else Beside(*best)
 
 
+def original_scores(model_id: str, task: str, most: int = 3) -> tuple[Score, ...]:
+    """Published scores of a model at a task, before anything is quantized: those that most others can be held against.
+
+    One of each benchmark, in the mode that the model usually answers in; none for a model without any.
+    """
+    found: dict[str, Score] = {}
+    for row in sorted(_rows(model_id, task), key=_telling, reverse=True):
+        found.setdefault(row.benchmark, row)
+    return tuple(sorted(found.values(), key=lambda row: -_models_on()[row.benchmark])[:most])
+
+
 def _rows(model_id: str, task: str) -> list[Score]:
     found = ability(model_id, task)
     if found is None:

@@ -5,6 +5,7 @@ Field names (where they have one, their aliases) are keys of the link, and defau
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
@@ -14,6 +15,8 @@ from advisor.formats.levels import find_level, written
 from advisor.foundation.errors import ImpossibleValue, InputError, one_line
 from advisor.foundation.message import sentence
 from advisor.foundation.parts import Part
+from advisor.foundation.units import MIB
+from advisor.machines.ram import USUAL_CHANNELS, USUAL_TYPE, Ram, ram_type
 from advisor.models.tower import PROJECTOR_TYPES, ProjectorType
 from advisor.question.requirements import Switch, known
 from advisor.runtimes.registry import RUNTIMES as REGISTERED
@@ -34,6 +37,7 @@ FRONTENDS = {str(one.id): one.frontend for one in REGISTERED if one.frontend is 
 RUNTIMES = (AUTO, *(str(one.id) for one in REGISTERED))
 NEWEST = "newest"
 LLAMA_CPP_RELEASES = (NEWEST, *RELEASES)
+ROPE_SCALINGS = (AUTO, "none", "linear", "yarn")
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 _MOST_SHARES = 64
 
@@ -42,21 +46,31 @@ def _automatic(value: Any) -> Any:
     return None if value == AUTO else value
 
 
-def _shares(value: Any) -> Any:
+def _numbers(key: str, example: str) -> Callable[[Any], Any]:
     """ "3,1" as a pair of numbers."""
-    if not isinstance(value, str):
-        return value
-    parts = value.split(",")
-    if len(parts) > _MOST_SHARES:
-        raise ImpossibleValue(
-            "The list of tensor_split is too long: {count} shares, at most {most}.", count=len(parts), most=_MOST_SHARES
-        )
-    try:
-        return tuple(float(part) for part in parts)
-    except ValueError:
-        raise ImpossibleValue(
-            "'{value}' of tensor_split is not a list of numbers such as 3,1.", value=one_line(value)
-        ) from None
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = value.split(",")
+        if len(parts) > _MOST_SHARES:
+            raise ImpossibleValue(
+                "The list of {name} is too long: {count} numbers, at most {most}.",
+                name=key,
+                count=len(parts),
+                most=_MOST_SHARES,
+            )
+        try:
+            return tuple(float(part) for part in parts)
+        except ValueError:
+            raise ImpossibleValue(
+                "'{value}' of {name} is not a list of numbers such as {example}.",
+                value=one_line(value),
+                name=key,
+                example=example,
+            ) from None
+
+    return read
 
 
 def _written_shares(shares: tuple[float, ...] | None) -> str | None:
@@ -74,9 +88,24 @@ def _known_level(value: Any) -> Any:
         raise ImpossibleValue.because(error) from None
 
 
+def _known_ram(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ram_type(value)
+    except InputError as error:
+        raise ImpossibleValue.because(error) from None
+
+
 GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]
 Share = Annotated[float, Field(ge=0, le=1_000_000)]
-Shares = Annotated[tuple[Share, ...] | None, BeforeValidator(_shares), PlainSerializer(_written_shares)]
+Shares = Annotated[
+    tuple[Share, ...] | None, BeforeValidator(_numbers("tensor_split", "3,1")), PlainSerializer(_written_shares)
+]
+Used = Annotated[float, Field(ge=0, le=10_000_000)]
+UsedByCard = Annotated[
+    tuple[Used, ...] | None, BeforeValidator(_numbers("used_mib", "1500,0")), PlainSerializer(_written_shares)
+]
 CacheType = Annotated[str, known(CACHE_TYPES, sentence("KV cache type"))]
 
 
@@ -109,10 +138,12 @@ class MachineChoice(Part):
 
     `memory_gib` and `bandwidth_gb_s` describe a custom machine; on a CPU `memory_gib` is its RAM.
     `other_gpus` devices of `other_machine` stand in the same host; of all cards there a plan uses the first
-    `use_gpus` (None: all). `host_memory_gib` is the RAM beside graphics cards, `host_bandwidth_gb_s` how fast it is.
+    `use_gpus` (None: all). `host_memory_gib` is the RAM beside graphics cards, `host_bandwidth_gb_s` how fast it is;
+    who does not know that gives `ram_type` ("ddr5-6000"), `ram_channels` of a processor (None: two) and `ram_sockets`.
     `overhead_mib` replaces the catalogue's figure for what driver and runtime take per device, `margin_percent` of
     each device is kept free. `wired_limit_mb` is what a Mac's GPU may use where that was raised (in MiB, as
-    `iogpu.wired_limit_mb` counts it).
+    `iogpu.wired_limit_mb` counts it). Other programs hold `used_mib` of each device already (a list: of one device
+    after the other, nothing of those it does not name), and `host_used_mib` of the host's memory.
     """
 
     name: str = Field("rtx-4090", alias="machine", min_length=1, max_length=200)
@@ -124,8 +155,13 @@ class MachineChoice(Part):
     use_gpus: int | None = Field(None, ge=1, le=64)
     host_memory_gib: float | None = Field(None, gt=0, le=100_000)
     host_bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
+    ram_type: Annotated[str | None, BeforeValidator(_known_ram)] = Field(None, min_length=1, max_length=40)
+    ram_channels: int | None = Field(None, ge=1, le=16)
+    ram_sockets: int = Field(1, ge=1, le=8)
     overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
     wired_limit_mb: int | None = Field(None, ge=1, le=10_000_000)
+    used_mib: UsedByCard = None
+    host_used_mib: float | None = Field(None, ge=0, le=100_000_000)
     margin_percent: float = Field(4, ge=0, le=50)
 
     @model_validator(mode="after")
@@ -135,22 +171,39 @@ class MachineChoice(Part):
         return self
 
     @property
+    def ram(self) -> Ram | None:
+        """The memory that is described, with what is usual for what is left out; None where nothing is."""
+        if self.ram_type is None and self.ram_channels is None and self.ram_sockets == 1:
+            return None
+        return Ram(self.ram_type or USUAL_TYPE, self.ram_channels or USUAL_CHANNELS, self.ram_sockets)
+
+    @property
     def margin(self) -> float:
         """The share of each device that is kept free, 0 to 1."""
         return self.margin_percent / 100
+
+    def used_bytes(self, device: int) -> int:
+        """What other programs hold of a device."""
+        used = self.used_mib or (0.0,)
+        mib = used[0] if len(used) == 1 else used[device] if device < len(used) else 0.0
+        return int(mib * MIB)
 
 
 class Workload(Part):
     """What it has to do. `context` is tokens per user (of all users in LM Studio).
 
-    `context_used` is how full the context is when speed is asked for (None: the prompt), in tokens. The KV cache is
-    stored as `kv_type_k` and `kv_type_v`, in vLLM as 16 bit or with `kv_fp8` in 8.
+    `context_used` is how full the context is when speed is asked for (None: the prompt), in tokens. So many
+    `cached_tokens` of the prompt are in the cache from an earlier request, and not read again. The KV cache is
+    stored as `kv_type_k` and `kv_type_v`, in vLLM as 16 bit or with `kv_fp8` in 8. `rope_scaling` says how positions
+    beyond those that the model was trained on are made.
     """
 
     context: int = Field(8192, ge=1, le=1 << 27)
     users: int = Field(1, ge=1, le=MAX_USERS)
+    rope_scaling: Annotated[str, known(ROPE_SCALINGS, sentence("RoPE scaling"))] = AUTO
     context_used: int | None = Field(None, ge=0, le=1 << 27)
     prompt_tokens: int = Field(1024, ge=1, le=1 << 27)
+    cached_tokens: int = Field(0, ge=0, le=1 << 27)
     kv_type_k: CacheType = "f16"
     kv_type_v: CacheType = "f16"
     kv_fp8: Switch = False
@@ -160,9 +213,19 @@ class Workload(Part):
         """The tokens of the prompt as far as they go into the context."""
         return min(self.prompt_tokens, self.context)
 
+    @property
+    def cached(self) -> int:
+        """The tokens of the prompt that need not be read: the last one always is, for the first one written."""
+        return min(self.cached_tokens, self.prompt - 1)
+
 
 class RuntimeChoice(Part):
-    """What runs it, and what that is told. `llama_cpp` is the month of the llama.cpp that is on the machine."""
+    """What runs it, and what that is told. `llama_cpp` is the month of the llama.cpp that is on the machine.
+
+    Of vLLM and SGLang: `max_num_batched_tokens` and `max_num_seqs` (None: their own choice, and the users),
+    `pipeline_parallel` stages of layers, `data_parallel` replicas of all but routed experts, which are whole on one GPU
+    with `expert_parallel`. `mem_fraction_static` is SGLang's share of memory (None: its own choice).
+    """
 
     name: Annotated[str, known(RUNTIMES, "runtime")] = Field("auto", alias="runtime")
     backend: Annotated[str, known(BACKENDS, "backend")] = AUTO
@@ -170,6 +233,13 @@ class RuntimeChoice(Part):
     flash_attention: Switch = True
     mmap: Switch = True
     gpu_memory_utilization: float = Field(0.92, gt=0, le=1)
+    max_num_batched_tokens: int | None = Field(None, ge=1, le=1 << 20)
+    max_num_seqs: int | None = Field(None, ge=1, le=MAX_USERS)
+    enforce_eager: Switch = False
+    pipeline_parallel: int = Field(1, ge=1, le=64)
+    data_parallel: int = Field(1, ge=1, le=64)
+    expert_parallel: Switch = False
+    mem_fraction_static: float | None = Field(None, gt=0, le=0.99)
     llama_cpp: Annotated[str, known(LLAMA_CPP_RELEASES, "release of llama.cpp")] = NEWEST
 
     @property

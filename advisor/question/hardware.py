@@ -11,6 +11,7 @@ from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory, with_wired_limit
 from advisor.machines.chip import Chip, chip_of
+from advisor.machines.ram import Ram
 from advisor.question.configuration import AUTO, CUSTOM_MACHINE, MachineChoice
 from advisor.runtimes.llama_cpp.checks import check_vendors
 from advisor.runtimes.registry import runtime_by
@@ -33,7 +34,7 @@ class Hardware:
 
     `installed` are all cards that stand there: `cards` come first, the others stay idle, and are paid for all the
     same. A machine without a GPU has no cards. `host_bandwidth` is what the host's memory is rated at in bytes a
-    second; `host_bandwidth_assumed` says that nobody gave it.
+    second, `ram` what that follows from where it was described; `host_bandwidth_assumed` says that nobody gave it.
     """
 
     machine: Machine
@@ -42,6 +43,7 @@ class Hardware:
     memory: Memory
     host_bandwidth: float
     host_bandwidth_assumed: bool
+    ram: Ram | None
     backend: Backend
 
     @cached_property
@@ -97,6 +99,12 @@ def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardw
     installed = _installed(asked, first)
     cards = _used(asked, first, installed)
     given = first.bandwidth_bytes_per_s if first.unified else None
+    if asked.ram is not None:
+        if first.unified and first.kind != CPU_KIND:
+            raise InputError(
+                "ram_type: {first} shares one memory between host and GPU; leave it out.", first=first.name
+            )
+        given = asked.ram.bandwidth
     if asked.host_bandwidth_gb_s is not None:
         given = asked.host_bandwidth_gb_s * 1e9
     runs_on = _backend(backend, first, cards, runtime)
@@ -108,6 +116,7 @@ def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardw
         memory=memory,
         host_bandwidth=given or USUAL_HOST_BANDWIDTH,
         host_bandwidth_assumed=given is None,
+        ram=asked.ram if asked.host_bandwidth_gb_s is None else None,
         backend=runs_on,
     )
 
@@ -125,7 +134,10 @@ def first_machine(asked: MachineChoice) -> Machine:
         return chosen
     if asked.memory_gib is None:
         raise InputError("{chosen} has no memory of its own: give its RAM in GiB as memory_gib.", chosen=chosen.name)
-    return with_memory(chosen, asked.memory_gib)
+    found = with_memory(chosen, asked.memory_gib)
+    if asked.ram is not None and found.kind == CPU_KIND:
+        found = replace(found, bandwidth_bytes_per_s=asked.ram.bandwidth)
+    return found
 
 
 def installed_cards(asked: MachineChoice) -> tuple[Machine, ...]:
@@ -178,22 +190,36 @@ def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...], ap
     def overhead(one: Machine) -> int:
         return one.overhead_bytes if asked.overhead_mib is None else int(asked.overhead_mib * MIB)
 
+    on_host = int((asked.host_used_mib or 0) * MIB)
     if first.kind == CPU_KIND:
-        return Memory((), first.capacity_bytes, overhead(first))
+        if asked.used_mib is not None:
+            raise InputError("used_mib: {first} has no graphics cards; say host_used_mib of its RAM.", first=first.name)
+        return Memory((), first.capacity_bytes, overhead(first) + on_host, host_used_bytes=on_host)
+    if asked.used_mib is not None and len(asked.used_mib) > len(cards):
+        raise InputError(
+            "used_mib names {named} cards, and {count} are used.", named=len(asked.used_mib), count=len(cards)
+        )
     host = first.host_memory_bytes
     if asked.host_memory_gib is not None:
         if first.unified:
             raise InputError("host_memory_gib: {first} shares one memory between host and GPU.", first=first.name)
         host = int(asked.host_memory_gib * GIB)
     devices = tuple(
-        Device(card.name, card.capacity_bytes, overhead(card), buffer_limit=_buffer_limit(card, api)) for card in cards
+        Device(
+            card.name,
+            card.capacity_bytes,
+            overhead(card) + asked.used_bytes(number),
+            buffer_limit=_buffer_limit(card, api),
+            used_bytes=asked.used_bytes(number),
+        )
+        for number, card in enumerate(cards)
     )
-    return Memory(devices, host, pooled=first.unified)
+    return Memory(devices, host, on_host, pooled=first.unified, host_used_bytes=on_host)
 
 
 def _buffer_api(asked: str, first: Machine, backend: Backend, runtime: RuntimeId) -> str | None:
     """Through which interface memory is allocated, as far as one is known to limit a single allocation."""
-    if first.vendor == "Apple" and runtime_by(runtime).engine is not RuntimeId.VLLM:
+    if first.vendor == "Apple" and runtime_by(runtime).engine not in (RuntimeId.VLLM, RuntimeId.SGLANG):
         return "Vulkan" if asked == "vulkan" else "Metal"
     return {"vulkan": "Vulkan", "sycl": "SYCL"}.get(backend)
 

@@ -28,6 +28,7 @@ from advisor.question.configuration import (
 )
 from advisor.question.order import ORDER
 from advisor.question.requirements import Requirements
+from advisor.runtimes.server import ServerOptions
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_QUERY_LENGTH = 4096
@@ -81,6 +82,22 @@ class Question(Composed):
             mtp=self.model.mtp,
         )
 
+    @property
+    def server(self) -> ServerOptions:
+        """What a server is told that takes all of a GPU's memory."""
+        told = self.runtime
+        return ServerOptions(
+            memory_share=told.gpu_memory_utilization,
+            static_share=told.mem_fraction_static,
+            kv_fp8=self.workload.kv_fp8,
+            batch_tokens=told.max_num_batched_tokens,
+            requests=told.max_num_seqs,
+            eager=told.enforce_eager,
+            pipeline=told.pipeline_parallel,
+            data=told.data_parallel,
+            expert_parallel=told.expert_parallel,
+        )
+
     def with_values(self, **values: Any) -> Self:
         """The same question with other values by key, which are then given; None takes one back to its default.
 
@@ -91,11 +108,14 @@ class Question(Composed):
 
     def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The least that restores this question: model, machine, and what is not a default."""
+        return self._chosen(self.values(mode))
+
+    def _chosen(self, values: Mapping[str, Any]) -> dict[str, Any]:
         kept = {"model", "machine", *self.pins, *self.changed()}
         if self.runtime.name in FRONTENDS:  # whose own default is another
             kept |= BY_FRONTEND & self.given
-        values = {key: value for key, value in self.values(mode).items() if value is not None}
-        return {key: values[key] for key in dict.fromkeys(("model", "machine", *values)) if key in kept}
+        ordered = dict.fromkeys(("model", "machine", *values))
+        return {key: values[key] for key in ordered if key in kept and values.get(key) is not None}
 
     def values(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """Every key with its value as it is written down, also where that is the default."""
@@ -107,8 +127,9 @@ class Question(Composed):
 
     def to_query(self, also: Collection[str] = ()) -> str:
         """The shortest query string that restores this question: defaults are left out, but of the keys in `also`."""
-        pinned = {key: value for key, value in self.values().items() if key in also and value is not None}
-        return urlencode({key: _plain(value) for key, value in (self.chosen() | pinned).items()})
+        values = self.values()
+        pinned = {key: value for key, value in values.items() if key in also and value is not None}
+        return urlencode({key: _plain(value) for key, value in (self._chosen(values) | pinned).items()})
 
     @classmethod
     def from_query(cls, query: str) -> Self:

@@ -203,4 +203,5 @@ def _device(device: DeviceMemory) -> dict[str, Any]:
         "projector_bytes": device.beside.projector,
         "adapter_bytes": device.beside.adapters,
         "mtp_bytes": device.beside.mtp,
+        **({"used_bytes": device.used_bytes} if device.used_bytes else {}),
     }

@@ -27,7 +27,12 @@ _OF_THE_MACHINE = frozenset(
     {"gpus", "memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus", "use_gpus", "host_memory_gib"}
     | {
         "host_bandwidth_gb_s",
+        "ram_type",
+        "ram_channels",
+        "ram_sockets",
         "overhead_mib",
+        "used_mib",
+        "host_used_mib",
         "wired_limit_mb",
         "backend",
         "gpu_layers",

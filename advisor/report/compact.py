@@ -233,6 +233,7 @@ def _place(name: str, held: DeviceMemory) -> dict[str, Any]:
         "passing_bytes": int(held.passing_bytes),
         "overhead_bytes": int(held.overhead_bytes),
         "other_bytes": int(held.other_bytes),
+        **({"used_bytes": int(held.used_bytes)} if held.used_bytes else {}),
     }
 
 

@@ -9,22 +9,29 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.money_words import money_words
 from advisor.costs.costs import Costs
+from advisor.costs.draws import chances_of
 from advisor.costs.money import MoneyRange
 from advisor.costs.options import Option
 from advisor.costs.price_tables import REGION_NAMES, Region
+from advisor.report.cost_document import peak_document
 from advisor.words import say, say_all
 
 
 def money_document(shown: Candidate, found: Answer) -> dict[str, Any] | None:
-    """`cheapest` in the typical case: only where two ways have a price and data may leave the own hardware."""
+    """`cheapest` in the typical case: only where two ways have a price and data may leave the own hardware. `draws`: in
+    which share of draws over the ranges each is. `peak`: the busiest hour.
+    """
     costs = shown.costs
     if costs is None:
         return None
     best = None if found.question.requirements.own_hardware else costs.best()
+    chances, peak = chances_of(costs), peak_document(costs.peak)
     return {
         "currency": costs.currency,
         **{name: _option(costs, name) for name in ("own", "rent", "api")},
         "cheapest": None if best is None else best.name,
+        "draws": None if chances is None else {name: round(share, 2) for name, share in chances.of},
+        "peak": None if peak is None else {key: peak[key] for key in ("machines", "full_percent", "wait_s")},
         "sentence": " ".join(say_all(money_words(shown))),
     }
 

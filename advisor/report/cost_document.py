@@ -2,7 +2,10 @@
 
 `cost`: `currency`, `tokens_per_month`, then `own`, `rent`, `api` (null where there is none: `missing` says why),
 `break_even_tokens_per_month` (null: never), `break_even_months`, `energy_kwh_per_month`, `co2_kg_per_month`, `verdict`,
-`notes`. Every range has `low`, `typical` and `high`; every option lists its typical month line by line (`bill`, which
+`notes`; `peak` is the busiest hour, `draws` in which share of draws over the ranges each way costs least,
+`not_included` what no bill has in it.
+
+Every range has `low`, `typical` and `high`; every option lists its typical month line by line (`bill`, which
 adds up to `per_month.typical`) and the `prices` it rests on.
 """
 
@@ -13,17 +16,20 @@ from decimal import Decimal
 from typing import Any
 
 from advisor.costs.break_even import BreakEven
-from advisor.costs.costs import Costs
+from advisor.costs.costs import Costs, busiest
+from advisor.costs.draws import chances_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import YOUR_INPUT, MoneyRange, UsedPrice, converter_of
 from advisor.costs.options import Option
 from advisor.costs.pay_per_token import closed_models
+from advisor.costs.workload import Peak
 from advisor.foundation.ranges import Range
 from advisor.words import say, say_all
 
 
 def cost_document(costs: Costs) -> dict[str, Any]:
     """Everything about one plan's cost; keys as documented above."""
+    chances = chances_of(costs)
     return {
         "currency": costs.currency,
         "tokens_per_month": costs.tokens_per_month,
@@ -31,6 +37,10 @@ def cost_document(costs: Costs) -> dict[str, Any]:
         "own": _option(costs.own),
         "rent": _option(costs.rent),
         "api": _option(costs.api),
+        "peak": peak_document(costs.peak),
+        "draws": None if chances is None else dict(chances.of),
+        "discount_rate_percent": _number(100 * costs.discount_rate),
+        "not_included": list(say_all(costs.not_included)),
         "missing": {name: say(why) for name, why in costs.missing},
         "break_even_tokens_per_month": {
             "own_against_api": _break_even(costs.own_against_api),
@@ -45,6 +55,21 @@ def cost_document(costs: Costs) -> dict[str, Any]:
         "exchange_rates": [price_document(price) for price in costs.prices if price.is_rate],
         "verdict": say(costs.verdict),
         "notes": list(say_all(costs.notes)),
+    }
+
+
+def peak_document(peak: Peak | None) -> dict[str, Any] | None:
+    """The busiest hour: machines, how full they are, requests under way of those they can take, and who waits."""
+    if peak is None:
+        return None
+    return {
+        "machines": peak.machines,
+        "requests_at_once": peak.machines * peak.places,
+        "requests_under_way": round(peak.taken, 2),
+        "full_percent": round(100 * peak.full, 1),
+        "waiting_percent": round(100 * peak.waiting, 1),
+        "wait_s": None if peak.wait_s is None else round(peak.wait_s, 3),
+        "sentence": say(busiest(peak)),
     }
 
 
@@ -84,6 +109,8 @@ def _option(option: Option | None) -> dict[str, Any] | None:
         "per_month": _money(option.monthly),
         "per_million_tokens": _money(option.per_million_tokens),
         "total": _money(option.total),
+        "present_value": _money(option.present),
+        "precision": option.precision,
         "units": dict(zip(("low", "typical", "high"), option.units, strict=True)),
         "offers": option.offers,
         "upfront": _number(option.upfront),

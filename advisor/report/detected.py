@@ -17,15 +17,17 @@ from advisor.words import say_all, told
 def detected_document(detected: Detected) -> dict[str, Any]:
     """The JSON contract of `detect`. `*_bytes` are bytes, `power_limit_w` watts; null means not reported.
 
-    `gpus`: one entry a device (of a partitioned card, one a MIG device), with the fields of `DetectedGpu`: `machine`
-    is its id in the catalogue or null, `unified` says that it works in the host's memory, `integrated` that plans
-    leave it out. `question` holds the keys of `plan` that stand for this machine.
+    `ram`: its type and channels (null: not found out). `gpus`: one entry a device (of a partitioned card, one a
+    MIG device), with the fields of `DetectedGpu`: `machine` is its id in the catalogue or null, `unified` says
+    that it works in the host's memory, `integrated` that plans leave it out. `question` holds the keys of
+    `plan` that stand for this machine.
     """
     return {
         "os": detected.os,
         "cpu": asdict(detected.cpu),
         "ram_total_bytes": detected.ram_total_bytes,
         "ram_free_bytes": detected.ram_free_bytes,
+        "ram": None if detected.ram is None else asdict(detected.ram),
         "gpus": [asdict(gpu) for gpu in detected.gpus],
         "scenario": question_values(detected),
         "notes": list(say_all(detected.notes)),

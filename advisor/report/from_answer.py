@@ -287,7 +287,10 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     if speed.prefill_tokens_per_s is not None:
         rows.append(SpeedRow(told("Reading the prompt"), speed.prefill_tokens_per_s, "tokens/s", told("estimated")))
     if speed.time_to_first_token_s is not None:
-        prompt = told("for {tokens} of prompt", tokens=say(fact("tokens", n=speed.load.prompt_tokens)))
+        load = speed.load
+        prompt = told("for {tokens} of prompt", tokens=say(fact("tokens", n=load.prompt_tokens + load.cached_tokens)))
+        if load.cached_tokens:
+            prompt = told("{prompt}, {cached:,} of them cached", prompt=prompt, cached=load.cached_tokens)
         rows.append(SpeedRow(told("Until the first token"), speed.time_to_first_token_s, "s", prompt))
     return tuple(rows)
 

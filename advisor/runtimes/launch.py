@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.message import Message
+from advisor.runtimes.extension import Extension
+from advisor.runtimes.server import ServerOptions
+from advisor.sizing.plan import Serving
 from advisor.sizing.request import Adapters, Vision
 from advisor.sizing.settings import Settings
 
@@ -39,7 +42,8 @@ class Launch:
     of a model that drafts for this one, `draft_repo` its repository. `has_mtp` says that the model has layers that
     could draft, `sees` that it has a vision part; `vision` and `adapters` say how that, and LoRA adapters, are loaded.
     `wired_limit_mb` is to what a Mac's budget is raised first.
-    `gpu_memory_utilization` and `kv_fp8` are vLLM's.
+    `experts` says that it is a mixture of experts, `extension` how a context is reached that the model was not trained
+    for. `server` is what vLLM and SGLang are told, `serving` what a plan made of it (None: nothing is planned).
     """
 
     model_name: str
@@ -67,8 +71,10 @@ class Launch:
     vision: Vision | None = None
     adapters: Adapters | None = None
     wired_limit_mb: int | None = None
-    gpu_memory_utilization: float = 0.92
-    kv_fp8: bool = False
+    experts: bool = False
+    extension: Extension | None = None
+    server: ServerOptions = field(default_factory=ServerOptions)
+    serving: Serving | None = None
 
     def __post_init__(self) -> None:
         for what, value, form in (
@@ -82,6 +88,16 @@ class Launch:
             self.file.isprintable() and 0 < len(self.file) <= _LONGEST and self.file[0] != "-"
         ):
             raise InputError("'{file}' is not the name of a file.", file=one_line(self.file))
+
+    @property
+    def requests(self) -> int:
+        """How many requests at once a server is told of: on each of its replicas."""
+        return self.settings.users if self.serving is None else self.serving.requests
+
+    @property
+    def tensor_parallel(self) -> int:
+        """Over how many GPUs every tensor is split."""
+        return self.gpus if self.serving is None else self.serving.together
 
     @property
     def short_name(self) -> str:

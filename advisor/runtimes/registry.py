@@ -8,6 +8,7 @@ from advisor.foundation.errors import InputError, choose_one_of, nearest, one_li
 from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP, LM_STUDIO, OLLAMA
 from advisor.runtimes.mlx.runtime import MLX
 from advisor.runtimes.runtime import Runtime
+from advisor.runtimes.sglang.runtime import SGLANG
 from advisor.runtimes.vllm.runtime import VLLM
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -25,6 +26,8 @@ def runtime_by(id_: RuntimeId) -> Runtime:
             return VLLM
         case RuntimeId.MLX:
             return MLX
+        case RuntimeId.SGLANG:
+            return SGLANG
         case _:
             assert_never(id_)
 

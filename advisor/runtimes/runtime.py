@@ -15,6 +15,7 @@ from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 from advisor.runtimes.defaults import Frontend, Taken
 from advisor.runtimes.launch import Command, Launch, command_line
+from advisor.runtimes.server import ServerOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
@@ -67,7 +68,7 @@ class Runtime(ABC):
     as where no backend is named, None: as itself. `own_keys` are keys of the question that only it reads: who sets one
     means it. `drafts` says whether a second model may draft tokens, `sees` whether it loads a model's vision part when
     told to, or by itself (as `sees_source` says), `adapts` whether it loads LoRA adapters, `frontend` what it chooses
-    by itself.
+    by itself. `searched` says whether it is looked at where nobody asks for it.
     """
 
     id: RuntimeId
@@ -84,6 +85,7 @@ class Runtime(ABC):
     sees: Literal["no", "when told", "by itself"] = "no"
     sees_source: str = ""
     adapts: bool = False
+    searched: bool = True
     frontend: Frontend | None = None
 
     def __reduce__(self) -> str:
@@ -174,8 +176,8 @@ class Runtime(ABC):
         """Every line of the memory bill; empty where only `Plan.rules` are known."""
 
     @abstractmethod
-    def options(self, memory_share: float, kv_fp8: bool) -> RuntimeOptions | None:
-        """What it is told beyond `Settings`: its share of GPU memory, and whether its KV cache is in 8 bits."""
+    def options(self, told: ServerOptions) -> RuntimeOptions | None:
+        """What it is told beyond `Settings`; raises InputError for what it does not start with."""
 
     @abstractmethod
     def told(self, plan: Plan) -> Mapping[str, Any]:

@@ -49,8 +49,9 @@ class BufferLimit:
 class Device:
     """A GPU, or the one device of unified memory: what its driver offers, and what is gone before. Bytes.
 
-    `beside` is the part of `overhead_bytes` that other parts of the stack take, loaded after the model.
-    `buffer_limit` is the most that one allocation may take, None where nothing less than the whole is known.
+    `beside` is the part of `overhead_bytes` that other parts of the stack take, loaded after the model, `used_bytes`
+    that which other programs hold already. `buffer_limit` is the most that one allocation may take, None where nothing
+    less than the whole is known.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Device:
     overhead_bytes: int
     beside: Beside = NOTHING_BESIDE
     buffer_limit: BufferLimit | None = None
+    used_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Memory:
 
     `pooled` says that device and host share one memory of `host_capacity_bytes`, of which the device may
     use its own capacity. `host_capacity_bytes` None means that it is not known. `host_beside` is the part of
-    `host_overhead_bytes` that other parts of the stack take.
+    `host_overhead_bytes` that other parts of the stack take, `host_used_bytes` that which other programs hold already.
     """
 
     devices: tuple[Device, ...]
@@ -74,6 +76,7 @@ class Memory:
     host_overhead_bytes: int = 0
     pooled: bool = False
     host_beside: Beside = NOTHING_BESIDE
+    host_used_bytes: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

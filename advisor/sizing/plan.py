@@ -27,6 +27,20 @@ _OVERHEAD_LOW = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """How a server that shares its memory out itself is started.
+
+    Each of `replicas` serves at most `requests` at once, on devices of which `together` work on one token at the same
+    time; of each device's memory it is told to take `share`.
+    """
+
+    requests: int
+    together: int
+    replicas: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceMemory:
     """What one device, or the host, has to hold. Bytes; `capacity_bytes` None where it is not known.
 
@@ -45,6 +59,12 @@ class DeviceMemory:
     passing_bytes: int = 0
     mirrored_bytes: int = 0
     beside: Beside = NOTHING_BESIDE
+    used_bytes: int = 0
+
+    @property
+    def own_overhead_bytes(self) -> int:
+        """What driver, runtime and system take, without other programs."""
+        return self.overhead_bytes - self.used_bytes
 
     @property
     def other_bytes(self) -> int:
@@ -62,7 +82,7 @@ class DeviceMemory:
         exact = self.weights_bytes + self.kv_cache_bytes + self.beside.total
         laid_out = self.compute_bytes - self.passing_bytes
         return Range(
-            exact + laid_out * _COMPUTE_LOW + self.overhead_bytes * _OVERHEAD_LOW,
+            exact + laid_out * _COMPUTE_LOW + self.own_overhead_bytes * _OVERHEAD_LOW + self.used_bytes,
             self.needed_bytes,
             exact + laid_out * _COMPUTE_HIGH + self.passing_bytes + self.overhead_bytes,
         )
@@ -111,9 +131,9 @@ class Plan:
     `compute_bytes` of one device where it is an estimate; `kv_tokens` and `max_concurrency` are how many tokens, and
     how many requests of the asked context, the cache of a runtime that takes all memory it may take would hold, as that
     logs them; `at_once` is how many such requests it does hold, None where each user has a place of its own;
-    `limit` is what keeps it from running where that is no total: a single buffer that is larger than may be;
-    `seconds_per_token` compares placements by what has to be read for a token and is no forecast of speed. `draft` is
-    the plan of a draft model on the same devices.
+    `serving` is what such a runtime is started with; `limit` is what keeps it from running where that is no total, such
+    as a single buffer that is larger than may be; `seconds_per_token` compares placements by what has to be read for a
+    token and is no forecast of speed. `draft` is the plan of a draft model on the same devices.
     """
 
     request: PlanRequest = field(repr=False, compare=False)
@@ -131,6 +151,7 @@ class Plan:
     kv_tokens: int | None = None
     max_concurrency: float | None = None
     at_once: float | None = None
+    serving: Serving | None = None
     notes: tuple[Message, ...] = ()
     seconds_per_token: float | None = None
     draft: Plan | None = None

@@ -17,6 +17,7 @@ class RuntimeId(StrEnum):
     LM_STUDIO = "lm-studio"
     VLLM = "vllm"
     MLX = "mlx"
+    SGLANG = "sglang"
 
     @property
     def loader(self) -> str:
@@ -26,6 +27,8 @@ class RuntimeId(StrEnum):
                 return "llama.cpp"
             case RuntimeId.VLLM:
                 return "vLLM"
+            case RuntimeId.SGLANG:
+                return "SGLang"
             case RuntimeId.MLX:
                 return "mlx-lm"
             case _:

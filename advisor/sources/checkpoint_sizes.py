@@ -1,12 +1,12 @@
 """What a whole repository of a level besides GGUF measures: the text model, and what publishers add or leave out.
 
-Publishers keep vision towers and layers that draft tokens, mostly in 16 bit; in a mixture of experts many pack the
-experts only, and of hybrid models some leave the linear attention alone.
+Publishers keep vision towers in 16 bit, layers that draft tokens mostly too, and leave some layers unpacked:
+`advisor.formats.kept_layers`. Of tied embeddings most tools write the output head as well.
 """
 
 from __future__ import annotations
 
-from advisor.formats.kept_layers import kept_bytes
+from advisor.formats.kept_layers import bytes_beside, kept_bytes
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors
@@ -17,7 +17,9 @@ from advisor.sources.published_sizes import PublishedRange
 
 _TOLERANCE = 0.01
 _WHOLE = 2  # bytes of a weight in 16 bit
-_SCALES_COUNTED = ("W4A16-g32", "MXFP4-native")  # published in these, a total of parameters counts their scales
+_SCALES_COUNTED = ("INT4-native", "MXFP4-native")  # published in these, a total of parameters counts their scales
+_WITHOUT_DRAFT = (Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8)  # whose writers drop the layers that draft
+_AS_THE_MODEL_IS = (Scheme.PLAIN, Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8)  # a tied output head is not written
 
 
 def checkpoint_range(entry: Entry | None, model: Model, sized: SizedSafetensors) -> PublishedRange:
@@ -25,30 +27,51 @@ def checkpoint_range(entry: Entry | None, model: Model, sized: SizedSafetensors)
     level, size = sized.level, sized.tensor_bytes
     rows = published_files("" if entry is None else entry.id).get(level.id, ())
     files = tuple(row for row in rows if row.bytes is not None)
-    whole = size + round(_extra_parameters(entry, model) * _bytes_of_extra(entry, sized))
-    kept = kept_bytes(model, level)
-    typical = size if level.scheme is Scheme.MLX else whole
-    low, high = round(size * (1 - _TOLERANCE)), round((whole + kept + sized.tied_copy_bytes) * (1 + _TOLERANCE))
+    kept, other = kept_bytes(model, level), _other_parameters(entry, model)
+    draft, tied = model.mtp_parameters, sized.tied_copy_bytes
+    parts = other * _bytes_of_other(entry, sized) + draft * _bytes_of_draft(entry, model, sized)
+    typical = size + kept.usual + round(parts)
+    if level.scheme not in _AS_THE_MODEL_IS and not (entry is not None and entry.variant == "vision"):
+        typical += tied
+    whole = size + round((other + draft) * _bytes_of_other(entry, sized))
+    low, high = round(size * (1 - _TOLERANCE)), round((whole + kept.most + tied) * (1 + _TOLERANCE))
     if files:
         sizes = sorted(row.bytes or 0 for row in files)
         typical = sizes[(len(sizes) - 1) // 2]
         low, high = min(low, sizes[0]), max(high, sizes[-1])
-    return PublishedRange(low, typical, high, files)
+    return PublishedRange(low, typical, max(high, typical), files)
 
 
-def _extra_parameters(entry: Entry | None, model: Model) -> int:
-    """Vision tower, layers that draft, and what else the publisher's total counts beside the text model."""
+def _other_parameters(entry: Entry | None, model: Model) -> int:
+    """Vision tower and what else the publisher's total counts beside the text model and the layers that draft."""
     if entry is None or entry.parameters.published is None:
-        return model.mtp_parameters
+        return 0
     if any(file.kind == "native" and file.level in _SCALES_COUNTED for file in entry.own_files):
-        return model.mtp_parameters
+        return 0
     tied = model.width * model.vocabulary if model.tied_embeddings else 0
     more = entry.parameters.published - entry.parameters.counted
-    return 0 if more == tied else max(0, more)  # a second copy of the embedding is no other part
+    return 0 if more == tied else max(0, more - model.mtp_parameters)  # a second copy of the embedding is no other part
 
 
-def _bytes_of_extra(entry: Entry | None, sized: SizedSafetensors) -> float:
-    """Of one of these weights: as the others where the model was published so, else in 16 bit."""
+def _bytes_of_other(entry: Entry | None, sized: SizedSafetensors) -> float:
+    """Of a weight of the vision tower: in 16 bit. Where the model was published in the level, all is as the others."""
+    return _each(sized) if _native(entry, sized) else _WHOLE
+
+
+def _bytes_of_draft(entry: Entry | None, model: Model, sized: SizedSafetensors) -> float:
+    """Of a weight of the layers that draft, which in mixtures hold experts too, packed as the others."""
+    level = sized.level
+    if level.scheme in _WITHOUT_DRAFT:
+        return 0
+    experts = level.scheme is Scheme.PACKED and model.experts > 0
+    packed = level.scheme is Scheme.BLOCK or experts or _native(entry, sized)
+    return _each(sized) if packed else bytes_beside(model, level)
+
+
+def _native(entry: Entry | None, sized: SizedSafetensors) -> bool:
     own = () if entry is None else entry.own_files
-    native = any(LevelId(file.format, file.level) == sized.level.id and file.kind == "native" for file in own)
-    return sized.tensor_bytes / sized.elements if native else _WHOLE
+    return any(LevelId(file.format, file.level) == sized.level.id and file.kind == "native" for file in own)
+
+
+def _each(sized: SizedSafetensors) -> float:
+    return sized.tensor_bytes / sized.elements

@@ -35,6 +35,8 @@ def integer_packing(prefix: str, bits: int, group: int) -> Packing:
     known = "W8A16-channel" if bits == 8 else "GPTQ-W4A16-g128"
     ours = f"{'AWQ-' if prefix == 'AWQ-' else 'GPTQ-' if bits < 4 or prefix == 'GPTQ-' else ''}W{bits}A16"
     level = like(f"{ours}{group_words(group or -1)}", known, nominal_bits=bits, bits=bits, group=group)
+    if bits == 2:  # where it matters how the rounding was chosen
+        level = replace(level, name=level.name.replace("GPTQ-", prefix or "GPTQ-"))
     return Packing(name, "int", bits, group, level)
 
 

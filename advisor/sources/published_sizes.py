@@ -105,7 +105,7 @@ class PublishedSizes:
         """
         files = () if self._entry is None else self._entry.own_files
         own = any(LevelId(file.format, file.level) == level.id for file in files)
-        return 0 if own or level.name in _PACKED_WHILE_LOADING else kept_bytes(model, level)
+        return 0 if own or level.name in _PACKED_WHILE_LOADING else kept_bytes(model, level).most
 
     def range_of(self, model: Model, level: Level, imatrix: bool = False) -> PublishedRange:
         """What published files of a stock level measure."""

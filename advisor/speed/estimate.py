@@ -14,7 +14,9 @@ from advisor.machines.machine import Machine
 from advisor.sizing.placement import HOST
 from advisor.sizing.rates import LINK_BANDWIDTH
 from advisor.speed.backends import Backend, chip_of, group_of, judged_by
+from advisor.speed.cache_types import crossing_ms, ends_of_host, has_kernel, reading_ms, reading_takes
 from advisor.speed.constants import POOLED, Constants, constants
+from advisor.speed.drafting import Gain, gain
 from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
 from advisor.speed.rates import device_of
@@ -85,12 +87,21 @@ class Speed:
     inputs_per_s: Range | None = None
     host_bandwidth: float | None = field(default=None, repr=False)
     split: Split = field(default="layer", repr=False)
+    replicas: int = 1
+    gain: Gain | None = None  # of drafting, which the rates of writing hold
 
     def serving(self, users: int) -> Speed:
         """The same with so many users at once."""
         # Nobody else's prompts are read in between where one is alone.
         load = replace(self.load, users=users, read_per_written=self.load.read_per_written if users > 1 else 0)
-        found = estimate_speed(load, self.devices, self.backend, host_bandwidth=self.host_bandwidth, split=self.split)
+        found = estimate_speed(
+            load,
+            self.devices,
+            self.backend,
+            host_bandwidth=self.host_bandwidth,
+            split=self.split,
+            replicas=self.replicas,
+        )
         assert found is not None  # noqa: S101
         return found
 
@@ -125,25 +136,33 @@ def estimate_speed(
     *,
     host_bandwidth: float | None = None,
     split: Split = "layer",
+    replicas: int = 1,
 ) -> Speed | None:
     """How fast `load` runs on `devices`, in the order of the placement; None where a memory's bandwidth is not known.
 
     `host_bandwidth` is that of the host's memory in bytes/s, for what lies there; devices that share the host's memory
     bring it along. For a machine without a GPU, or backend "cpu", give the machine itself as the only device.
-    `split` "layer" lets devices work one after the other, "tensor" and "row" together on every tensor.
+    Each of `replicas` such groups of devices serves its part of the users. `split` "layer" lets devices work one after
+    the other, "tensor" and "row" together on every tensor.
     """
     if not devices:
         raise InputError("A speed needs at least one device; for a machine without a GPU give the machine itself.")
     parts = _parts(load, devices, backend, host_bandwidth)
     if parts is None:
         return None
-    table = constants()
+    users, table = load.users, constants()
+    load = replace(load, users=-(-users // replicas))
     prefill = _prefill(load, devices, backend, parts, split, table["prefill"])
     if not load.writes:
         return None if prefill is None else _encoding(load, devices, backend, prefill)
     if backend == "vllm" and load.users > 1 and not load.read_per_written:
         load = replace(load, read_per_written=USUAL_READ_PER_WRITTEN)
     decode = _decode(load, devices, backend, parts, split, table)
+    drafted = None
+    if load.drafting is not None:
+        reads = load.reads_of(load.drafting.drafted + 1)
+        drafted = gain(load.drafting, backend, load.users, reads, load.shape.known_as)
+    written = decode.range if drafted is None else drafted.of(decode.range)
     first = None
     if prefill is not None:
         prompt, step = prefill.range, decode.range
@@ -154,20 +173,26 @@ def estimate_speed(
             tokens / prompt.low + 1 / step.low,
         )
     return Speed(
-        decode_tokens_per_s=decode.range,
-        total_decode_tokens_per_s=decode.range.scaled(load.users),
+        decode_tokens_per_s=written,
+        total_decode_tokens_per_s=written.scaled(users),
         prefill_tokens_per_s=None if prefill is None else prefill.range,
         time_to_first_token_s=first,
-        basis=_basis(decode),
+        basis=_basis(decode)
+        if drafted is None
+        else "scaled"
+        if drafted.own and decode.tier != "group"
+        else "estimated",
         n=decode.n,
         sources=decode.sources,
         backend=backend,
-        load=load,
+        load=replace(load, users=users),
         devices=tuple(devices),
         decode=decode,
         prefill=prefill,
         host_bandwidth=host_bandwidth,
         split=split,
+        replicas=replicas,
+        gain=drafted,
     )
 
 
@@ -223,6 +248,7 @@ def _decode(
     own = known.of(group)
     tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
     offloads = HOST in parts and backend != "cpu"
+    kernel = has_kernel(backend, *load.cache_types, load.flash_attention)
 
     def step(some: SpeedLoad) -> tuple[Terms, float, float]:
         """Terms on the devices, milliseconds on the host, and in all."""
@@ -232,7 +258,8 @@ def _decode(
             host_ms = weighed(host, known.of(group_of(devices[0], "cpu")))
         elif offloads:
             host_ms = weighed(host_terms(some, parts[HOST].bandwidth), table["host"].of(_HOST_GROUP))
-        return terms, host_ms, weighed(terms, own) * factor + host_ms
+        waits = 0.0 if kernel else crossing_ms(some.shape, some.context_used, some.users)
+        return terms, host_ms + waits, weighed(terms, own) * factor + host_ms + waits
 
     terms, host_ms, ms = step(load)
     in_turn = False
@@ -240,7 +267,8 @@ def _decode(
         ms, in_turn = alone, True
     ends = known.range_of(judged_by(group, load.users, len(devices), split), tier)
     if host_ms:
-        ends = _blended(ends, table["host"].range_of(_HOST_GROUP, "group"), host_ms / ms)
+        on_host = table["host"].range_of(_HOST_GROUP, "group") if kernel else ends_of_host()
+        ends = _blended(ends, on_host, min(1.0, host_ms / ms))
     most = 1000 / least_ms(load, parts, together=split != "layer")
     return Rate(_range(1000 / ms, ends, most), tier, n, sources, terms, own, factor, host_ms, in_turn)
 
@@ -297,9 +325,12 @@ def _prefill(
     tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
     if split == "layer":
         factor /= pipeline_gain(len(numbers))
-    spread = _range(
-        1000 / (weighed(total, own) * factor), known.range_of(judged_by(group, 1, len(devices), split, before), tier)
-    )
+    ends = known.range_of(judged_by(group, 1, len(devices), split, before), tier)
+    ms = weighed(total, own) * factor * reading_takes(backend, *load.cache_types, depth)
+    if not has_kernel(backend, *load.cache_types, load.flash_attention):
+        waits = reading_ms(load.shape, depth)
+        ends, ms = _blended(ends, ends_of_host(), waits / (ms + waits)), ms + waits
+    spread = _range(1000 / ms, ends)
     return Rate(spread, tier, n, sources, total, own, factor, 0.0)
 
 

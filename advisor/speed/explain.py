@@ -70,6 +70,8 @@ def explanation(speed: Speed) -> tuple[Message, ...]:
     ]
     if decode.in_turn:
         found.append(fact("served_in_turn"))
+    if speed.gain is not None and speed.decode_tokens_per_s is not None:
+        found.append(fact("step_drafts", times=speed.gain.times.typical, speed=speed.decode_tokens_per_s.typical))
     if decode.host_ms:
         found.append(fact("step_on_host", ms=decode.host_ms))
     if speed.prefill is not None and speed.time_to_first_token_s is not None:
@@ -77,7 +79,12 @@ def explanation(speed: Speed) -> tuple[Message, ...]:
         terms = _terms(speed.prefill, _OF_PREFILL, PREFILL_TERMS)
         found.append(fact("prompt_token", terms=terms, ms=1000 / reads, speed=reads))
         first = speed.time_to_first_token_s.typical
-        found.append(fact("first_token", prompt=load.prompt_tokens, speed=reads, first_s=first))
+        read, cached = load.prompt_tokens, load.cached_tokens
+        found.append(
+            fact("first_token_of_rest", prompt=read, cached=cached, speed=reads, first_s=first)
+            if cached
+            else fact("first_token", prompt=read, speed=reads, first_s=first)
+        )
     elif speed.prefill is None:
         found.append(fact("prompt_speed_not_known", device=name))
     found.append(_evidence(speed))

@@ -21,6 +21,7 @@ from advisor.runtimes.llama_cpp.weights import Weights, level_weights
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 from advisor.sources.checkpoint_size import PublishedCheckpoint
+from advisor.speed.drafting import Drafting
 from advisor.speed.shape import Shape, shape_of
 
 _BLOCK = 256  # cells
@@ -44,10 +45,14 @@ class SpeedLoad:
     bits: float  # nominal bits of a weight
     level: str = ""
     context_used: int = 0
-    prompt_tokens: int = 0
+    prompt_tokens: int = 0  # that are read
+    cached_tokens: int = 0  # of the prompt before these, which are not
     users: int = 1
     writes: bool = True  # an encoder does not
     micro_batch: int = 512  # tokens of a prompt that are worked on in one pass
+    cache_types: tuple[str, str] = ("f16", "f16")  # of keys and values
+    flash_attention: bool = True
+    drafting: Drafting | None = None  # by layers of its own
     read_per_written: float = 0.0  # tokens of others' prompts that are read among the writing, for each one written
 
     @cached_property
@@ -114,6 +119,13 @@ class SpeedLoad:
         """Fraction of the cache that lies on a device."""
         total = sum(self.cache_bytes.values())
         return self.cache_bytes.get(device, 0) / total if total else 0.0
+
+    def reads_of(self, tokens: int) -> float:
+        """How many times the weights of a step are read for so many tokens of each user: 1 for dense models."""
+        one, several = (
+            sum(self.weight_bytes(device, self.users * each) for device in self.devices) for each in (1, tokens)
+        )
+        return several / one if one else 1.0
 
     def weight_bytes(self, device: int, tokens: float = 1) -> float:
         """Bytes of weights read on a device for a step that works on `tokens` tokens at once."""
@@ -195,6 +207,8 @@ def placed_load(
         prompt_tokens=prompt_tokens,
         users=settings.users,
         micro_batch=settings.micro_batch,
+        cache_types=(settings.cache_type_k, settings.cache_type_v),
+        flash_attention=settings.flash_attention,
     )
 
 

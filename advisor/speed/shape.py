@@ -29,8 +29,9 @@ class Shape:
     width: int = 4096
     experts: int = 0  # of a layer
     unpacked: tuple[tuple[int, float], ...] = ()  # as `attention`, of an engine that unpacks a prompt's keys
-
-    cells: tuple[tuple[int, float], ...] = ()  # (window in tokens, 0: none; elements that the cache keeps of a token)
+    attention_layers: int = 0  # that look back at what is cached
+    # Of each window (0: none) the elements that the cache keeps of a token.
+    cells: tuple[tuple[int, float], ...] = ()
 
     def divided(self, parts: float) -> Shape:
         """What each of `parts` devices computes that share every tensor."""
@@ -64,6 +65,7 @@ def shape_of(model: Model) -> Shape:
     if (found := _SHAPES.get(model)) is None:
         moe = [layer.routed for layer in model.layers if layer.routed is not None]
         attention, unpacked, cells = Counter[int](), Counter[int](), Counter[int]()  # per token and cell by window
+        looking = sum(any(mixer.products_per_cell for mixer in layer.mixers) for layer in model.layers)
         for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
             if mixer.products_per_cell:
                 past = mixer.kept(model.width)
@@ -74,15 +76,23 @@ def shape_of(model: Model) -> Shape:
             layers=len(model.layers),
             moe_layers=len(moe),
             expert_share=moe[0].used / moe[0].experts if moe else 1.0,
-            active_parameters=model.active_parameters,
+            active_parameters=model.active_parameters - _looked_up(model),
             width=model.width,
             experts=moe[0].experts if moe else 0,
             cells=tuple(cells.items()),
             unpacked=tuple((window, 2 * each) for window, each in unpacked.items()),
             known_as=_known_shapes().get(_signature(model, model.parameters)),
+            attention_layers=looking,
             attention=tuple((window, 2 * each) for window, each in attention.items()),
         )
     return found
+
+
+def _looked_up(model: Model) -> int:
+    """Weights of which a token needs its own row only, beside its input embedding: Gemma's E2B and E4B have most of
+    theirs there.
+    """
+    return sum(part.elements for part in model.globals if part.name.startswith("per_layer_token_embd"))
 
 
 def _signature(model: Model, parameters: int) -> Hashable:

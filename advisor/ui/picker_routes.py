@@ -38,7 +38,8 @@ _FEW = asyncio.Semaphore(4)  # files held in memory at once
 class _Asked(BaseModel):
     """`words` as the value of `key` in the question of `link`. `opened`: nothing was typed, they are what is shown.
 
-    `hub` asks the Hub for models by them, `again` even where it was just asked.
+    `hub` asks the Hub for models by them, `again` even where it was just asked; `column`: of the question compared with
+    it in that place.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +50,11 @@ class _Asked(BaseModel):
     opened: bool = False
     hub: bool = False
     again: bool = False
+    column: int | None = None
+
+    @property
+    def question(self) -> Asked:
+        return Asked(self.link, self.key, self.column)
 
 
 async def find(request: Request) -> Response:
@@ -56,9 +62,9 @@ async def find(request: Request) -> Response:
     try:
         asked = _Asked.model_validate_json(await _body(request, _LONGEST_QUESTION))
         if asked.hub and asked.key in MODEL_KEYS:
-            return _answer(await _search(asked.words[:MOST_TYPED], Asked(asked.link, asked.key), asked.again))
+            return _answer(await _search(asked.words[:MOST_TYPED], asked.question, asked.again))
         offer = offer_opened if asked.opened else offer_for
-        return _answer(await run_in_threadpool(offer, asked.key, asked.words, asked.link))
+        return _answer(await run_in_threadpool(offer, asked.words, asked.question))
     except ClientDisconnect:
         return Response(status_code=400)
     except ValidationError:
@@ -73,14 +79,15 @@ async def add_file(request: Request) -> Response:
     It must come as application/octet-stream, which no form of another site can send.
     """
     asked = request.query_params
-    key, link, name = asked.get("key", ""), asked.get("link", ""), asked.get("name", "")[:200]
+    key, column, name = asked.get("key", ""), asked.get("column", ""), asked.get("name", "")[:200]
+    question = Asked(asked.get("link", ""), key, int(column) if column.isdecimal() else None)
     if request.headers.get("content-type") != "application/octet-stream":
         return _answer(Offer(said="A file is sent as application/octet-stream."), 415)
     if key not in MODEL_KEYS:
         return _answer(Offer(said=f"'{one_line(key)}' takes no file."), 400)
     async with _FEW:
         try:
-            return _answer(await run_in_threadpool(_kept, await _body(request, _LARGEST_FILE), name, key, link))
+            return _answer(await run_in_threadpool(_kept, await _body(request, _LARGEST_FILE), name, question))
         except ClientDisconnect:
             return Response(status_code=400)
         except InputError as error:
@@ -103,14 +110,12 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _kept(body: bytes, name: str, key: str, link: str) -> Offer:
+def _kept(body: bytes, name: str, asked: Asked) -> Offer:
     from advisor.sources.uploads import keep_file
 
     value = keep_file(body, name)
     find_any_model(value)  # what no model can be made of is said now
-    return Offer(
-        (Choice(model_name(value), "of which the header is kept", value, Asked(link, key).with_value(value)),), 0
-    )
+    return Offer((Choice(model_name(value), "of which the header is kept", value, asked.with_value(value)),), 0)
 
 
 async def _search(words: str, asked: Asked, again: bool) -> Offer:

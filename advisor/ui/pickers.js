@@ -59,7 +59,8 @@
 
   // In the body, not in the address: addresses are written into logs, and people paste secrets.
   function question(parameters) {
-    const asked = { key: now.root.dataset.picker, link: location.search.slice(1), ...parameters };
+    const { picker: key, column } = now.root.dataset;
+    const asked = { key, link: location.search.slice(1), ...(column && { column: Number(column) }), ...parameters };
     const headers = { "Content-Type": "application/json" };
     return [SERVER, { method: "POST", headers, body: JSON.stringify(asked) }];
   }
@@ -154,14 +155,12 @@
       askHub(choice.search, choice.again);
       return;
     }
-    const { field, root } = now;
+    const { field } = now;
     field.value = choice.label;
     field.defaultValue = choice.label;
     close();
     refocus(field.id);
-    const made = root.dataset.href;
-    const href = made ? made.replace("{}", encodeURIComponent(choice.value)) : `?${choice.query}`;
-    history.pushState({}, "", new URL(href, location.href));
+    history.pushState({}, "", new URL(`?${choice.query}`, location.href));
     window.dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
   }
 
@@ -218,7 +217,8 @@
     field.value = name;
     say(`Reading ${name} …`);
     const address = new URL("find/file", SERVER);
-    address.search = new URLSearchParams({ name, key: now.root.dataset.picker, link: location.search.slice(1) });
+    const { picker: key, column = "" } = now.root.dataset;
+    address.search = new URLSearchParams({ name, key, column, link: location.search.slice(1) });
     ask(address, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body });
   }
 

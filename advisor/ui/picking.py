@@ -21,8 +21,10 @@ from advisor.models.catalogue import Entry, catalogue
 from advisor.models.find import find_models
 from advisor.models.names import find_by_repository
 from advisor.question.configuration import CUSTOM_MACHINE
-from advisor.question.question import FIELDS, MAX_QUERY_LENGTH
+from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
+from advisor.report.columns import COLUMNS_KEY, read_columns, write_columns
 from advisor.ui.asking import model_name
+from advisor.ui.column_changes import with_change
 from advisor.ui.link import PAGE_KEYS, changed_link, meaning, read_link
 
 if TYPE_CHECKING:  # it brings the Hub's library along
@@ -65,24 +67,34 @@ class Offer:
 
 
 class Asked:
-    """The question that a picker would change a key of."""
+    """The question that a picker would change a key of: that of a link, or of a column compared with it."""
 
-    def __init__(self, link: str, key: str) -> None:
+    def __init__(self, link: str, key: str, column: int | None = None) -> None:
         raw = parse_qs(link[:MAX_QUERY_LENGTH].removeprefix("?"), keep_blank_values=True)
-        self.key = key
+        self.key, self.column = key, column
         self._written = read_link(raw).written
         self._page = {key: values[0] for key, values in raw.items() if key in PAGE_KEYS}
 
-    def with_value(self, value: str, **more: Any) -> str:
-        """The query in which the key has this value."""
-        return urlencode(self._page | dict(changed_link(self._written, {self.key: value, **more})))
+    def with_value(self, value: str | None, **more: Any) -> str:
+        """The query in which the key has this value; None takes it out."""
+        changes = {self.key: value, **more}
+        if self.column is None:
+            return urlencode(self._page | dict(changed_link(self._written, changes)))
+        try:
+            base, columns = Question.from_values(self._written), read_columns(self._page.get(COLUMNS_KEY, ""))
+            page = self._page | {COLUMNS_KEY: write_columns(with_change(base, columns, self.column, changes))}
+        except InputError:  # the page says what is wrong with its columns
+            page = self._page
+        return urlencode(page | dict(self._written))
 
 
 def offer_models(typed: str, asked: Asked) -> Offer:
     """Models for what was typed: itself where it names one, what the catalogue has, and a search of the Hub."""
     text = typed[:MOST_TYPED].strip()
     if not text:
-        return Offer((_search("", "Popular on the Hub"),), said="Type a name or a size such as 70B, or paste a link.")
+        none = (Choice("No draft model", query=asked.with_value(None)),) if asked.key == "draft" else ()
+        said = "Type a name or a size such as 70B, or paste a link."
+        return Offer((*none, _search("", "Popular on the Hub")), said=said)
     is_words = bool(_WORDS.fullmatch(text)) and not text.lower().endswith(_FILE)
     named, problem = _named(text, asked)
     found = find_models(text, _MOST_CHOICES)
@@ -135,23 +147,23 @@ def offer_machines(typed: str, asked: Asked) -> Offer:
     return Offer(tuple(choices), 0)
 
 
-def offer_for(key: str, typed: str, link: str) -> Offer:
-    """What to offer as the value of a key of the question in a link; raises InputError for other keys."""
-    if key in MODEL_KEYS:
-        return offer_models(typed, Asked(link, key))
-    if key in MACHINE_KEYS:
-        return offer_machines(typed, Asked(link, key))
+def offer_for(typed: str, asked: Asked) -> Offer:
+    """What to offer for what was typed; raises InputError for other keys."""
+    if asked.key in MODEL_KEYS:
+        return offer_models(typed, asked)
+    if asked.key in MACHINE_KEYS:
+        return offer_machines(typed, asked)
     raise InputError(
         "Nothing is picked as '{name}'; keys are {keys}.",
-        name=one_line(key),
+        name=one_line(asked.key),
         keys=", ".join((*MODEL_KEYS, *MACHINE_KEYS)),
     )
 
 
-def offer_opened(key: str, shown: str, link: str) -> Offer:
+def offer_opened(shown: str, asked: Asked) -> Offer:
     """What to offer before anything is typed: what the picker shows, its relatives, and what may be typed."""
-    same, others = offer_for(key, shown, link), offer_for(key, _NUMBERED.sub(" ", shown), link)
-    hint = offer_for(key, "", link)
+    same, others = offer_for(shown, asked), offer_for(_NUMBERED.sub(" ", shown), asked)
+    hint = offer_for("", asked)
     first = same.choices[:1] if same.best == 0 and same.choices[0].value else ()
     more = [choice for choice in others.choices if choice.value and choice not in first] if first else []
     choices = (*first, *(choice for choice in more if choice not in hint.choices), *hint.choices)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
+from advisor.machines.catalogue import machine
 from advisor.question.question import Question
 from advisor.report.columns import COLUMNS_KEY, question_of_column, read_columns
 from advisor.report.comparison import compare
+from advisor.ui.picking import Asked, offer_for
 
 BASE = "model=llama-3.1-8b-instruct&machine=rtx-4090"
 TWO = "model~gpt-oss-20b~machine~rtx-4090~~machine~rtx-3060-12gb"
@@ -43,6 +46,22 @@ def asked(test: AppTest) -> list[str]:
     return [question_of_column(base, changes).to_query() for changes in read_columns(in_address(test))]
 
 
+def pick(test: AppTest, column: int, key: str, typed: str) -> None:
+    """Take the best match for what is typed into a picker of a column, as its link does."""
+    link = urlencode({key: "".join(values) for key, values in test.query_params.items()})
+    offer = offer_for(typed, Asked(link, key, column))
+    assert offer.best is not None
+    test.query_params.clear()
+    for name, values in parse_qs(offer.choices[offer.best].query).items():
+        test.query_params[name] = values[0]
+    test.run()
+
+
+def shown_in_pickers(test: AppTest) -> list[str]:
+    bodies = [one.proto.body for one in test.get("html") if "data-column" in one.proto.body]
+    return [re.search(r'value="([^"]*)"', body)[1] for body in bodies]  # type: ignore[index]
+
+
 def html(test: AppTest, holding: str) -> ET.Element:
     found = next(one.proto.body for one in test.get("html") if holding in one.proto.body)
     return ET.fromstring(f"<div>{found}</div>")
@@ -71,7 +90,8 @@ def test_the_address_is_the_comparison() -> None:
         for place, (text, cell) in enumerate(zip(row.values, shown[row.name], strict=True)):
             assert text in cell
             assert (f"★ {row.mark}" in cell) == (place in row.best)
-    assert [box.value for box in page.selectbox if box.label == "Machine"] == ["rtx-4090", "rtx-3060-12gb"]
+    machines = ["GeForce RTX 4090", machine("rtx-3060-12gb").name]
+    assert shown_in_pickers(page) == ["gpt-oss 20B", machines[0], "Llama 3.1 8B Instruct", machines[1]]
     links = [link.attrib["href"] for link in html(page, "<table>").iter("a")]
     assert links == [f"./?{one.question.to_query()}" for one in found]
     copied = html(page, "Hand it on").findtext(".//pre") or ""
@@ -81,12 +101,12 @@ def test_the_address_is_the_comparison() -> None:
 
 def test_a_picker_changes_its_column_in_the_address_and_no_other() -> None:
     page = opened(TWO)
-    page.selectbox(key="compare_0_machine").set_value("rtx-5090").run()
+    pick(page, 0, "machine", "5090")
     assert asked(page) == [
         "model=gpt-oss-20b&machine=rtx-5090",
         "model=llama-3.1-8b-instruct&machine=rtx-3060-12gb",
     ]
-    page.selectbox(key="compare_1_model").set_value("qwen3-14b").run()
+    pick(page, 1, "model", "qwen3 14b")
     page.selectbox(key="compare_1_level").set_value("Q4_K_M").run()
     page.selectbox(key="compare_1_gpus").set_value(2).run()
     assert asked(page) == [

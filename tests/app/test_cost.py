@@ -11,18 +11,23 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import Answer, answer
+from advisor.answer.equal_terms import quality_words, speed_words
+from advisor.answer.money_words import is_equal, money_words
 from advisor.answer.verdict import leading, verdict
 from advisor.costs.article import LINK, article
 from advisor.costs.costs import Costs
-from advisor.costs.series import paid_after, savings
+from advisor.costs.draws import chances_of, chances_words
+from advisor.costs.sensitivity import MOST_TELLING, savings
+from advisor.costs.series import paid_after
 from advisor.foundation.numbers import money, span
 from advisor.question.question import Question
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.legend import NAMES, number
+from advisor.ui.parts.cost_cards import headline
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
-from advisor.ui.parts.cost_tables import address, amount, load_table, prices_table, years_table
+from advisor.ui.parts.cost_tables import address, amount, load_table, paid_table, prices_table, years_table
 from advisor.ui.parts.text import plain
-from advisor.words import say
+from advisor.words import say, say_all
 from tests.support.pages import html, in_words, messages, opened, sections
 
 DEFAULT = "requests_per_day=2000"
@@ -87,6 +92,79 @@ def test_page_shows_the_engines_verdict_and_its_figures(query: str) -> None:
     for note in costs.notes:
         assert say(note, "page") in words(page)
     assert not page.error
+
+
+@pytest.mark.parametrize("query", [DEFAULT, LINK, CLOUD_CARD])
+def test_quality_and_speed_stand_beside_each_price(query: str) -> None:
+    asked, costs, _ = figures(query)
+    cards = dict(zip(NAMES, sections(html(drawn(query)), '<article class="way"'), strict=True))
+    shown = costed(asked)
+    assert shown is not None
+    for option in costs.options:
+        card = in_words(cards[option.name])
+        for said in (quality_words(shown, option), speed_words(shown, option)):
+            assert said is not None
+            assert say(said, "page") in card
+    assert "taken to be the original's" in in_words(cards["api"])
+
+
+def test_the_page_lists_what_is_not_included() -> None:
+    page = drawn(DEFAULT, "notes")
+    _, costs, _ = figures(DEFAULT)
+    assert len(costs.not_included) > 5
+    for left_out in say_all(costs.not_included, "page"):
+        assert f"- {left_out}" in words(page)
+
+
+def test_the_busiest_hour_and_the_rates_of_exchange_stand_beside_the_chart() -> None:
+    _, costs, _ = figures(CLOUD_CARD)
+    assert costs.peak is not None
+    shown = in_words(html(drawn(CLOUD_CARD)))
+    assert f"In the busiest hour {costs.peak.machines} machine" in shown
+    assert f"{costs.peak.full:.0%} full" in shown or "full, and requests queue up" in shown
+    assert "1.1403 USD for one EUR (25 September 2026)" in shown
+
+
+def test_no_advice_is_given_about_a_plan_that_does_not_fit() -> None:
+    found = answer(Question.from_query("model=deepseek-v3"))
+    assert found.shown.verdict == "does not fit"
+    assert money_words(found.shown) == ()
+
+
+def test_the_headline_says_when_it_holds_at_typical_prices_only_or_at_less_quality() -> None:
+    for query in (*QUERIES, "level=Q2_K&machine=rtx-5090&api_input_price=9&api_output_price=9"):
+        asked, costs, _ = figures(query)
+        shown, best = costed(asked), costs.best()
+        chances = chances_of(costs)
+        if shown is None or best is None or chances is None:
+            continue
+        said = headline(shown, costs, best, keeps_data=False)
+        assert ("typical prices only" in said) == (chances.share(best.name) < 0.5)
+        less = shown.kept is not None and not is_equal(shown.kept) and best.name != "api" and costs.api is not None
+        assert ("at less quality" in said) == less
+        assert say(chances_words(chances, best.name), "page") in words(drawn(query))
+
+
+def test_where_an_input_turns_the_comparison_round_is_in_the_table() -> None:
+    page = drawn(LINK, "sensitivity")
+    _, _, found = figures(LINK)
+    table = next(element.value for element in page.table if "Turns round" in element.value.columns)
+    assert len(table) == len(found.sensitivities) == MOST_TELLING
+    for said, each in zip(table["Turns round"], found.sensitivities, strict=True):
+        flips = [flip for flip in (each.less, each.more) if flip is not None]
+        assert all(f"from {number(flip.value)}" in said and NAMES[flip.way] in said for flip in flips)
+        assert flips or said == "–"
+    assert any(each.less or each.more for each in found.sensitivities)
+
+
+def test_what_the_years_are_worth_today_is_in_the_table_at_a_stated_rate() -> None:
+    _, costs, _ = figures("buyer=small-company")
+    table = paid_table(costs).set_index("After")
+    row = table.loc["Worth today, at 7.2 % a year"]
+    assert [row[NAMES[option.name]] for option in costs.options] == [
+        amount(option.present.typical) for option in costs.options
+    ]
+    assert not any("Worth today" in label for label in paid_table(figures(DEFAULT)[1])["After"])
 
 
 def test_bills_on_the_page_add_up_to_the_tiles() -> None:

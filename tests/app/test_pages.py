@@ -148,6 +148,9 @@ def test_without_a_link_a_good_question_is_written_out() -> None:
         ("context_used", "4096", 4096),
         ("prompt_tokens", "2048", 2048),
         ("host_bandwidth_gb_s", "200", 200.0),
+        ("ram_type", "DDR5-6000", "DDR5-6000"),
+        ("ram_channels", "12", 12),
+        ("cached_tokens", "512", 512),
         ("draft", "llama-3.2-1b-instruct", "llama-3.2-1b-instruct"),
         ("draft_accepted_percent", "70", 70.0),
         ("split", "tensor", "tensor"),
@@ -266,8 +269,9 @@ def test_a_value_in_a_link_wins_over_the_frontend() -> None:
         ("memory_gib=3", "memory_gib is for machine=custom; GeForce RTX 4090 has its own memory. It was left out."),
         ("machine=apple-m4-max-40c-128gb&gpus=2", "gpus=2: Apple M4 Max (40-core GPU) 128GB is one device"),
         (
-            "model=llama-2-7b&context=8192",
-            "context=8,192 is beyond what Llama 2 7B Chat was trained for: at most 4,096 tokens. Shown",
+            "model=llama-2-7b&context=40000",
+            "context=40,000 is more than 8 times what Llama 2 7B Chat was trained for: at most 32,768 tokens, and up "
+            "to 4,096 without stretching its positions. Shown for 4,096 tokens.",
         ),
     ],
 )

@@ -254,7 +254,7 @@ def test_a_picker_is_a_labelled_combobox_and_escapes_what_it_shows() -> None:
     assert 'aria-controls="pick-model-list"' in html
     assert 'type="file"' in html
     assert 'type="file"' not in picker_html("machine", "Machine", "x")
-    left, right = (picker_html("model", "Model", "x", place=place, href="./compare?a={}") for place in ("1", "2"))
+    left, right = (picker_html("model", "Model", "x", column=column) for column in (1, 2))
     assert 'id="pick-model-1"' in left
     assert 'id="pick-model-2"' in right
     assert "<b>" not in search_button("<b>", "<b>")

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from advisor.answer.answer import answer
 from advisor.quality import SCORED_TASKS
 from advisor.quality.claims import claims
+from advisor.quality.scale import original_scores
 from advisor.quality.tasks import PERPLEXITY
 from advisor.question.question import Question
 from advisor.words import say
@@ -49,6 +50,10 @@ def test_quality_shows_every_task_the_evidence_and_the_claims() -> None:
     lines = [row for row in sections(evidence, "<tr") if "<td" in row]
     assert len(lines) == len(found.chosen.quality.evidence) > 0
     assert all('<a href="https://' in line for line in lines)
+    published = next(part for part in sections(html(page), "<table") if ">Original<" in part)
+    for score in original_scores("llama-3.1-8b-instruct", "chat"):
+        assert score.benchmark in published
+        assert score.source_url in published
     words = "\n".join(part.value.replace("\\", "") for part in page.markdown)
     for claim in claims():
         assert say(claim.sentence) in words

@@ -34,6 +34,7 @@ NUMBERS = {
     "model_scores.csv": "score",
     "quality.csv": "parameters_b",
     "speed_constants.csv": "value",
+    "drafting.csv": "drafted",
     "speed_measurements.csv": "tokens_per_s",
     "prices/api.csv": "input_per_mtok",
     "prices/cloud.csv": "price_per_hour",
@@ -42,6 +43,8 @@ NUMBERS = {
     "prices/hosts.csv": "price_typical",
     "prices/power.csv": "load_w",
     "prices/tco.csv": "typical",
+    "prices/resale.csv": "typical",
+    "prices/discounts.csv": "percent",
 }
 
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from advisor.machines.catalogue import machine
-from advisor.question.configuration import CUSTOM_MACHINE
 from tests.support.decision_figures import figures_agree, status_follows_from_the_figures
 from tests.support.decision_promises import (
     choices_are_what_they_say,
@@ -31,6 +29,7 @@ from tests.support.decisions import (
     ask,
     changed,
     drawn,
+    is_unified,
     number_of,
     offered,
     overall,
@@ -62,7 +61,7 @@ def more_room_is_never_worse(values: Values, found: Document) -> Iterator[str]:
 def _easier(values: Values) -> Iterator[tuple[str, str]]:
     if "memory_gib" in values:
         yield "memory x 1.25", changed(values, memory_gib=f"{number_of(values, 'memory_gib') * 1.25:.12g}")
-    if values["machine"] == CUSTOM_MACHINE or not machine(values["machine"]).unified:
+    if not is_unified(values):
         yield "one more card", changed(values, gpus=f"{number_of(values, 'gpus') + 1:.12g}")
         more = next((size for size in HOST_GIB if size > number_of(values, "host_memory_gib")), None)
         if more is not None:
@@ -168,22 +167,26 @@ class Tally:
 
 
 def examined(seed: str, numbers: Iterable[int]) -> Tally:
-    """Every property of the questions with these numbers; an error of our own violates the property it came up in."""
+    """Every property of the questions with these numbers."""
     tally = Tally()
     for number in numbers:
-        values = drawn(seed, number)
-        found = ask(query_of(values), flips=True, plans=True)
-        tally.asked += 1
-        if found is None:
-            tally.refused += 1
-            continue
-        for name, holds in PROPERTIES.items():
-            for problem in _looked_at(holds, values, found):
-                tally.checks[name] += 1
-                if problem:
-                    tally.violations[name] += 1
-                    tally.problems.append(f"{number}: {name}: {query_of(values)}\n    {problem}")
+        examine(drawn(seed, number), tally, f"{number}: ")
     return tally
+
+
+def examine(values: Values, tally: Tally, name: str = "") -> None:
+    """Every property of a question; an error of our own violates the property it came up in."""
+    found = ask(query_of(values), flips=True, plans=True)
+    tally.asked += 1
+    if found is None:
+        tally.refused += 1
+        return
+    for what, holds in PROPERTIES.items():
+        for problem in _looked_at(holds, values, found):
+            tally.checks[what] += 1
+            if problem:
+                tally.violations[what] += 1
+                tally.problems.append(f"{name}{what}: {query_of(values)}\n    {problem}")
 
 
 def _looked_at(holds: Callable[[Values, Document], Iterator[str]], values: Values, found: Document) -> Iterator[str]:

@@ -176,6 +176,11 @@ def is_split(plan: Document) -> bool:
     return plan["gpu_layers"] not in (None, "all") or bool(plan["cpu_moe_layers"])
 
 
+def is_unified(values: Values) -> bool:
+    """Whether GPU and host share one memory on the machine of a question."""
+    return values["machine"] != CUSTOM_MACHINE and machine(values["machine"]).unified
+
+
 def identity(plan: Document) -> tuple[Any, ...]:
     """What makes two plans the same answer."""
     keys = ("model_id", "runtime", "format", "level", "kv_type_k", "kv_type_v")

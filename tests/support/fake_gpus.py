@@ -18,6 +18,8 @@ _MEMORY = 1 << 42
 _LENDING_TOKENS = 32
 _REGISTRY = 15  # place in a device's table
 _SHAPE, _OPERATION = 16, 80  # places in a ggml_tensor
+_BUFFER_BYTES = 160
+_BUFFER = CFUNCTYPE(c_void_p, c_void_p, c_size_t)
 _NOTHING = CFUNCTYPE(c_void_p, c_void_p, c_void_p)
 _NAME = CFUNCTYPE(c_char_p, c_void_p)
 _SIZE = CFUNCTYPE(c_size_t, c_void_p)
@@ -38,6 +40,9 @@ class FakeGpus:
         self._kept: list[Any] = []  # what the library points at
         lib.ggml_op_name.restype, lib.ggml_op_name.argtypes = c_char_p, (c_int,)
         lib.ggml_backend_register.argtypes = (c_void_p,)
+        lib.ggml_backend_cpu_buffer_type.restype = c_void_p
+        lib.ggml_backend_buft_alloc_buffer.restype = c_void_p
+        lib.ggml_backend_buft_alloc_buffer.argtypes = (c_void_p, c_size_t)
         self._devices = [self._device(number, lends) for number in range(count)]
         table = self._table(
             _API_VERSION,
@@ -108,8 +113,21 @@ class FakeGpus:
     def _memory_type(self, named: int, device: int) -> Any:
         aligned, largest = self._as(_SIZE, lambda _: _ALIGNMENT), self._as(_SIZE, lambda _: (1 << 64) - 1)
         if hasattr(self._lib, "ggml_backend_buft_get_alloc_size_n"):  # since 2026-10
-            return self._table(named, None, None, aligned, largest, None, None, None, device, None)
-        return self._table(named, None, aligned, largest, None, None, device, None)
+            memory = self._table(named, None, None, aligned, largest, None, None, None, device, None)
+        else:
+            memory = self._table(named, None, aligned, largest, None, None, device, None)
+        memory[1] = self._as(_BUFFER, lambda _, size: self._buffer(addressof(memory), size))
+        return memory
+
+    def _buffer(self, memory: int, size: int) -> int:
+        """One of the host that says it is of the card: recurrent states are allocated even for a plan."""
+        host = self._lib.ggml_backend_cpu_buffer_type()
+        buffer: int = self._lib.ggml_backend_buft_alloc_buffer(host, size + _ALIGNMENT)
+        place = next(
+            place for place in range(buffer, buffer + _BUFFER_BYTES, 8) if c_void_p.from_address(place).value == host
+        )
+        c_void_p.from_address(place).value = memory
+        return buffer
 
     def _worth_lending(self, tensor: int) -> bool:
         shape = (c_int64 * 4).from_address(tensor + _SHAPE)

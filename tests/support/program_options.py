@@ -43,7 +43,9 @@ def program_lines(command: Command) -> Iterator[list[str]]:
         words = shlex.split(line)
         while re.fullmatch(r"[A-Z_]+=\S*", words[0]):
             words = words[1:]
-        yield words[1:] if words[0] == "python" else words
+        if words[:2] == ["python", "-m"]:
+            words = words[1:]
+        yield words[1:] if words[0] in ("python", "-m") else words
 
 
 def check_options(command: Command) -> set[str]:

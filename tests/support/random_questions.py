@@ -13,7 +13,7 @@ from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
 from advisor.models.tower import PROJECTOR_TYPES
 from advisor.quality.tasks import DEMANDS, SCORED_TASKS
-from advisor.question.configuration import BACKENDS, CUSTOM_MACHINE, RUNTIMES, VISIONS
+from advisor.question.configuration import BACKENDS, CUSTOM_MACHINE, ROPE_SCALINGS, RUNTIMES, VISIONS
 from advisor.question.question import Question
 from advisor.question.requirements import GOALS
 from advisor.sizing.settings import CACHE_TYPES
@@ -43,6 +43,13 @@ LOAD = st.fixed_dictionaries(
         "peak_factor": st.floats(1, 1000),
         "hours_per_month": st.floats(0.1, 730),
         "cached_percent": from_nothing(100),
+        "batch_percent": from_nothing(100),
+        "buyer": st.sampled_from(["hobby", "small-company", "data-centre"]),
+        "power_limit_w": st.none() | st.floats(10, 1000),
+        "operation_hours": st.none() | from_nothing(1000),
+        "spare_machines": st.none() | st.integers(0, 5),
+        "downtime_percent": st.none() | from_nothing(50),
+        "api_decline_percent": st.none() | from_nothing(99),
         "currency": st.sampled_from(["USD", "EUR", "CHF"]),
         "years": st.integers(1, 5),
         "country": st.sampled_from(sorted({country for country, _ in electricity_prices()})),
@@ -106,10 +113,14 @@ RUN = st.fixed_dictionaries(
         "use_gpus": st.none() | st.integers(1, 64),
         "host_memory_gib": st.none() | amounts(1e5),
         "host_bandwidth_gb_s": st.none() | amounts(1e6, 1),
+        "ram_type": st.none() | st.sampled_from(["ddr5-6000", "DDR4 3200", "PC5-38400", "lpddr5x-8533"]),
+        "ram_channels": st.none() | st.integers(1, 16),
+        "ram_sockets": st.integers(1, 8),
         "context": st.integers(1, 1 << 27),
         "users": st.integers(1, 256),
         "context_used": st.none() | st.integers(0, 1 << 27),
         "prompt_tokens": st.integers(1, 1 << 27),
+        "cached_tokens": st.integers(0, 1 << 27),
         "runtime": st.sampled_from(RUNTIMES),
         "backend": st.sampled_from(BACKENDS),
         "level": st.none() | st.sampled_from([*LEVELS, *SAFETENSORS_LEVELS]),
@@ -126,6 +137,14 @@ RUN = st.fixed_dictionaries(
         "tensor_split": st.none() | st.lists(from_nothing(1e6), min_size=1, max_size=8).map(tuple),
         "gpu_memory_utilization": st.floats(0.01, 1),
         "kv_fp8": st.booleans(),
+        "rope_scaling": st.sampled_from(ROPE_SCALINGS),
+        "max_num_batched_tokens": st.none() | st.integers(1, 1 << 20),
+        "max_num_seqs": st.none() | st.integers(1, 65_536),
+        "enforce_eager": st.booleans(),
+        "pipeline_parallel": st.integers(1, 64),
+        "data_parallel": st.integers(1, 64),
+        "expert_parallel": st.booleans(),
+        "mem_fraction_static": st.none() | st.floats(0.01, 0.99),
         "imatrix": st.booleans(),
         "publisher": st.sampled_from(["stock", "stock", "bartowski", "unsloth", "nobody"]),
         "mtp": st.booleans(),
@@ -138,6 +157,8 @@ RUN = st.fixed_dictionaries(
         "lora_rank": st.integers(0, 512),
         "loras": st.integers(1, 64),
         "overhead_mib": st.none() | from_nothing(1e6),
+        "used_mib": st.none() | st.lists(from_nothing(1e6), min_size=1, max_size=8).map(tuple),
+        "host_used_mib": st.none() | from_nothing(1e8),
         "wired_limit_mb": st.none() | st.integers(1, 600_000),
         "margin_percent": from_nothing(50),
         "flash_attention": st.booleans(),
@@ -166,7 +187,8 @@ MODELS = (
     | st.builds("https://example.org/{}.gguf".format, _WORDS)
     | st.builds("{}B".format, st.integers(1, 999))
 )
-_OF_SEVERAL = ("gpus", "other_machine", "other_gpus", "use_gpus", "split", "tensor_split", "host_memory_gib")
+_OF_RAM = ("ram_type", "ram_channels", "ram_sockets")
+_OF_SEVERAL = ("gpus", "other_machine", "other_gpus", "use_gpus", "split", "tensor_split", "host_memory_gib", *_OF_RAM)
 
 
 @st.composite

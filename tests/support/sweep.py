@@ -56,7 +56,7 @@ _USUAL_CONTEXT = 8192
 _OF_PLACES = frozenset({"memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus"})
 
 # What runs there, besides what `runtime=auto` takes.
-_CARDS, _ANY, _MAC = ("ollama", "lm-studio", "vllm"), ("ollama", "lm-studio"), ("ollama", "lm-studio", "mlx")
+_CARDS, _ANY, _MAC = ("ollama", "lm-studio", "vllm", "sglang"), ("ollama", "lm-studio"), ("ollama", "lm-studio", "mlx")
 PLACES: Mapping[str, tuple[str, ...]] = {
     "machine=rtx-4090": _CARDS,
     "machine=rtx-4090&host_memory_gib=64": _CARDS,
@@ -116,6 +116,14 @@ _FIXED: dict[str, Sequence[str]] = {
     "tensor_split": ("1", "3,1", "0,1", "1,0,0,2"),
     "gpu_memory_utilization": ("0.05", "0.5", "1"),
     "kv_fp8": ("on",),
+    "rope_scaling": ("none", "linear", "yarn"),
+    "max_num_batched_tokens": ("1", "512", "64000"),
+    "max_num_seqs": ("1", "200", "1024"),
+    "enforce_eager": ("on",),
+    "pipeline_parallel": ("2", "3"),
+    "data_parallel": ("2", "4"),
+    "expert_parallel": ("on",),
+    "mem_fraction_static": ("0.1", "0.7", "0.95"),
     "imatrix": ("on",),
     "publisher": ("bartowski", "unsloth", "nobody"),
     "mtp": ("on",),
@@ -124,9 +132,15 @@ _FIXED: dict[str, Sequence[str]] = {
     "projector_offload": ("off",),
     "lora_rank": ("8", "100"),
     "loras": ("3",),
+    "used_mib": ("0", "1500", "4000,0", "1000000"),
+    "host_used_mib": ("0", "8000"),
     "overhead_mib": ("0", "4096", "1000000"),
     "margin_percent": ("0", "50"),
     "host_bandwidth_gb_s": ("50",),
+    "ram_type": ("ddr5-6000", "DDR4 3200", "fast"),
+    "ram_channels": ("1", "12", "0"),
+    "ram_sockets": ("2",),
+    "cached_tokens": ("0", "1000", "200000"),
     "task": SCORED_TASKS,
     "min_quality": ("0", "99", "100", *(demand.id for demand in DEMANDS)),
     "min_tokens_per_s": ("0.1", "20", "5000"),
@@ -139,6 +153,13 @@ _FIXED: dict[str, Sequence[str]] = {
     "tokens_in": ("0", "30000"),
     "tokens_out": ("0", "4000"),
     "cached_percent": ("100",),
+    "batch_percent": ("40", "100"),
+    "buyer": ("small-company", "data-centre"),
+    "power_limit_w": ("10", "245"),
+    "operation_hours": ("20",),
+    "spare_machines": ("0", "2"),
+    "downtime_percent": ("5",),
+    "api_decline_percent": ("0", "50"),
     "currency": ("EUR", "CHF"),
     "years": ("1", "5"),
     "country": ("CH", "WORLD", "XX"),
@@ -167,7 +188,7 @@ def keys_of(entry: Entry) -> dict[str, Sequence[str]]:
     layers, limit = len(entry.model.layers), entry.model.context_length or 8192
     some = tuple(str(number) for number in sorted({0, 1, layers // 2, layers, layers + 1, layers + 2, 4096}))
     return _FIXED | {
-        "context": ("1", "300", str(limit // 2 + 1), str(limit), str(limit + 1)),
+        "context": ("1", "300", str(limit // 2 + 1), str(limit), str(limit + 1), str(8 * limit + 1)),
         "context_used": ("0", "8192", str(limit + 1)),
         "gpu_layers": ("all", *some),
         "cpu_moe_layers": some,

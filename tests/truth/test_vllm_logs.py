@@ -12,9 +12,10 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.chip import Chip
 from advisor.models.catalogue import catalogue
+from advisor.runtimes.vllm.frame import rotary_table_bytes
 from advisor.runtimes.vllm.kv_cache import paged_cache
-from advisor.runtimes.vllm.overheads import Batch, overhead_range
-from advisor.runtimes.vllm.plans import VllmOptions, rotary_table_bytes
+from advisor.runtimes.vllm.options import VllmOptions
+from advisor.runtimes.vllm.overheads import Batch, Step, overhead_range
 from advisor.runtimes.vllm.runtime import VLLM
 from advisor.runtimes.vllm.weights import weights_per_gpu
 from advisor.sizing.memory import Device, Memory
@@ -92,7 +93,7 @@ def test_what_else_vllm_took_lies_in_the_estimated_range() -> None:
             logged = budget - float(row["weights_gib"]) - float(row["kv_gib"])
         batch = Batch(int(row["batch_tokens"]), int(row["batch_requests"]))
         model = catalogue()[row["model_id"]].model
-        estimate = overhead_range(model, int(row["gpus"]), batch, enforce_eager=True).scaled(1 / GIB)
+        estimate = overhead_range(Step(model, int(row["gpus"]), batch), enforce_eager=True).scaled(1 / GIB)
         found.append((row["source"], logged, estimate))
     assert len(found) >= 7
     assert not [item for item in found if not item[2].low <= item[1] <= item[2].high]

@@ -178,6 +178,6 @@ def gemma4(config: Config) -> Model:
                 by_release=ByRelease(rows_late=("2026-08", "2026-10"), scaled_by_rows=True),
             ),
             gguf=GgufWiring(tied_head_twice=True),
-            repository=RepositoryWiring(experts_together=True),
+            repository=RepositoryWiring(experts_together=True, attention_kept=True),
         ),
     )

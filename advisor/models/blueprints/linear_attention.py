@@ -198,7 +198,7 @@ def qwen4_exp(config: Config) -> Model:
             GraphWiring(position_axes=4, by_release=ByRelease(kept_since="2026-10")),
             StreamWiring(streams, rank),
             gguf=GgufWiring(tensor_split=False),
-            repository=RepositoryWiring(experts_together=True),
+            repository=RepositoryWiring(experts_together=True, table_in_8_bit=True),
             states_in_32_bit=True,
         ),
     )

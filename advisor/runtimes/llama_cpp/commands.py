@@ -6,7 +6,7 @@ docs/modelfile.mdx, docs/faq.mdx and api/types.go, and LM Studio's command line 
 
 from __future__ import annotations
 
-from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.gguf_levels import LEVELS, NATIVE_MIX
 from advisor.foundation.errors import InputError, nearest
 from advisor.foundation.message import Message, as_it_is, fact, sentence
 from advisor.foundation.numbers import bare
@@ -23,6 +23,7 @@ _UNKNOWN_TO_OLLAMA = {
     "cache on host": fact("cache_on_host"),
     "tensors": fact("overridden_tensors"),
     "batch": fact("other_micro_batch"),
+    "context": fact("longer_than_trained"),
 }
 _CALIBRATION = "calibration.txt"
 # How a backend calls its devices (ggml-cuda.h, ggml-vulkan.cpp, ggml-sycl.cpp: the names of --list-devices), and which
@@ -168,6 +169,8 @@ def _memory(launch: Launch) -> list[object]:
         "-fa",
         "on" if settings.flash_attention else "off",
     ]
+    if launch.extension is not None:
+        options += launch.extension.llama_cpp_options()
     if settings.unified:
         options.append("--kv-unified")
     options += ["-ctk", settings.cache_type_k, "-ctv", settings.cache_type_v]
@@ -205,8 +208,8 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         )
     if launch.hf_repo is None:
         return ()
-    # The converter writes these as they are; "auto" keeps what the publisher stored in MXFP4.
-    direct = launch.level.lower() if launch.level in _PLAIN else "auto" if level.native_only else None
+    # The converter writes these itself, and keeps what the publisher stored in MXFP4.
+    direct = launch.level.lower() if launch.level in _PLAIN else None
     made = _local_file(launch) if direct else f"{launch.short_name}-BF16.gguf"
     convert = command_line(
         *("python", "convert_hf_to_gguf.py", "--remote", launch.hf_repo),
@@ -223,7 +226,8 @@ def _file_commands(launch: Launch) -> tuple[Command, ...]:
         importance = ("--imatrix", f"{launch.short_name}-imatrix.gguf")
         measure = command_line("llama-imatrix", "-m", made, "-f", _CALIBRATION, "-o", importance[1])
         steps.append(Command(fact("command_measure"), measure, (fact("command_calibration", file=_CALIBRATION),)))
-    quantize = command_line("llama-quantize", *importance, made, _local_file(launch), launch.level)
+    mix = NATIVE_MIX if level.native_only else launch.level
+    quantize = command_line("llama-quantize", *importance, made, _local_file(launch), mix)
     return (*steps, Command(fact("command_quantize"), quantize))
 
 
@@ -261,6 +265,7 @@ def unknown_to_ollama(launch: Launch) -> tuple[str, ...]:
         ("shares", (bool(launch.tensor_split) or launch.split_mode != "layer") and launch.gpus > 0),
         ("cache on host", not launch.kv_offload and launch.gpus > 0),
         ("tensors", bool(launch.override_tensors) and launch.gpus > 0),
+        ("context", launch.extension is not None),
         ("batch", settings.micro_batch != _DEFAULT_MICRO_BATCH and launch.gpus > 0),
     )
     return tuple(key for key, wanted in found if wanted)
@@ -299,6 +304,8 @@ def _lm_studio_notes(launch: Launch) -> tuple[Message, ...]:
         as_it_is(f"Max Concurrent Predictions {settings.users}"),
         as_it_is(f"Unified KV Cache {'on' if settings.unified else 'off'}"),
     ]
+    if launch.extension is not None and launch.extension.scaling != "none":
+        wanted.append(as_it_is(f"RoPE Frequency Scale {1 / launch.extension.factor:.4g}"))
     if not launch.kv_offload:
         wanted.append(as_it_is("Offload KV Cache to GPU Memory off"))
     if settings.cpu_moe_layers:

@@ -28,8 +28,9 @@ def plan_draft(by: Planner, request: PlanRequest) -> Plan | None:
     memory, settings = request.memory, request.settings
     alone = replace(
         memory,
-        devices=tuple(replace(device, overhead_bytes=0) for device in memory.devices),
+        devices=tuple(replace(device, overhead_bytes=0, used_bytes=0) for device in memory.devices),
         host_overhead_bytes=0,
+        host_used_bytes=0,
     )
     told = Settings(
         context=settings.context,

@@ -26,14 +26,16 @@ class Grown:
     """Bytes per device number (HOST = -1) that depend on the context but not on the level.
 
     `lent` is what the first GPU holds while it computes for the host, beside the one weight that passes through;
-    0 where it does not. `drafting` is the part of `compute` that drafting with the model's own layers takes, caches
-    included; empty where it does not.
+    0 where it does not. `passing` is how much more than `compute` it sets aside for that weight, where that is known
+    (see `lending.py`): `lent` is an upper bound. `drafting` is the part of `compute` that drafting with the model's
+    own layers takes, caches included; empty where it does not.
     """
 
     cache: Mapping[int, int]
     compute: Mapping[int, int]
     lent: int
     drafting: Mapping[int, int] = field(default_factory=dict)
+    passing: int | None = None
 
 
 def lends_gpu(settings: Settings, placement: Placement) -> bool:
@@ -120,8 +122,7 @@ class Growth:
 
     def __init__(self, model: Model, settings: Settings, placement: Placement):
         self.model, self.settings, self.placement = model, settings.without_placement, placement
-        limit = model.context_length or 1 << 20
-        self.limit = max(GRAIN, limit)
+        self.limit = max(GRAIN, model.context_length or 1 << 20, settings.context)
         self._known: dict[int, Grown] = {}
         self._least: dict[int, Grown] = {}
 

@@ -119,7 +119,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: M
         fact("passing_weights", size=holder.passing_bytes),
         fact("scheduler_rule", rules=_source(model, compared.placed if compared else 0)),
     )
-    yield _overhead(holder, basis)
+    yield from _overhead(holder, basis)
 
 
 def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: Message) -> Iterator[MemoryLine]:
@@ -156,7 +156,7 @@ def _split_lines(plan: Plan, model: Model, holder: DeviceMemory, basis: Message)
         fact("split_compute", whole=holder.compute_bytes - adding, sums=adding, tokens=tokens),
         source,
     )
-    yield _overhead(holder, basis)
+    yield from _overhead(holder, basis)
 
 
 def _source(model: Model, rows: int, split: bool = False) -> Message:
@@ -171,15 +171,18 @@ def _source(model: Model, rows: int, split: bool = False) -> Message:
     return fact("not_compared_with_report", rules=LLAMA_CPP_RULES, architecture=model.architecture)
 
 
-def _overhead(holder: DeviceMemory, basis: Message) -> MemoryLine:
-    return MemoryLine(
+def _overhead(holder: DeviceMemory, basis: Message) -> Iterator[MemoryLine]:
+    own = holder.overhead_bytes - holder.used_bytes
+    yield MemoryLine(
         "overhead",
         holder.name,
-        holder.overhead_bytes,
+        own,
         "assumed",
-        basis if basis != NOTHING else fact("taken_before_loading", size=holder.overhead_bytes),
+        basis if basis != NOTHING else fact("taken_before_loading", size=own),
         fact("machine_entry"),
     )
+    used = holder.used_bytes
+    yield MemoryLine("other programs", holder.name, used, "exact", fact("used_by_others", size=used), fact("as_asked"))
 
 
 def cache_terms(model: Model, settings: Settings, placement: Placement, device: int) -> list[Term]:

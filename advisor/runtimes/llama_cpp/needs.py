@@ -73,6 +73,8 @@ def beyond_limit(device: Device, needed: int, buffer: int) -> int:
 
 def passing_bytes(weights: Weights, placement: Placement, grown: Grown) -> int:
     """How much more the first GPU sets aside because weights of the host pass through it, one tensor at a time."""
+    if grown.passing is not None:
+        return grown.passing
     layers, kv_on_host = placement.host_layers, placement.kv_on_host
     experts = max(layers, placement.cpu_moe_layers)
     return passing_beside(grown, weights.passing_through(layers, experts, kv_on_host, placement.output == HOST))

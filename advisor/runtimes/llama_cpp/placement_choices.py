@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 from advisor.runtimes.llama_cpp.growth import Grown
 from advisor.runtimes.llama_cpp.needs import passing_beside
 from advisor.runtimes.llama_cpp.placement_cuts import Held
-from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground
+from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground, prefix
 from advisor.runtimes.llama_cpp.weights import Weights
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST
-
-_Number = TypeVar("_Number", np.int64, np.float64)
 
 
 class LevelChoices:
@@ -26,17 +23,42 @@ class LevelChoices:
 
     def __init__(self, ground: Ground, weights: Weights, memory: Memory):
         self.ground, self.weights, self.memory = ground, weights, memory
-        output = weights.output + weights.tied
-        self.plain = _prefix(np.append(weights.layers, output))
-        self.experts = _prefix(np.append(weights.experts, 0))
-        self.cache = _prefix(np.append(np.array(ground.caches, dtype=np.int64), 0))
-        read = np.append(weights.layers, output).astype(np.float64)
-        used = np.append(weights.experts * ground.reading.expert_share, 0)
-        self.read_plain, self.read_experts = _prefix(read), _prefix(used)
-        self.read_cache = _prefix(np.append(ground.reading.caches, 0))
-        self.has_experts = bool(weights.experts.any())
         self.known: dict[tuple[bool, bool], Grown] = {}
         self._budgets: dict[tuple[bool, bool], list[int]] = {}
+
+    @property
+    def _output(self) -> int:
+        return self.weights.output + self.weights.tied
+
+    @cached_property
+    def plain(self) -> NDArray[np.int64]:
+        """Bytes of all but experts in the first 0, 1, 2 ... layers, and with the output; the others likewise."""
+        return prefix(self.weights.layers, self._output)
+
+    @cached_property
+    def experts(self) -> NDArray[np.int64]:
+        return prefix(self.weights.experts, 0)
+
+    @property
+    def cache(self) -> NDArray[np.int64]:
+        return self.ground.cache_sums
+
+    @cached_property
+    def read_plain(self) -> NDArray[np.float64]:
+        """Bytes read for one token; the others likewise."""
+        return self.plain.astype(np.float64)
+
+    @cached_property
+    def read_experts(self) -> NDArray[np.float64]:
+        return prefix(self.weights.experts * self.ground.reading.expert_share, 0)
+
+    @property
+    def read_cache(self) -> NDArray[np.float64]:
+        return self.ground.read_cache_sums
+
+    @cached_property
+    def has_experts(self) -> bool:
+        return bool(self.weights.experts.any())
 
     @cached_property
     def _sums(self) -> dict[bool, tuple[list[int], list[int]]]:
@@ -83,12 +105,14 @@ class LevelChoices:
 
         Buffers are taken to be nothing, and the cache to be empty: how far a context is used is not known here.
         """
-        read = self.read_plain[-1] + self.read_experts[-1]
-        if self.plain[-1] + self.experts[-1] + self.cache[-1] <= self._room({}):
-            return float(read / self.ground.fastest)
+        weights, ground = self.weights, self.ground
+        plain = int(weights.layers.sum()) + self._output
+        read = plain + float(weights.experts @ ground.reading.expert_share)
+        if plain + int(weights.experts.sum()) + sum(ground.caches) <= self._room({}):
+            return read / ground.fastest
         if self.memory.host_capacity_bytes is None:
             return float("inf")
-        alone = float(read / self.ground.rates.host)  # nothing on the devices, as where they are of no use
+        alone = read / ground.rates.host  # nothing on the devices, as where they are of no use
         return min(alone, *(float(self._offloads(on_host, {}, full=False)[0].min()) for on_host in (False, True)))
 
     def _candidates(self) -> Iterator[tuple[float, Choice]]:
@@ -277,8 +301,3 @@ class LevelChoices:
         for step in reversed(back):
             cuts.append(int(step[cuts[-1]]))
         return cuts[-2::-1]
-
-
-def _prefix(sizes: NDArray[_Number]) -> NDArray[_Number]:
-    """Sums of the first 0, 1, 2 ... entries."""
-    return np.concatenate((np.zeros(1, dtype=sizes.dtype), np.cumsum(sizes)))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.growth import Grown, Growth, layer_caches, lends_gpu
@@ -13,6 +17,8 @@ from advisor.sizing.memory import Memory
 from advisor.sizing.placement import Placement, place
 from advisor.sizing.rates import Rates
 from advisor.sizing.settings import Settings
+
+_Number = TypeVar("_Number", np.int64, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,8 @@ class Ground:
         self.model, self.memory, self.settings, self.margin, self.rates = model, memory, settings, margin, rates
         self.caches = layer_caches(model, settings.without_placement)
         self.reading = Reading(model, settings, self.caches)
+        self.cache_sums = prefix(np.array(self.caches, dtype=np.int64), 0)
+        self.read_cache_sums = prefix(self.reading.caches, 0)
         self.shares = default_shares(memory)
         self.count = len(model.layers)
         self.lends = lends_gpu(settings, self._place(Choice(1, 0, False)))
@@ -84,3 +92,11 @@ class Ground:
             choice.kv_on_host,
             self.settings.op_offload and not choice.alone,
         )
+
+
+def prefix(sizes: NDArray[_Number], last: int) -> NDArray[_Number]:
+    """Sums of the first 0, 1, 2 ... entries, and of all with one more, the `last`."""
+    sums = np.zeros(len(sizes) + 2, dtype=sizes.dtype)
+    np.cumsum(sizes, out=sums[1:-1])
+    sums[-1] = sums[-2] + last
+    return sums

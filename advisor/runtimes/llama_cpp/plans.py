@@ -12,7 +12,8 @@ from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
-from advisor.runtimes.llama_cpp.growth import GRAIN, Grown
+from advisor.runtimes.llama_cpp.growth import GRAIN, Grown, Growth
+from advisor.runtimes.llama_cpp.lending import settled
 from advisor.runtimes.llama_cpp.needs import (
     compute_of,
     needed_bytes,
@@ -237,10 +238,11 @@ class LevelPlanner:
         if found is None and judged is not weights and self._may_be_placed(weights):
             found = self.searcher.best(weights)
         placement = found.placement if found else self.told
-        now, held = self.searcher.growth(placement).now, weights.on_devices(placement)
+        growth, held = self.searcher.growth(placement), weights.on_devices(placement)
+        now = settled(growth, weights)
         adapters = adapters_on_devices(self.model, self.request.adapters, placement)
-        needed = self.searcher.needed(weights, placement, held)
-        counted = needed if judged is weights else self.searcher.needed(judged, placement)
+        needed = needed_bytes(weights, self.memory, placement, now, held)
+        counted = needed if judged is weights else self._settled_needs(growth, judged)
         short = shortage(self.memory, counted, self.margin)
         return Plan(
             request=self.request,
@@ -258,6 +260,15 @@ class LevelPlanner:
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )
+
+    def _settled_needs(self, growth: Growth, weights: Weights) -> dict[int, int]:
+        return needed_bytes(weights, self.memory, growth.placement, settled(growth, weights))
+
+    def may_fit(self, sized: SizedLevel) -> bool:
+        """Whether a plan may fit, without working out by how much one does not."""
+        if self.split or not self.request.search:
+            return True
+        return self.searcher.best(self.judged(sized, self.weights(sized))) is not None
 
     def _may_be_placed(self, weights: Weights) -> bool:
         """Whether a search may find more than one device alone, told what to hold."""
@@ -281,10 +292,17 @@ class LevelPlanner:
         if self.split:
             split = self.split_growth(weights)
             return split.longest(lambda grown: split.needed(self.memory, grown), fits)
-        held = weights.on_devices(plan.placement)
-        return self.searcher.growth(plan.placement).longest(
-            lambda grown: needed_bytes(weights, self.memory, plan.placement, grown, held), fits
-        )
+        held, growth = weights.on_devices(plan.placement), self.searcher.growth(plan.placement)
+
+        def needed(grown: Grown) -> dict[int, int]:
+            return needed_bytes(weights, self.memory, plan.placement, grown, held)
+
+        if not growth.now.lent:
+            return growth.longest(needed, fits)
+        # The bound of what passes through, less what it is too high by at the context asked for.
+        bound, exact = needed(growth.now), self._settled_needs(growth, weights)
+        off = {place: exact[place] - size for place, size in bound.items()}
+        return growth.longest(lambda grown: {place: size + off[place] for place, size in needed(grown).items()}, fits)
 
     def offload_bytes(self, plan: Plan) -> int | None:
         """See `Plan.offload_needs_host_bytes`: that of the fastest placement which offloads, margin included."""
@@ -317,6 +335,7 @@ class LevelPlanner:
                 passing_bytes=0 if number else passing,
                 mirrored_bytes=mirrored,
                 beside=_with(device.beside, beside_layers.get(number, 0), now.drafting.get(number, 0)),
+                used_bytes=device.used_bytes,
             )
             for number, (name, device) in enumerate(zip(self.memory.names, self.memory.devices, strict=True))
         )
@@ -331,6 +350,7 @@ class LevelPlanner:
             compute_bytes=now.compute[HOST] - drafting,
             overhead_bytes=self.memory.host_overhead_bytes - self.memory.host_beside.total,
             beside=_with(self.memory.host_beside, adapters, drafting),
+            used_bytes=self.memory.host_used_bytes,
         )
 
     def _verdict(self, short: float, needed: Mapping[int, int], offloads: bool) -> Verdict:

@@ -26,6 +26,7 @@ from advisor.runtimes.llama_cpp.plans import LevelPlanner, gguf_level, levels_of
 from advisor.runtimes.llama_cpp.stack import with_stack
 from advisor.runtimes.llama_cpp.ways_out import ways_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
+from advisor.runtimes.server import ServerOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
@@ -102,7 +103,7 @@ class LlamaCpp(Runtime):
     def memory_lines(self, plan: Plan, overhead_basis: Message, host_basis: Message) -> tuple[MemoryLine, ...]:
         return memory_lines(plan, plan.request.model, overhead_basis, host_basis)
 
-    def options(self, memory_share: float, kv_fp8: bool) -> None:
+    def options(self, told: ServerOptions) -> None:
         """Everything is in `Settings`."""
 
     def told(self, plan: Plan) -> Mapping[str, Any]:

@@ -98,8 +98,8 @@ def _more_devices(planner: LevelPlanner, plan: Plan, sized: SizedLevel) -> WayOu
     for more in range(fewest, min(fewest + _MORE_TRIES, MAX_DEVICES - present + 1)):
         larger = replace(memory, devices=memory.devices + (kind,) * more)
         settings = replace(planner.settings, gpu_layers=None, cpu_moe_layers=0, kv_on_host=False, tensor_split=None)
-        fitting = planner.asked(memory=larger, settings=settings).plan(sized)
-        if fitting.verdict == "fits":
+        larger_planner = planner.asked(memory=larger, settings=settings)
+        if larger_planner.may_fit(sized) and larger_planner.plan(sized).verdict == "fits":
             message = fact("more_devices_fit", more=more, device=kind.name, all=present + more)
             return WayOut("more devices", more, message)
     return None

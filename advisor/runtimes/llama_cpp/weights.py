@@ -18,6 +18,7 @@ from advisor.formats.stored_tensor import Stored
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.models.tensors import Role, Tensor
+from advisor.runtimes.llama_cpp.compute.tensors import Tensors, tensors_of
 from advisor.sizing.placement import HOST, Placement
 
 # Looked up row by row rather than multiplied, so llama.cpp leaves them in host memory.
@@ -26,7 +27,7 @@ _WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm", "rope_")
 _BLOCK = re.compile(r"blk\.(\d{1,6})\.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Weights:
     """Bytes by where they go: `layers` and `experts` hold one number per layer, experts not being part of `layers`.
 
@@ -117,6 +118,16 @@ class Weights:
         only_experts = experts > layers
         copies = 2 if self.hybrid or (only_experts and (self.alternating or kv_on_host)) else 1
         return max(copies * widest, self.widest_output if output_on_host else 0)
+
+
+_TENSORS: WeakKeyDictionary[Weights, Tensors] = WeakKeyDictionary()
+
+
+def tensors_in(weights: Weights) -> Tensors:
+    """The tensors of these weights by layer."""
+    if (found := _TENSORS.get(weights)) is None:
+        found = _TENSORS[weights] = tensors_of(weights.find_stored(), len(weights.layers))
+    return found
 
 
 def _widest(sizes: NDArray[np.int64]) -> list[int]:

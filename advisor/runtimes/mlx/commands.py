@@ -31,6 +31,8 @@ def mlx_commands(launch: Launch) -> tuple[Command, ...]:
     # Caches of finished conversations are kept as well; ten by default, which the plan does not count.
     options: list[object] = ["--decode-concurrency", settings.users, "--prompt-cache-size", settings.users]
     notes = [fact("command_mlx_server")]
+    if launch.extension is not None and launch.extension.scaling != "none":
+        notes.append(fact("command_scale_in_config", factor=launch.extension.factor))
     bits = _CACHE_BITS.get(settings.cache_type_k)
     if bits is not None:
         options += ["--kv-bits", bits]

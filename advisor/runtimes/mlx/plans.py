@@ -104,9 +104,13 @@ def _plan(by: Planner, request: PlanRequest, sized: SizedSafetensors, weights: i
                 mlx_cache_bytes(model, settings.context, settings.users, bill.options),
                 round(temporary.typical),
                 device.overhead_bytes,
+                used_bytes=device.used_bytes,
             ),
         ),
-        host=DeviceMemory("Host", memory.host_capacity_bytes, 0, 0, 0, memory.host_overhead_bytes),
+        host=DeviceMemory(
+            *("Host", memory.host_capacity_bytes, 0, 0, 0, memory.host_overhead_bytes),
+            used_bytes=memory.host_used_bytes,
+        ),
         missing_bytes=max(0, round(short)),
         rule_of_thumb_bytes=rule_of_thumb_bytes(model.parameters, sized.level.nominal_bits),
         rules=VERSION,
@@ -119,7 +123,7 @@ def _plan(by: Planner, request: PlanRequest, sized: SizedSafetensors, weights: i
 def longest_context(plan: Plan) -> int:
     """See `Plan.max_context`."""
     bill = _Bill(plan.request, plan.devices[0].weights_bytes)
-    return _longest(bill.model, lambda context: bill.shortage(context) <= 0)
+    return _longest(bill.model, plan.settings.context, lambda context: bill.shortage(context) <= 0)
 
 
 class _Bill:
@@ -168,9 +172,9 @@ def _shortage(memory: Memory, device: Device, needed: float, keep: float) -> flo
     return max(short, needed + memory.host_overhead_bytes - memory.host_capacity_bytes * (1 - keep))
 
 
-def _longest(model: Model, fits: Callable[[int], bool]) -> int:
+def _longest(model: Model, asked: int, fits: Callable[[int], bool]) -> int:
     """The longest context that `fits`, in steps of the cache."""
-    limit = model.context_length or 1 << 20
+    limit = max(model.context_length or 1 << 20, asked)
     low, high = 0, -(-limit // STEP)
     while low < high:
         middle = (low + high + 1) // 2

@@ -14,6 +14,7 @@ from advisor.models.model import Model
 from advisor.runtimes.mlx.commands import mlx_commands
 from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
+from advisor.runtimes.server import ServerOptions
 from advisor.runtimes.support import machine_refusal
 from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
@@ -53,7 +54,7 @@ class Mlx(WholeOnDevices):
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)
 
-    def options(self, memory_share: float, kv_fp8: bool) -> None:
+    def options(self, told: ServerOptions) -> None:
         """Neither is its."""
 
     def told(self, plan: Plan) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from advisor.formats.safetensors_levels import Scheme, find_safetensors_level
+from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme, find_safetensors_level
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.foundation.numbers import bare
 from advisor.machines.chip import Chip
@@ -33,6 +33,7 @@ _SCHEMES = {
     "MXFP4A16": ("MXFP4A16", "QuantizationModifier"),
 }
 _MODULES = {"QuantizationModifier": "quantization", "GPTQModifier": "gptq"}
+DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 _WITHOUT_DATA = ("NVFP4A16", "MXFP4A16")
 _AS_PUBLISHED = (Scheme.PLAIN, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4)
 
@@ -40,31 +41,31 @@ _AS_PUBLISHED = (Scheme.PLAIN, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4)
 def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     """The files where they must be made, then `vllm serve`. GPTQ, AWQ and compressed-tensors are recognized by it."""
     level = None if launch.level == AS_PUBLISHED else find_safetensors_level(launch.level)
-    made = f"{launch.short_name}-{launch.level}"
-    source = launch.published_repo or launch.file
-    steps: tuple[Command, ...] = ()
-    extra: list[str] = []
-    notes: list[Message] = []
-    if level is not None and source is None and launch.hf_repo is not None:
-        if level.scheme in _AS_PUBLISHED:
-            source = launch.hf_repo
-        elif level.name in _WHILE_LOADING:
-            source, extra = launch.hf_repo, ["--quantization", _WHILE_LOADING[level.name]]
-            notes.append(fact("command_quantizes_loading"))
-        elif level.name in _SCHEMES:
-            steps = (_compress(launch.hf_repo, level.name, made),)
-        else:
-            notes.append(fact("command_look_for", level=level.name, writer=level.writer))
+    extra: list[object] = []
+    steps, source, notes = made_and_source(launch, level)
+    if level is not None and level.name in _WHILE_LOADING and launch.hf_repo is not None and _is_to_be_made(launch):
+        steps, source, notes = (), launch.hf_repo, [fact("command_quantizes_loading")]
+        extra = ["--quantization", _WHILE_LOADING[level.name]]
     if level is not None:
         notes += supports(RuntimeId.VLLM, level, Chip("NVIDIA")).notes  # what holds on every GPU
     if level is not None and level.scheme is Scheme.PLAIN:
-        extra += ["--dtype", {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}[level.dtype]]
-    options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.settings.users]
-    if launch.gpus > 1:
-        options += ["--tensor-parallel-size", launch.gpus]
-    options += ["--gpu-memory-utilization", bare(launch.gpu_memory_utilization)]
-    if launch.kv_fp8:
+        extra += ["--dtype", DTYPES[level.dtype]]
+    options: list[object] = ["--max-model-len", launch.settings.context, "--max-num-seqs", launch.requests]
+    options += _parallel(launch)
+    share = launch.server.memory_share if launch.serving is None else launch.serving.share
+    options += ["--gpu-memory-utilization", bare(share)]
+    if launch.server.kv_fp8:
         options += ["--kv-cache-dtype", "fp8"]
+    if launch.server.batch_tokens is not None:
+        options += ["--max-num-batched-tokens", launch.server.batch_tokens]
+    if launch.server.eager:
+        options.append("--enforce-eager")
+    longer = launch.extension is not None and launch.extension.scaling == "none"
+    if launch.extension is not None and (overrides := launch.extension.config_overrides("rope_parameters")):
+        options += ["--hf-overrides", overrides]
+    elif launch.extension is not None and not longer:
+        notes.append(fact("command_scale_in_config", factor=launch.extension.factor))
+        longer = True
     if launch.sees:
         options += _vision(launch)
     if launch.adapters is not None:
@@ -75,8 +76,40 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
     if not launch.gpus:
         notes.append(fact("command_vllm_on_cpu"))
     notes.append(fact("command_vllm_serve"))
-    serve = command_line("vllm", "serve", source or f"./{made}", *options, *extra)
+    serve = command_line("vllm", "serve", source, *options, *extra)
+    if longer:
+        serve = f"VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 {serve}"
     return (*steps, Command(as_it_is("vllm serve"), serve, tuple(notes)))
+
+
+def _is_to_be_made(launch: Launch) -> bool:
+    return launch.published_repo is None and launch.file is None
+
+
+def made_and_source(launch: Launch, level: SafetensorsLevel | None) -> tuple[tuple[Command, ...], str, list[Message]]:
+    """How files of a level are made where nobody has published them, what is loaded then, and what is to be said."""
+    made = f"{launch.short_name}-{launch.level}"
+    if level is None or launch.hf_repo is None or not _is_to_be_made(launch):
+        return (), launch.published_repo or launch.file or f"./{made}", []
+    if level.scheme in _AS_PUBLISHED:
+        return (), launch.hf_repo, []
+    if level.name in _SCHEMES:
+        return (_compress(launch.hf_repo, level.name, made),), f"./{made}", []
+    return (), f"./{made}", [fact("command_look_for", level=level.name, writer=level.writer)]
+
+
+def _parallel(launch: Launch) -> list[object]:
+    """How the GPUs share the model."""
+    told: list[object] = []
+    if launch.tensor_parallel > 1:
+        told += ["--tensor-parallel-size", launch.tensor_parallel]
+    if launch.server.pipeline > 1:
+        told += ["--pipeline-parallel-size", launch.server.pipeline]
+    if launch.server.data > 1:
+        told += ["--data-parallel-size", launch.server.data]
+    if launch.server.expert_parallel:
+        told.append("--enable-expert-parallel")
+    return told
 
 
 def _vision(launch: Launch) -> list[object]:

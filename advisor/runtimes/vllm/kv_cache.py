@@ -135,14 +135,25 @@ def paged_cache(model: Model, gpus: int = 1, kv_dtype: str = "auto") -> PagedCac
     if not model.causal:
         return None
     width = KV_DTYPES[kv_dtype]
-    owners = model.layers[: len(model.layers) - model.shared_kv_layers]
+    owners = _owners(model)
     if compressed := Counter(m for layer in owners for m in layer.mixers if isinstance(m, CompressedAttention)):
         return _compressed_cache(compressed)
+    layers = kept_on_gpu(model, gpus, width)
+    return _grouped(_paged_with_states(layers)) if layers else None
+
+
+def _owners(model: Model) -> tuple[Layer, ...]:
+    """The layers that keep something of their own."""
+    return model.layers[: len(model.layers) - model.shared_kv_layers]
+
+
+def kept_on_gpu(model: Model, gpus: int, width: int) -> Counter[Kept]:
+    """What layers keep on each of `gpus` GPUs, and how many of them; `width` as below."""
     layers: Counter[Kept] = Counter()
-    for layer, count in Counter(owners).items():
+    for layer, count in Counter(_owners(model)).items():
         for kept in _layer_keeps(layer, model, gpus, width):
             layers[kept] += count
-    return _grouped(_paged_with_states(layers)) if layers else None
+    return layers
 
 
 def _layer_keeps(layer: Layer, model: Model, gpus: int, width: int) -> list[Kept]:

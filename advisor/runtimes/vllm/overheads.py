@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from advisor.foundation.caches import kept_beside
 from advisor.foundation.ranges import Range
 from advisor.foundation.units import GIB
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
@@ -50,26 +51,43 @@ def default_batch(capacity_bytes: int) -> Batch:
     return Batch(8192, 1024) if capacity_bytes >= 70 * GIB else Batch(2048, 256)
 
 
-def overhead_range(
-    model: Model, gpus: int, batch: Batch, enforce_eager: bool, capability: float | None = None
-) -> Range:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One pass of the largest batch through the layers of a model that `gpus` GPUs split.
+
+    Only the last stage of a pipeline `samples`. Where replicas share experts, the batches of so many are `gathered`
+    before them.
+    """
+
+    model: Model
+    gpus: int
+    batch: Batch
+    capability: float | None = None
+    samples: bool = True
+    gathered: int = 1
+
+
+def overhead_range(step: Step, enforce_eager: bool) -> Range:
     """Activations, CUDA graphs and memory outside PyTorch, on each GPU."""
-    activations = activation_range(model, gpus, batch, capability)
-    outside = ALONE_BYTES if gpus == 1 else TOGETHER_BYTES
+    activations = activation_range(step)
+    outside = ALONE_BYTES if step.gpus == 1 else TOGETHER_BYTES
     graphs = Range(0, 0, 0)
     if not enforce_eager:
-        share = min(1.0, 2 * batch.requests / LARGEST_GRAPH_BATCH)
-        graphs = GRAPH_BYTES_PER_LAYER.scaled(len(model.layers) * max(share, 0.1))
+        share = min(1.0, 2 * step.batch.requests / LARGEST_GRAPH_BATCH)
+        graphs = GRAPH_BYTES_PER_LAYER.scaled(len(step.model.layers) * max(share, 0.1))
     parts = (activations, outside, graphs)
     return Range(sum(part.low for part in parts), sum(part.typical for part in parts), sum(part.high for part in parts))
 
 
-def activation_range(model: Model, gpus: int, batch: Batch, capability: float | None = None) -> Range:
+def activation_range(step: Step) -> Range:
     """The larger of the forward pass and the sampler; the sampler runs on the last states of all tokens."""
+    model, batch, capability = step.model, step.batch, step.capability
     per_word = _SORTED_BYTES if capability is not None and capability >= _SORTS_FROM else SAMPLER_BYTES
-    per_token = 2 * (3 * model.width + max(_layer_elements(layer, model.width, gpus) for layer in model.layers))
+    per_token = 2 * (3 * model.width + _widest(model, step.gpus))
+    if step.gathered > 1:
+        per_token += 2 * 2 * step.gathered * model.width
     forward = FORWARD_FACTOR.scaled(batch.tokens * per_token)
-    if not model.causal:
+    if not model.causal or not step.samples:
         return forward
     states = 2 * batch.tokens * model.width
     sampler = per_word.scaled(min(batch.requests, batch.tokens) * model.vocabulary)
@@ -78,6 +96,12 @@ def activation_range(model: Model, gpus: int, batch: Batch, capability: float | 
         max(forward.typical, sampler.typical + states),
         max(forward.high, sampler.high + states),
     )
+
+
+@kept_beside
+def _widest(model: Model, gpus: int) -> int:
+    """Elements a token needs at the widest place of any layer on one GPU."""
+    return max(_layer_elements(layer, model.width, gpus) for layer in dict.fromkeys(model.layers))
 
 
 def _layer_elements(layer: Layer, width: int, gpus: int) -> int:

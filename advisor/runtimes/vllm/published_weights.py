@@ -29,6 +29,7 @@ def published_weights_per_gpu(
     tensors: Iterable[tuple[str, int]],
     gpus: int,
     *,
+    expert_gpus: int | None = None,
     expert_parallel: bool = False,
     compute_capability: float | None = None,
 ) -> int:
@@ -45,9 +46,10 @@ def published_weights_per_gpu(
     for name, size in listed:
         if name.endswith((".g_idx", ".weight_shape")) or (symmetric and name.endswith(".qzeros")):
             continue
-        total += size * _share(name, size, gpus, kv_heads, expert_parallel)
+        over = expert_gpus if expert_gpus is not None and _EXPERT.search(name) else gpus
+        total += size * _share(name, size, over, kv_heads, expert_parallel)
         if model.wiring.repository.native_mxfp4 and name.endswith(("_blocks", "_scales")):
-            total += size / gpus * _padding(model, gpus, compute_capability)
+            total += size / over * _padding(model, over, compute_capability)
     return round(total)
 
 

@@ -13,13 +13,13 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
+from advisor.runtimes.server import ServerOptions
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.cards import card_counts
 from advisor.runtimes.vllm.commands import vllm_commands
 from advisor.runtimes.vllm.kernels import keeps_fp8
+from advisor.runtimes.vllm.options import DEFAULTS, VllmOptions
 from advisor.runtimes.vllm.plans import (
-    DEFAULTS,
-    VllmOptions,
     longest_context,
     may_fit,
     plan_vllm,
@@ -33,6 +33,11 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.quantization import Quantization
 
 _KEPT_IN_8_BITS = "fp8"
+# Of the question; what only such a server reads.
+SERVER_KEYS = frozenset(
+    {"kv_fp8", "max_num_batched_tokens", "max_num_seqs", "enforce_eager"}
+    | {"pipeline_parallel", "data_parallel", "expert_parallel"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,18 +45,7 @@ class Vllm(WholeOnDevices):
     """vLLM's rules: GPUs of one kind, every tensor split over all of them, the rest of the memory for the cache."""
 
     def check(self, request: PlanRequest) -> None:
-        if not request.memory.devices:
-            raise InputError(
-                "{name} is planned for graphics cards, and {machine_name} has none: use llama.cpp.",
-                name=self.name,
-                machine_name=request.machine_name,
-            )
-        if len({device.name for device in request.memory.devices}) > 1:
-            raise InputError(
-                "{name} splits every tensor evenly, so all cards must be of one kind: leave other_machine "
-                "out, or let the others stay idle with use_gpus.",
-                name=self.name,
-            )
+        check_cards(self.name, request)
 
     def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
         mlx = quantization is not None and quantization.kind == "MLX"
@@ -82,14 +76,39 @@ class Vllm(WholeOnDevices):
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)
 
-    def options(self, memory_share: float, kv_fp8: bool) -> VllmOptions:
-        return VllmOptions(utilisation=memory_share, kv_dtype=_KEPT_IN_8_BITS if kv_fp8 else DEFAULTS.kv_dtype)
+    def options(self, told: ServerOptions) -> VllmOptions:
+        return VllmOptions(
+            utilisation=told.memory_share,
+            pipeline_parallel=told.pipeline,
+            data_parallel=told.data,
+            expert_parallel=told.expert_parallel,
+            kv_dtype=_KEPT_IN_8_BITS if told.kv_fp8 else DEFAULTS.kv_dtype,
+            max_batched_tokens=told.batch_tokens,
+            max_requests=told.requests,
+            enforce_eager=told.eager,
+        )
 
     def told(self, plan: Plan) -> Mapping[str, Any]:
         return {"kv_fp8": _kv_dtype(plan.request) == _KEPT_IN_8_BITS}
 
     def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
         return (_kv_dtype(request),) * 2
+
+
+def check_cards(name: str, request: PlanRequest) -> None:
+    """Raise InputError where there are no graphics cards, or several kinds of them."""
+    if not request.memory.devices:
+        raise InputError(
+            "{name} is planned for graphics cards, and {machine_name} has none: use llama.cpp.",
+            name=name,
+            machine_name=request.machine_name,
+        )
+    if len({device.name for device in request.memory.devices}) > 1:
+        raise InputError(
+            "{name} splits every tensor evenly, so all cards must be of one kind: leave other_machine "
+            "out, or let the others stay idle with use_gpus.",
+            name=name,
+        )
 
 
 def _kv_dtype(request: PlanRequest) -> str:
@@ -127,6 +146,6 @@ VLLM = Vllm(
     adapts=True,
     backends=("cuda", "rocm"),
     custom_vendor="NVIDIA",
-    own_keys=frozenset({"gpu_memory_utilization", "kv_fp8", "mtp", "draft"}),
+    own_keys=frozenset({"gpu_memory_utilization", "mtp", "draft"}) | SERVER_KEYS,
     start=vllm_commands,
 )

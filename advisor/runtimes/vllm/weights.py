@@ -77,20 +77,25 @@ def weights_per_gpu(
     level: SafetensorsLevel,
     gpus: int,
     *,
+    expert_gpus: int | None = None,
     expert_parallel: bool = False,
     compute_capability: float | None = None,
 ) -> int:
-    """Bytes of weights on each of `gpus` GPUs. Raises InputError where vLLM cannot split the model like this."""
+    """Bytes of weights on each of `gpus` GPUs. Raises InputError where vLLM cannot split the model like this.
+
+    Routed experts are shared by `expert_gpus` (None: the same): those of all replicas under data parallelism.
+    """
     check_split(model, gpus)
     total = 0
     for weight in stored_globals(model):
         total += _held(_global_shard(weight, gpus), level, model.wiring)
     for layer, count, weights in blocks_of(model):
         for weight in (padded_as_published(weight, level, model.wiring) for weight in weights):
-            shard = padded_for_kernels(shard_of(weight, layer, gpus, expert_parallel), level, compute_capability)
+            over = expert_gpus if weight.kind is Kind.EXPERT and expert_gpus is not None else gpus
+            shard = padded_for_kernels(shard_of(weight, layer, over, expert_parallel), level, compute_capability)
             for blocks, at in by_block(level, count):
                 if shard.shape != weight.shape:
-                    _check_groups(weight, shard, at, model.wiring, gpus)
+                    _check_groups(weight, shard, at, model.wiring, over)
                 total += blocks * _held(shard, _level_held(shard, at), model.wiring)
         total += count * _unpacked_latent(layer, level, gpus)
     return total

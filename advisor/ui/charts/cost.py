@@ -10,7 +10,8 @@ from textwrap import wrap
 import plotly.graph_objects as go
 
 from advisor.costs.costs import Costs
-from advisor.costs.series import CurvePoint, Sensitivity, paid_after
+from advisor.costs.sensitivity import Sensitivity
+from advisor.costs.series import CurvePoint, paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number

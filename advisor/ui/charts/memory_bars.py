@@ -10,8 +10,9 @@ from advisor.foundation.units import gib
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.ui.legend import BESIDE, COMPONENTS
 
-_PARTS = {**COMPONENTS, BESIDE: "other_bytes"}
-_CSS = {"Weights": "w", "KV cache": "k", "Compute buffers": "c", "Overhead": "o", BESIDE: "d"}
+_OTHERS = "Other programs"
+_PARTS = {**COMPONENTS, "Overhead": "own_overhead_bytes", _OTHERS: "used_bytes", BESIDE: "other_bytes"}
+_CSS = {"Weights": "w", "KV cache": "k", "Compute buffers": "c", "Overhead": "o", _OTHERS: "u", BESIDE: "d"}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ HOLDS = {
     "prices/hosts.csv": "Computers around GPUs",
     "prices/power.csv": "Power of whole machines",
     "prices/tco.csv": "Figures on owning machines",
+    "prices/resale.csv": "What machines fetch again",
+    "prices/discounts.csv": "Discounts of hosts",
     "machines.csv": "Machines, with their prices",
     MODELS: "Models",
     "ollama_names.csv": "Names in Ollama's library",
@@ -36,6 +38,7 @@ HOLDS = {
     "model_scale.csv": "Scale fitted to the scores",
     "speed_measurements.csv": "Measured speeds",
     "speed_constants.csv": "Constants fitted to the speeds",
+    "drafting.csv": "Measured gains of drafting",
 }
 _DAYS = ("Looked at", "The source's days")
 

@@ -32,7 +32,8 @@ _GOAL_HELP = (
 )
 _MACHINE_KEYS = (
     *("machine", "gpus", "memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus", "use_gpus"),
-    *("host_memory_gib", "host_bandwidth_gb_s", "overhead_mib"),
+    *("host_memory_gib", "host_bandwidth_gb_s", "overhead_mib", "used_mib", "host_used_mib"),
+    *("ram_type", "ram_channels", "ram_sockets"),
 )
 # Drawn for phones, where the bar is folded; an element of its own, so that a new question does not fold it again.
 _FOLD = '<details class="bar-fold"><summary>Change the question</summary></details>'

@@ -8,22 +8,20 @@ from typing import Any
 import streamlit as st
 
 from advisor.foundation.errors import InputError
-from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report.columns import (
     COLUMNS_KEY,
     MOST_BESIDE,
     Changes,
     changes_of,
-    question_of_column,
     write_columns,
-    written,
 )
 from advisor.report.comparison import LETTERS, question_of_link
 from advisor.runtimes.registry import ENGINES
 from advisor.ui import state
-from advisor.ui.asking import machine_names, model_name, model_names
-from advisor.ui.link import changed_link
+from advisor.ui.asking import model_name
+from advisor.ui.column_changes import with_change
+from advisor.ui.parts.pickers import machine_label, picker_html
 from advisor.ui.parts.placement_inputs import takes_several
 from advisor.ui.parts.text import plain, refusal, small
 
@@ -71,10 +69,8 @@ def _pickers(base: Question, columns: Sequence[Changes], place: int, asked: Ques
             **more,
         )
 
-    name = asked.model.name
-    names = model_names() if name in catalogue() else {name: model_name(name)} | model_names()
-    choose("model", "Model", names, name, accept_new_options=True)
-    choose("machine", "Machine", machine_names(), asked.machine.name)
+    st.html(picker_html("model", "Model", model_name(asked.model.name), column=place))
+    st.html(picker_html("machine", "Machine", machine_label(asked.machine.name), column=place))
     with st.container(horizontal=True):
         if takes_several(asked.machine.name):
             counts = {count: f"{count}" for count in sorted({*_COUNTS, asked.machine.gpus})}
@@ -86,15 +82,10 @@ def _pickers(base: Question, columns: Sequence[Changes], place: int, asked: Ques
 def _change(base: Question, columns: Sequence[Changes], place: int, key: str) -> None:
     """Write into the link what a picker of a column holds."""
     chosen = st.session_state[f"compare_{place}_{key}"]
-    changed = changed_link(
-        written(question_of_column(base, columns[place])), {key: None if chosen == _BEST else chosen}
-    )
     try:
-        changes = changes_of(Question.from_values(changed), base)
+        _keep(with_change(base, columns, place, {key: None if chosen == _BEST else chosen}))
     except InputError as error:
         st.session_state[_REFUSED] = str(error)
-        return
-    _keep([*columns[:place], changes, *columns[place + 1 :]])
 
 
 def _keep(columns: Sequence[Changes]) -> None:

@@ -13,6 +13,7 @@ from advisor.foundation.numbers import approx, exact
 from advisor.ui.legend import NAMES
 from advisor.ui.parts.cost_figures import claim, closed
 from advisor.ui.parts.cost_tables import amount, bill_table, closed_table, prices_table
+from advisor.ui.parts.html import go, question_href
 from advisor.ui.parts.text import plain
 from advisor.words import say, say_all
 
@@ -44,15 +45,15 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
         count = option.units[1]
         remarks.append(
             f"One {kind} serves up to {int(served):,} tokens a month with a busiest hour of "
-            f"{exact(inputs.load.peak_factor)} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
+            f"{exact(float(inputs.load.peak))} × the average, so it takes {count:,} {kind}{'' if count == 1 else 's'}"
             + (f", computing {100 * option.utilisation:.1f} % of the time." if option.utilisation is not None else ".")
         )
     if option.name == "own" and served:
         both = inputs.load.tokens_in + inputs.load.tokens_out
-        seconds = inputs.load.hours_per_month * 3600 * both / (inputs.load.peak_factor * float(served))
+        seconds = inputs.load.hours_per_month * 3600 * both / (float(inputs.load.peak) * float(served))
         remarks.append(
             f"That is {exact(inputs.load.hours_per_month)} h × 3,600 × {both:,} tokens / "
-            f"({exact(inputs.load.peak_factor)} × {approx(seconds, 6)} s for each request)"
+            f"({exact(float(inputs.load.peak))} × {approx(seconds, 6)} s for each request)"
             + (f", as it works on {costs.peak.places:,} at once." if costs.peak and costs.peak.places > 1 else ".")
         )
     if option.upfront:
@@ -64,8 +65,11 @@ def _remarks(costs: Costs, option: Option) -> list[str]:
 
 
 def notes(costs: Costs) -> None:
-    """What no bill counts, and what else to know."""
-    st.markdown("\n".join(f"- {plain(note)}" for note in say_all(costs.notes, "page")))
+    """What no bill has in it, and what else to know."""
+    for title, said in (("Not included", costs.not_included), ("To keep in mind", costs.notes)):
+        if said:
+            lines = "\n".join(f"- {plain(note)}" for note in say_all(said, "page"))
+            st.markdown(f"**{title}**\n\n{lines}")
 
 
 def prices_title(costs: Costs) -> str:
@@ -108,10 +112,10 @@ def worked_claim(answer: Answer) -> None:
     st.markdown(plain(say(found.result, "page")))
     st.markdown(
         "Two used RTX 3090 at USD 800, a computer for USD 400, Q4\\_K\\_M at the speed measured on them, and as many "
-        f"requests as they serve without any pause. [Open it as a scenario](?{LINK}), with this page's own estimate "
-        "of the speed; or add this to the page's address:"
+        "requests as they serve without any pause."
     )
-    st.code(f"?{LINK}", language=None, wrap_lines=True)
+    opened = go(question_href(LINK), "Open it as a scenario")
+    st.html(f'<p class="about">{opened}, with this page\'s own estimate of the speed.</p>')
 
 
 def closed_models(answer: Answer) -> None:

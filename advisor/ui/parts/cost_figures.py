@@ -15,14 +15,8 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import converter_of
 from advisor.costs.offer import Offer
 from advisor.costs.pay_per_token import closed_models
-from advisor.costs.series import (
-    CurvePoint,
-    Sensitivity,
-    cost_curve,
-    curve_crossings,
-    over_years,
-    sensitivity,
-)
+from advisor.costs.sensitivity import Sensitivity, sensitivity
+from advisor.costs.series import CurvePoint, cost_curve, curve_crossings, over_years
 from advisor.costs.staircase import Crossing
 from advisor.costs.workload import Throughput
 from advisor.foundation.caches import remembered
@@ -65,7 +59,7 @@ def _figures(costs: Costs, model_id: str | None, machine: Machine, devices: int,
         costs=costs,
         curve=cost_curve(costs),
         crossings=curve_crossings(costs),
-        sensitivities=sensitivity(costs, model_id, machine, devices, speed),
+        sensitivities=sensitivity(costs, model_id, machine, devices, speed, flips=True),
         by_years=over_years(costs, model_id, machine, devices, speed),
     )
 

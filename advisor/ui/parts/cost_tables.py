@@ -11,7 +11,8 @@ from advisor.costs.costs import Costs
 from advisor.costs.money import EACH, MILLION_TOKENS, MoneyRange, UsedPrice
 from advisor.costs.offer import Offer
 from advisor.costs.options import Option
-from advisor.costs.series import Sensitivity, paid_after
+from advisor.costs.sensitivity import Sensitivity
+from advisor.costs.series import paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number
@@ -50,7 +51,12 @@ def paid_table(costs: Costs) -> pd.DataFrame:
     if costs.own is not None:
         sold = {NAMES[option.name]: amount(option.total.typical) for option in costs.options}
         rows.append({"After": f"{_years(years)} and resale"} | sold)
-    rows.append({"After": "Low to high of that"} | {NAMES[option.name]: span(option.total) for option in costs.options})
+    if costs.discount_rate:
+        worth = {NAMES[option.name]: amount(option.present.typical) for option in costs.options}
+        rows.append({"After": f"Worth today, at {number(100 * costs.discount_rate)} % a year"} | worth)
+    rows.append(
+        {"After": "Low to high of the total"} | {NAMES[option.name]: span(option.total) for option in costs.options}
+    )
     return pd.DataFrame(rows)
 
 
@@ -83,19 +89,27 @@ def load_table(costs: Costs, crossings: Sequence[Crossing]) -> pd.DataFrame:
 
 
 def sensitivity_table(sensitivities: Sequence[Sensitivity], currency: str) -> pd.DataFrame:
-    """What owning saves a month when one input is half, and half as much again."""
+    """What owning saves a month when one input is half, and half as much again, and where it turns round."""
     return pd.DataFrame(
         [
             {
                 "Input": plain(say(each.label)),
+                "Planned": number(each.value),
                 "Half of it": number(each.from_value),
                 f"saves {currency}": amount(each.saves_from),
                 "Half as much again": number(each.to_value),
                 f"saves {currency} ": amount(each.saves_to),  # a table's columns need different names
+                "Turns round": _turns(each),
             }
             for each in sensitivities
         ]
     )
+
+
+def _turns(each: Sensitivity) -> str:
+    """ "from 0.138 up: Own"; nothing where it does not."""
+    ends = (("down", each.less), ("up", each.more))
+    return "; ".join(f"from {number(flip.value)} {way}: {NAMES[flip.way]}" for way, flip in ends if flip) or "–"
 
 
 def prices_table(prices: Sequence[UsedPrice]) -> pd.DataFrame:

@@ -7,12 +7,14 @@ from typing import get_args
 import streamlit as st
 from babel import Locale
 
+from advisor.costs.inputs import Buyer
 from advisor.costs.price_tables import REGION_NAMES, Region, RentalTerm, currencies, electricity_prices
 from advisor.ui.parts.fields import choice, number
 from advisor.words import say
 
 _LISTED = "as listed"
-_NOT_COUNTED = "not counted"
+_USUAL = "as usual for the buyer"
+_BUYERS = {"hobby": "A hobbyist", "small-company": "A small company", "data-centre": "A data centre"}
 _PRICE = (0.0, 1e9)
 _WATTS = (0.0, 1e6)
 _MOST_TOKENS = (0, 10_000_000)
@@ -20,14 +22,15 @@ _REGIONS = {"EU27": "European Union"}  # among the countries with a price
 
 LOAD_KEYS = (
     *("requests_per_day", "tokens_in", "tokens_out", "peak_factor", "hours_per_month"),
-    *("currency", "years", "country", "region", "term", "rent_gpu"),
+    *("buyer", "currency", "years", "country", "region", "term", "rent_gpu"),
 )
 PRICE_KEYS = (
     *("device_price", "host_price", "resale_percent", "cost_of_capital_percent", "vat_percent"),
     *("eur_rate", "chf_rate", "electricity_price", "pue", "co2_g_per_kwh", "utilisation_percent"),
-    *("device_load_w", "device_idle_w", "host_load_w", "host_idle_w", "colocation_per_month"),
-    *("admin_hours", "admin_rate", "support_per_year", "instance_price", "storage_gb", "storage_price"),
-    *("egress_gb", "egress_price", "api_input_price", "api_output_price", "api_cached_price", "cached_percent"),
+    *("device_load_w", "device_idle_w", "host_load_w", "host_idle_w", "power_limit_w", "colocation_per_month"),
+    *("admin_hours", "admin_rate", "support_per_year", "operation_hours", "spare_machines", "downtime_percent"),
+    *("instance_price", "storage_gb", "storage_price", "egress_gb", "egress_price", "api_input_price"),
+    *("api_output_price", "api_cached_price", "api_decline_percent", "cached_percent", "batch_percent"),
 )
 
 
@@ -57,6 +60,13 @@ def draw_terms() -> None:
     english = Locale("en")
     countries = tuple(dict.fromkeys(country for country, _ in electricity_prices()))
     named = {one: english.territories.get(one, _REGIONS.get(one, one)) for one in countries}
+    choice(
+        "buyer",
+        "Who buys",
+        get_args(Buyer),
+        names=_BUYERS,
+        help="A company also pays for staff, support, capital and space. Your own figures replace the usual ones.",
+    )
     money = currencies()
     choice("currency", "Currency", money, names={one: f"{english.currencies[one]} ({one})" for one in money})
     number("years", "Years of use", step=1)
@@ -88,7 +98,7 @@ def draw_prices() -> None:
     number("device_price", "One device", step=100.0, bounds=_PRICE, placeholder=_LISTED)
     number("host_price", "The computer around it", step=100.0, bounds=_PRICE, placeholder=_LISTED)
     number("resale_percent", "Resale (%)", step=5.0, bounds=(0, 100), placeholder="by age")
-    number("cost_of_capital_percent", "Cost of capital (% a year)", step=1.0, bounds=(0, 100), placeholder=_NOT_COUNTED)
+    number("cost_of_capital_percent", "Cost of capital (% a year)", step=1.0, bounds=(0, 100), placeholder=_USUAL)
     number("vat_percent", "VAT (%)", step=1.0)
     number("eur_rate", "US dollars for one euro", step=0.01, bounds=(0.01, 100), placeholder=_LISTED)
     number("chf_rate", "US dollars for one franc", step=0.01, bounds=(0.01, 100), placeholder=_LISTED)
@@ -106,10 +116,27 @@ def _running() -> None:
     number("device_idle_w", "Device idle (W)", step=5.0, bounds=_WATTS, placeholder=_LISTED)
     number("host_load_w", "Host at work (W)", step=10.0, bounds=_WATTS, placeholder=_LISTED)
     number("host_idle_w", "Host idle (W)", step=5.0, bounds=_WATTS, placeholder=_LISTED)
-    number("colocation_per_month", "Colocation a month", step=50.0, bounds=_PRICE, placeholder=_NOT_COUNTED)
-    number("admin_hours", "Admin hours a month", step=1.0, placeholder=_NOT_COUNTED)
+    number(
+        "power_limit_w",
+        "Power limit of a card (W)",
+        step=10.0,
+        bounds=(10.0, 10_000.0),
+        placeholder="as sold",
+        help="The watts set as its limit. What that costs in speed is not counted.",
+    )
+    number("colocation_per_month", "Colocation a month", step=50.0, bounds=_PRICE, placeholder=_USUAL)
+    number("admin_hours", "Admin hours a month", step=1.0, placeholder=_USUAL)
     number("admin_rate", "Price of such an hour", step=10.0, bounds=_PRICE, placeholder="–")
-    number("support_per_year", "Support contract a year", step=100.0, bounds=_PRICE, placeholder=_NOT_COUNTED)
+    number("support_per_year", "Support contract a year", step=100.0, bounds=_PRICE, placeholder=_USUAL)
+    number(
+        "operation_hours",
+        "Hours a month to keep it served",
+        step=4.0,
+        placeholder=_USUAL,
+        help="For all machines together, owned or rented.",
+    )
+    number("spare_machines", "Spare machines", step=1, placeholder=_USUAL)
+    number("downtime_percent", "Time out of service (%)", step=0.1, placeholder=_USUAL)
 
 
 def _rented() -> None:
@@ -122,4 +149,17 @@ def _rented() -> None:
     number("api_input_price", "API, per million prompt tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED)
     number("api_output_price", "API, per million answer tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED)
     number("api_cached_price", "API, per million cached tokens", step=0.1, bounds=_PRICE, placeholder=_LISTED)
-    number("cached_percent", "Prompt tokens billed as cached (%)", step=5.0)
+    number(
+        "api_decline_percent",
+        "APIs get cheaper (% a year)",
+        step=5.0,
+        placeholder=_USUAL,
+        help="31 is by how much renting an H100 fell from 2024 to 2026; 90 is for ever newer models of equal quality.",
+    )
+    number("cached_percent", "Prompt tokens sent before, cached (%)", step=5.0)
+    number(
+        "batch_percent",
+        "Requests that may wait (%)",
+        step=5.0,
+        help="For hours: outside the busiest hour, and at hosts' batch prices.",
+    )

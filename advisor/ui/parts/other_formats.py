@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from advisor.formats.safetensors_levels import Scheme
@@ -10,6 +9,7 @@ from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.units import GB
 from advisor.models.model import Model
+from advisor.ui.parts.html_table import html_table
 from advisor.words import say
 
 _FAMILIES = {
@@ -31,54 +31,41 @@ _KEPT = {
     Scheme.LLM_INT8: "Embeddings, output head, norms.",
     Scheme.MLX: "Norms; routers at 8 bits.",
 }
+_HEADS = ("Level", "Format", "Size (GB)", "Bits per weight", "Stays 16-bit", "Layout written by", "Note")
 _USUALLY_KEPT = "Embeddings, output head, norms, routers."
 
 
 def draw(model: Model) -> None:
     """Draw the table of all levels."""
-    table = _table(model)
-    if table.empty:
+    sizes = _sizes(model)
+    if not sizes:
         return
     st.header("Other formats", anchor=False)
     st.markdown(
         "Exact bytes of the tensors, as the named writer lays them out from 16-bit weights. These are for vLLM, "
         "transformers and MLX; the GGUF files of llama.cpp are under Levels."
     )
-    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=420,
-        key="other_formats",
-        alt=f"{len(table)} levels of other formats with exact size, bits per weight and writer",
-        column_config={
-            "level": text("Level", pinned=True),
-            "format": text("Format"),
-            "size_gb": number("Size (GB)", format="%.2f", help="Sum of the tensor data, exact. 1 GB is 1000³ bytes."),
-            "bits_per_weight": number("Bits per weight", format="%.2f"),
-            "kept": text("Stays 16-bit", width=260),
-            "writer": text("Layout written by", width=330),
-            "note": text("Note", width="large"),
-        },
-    )
+    name = f"{len(sizes)} levels of other formats with exact size, bits per weight and writer"
+    st.html(html_table(name, _HEADS, [_row(sized) for sized in sizes], _HEADS[2:4]))
 
 
 @kept_beside
-def _table(model: Model) -> pd.DataFrame:
+def _sizes(model: Model) -> tuple[SizedSafetensors, ...]:
     """The same model is asked about again and again, and its sizes do not depend on anything else on the page."""
-    return pd.DataFrame([_row(sized) for sized in size_safetensors_levels(model)])
+    return tuple(size_safetensors_levels(model))
 
 
-def _row(sized: SizedSafetensors) -> dict[str, object]:
-    return {
-        "level": sized.level.name,
-        "format": _FAMILIES.get(sized.format, sized.format),
-        "size_gb": sized.tensor_bytes / GB,
-        "bits_per_weight": sized.bits_per_weight,
-        "kept": _KEPT.get(sized.level.scheme, _USUALLY_KEPT),
-        "writer": sized.level.writer,
-        "note": _note(sized),
-    }
+def _row(sized: SizedSafetensors) -> tuple[str, ...]:
+    kept = _KEPT.get(sized.level.scheme, _USUALLY_KEPT)
+    return (
+        sized.level.name,
+        _FAMILIES.get(sized.format, sized.format),
+        f"{sized.tensor_bytes / GB:,.2f}",
+        f"{sized.bits_per_weight:.2f}",
+        kept,
+        sized.level.writer,
+        _note(sized),
+    )
 
 
 def _note(sized: SizedSafetensors) -> str:

@@ -29,22 +29,26 @@ def machine_picker(chosen: str, gpus: int = 1) -> None:
     st.html(picker_html("machine", "Machine", machine_label(chosen, gpus)))
 
 
+def draft_picker(chosen: str | None) -> None:
+    """Draw the picker of a small model that drafts for the question's."""
+    name = "" if chosen is None else model_name(chosen)
+    st.html(picker_html("draft", "Draft model (a small one of the same family)", name, hint="none"))
+
+
 def machine_label(chosen: str, gpus: int = 1) -> str:
     """What to call a machine in a picker."""
     name = CUSTOM_NAME if chosen == CUSTOM_MACHINE else machine(chosen).name
     return f"{gpus} x {name}" if gpus > 1 else name
 
 
-def picker_html(key: str, label: str, chosen: str, *, href: str = "", place: str = "", hint: str = "") -> str:
-    """A picker for a key of the question, showing the name of what is `chosen`.
-
-    `href` is where to go instead of the question with that key changed, "{}" in it standing for what was picked;
-    `place` tells several pickers of one key on a page apart. All text is escaped here.
+def picker_html(key: str, label: str, chosen: str, *, column: int | None = None, hint: str = "") -> str:
+    """A picker for a key of the question, or of one compared with it in that `column`, showing the name of what is
+    `chosen`. All text is escaped here.
     """
     models = key in MODEL_KEYS
-    name = f"pick-{key}{f'-{place}' if place else ''}"
+    name = f"pick-{key}" if column is None else f"pick-{key}-{column}"
     hint = hint or (_MODEL_HINT if models else _MACHINE_HINT)
-    more = f' data-href="{escape(href)}"' if href else ""
+    more = "" if column is None else f' data-column="{column}"'
     files = ' data-files="1"' if models else ""
     upload = (
         f'<input id="{escape(name)}-file" type="file" accept=".gguf,.json">'

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import MIB
+from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import machine, machines
+from advisor.machines.ram import USUAL_CHANNELS, USUAL_TYPE, Ram
 from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import Question
 from advisor.ui import state
@@ -13,7 +15,7 @@ from advisor.ui.parts.fields import choice, number, switch, text
 KEYS = (
     *("gpu_layers", "cpu_moe_layers", "kv_offload", "op_offload", "mmap", "other_machine", "other_gpus", "use_gpus"),
     *("split", "tensor_split", "bandwidth_gb_s", "host_bandwidth_gb_s", "overhead_mib", "margin_percent"),
-    *("wired_limit_mb",),
+    *("wired_limit_mb", "used_mib", "host_used_mib", "ram_type", "ram_channels", "ram_sockets"),
 )
 _MOST_LAYERS = 256
 _SPLITS = {"layer": "Whole layers", "row": "Rows of matrices", "tensor": "Tensors"}
@@ -40,12 +42,14 @@ def draw(machine_id: str) -> None:
     switch("mmap", "Map the file into memory", help="off: the file is read whole")
     if takes_several(machine_id):
         _cards()
+    if takes_several(machine_id) or machine(machine_id).kind == CPU_KIND:
+        _ram()
     number(
         "host_bandwidth_gb_s",
         "Host memory bandwidth (GB/s)",
         step=10.0,
-        placeholder="usual",
-        help="Rated; 89.6 is two channels of DDR5-5600.",
+        placeholder="by type and channels",
+        help="Goes before type and channels, where you know it.",
     )
     number(
         "overhead_mib",
@@ -53,6 +57,19 @@ def draw(machine_id: str) -> None:
         step=64.0,
         placeholder=_usual_overhead(machine_id),
         help="Taken by driver, runtime and screen before the model is loaded",
+    )
+    text(
+        "used_mib",
+        "Used by other programs, per card (MiB)",
+        placeholder="nothing",
+        help="What nvidia-smi shows as used before the model is loaded; card by card such as 1500,0",
+    )
+    number(
+        "host_used_mib",
+        "Used of host memory (MiB)",
+        step=1024.0,
+        placeholder="nothing",
+        help="By other programs, beyond the 2 GiB that the system is taken to keep",
     )
     number("margin_percent", "Safety margin (%)", step=1.0, help="Kept free of each device's memory")
     number(
@@ -62,6 +79,18 @@ def draw(machine_id: str) -> None:
         placeholder="not raised",
         help="What `sudo sysctl iogpu.wired_limit_mb=…` was set to",
     )
+
+
+def _ram() -> None:
+    text("ram_type", "Type of RAM", placeholder=Ram(USUAL_TYPE, 1).name, help="As sold: DDR5-6000, DDR4-3200.")
+    number(
+        "ram_channels",
+        "Memory channels of a processor",
+        step=1,
+        placeholder=str(USUAL_CHANNELS),
+        help="Desktops have two, workstations four or eight, servers eight or twelve; only those with memory count.",
+    )
+    number("ram_sockets", "Processors with RAM", step=1)
 
 
 def takes_several(machine_id: str) -> bool:

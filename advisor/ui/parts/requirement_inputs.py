@@ -8,7 +8,7 @@ from advisor.ui.parts.fields import choice, number, switch, text
 from advisor.words import say
 
 KEYS = (
-    *("context", "prompt_tokens", "context_used", "task", "min_quality"),
+    *("context", "prompt_tokens", "cached_tokens", "context_used", "task", "min_quality"),
     *("min_tokens_per_s", "max_first_token_s", "max_cost_per_month", "commercial", "own_hardware"),
 )
 _TASK_NAMES = {task: task.replace("_", " ").capitalize() for task in SCORED_TASKS}
@@ -24,6 +24,12 @@ def draw(left_to: str | None) -> None:
         help="Prompt and answer together; llama.cpp's `-c` is this × users.",
     )
     number("prompt_tokens", "Prompt (tokens)", step=256, help="For the time to the first token.")
+    number(
+        "cached_tokens",
+        "Of it already cached (tokens)",
+        step=256,
+        help="The beginning that an earlier request shared, such as a system prompt: it is not read again.",
+    )
     number(
         "context_used",
         "Tokens in the context",

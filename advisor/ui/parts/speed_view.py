@@ -34,7 +34,11 @@ def draw(shown: Candidate) -> None:
         st.markdown("How fast it reads is not said: the arithmetic rate of this machine is not known.")
         return
     if speed is None:
-        st.markdown("The bandwidth of this machine's memory is not known: give it to get an estimate.")
+        st.markdown(
+            "No speed is given where a card is nearly full."
+            if shown.plan.verdict == "tight"
+            else "The bandwidth of this machine's memory is not known: give it to get an estimate."
+        )
         return
     st.html(tile_list(_figures(speed)))
     rests = f"{_BASIS[speed.basis]} ({say(counted(speed.n, speed.sources))}), with {BACKEND_NAMES[speed.backend]}."
@@ -50,7 +54,8 @@ def draw(shown: Candidate) -> None:
 
 
 def _figures(speed: Speed) -> Iterator[Tile]:
-    users, prompt_tokens = speed.load.users, tokens(speed.load.prompt_tokens)
+    users, cached = speed.load.users, speed.load.cached_tokens
+    prompt_tokens = tokens(speed.load.prompt_tokens + cached)
     if (inputs := speed.inputs_per_s) is not None:
         yield _tile(f"Inputs of {prompt_tokens}", inputs, "inputs/s")
     if (one := speed.decode_tokens_per_s) is not None:
@@ -60,7 +65,8 @@ def _figures(speed: Speed) -> Iterator[Tile]:
     if (prompt := speed.prefill_tokens_per_s) is not None:
         yield _tile("Reading the prompt", prompt, "tokens/s")
     if (first := speed.time_to_first_token_s) is not None:
-        yield _tile(f"To the first word, after {prompt_tokens}", first, "s")
+        of_them = f", {cached:,} of them cached" if cached else ""
+        yield _tile(f"To the first word, after {prompt_tokens}{of_them}", first, "s")
 
 
 def _tile(label: str, found: Range, unit: str) -> Tile:

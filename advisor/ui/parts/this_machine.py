@@ -19,7 +19,12 @@ _CLEARED = {
     "other_machine": None,
     "use_gpus": None,
     "overhead_mib": None,
+    "used_mib": None,
+    "host_used_mib": None,
     "gpus": None,
+    "ram_type": None,
+    "ram_channels": None,
+    "ram_sockets": None,
 }
 
 

@@ -9,6 +9,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LEAST_BITS, READING_TOKENS_PER_S
 from advisor.answer.reasons import reasons
+from advisor.answer.spill import fullest_card
 from advisor.answer.status import Status
 from advisor.answer.verdict import leading, verdict
 from advisor.costs.options import Option
@@ -97,6 +98,8 @@ def _speed(about: Answer, shown: Candidate) -> Tile:
     unit = "tokens/s" if shown.writes else "inputs/s"
     each = ", each user" if about.runs.workload.users > 1 else ""
     if speed is None:
+        if fullest_card(shown.plan, about.hardware) is not None:
+            return Tile(f"Speed{each}", "not said", "the card is nearly full")
         return Tile(f"Speed{each}", "not known", "the bandwidth is not known")
     return Tile(f"Speed{each}", f"{rough(speed.typical)} {unit}", span(speed, rough))
 

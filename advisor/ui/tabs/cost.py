@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
@@ -14,14 +14,13 @@ from advisor.answer.verdict import leading, verdict
 from advisor.costs.costs import Costs
 from advisor.costs.money import shown
 from advisor.costs.options import Option
-from advisor.costs.series import savings
-from advisor.foundation.numbers import exact, money, plural, rough, span
-from advisor.foundation.ranges import Range
+from advisor.costs.sensitivity import savings
+from advisor.foundation.numbers import exact, plural
 from advisor.foundation.units import format_count
 from advisor.report.cost_section import COMPARED_ONLY
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
-from advisor.ui.legend import MOST_CROSSINGS, NAMES, RECOMMENDED, crossing_words
-from advisor.ui.parts import cost_details, load_inputs
+from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words
+from advisor.ui.parts import cost_cards, cost_details, load_inputs
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import (
     load_table,
@@ -34,10 +33,7 @@ from advisor.ui.parts.html import words
 from advisor.ui.parts.text import plain, status_mark
 from advisor.words import say, say_all, told
 
-_CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
-_MILLION = 1_000_000
 _NO_TOOLS = {"displayModeBar": False}
-BEHIND_MORE = "More, “Load and money”"
 
 
 def draw(answer: Answer) -> None:
@@ -70,28 +66,32 @@ def _priced(answer: Answer, candidate: Candidate, figures: Figures) -> None:
     keeps_data = answer.question.requirements.own_hardware
     best = costs.best(keeps_data)
     with st.container(key="cost_verdict"):
-        st.html(f"<h2>{escape(_headline(costs, best, keeps_data))}</h2>")
+        st.html(f"<h2>{escape(cost_cards.headline(candidate, costs, best, keeps_data))}</h2>")
         said = [*say_all(money_words(candidate), "page"), *[told(COMPARED_ONLY)] * keeps_data, _load(costs)]
         st.markdown(plain(" ".join(said)))
-        st.html(f'<div class="ways">{"".join(_way(costs, name, best) for name in NAMES)}</div>')
+        st.html(
+            f'<div class="ways">{"".join(cost_cards.way_card(candidate, costs, name, best) for name in NAMES)}</div>'
+        )
     chart, load = st.columns((3, 1), gap="medium")
     with load, st.container(key="cost_load"):
         load_inputs.draw_first("cost")
-        st.html(f'<p class="quiet">{words(" ".join(_power(costs)))}</p>')
+        beside = (cost_cards.busiest(costs.peak), " ".join(cost_cards.power(costs)), cost_cards.rates(costs))
+        st.html("".join(f'<p class="quiet">{words(said)}</p>' for said in beside if said))
     with chart:
         _over_time(figures)
     if answer.question.machine.other_machine is not None:
         st.info(
             "Cards of different kinds: price and watts of one device are the mean of all; such a mix is not for rent."
         )
-    if costs.notes:
-        fold("What is not counted, and what to keep in mind", "fold_notes", cost_details.notes, costs)
+    if costs.notes or costs.not_included:
+        title = f"Not included: {plural(len(costs.not_included), 'thing')}, and what to keep in mind"
+        fold(title, "fold_notes", cost_details.notes, costs)
     if not costs.options:
         return
     fold("The same as tables, and by years of use", "fold_paid", _paid_tables, figures)
     fold("Cost against load", "fold_load", _by_load, figures)
     if figures.sensitivities and savings(costs) is not None:
-        fold("What matters most", "fold_sensitivity", _sensitivity, figures)
+        fold("What matters most, and where it turns round", "fold_sensitivity", _sensitivity, figures)
     fold("The bill, line by line", "fold_bills", cost_details.bills, costs)
     fold(cost_details.prices_title(costs), "fold_prices", cost_details.prices, costs)
 
@@ -108,61 +108,12 @@ def _decision(answer: Answer) -> None:
     st.warning(f"{status_mark(answer.status)} {said}", icon=":material/info:")
 
 
-def _headline(costs: Costs, best: Option | None, keeps_data: bool) -> str:
-    if best is not None:
-        return "Owning, as data must stay" if keeps_data else _CHEAPEST[best.name]
-    return "Nothing to compare" if costs.options else "No price is known"
-
-
 def _load(costs: Costs) -> str:
     load, years = costs.inputs.load, costs.inputs.billing.years
     return (
         f"For {exact(load.requests_per_day)} requests a day with {load.tokens_in:,} tokens in and "
         f"{load.tokens_out:,} out, used for {plural(years, 'year')}."
     )
-
-
-def _way(costs: Costs, name: str, best: Option | None) -> str:
-    """One way as a card: what it costs a month within which range, and of what."""
-    option: Option | None = getattr(costs, name)
-    mark = f"{RECOMMENDED} " if best is not None and best.name == name else ""
-    title = f"<h2>{mark}{escape(NAMES[name])}</h2>"
-    if option is None:
-        why = dict(costs.missing).get(name)
-        return (
-            f'<article class="way">{title}<p>{words(say(why, "page") if why else "No price is known.")}</p></article>'
-        )
-    monthly, each = option.monthly, option.per_million_tokens
-    facts = [
-        f"{money(each.typical)} {costs.currency} for a million tokens ({span(each, money)})",
-        say(option.title, "page"),
-    ]
-    if option.upfront:
-        facts.insert(0, f"{money(option.upfront)} {costs.currency} to buy")
-    if option.offers > 1:
-        facts.append(f"The median of {option.offers} providers")
-    said = "".join(f"<p>{words(fact)}</p>" for fact in facts)
-    price = f'<span class="price">{words(f"{money(monthly.typical)} {costs.currency}")}</span> a month'
-    between = f'<span class="small">{words(span(monthly, money))}</span>'
-    return f'<article class="way">{title}<p>{price}{between}</p>{said}</article>'
-
-
-def _power(costs: Costs) -> Iterator[str]:
-    """What owning draws a month, and what that emits where it is known."""
-    if costs.energy_kwh_per_month is None:
-        yield "The power of this machine is not known."
-        return
-    yield f"Owned, it draws {_much(costs.energy_kwh_per_month, 'kWh', 'MWh')} a month"
-    if costs.co2_kg_per_month is None:
-        yield f"(CO2: give “CO2 (g per kWh)” under {BEHIND_MORE})."
-    else:
-        yield f"and emits {_much(costs.co2_kg_per_month, 'kg', 't')} of CO2."
-
-
-def _much(values: Range, unit: str, thousand: str) -> str:
-    if values.typical >= _MILLION:
-        values, unit = values.scaled(0.001), thousand
-    return f"about {rough(values.typical)} {unit} ({span(values, rough)})"
 
 
 def _tokens(count: int | None) -> str:
@@ -251,7 +202,8 @@ def _sensitivity(figures: Figures) -> None:
     st.markdown(
         plain(
             f"As planned owning {verb} {shown(abs(saved), costs.currency)} a month {'' if saved >= 0 else 'more '}"
-            "against the cheapest other option. Each bar changes one input to half of it, and to half as much again."
+            "against the cheapest other option. Each bar changes one input to half of it, and to half as much again; "
+            "the table says from which value on another way is the cheapest, within a tenth and ten times of it."
         )
     )
     st.plotly_chart(

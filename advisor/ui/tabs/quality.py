@@ -12,9 +12,11 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.numbers import approx, exact, plural, span
+from advisor.foundation.ranges import Range
 from advisor.foundation.units import GIB
 from advisor.quality import DEMANDS, SCORED_TASKS, TASKS, Quality
 from advisor.quality.claims import Claim, claims
+from advisor.quality.scale import original_scores
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, task_name
 from advisor.sources.local_measurements import MEASURED_HERE
 from advisor.ui.charts.memory_bars import fullest_device
@@ -153,6 +155,7 @@ def _by_task(answer: Answer, one: Candidate) -> None:
     )
     rows = [(False, _task_cells(task, quality)) for task, quality in found.items()]
     st.html(rows_table(f"Quality of {one.level} for {len(rows)} tasks", _TASK_HEADS, rows))
+    _original(answer, one)
     divergence = one.quality_at(DIVERGENCE)
     if divergence.kld is not None:
         st.markdown(
@@ -166,6 +169,34 @@ def _by_task(answer: Answer, one: Candidate) -> None:
         _measured_here(divergence)
     words = "; ".join(f"“{say(demand.words)}”: at least {exact(demand.percent)} %" for demand in DEMANDS)
     st.markdown(small(plain(f"As a requirement, {words}.")))
+
+
+def _original(answer: Answer, one: Candidate) -> None:
+    """What the original scores, and what is left of that: percent kept say nothing of two models."""
+    task, kept = answer.question.requirements.task, one.kept
+    published = () if answer.entry.entry is None else original_scores(answer.entry.entry.id, task)
+    if not published:
+        return
+    rows = [
+        (
+            False,
+            [
+                cell(row.benchmark),
+                number_cell(f"{exact(row.score)} {row.unit}"),
+                number_cell("–" if kept is None or row.unit != "%" else _left(row.score, kept)),
+                Cell(outside(row.source_url, row.source)),
+                cell(row.as_of),
+            ],
+        )
+        for row in published
+    ]
+    st.markdown(small(f"To compare it with other models, what its original scores at {say(task_name(task))}:"))
+    st.html(rows_table("Published scores of the original", ("Benchmark", "Original", one.level, "By", "As of"), rows))
+
+
+def _left(score: float, kept: Range) -> str:
+    low, high = score * kept.low / 100, min(100.0, score * kept.high / 100)
+    return f"{score * kept.typical / 100:.1f} % ({low:.0f} to {high:.0f})"
 
 
 def _task_cells(task: str, quality: Quality) -> list[Cell]:

@@ -567,8 +567,8 @@ def test_a_context_that_nobody_asks_for_is_no_more_than_the_model_knows(model: s
     assert f"{knows:,} tokens of context" in " ".join(say_all(found.notes))
     again = asked(pinned_query(found.runs, found.entry, found.shown.plan))
     assert (again.status, chosen_level(again)) == (found.status, chosen_level(found))
-    with pytest.raises(InputError, match="beyond what"):
-        asked(f"{query}&context=8192")
+    with pytest.raises(InputError, match="was trained for"):
+        asked(f"{query}&context={8 * knows + 1}")
     assert not any("of context instead" in note for note in say_all(asked("machine=rtx-4090").notes))
 
 
@@ -649,10 +649,10 @@ def test_the_scores_that_show_it_best_stand_in_the_sentence(scores: tuple[Compar
 def test_the_file_that_a_model_was_published_as_in_4_bits_is_offered_beside_another() -> None:
     found = asked("model=kimi-k2-thinking&machine=b200-sxm-180gb&gpus=4")
     (own,) = (choice for choice in choices(found) if choice.role == "own 4-bit file")
-    assert (found.shown.level, own.option.candidate.level) == ("Q4_K_M", "W4A16-g32")
+    assert (found.shown.level, own.option.candidate.level) == ("Q4_K_M", "INT4-native")
     assert own.option.runs
     assert own.option.kept.mean == 100
-    assert say(own.gain).startswith("W4A16-g32 in vLLM, as the model was published, losing nothing")
+    assert say(own.gain).startswith("INT4-native in vLLM, as the model was published, losing nothing")
     for query in ("model=gpt-oss-20b&machine=rtx-4090", "model=gemma-3-27b-it&machine=rtx-4090"):  # it is; has none
         assert not [choice for choice in choices(asked(query)) if choice.role == "own 4-bit file"]
 

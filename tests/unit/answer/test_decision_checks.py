@@ -156,6 +156,8 @@ def test_wishes_that_cost_too_much_are_noticed(monkeypatch: pytest.MonkeyPatch) 
         ({"tokens_per_s": {"low": 1, "typical": 4.9, "high": 9}}, "slow"),
         ({"tokens_per_s": {"low": 1, "typical": 1.4, "high": 9}}, "last resort"),
         ({"verdict": "tight"}, "limited"),
+        ({"verdict": "fits with offload"}, "good"),
+        ({"verdict": "fits with offload", "query": changed(VALUES, machine="apple-m4-16gb")}, "limited"),
         ({"verdict": "does not fit"}, "does not fit"),
         ({"query": f"{QUERY}&min_quality=100"}, "not as asked"),
         ({"query": f"{QUERY}&max_first_token_s=0.001"}, "not as asked"),

@@ -27,7 +27,8 @@ from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.power import power_of
 from advisor.costs.price_tables import CASES, figures
 from advisor.costs.rent import fitting_offers, rent
-from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years, savings, sensitivity
+from advisor.costs.sensitivity import MOST_TELLING, Sensitivity, savings, sensitivity
+from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.workload import Throughput, tokens_per_machine
 from advisor.foundation.errors import InputError
@@ -97,6 +98,7 @@ def test_every_line_can_be_recomputed_from_what_is_shown() -> None:
         "Colocation": machines * 55,
         "Support": machines * 20,
         "Administration": machines * 180,
+        "Network and rack": machines * Fraction(2000) * Fraction(125, 1000) / 48,
     }
     lines = {say(line.label): line.amount for line in asked.own.bill}
     net = sum(lines[label] for label in expected)
@@ -381,11 +383,13 @@ def test_nothing_is_invented_for_admin_support_capital_and_colocation() -> None:
     asked = costs()
     assert asked.own is not None
     assert {say(line.label) for line in asked.own.bill} == {"Depreciation", "Electricity"}
-    note = next(note for note in say_all(asked.notes) if note.startswith("Not counted"))
+    note = " ".join(say_all(asked.not_included))
     for key in ("admin_hours", "support_per_year", "cost_of_capital_percent", "colocation_per_month"):
         assert key in note
     given = costs(admin_hours=0, support_per_year=0, cost_of_capital_percent=0, colocation_per_month=0)
-    assert not any(note.startswith("Not counted") for note in say_all(given.notes))
+    left = " ".join(say_all(given.not_included))
+    for key in ("admin_hours", "support_per_year", "cost_of_capital_percent", "colocation_per_month"):
+        assert key not in left
 
 
 def test_free_electricity_is_possible_when_the_user_says_so() -> None:
@@ -406,15 +410,22 @@ def test_modules_are_bought_as_a_board_of_eight_with_its_server_which_serves_for
     assert two.own.typical.unit_tokens == 4 * (eight.own.typical.unit_tokens or 0)
     assert two.rent is not None  # two can be rented
     assert two.rent.monthly.low < two.own.monthly.low
-    assert costs(EIGHT, "h100-sxm5-80gb", 9).own.upfront == 2 * eight.own.upfront  # type: ignore[union-attr]
+    # Two servers, and between them a network.
+    share = 1 + figures()["network"].typical / 100
+    assert costs(EIGHT, "h100-sxm5-80gb", 9).own.upfront == 2 * eight.own.upfront * share  # type: ignore[union-attr]
 
 
-def test_what_several_machines_need_between_them_is_said_to_be_missing() -> None:
-    def said(requests: float) -> bool:
-        return any("a rack" in note for note in say_all(costs(flat(16, 400), requests_per_day=requests).notes))
+def test_several_machines_need_a_network_and_a_rack() -> None:
+    def priced(requests: float) -> tuple[int, Decimal, set[str]]:
+        own = costs(flat(16, 400), **PRICED, requests_per_day=requests).own
+        assert own is not None
+        return own.units[1], own.upfront, {say(line.label) for line in own.bill}
 
-    assert not said(100)
-    assert said(10_000)
+    assert priced(100) == (1, Decimal(2000), {"Depreciation", "Electricity"})
+    machines, upfront, lines = priced(10_000)
+    assert machines > 1
+    assert upfront == machines * 2000 * (1 + figures()["network"].typical / 100)
+    assert "Network and rack" in lines
 
 
 def test_ram_that_is_asked_for_is_paid_for() -> None:
@@ -701,9 +712,10 @@ def test_break_even_moves_the_right_way(moved: tuple[str, int], factor: float, s
         assert (after.own.typical.unit_tokens or 0) > (before.own.typical.unit_tokens or 0)
 
 
-@given(SPEEDS, st.floats(0.05, 20))
-def test_break_even_is_where_the_two_cost_the_same(speed: Throughput, api_price: float) -> None:
-    asked = costs(speed, **{**PRICED, "api_input_price": api_price, "api_output_price": 3 * api_price})
+@given(SPEEDS, st.floats(0.05, 20), st.sampled_from(["hobby", "data-centre"]))
+def test_break_even_is_where_the_two_cost_the_same(speed: Throughput, api_price: float, buyer: str) -> None:
+    prices = {"api_input_price": api_price, "api_output_price": 3 * api_price, "buyer": buyer}
+    asked = costs(speed, **{**PRICED, **prices, "api_decline_percent": 0})
     tokens = asked.own_against_api.typical if asked.own_against_api else None
     assert asked.own is not None
     assert asked.api is not None
@@ -822,9 +834,7 @@ def test_what_costs_depend_on_is_a_part_of_the_question() -> None:
 def test_sensitivity_varies_one_input_at_a_time() -> None:
     asked = costs(requests_per_day=2000, peak_factor=1.5)
     found = sensitivity(asked, LLAMA, machine("rtx-3090"), 2, MEASURED)
-    assert {say(each.label) for each in found} == {
-        "Requests a day", "Price of GeForce RTX 3090", "Electricity price", "Utilisation in %", "API prices"
-    }  # fmt: skip
+    assert len(found) == MOST_TELLING
     assert [each.swing for each in found] == sorted((each.swing for each in found), reverse=True)
     base = savings(asked)
     assert base is not None
@@ -835,6 +845,34 @@ def test_sensitivity_varies_one_input_at_a_time() -> None:
     by_label = {say(each.label): each for each in found}
     assert by_label["API prices"].saves_to > by_label["API prices"].saves_from
     assert by_label["Electricity price"].saves_to < by_label["Electricity price"].saves_from
+
+
+@pytest.mark.parametrize("values", [{"requests_per_day": 6000}, {"requests_per_day": 30_000, "years": 5}, {**PRICED}])
+def test_where_an_input_turns_the_comparison_round_is_asked_again(values: dict[str, Any]) -> None:
+    asked = costs(EIGHT, **{"peak_factor": 1, **values})
+    best = asked.best()
+    assert best is not None
+    found = sensitivity(asked, LLAMA, machine("rtx-3090"), 2, EIGHT, flips=True)
+    turned = 0
+    for each in found:
+        for flip, side in ((each.less, -1), (each.more, 1)):
+            if flip is None or not each.keys:
+                continue
+            turned += 1
+            assert (flip.value > each.value) == (side > 0)
+            known = dict(pair for option in asked.options for pair in option.typical_inputs)
+            known |= {key: Decimal(str(asked.inputs.value(key))) for key in ("requests_per_day", "peak_factor")}
+
+            def cheapest(value: Decimal, each: Sensitivity = each, known: dict[str, Decimal] = known) -> str:
+                given = {key: float(known[key] * value / each.value) for key in each.keys}
+                again = costs(EIGHT, **{"peak_factor": 1, **values, **given}).best()
+                assert again is not None
+                return again.name
+
+            assert cheapest(flip.value) == flip.way != best.name
+            step = flip.value - side * Decimal(1).scaleb(flip.value.adjusted() - 2)
+            assert cheapest(step) == best.name
+    assert turned
 
 
 def test_a_straight_line_has_no_units() -> None:

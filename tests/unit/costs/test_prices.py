@@ -18,26 +18,34 @@ from advisor.costs.api_prices import closed_prices, family_of, packaged_price, p
 from advisor.costs.inputs import Billing
 from advisor.costs.money import STALE_AFTER_DAYS, cents, converter_of, per_million, plain, shown
 from advisor.costs.price_tables import (
+    DISCOUNT_KEY,
     FOLDER,
+    NEEDED_FIGURES,
+    RESALE_KEY,
+    RESALE_KINDS,
     ApiOffer,
     CloudOffer,
+    Discount,
     ElectricityPrice,
     ExchangeRate,
     Figure,
     Host,
     MeasuredPower,
+    Resale,
     api_offers,
     cloud_offers,
+    discounts,
     electricity_prices,
     exchange_rates,
     figures,
+    resale_values,
 )
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import AdvisorError, DataError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 
-TODAY = date(2026, 11, 25)
+TODAY = date(2026, 11, 30)
 TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "cloud.csv": (CloudOffer, ("provider", "region", "instance", "gpu_id", "term")),
     "api.csv": (ApiOffer, ("provider", "model")),
@@ -46,6 +54,8 @@ TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "exchange_rates.csv": (ExchangeRate, ("currency",)),
     "hosts.csv": (Host, ("host",)),
     "power.csv": (MeasuredPower, ("machines",)),
+    "resale.csv": (Resale, RESALE_KEY),
+    "discounts.csv": (Discount, DISCOUNT_KEY),
 }
 
 
@@ -107,10 +117,13 @@ def test_every_country_has_a_typical_tariff_and_its_cases_rise() -> None:
 
 
 def test_figures_that_the_calculation_asks_for_are_there() -> None:
-    assert set(figures()) >= {
-        "resale_value_after_3_years", "resale_value_annual_loss_consumer_rig", "pue", "gpu_utilisation_in_practice",
-        "card_power_writing", "card_power_reading", "ram_udimm", "ram_rdimm",
-    }  # fmt: skip
+    assert set(figures()) >= set(NEEDED_FIGURES)
+    assert set(resale_values()) == set(RESALE_KINDS)
+    assert all(resale_values().values())
+
+
+def test_every_discount_is_of_a_host_that_is_listed() -> None:
+    assert {provider for provider, _ in discounts()} <= {offer.provider for offer in api_offers()}
 
 
 # Broken files
@@ -183,7 +196,7 @@ def test_broken_shapes_are_named(tmp_path: Path) -> None:
     )
     assert "cloud.csv holds no row." in broken(tmp_path, "cloud.csv", lambda rows: rows.__delitem__(slice(1, None)))
     assert "what is sold by the GPU must be listed for one" in broken(tmp_path, "cloud.csv", cell("sold_by", "gpu"))
-    assert "low, typical and high must rise" in broken(tmp_path, "tco.csv", cell("low", "99"))
+    assert "low, typical and high must rise" in broken(tmp_path, "tco.csv", cell("low", "999"))
     with pytest.raises(DataError, match="cannot be read"):
         read_rows(tmp_path / "none.csv", Figure, ("parameter",))
 

@@ -105,8 +105,8 @@ def test_the_recommendation_says_of_what() -> None:
 def test_measured_files_are_joined_to_a_level_on_their_bytes() -> None:
     rows = [row for row in measurements() if row.level and row.file_gib and row.model_id]
     by_file = {(row.model_id, row.quant, row.file_gib): row.measured_level for row in rows}
-    assert by_file["gpt-oss-120b", "MXFP4", 59.02] == "MXFP4_MOE"
-    assert by_file["gpt-oss-20b", "MXFP4", 11.27] == "MXFP4_MOE"
+    assert by_file["gpt-oss-120b", "MXFP4", 59.02] in ("MXFP4", "MXFP4_MOE")  # of one size
+    assert by_file["gpt-oss-20b", "MXFP4", 11.27] in ("MXFP4", "MXFP4_MOE")
     # A name of llama.cpp's on a file of another size: Google's own mix, and one from before experts had levels.
     assert by_file["gemma-3-4b-it", "Q4_0", 2.35] == ""
     assert by_file["mixtral-8x7b-instruct-v0.1", "Q4_K_M", 24.6] == "Q4_K_S"

@@ -12,10 +12,11 @@ from advisor.answer.answer import answer
 from advisor.answer.candidate import Candidate
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
-from advisor.quality import estimate_quality, facts_of
+from advisor.quality import Quality, estimate_quality, facts_of
 from advisor.quality.estimator import KV_CACHE_NOTE
 from advisor.quality.kv_cache_loss import DAMAGE_POINTS, _fit, damages, kv_loss, with_cache
 from advisor.quality.kv_evidence import FP8, KINDS, LOSSLESS, kv_evidence
+from advisor.quality.losses import relative_loss
 from advisor.quality.tasks import SCORED_TASKS
 from advisor.question.question import Question
 from advisor.sizing.settings import CACHE_TYPES
@@ -130,7 +131,8 @@ def test_a_plan_counts_its_cache() -> None:
         before, after = whole.quality_at(task).kept, eight.quality_at(task).kept
         assert before is not None
         assert after is not None
-        assert before.typical - after.typical == pytest.approx(lost.typical)
+        share = relative_loss(task) if task == "long_context" else 1.0
+        assert before.typical - after.typical == pytest.approx(lost.typical * share)
     assert whole.quality_at("divergence") == eight.quality_at("divergence")
     (remark,) = eight.quality.remarks
     assert say(remark) == "KV cache in q8_0: about 0.1 points less (0.02 to 0.6)."
@@ -146,3 +148,15 @@ def test_vllm_counts_its_cache_too() -> None:
     assert not whole.remarks
     assert whole.kept.typical - eight.kept.typical == pytest.approx(kv_loss("Qwen3", "fp8", "fp8").typical)
     assert "in fp8" in say(eight.remarks[0])
+
+
+def test_long_texts_suffer_first() -> None:
+    whole, long = (estimate_quality("qwen3-32b", "Q4_K_M", task) for task in ("knowledge", "long_context"))
+
+    def lost(quality: Quality, task: str) -> float:
+        kept = with_cache(quality, "Qwen 3", "q8_0", "q8_0", task).kept
+        assert kept
+        assert quality.kept
+        return quality.kept.typical - kept.typical
+
+    assert lost(long, "long_context") > 1.5 * lost(whole, "knowledge") > 0

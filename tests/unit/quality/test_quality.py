@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,18 +14,29 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
-from advisor.quality import DEMANDS, KV_CACHE_NOTE, SCORED_TASKS, TASKS, ModelFacts, estimate_quality, facts_of
+from advisor.quality import (
+    DEMANDS,
+    KV_CACHE_NOTE,
+    SCORED_TASKS,
+    TASKS,
+    ModelFacts,
+    estimate_quality,
+    facts_of,
+    facts_of_row,
+)
 from advisor.quality.estimator import Estimator
 from advisor.quality.evidence import evidence
 from advisor.quality.level_groups import SERIES, find_quality_level, known_level
 from advisor.quality.lineage import lineage, slug
 from advisor.quality.losses import GROUPS, fit, scores
+from advisor.words import say
 from tests.benchmarks.quality import coverage, cross_validate, width
 
 LEVEL_NAMES = (*LEVELS, *SAFETENSORS_LEVELS)
 # A level for each group of the safetensors series.
 OF_GROUP = {
-    "W2 calibrated": "GPTQ-W2A16-g64", "W3 calibrated": "GPTQ-W3A16-g128", "W4 calibrated": "AWQ-W4A16-g128",
+    "W2 calibrated": "GPTQ-W2A16-g64", "W2 tuned": "AutoRound-W2A16-g64",
+    "W3 calibrated": "GPTQ-W3A16-g128", "W4 calibrated": "AWQ-W4A16-g128",
     "W8": "FP8-dynamic", "W2 rounded": "MLX-2bit-g64", "W3 rounded": "MLX-3bit-g64", "W4 rounded": "NF4",
     "W5": "MLX-5bit-g64", "W6": "MLX-6bit-g64",
 }  # fmt: skip
@@ -243,3 +255,54 @@ def test_kept_aside_measurements_fall_inside_the_range(way: str) -> None:
     assert coverage(checked) >= 0.87
     assert coverage(four) >= 0.86
     assert width(four) <= 5.7
+
+
+def test_two_bits_whose_rounding_is_learned_are_another_level_than_gptqs() -> None:
+    tuned, calibrated, rounded = (
+        estimate_quality("llama-2-13b-chat", level, "knowledge").kept
+        for level in ("AutoRound-W2A16-g64", "GPTQ-W2A16-g64", "MLX-2bit-g64")
+    )
+    assert tuned
+    assert calibrated
+    assert rounded
+    assert tuned.typical > calibrated.typical + 15
+    assert 35 <= rounded.typical <= 50
+    assert rounded.typical <= calibrated.typical <= 60
+
+
+@given(model=models, level=st.sampled_from([name for name, one in LEVELS.items() if one.nominal_bits < 3]))
+def test_below_three_bits_nothing_is_said_to_beat_the_original(model: ModelFacts, level: str) -> None:
+    for task in SCORED_TASKS:
+        kept = estimate_quality(model, level, task).kept
+        assert kept is None or kept.high <= 100
+
+
+def test_what_was_measured_of_a_model_at_a_level_lies_inside_what_is_said_of_it() -> None:
+    cells: dict[tuple[str, str, str], list[float]] = {}
+    facts = {}
+    for row in evidence():
+        level = known_level(row.level)
+        if row.task in SCORED_TASKS and level and level.stock and level.group not in ("", "16-bit"):
+            cells.setdefault((row.model, level.name, row.task), []).append(row.retention_percent or 0)
+            facts[row.model] = facts_of_row(row)
+    for (model, name, task), kept in cells.items():
+        found = estimate_quality(facts[model], name, task)
+        assert found.basis == "measured"
+        mean = sum(kept) / len(kept)
+        assert found.kept
+        assert found.kept.low - 0.01 <= mean
+        assert mean <= found.kept.high + 0.01 or find_quality_level(name).bits < 3
+        assert any(f"{mean:.1f} %" in say(note) for note in found.notes)
+
+
+def test_divergence_of_a_model_never_measured_follows_its_family() -> None:
+    """Without any of a GLM's rows, those of its kin say that it diverges more than others of its size."""
+    rows = [row for row in evidence() if lineage(row.model) != lineage("GLM-4.6")]
+    glm = next(facts_of_row(row) for row in evidence() if row.model == "GLM-4.6")
+    other = replace(glm, id="nobody", name="nobody", family="none")
+    found = Estimator(rows)
+    level = find_quality_level("Q4_K_M")
+    one, two = found.estimate(glm, level, "divergence").kld, found.estimate(other, level, "divergence").kld
+    assert one
+    assert two
+    assert one.typical > 1.4 * two.typical

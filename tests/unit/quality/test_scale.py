@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.models.catalogue import catalogue
-from advisor.quality.scale import LIKELY, Beside, ability, better, compared, measured_beside, usual_mode
+from advisor.quality.scale import (
+    LIKELY,
+    Beside,
+    ability,
+    better,
+    compared,
+    measured_beside,
+    original_scores,
+    usual_mode,
+)
 from advisor.quality.scores import scores
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
 
@@ -174,3 +183,12 @@ def test_rows_shown_beside_each_other_are_of_one_benchmark(a: str, b: str, task:
         assert able is not None
         assert (row.model_id, row.task, row.mode) == (model, task, able.mode)
         assert not row.composite
+
+
+def test_scores_of_an_original_are_one_a_benchmark_and_shared_with_others() -> None:
+    found = original_scores("qwen3-32b", "code")
+    assert 1 <= len(found) <= 3
+    assert len({row.benchmark for row in found}) == len(found)
+    assert {row.model_id for row in found} == {"qwen3-32b"}
+    assert {row.task for row in found} == {"code"}
+    assert original_scores("no-such-model", "code") == ()

@@ -97,7 +97,11 @@ def test_a_bad_link_gets_one_sentence(query: str, message: str) -> None:
     [
         ("model=llama-3.1-70b-instuct", "llama-3.1-70b-instruct"),
         ("machine=rtx-4091", "rtx-4090"),
-        ("model=llama-2-7b&context=8192", "at most 4,096 tokens"),
+        ("model=llama-2-7b&context=32769", "at most 32,768 tokens"),
+        ("model=all-minilm-l6-v2&context=513", "at most 512 tokens"),
+        ("used_mib=1,2", "names 2 cards"),
+        ("machine=cpu-dual-ddr5-6000&memory_gib=64&used_mib=100", "host_used_mib"),
+        ("runtime=vllm&max_num_batched_tokens=2&max_num_seqs=3", "at least as many tokens"),
         ("machine=rtx-4090&memory_gib=48", "has its own memory"),
         ("machine=apple-m2-ultra-192gb&gpus=2", "one device"),
         ("level=MXFP4", "only for models published in it"),

@@ -39,6 +39,10 @@ ANSWERED = (
     f"{LLAMA}&machine=rtx-4090&runtime=vllm&kv_fp8=on&users=32",
     f"{LLAMA}&machine=rtx-4090&runtime=vllm&level=AWQ-W4A16-g128",
     f"{LLAMA}&machine=rtx-4090&runtime=vllm&level=BF16-safetensors&context=131072",
+    f"{LLAMA}&machine=rtx-4090&runtime=sglang",
+    f"{MOE}&machine=h100-sxm5-80gb&gpus=4&runtime=sglang&data_parallel=2&users=16&used_mib=500,0,0,0",
+    f"{MOE}&machine=h100-sxm5-80gb&gpus=4&runtime=vllm&pipeline_parallel=2&max_num_seqs=4&users=16",
+    f"{LLAMA}&machine=rtx-4090&context=200000&host_memory_gib=64&host_used_mib=4000",
     f"{LLAMA}&machine=rtx-4090&runtime=ollama",
     f"{LLAMA}&machine=rtx-4090&runtime=lm-studio",
     f"{LLAMA}&machine=rtx-4090&level=Q2_K",
@@ -158,7 +162,8 @@ def test_asking_for_a_choice_gives_that_choice(query: str) -> None:
 @pytest.mark.parametrize("query", ANSWERED[::3])
 def test_a_pinned_query_writes_every_searched_key(query: str) -> None:
     plan = asked(query)["decision"]["plan"]
-    keys = {"llama.cpp": {"gpu_layers", "cpu_moe_layers", "kv_type_k", "kv_type_v", "kv_offload"}, "vllm": {"kv_fp8"}}
+    keys = {"llama.cpp": {"gpu_layers", "cpu_moe_layers", "kv_type_k", "kv_type_v", "kv_offload"}}
+    keys |= {engine: {"kv_fp8"} for engine in ("vllm", "sglang")}
     engine = "llama.cpp" if plan["runtime"] in ("ollama", "lm-studio") else plan["runtime"]
     written = parse_qs(plan["query"])
     assert {"runtime", "level", *keys.get(engine, set())} <= set(written)

@@ -21,7 +21,9 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, Scheme
 from advisor.foundation.errors import InputError
 from advisor.runtimes.commands import Launch, commands
+from advisor.runtimes.extension import Extension
 from advisor.runtimes.launch import Command, command_line
+from advisor.runtimes.server import ServerOptions
 from advisor.sizing.settings import CACHE_TYPES, Settings
 from advisor.words import say, say_all
 from tests.support.program_options import RECORDED, arguments, check_options, option_values, program_lines, recorded
@@ -45,7 +47,9 @@ EVERYTHING = replace(
     mmap=False,
     imatrix=True,
     mtp=True,
-    kv_fp8=True,
+    server=ServerOptions(kv_fp8=True, batch_tokens=4096, eager=True, pipeline=3, data=2, expert_parallel=True),
+    experts=True,
+    extension=Extension("yarn", 8192, 4096, 4096, "llama", '{"rope_theta": 500000.0}'),
 )
 
 
@@ -57,6 +61,8 @@ def all_launches() -> Iterator[Launch]:
                     yield replace(launch, runtime=runtime, level=level, published_repo=published)
             for level, known in SAFETENSORS_LEVELS.items():
                 yield replace(launch, runtime="vllm", level=level, published_repo=published)
+                if known.scheme is not Scheme.MLX:
+                    yield replace(launch, runtime="sglang", level=level, published_repo=published, mtp=False)
                 if known.scheme in (Scheme.MLX, Scheme.PLAIN):
                     yield replace(launch, runtime="mlx", level=level, published_repo=published)
 
@@ -239,7 +245,9 @@ def test_vllm() -> None:
     assert "--quantization" not in values
     (serve,) = commands(replace(vllm, level="FP8-dynamic"))
     assert "--quantization fp8_per_channel" in " ".join(arguments(serve.text))
-    (serve,) = commands(replace(vllm, level="AWQ-W4A16-g128", published_repo="org/model-AWQ", kv_fp8=True))
+    (serve,) = commands(
+        replace(vllm, level="AWQ-W4A16-g128", published_repo="org/model-AWQ", server=ServerOptions(kv_fp8=True))
+    )
     assert arguments(serve.text)[2] == "org/model-AWQ"
     assert "--kv-cache-dtype fp8" in " ".join(arguments(serve.text))
     assert "--quantization" not in serve.text
@@ -345,7 +353,7 @@ def test_an_installed_llama_server_takes_the_whole_command(tmp_path: Path) -> No
 
 def test_recorded_lists_name_their_source() -> None:
     files = sorted(RECORDED.glob("flags_*.txt"))
-    assert len(files) == 10
+    assert len(files) == 11
     for file in files:
         head = [line for line in file.read_text().splitlines() if line.startswith("#")]
         assert [line.split(":")[0] for line in head[:3]] == ["# program", "# version", "# source"], file.name

@@ -13,8 +13,6 @@ from advisor.runtimes.llama_cpp.compute.repeats import Stretch, repeated, shorte
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
 
-_BEFORE = 2
-
 
 def _whole(short: list[str], stretches: list[Stretch]) -> str:
     word = list(short)
@@ -75,7 +73,17 @@ def _placements(layers: int) -> list[Placement]:
 
 @pytest.mark.parametrize(
     "model_id",
-    ["llama-3.3-70b-instruct", "gpt-oss-120b", "qwen3-next-80b-a3b-instruct", "gemma-3-27b-it", "bge-large-en-v1.5"],
+    [
+        "llama-3.3-70b-instruct",
+        "gpt-oss-120b",
+        "qwen3-next-80b-a3b-instruct",
+        "gemma-3-27b-it",
+        "bge-large-en-v1.5",
+        "glm-5.1",
+        "deepseek-v4-flash",
+        "glm-5.3-flash",
+        "minimax-m3",
+    ],
 )
 def test_the_layout_of_a_shortened_word_becomes_that_of_the_word(model_id: str) -> None:
     model, outline, compared = catalogue()[model_id].model, Settings(4096), 0
@@ -86,7 +94,8 @@ def test_the_layout_of_a_shortened_word_becomes_that_of_the_word(model_id: str) 
             continue
         copies = buffer.PIPELINE_COPIES if buffer.pipelined(placement) else 1
         rest = (placement.output, copies, HOST in placement.layers)
-        found = repeated(buffer._laid_way(model, outline, tuple(short), *rest).layout, _BEFORE, stretches)
+        layout = buffer._laid_way(model, outline, tuple(short), *rest).layout
+        found = repeated(layout, len(layout.parts) - len(short) - 1, stretches)
         if found is not None:
             assert _plain(found) == _plain(buffer._laid_way(model, outline, word, *rest).layout)
             compared += 1

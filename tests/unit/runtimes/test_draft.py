@@ -65,7 +65,10 @@ def test_the_command_names_the_draft_model() -> None:
 def test_nothing_is_claimed_about_speed_without_a_rate_of_acceptance() -> None:
     plain, drafting = (answer(Question.from_query(link)) for link in (LINK, DRAFTING))
     assert drafting.candidates[0].tokens_per_s == plain.candidates[0].tokens_per_s
-    assert any("depends on how many of its tokens are accepted" in note for note in say_all(drafting.notes))
+    assert any(
+        "nobody has published how many of its tokens are accepted. With 41 to 67 %" in note
+        for note in say_all(drafting.notes)
+    )
 
 
 def test_with_a_rate_of_acceptance_the_gain_is_told_as_a_range() -> None:

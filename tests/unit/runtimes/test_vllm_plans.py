@@ -20,13 +20,11 @@ from advisor.models.catalogue import catalogue
 from advisor.models.linear_layers import stored_block, stored_globals
 from advisor.models.model import Model
 from advisor.runtimes import vllm as rules
+from advisor.runtimes.vllm.frame import rotary_table_bytes
 from advisor.runtimes.vllm.kernels import support
 from advisor.runtimes.vllm.kv_cache import paged_cache
-from advisor.runtimes.vllm.plans import (
-    VllmOptions,
-    refusals,
-    rotary_table_bytes,
-)
+from advisor.runtimes.vllm.options import VllmOptions
+from advisor.runtimes.vllm.plans import refusals
 from advisor.runtimes.vllm.published_weights import published_weights_per_gpu
 from advisor.runtimes.vllm.runtime import VLLM
 from advisor.runtimes.vllm.weights import weights_per_gpu
@@ -354,7 +352,9 @@ def test_recurrent_models_say_how_many_requests_their_states_allow() -> None:
     ("change", "part"),
     [
         ({"count": 3}, "32 attention heads over 3 GPUs"),
-        ({"context": 1_000_000}, "context of 1,000,000 tokens is refused"),
+        ({"max_batched_tokens": 64, "max_requests": 65}, "at least as many tokens as requests"),
+        ({"count": 4, "pipeline_parallel": 3}, "a number of cards that 3 divides"),
+        ({"count": 40, "pipeline_parallel": 40}, "the model has 32 layers"),
         ({"context": 0}, "at least 1"),
         ({"users": 0}, "at least 1"),
         ({"utilisation": 1.5}, "share between 0 and 1"),

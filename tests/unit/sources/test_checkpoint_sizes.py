@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from advisor.formats.safetensors_levels import find_safetensors_level
-from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
+from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level, stored_weights
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GB, GIB
 from advisor.models.catalogue import catalogue
 from advisor.runtimes.vllm.weights import weights_per_gpu
 from advisor.sources.checkpoint_sizes import checkpoint_range
 from advisor.sources.published_sizes import PublishedRange
+from tests.support.repositories import held_bytes, held_elements
 
 
 def sized(model: str, level: str) -> SizedSafetensors:
@@ -49,6 +50,38 @@ def test_a_native_checkpoint_is_right_within_two_percent(model: str, level: str,
 def test_what_others_packed_lies_between_the_text_alone_and_less_packed(model: str, level: str, seen: float) -> None:
     found = ranged(model, level)
     assert found.low <= seen <= found.high
+
+
+def test_what_repositories_measure_follows_from_the_config_and_the_scheme() -> None:
+    """One in ten is a mix that only its own config tells: `tests/benchmarks/repositories.py` names them."""
+    held = list(held_bytes())
+    assert sum(abs(one.error) <= 0.025 for one in held) >= 0.85 * len(held)
+    assert sum(one.inside for one in held) >= 0.9 * len(held)
+    off = [abs(off) for _, off in held_elements()]
+    assert sum(one <= 1e-5 for one in off) >= 0.85 * len(off)
+    assert sum(one <= 0.025 for one in off) >= 0.95 * len(off)
+
+
+@pytest.mark.parametrize("model", ["kimi-k2-thinking", "kimi-k2.5", "kimi-k2.6"])
+def test_moonshots_int4_packs_the_experts_and_nothing_else(model: str) -> None:
+    """The totals that the Hub shows count the scales, and with them the vision part of those that have one."""
+    entry = catalogue()[model]
+    (own,) = entry.own_files
+    level = find_safetensors_level(own.level)
+    total = sum(
+        (blocks or 1) * stored.copies * tensor.elements * (8 if tensor.suffix == "weight_packed" else 1)
+        for blocks, stored in stored_weights(entry.model, level)
+        for tensor in stored.tensors
+        if tensor.suffix != "weight_shape"
+    )
+    assert total == pytest.approx(entry.parameters.published, rel=5e-4)
+    packed = find_safetensors_level("W4A16-g32")
+    assert weights_per_gpu(entry.model, level, 8) > 1.02 * weights_per_gpu(entry.model, packed, 8)
+
+
+def test_kimi_k3s_own_file_has_its_experts_in_mxfp4() -> None:
+    """github.com/686f6c61/radar-huggingface-dataset: 1,561.02 GB with the tokenizer."""
+    assert ranged("kimi-k3", "MXFP4-experts").typical == pytest.approx(1561.02 * GB, rel=0.002)
 
 
 def test_metas_own_fp8_keeps_attention_and_both_ends_in_16_bit() -> None:

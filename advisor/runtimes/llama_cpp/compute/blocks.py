@@ -22,6 +22,19 @@ def turned_back(frame: Frame, mixer: Mixer, core: int) -> int:
     return compute_mixers.turned_back(frame, mixer, core)
 
 
+def output_of(mixer: Mixer) -> str:
+    """The name of a mixer's output projection."""
+    match mixer:
+        case Mamba2() | GatedDeltaNet():
+            return "ssm_out"
+        case ShortConvolution():
+            return "shortconv.out_proj"
+        case CompressedAttention():
+            return "attn_output_b"
+        case _:
+            return "attn_output"
+
+
 def _nothing() -> None:
     pass
 

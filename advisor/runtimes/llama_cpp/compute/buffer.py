@@ -19,12 +19,13 @@ from advisor.runtimes.llama_cpp.compute.graph import Graph
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
 from advisor.runtimes.llama_cpp.compute.layout import Layout, lay_out
 from advisor.runtimes.llama_cpp.compute.repeats import repeated, shortened
+from advisor.runtimes.llama_cpp.compute.tensors import Tensors
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 _REPEATS = 6  # the layout settles within these, then cycles through one, two or three states: 6 fits all
-_BEFORE_LAYERS = 2  # parts of a layout: what is allocated beforehand, and the embedding
+_AFTER_LAYERS = 1  # part of a layout: the output
 PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 
 
@@ -39,7 +40,39 @@ def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[in
     word = _word(model, placement)
     copies = PIPELINE_COPIES if pipelined(placement) else 1
     way = _way(model, _outline(settings), word, placement.output, copies, HOST in placement.layers)
-    return way.layout.peaks(_sizes(model, settings, way.fused, way.chain), placement.devices)
+    return way.layout.peaks(_sizes(model, settings, way.fused, way.chain, HOST), placement.devices)
+
+
+def lent_buffer_bytes(
+    model: Model, settings: Settings, placement: Placement, tensors: Tensors
+) -> dict[int, int] | None:
+    """The same where the first GPU computes for the host what needs weights, which it copies (`op_offload`).
+
+    None where it is not known which weight each operation reads.
+    """
+    model = model.trunk or model
+    found = _lent(model, as_kept(model, settings), placement, tensors)
+    return None if found is None else dict(found)
+
+
+@kept_beside
+def _lent(model: Model, settings: Settings, placement: Placement, tensors: Tensors) -> dict[int, int] | None:
+    plain = _way(model, _outline(settings), _word(model, placement), placement.output, 1, True)
+    firsts, alike = _firsts(model), tensors.first_alike
+    kinds: dict[tuple[int, int], int] = {}
+    word = tuple(
+        _Letter(
+            kinds.setdefault((firsts[number], alike[number]), number),
+            home,
+            HOST if number < placement.cpu_moe_layers else home,
+        )
+        for number, home in enumerate(placement.layers)
+    )
+    try:
+        way = _cut_way(model, _outline(settings), word, placement.output, 1, plain.fused, tensors)
+    except KeyError:
+        return None
+    return way.layout.peaks(_sizes(model, settings, way.fused, way.chain, placement.output, tensors), placement.devices)
 
 
 class _Letter(NamedTuple):
@@ -92,37 +125,63 @@ class _Way:
 
     layout: Layout
     fused: _Fused
-    chain: tuple[int, ...]
+    chain: _Word
 
 
 @kept_beside  # contexts, micro-batches and cache types of a kind share the steps
 def _way(model: Model, outline: Settings, word: _Word, output: int, copies: int, on_host: bool) -> _Way:
+    fused = _Fused(outline.flash_attention)
+    if on_host:
+        fused = _resolved(model, outline, tuple(shortened(word)[0]), output, fused)
+    return _cut_way(model, outline, word, output, copies, fused)
+
+
+def _cut_way(
+    model: Model,
+    outline: Settings,
+    word: _Word,
+    output: int,
+    copies: int,
+    fused: _Fused,
+    tensors: Tensors | None = None,
+) -> _Way:
+    """The way of a word from that of what is left of it without its repetitions."""
     short, stretches = shortened(word)
-    way = _laid_way(model, outline, tuple(short), output, copies, on_host)
+    way = _laid_way(model, outline, tuple(short), output, copies, fused, tensors)
     if not stretches:
         return way
-    whole = repeated(way.layout, _BEFORE_LAYERS, stretches)
-    return _laid_way(model, outline, word, output, copies, on_host) if whole is None else replace(way, layout=whole)
+    whole = repeated(way.layout, len(way.layout.parts) - len(short) - _AFTER_LAYERS, stretches)
+    if whole is None:
+        return _laid_way(model, outline, word, output, copies, fused, tensors)
+    return replace(way, layout=whole)
 
 
-def _laid_way(model: Model, outline: Settings, word: _Word, output: int, copies: int, on_host: bool) -> _Way:
-    fused = _Fused(outline.flash_attention)
-    graph, starts = _graph(model, outline, word, output, fused)
+def _resolved(model: Model, outline: Settings, word: _Word, output: int, fused: _Fused) -> _Fused:
+    """llama.cpp gives up what would not run where its layer lies (`resolve_fused_ops`): not attention to quantized
+    values, which needs it."""
+    graph, _ = _graph(model, outline, word, output, fused)
+    if CACHE_TYPES[outline.cache_type_v][0] == 1 and _misplaced(graph.fused, graph.assign()):
+        fused = fused._replace(attention=False)
+        graph, _ = _graph(model, outline, word, output, fused)
+    return fused._replace(streams=False) if _misplaced(graph.fused_streams, graph.assign()) else fused
+
+
+def _laid_way(
+    model: Model,
+    outline: Settings,
+    word: _Word,
+    output: int,
+    copies: int,
+    fused: _Fused,
+    tensors: Tensors | None,
+) -> _Way:
+    graph, starts = _graph(model, outline, word, output, fused, tensors)
     homes = graph.assign()
-    if on_host:  # llama.cpp gives up what would not run where its layer lies (`resolve_fused_ops`)
-        if _misplaced(graph.fused, homes):
-            fused = fused._replace(attention=False)
-            graph, starts = _graph(model, outline, word, output, fused)
-            homes = graph.assign()
-        if _misplaced(graph.fused_streams, homes):
-            fused = fused._replace(streams=False)
-            graph, starts = _graph(model, outline, word, output, fused)
-            homes = graph.assign()
-    chain, pieces = _chain(word)
-    sizes = _sizes(model, outline, fused, chain)
+    chain, pieces = _chain(word, tensors is not None)
+    sizes = _sizes(model, outline, fused, chain, HOST if tensors is None else output, tensors)
     ends = [*starts[1:], len(graph.sizes)]
     if any(graph.sizes[a:b] != sizes[piece] for a, b, piece in zip(starts, ends, pieces, strict=True)):
-        chain, pieces = tuple(letter.number for letter in word), list(range(len(starts)))  # each layer has its own
+        chain, pieces = tuple(word), list(range(len(starts)))  # each layer has its own
     return _Way(lay_out(graph, homes, starts, pieces, copies), fused, chain)
 
 
@@ -130,31 +189,41 @@ def _misplaced(operations: Sequence[tuple[int, int]], homes: Sequence[int]) -> b
     return any(homes[node] != home for node, home in operations)
 
 
-def _chain(word: _Word) -> tuple[tuple[int, ...], list[int]]:
+def _chain(word: _Word, lent: bool) -> tuple[_Word, list[int]]:
     """The different layers of a word, of which the last one always is, and which piece of their graph the pieces of
-    the word's are like."""
-    before = list(dict.fromkeys(letter.number for letter in word[:-1]))
-    chain = (*before, word[-1].number)
-    like = {number: piece for piece, number in enumerate(before, start=1)}
-    return chain, [0, *(like[letter.number] for letter in word[:-1]), len(chain), len(chain) + 1]
+    the word's are like. Where they lie changes their nodes where weights are `lent` alone."""
+    letters = [letter if lent else _Letter(letter.number, HOST, HOST) for letter in word]
+    before = list(dict.fromkeys(letters[:-1]))
+    chain = (*before, letters[-1])
+    like = {letter: piece for piece, letter in enumerate(before, start=1)}
+    return chain, [0, *(like[letter] for letter in letters[:-1]), len(chain), len(chain) + 1]
 
 
 @kept_beside
-def _sizes(model: Model, settings: Settings, fused: _Fused, chain: tuple[int, ...]) -> list[list[int]]:
+def _sizes(
+    model: Model, settings: Settings, fused: _Fused, chain: _Word, output: int, tensors: Tensors | None = None
+) -> list[list[int]]:
     """Bytes of each node: before the layers, of each layer of `chain`, and after them."""
-    graph, starts = _graph(model, settings, tuple(_Letter(number, HOST, HOST) for number in chain), HOST, fused)
+    graph, starts = _graph(model, settings, chain, output, fused, tensors)
     return [graph.sizes[a:b] for a, b in zip(starts, [*starts[1:], len(graph.sizes)], strict=True)]
 
 
-def _graph(model: Model, settings: Settings, word: _Word, output: int, fused: _Fused) -> tuple[Graph, list[int]]:
+def _graph(
+    model: Model, settings: Settings, word: _Word, output: int, fused: _Fused, tensors: Tensors | None = None
+) -> tuple[Graph, list[int]]:
     """The graph, and the first node of each of its pieces: before the layers, each layer, after them."""
     graph, starts = Graph(), [0]
+    if tensors is not None:
+        graph.layer_begins(tensors.of(word[0].number))
+        graph.share("rope_")
     frame = frame_of(model, settings, graph, fused.attention, fused.streams)
     frame.output_home = output
     graph.here = frame.first_home = word[0].home  # what lies between embedding and first layer
     stream = add_embedding(frame)
     for place, (number, home, experts_home) in enumerate(word, start=1):
         starts.append(len(graph.sizes))
+        if tensors is not None:
+            graph.layer_begins(tensors.of(number))
         graph.here, frame.experts_home = home, experts_home
         stream = add_layer(frame, model.layers[number], number, stream, last=place == len(word))
     starts.append(len(graph.sizes))
@@ -216,9 +285,11 @@ def _firsts(model: Model) -> tuple[int, ...]:
     if model.shared_kv_layers or graph.bank_every or graph.alternating_streams:
         return tuple(range(len(model.layers)))
     firsts: dict[tuple[object, ...], int] = {}
-    found = []
+    found: list[int] = []
+    widened = False  # the mask of MiniMax M3, by the first layer that picks blocks
     for number, kind in enumerate(_layer_kinds(model)):
-        windows = [mixer.kept(model.width).window for mixer in model.layers[number].mixers]
-        rotates = tuple(graph.rotates(number, window) for window in windows)
-        found.append(firsts.setdefault((kind, rotates, number < graph.image_layers), number))
+        kept = [mixer.kept(model.width) for mixer in model.layers[number].mixers]
+        rotates = tuple(graph.rotates(number, past.window) for past in kept)
+        found.append(firsts.setdefault((kind, rotates, number < graph.image_layers, widened), number))
+        widened = widened or any(past.indexer is not None and past.indexer.by_block for past in kept)
     return tuple(found)

@@ -10,27 +10,29 @@ from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 
 
-def dense(frame: Frame, block: Dense, source: int) -> int:
+def dense(frame: Frame, block: Dense, source: int, kind: str = "") -> int:
+    """`kind` is what the names of its weights end in."""
+    gate_of, up, down = f"ffn_gate{kind}", f"ffn_up{kind}", f"ffn_down{kind}"
     graph, inner = frame.graph, frame.f32(block.inner)
     if frame.model.wiring.graph.saturated:
-        active = _saturated(frame, inner, lambda: graph.matmul(inner, source))
+        active = _saturated(frame, inner, lambda weight: graph.matmul(inner, source, weight=f"{weight}{kind}"))
     elif block.gate == "separate":
-        gate = graph.matmul(inner, source)
-        active = graph.op(inner, gate, graph.matmul(inner, source))
+        gate = graph.matmul(inner, source, weight=gate_of)
+        active = graph.op(inner, gate, graph.matmul(inner, source, weight=up))
     elif block.gate == "fused":
-        active = graph.op(inner, graph.matmul(2 * inner, source))
+        active = graph.op(inner, graph.matmul(2 * inner, source, weight=up))
     else:
-        active = graph.inplace(inner, graph.matmul(inner, source))
-    return graph.matmul(frame.f32(frame.model.width), active)
+        active = graph.inplace(inner, graph.matmul(inner, source, weight=up))
+    return graph.matmul(frame.f32(frame.model.width), active, weight=down)
 
 
-def _saturated(frame: Frame, inner: int, project: Callable[[], int]) -> int:
+def _saturated(frame: Frame, inner: int, project: Callable[[str], int]) -> int:
     """Kimi K3's activation: both gate and up projection pass a tanh, the gate also a sigmoid."""
     graph = frame.graph
-    gate = project()
+    gate = project("ffn_gate")
     bounded = graph.op(inner, gate)
     bounded = graph.inplace(inner, bounded, graph.inplace(inner, gate))
-    return graph.inplace(inner, bounded, graph.inplace(inner, project()))
+    return graph.inplace(inner, bounded, graph.inplace(inner, project("ffn_up")))
 
 
 def experts(
@@ -49,7 +51,7 @@ def experts(
         source = normed()
     routed = source
     if block.latent:
-        routed = graph.matmul(frame.f32(block.latent), source)
+        routed = graph.matmul(frame.f32(block.latent), source, weight=block.latent_names[0])
     weight_first = frame.model.wiring.router.weighs_input
     if weight_first:
         routed = graph.inplace(
@@ -59,32 +61,36 @@ def experts(
     inner = frame.f32(block.used * block.inner)
     read = routed if weight_first else view(routed)
     if block.fused_gate_up:
-        active = graph.op(inner, view(graph.on(home, 2 * inner, read, choice)))
+        active = graph.op(inner, view(graph.routed(home, 2 * inner, read, choice, weight="ffn_gate_up_exps")))
     elif frame.model.wiring.graph.saturated:
-        active = _saturated(frame, inner, lambda: graph.on(home, inner, read, choice))
+        active = _saturated(
+            frame, inner, lambda weight: graph.routed(home, inner, read, choice, weight=f"{weight}_exps")
+        )
     elif block.gate:
-        gate = graph.on(home, inner, read, choice)
-        active = graph.op(inner, gate, graph.on(home, inner, read, choice))
+        gate = graph.routed(home, inner, read, choice, weight="ffn_gate_exps")
+        active = graph.op(inner, gate, graph.routed(home, inner, read, choice, weight="ffn_up_exps"))
     else:
-        active = graph.inplace(inner, graph.on(home, inner, read, choice))
+        active = graph.inplace(inner, graph.routed(home, inner, read, choice, weight="ffn_up_exps"))
     spread = frame.f32(block.used * width)
-    result = graph.on(home, spread, active, choice)
+    result = graph.routed(home, spread, active, choice, weight="ffn_down_exps")
     if block.expert_scale:
-        every = graph.op(frame.f32(block.experts))
+        scales = (graph.host_part("ffn_down_exps.scale"),) if graph.lent else ()
+        every = graph.op(frame.f32(block.experts), *scales)
         result = graph.inplace(spread, result, graph.op(frame.f32(block.used), every, choice))
     if not weight_first:
         result = graph.inplace(spread, result, weights)
     result = graph.op(frame.f32(width), view(result))
     graph.settle()
     if block.latent_norm:
-        result = graph.norm(frame.f32(width), result)
+        result = graph.norm(frame.f32(width), result, weight="ffn_routed_norm")
     if block.latent:
-        result = graph.matmul(frame.f32(frame.model.width), result)
+        result = graph.matmul(frame.f32(frame.model.width), result, weight=block.latent_names[1])
     if block.shared_inner:
         gate_kind = "separate" if block.gate else "none"
-        shared = dense(frame, Dense(block.shared_inner, gate_kind), source)
+        shared = dense(frame, Dense(block.shared_inner, gate_kind), source, "_shexp")
         if block.shared_gate:
-            shared = graph.inplace(frame.f32(width), shared, graph.matmul(frame.f32(1), source))
+            gate = graph.matmul(frame.f32(1), source, weight="ffn_gate_inp_shexp")
+            shared = graph.inplace(frame.f32(width), shared, gate)
         result = graph.inplace(frame.f32(frame.model.width), result, shared)
     return result
 
@@ -93,15 +99,15 @@ def _routing(frame: Frame, block: MixtureOfExperts, source: int) -> tuple[int, i
     """Weights of the chosen experts, and the choice as a view into the sorted list of all."""
     graph, router = frame.graph, frame.model.wiring.router
     size, used = frame.f32(block.experts), frame.f32(block.used)
-    logits = graph.matmul(size, source)
+    logits = graph.matmul(size, source, weight="ffn_gate_inp")
     probabilities = graph.inplace(size, logits)
     ranked = logits if router.ranks_logits else probabilities
     if block.selection_bias:
-        ranked = graph.op(size, probabilities)
+        ranked = graph.shifted(size, probabilities, "exp_probs_b.bias")
         if router.grouped:
             ranked = _best_groups(frame, size, ranked)
     # A table says which experts a token goes to, or the scores do.
-    choice = graph.matmul(used, frame.tokens_input) if block.hashed_router else view(graph.op(size, ranked))
+    choice = graph.on(graph.here, used, frame.tokens_input) if block.hashed_router else view(graph.op(size, ranked))
     weights = view(graph.op(used, view(probabilities), choice))
     match router.weights:
         case "softmax":

@@ -94,6 +94,12 @@ class Frame:
         """KV caches that layers attend to."""
         return self.settings.streams
 
+    @property
+    def attends_apart(self) -> bool:
+        """Whether attention may run elsewhere than its cache lies; see `_resolved` in `buffer.py`."""
+        quantized = CACHE_TYPES[self.settings.cache_type_v][0] > 1
+        return quantized and any(mixer.recurrent for mixer in self.model.mixers)
+
     def f32(self, elements: int) -> int:
         """Bytes of so many 32-bit numbers per token of the micro-batch."""
         return 4 * elements * self.tokens
@@ -108,6 +114,18 @@ class Frame:
             return graph.op(size, view(source), graph.op(size // head * _POSITIONED, view(source), positions))
         return graph.inplace(size, node, positions) if inplace else graph.op(size, node, positions)
 
+    def turning(self, attention: Attention) -> tuple[int, ...]:
+        """What a rotation by position reads beside the tensor: positions, and factors that lie on the host."""
+        graph = self.graph
+        if not graph.lent or (attention.window and self.model.architecture == "gemma4"):
+            return (self.positions,)
+        return (self.positions, *(graph.weight(name) for name in graph.tensors if name.startswith("rope_")))
+
+    def sinks(self) -> tuple[int, ...]:
+        """What attention reads beside the mask, where it lies on the host."""
+        graph = self.graph
+        return (graph.weight("attn_sinks.weight"),) if graph.lent and "attn_sinks.weight" in graph.tensors else ()
+
     def picked(self, node: int, width: int) -> int:
         """The rows of a result that need scores; from here on there are no others."""
         self.tokens = self.outputs
@@ -120,12 +138,18 @@ class Frame:
         """Read a recurrent state of so many numbers per user (`build_rs`); unused ones are cleared in place."""
         graph = self.graph
         graph.early(0, graph.here)
-        node = graph.early(self.per_user(elements), reads=(self.state_rows,))
+        states = (graph.part(self.per_user(elements), home=HOST),) if graph.lent else ()
+        node = graph.early(self.per_user(elements), reads=(*states, self.state_rows))
         if self.settings.since("2026-10"):  # used and unused ones are read together
             graph.early(0, graph.here, (view(node),))
         else:
             self.unused_states()
         return node
+
+    def last_tokens(self, window: int) -> int:
+        """Of the states and tokens a convolution reads, the last columns, which are kept: a view from the first of them
+        to the end."""
+        return self.graph.seen(window, self.graph.sizes[window] - 4 * self.tokens // self.users)
 
     def unused_states(self, elements: int = 0) -> None:
         """States beyond those of the users; there are none, but the empty tensor has a place all the same.
@@ -160,7 +184,7 @@ class Frame:
         indexer = indexers[0] if indexers else None
         if indexer is not None and indexer.style == "pooled":
             self._add_pooled_inputs(indexer)
-        for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
+        for mixer in model.mixers:
             if mixer.recurrent and self.state_rows < 0:
                 self._add_state_inputs()
             if (kept := mixer.kept(model.width)).keys and kept.window not in self.masks:

@@ -11,6 +11,7 @@ ggml/src/ggml-backend.cpp, ggml/src/ggml-alloc.c.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from advisor.sizing.placement import HOST
@@ -18,6 +19,8 @@ from advisor.sizing.placement import HOST
 _UNASSIGNED = -2
 _NOTHING = -1 << 40
 ALL = 1 << 40
+_RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
+LENDER = 0  # the device that computes with weights of the host
 
 
 def view(node: int) -> int:
@@ -33,9 +36,14 @@ class Graph:
     operations. llama.cpp creates operations first and puts them into the order when something asks for their
     result (`ggml_build_forward_expand`); `settle()` marks such a point, and `early()` operations go to the
     last one, before whatever has been created since.
+
+    `tensors` are the bytes of the tensors of the layer being added, by name; empty where none of the host's pass
+    through a GPU. With them whatever uses a weight of the host is computed by the first GPU, which copies it
+    (`op_offload`), and biases and factors matter too.
     """
 
     here: int = HOST
+    tensors: Mapping[str, int] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
     homes: list[int] = field(default_factory=list)
     reads: list[tuple[int, ...]] = field(default_factory=list)
@@ -47,9 +55,13 @@ class Graph:
     settled: int = 0
     parts: dict[int, int] = field(default_factory=dict)
     empty: set[int] = field(default_factory=set)
+    unread: set[int] = field(default_factory=set)
     kept: list[int] = field(default_factory=list)
     fused: list[tuple[int, int]] = field(default_factory=list)
     fused_streams: list[tuple[int, int]] = field(default_factory=list)
+    passing: set[int] = field(default_factory=set)
+    known: dict[str, int] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
 
     def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
         self.sizes.append(size)
@@ -73,6 +85,10 @@ class Graph:
         node = self._add(size, (), home, False, True)
         self.parts[node] = root
         return node
+
+    def seen(self, node: int, size: int) -> int:
+        """A view of so many bytes of a tensor, where what is copied to the host counts."""
+        return self.part(size, view(node)) if self.lent else view(node)
 
     def early(self, size: int, home: int = _UNASSIGNED, reads: tuple[int, ...] = (), *, reuses: bool = False) -> int:
         """An operation on what is long known, which enters the order before operations still waiting."""
@@ -120,22 +136,76 @@ class Graph:
         """An operation that may overwrite one of its inputs (`ggml_op_can_inplace`)."""
         return self._add(size, reads, _UNASSIGNED, True, False)
 
-    def matmul(self, size: int, *reads: int) -> int:
-        """Multiplication by a weight of the current layer."""
-        return self._add(size, reads, self.here, False, False)
+    @property
+    def lent(self) -> bool:
+        """Whether another device computes with the weights of the current layer."""
+        return self.here == HOST and bool(self.tensors)
 
-    def scaled(self, size: int, source: int) -> int:
+    def layer_begins(self, tensors: Mapping[str, int]) -> None:
+        """From here on weights are those of another layer."""
+        self.tensors, self.known = tensors, dict(self.shared)
+
+    def share(self, prefix: str) -> None:
+        """Weights so named are those of all layers, and copied once."""
+        self.shared = {name: self.weight(name) for name in self.tensors if name.startswith(prefix)}
+
+    def weight(self, name: str) -> int:
+        """A weight of the host, which is copied where it is read. KeyError: nobody knows of it."""
+        if (found := self.known.get(name)) is None:
+            found = self.known[name] = self.host_part(name)
+            self.passing.add(found)
+        return found
+
+    def host_part(self, name: str) -> int:
+        """A view of a weight of the host: copied like it, but no reason to begin a run. KeyError as with `weight`."""
+        size = self.tensors.get(name) or self.tensors[name.removesuffix(".weight")]
+        return self.part(size, home=HOST)
+
+    def matmul(self, size: int, *reads: int, weight: str = "") -> int:
+        """Multiplication by a weight of the current layer, and its bias."""
+        return self.routed(self.here, size, *reads, weight=weight)
+
+    def routed(self, home: int, size: int, *reads: int, weight: str = "") -> int:
+        """The same by a weight on `home`: of experts chosen by the second input, if there is one."""
+        if home != HOST or not self.tensors:
+            return self._add(size, reads, home, False, False)
+        node = self._add(size, (self.weight(f"{weight}.weight"), *reads), LENDER, False, False)
+        return self._shifted(node, f"{weight}.bias", *reads[1:])
+
+    def _shifted(self, node: int, bias: str, *reads: int) -> int:
+        if bias not in self.tensors:
+            return node
+        return self._add(self.sizes[node], (node, self.weight(bias), *reads), LENDER, True, False)
+
+    def scaled(self, size: int, source: int, weight: str = "") -> int:
         """Scaling or shift by a weight of the current layer."""
-        return self._add(size, (source,), self.here, True, False)
+        if not self.lent:
+            return self._add(size, (source,), self.here, True, False)
+        return self._add(size, (source, self.weight(weight)), LENDER, True, False)
+
+    def shifted(self, size: int, source: int, weight: str) -> int:
+        """The same not in place."""
+        if not self.lent:
+            return self.op(size, source)
+        return self._add(size, (source, self.weight(weight)), LENDER, False, False)
+
+    def weighed(self, node: int, weight: str) -> int:
+        """The same where it takes no memory and moves nothing, unless the weight has to be copied; and its bias."""
+        if not self.lent or f"{weight}.weight" not in self.tensors:
+            return node
+        size = self.sizes[node if node >= 0 else ~node]
+        return self._shifted(self.scaled(size, node, f"{weight}.weight"), f"{weight}.bias")
 
     def on(self, device: int, size: int, *reads: int) -> int:
         """An operation with a weight (or cache) on `device`."""
         return self._add(size, reads, device, False, False)
 
-    def norm(self, size: int, source: int, rms: bool = True) -> int:
+    def norm(self, size: int, source: int, rms: bool = True, weight: str = "") -> int:
         """Normalization, then multiplication by its weight; only the RMS kind can be done in place."""
         normed = self._add(size, (source,), _UNASSIGNED, rms, False)
-        return self._add(size, (normed,), self.here, True, False)
+        if not self.lent:
+            return self._add(size, (normed,), self.here, True, False)
+        return self._shifted(self.scaled(size, normed, f"{weight}.weight"), f"{weight}.bias")
 
     def store(self, *reads: int) -> None:
         """Write into a cache that lies with the layer; takes no compute memory."""
@@ -176,6 +246,12 @@ class Graph:
         return result
 
 
+def _arrives(read: int, home: int, homes: list[int], copies: Mapping[tuple[int, int], int]) -> bool:
+    """Whether what is read there has to be copied first."""
+    source = read if read >= 0 else ~read
+    return homes[source] != home and (source, home) not in copies
+
+
 # One entry of the final order: node, device, what it reads, and the tensor it is a copy of (-1: an operation).
 Step = tuple[int, int, tuple[int, ...], int]
 
@@ -183,25 +259,33 @@ Step = tuple[int, int, tuple[int, ...], int]
 def schedule(graph: Graph, homes: list[int]) -> list[Step]:
     """Cut the order into runs on one device; what a run needs from elsewhere is copied when the run starts.
 
-    A tensor is copied to a device once, and the copy stays until its last use there.
+    A tensor is copied to a device once, and the copy stays until its last use there. A weight that is copied begins a
+    run of its own, unless nothing has been copied for the one before: so it finds the place of the last one. So does
+    what needs one copy too many.
     """
     steps: list[Step] = []
     copies: dict[tuple[int, int], int] = {}
     run_start, device, next_copy = 0, _UNASSIGNED, len(homes)
     arrivals: list[Step] = []
-    parts = graph.parts
+    parts, passing = graph.parts, graph.passing
     for number in graph.order:
         home = homes[number]
         if home != device:
             steps[run_start:run_start] = arrivals
             arrivals, run_start, device = [], len(steps), home
         sources = graph.reads[number]
+        if arrivals and passing and any(read in passing and homes[read] != home for read in sources):
+            steps[run_start:run_start] = arrivals
+            arrivals, run_start = [], len(steps)
         for read in sources:
             if homes[read if read >= 0 else ~read] != home or read in parts:
                 break
         else:
             steps.append((number, home, sources, -1))
             continue
+        if len(arrivals) >= _RUN_COPIES and any(_arrives(read, home, homes, copies) for read in sources):
+            steps[run_start:run_start] = arrivals
+            arrivals, run_start = [], len(steps)
         moved: list[int] = []
         for read in sources:
             source = read if read >= 0 else ~read

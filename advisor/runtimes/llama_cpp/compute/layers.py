@@ -8,7 +8,7 @@ from advisor.models.recurrent import GatedDeltaNet, Mamba2, NgramLookup, ShortCo
 from advisor.runtimes.llama_cpp.compute import gemma as compute_gemma
 from advisor.runtimes.llama_cpp.compute import multi_stream as compute_multi_stream
 from advisor.runtimes.llama_cpp.compute import streams as compute_streams
-from advisor.runtimes.llama_cpp.compute.blocks import core, feed, mix, turned_back
+from advisor.runtimes.llama_cpp.compute.blocks import core, feed, mix, output_of, turned_back
 from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 from advisor.sizing.placement import HOST
@@ -24,7 +24,9 @@ def add_embedding(frame: Frame) -> int:
     deep = 1 + model.wiring.graph.image_layers
     mixed = frame.settings.since("2026-10") and model.wiring.graph.by_release.mixes_embeddings
     others = graph.input(4 * frame.tokens) if mixed else -1
-    graph.input(size * deep)  # the alternative to tokens: ready-made embeddings, reserved as well
+    alternative = graph.input(size * deep)  # to tokens: ready-made embeddings, reserved as well
+    if not frame.settings.since("2026-10"):
+        graph.unread.add(alternative)
     placed = (graph.input(8 * frame.tokens), graph.input(size * deep)) if mixed else ()
     factors = graph.input(4 * frame.tokens) if mixed and model.wiring.graph.by_release.scaled_by_rows else -1
     gates = [part.shape[1] for layer in model.layers[:1] for part in layer.extras if part.name == "inp_gate.weight"]
@@ -54,7 +56,7 @@ def add_embedding(frame: Frame) -> int:
         place = graph.on(HOST, size, frame.positions) if learned else -1
         stream = graph.inplace(size, stream)
         stream = graph.inplace(size, place, stream) if learned else stream
-        stream = graph.norm(size, stream, rms=False)
+        stream = graph.norm(size, stream, rms=False, weight="token_embd_norm")
     if gates:
         frame.per_layer_width = gates[0]
         graph.settle()
@@ -82,7 +84,7 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
     rms = not wiring.layer_norm
     size = frame.f32(model.width)
     names = {part.name.removesuffix(".weight") for part in layer.extras}
-    source = graph.norm(size, stream, rms) if "attn_norm" in names else stream
+    source = graph.norm(size, stream, rms, "attn_norm") if "attn_norm" in names else stream
     if wiring.beside_attention == "before projection":
         return _parallel_late(frame, layer, number, source, stream, last)
     if wiring.beside_attention == "after projection":
@@ -99,7 +101,7 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
             out = frame.picked(out, model.width)
             size = frame.f32(model.width)
         if "post_attention_norm" in names and sandwich:
-            out = graph.norm(size, out, rms)
+            out = graph.norm(size, out, rms, "post_attention_norm")
         if narrow and wiring.rows == "before residual":
             out = frame.picked(out, model.width)
         if narrow and wiring.rows != "after residual":
@@ -112,30 +114,32 @@ def add_layer(frame: Frame, layer: Layer, number: int, stream: int, *, last: boo
             return stream
         source, block = stream, layer.routed
         if block is not None and block.dense is not None:
-            fed = graph.norm(size, compute_gemma.experts_beside_dense(frame, block, block.dense, stream))
-            return graph.scaled(size, graph.inplace(size, fed, stream))
+            fed = compute_gemma.experts_beside_dense(frame, block, block.dense, stream)
+            fed = graph.norm(size, fed, weight="post_ffw_norm")
+            return graph.scaled(size, graph.inplace(size, fed, stream), "layer_output_scale.weight")
         if "ffn_norm" in names or ("post_attention_norm" in names and not sandwich):
-            source = graph.norm(size, stream, rms)
+            source = graph.norm(size, stream, rms, "ffn_norm" if "ffn_norm" in names else "post_attention_norm")
     if layer.feed_forward is None:
         return stream
     if not layer.mixers and "ffn_norm" in names:
-        source = graph.norm(size, stream, rms)
+        source = graph.norm(size, stream, rms, "ffn_norm")
     if "attn_output_norm" in names:
-        stream = source = graph.norm(size, stream, rms)
+        stream = source = graph.norm(size, stream, rms, "attn_output_norm")
     fed = feed(frame, layer.feed_forward, source)
     if "post_ffw_norm" in names:
-        fed = graph.norm(size, fed, rms)
+        fed = graph.norm(size, fed, rms, "post_ffw_norm")
     if narrow and not layer.mixers:
         fed, stream = frame.picked(fed, model.width), frame.picked(stream, model.width)
     stream = _residual(frame, fed, stream, wiring.stream_first_when_fed)
     if "inp_gate" in names:
         stream = graph.inplace(size, stream, compute_gemma.layer_embedding(frame, stream))
     if "layer_output_norm" in names:
-        stream = graph.norm(size, stream, rms)
+        stream = graph.norm(size, stream, rms, "layer_output_norm")
     if frame.deep >= 0 and number < wiring.image_layers:
-        stream = graph.inplace(size, stream, view(frame.deep))
+        apart = 4 * model.width * wiring.image_layers  # a view that ends before the last token's others
+        stream = graph.inplace(size, stream, graph.part(graph.sizes[frame.deep] - apart, view(frame.deep)))
     if "layer_output_scale" in names:
-        stream = graph.scaled(size, stream)
+        stream = graph.scaled(size, stream, "layer_output_scale.weight")
     return stream
 
 
@@ -149,7 +153,7 @@ def _parallel_late(frame: Frame, layer: Layer, number: int, source: int, stream:
         stream = frame.picked(stream, frame.model.width)
     fed = graph.inplace(frame.f32(frame.model.width), fed, stream)
     frame.tokens = tokens  # of all rows: they are picked from the result
-    out = graph.matmul(size, turned_back(frame, layer.mixers[0], mixed))
+    out = graph.matmul(size, turned_back(frame, layer.mixers[0], mixed), weight="attn_output")
     out = frame.picked(out, frame.model.width) if last else out
     return graph.inplace(frame.f32(frame.model.width), fed, out)
 
@@ -157,7 +161,7 @@ def _parallel_late(frame: Frame, layer: Layer, number: int, source: int, stream:
 def _parallel_early(frame: Frame, layer: Layer, number: int, source: int, stream: int, last: bool) -> int:
     graph, size = frame.graph, frame.f32(frame.model.width)
     mixed = mix(frame, layer.mixers[0], number, source)
-    out = graph.matmul(size, mixed)
+    out = graph.matmul(size, mixed, weight="attn_output")
     if last:
         out, source = frame.picked(out, frame.model.width), frame.picked(source, frame.model.width)
         size = frame.f32(frame.model.width)
@@ -183,14 +187,14 @@ def _mixed(
         if narrow_stream:
             stream = graph.op(4 * frame.model.width * frame.outputs, stream, frame.output_rows)
         elif len(mixers) > 1:
-            outs.append(graph.matmul(size, turned_back(frame, mixers[0], first)))
+            outs.append(graph.matmul(size, turned_back(frame, mixers[0], first), weight=output_of(mixers[0])))
 
     outs: list[int] = []
     first = -1
     if len(mixers) > 1:  # Falcon H1: both read the same norm, which is computed twice
         first = core(frame, mixers[0], number, source)
-        source = graph.norm(size, stream)
-    out = graph.matmul(size, mix(frame, mixers[-1], number, source, beside))
+        source = graph.norm(size, stream, weight="attn_norm")
+    out = graph.matmul(size, mix(frame, mixers[-1], number, source, beside), weight=output_of(mixers[-1]))
     reshaped = isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) or (
         isinstance(mixers[-1], Mamba2) and not frame.settings.since("2026-09")
     )
@@ -214,10 +218,10 @@ def add_output(frame: Frame, stream: int) -> None:
             graph.matmul(frame.f32(model.vocabulary), low_rank)
             return
         stream = compute_streams.narrowed(frame, stream, streams.count, streams.weighted_end)
-    normed = graph.norm(frame.f32(model.width), stream, not model.wiring.graph.layer_norm)
+    normed = graph.norm(frame.f32(model.width), stream, not model.wiring.graph.layer_norm, "output_norm")
     if model.wiring.graph.by_release.picks_late(frame.settings.release):
         graph.keep(normed)  # the input of draft layers, should there be any
         normed = frame.picked(normed, model.width)
     if model.causal:
         rows = next((part.shape[1] for part in model.globals if part.name == "output.weight"), model.vocabulary)
-        graph.matmul(frame.f32(rows), normed)
+        graph.matmul(frame.f32(rows), normed, weight="output")

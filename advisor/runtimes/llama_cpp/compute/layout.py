@@ -9,8 +9,9 @@ result is that of going through all steps.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -18,7 +19,7 @@ from weakref import WeakValueDictionary
 from advisor.foundation.caches import remembered
 from advisor.foundation.units import KIB, MIB
 from advisor.runtimes.llama_cpp.compute.allocator import EMPTY, Arena, Free
-from advisor.runtimes.llama_cpp.compute.graph import Graph, schedule
+from advisor.runtimes.llama_cpp.compute.graph import ALL, Graph, schedule
 from advisor.sizing.placement import HOST
 
 _NOWHERE = -1
@@ -59,11 +60,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The steps of a graph, without sizes."""
+    """The steps of a graph, without sizes; `copied` are the numbers of parts of which copies are held throughout."""
 
     parts: tuple[Part, ...]
     sources: tuple[tuple[Source, ...], ...]
     tensors: int
+    copied: frozenset[int] = frozenset()
 
     def peaks(self, sizes_of: Sequence[Sequence[int]], devices: int) -> dict[int, int]:
         """Highest byte per device (HOST and 0..devices-1), given the sizes of the nodes of each piece of the graph."""
@@ -128,8 +130,9 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
     """The steps of a graph whose operations have their `homes`.
 
     `starts` are the first nodes of its pieces, `pieces` the number of each, equal for pieces that are alike. With
-    pipeline parallelism whatever enters a device exists in several `copies`, all held throughout. The first part of the
-    result holds what is allocated before anything else, the others are those of the pieces.
+    pipeline parallelism whatever enters a device exists in several `copies`, all held throughout. The first parts of
+    the result hold what is allocated before anything else, each constant of a later layer one of its own, the others
+    are those of the pieces.
     """
     steps = schedule(graph, homes)
     originals = {node: original for node, _, _, original in steps if original >= 0}
@@ -154,15 +157,23 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
     if copies > 1:
         fixed = {*graph.inputs, *originals}
         for node in (*graph.inputs, *(step[0] for step in steps if step[3] >= 0)):
-            for _ in range(copies):  # held for good: each is a tensor of its own that nobody reads
+            for _ in range(1 if node in graph.unread else copies):  # held for good: tensors that nobody reads
                 plain.append((len(homes), homes[node], True, (), ()))
                 homes.append(homes[node])
                 sources.append(sources[node])
-    plain += [
-        (node, homes[node], True, (), ()) for node in graph.leaves() if node not in fixed and node not in graph.empty
-    ]
-    lying = {node for node, *_ in plain}
     cuts: list[int] = []
+    constants, inputs = 0, set(graph.inputs)
+    placed = max((count for count in graph.late.values() if count < ALL), default=0)
+    for node in graph.leaves():
+        if node in fixed or node in graph.empty:
+            continue
+        if node not in inputs:
+            constants += 1
+        if constants > placed:  # those of layers after the first few: what comes between them is not moved by more
+            cuts.append(len(plain))
+        plain.append((node, homes[node], True, (), ()))
+    lying = {node for node, *_ in plain}
+    before = len(cuts)
     upcoming = iter(starts)
     upcoming_start = next(upcoming)
     reuses, empty = graph.reuses, graph.empty
@@ -186,8 +197,11 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
         if node not in fixed:
             lying.add(node)
         plain.append((node if node in lying else -1, device, always, over, tuple(last) if last else ()))
-    cuts += [len(plain)] * (len(starts) - len(cuts))
-    return _cut(plain, [0, *cuts, len(plain)], homes, sources)
+    cuts += [len(plain)] * (len(starts) + before - len(cuts))
+    found = _cut(plain, [0, *cuts, len(plain)], homes, sources)
+    if copies == 1:
+        return found
+    return replace(found, copied=frozenset(before + bisect_right(starts, node) for node in originals.values()))
 
 
 def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Sequence[Source]) -> Layout:

@@ -11,6 +11,7 @@ from advisor.runtimes.llama_cpp.compute import sparse as compute_sparse
 from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 from advisor.runtimes.llama_cpp.compute.selection import Selection
+from advisor.sizing.placement import HOST
 from advisor.sizing.settings import cache_bytes
 
 
@@ -25,25 +26,25 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
         compute_sparse.block_keys(frame, attention.indexer, source)
     if attention.fused_qkv:
         width = heads * size + attention.key_width + attention.value_width
-        raw_query = fused = view(graph.matmul(frame.f32(width), source))
-        query = _turned_keys(frame, attention, graph.op(frame.f32(heads * size), fused, frame.positions), heads * size)
-        keys = _turned_keys(
-            frame, attention, graph.op(frame.f32(attention.key_width), fused, frame.positions), attention.key_width
-        )
+        raw_query = fused = view(graph.matmul(frame.f32(width), source, weight="attn_qkv"))
+        query = graph.op(frame.f32(heads * size), fused, *frame.turning(attention))
+        query = _turned_keys(frame, attention, query, heads * size)
+        keys = graph.op(frame.f32(attention.key_width), fused, *frame.turning(attention))
+        keys = _turned_keys(frame, attention, keys, attention.key_width)
         values = _turned_values(frame, attention, fused)
     else:
-        raw_query = graph.matmul(frame.f32(heads * size * (2 if attention.gated_query else 1)), source)
-        query = _prepared(frame, attention, raw_query, heads * size, rotated)
+        raw_query = graph.matmul(frame.f32(heads * size * (2 if attention.gated_query else 1)), source, weight="attn_q")
+        query = _prepared(frame, attention, raw_query, "attn_q", rotated)
         if not attention.own_kv:
             pass
         elif frame.windowed or by_block or not frame.model.causal or not attention.value_projection:
-            raw_keys = graph.matmul(frame.f32(attention.key_width), source)
-            keys = _prepared(frame, attention, raw_keys, attention.key_width, rotated)
+            raw_keys = graph.matmul(frame.f32(attention.key_width), source, weight="attn_k")
+            keys = _prepared(frame, attention, raw_keys, "attn_k", rotated)
             values = _values(frame, attention, source, raw_keys)
         else:  # llama.cpp puts values before keys where it has one cache only
             values = _values(frame, attention, source, -1)
-            raw_keys = graph.matmul(frame.f32(attention.key_width), source)
-            keys = _prepared(frame, attention, raw_keys, attention.key_width, rotated)
+            raw_keys = graph.matmul(frame.f32(attention.key_width), source, weight="attn_k")
+            keys = _prepared(frame, attention, raw_keys, "attn_k", rotated)
     if by_block:
         graph.store(view(keys), frame.rows[0][0])
         graph.store(view(values), frame.rows[0][1])
@@ -57,28 +58,30 @@ def attention_core(frame: Frame, attention: Attention, source: int, rotated: boo
         if frame.settings.release < frame.model.wiring.graph.by_release.gate_reshaped_before:
             return graph.op(result_size, view(result), view(gate))
         return graph.inplace(result_size, result, gate)
-    return graph.inplace(result_size, result, graph.matmul(result_size, source))
+    return graph.inplace(result_size, result, graph.matmul(result_size, source, weight="attn_gate"))
 
 
 def _values(frame: Frame, attention: Attention, source: int, raw_keys: int) -> int:
     size = frame.f32(attention.value_width)
-    values = frame.graph.matmul(size, source) if attention.value_projection else raw_keys
+    values = frame.graph.matmul(size, source, weight="attn_v") if attention.value_projection else raw_keys
     if frame.model.wiring.graph.values_normed:
         values = frame.graph.op(size, view(values))
     return _turned_values(frame, attention, values)
 
 
-def _prepared(frame: Frame, attention: Attention, raw: int, width: int, rotated: bool) -> int:
+def _prepared(frame: Frame, attention: Attention, raw: int, weight: str, rotated: bool) -> int:
     """Norm and position of queries or keys; both work in place except on a reshaped tensor."""
-    graph, size = frame.graph, frame.f32(width)
+    graph = frame.graph
+    width = attention.heads * attention.head_size if weight == "attn_q" else attention.key_width
+    size = frame.f32(width)
     if attention.query_key_norm in ("head", "per_head"):
-        result = graph.op(size, view(raw))
+        result = graph.weighed(graph.op(size, view(raw)), f"{weight}_norm")
         if rotated:
-            result = graph.inplace(size, result, frame.positions)
+            result = graph.inplace(size, result, *frame.turning(attention))
     else:
-        result = graph.norm(size, raw) if attention.query_key_norm == "full" else raw
+        result = graph.norm(size, raw, weight=f"{weight}_norm") if attention.query_key_norm == "full" else raw
         if rotated:
-            result = graph.op(size, view(result), frame.positions)
+            result = graph.op(size, view(result), *frame.turning(attention))
         elif frame.temperature >= 0 and width == attention.heads * attention.head_size:
             result = graph.op(size, view(result), frame.temperature)
     return _turned_keys(frame, attention, result, width)
@@ -105,7 +108,7 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
         return _scores_without_cache(frame, attention, query, keys, values, result)
     window = attention.window
     cache: tuple[int, ...] = ()
-    if not attention.own_kv or not frame.fused:
+    if not attention.own_kv or not frame.fused or graph.lent or frame.attends_apart:
         home = graph.here if attention.own_kv else frame.cache_homes[window]
         per_cell = frame.cells(window) * frame.streams
         cache = (
@@ -119,7 +122,7 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
         graph.store(view(values), rows[1])
     mask = frame.masks[attention.window]
     if frame.fused:
-        out = view(graph.flash_attention(result, view(query), *cache, mask))
+        out = view(graph.flash_attention(result, view(query), *cache, mask, *frame.sinks()))
     else:
         cells = frame.cells(attention.window)
         table = frame.f32(cells * attention.heads)
@@ -128,7 +131,9 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
             size = cache_bytes(settings.cache_type_v, attention.value_width) * cells * frame.streams
             straight = (graph.op(size, cache[1]),)
         scored = graph.op(table, cache[0], view(query))
-        soft = graph.inplace(table, scored, mask)
+        soft = graph.inplace(table, scored, mask, *frame.sinks())
+        if not straight and (graph.lent or not attention.own_kv):  # values may lie elsewhere
+            straight = cache[1:]
         out = graph.op(result, view(graph.op(result, soft, *straight)))
         graph.settle()
     return out
@@ -169,27 +174,28 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
     reduced = source
     if attention.query_rank:
         size = frame.f32(attention.query_rank)
-        reduced = graph.norm(size, graph.matmul(size, source))
+        reduced = graph.norm(size, graph.matmul(size, source, weight="attn_q_a"), weight="attn_q_a_norm")
     picked = -1
     if pooled is not None and frame.settings.since("2026-10"):
         picked = compute_sparse.pooled_choice(frame, pooled, reduced, source)
         graph.settle()
-    query = view(graph.matmul(frame.f32(heads * (attention.nope_size + attention.rope_size)), reduced))
-    absorbed = graph.matmul(frame.f32(heads * rank), query)
+    asked = frame.f32(heads * (attention.nope_size + attention.rope_size))
+    query = view(graph.matmul(asked, reduced, weight="attn_q_b" if attention.query_rank else "attn_q"))
+    absorbed = graph.matmul(frame.f32(heads * rank), query, weight="attn_k_b")
     position = query
     if rotated and attention.rope_size:
         position = graph.op(frame.f32(heads * attention.rope_size), query, frame.positions)
     query = absorbed
     if attention.rope_size:
         query = graph.op(frame.f32(heads * attention.key_width), view(absorbed), position)
-    joint = graph.matmul(frame.f32(attention.key_width), source)
+    joint = graph.matmul(frame.f32(attention.key_width), source, weight="attn_kv_a_mqa")
     if attention.rope_size:
         joint = view(joint)
-        keys = graph.norm(frame.f32(rank), joint)
+        keys = graph.norm(frame.f32(rank), joint, weight="attn_kv_a_norm")
         position = graph.op(frame.f32(attention.rope_size), joint, frame.positions) if rotated else joint
         keys = graph.op(frame.f32(attention.key_width), view(keys), position)
     else:
-        keys = graph.norm(frame.f32(rank), joint)
+        keys = graph.norm(frame.f32(rank), joint, weight="attn_kv_a_norm")
     graph.store(view(keys), frame.rows[0][0])
 
     def mask() -> int:
@@ -199,20 +205,27 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
         return frame.masks[0] if selection is None else selection.mask(reduced)
 
     value_width = heads * attention.value_size
+    seen, cached = frame.cells(0) * frame.streams, ()
+    if graph.lent:  # values are a view of the keys
+        stored = cache_bytes(frame.settings.cache_type_k, attention.key_width)
+        whole = stored * seen
+        rest = stored - cache_bytes(frame.settings.cache_type_k, rank)
+        cached = graph.part(whole, home=HOST), graph.part(whole - rest, home=HOST)
     if frame.fused:
-        latent_out = view(graph.flash_attention(frame.f32(heads * rank), view(query), mask()))
-        values = graph.matmul(frame.f32(value_width), latent_out)
+        latent_out = view(graph.flash_attention(frame.f32(heads * rank), view(query), *cached, mask()))
+        values = graph.matmul(frame.f32(value_width), latent_out, weight="attn_v_b")
         result = view(graph.op(frame.f32(value_width), view(values)))
     else:
-        cached = cache_bytes(frame.settings.cache_type_k, rank) * frame.cells(0) * frame.streams
-        straight = graph.op(cached)
+        straight = graph.op(cache_bytes(frame.settings.cache_type_k, rank) * seen, *cached[1:])
         table = frame.f32(frame.cells(0) * heads)
-        scored = graph.op(table, view(query))
+        scored = graph.op(table, *cached[:1], view(query))
         soft = graph.inplace(table, scored, mask())
         latent_out = graph.op(frame.f32(heads * rank), straight, soft)
-        values = graph.matmul(frame.f32(value_width), latent_out)
+        values = graph.matmul(frame.f32(value_width), latent_out, weight="attn_v_b")
         result = graph.op(frame.f32(value_width), view(values))
     graph.settle()
     if attention.gate:
-        result = graph.inplace(frame.f32(value_width), result, graph.matmul(frame.f32(value_width), source))
+        result = graph.inplace(
+            frame.f32(value_width), result, graph.matmul(frame.f32(value_width), source, weight="attn_gate")
+        )
     return result

@@ -61,15 +61,16 @@ def altup_layer(frame: Frame, layer: Layer, number: int, streams: int) -> int:
     """A layer of Gemma 3n: predict all streams, compute one, correct the others."""
     graph, size = frame.graph, frame.f32(frame.model.width)
     predictions = compute_gemma.predicted(frame, streams)
-    source = graph.norm(size, view(predictions))
+    source = graph.norm(size, view(predictions), weight="attn_norm")
     attention = layer.mixers[0]
     if isinstance(attention, Attention) and number >= len(frame.model.layers) - frame.model.shared_kv_layers:
         attention = replace(attention, own_kv=False)
-    out = graph.matmul(size, mix(frame, attention, number, source))
-    out = graph.inplace(size, graph.norm(size, out), view(predictions))
+    out = graph.matmul(size, mix(frame, attention, number, source), weight="attn_output")
+    out = graph.inplace(size, graph.norm(size, out, weight="post_attention_norm"), view(predictions))
     rank = next(part.shape[1] for part in layer.extras if part.name == "laurel_l.weight")
     out = graph.inplace(size, out, compute_gemma.low_rank_residual(frame, source, rank))
     inner = layer.feed_forward.inner if isinstance(layer.feed_forward, Dense) else 0
-    fed = compute_gemma.activations(frame, inner, graph.norm(size, out), compute_gemma.is_sparse(number))
-    out = graph.inplace(size, graph.norm(size, fed), out)
+    normed = graph.norm(size, out, weight="ffn_norm")
+    fed = compute_gemma.activations(frame, inner, normed, compute_gemma.is_sparse(number))
+    out = graph.inplace(size, graph.norm(size, fed, weight="post_ffw_norm"), out)
     return compute_gemma.corrected(frame, predictions, out)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
 from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
+from advisor.sizing.placement import HOST
 
 
 def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] = lambda: None) -> int:
@@ -20,22 +21,30 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
     graph, inner = frame.graph, frame.f32(mamba.inner)
     width = mamba.convolution_width
     past = frame.state((mamba.kernel - 1) * width)
-    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source))
+    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source, weight="ssm_in"))
     window = graph.op(frame.f32(width) + frame.per_user((mamba.kernel - 1) * width), view(past), joint)
-    graph.store(view(window))
-    convolved = view(graph.matmul(frame.f32(width), window))
-    step = graph.op(frame.f32(mamba.heads), joint)
-    scan = view(graph.op(inner + frame.per_user(mamba.state_elements), convolved, step, frame.state_rows))
+    graph.store(frame.last_tokens(window))
+    convolved = view(graph.matmul(frame.f32(width), window, weight="ssm_conv1d"))
+    step = graph.shifted(frame.f32(mamba.heads), joint, "ssm_dt.bias")
+    size = inner + frame.per_user(mamba.state_elements)
+    if graph.lent:  # told one state, it is too small a result to be worth a GPU
+        grouped = mamba.groups * mamba.state
+        read = [
+            graph.part(frame.f32(width) - 4 * (width - part), convolved) for part in (mamba.inner, grouped, grouped)
+        ]
+        scan = view(graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows))
+    else:
+        scan = view(graph.op(size, convolved, step, frame.state_rows))
     graph.settle()
     frame.unused_states(mamba.state_elements)
     graph.store(scan)
     beside()
     gate = graph.op(inner, joint)
-    skipped = graph.matmul(inner, convolved)
+    skipped = graph.shifted(inner, convolved, "ssm_d")
     mixed = graph.inplace(inner, scan, skipped)
     mixed = graph.op(inner, gate, mixed)
     if mamba.norm:
-        mixed = graph.norm(inner, view(mixed))
+        mixed = graph.norm(inner, view(mixed), weight="ssm_norm")
     return view(mixed)
 
 
@@ -46,14 +55,14 @@ def gated_delta_net(frame: Frame, net: GatedDeltaNet, source: int) -> int:
     history = frame.per_user((net.kernel - 1) * width)
     graph.settle()
     past = frame.state((net.kernel - 1) * width)
-    joint = graph.matmul(frame.f32(width), source)
+    joint = graph.matmul(frame.f32(width), source, weight="attn_qkv")
     window = graph.op(frame.f32(width) + history, view(past), view(joint))
-    late = view(window)
+    late = frame.last_tokens(window)
     if frame.model.wiring.streams is not None:  # Qwen4 writes a copy of it
         late = graph.op(history, late)
     graph.store(late)
     state = frame.state(net.state_elements)
-    convolved = view(graph.matmul(frame.f32(width), window))
+    convolved = view(graph.matmul(frame.f32(width), window, weight="ssm_conv1d"))
     one = frame.f32(net.key_heads * net.key_size)
     repeated = net.joint_beta_alpha and net.value_heads > net.key_heads
     sides = []
@@ -64,19 +73,23 @@ def gated_delta_net(frame: Frame, net: GatedDeltaNet, source: int) -> int:
         sides.append(side)
     gates = _delta_gates(frame, net, source)
     result = graph.op(inner + frame.per_user(net.state_elements), *sides, convolved, *gates, view(state))
-    graph.store(view(result))
-    normed = graph.norm(inner, view(result))
-    gate = graph.op(inner, view(graph.matmul(inner, source)))
+    graph.store(graph.seen(result, frame.per_user(net.state_elements)))
+    normed = graph.norm(inner, view(result), weight="ssm_norm")
+    gate = graph.op(inner, view(graph.matmul(inner, source, weight="attn_gate")))
     return view(graph.inplace(inner, normed, gate))
 
 
 def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, int]:
     graph, size = frame.graph, frame.f32(net.value_heads)
     if net.joint_beta_alpha:
-        joint = view(graph.matmul(2 * size, source))
+        joint = view(graph.matmul(2 * size, source, weight="ssm_ba"))
         return view(graph.op(size, joint)), view(graph.op(size, joint))
-    decay = graph.on(graph.here, size, view(graph.matmul(size, source)))
-    return view(decay), graph.op(size, view(graph.matmul(size, source)))
+    decay = view(graph.matmul(size, source, weight="ssm_alpha"))
+    if graph.lent:
+        decay = graph.scaled(size, graph.shifted(size, decay, "ssm_dt.bias"), "ssm_a")
+    else:
+        decay = graph.on(graph.here, size, decay)
+    return view(decay), graph.op(size, view(graph.matmul(size, source, weight="ssm_beta")))
 
 
 def short_convolution(
@@ -85,12 +98,12 @@ def short_convolution(
     """LFM2's gated convolution without its output projection (src/models/lfm2.cpp)."""
     graph, size = frame.graph, frame.f32(width)
     past = frame.state((block.kernel - 1) * width)
-    joint = view(graph.matmul(3 * size, view(source)))
+    joint = view(graph.matmul(3 * size, view(source), weight="shortconv.in_proj"))
     gated = graph.op(size, joint)
     window = graph.op(size + frame.per_user((block.kernel - 1) * width), view(past), view(gated))
-    graph.store(view(window))
+    graph.store(frame.last_tokens(window))
     beside()
-    convolved = graph.matmul(size, window)
+    convolved = graph.matmul(size, window, weight="shortconv.conv")
     return graph.inplace(size, joint, convolved)
 
 
@@ -100,21 +113,35 @@ def kimi_delta(frame: Frame, delta: KimiDelta, source: int) -> int:
     graph.settle()
     past = frame.state((delta.kernel - 1) * delta.convolution_width)
     windows = []
-    for _ in range(3):
-        side = graph.matmul(inner, source)
+    for name in "qkv":
+        side = graph.matmul(inner, source, weight=f"attn_{name}")
         windows.append(graph.op(inner + frame.per_user((delta.kernel - 1) * delta.inner), view(past), view(side)))
-        graph.store(view(windows[-1]))
+        graph.store(frame.last_tokens(windows[-1]))
     state = frame.state(delta.state_elements)
-    sides = [graph.op(inner, view(graph.op(inner, view(graph.matmul(inner, window))))) for window in windows[:2]]
-    values = graph.op(inner, view(graph.matmul(inner, windows[2])))
-    decay = graph.matmul(inner, graph.matmul(frame.f32(delta.head_size), source))
-    decay = graph.matmul(inner, view(decay))
-    beta = graph.op(frame.f32(delta.heads), view(graph.matmul(frame.f32(delta.heads), source)))
+
+    def convolved(name: str, window: int) -> int:
+        if graph.lent:
+            return view(graph.op(inner, window, graph.host_part(f"ssm_conv1d_{name}.weight")))
+        return view(graph.matmul(inner, window))
+
+    sides = [graph.op(inner, view(graph.op(inner, convolved(*each)))) for each in zip("qk", windows[:2], strict=True)]
+    values = graph.op(inner, convolved("v", windows[2]))
+    decay = graph.matmul(inner, graph.matmul(frame.f32(delta.head_size), source, weight="ssm_f_a"), weight="ssm_f_b")
+    if graph.lent:
+        decay = graph.scaled(inner, decay, "ssm_dt.bias")
+        decay = graph.op(inner, view(decay), graph.host_part("ssm_a"))
+    else:
+        decay = graph.matmul(inner, view(decay))
+    beta = graph.matmul(frame.f32(delta.heads), source, weight="ssm_beta")
+    beta = graph.op(frame.f32(delta.heads), view(beta))
     result = graph.op(
         inner + frame.per_user(delta.state_elements), *sides, view(values), view(decay), beta, view(state)
     )
-    graph.store(view(result))
-    normed = graph.norm(inner, view(graph.op(inner, view(result))))
-    reduced = source if delta.full_gate else graph.matmul(frame.f32(delta.head_size), view(source))
-    gate = graph.op(inner, view(graph.matmul(inner, reduced)))
+    graph.store(graph.seen(result, frame.per_user(delta.state_elements)))
+    normed = graph.norm(inner, view(graph.op(inner, view(result))), weight="ssm_norm")
+    reduced = source
+    if not delta.full_gate:
+        reduced = graph.matmul(frame.f32(delta.head_size), view(source), weight="ssm_g_a")
+    gate = graph.matmul(inner, reduced, weight="ssm_g" if delta.full_gate else "ssm_g_b")
+    gate = graph.op(inner, view(gate))
     return graph.op(inner, graph.inplace(inner, normed, gate))

@@ -1,7 +1,8 @@
 """Long stretches of like layers: three rounds of them are laid out, and the one in the middle is repeated.
 
 The first round finds what came before the stretch, the last one is the last to read what all of it does; every round
-between them finds what one of its kind leaves, and leaves the same. `repeated` makes sure of that.
+between them finds what one of its kind leaves, and leaves the same; constants, which are allocated before all layers,
+come back with their round. `repeated` makes sure of that.
 """
 
 from __future__ import annotations
@@ -75,13 +76,23 @@ def repeated(layout: Layout, before: int, stretches: Sequence[Stretch]) -> Layou
     }
     found = [[by_tensor[tensor] for tensor in part.found] for part in parts]
     middles: dict[int, Stretch] = {}  # of each part in the middle round of a stretch, that stretch
-    order: list[tuple[int, int]] = []  # each part of the whole, as a part of the shortened one and which time it comes
-    done = 0
+    constants = range(1, before - 1)  # parts that each hold one of a layer, before the layers
+    if set(constants) - {origin for each in found for origin, _ in each}:
+        return None
     for start, period, times in stretches:
         last = before + start
-        if not _alike(found, last, period):
+        own = _constants(parts, found, last, period, constants)
+        if (
+            own is None
+            or not _alike(found, last, period, own)
+            or layout.copied.intersection(range(last - period, last))
+        ):
             return None
         middles |= dict.fromkeys(range(last - period, last), Stretch(last, period, times))
+        middles |= dict.fromkeys(own, Stretch(own.stop, len(own), times))
+    order: list[tuple[int, int]] = []  # each part of the whole, as a part of the shortened one and which time it comes
+    done = 0
+    for last, period, times in sorted(set(middles.values())):
         order += [(number, 0) for number in range(done, last)]
         order += [(number, time) for time in range(1, times + 1) for number in range(last - period, last)]
         done = last
@@ -92,6 +103,8 @@ def repeated(layout: Layout, before: int, stretches: Sequence[Stretch]) -> Layou
 
     def tensor_of(number: int, time: int, origin: int, name: _Name) -> int:
         stretch = middles.get(origin)
+        if origin in constants:  # each round has its own
+            return first_left[origin, time] + places[origin][name]
         if time and stretch is None:  # what the first round leaves, and those in the middle leave as well
             origin, time = origin + middles[number].period, time - 1
         elif stretch is not None and number >= stretch.start:
@@ -107,13 +120,43 @@ def repeated(layout: Layout, before: int, stretches: Sequence[Stretch]) -> Layou
     return Layout(tuple(whole), layout.sources, starts[-1])
 
 
-def _alike(found: Sequence[Sequence[tuple[int, _Name]]], last: int, period: int) -> bool:
-    """Whether the middle round finds nothing but what the first leaves, the last the same of the middle one, and what
-    follows nothing of the middle one."""
+_Found = Sequence[Sequence[tuple[int, _Name]]]  # by each part: which part has left it, and its name
+
+
+def _constants(parts: Sequence[Part], found: _Found, last: int, period: int, constants: range) -> range | None:
+    """The parts of constants that the middle round of a stretch finds; None where the last one's do not follow on them,
+    or are others.
+    """
+    middle, next_ones = (
+        sorted({origin for each in found[start : start + period] for origin, _ in each if origin in constants})
+        for start in (last - period, last)
+    )
+    if not middle:
+        return range(0)
+    own = range(middle[0], middle[0] + len(middle))
+    later = range(own.stop, own.stop + len(own))
+    # The last round may be the last to read an input, which is allocated after all constants.
+    if middle != list(own) or next_ones[: len(own)] != list(later):
+        return None
+    return own if all(map(_like, map(parts.__getitem__, own), map(parts.__getitem__, later))) else None
+
+
+def _like(part: Part, other: Part) -> bool:
+    return (part.segment, part.devices, part.sources) == (other.segment, other.devices, other.sources)
+
+
+def _alike(found: _Found, last: int, period: int, constants: range) -> bool:
+    """Whether the middle round finds nothing but what the first leaves and `constants` of its own, the last the same of
+    the middle one, and what follows nothing of the middle one."""
     middle = last - period
+
+    def again(origin: int, name: _Name, later: Sequence[tuple[int, _Name]]) -> bool:
+        if origin in constants:
+            return (origin + len(constants), name) in later
+        return origin >= middle - period and (origin + period, name) in later
+
     for number in range(middle, last):
-        later = found[number + period]
-        if any(origin < middle - period or (origin + period, name) not in later for origin, name in found[number]):
+        if not all(again(*each, found[number + period]) for each in found[number]):
             return False
     return not any(middle <= origin < last for each in found[last + period :] for origin, _ in each)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from advisor.models.indexer import Indexer
 from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
+from advisor.sizing.placement import HOST
+from advisor.sizing.settings import cache_bytes
 
 _SELECTED = 2048  # tokens a lightning indexer picks; published models agree on it
 
@@ -24,7 +26,8 @@ class Selection:
             return
         frame, graph = self.frame, self.frame.graph
         size = frame.f32(self.indexer.head_size)
-        keys = graph.norm(size, graph.matmul(size, self.source), rms=False)
+        keys = graph.matmul(size, self.source, weight="indexer.attn_k")
+        keys = graph.norm(size, keys, rms=False, weight="indexer.k_norm")
         keys = frame.positioned(view(keys), self.indexer.head_size, frame.positions)
         keys = graph.op(size, frame.selector_turn, keys)
         graph.store(view(keys), frame.selector_rows)
@@ -45,8 +48,14 @@ class Selection:
     def _pick(self, indexer: Indexer, reduced: int, picked: int) -> int:
         frame, graph = self.frame, self.frame.graph
         size = frame.f32(indexer.heads * indexer.head_size)
-        query = frame.positioned(view(graph.matmul(size, reduced)), indexer.head_size, frame.positions)
+        query = view(graph.matmul(size, reduced, weight="indexer.attn_q_b"))
+        query = frame.positioned(query, indexer.head_size, frame.positions)
         query = graph.op(size, frame.selector_turn, query)
-        weights = graph.op(frame.f32(indexer.heads), view(graph.matmul(frame.f32(indexer.heads), self.source)))
-        scores = graph.op(frame.f32(frame.cells(0)), view(query), weights, frame.selector_mask)
+        weights = graph.matmul(frame.f32(indexer.heads), self.source, weight="indexer.proj")
+        weights = graph.op(frame.f32(indexer.heads), view(weights))
+        keys: tuple[int, ...] = ()
+        if graph.lent:
+            size = cache_bytes(frame.settings.cache_type_k, indexer.head_size) * frame.cells(0) * frame.streams
+            keys = (graph.part(size, home=HOST),)
+        scores = graph.op(frame.f32(frame.cells(0)), view(query), *keys, weights, frame.selector_mask)
         return graph.op(frame.f32(picked), graph.op(frame.f32(picked), scores))

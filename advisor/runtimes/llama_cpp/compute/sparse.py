@@ -249,7 +249,7 @@ def _whole_block_mask(frame: Frame, indexer: Indexer, queries: Callable[[], int]
     graph.op(0, view(scores), graph.part(4 * cells * tokens, _wide_mask(frame)))
     picked = _picked_blocks(frame, scores, cells // BLOCK, groups)
     spread = graph.op(2 * cells * tokens * groups, view(picked))
-    graph.op(0, view(spread), view(frame.masks[0]))
+    graph.op(0, view(spread), graph.part(2 * cells * tokens, frame.masks[0]))
     return view(spread)
 
 

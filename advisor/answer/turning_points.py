@@ -1,0 +1,36 @@
+"""What would turn the comparison of money round: the five inputs that move it most, each asked of the engine again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.answer.answer import Answer
+from advisor.answer.assess import priced_as
+from advisor.answer.candidate import Candidate
+from advisor.costs.sensitivity import Flip, Sensitivity, sensitivity
+from advisor.foundation.message import Message, fact
+
+_DOING = {"own": fact("owning"), "rent": fact("renting"), "api": fact("an_api")}
+
+
+def turning_points(found: Answer, shown: Candidate) -> tuple[Sensitivity, ...]:
+    """The five inputs with the largest swing first; () where nothing is owned or nothing can be compared with it."""
+    if shown.costs is None:
+        return ()
+    devices = max(1, len(found.hardware.installed))
+    card, model = found.hardware.average_card, priced_as(found.entry)
+    return sensitivity(shown.costs, model, card, devices, shown.throughput, flips=True)
+
+
+def turning_words(each: Sensitivity) -> Iterator[Message]:
+    """A sentence for each side on which an input turns the comparison round."""
+    for flip in (each.less, each.more):
+        if flip is not None:
+            yield _words(each, flip)
+
+
+def _words(each: Sensitivity, flip: Flip) -> Message:
+    doing = _DOING[flip.way]
+    if flip.value < each.value:
+        return fact("turns_below", input=each.label, value=flip.value, planned=each.value, doing=doing)
+    return fact("turns_above", input=each.label, value=flip.value, planned=each.value, doing=doing)

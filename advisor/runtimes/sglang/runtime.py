@@ -1,0 +1,101 @@
+"""SGLang: what it loads and is told, where that is not as in vLLM."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.formats.level_id import LevelId
+from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message, sentence
+from advisor.models.model import Model
+from advisor.runtimes.runtime import Limits, SpeedTraits, WholeOnDevices
+from advisor.runtimes.server import ServerOptions
+from advisor.runtimes.sglang.commands import sglang_commands
+from advisor.runtimes.sglang.options import DEFAULTS, SglangOptions
+from advisor.runtimes.sglang.plans import longest_context, plan_sglang, plan_sglang_level, refusals
+from advisor.runtimes.support import machine_refusal
+from advisor.runtimes.vllm.cards import card_counts
+from advisor.runtimes.vllm.kernels import keeps_fp8
+from advisor.runtimes.vllm.runtime import LADDER, SERVER_KEYS, check_cards
+from advisor.sizing.memory import Memory
+from advisor.sizing.plan import Plan
+from advisor.sizing.request import PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
+from advisor.sources.quantization import Quantization
+
+_KEPT_IN_8_BITS = "fp8"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sglang(WholeOnDevices):
+    """SGLang's rules: GPUs of one kind, and one pool of tokens beside the weights."""
+
+    def check(self, request: PlanRequest) -> None:
+        check_cards(self.name, request)
+        if request.settings.mtp and request.model.trunk is not None:
+            raise InputError("mtp: drafting is planned for llama.cpp and vLLM, not for {name}.", name=self.name)
+
+    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
+        mlx = quantization is not None and quantization.kind == "MLX"
+        return sentence("MLX files are for mlx-lm on Apple silicon") if mlx else None
+
+    def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
+        self.check(request)
+        return plan_sglang(self, request)
+
+    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+        return plan_sglang_level(self, request, level)
+
+    def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
+        whole = {"kv_fp8": False}
+        return (whole, {"kv_fp8": True}) if request.chip is not None and keeps_fp8(request.chip) else (whole,)
+
+    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
+        return card_counts(memory, model)
+
+    def why_none(self, request: PlanRequest) -> Message:
+        if request.chip is not None and (why := machine_refusal(self.id, request.chip)):
+            return why
+        return Counter(refusals(self, request).values()).most_common(1)[0][0]
+
+    def longest_context(self, plan: Plan) -> int:
+        return longest_context(plan)
+
+    def options(self, told: ServerOptions) -> SglangOptions:
+        return SglangOptions(
+            share=told.static_share,
+            pipeline=told.pipeline,
+            data=told.data,
+            expert_parallel=told.expert_parallel,
+            kv_dtype=_KEPT_IN_8_BITS if told.kv_fp8 else DEFAULTS.kv_dtype,
+            chunk=told.batch_tokens,
+            max_requests=told.requests,
+            eager=told.eager,
+        )
+
+    def told(self, plan: Plan) -> Mapping[str, Any]:
+        return {"kv_fp8": self.cache_types(plan.request)[0] == _KEPT_IN_8_BITS}
+
+    def cache_types(self, request: PlanRequest) -> tuple[str | None, str | None]:
+        return (request.options_or(DEFAULTS).kv_dtype,) * 2
+
+
+SGLANG = Sglang(
+    id=RuntimeId.SGLANG,
+    name="SGLang",
+    engine=RuntimeId.SGLANG,
+    ladder=LADDER,
+    limits=Limits(),
+    speed=SpeedTraits(backend="vllm", splits_tensors=True),
+    drafts=False,
+    sees="by itself",
+    sees_source="https://docs.sglang.io/docs/advanced_features/server_arguments",
+    backends=("cuda", "rocm"),
+    custom_vendor="NVIDIA",
+    own_keys=frozenset({"mem_fraction_static"}) | SERVER_KEYS,
+    start=sglang_commands,
+    searched=False,
+)

@@ -1,0 +1,28 @@
+"""More users at once than llama.cpp serves: vLLM's to answer, and llama.cpp's own sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from advisor.answer.answer import answer
+from advisor.answer.flips import flips
+from advisor.foundation.errors import InputError
+from advisor.question.question import Question
+from advisor.sizing.runtime_id import RuntimeId
+
+ASKED = "model=qwen3-8b&machine=h100-sxm5-80gb&context=2048&users=512"
+
+
+@pytest.mark.parametrize("more", ["", "&runtime=vllm", "&level=FP8-dynamic"])
+def test_vllm_serves_more_than_256(more: str) -> None:
+    found = answer(Question.from_query(ASKED + more))
+    assert found.runtime is RuntimeId.VLLM
+    assert found.shown.plan.settings.users == 512
+    assert found.shown.tokens_per_s is not None
+    assert any(flip.change == "users" and flip.at > 512 for flip in flips(found))
+
+
+@pytest.mark.parametrize("more", ["&runtime=llama.cpp", "&runtime=ollama", "&level=Q4_K_M"])
+def test_llama_cpp_says_what_it_serves(more: str) -> None:
+    with pytest.raises(InputError, match=r"^users=512: one llama.cpp process serves at most 256 at a time"):
+        answer(Question.from_query(ASKED + more))
