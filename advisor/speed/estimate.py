@@ -13,12 +13,13 @@ from advisor.foundation.ranges import Range
 from advisor.machines.machine import Machine
 from advisor.sizing.placement import HOST
 from advisor.sizing.rates import LINK_BANDWIDTH
-from advisor.speed.backends import Backend, chip_of, group_of, judged_by, peak_flops
+from advisor.speed.backends import Backend, chip_of, group_of, judged_by
 from advisor.speed.cache_types import crossing_ms, ends_of_host, has_kernel, reading_ms, reading_takes
 from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.draft_gain import Gain, gain
 from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
+from advisor.speed.rates import device_of
 from advisor.speed.roofline import (
     DECODE_TERMS,
     Device,
@@ -29,6 +30,7 @@ from advisor.speed.roofline import (
     least_ms,
     pipeline_gain,
     prefill_terms,
+    serving_terms,
     weighed,
 )
 
@@ -230,14 +232,13 @@ def _parts(
     found: dict[int, Device] = {}
     for number in load.devices:
         if number == HOST and backend != "cpu":
-            bandwidth = first.bandwidth_bytes_per_s if first.unified else host_bandwidth
-            peak = None
+            device = Device((first.bandwidth_bytes_per_s if first.unified else host_bandwidth) or 0.0)
         else:
             machine = first if number == HOST else devices[min(number, len(devices) - 1)]
-            bandwidth, peak = machine.bandwidth_bytes_per_s, peak_flops(machine)
-        if not bandwidth:
+            device = device_of(machine, backend, load.level)
+        if not device.bandwidth:
             return None
-        found[number] = Device(bandwidth, peak)
+        found[number] = device
     return found
 
 
@@ -289,10 +290,11 @@ def _step(load: SpeedLoad, backend: Backend, parts: dict[int, Device], split: Sp
     numbers = [number for number in parts if number != HOST or backend == "cpu"]
     sharing = len(numbers) if split != "layer" else 1
     total: Terms = (0.0,) * len(DECODE_TERMS)
+    of_step = serving_terms if backend == "vllm" else decode_terms
     if not numbers:  # the device still takes part in each layer
-        return decode_terms(load, 0, Device(math.inf), first=True)
+        return of_step(load, 0, Device(math.inf), first=True)
     for place, number in enumerate(numbers):
-        terms = decode_terms(load, number, parts[number], first=not place, sharing=sharing)
+        terms = of_step(load, number, parts[number], first=not place, sharing=sharing)
         # Devices that share every tensor work at once: the slowest counts. Otherwise they work in turn.
         total = tuple(map(max if sharing > 1 else _plus, total, terms))
     return total
