@@ -35,7 +35,7 @@ from advisor.sources.published_files import PublishedFile
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
 from advisor.speed.bounded import no_faster
-from advisor.speed.drafting import TEXTS, Drafting
+from advisor.speed.draft_gain import TEXTS, Drafting
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 
@@ -70,7 +70,7 @@ def candidates_of(
 def pricing_of(question: Question, entry: ResolvedModel, hardware: Hardware, today: date) -> Pricing:
     """What every plan on this hardware is priced by; cards that stay idle are paid for."""
     asked, devices = question.requirements, max(1, len(hardware.installed))
-    wish = Wish(asked.min_tokens_per_s, asked.max_first_token_s)
+    wish = Wish(asked.min_tokens_per_s, asked.max_first_token_s, question.runtime.max_num_seqs)
     return Pricing(question.costs, hardware.average_card, devices, priced_as(entry), today, wish)
 
 

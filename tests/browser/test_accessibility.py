@@ -119,7 +119,8 @@ def test_the_keyboard_reaches_everything_sees_where_it_is_and_leaves_tables(visi
     assert unmarked == []
 
     # Out of a table in one Tab: a drawn one leads on by itself, one with links can be skipped.
-    _opened(one, "Files")
+    _opened(one, "Quality")
+    one.page.get_by_text("What is said about quantization, tested").click()
     grid = one.page.locator("[data-testid=stDataFrame] canvas").first
     grid.wait_for()
     one.settle()
