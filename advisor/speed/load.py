@@ -21,7 +21,8 @@ from advisor.runtimes.llama_cpp.weights import Weights, level_weights
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 from advisor.sources.checkpoint_size import PublishedCheckpoint
-from advisor.speed.drafting import Drafting
+from advisor.speed.cache_types import CacheTypes
+from advisor.speed.draft_gain import Drafting
 from advisor.speed.shape import Shape, shape_of
 
 _BLOCK = 256  # cells
@@ -50,8 +51,7 @@ class SpeedLoad:
     users: int = 1
     writes: bool = True  # an encoder does not
     micro_batch: int = 512  # tokens of a prompt that are worked on in one pass
-    cache_types: tuple[str, str] = ("f16", "f16")  # of keys and values
-    flash_attention: bool = True
+    cache_types: CacheTypes = CacheTypes()  # noqa: RUF009 (frozen)
     drafting: Drafting | None = None  # by layers of its own
     read_per_written: float = 0.0  # tokens of others' prompts that are read among the writing, for each one written
 
@@ -90,7 +90,7 @@ class SpeedLoad:
             dense_bytes={device: size / parts for device, size in self.dense_bytes.items()},
             expert_bytes={device: size / parts for device, size in self.expert_bytes.items()},
             cache_bytes={device: size / parts for device, size in self.cache_bytes.items()},
-            shape=replace(self.shape, active_parameters=self.shape.active_parameters / parts),
+            shape=self.shape.divided(parts),
         )
 
     def spread(self, shares: Sequence[float]) -> SpeedLoad:
@@ -114,6 +114,11 @@ class SpeedLoad:
     def share_of(self, device: int) -> float:
         """Fraction of one token's weights that lies on a device."""
         return self.weight_bytes(device) / self._token_bytes if self._token_bytes else 0.0
+
+    def cache_share(self, device: int) -> float:
+        """Fraction of the cache that lies on a device."""
+        total = sum(self.cache_bytes.values())
+        return self.cache_bytes.get(device, 0) / total if total else 0.0
 
     def reads_of(self, tokens: int) -> float:
         """How many times the weights of a step are read for so many tokens of each user: 1 for dense models."""
@@ -202,8 +207,7 @@ def placed_load(
         prompt_tokens=prompt_tokens,
         users=settings.users,
         micro_batch=settings.micro_batch,
-        cache_types=(settings.cache_type_k, settings.cache_type_v),
-        flash_attention=settings.flash_attention,
+        cache_types=CacheTypes(settings.cache_type_k, settings.cache_type_v, settings.flash_attention),
     )
 
 
