@@ -120,10 +120,11 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+    def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         """The plan of one level among those of a request for `Levels`; None: it is not loaded here.
 
-        What the levels of a request have in common is worked out once.
+        What the levels of a request have in common is worked out once. Not `exactly`: of what fits for certain, bounds
+        will do for what each place holds.
         """
 
     @abstractmethod

@@ -46,7 +46,7 @@ class Sglang(WholeOnDevices):
         self.check(request)
         return plan_sglang(self, request)
 
-    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+    def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         return plan_sglang_level(self, request, level)
 
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:

@@ -55,7 +55,7 @@ class Vllm(WholeOnDevices):
         self.check(request)
         return plan_vllm(self, request)
 
-    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+    def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         return plan_vllm_level(self, request, level)
 
     def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
