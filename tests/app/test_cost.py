@@ -199,7 +199,10 @@ def test_every_price_is_listed_with_its_source_or_marked_as_the_users() -> None:
     table = next(element.value for element in page.dataframe if "age_days" in element.value.columns)
     assert len(table) == len(costs.prices)
     for row, price in zip(table.itertuples(), costs.prices, strict=True):
-        assert row.flag == ("yours" if price.users_own else "old" if price.is_stale else "")
+        assert (row.flag == "yours") == price.users_own
+        assert row.flag.startswith(("price of ", "no date")) == price.is_stale
+        if price.is_stale and price.as_of is not None:
+            assert row.flag == f"price of {price.as_of:%B %Y}"
         assert price.users_own or str(row.source).startswith("https://")
     assert set(table["flag"]) >= {"yours", ""}
     units = prices_table(costs.prices)["unit"]

@@ -9,11 +9,11 @@ FEEDS = ("genai-prices", "litellm", "gpuhunt", "skypilot", "exoscale", "eurostat
 
 @dataclass(frozen=True, slots=True)
 class FeedUrls:
-    """Where the feeds are; a folder for gpuhunt and SkyPilot, a file for the others."""
+    """Where the feeds are; a folder for gpuhunt, SkyPilot and Eurostat, a file for the others."""
 
     gpuhunt: str = "https://dstack-gpu-pricing.s3.eu-west-1.amazonaws.com/v3"
     skypilot: str = "https://raw.githubusercontent.com/skypilot-org/skypilot-catalog/master/catalogs/v8"
     litellm: str = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
     exoscale: str = "https://portal.exoscale.com/api/pricing/opencompute"
-    eurostat: str = "https://ec.europa.eu/eurostat/api/dissemination/statistics/1.0/data/nrg_pc_205"
+    eurostat: str = "https://ec.europa.eu/eurostat/api/dissemination/statistics/1.0/data"
     ecb: str = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"

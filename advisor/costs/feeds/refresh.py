@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from advisor.costs.feeds.api_feeds import litellm_offers, packaged_offers
 from advisor.costs.feeds.cloud_feeds import GPUHUNT, SKYPILOT, exoscale_offers, gpuhunt_offers, skypilot_offers
-from advisor.costs.feeds.electricity_feed import EUROSTAT_QUERY, eurostat_prices
+from advisor.costs.feeds.electricity_feed import eurostat_link, eurostat_prices
 from advisor.costs.feeds.exchange_rate_feed import ecb_rates
 from advisor.costs.feeds.fetch import FeedError, as_json, as_text, fetch, unzipped
 from advisor.costs.feeds.known_feeds import FEEDS, FeedUrls
@@ -31,6 +31,7 @@ from advisor.costs.price_tables import (
     FOLDER,
     ApiOffer,
     CloudOffer,
+    Customer,
     ElectricityPrice,
     ExchangeRate,
     write_table,
@@ -44,7 +45,7 @@ _SHOWN_CHANGES = 40
 RowT = TypeVar("RowT", CloudOffer, ApiOffer, ElectricityPrice, ExchangeRate)
 _CLOUD = ("provider", "region", "instance", "gpu_id", "term")
 _API = ("provider", "model")
-_ELECTRICITY = ("country", "case")
+_ELECTRICITY = ("country", "kind", "case")
 _RATES = ("currency",)
 
 
@@ -128,17 +129,18 @@ class _Tables:
         self.api = _replace(self.folder / "api.csv", rows, ApiOffer, _API)
         return Outcome(feed, tuple(changes), None)
 
-    def update_electricity(self, feed: str, new: tuple[ElectricityPrice, ...]) -> Outcome:
-        """Put `new` in the place of the rows of the same country and case; no other row goes."""
+    def update_electricity(self, feed: str, kind: Customer, new: tuple[ElectricityPrice, ...]) -> Outcome:
+        """Put `new` in the place of the rows of the same country, kind of customer and case; no other row goes."""
         names = {row.country: row.name for row in self.electricity}
         named = [row.model_copy(update={"name": names.get(row.country, row.name)}) for row in new]
         fresh = {(row.country, row.case): row for row in named}
         # A country needs its typical tariff, and a case of another source must not stand beside a new one.
         typical = {country for country, case in fresh if case == "typical"}
         fresh = {key: row for key, row in fresh.items() if key[0] in typical}
-        old = tuple(row for row in self.electricity if (row.country, row.case) in fresh)
-        kept = tuple(row for row in self.electricity if row.country not in typical)
-        before = tuple(row for row in self.electricity if row.feed == feed)
+        served = tuple(row for row in self.electricity if row.kind == kind)
+        old = tuple(row for row in served if (row.country, row.case) in fresh)
+        kept = tuple(row for row in self.electricity if row.kind != kind or row.country not in typical)
+        before = tuple(row for row in served if row.feed == "eurostat")
         after = (*(row for row in before if row.country not in typical), *fresh.values())
         changes, doubts = compare(
             tariffs_by_band(old),
@@ -169,11 +171,12 @@ def _run(feed: str, tables: _Tables, urls: FeedUrls) -> list[Outcome]:
         return [_guarded(f"{feed}, {name}", _from_gpuhunt(tables, urls, key, name)) for key, name in GPUHUNT.items()]
     if feed == "skypilot":
         return [_guarded(f"{feed}, {name}", _from_skypilot(tables, urls, key, name)) for key, name in SKYPILOT.items()]
+    if feed == "eurostat":
+        return [_guarded(f"{feed}, {kind}", _from_eurostat(tables, urls, kind)) for kind in get_args(Customer)]
     work = {
         "genai-prices": _from_package,
         "litellm": _from_litellm,
         "exoscale": _from_exoscale,
-        "eurostat": _from_eurostat,
         "ecb": _from_ecb,
     }[feed]
     return [_guarded(feed, lambda: work(tables, urls))]
@@ -195,9 +198,17 @@ def _from_gpuhunt(tables: _Tables, urls: FeedUrls, key: str, provider: str) -> C
             raise FeedError("{feed}: the version is not a plain word.", feed=feed)
         link = f"{base}/{release}/catalog.zip"
         text = as_text(feed, unzipped(feed, fetch(feed, link), f"{key}.csv"))
-        return _cloud(tables, feed, gpuhunt_offers(provider, text, link, tables.today), provider)
+        return _cloud(tables, feed, gpuhunt_offers(provider, text, link, _day_of(release), tables.today), provider)
 
     return work
+
+
+def _day_of(release: str) -> date | None:
+    """The day of "20261124-12"; None where a release is not called by one."""
+    try:
+        return date.fromisoformat(release[:8])
+    except ValueError:
+        return None
 
 
 def _from_skypilot(tables: _Tables, urls: FeedUrls, key: str, provider: str) -> Callable[[], Outcome]:
@@ -234,14 +245,18 @@ def _from_package(tables: _Tables, urls: FeedUrls) -> Outcome:
     return tables.update_api("genai-prices", packaged_offers(rows, version("genai-prices"), tables.today))
 
 
-def _from_eurostat(tables: _Tables, urls: FeedUrls) -> Outcome:
-    link = f"{urls.eurostat}{EUROSTAT_QUERY}"
-    return tables.update_electricity("eurostat", eurostat_prices(as_json("Eurostat", fetch("Eurostat", link)), link))
+def _from_eurostat(tables: _Tables, urls: FeedUrls, kind: Customer) -> Callable[[], Outcome]:
+    def work() -> Outcome:
+        feed, link = f"eurostat, {kind}", eurostat_link(urls.eurostat, kind)
+        found = eurostat_prices(as_json(feed, fetch(feed, link)), link, kind, tables.today)
+        return tables.update_electricity(feed, kind, found)
+
+    return work
 
 
 def _from_ecb(tables: _Tables, urls: FeedUrls) -> Outcome:
     wanted = [row.currency for row in tables.rates]
-    return tables.update_rates("ecb", ecb_rates(as_text("ECB", fetch("ECB", urls.ecb)), urls.ecb, wanted))
+    return tables.update_rates("ecb", ecb_rates(as_text("ECB", fetch("ECB", urls.ecb)), urls.ecb, wanted, tables.today))
 
 
 def _refused(feed: str, changes: list[str], doubts: list[str]) -> Outcome:

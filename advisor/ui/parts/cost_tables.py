@@ -120,14 +120,24 @@ def prices_table(prices: Sequence[UsedPrice]) -> pd.DataFrame:
                 "label": _priced_item(price)[0],
                 "value": number(price.value),
                 "unit": _unit(price),
-                "flag": "yours" if price.users_own else "old" if price.is_stale else "",
+                "flag": price_of(price),
                 "age_days": price.age_days,
-                "observed_on": price.observed_on,
+                "as_of": price.as_of,
+                "checked": price.checked,
                 "source": address(price.source),
             }
             for price in prices
         ]
     )
+
+
+def price_of(price: UsedPrice) -> str:
+    """Of which month an old price is; whose it is if the user's; nothing for one of today."""
+    if price.users_own:
+        return "yours"
+    if not price.is_stale:
+        return ""
+    return "no date" if price.as_of is None else f"price of {price.as_of:%B %Y}"
 
 
 def _priced_item(price: UsedPrice) -> tuple[str, str]:
@@ -161,8 +171,9 @@ def closed_table(hosts: Sequence[Offer], tokens: int) -> pd.DataFrame:
                 "per_million": float(round(host.bill().per_token * 1_000_000, 4)),
                 "input": float(host.prices[0].value),
                 "output": float(host.prices[1].value),
-                "flag": "old" if any(price.is_stale for price in host.prices) else "",
-                "observed_on": host.prices[0].observed_on,
+                "flag": price_of(host.prices[0]),
+                "as_of": host.prices[0].as_of,
+                "checked": host.prices[0].checked,
                 "source": address(host.prices[0].source),
             }
             for host in hosts
