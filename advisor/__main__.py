@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine")
     update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
     update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
+    update.add_argument("--dry-run", action="store_true", help="print every change and write none")
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
     worker = commands.add_parser("worker", help="take real quantization runs from the queue until stopped")
     worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="which runs; one worker a machine each")
@@ -214,11 +215,13 @@ def _detect(options: argparse.Namespace) -> str:
 def _refresh(options: argparse.Namespace) -> str:
     from advisor.costs.feeds.refresh import refresh, report
 
-    outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
+    today, only = datetime.now(UTC).date(), options.only or FEEDS
+    outcomes = refresh(today, accept=options.accept, dry_run=options.dry_run, only=only)
+    told = report(outcomes, sys.maxsize) if options.dry_run else report(outcomes)
     if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
-        print(report(outcomes), flush=True)
+        print(told, flush=True)
         raise InputError("Not updated: {problems}; their last prices are kept.", problems=", ".join(problems))
-    return report(outcomes)
+    return told
 
 
 def _worker(options: argparse.Namespace) -> str:

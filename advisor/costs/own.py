@@ -120,7 +120,8 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
 def _no_price(machine: Machine, inputs: CostInputs) -> Message:
     market = inputs.own.market
     if market != "any" and machine.prices:
-        return fact("no_price_on_market", machine=machine.name, market=fact(f"market_{market}"))
+        asked = fact("market_new") if market == "new" else fact("market_used")
+        return fact("no_price_on_market", machine=machine.name, market=asked)
     return fact("no_price_to_own", machine=machine.name)
 
 
@@ -217,7 +218,8 @@ def _device_price(
     if sold is None:
         return None
     low, typical, high = decimal(sold.low), decimal(sold.typical), decimal(sold.high)
-    label = fact("price_new" if sold.market == "new" else "price_used", machine=machine.name)
+    name = machine.name
+    label = fact("price_new", machine=name) if sold.market == "new" else fact("price_used", machine=name)
     if low < high:
         label = fact("figure_in_range", what=label, low=low, high=high)
     prices.append(converter.listed("price", label, typical, EACH, "USD", sold.seen))

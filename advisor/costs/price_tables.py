@@ -142,11 +142,14 @@ class ElectricityPrice(DatedRow):
 
 
 class Grid(DatedRow):
-    """Grams of CO2 (with other gases as their equivalent) for a kWh made in a country, over a year."""
+    """Grams of CO2 (with other gases as their equivalent) for a kWh made in a country, over a year. `feed_key`: its name
+    in co2.js.
+    """
 
     country: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,8}$")]
     g_per_kwh: Annotated[Decimal, Field(ge=0, le=2000)]
     year: Annotated[int, Field(ge=2020, le=2100)]
+    feed_key: Filled
     notes: str
 
 

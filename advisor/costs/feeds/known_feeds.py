@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FEEDS = ("genai-prices", "litellm", "gpuhunt", "skypilot", "exoscale", "eurostat", "ecb")
+FEEDS = ("genai-prices", "litellm", "gpuhunt", "skypilot", "exoscale", "eurostat", "ecb", "co2.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +17,6 @@ class FeedUrls:
     exoscale: str = "https://portal.exoscale.com/api/pricing/opencompute"
     eurostat: str = "https://ec.europa.eu/eurostat/api/dissemination/statistics/1.0/data"
     ecb: str = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
+    grid: str = (
+        "https://raw.githubusercontent.com/thegreenwebfoundation/co2.js/main/data/output/average-intensities.json"
+    )

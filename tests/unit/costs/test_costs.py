@@ -23,7 +23,7 @@ from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.money import converter_of
 from advisor.costs.offer import Offer, Offers
 from advisor.costs.own import own
-from advisor.costs.pay_per_token import pay_per_token
+from advisor.costs.pay_per_token import closed_models, pay_per_token
 from advisor.costs.power import power_of
 from advisor.costs.price_tables import CASES, figures
 from advisor.costs.rent import fitting_offers, rent
@@ -602,6 +602,51 @@ def test_new_and_used_are_two_markets_and_a_launch_price_is_none() -> None:
         asked = costs(flat(30, 900), gone, 1)
         assert asked.own is None
         assert "No price of today is known" in say(dict(asked.missing)["own"])
+
+
+def per_token(model: str, **values: Any) -> tuple[Offer, ...]:
+    inputs = CostInputs.from_values(values)
+    return offered(pay_per_token(model, inputs, converter_of(inputs.billing, TODAY), TODAY))
+
+
+def test_published_prices_in_europe_are_found() -> None:
+    """An H100 at Scaleway for 2.80 euros an hour; Gemma 4 31B computed in Switzerland for 0.24 and 0.48 a million."""
+    inputs = CostInputs.from_values({"region": "eu", "currency": "EUR"})
+    rented = offered(rent(machine("h100-pcie-80gb"), 1, MEASURED, inputs, converter_of(inputs.billing, TODAY)))
+    (scaleway,) = (offer for offer in rented if offer.provider == "Scaleway")
+    assert dict(scaleway.typical_inputs)["instance_price"] == Decimal("2.8")
+    (swiss,) = per_token("gemma-4-31b-it", region="ch")
+    assert swiss.provider.startswith("Infomaniak")
+    assert [price.value for price in swiss.prices[:2]] == [Decimal("0.24"), Decimal("0.48")]
+    assert swiss.region == "ch"
+
+
+def test_a_surcharge_for_computing_in_a_region_is_counted_and_named() -> None:
+    def openai(region: str) -> dict[str, Offer]:
+        inputs = CostInputs.from_values({"region": region})
+        hosts = closed_models(inputs, converter_of(inputs.billing, TODAY), TODAY)
+        assert region != "eu" or {host.provider for host in hosts} == {"OpenAI", "Mistral (EU)"}
+        return {host.name: host for host in hosts if host.provider == "OpenAI"}
+
+    anywhere, there = openai("any"), openai("eu")
+    assert anywhere.keys() == there.keys() != set()
+    for name, host in there.items():
+        assert host.bill().per_token == pytest.approx(anywhere[name].bill().per_token * Decimal("1.1"))
+        assert "Surcharge of OpenAI for computing in: the EU" in {say(price.label) for price in host.prices}
+    assert openai("ch") == {}
+
+
+def test_published_card_prices_lie_in_the_ranges() -> None:
+    """H100 SXM new for 35,000 to 40,000 and used for 22,000 to 25,000, MI300X, RTX 6000 Ada (May 2026)."""
+    for card, market, least, most in (
+        ("h100-sxm5-80gb", "new", 35_000, 40_000),
+        ("h100-sxm5-80gb", "used", 22_000, 25_000),
+        ("mi300x", "new", 17_000, 20_000),
+        ("rtx-6000-ada", "new", 7_800, 9_400),
+    ):
+        price = machine(card).price_on(market)  # type: ignore[arg-type]
+        assert price is not None
+        assert price.low <= least < price.typical < most <= price.high
 
 
 def test_an_old_price_counts_with_a_wider_range() -> None:

@@ -17,11 +17,14 @@ from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feeds.refresh import Outcome, refresh, report
 from advisor.costs.price_tables import (
     FOLDER,
+    GRID_KEY,
     ApiOffer,
     CloudOffer,
     ElectricityPrice,
     ExchangeRate,
+    Grid,
     cloud_offers,
+    grids,
 )
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import DataError
@@ -292,6 +295,32 @@ def test_eurostat_has_households_in_a_table_of_its_own(folder: Path, feeds: Feed
     assert rows["FR", "household"].name == "France"
     assert rows["DE", "business"].price_per_kwh == Decimal("0.2618")
     assert rows["CH", "household"].currency == "CHF"
+
+
+def test_grids_take_later_years_only(folder: Path, feeds: FeedServer) -> None:
+    kept = {row.feed_key: (2021, 999.0) for row in grids().values()}
+    feeds.grid(**{**kept, "CHE": (2025, 39.5)})
+    outcome = run(folder, feeds, "co2.js")["co2.js"]
+    assert (outcome.problem, outcome.changes) == (None, ("CH, g per kWh: 36.72 -> 39.5 (+7.6%)",))
+    rows = {row.country: row for row in read_rows(folder / "grid.csv", Grid, GRID_KEY)}
+    assert (rows["CH"].year, rows["CH"].as_of, rows["CH"].checked) == (2025, date(2025, 12, 31), TODAY)
+    assert rows["DE"] == grids()["DE"]
+    feeds.grid(CHE=(2026, 39.5))
+    assert "has no year or no emissions" in (run(folder, feeds, "co2.js")["co2.js"].problem or "")
+
+
+def test_a_dry_run_tells_every_change_and_writes_none(folder: Path, feeds: FeedServer) -> None:
+    feeds.ecb("2026-11-24", USD="1.1510", CHF="0.9312")
+    feeds.gpuhunt("lambdalabs", *lambda_rows())
+    before = contents(folder)
+    looked = refresh(TODAY, dry_run=True, only=["ecb", "gpuhunt"], folder=folder, urls=feeds.urls)
+    assert contents(folder) == before
+    text = report(looked, 10_000)
+    assert "CHF for one EUR: 0.9197 -> 0.9312 (+1.3%)" in text
+    assert all(change in text for outcome in looked for change in outcome.changes)
+    done = refresh(TODAY, only=["ecb", "gpuhunt"], folder=folder, urls=feeds.urls)
+    assert [outcome.changes for outcome in done] == [outcome.changes for outcome in looked]
+    assert contents(folder) != before
 
 
 def test_ecb_rates_replace_the_table(folder: Path, feeds: FeedServer) -> None:

@@ -338,7 +338,7 @@ def test_a_paged_plan_says_which_share_it_serves_at_once(users: int, whole: bool
 
 
 def test_an_api_price_says_where_the_region_asked_for_is_not_known() -> None:
-    query = "model=gemma-4-31b-it&machine=rtx-4090"
+    query = "model=qwen3-32b&machine=rtx-4090"
     anywhere, there = asked(query), asked(f"{query}&region=ch")
     assert there["money"]["api"] is not None
     assert any("Switzerland" in note for note in there["notes"])
