@@ -142,8 +142,9 @@ class ElectricityPrice(DatedRow):
 
 
 class Grid(DatedRow):
-    """Grams of CO2 (with other gases as their equivalent) for a kWh made in a country, over a year. `feed_key`: its name
-    in co2.js.
+    """Grams of CO2 (with other gases as their equivalent) for a kWh made in a country, over a year.
+
+    `feed_key`: its name in co2.js.
     """
 
     country: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,8}$")]

@@ -82,9 +82,10 @@ def draw_terms() -> None:
     choice("customer", "Who pays for electricity", get_args(Customer), names=_CUSTOMERS)
     choice(
         "region",
-        "Where to rent, or where an API computes",
+        "Where to rent",
         get_args(Region),
         names={one: say(name, "page") for one, name in REGION_NAMES.items()},
+        help="And where an API computes: hosts that say so count first.",
     )
     choice("term", "How to rent", get_args(RentalTerm), names={one: one.capitalize() for one in get_args(RentalTerm)})
     choice(

@@ -449,8 +449,8 @@ def test_refreshing_without_news_changes_only_dates(folder: Path, feeds: FeedSer
 def test_command_line(
     folder: Path, feeds: FeedServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def of_the_test(today: date, *, accept: bool, only: list[str]) -> tuple[Outcome, ...]:
-        return refresh(today, accept=accept, only=only, folder=folder, urls=feeds.urls)
+    def of_the_test(today: date, *, accept: bool, dry_run: bool, only: list[str]) -> tuple[Outcome, ...]:
+        return refresh(today, accept=accept, dry_run=dry_run, only=only, folder=folder, urls=feeds.urls)
 
     monkeypatch.setattr("advisor.costs.feeds.refresh.refresh", of_the_test)
     feeds.exoscale(**EXOSCALE)
