@@ -16,8 +16,8 @@ from advisor.costs.workload import Peak
 from advisor.foundation.numbers import approx, money, plural, rough, span
 from advisor.foundation.ranges import Range
 from advisor.ui.legend import NAMES, RECOMMENDED, number
-from advisor.ui.parts.cost_tables import address, price_of
 from advisor.ui.parts.html import words
+from advisor.ui.parts.price_seen import main_price, seen
 from advisor.words import say
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
@@ -94,15 +94,9 @@ def way_card(candidate: Candidate, costs: Costs, name: str, best: Option | None)
 
 def _seen(option: Option) -> str:
     """Where the price of a way stands, and of which month it is."""
-    name = say(option.title)
-    price = next((each for each in option.prices if name in say(each.label)), option.prices[0])
-    link = address(price.source)
-    if link is None:
-        return ""
-    month = "no date" if price.as_of is None else f"{price.as_of:%B %Y}"
-    said = price_of(price) or f"price of {month}"
-    shown = f'<a href="{escape(link, quote=True)}">{words(say(price.label, "page"))}</a>: {words(said)}'
-    return f'<p class="small">{shown}</p>'
+    price = main_price(option)
+    link = seen(price)
+    return f'<p class="small">{words(say(price.label, "page"))}: {link}</p>' if link else ""
 
 
 def power(costs: Costs) -> Iterator[str]:

@@ -16,6 +16,7 @@ from advisor.costs.series import paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number
+from advisor.ui.parts.price_seen import address, price_of
 from advisor.ui.parts.text import plain
 from advisor.words import say
 
@@ -131,15 +132,6 @@ def prices_table(prices: Sequence[UsedPrice]) -> pd.DataFrame:
     )
 
 
-def price_of(price: UsedPrice) -> str:
-    """Of which month an old price is; whose it is if the user's; nothing for one of today."""
-    if price.users_own:
-        return "yours"
-    if not price.is_stale:
-        return ""
-    return "no date" if price.as_of is None else f"price of {price.as_of:%B %Y}"
-
-
 def _priced_item(price: UsedPrice) -> tuple[str, str]:
     """What costs so much, and for how much of it. Only the start of a long name is seen: kinds of tokens go last."""
     if price.unit == MILLION_TOKENS:
@@ -153,12 +145,6 @@ def _unit(price: UsedPrice) -> str:
     if not price.currency:
         return unit or "–"
     return f"{price.currency} {unit}" if price.unit == EACH else f"{price.currency} per {unit}"
-
-
-def address(source: str) -> str | None:
-    """The address in a source, which may go on in words; None where it is none."""
-    first = source.partition(" ")[0]
-    return first if first.startswith(("https://", "http://")) else None
 
 
 def closed_table(hosts: Sequence[Offer], tokens: int) -> pd.DataFrame:
