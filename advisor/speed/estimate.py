@@ -19,7 +19,7 @@ from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.draft_gain import Gain, gain
 from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
-from advisor.speed.rates import device_of
+from advisor.speed.nominal_rates import device_of
 from advisor.speed.roofline import (
     DECODE_TERMS,
     Device,

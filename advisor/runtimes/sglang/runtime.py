@@ -14,8 +14,8 @@ from advisor.models.model import Model
 from advisor.runtimes.runtime import Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.server import ServerOptions
 from advisor.runtimes.sglang.commands import sglang_commands
-from advisor.runtimes.sglang.options import DEFAULTS, SglangOptions
 from advisor.runtimes.sglang.plans import longest_context, plan_sglang, plan_sglang_level, refusals
+from advisor.runtimes.sglang.serve_options import DEFAULTS, SglangOptions
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.cards import card_counts
 from advisor.runtimes.vllm.kernels import keeps_fp8
