@@ -27,13 +27,15 @@ from advisor.runtimes.llama_cpp.weights import Weights, file_weights, sized_weig
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.placement import place
 from advisor.sizing.plan import Plan
+from advisor.sizing.request import Levels
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 from advisor.sources.local_measurements import LocalMeasurement
+from advisor.sources.published_files import PublishedFile
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
 from advisor.speed.bounded import no_faster
-from advisor.speed.drafting import TEXTS, Drafting
+from advisor.speed.draft_gain import TEXTS, Drafting
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
 
@@ -68,7 +70,7 @@ def candidates_of(
 def pricing_of(question: Question, entry: ResolvedModel, hardware: Hardware, today: date) -> Pricing:
     """What every plan on this hardware is priced by; cards that stay idle are paid for."""
     asked, devices = question.requirements, max(1, len(hardware.installed))
-    wish = Wish(asked.min_tokens_per_s, asked.max_first_token_s)
+    wish = Wish(asked.min_tokens_per_s, asked.max_first_token_s, question.runtime.max_num_seqs)
     return Pricing(question.costs, hardware.average_card, devices, priced_as(entry), today, wish)
 
 
@@ -124,8 +126,18 @@ def facts_of_model(entry: ResolvedModel, model: Model) -> ModelFacts:
     )
 
 
+def published_row(plan: Plan) -> PublishedFile | None:
+    """The published file that a plan is of; None: of what stock tools make, or of a file that was asked for."""
+    if not isinstance(plan.sized, SizedLevel) or not isinstance(stored := plan.request.stored, Levels):
+        return None
+    row = None if stored.published is None else stored.published.file_of(plan.sized.level)
+    return row if isinstance(row, PublishedFile) else None
+
+
 def own_file_of(entry: ResolvedModel, plan: Plan) -> OwnFile | None:
-    """The publisher's own file, where the plan is of its level or the model was asked for by its repository."""
+    """The publisher's own file: of the plan, of its level, or of the repository that was asked for."""
+    if (row := published_row(plan)) is not None and (file := own_file_in(row.repo, plan.level_id)) is not None:
+        return file
     if entry.entry is not None or entry.repository is None:
         return native_file(entry.entry, plan.level_id)
     return own_file_in(entry.repository.id, None if isinstance(plan.sized, PublishedCheckpoint) else plan.level_id)

@@ -18,7 +18,7 @@ from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import status_by
 from advisor.answer.utility import Figures, utility
 from advisor.question.requirements import Requirements
-from advisor.speed.drafting import MOST as MOST_DRAFTED
+from advisor.speed.draft_gain import MOST as MOST_DRAFTED
 
 _NEVER = float("-inf")
 # Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.

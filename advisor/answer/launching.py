@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from advisor.answer.answer import Answer
+from advisor.answer.assess import published_row
 from advisor.answer.candidate import Candidate
 from advisor.answer.extending import extension_of
-from advisor.formats.gguf_sizes import SizedLevel
 from advisor.models.lookup import find_model
 from advisor.question.configuration import ModelChoice
 from advisor.runtimes.commands import Launch
 from advisor.runtimes.launch import AS_PUBLISHED
-from advisor.sizing.plan import Plan
-from advisor.sizing.request import Levels
 from advisor.sources.checkpoint_size import PublishedCheckpoint
-from advisor.sources.published_files import PublishedFile
 
 
 def _draft_file(asked: ModelChoice) -> str | None:
@@ -23,14 +20,6 @@ def _draft_file(asked: ModelChoice) -> str | None:
     entry = find_model(asked.draft)
     name = entry.hf_repo.split("/")[1] if entry.hf_repo else entry.id
     return f"{name}-{asked.draft_level}.gguf"
-
-
-def published_row(plan: Plan) -> PublishedFile | None:
-    """The published file that a plan is of; None: of what stock tools make, or of a file that was asked for."""
-    if not isinstance(plan.sized, SizedLevel) or not isinstance(stored := plan.request.stored, Levels):
-        return None
-    row = None if stored.published is None else stored.published.file_of(plan.sized.level)
-    return row if isinstance(row, PublishedFile) else None
 
 
 def _draft_repo(asked: ModelChoice) -> str | None:

@@ -14,10 +14,8 @@ from advisor.answer.decide import search_for
 from advisor.answer.option import Option
 from advisor.answer.search import Search
 from advisor.answer.status import STATUSES, Status
-from advisor.costs.money import converter_of
+from advisor.costs.costs import by_the_token
 from advisor.costs.options import Option as Way
-from advisor.costs.options import api_option
-from advisor.costs.pay_per_token import pay_per_token
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
@@ -36,6 +34,7 @@ _LAPTOP = "laptop-gpu"
 # Of the machine that was asked about; where its layers lay belongs to it too.
 _NOT_SEARCHED_FOR = (
     *("other_machine", "memory_gib", "bandwidth_gb_s", "backend", "use_gpus", "wired_limit_mb"),
+    *("used_mib", "host_used_mib"),
     *("gpu_layers", "cpu_moe_layers", "tensor_split"),
 )
 # A machine that is sold with its memory has that, whatever stands in the computer that was asked about.
@@ -173,12 +172,8 @@ def shopping(question: Question, tried: Iterable[FittingMachine | None], today: 
 
 
 def _by_the_token(question: Question, today: date) -> tuple[Way | None, Message | None]:
-    costs = question.costs
-    hosted_as = priced_as(find_any_model(question.model.name))
-    hosts = pay_per_token(hosted_as, costs, converter_of(costs.billing, today), today)
-    if isinstance(hosts, Message):
-        return None, hosts
-    return api_option(hosts, costs.load.tokens_per_month, costs), None
+    found = by_the_token(priced_as(find_any_model(question.model.name)), question.costs, today)
+    return (None, found) if isinstance(found, Message) else (found, None)
 
 
 def _machine_for(question: Question, entry: ResolvedModel, one: Machine, today: date) -> FittingMachine | None:

@@ -72,7 +72,9 @@ def about_any_model(question: Question) -> Question:
 
 def models_tried(question: Question, today: date) -> Iterator[RunnableModel]:
     """The same one after the other, in the order of the catalogue, for whoever shows how far it is."""
-    hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP)  # which may not be possible at all
+    hardware_of(
+        question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP, question.others
+    )  # which may not be possible at all
     return (_model_on(question, entry, today) for entry in catalogue().values())
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.answer.answer import Answer
+from advisor.answer.assess import published_row
 from advisor.answer.candidate import Candidate
-from advisor.answer.launching import published_row
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF

@@ -11,7 +11,7 @@ from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import CACHE_TYPES, Settings
-from advisor.speed.cache_types import has_kernel
+from advisor.speed.cache_types import CacheTypes, has_kernel
 
 
 def runtime_notes(
@@ -43,14 +43,14 @@ def _kernel_note(settings: Settings, model: Model, hardware: Hardware, runtime: 
     """That the host computes attention over a cache of these types."""
     keys, values, backend = settings.cache_type_k, settings.cache_type_v, hardware.backend
     loads = runtime_by(runtime).engine is RuntimeId.LLAMA_CPP and model.causal
-    if not loads or has_kernel(backend, keys, values, settings.flash_attention):
+    if not loads or has_kernel(backend, CacheTypes(keys, values, settings.flash_attention)):
         return None
     return fact(
         "cache_without_kernel",
         keys=keys,
         values=values,
         runtime=runtime_name(runtime),
-        types=tuple(kind for kind in CACHE_TYPES if has_kernel(backend, kind, kind)),
+        types=tuple(kind for kind in CACHE_TYPES if has_kernel(backend, CacheTypes(kind, kind))),
         built=fact("cache_kernels_built") if backend in ("cuda", "rocm") else NOTHING,
     )
 

@@ -19,10 +19,13 @@ MOST_AT_ONCE = 64  # beyond it no measurement says how fast a machine is
 
 @dataclass(frozen=True)
 class Wish:
-    """How fast each request is to be written (tokens/s), and when its first token is to come (s); None: no matter."""
+    """How fast each request is to be written (tokens/s), when its first token is to come (s), and how many requests a
+    server is told to work on at once; None: no matter.
+    """
 
     tokens_per_s: float | None = None
     first_token_s: float | None = None
+    at_once: int | None = None
 
 
 def throughput_of(speed: Speed | None, plan: Plan, load: Load, wish: Wish) -> Throughput | None:
@@ -38,6 +41,8 @@ def throughput_of(speed: Speed | None, plan: Plan, load: Load, wish: Wish) -> Th
     at_once, together = 1, None
     # What a host computes of a batch is not in the evidence.
     places = 1 if plan.placement.offloads else min(MOST_AT_ONCE, _places(plan, load))
+    if plan.kv_tokens is not None and wish.at_once is not None:  # of servers that take all of a GPU's memory
+        places = min(places, wish.at_once)
     most = 1 << max(0, places.bit_length() - 1)  # a power of two: no byte of memory more or less tips it
     while most > 1:
         several = alone.serving(most)

@@ -163,7 +163,7 @@ def _setups(about: Subject, runtime_id: RuntimeId) -> Iterator[Setup]:
     check_stack(asked, about.entry, about.model, runtime)
     if asked.runtime.name == AUTO and asked.model.level is None and (refusal := refusal_here(asked, runtime)):
         raise InputError("{refusal}.", refusal=refusal)
-    hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id)
+    hardware = hardware_of(asked.machine, asked.runtime.backend, runtime_id, asked.others)
     asked, taken = with_frontend_defaults(asked, asked.given, about.model, hardware, runtime_id)
     runtime.check(request_of(asked, about.entry, about.model, hardware, runtime_id))
     for told, cards in _on_cards(about, asked.with_values(runtime=str(runtime_id)), runtime, hardware):
@@ -189,12 +189,12 @@ def _on_cards(
         yield told, hardware  # whose plan says why not
     for count in counts:
         using = told.with_values(use_gpus=count)
-        yield using, hardware_of(using.machine, told.runtime.backend, runtime.id)
+        yield using, hardware_of(using.machine, told.runtime.backend, runtime.id, using.others)
 
 
 def refusal_here(asked: Question, runtime: Runtime) -> Message | None:
     """Why a runtime that nobody asked for is not looked at on this hardware, without a full stop; None: it is."""
-    hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id)
+    hardware = hardware_of(asked.machine, asked.runtime.backend, runtime.id, asked.others)
     return machine_refusal(runtime.id, chip_for(asked.runtime.backend, hardware, runtime.id))
 
 

@@ -72,10 +72,9 @@ def _often(share: float) -> Message:
 def _cost(option: Option, tokens: int) -> _Draws:
     """A month of one way in each draw."""
     each = np.stack([_drawn(cases, tokens) for cases in option.offered])
-    if len(each) == 1:
-        return each[0]
     taken = (_uniform(f"provider of {option.name}") * len(each)).astype(int)
-    return each[taken, np.arange(DRAWS)]
+    drawn: _Draws = each[taken, np.arange(DRAWS)]
+    return drawn
 
 
 def _drawn(cases: Cases, tokens: int) -> _Draws:

@@ -140,7 +140,7 @@ def _where(hosts: list[Offer], region: Region) -> Message | None:
     return fact("hosts_region_not_known", region=REGION_NAMES[region])
 
 
-def api_option(hosts: tuple[Offer, ...], tokens: int, inputs: CostInputs, rate: Decimal) -> Option:
+def api_option(hosts: tuple[Offer, ...], tokens: int, inputs: CostInputs, rate: Decimal = Decimal(0)) -> Option:
     ranked = by_price(hosts)
     chosen = [ranked[0], ranked[(len(ranked) - 1) // 2], ranked[-1]]
     monthly = [host.bill().cost(tokens) for host in chosen]

@@ -114,6 +114,9 @@ PUBLISHERS_LEVELS: dict[str, Level] = {
                 ("UD-Q2_K_L", "Q2_K"),
                 ("UD-Q4_K_L", "Q4_K_M"),
                 ("UD-Q6_K_S", "Q6_K"),
+                ("UD-Q6_K_M", "Q6_K"),
+                ("UD-Q6_K_L", "Q6_K"),
+                ("UD-Q8_K_L", "Q8_0"),
             )
         ),
         *(_own(name, like) for name, like in (("Q2_K_L", "Q2_K"), ("Q3_K_XL", "Q3_K_L"), ("Q4_K_L", "Q4_K_M"))),

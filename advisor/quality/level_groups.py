@@ -166,7 +166,8 @@ def known_level(name: str) -> QualityLevel | None:
     for pattern, ours, stock in _SPELLINGS:
         if match := re.fullmatch(pattern, text, re.IGNORECASE):
             own = known_level(match.expand(ours))
-            return own if own is None or stock else replace(own, stock=False)
+            if own is not None:
+                return own if stock else replace(own, stock=False)
     try:
         other = find_level(text)
     except InputError:

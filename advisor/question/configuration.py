@@ -142,8 +142,7 @@ class MachineChoice(Part):
     who does not know that gives `ram_type` ("ddr5-6000"), `ram_channels` of a processor (None: two) and `ram_sockets`.
     `overhead_mib` replaces the catalogue's figure for what driver and runtime take per device, `margin_percent` of
     each device is kept free. `wired_limit_mb` is what a Mac's GPU may use where that was raised (in MiB, as
-    `iogpu.wired_limit_mb` counts it). Other programs hold `used_mib` of each device already (a list: of one device
-    after the other, nothing of those it does not name), and `host_used_mib` of the host's memory.
+    `iogpu.wired_limit_mb` counts it).
     """
 
     name: str = Field("rtx-4090", alias="machine", min_length=1, max_length=200)
@@ -160,8 +159,6 @@ class MachineChoice(Part):
     ram_sockets: int = Field(1, ge=1, le=8)
     overhead_mib: float | None = Field(None, ge=0, le=1_000_000)
     wired_limit_mb: int | None = Field(None, ge=1, le=10_000_000)
-    used_mib: UsedByCard = None
-    host_used_mib: float | None = Field(None, ge=0, le=100_000_000)
     margin_percent: float = Field(4, ge=0, le=50)
 
     @model_validator(mode="after")
@@ -182,11 +179,28 @@ class MachineChoice(Part):
         """The share of each device that is kept free, 0 to 1."""
         return self.margin_percent / 100
 
+
+class OtherPrograms(Part):
+    """What they hold already: `used_mib` of each device (a list: of one after the other, nothing of those it does not
+    name), and `host_used_mib` of the host's memory.
+    """
+
+    used_mib: UsedByCard = None
+    host_used_mib: float | None = Field(None, ge=0, le=100_000_000)
+
     def used_bytes(self, device: int) -> int:
-        """What other programs hold of a device."""
+        """What they hold of a device."""
         used = self.used_mib or (0.0,)
         mib = used[0] if len(used) == 1 else used[device] if device < len(used) else 0.0
         return int(mib * MIB)
+
+    @property
+    def host_used_bytes(self) -> int:
+        """What they hold of the host's memory."""
+        return int((self.host_used_mib or 0) * MIB)
+
+
+NO_OTHERS = OtherPrograms()
 
 
 class Workload(Part):

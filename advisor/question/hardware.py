@@ -12,7 +12,7 @@ from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory, with_wired_limit
 from advisor.machines.chip import Chip, chip_of
 from advisor.machines.ram import Ram
-from advisor.question.configuration import AUTO, CUSTOM_MACHINE, MachineChoice
+from advisor.question.configuration import AUTO, CUSTOM_MACHINE, NO_OTHERS, MachineChoice, OtherPrograms
 from advisor.runtimes.llama_cpp.checks import check_vendors
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.memory import BufferLimit, Device, Memory
@@ -93,8 +93,11 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(values) if len(known) == len(values) else None
 
 
-def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardware:
-    """The hardware that is asked for, under a backend or `auto`; raises InputError where it cannot be built so."""
+def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId, others: OtherPrograms = NO_OTHERS) -> Hardware:
+    """The hardware that is asked for, under a backend or `auto`, beside other programs.
+
+    Raises InputError where it cannot be built so.
+    """
     first = first_machine(asked)
     installed = _installed(asked, first)
     cards = _used(asked, first, installed)
@@ -108,7 +111,8 @@ def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId) -> Hardw
     if asked.host_bandwidth_gb_s is not None:
         given = asked.host_bandwidth_gb_s * 1e9
     runs_on = _backend(backend, first, cards, runtime)
-    memory = _memory(asked, first, cards, _buffer_api(backend, first, runs_on, runtime))
+    _check_used(others, first, installed)
+    memory = _memory(asked, others, first, cards, _buffer_api(backend, first, runs_on, runtime))
     return Hardware(
         machine=first,
         installed=installed,
@@ -186,19 +190,29 @@ def _installed(asked: MachineChoice, first: Machine) -> tuple[Machine, ...]:
     return (first,) * (asked.gpus * first.count) + (other,) * (asked.other_gpus * other.count)
 
 
-def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...], api: str | None) -> Memory:
+def _check_used(others: OtherPrograms, first: Machine, installed: tuple[Machine, ...]) -> None:
+    """Raise InputError where memory is said to be used of cards that are not there."""
+    if others.used_mib is None:
+        return
+    if not installed:
+        raise InputError("used_mib: {first} has no graphics cards; say host_used_mib of its RAM.", first=first.name)
+    if len(others.used_mib) > len(installed):
+        raise InputError(
+            "used_mib names {named} cards, and the machine has {count}.",
+            named=len(others.used_mib),
+            count=len(installed),
+        )
+
+
+def _memory(
+    asked: MachineChoice, others: OtherPrograms, first: Machine, cards: tuple[Machine, ...], api: str | None
+) -> Memory:
     def overhead(one: Machine) -> int:
         return one.overhead_bytes if asked.overhead_mib is None else int(asked.overhead_mib * MIB)
 
-    on_host = int((asked.host_used_mib or 0) * MIB)
+    on_host = others.host_used_bytes
     if first.kind == CPU_KIND:
-        if asked.used_mib is not None:
-            raise InputError("used_mib: {first} has no graphics cards; say host_used_mib of its RAM.", first=first.name)
         return Memory((), first.capacity_bytes, overhead(first) + on_host, host_used_bytes=on_host)
-    if asked.used_mib is not None and len(asked.used_mib) > len(cards):
-        raise InputError(
-            "used_mib names {named} cards, and {count} are used.", named=len(asked.used_mib), count=len(cards)
-        )
     host = first.host_memory_bytes
     if asked.host_memory_gib is not None:
         if first.unified:
@@ -208,9 +222,9 @@ def _memory(asked: MachineChoice, first: Machine, cards: tuple[Machine, ...], ap
         Device(
             card.name,
             card.capacity_bytes,
-            overhead(card) + asked.used_bytes(number),
+            overhead(card) + others.used_bytes(number),
             buffer_limit=_buffer_limit(card, api),
-            used_bytes=asked.used_bytes(number),
+            used_bytes=others.used_bytes(number),
         )
         for number, card in enumerate(cards)
     )

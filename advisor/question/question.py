@@ -22,6 +22,7 @@ from advisor.question.configuration import (
     PINNED,
     MachineChoice,
     ModelChoice,
+    OtherPrograms,
     PlacementWish,
     RuntimeChoice,
     Workload,
@@ -48,6 +49,7 @@ class Question(Composed):
 
     model: ModelChoice = field(default_factory=ModelChoice)
     machine: MachineChoice = field(default_factory=MachineChoice)
+    others: OtherPrograms = field(default_factory=OtherPrograms)
     workload: Workload = field(default_factory=Workload)
     runtime: RuntimeChoice = field(default_factory=RuntimeChoice)
     placement: PlacementWish = field(default_factory=PlacementWish)

@@ -166,6 +166,7 @@ def _speed(candidate: Candidate) -> dict[str, Any] | None:
         "n": speed.n,
         "sources": speed.sources,
         "backend": speed.backend,
+        "drafting_gain": None if speed.gain is None else _range(speed.gain.times),
     }
 
 

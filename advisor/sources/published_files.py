@@ -112,10 +112,21 @@ def read_gated(path: Path) -> tuple[GatedOwner, ...]:
 
 
 def published_file(entry: Entry | None, level: LevelId, publisher: str | None = None) -> PublishedFile | None:
-    """The file to name for a model of the catalogue at a level, of any publisher or of one; None: none is known."""
-    offered = () if entry is None else published_files(entry.id).get(level, ())
+    """The file to name for a model of the catalogue at a level, of any publisher or of one; None: none is known.
+
+    A file of weights that were trained for the level is named only to those who ask for its publisher's.
+    """
+    if entry is None:
+        return None
+    offered = stock_files(entry, level) if publisher is None else published_files(entry.id).get(level, ())
     wanted = None if publisher is None else publisher.lower()
     return next((row for row in offered if row.loads and wanted in (None, row.owner.lower())), None)
+
+
+def stock_files(entry: Entry, level: LevelId) -> tuple[PublishedFile, ...]:
+    """The files that are known of a level, without those of weights that were trained for it afterwards."""
+    trained = {file.repo for file in entry.own_files if file.kind == "qat"}
+    return tuple(row for row in published_files(entry.id).get(level, ()) if row.repo not in trained)
 
 
 def published_files(model: str) -> Mapping[LevelId, tuple[PublishedFile, ...]]:

@@ -17,7 +17,7 @@ from advisor.foundation.errors import InputError, choose_one_of, nearest, one_li
 from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
-from advisor.sources.published_files import PublishedFile, published_file, published_files
+from advisor.sources.published_files import PublishedFile, published_file, published_files, stock_files
 from advisor.sources.resolved import ResolvedModel
 
 STOCK = "stock"
@@ -110,7 +110,7 @@ class PublishedSizes:
     def range_of(self, model: Model, level: Level, imatrix: bool = False) -> PublishedRange:
         """What published files of a stock level measure."""
         rule, stock = published_spread(model, level, self.own_mixes), size_level(model, level, imatrix).file_bytes
-        of_level = published_files(self.entry_id or "").get(level.id, ())
+        of_level = () if self._entry is None else stock_files(self._entry, level.id)
         files = tuple(sorted((row for row in of_level if row.bytes is not None), key=lambda row: row.bytes or 0))
         sizes = [row.bytes or 0 for row in files]
         typical = sizes[(len(sizes) - 1) // 2] if sizes else min(max(stock, rule.low), rule.high)

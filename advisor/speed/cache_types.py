@@ -7,6 +7,8 @@ values in q4_0 (RTX 5060 Ti, 4,096 tokens), 12,061 to 132 reading; 60 to 4.9 and
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from advisor.speed.backends import Backend
 from advisor.speed.shape import Shape
 
@@ -28,10 +30,19 @@ _ENDS = (0.5, 2.0)  # of a speed that such a processor sets
 _UNPACKING, _UNPACKING_ELSEWHERE, _DEEP = 0.045, 0.25, 65_536
 
 
-def has_kernel(backend: Backend, keys: str, values: str, flash_attention: bool = True) -> bool:
+@dataclass(frozen=True, slots=True)
+class CacheTypes:
+    """How keys and values are stored, and whether attention is computed in one step over both."""
+
+    keys: str = "f16"
+    values: str = "f16"
+    flash_attention: bool = True
+
+
+def has_kernel(backend: Backend, types: CacheTypes) -> bool:
     """Whether the devices compute attention over such a cache themselves, in a build as it is downloaded."""
     known = _WITH_KERNEL.get(backend)
-    return known is None or not flash_attention or (keys == values and keys in known)
+    return known is None or not types.flash_attention or (types.keys == types.values and types.keys in known)
 
 
 def crossing_ms(shape: Shape, depth: float, users: int) -> float:
@@ -53,9 +64,9 @@ def ends_of_host() -> tuple[float, float]:
     return _ENDS
 
 
-def reading_takes(backend: Backend, keys: str, values: str, depth: float) -> float:
+def reading_takes(backend: Backend, types: CacheTypes, depth: float) -> float:
     """How many times longer reading a prompt takes, with such a cache filled so far."""
-    if backend in ("vllm", "mlx", "cpu") or (keys in _WHOLE and values in _WHOLE):
+    if backend in ("vllm", "mlx", "cpu") or {types.keys, types.values} <= _WHOLE:
         return 1.0
     if backend == "cuda":
         return 1 + _UNPACKING

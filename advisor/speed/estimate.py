@@ -16,7 +16,7 @@ from advisor.sizing.rates import LINK_BANDWIDTH
 from advisor.speed.backends import Backend, chip_of, group_of, judged_by
 from advisor.speed.cache_types import crossing_ms, ends_of_host, has_kernel, reading_ms, reading_takes
 from advisor.speed.constants import POOLED, Constants, constants
-from advisor.speed.drafting import Gain, gain
+from advisor.speed.draft_gain import Gain, gain
 from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad
 from advisor.speed.measurements import Measurement, measured_on
 from advisor.speed.rates import device_of
@@ -57,6 +57,7 @@ class Rate:
     factor: float  # on the time, from what was measured on the chip
     host_ms: float
     in_turn: bool = False  # whether serving the users one after the other is faster than all at once
+    gain: Gain | None = None  # of drafting, which `range` does not hold
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,6 @@ class Speed:
     total_decode_tokens_per_s: Range | None
     prefill_tokens_per_s: Range | None
     time_to_first_token_s: Range | None
-    basis: Basis
-    n: int
-    sources: int
     backend: Backend
     load: SpeedLoad
     devices: tuple[Machine, ...]
@@ -88,7 +86,6 @@ class Speed:
     host_bandwidth: float | None = field(default=None, repr=False)
     split: Split = field(default="layer", repr=False)
     replicas: int = 1
-    gain: Gain | None = None  # of drafting, which the rates of writing hold
 
     def serving(self, users: int) -> Speed:
         """The same with so many users at once."""
@@ -104,6 +101,23 @@ class Speed:
         )
         assert found is not None  # noqa: S101
         return found
+
+    @property
+    def basis(self) -> Basis:
+        return _basis(self.rate)
+
+    @property
+    def n(self) -> int:
+        return self.rate.n
+
+    @property
+    def sources(self) -> int:
+        return self.rate.sources
+
+    @property
+    def gain(self) -> Gain | None:
+        """What drafting brings, which the rates of writing hold."""
+        return None if self.decode is None else self.decode.gain
 
     @property
     def rate(self) -> Rate:
@@ -162,6 +176,7 @@ def estimate_speed(
     if load.drafting is not None:
         reads = load.reads_of(load.drafting.drafted + 1)
         drafted = gain(load.drafting, backend, load.users, reads, load.shape.known_as)
+        decode = replace(decode, gain=drafted)
     written = decode.range if drafted is None else drafted.of(decode.range)
     first = None
     if prefill is not None:
@@ -177,13 +192,6 @@ def estimate_speed(
         total_decode_tokens_per_s=written.scaled(users),
         prefill_tokens_per_s=None if prefill is None else prefill.range,
         time_to_first_token_s=first,
-        basis=_basis(decode)
-        if drafted is None
-        else "scaled"
-        if drafted.own and decode.tier != "group"
-        else "estimated",
-        n=decode.n,
-        sources=decode.sources,
         backend=backend,
         load=replace(load, users=users),
         devices=tuple(devices),
@@ -192,7 +200,6 @@ def estimate_speed(
         host_bandwidth=host_bandwidth,
         split=split,
         replicas=replicas,
-        gain=drafted,
     )
 
 
@@ -202,9 +209,6 @@ def _encoding(load: SpeedLoad, devices: Sequence[Machine], backend: Backend, pre
         total_decode_tokens_per_s=None,
         prefill_tokens_per_s=prefill.range,
         time_to_first_token_s=None,
-        basis=_basis(prefill),
-        n=prefill.n,
-        sources=prefill.sources,
         backend=backend,
         load=load,
         devices=tuple(devices),
@@ -215,6 +219,8 @@ def _encoding(load: SpeedLoad, devices: Sequence[Machine], backend: Backend, pre
 
 
 def _basis(rate: Rate) -> Basis:
+    if rate.gain is not None:  # which was not measured with this plan
+        return "scaled" if rate.gain.own and rate.tier != "group" else "estimated"
     return "measured" if rate.tier == "level" else "scaled" if rate.tier == "model" else "estimated"
 
 
@@ -248,7 +254,7 @@ def _decode(
     own = known.of(group)
     tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
     offloads = HOST in parts and backend != "cpu"
-    kernel = has_kernel(backend, *load.cache_types, load.flash_attention)
+    kernel = has_kernel(backend, load.cache_types)
 
     def step(some: SpeedLoad) -> tuple[Terms, float, float]:
         """Terms on the devices, milliseconds on the host, and in all."""
@@ -326,8 +332,8 @@ def _prefill(
     if split == "layer":
         factor /= pipeline_gain(len(numbers))
     ends = known.range_of(judged_by(group, 1, len(devices), split, before), tier)
-    ms = weighed(total, own) * factor * reading_takes(backend, *load.cache_types, depth)
-    if not has_kernel(backend, *load.cache_types, load.flash_attention):
+    ms = weighed(total, own) * factor * reading_takes(backend, load.cache_types, depth)
+    if not has_kernel(backend, load.cache_types):
         waits = reading_ms(load.shape, depth)
         ends, ms = _blended(ends, ends_of_host(), waits / (ms + waits)), ms + waits
     spread = _range(1000 / ms, ends)

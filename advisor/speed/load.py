@@ -21,7 +21,8 @@ from advisor.runtimes.llama_cpp.weights import Weights, level_weights
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import Settings
 from advisor.sources.checkpoint_size import PublishedCheckpoint
-from advisor.speed.drafting import Drafting
+from advisor.speed.cache_types import CacheTypes
+from advisor.speed.draft_gain import Drafting
 from advisor.speed.shape import Shape, shape_of
 
 _BLOCK = 256  # cells
@@ -50,8 +51,7 @@ class SpeedLoad:
     users: int = 1
     writes: bool = True  # an encoder does not
     micro_batch: int = 512  # tokens of a prompt that are worked on in one pass
-    cache_types: tuple[str, str] = ("f16", "f16")  # of keys and values
-    flash_attention: bool = True
+    cache_types: CacheTypes = CacheTypes()  # noqa: RUF009 (frozen)
     drafting: Drafting | None = None  # by layers of its own
     read_per_written: float = 0.0  # tokens of others' prompts that are read among the writing, for each one written
 
@@ -207,8 +207,7 @@ def placed_load(
         prompt_tokens=prompt_tokens,
         users=settings.users,
         micro_batch=settings.micro_batch,
-        cache_types=(settings.cache_type_k, settings.cache_type_v),
-        flash_attention=settings.flash_attention,
+        cache_types=CacheTypes(settings.cache_type_k, settings.cache_type_v, settings.flash_attention),
     )
 
 

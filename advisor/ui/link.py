@@ -50,6 +50,7 @@ _OF_THE_MACHINE = (
     "tensor_split",
 )
 _CARDS = frozenset({"machine", "gpus", "other_machine", "other_gpus", "use_gpus"})
+_OF_EACH_CARD = frozenset({"tensor_split", "used_mib"})  # which are of particular cards
 # A machine without a size of its own starts with one, so that there is an answer at once.
 _FIRST_MEMORY_GIB = {"custom": "24", "cpu": "64"}
 
@@ -97,8 +98,9 @@ def changed_link(written: Written, changes: Mapping[str, Any]) -> Written:
             kept.setdefault("memory_gib", _FIRST_MEMORY_GIB["custom" if chosen == CUSTOM_MACHINE else "cpu"])
         for key in _out_of_place(kept):
             del kept[key]
-    if _CARDS.intersection(changes) and "tensor_split" not in changes:  # shares are of particular cards
-        kept.pop("tensor_split", None)
+    if _CARDS.intersection(changes):
+        for key in _OF_EACH_CARD - changes.keys():
+            kept.pop(key, None)
     if kept.get("runtime", "auto") not in FRONTENDS:
         kept = {key: value for key, value in kept.items() if key not in BY_FRONTEND or not _is_default(key, value)}
     try:
@@ -168,7 +170,7 @@ def _refusal(written: Written) -> str | None:
     """Why there is no such machine; None: there is."""
     try:
         question = Question.from_values(written)
-        hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP)
+        hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP, question.others)
     except InputError as error:
         return str(error)
     return None

@@ -56,7 +56,7 @@ def test_every_program_has_a_button_with_its_name_and_a_panel() -> None:
     page = Elements(html)
     assert not page.open
     inputs, labels = page.all("input"), page.all("label")
-    assert [one["value"] for one in inputs] == ["llama-cpp", "ollama", "lm-studio", "vllm", "mlx"]
+    assert [one["value"] for one in inputs] == ["llama-cpp", "ollama", "lm-studio", "vllm", "mlx", "sglang"]
     assert [one["id"] for one in inputs] == [one["for"] for one in labels]
     assert [one["value"] for one in inputs if "checked" in one] == ["llama-cpp"]
     panels = [one for one in page.all("div") if (one.get("class") or "").startswith("panel")]

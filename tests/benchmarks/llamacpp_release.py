@@ -6,7 +6,8 @@
 asks the planner inside that wheel for seeded draws over all architectures, on one CPU and without weights, and holds
 our prediction against it: that of the release named, or of the newest one where that is not known yet. Then it says
 what moved against the release before, by architecture. `--write` keeps the answers as rows of `tests/truth/`. With
-`--gpus` the planner is shown one to three GPUs that are not there, with `--lending` such as also compute for the host.
+`--gpus` the planner is shown one to three GPUs that are not there, with `--lending` such as also compute for the host;
+both write a table of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,19 @@ from dataclasses import replace
 from statistics import median
 
 from advisor.sizing.settings import NEWEST_RELEASE, RELEASES
-from tests.support.releases import COLUMNS, FILE, Row, ask, drawn, miss_mib, placed, predicted_mib, rows
+from tests.support.releases import (
+    COLUMNS,
+    FILE,
+    PLACED_COLUMNS,
+    PLACED_FILE,
+    Row,
+    ask,
+    drawn,
+    miss_mib,
+    placed,
+    predicted_mib,
+    rows,
+)
 
 _SEED = "truth"
 
@@ -31,7 +44,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=300, help="how many questions (default: %(default)s)")
     parser.add_argument("--seed", default=_SEED, help="which (default: those of the table)")
     parser.add_argument("--write", action="store_true", help=f"keep the answers in {FILE.name}")
-    parser.add_argument("--gpus", action="store_true", help="with GPUs instead of the CPU alone; not kept")
+    parser.add_argument("--gpus", action="store_true", help="with GPUs instead of the CPU alone")
     parser.add_argument("--lending", action="store_true", help="the same with op_offload")
     options = parser.parse_args()
     questions = drawn(options.release, options.seed, options.draws)
@@ -43,8 +56,8 @@ def main() -> None:
     _compare(told)
     if options.seed == _SEED and not placing:
         _say_what_moved(told)
-    if options.write and not placing:
-        _write(options.release, told)
+    if options.write:
+        _write(options.release, told, options.lending if placing else None)
 
 
 def _compare(told: list[Row]) -> None:
@@ -84,12 +97,20 @@ def _say_what_moved(told: list[Row]) -> None:
             print(f"  {architecture}: {min(changes):+.1f} to {max(changes):+.1f} %, median {median(changes):+.1f} %")
 
 
-def _write(release: str, told: list[Row]) -> None:
-    kept = [row for row in rows() if row.settings.release != release] if FILE.exists() else []
-    with FILE.open("w", encoding="utf-8", newline="") as written:
-        writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
+def _write(release: str, told: list[Row], lending: bool | None) -> None:
+    """`lending` is None for the CPU alone."""
+    path, columns = (FILE, COLUMNS) if lending is None else (PLACED_FILE, PLACED_COLUMNS)
+    known = rows(path) if path.exists() else ()
+
+    def made_anew(row: Row) -> bool:
+        return row.settings.release == release and lending in (None, row.settings.op_offload)
+
+    kept = [row for row in known if not made_anew(row)]
+    every = sorted([*kept, *told], key=lambda row: (row.settings.release, row.settings.op_offload))
+    with path.open("w", encoding="utf-8", newline="") as written:
+        writer = csv.DictWriter(written, columns, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(row.written for row in sorted([*kept, *told], key=lambda row: row.settings.release))
+        writer.writerows(row.written for row in every)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,9 @@ class Asked:
         self.serves = month / (peak * (self.reading + self.out / all_))
         self.busy = month / (self.reading + self.writing)
         self.machine = next(row for row in rows("machines.csv") if row["id"] == asked.machine)
-        self.usd = lambda amount: convert(amount, "USD", self.currency)
+
+    def usd(self, amount: Decimal) -> Decimal:
+        return convert(amount, "USD", self.currency)
 
     @property
     def vat(self) -> Decimal:
@@ -286,7 +288,8 @@ def api(scenario: Scenario, case: str, today: date) -> Bill | None:
     bills: dict[Decimal, Decimal] = {}
     listed: list[tuple[str, Decimal, Decimal, Decimal | None]] = []
     if "api_input_price" in a.given:
-        listed.append(("you", *(Decimal(str(a.given[f"api_{part}_price"])) for part in ("input", "output")), None))
+        sent, written = (Decimal(str(a.given[f"api_{part}_price"])) for part in ("input", "output"))
+        listed.append(("you", sent, written, None))
     else:
         for row in rows("prices/api.csv"):
             if row["family"] != scenario.family or row["open_weights"] != "yes":
@@ -329,7 +332,7 @@ def _now(row: dict[str, str], today: date) -> tuple[Decimal, Decimal, Decimal | 
     for each in get_snapshot().providers:
         for known in each.models:
             if (each.id, known.id) == (provider, model):
-                prices = known.get_prices(datetime(today.year, today.month, today.day, 12, tzinfo=UTC))
+                prices: Any = known.get_prices(datetime(today.year, today.month, today.day, 12, tzinfo=UTC))
                 sent, written, cached = (
                     getattr(price, "base", price)
                     for price in (prices.input_mtok, prices.output_mtok, prices.cache_read_mtok)

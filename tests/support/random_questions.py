@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from advisor.costs.price_tables import electricity_prices
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
+from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import machine, machines
 from advisor.models.catalogue import catalogue
 from advisor.models.tower import PROJECTOR_TYPES
@@ -204,6 +205,9 @@ def page_questions(draw: st.DrawFn) -> Question:
         left_out.append("memory_gib")
     if chosen != CUSTOM_MACHINE:
         left_out.append("bandwidth_gb_s")
+    cards = 0 if chosen != CUSTOM_MACHINE and machine(chosen).kind == CPU_KIND else question.machine.gpus
+    if len(question.others.used_mib or ()) > (min(cards, 1) if left_out else cards):
+        left_out.append("used_mib")
     if (
         question.machine.other_machine is not None and machine(question.machine.other_machine).unified
     ):  # none that stands in a host

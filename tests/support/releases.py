@@ -22,9 +22,10 @@ from advisor.models.model import Model
 from advisor.quantize.gguf_writing import Entry
 from advisor.quantize.header_only import metadata_of_config, metadata_of_header, write_header_only
 from advisor.quantize.metadata import WRITTEN
-from advisor.runtimes.llama_cpp.growth import Growth
+from advisor.runtimes.llama_cpp.compute.buffer import lent_buffer_bytes
+from advisor.runtimes.llama_cpp.growth import Growth, lends_gpu
 from advisor.runtimes.llama_cpp.needs import passing_bytes
-from advisor.runtimes.llama_cpp.weights import level_weights
+from advisor.runtimes.llama_cpp.weights import level_weights, tensors_in
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
 from advisor.sources.gguf_header import read_gguf_header
@@ -33,9 +34,12 @@ from tests.support.model_files import gguf_file, gguf_metadata
 from tests.support.reference import TRUTH
 
 FILE = TRUTH / "releases_llamacpp_memory.csv"
+PLACED_FILE = TRUTH / "placed_releases_llamacpp_memory.csv"
 _ASKED = ["model_id", "level", "n_ctx", "n_parallel", "n_ubatch", "flash_attn", "cache_k", "cache_v", "unified"]
 _TOLD = ("model_mib", "context_mib", "compute_mib")
 COLUMNS = ("release", *_ASKED, *_TOLD)
+_PLACED = ("n_gpus", "gpu_layers", "n_cpu_moe", "op_offload", "device")
+PLACED_COLUMNS = ("release", *_ASKED, *_PLACED, *_TOLD)
 _PROGRAM = Path(__file__).with_name("planner_process.py")
 _TIMEOUT_S = 600
 _ALL_LAYERS = 999
@@ -82,13 +86,19 @@ class Row:
 
     @property
     def written(self) -> dict[str, Any]:
-        return {"release": self.settings.release, **self.asked, **dict(zip(_TOLD, self.told, strict=True))}
+        """In the columns of either table."""
+        settings = self.settings
+        layers = "all" if settings.gpu_layers is None else settings.gpu_layers
+        placed = (self.gpus, layers, settings.cpu_moe_layers, int(settings.op_offload), self.device)
+        told = zip((*_PLACED, *_TOLD), (*placed, *self.told), strict=True)
+        return {"release": settings.release, **self.asked, **dict(told)}
 
 
-def rows() -> Iterator[Row]:
-    """All of the table."""
-    with FILE.open(encoding="utf-8") as file:
+def rows(path: Path = FILE) -> Iterator[Row]:
+    """All of a table."""
+    with path.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
+            layers = row.get("gpu_layers", "all")
             unified, users = row["unified"] == "1", int(row["n_parallel"])
             settings = Settings(
                 context=int(row["n_ctx"]) // (1 if unified else users),
@@ -99,9 +109,13 @@ def rows() -> Iterator[Row]:
                 cache_type_v=row["cache_v"],
                 unified=unified,
                 release=row["release"],
+                gpu_layers=None if layers == "all" else int(layers),
+                cpu_moe_layers=int(row.get("n_cpu_moe", 0)),
+                op_offload=row.get("op_offload", "1") == "1",
             )
             model, context, compute = (int(row[column]) for column in _TOLD)
-            yield Row(row["model_id"], row["level"], settings, (model, context, compute))
+            gpus, device = int(row.get("n_gpus", 0)), int(row.get("device", HOST))
+            yield Row(row["model_id"], row["level"], settings, (model, context, compute), gpus, device)
 
 
 @cache
@@ -206,10 +220,14 @@ def _metadata(model_id: str) -> list[Entry]:
 
 
 def predicted_mib(row: Row) -> tuple[float, float, float]:
-    """The same of ours."""
-    weights = level_weights(row.model, LEVELS[row.level])
-    now = Growth(row.model, row.settings.without_placement, row.placement).now
-    compute = now.compute[row.device] + (0 if row.device else passing_bytes(weights, row.placement, now))
+    """The same of ours: where a GPU computes for the host, of the prompt alone, as llama.cpp prints it."""
+    weights, settings = level_weights(row.model, LEVELS[row.level]), row.settings.without_placement
+    now = Growth(row.model, settings, row.placement).now
+    lent = None
+    if lends_gpu(settings, row.placement):
+        lent = lent_buffer_bytes(row.model, settings, row.placement, tensors_in(weights))
+    bound = now.compute[row.device] + (0 if row.device else passing_bytes(weights, row.placement, now))
+    compute = bound if lent is None else lent[row.device]
     return weights.on_devices(row.placement)[row.device] / MIB, now.cache[row.device] / MIB, compute / MIB
 
 

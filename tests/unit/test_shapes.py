@@ -35,6 +35,7 @@ WIDE = {
     "sizing/plan.py:Plan": "what all pages show of one plan",
     "sources/local_measurements.py:LocalMeasurement": "a measurement with the conditions it was made under",
     "sources/resolved.py:ResolvedModel": "a model with what each kind of source knows of it",
+    "speed/draft_evidence.py:DraftEvidence": _ROW,
     "speed/catalogued.py:speed_of": "the conditions of a published measurement, all but three with defaults",
     "speed/load.py:_shared_load": "what lies where, and what is done with it",
     "sizing/settings.py:Settings": "what a runtime is told, option by option",

@@ -26,9 +26,9 @@ class Grown:
     """Bytes per device number (HOST = -1) that depend on the context but not on the level.
 
     `lent` is what the first GPU holds while it computes for the host, beside the one weight that passes through;
-    0 where it does not. `passing` is how much more than `compute` it sets aside for that weight, where that is known
-    (see `lending.py`): `lent` is an upper bound. `drafting` is the part of `compute` that drafting with the model's
-    own layers takes, caches included; empty where it does not.
+    0 where it does not. It is an upper bound; `passing` is how much more than `compute` that is, where it is known
+    (`lending.py`). `drafting` is the part of `compute` that drafting with the model's own layers takes, caches
+    included; empty where it does not.
     """
 
     cache: Mapping[int, int]

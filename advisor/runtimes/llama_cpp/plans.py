@@ -235,6 +235,7 @@ class LevelPlanner:
     def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
         found = self.searcher.best(judged) if self.request.search else None
+        fits_as_judged = found is not None
         if found is None and judged is not weights and self._may_be_placed(weights):
             found = self.searcher.best(weights)
         placement = found.placement if found else self.told
@@ -242,7 +243,12 @@ class LevelPlanner:
         now = settled(growth, weights)
         adapters = adapters_on_devices(self.model, self.request.adapters, placement)
         needed = needed_bytes(weights, self.memory, placement, now, held)
-        counted = needed if judged is weights else self._settled_needs(growth, judged)
+        if judged is weights:
+            counted = needed
+        elif fits_as_judged:
+            counted = self.searcher.needed(judged, placement)  # an upper bound, which the search has found to fit
+        else:
+            counted = self._settled_needs(growth, judged)
         short = shortage(self.memory, counted, self.margin)
         return Plan(
             request=self.request,

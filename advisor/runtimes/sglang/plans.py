@@ -39,21 +39,26 @@ def plan_sglang(by: Planner, request: PlanRequest) -> tuple[Plan, ...]:
         case Checkpoint():
             weights = checkpoint_by_stage(stored, frame.model, frame.models, frame.split, frame.chip)
             return (_plan(frame, by, stored.sized, (weights, stored.notes)),)
-        case Levels(only=None):
-            each = (plan_sglang_level(by, request, level.id) for level in _offered(frame.model))
-            return tuple(plan for plan in each if plan is not None)
-        case Levels(only=LevelId() as only):
-            level = find_safetensors_level(only.name)
-            loaded = frame.loaded(by, level)
-            if isinstance(loaded, InputError):
-                raise loaded
-            return (_plan(frame, by, _sized(frame.model, level), loaded),)
+        case Levels():
+            return _levels(frame, by, stored)
         case GgufFile():
             raise InputError(
                 "{loader} is planned for safetensors; for a GGUF file use runtime=llama.cpp.", loader=by.id.loader
             )
         case _:
             assert_never(stored)
+
+
+def _levels(frame: Frame, by: Planner, wanted: Levels) -> tuple[Plan, ...]:
+    """Of every level that is loaded, or of the only one; raises InputError where that is not loaded."""
+    if wanted.only is None:
+        each = (plan_sglang_level(by, frame.request, level.id) for level in _offered(frame.model))
+        return tuple(plan for plan in each if plan is not None)
+    level = find_safetensors_level(wanted.only.name)
+    loaded = frame.loaded(by, level)
+    if isinstance(loaded, InputError):
+        raise loaded
+    return (_plan(frame, by, _sized(frame.model, level), loaded),)
 
 
 def plan_sglang_level(by: Planner, request: PlanRequest, level: LevelId) -> Plan | None:

@@ -13,6 +13,7 @@ from advisor.foundation.numbers import bare
 from advisor.machines.chip import Chip
 from advisor.runtimes.launch import AS_PUBLISHED, Command, Launch, command_line
 from advisor.runtimes.support import supports
+from advisor.runtimes.vllm.options import SMALLEST_CHOICE, told_tokens
 from advisor.runtimes.vllm.stack import DRAFTED, adapter_rank
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -58,6 +59,8 @@ def vllm_commands(launch: Launch) -> tuple[Command, ...]:
         options += ["--kv-cache-dtype", "fp8"]
     if launch.server.batch_tokens is not None:
         options += ["--max-num-batched-tokens", launch.server.batch_tokens]
+    elif launch.requests > SMALLEST_CHOICE:
+        options += ["--max-num-batched-tokens", told_tokens(launch.requests)]
     if launch.server.eager:
         options.append("--enforce-eager")
     longer = launch.extension is not None and launch.extension.scaling == "none"

@@ -21,7 +21,7 @@ from advisor.models.model import Layer, Model
 from advisor.runtimes.drafts import check_draft
 from advisor.runtimes.vllm.kv_cache import PagedCache, paged_cache
 from advisor.runtimes.vllm.options import DEFAULTS
-from advisor.runtimes.vllm.overheads import Batch, Step, activation_range, default_batch, overhead_range
+from advisor.runtimes.vllm.overheads import Step, activation_range, default_batch, overhead_range
 from advisor.runtimes.vllm.split import Loaded, check_request, checkpoint_by_stage, kept_by_stage, level_by_stage
 from advisor.runtimes.vllm.stack import ENCODING_SPREAD, beside_on_gpu, cached_model, encoding_bytes
 from advisor.runtimes.vllm.stages import stages_of
@@ -70,9 +70,7 @@ class Frame:
         self.devices = tuple(zip(memory.names, memory.devices, strict=True))[: self.split.gpus]
         smallest = min(device.capacity_bytes for _, device in self.devices)
         self.users = -(-settings.users // self.split.data)
-        self.batch = Batch(
-            options.max_batched_tokens or default_batch(smallest).tokens, options.max_requests or self.users
-        )
+        self.batch = options.batch_of(default_batch(smallest).tokens, self.users)
         self.models = stages_of(self.model, options.pipeline_parallel)
         self.stages = tuple(self._stages())
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.foundation.errors import InputError
+from advisor.runtimes.vllm.overheads import Batch
 from advisor.runtimes.vllm.split import Split, even_split
 from advisor.sizing.request import RuntimeOptions
 
 UTILISATION = 0.92  # the default since version 0.21
 _LONGEST_BATCH = 1 << 20
+SMALLEST_CHOICE, _USUAL_LARGE_BATCH = 2048, 8192  # tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +51,33 @@ class VllmOptions(RuntimeOptions):
                 raise InputError(
                     "{name} must be between 1 and {most:,}; got {value}.", name=name, most=_LONGEST_BATCH, value=value
                 )
-        if self.max_batched_tokens and self.max_requests and self.max_batched_tokens < self.max_requests:
+
+    def batch_of(self, usual_tokens: int, users: int) -> Batch:
+        """The largest batch; raises InputError for one that it does not start with: more requests than tokens.
+
+        Where so many requests are more than the tokens of its own choice, the commands tell it of more tokens.
+        """
+        requests = self.max_requests or users
+        tokens = self.max_batched_tokens or (usual_tokens if requests <= usual_tokens else told_tokens(requests))
+        if tokens < requests:
             raise InputError(
-                "max_num_batched_tokens={tokens:,} is less than max_num_seqs={requests:,}, with which it does not "
-                "start: give at least as many tokens as requests.",
-                tokens=self.max_batched_tokens,
-                requests=self.max_requests,
+                "max_num_batched_tokens={tokens:,} is less than the {requests:,} requests at once (max_num_seqs, else "
+                "the users), with which it does not start: give at least as many tokens as requests.",
+                tokens=tokens,
+                requests=requests,
             )
+        return Batch(tokens, requests)
 
     def split_of(self, gpus: int) -> Split:
         """How so many GPUs share the model; raises InputError where they do not evenly."""
         if self.tensor_parallel is not None:
             return Split(self.tensor_parallel, self.pipeline_parallel, self.data_parallel, self.expert_parallel)
         return even_split(gpus, self.pipeline_parallel, self.data_parallel, self.expert_parallel)
+
+
+def told_tokens(requests: int) -> int:
+    """Tokens of a step that it is told where its own choice may be too few for so many requests."""
+    return max(_USUAL_LARGE_BATCH, requests)
 
 
 DEFAULTS = VllmOptions()

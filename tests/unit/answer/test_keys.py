@@ -249,6 +249,12 @@ def test_fewer_requests_than_users_wait() -> None:
     assert "--max-num-seqs 4" in told(f"{LLAMA}&machine=h100-sxm5-80gb&runtime=vllm&users=16&max_num_seqs=4")
 
 
+def test_more_requests_than_tokens_of_a_usual_step_are_told_with_more() -> None:
+    query = f"{LLAMA}&machine=rtx-4090&runtime=vllm&level=AWQ-W4A16-g128&context=256&users="
+    assert "--max-num-batched-tokens 8192" in told(f"{query}3000")
+    assert "--max-num-batched-tokens" not in told(f"{query}2000")
+
+
 def test_larger_steps_take_more_room() -> None:
     query = f"{LLAMA}&machine=rtx-4090&runtime=vllm&level=FP8-dynamic"
     small, large = planned(query), planned(f"{query}&max_num_batched_tokens=16384")
@@ -263,7 +269,8 @@ def test_larger_steps_take_more_room() -> None:
         (f"{BIG}&gpus=4&pipeline_parallel=3", "that 3 divides"),
         (f"{BIG}&gpus=2&data_parallel=4", "that 4 divides"),
         ("model=gemma-3n-e4b-it&machine=h100-sxm5-80gb&gpus=2&runtime=vllm&pipeline_parallel=2", "cache of others"),
-        (f"{BIG}&max_num_batched_tokens=8&max_num_seqs=9", "at least as many"),
+        (f"{BIG}&gpus=4&max_num_batched_tokens=8&max_num_seqs=9", "at least as many"),
+        (f"{BIG}&gpus=4&max_num_batched_tokens=8&users=9", "at least as many"),
     ],
 )
 def test_what_vllm_would_not_start_is_refused(query: str, part: str) -> None:
@@ -274,3 +281,9 @@ def test_what_vllm_would_not_start_is_refused(query: str, part: str) -> None:
 def test_the_sentences_are_whole() -> None:
     found = asked(f"{MISTRAL}&context=49152&used_mib=1000")
     assert all(say(note).endswith(".") for note in found.notes)
+
+
+def test_what_others_use_of_one_of_several_cards_can_be_asked_for() -> None:
+    found = asked(f"{LLAMA}&machine=rtx-3090&gpus=2&used_mib=20000,0")
+    assert found.chosen is not None
+    assert "used_mib=20000%2C0" in answer_document(found, "")["decision"]["plan"]["query"]

@@ -7,19 +7,20 @@ import pytest
 from advisor.answer.answer import Answer, answer
 from advisor.answer.pinned import pinned_query
 from advisor.answer.run_it import needs, ways_to_run
+from advisor.formats.gguf_levels import PUBLISHERS_LEVELS
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import GIB
 from advisor.question.question import Question
 from advisor.report.sizes import sizes_answer
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.published_files import published_file
+from advisor.sources.published_files import FILES, published_file, read_published_files
 from advisor.sources.published_sizes import published_sizes_of
 from advisor.sources.resolve import find_any_model
 from advisor.words import say, say_all
 
 # Nobody's file of it is known; of the same level of Gemma 4 31B those of two publishers are.
-_UNKNOWN = "model=qwen3.8-27b&level=Q4_K_M&gpu_layers=all&runtime=llama.cpp&machine=custom&bandwidth_gb_s=900"
+_UNKNOWN = "model=qwen3.6-27b&level=Q4_K_M&gpu_layers=all&runtime=llama.cpp&machine=custom&bandwidth_gb_s=900"
 _KNOWN = "model=gemma-4-31b-it&machine=rtx-4090&runtime=llama.cpp&context=4096"
 
 
@@ -91,6 +92,43 @@ def test_a_publishers_own_level_is_asked_for_by_its_name_and_pinned_again() -> N
         line.text for way in ways_to_run(found, found.shown) if way.runtime is RuntimeId.LLAMA_CPP for line in way.lines
     ]
     assert any("unsloth/gemma-4-31B-it-GGUF:UD-Q4_K_XL" in line for line in lines)
+
+
+def test_every_file_of_a_publishers_own_level_that_is_known_can_be_planned() -> None:
+    rows = {
+        row.level: row
+        for row in read_published_files(FILES)
+        if row.model == "qwen3.8-27b" and PUBLISHERS_LEVELS.get(row.level) is not None
+    }
+    assert len(rows) > 20
+    for level, row in rows.items():
+        found = asked(f"model=qwen3.8-27b&level={level}&machine=h100-sxm5-80gb&runtime=llama.cpp&context=4096")
+        assert found.shown.plan.fits
+        assert found.shown.file_bytes == row.bytes
+        ways = ways_to_run(found, found.shown)
+        lines = [line.text for way in ways if way.runtime is RuntimeId.LLAMA_CPP for line in way.lines]
+        assert any(row.repo in line for line in lines)
+
+
+@pytest.mark.parametrize(("size", "billions"), [("1b", 1.0), ("4b", 3.16), ("12b", 8.07), ("27b", 17.2)])
+def test_weights_that_were_trained_for_a_level_are_the_publishers_file_and_lose_less(
+    size: str, billions: float
+) -> None:
+    query = f"model=gemma-3-{size}-it&machine=rtx-4090&runtime=llama.cpp&context=4096&level=Q4_0"
+    stock, own = asked(query).shown, asked(f"{query}&publisher=google").shown
+    assert own.file_bytes == pytest.approx(billions * 1e9, rel=1e-6)
+    assert stock.file_bytes < own.file_bytes
+    assert own.own_file is not None
+    assert own.quality.typical > stock.quality.typical
+    found = asked(f"{query}&publisher=google")
+    lines = [line.text for way in ways_to_run(found, own) if way.runtime is RuntimeId.LLAMA_CPP for line in way.lines]
+    assert any(f"google/gemma-3-{size}-it-qat-q4_0-gguf" in line for line in lines)
+    (row,) = (
+        row
+        for row in sizes_answer(found.entry, found.model)["levels"]
+        if row["format"] == "gguf" and row["level"] == "Q4_0" and not row["imatrix"]
+    )
+    assert "google" not in row["published"]["uploaders"]
 
 
 def test_a_publisher_alone_searches_its_levels() -> None:

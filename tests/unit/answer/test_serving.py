@@ -24,6 +24,8 @@ def shown(query: str) -> Candidate:
     [
         "model=llama-3.1-8b-instruct&machine=rtx-4090&level=Q4_K_M&requests_per_day=20000",
         "model=qwen3-32b&machine=h100-sxm5-80gb&level=FP8-dynamic&runtime=vllm&requests_per_day=50000",
+        "model=qwen3-30b-a3b&machine=apple-m4-max-40c-128gb&level=Q4_K_M&requests_per_day=30000&buyer=data-centre",
+        "model=gpt-oss-20b&machine=dgx-spark-128gb&level=MXFP4&kv_fp8=off&requests_per_day=90000&cached_percent=50",
     ],
 )
 def test_users_never_change_the_bill_of_the_same_plan(query: str) -> None:
@@ -48,6 +50,14 @@ def test_the_workstation_serves_eight_short_requests_or_one_long_one() -> None:
     room = shown(f"{WORKSTATION}&tokens_in=10000").throughput
     assert room is not None
     assert room.at_once == 1
+
+
+def test_a_server_works_on_no_more_at_once_than_it_is_told() -> None:
+    query = "model=qwen3-32b&machine=h100-sxm5-80gb&level=FP8-dynamic&runtime=vllm"
+    free, told = shown(query).throughput, shown(f"{query}&max_num_seqs=8").throughput
+    assert free is not None
+    assert told is not None
+    assert told.at_once == 8 < free.at_once
 
 
 def test_as_many_at_once_as_are_each_written_as_fast_as_wished() -> None:

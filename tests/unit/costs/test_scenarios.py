@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,14 @@ from tests.support.plain_bills import COLUMNS, Bill, Scenario
 
 TODAY = date(2026, 11, 30)
 MODEL = "llama-3.3-70b-instruct"
-SLOW = {"decode": (14.34, 15.36, 16.57), "prefill": (338.82, 379.52, 393.89)}
-FAST = {"decode": (40, 60, 75), "prefill": (4000, 8000, 12000), "together": (900, 1500, 2100), "at_once": 64}
-BOARD = {"host": "board-8", "bought": 8, "resale": "data-centre"}
+SLOW: dict[str, Any] = {"decode": (14.34, 15.36, 16.57), "prefill": (338.82, 379.52, 393.89)}
+FAST: dict[str, Any] = {
+    "decode": (40, 60, 75),
+    "prefill": (4000, 8000, 12000),
+    "together": (900, 1500, 2100),
+    "at_once": 64,
+}
+BOARD: dict[str, Any] = {"host": "board-8", "bought": 8, "resale": "data-centre"}
 SCENARIOS = {
     "the article's workstation": Scenario(
         "rtx-3090", 2, "workstation-2", **SLOW, together=(35.4, 83.6, 138), at_once=8,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -231,6 +232,17 @@ def test_memory_that_is_missing_from_a_card_is_not_promised() -> None:
     assert question_values(found(mac, ram_gib=64))["overhead_mib"] > 20_000
 
 
+def test_what_other_programs_hold_of_a_card_is_counted_beyond_the_usual() -> None:
+    idle = replace(card("NVIDIA GeForce RTX 3090", 24576, "8.6"), memory_free_bytes=24_000 * MIB)
+    busy = replace(idle, memory_free_bytes=16_000 * MIB)
+    assert "used_mib" not in question_values(found(idle, idle))
+    used = question_values(found(busy, idle))["used_mib"]
+    first, second = map(int, used.split(","))
+    assert second == 0
+    assert first == 24576 - 16_000 - machine("rtx-3090").overhead_bytes // 2 // MIB
+    assert Question.from_values(question_values(found(busy, idle))).others.used_mib == (first, 0)
+
+
 def test_one_part_of_a_partitioned_card_is_planned_with() -> None:
     parts = [card("NVIDIA A100-SXM4-40GB MIG 1g.5gb", 4864, mig=True), card("NVIDIA A100 MIG 3g.20gb", 19968, mig=True)]
     values = question_values(found(*parts))
@@ -295,7 +307,7 @@ def test_what_is_found_can_be_planned_with() -> None:
     ):
         question = Question.from_values({"model": "llama-3.1-8b-instruct", **question_values(detected)})
         assert (
-            hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP).machine.id
+            hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP, question.others).machine.id
             == question.machine.name
         )
 

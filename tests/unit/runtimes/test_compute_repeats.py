@@ -10,7 +10,7 @@ from advisor.models.catalogue import catalogue
 from advisor.runtimes.llama_cpp.compute import buffer
 from advisor.runtimes.llama_cpp.compute.layout import Layout
 from advisor.runtimes.llama_cpp.compute.repeats import Stretch, repeated, shortened
-from advisor.sizing.placement import HOST, Placement, place
+from advisor.sizing.placement import Placement, place
 from advisor.sizing.settings import Settings
 
 
@@ -93,7 +93,7 @@ def test_the_layout_of_a_shortened_word_becomes_that_of_the_word(model_id: str) 
         if not stretches:
             continue
         copies = buffer.PIPELINE_COPIES if buffer.pipelined(placement) else 1
-        rest = (placement.output, copies, HOST in placement.layers)
+        rest = (placement.output, copies, buffer._Fused(True))
         layout = buffer._laid_way(model, outline, tuple(short), *rest).layout
         found = repeated(layout, len(layout.parts) - len(short) - 1, stretches)
         if found is not None:

@@ -6,7 +6,7 @@ import pytest
 
 from advisor.answer.answer import answer
 from advisor.question.question import Question
-from advisor.speed.cache_types import has_kernel
+from advisor.speed.cache_types import CacheTypes, has_kernel
 from advisor.speed.estimate import Speed
 from advisor.words import say_all
 
@@ -66,8 +66,9 @@ def test_who_asks_for_such_a_mix_is_told_what_to_take_instead() -> None:
 
 
 def test_which_types_have_kernels() -> None:
-    assert all(has_kernel("cpu", one, other) for one in ("f16", "q4_1") for other in ("q8_0", "iq4_nl"))
-    assert has_kernel("cuda", "q8_0", "f16", flash_attention=False)
-    assert not has_kernel("cuda", "q8_0", "f16")
-    assert not has_kernel("metal", "iq4_nl", "iq4_nl")
-    assert has_kernel("vulkan", "q5_1", "q5_1")
+    for one in ("f16", "q4_1"):
+        assert all(has_kernel("cpu", CacheTypes(one, other)) for other in ("q8_0", "iq4_nl"))
+    assert has_kernel("cuda", CacheTypes("q8_0", "f16", flash_attention=False))
+    assert not has_kernel("cuda", CacheTypes("q8_0", "f16"))
+    assert not has_kernel("metal", CacheTypes("iq4_nl", "iq4_nl"))
+    assert has_kernel("vulkan", CacheTypes("q5_1", "q5_1"))

@@ -27,6 +27,7 @@ from advisor.sizing.settings import CACHE_TYPES, Settings
 _REPEATS = 6  # the layout settles within these, then cycles through one, two or three states: 6 fits all
 _AFTER_LAYERS = 1  # part of a layout: the output
 PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
+_RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
 
 
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
@@ -173,7 +174,7 @@ def _laid_way(
     output: int,
     copies: int,
     fused: _Fused,
-    tensors: Tensors | None,
+    tensors: Tensors | None = None,
 ) -> _Way:
     graph, starts = _graph(model, outline, word, output, fused, tensors)
     homes = graph.assign()
@@ -213,6 +214,8 @@ def _graph(
 ) -> tuple[Graph, list[int]]:
     """The graph, and the first node of each of its pieces: before the layers, each layer, after them."""
     graph, starts = Graph(), [0]
+    if not settings.since("2026-09"):  # later there is room for more once an operation has needed it
+        graph.most_copies = _RUN_COPIES
     if tensors is not None:
         graph.layer_begins(tensors.of(word[0].number))
         graph.share("rope_")

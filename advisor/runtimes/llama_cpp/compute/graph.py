@@ -19,7 +19,6 @@ from advisor.sizing.placement import HOST
 _UNASSIGNED = -2
 _NOTHING = -1 << 40
 ALL = 1 << 40
-_RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
 LENDER = 0  # the device that computes with weights of the host
 
 
@@ -61,6 +60,7 @@ class Graph:
     fused_streams: list[tuple[int, int]] = field(default_factory=list)
     passing: set[int] = field(default_factory=set)
     known: dict[str, int] = field(default_factory=dict)
+    most_copies: int = 1 << 30
     shared: dict[str, int] = field(default_factory=dict)
 
     def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
@@ -97,6 +97,12 @@ class Graph:
         self.order.insert(self.settled, node)
         self.settled += 1
         return node
+
+    def early_weighed(self, size: int, *reads: int, weight: str, reuses: bool = False) -> int:
+        """The same with a weight of the current layer."""
+        if not self.lent:
+            return self.early(size, self.here, reads, reuses=reuses)
+        return self.early(size, LENDER, (self.weight(f"{weight}.weight"), *reads), reuses=reuses)
 
     def input(self, size: int, constants: int = 0) -> int:
         """A tensor the caller fills: lives on the host, is allocated before anything else.
@@ -186,7 +192,7 @@ class Graph:
     def shifted(self, size: int, source: int, weight: str) -> int:
         """The same not in place."""
         if not self.lent:
-            return self.op(size, source)
+            return self._add(size, (source,), self.here, False, False)
         return self._add(size, (source, self.weight(weight)), LENDER, False, False)
 
     def weighed(self, node: int, weight: str) -> int:
@@ -261,7 +267,7 @@ def schedule(graph: Graph, homes: list[int]) -> list[Step]:
 
     A tensor is copied to a device once, and the copy stays until its last use there. A weight that is copied begins a
     run of its own, unless nothing has been copied for the one before: so it finds the place of the last one. So does
-    what needs one copy too many.
+    what needs one copy more than `most_copies`.
     """
     steps: list[Step] = []
     copies: dict[tuple[int, int], int] = {}
@@ -283,7 +289,7 @@ def schedule(graph: Graph, homes: list[int]) -> list[Step]:
         else:
             steps.append((number, home, sources, -1))
             continue
-        if len(arrivals) >= _RUN_COPIES and any(_arrives(read, home, homes, copies) for read in sources):
+        if len(arrivals) >= graph.most_copies and any(_arrives(read, home, homes, copies) for read in sources):
             steps[run_start:run_start] = arrivals
             arrivals, run_start = [], len(steps)
         moved: list[int] = []

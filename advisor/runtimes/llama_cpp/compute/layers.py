@@ -209,13 +209,13 @@ def add_output(frame: Frame, stream: int) -> None:
     if model.wiring.graph.alternating_streams:
         stream = compute_gemma.merged(frame, stream)
     if model.wiring.graph.bank_every:
-        stream = frame.picked(compute_streams.mixed_with_bank(frame, stream), model.width)
+        stream = frame.picked(compute_streams.mixed_with_bank(frame, stream, "output_res_score"), model.width)
     if model.wiring.graph.by_release.keeps_result(frame.settings.release):
         graph.keep(stream)
     if (streams := model.wiring.streams) is not None:
         if streams.rank:
             low_rank = compute_streams.low_rank_end(frame, stream, streams.count, streams.rank)
-            graph.matmul(frame.f32(model.vocabulary), low_rank)
+            graph.matmul(frame.f32(model.vocabulary), low_rank, weight="output")
             return
         stream = compute_streams.narrowed(frame, stream, streams.count, streams.weighted_end)
     normed = graph.norm(frame.f32(model.width), stream, not model.wiring.graph.layer_norm, "output_norm")

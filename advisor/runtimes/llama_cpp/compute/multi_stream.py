@@ -11,7 +11,7 @@ from advisor.models.recurrent import NgramLookup
 from advisor.models.wiring import StreamWiring
 from advisor.runtimes.llama_cpp.compute import gemma as compute_gemma
 from advisor.runtimes.llama_cpp.compute import streams as compute_streams
-from advisor.runtimes.llama_cpp.compute.blocks import feed, mix
+from advisor.runtimes.llama_cpp.compute.blocks import feed, mix, output_of
 from advisor.runtimes.llama_cpp.compute.frame import Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 
@@ -21,27 +21,28 @@ def _low_rank_layer(frame: Frame, layer: Layer, number: int, streams: int, wirin
     for mixer in layer.mixers:
         if isinstance(mixer, NgramLookup):
             streams = compute_streams.ngram_lookup(frame, mixer, streams)
-    normed, source = compute_streams.low_rank_in(frame, streams, count, rank)
-    out = graph.matmul(size, mix(frame, layer.mixers[0], number, source))
-    streams = compute_streams.low_rank_out(frame, normed, out, streams, count, last=last)
-    normed, source = compute_streams.low_rank_in(frame, streams, count, rank)
+    normed, source = compute_streams.low_rank_in(frame, streams, count, rank, "hc_attn")
+    out = graph.matmul(size, mix(frame, layer.mixers[0], number, source), weight=output_of(layer.mixers[0]))
+    streams = compute_streams.low_rank_out(frame, normed, out, streams, count, "hc_attn", last=last)
+    normed, source = compute_streams.low_rank_in(frame, streams, count, rank, "hc_ffn")
     fed = feed(frame, layer.feed_forward, source)
-    return compute_streams.low_rank_out(frame, normed, fed, streams, count)
+    return compute_streams.low_rank_out(frame, normed, fed, streams, count, "hc_ffn")
 
 
 def banked_layer(frame: Frame, layer: Layer, number: int, stream: int, every: int) -> int:
     """A layer of Kimi K3: every twelfth (`every`) banks the residual stream and starts a new one."""
     graph, size = frame.graph, frame.f32(frame.model.width)
-    source = compute_streams.mixed_with_bank(frame, stream)
+    source = compute_streams.mixed_with_bank(frame, stream, "attn_res_score")
     restart = number % every == 0
     if restart:
         compute_streams.bank(frame, stream)
-    source = graph.norm(size, source)
+    source = graph.norm(size, source, weight="attn_norm")
     graph.settle()
-    out = graph.matmul(size, mix(frame, layer.mixers[0], number, source))
+    out = graph.matmul(size, mix(frame, layer.mixers[0], number, source), weight=output_of(layer.mixers[0]))
     stream = out if restart else graph.inplace(size, stream, out)
     early = layer.routed is not None
-    source = graph.norm(size, compute_streams.mixed_with_bank(frame, stream, early=early))
+    source = compute_streams.mixed_with_bank(frame, stream, "ffn_res_score", early=early)
+    source = graph.norm(size, source, weight="ffn_norm")
     return graph.inplace(size, stream, feed(frame, layer.feed_forward, source))
 
 

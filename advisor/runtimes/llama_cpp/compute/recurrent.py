@@ -34,12 +34,13 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
         ]
         scan = view(graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows))
     else:
-        scan = view(graph.op(size, convolved, step, frame.state_rows))
+        scan = view(graph.on(graph.here, size, convolved, step, frame.state_rows))
     graph.settle()
     frame.unused_states(mamba.state_elements)
     graph.store(scan)
     beside()
-    gate = graph.op(inner, joint)
+    gates = graph.part(frame.f32(mamba.inner + width + mamba.heads) - 4 * (width + mamba.heads), joint)
+    gate = graph.op(inner, gates)
     skipped = graph.shifted(inner, convolved, "ssm_d")
     mixed = graph.inplace(inner, scan, skipped)
     mixed = graph.op(inner, gate, mixed)

@@ -179,7 +179,7 @@ def pooled_mask(frame: Frame, indexer: Indexer, joined: int) -> int:
         hidden = graph.op(cell * every)
     graph.op(0, zeros, numbers, view(hidden))
     if frame.settings.since("2026-10"):
-        return graph.op(graph.sizes[mask], view(hidden), view(mask))
+        return graph.op(graph.sizes[mask], view(hidden), graph.part(graph.sizes[mask], view(mask)))
     return graph.inplace(graph.sizes[mask], view(hidden), graph.part(graph.sizes[mask], mask))
 
 

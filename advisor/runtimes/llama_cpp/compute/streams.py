@@ -91,21 +91,24 @@ def narrowed(frame: Frame, streams: int, count: int, weighted: bool) -> int:
     return total
 
 
-def low_rank_in(frame: Frame, streams: int, count: int, rank: int) -> tuple[int, int]:
+def low_rank_in(frame: Frame, streams: int, count: int, rank: int, kind: str) -> tuple[int, int]:
     """Qwen4's connections: the normed streams, and what a block reads of them through a low-rank gate."""
     graph, size = frame.graph, frame.f32(frame.model.width)
-    normed = view(graph.norm(count * size, streams))
-    gate = graph.matmul(count * size, graph.inplace(frame.f32(rank), graph.matmul(frame.f32(rank), normed)))
+    normed = view(graph.norm(count * size, streams, weight=f"{kind}_norm"))
+    gate = graph.inplace(frame.f32(rank), graph.matmul(frame.f32(rank), normed, weight=f"{kind}_down"))
+    gate = graph.matmul(count * size, gate, weight=f"{kind}_up")
     return normed, graph.op(size, normed, view(gate))
 
 
-def low_rank_out(frame: Frame, normed: int, result: int, streams: int, count: int, *, last: bool = False) -> int:
+def low_rank_out(
+    frame: Frame, normed: int, result: int, streams: int, count: int, kind: str, *, last: bool = False
+) -> int:
     """The new streams; `last`: of the rows alone that need scores."""
     graph, width, tokens = frame.graph, frame.model.width, frame.tokens
     if last:
         result, streams = frame.picked(result, width), frame.picked(view(streams), count * width)
         streams = view(streams)
-    weights = graph.inplace(4 * count * tokens, graph.matmul(4 * count * tokens, normed))
+    weights = graph.inplace(4 * count * tokens, graph.matmul(4 * count * tokens, normed, weight=f"{kind}_inject"))
     if last:
         weights = frame.picked(weights, count)
     return graph.op(count * frame.f32(frame.model.width), result, streams, weights)
@@ -113,8 +116,9 @@ def low_rank_out(frame: Frame, normed: int, result: int, streams: int, count: in
 
 def low_rank_end(frame: Frame, streams: int, count: int, rank: int) -> int:
     graph, size = frame.graph, frame.f32(frame.model.width)
-    normed = view(graph.norm(count * size, streams))
-    gate = graph.matmul(count * size, graph.inplace(frame.f32(rank), graph.matmul(frame.f32(rank), normed)))
+    normed = view(graph.norm(count * size, streams, weight="output_hc_norm"))
+    gate = graph.inplace(frame.f32(rank), graph.matmul(frame.f32(rank), normed, weight="output_hc_down"))
+    gate = graph.matmul(count * size, gate, weight="output_hc_up")
     mixed = graph.inplace(count * size, normed, gate)
     return graph.op(size, view(mixed))
 
@@ -126,22 +130,25 @@ def ngram_lookup(frame: Frame, lookup: NgramLookup, streams: int) -> int:
     state = lookup.kept(width).convolution
     past = frame.state(state)
     # What was looked up is there early; the streams still wait for the layer before.
-    value = graph.early(size, graph.here, (frame.looked_up,))
+    value = graph.early_weighed(size, frame.looked_up, weight="ple_value")
     value = graph.early(wide, reads=(view(value),))
-    key = graph.early(wide, graph.here, (frame.looked_up,))
-    key = graph.early(wide, graph.here, (graph.early(wide, reads=(view(key),)),), reuses=True)
-    query = graph.norm(wide, view(streams))
+    key = graph.early_weighed(wide, frame.looked_up, weight="ple_key")
+    key = graph.early(wide, reads=(view(key),))
+    key = graph.early_weighed(wide, key, weight="ple_norm_key", reuses=True)
+    query = graph.norm(wide, view(streams), weight="ple_norm_query")
     narrow = frame.f32(lookup.streams)
     gate = graph.op(narrow, graph.inplace(wide, key, query))
     sign = graph.op(narrow, gate)
     gate = graph.inplace(narrow, sign, graph.inplace(narrow, gate))
     gated = graph.inplace(wide, value, gate)
-    normed = graph.norm(wide, view(gated))
+    normed = graph.norm(wide, view(gated), weight="ple_norm_conv")
     window = graph.op(wide + frame.per_user(state), view(past), view(normed))
     graph.store(graph.op(frame.per_user(state), view(window)))
 
     def tap() -> int:
-        shifted, weights = graph.op(wide, view(window)), graph.matmul(wide // frame.tokens // 2)
+        shifted, row = graph.op(wide, view(window)), wide // frame.tokens // 2
+        lent = graph.lent
+        weights = graph.op(row, graph.host_part("ple_conv1d.weight")) if lent else graph.matmul(row)
         return graph.inplace(wide, shifted, view(graph.op(wide // frame.tokens, view(weights))))
 
     total = tap()
@@ -161,7 +168,7 @@ def bank(frame: Frame, stream: int) -> None:
     frame.bank_count += 1
 
 
-def mixed_with_bank(frame: Frame, stream: int, *, early: bool = True) -> int:
+def mixed_with_bank(frame: Frame, stream: int, weight: str, *, early: bool = True) -> int:
     """Banked residuals and the current one, weighed by how well they score.
 
     What is banked is scored `early`, before what the current stream still waits for.
@@ -175,11 +182,13 @@ def mixed_with_bank(frame: Frame, stream: int, *, early: bool = True) -> int:
         frame.to_bank = -1
     banked = frame.banked
     if early:
-        scores = graph.early(every, graph.here, (graph.early(every, reads=(banked,)),), reuses=True)
+        scores = graph.early(every, reads=(banked,))
+        scores = graph.early_weighed(every, scores, weight=weight, reuses=True)
         scores = graph.early(frame.f32(frame.bank_count), reads=(scores,))
     else:
-        scores = graph.op(frame.f32(frame.bank_count), graph.scaled(every, graph.op(every, banked)))
-    own = graph.op(frame.f32(1), graph.scaled(size, graph.op(size, stream)))
+        scores = graph.scaled(every, graph.op(every, banked), f"{weight}.weight")
+        scores = graph.op(frame.f32(frame.bank_count), scores)
+    own = graph.op(frame.f32(1), graph.scaled(size, graph.op(size, stream), f"{weight}.weight"))
     weights = graph.op(frame.f32(frame.bank_count + 1), view(scores), own)
     first = graph.op(size, banked, graph.op(frame.f32(frame.bank_count), view(weights)))
     second = graph.op(size, stream, graph.op(frame.f32(1), view(weights)))

@@ -12,7 +12,7 @@ from advisor.foundation.ranges import Range
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.speed.draft_evidence import draft_evidence
-from advisor.speed.drafting import MOST, Drafting, fit, gain
+from advisor.speed.draft_gain import MOST, Drafting, fit, gain
 from advisor.words import say_all
 
 MODEL = "model=qwen3.8-27b&level=Q4_K_M"
