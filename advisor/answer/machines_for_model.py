@@ -14,10 +14,8 @@ from advisor.answer.decide import search_for
 from advisor.answer.option import Option
 from advisor.answer.search import Search
 from advisor.answer.status import STATUSES, Status
-from advisor.costs.money import converter_of
+from advisor.costs.costs import by_the_token
 from advisor.costs.options import Option as Way
-from advisor.costs.options import api_option
-from advisor.costs.pay_per_token import pay_per_token
 from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
@@ -174,12 +172,8 @@ def shopping(question: Question, tried: Iterable[FittingMachine | None], today: 
 
 
 def _by_the_token(question: Question, today: date) -> tuple[Way | None, Message | None]:
-    costs = question.costs
-    hosted_as = priced_as(find_any_model(question.model.name))
-    hosts = pay_per_token(hosted_as, costs, converter_of(costs.billing, today), today)
-    if isinstance(hosts, Message):
-        return None, hosts
-    return api_option(hosts, costs.load.tokens_per_month, costs), None
+    found = by_the_token(priced_as(find_any_model(question.model.name)), question.costs, today)
+    return (None, found) if isinstance(found, Message) else (found, None)
 
 
 def _machine_for(question: Question, entry: ResolvedModel, one: Machine, today: date) -> FittingMachine | None:

@@ -58,7 +58,6 @@ SHORT_OF_WISH = 1.0  # for each halving below the speed that is wished for: it b
 PARTLY_ON_HOST, ALL_ON_HOST = 0.3, 1.0  # prompts are slow, and ranges wide; the second by the share of weights there
 RARE_LEVEL = 0.1  # few publish it
 CODEBOOK_ELSEWHERE = 0.3  # i-quants decode slower on CPUs and outside CUDA and ROCm, which no evidence here shows
-WEIGHT_ONLY_BATCHES = 0.5  # 4-bit weights lose throughput where vLLM serves many, which no evidence here shows
 THREE_BITS = 0.5
 OTHERS_WAIT = 2.0  # by the share of full contexts that a paged cache does not hold
 IDLE_CARDS = 0.05  # an equal plan on all cards leaves more room

@@ -7,11 +7,7 @@ from advisor.answer.setups import Setup
 from advisor.answer.utility import Traits
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
-from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
-from advisor.runtimes.vllm.kernels import multiplies_nvfp4
-from advisor.sizing.runtime_id import RuntimeId
 
-_WEIGHT_ONLY = frozenset({Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED, Scheme.MXFP4})
 _FAST_CODEBOOKS = frozenset({"cuda", "rocm"})
 
 
@@ -27,14 +23,5 @@ def traits_of(setup: Setup, level_id: LevelId | None, native: bool) -> Traits:
         bits=max(GOOD_BITS, bits) if native else bits,
         codebook=name.startswith("IQ"),
         codebook_slow=setup.hardware.backend not in _FAST_CODEBOOKS or not setup.hardware.cards,
-        weight_only=engine in (RuntimeId.VLLM, RuntimeId.SGLANG)
-        and isinstance(level, SafetensorsLevel)
-        and level.bits == 4
-        and (level.scheme in _WEIGHT_ONLY or (level.scheme is Scheme.NVFP4 and not _multiplies_nvfp4(setup))),
         idle_cards=not setup.all_cards,
     )
-
-
-def _multiplies_nvfp4(setup: Setup) -> bool:
-    """Whether the cards calculate with NVFP4: elsewhere it is one more 4-bit file whose weights are unpacked."""
-    return setup.request.chip is not None and multiplies_nvfp4(setup.request.chip)

@@ -25,7 +25,6 @@ from advisor.answer.policy import (
     USUAL_FOR_MANY,
     VISIBLE_POINTS,
     VLLM_FROM_USERS,
-    WEIGHT_ONLY_BATCHES,
     Weights,
 )
 from advisor.sizing.runtime_id import RuntimeId
@@ -56,7 +55,6 @@ class Traits:
     bits: float
     codebook: bool = False  # an i-quant
     codebook_slow: bool = False  # where those decode slowly wherever they lie
-    weight_only: bool = False  # 4-bit weights that vLLM multiplies in 16
     idle_cards: bool = False
 
 
@@ -86,7 +84,6 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
     if traits.codebook and (traits.codebook_slow or figures.host_share is not None):
         points -= CODEBOOK_ELSEWHERE
     points -= RARE_LEVEL * (not traits.common) + THREE_BITS * (traits.bits < 4) + IDLE_CARDS * traits.idle_cards
-    points -= WEIGHT_ONLY_BATCHES * (traits.weight_only and users >= MANY_USERS)
     points -= OTHERS_WAIT * (1 - figures.served)
     points += weights.users * math.log2(max(figures.users_that_fit, 1.0))
     if figures.cost is not None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from advisor.costs.break_even import BreakEven
 from advisor.costs.cheapest import cheapest_of, verdict_of
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import OLD_AFTER_DAYS, UsedPrice, converter_of
+from advisor.costs.money import OLD_AFTER_DAYS, Converter, UsedPrice, converter_of
 from advisor.costs.offer import Offer, Offers
 from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option
 from advisor.costs.outlay import months_until
@@ -77,6 +77,17 @@ class Costs:
         return tuple(price for price in self.prices if price.is_stale)
 
 
+def by_the_token(model_id: str | None, inputs: CostInputs, today: date) -> Option | Message:
+    """What it costs by the token alone, whatever the machine; or why it does not."""
+    converter = converter_of(inputs.billing, today)
+    hosts = pay_per_token(model_id, inputs, converter, today)
+    return hosts if isinstance(hosts, Message) else _to_pay(hosts, inputs, converter)
+
+
+def _to_pay(hosts: tuple[Offer, ...], inputs: CostInputs, converter: Converter) -> Option:
+    return api_option(hosts, inputs.load.tokens_per_month, inputs, terms_of(inputs, converter).capital or Decimal(0))
+
+
 def cost_of(
     model_id: str | None,
     machine: Machine,
@@ -99,11 +110,11 @@ def cost_of(
     bought = own(machine, devices, speed, inputs, converter)
     offers = rent(machine, devices, speed, inputs, converter)
     hosts = pay_per_token(model_id, inputs, converter, today)
+    to_pay = None if isinstance(hosts, Message) else _to_pay(hosts, inputs, converter)
     ways = (("own", bought), ("rent", offers), ("api", hosts))
     rate = terms_of(inputs, converter).capital or Decimal(0)
     to_own = None if isinstance(bought, Message) else own_option(bought[0], tokens, inputs, rate)
     to_rent = None if isinstance(offers, Message) else rent_option(offers, tokens, inputs, rate)
-    to_pay = None if isinstance(hosts, Message) else api_option(hosts, tokens, inputs, rate)
     found = [option for option in (to_own, to_rent, to_pay) if option is not None]
     peak = busiest_hour(speed, inputs.load, tokens)
     energy = own_even = rent_even = None

@@ -144,6 +144,10 @@ class LatentAttention(Mixing):
     def products_per_cell(self) -> int:
         return self.heads * (self.key_width + self.kv_rank)
 
+    @property
+    def products_unpacked(self) -> int:
+        return self.heads * (self.nope_size + self.rope_size + self.value_size)
+
     def parts(self, width: int) -> Iterator[Part]:
         query = self.heads * (self.nope_size + self.rope_size)
         if self.query_rank:

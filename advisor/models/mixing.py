@@ -98,3 +98,8 @@ class Mixing:
     def products_per_cell(self) -> int:
         """Multiplications that one token spends on one earlier token it attends to."""
         return 0
+
+    @property
+    def products_unpacked(self) -> int:
+        """The same where a prompt's keys and values are unpacked before, as vLLM reads one."""
+        return self.products_per_cell

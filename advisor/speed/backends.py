@@ -19,6 +19,7 @@ _BY_VENDOR: dict[str, Backend] = {"NVIDIA": "cuda", "Apple": "metal", "AMD": "ro
 # Sold with several sizes of one memory: the same chip at the same speed.
 _MEMORY_SIZE = re.compile(r"-\d{1,4}gb$")
 _FAR = 8192  # tokens
+SERVER_BANDWIDTH = 200e9  # bytes/s, of eight channels and more, which CPUs reach less of
 # Cards without tensor cores and, mostly, without fast 16-bit arithmetic.
 _OLD_NVIDIA = {"Maxwell", "Pascal"}
 
@@ -65,7 +66,8 @@ def group_of(machine: Machine, backend: Backend) -> str:
         case "rocm" | "vulkan":
             return f"{backend}-unified" if machine.unified else backend
         case "cpu":
-            return "cpu-apple" if machine.vendor == "Apple" else "cpu"
+            server = (machine.bandwidth_bytes_per_s or 0) >= SERVER_BANDWIDTH
+            return "cpu-apple" if machine.vendor == "Apple" else "cpu-server" if server else "cpu"
         case _:
             return backend
 
@@ -80,15 +82,3 @@ def judged_by(group: str, users: int, devices: int, split: str, before: int = 0)
     if group in ("vllm", "host"):
         return f"{group}, several users" if users > 1 else group
     return "several users" if users > 1 else f"{split} split" if devices > 1 else group
-
-
-def peak_flops(machine: Machine) -> float | None:
-    """The rate that prompt processing is measured against, in operations/s on dense data; None where unknown.
-
-    On NVIDIA half the 8-bit rate, which quantized models are multiplied at and which GeForce and workstation cards
-    reach alike, while 16 bits with 32-bit sums run at half speed on GeForce; elsewhere the 16-bit rate.
-    """
-    known = [machine.fp16_tflops, machine.fp32_tflops]
-    if machine.vendor == "NVIDIA" and machine.int8_tops:
-        known.append(machine.int8_tops / 2)
-    return max((rate for rate in known if rate), default=0.0) * 1e12 or None

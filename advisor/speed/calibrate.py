@@ -15,11 +15,12 @@ from advisor.speed.constants import POOLED, TIERS
 from advisor.speed.fitting import family, fit
 from advisor.speed.row_terms import Case
 
-# Ends at these quantiles of measured / predicted hold 90 % of what a source measured that was left out. Rows of one
-# source count as the root of their number.
+# Ends at these quantiles of measured / predicted hold 90 % of what a source measured that was left out. Every source
+# counts once, however many rows it has.
 _LOW, _HIGH = 0.05, 0.95
 _INSIDE = 0.9
-_FEW = 5  # sources: with so many, a group's own misses count as much as those of all groups
+_FEW = 25  # sources: with so many, a group's own misses count as much as those of all groups
+_ENOUGH = 8  # sources: groups of fewer are stretched together
 _LEAST_WIDTH = 0.04  # log
 
 
@@ -64,7 +65,7 @@ def cross_validate(cases: Sequence[Case], kind: str, key: Callable[[Case], Hasha
 
 
 def ends(
-    held_out: Iterable[HeldOut], stretch: Mapping[bool, float] | None = None
+    held_out: Iterable[HeldOut], stretch: Mapping[str, float] | None = None
 ) -> dict[tuple[str, str], tuple[float, float, int]]:
     """By range group and tier: low and high end as multiples of the typical rate, and the rows behind them.
 
@@ -87,32 +88,41 @@ def ends(
             own = common if group == POOLED else _drawn(_drawn(_quantiles(by_tier.get(tier, [])), whole), common)
             of_tier.append(own)
         for tier, (low, high) in zip(TIERS, _rising(of_tier), strict=True):
-            wider = stretch[_serves(group)] if stretch else 1.0
+            wider = _wider(stretch, group, tier) if stretch else 1.0
             rows = len(by_tier.get(tier) or whole.rows)
             found[group, tier] = math.exp(low * wider), math.exp(high * wider), rows
     return found
 
 
-def _serves(group: str) -> bool:
-    """Whether these are the misses of an engine for many users, which are larger than the others'."""
-    return group.startswith("vllm")
+_OTHERS, _UNKNOWN = "others", "unknown chips"
 
 
-def stretch_for(held_out: Sequence[HeldOut]) -> Mapping[bool, float]:
+def stretch_for(held_out: Sequence[HeldOut]) -> Mapping[str, float]:
     """What makes nine of ten of the cases lie in their range, where the range comes from the other sources.
 
-    For engines that serve many (True) and others apart.
+    For each group that enough sources measured, for the others together, and for chips that nothing is known of.
     """
     by_source: dict[str, list[HeldOut]] = defaultdict(list)
     for each in held_out:
         by_source[origin(each.case.row.source)].append(each)
-    needed: dict[bool, list[float]] = {False: [], True: []}
+    needed: dict[str, list[float]] = defaultdict(list)
+    sources: dict[str, set[str]] = defaultdict(set)
     for source, tested in by_source.items():
         known = ends(each for each in held_out if origin(each.case.row.source) != source)
         for each in (each for each in tested if not each.case.early):
-            low, high, _ = known.get((range_group(each.case), each.tier)) or known[POOLED, each.tier]
-            needed[_serves(range_group(each.case))].append(each.error / math.log(high if each.error > 0 else low))
-    return {serves: float(np.quantile(ratios, _INSIDE)) if ratios else 1.0 for serves, ratios in needed.items()}
+            group = range_group(each.case)
+            low, high, _ = known.get((group, each.tier)) or known[POOLED, each.tier]
+            kind = group if each.case.catalogued else _UNKNOWN
+            needed[kind].append(each.error / math.log(high if each.error > 0 else low))
+            sources[kind].add(source)
+    few = [kind for kind in needed if len(sources[kind]) < _ENOUGH]
+    needed[_OTHERS] = [ratio for kind in few for ratio in needed.pop(kind)] or [1.0]
+    return {kind: float(np.quantile(ratios, _INSIDE)) for kind, ratios in needed.items()}
+
+
+def _wider(stretch: Mapping[str, float], group: str, tier: str) -> float:
+    own = stretch.get(group, stretch[_OTHERS])
+    return max(own, stretch.get(_UNKNOWN, own)) if tier == TIERS[-1] else own
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,7 @@ def _quantiles(held_out: Sequence[HeldOut]) -> _Ends:
         return _Ends(0.0, 0.0)
     together = Counter(origin(each.case.row.source) for each in held_out)
     errors = np.array([each.error for each in held_out])
-    weights = np.array([together[origin(each.case.row.source)] ** -0.5 for each in held_out])
+    weights = np.array([together[origin(each.case.row.source)] ** -1.0 for each in held_out])
     order = np.argsort(errors, kind="stable")
     reached = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
     low, high = _by_chance(len(together)) * np.interp([_LOW, _HIGH], reached, errors[order])

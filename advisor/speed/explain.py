@@ -5,7 +5,8 @@ from __future__ import annotations
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import Message, fact
 from advisor.speed.backends import chip_of, group_of
-from advisor.speed.estimate import Rate, Speed
+from advisor.speed.estimate import Speed
+from advisor.speed.rate import Rate
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
 _OF_DECODE = {
@@ -16,20 +17,33 @@ _OF_DECODE = {
     "step": fact("decode_step"),
     "layer": fact("decode_layer"),
     "moe_layer": fact("decode_moe_layer"),
+    "compute": fact("decode_compute"),
+    "attention": fact("decode_attention"),
+    "small_batch": fact("decode_small_batch"),
     "batch_compute": fact("decode_batch_compute"),
     "batch_moe": fact("decode_batch_moe"),
+    "serve_moe": fact("decode_serve_moe"),
     "prompts": fact("decode_prompts"),
+    "prompts_attention": fact("decode_prompts_attention"),
+    "requests": fact("decode_requests"),
     "exchange": fact("decode_exchange"),
     "exchange_tokens": fact("decode_exchange_tokens"),
+    "hop": fact("decode_hop"),
+    "bfloat": fact("decode_bfloat"),
+    "early": fact("decode_early"),
+    "early_layer": fact("decode_early_layer"),
 }
 _OF_PREFILL = {
     "compute": fact("prefill_compute"),
     "compute_moe": fact("prefill_compute_moe"),
     "quantized": fact("prefill_quantized"),
+    "bfloat": fact("prefill_bfloat"),
     "attention": fact("prefill_attention"),
+    "cache": fact("prefill_cache"),
     "weights": fact("prefill_weights"),
     "pass": fact("prefill_pass"),
     "pass_moe": fact("prefill_pass_moe"),
+    "pass_experts": fact("prefill_pass_experts"),
     "bus": fact("prefill_bus"),
     "early": fact("prefill_early"),
 }

@@ -23,27 +23,39 @@ from advisor.speed.row_terms import Case
 
 Vector = NDArray[np.float64]
 
-# Where all groups together start from: rough values that only matter where there is no evidence at all.
-_START = {
-    "decode": np.array([1.2, 0.15, 0.4, 2.0, 0.3, 0.8, 1.0, 2.0, 2.0, 1.0, 1.0, 1.0]),
-    "prefill": np.array([2.0, 1.0, 0.5, 2.0, 1.0, 5.0, 20.0, 1.0, 1.0]),
-    "host": np.array([1.1, 1.4, 4.0]),
-}
+# Where all groups together start from, and how many rows' worth of error a constant off by its own size may save: rough
+# values that matter where there is little evidence. What serving many costs is measured by few sources, which pull less
+# than what is known of it: half the nominal products, some 30 microseconds for each exchange, as many for a request.
+_DECODE = {
+    "weights": 1.2, "quantized": 0.15, "low_bits": 0.4, "cache": 2.0, "step": 0.3, "layer": 0.8, "moe_layer": 1.0,
+    "compute": 2.0, "attention": 1.0, "small_batch": 1.0, "batch_compute": 2.0, "batch_moe": 2.0, "serve_moe": 0.7,
+    "prompts": 1.6, "prompts_attention": 1.5, "requests": 6.0, "exchange": 3.0, "exchange_tokens": 2.0, "hop": 0.2,
+    "bfloat": 0.3, "early": 1.0, "early_layer": 0.5,
+}  # fmt: skip
+_PREFILL = {
+    "compute": 1.5, "compute_moe": 1.0, "quantized": 0.3, "bfloat": 0.3, "attention": 2.0, "cache": 0.5, "weights": 1.0,
+    "pass": 5.0, "pass_moe": 5.0, "pass_experts": 15.0, "bus": 1.0, "early": 1.0,
+}  # fmt: skip
+_HOST = {"dense": 1.1, "experts": 1.4, "layer": 4.0}
+_STARTS = {"decode": _DECODE, "prefill": _PREFILL, "host": _HOST}
+# An engine for many records its launches once, so that a layer costs it less.
+_SERVED_STARTS = {**_STARTS, "decode": {**_DECODE, "layer": 0.4}}
+_SERVED_TERMS = ("serve_moe", "prompts", "prompts_attention", "requests", "exchange", "exchange_tokens")
+_PULL_START, _PULL_SERVED = 0.2, 2.0
 # Nothing reads faster than its nominal bandwidth.
 _FLOOR = {
     kind: np.array([float(name in ("dense", "experts") or (kind, name) == ("decode", "weights")) for name in names])
     for kind, names in TERMS.items()
 }
-# How many rows' worth of error a constant off by its own size may save.
-_PULL_START = 0.2
-_PULL_GROUP = {"decode": 1.5, "prefill": 1.0, "host": 0.2}
+_PULL_GROUP = {"decode": 6.0, "prefill": 20.0, "host": 5.0}
+SERVED = "vllm"
 _LEAST_SHARE = 0.1  # of the starting value: so that a constant the pooled fit leaves out can still come back
 _ROUNDS = 12
-_LEAST_ERROR = 0.05  # errors below count alike, so that no single row is met exactly
+_LEAST_ERROR = 0.1  # errors below count alike, so that no single row is met exactly
 _LEAST_MS = 1e-6
 _CLIP = 0.8  # log; a row further off says nothing more
 # Rows' worth of pull towards "no difference" for a generation, a chip, a model on it, a level of that.
-_PULLS = (2.0, 1.5, 2.0, 1.5)
+_PULLS = (16.0, 4.0, 4.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -80,24 +92,39 @@ def family(group: str) -> str:
 
 def fit(cases: Sequence[Case], kind: str, pooled: Vector | None = None) -> Fit:
     """Fit all three stages; `pooled` are the constants of all groups together, where they are known already."""
+    served = [case for case in cases if case.group == SERVED]
     if pooled is None:
-        pooled = _constants(cases, _START[kind], _PULL_START, kind)
+        pooled = _started([case for case in cases if case.group != SERVED] or cases, kind, _STARTS[kind])
     by_group: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_group[case.group].append(case)
     by_family: dict[str, list[Case]] = defaultdict(list)
     for name, rows in by_group.items():
         by_family[family(name)] += rows
-    least = _LEAST_SHARE * _START[kind]
+    least = _LEAST_SHARE * _in_order(_STARTS[kind], kind)
     prior = np.maximum(pooled, least)
     pull = _PULL_GROUP[kind]
-    families = {name: np.maximum(_constants(rows, prior, pull, kind), least) for name, rows in by_family.items()}
+    # An engine for many has terms of its own, and little in common with the others.
+    starts = {SERVED: np.maximum(_started(served, kind, _SERVED_STARTS[kind]), least)} if served else {}
+    families = {
+        name: np.maximum(_constants(rows, starts.get(name, prior), pull, kind), least)
+        for name, rows in by_family.items()
+    }
     groups = {name: _constants(rows, families[family(name)], pull, kind) for name, rows in by_group.items()}
     plain = Fit(kind, pooled, groups, {name: len(rows) for name, rows in by_group.items()})
     return plain if kind == "host" else replace(plain, **_factors(cases, plain))
 
 
-def _constants(rows: Sequence[Case], prior: Vector, pull: float, kind: str) -> Vector:
+def _started(rows: Sequence[Case], kind: str, start: Mapping[str, float]) -> Vector:
+    pulls = np.array([_PULL_SERVED if name in _SERVED_TERMS else _PULL_START for name in TERMS[kind]])
+    return _constants(rows, _in_order(start, kind), pulls, kind)
+
+
+def _in_order(values: Mapping[str, float], kind: str) -> Vector:
+    return np.array([values[name] for name in TERMS[kind]])
+
+
+def _constants(rows: Sequence[Case], prior: Vector, pull: float | Vector, kind: str) -> Vector:
     """Constants of at least `_FLOOR` with the least sum of absolute relative errors, drawn towards `prior`.
 
     Rows of one chip, model and source say much the same: together they count as the root of their number.

@@ -90,7 +90,7 @@ class SpeedLoad:
             dense_bytes={device: size / parts for device, size in self.dense_bytes.items()},
             expert_bytes={device: size / parts for device, size in self.expert_bytes.items()},
             cache_bytes={device: size / parts for device, size in self.cache_bytes.items()},
-            shape=replace(self.shape, active_parameters=self.shape.active_parameters / parts),
+            shape=self.shape.divided(parts),
         )
 
     def spread(self, shares: Sequence[float]) -> SpeedLoad:
@@ -114,6 +114,11 @@ class SpeedLoad:
     def share_of(self, device: int) -> float:
         """Fraction of one token's weights that lies on a device."""
         return self.weight_bytes(device) / self._token_bytes if self._token_bytes else 0.0
+
+    def cache_share(self, device: int) -> float:
+        """Fraction of the cache that lies on a device."""
+        total = sum(self.cache_bytes.values())
+        return self.cache_bytes.get(device, 0) / total if total else 0.0
 
     def reads_of(self, tokens: int) -> float:
         """How many times the weights of a step are read for so many tokens of each user: 1 for dense models."""

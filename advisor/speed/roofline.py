@@ -4,7 +4,7 @@ Generating is bound by memory: every active weight is read once a step, and the 
 what each step, layer and layer of experts costs whatever its size, what many users' tokens take to compute, and what
 devices that share every tensor tell each other. Reading a prompt is bound by arithmetic: two operations per active
 weight and token; the weights are read once for each micro-batch, and attention grows with the depth, so that a token
-takes a + b / micro-batch + c x depth. What builds of 2024 took longer is a term of the fit ("early") that no estimate
+takes a + b / micro-batch + c x depth. What old builds took longer is a term of the fit ("early") that no estimate
 has. All terms are in milliseconds at the machine's nominal rates, so a constant of 1.25 says that 80 % of the nominal
 rate are reached. Formula after S. Williams et al., "Roofline" (2009).
 """
@@ -17,12 +17,18 @@ from dataclasses import dataclass
 
 from advisor.sizing.placement import HOST
 from advisor.speed.load import SpeedLoad
+from advisor.speed.shape import Shape
 
 DECODE_TERMS = (
-    "weights", "quantized", "low_bits", "cache", "step", "layer", "moe_layer",
-    "batch_compute", "batch_moe", "prompts", "exchange", "exchange_tokens",
+    "weights", "quantized", "low_bits", "cache", "step", "layer", "moe_layer", "compute", "attention",
+    "small_batch", "batch_compute", "batch_moe",
+    "serve_moe", "prompts", "prompts_attention", "requests", "exchange", "exchange_tokens", "hop", "bfloat",
+    "early", "early_layer",
 )  # fmt: skip
-PREFILL_TERMS = ("compute", "compute_moe", "quantized", "attention", "weights", "pass", "pass_moe", "bus", "early")
+PREFILL_TERMS = (
+    "compute", "compute_moe", "quantized", "bfloat", "attention", "cache", "weights", "pass", "pass_moe",
+    "pass_experts", "bus", "early",
+)  # fmt: skip
 HOST_TERMS = ("dense", "experts", "layer")
 TERMS: Mapping[str, tuple[str, ...]] = {"decode": DECODE_TERMS, "prefill": PREFILL_TERMS, "host": HOST_TERMS}
 Terms = tuple[float, ...]
@@ -30,9 +36,14 @@ Terms = tuple[float, ...]
 _PIPELINE_GAIN = 0.13  # what each further card adds to reading a prompt, by XiongjieDai's runs on 2, 4, 6 and 8 cards
 _LOW_BITS = 4  # levels below need more arithmetic to unpack
 _WHOLE_BITS = 16
+_CELL_BYTES, _TOGETHER = 2, 16  # of an element of the cache; tokens of a prompt that read it together
+_EXPERTS = 1000  # and that of going through experts per this many of them
+_OF_BYTES = 40  # operations/s for each byte/s of the memory, the median of GPUs, where the rate is not known
+_SMALL_BATCH = 8  # tokens that llama.cpp multiplies one by one, as vectors
+_SERVED_COMPUTE = 2.0  # times the nominal time of a served batch's products
 _MS = 1000.0
 _LAYERS = 32  # the fixed cost is given per this many layers
-_TOKENS = 100  # and that of exchanging results per this many tokens
+_USERS = 100  # and that of keeping requests per this many users
 # bitsandbytes unpacks NF4 to 16 bits before it multiplies, and takes longer than 16 bits alone: 1.6 times for a model
 # of 1B on an A100 (github.com/vllm-project/vllm/issues/9535, 2024-10), 2.7 times for one of 32B on an H200
 # (docs.jarvislabs.ai/blog/vllm-quantization-complete-guide-benchmarks, 2026).
@@ -44,7 +55,10 @@ class Device:
     """Nominal rates of one device: bytes/s from its memory, operations/s (None: unknown)."""
 
     bandwidth: float
-    peak: float | None = None
+    peak: float | None = None  # of its matrix products
+    shader: float | None = None  # of its plain units, which unpack and multiply single tokens
+    attention: float | None = None  # of what attention over a prompt uses
+    link: float = 32e9  # bytes/s to its neighbours
 
 
 def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, sharing: int = 1) -> Terms:
@@ -54,28 +68,78 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
     a part of every tensor (then `load` is what one of them holds) exchange results in every layer.
     """
     weights = load.weight_bytes(number, load.users) / device.bandwidth * _MS
-    if load.level == "NF4":
-        weights *= _NF4_TIMES_16_BITS * _WHOLE_BITS / load.bits
     cache = load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS
     shape = load.shape
-    others, prompts = load.users - 1, load.users * load.read_per_written
     token = 2 * shape.active_parameters * load.share_of(number) / device.peak * _MS if device.peak else 0.0
-    batch = others * token
-    exchanging = shape.layers / _LAYERS if first and sharing > 1 else 0.0
-    return (
-        weights,
-        weights if load.bits < _WHOLE_BITS else 0.0,
-        weights if load.bits < _LOW_BITS else 0.0,
-        cache,
-        1.0 if first else 0.0,
-        shape.layers / _LAYERS if first else 0.0,
-        shape.moe_layers / _LAYERS if first else 0.0,
-        batch,
-        batch if shape.moe_layers else 0.0,
-        prompts * token,
-        exchanging,
-        exchanging * (others + prompts) / _TOKENS,
-    )
+    shader = device.shader or _OF_BYTES * device.bandwidth
+    others = load.users - 1
+    found = {
+        "weights": weights,
+        "quantized": weights if load.bits < _WHOLE_BITS else 0.0,
+        "low_bits": weights if load.bits < _LOW_BITS else 0.0,
+        "cache": cache,
+        "compute": 2 * shape.active_parameters * load.share_of(number) / shader * _MS,
+        "attention": load.users
+        * shape.attention_operations(load.context_used)
+        * load.cache_share(number)
+        / shader
+        * _MS,
+        "small_batch": min(others, _SMALL_BATCH) * token,
+        "batch_compute": others * token,
+        "batch_moe": others * token if shape.moe_layers else 0.0,
+        "bfloat": weights if load.level == "BF16" else 0.0,
+    }
+    if first:
+        found |= _once(shape)
+    elif sharing == 1:
+        found["hop"] = 1.0
+    if first and sharing > 1:
+        found["exchange"] = shape.layers / _LAYERS
+        found["exchange_tokens"] = load.users * exchange_bytes(shape) / device.link * _MS
+    return _in_order(DECODE_TERMS, found)
+
+
+def _once(shape: Shape) -> dict[str, float]:
+    """What a step and its layers cost whatever their size."""
+    return {"step": 1.0, "layer": shape.layers / _LAYERS, "moe_layer": shape.moe_layers / _LAYERS}
+
+
+def _in_order(names: Sequence[str], found: Mapping[str, float]) -> Terms:
+    return tuple(found.get(name, 0.0) for name in names)
+
+
+def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, sharing: int = 1) -> Terms:
+    """The same for an engine that serves many, whose step reads the weights or multiplies, whichever takes longer.
+
+    Prompts of others are read in between (`SpeedLoad.read_per_written`).
+    """
+    shape = load.shape
+    token = 2 * shape.active_parameters * load.share_of(number) / device.peak * _MS if device.peak else 0.0
+    read = load.weight_bytes(number, load.users) / device.bandwidth * _MS
+    if load.level == "NF4":
+        read *= _NF4_TIMES_16_BITS * _WHOLE_BITS / load.bits
+    weights = max(read, _SERVED_COMPUTE * load.users * token)
+    prompts = load.users * load.read_per_written
+    attention = shape.attention_operations(load.context_used / 2, unpacked=True) * load.share_of(number)
+    found = {
+        "weights": weights,
+        "quantized": weights if load.bits < _WHOLE_BITS else 0.0,
+        "cache": load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS,
+        "serve_moe": (load.users + prompts) * token if shape.moe_layers else 0.0,
+        "prompts": prompts * token,
+        "prompts_attention": prompts * attention / device.peak * _MS if device.peak else 0.0,
+    }
+    if first:
+        found |= _once(shape) | {"requests": load.users / _USERS}
+    if first and sharing > 1:
+        found["exchange"] = shape.layers / _LAYERS
+        found["exchange_tokens"] = (load.users + prompts) * exchange_bytes(shape) / device.link * _MS
+    return _in_order(DECODE_TERMS, found)
+
+
+def exchange_bytes(shape: Shape) -> float:
+    """Bytes that devices which share every tensor send each other for a token: twice a layer its state in 16 bits."""
+    return 2 * shape.layers * shape.width * 2.0
 
 
 def host_terms(load: SpeedLoad, bandwidth: float) -> Terms:
@@ -91,14 +155,18 @@ def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     tokens = in_a_pass(load)
     share = load.share_of(number)
     compute = 2 * load.shape.active_parameters * share / peak * _MS
+    experts_touched = load.shape.moe_layers * load.shape.experts * load.experts_covered(tokens) / _EXPERTS
     return (
         compute,
         compute if load.shape.moe_layers else 0.0,
         compute if load.bits < _WHOLE_BITS else 0.0,
-        load.shape.attention_operations(depth) * share / peak * _MS,
+        compute if load.level == "BF16" else 0.0,
+        load.shape.attention_operations(depth) * share / (device.attention or peak) * _MS,
+        load.shape.cells_read(depth) * _CELL_BYTES / _TOGETHER * share / device.bandwidth * _MS,
         load.weight_bytes(number, tokens) / tokens / device.bandwidth * _MS,
         load.shape.layers / _LAYERS / tokens if first else 0.0,
         load.shape.moe_layers / _LAYERS / tokens if first else 0.0,
+        experts_touched / tokens if first else 0.0,
         0.0,
         0.0,
     )
@@ -110,7 +178,7 @@ def bus_terms(load: SpeedLoad, link: float, compute: Device, depth: float) -> Te
     """
     computed = prefill_terms(load, HOST, compute, first=False, depth=depth)
     tokens = in_a_pass(load)
-    return (*computed[:4], 0.0, 0.0, 0.0, load.weight_bytes(HOST, tokens) / tokens / link * _MS, 0.0)
+    return (*computed[:6], 0.0, 0.0, 0.0, 0.0, load.weight_bytes(HOST, tokens) / tokens / link * _MS, 0.0)
 
 
 def least_ms(load: SpeedLoad, parts: Mapping[int, Device], *, together: bool) -> float:

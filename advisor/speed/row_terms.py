@@ -14,9 +14,10 @@ from advisor.models.catalogue import catalogue
 from advisor.sizing.placement import HOST, place
 from advisor.sizing.rates import LINK_BANDWIDTH
 from advisor.sizing.settings import Settings
-from advisor.speed.backends import BACKENDS, Backend, check_backend, chip_of, group_of, peak_flops
+from advisor.speed.backends import BACKENDS, SERVER_BANDWIDTH, Backend, check_backend, chip_of, group_of
 from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad, gguf_load
 from advisor.speed.measurements import Measurement
+from advisor.speed.nominal_rates import device_of
 from advisor.speed.roofline import (
     Device,
     Terms,
@@ -25,6 +26,7 @@ from advisor.speed.roofline import (
     host_terms,
     pipeline_gain,
     prefill_terms,
+    serving_terms,
 )
 from advisor.speed.shape import Shape
 
@@ -34,8 +36,8 @@ _BITS = {
     "FP16": 16.0, "F16": 16.0, "INT8": 8.0, "GPTQ-Int8": 8.3, "AutoRound INT4": 4.4, "AWQ": 4.4, "INT4": 4.4,
     "AWQ-INT4": 4.4, "GPTQ-INT4": 4.4, "W4A16": 4.4, "MXFP4": 4.4, "INT4-AWQ": 4.4, "NVFP4 (W4A16 fallback)": 4.5,
 }  # fmt: skip
-# Builds before took longer to read a prompt.
-_EARLY = "2024-11"
+# Builds before took longer to read a cache, and builds before the second to read a prompt.
+_EARLY, _EARLY_PROMPTS = "2024-11", "2025-09"
 # Of a model that is not in the catalogue only its size is known: 8B has 32 layers, and depth grows with the cube root.
 _KNOWN_LAYERS, _KNOWN_PARAMETERS = 32, 8e9
 
@@ -72,8 +74,8 @@ class Case:
 
     @property
     def early(self) -> bool:
-        """Whether a build of 2024 read this prompt, which tells nothing of how well today's are met."""
-        return self.row.kind == "prefill" and bool(self.row.date) and self.row.date < _EARLY
+        """Whether an old build read this prompt, which tells nothing of how well today's are met."""
+        return self.row.kind == "prefill" and bool(self.row.date) and self.row.date < _EARLY_PROMPTS
 
     @property
     def catalogued(self) -> bool:
@@ -113,8 +115,7 @@ def _case(row: Measurement) -> Case | None:
     load = load_of(row)
     if load is None:
         return None
-    bandwidth = machine.bandwidth_bytes_per_s if machine else (row.bandwidth_gb_s or 0) * 1e9
-    device = Device(bandwidth or 0, peak_flops(machine) if machine else None)
+    device = device_of(machine, backend, load.level) if machine else Device((row.bandwidth_gb_s or 0) * 1e9)
     sharing = row.devices if row.split == "tensor" else 1
     if sharing > 1:
         load = load.divided(sharing)
@@ -126,12 +127,16 @@ def _case(row: Measurement) -> Case | None:
         terms = prefill_terms(load, 0, device, first=True, depth=depth)
         if HOST in load.devices:
             terms = tuple(map(sum, zip(terms, bus_terms(load, bus_of(row.host_gb_s), device, depth), strict=True)))
-        if row.date and row.date < _EARLY:
+        if row.date and row.date < _EARLY_PROMPTS:
             terms = (*terms[:-1], terms[0])
         # Several devices work on successive micro-batches at once.
         ms = 1000 / row.tokens_per_s * (pipeline_gain(row.devices) if row.split == "layer" else 1)
     else:
-        terms = decode_terms(load, 0, device, first=True, sharing=sharing)
+        step = serving_terms if backend == "vllm" else decode_terms
+        terms = step(load, 0, device, first=True, sharing=sharing)
+        hops = row.devices - 1.0 if row.split == "layer" else 0.0
+        early = bool(row.date) and row.date < _EARLY
+        terms = (*terms[:-4], hops, terms[-3], *((terms[3], terms[5]) if early else (0.0, 0.0)))
         ms = 1000 * load.users / row.tokens_per_s
     group = group_of(machine, backend) if machine else _group_of_name(row, backend)
     chip, generation = (chip_of(machine), machine.architecture or "") if machine else (row.device, "")
@@ -147,6 +152,8 @@ def _group_of_name(row: Measurement, backend: Backend) -> str:
     """The group of a device that the catalogue lacks."""
     if backend == "cpu" and row.device.startswith("Apple"):
         return "cpu-apple"
+    if backend == "cpu" and (row.bandwidth_gb_s or 0) * 1e9 >= SERVER_BANDWIDTH:
+        return "cpu-server"
     if backend == "cuda" and "GTX 10" in row.device:
         return "cuda-old"
     if backend == "vulkan" and "w/" in row.device:
@@ -170,9 +177,11 @@ def load_of(row: Measurement) -> SpeedLoad | None:
 
 def _read_per_written(row: Measurement) -> float:
     """Of many users of vLLM, who come and go; where that is not said, as of most."""
-    if row.backend != "vllm" or (row.users or 1) == 1:
+    if row.backend != "vllm":
         return 0.0
-    return (row.prompt_tokens or 0) / row.output_tokens if row.output_tokens else USUAL_READ_PER_WRITTEN
+    if row.output_tokens:
+        return (row.prompt_tokens or 0) / row.output_tokens
+    return USUAL_READ_PER_WRITTEN if (row.users or 1) > 1 else 0.0
 
 
 @lru_cache(maxsize=8192)
@@ -193,7 +202,9 @@ def _catalogued(row: Measurement) -> SpeedLoad | None:
     bits = _BITS.get(row.quant)
     if bits is None and row.runtime == "ollama":
         bits = 8.3 if "mxfp8" in row.model else 4.5
-    return None if bits is None else _exact(row.model_id, "BF16", row.depth).scaled(bits / 16, bits)
+    if bits is None:
+        return None
+    return replace(_exact(row.model_id, "BF16", row.depth).scaled(bits / 16, bits), level=row.quant)
 
 
 def _described(row: Measurement) -> SpeedLoad | None:

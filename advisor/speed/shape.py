@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from weakref import WeakKeyDictionary
 
@@ -24,13 +24,37 @@ class Shape:
     moe_layers: int
     expert_share: float
     active_parameters: float
-    attention: tuple[tuple[int, int], ...] = ()  # (window in tokens, 0: none; operations per token and cell)
+    attention: tuple[tuple[int, float], ...] = ()  # (window in tokens, 0: none; operations per token and cell)
     known_as: str | None = None
+    width: int = 4096
+    experts: int = 0  # of a layer
+    unpacked: tuple[tuple[int, float], ...] = ()  # as `attention`, of an engine that unpacks a prompt's keys
     attention_layers: int = 0  # that look back at what is cached
+    # Of each window (0: none) the elements that the cache keeps of a token.
+    cells: tuple[tuple[int, float], ...] = ()
 
-    def attention_operations(self, depth: float) -> float:
+    def divided(self, parts: float) -> Shape:
+        """What each of `parts` devices computes that share every tensor."""
+        return replace(
+            self,
+            active_parameters=self.active_parameters / parts,
+            attention=_divided(self.attention, parts),
+            unpacked=_divided(self.unpacked, parts),
+            cells=_divided(self.cells, parts),
+        )
+
+    def cells_read(self, depth: float) -> float:
+        """Elements of the cache that one token reads after `depth` others."""
+        return sum(each * (min(window, depth) if window else depth) for window, each in self.cells)
+
+    def attention_operations(self, depth: float, *, unpacked: bool = False) -> float:
         """Operations that attention spends on one token after `depth` others."""
-        return sum(each * (min(window, depth) if window else depth) for window, each in self.attention)
+        kinds = self.unpacked if unpacked else self.attention
+        return sum(each * (min(window, depth) if window else depth) for window, each in kinds)
+
+
+def _divided(kinds: Sequence[tuple[int, float]], parts: float) -> tuple[tuple[int, float], ...]:
+    return tuple((window, each / parts) for window, each in kinds)
 
 
 _SHAPES: WeakKeyDictionary[Model, Shape] = WeakKeyDictionary()
@@ -40,16 +64,23 @@ def shape_of(model: Model) -> Shape:
     """The shape of a model, computed once per model object."""
     if (found := _SHAPES.get(model)) is None:
         moe = [layer.routed for layer in model.layers if layer.routed is not None]
-        attention: Counter[int] = Counter()  # products per token and cell by window
+        attention, unpacked, cells = Counter[int](), Counter[int](), Counter[int]()  # per token and cell by window
         looking = sum(any(mixer.products_per_cell for mixer in layer.mixers) for layer in model.layers)
         for mixer in (mixer for layer in model.layers for mixer in layer.mixers):
             if mixer.products_per_cell:
-                attention[mixer.kept(model.width).window] += mixer.products_per_cell
+                past = mixer.kept(model.width)
+                attention[past.window] += mixer.products_per_cell
+                unpacked[past.window] += mixer.products_unpacked
+                cells[past.window] += past.keys + past.values
         found = _SHAPES[model] = Shape(
             layers=len(model.layers),
             moe_layers=len(moe),
             expert_share=moe[0].used / moe[0].experts if moe else 1.0,
             active_parameters=model.active_parameters - _looked_up(model),
+            width=model.width,
+            experts=moe[0].experts if moe else 0,
+            cells=tuple(cells.items()),
+            unpacked=tuple((window, 2 * each) for window, each in unpacked.items()),
             known_as=_known_shapes().get(_signature(model, model.parameters)),
             attention_layers=looking,
             attention=tuple((window, 2 * each) for window, each in attention.items()),

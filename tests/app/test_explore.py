@@ -23,10 +23,11 @@ from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.ui import machine_rows, model_rows
+from advisor.ui.parts.long_table import FIRST
 from advisor.ui.parts.text import status_words
 from advisor.ui.sweeps import Progress
 from advisor.ui.views.machines_for_model import machines_csv
-from advisor.ui.views.models_for_machine import FIRST, models_csv
+from advisor.ui.views.models_for_machine import models_csv
 
 # Fewer than all: what the pages make of them is the same. Contexts of their own keep them out of other tests' caches.
 MODELS = (

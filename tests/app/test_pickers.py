@@ -246,6 +246,13 @@ def test_a_bad_link_spoils_no_choice(link: str) -> None:
     assert query_of(taken(found))["model"] == "gpt-oss-20b"
 
 
+def test_a_draft_model_can_be_taken_back() -> None:
+    link = LINK + "&draft=llama-3.2-1b-instruct"
+    none = next(one for one in offer("", "draft", link=link)["choices"] if one["label"] == "No draft model")
+    assert "draft" not in query_of(none)
+    assert query_of(taken(offer("llama 3.2 1b", "draft", link=LINK)))["draft"] == "llama-3.2-1b-instruct"
+
+
 def test_a_picker_is_a_labelled_combobox_and_escapes_what_it_shows() -> None:
     html = picker_html("model", "Model", '"><img src=x onerror=alert(1)>')
     assert "<img" not in html
@@ -254,6 +261,7 @@ def test_a_picker_is_a_labelled_combobox_and_escapes_what_it_shows() -> None:
     assert 'aria-controls="pick-model-list"' in html
     assert 'type="file"' in html
     assert 'type="file"' not in picker_html("machine", "Machine", "x")
+    assert 'type="file"' not in picker_html("model", "Model", "x", column=0)  # there is no room for its words
     left, right = (picker_html("model", "Model", "x", column=column) for column in (1, 2))
     assert 'id="pick-model-1"' in left
     assert 'id="pick-model-2"' in right

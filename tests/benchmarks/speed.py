@@ -30,7 +30,7 @@ def groups_of(case: Case) -> Iterator[str]:
         yield "part on the host"
         return
     if case.early:
-        yield "builds of 2024"
+        yield "builds before September 2025"
         return
     if not case.catalogued:
         yield "not in the machine catalogue"

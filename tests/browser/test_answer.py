@@ -11,6 +11,7 @@ from urllib.request import HTTPRedirectHandler, build_opener, urlopen
 import pytest
 
 from advisor.answer.answer import answer
+from advisor.answer.choices import choices
 from advisor.answer.run_it import ways_to_run
 from advisor.answer.verdict import leading
 from advisor.question.question import Question
@@ -59,6 +60,19 @@ def test_choosing_by_keyboard_changes_answer_and_url_and_the_url_restores_both(v
     again.expect_answer(urlencode(long))
     assert again.page.get_by_role("radio", name="32k").is_checked()
     assert again.page.get_by_role("combobox", name="Model", exact=True).input_value() == "Qwen2.5 7B Instruct"
+
+
+def test_four_choices_stand_beside_each_other_on_the_first_screen(visit: Open) -> None:
+    query = "model=llama-3.3-70b-instruct&machine=a100-sxm4-80gb&users=2"
+    assert len(choices(answer(Question.from_query(query)))) == 4
+    one = visit(f"/?{query}")
+    one.expect_answer(query)
+    one.settle()
+    boxes = [card.bounding_box() for card in one.page.locator("#root .choices article").all()]
+    places = [(box["x"], box["y"], box["height"]) for box in boxes if box is not None]
+    assert len(places) == len({left for left, *_ in places}) == 4
+    assert len({(top, height) for _, top, height in places}) == 1
+    assert all(top + height <= 900 for _, top, height in places)
 
 
 def test_the_command_is_copied_and_a_choice_is_followed_without_a_reload(visit: Open) -> None:

@@ -31,12 +31,6 @@ def support(
 _FP8_CAPABILITY = 8.9
 
 
-def multiplies_nvfp4(on: Chip) -> bool:
-    """Whether NVFP4 is what the GPU calculates with; elsewhere it is one more 4-bit file, which few publish."""
-    found = supports(RuntimeId.VLLM, SAFETENSORS_LEVELS["NVFP4"], on)
-    return on.generation is not None and not (found.refusal or found.notes)
-
-
 def keeps_fp8(on: Chip) -> bool:
     """Whether the KV cache is kept in fp8 without loss of speed: what multiplies fp8 (`supports_fp8()`)."""
     if on.vendor == "NVIDIA":

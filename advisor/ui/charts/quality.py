@@ -13,7 +13,8 @@ _CAPACITY = "#D55E00"
 _ROW_HEIGHT = 22  # pixels
 _FRAME_HEIGHT = 145
 _LONGEST_NAME = 22
-_NAME_WIDTH, _NAME_HEIGHT = 0.14, 0.08  # of a level, as shares of the chart
+_HIGHEST = 103  # percent of the 16-bit score
+_NAME_WIDTH, _NAME_HEIGHT = 0.24, 0.07  # of a level, as shares of the chart on a phone
 
 
 def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: str | None, task: str) -> go.Figure:
@@ -23,7 +24,9 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
     """
     figure = go.Figure()
     frontier = table[table["frontier"]].sort_values("memory_gib")
-    named = _with_room(frontier, recommended)
+    lowest = max(0.0, float(table["typical"].min()) - 8) if len(table) else 0.0
+    reach = _NAME_WIDTH * float(table["memory_gib"].max() - table["memory_gib"].min()) if len(table) else 0.0
+    named = _with_room(frontier, recommended, capacity_gib, reach, _HIGHEST - lowest)
     figure.add_scatter(
         x=frontier["memory_gib"],
         y=frontier["typical"],
@@ -51,7 +54,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
             mode="markers+text",
             name=name,
             text=[_label(level, recommended, level in named) for level in rows["level"]],
-            textposition="bottom right",
+            textposition=[_beside(memory, capacity_gib, reach) for memory in rows["memory_gib"]],
             textfont={"size": 11},
             marker={
                 "color": _DOT,
@@ -75,7 +78,6 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
             showarrow=False,
             text=f"Capacity {capacity_gib:,.1f} GiB",
         )
-    lowest = max(0.0, float(table["typical"].min()) - 8) if len(table) else 0.0
     figure.update_layout(
         height=460,
         margin={"l": 0, "r": 10, "t": 44, "b": 0},
@@ -83,7 +85,7 @@ def pareto_chart(table: pd.DataFrame, capacity_gib: float | None, recommended: s
         xaxis={"title": {"text": "Memory needed (GiB)"}, "fixedrange": True},
         yaxis={
             "title": {"text": f"16-bit score kept, {task} (%)"},
-            "range": [lowest, 103],
+            "range": [lowest, _HIGHEST],
             "fixedrange": True,
             "automargin": True,
         },
@@ -97,17 +99,24 @@ def _label(level: str, recommended: str | None, named: bool) -> str:
     return level if named else ""
 
 
-def _with_room(frontier: pd.DataFrame, recommended: str | None) -> set[str]:
+def _beside(memory_gib: float, capacity_gib: float | None, reach: float) -> str:
+    """Where the name of a point stands: not across the line of the capacity."""
+    crosses = capacity_gib is not None and memory_gib <= capacity_gib < memory_gib + reach
+    return "bottom left" if crosses else "bottom right"
+
+
+def _with_room(
+    frontier: pd.DataFrame, recommended: str | None, capacity_gib: float | None, reach: float, height: float
+) -> set[str]:
     """Levels of the frontier whose names do not run into each other; the recommended one keeps its place."""
-    width = float(frontier["memory_gib"].max() - frontier["memory_gib"].min()) or 1.0
-    height = float(frontier["typical"].max() - frontier["typical"].min()) or 1.0
     taken: list[tuple[float, float]] = []
     named: set[str] = set()
     first = frontier["level"] == recommended
     for row in pd.concat([frontier[first], frontier[~first]]).itertuples():
-        here = (float(row.memory_gib) / width, float(row.typical) / height)  # type: ignore[arg-type]
-        if all(abs(here[0] - x) > _NAME_WIDTH or abs(here[1] - y) > _NAME_HEIGHT for x, y in taken):
-            taken.append(here)
+        memory, kept = float(row.memory_gib), float(row.typical)  # type: ignore[arg-type]
+        start = memory - reach * (_beside(memory, capacity_gib, reach) == "bottom left")
+        if all(abs(start - x) > reach or abs(kept - y) > _NAME_HEIGHT * height for x, y in taken):
+            taken.append((start, kept))
             named.add(str(row.level))
     return named
 

@@ -31,7 +31,7 @@ _SPEEDS = {
     "MLX": "MLX",
     "vLLM": "vLLM",
     "vLLM, several users": "vLLM, several users",
-    "builds of 2024": "llama.cpp, builds of 2024",
+    "builds before September 2025": "llama.cpp, builds before September 2025",
     "not in the machine catalogue": "Machines that the catalogue lacks",
 }
 _MEANT = 90  # percent that a range is meant to hold

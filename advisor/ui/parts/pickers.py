@@ -32,7 +32,7 @@ def machine_picker(chosen: str, gpus: int = 1) -> None:
 def draft_picker(chosen: str | None) -> None:
     """Draw the picker of a small model that drafts for the question's."""
     name = "" if chosen is None else model_name(chosen)
-    st.html(picker_html("draft", "Draft model (a small one of the same family)", name, hint="none"))
+    st.html(picker_html("draft", "Draft model", name, hint="none; a small one of the same family"))
 
 
 def machine_label(chosen: str, gpus: int = 1) -> str:
@@ -54,6 +54,8 @@ def picker_html(key: str, label: str, chosen: str, *, column: int | None = None,
         f'<input id="{escape(name)}-file" type="file" accept=".gguf,.json">'
         f'<label for="{escape(name)}-file" class="upload">Upload a GGUF file or config.json</label>'
     )
+    if key != "model" or column is not None:  # narrow ones have no room for its words
+        upload = ""
     return (
         f'<div class="picker" data-picker="{escape(key)}"{more}>'
         f'<label for="{escape(name)}">{escape(label)}</label>'
@@ -63,7 +65,7 @@ def picker_html(key: str, label: str, chosen: str, *, column: int | None = None,
         '<div role="status"></div>'
         '<div data-panel="1" hidden><p data-said="1" aria-hidden="true"></p>'
         f'<div id="{escape(name)}-list" role="listbox" aria-label="{escape(label)}"></div></div>'
-        f"{upload if models else ''}</div>"
+        f"{upload}</div>"
     )
 
 

@@ -41,8 +41,13 @@ def draw(answer: Answer) -> None:
 
 
 def in_order(found: Sequence[Candidate], shown: Candidate) -> list[Candidate]:
-    """Those that fit first; among them what keeps most, then what is shown, then what is smallest."""
-    return sorted(found, key=lambda one: (not one.plan.fits, -_kept(one), one is not shown, one.file_bytes))
+    """Those that fit first, then the tight ones; among them what keeps most, then what is shown, then the smallest."""
+
+    def order(one: Candidate) -> tuple[float, ...]:
+        short = (not one.plan.fits) + (one.plan.verdict == "does not fit")
+        return (short, -_kept(one), one is not shown, one.file_bytes)
+
+    return sorted(found, key=order)
 
 
 def without_hopeless(found: Sequence[Candidate], shown: Candidate) -> list[Candidate]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 
 import streamlit as st
 
-from advisor.foundation.numbers import exact, money, rounded
+from advisor.foundation.numbers import exact, money
 from advisor.foundation.units import format_count, gib
 from advisor.quality.tasks import task_name
 from advisor.question.question import Question
@@ -19,11 +20,11 @@ from advisor.ui.parts import machine_filters, ways_to_get_it
 from advisor.ui.parts.explore_html import NOTHING, figure, kept, skippable, speed, words
 from advisor.ui.parts.explore_html import small as small_html
 from advisor.ui.parts.html import badge, go, question_href
+from advisor.ui.parts.long_table import first_or_all, in_columns, offer_csv, three_columns
 from advisor.ui.parts.price_seen import seen
 from advisor.ui.parts.rows import Cell, table
 from advisor.ui.parts.sweep_view import found_or_progress
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
-from advisor.ui.views.models_for_machine import FIRST
 from advisor.words import say
 
 _KINDS = {
@@ -62,7 +63,7 @@ def draw(reply: Reply) -> None:
         st.info("No machine is like that: take a filter back.", icon=":material/search_off:")
     else:
         _table(shown, question, name)
-        _download(found.rows)
+        offer_csv(found.rows, "machines", "machines-for-a-model.csv", machines_csv)
     st.markdown(small(plain(" ".join((*found.assumed, _left_out(found))))))
 
 
@@ -86,9 +87,7 @@ def _left_out(found: Machines) -> str:
 
 def _table(rows: Sequence[MachineRow], question: Question, name: str) -> None:
     st.header("All that do it", anchor=False)
-    drawn = rows
-    if len(rows) > FIRST and not st.toggle(f"All {len(rows)} machines", key="machines_all", persist_state="session"):
-        drawn = rows[:FIRST]
+    drawn = first_or_all(rows, "machines")
     currency = question.costs.billing.currency
     task = say(task_name(question.requirements.task))
     heads = (
@@ -153,18 +152,6 @@ def _span(low: float, high: float) -> str:
     return f"{money(low)} to {money(high)}" if money(low) != money(high) else ""
 
 
-def _download(rows: Sequence[MachineRow]) -> None:
-    st.download_button(
-        f"All {len(rows)} machines as CSV",
-        partial(machines_csv, rows),
-        file_name="machines-for-a-model.csv",
-        mime="text/csv",
-        on_click="ignore",
-        key="machines_csv",
-        icon=":material/download:",
-    )
-
-
 def machines_csv(rows: Sequence[MachineRow]) -> str:
     """Every machine that runs it; units are in the names of the columns, money is in the question's currency."""
     found = []
@@ -184,23 +171,17 @@ def machines_csv(rows: Sequence[MachineRow]) -> str:
             "load_watts": row.watts,
             "query": row.query,
         }
-        for name, values in (
-            ("kept_percent", row.kept),
-            ("tokens_per_s", row.tokens_per_s),
-            ("inputs_per_s", row.inputs_per_s),
-        ):
-            if values is not None:
-                line |= {name: rounded(values.typical, 4)}
-                line |= {f"{name}_low": rounded(values.low, 4), f"{name}_high": rounded(values.high, 4)}
+        line |= in_columns(
+            {"kept_percent": row.kept, "tokens_per_s": row.tokens_per_s, "inputs_per_s": row.inputs_per_s}
+        )
         if row.own is not None:
             line |= {"own_upfront": row.own.upfront, "own_per_month": row.own.monthly, "own_machines": row.own.units}
             line |= {"not_in_the_price": ", ".join(row.own.not_included)}
         if row.rent is not None:
             line |= {"rent_per_month": row.rent.monthly, "rented": row.rent.title}
         found.append(line)
-    figures = tuple(f"{name}{end}" for name in ("kept_percent", "tokens_per_s") for end in ("", "_low", "_high"))
-    inputs = tuple(f"inputs_per_s{end}" for end in ("", "_low", "_high"))
+    figures = chain.from_iterable(map(three_columns, ("kept_percent", "tokens_per_s", "inputs_per_s")))
     first = ("machine", "name", "vendor", "kind", "released", "status", "level", "runtime", "verdict")
     costs = ("own_upfront", "own_per_month", "own_machines", "rent_per_month", "rented", "not_in_the_price")
     rest = ("memory_bytes", "users_that_fit", "load_watts")
-    return csv_text((*first, *figures, *inputs, *rest, *costs, "query"), found)
+    return csv_text((*first, *figures, *rest, *costs, "query"), found)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
+from itertools import chain
 
 import pandas as pd
 import streamlit as st
 
-from advisor.foundation.numbers import exact, rounded
+from advisor.foundation.numbers import exact
 from advisor.foundation.units import GIB, format_count, gib
 from advisor.quality.tasks import task_name
 from advisor.question.question import Question
@@ -24,12 +25,12 @@ from advisor.ui.parts.explore_html import figure, kept, skippable, speed, words
 from advisor.ui.parts.explore_html import small as small_html
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.html import badge, go, question_href
+from advisor.ui.parts.long_table import FIRST, first_or_all, in_columns, offer_csv, three_columns
 from advisor.ui.parts.rows import Cell, cell, table
 from advisor.ui.parts.sweep_view import found_or_progress
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
 from advisor.words import say
 
-FIRST = 40  # rows drawn before anybody asks for all
 _COMMON = (*(level.name for one in ENGINES for level in (*one.ladder.usual, *one.ladder.whole)),)
 _USE = {"with conditions": "with conditions", "not allowed": "not commercial", "unknown": "not known"}
 
@@ -54,7 +55,7 @@ def draw(reply: Reply) -> None:
         st.info(plain(f"None of these {len(shown)} runs on {machine} as asked."), icon=":material/info:")
     else:
         _table(running, question, machine)
-    _download(rows)
+    offer_csv(rows, "models", "models-for-a-machine.csv", models_csv)
     if running:
         fold("Quality kept, level by level", "models_map_open", _map, running, question, answer.today, machine)
     if others := [row for row in shown if row.running is None]:
@@ -79,9 +80,7 @@ def _summary(rows: Sequence[ModelRow], question: Question, machine: str) -> str:
 
 
 def _table(rows: Sequence[ModelRow], question: Question, machine: str) -> None:
-    drawn = rows
-    if len(rows) > FIRST and not st.toggle(f"All {len(rows)} models", key="models_all", persist_state="session"):
-        drawn = rows[:FIRST]
+    drawn = first_or_all(rows, "models")
     task = say(task_name(question.requirements.task))
     heads = (
         *("Model", "Verdict", "Level, engine", "Quality kept", "Tokens/s per user", "Memory, all places"),
@@ -115,18 +114,6 @@ def _cells(row: ModelRow, question: Question) -> tuple[Cell, ...]:
     )
 
 
-def _download(rows: Sequence[ModelRow]) -> None:
-    st.download_button(
-        f"All {len(rows)} models as CSV",
-        partial(models_csv, rows),
-        file_name="models-for-a-machine.csv",
-        mime="text/csv",
-        on_click="ignore",
-        key="models_csv",
-        icon=":material/download:",
-    )
-
-
 def models_csv(rows: Sequence[ModelRow]) -> str:
     """Every model, also those that do not run; units are in the names of the columns."""
     found = []
@@ -148,17 +135,11 @@ def models_csv(rows: Sequence[ModelRow]) -> str:
         if (run := row.running) is not None:
             line |= {"level": run.level, "runtime": run.runtime, "verdict": run.verdict}
             line |= {"memory_bytes": run.needed_bytes}
-            for name, values in (
-                ("kept_percent", run.kept),
-                ("tokens_per_s", run.tokens_per_s),
-                ("inputs_per_s", run.inputs_per_s),
-            ):
-                if values is not None:
-                    line |= {name: rounded(values.typical, 4)}
-                    line |= {f"{name}_low": rounded(values.low, 4), f"{name}_high": rounded(values.high, 4)}
+            line |= in_columns(
+                {"kept_percent": run.kept, "tokens_per_s": run.tokens_per_s, "inputs_per_s": run.inputs_per_s}
+            )
         found.append(line)
-    measured = ("kept_percent", "tokens_per_s", "inputs_per_s")
-    figures = (f"{name}{end}" for name in measured for end in ("", "_low", "_high"))
+    figures = chain.from_iterable(map(three_columns, ("kept_percent", "tokens_per_s", "inputs_per_s")))
     columns = ("model", "name", "status", "level", "runtime", "verdict", *figures, "memory_bytes", "context_tokens")
     rest = ("publisher", "parameters", "active_parameters", "licence", "commercial_use", "released", "reason", "query")
     return csv_text((*columns, *rest), found)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import DataError, InputError
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import custom_machine, machine, machines
@@ -26,8 +27,9 @@ from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, range_grou
 from advisor.speed.constants import CONSTANTS, constants, read_constants
 from advisor.speed.explain import explanation
 from advisor.speed.fit_constants import cases_of, fitted_rows
-from advisor.speed.load import SpeedLoad
+from advisor.speed.load import SpeedLoad, safetensors_load
 from advisor.speed.measurements import MEASUREMENTS, read_measurements
+from advisor.speed.nominal_rates import served_flops
 from advisor.speed.roofline import TERMS
 from advisor.speed.row_terms import cases
 from advisor.words import say_all
@@ -208,6 +210,17 @@ def test_moving_layers_to_a_slower_host_is_never_faster(model: str, layers: int,
     assert decode(less).typical <= decode(more).typical * (1 + 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("machine_id", "unpacked"),
+    [("rtx-4090", True), ("h100-sxm5-80gb", True), ("rtx-5090", False), ("b200-sxm-180gb", False)],
+)
+def test_nvfp4_is_multiplied_in_16_bits_where_no_card_calculates_with_it(machine_id: str, unpacked: bool) -> None:
+    device = machine(machine_id)
+    own, awq = (served_flops(device, level) or 0 for level in ("NVFP4", "AWQ"))
+    assert (own == awq) is unpacked
+    assert own >= awq
+
+
 def test_layers_on_two_cards_take_as_long_as_on_one() -> None:
     card = machine("rtx-5070")
     one = known(estimate_speed(_load("gemma-3-27b-it"), [card], "cuda"))
@@ -328,3 +341,27 @@ def test_ranges_hold_four_in_five_and_say_something(unseen: list[HeldOut]) -> No
         widths.append(high / low)
     assert np.mean(inside) >= 0.8
     assert np.median(widths) <= 2.6
+
+
+@pytest.mark.parametrize(
+    ("model", "machine_id", "gpus", "users", "measured"),
+    [
+        ("qwen2.5-coder-32b-instruct", "h100-nvl-94gb", 1, 8, 595),
+        ("qwen2.5-coder-32b-instruct", "h100-nvl-94gb", 1, 32, 1317),
+        ("qwen2.5-coder-32b-instruct", "h100-nvl-94gb", 1, 128, 4715),
+        ("gpt-oss-20b", "h100-sxm5-80gb", 2, 128, 5831),
+        ("llama-3.1-70b-instruct", "b200-sxm-180gb", 2, 16, 800),
+    ],
+)
+def test_engineers_own_load_tests_lie_in_the_range(
+    model: str, machine_id: str, gpus: int, users: int, measured: float
+) -> None:
+    """Dense models flatten late, experts early: caleta.io, vLLM's pull request 23369 and issue 20710."""
+    level = SAFETENSORS_LEVELS["MXFP4-native" if model == "gpt-oss-20b" else "FP8-dynamic"]
+    load = safetensors_load(
+        catalogue()[model].model, level, gpus, settings=Settings(1024, users=users), context_used=1024
+    )
+    speed = known(estimate_speed(load, [machine(machine_id)] * gpus, "vllm", split="tensor"))
+    total = in_all(speed)
+    assert total.low <= measured <= total.high
+    assert total.typical == pytest.approx(measured, rel=0.5)
