@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.mutants [WORDS IN A NAME ...]
 
-Prints a line for each mutant of `mutants.yaml`, killed or SURVIVES, and how many were killed; the exit status is 1 where
-one survives. Each runs a few test files until the first failure: some seconds, all of them some minutes.
+Prints a line for each mutant of `mutants.yaml`, killed or SURVIVES, and how many were killed; the exit status is 1
+where one survives. Each runs a few test files until the first failure: some seconds, all of them some minutes.
 """
 
 from __future__ import annotations
