@@ -4,6 +4,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from advisor.ui.limits import Limits
 from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.picker_routes import ROUTES as PICKERS
@@ -20,6 +21,6 @@ app = st.App(
         *PICKERS,
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
-    middleware=[Middleware(SecurityHeaders), Middleware(CompressedFiles), Middleware(StartPage)],
+    middleware=[Middleware(SecurityHeaders), Middleware(Limits), Middleware(CompressedFiles), Middleware(StartPage)],
     lifespan=lifespan,
 )
