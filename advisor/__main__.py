@@ -72,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON: what would change the answer, asked question by question (takes as long as several)",
     )
     _add_report(commands.add_parser("report", help="the recommendation as a PDF"))
-    found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine")
+    found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine, or of pasted output")
+    _add_paste(found)
     update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
     update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
@@ -95,6 +96,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_paste(found: argparse.ArgumentParser) -> None:
+    found.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="read output of nvidia-smi, rocm-smi, lspci, free, llama-bench, a log of llama-server or vLLM and so on "
+        "instead of looking (- reads stdin); nothing in it is executed",
+    )
+    found.add_argument(
+        "--beside",
+        metavar="QUERY",
+        default="",
+        help="what the text does not say of a measurement: model=...&machine=...",
+    )
+    found.add_argument(
+        "--evidence", action="store_true", help="print what was measured as rows for data/speed_measurements.csv"
+    )
+    found.add_argument(
+        "--source-url", metavar="URL", default="", help="for --evidence: where others can read the output"
+    )
+
+
 def _add_report(made: argparse.ArgumentParser) -> None:
     made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
     made.add_argument("out", metavar="OUT.pdf", type=Path, help="the file to write; an older one is replaced")
@@ -107,6 +130,8 @@ def _add_report(made: argparse.ArgumentParser) -> None:
 
 def _misuse(options: argparse.Namespace) -> str:
     """What is wrong with a command line that argparse lets pass; "" where nothing is."""
+    if options.command == "detect" and options.source is None and (options.beside or options.evidence):
+        return "--beside and --evidence need --from FILE"
     if options.command not in _ASKED:
         return ""
     name = _ASKED[options.command]
@@ -204,11 +229,27 @@ def _report(options: argparse.Namespace) -> str:
 
 
 def _detect(options: argparse.Namespace) -> str:
+    if options.source is not None:
+        return _pasted(options)
     from advisor.machines.detect import detect
     from advisor.report.detected import detected_document, detected_table
 
     detected = detect()
     return json.dumps(detected_document(detected), indent=1) if options.format == "json" else detected_table(detected)
+
+
+def _pasted(options: argparse.Namespace) -> str:
+    from advisor.question.question import Question
+    from advisor.report.batch import whole_text
+    from advisor.report.pasted import evidence_csv, paste_document, paste_table
+
+    asked = Question.from_query(options.beside).chosen() if options.beside else {}
+    text = whole_text(options.source)
+    if options.evidence:
+        return evidence_csv(text, asked, options.source_url, datetime.now(UTC).date()).rstrip("\n")
+    if options.format == "json":
+        return json.dumps(paste_document(text, asked), indent=1)
+    return paste_table(text, asked)
 
 
 def _refresh(options: argparse.Namespace) -> str:

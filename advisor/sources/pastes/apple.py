@@ -19,7 +19,11 @@ def read(lines: Sequence[str]) -> Reading | None:
             fields.setdefault(found[1], []).append(found[2].strip())
     if "Chipset Model" not in fields and "Chip" not in fields:
         return None
-    sizes = [int(found[1]) * (1024 if found[2] == "TB" else 1) for one in fields.get("Memory", ()) if (found := _SIZE.match(one))]
+    sizes = [
+        int(found[1]) * (1024 if found[2] == "TB" else 1)
+        for one in fields.get("Memory", ())
+        if (found := _SIZE.match(one))
+    ]
     hardware = known(
         model=_first(fields, "Model Name"),
         model_id=_first(fields, "Model Identifier"),

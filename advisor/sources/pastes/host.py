@@ -21,7 +21,9 @@ _FREE_ROW = re.compile(r"^\s*Mem:\s+(.+)$")
 _QUANTITY = re.compile(r"^([\d.]+)([KMGTP]?)(i?)B?$", re.IGNORECASE)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 _KIB = 1024
-_DX_FIELD = re.compile(r"^\s*(Card name|Dedicated Memory|Display Memory|Shared Memory|Processor|Memory|Operating System):\s*(.+)$")
+_DX_FIELD = re.compile(
+    r"^\s*(Card name|Dedicated Memory|Display Memory|Shared Memory|Processor|Memory|Operating System):\s*(.+)$"
+)
 _DX_MB = re.compile(r"(\d+)\s*MB")
 
 
@@ -52,7 +54,9 @@ def read_free(lines: Sequence[str]) -> Reading | None:
     sizes = [_gib(cell, scale) for cell in row]
     if len(sizes) < 2 or sizes[0] is None:
         return None
-    return Reading("free", known(memory_gib=sizes[0], used_gib=sizes[1], available_gib=sizes[5] if len(sizes) > 5 else None))
+    return Reading(
+        "free", known(memory_gib=sizes[0], used_gib=sizes[1], available_gib=sizes[5] if len(sizes) > 5 else None)
+    )
 
 
 def _gib(cell: str, scale: float) -> float | int | None:
@@ -60,7 +64,9 @@ def _gib(cell: str, scale: float) -> float | int | None:
         return None
     unit = found[2].upper()
     # `free --si` prints "64G" for powers of a thousand.
-    size = float(found[1]) * (scale if not unit else (1000 if not found[3] and cell[-1] != "i" else 1024) ** _POWERS[unit])
+    size = float(found[1]) * (
+        scale if not unit else (1000 if not found[3] and cell[-1] != "i" else 1024) ** _POWERS[unit]
+    )
     return plain_figure(round(size / 1024**3, 2))
 
 

@@ -39,7 +39,9 @@ def read(lines: Sequence[str]) -> Reading | None:
         return None
     first = rows[0]
     # Rows of another file, or with other options, are another measurement: the first is taken.
-    same = [row for row in rows if all(row[key] == first[key] for key in ("model", "quant", "backend", "ngl", "n_cpu_moe"))]
+    same = [
+        row for row in rows if all(row[key] == first[key] for key in ("model", "quant", "backend", "ngl", "n_cpu_moe"))
+    ]
     build = next((found[1] for line in lines if (found := _BUILD.match(line))), None)
     values = {
         "model": first["model"],
@@ -160,7 +162,9 @@ def _size(cells: Mapping[str, Any]) -> float | None:
     if (size := _whole(cells.get("model_size"))) is not None:
         return round(size / GIB, 2)
     found = _SIZE.match(str(cells.get("size", "")))
-    return None if found is None else float(plain_figure(round(float(found[1]) / (1024 if found[2] == "MiB" else 1), 2)))
+    return (
+        None if found is None else float(plain_figure(round(float(found[1]) / (1024 if found[2] == "MiB" else 1), 2)))
+    )
 
 
 def _whole(value: Any) -> int | None:

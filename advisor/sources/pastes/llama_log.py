@@ -11,6 +11,7 @@ from advisor.sources.pastes.text import Reading, known
 _OFFLOADED = re.compile(r"offloaded (\d+)/(\d+) layers to GPU")
 _BUFFER = re.compile(r"(?:^|[\s:])(\w+)\s+(model )?(KV |RS |compute |output )?buffer size\s*=\s*([\d.]+) MiB")
 _KV_SIZE = re.compile(r"(?:llama_kv_cache\w*: size|KV self size)\s*=\s*([\d.]+) MiB.*?(?:K|c\^KV) \((\w+)\)")
+_SEQUENCES = re.compile(r"\((?:\s*\d+ cells,.*?)?(\d+)/\d+ seqs\)")
 _FIELDS = {
     "quant": re.compile(r"(?:file type|model ftype)\s*= (.+)$"),
     "model": re.compile(r"general\.name\s*= (.+)$"),
@@ -19,7 +20,9 @@ _FIELDS = {
 }
 _NAMED = re.compile(r"using device (\w+) \((.+?)\)")
 _FREE = re.compile(r" - (\d+) MiB free")
-_EVAL = re.compile(r"^.*?(prompt eval|eval) time\s*=\s*[\d.]+ ms /\s*(\d+) (?:tokens|runs).*?([\d.]+) tokens per second")
+_EVAL = re.compile(
+    r"^.*?(prompt eval|eval) time\s*=\s*[\d.]+ ms /\s*(\d+) (?:tokens|runs).*?([\d.]+) tokens per second"
+)
 _MOST_BUFFERS = 256
 
 
@@ -44,6 +47,8 @@ def read(lines: Sequence[str]) -> Reading | None:
         elif (cache := _KV_SIZE.search(line)) is not None:
             sums.append(float(cache[1]))
             found["kv_type"] = cache[2]
+            if (sequences := _SEQUENCES.search(line)) is not None and int(sequences[1]) > 1:
+                found["sequences"] = int(sequences[1])
         elif (device := _NAMED.search(line)) is not None:
             free = _FREE.search(line)
             gpus.append({"name": device[2], **known(free_mib=int(free[1]) if free else None)})

@@ -10,7 +10,9 @@ from advisor.foundation.errors import InputError
 
 LONGEST = 400_000  # characters; a whole log with eight devices has a fifth of that
 LONGEST_LINE = 8_000  # a row of JSON with its samples has 3,000
-_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CODES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)
 _BOXES = str.maketrans({"│": "|", "║": "|", "┃": "|", "─": "-", "═": "=", "\xa0": " ", "\u202f": " ", "\ufeff": ""})
 
 
