@@ -189,6 +189,18 @@ def _worker(options: argparse.Namespace) -> str:
     return run_worker(options.queue)
 
 
+def _agents(options: argparse.Namespace) -> str:
+    try:
+        from advisor.api.agents import serve  # an optional part
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "The server for agents needs the package {name}: pip install -r advisor/api/requirements.txt.",
+            name=error.name or "mcp",
+        ) from None
+    serve("http" if options.http else "stdio", options.address, options.port)
+    return ""
+
+
 def _serve(options: argparse.Namespace) -> str:
     if options.print_proxy or options.processes != 1:
         return _serve_many(options)
@@ -220,6 +232,7 @@ _COMMANDS = {
     "detect": _detect,
     "refresh": _refresh,
     "worker": _worker,
+    "mcp": _agents,
     "serve": _serve,
 }
 
