@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Layer, Model
+from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
 from advisor.runtimes.llama_cpp.compute.frame import frame_of
 from advisor.runtimes.llama_cpp.compute.graph import Graph
 from advisor.runtimes.llama_cpp.compute.host_tensors import Tensors
@@ -33,6 +34,8 @@ _RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     """Bytes of compute buffer per device number (HOST = -1, 0..devices-1); devices that compute nothing have 0."""
     model = model.trunk or model
+    if model.wiring.graph.assumed:
+        return {number: round(one.high) for number, one in assumed_compute(model, settings, placement).items()}
     return dict(_laid_out(model, as_kept(model, settings), placement))
 
 
@@ -52,6 +55,8 @@ def lent_buffer_bytes(
     None where it is not known which weight each operation reads.
     """
     model = model.trunk or model
+    if model.wiring.graph.assumed:
+        return None
     found = _lent(model, as_kept(model, settings), placement, tensors)
     return None if found is None else dict(found)
 
