@@ -11,7 +11,8 @@ from advisor.question.question import Question
 from advisor.report.document import Cover, Logo
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
-from advisor.report.pdf import Paper, render_pdf
+from advisor.report.payload import Paper
+from advisor.report.pdf import render_pdf
 
 
 def write_report(

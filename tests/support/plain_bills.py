@@ -193,8 +193,8 @@ def _hardware(a: Asked) -> Decimal:
         Decimal(scenario.ram_gib), Decimal(host["ram_usual_gb"])
     )  # fmt: skip
     more = max(Decimal(0), has - Decimal(host["ram_gb"]))
-    price = Decimal(host[f"price_{a.case}"]) * moved(host["as_of"], a.case)
-    around = a.usd(price) + more * a.usd(money(f"ram_{host['ram_type']}", a.case))
+    sold_for = Decimal(host[f"price_{a.case}"]) * moved(host["as_of"], a.case)
+    around = a.usd(sold_for) + more * a.usd(money(f"ram_{host['ram_type']}", a.case))
     return devices + scenario.hosts * around
 
 
@@ -314,10 +314,10 @@ def api(scenario: Scenario, case: str, today: date) -> Bill | None:
             if row["retires_on"] and date.fromisoformat(row["retires_on"]) <= today:
                 continue
             by = moved(row["as_of"], case)
-            sent, written, again = (None if price is None else a.usd(price) * by for price in _now(row, today))
-            assert sent is not None
-            assert written is not None
-            listed.append((row["provider"], sent, written, again))
+            read, wrote, again = (None if price is None else a.usd(price) * by for price in _now(row, today))
+            assert read is not None
+            assert wrote is not None
+            listed.append((row["provider"], read, wrote, again))
     months = 12 * a.years
     fall = figure("api_price_decline", "typical") / 100 if a.buyer != "hobby" else Decimal(0)
     mean = round(sum((1 - fall) ** (Decimal(month) / 12) for month in range(months)) / months, 4)

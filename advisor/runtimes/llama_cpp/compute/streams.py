@@ -96,7 +96,7 @@ class LowRank(NamedTuple):
     """Qwen4's connection of a block of a `kind`: so many streams, and these normed."""
 
     kind: str
-    count: int
+    streams: int
     normed: int
 
 
@@ -111,7 +111,7 @@ def low_rank_in(frame: Frame, streams: int, count: int, rank: int, kind: str) ->
 
 def low_rank_out(frame: Frame, by: LowRank, result: int, streams: int, *, last: bool = False) -> int:
     """The new streams; `last`: of the rows alone that need scores."""
-    graph, width, tokens, count = frame.graph, frame.model.width, frame.tokens, by.count
+    graph, width, tokens, count = frame.graph, frame.model.width, frame.tokens, by.streams
     if last:
         result, streams = frame.picked(result, width), frame.picked(view(streams), count * width)
         streams = view(streams)
