@@ -16,7 +16,7 @@ from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import machines
 from advisor.question.question import Question
 from advisor.sizing.plan import Verdict
-from advisor.ui.parts.price_seen import main_price
+from advisor.ui.main_price import main_price
 from advisor.ui.sweeps import Steps, Sweep
 from advisor.words import say, say_all
 

@@ -24,10 +24,11 @@ from advisor.foundation.numbers import money, span
 from advisor.question.question import Question
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.legend import NAMES, number
+from advisor.ui.main_price import main_price
 from advisor.ui.parts.cost_cards import headline
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
 from advisor.ui.parts.cost_tables import amount, load_table, paid_table, prices_table, years_table
-from advisor.ui.parts.price_seen import address, main_price
+from advisor.ui.parts.price_seen import address
 from advisor.ui.parts.text import plain
 from advisor.words import say, say_all
 from tests.support.pages import html, in_words, messages, opened, sections
@@ -214,7 +215,7 @@ def test_every_price_is_listed_with_its_source_or_marked_as_the_users() -> None:
     assert len(table) == len(costs.prices)
     for row, price in zip(table.itertuples(), costs.prices, strict=True):
         assert (row.flag == "yours") == price.users_own
-        assert row.flag.startswith(("price of ", "no date")) == price.is_stale
+        assert str(row.flag).startswith(("price of ", "no date")) == price.is_stale
         if price.is_stale and price.as_of is not None:
             assert row.flag == f"price of {price.as_of:%B %Y}"
         assert price.users_own or str(row.source).startswith("https://")

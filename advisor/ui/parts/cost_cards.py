@@ -16,8 +16,9 @@ from advisor.costs.workload import Peak
 from advisor.foundation.numbers import approx, money, plural, rough, span
 from advisor.foundation.ranges import Range
 from advisor.ui.legend import NAMES, RECOMMENDED, number
+from advisor.ui.main_price import main_price
 from advisor.ui.parts.html import words
-from advisor.ui.parts.price_seen import main_price, seen
+from advisor.ui.parts.price_seen import seen
 from advisor.words import say
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
