@@ -1,4 +1,4 @@
-"""The one price that stands for a way to get it."""
+"""Which of a way's prices is the one that people mean by its price."""
 
 from __future__ import annotations
 

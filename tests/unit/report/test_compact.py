@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlencode
 import jsonschema
 import pytest
 
-from advisor.__main__ import answer_plan
 from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S
@@ -21,6 +20,7 @@ from advisor.foundation.numbers import rough
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report import compact
+from advisor.report.asking import answer_plan
 from advisor.report.batch import answer_line
 from advisor.report.compact import answer_document, figure, refusal_document
 from advisor.words import say
