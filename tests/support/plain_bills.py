@@ -181,8 +181,8 @@ def _hardware(a: Asked) -> Decimal:
     else:
         sold = [each for each in rows("prices/hardware.csv") if each["machine"] == row["id"]]
         sold.sort(key=lambda each: each["market"])
-        price = next(each for each in sold if a.given.get("market", "any") in ("any", each["market"]))
-        device = a.usd(Decimal(price[a.case] or price["typical"]) * moved(price["as_of"], a.case))
+        offer = next(each for each in sold if a.given.get("market", "any") in ("any", each["market"]))
+        device = a.usd(Decimal(offer[a.case] or offer["typical"]) * moved(offer["as_of"], a.case))
     devices = (scenario.bought or scenario.devices) * device
     if not scenario.host:
         return devices
@@ -314,20 +314,19 @@ def api(scenario: Scenario, case: str, today: date) -> Bill | None:
             if row["retires_on"] and date.fromisoformat(row["retires_on"]) <= today:
                 continue
             by = moved(row["as_of"], case)
-            read, wrote, again = (None if price is None else a.usd(price) * by for price in _now(row, today))
-            assert read is not None
-            assert wrote is not None
-            listed.append((row["provider"], read, wrote, again))
+            sent, written, again = _now(row, today)
+            cached = None if again is None else a.usd(again) * by
+            listed.append((row["provider"], a.usd(sent) * by, a.usd(written) * by, cached))
     months = 12 * a.years
     fall = figure("api_price_decline", "typical") / 100 if a.buyer != "hobby" else Decimal(0)
     mean = round(sum((1 - fall) ** (Decimal(month) / 12) for month in range(months)) / months, 4)
     for provider, sent, written, again in listed:
         batch = off.get((provider, "batch"), Decimal(0)) if a.waits else Decimal(0)
-        cached = off.get((provider, "cached"))
-        price = again if again is not None else sent * (1 - cached) if cached is not None else sent
+        less = off.get((provider, "cached"))
+        price = again if again is not None else sent * (1 - less) if less is not None else sent
         requests = Decimal(a.tokens) / a.both / 1_000_000 * (1 - a.waits * batch) * mean
         parts = [requests * a.new * sent, requests * a.old * price, requests * a.out * written]
-        if price == sent and again is None and cached is None:  # nothing is charged apart
+        if price == sent and again is None and less is None:  # nothing is charged apart
             parts = [parts[0] + parts[1], parts[2]]
         worth = sum(parts, Decimal(0))
         if provider not in hosts or worth < hosts[provider]:
