@@ -67,7 +67,8 @@ def problems(query: str, on_the_page: bool = False) -> Iterator[str]:
     yield from _held_by("the PDF", "".join(pages[:3]), _later_pages(document))
     if on_the_page:
         shown = _drawn(query)
-        yield from _held_by("the page", shown, (*_first_page(brief), *_later_pages(document)))
+        said = (*_first_page(brief), *_later_pages(document))
+        yield from _held_by("the page", shown, tuple(one.partition("https://")[0] for one in said))  # of another server
     yield from _decision_agrees(brief)
     yield from _json_agrees(found, brief, answer_document(found, query))
     yield from _card_agrees(found, document)
