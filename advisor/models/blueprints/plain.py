@@ -18,29 +18,11 @@ from advisor.models.wiring import USUAL, GraphWiring, RepositoryWiring, Wiring
 
 _QKV_APART = RepositoryWiring(merged=(("attn_qkv", ("attn_q", "attn_k", "attn_v")),))
 _BIASES = "norm_bias qkv_bias output_bias ffn_bias"
-_WORDS = frozenset(
-    [
-        "layer_norm",
-        "norm_bias",
-        "qkv_bias",
-        "output_bias",
-        "ffn_bias",
-        "head_bias",
-        "fused_qkv",
-        "ungated",
-        "fused_gate",
-        "four_times",
-        "half_inner",
-        "tied",
-        "positions",
-        "two_more_positions",
-        "embedding_norm",
-        "no_final_norm",
-        "both_ways",
-        "unrotated",
-        "own_graph",
-    ]
-)
+_WORDS = {
+    *("layer_norm", "norm_bias", "qkv_bias", "output_bias", "ffn_bias", "head_bias", "fused_qkv", "ungated"),
+    *("fused_gate", "four_times", "half_inner", "tied", "positions", "two_more_positions", "embedding_norm"),
+    *("no_final_norm", "both_ways", "unrotated", "own_graph"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +80,9 @@ class Plain:
                 GraphWiring(
                     layer_norm="layer_norm" in traits,
                     rotation="nowhere" if "unrotated" in traits else "everywhere",
-                    assumed="own_graph" in traits,
                 ),
                 repository=self.repository,
+                assumed="own_graph" in traits,
             ),
         )
         return replace(model, causal=False) if "both_ways" in traits else model

@@ -78,8 +78,9 @@ class Routed:
             extra_globals=rope_factors(config, attention.head_size),
             mtp_layers=[Layer((attention,), routed, extras + draft_head(width))] * drafts,
             wiring=Wiring(
-                GraphWiring(layer_norm=self.layer_norm, assumed=not self.known),
+                GraphWiring(layer_norm=self.layer_norm),
                 router=self.router,
+                assumed=not self.known,
                 gguf=GgufWiring(tensor_split=self.tensor_split),
             ),
         )

@@ -36,7 +36,7 @@ def test_weights_cache_and_compute_are_those_of_llama_cpp_s_planner(row: dict[st
     weights, cache, compute = row["told"]
     assert level_weights(model, LEVELS[LEVEL]).on_devices(placement)[HOST] // MIB == weights
     assert sum(layer_cache_bytes(model, SETTINGS)) // MIB == cache
-    if model.wiring.graph.assumed:
+    if model.wiring.assumed:
         span = assumed_compute(model, SETTINGS, placement)[HOST]
         assert span.low / MIB - 1 <= compute <= span.high / MIB
     else:
