@@ -16,6 +16,7 @@ from advisor.foundation.errors import InputError, one_line
 from advisor.models.blueprints.common import REGISTRY
 from advisor.models.config import Config
 from advisor.models.model import Model
+from advisor.models.refused import REFUSED
 from advisor.models.tower import tower_of
 from advisor.models.wrappers import Inner, inner_of, parts_left_out
 
@@ -40,9 +41,7 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
     if name not in REGISTRY:
         inner = inner_of(raw, name, REGISTRY)
         if inner is None:
-            raise InputError(
-                "Architecture '{architecture}' is not known to this version.", architecture=one_line(name, 80)
-            )
+            raise _unknown(name)
         config = Config(inner.config)
     name = config.architecture
     model = _built(name, config)
@@ -53,6 +52,22 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
         return model
     model = model if inner.labels is None else model.with_scores(inner.labels)
     return replace(model, notes=(*model.notes, *parts_left_out(inner, tower is not None)))
+
+
+def _unknown(name: str) -> InputError:
+    shown = one_line(name, 80)
+    if (why := REFUSED.get(name)) is not None:
+        return InputError(
+            "Architecture '{architecture}' is not sized from its config alone: {why}. Give a GGUF file of it, whose "
+            "header says enough.",
+            architecture=shown,
+            why=why,
+        )
+    return InputError(
+        "Architecture '{architecture}' is not known to this version. Give a GGUF file of it, or a repository with GGUF "
+        "or safetensors files: what their headers say is enough.",
+        architecture=shown,
+    )
 
 
 def _built(name: str, config: Config) -> Model:

@@ -232,3 +232,16 @@ def step35(config: Config) -> Model:
         extras = (*norms(width, PRE_NORMS), *gate)
         layers.append(Layer((attention,), routed if number in sparse else plain, extras))
     return decoder(config, "step35", layers, wiring=Wiring(router=RouterWiring(scaled=True)))
+
+
+@blueprint("MellumForCausalLM")
+def mellum(config: Config) -> Model:
+    """Qwen3's experts, with windows in most layers."""
+    width = width_of(config)
+    attention = grouped_query_attention(config, query_key_norm="head")
+    routed = MixtureOfExperts(
+        config.experts("num_experts"), config.experts("num_experts_per_tok"), config.integer("moe_intermediate_size")
+    )
+    windows = sliding_windows(config, config.layers(), 4)
+    layers = [Layer((replace(attention, window=window),), routed, norms(width, PRE_NORMS)) for window in windows]
+    return decoder(config, "mellum", layers)

@@ -180,6 +180,11 @@ _ROWS = (
     Plain(("LLaDAModelLM",), "llada", "both_ways own_graph", kv=("n_kv_heads",)),
     Plain(("DreamModel",), "dream", "qkv_bias both_ways own_graph"),
     Plain(("CodeShellForCausalLM",), "codeshell", f"{_ALL} fused_qkv", kv=("num_query_groups",)),
+    Plain(
+        ("JAISLMHeadModel",),
+        "jais",
+        f"layer_norm {_BIASES} four_times fused_qkv unrotated own_graph",
+    ),
     Plain(("Jais2ForCausalLM",), "jais2", _ALL),
     Plain(("PanguEmbeddedForCausalLM",), "pangu-embedded", if_told=(("bias", "qkv_bias"), ("bias", "output_bias"))),
     Plain(("MaincoderForCausalLM",), "maincoder", "tied", query_key_norm="head"),

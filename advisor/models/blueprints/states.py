@@ -157,3 +157,53 @@ def rwkv6(config: Config) -> Model:
         extra_globals=norm("token_embd_norm", width, with_bias=True),
         wiring=_UNKNOWN_GRAPH,
     )
+
+
+@blueprint("Rwkv7ForCausalLM", "RWKV7ForCausalLM")
+def rwkv7(config: Config) -> Model:
+    """Four low-rank gates; the converter gives the first layer a value gate as well."""
+    width, count = width_of(config), config.layers()
+    head = config.integer("head_dim", "head_size", default=64)
+    inner = config.integer("intermediate_size", default=4 * width)
+    ranks = {
+        "w": config.integer("decay_low_rank_dim", default=_rank(width, 1.8)),
+        "a": config.integer("a_low_rank_dim", default=_rank(width, 1.8)),
+        "v": config.integer("v_low_rank_dim", default=_rank(width, 1.3)),
+    }
+    gate = config.integer("gate_low_rank_dim", default=_rank(width, 0.6, 0.8))
+
+    def parts(first: bool) -> Iterator[Part]:
+        yield from norm("attn_norm", width, with_bias=True)
+        yield from norm("attn_norm_2", width, with_bias=True)
+        for name, usual in ranks.items():
+            rank = ranks["a"] if first and name == "v" else usual  # the first value gate is a copy that nothing reads
+            yield Part(f"time_mix_{name}0.weight", (width,), _STATE)
+            yield matrix(f"time_mix_{name}1", width, rank, _STATE)
+            yield matrix(f"time_mix_{name}2", rank, width, _STATE)
+        yield matrix("time_mix_g1", width, gate, _STATE)
+        yield matrix("time_mix_g2", gate, width, _STATE)
+        yield Part("time_mix_lerp_fused.weight", (width, 1, 1, 6), _STATE)
+        for name in ("k_k", "k_a", "r_k"):
+            yield Part(f"time_mix_{name}.weight", (width,), _STATE)
+        for name in ("key", "value", "receptance", "output"):
+            yield matrix(f"time_mix_{name}", width, width, _STATE)
+        yield from norm("time_mix_ln", width, with_bias=True)
+        yield Part("channel_mix_lerp_k.weight", (width,), Role.FFN)
+        yield matrix("channel_mix_key", width, inner, Role.FFN)
+        yield matrix("channel_mix_value", inner, width, Role.FFN)
+
+    past = Past(convolution=2 * width, state=head * width)
+    first, rest = (Layer((ObservedState(tuple(parts(one)), past),), None) for one in (True, False))
+    return decoder(
+        config,
+        "rwkv7",
+        [first, *[rest] * (count - 1)],
+        norm_bias=True,
+        extra_globals=norm("token_embd_norm", width, with_bias=True),
+        wiring=_UNKNOWN_GRAPH,
+    )
+
+
+def _rank(width: int, factor: float, power: float = 0.5) -> int:
+    """Ranks of RWKV 7 where a config states none: by the width, in steps of 32."""
+    return max(32, round(factor * width**power / 32) * 32)

@@ -71,30 +71,33 @@ def bitnet(config: Config) -> Model:
     )
 
 
-@blueprint("MiniCPM3ForCausalLM")
-def minicpm3(config: Config) -> Model:
+@blueprint("MiniCPM3ForCausalLM", "PLMForCausalLM")
+def unpacked_latent(config: Config) -> Model:
     """Keys and values are projected from a latent vector, but llama.cpp caches them unpacked."""
     width, heads = width_of(config), config.integer("num_attention_heads")
-    query_rank, rank = config.integer("q_lora_rank"), config.integer("kv_lora_rank")
+    query_rank, rank = config.integer("q_lora_rank", default=0, low=0), config.integer("kv_lora_rank")
     plain, rotary = config.integer("qk_nope_head_dim"), config.integer("qk_rope_head_dim")
     value = config.integer("v_head_dim", default=width // heads)
 
     def parts() -> Iterator[Part]:
         attention = Role.ATTENTION
-        yield from norm("attn_q_a_norm", query_rank)
+        if query_rank:
+            yield from norm("attn_q_a_norm", query_rank)
+            yield matrix("attn_q_a", width, query_rank, attention)
+        name = "attn_q_b" if query_rank else "attn_q"
+        yield matrix(name, query_rank or width, heads * (plain + rotary), attention)
         yield from norm("attn_kv_a_norm", rank)
-        yield matrix("attn_q_a", width, query_rank, attention)
-        yield matrix("attn_q_b", query_rank, heads * (plain + rotary), attention)
         yield matrix("attn_kv_a_mqa", width, rank + rotary, attention)
         yield matrix("attn_kv_b", rank, heads * (plain + value), attention)
         yield matrix("attn_output", heads * value, width, attention)
 
     past = Past(keys=heads * (plain + rotary), values=heads * value)
     mixer = Observed(tuple(parts()), past, heads, CachedHeads(heads, plain + rotary, value))
-    layer = Layer((mixer,), dense(config), norms(width, PRE_NORMS))
+    ungated = config.architecture.startswith("PLM")
+    layer = Layer((mixer,), dense(config, gate="none" if ungated else "separate"), norms(width, PRE_NORMS))
     return decoder(
         config,
-        "minicpm3",
+        "plm" if ungated else "minicpm3",
         [layer] * config.layers(),
         tied_default=True,
         extra_globals=rope_factors(config, rotary),
