@@ -10,6 +10,7 @@ from typing import Any
 
 from advisor.models.config import MAX_LAYERS
 from advisor.sources.gguf_file import GgufHeader, StoredTensor
+from advisor.sources.gguf_plain import PLAIN
 
 Fields = dict[str, Any]
 
@@ -65,6 +66,7 @@ def _common(facts: Facts) -> Fields:
     experts, used = get("expert_count"), get("expert_used_count")
     inner, dense = get("expert_feed_forward_length"), get("feed_forward_length")
     rope, mla_key = get("rope.dimension_count"), get("attention.key_length_mla")
+    biased = facts.has_in_layers("attn_q.bias") or facts.has_in_layers("attn_qkv.bias")
     fields: Fields = {
         "hidden_size": get("embedding_length"),
         "num_hidden_layers": facts.layers,
@@ -79,10 +81,10 @@ def _common(facts: Facts) -> Fields:
         "max_position_embeddings": get("context_length"),
         "tie_word_embeddings": not facts.has("output.weight"),
         "sliding_window": get("attention.sliding_window") or None,
-        "attention_bias": facts.has_in_layers("attn_q.bias") or facts.has_in_layers("attn_qkv.bias"),
+        **dict.fromkeys(("attention_bias", "use_qkv_bias", "add_qkv_bias"), biased),
         "attention_out_bias": facts.has_in_layers("attn_output.bias"),
         "mlp_bias": facts.has_in_layers("ffn_up.bias"),
-        "use_bias": facts.has_in_layers("attn_q.bias"),
+        **dict.fromkeys(("use_bias", "bias"), facts.has_in_layers("attn_q.bias")),
         "lm_head_bias": facts.has("output.bias"),
         "use_qk_norm": facts.has_in_layers("attn_q_norm.weight"),
         "moe_intermediate_size": inner,
@@ -240,14 +242,8 @@ def _nemotron_h(facts: Facts) -> Fields:
     }
 
 
-def _encoder(facts: Facts) -> Fields:
-    return {
-        "type_vocab_size": facts.rows("token_types.weight"),
-        "max_position_embeddings": facts.rows("position_embd.weight") or facts.get("context_length"),
-    }
-
-
 ARCHITECTURES: Mapping[str, tuple[str, Callable[[Facts], Fields] | None]] = {
+    **PLAIN,
     "llama": ("LlamaForCausalLM", _llama),
     "mistral3": ("Mistral3ForConditionalGeneration", None),
     "mistral4": ("Mistral4ForCausalLM", None),
@@ -297,6 +293,4 @@ ARCHITECTURES: Mapping[str, tuple[str, Callable[[Facts], Fields] | None]] = {
     "falcon-h1": ("FalconH1ForCausalLM", _mamba),
     "nemotron_h": ("NemotronHForCausalLM", _nemotron_h),
     "nemotron_h_moe": ("NemotronHForCausalLM", _nemotron_h),
-    "bert": ("BertModel", _encoder),
-    "nomic-bert": ("NomicBertModel", _encoder),
 }

@@ -50,7 +50,8 @@ def rows() -> list[dict[str, Any]]:
     return found
 
 
-def _entries(model: Model, more: dict[str, Any]) -> list[Entry]:
+def metadata(model: Model, more: dict[str, Any]) -> list[Entry]:
+    """What a converter would write of it, by the shapes of its blocks, with `more` of its own."""
     name = model.architecture
     attention = next((one for one in model.mixers if isinstance(one, Attention)), None)
     inner = next((getattr(layer.feed_forward, "inner", 0) for layer in model.layers if layer.feed_forward), 0)
@@ -97,7 +98,7 @@ def told(python: str, found: list[dict[str, Any]]) -> list[list[int] | None]:
         lines = []
         for number, row in enumerate(found):
             path, model = Path(folder) / f"{number}.gguf", model_from_config(row["config"])
-            write_header_only(path, model, LEVELS[LEVEL], _entries(model, row.get("metadata", {})))
+            write_header_only(path, model, LEVELS[LEVEL], metadata(model, row.get("metadata", {})))
             lines.append(json.dumps({**_ASKED, "path": str(path)}))
         done = subprocess.run(
             [python, str(_PROGRAM)],

@@ -20,7 +20,7 @@ from advisor.models.refused import REFUSED
 from advisor.models.tower import tower_of
 from advisor.models.wrappers import Inner, inner_of, parts_left_out
 
-__all__ = ["known_architectures", "model_from_config"]
+__all__ = ["known_architectures", "known_to_nobody", "model_from_config"]
 
 for _family in iter_modules(__path__):  # importing a family registers its blueprints
     import_module(f"{__name__}.{_family.name}")
@@ -52,6 +52,12 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
         return model
     model = model if inner.labels is None else model.with_scores(inner.labels)
     return replace(model, notes=(*model.notes, *parts_left_out(inner, tower is not None)))
+
+
+def known_to_nobody(raw: Mapping[str, Any]) -> bool:
+    """Whether no blueprint is for a config's architecture; raises InputError where it names none."""
+    name = Config(raw).architecture
+    return name not in REGISTRY and inner_of(raw, name, REGISTRY) is None
 
 
 def _unknown(name: str) -> InputError:
