@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from advisor.sources.gguf_config import Facts
+from advisor.sources.gguf_facts import Facts
 
 Fields = dict[str, Any]
 

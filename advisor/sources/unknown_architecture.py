@@ -22,7 +22,7 @@ from advisor.models.model import Layer, Model
 from advisor.models.observed import Observed, ObservedState
 from advisor.models.tensors import Part, Role
 from advisor.models.wiring import GgufWiring, Wiring
-from advisor.sources.gguf_config import Facts
+from advisor.sources.gguf_facts import Facts
 from advisor.sources.gguf_file import GgufHeader
 
 Shape = tuple[int, ...]

@@ -14,6 +14,7 @@ from typing import Any
 
 from advisor.foundation.errors import InputError, one_line
 from advisor.models.blueprints.common import REGISTRY
+from advisor.models.blueprints.usual import usual_decoder
 from advisor.models.config import Config
 from advisor.models.model import Model
 from advisor.models.refused import REFUSED
@@ -41,6 +42,8 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
     if name not in REGISTRY:
         inner = inner_of(raw, name, REGISTRY)
         if inner is None:
+            if name not in REFUSED and (usual := usual_decoder(raw)) is not None:
+                return usual
             raise _unknown(name)
         config = Config(inner.config)
     name = config.architecture

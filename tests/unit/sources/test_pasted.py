@@ -234,7 +234,7 @@ def test_an_unknown_architecture_says_its_bytes_and_names_no_stranger(hub: FakeH
     assert found.must_have_model().parameters == catalogue()[LLAMA].model.parameters
     assert "is not known to this version" in say(found.source)
     whole = safetensors_file((name, "BF16", shape) for name, shape in checkpoint_tensors(LLAMA))
-    config = {**catalogue()[LLAMA].config, "architectures": ["LlambForCausalLM"], "model_type": "llamb"}
+    config = {**catalogue()[LLAMA].config, "architectures": ["LlambForCausalLM"], "model_type": "llamb", "odd_size": 3}
     hub.add("o/whole", {"config.json": config, "model.safetensors": whole})
     found = find_any_model("o/whole", endpoint=hub.url)
     assert found.must_have_model().parameters == pytest.approx(catalogue()[LLAMA].model.parameters, rel=1e-6)
