@@ -10,8 +10,8 @@ import pytest
 
 from advisor.costs import own
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import Converter
-from advisor.costs.price_tables import RESALE_KINDS
+from advisor.costs.money import Converter, UsedPrice
+from advisor.costs.price_tables import RESALE_KINDS, resale_values
 from advisor.costs.resale import value_after
 from advisor.costs.staircase import Staircase, Step, crossings
 from advisor.foundation.message import as_it_is
@@ -76,32 +76,22 @@ def test_equal_is_not_dearer() -> None:
     assert (found.tokens, found.cheaper, found.dearer) == (10, "flat", "rising")
     (found,) = crossings(rising, flat, (1, 100))
     assert (found.tokens, found.cheaper, found.dearer) == (11, "flat", "rising")
+    for cost in range(2, 40):
+        dear = ("dear", lambda tokens, cost=cost: Decimal(cost))
+        assert [one.tokens for one in crossings(dear, rising, (1, 50))] == [cost]
     assert crossings(flat, ("same", lambda tokens: Decimal(10)), (1, 100)) == ()
 
 
-@pytest.mark.parametrize(
-    ("launch", "low", "high"),
-    [
-        (Decimal(1000), 1000, 2000),  # half as much: just a bound
-        (Decimal(999), 2000, 2000),
-        (Decimal(4000), 2000, 4000),  # twice
-        (Decimal(4001), 2000, 2000),
-        (Decimal(1500), 1500, 2000),
-        (Decimal(2000), 2000, 2000),
-        (None, 2000, 2000),
-    ],
-)
-def test_a_launch_price_bounds_from_half_to_twice_the_street_price(launch: Decimal | None, low: int, high: int) -> None:
-    card = replace(
-        machines()["rtx-5090"],
-        street_price_usd=2000.0,
-        launch_price_usd=None if launch is None else float(launch),
-    )
-    inputs = CostInputs()
-    converter = Converter("USD", (), date(2026, 11, 30), ())
-    found = own._device_price(card, inputs, converter, [])
-    assert found is not None
-    assert [int(found[case]) for case in ("low", "typical", "high")] == [low, 2000, high]
+@pytest.mark.parametrize("launch", [None, 1.0, 999.0, 1e6])
+def test_a_launch_price_is_history_and_bounds_nothing(launch: float | None) -> None:
+    card = machines()["rtx-5090"]
+    paid = []
+    for one in (card, replace(card, launch_price_usd=launch)):
+        prices: list[UsedPrice] = []
+        found = own._device_price(one, CostInputs(), Converter("USD", (), date(2026, 11, 30), ()), prices)
+        assert found is not None
+        paid.append((found, [price.value for price in prices]))
+    assert paid[0] == paid[1]
 
 
 @pytest.mark.parametrize("kind", RESALE_KINDS)
@@ -110,3 +100,5 @@ def test_from_the_first_year_on_the_same_share_is_lost_every_year(kind: str) -> 
     shares = [value[years + 1] / value[years] for years in range(1, 5)]
     assert shares == pytest.approx([shares[0]] * 4, abs=Decimal("0.001"))
     assert value[0] > value[1] > value[2] > value[3]
+    for row in resale_values()[kind]:
+        assert value[row.year] == row.typical / 100
