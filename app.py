@@ -7,10 +7,11 @@ from starlette.routing import Route
 from advisor.api.routes import api_routes
 from advisor.ui.address import folder
 from advisor.ui.limits import Limits
+from advisor.ui.metrics import Responses, metrics
 from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.picker_routes import ROUTES as PICKERS
-from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan, moved
+from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan, moved, readyz, robots
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import CompressedFiles
 
@@ -18,6 +19,9 @@ app = st.App(
     SCRIPT,
     routes=[
         Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        Route("/robots.txt", robots),
         Route("/s/{id}", frozen),
         Route(CLAIM_PATH + "/{code}", own),
         *PICKERS,
@@ -25,6 +29,6 @@ app = st.App(
         *api_routes(("", folder())),
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
-    middleware=[Middleware(SecurityHeaders), Middleware(Limits), Middleware(CompressedFiles), Middleware(StartPage)],
+    middleware=[Middleware(kind) for kind in (Responses, SecurityHeaders, Limits, CompressedFiles, StartPage)],
     lifespan=lifespan,
 )

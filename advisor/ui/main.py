@@ -11,6 +11,7 @@ from advisor.foundation.quotas import asked_by
 from advisor.foundation.turns import TooManyWaiting
 from advisor.ui import state
 from advisor.ui.asking import Reply, ask
+from advisor.ui.metrics import rerun
 from advisor.ui.one_at_a_time import turn
 from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, overload, report_view
 from advisor.ui.parts.text import refusal
@@ -56,7 +57,7 @@ page = st.navigation(
 st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
 measured_here = local_evidence.kept()
 try:
-    with turn():
+    with rerun(), turn():
         bar.draw()
         reply: Reply = ask(link, measured_here)
         for problem in reply.problems:

@@ -138,6 +138,9 @@ def test_only_who_freezes_gets_a_cookie_and_only_for_themselves(database: str) -
     # Neither another site nor who has one already is given it.
     for headers in (
         {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site", "referer": "https://advisor/share"},  # a page of another name beside this one
+        {"sec_fetch_site": "none", "referer": "https://advisor/share"},
+        {"referer": "https://other.advisor/share"},
         {"referer": "https://elsewhere.example/"},
         {},
         {"sec_fetch_site": "same-origin", "cookie": f"{OWNER_COOKIE}=one-that-i-have"},
