@@ -60,7 +60,7 @@ def mixed_out(frame: Frame, mixing: Mixing, result: int, streams: int, count: in
             _weigh_streams(frame, mixing, count)
         joined = graph.op(count * size, result, streams, mixing.result, mixing.across)
         if not (frame.model.wiring.streams and frame.model.wiring.streams.pinned):
-            graph.fused_streams.append((joined, graph.here))
+            graph.fused["streams"].append((joined, graph.here))
         return joined
     joined = -1
     for number in range(count):
