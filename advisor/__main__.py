@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import runpy
@@ -26,16 +27,22 @@ from advisor.report.asking import answer_plan, answer_sizes
 if TYPE_CHECKING:
     from advisor.report.batch import Refusal, Work
 
+_LASTING = ("serve", "worker", "mcp")
 # As it was started: by the installed command, or by `python -m advisor`.
 _PROGRAM = "python -m advisor" if Path(sys.argv[0]).name == "__main__.py" else "llm-fit-advisor"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if arguments is None:
+        # One answer and the end: nothing that is thrown away is worth looking for.
+        gc.disable()
     parser = command_parser(_PROGRAM, __doc__ or "")
     options = parser.parse_args(arguments)
     if problem := misuse(options):
         parser.error(problem)
+    if getattr(options, "batch", None) is not None or options.command in _LASTING:
+        gc.enable()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
             return _ask(options)
