@@ -144,6 +144,14 @@ def _pasted(options: argparse.Namespace) -> str:
     return paste_table(text, asked)
 
 
+def _deploy(options: argparse.Namespace) -> str:
+    from advisor.answer.answer import answer
+    from advisor.question.question import Question
+    from advisor.report.deployments import deployment
+
+    return deployment(answer(Question.from_query(options.query), allow_local=True), options.what).rstrip("\n")
+
+
 def _models(options: argparse.Namespace) -> str:
     from advisor.report.lists import models_document, models_table
 
@@ -234,6 +242,7 @@ _COMMANDS = {
     "sizes": _sizes,
     "plan": _plan,
     "report": _report,
+    "deploy": _deploy,
     "models": _models,
     "machines": _machines,
     "detect": _detect,
