@@ -6,12 +6,14 @@ from starlette.routing import Route
 
 from advisor.api.routes import api_routes
 from advisor.ui.address import folder
+from advisor.ui.limits import Limits
 from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.picker_routes import ROUTES as PICKERS
 from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan, moved
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import CompressedFiles
+from advisor.ui.visitor import visitor_of
 
 app = st.App(
     SCRIPT,
@@ -21,9 +23,9 @@ app = st.App(
         Route(CLAIM_PATH + "/{code}", own),
         *PICKERS,
         # Streamlit's own folder holds its pages only.
-        *api_routes(("", folder())),
+        *api_routes(("", folder()), visitor_of),
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
-    middleware=[Middleware(SecurityHeaders), Middleware(CompressedFiles), Middleware(StartPage)],
+    middleware=[Middleware(SecurityHeaders), Middleware(Limits), Middleware(CompressedFiles), Middleware(StartPage)],
     lifespan=lifespan,
 )

@@ -191,11 +191,13 @@ def _check(options: argparse.Namespace) -> int:
 def _refresh(options: argparse.Namespace) -> str:
     from advisor.costs.feeds.refresh import refresh, report
 
-    outcomes = refresh(datetime.now(UTC).date(), accept=options.accept, only=options.only or FEEDS)
+    today, only = datetime.now(UTC).date(), options.only or FEEDS
+    outcomes = refresh(today, accept=options.accept, dry_run=options.dry_run, only=only)
+    told = report(outcomes, sys.maxsize) if options.dry_run else report(outcomes)
     if problems := [outcome.feed for outcome in outcomes if outcome.problem]:
-        print(report(outcomes), flush=True)
+        print(told, flush=True)
         raise InputError("Not updated: {problems}; their last prices are kept.", problems=", ".join(problems))
-    return report(outcomes)
+    return told
 
 
 def _worker(options: argparse.Namespace) -> str:

@@ -55,6 +55,7 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
     _add_gate(gate)
     update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
     update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
+    update.add_argument("--dry-run", action="store_true", help="print every change and write none")
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
     worker = commands.add_parser("worker", help="take real quantization runs from the queue until stopped")
     worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="which runs; one worker a machine each")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextvars import ContextVar
+from datetime import date
+
+from babel.dates import format_date
 
 from advisor.foundation.environment import language_setting
 from advisor.foundation.errors import InputError, word_errors
@@ -26,6 +29,8 @@ __all__ = [
     "speak",
     "to_tell",
     "told",
+    "written_day",
+    "written_month",
 ]
 
 _CHOSEN: ContextVar[str] = ContextVar("language", default="")
@@ -59,6 +64,16 @@ def told(text: str, /, **figures: Figure) -> str:
 def to_tell(text: str) -> str:
     """The text itself, which `told` says later: so that the list for translators finds it."""
     return text
+
+
+def written_day(day: date) -> str:
+    """ "25 November 2026": what a language writes for it is a text of its catalogue, a pattern of Unicode's."""
+    return str(format_date(day, told("d MMMM y"), locale=language(in_use()).locale))
+
+
+def written_month(day: date) -> str:
+    """ "November 2026"."""
+    return str(format_date(day, told("MMMM y"), locale=language(in_use()).locale))
 
 
 def label(key: str) -> str:

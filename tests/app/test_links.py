@@ -131,6 +131,8 @@ DEFAULTS: dict[str, Any] = {
     "years": 3,
     "country": "US",
     "region": "any",
+    "market": "any",
+    "customer": "business",
     "term": "on-demand",
     "rent_gpu": "same",
     "storage_gb": 0,
