@@ -24,7 +24,7 @@ from advisor.api.badge import badge_of
 from advisor.api.problems import problem, problem_of
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
-from advisor.foundation.quotas import Visitor, asked_by
+from advisor.foundation.quotas import Visitor, working_for
 from advisor.foundation.turns import PAGES
 from advisor.foundation.version import VERSION
 from advisor.models.catalogue import catalogue
@@ -99,7 +99,7 @@ def _get(work: Work, kind: str, visitor_of: Callable[[Request], Visitor]) -> Cal
             return Response(status_code=304, headers=headers)
         if _waiting.count >= MOST_WAITING:
             return problem(429, f"{MOST_WAITING} questions wait already: ask again in a moment.")
-        with _waiting, asked_by(visitor_of(request)):
+        with _waiting, working_for(visitor_of(request)):
             try:
                 body = await run_in_threadpool(_in_turn, work, request)
             except Exception as error:
@@ -193,7 +193,7 @@ async def _detect(visitor_of: Callable[[Request], Visitor], request: Request) ->
         return problem(415, "Send the text as text/plain.")
     if _waiting.count >= MOST_WAITING:
         return problem(429, f"{MOST_WAITING} questions wait already: ask again in a moment.")
-    with _waiting, asked_by(visitor_of(request)):
+    with _waiting, working_for(visitor_of(request)):
         body = bytearray()
         try:
             async for part in request.stream():
