@@ -14,6 +14,7 @@ from advisor.ui.picker_routes import ROUTES as PICKERS
 from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan, moved, readyz, robots
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import CompressedFiles
+from advisor.ui.visitor import visitor_of
 
 app = st.App(
     SCRIPT,
@@ -26,7 +27,7 @@ app = st.App(
         Route(CLAIM_PATH + "/{code}", own),
         *PICKERS,
         # Streamlit's own folder holds its pages only.
-        *api_routes(("", folder())),
+        *api_routes(("", folder()), visitor_of),
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
     middleware=[Middleware(kind) for kind in (Responses, SecurityHeaders, Limits, CompressedFiles, StartPage)],

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import runpy
@@ -26,16 +27,22 @@ from advisor.report.asking import answer_plan, answer_sizes
 if TYPE_CHECKING:
     from advisor.report.batch import Refusal, Work
 
+_LASTING = ("serve", "worker", "mcp")
 # As it was started: by the installed command, or by `python -m advisor`.
 _PROGRAM = "python -m advisor" if Path(sys.argv[0]).name == "__main__.py" else "llm-fit-advisor"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if arguments is None:
+        # One answer and the end: nothing that is thrown away is worth looking for.
+        gc.disable()
     parser = command_parser(_PROGRAM, __doc__ or "")
     options = parser.parse_args(arguments)
     if problem := misuse(options):
         parser.error(problem)
+    if getattr(options, "batch", None) is not None or options.command in _LASTING:
+        gc.enable()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
             return _ask(options)
@@ -135,6 +142,14 @@ def _pasted(options: argparse.Namespace) -> str:
     if options.format == "json":
         return json.dumps(paste_document(text, asked), indent=1)
     return paste_table(text, asked)
+
+
+def _deploy(options: argparse.Namespace) -> str:
+    from advisor.answer.answer import answer
+    from advisor.question.question import Question
+    from advisor.report.deployments import deployment
+
+    return deployment(answer(Question.from_query(options.query), allow_local=True), options.what).rstrip("\n")
 
 
 def _models(options: argparse.Namespace) -> str:
@@ -262,6 +277,7 @@ _COMMANDS = {
     "sizes": _sizes,
     "plan": _plan,
     "report": _report,
+    "deploy": _deploy,
     "models": _models,
     "machines": _machines,
     "detect": _detect,
