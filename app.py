@@ -7,7 +7,9 @@ from starlette.routing import Route
 from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.picker_routes import ROUTES as PICKERS
-from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan, moved
+from advisor.ui.report_routes import ROUTES as REPORTS
+from advisor.ui.report_routes import OldLinks
+from advisor.ui.server import SCRIPT, SecurityHeaders, healthz, lifespan, moved
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import CompressedFiles
 
@@ -15,11 +17,16 @@ app = st.App(
     SCRIPT,
     routes=[
         Route("/healthz", healthz),
-        Route("/s/{id}", frozen),
         Route(CLAIM_PATH + "/{code}", own),
         *PICKERS,
+        *REPORTS,
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
-    middleware=[Middleware(SecurityHeaders), Middleware(CompressedFiles), Middleware(StartPage)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(CompressedFiles),
+        Middleware(OldLinks),
+        Middleware(StartPage),
+    ],
     lifespan=lifespan,
 )

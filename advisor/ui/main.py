@@ -10,7 +10,7 @@ import streamlit as st
 from advisor.ui import state
 from advisor.ui.asking import Reply, ask
 from advisor.ui.one_at_a_time import turn
-from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, report_view
+from advisor.ui.parts import bar, local_evidence, navigation
 from advisor.ui.parts.text import refusal
 
 HERE = Path(__file__).parent
@@ -32,14 +32,6 @@ def view(name: str) -> Callable[[], None]:
 
 # A local picture: a named icon would be fetched from a font server.
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
-
-# Links for readers open a report: no inputs, no other pages.
-if (frozen := frozen_view.wanted()) is not None:
-    frozen_view.draw(frozen)
-    st.stop()
-if report_view.is_wanted():
-    report_view.draw_link()
-    st.stop()
 
 link = state.read()
 page = st.navigation(

@@ -22,12 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from advisor.foundation.errors import AdvisorError
 from advisor.store.housekeeping import purge_regularly
 from advisor.ui.collecting import collect_when_idle, settle
-from advisor.ui.parts.frozen_links import FROZEN_KEY, store
+from advisor.ui.parts.frozen_links import store
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.start_page import STREAMLIT_PAGE
 
 SCRIPT = Path(__file__).with_name("main.py")
-_LONGEST_ID = 40
 
 
 @asynccontextmanager
@@ -39,9 +38,10 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     from advisor.answer.answer import answer
     from advisor.answer.data_check import check_data
     from advisor.question.question import Question
+    from advisor.report.from_answer import report_of
 
     check_data()
-    answer(Question.from_values({}))
+    report_of(answer(Question.from_values({})))
     settle()
     _start_worker()
     chores = [asyncio.create_task(purge_regularly(store)), asyncio.create_task(collect_when_idle())]
@@ -74,12 +74,6 @@ async def healthz(_: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-async def frozen(request: Request) -> Response:
-    """Lead the short link of a frozen recommendation to its page; the page checks the id."""
-    folder = request.scope.get("root_path", "")
-    return RedirectResponse(f"{folder}/?{urlencode({FROZEN_KEY: request.path_params['id'][:_LONGEST_ID]})}", 303)
-
-
 async def moved(request: Request) -> Response:
     """Lead an address of earlier versions to where its page is now, with its question."""
     page, tab = MOVED[request.url.path.rstrip("/").rpartition("/")[2]]
@@ -94,9 +88,10 @@ def _inline_script_hashes() -> str:
     return " ".join(f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
 
 
+_POLICY = "Content-Security-Policy"
 # As strict as Streamlit works with: it writes styles from scripts, and draws charts and icons from data and blob URLs.
 _HEADERS = {
-    "Content-Security-Policy": "; ".join(
+    _POLICY: "; ".join(
         (
             "default-src 'self'",
             f"script-src 'self' {_inline_script_hashes()}",
@@ -131,7 +126,11 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                own = headers.get(_POLICY, "")
+                headers.update(_HEADERS)
+                if own.startswith("default-src 'none'"):  # a page that needs less is stricter with itself
+                    headers[_POLICY] = own
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
