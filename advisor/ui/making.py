@@ -22,7 +22,7 @@ class Busy(AdvisorError):
     """Too much is wanted at once; ask again in some seconds."""
 
     def __init__(self) -> None:
-        super().__init__("Too many reports are wanted at the moment: try again in a few seconds.")
+        super().__init__("Many reports are wanted at the moment; this one is shown as soon as it is made.")
 
 
 class Maker(Generic[Made]):
@@ -35,7 +35,7 @@ class Maker(Generic[Made]):
         weigh: Callable[[Made], int],
         *,
         most_bytes: int,
-        most_waiting: int = 100,
+        most_waiting: int = 200,
         patience_s: float = 20,
         threads: int = 1,
     ) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
+from advisor.foundation.turns import breathe
 from advisor.foundation.units import MIB
 from advisor.question.question import Question
 from advisor.report.document import Cover, ReportDocument
@@ -87,6 +88,7 @@ def live_page(question: Question, around: Callable[[str], Around], address: str,
     with turn():
         reply = reply_to(question)
         answer = _answer(reply)
+        breathe()
         query = answer.question.to_query()
         document = report_of(answer, link=f"{address}/?{query}" if address else "")
     found = around(query)
@@ -127,19 +129,18 @@ def _since(snapshot: Snapshot, then: ReportDocument) -> tuple[tuple[str, ...], s
     """What would be different today, and the sentence of today where it is another one."""
     try:
         with turn():
-            now = report_of(_answer(reply_to(Question.from_query(snapshot.query))))
+            found = _answer(reply_to(Question.from_query(snapshot.query)))
+            breathe()
+            now = report_of(found)
     except StillReading:
         return (told(_LATER),), ""
     except AdvisorError as error:
         return (told("This question cannot be answered today: {why}", why=str(error)),), ""
-    found = changes(then, now)
-    release = data_release()
+    changed, release = changes(then, now), data_release()
     if snapshot.data_release != release:
-        found = (
-            *found,
-            told("Data release {then} then, {now} today.", then=snapshot.data_release, now=release),
-        )
-    return found, "" if _says_the_same(then, now) else decision_of(now)
+        words = told("Data release {then} then, {now} today.", then=snapshot.data_release, now=release)
+        changed = (*changed, words)
+    return changed, "" if _says_the_same(then, now) else decision_of(now)
 
 
 def _says_the_same(then: ReportDocument, now: ReportDocument) -> bool:

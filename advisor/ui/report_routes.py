@@ -242,14 +242,15 @@ def _sent(request: Request, sent: Sent, status: int, headers: dict[str, str]) ->
 
 
 def _sentence(request: Request, status: int, title: str, sentence: str) -> Response:
-    """A page with one sentence; of what is being read, one that asks again by itself."""
+    """A page with one sentence; where waiting helps, it asks again by itself."""
     query = request.url.query
     up = "../" * path_in_app(request.scope).count("/", 1)
     live = f"./{up}?{query}" if query and len(query) <= _LONGEST else f"./{up}"
-    page = message_page(title, sentence, live, in_use(), _AGAIN_S if status == 202 else 0)
+    again_s = _AGAIN_S if status in (202, 503) else 0
+    page = message_page(title, sentence, live, in_use(), again_s)
     headers = {"Cache-Control": "no-store"}
-    if status in (202, 503):
-        headers["Retry-After"] = str(_AGAIN_S)
+    if again_s:
+        headers["Retry-After"] = str(again_s)
     return _sent(request, plain_page(page), status, headers)
 
 

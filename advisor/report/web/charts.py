@@ -31,7 +31,7 @@ def memory_chart(payload: Payload) -> str:
     names = (*(_key(key, told(name)) for key, name in COMPONENTS), *_margin_key(payload))
     head = (
         f"<thead><tr><th>{_text(told('Level'))}</th><td>{_axis(payload['ticks'])}</td>"
-        f"<th class=n>GiB</th><th></th></tr></thead>"
+        f"<th class=n>GiB</th><td></td></tr></thead>"
     )
     return (
         f'<figure class="chart memory"><table>{_caption(payload["alt"])}{head}<tbody>{rows}</tbody></table>'
@@ -77,7 +77,7 @@ def quality_chart(payload: Payload) -> str:
             f"<tr><th scope=row>{_text(row['name'])}</th><td>{_svg(drawn)}</td>"
             f"<td class=n>{_text(row['value'])}</td><td class=basis>{_text(row['basis'])}</td></tr>"
         )
-    head = f"<thead><tr><th></th><td>{_axis(payload['ticks'])}</td><th></th><th class=basis></th></tr></thead>"
+    head = f"<thead><tr><td></td><td>{_axis(payload['ticks'])}</td><td></td><td class=basis></td></tr></thead>"
     full = "".join(f"<br>{_text(line)}" for line in payload["in_full"])
     return (
         f'<figure class="chart quality"><table>{_caption(payload["alt"])}{head}<tbody>{"".join(rows)}</tbody></table>'

@@ -70,7 +70,9 @@ def table(found: Table, mark: int | None = None) -> str:
         named = [name for name, holds in (("n", column in right), ("chosen", column == mark)) if holds]
         return f' class="{" ".join(named)}"' if named else ""
 
-    head = "".join(f"<th scope=col{css(i)}>{text(name)}</th>" for i, name in enumerate(found.columns))
+    head = "".join(
+        f"<th scope=col{css(i)}>{text(name)}</th>" if name else "<td></td>" for i, name in enumerate(found.columns)
+    )
     rows = []
     for place, row in enumerate(found.rows):
         cells = "".join(
