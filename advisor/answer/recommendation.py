@@ -13,7 +13,7 @@ from advisor.answer.verdict import leading, verdict
 from advisor.costs.costs import by_the_token
 from advisor.costs.options import Option
 from advisor.foundation.caches import kept_beside
-from advisor.foundation.message import NOTHING, Figure, Message, fact
+from advisor.foundation.message import NOTHING, Message, fact
 
 Way = Literal["own", "rent", "api"]
 _WELL: tuple[Status, ...] = ("good", "limited")
@@ -118,32 +118,102 @@ def _way(found: Answer, about: Answer, ways: _Ways, stays: bool) -> tuple[Way | 
 
 def _decision(found: Answer, about: Answer, ways: _Ways, way: Way | None, is_compared: bool) -> Message:
     """One sentence; where there is nothing to add to the verdict, that."""
-    own, rent, api = ways
+    api = ways[2]
     if way == "api" and api is not None:
         return _by_api(found, about, ways, api)
     if about.chosen is None:
         return verdict(found)
     if about.status not in _WELL:
         return fact("advise_elsewhere", model=about.entry.name, machine=_machine(about), trouble=_trouble(about))
-    stays = found.question.requirements.own_hardware
-    option = own if way == "own" else rent
-    named: dict[str, Figure] = {"model": about.entry.name, "level": about.shown.level, "machine": _machine(about)}
-    named["instead"] = NOTHING if about is found else fact("advise_instead", asked=found.entry.name)
-    currency = found.question.costs.billing.currency
-    if option is None and stays:
-        return fact("advise_at_home_unpriced", **named)
-    if option is None and api is not None:
-        served = (found if _sold(found) is not None else about).entry.name
-        return fact("advise_if_there", **named, served=served, amount=api.monthly.typical, currency=currency)
+    option = next((one for one in ways if one is not None and one.name == way), None)
     if option is None:
-        return fact("advise_unpriced", **named)
-    figures = named | {"amount": option.monthly.typical, "currency": currency, "keeping": _keeping(about)}
-    if stays:
-        return fact("advise_at_home", **figures)
-    others = _others(found, ways, option)
-    if way == "own":
-        return fact("advise_own", **figures, others=others) if is_compared else fact("advise_own_only", **figures)
-    return fact("advise_rent", **figures, others=others) if is_compared else fact("advise_rent_only", **figures)
+        return _unpriced(found, about, api)
+    return _on_a_machine(found, about, option, _others(found, ways, option) if is_compared else ())
+
+
+def _unpriced(found: Answer, about: Answer, api: Option | None) -> Message:
+    """To be run, on a machine of which no price is known."""
+    model, level, machine, instead = about.entry.name, about.shown.level, _machine(about), _instead(found, about)
+    if found.question.requirements.own_hardware:
+        return fact("advise_at_home_unpriced", model=model, instead=instead, level=level, machine=machine)
+    if api is None:
+        return fact("advise_unpriced", model=model, instead=instead, level=level, machine=machine)
+    return fact(
+        "advise_if_there",
+        model=model,
+        instead=instead,
+        level=level,
+        machine=machine,
+        served=(found if _sold(found) is not None else about).entry.name,
+        amount=api.monthly.typical,
+        currency=found.question.costs.billing.currency,
+    )
+
+
+def _on_a_machine(found: Answer, about: Answer, option: Option, others: tuple[Message, ...]) -> Message:
+    """To be run on a machine that is bought or rented; `others` are what it was compared with."""
+    model, level, machine, instead = about.entry.name, about.shown.level, _machine(about), _instead(found, about)
+    amount, currency, keeping = option.monthly.typical, found.question.costs.billing.currency, _keeping(about)
+    if found.question.requirements.own_hardware:
+        return fact(
+            "advise_at_home",
+            model=model,
+            instead=instead,
+            level=level,
+            machine=machine,
+            amount=amount,
+            currency=currency,
+            keeping=keeping,
+        )
+    if option.name == "own" and others:
+        return fact(
+            "advise_own",
+            model=model,
+            instead=instead,
+            level=level,
+            machine=machine,
+            amount=amount,
+            currency=currency,
+            others=others,
+            keeping=keeping,
+        )
+    if option.name == "own":
+        return fact(
+            "advise_own_only",
+            model=model,
+            instead=instead,
+            level=level,
+            machine=machine,
+            amount=amount,
+            currency=currency,
+            keeping=keeping,
+        )
+    if others:
+        return fact(
+            "advise_rent",
+            machine=machine,
+            model=model,
+            instead=instead,
+            level=level,
+            amount=amount,
+            currency=currency,
+            others=others,
+            keeping=keeping,
+        )
+    return fact(
+        "advise_rent_only",
+        machine=machine,
+        model=model,
+        instead=instead,
+        level=level,
+        amount=amount,
+        currency=currency,
+        keeping=keeping,
+    )
+
+
+def _instead(found: Answer, about: Answer) -> Message:
+    return NOTHING if about is found else fact("advise_instead", asked=found.entry.name)
 
 
 def _by_api(found: Answer, about: Answer, ways: _Ways, api: Option) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 from advisor.answer.flips import flips
@@ -10,6 +11,7 @@ from advisor.answer.money_words import money_words
 from advisor.answer.option import users_that_fit
 from advisor.answer.recommendation import Recommendation
 from advisor.answer.turning_points import turning_points, turning_words
+from advisor.answer.verdict import verdict
 from advisor.costs.money import MoneyRange, UsedPrice
 from advisor.costs.options import Option
 from advisor.foundation.message import Span
@@ -39,6 +41,7 @@ def brief_of(found: Recommendation) -> Brief:
     changes = _changes(found)
     return Brief(
         decision=say(found.decision, "report"),
+        beside=_beside(found),
         sure=_sure(found),
         money=tuple(_money(found)),
         gets=tuple(_gets_of_api(found) if found.way == "api" else _gets(found)),
@@ -46,6 +49,16 @@ def brief_of(found: Recommendation) -> Brief:
         changes=changes,
         look_again=_look_again(found, bool(changes)),
     )
+
+
+def _beside(found: Recommendation) -> str:
+    """What the page says of the plan, where the decision is another sentence."""
+    said = verdict(found.asked)
+    if found.decision == said:
+        return ""
+    if found.way != "api" or not found.runs:
+        return say(said, "report")
+    return told("If you run a model yourself all the same: {verdict}", verdict=say(said, "report"))
 
 
 def _sure(found: Recommendation) -> tuple[str, ...]:
@@ -68,7 +81,7 @@ def _money(found: Recommendation) -> Iterator[Figure]:
         "upfront",
         label,
         *(_amounts(upfront_of(option), currency) if option.upfront else (told("nothing"), "")),
-        words=told("to buy it") if option.upfront else "",
+        words=told("to buy {what}", what=say(option.title, "report")) if option.upfront else "",
         confidence=sure if option.upfront else "",
         as_of=dated if option.upfront else "",
     )
@@ -109,7 +122,7 @@ def _amounts(amounts: MoneyRange, currency: str) -> tuple[str, str]:
 def _gets_of_api(found: Recommendation) -> Iterator[Figure]:
     """What a host says, or does not."""
     option = found.api
-    sure = told("as hosts state it; not measured")
+    sure = told("not measured")
     if option is not None and option.precision is not None:
         value, words = option.precision, told("is how the typical host says it serves the model")
     else:
@@ -146,15 +159,17 @@ def _gets(found: Recommendation) -> Iterator[Figure]:
     sure, dated = of_speed(shown), day_of_speed(shown)
     if (speed := shown.tokens_per_s) is not None and shown.writes:
         label = told("Speed for each user") if users > 1 else told("Speed")
-        yield _range("speed", label, speed, told("tokens/s"), speed_in_words(speed.typical), sure, dated)
+        said = _range("speed", label, speed, told("tokens/s"))
+        yield replace(said, words=speed_in_words(speed.typical), confidence=sure, as_of=dated)
     elif (inputs := shown.inputs_per_s) is not None:
-        yield _range("inputs", told("Speed"), inputs, told("inputs/s"), "", sure, dated)
+        yield replace(_range("inputs", told("Speed"), inputs, told("inputs/s")), confidence=sure, as_of=dated)
     else:
         yield Figure("speed", told("Speed"), told("not known"))
     first = None if shown.speed is None or not shown.writes else shown.speed.time_to_first_token_s
     if first is not None:
         waits = told("for one user's prompt, on an idle machine")
-        yield _range("first_token", told("First word after"), first, told("s"), waits, told("estimated"), "")
+        said = _range("first_token", told("First word after"), first, told("s"))
+        yield replace(said, words=waits, confidence=told("estimated"))
     yield Figure(
         "users",
         told("Users at once"),
@@ -164,10 +179,9 @@ def _gets(found: Recommendation) -> Iterator[Figure]:
     )
 
 
-def _range(key: str, label: str, values: Range, unit: str, words: str, confidence: str, as_of: str) -> Figure:
+def _range(key: str, label: str, values: Range, unit: str) -> Figure:
     value = told("{value:rough} {unit}", value=values.typical, unit=unit)
-    between = told("{range:span rough} {unit}", range=Span(values.low, values.high), unit=unit)
-    return Figure(key, label, value, between, words, confidence, as_of)
+    return Figure(key, label, value, told("{range:span rough} {unit}", range=Span(values.low, values.high), unit=unit))
 
 
 def _room(found: Recommendation, users: int) -> str:

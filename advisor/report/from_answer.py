@@ -106,7 +106,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         risks=risks(answer, shown) if runs else (),
         choices=tuple(f"{role_word(one.role)}: {say(one.gain, 'report')}" for one in choices(answer)),
         what_would_flip=tuple(say(flip.sentence, "report") for flip in flips(answer)),
-        next_steps=next_steps(answer, shown, link),
+        next_steps=next_steps(advised, link),
         notes=say_all(answer.notes, "report"),
         glossary=tuple(Gloss(told(word), told(meaning)) for word, meaning in _GLOSSARY),
         appendix=appendix_of(answer, shown, link),

@@ -69,7 +69,7 @@ def _bars(found: Answer) -> Iterator[MemoryBar]:
     if (other := other_model(found)) is not None:
         there = other.found.shown.plan
         name = told("{model} as {level}", model=other.entry.name, level=there.level)
-        yield _bar(there, name, told("other model"))
+        yield _bar(there, name, "")
 
 
 def _usual(found: Answer) -> Plan | None:

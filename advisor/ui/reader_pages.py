@@ -22,7 +22,8 @@ from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.frozen_changes import changes
 from advisor.report.pdf import render_pdf
-from advisor.report.web.page import Around, decision_of, report_page
+from advisor.report.web.around import Around
+from advisor.report.web.page import decision_of, report_page
 from advisor.report.web.preview import preview_picture
 from advisor.store import Snapshot, data_release
 from advisor.ui.asking import Reply, reply_to

@@ -23,7 +23,8 @@ from advisor.foundation.errors import AdvisorError, InputError
 from advisor.foundation.version import VERSION
 from advisor.models.catalogue import catalogue
 from advisor.question.question import MAX_QUERY_LENGTH, Question
-from advisor.report.web.page import Around, message_page, security_policy
+from advisor.report.web.around import Around
+from advisor.report.web.page import message_page, security_policy
 from advisor.sources.background import StillWorking
 from advisor.sources.resolve import READING
 from advisor.store import Snapshot, SnapshotNotFound, StoreUnavailable, data_release

@@ -278,7 +278,7 @@ def test_the_report_to_read_has_no_inputs_and_agrees_with_the_document(query: st
     assert decision_of(document) in page.words
     assert page.tags.count("figure") == (1 if found.chosen is None else 3)
     assert page.headings[-1] == "Words used"
-    assert ("Cost" in page.headings) == (document.costs is not None)
+    assert ("What has been paid after so many months" in page.headings) == (document.costs is not None)
 
 
 def test_other_views_are_no_views() -> None:

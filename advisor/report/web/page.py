@@ -7,41 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from dataclasses import dataclass
-from datetime import UTC
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from advisor.foundation.numbers import rough, span
 from advisor.report.appendix import ASKED, KEPT_FREE
-from advisor.report.brief import Brief, Figure, Ways
+from advisor.report.brief import Figure, Ways
 from advisor.report.document import ChoiceCard, Costs, Fact, Logo, ReportDocument, SpeedRow, Table
 from advisor.report.drawing import costs_payload, memory_payload, quality_payload
+from advisor.report.headings import PRODUCT, headings, kicker
+from advisor.report.web.around import Around, preview_tags
 from advisor.report.web.charts import cost_chart, memory_chart, quality_chart
 from advisor.report.web.parts import attribute, commands, facts, items, linked, section, table, text, tiles
 from advisor.words import told
-
-PRODUCT = "LLM Fit Advisor"
-PICTURE_SIZE = (1200, 630)  # pixels, what chat programs ask for
-_TITLE_CHARACTERS, _SENTENCE_CHARACTERS = 120, 300  # of a preview; more is cut by whoever shows it
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What stands around the report. `live` and `pdf` lead from the page to the question and to the file; `address`
-    and `picture` are the full addresses of the page and of its preview, "" where they are not known.
-
-    `told` are sentences about the link itself. `changed` is what would be different today from what was kept, None
-    for a report of today; `today` is then the sentence of today, where it is another one.
-    """
-
-    live: str
-    pdf: str
-    address: str = ""
-    picture: str = ""
-    told: tuple[str, ...] = ()
-    changed: tuple[str, ...] | None = None
-    today: str = ""
 
 
 @cache
@@ -63,13 +42,12 @@ def security_policy() -> str:
 
 def report_page(document: ReportDocument, around: Around, lang: str = "en") -> str:
     """The whole page. `lang` is the language that its sentences are in."""
-    decision = decision_of(document)
-    head = _preview(document.title, decision, around)
+    said = headings()
+    head = preview_tags(document.title, decision_of(document), around)
     body = (
-        f"<header>{_head(document)}</header><main>"
-        f'<p class="decision t-{document.tone}">{text(decision)}</p>{_ways_on(around)}{_about_the_link(around)}'
-        f"{_note(document)}{_deciding(document)}{_checking(document)}{_acting(document)}{_appendix(document)}</main>"
-        f"<footer>{_made(document)}</footer>"
+        f"<header>{_head(document)}</header><main>{_decision(document)}{_ways_on(around)}{_about_the_link(around)}"
+        f"{_note(document)}{_deciding(document, said)}{_setting_up(document, said)}{_paying(document, said)}"
+        f"{_appendix(document, said)}</main><footer>{_made(document)}</footer>"
     )
     return _whole(document.title, head, body, lang)
 
@@ -99,49 +77,12 @@ def _whole(title: str, head: str, body: str, lang: str) -> str:
     )
 
 
-def _preview(title: str, decision: str, around: Around) -> str:
-    """What chat and mail programs show of the link."""
-    shown = decision if len(decision) <= _SENTENCE_CHARACTERS else f"{decision[: _SENTENCE_CHARACTERS - 1].rstrip()}…"
-    wide, high = PICTURE_SIZE
-    told_of = [
-        ("og:type", "article"),
-        ("og:site_name", PRODUCT),
-        ("og:title", title[:_TITLE_CHARACTERS]),
-        ("og:description", shown),
-    ]
-    if around.address:
-        told_of.append(("og:url", around.address))
-    if around.picture:
-        told_of += [
-            ("og:image", around.picture),
-            ("og:image:type", "image/png"),
-            ("og:image:width", str(wide)),
-            ("og:image:height", str(high)),
-            ("og:image:alt", shown),
-        ]
-    named = [
-        ("description", shown),
-        ("twitter:card", "summary_large_image" if around.picture else "summary"),
-        ("twitter:title", title[:_TITLE_CHARACTERS]),
-        ("twitter:description", shown),
-        *([("twitter:image", around.picture)] if around.picture else []),
-    ]
-    return "".join(
-        f'<meta {kind}="{key}" content="{attribute(value)}">'
-        for kind, pairs in (("property", told_of), ("name", named))
-        for key, value in pairs
-    )
-
-
 def _head(document: ReportDocument) -> str:
-    cover, day = document.cover, document.generated_at.astimezone(UTC)
+    cover = document.cover
     logo = "" if cover.logo is None else _logo(cover.logo, cover.company.strip())
-    parts = [cover.company.strip(), told("Recommendation"), f"{day.day} {day:%B %Y}"]
-    if cover.prepared_for.strip():
-        parts.append(told("prepared for {prepared_for}", prepared_for=cover.prepared_for.strip()))
     subject = f"<p>{text(document.subject)}</p>" if document.title != document.subject else ""
-    kicker = " · ".join(part for part in parts if part)
-    return f"{logo}<p class=quiet>{text(kicker)}</p><h1>{text(document.title)}</h1>{subject}"
+    said = " · ".join(part for part in (cover.company.strip(), kicker(document)) if part)
+    return f"{logo}<p class=quiet>{text(said)}</p><h1>{text(document.title)}</h1>{subject}"
 
 
 def _logo(logo: Logo, company: str) -> str:
@@ -174,14 +115,32 @@ def _note(document: ReportDocument) -> str:
     return "".join(f"<p>{text(line)}</p>" for line in lines if line)
 
 
-def _deciding(document: ReportDocument) -> str:
-    """The first page of the PDF, from which alone can be decided."""
+def _decision(document: ReportDocument) -> str:
+    """What to do, how sure that is, and the plan in a sentence where it needs one."""
+    brief = document.brief
+    drawn = f'<p class="decision t-{document.tone}">{text(decision_of(document))}</p>'
+    if brief is not None and brief.sure:
+        drawn += f"<p>{text(' '.join(brief.sure))}</p>"
+    if brief is not None and brief.beside:
+        toned = "" if document.tone == "good" else f" class=t-{document.tone}"  # which links have too
+        drawn += f"<p{toned}>{text(brief.beside)}</p>"
+    return drawn
+
+
+def _deciding(document: ReportDocument, said: Mapping[str, str]) -> str:
+    """The page from which alone can be decided."""
     brief = document.brief
     if brief is None:  # kept before there was one
-        return f"{tiles(document.key_figures)}{section(told('Why'), items(document.why))}"
-    return (
-        f"{items(brief.sure)}{section(told('What it costs'), _figures(brief.money))}"
-        f"{section(told('What people get'), _figures(brief.gets))}{_ways(brief.ways)}{_when_again(brief)}"
+        return tiles(document.key_figures)
+    again = f"<p><strong>{text(brief.look_again)}</strong></p>" if brief.look_again else ""
+    return "".join(
+        (
+            section(said["money"], _figures(brief.money)),
+            section(said["gets"], _figures(brief.gets)),
+            section(said["ways"], _ways(brief.ways)),
+            section(said["changes"], items(brief.changes)),
+            section(said["look_again"], again),
+        )
     )
 
 
@@ -196,31 +155,34 @@ def _figures(figures: tuple[Figure, ...]) -> str:
 
 
 def _how_sure(one: Figure) -> str:
-    return ", ".join(part for part in (one.confidence, one.as_of) if part)
+    return " · ".join(part for part in (one.confidence, one.as_of) if part)
 
 
 def _ways(ways: Ways | None) -> str:
     if ways is None:
         return ""
-    found = Table(("", *ways.columns), ways.rows)
-    return section(told("Three ways"), table(found, None if ways.chosen is None else ways.chosen + 1))
+    marked = (f"{name} ✓" if place == ways.chosen else name for place, name in enumerate(ways.columns))
+    return table(Table(("", *marked), ways.rows), None if ways.chosen is None else ways.chosen + 1)
 
 
-def _when_again(brief: Brief) -> str:
-    again = f"<p>{text(brief.look_again)}</p>" if brief.look_again else ""
-    return section(told("What would change it"), items(brief.changes)) + section(told("When to look again"), again)
-
-
-def _checking(document: ReportDocument) -> str:
-    """For the engineer beside whoever decides."""
-    about = f"<p>{text(document.about)}</p>" if document.about else ""
-    why = section(told("Why"), items(document.why)) if document.brief is not None else ""
-    return (
-        f"{about}{why}{section(told('How to run it'), commands(document.start))}"
-        f"{section(told('The choices'), _cards(document.cards))}"
-        f"{section(told('Model'), facts(document.model))}{section(told('Machine'), facts(document.machine))}"
-        f"{_memory(document)}{_quality(document)}{section(told('Speed'), _speed(document.speed))}"
-        f"{'' if document.costs is None else section(told('Cost'), _costs(document.costs))}"
+def _setting_up(document: ReportDocument, said: Mapping[str, str]) -> str:
+    """For whoever sets it up."""
+    about = f"<p class=quiet>{text(document.about)}</p>" if document.about else ""
+    return _part(
+        said["plan_page"],
+        (
+            about,
+            tiles(document.key_figures) if document.brief is not None else "",
+            section(said["why"], items(document.why)),
+            section(said["model"], facts(document.model)),
+            section(said["machine"], facts(document.machine)),
+            _memory(document),
+            _quality(document, said),
+            section(said["speed"], _speed(document.speed, said)),
+            section(said["cards"], _cards(document.cards)),
+            section(said["choices"], "" if document.cards else items(document.choices)),
+            section(said["start"], commands(document.start)),
+        ),
     )
 
 
@@ -239,70 +201,74 @@ def _memory(document: ReportDocument) -> str:
     return "" if payload is None else section(payload["heading"], memory_chart(payload))
 
 
-def _quality(document: ReportDocument) -> str:
+def _quality(document: ReportDocument, said: Mapping[str, str]) -> str:
     payload = quality_payload(document.quality)
-    return "" if payload is None else section(told("Quality by task"), quality_chart(payload))
+    return "" if payload is None else section(said["quality"], quality_chart(payload))
 
 
-def _speed(rows: tuple[SpeedRow, ...]) -> str:
+def _speed(rows: tuple[SpeedRow, ...], said: Mapping[str, str]) -> str:
     if not rows:
         return ""
-    return table(
-        Table(
-            (told("What"), told("Typical"), told("Range"), told("Based on")),
-            tuple(
-                (row.what, f"{rough(row.speed.typical)} {row.unit}".strip(), span(row.speed, rough), row.basis)
-                for row in rows
-            ),
-            right_aligned=(1, 2),
-        )
+    found = tuple(
+        (row.what, f"{rough(row.speed.typical)} {row.unit}".strip(), span(row.speed, rough), row.basis) for row in rows
     )
+    names = (said["what"], said["typical"], said["range"], said["based_on"])
+    return table(Table(names, found, right_aligned=(1, 2)))
 
 
-def _costs(costs: Costs) -> str:
-    payload = costs_payload(costs)
-    names = (told("Option"), told("Up front"), told("A month"), told("Per 1 M tokens"), told("Based on"))
-    rows = tuple(
-        (row["name"], row["upfront"], row["monthly"], row["per_million"], row["basis"]) for row in payload["rows"]
-    )
-    drawn = table(Table(names, rows, right_aligned=(1, 2, 3), highlighted=payload["chosen"]))
-    chart = "" if payload["chart"] is None else cost_chart(payload["chart"])
-    return f"{drawn}{chart}<p class=quiet>{linked(payload['note'])}</p>"
-
-
-def _acting(document: ReportDocument) -> str:
-    """Risks, what to do next, and what the figures hang on."""
-    beside = () if document.cards else document.choices
+def _paying(document: ReportDocument, said: Mapping[str, str]) -> str:
+    """Risks, what to do next, and what the money rests on."""
     matters = "" if document.what_matters is None else table(document.what_matters)
-    return "".join(
+    return _part(
+        said["money_page"],
         (
-            section(told("Risks"), items(document.risks)),
-            section(told("Other choices"), items(beside)),
-            section(told("What else would change the plan"), items(document.what_would_flip))
-            if document.brief is not None
-            else section(told("What would change it"), items(document.what_would_flip)),
-            section(told("Next steps"), items(document.next_steps)),
-            section(told("What the money hangs on most"), matters),
-            section(told("Not in the prices"), _short(document.not_included)),
-        )
+            section(said["risks"], items(document.risks)),
+            section(said["next_steps"], items(document.next_steps)),
+            section(said["changes"], items(document.what_would_flip)) if document.brief is None else "",
+            section(said["what_matters"], matters),
+            "" if document.costs is None else _costs(document.costs, said, document.brief is None),
+            section(said["not_included"], _short(document.not_included)),
+        ),
     )
+
+
+def _costs(costs: Costs, said: Mapping[str, str], with_options: bool) -> str:
+    """The totals over time; the options too where the first page has no table of them."""
+    payload = costs_payload(costs)
+    drawn = ""
+    if with_options:
+        names = tuple(said[name] for name in ("option", "upfront", "month", "per_million", "based_on"))
+        cells = ("name", "upfront", "monthly", "per_million", "basis")
+        rows = tuple(tuple(row[cell] for cell in cells) for row in payload["rows"])
+        found = Table(names, rows, right_aligned=(1, 2, 3), highlighted=payload["chosen"])
+        drawn = section(said["cost"], table(found))
+    note = f"<p class=quiet>{linked(payload['note'])}</p>"
+    if payload["chart"] is None:
+        return drawn + note
+    return drawn + section(payload["chart"]["heading"], cost_chart(payload["chart"]) + note)
+
+
+def _part(name: str, sections: Iterable[str]) -> str:
+    """What one of the PDF's pages is about; nothing where it would be empty."""
+    body = "".join(sections)
+    return f"<h2 class=page>{text(name)}</h2>{body}" if body else ""
 
 
 def _short(found: tuple[str, ...]) -> str:
     return f"<div class=short>{items(found)}</div>" if found else ""
 
 
-def _appendix(document: ReportDocument) -> str:
+def _appendix(document: ReportDocument, said: Mapping[str, str]) -> str:
     """What was asked for, and words; how each figure follows is in the PDF."""
     found = document.appendix
     asked = [Fact(one.label, one.value) for one in found.assumptions if one.note in (told(ASKED), told(KEPT_FREE))]
     words = "".join(f"<dt>{text(term.word)}</dt><dd>{text(term.meaning)}</dd>" for term in document.glossary)
     return "".join(
         (
-            section(told("Please note"), items(document.notes)),
-            section(told("Assumptions"), facts(asked)),
-            section(told("How right the figures are"), items(found.how_right)),
-            section(told("Words used"), f"<dl class=facts>{words}</dl>" if words else ""),
+            section(said["notes"], items(document.notes)),
+            section(said["assumptions"], facts(asked)),
+            section(said["how_right"], items(found.how_right)),
+            section(said["glossary"], f"<dl class=facts>{words}</dl>" if words else ""),
         )
     )
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC
 from typing import Any
 
 from advisor.report.document import ReportDocument
 from advisor.report.drawing import cut
 from advisor.report.glyphs import TEXT_FONT, drawable_all
+from advisor.report.headings import PRODUCT, day_of
 from advisor.report.pdf import ReportError, picture
-from advisor.report.web.page import PRODUCT, decision_of
+from advisor.report.web.page import decision_of
 
 _TITLE, _DECISION, _LABEL, _VALUE, _NOTE = 70, 330, 30, 22, 60  # characters that have room
 _FIGURES = 4
@@ -27,11 +27,10 @@ def preview_picture(document: ReportDocument, lang: str = "en") -> bytes:
 
 
 def _payload(document: ReportDocument, lang: str) -> dict[str, Any]:
-    day = document.generated_at.astimezone(UTC)
     return {
         "product": PRODUCT,
         "lang": lang,
-        "day": f"{day.day} {day:%B %Y}",
+        "day": day_of(document),
         "title": cut(document.title, _TITLE),
         "decision": cut(decision_of(document), _DECISION),
         "tone": document.tone,

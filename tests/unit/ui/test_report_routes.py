@@ -18,6 +18,7 @@ from starlette.routing import Mount, Router
 from advisor.answer.answer import answer
 from advisor.foundation.turns import PAGES as TURNS
 from advisor.question.question import Question
+from advisor.report.drawing import bar_name
 from advisor.report.from_answer import report_of
 from advisor.report.web.page import decision_of
 from advisor.sources.background import StillWorking
@@ -84,7 +85,7 @@ def test_whatever_a_chart_shows_stands_beside_it_as_text() -> None:
     page = read(asked("/r", QUERY))
     assert document.memory is not None
     chosen = next(bar for bar in document.memory.bars if bar.level == document.memory.recommended)
-    assert f"{chosen.level} {chosen.total_gib:,.1f} {chosen.verdict}" in page.words
+    assert f"{bar_name(chosen)} {chosen.total_gib:,.1f} {chosen.verdict}" in page.words
     for row in document.quality:
         assert f"{row.kept_percent.typical:.1f} %" in page.words
 
@@ -162,7 +163,7 @@ def test_the_pdf_is_the_same_report() -> None:
     assert answered.headers["content-type"] == "application/pdf"
     assert 'filename="gpt-oss-20b-on-geforce-rtx-4090.pdf"' in answered.headers["content-disposition"]
     text = " ".join(" ".join(sheet.extract_text() for sheet in PdfReader(BytesIO(answered.body)).pages).split())
-    assert report_of(answer(Question.from_query(QUERY))).subject in text
+    assert decision_of(report_of(answer(Question.from_query(QUERY)))) in text
     assert asked("/r/report.pdf", QUERY, if_none_match=answered.headers["etag"]).status == 304
     assert answered.headers["etag"] != asked("/r", QUERY).headers["etag"]
 
