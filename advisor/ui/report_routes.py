@@ -231,7 +231,7 @@ def _response(request: Request, sent: Sent, key: Hashable, control: str) -> Resp
 
 def _sent(request: Request, sent: Sent, status: int, headers: dict[str, str]) -> Response:
     body, encoding = sent.body, accepted(request.headers)
-    if encoding in sent.encoded:
+    if encoding is not None and encoding in sent.encoded:
         body = sent.encoded[encoding]
         headers |= {"Content-Encoding": encoding}
     if sent.encoded:

@@ -22,6 +22,7 @@ from advisor.report.drawing import bar_name
 from advisor.report.from_answer import report_of
 from advisor.report.web.page import decision_of
 from advisor.sources.background import StillWorking
+from advisor.sources.resolve import READING
 from advisor.ui import reader_pages, report_routes
 from advisor.ui.report_routes import ROUTES, OldLinks
 from advisor.ui.server import SecurityHeaders
@@ -198,8 +199,8 @@ def test_there_are_no_other_files() -> None:
 
 def test_a_model_that_is_being_read_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_routes, "_HUB_PATIENCE_S", 0.1)
-    monkeypatch.setattr(report_routes.READING, "start", lambda _: None)
-    monkeypatch.setattr(report_routes.READING, "settled", lambda _: False)
+    monkeypatch.setattr(READING, "start", lambda _: None)
+    monkeypatch.setattr(READING, "settled", lambda _: False)
     answered = asked("/r", "model=org/name")
     page = read(answered)
     assert answered.status == 202
@@ -211,7 +212,7 @@ def test_a_model_that_is_being_read_keeps_nobody_waiting(monkeypatch: pytest.Mon
     def full(_: str) -> None:
         raise StillWorking("Too much is being read.")
 
-    monkeypatch.setattr(report_routes.READING, "start", full)
+    monkeypatch.setattr(READING, "start", full)
     assert asked("/r", "model=org/name").status == 202
 
 
