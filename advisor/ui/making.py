@@ -35,8 +35,8 @@ class Maker(Generic[Made]):
         weigh: Callable[[Made], int],
         *,
         most_bytes: int,
-        most_waiting: int = 200,
-        patience_s: float = 20,
+        most_waiting: int = 300,
+        patience_s: float = 30,
         threads: int = 1,
     ) -> None:
         self._weigh = weigh
