@@ -19,10 +19,8 @@ _FARTHEST = Decimal(10)  # times; what would have to change more than that is no
 _STEPS = (Decimal("1.1"), Decimal("1.3"), Decimal("1.6"), Decimal(2), Decimal(3), Decimal(5), _FARTHEST)
 _DIGITS = 3
 # Prices of one way, of which its bill is so many.
-_OF_ONE_WAY = frozenset(
-    ("api_input_price", "api_output_price", "api_cached_price", "electricity_price", "device_price", "host_price")
-    + ("instance_price", "resale_percent")
-)
+_PRICES = ("api_input_price", "api_output_price", "api_cached_price", "electricity_price", "device_price", "host_price")
+_OF_ONE_WAY = frozenset((*_PRICES, "instance_price", "resale_percent"))
 Values = Mapping[str, Decimal]
 
 
@@ -92,8 +90,11 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """One input: its values at a factor, and the costs with these. One that `only_rises` makes one way dearer (or cheaper)
-    the higher it is, and leaves the others as they are: the order of two ways then changes once, if at all."""
+    """One input: its values at a factor, and the costs with these.
+
+    One that `only_rises` makes one way dearer (or cheaper) the higher it is, and leaves the others as they are: the
+    cheapest way then changes once, if at all.
+    """
 
     label: Message
     keys: tuple[str, ...]

@@ -13,7 +13,8 @@ from typing import Literal
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
-from advisor.foundation.turns import breathe
+from advisor.foundation.quotas import OverQuota
+from advisor.foundation.turns import TooManyWaiting, breathe
 from advisor.foundation.units import MIB
 from advisor.question.question import Question
 from advisor.report.document import Cover, ReportDocument
@@ -99,6 +100,8 @@ def live_page(question: Question, around: Callable[[str], Around], address: str,
 def _answer(reply: Reply) -> Answer:
     if reply.answer is not None:
         return reply.answer
+    if isinstance(reply.model_error, OverQuota):
+        raise reply.model_error
     why = reply.error or "There is no answer."
     raise (StillReading if reply.waiting else NoSuchModel if reply.model_error is not None else NoReport)(why)
 
@@ -133,6 +136,8 @@ def _since(snapshot: Snapshot, then: ReportDocument) -> tuple[tuple[str, ...], s
             found = _answer(reply_to(Question.from_query(snapshot.query)))
             breathe()
             now = report_of(found)
+    except (TooManyWaiting, OverQuota):  # which pass
+        raise
     except StillReading:
         return (told(_LATER),), ""
     except AdvisorError as error:

@@ -20,6 +20,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from advisor.foundation.errors import AdvisorError, InputError
+from advisor.foundation.quotas import OverQuota, asked_by
+from advisor.foundation.turns import TooManyWaiting
 from advisor.foundation.version import VERSION
 from advisor.models.catalogue import catalogue
 from advisor.question.question import MAX_QUERY_LENGTH, Question
@@ -49,6 +51,7 @@ from advisor.ui.reader_pages import (
     plain_page,
 )
 from advisor.ui.static_files import accepted, path_in_app
+from advisor.ui.visitor import visitor_of
 from advisor.words import in_use, told
 
 REPORT = "/r"
@@ -92,6 +95,7 @@ async def _answered(
 ) -> Response:
     """An answer, or one sentence why there is none."""
     file = request.path_params.get("file")
+    asked_by(visitor_of(request))  # a request is a task of its own
     try:
         if file is not None and file not in _KINDS:
             raise NoSuchModel("There is no such file.")
@@ -102,9 +106,11 @@ async def _answered(
         return _sentence(request, error.status, told("There is no report"), str(error))
     except SnapshotNotFound as error:
         return _sentence(request, 404, told("There is no report"), str(error))
+    except OverQuota as error:
+        return _sentence(request, 429, told("Please try again"), str(error))
     except InputError as error:
         return _sentence(request, 400, told("There is no report"), str(error))
-    except (Busy, StoreUnavailable) as error:
+    except (Busy, TooManyWaiting, StoreUnavailable) as error:
         return _sentence(request, 503, told("Please try again"), str(error))
     except AdvisorError as error:
         return _sentence(request, 500, told("There is no report"), str(error))

@@ -58,7 +58,11 @@ async def read(client: httpx.AsyncClient, path: str, load: Load) -> None:
     began = time.perf_counter()
     try:
         answered = await client.get(path)
-        if answered.status_code != 200 or "</html>" not in answered.text[-20:]:
+        if (
+            answered.status_code != 200
+            or 'class="decision' not in answered.text
+            or "</html>" not in answered.text[-20:]
+        ):
             load.errors.append(f"{answered.status_code}: {path}")
         load.bytes += int(answered.headers.get("content-length", 0))
     except httpx.HTTPError as error:
