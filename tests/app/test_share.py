@@ -314,8 +314,7 @@ def test_a_scenario_file_pins_what_it_writes_and_leaves_the_rest_to_the_search(p
 
 
 def test_a_report_that_another_model_leads_sends_nobody_for_the_wrong_file() -> None:
-    # Where the model that was asked for could be had by the token, that is what comes next.
-    found = answer(Question.from_query("level=Q2_K&machine=rtx-5090&own_hardware=on"))
+    found = answer(Question.from_query("level=Q2_K&machine=rtx-5090"))
     other = leading(found)
     assert other is not None
     document = report_of(found, link="https://advisor.example.org/?level=Q2_K")
