@@ -34,7 +34,7 @@ _RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     """Bytes of compute buffer per device number (HOST = -1, 0..devices-1); devices that compute nothing have 0."""
     model = model.trunk or model
-    if model.wiring.graph.assumed:
+    if model.wiring.assumed:
         return {number: round(one.high) for number, one in assumed_compute(model, settings, placement).items()}
     return dict(_laid_out(model, as_kept(model, settings), placement))
 
@@ -55,7 +55,7 @@ def lent_buffer_bytes(
     None where it is not known which weight each operation reads.
     """
     model = model.trunk or model
-    if model.wiring.graph.assumed:
+    if model.wiring.assumed:
         return None
     found = _lent(model, as_kept(model, settings), placement, tensors)
     return None if found is None else dict(found)
