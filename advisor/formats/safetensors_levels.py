@@ -126,11 +126,10 @@ def _publishers() -> tuple[SafetensorsLevel, ...]:
     """
     fbgemm = _eight_bit("FP8-fbgemm", "fp8", Scheme.CHANNEL, "F8_E4M3", kept=("self_attn.",), ends_kept=True)
     mxfp4 = SafetensorsLevel("MXFP4-experts", "mxfp4", Scheme.MXFP4, 4, PUBLISHER, 4, 32, "U8")
-    experts = {"kept": BESIDE_EXPERTS, "note": _NATIVE, "writer": PUBLISHER}
+    own = replace(_packed(4, 32), name="INT4-native", writer=PUBLISHER)
     return (
         replace(fbgemm, writer=PUBLISHER),
-        replace(_packed(4, 32), name="INT4-native", **experts),
-        replace(mxfp4, **experts),
+        *(replace(level, kept=BESIDE_EXPERTS, note=_NATIVE) for level in (own, mxfp4)),
     )
 
 

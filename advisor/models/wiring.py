@@ -66,10 +66,14 @@ class GraphWiring:
     """Gate and up projection each pass a tanh (Kimi K3) instead of one activation."""
     image_layers: int = 0
     """So many first layers also add image features, zeros for text (DeepStack of Qwen3-VL)."""
+    plain_windows: bool = False
+    """Attention in windows turns queries and keys without the factors of the file (Gemma 4)."""
     alternating_streams: int = 0
     """AltUp: so many parallel streams, of which one is computed and the others corrected (Gemma 3n); 0: none."""
     bank_every: int = 0
     """Every so many layers the residual stream is banked and a new one started (Kimi K3); 0: never."""
+    assumed: bool = False
+    """How it is wired is not known at all: what computing takes is a range."""
     by_release: ByRelease = field(default_factory=ByRelease)
     """What has changed from one release of llama.cpp to another."""
 

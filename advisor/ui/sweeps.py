@@ -9,18 +9,23 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from advisor.foundation.errors import InputError
 
-PATIENCE_S = 30.0  # after which nobody is waiting any more
+PATIENCE_S = 10.0  # after which somebody who is connected, but asks no more, is looking at something else
 _MOST_WAITING = 40
 
 Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
+Presence = Callable[[], bool]  # and hashable
 Steps = Generator[tuple[int, int], None, Found]  # how many of how many are done, and in the end what was found
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Progress:
 class _Look:
     steps: Callable[[], Steps[Any]]
     asked: float
+    waiting: set[Presence] = field(default_factory=set)
     done: int = 0
     total: int = 0
     result: Any = None
@@ -52,14 +58,19 @@ class Sweep(Generic[Key, Found]):
         self._most_kept = most_kept
         self._looks: OrderedDict[Key, _Look] = OrderedDict()
 
-    def look(self, key: Key) -> Found | Progress:
-        """What was found, or how far it is; ask again later. Raises what went wrong, and then begins anew."""
+    def look(self, key: Key, is_there: Presence = _always) -> Found | Progress:
+        """What was found, or how far it is; ask again later. Raises what went wrong, and then begins anew.
+
+        `is_there` tells whether the visitor is still connected, the same one by an equal object: what all left is
+        given up at once.
+        """
         with _lock:
             found = self._looks.get(key)
             if found is None or found.given_up:
                 found = self._looks[key] = _Look(lambda: self._steps(key), time.monotonic())
                 _begin(found)
             found.asked = time.monotonic()
+            found.waiting.add(is_there)
             self._looks.move_to_end(key)
             if found.error is not None:
                 del self._looks[key]
@@ -108,7 +119,7 @@ def _work() -> None:
 
 def _finish(look: _Look) -> None:
     steps = None
-    while not (given_up := time.monotonic() - look.asked > PATIENCE_S):
+    while not (given_up := _is_left(look)):
         try:
             steps = look.steps() if steps is None else steps
             look.done, look.total = next(steps)
@@ -116,3 +127,9 @@ def _finish(look: _Look) -> None:
             look.result = end.value
             break
     look.given_up = given_up
+
+
+def _is_left(look: _Look) -> bool:
+    if time.monotonic() - look.asked > PATIENCE_S:
+        return True
+    return not any(is_there() for is_there in tuple(look.waiting))

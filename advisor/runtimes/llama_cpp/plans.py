@@ -11,7 +11,9 @@ from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
+from advisor.foundation.ranges import Range
 from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
+from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown, Growth
 from advisor.runtimes.llama_cpp.lending import settled
 from advisor.runtimes.llama_cpp.needs import (
@@ -26,7 +28,7 @@ from advisor.runtimes.llama_cpp.placement_search import search_of
 from advisor.runtimes.llama_cpp.split_growth import SplitGrowth
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, scaled_weights, sized_weights
 from advisor.sizing.memory import Beside
-from advisor.sizing.placement import HOST
+from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
 from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
 
@@ -160,8 +162,8 @@ class LevelPlanner:
         """With the adapters beside the layers they change; split tensors have them beside all."""
         return weights if self.split else with_adapters(weights, self.model, self.request.adapters)
 
-    def plan_level(self, level: Level) -> Plan:
-        return self.plan(self.sized(level))
+    def plan_level(self, level: Level, exactly: bool = True) -> Plan:
+        return self.plan(self.sized(level), exactly)
 
     def least_seconds(self, level: Level) -> float | None:
         """See `Runtime.least_seconds`: where the placement is searched for."""
@@ -181,11 +183,13 @@ class LevelPlanner:
             return None
         return self.searcher.least_on_host(self.weights(self.sized(level)))
 
-    def plan(self, sized: SizedLevel) -> Plan:
+    def plan(self, sized: SizedLevel, exactly: bool = True) -> Plan:
+        """Not `exactly`: of what the search has found to fit, as the bounds tell by which it was found."""
         weights = self.weights(sized)
         judged = self.judged(sized, weights)
-        plan = self._split_plan if self.split else self._placed_plan
-        return plan(sized, weights, judged)
+        if self.split:
+            return self._split_plan(sized, weights, judged)
+        return self._placed_plan(sized, weights, judged, exactly)
 
     def _split_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
         """Every tensor split over all devices, which llama.cpp takes for one."""
@@ -232,7 +236,7 @@ class LevelPlanner:
     def split_growth(self, weights: Weights) -> SplitGrowth:
         return SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
 
-    def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
+    def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights, exactly: bool) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
         found = self.searcher.best(judged) if self.request.search else None
         fits_as_judged = found is not None
@@ -240,13 +244,13 @@ class LevelPlanner:
             found = self.searcher.best(weights)
         placement = found.placement if found else self.told
         growth, held = self.searcher.growth(placement), weights.on_devices(placement)
-        now = settled(growth, weights)
+        now = settled(growth, weights) if exactly or not fits_as_judged else growth.now
         adapters = adapters_on_devices(self.model, self.request.adapters, placement)
         needed = needed_bytes(weights, self.memory, placement, now, held)
         if judged is weights:
             counted = needed
-        elif fits_as_judged:
-            counted = self.searcher.needed(judged, placement)  # an upper bound, which the search has found to fit
+        elif fits_as_judged and not exactly:
+            counted = self.searcher.needed(judged, placement)
         else:
             counted = self._settled_needs(growth, judged)
         short = shortage(self.memory, counted, self.margin)
@@ -261,11 +265,19 @@ class LevelPlanner:
             host=self._host(held[HOST], now, adapters[HOST]),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            compute_range=self._range(placement),
             notes=(*self._notes(sized, short, needed), *self._large_buffers(held, now)),
             limit=self._limit(now),
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )
+
+    def _range(self, placement: Placement) -> Range | None:
+        """Of the compute buffer of the device that has the largest, where the graph is not known."""
+        if not self.model.wiring.graph.assumed:
+            return None
+        found = assumed_compute(self.model, self.settings.without_placement, placement)
+        return max(found.values(), key=lambda one: one.high)
 
     def _settled_needs(self, growth: Growth, weights: Weights) -> dict[int, int]:
         return needed_bytes(weights, self.memory, growth.placement, settled(growth, weights))

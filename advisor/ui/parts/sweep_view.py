@@ -9,15 +9,16 @@ import streamlit as st
 
 from advisor.foundation.errors import InputError
 from advisor.ui.parts.text import plain, refusal
-from advisor.ui.sweeps import Progress
+from advisor.ui.sweeps import Presence, Progress
+from advisor.ui.visitor import presence
 
 Found = TypeVar("Found")
 
 
-def found_or_progress(look: Callable[[], Found | Progress], what: str) -> Found | None:
+def found_or_progress(look: Callable[[Presence], Found | Progress], what: str) -> Found | None:
     """What was found; None while it is looked for, which is shown, or where it cannot be, which is said."""
     try:
-        found = look()
+        found = look(presence())
     except InputError as error:
         st.error(refusal(str(error)), icon=":material/error:")
         return None
@@ -28,10 +29,10 @@ def found_or_progress(look: Callable[[], Found | Progress], what: str) -> Found 
 
 
 @st.fragment(run_every="0.4s")
-def _wait(look: Callable[[], object], what: str) -> None:
+def _wait(look: Callable[[Presence], object], what: str) -> None:
     """How far it is; the page is drawn again as soon as it is done."""
     try:
-        found = look()
+        found = look(presence())
     except InputError:
         found = None  # which the page says
     if not isinstance(found, Progress):
