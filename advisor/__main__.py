@@ -133,7 +133,7 @@ def _detect(options: argparse.Namespace) -> str:
 def _pasted(options: argparse.Namespace) -> str:
     from advisor.question.question import Question
     from advisor.report.batch import whole_text
-    from advisor.report.pasted import evidence_csv, paste_document, paste_table
+    from advisor.report.paste_output import evidence_csv, paste_document, paste_table
 
     asked = Question.from_query(options.beside).chosen() if options.beside else {}
     text = whole_text(options.source)
