@@ -232,6 +232,38 @@ def _agents(options: argparse.Namespace) -> str:
     return ""
 
 
+def _admin(options: argparse.Namespace) -> str:
+    from advisor.store import admin, open_store
+
+    store = open_store()
+    try:
+        match options.admin:
+            case "list":
+                rows = admin.listed(store, options.limit)
+                lines = (
+                    f"{row.id}  {row.created_at:%Y-%m-%d}  "
+                    f"{'never' if row.expires_at is None else format(row.expires_at, '%Y-%m-%d'):10}  "
+                    f"{row.bytes:>9,}  {row.owner}"
+                    for row in rows
+                )
+                head = f"{'id':16}  {'created':10}  {'expires':10}  {'bytes':>9}  owner"
+                return "\n".join((head, *lines))
+            case "revoke":
+                if not admin.revoke(store, options.id):
+                    raise InputError("There is no frozen recommendation {id}.", id=options.id[:40])
+                return f"{options.id} was revoked."
+            case "purge":
+                return f"{admin.purge(store, options.older_than)} were removed."
+            case "backup":
+                return f"{admin.back_up(store, options.file)} rows were written."
+            case "restore":
+                return f"{admin.restore(store, options.file)} rows were restored."
+            case _:
+                return json.dumps(admin.usage(store), indent=1)
+    finally:
+        store.close()
+
+
 def _serve(options: argparse.Namespace) -> str:
     if options.print_proxy or options.processes != 1:
         return _serve_many(options)
@@ -255,6 +287,7 @@ def _serve_many(options: argparse.Namespace) -> str:
 
 
 _COMMANDS = {
+    "admin": _admin,
     "sizes": _sizes,
     "plan": _plan,
     "report": _report,

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -106,6 +106,18 @@ class Environment(Settings):
         alias="LLM_FIT_ADVISOR_MOST_FROZEN",
         title="a whole number",
         description="How many frozen recommendations are kept at the same time, of all visitors; 20000 unless set",
+    )
+    log: Literal["", "json"] = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_LOG",
+        title="json, or nothing",
+        description="`json` writes logs as one object a line, without questions, names of files or secrets",
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        alias="LLM_FIT_ADVISOR_METRICS_TOKEN",
+        title="a secret of your own",
+        description="Who sends it as `Authorization: Bearer ...` may read `/metrics`; unset: this machine alone",
     )
     language: str = Field(
         "",
