@@ -17,12 +17,12 @@ from urllib.parse import parse_qsl
 
 from advisor.foundation.compiled import compiled_folder, kept, stamp_of
 from advisor.foundation.environment import language_setting
-from advisor.foundation.places import data_folder
+from advisor.foundation.places import IMPORT_FOLDER, data_folder
 from advisor.foundation.version import VERSION
 
 _MOST = 500  # files
 _MODELS = ("model", "draft")  # which may name something elsewhere
-_PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGE = IMPORT_FOLDER / "advisor"
 
 
 def answer_before(command: str, text: str, flags: str, make: Callable[[], tuple[str, int]]) -> tuple[str, int]:
