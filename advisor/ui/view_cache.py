@@ -69,3 +69,8 @@ def _size(key: Hashable, made: str) -> int:
 _views = ViewCache()
 get = _views.get
 clear = _views.clear
+
+
+def bytes_kept() -> int:
+    """About how many bytes all kept views take."""
+    return _views.bytes

@@ -201,9 +201,9 @@ def _still_fused(outline: Settings, graph: Graph, homes: Sequence[int], fused: _
     quantized values, which needs it."""
     if not fused.streams:
         return fused
-    if fused.attention and CACHE_TYPES[outline.cache_type_v][0] == 1 and _misplaced(graph.fused, homes):
+    if fused.attention and CACHE_TYPES[outline.cache_type_v][0] == 1 and _misplaced(graph.fused["attention"], homes):
         return fused._replace(attention=False)
-    return fused._replace(streams=False) if _misplaced(graph.fused_streams, homes) else fused
+    return fused._replace(streams=False) if _misplaced(graph.fused["streams"], homes) else fused
 
 
 def _misplaced(operations: Sequence[tuple[int, int]], homes: Sequence[int]) -> bool:
