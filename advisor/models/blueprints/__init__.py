@@ -38,7 +38,8 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
 
     Raises InputError, in one sentence, for an unknown architecture or for a missing or implausible field.
     """
-    raw = config_of_params(raw) if isinstance(raw, Mapping) else raw  # type: ignore[redundant-expr]  # of a file
+    Config(raw)  # which refuses what is no object
+    raw = config_of_params(raw)
     config = Config(raw)
     name = config.architecture
     inner: Inner | None = None
