@@ -10,6 +10,7 @@ from advisor.costs.feeds.known_feeds import FEEDS
 ASKED = {"sizes": "model", "plan": "query"}  # what answers as JSON and in batches, and the name of its question
 # As advisor/answer/status.py has them, which would load the engine for --help.
 STATUSES = ("good", "limited", "slow", "last resort", "does not fit", "not as asked")
+DEPLOYMENTS = ("compose", "kubernetes", "systemd", "llama-swap", "modelfile")  # as advisor/report/deployments.py has
 _FORMATS = ("table", "json")
 
 
@@ -47,6 +48,9 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
     for one in lists:
         one.add_argument("words", metavar="WORD", nargs="*", help="a name in part, a size, a vendor: qwen 32b, 2x 3090")
         one.add_argument("--limit", type=_whole, default=1000, help="how many at most")
+    made = commands.add_parser("deploy", help="the plan as a container, a service, a manifest or a model's description")
+    made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    made.add_argument("--as", dest="what", choices=DEPLOYMENTS, default="compose")
     gate = commands.add_parser("check", help="exit with 1 where an answer is not good enough, for pipelines")
     _add_gate(gate)
     update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
@@ -115,7 +119,9 @@ def _add_paste(found: argparse.ArgumentParser) -> None:
 
 
 def _add_report(made: argparse.ArgumentParser) -> None:
-    made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    made.add_argument(
+        "query", metavar="QUERY", help="the page's query string; with columns=... the comparison of that link"
+    )
     made.add_argument("out", metavar="OUT.pdf", type=Path, help="the file to write; an older one is replaced")
     made.add_argument("--paper", choices=("a4", "letter"), default="a4")
     for name in ("title", "company", "prepared-for", "note"):

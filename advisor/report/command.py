@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError, one_line
 from advisor.question.question import Question
+from advisor.report.columns import COLUMNS_KEY, Changes, question_of_column, read_columns, write_columns
+from advisor.report.comparison_pdf import comparison_pdf
 from advisor.report.document import Cover, Logo
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
-from advisor.report.pdf import Paper, render_pdf
+from advisor.report.payload import Paper
+from advisor.report.pdf import render_pdf
 
 
 def write_report(
@@ -19,6 +23,7 @@ def write_report(
 ) -> str:
     """Write the report about a query to `out` and say so; raises InputError in one sentence.
 
+    A query of the comparison, with `columns=`, makes the comparison of its questions; a cover is for one alone.
     `address` is where the dashboard runs; without it the report has no link and no code to scan.
     """
     if out.is_dir():
@@ -30,9 +35,30 @@ def write_report(
             "'{address}' is no address: it must start with https:// or http://.", address=one_line(address)
         )
     on_it = Cover(**cover, logo=None if logo is None else _read_logo(logo))
-    found = answer(Question.from_query(query), allow_local=True)
+    base, columns = _columns_of(query)
+    found = answer(base, allow_local=True)
+    if columns:
+        beside = [answer(question_of_column(base, changes), allow_local=True) for changes in columns]
+        asked = f"{base.to_query()}&{COLUMNS_KEY}={write_columns(columns)}"
+        link = f"{address.rstrip('/')}/compare?{asked}" if address else ""
+        made = comparison_pdf((found, *beside), link=link, paper=paper)
+        _write(made, out)
+        return f"Wrote {out.name}: {1 + len(beside)} questions compared, {len(made):,} bytes."
     link = f"{address.rstrip('/')}/?{found.question.to_query()}" if address else ""
     made = render_pdf(report_of(found, on_it, link), paper)
+    _write(made, out)
+    return f"Wrote {out.name}: {found.entry.name} on {found.machine_name}, {len(made):,} bytes."
+
+
+def _columns_of(query: str) -> tuple[Question, tuple[Changes, ...]]:
+    """The question, and what a link of the comparison has beside it."""
+    pairs = query.lstrip("?").split("&")
+    of_columns = [pair for pair in pairs if pair.partition("=")[0] == COLUMNS_KEY]
+    base = Question.from_query("&".join(pair for pair in pairs if pair not in of_columns))
+    return base, read_columns(unquote_plus(of_columns[0].partition("=")[2])) if of_columns else ()
+
+
+def _write(made: bytes, out: Path) -> None:
     try:
         out.write_bytes(made)
     except OSError as error:
@@ -41,7 +67,6 @@ def write_report(
             out=one_line(out.name),
             strerror=error.strerror or "no reason is given",
         ) from None
-    return f"Wrote {out.name}: {found.entry.name} on {found.machine_name}, {len(made):,} bytes."
 
 
 def _read_logo(path: Path) -> Logo:

@@ -13,7 +13,7 @@ from advisor.ui import state
 from advisor.ui.asking import Reply, ask
 from advisor.ui.metrics import rerun
 from advisor.ui.one_at_a_time import turn
-from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, overload, report_view
+from advisor.ui.parts import bar, local_evidence, navigation, overload
 from advisor.ui.parts.text import refusal
 from advisor.ui.visitor import visitor_of_session
 
@@ -38,14 +38,6 @@ def view(name: str) -> Callable[[], None]:
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
 
 asked_by(visitor_of_session())
-# Links for readers open a report: no inputs, no other pages.
-if (frozen := frozen_view.wanted()) is not None:
-    frozen_view.draw(frozen)
-    st.stop()
-if report_view.is_wanted():
-    report_view.draw_link()
-    st.stop()
-
 link = state.read()
 page = st.navigation(
     [

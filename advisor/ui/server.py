@@ -30,13 +30,12 @@ from advisor.ui.collecting import collect_when_idle, settle
 from advisor.ui.limits import MOST_SESSIONS
 from advisor.ui.metrics import SESSIONS
 from advisor.ui.one_at_a_time import MOST_WAITING
-from advisor.ui.parts.frozen_links import FROZEN_KEY, store
+from advisor.ui.parts.frozen_links import store
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.start_page import STREAMLIT_PAGE
 from advisor.ui.static_files import path_in_app
 
 SCRIPT = Path(__file__).with_name("main.py")
-_LONGEST_ID = 40
 
 
 @asynccontextmanager
@@ -48,10 +47,11 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     from advisor.answer.answer import answer
     from advisor.answer.data_check import check_data
     from advisor.question.question import Question
+    from advisor.report.from_answer import report_of
 
     set_up()
     check_data()
-    answer(Question.from_values({}))
+    report_of(answer(Question.from_values({})))
     settle()
     _start_worker()
     chores = [asyncio.create_task(purge_regularly(store)), asyncio.create_task(collect_when_idle())]
@@ -107,18 +107,14 @@ def _database_answers() -> bool:
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
 # A link holds a whole question, a frozen one what somebody chose to show: neither belongs into a search engine.
-_ROBOTS = "User-agent: *\nDisallow: /*?\nDisallow: /s/\nDisallow: /own\nDisallow: /find\nDisallow: /_stcore/\n"
+_ROBOTS = (
+    "User-agent: *\nDisallow: /*?\nDisallow: /s/\nDisallow: /r\nDisallow: /own\nDisallow: /find\nDisallow: /_stcore/\n"
+)
 
 
 async def robots(_: Request) -> Response:
     """What search engines may look at: the pages themselves."""
     return PlainTextResponse(_ROBOTS, headers={"Cache-Control": "public, max-age=86400"})
-
-
-async def frozen(request: Request) -> Response:
-    """Lead the short link of a frozen recommendation to its page; the page checks the id."""
-    folder = request.scope.get("root_path", "")
-    return RedirectResponse(f"{folder}/?{urlencode({FROZEN_KEY: request.path_params['id'][:_LONGEST_ID]})}", 303)
 
 
 async def moved(request: Request) -> Response:
@@ -135,9 +131,10 @@ def _inline_script_hashes() -> str:
     return " ".join(f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
 
 
+_POLICY = "Content-Security-Policy"
 # As strict as Streamlit works with: it writes styles from scripts, and draws charts and icons from data and blob URLs.
 _HEADERS = {
-    "Content-Security-Policy": "; ".join(
+    _POLICY: "; ".join(
         (
             "default-src 'self'",
             f"script-src 'self' {_inline_script_hashes()}",
@@ -175,7 +172,10 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                own = headers.get(_POLICY, "")
                 headers.update(_HEADERS)
+                if own.startswith("default-src 'none'"):  # a page that needs less is stricter with itself
+                    headers[_POLICY] = own
                 headers.setdefault("Cache-Control", "no-cache")
                 if private:
                     headers["X-Robots-Tag"] = "noindex"
