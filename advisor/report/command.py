@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError, one_line
-from advisor.question.question import Question
+from advisor.question.question import LANGUAGE_KEY, Question
 from advisor.report.document import Cover, Logo
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
 from advisor.report.pdf import Paper, render_pdf
+from advisor.words import chosen, speaking
 
 
 def write_report(
-    query: str, out: Path, paper: Paper, cover: Mapping[str, str], logo: Path | None, address: str = ""
+    query: str,
+    out: Path,
+    paper: Paper,
+    cover: Mapping[str, str],
+    logo: Path | None,
+    address: str = "",
+    language: str = "",
 ) -> str:
     """Write the report about a query to `out` and say so; raises InputError in one sentence.
 
-    `address` is where the dashboard runs; without it the report has no link and no code to scan.
+    `address` is where the dashboard runs; without it the report has no link and no code to scan. `language` goes
+    before that of the query.
     """
+    asked = dict(parse_qsl(query.removeprefix("?"))).get(LANGUAGE_KEY, "")
+    with speaking(language or asked):
+        return _write(query, out, paper, cover, logo, address)
+
+
+def _write(query: str, out: Path, paper: Paper, cover: Mapping[str, str], logo: Path | None, address: str) -> str:
     if out.is_dir():
         raise InputError("{out} is a folder: name the PDF file to write.", out=one_line(out.name or out))
     if out.suffix.lower() != ".pdf":
@@ -31,7 +46,8 @@ def write_report(
         )
     on_it = Cover(**cover, logo=None if logo is None else _read_logo(logo))
     found = answer(Question.from_query(query), allow_local=True)
-    link = f"{address.rstrip('/')}/?{found.question.to_query()}" if address else ""
+    told_in = f"&{LANGUAGE_KEY}={chosen()}" if chosen() else ""
+    link = f"{address.rstrip('/')}/?{found.question.to_query()}{told_in}" if address else ""
     made = render_pdf(report_of(found, on_it, link), paper)
     try:
         out.write_bytes(made)

@@ -11,8 +11,9 @@ from advisor.answer.answer import Answer
 from advisor.foundation.version import VERSION
 from advisor.report.comparison import LETTERS, Row, compare
 from advisor.report.glyphs import BOX, drawable_all
-from advisor.report.pdf import PRODUCT, Paper, paper_name, qr_code, typeset
+from advisor.report.pdf import PRODUCT, Paper, of_template, paper_name, qr_code, typeset
 from advisor.words import to_tell, told
+from advisor.words.written import day as written_day
 
 EXPLAINED = to_tell(
     "The best of a row is marked. Figures that nobody would tell apart share the mark or go without: 0.3 points of "
@@ -42,7 +43,8 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
             "title": title,
             "author": PRODUCT,
             "date": [day.year, day.month, day.day],
-            "footer": f"{PRODUCT} {VERSION} \u00b7 {title} \u00b7 {day.day} {day:%B %Y}",
+            **of_template(),
+            "footer": f"{PRODUCT} {VERSION} \u00b7 {title} \u00b7 {written_day(day)}",
             "explained": told(EXPLAINED),
             "columns": [f"{letter}: {names_of(one)}" for letter, one in zip(letters, answers, strict=False)],
             "groups": [
@@ -60,7 +62,7 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
 
 def names_of(one: Answer) -> str:
     """What a column is about: "Qwen3 32B on GeForce RTX 4090"."""
-    return f"{one.entry.name} on {one.machine_name}"
+    return told("{model} on {machine}", model=one.entry.name, machine=one.machine_name)
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -233,6 +233,7 @@ class ReportDocument:
     notes: tuple[str, ...] = ()
     glossary: tuple[Gloss, ...] = ()
     appendix: Appendix = Appendix()
+    language: str = "en"  # that all of it is written in, as links name it
 
     def __post_init__(self) -> None:
         if self.generated_at.tzinfo is None:

@@ -14,8 +14,7 @@ from advisor.answer.status import Status
 from advisor.answer.verdict import leading, verdict
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import fact
-from advisor.foundation.numbers import money, rough, span
-from advisor.foundation.units import GIB, format_count, gib
+from advisor.foundation.units import GIB
 from advisor.models.licences import commercial_use
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import task_name
@@ -36,7 +35,8 @@ from advisor.report.document import (
 )
 from advisor.report.named import role_word
 from advisor.sizing.plan import DeviceMemory, Plan
-from advisor.words import say, say_all, to_tell, told
+from advisor.words import in_use, say, say_all, to_tell, told
+from advisor.words.written import amount, format_count, gib, money, number, rough, span
 
 STATUS_TONES: dict[Status, Tone] = {
     "good": "good",
@@ -120,6 +120,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         notes=say_all(answer.notes, "report"),
         glossary=tuple(Gloss(told(word), told(meaning)) for word, meaning in _GLOSSARY),
         appendix=appendix_of(answer, shown, link),
+        language=in_use(),
     )
 
 
@@ -163,7 +164,7 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
             high=min(shown.kept.high, 100),
             basis=told(_BASES.get(shown.quality.basis, "")),
         )
-        found.append(Fact(told("Quality kept"), f"{min(shown.kept.typical, 100):.1f} %", note.rstrip(", ")))
+        found.append(Fact(told("Quality kept"), f"{number(min(shown.kept.typical, 100), '.1f')} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
         label = told("Tokens/s per user") if answer.question.workload.users > 1 else told("Tokens/s")
@@ -173,8 +174,8 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     costs = shown.costs
     way = None if costs is None else costs.best(answer.question.requirements.own_hardware) or costs.own
     if costs is not None and way is not None:
-        between = f"{span(way.monthly, money)} {costs.currency}"
-        found.append(Fact(told(_A_MONTH[way.name]), f"{money(way.monthly.typical)} {costs.currency}", between))
+        between = amount(span(way.monthly, money), costs.currency)
+        found.append(Fact(told(_A_MONTH[way.name]), amount(money(way.monthly.typical), costs.currency), between))
     return tuple(found)
 
 
@@ -272,20 +273,22 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     rows = []
     if speed.decode_tokens_per_s is not None:
         label = told("Writing, for each user") if speed.load.users > 1 else told("Writing")
-        rows.append(SpeedRow(label, speed.decode_tokens_per_s, "tokens/s", basis))
+        rows.append(SpeedRow(label, speed.decode_tokens_per_s, told("tokens/s"), basis))
     if speed.inputs_per_s is not None:
         rows.append(
             SpeedRow(
                 told("Inputs of {tokens}", tokens=say(fact("tokens", n=speed.load.prompt_tokens))),
                 speed.inputs_per_s,
-                "inputs/s",
+                told("inputs/s"),
                 basis,
             )
         )
     if speed.load.users > 1 and speed.total_decode_tokens_per_s is not None:
-        rows.append(SpeedRow(told("Writing, all users"), speed.total_decode_tokens_per_s, "tokens/s", basis))
+        rows.append(SpeedRow(told("Writing, all users"), speed.total_decode_tokens_per_s, told("tokens/s"), basis))
     if speed.prefill_tokens_per_s is not None:
-        rows.append(SpeedRow(told("Reading the prompt"), speed.prefill_tokens_per_s, "tokens/s", told("estimated")))
+        rows.append(
+            SpeedRow(told("Reading the prompt"), speed.prefill_tokens_per_s, told("tokens/s"), told("estimated"))
+        )
     if speed.time_to_first_token_s is not None:
         load = speed.load
         prompt = told("for {tokens} of prompt", tokens=say(fact("tokens", n=load.prompt_tokens + load.cached_tokens)))

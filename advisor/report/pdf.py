@@ -20,11 +20,14 @@ import typst
 from segno.encoder import DataOverflowError
 
 from advisor.foundation.errors import AdvisorError
-from advisor.foundation.numbers import rough, span
 from advisor.report.document import FEWEST_BARS, Appendix, Fact, Gloss, Logo, ReportDocument, SpeedRow, Table
 from advisor.report.drawing import costs_payload, cut, memory_payload, quality_payload
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
-from advisor.words import told
+from advisor.words import in_use, speaking, told
+from advisor.words.language import language
+from advisor.words.template import of_typst
+from advisor.words.written import day as written_day
+from advisor.words.written import rough, span
 
 Paper = Literal["a4", "letter"]
 PRODUCT = "LLM Fit Advisor"
@@ -36,6 +39,16 @@ _LONGEST_QR = 1200  # characters; a denser code is hard to scan from paper
 _MOST_PARAGRAPHS = 12
 _one_at_a_time = Lock()
 _TYPST_PAPER = {"a4": "a4", "letter": "us-letter"}
+
+
+def of_template() -> dict[str, Any]:
+    """What every template needs: its own texts in the language that is spoken, and which that is."""
+    locale = language(in_use()).locale
+    return {
+        "words": {text: said for text in of_typst() if (said := told(text)) != text},
+        "lang": locale.language,
+        "region": (locale.territory or "us").lower(),
+    }
 
 
 def paper_name(paper: Paper) -> str:
@@ -53,6 +66,11 @@ def render_pdf(document: ReportDocument, paper: Paper = "a4") -> bytes:
     Texts are data and never parsed as markup. A sign that no font has becomes a box, and the report says so; a logo
     that cannot be drawn is left out.
     """
+    with speaking(document.language):
+        return _render(document, paper)
+
+
+def _render(document: ReportDocument, paper: Paper) -> bytes:
     payload = _payload(document, paper)
     moment = int(document.generated_at.timestamp())
     try:
@@ -114,7 +132,7 @@ def _checked(payload: dict[str, Any], fonts: tuple[str, ...] | None = None) -> d
 
 def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
     cover, moment = document.cover, document.generated_at.astimezone(UTC)
-    day = f"{moment.day} {moment:%B %Y}"
+    day = written_day(moment.date())
     advice = (
         (told("Risks"), document.risks),
         (told("Other choices"), document.choices),
@@ -133,6 +151,7 @@ def _payload(document: ReportDocument, paper: Paper) -> dict[str, Any]:
         "kicker": " \u00b7 ".join(kicker),
         "footer": f"{cut(document.title, 70)} \u00b7 {day}",
         "date": [moment.year, moment.month, moment.day],
+        **of_template(),
         "logo": None if cover.logo is None else _logo(cover.logo, cover.company.strip()),
         "note": [line.strip() for line in cover.note.splitlines() if line.strip()][:_MOST_PARAGRAPHS],
         "verdict": document.verdict,

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from advisor.foundation.environment import environment
+from advisor.ui.tongue import with_language
 
 
 def page_address() -> str:
@@ -32,12 +33,12 @@ def folder() -> str:
 
 def question_link(query: str) -> str:
     """The link that opens this question."""
-    return f"{page_address()}/?{query}"
+    return f"{page_address()}/?{with_language(query)}"
 
 
 def manager_link(query: str) -> str:
     """The link that opens the report about this question, to read and to print."""
-    return f"{page_address()}/?{query}&view=report"
+    return f"{page_address()}/?{with_language(query)}&view=report"
 
 
 def frozen_link(id: str) -> str:

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from advisor.ui import state
+from advisor.question.question import LANGUAGE_KEY
+from advisor.ui import state, tongue
 from advisor.ui.asking import Reply, ask
 from advisor.ui.one_at_a_time import turn
 from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, report_view
@@ -33,6 +34,8 @@ def view(name: str) -> Callable[[], None]:
 # A local picture: a named icon would be fetched from a font server.
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
 
+said_wrong = tongue.follow(st.query_params.get(LANGUAGE_KEY, ""))
+
 # Links for readers open a report: no inputs, no other pages.
 if (frozen := frozen_view.wanted()) is not None:
     frozen_view.draw(frozen)
@@ -54,6 +57,6 @@ measured_here = local_evidence.kept()
 with turn():
     bar.draw()
     reply: Reply = ask(link, measured_here)
-    for problem in reply.problems:
+    for problem in (*filter(None, (said_wrong,)), *reply.problems):
         st.warning(refusal(problem), icon=":material/link_off:")
     page.run()

@@ -1,12 +1,14 @@
 """Facts -> sentences: messages of the engine in the words of a language, for the page, a report or a script.
 
-One catalogue file a language: `locale/<language>/LC_MESSAGES/messages.po`. Which one is spoken says `speak`, else the
-environment variable LLM_FIT_ADVISOR_LANGUAGE, else it is English. Errors speak it too, once this package is imported.
+One catalogue file a language: `locale/<language>/LC_MESSAGES/messages.po`; its countries are rules (spelling.py). Which
+one is spoken says `speak` or `speaking`, else the environment variable LLM_FIT_ADVISOR_LANGUAGE, else it is English.
+Errors speak it too, once this package is imported. Figures outside sentences are written by `written`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from advisor.foundation.environment import language_setting
@@ -17,6 +19,7 @@ from advisor.words.language import ENGLISH, Audience, language, languages
 __all__ = [
     "ENGLISH",
     "Audience",
+    "chosen",
     "in_use",
     "label",
     "languages",
@@ -24,6 +27,7 @@ __all__ = [
     "say",
     "say_all",
     "speak",
+    "speaking",
     "to_tell",
     "told",
 ]
@@ -37,6 +41,21 @@ def speak(name: str) -> None:
     Raises InputError for a language without a catalogue.
     """
     _CHOSEN.set(_existing(name) if name else "")
+
+
+@contextmanager
+def speaking(name: str) -> Iterator[None]:
+    """Say everything in this language inside the block; "" changes nothing. Raises InputError as `speak` does."""
+    before = _CHOSEN.set(_existing(name) if name else _CHOSEN.get())
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(before)
+
+
+def chosen() -> str:
+    """The language that `speak` chose, as links name it; "" where nobody has chosen one."""
+    return _CHOSEN.get()
 
 
 def in_use() -> str:

@@ -17,6 +17,7 @@ from advisor.ui.asking import reply_to
 from advisor.ui.parts import report_view
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
 from advisor.ui.parts.text import plain, refusal, small
+from advisor.ui.tongue import with_language
 
 _CSS = Path(__file__).parent / "report.css"
 
@@ -43,7 +44,7 @@ def draw(id: str) -> None:
     with st.container(key="for_the_screen"):
         with st.container(horizontal=True):
             report_view.download_pdf(document)
-            st.link_button("Open with today's data", f"/?{snapshot.query}", icon=":material/update:")
+            st.link_button("Open with today's data", f"/?{with_language(snapshot.query)}", icon=":material/update:")
             compare = st.button("What would be different today", icon=":material/compare_arrows:", key="compare")
         if compare:
             _compare(snapshot, document)

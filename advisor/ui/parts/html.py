@@ -9,11 +9,23 @@ from html import escape
 
 from advisor.answer.status import Status
 from advisor.ui.legend import STATUS_COLOURS, STATUS_SIGNS
+from advisor.ui.tongue import with_language
+from advisor.words import to_tell, told
+
+# As they stand after a sign.
+_STATUSES: dict[Status, str] = {
+    "good": to_tell("good"),
+    "limited": to_tell("limited"),
+    "slow": to_tell("slow"),
+    "last resort": to_tell("last resort"),
+    "does not fit": to_tell("does not fit"),
+    "not as asked": to_tell("not as asked"),
+}
 
 
 def words(text: str) -> str:
     """A sentence, escaped; a number and its unit stay on one line."""
-    return re.sub(r"(\d) (%|[KMG]i?B\b|tokens/s|tokens\b|USD\b)", r"\1&nbsp;\2", escape(text))
+    return re.sub(r"(\d) (%|[KMG]i?[Bo]\b|tokens/s|tokens\b|Tokens?(?:/s|\b)|USD\b)", r"\1&nbsp;\2", escape(text))
 
 
 def go(href: str, text: str, css: str = "") -> str:
@@ -30,7 +42,8 @@ def outside(address: str, text: str) -> str:
 
 
 def question_href(query: str, page: str = "") -> str:
-    """The address of a page about a question, from any page of the app."""
+    """The address of a page about a question, from any page of the app, in the language that was chosen."""
+    query = with_language(query)
     return f"./{page}?{query}" if query else f"./{page}"
 
 
@@ -62,4 +75,6 @@ def tile_list(found: Iterable[Tile]) -> str:
 
 def badge(status: Status) -> str:
     """A status with its sign and its colour."""
-    return f'<span class="badge {STATUS_COLOURS[status]}">{STATUS_SIGNS[status]} {escape(status)}</span>'
+    return (
+        f'<span class="badge {STATUS_COLOURS[status]}">{STATUS_SIGNS[status]} {escape(told(_STATUSES[status]))}</span>'
+    )

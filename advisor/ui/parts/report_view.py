@@ -17,7 +17,7 @@ import streamlit as st
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import money, rough, span
-from advisor.question.question import Question
+from advisor.question.question import LANGUAGE_KEY, Question
 from advisor.report.appendix import ASKED, KEPT_FREE
 from advisor.report.document import Costs, Fact, Logo, ReportDocument
 from advisor.report.drawing import number
@@ -28,6 +28,7 @@ from advisor.ui.asking import Reply, reply_to
 from advisor.ui.charts.report import chart_config, cost_figure, memory_figure, quality_figure
 from advisor.ui.parts import model_input
 from advisor.ui.parts.text import plain, refusal, small
+from advisor.ui.tongue import with_language
 from advisor.words import told
 
 VIEW_KEY = "view"  # of the page, not of the question
@@ -56,11 +57,11 @@ def draw_link() -> None:
     draw(document)
     with st.container(key="for_the_screen", horizontal=True):
         download_pdf(document)
-        st.link_button("Change the scenario", f"/?{query}", icon=":material/tune:")
+        st.link_button("Change the scenario", f"/?{with_language(query)}", icon=":material/tune:")
 
 
 def _asked() -> Reply:
-    given = {key: st.query_params.get_all(key) for key in st.query_params if key != VIEW_KEY}
+    given = {key: st.query_params.get_all(key) for key in st.query_params if key not in (VIEW_KEY, LANGUAGE_KEY)}
     try:
         for key, values in given.items():
             if len(values) > 1:

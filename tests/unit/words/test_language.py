@@ -195,13 +195,13 @@ def test_a_page_can_choose_another_language_than_the_settings(pseudo: None) -> N
     assert say(fact("users", n=2)) == "2 users"
     speak("")
     assert say(fact("users", n=2)) == f"{OPENED}2 users{CLOSED}"
-    with pytest.raises(InputError, match="There is no language 'xx'; there are de, en"):
+    with pytest.raises(InputError, match="There is no language 'xx'; there are de, de-CH, de-DE, en, en-GB, en-US"):
         speak("xx")
 
 
 def test_a_language_that_there_is_not_is_said_in_english(pseudo: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_FIT_ADVISOR_LANGUAGE", "../etc")
-    with pytest.raises(InputError, match=r"There is no language '\.\./etc'; there are de, en\."):
+    with pytest.raises(InputError, match=r"There is no language '\.\./etc'; there are de, de-CH, de-DE, en, "):
         say(fact("users", n=2))
 
 
