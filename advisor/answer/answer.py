@@ -36,7 +36,7 @@ _ANSWERS_BYTES = 48 * MIB
 # What they come to once all pages have looked at them (tests/unit/foundation/test_caches.py weighs them).
 _SMALL = 8 * KIB
 _EACH_LAYER = 12 * KIB
-_EACH_CANDIDATE = 16 * KIB
+_EACH_CANDIDATE = 28 * KIB
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity: what follows from it is kept beside it

@@ -34,7 +34,7 @@ from advisor.sources.local_measurements import LocalMeasurement
 from advisor.sources.published_files import PublishedFile
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed import Speed, estimate_speed
-from advisor.speed.bounded import no_faster
+from advisor.speed.bounded import beginning_at, no_faster
 from advisor.speed.draft_gain import TEXTS, Drafting
 from advisor.speed.load import SpeedLoad, checkpoint_load, placed_load, safetensors_load
 
@@ -154,7 +154,7 @@ def _speed(question: Question, entry: ResolvedModel, model: Model, hardware: Har
         load = _load(asked, work, entry, model, together, plan)
         # A pasted checkpoint may stand beside the levels of another runtime.
         traits = runtime_by(plan.runtime).speed
-        return estimate_speed(
+        found = estimate_speed(
             replace(load, writes=writes_text(entry, model), cached_tokens=work.cached, drafting=drafting),
             hardware.cards[:together] if plan.serving is not None else hardware.cards or (hardware.machine,),
             hardware.backend if traits.backend is None else traits.backend,
@@ -162,6 +162,7 @@ def _speed(question: Question, entry: ResolvedModel, model: Model, hardware: Har
             split="tensor" if traits.splits_tensors else plan.settings.split,
             replicas=1 if serving is None else serving.replicas,
         )
+        return None if found is None else beginning_at(found, traits.begins)
 
     found = estimate(plan)
     if found is None or not plan.placement.offloads:

@@ -26,3 +26,4 @@ class Job:
     whole: Job | None = None
     option: Option | None = None
     planned: bool = False
+    exact: bool = False

@@ -72,12 +72,15 @@ class Search:
         What engines do with many users at once is too little measured to go against what people run.
         """
         judged_by = weights or self.weights
-        best = self._best(judged_by, allow, RANKS[least])
-        if best is None or not best.runs or len(self.engines) == 1 or self.users >= MANY_USERS:
-            return best
-        return max(
-            (best, *self._beating(best, allow)), key=lambda option: (option is not best, self.key_of(option, judged_by))
-        )
+        while True:
+            best = self._best(judged_by, allow, RANKS[least])
+            if best is not None and best.runs and len(self.engines) > 1 and self.users < MANY_USERS:
+                others = self._beating(best, allow)
+                best = max((best, *others), key=lambda one: (one is not best, self.key_of(one, judged_by)))
+            exact = self._exact(best)
+            # What fits by the bounds may, rarely, not do so to the byte: then it is compared as what it is.
+            if best is None or exact is None or self.key_of(exact).rank >= self.key_of(best).rank:
+                return exact
 
     def reaches(self, status: Status, allow: Callable[[Job], bool] = lambda _: True) -> bool:
         """Whether an option among the jobs that are allowed has this status or a better one, planning no others."""
@@ -106,7 +109,7 @@ class Search:
                 continue
             if self._needless(job):
                 continue
-            option = self.option_of(job)
+            option = self._compared(job)
             if option is not None and (key := self.key_of(option, judged_by)) > best_key:
                 best, best_key = option, key
         return best
@@ -128,7 +131,7 @@ class Search:
                 continue
             if not allow(job) or self._bound(job, self.weights, True, rank).rank < rank or self._needless(job):
                 continue
-            option = self.option_of(job)
+            option = self._compared(job)
             if option is None or self.key_of(option).rank < rank or option.figures.tokens_per_s is None:
                 continue
             faster = option.figures.tokens_per_s >= NOTICEABLE * speed
@@ -141,11 +144,24 @@ class Search:
         return (job.option for job in self.jobs if job.option is not None)
 
     def option_of(self, job: Job) -> Option | None:
-        """The option of a job, planned now if it is not yet; None where it is not loaded."""
+        """The option of a job to the byte, planned now if it is not yet; None where it is not loaded."""
+        option = self._compared(job)
+        if option is not None and not job.exact:
+            job.exact = True
+            if option.plan.placement.offloads:  # nothing else is compared by bounds
+                job.option = self._planned(job, exactly=True)
+        return job.option
+
+    def _compared(self, job: Job) -> Option | None:
+        """The same as far as it takes to compare it."""
         if not job.planned:
             job.planned = True
-            job.option = self._planned(job)
+            job.option = self._planned(job, exactly=False)
         return job.option
+
+    def _exact(self, option: Option | None) -> Option | None:
+        """The same option with its plan to the byte."""
+        return next((self.option_of(job) for job in self.jobs if job.option is option), None) if option else None
 
     def key_of(self, option: Option, weights: Weights | None = None) -> Key:
         """What an option is ordered by."""
@@ -207,7 +223,7 @@ class Search:
         """
         if job.whole is None or job.planned:
             return False
-        option = self.option_of(job.whole)
+        option = self._compared(job.whole)
         return option is not None and option.plan.verdict == "fits" and option.figures.served >= 1
 
     def _bound(self, job: Job, weights: Weights, refined: bool, least: int = DOES_NOT_FIT) -> Key:
@@ -216,13 +232,13 @@ class Search:
             return self._bounds.of(job, weights, refined, least)
         return Key(-1, _NEVER) if job.option is None else self.key_of(job.option, weights)
 
-    def _planned(self, job: Job) -> Option | None:
+    def _planned(self, job: Job, exactly: bool) -> Option | None:
         setup, about = job.setup, self.about
         try:
             if job.level is None:
                 plan = next(iter(setup.runtime.plan(setup.request)), None)
             else:
-                plan = setup.runtime.plan_level(setup.request, job.level)
+                plan = setup.runtime.plan_level(setup.request, job.level, exactly)
         except InputError:
             if len(self.jobs) == 1:
                 raise

@@ -66,6 +66,8 @@ class GraphWiring:
     """Gate and up projection each pass a tanh (Kimi K3) instead of one activation."""
     image_layers: int = 0
     """So many first layers also add image features, zeros for text (DeepStack of Qwen3-VL)."""
+    plain_windows: bool = False
+    """Attention in windows turns queries and keys without the factors of the file (Gemma 4)."""
     alternating_streams: int = 0
     """AltUp: so many parallel streams, of which one is computed and the others corrected (Gemma 3n); 0: none."""
     bank_every: int = 0

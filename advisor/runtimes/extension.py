@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.foundation.numbers import bare
+
 Scaling = Literal["none", "linear", "yarn"]
 
 
@@ -47,9 +49,9 @@ class Extension:
         length = ("--override-kv", f"{self.architecture}.context_length=int:{self.context}")
         match self.scaling:
             case "yarn":
-                scale = f"{self.factor:g}"
+                scale = bare(self.factor)
                 return ("--rope-scaling", "yarn", "--rope-scale", scale, "--yarn-orig-ctx", self.original)
             case "linear":
-                return ("--rope-scaling", "linear", "--rope-scale", f"{self.factor:g}", *length)
+                return ("--rope-scaling", "linear", "--rope-scale", bare(self.factor), *length)
             case "none":
                 return length

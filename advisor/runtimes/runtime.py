@@ -52,11 +52,13 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class SpeedTraits:
     """How its speed is estimated: by constants of its own (None: those of the machine's backend), and whether it
-    splits every tensor over all devices whatever it is told.
+    splits every tensor over all devices whatever it is told. Where the constants are another runtime's, its range
+    begins at `begins` times the low end of theirs, from measurements of its own.
     """
 
     backend: Literal["vllm", "mlx"] | None = None
     splits_tensors: bool = False
+    begins: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,10 +122,11 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+    def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         """The plan of one level among those of a request for `Levels`; None: it is not loaded here.
 
-        What the levels of a request have in common is worked out once.
+        What the levels of a request have in common is worked out once. Not `exactly`: of what fits for certain, bounds
+        will do for what each place holds.
         """
 
     @abstractmethod

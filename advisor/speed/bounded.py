@@ -1,4 +1,4 @@
-"""A speed that another one bounds: what is known of the order of two plans, where estimates contradict it."""
+"""A speed bounded by what else is known: by another plan that cannot be slower, by measurements of another runtime."""
 
 from __future__ import annotations
 
@@ -22,6 +22,21 @@ def no_faster(speed: Speed, than: Speed) -> Speed:
         speed,
         decode_tokens_per_s=decode.scaled(ratio),
         total_decode_tokens_per_s=None if total is None else total.scaled(ratio),
+        time_to_first_token_s=first,
+    )
+
+
+def beginning_at(speed: Speed, share: float) -> Speed:
+    """`speed`, the low end of its rate of writing `share` of what it was."""
+    decode, total, first = speed.decode_tokens_per_s, speed.total_decode_tokens_per_s, speed.time_to_first_token_s
+    if decode is None or share == 1:
+        return speed
+    if first is not None:
+        first = replace(first, high=first.high + (1 / share - 1) / decode.low)
+    return replace(
+        speed,
+        decode_tokens_per_s=replace(decode, low=decode.low * share),
+        total_decode_tokens_per_s=None if total is None else replace(total, low=total.low * share),
         time_to_first_token_s=first,
     )
 

@@ -12,8 +12,9 @@ from advisor.models.lookup import find_model
 from advisor.sizing.placement import place
 from advisor.sizing.settings import Settings
 from advisor.speed.backends import check_backend, default_backend
-from advisor.speed.estimate import Speed, Split, estimate_speed
+from advisor.speed.estimate import Speed, estimate_speed
 from advisor.speed.load import gguf_load
+from advisor.speed.rate import Split
 
 _MOST_GPUS = 64
 _place = lru_cache(maxsize=1024)(place)

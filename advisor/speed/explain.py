@@ -5,7 +5,8 @@ from __future__ import annotations
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import Message, fact
 from advisor.speed.backends import chip_of, group_of
-from advisor.speed.estimate import Rate, Speed
+from advisor.speed.estimate import Speed
+from advisor.speed.rate import Rate
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
 
 _OF_DECODE = {

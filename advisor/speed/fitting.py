@@ -47,7 +47,7 @@ _FLOOR = {
     kind: np.array([float(name in ("dense", "experts") or (kind, name) == ("decode", "weights")) for name in names])
     for kind, names in TERMS.items()
 }
-_PULL_GROUP = {"decode": 12.0, "prefill": 20.0, "host": 5.0}
+_PULL_GROUP = {"decode": 6.0, "prefill": 20.0, "host": 5.0}
 SERVED = "vllm"
 _LEAST_SHARE = 0.1  # of the starting value: so that a constant the pooled fit leaves out can still come back
 _ROUNDS = 12
@@ -55,7 +55,7 @@ _LEAST_ERROR = 0.1  # errors below count alike, so that no single row is met exa
 _LEAST_MS = 1e-6
 _CLIP = 0.8  # log; a row further off says nothing more
 # Rows' worth of pull towards "no difference" for a generation, a chip, a model on it, a level of that.
-_PULLS = (16.0, 6.0, 4.0, 2.0)
+_PULLS = (16.0, 4.0, 4.0, 2.0)
 
 
 @dataclass(frozen=True)

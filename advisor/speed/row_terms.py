@@ -17,7 +17,7 @@ from advisor.sizing.settings import Settings
 from advisor.speed.backends import BACKENDS, SERVER_BANDWIDTH, Backend, check_backend, chip_of, group_of
 from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad, gguf_load
 from advisor.speed.measurements import Measurement
-from advisor.speed.rates import device_of
+from advisor.speed.nominal_rates import device_of
 from advisor.speed.roofline import (
     Device,
     Terms,

@@ -121,15 +121,15 @@ def test_the_keyboard_reaches_everything_sees_where_it_is_and_leaves_tables(visi
     # Out of a table in one Tab: a drawn one leads on by itself, one with links can be skipped.
     _opened(one, "Quality")
     one.page.get_by_text("What is said about quantization, tested").click()
-    drawn = ".st-key-claims_advice"
-    grid = one.page.locator(f"{drawn} canvas").first
-    grid.wait_for()
+    drawn = one.page.locator("[data-testid=stDataFrame]")
+    drawn.first.locator("canvas").first.wait_for()
     one.settle()
-    grid.focus()
+    grid, holds_focus = drawn.last, "grid => grid.contains(document.activeElement)"
+    grid.locator("canvas").first.focus()
     one.page.keyboard.press("ArrowDown")
-    assert _is_in(one, drawn)
+    assert grid.evaluate(holds_focus)
     one.page.keyboard.press("Tab")
-    assert not _is_in(one, drawn)
+    assert not grid.evaluate(holds_focus)
     one.follow(f"/machines-for-a-model?{LOOKED_THROUGH}")
     one.page.get_by_role("region", name=re.compile("machines that run")).wait_for()
     one.settle()

@@ -12,11 +12,11 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.units import GIB, MIB
 from advisor.machines.chip import Chip
 from advisor.models.catalogue import catalogue
-from advisor.runtimes.vllm.frame import rotary_table_bytes
+from advisor.runtimes.vllm.every_level import rotary_table_bytes
 from advisor.runtimes.vllm.kv_cache import paged_cache
-from advisor.runtimes.vllm.options import VllmOptions
 from advisor.runtimes.vllm.overheads import Batch, Step, overhead_range
 from advisor.runtimes.vllm.runtime import VLLM
+from advisor.runtimes.vllm.serve_options import VllmOptions
 from advisor.runtimes.vllm.weights import weights_per_gpu
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.plan import Plan

@@ -29,6 +29,7 @@ WIDE = {
     "quantize/tool_runs.py:make_imatrix": "what llama-imatrix takes, and how to report and stop",
     "quantize/tool_runs.py:quantize_with_tool": "what llama-quantize takes, and how to report and stop",
     "report/document.py:ReportDocument": "the parts of the report in their order",
+    "runtimes/runtime.py:Runtime": "all that a runtime says of itself",
     "runtimes/launch.py:Launch": "all that a command line may say, most of it off by default",
     "runtimes/llama_cpp/compute/frame.py:Frame": "the tensors alive while a graph is walked",
     "runtimes/llama_cpp/placement_search.py:best_placement": "a model, its level, machine and settings, two switches",
@@ -85,9 +86,11 @@ def test_what_was_mended_is_no_longer_excused() -> None:
 # Files of one name outside the pages, which are drawn by the same names as what they show: the same job in each room.
 SAME_JOB = {
     "adapters": "LoRA adapters: their bytes by rank, and where llama.cpp puts them",
+    "serve_options": "what a server is told, checked as it checks it",
     "stack": "what a runtime loads beside the model",
     "catalogue": "the rows of data/ that a room is about",
     "commands": "of all runtimes, and one of each",
+    "every_level": "what a runtime's plans have in common whatever the level",
     "errors": "what can go wrong in a room",
     "find": "what typed words mean, of models and of machines",
     "feed_forward": "a block of a network, and its nodes in llama.cpp's graph",

@@ -175,6 +175,7 @@ def gemma4(config: Config) -> Model:
             GraphWiring(
                 values_normed=True,
                 rows="before norm",
+                plain_windows=True,
                 by_release=ByRelease(rows_late=("2026-08", "2026-10"), scaled_by_rows=True),
             ),
             gguf=GgufWiring(tied_head_twice=True),

@@ -305,7 +305,7 @@ def _lm_studio_notes(launch: Launch) -> tuple[Message, ...]:
         as_it_is(f"Unified KV Cache {'on' if settings.unified else 'off'}"),
     ]
     if launch.extension is not None and launch.extension.scaling != "none":
-        wanted.append(as_it_is(f"RoPE Frequency Scale {1 / launch.extension.factor:.4g}"))
+        wanted.append(as_it_is(f"RoPE Frequency Scale {bare(round(1 / launch.extension.factor, 4))}"))
     if not launch.kv_offload:
         wanted.append(as_it_is("Offload KV Cache to GPU Memory off"))
     if settings.cpu_moe_layers:

@@ -160,8 +160,8 @@ class LevelPlanner:
         """With the adapters beside the layers they change; split tensors have them beside all."""
         return weights if self.split else with_adapters(weights, self.model, self.request.adapters)
 
-    def plan_level(self, level: Level) -> Plan:
-        return self.plan(self.sized(level))
+    def plan_level(self, level: Level, exactly: bool = True) -> Plan:
+        return self.plan(self.sized(level), exactly)
 
     def least_seconds(self, level: Level) -> float | None:
         """See `Runtime.least_seconds`: where the placement is searched for."""
@@ -181,11 +181,13 @@ class LevelPlanner:
             return None
         return self.searcher.least_on_host(self.weights(self.sized(level)))
 
-    def plan(self, sized: SizedLevel) -> Plan:
+    def plan(self, sized: SizedLevel, exactly: bool = True) -> Plan:
+        """Not `exactly`: of what the search has found to fit, as the bounds tell by which it was found."""
         weights = self.weights(sized)
         judged = self.judged(sized, weights)
-        plan = self._split_plan if self.split else self._placed_plan
-        return plan(sized, weights, judged)
+        if self.split:
+            return self._split_plan(sized, weights, judged)
+        return self._placed_plan(sized, weights, judged, exactly)
 
     def _split_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
         """Every tensor split over all devices, which llama.cpp takes for one."""
@@ -232,7 +234,7 @@ class LevelPlanner:
     def split_growth(self, weights: Weights) -> SplitGrowth:
         return SplitGrowth(self.model, self.settings, self.told, weights, len(self.memory.devices))
 
-    def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights) -> Plan:
+    def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights, exactly: bool) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
         found = self.searcher.best(judged) if self.request.search else None
         fits_as_judged = found is not None
@@ -240,13 +242,13 @@ class LevelPlanner:
             found = self.searcher.best(weights)
         placement = found.placement if found else self.told
         growth, held = self.searcher.growth(placement), weights.on_devices(placement)
-        now = settled(growth, weights)
+        now = settled(growth, weights) if exactly or not fits_as_judged else growth.now
         adapters = adapters_on_devices(self.model, self.request.adapters, placement)
         needed = needed_bytes(weights, self.memory, placement, now, held)
         if judged is weights:
             counted = needed
-        elif fits_as_judged:
-            counted = self.searcher.needed(judged, placement)  # an upper bound, which the search has found to fit
+        elif fits_as_judged and not exactly:
+            counted = self.searcher.needed(judged, placement)
         else:
             counted = self._settled_needs(growth, judged)
         short = shortage(self.memory, counted, self.margin)

@@ -55,11 +55,11 @@ class LlamaCpp(Runtime):
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         return plan_gguf(self, *with_stack(self, request, self.largest_image))
 
-    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+    def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         if level.format != GGUF:
             return None
         found = gguf_level(level)
-        return planner_of(request, self).plan_level(found) if found.offered_for(request.model) else None
+        return planner_of(request, self).plan_level(found, exactly) if found.offered_for(request.model) else None
 
     def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
         return planner_of(request, self).least_seconds(gguf_level(level))

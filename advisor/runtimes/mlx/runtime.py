@@ -39,7 +39,7 @@ class Mlx(WholeOnDevices):
         self.check(request)
         return plan_mlx(self, request)
 
-    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+    def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         return plan_mlx_level(self, request, level)
 
     def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:

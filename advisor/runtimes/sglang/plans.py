@@ -19,7 +19,7 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
-from advisor.runtimes.sglang.frame import Frame, frame_of
+from advisor.runtimes.sglang.every_level import Frame, frame_of
 from advisor.runtimes.vllm.split import Loaded, checkpoint_by_stage, kept_by_stage
 from advisor.sizing.memory import Device
 from advisor.sizing.placement import Placement

@@ -13,7 +13,7 @@ from advisor.foundation.numbers import bare
 from advisor.machines.chip import Chip
 from advisor.runtimes.launch import AS_PUBLISHED, Command, Launch, command_line
 from advisor.runtimes.support import supports
-from advisor.runtimes.vllm.options import SMALLEST_CHOICE, told_tokens
+from advisor.runtimes.vllm.serve_options import SMALLEST_CHOICE, told_tokens
 from advisor.runtimes.vllm.stack import DRAFTED, adapter_rank
 from advisor.sizing.runtime_id import RuntimeId
 

@@ -19,7 +19,7 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
-from advisor.runtimes.vllm.frame import Frame, Stage, frame_of
+from advisor.runtimes.vllm.every_level import Frame, Stage, frame_of
 from advisor.runtimes.vllm.kernels import VERSION
 from advisor.runtimes.vllm.split import Loaded
 from advisor.sizing.placement import Placement

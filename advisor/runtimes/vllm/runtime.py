@@ -18,7 +18,6 @@ from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.cards import card_counts
 from advisor.runtimes.vllm.commands import vllm_commands
 from advisor.runtimes.vllm.kernels import keeps_fp8
-from advisor.runtimes.vllm.options import DEFAULTS, VllmOptions
 from advisor.runtimes.vllm.plans import (
     longest_context,
     may_fit,
@@ -26,6 +25,7 @@ from advisor.runtimes.vllm.plans import (
     plan_vllm_level,
     refusals,
 )
+from advisor.runtimes.vllm.serve_options import DEFAULTS, VllmOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest
@@ -55,7 +55,7 @@ class Vllm(WholeOnDevices):
         self.check(request)
         return plan_vllm(self, request)
 
-    def plan_level(self, request: PlanRequest, level: LevelId) -> Plan | None:
+    def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         return plan_vllm_level(self, request, level)
 
     def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:

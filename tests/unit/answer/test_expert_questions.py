@@ -33,6 +33,7 @@ WORDS: dict[str, Collection[str]] = {
     "5 bits": {"Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0"},
     "4 bits": {"Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0", "IQ4_NL", "IQ4_XS"},
     "4 bits in vLLM": {"AWQ-W4A16-g128", "W4A16-g128", "W4A16-asym-g128", "GPTQ-W4A16-g128"},
+    "native INT4": {"INT4-native", "W4A16-g32"},
     "native MXFP4": {"MXFP4", "MXFP4_MOE", "MXFP4-native"},
     "MLX 4 bits or more": {"MLX-4bit-g64", "MLX-4bit-g32", "MLX-5bit-g64", "MLX-6bit-g64", "MLX-8bit-g64"},
     "3 bits": _THREE_BITS,

@@ -19,7 +19,7 @@ from advisor.question.question import Question
 from advisor.report.compact import answer_document
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
-from advisor.runtimes.vllm.options import VllmOptions
+from advisor.runtimes.vllm.serve_options import VllmOptions
 from advisor.runtimes.vllm.stages import cuts, stages_of, tensors_of_stage
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId

@@ -136,7 +136,7 @@ def test_what_it_does_not_run_is_said(query: str, part: str) -> None:
 
 
 def test_published_speeds_lie_in_the_range_that_is_stated() -> None:
-    """Estimated by what was measured with vLLM; of SGLang 20 measurements of one user are known, 19 of them inside."""
+    """Estimated by what was measured with vLLM, from lower on; of SGLang 20 measurements of one user are known."""
     levels = {"BF16": "BF16-safetensors", "FP8": "FP8-block128", "GPTQ-Int8": "W8A16-channel"}
     levels |= {"AWQ-INT4": "AWQ-W4A16-g128", "GPTQ-INT4": "W4A16-g128"}
     inside = []

@@ -18,8 +18,8 @@ from advisor.models.linear_layers import Kind, stored_block
 from advisor.question.question import Question
 from advisor.report.compact import answer_document
 from advisor.runtimes.commands import commands
-from advisor.runtimes.vllm.options import VllmOptions
 from advisor.runtimes.vllm.runtime import VLLM
+from advisor.runtimes.vllm.serve_options import VllmOptions
 from advisor.sizing.plan import Plan
 from advisor.words import say_all
 

@@ -20,13 +20,13 @@ from advisor.models.catalogue import catalogue
 from advisor.models.linear_layers import stored_block, stored_globals
 from advisor.models.model import Model
 from advisor.runtimes import vllm as rules
-from advisor.runtimes.vllm.frame import rotary_table_bytes
+from advisor.runtimes.vllm.every_level import rotary_table_bytes
 from advisor.runtimes.vllm.kernels import support
 from advisor.runtimes.vllm.kv_cache import paged_cache
-from advisor.runtimes.vllm.options import VllmOptions
 from advisor.runtimes.vllm.plans import refusals
 from advisor.runtimes.vllm.published_weights import published_weights_per_gpu
 from advisor.runtimes.vllm.runtime import VLLM
+from advisor.runtimes.vllm.serve_options import VllmOptions
 from advisor.runtimes.vllm.weights import weights_per_gpu
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.plan import Plan

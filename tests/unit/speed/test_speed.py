@@ -29,7 +29,7 @@ from advisor.speed.explain import explanation
 from advisor.speed.fit_constants import cases_of, fitted_rows
 from advisor.speed.load import SpeedLoad, safetensors_load
 from advisor.speed.measurements import MEASUREMENTS, read_measurements
-from advisor.speed.rates import served_flops
+from advisor.speed.nominal_rates import served_flops
 from advisor.speed.roofline import TERMS
 from advisor.speed.row_terms import cases
 from advisor.words import say_all

@@ -117,7 +117,7 @@ class Frame:
     def turning(self, attention: Attention) -> tuple[int, ...]:
         """What a rotation by position reads beside the tensor: positions, and factors that lie on the host."""
         graph = self.graph
-        if not graph.lent or (attention.window and self.model.architecture == "gemma4"):
+        if not graph.lent or (attention.window and self.model.wiring.graph.plain_windows):
             return (self.positions,)
         return (self.positions, *(graph.weight(name) for name in graph.tensors if name.startswith("rope_")))
 

@@ -20,8 +20,8 @@ from advisor.machines.chip import Chip
 from advisor.models.model import Layer, Model
 from advisor.runtimes.drafts import check_draft
 from advisor.runtimes.vllm.kv_cache import PagedCache, paged_cache
-from advisor.runtimes.vllm.options import DEFAULTS
 from advisor.runtimes.vllm.overheads import Step, activation_range, default_batch, overhead_range
+from advisor.runtimes.vllm.serve_options import DEFAULTS
 from advisor.runtimes.vllm.split import Loaded, check_request, checkpoint_by_stage, kept_by_stage, level_by_stage
 from advisor.runtimes.vllm.stack import ENCODING_SPREAD, beside_on_gpu, cached_model, encoding_bytes
 from advisor.runtimes.vllm.stages import stages_of

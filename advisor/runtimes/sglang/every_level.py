@@ -8,8 +8,8 @@ from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.machines.chip import Chip
-from advisor.runtimes.sglang.options import DEFAULTS, chunk_of, share_of
 from advisor.runtimes.sglang.pool import token_pool
+from advisor.runtimes.sglang.serve_options import DEFAULTS, chunk_of, share_of
 from advisor.runtimes.vllm.overheads import Batch, Step, activation_range, overhead_range
 from advisor.runtimes.vllm.split import Loaded, check_request, even_split, level_by_stage
 from advisor.runtimes.vllm.stack import beside_on_gpu
