@@ -153,7 +153,7 @@ def _why_this_level(found: Answer, chosen: Candidate) -> Message:
     if decided.setup.as_it_is or len(decided.setup.levels) == 1:
         whole = chosen.verdict != "fits with offload"
         return fact("fits", level=level) if whole else fact("runs_with_offload", level=level)
-    above = _next_better(found)
+    above = next_better(found)
     if above is None and decided.kept.mean >= 100 - VISIBLE_POINTS:
         return fact("no_visible_gain_above", level=level)
     if above is None:
@@ -179,7 +179,7 @@ def _why_this_level(found: Answer, chosen: Candidate) -> Message:
     )
 
 
-def _next_better(found: Answer) -> Option | None:
+def next_better(found: Answer) -> Option | None:
     """The least better level of the same setup, planned; None: nothing that is looked at keeps more."""
     decided = found.decided
     better: Sequence[Job] = [

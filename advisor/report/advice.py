@@ -6,6 +6,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.other_models import OtherModel
 from advisor.answer.reasons import reasons
+from advisor.answer.recommendation import Recommendation
 from advisor.answer.verdict import leading
 from advisor.foundation.units import GIB
 from advisor.models.licences import commercial_use
@@ -49,18 +50,23 @@ def _old_prices(count: int) -> str:
     return told("{count} of the prices used are old: ask for quotes before buying.", count=count)
 
 
-def _with_another_model(answer: Answer, instead: OtherModel, link: str) -> tuple[str, ...]:
-    """Nobody is told to fetch what the first sentence advises against."""
-    name, plan = instead.entry.name, instead.found.shown.plan
+def _report_about(instead: OtherModel, link: str) -> str:
+    """Where the report about another model is."""
     address = link.partition("?")[0]
     where = f": {address}?{instead.found.question.to_query()}" if address else ""
+    return told(
+        "Read the report about {name} on {machine_name}{where}.",
+        name=instead.entry.name,
+        machine_name=instead.found.machine_name,
+        where=where,
+    )
+
+
+def _with_another_model(answer: Answer, instead: OtherModel, link: str) -> tuple[str, ...]:
+    """Nobody is told to fetch what the first sentence advises against."""
+    plan = instead.found.shown.plan
     return (
-        told(
-            "Read the report about {name} on {machine_name}{where}.",
-            name=name,
-            machine_name=instead.found.machine_name,
-            where=where,
-        ),
+        _report_about(instead, link),
         told(
             "Get or make its {level} file ({file_bytes:gb}) and run it.",
             level=plan.level,
@@ -70,9 +76,24 @@ def _with_another_model(answer: Answer, instead: OtherModel, link: str) -> tuple
     )
 
 
-def next_steps(answer: Answer, shown: Candidate, link: str) -> tuple[str, ...]:
+def _by_api(found: Recommendation) -> tuple[str, ...]:
+    model = found.api_answer.entry.name
+    return (
+        told("Ask a host for {model} twenty questions of your own work, and note how fast it answers.", model=model),
+        told("Read where the host keeps what it is sent and for how long, and whether its terms allow your data."),
+        told("Set a limit for what may be spent in a month, and compare the first bill with this report."),
+    )
+
+
+def next_steps(found: Recommendation, link: str) -> tuple[str, ...]:
     """What to do with the answer; `link` is the full address of the live question, where there is one."""
-    if (instead := leading(answer)) is not None:
+    answer, shown = found.asked, found.asked.shown
+    instead = leading(answer)
+    if found.way == "api":
+        if instead is None:
+            return _by_api(found)
+        return (*_by_api(found), _report_about(instead, link))
+    if instead is not None:
         return _with_another_model(answer, instead, link)
     if answer.chosen is None:
         ways = () if answer.decided.unmet else shown.plan.ways_out
@@ -80,7 +101,13 @@ def next_steps(answer: Answer, shown: Candidate, link: str) -> tuple[str, ...]:
             return say_all((way.message for way in ways), "report")
         said = reasons(answer)
         return say_all(said[1:] or said, "report")
+    first: tuple[str, ...] = ()
+    if found.way == "rent":
+        first = (told("Rent it for an hour and try it there before anything is agreed for longer."),)
+    elif found.rent is not None and found.way == "own":
+        first = (told("Rent the same machine for an hour and try it there before you buy."),)
     return (
+        *first,
         told(
             "Get or make the {level} file ({file_bytes:gb}); the commands are in the appendix.",
             level=shown.level,

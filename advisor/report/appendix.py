@@ -19,6 +19,7 @@ from advisor.foundation.units import GIB
 from advisor.foundation.version import VERSION
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
+from advisor.report.how_right import how_right
 from advisor.report.named import status_word, verdict_word
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
@@ -59,6 +60,7 @@ def appendix_of(answer: Answer, shown: Candidate, link: str) -> Appendix:
         link=link,
         data_release=data_release(),
         app_version=VERSION,
+        how_right=how_right(),
     )
 
 

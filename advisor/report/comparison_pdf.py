@@ -11,9 +11,10 @@ from advisor.answer.answer import Answer
 from advisor.foundation.version import VERSION
 from advisor.report.comparison import LETTERS, Row, compare
 from advisor.report.glyphs import BOX, drawable_all
-from advisor.report.pdf import PRODUCT, Paper, of_template, paper_name, qr_code, typeset
-from advisor.words import to_tell, told
-from advisor.words.written import day as written_day
+from advisor.report.headings import PRODUCT, headings
+from advisor.report.payload import Paper, paper_name, qr_code, tongue
+from advisor.report.pdf import typeset
+from advisor.words import to_tell, told, written_day
 
 EXPLAINED = to_tell(
     "The best of a row is marked. Figures that nobody would tell apart share the mark or go without: 0.3 points of "
@@ -39,11 +40,12 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
     title = told("{count} ways compared", count=len(answers))
     payload: dict[str, Any] = drawable_all(
         {
+            **tongue(),
             "paper": paper_name(paper),
+            "labels": headings(),
             "title": title,
             "author": PRODUCT,
             "date": [day.year, day.month, day.day],
-            **of_template(),
             "footer": f"{PRODUCT} {VERSION} \u00b7 {title} \u00b7 {written_day(day)}",
             "explained": told(EXPLAINED),
             "columns": [f"{letter}: {names_of(one)}" for letter, one in zip(letters, answers, strict=False)],
@@ -52,6 +54,7 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
                 for name, those in groupby(rows, key=lambda row: row.group)
             ],
             "notes": [],
+            "live": told("The same comparison with today's data and prices:"),
             "link": link,
         }
     )

@@ -12,6 +12,7 @@ from typing import Literal
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.ranges import Range
+from advisor.report.brief import Brief
 
 TITLE_CHARACTERS = 200
 NAME_CHARACTERS = 120
@@ -76,6 +77,7 @@ class MemoryBar:
     overhead_gib: float
     verdict: str  # in words: "fits"
     tone: Tone
+    note: str = ""  # why it is shown: "chosen"
 
     @property
     def total_gib(self) -> float:
@@ -156,6 +158,18 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceCard:
+    """A way to run it: the plan that is decided for, or what stands beside it, with what it gains over that."""
+
+    role: str  # "Chosen", "Better quality"
+    name: str  # a level, of another model with its name
+    status: str
+    tone: Tone
+    figures: tuple[Fact, ...] = ()
+    gain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Gloss:
     word: str
     meaning: str
@@ -204,6 +218,7 @@ class Appendix:
     link: str = ""  # the live question; drawn as a QR code too
     data_release: str = ""
     app_version: str = ""
+    how_right: tuple[str, ...] = ()  # how the engine's figures compare with what others printed or measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +226,11 @@ class ReportDocument:
     """A whole report. `subject` names model and machine, and is the title where the cover has none.
 
     `generated_at` is aware; it is the document's only clock, so equal documents give equal bytes.
+
+    `brief` is the first page; reports that were kept before there was one have None. What follows is about the plan of
+    the model that was asked for, which `about` says where the first page names another. `cards` are that plan and what
+    stands beside it, `what_matters` the assumptions that the comparison of money hangs on, `not_included` what no price
+    has in it.
     """
 
     cover: Cover
@@ -234,6 +254,12 @@ class ReportDocument:
     glossary: tuple[Gloss, ...] = ()
     appendix: Appendix = Appendix()
     language: str = "en"  # that all of it is written in, as links name it
+    brief: Brief | None = None
+    about: str = ""
+    cards: tuple[ChoiceCard, ...] = ()
+    start: tuple[Command, ...] = ()
+    what_matters: Table | None = None
+    not_included: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.generated_at.tzinfo is None:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from advisor.report.document import CHART_BARS, CostLine, Costs, MemoryChart, QualityRow, chart_bars
+from advisor.report.document import CHART_BARS, CostLine, Costs, MemoryBar, MemoryChart, QualityRow, chart_bars
 from advisor.words import told, written
 from advisor.words.written import approx, money, span
 
 _LABEL_GAP = 0.1  # of the chart's height: the least distance of two names beside their lines
 _MINUS = "\u2212"
 # What fits beside a chart, in characters; longer texts are cut there and told in full elsewhere.
-_TASK, _BASIS, _OPTION = 22, 44, 28
+_TASK, _BASIS, _OPTION, _BAR = 22, 44, 28, 38
 _LETTER_PT = 4.9  # the widest mean of a bold letter at 8.5 pt
 
 
@@ -49,6 +49,11 @@ def _axis(values: Sequence[float], start: float, end: float) -> list[dict[str, A
     return [{"at": (value - start) / (end - start or 1), "label": number(value, digits)} for value in values]
 
 
+def bar_name(bar: MemoryBar) -> str:
+    """ "Q4_K_M (chosen)"."""
+    return told("{level} ({note})", level=bar.level, note=bar.note) if bar.note else cut(bar.level, _BAR)
+
+
 def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any] | None:
     """At most so many bars around the recommended level; None where there are none."""
     bars = chart_bars(chart.bars, chart.recommended, most)
@@ -69,7 +74,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
         + "; ".join(
             told(
                 "{level} {total_gib} GiB, {verdict}",
-                level=bar.level,
+                level=bar_name(bar),
                 total_gib=number(bar.total_gib, 1),
                 verdict=told(bar.verdict),
             )
@@ -78,7 +83,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
         "caption": told("{shown}GiB = 1024³ bytes. A level fits when its bar ends before the margin.", shown=shown),
         "bars": [
             {
-                "level": bar.level,
+                "level": bar_name(bar),
                 "recommended": bar.level == chart.recommended,
                 "weights": bar.weights_gib / end,
                 "kv_cache": bar.kv_cache_gib / end,
@@ -90,7 +95,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
             }
             for bar in bars
         ],
-        "names_pt": min(150.0, max(52.0, 10 + _LETTER_PT * max(len(bar.level) for bar in bars))),
+        "names_pt": min(190.0, max(52.0, 10 + _LETTER_PT * max(len(bar_name(bar)) for bar in bars))),
         "ticks": _axis(ticks(end), 0, end),
         "capacity": capacity / end if capacity else None,
         "capacity_label": told("Capacity {capacity} GiB", capacity=number(capacity, 1)) if capacity else "",
@@ -161,6 +166,7 @@ def _cost_chart(costs: Costs) -> dict[str, Any]:
         "alt": told("Total cost in {currency} after {months} months: ", currency=costs.currency, months=months)
         + "; ".join(f"{line.name} {number(line.cumulative[-1])}" for line in costs.lines)
         + "".join(f". {mark.label}" for mark in costs.break_evens),
+        "heading": told("What has been paid after so many months"),
         "y_name": told("Total cost ({currency})", currency=costs.currency),
         "x_name": told("Months"),
         "lines": [

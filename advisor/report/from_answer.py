@@ -10,11 +10,10 @@ from advisor.answer.choices import choices
 from advisor.answer.flips import flips
 from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import reasons
-from advisor.answer.status import Status
+from advisor.answer.recommendation import recommendation
 from advisor.answer.verdict import leading, verdict
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import fact
-from advisor.foundation.units import GIB
 from advisor.models.licences import commercial_use
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import task_name
@@ -25,28 +24,18 @@ from advisor.report.document import (
     Cover,
     Fact,
     Gloss,
-    MemoryBar,
-    MemoryChart,
     QualityRow,
     ReportDocument,
     SpeedRow,
     Tone,
-    chart_bars,
 )
-from advisor.report.named import role_word
-from advisor.sizing.plan import DeviceMemory, Plan
+from advisor.report.first_page import brief_of
+from advisor.report.money_page import not_included, what_matters
+from advisor.report.named import STATUS_TONES, role_word
+from advisor.report.plan_page import about_of, cards_of, fullest, memory_of, start_of
 from advisor.words import in_use, say, say_all, to_tell, told
 from advisor.words.written import amount, format_count, gib, money, number, rough, span
 
-STATUS_TONES: dict[Status, Tone] = {
-    "good": "good",
-    "limited": "tight",
-    "slow": "tight",
-    "last resort": "bad",
-    "does not fit": "bad",
-    "not as asked": "bad",
-}
-_TONES: dict[str, Tone] = {"fits": "good", "fits with offload": "good", "tight": "tight", "does not fit": "bad"}
 _A_MONTH = {
     "own": to_tell("A month, owned"),
     "rent": to_tell("A month, rented"),
@@ -97,7 +86,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
 
     Where nothing fits, it says what is missing and what would help; speed and costs of what cannot run are left out.
     """
-    shown = answer.shown
+    shown, advised = answer.shown, recommendation(answer)
     runs = shown.plan.verdict != "does not fit"
     return ReportDocument(
         cover=cover or Cover(),
@@ -108,7 +97,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         key_figures=_key_figures(answer, shown) if runs else _missing_figures(answer, shown),
         model=_model_facts(answer),
         machine=_machine_facts(answer),
-        memory=_memory_chart(answer),
+        memory=memory_of(answer),
         quality=_quality_rows(answer, shown) if runs else (),
         speed=_speed_rows(shown) if runs else (),
         costs=cost_section(shown, answer.question.requirements.own_hardware) if runs else None,
@@ -116,11 +105,17 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         risks=risks(answer, shown) if runs else (),
         choices=tuple(f"{role_word(one.role)}: {say(one.gain, 'report')}" for one in choices(answer)),
         what_would_flip=tuple(say(flip.sentence, "report") for flip in flips(answer)),
-        next_steps=next_steps(answer, shown, link),
+        next_steps=next_steps(advised, link),
         notes=say_all(answer.notes, "report"),
         glossary=tuple(Gloss(told(word), told(meaning)) for word, meaning in _GLOSSARY),
         appendix=appendix_of(answer, shown, link),
         language=in_use(),
+        brief=brief_of(advised),
+        about=about_of(advised),
+        cards=cards_of(answer),
+        start=start_of(advised),
+        what_matters=what_matters(answer, shown) if runs else None,
+        not_included=not_included(shown) if runs else (),
     )
 
 
@@ -131,7 +126,7 @@ def _tone(answer: Answer) -> Tone:
 
 def _missing_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     plan = shown.plan
-    held = _fullest(plan)
+    held = fullest(plan)
     several = len(plan.devices) > 1
     found = [Fact(told("Nearest level"), plan.level, told("file of {file_bytes:gb}", file_bytes=plan.sized.file_bytes))]
     if held.capacity_bytes is not None:
@@ -214,43 +209,6 @@ def _machine_facts(answer: Answer) -> tuple[Fact, ...]:
             ", ".join(say_all((fact("tokens", n=question.workload.context), fact("users", n=question.workload.users)))),
             told("context of each user"),
         ),
-    )
-
-
-def _level(answer: Answer) -> str | None:
-    return None if answer.chosen is None else answer.chosen.level
-
-
-def _memory_chart(answer: Answer) -> MemoryChart:
-    bars = tuple(_bar(plan) for plan in answer.plans)
-    first = _fullest(answer.plans[0])
-    capacity = first.capacity_bytes
-    several = len(answer.plans[0].devices) > 1
-    return MemoryChart(
-        where=told("on the fullest of {count} devices", count=len(answer.plans[0].devices))
-        if several
-        else told("on {device}", device=first.name),
-        bars=chart_bars(bars, _level(answer)),
-        capacity_gib=None if capacity is None else capacity / GIB,
-        margin_percent=answer.question.machine.margin_percent,
-        recommended=_level(answer),
-    )
-
-
-def _fullest(plan: Plan) -> DeviceMemory:
-    return min(plan.devices, key=lambda device: device.free_bytes or 0, default=plan.host)
-
-
-def _bar(plan: Plan) -> MemoryBar:
-    held = _fullest(plan)
-    return MemoryBar(
-        level=plan.level,
-        weights_gib=held.weights_bytes / GIB,
-        kv_cache_gib=held.kv_cache_bytes / GIB,
-        compute_gib=held.compute_bytes / GIB,
-        overhead_gib=(held.overhead_bytes + held.other_bytes) / GIB,
-        verdict=plan.verdict,
-        tone=_TONES[plan.verdict],
     )
 
 

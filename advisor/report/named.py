@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.answer.choices import Role
 from advisor.answer.status import Status
+from advisor.report.document import Tone
 from advisor.sizing.plan import Verdict
 from advisor.words import to_tell, told
 
@@ -20,6 +21,20 @@ _STATUSES: dict[Status, str] = {
     "last resort": to_tell("Last resort"),
     "does not fit": to_tell("Does not fit"),
     "not as asked": to_tell("Not as asked"),
+}
+STATUS_TONES: dict[Status, Tone] = {
+    "good": "good",
+    "limited": "tight",
+    "slow": "tight",
+    "last resort": "bad",
+    "does not fit": "bad",
+    "not as asked": "bad",
+}
+VERDICT_TONES: dict[Verdict, Tone] = {
+    "fits": "good",
+    "fits with offload": "good",
+    "tight": "tight",
+    "does not fit": "bad",
 }
 _ROLES: dict[Role, str] = {
     "better quality": to_tell("Better quality"),

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date
+
+from babel.dates import format_date
 
 from advisor.foundation.environment import language_setting
 from advisor.foundation.errors import InputError, word_errors
@@ -30,6 +33,8 @@ __all__ = [
     "speaking",
     "to_tell",
     "told",
+    "written_day",
+    "written_month",
 ]
 
 _CHOSEN: ContextVar[str] = ContextVar("language", default="")
@@ -78,6 +83,17 @@ def told(text: str, /, **figures: Figure) -> str:
 def to_tell(text: str) -> str:
     """The text itself, which `told` says later: so that the list for translators finds it."""
     return text
+
+
+def written_day(day: date) -> str:
+    """ "25 November 2026", "25. November 2026", in the United States "November 25, 2026"."""
+    name = in_use()
+    return str(format_date(day, "d MMMM y" if name == ENGLISH else "long", locale=language(name).locale))
+
+
+def written_month(day: date) -> str:
+    """ "November 2026"."""
+    return str(format_date(day, "MMMM y", locale=language(in_use()).locale))
 
 
 def label(key: str) -> str:

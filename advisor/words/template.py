@@ -7,7 +7,6 @@ An entry that stays empty is said in English.
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Collection, Iterator
 from functools import cache
@@ -21,7 +20,6 @@ from advisor.words.language import ENGLISH, LOCALES
 CODE = Path(__file__).parent.parent
 _SENTENCE = "sentence"
 _OF_REPORTS = frozenset({"told", "to_tell"})
-_IN_TYPST = re.compile(r'\bt\("([^"]+)"\)')
 _BASES = frozenset({"AdvisorError", "ImpossibleValue"})
 
 
@@ -34,13 +32,6 @@ def sentences(folder: Path = CODE) -> tuple[str, ...]:
 def of_reports(folder: Path = CODE) -> tuple[str, ...]:
     """The texts of reports, each once; they have the context "report"."""
     return _texts(_trees(folder), _OF_REPORTS)
-
-
-@cache
-def of_typst(folder: Path = CODE) -> tuple[str, ...]:
-    """The texts of the typesetter's templates, each once; they have the context "report" as well."""
-    texts = (text for path in sorted(folder.rglob("*.typ")) for text in _IN_TYPST.findall(path.read_text("utf-8")))
-    return tuple(dict.fromkeys(texts))
 
 
 @cache
@@ -64,7 +55,7 @@ def template() -> Catalog:
             found.add(entry.id, context=entry.context, auto_comments=[f"English: {text}" for text in texts])
     for text in sentences():
         found.add(text)
-    for text in dict.fromkeys((*of_reports(), *of_typst())):
+    for text in of_reports():
         found.add(text, context="report")
     return found
 

@@ -7,19 +7,14 @@ signs, the units and the order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from decimal import Decimal
 from typing import Any
-
-from babel.dates import format_date
 
 from advisor.foundation import numbers, units
 from advisor.words import in_use
 from advisor.words.figures import signed, write
 from advisor.words.language import ENGLISH, Language, language
 from advisor.words.spelling import in_currency
-
-_ENGLISH_COUNTRIES = (ENGLISH, "en-GB")  # whose days stand before the month
 
 
 def approx(value: float, digits: int = numbers.ESTIMATE) -> str:
@@ -72,13 +67,6 @@ def gib(n: float) -> str:
 def format_count(n: float) -> str:
     """As `units.format_count`."""
     return _with_unit(n, "count", units.format_count)
-
-
-def day(of: date) -> str:
-    """ "4 March 2026", "4. März 2026", "March 4, 2026"."""
-    if (name := in_use()) in _ENGLISH_COUNTRIES:
-        return f"{of.day} {of:%B %Y}"
-    return format_date(of, "long", locale=language(name).locale)
 
 
 def _other() -> Language | None:

@@ -1,0 +1,276 @@
+"""The first page: what to do, what it costs, what people get, how sure each figure is, and when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+from advisor.answer.flips import flips
+from advisor.answer.money_words import money_words
+from advisor.answer.option import users_that_fit
+from advisor.answer.recommendation import Recommendation
+from advisor.answer.turning_points import turning_points, turning_words
+from advisor.answer.verdict import verdict
+from advisor.costs.money import MoneyRange, UsedPrice
+from advisor.costs.options import Option
+from advisor.foundation.message import Span
+from advisor.foundation.ranges import Range
+from advisor.report.brief import Brief, Figure
+from advisor.report.how_sure import (
+    day_of_quality,
+    day_of_speed,
+    days_of_money,
+    of_money,
+    of_quality,
+    of_speed,
+    quality_in_words,
+    speed_in_words,
+    telling_price,
+)
+from advisor.report.ways import upfront_of, ways_of
+from advisor.words import say, say_all, told, written_day
+
+FRESH_DAYS = 90  # a price that is older is asked for again
+_NEAR = 3  # times: a way whose low end is dearer than that of the other's high end would have to change very much
+_MOST_OF_MONEY, _MOST_OF_PLAN = 3, 3  # of what would change the decision; the rest is on the third page
+
+
+def brief_of(found: Recommendation) -> Brief:
+    """The first page of the report about a question."""
+    changes = _changes(found)
+    return Brief(
+        decision=say(found.decision, "report"),
+        beside=_beside(found),
+        sure=_sure(found),
+        money=tuple(_money(found)),
+        gets=tuple(_gets_of_api(found) if found.way == "api" else _gets(found)),
+        ways=ways_of(found),
+        changes=changes,
+        look_again=_look_again(found, bool(changes)),
+    )
+
+
+def _beside(found: Recommendation) -> str:
+    """What the page says of the plan, where the decision is another sentence."""
+    said = verdict(found.asked)
+    if found.decision == said:
+        return ""
+    if found.way != "api" or not found.runs:
+        return say(said, "report")
+    return told("If you run a model yourself all the same: {verdict}", verdict=say(said, "report"))
+
+
+def _sure(found: Recommendation) -> tuple[str, ...]:
+    """In how many draws it is so, and whether the ways are of equal quality; where all are of the plan asked for."""
+    if not found.is_compared or found.is_another:
+        return ()
+    return say_all(money_words(found.about.shown)[1:], "report")
+
+
+def _money(found: Recommendation) -> Iterator[Figure]:
+    """At once, a month, and over the years: of the way to go, else of the only one with a price."""
+    option = found.option or (found.ways[0] if len(found.ways) == 1 else None)
+    if option is None:
+        return
+    billing = found.asked.question.costs.billing
+    sure, days, currency = of_money(option), days_of_money(option), billing.currency
+    dated = told("prices of {days}", days=days) if days else ""
+    label, monthly = _labels(option, found.option is None)
+    yield Figure(
+        "upfront",
+        label,
+        *(_amounts(upfront_of(option), currency) if option.upfront else (told("nothing"), "")),
+        words=told("to buy it") if option.upfront else "",
+        confidence=sure if option.upfront else "",
+        as_of=dated if option.upfront else "",
+    )
+    words = ""
+    if option.upfront:
+        words = told(
+            "{running:money} {currency} of it month by month, the rest is the purchase less its resale",
+            running=option.outlays[1].monthly,
+            currency=currency,
+        )
+    yield Figure("month", monthly, *_amounts(option.monthly, currency), words=words, confidence=sure, as_of=dated)
+    yield Figure(
+        "total",
+        told("Over {years} years", years=billing.years),
+        *_amounts(option.total, currency),
+        words=told("after resale") if option.resale else "",
+        confidence=sure,
+        as_of=dated,
+    )
+
+
+def _labels(option: Option, named: bool) -> tuple[str, str]:
+    """What is paid at once and a month; `named` where the decision does not name the way."""
+    if named and option.name == "api":
+        return told("At once, by API"), told("A month, by API")
+    return told("At once"), told("A month")
+
+
+def _amounts(amounts: MoneyRange, currency: str) -> tuple[str, str]:
+    """The typical amount, and both ends where they differ."""
+    typical = told("{amount:money} {currency}", amount=amounts.typical, currency=currency)
+    if amounts.low == amounts.high:
+        return typical, ""
+    between = told("{range:span money} {currency}", range=Span(amounts.low, amounts.high), currency=currency)
+    return typical, between
+
+
+def _gets_of_api(found: Recommendation) -> Iterator[Figure]:
+    """What a host says, or does not."""
+    option = found.api
+    sure = told("not measured")
+    if option is not None and option.precision is not None:
+        value, words = option.precision, told("is how the typical host says it serves the model")
+    else:
+        value, words = told("the original's"), told("as hosts are taken to serve it, where they say nothing else")
+    yield Figure("quality", told("Quality"), value, words=words, confidence=sure)
+    yield Figure("speed", told("Speed"), told("not listed"), words=told("no host promises one"), confidence="")
+    limits = told("within the limits that the host sets")
+    yield Figure("users", told("Users at once"), told("any number"), words=limits, confidence=sure)
+
+
+def _gets(found: Recommendation) -> Iterator[Figure]:
+    """What the plan gives to those who use it; nothing where there is no plan."""
+    if not found.runs:
+        return
+    about, shown = found.about, found.about.shown
+    if shown.writes:
+        kept = shown.kept
+        if kept is None:
+            yield Figure("quality", told("Quality against the original"), told("not known"))
+        else:
+            typical = min(kept.typical, 100)
+            yield Figure(
+                "quality",
+                told("Quality against the original"),
+                told("{kept:.1f} %", kept=typical),
+                ""
+                if kept.low == kept.high
+                else told("{low:.0f} to {high:.0f} %", low=kept.low, high=min(kept.high, 100)),
+                quality_in_words(typical),
+                of_quality(shown),
+                day_of_quality(shown),
+            )
+    users = about.question.workload.users
+    sure, dated = of_speed(shown), day_of_speed(shown)
+    if (speed := shown.tokens_per_s) is not None and shown.writes:
+        label = told("Speed for each user") if users > 1 else told("Speed")
+        said = _range("speed", label, speed, told("tokens/s"))
+        yield replace(said, words=speed_in_words(speed.typical), confidence=sure, as_of=dated)
+    elif (inputs := shown.inputs_per_s) is not None:
+        yield replace(_range("inputs", told("Speed"), inputs, told("inputs/s")), confidence=sure, as_of=dated)
+    else:
+        yield Figure("speed", told("Speed"), told("not known"))
+    first = None if shown.speed is None or not shown.writes else shown.speed.time_to_first_token_s
+    if first is not None:
+        waits = told("for one user's prompt, on an idle machine")
+        said = _range("first_token", told("First word after"), first, told("s"))
+        yield replace(said, words=waits, confidence=told("estimated"))
+    yield Figure(
+        "users",
+        told("Users at once"),
+        told("{users:,}", users=users),
+        words=_room(found, users),
+        confidence=told("computed from its memory"),
+    )
+
+
+def _range(key: str, label: str, values: Range, unit: str) -> Figure:
+    value = told("{value:rough} {unit}", value=values.typical, unit=unit)
+    return Figure(key, label, value, told("{range:span rough} {unit}", range=Span(values.low, values.high), unit=unit))
+
+
+def _room(found: Recommendation, users: int) -> str:
+    """How many full contexts there is room for; an encoder keeps none."""
+    if not found.about.shown.writes:
+        return ""
+    most = int(users_that_fit(found.about.shown.plan))
+    if most < users:
+        return told("{most:,} of them with a full context at the same time", most=most)
+    if most == users:
+        return told("each with a full context")
+    return told("room for {most:,} with full contexts", most=most)
+
+
+def _changes(found: Recommendation) -> tuple[str, ...]:
+    """Where the money turns round, the largest lever first; and what leads to another plan, where one is to be run."""
+    said: list[str] = []
+    own, billing = found.own, found.asked.question.costs.billing
+    if found.is_compared and not found.is_another:
+        points = turning_points(found.about, found.about.shown)
+        turns = say_all((one for each in points for one in turning_words(each)), "report")
+        said += turns[:_MOST_OF_MONEY]
+        if points and not turns:
+            said.append(
+                told(
+                    "None of the {count} figures that matter most makes another way the cheapest, from a tenth to ten "
+                    "times of what is planned.",
+                    count=len(points),
+                )
+            )
+    if found.way in ("api", "rent") and own is not None and found.about.chosen is not None:
+        said.append(
+            told(
+                "If data has to stay on your own hardware: {model} as {level} there, for about {amount:money} "
+                "{currency} a month.",
+                model=found.about.entry.name,
+                level=found.about.shown.level,
+                amount=own.monthly.typical,
+                currency=billing.currency,
+            )
+        )
+    if found.way == "api":
+        return tuple(said)
+    plans = [flip.sentence for flip in flips(found.about)]
+    return (*said, *say_all(plans[:_MOST_OF_PLAN], "report"))
+
+
+def _look_again(found: Recommendation, has_changes: bool) -> str:
+    oldest = oldest_price(found)
+    if oldest is None or oldest.observed_on is None:
+        if has_changes:
+            return told("No price here grows old; look again as soon as one of these happens.")
+        return told("No price here grows old; look again when another model or machine comes into question.")
+    today, label = found.asked.today, say(oldest.label, "report")
+    due, seen = oldest.observed_on + timedelta(days=FRESH_DAYS), written_day(oldest.observed_on)
+    if due <= today:
+        return told(
+            "Ask for fresh prices before you sign: the oldest that this rests on ({price}) is of {seen}, more than "
+            "{days} days ago.",
+            price=label,
+            seen=seen,
+            days=FRESH_DAYS,
+        )
+    if has_changes:
+        return told(
+            "Look again on {day}, or as soon as one of these happens: that day the oldest price that this rests on "
+            "({price}, of {seen}) is {days} days old.",
+            day=written_day(due),
+            price=label,
+            seen=seen,
+            days=FRESH_DAYS,
+        )
+    return told(
+        "Look again on {day}: that day the oldest price that this rests on ({price}, of {seen}) is {days} days old.",
+        day=written_day(due),
+        price=label,
+        seen=seen,
+        days=FRESH_DAYS,
+    )
+
+
+def oldest_price(found: Recommendation) -> UsedPrice | None:
+    """The oldest price that matters: of the way to go, and of the cheapest other one where that is not far off."""
+    chosen = found.option or (found.ways[0] if found.ways else None)
+    if chosen is None:
+        return None
+    others = sorted((one for one in found.ways if one is not chosen), key=lambda one: one.monthly.typical)
+    near = [one for one in others[:1] if one.monthly.low <= _NEAR * chosen.monthly.high]
+    if found.asked.question.requirements.own_hardware:
+        near = []
+    prices = [price for option in (chosen, *near) if (price := telling_price(option)) is not None]
+    return min(prices, key=lambda price: price.observed_on or date.max, default=None)
