@@ -69,6 +69,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
         else told("{shown} of {all} levels; all are in the appendix. ", shown=len(bars), all=len(chart.bars))
     )
     return {
+        "unit": told("GiB"),
         "heading": told("Memory by level{where}", where=where),
         "alt": told("Memory by level{where}{limit}: ", where=where, limit=limit)
         + "; ".join(

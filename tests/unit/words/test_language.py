@@ -57,7 +57,7 @@ _TWO_WORDS = re.compile(r"[A-Za-z]{2,} [a-z]{2,}|[a-z]{2,} [A-Za-z]{2,}")
 def pseudo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A language whose every text is the English one in brackets, dropped beside the others and asked for."""
     folder = tmp_path_factory.mktemp("languages")
-    shutil.copytree(ENGLISH.parents[2], folder, dirs_exist_ok=True)
+    shutil.copytree(ENGLISH.parents[1], folder / "en")
     with ENGLISH.open("rb") as file:
         english = read_po(file)
     other = Catalog(locale="de")
