@@ -20,7 +20,7 @@ from advisor.foundation.version import VERSION
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
 from advisor.report.how_right import how_right
-from advisor.report.named import status_word, verdict_word
+from advisor.report.named import basis_word, status_inside, verdict_word
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
 from advisor.speed.explain import explanation
@@ -96,7 +96,7 @@ def _levels_table(answer: Answer) -> Table:
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     question, plan = answer.question, shown.plan
     facts = [
-        Fact(told("Why"), f"{shown.level}, {status_word(answer.status).lower()}", said)
+        Fact(told("Why"), f"{shown.level}, {status_inside(answer.status)}", said)
         for said in say_all(reasons(answer), "report")
     ]
     facts += [
@@ -113,11 +113,14 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     if plan.verdict == "does not fit":
         return tuple(facts)
     if shown.speed is not None:
-        facts += [Fact(told("Speed"), shown.speed.basis, said) for said in say_all(explanation(shown.speed), "report")]
+        facts += [
+            Fact(told("Speed"), basis_word(shown.speed.basis), said)
+            for said in say_all(explanation(shown.speed), "report")
+        ]
     quality = shown.quality
     if quality.notes:
-        facts.append(Fact(told("Quality"), quality.basis, " ".join(say_all(quality.notes, "report"))))
-    facts += [Fact(told("Quality"), quality.basis, said) for said in say_all(quality.remarks, "report")]
+        facts.append(Fact(told("Quality"), basis_word(quality.basis), " ".join(say_all(quality.notes, "report"))))
+    facts += [Fact(told("Quality"), basis_word(quality.basis), said) for said in say_all(quality.remarks, "report")]
     if shown.costs is not None:
         for option in shown.costs.options:
             facts += [_bill_line(option, line) for line in option.bill]

@@ -31,7 +31,7 @@ from advisor.report.document import (
 )
 from advisor.report.first_page import brief_of
 from advisor.report.money_page import not_included, what_matters
-from advisor.report.named import STATUS_TONES, role_word
+from advisor.report.named import STATUS_TONES, basis_word, role_word
 from advisor.report.plan_page import about_of, cards_of, fullest, memory_of, start_of
 from advisor.words import in_use, say, say_all, to_tell, told
 from advisor.words.written import amount, format_count, gib, money, number, rough, span
@@ -46,12 +46,6 @@ _TASKS = {
     "long_context": to_tell("Long context"),
     "instruction": to_tell("Instructions"),
     "multilingual": to_tell("Other languages"),
-}
-_BASES = {
-    "measured": to_tell("measured"),
-    "transferred": to_tell("carried over"),
-    "estimated": to_tell("estimated"),
-    "scaled": to_tell("scaled from similar devices"),
 }
 _GLOSSARY = (
     (
@@ -157,7 +151,7 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
             "{low:.0f} to {high:.0f} %, {basis}",
             low=shown.kept.low,
             high=min(shown.kept.high, 100),
-            basis=told(_BASES.get(shown.quality.basis, "")),
+            basis=basis_word(shown.quality.basis),
         )
         found.append(Fact(told("Quality kept"), f"{number(min(shown.kept.typical, 100), '.1f')} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
@@ -262,5 +256,5 @@ def _capital(text: str) -> str:
 
 def _basis(basis: str, n: int, sources: int) -> str:
     """What a figure rests on: "measured, 5 measurements of 2 sources"."""
-    said = told(_BASES.get(basis, basis))
+    said = basis_word(basis)
     return f"{said}, {say(counted(n, sources))}" if n else said

@@ -97,7 +97,7 @@ class Language:
 
     def told(self, text: str, figures: dict[str, Figure]) -> str:
         """A text of the report's own, in its context."""
-        found = self._texts.pgettext("report", text) or text
+        found = self._texts.pgettext("report", text) or spelled(text, self.locale)  # such as a figure alone
         return self._filled(found, figures, "report") if figures else found
 
     def _filled(self, text: str, figures: dict[str, Figure], audience: Audience) -> str:

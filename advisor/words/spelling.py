@@ -6,6 +6,7 @@ Catalogues are written with plain spaces and, in German, as Germany spells.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from babel.core import Locale
 
@@ -20,6 +21,7 @@ _SIGN = re.compile(r"(?<=\S) (?=[%€])")
 _FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) ")
 
 
+@lru_cache(maxsize=4096)
 def spelled(text: str, locale: Locale) -> str:
     """A text of the catalogue as people of the locale's country write it; English stays as it is."""
     if locale.language == "en" or not text:
@@ -30,6 +32,11 @@ def spelled(text: str, locale: Locale) -> str:
     if locale.language == "de" and locale.territory == "CH":
         text = text.replace("ß", "ss").replace("„", "«").replace("“", "»")
     return _SIGN.sub(_SPACE, text)
+
+
+def before_unit(locale: Locale) -> str:
+    """What stands between a figure and its unit."""
+    return " " if locale.language == "en" else _SPACE
 
 
 def in_currency(written: str, currency: str, locale: Locale) -> str:

@@ -8,19 +8,9 @@ from dataclasses import dataclass
 from html import escape
 
 from advisor.answer.status import Status
+from advisor.report.named import status_inside
 from advisor.ui.legend import STATUS_COLOURS, STATUS_SIGNS
 from advisor.ui.tongue import with_language
-from advisor.words import to_tell, told
-
-# As they stand after a sign.
-_STATUSES: dict[Status, str] = {
-    "good": to_tell("good"),
-    "limited": to_tell("limited"),
-    "slow": to_tell("slow"),
-    "last resort": to_tell("last resort"),
-    "does not fit": to_tell("does not fit"),
-    "not as asked": to_tell("not as asked"),
-}
 
 
 def words(text: str) -> str:
@@ -75,6 +65,4 @@ def tile_list(found: Iterable[Tile]) -> str:
 
 def badge(status: Status) -> str:
     """A status with its sign and its colour."""
-    return (
-        f'<span class="badge {STATUS_COLOURS[status]}">{STATUS_SIGNS[status]} {escape(told(_STATUSES[status]))}</span>'
-    )
+    return f'<span class="badge {STATUS_COLOURS[status]}">{STATUS_SIGNS[status]} {escape(status_inside(status))}</span>'
