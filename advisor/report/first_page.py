@@ -81,7 +81,7 @@ def _money(found: Recommendation) -> Iterator[Figure]:
         "upfront",
         label,
         *(_amounts(upfront_of(option), currency) if option.upfront else (told("nothing"), "")),
-        words=told("to buy it") if option.upfront else "",
+        words=told("to buy {what}", what=say(option.title, "report")) if option.upfront else "",
         confidence=sure if option.upfront else "",
         as_of=dated if option.upfront else "",
     )

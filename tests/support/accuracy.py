@@ -17,7 +17,6 @@ from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.units import MIB
 from advisor.models.catalogue import catalogue
 from advisor.quality.tasks import SCORED_TASKS
-from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
 from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
 from advisor.runtimes.llama_cpp.weights import weight_bytes
 from advisor.speed.calibrate import SCHEMES
@@ -26,7 +25,7 @@ from advisor.speed.constants import KINDS
 from advisor.speed.fit_constants import cases_of
 from tests.benchmarks.quality import coverage, cross_validate, width
 from tests.benchmarks.speed import groups_of, within
-from tests.support.reference import MEMORY_FILES, SIZE_FILES, memory_rows, size_rows
+from tests.support.reference import MEMORY_FILES, SIZE_FILES, compute_bytes, memory_rows, size_rows
 
 _COMMAND = "python -m tests.support.accuracy"
 _TRUTH = "tests/truth/README.md"
@@ -61,7 +60,7 @@ def memory() -> Iterator[Accuracy]:
         ours = {
             "weights": weight_bytes(row.model, LEVELS[row.level], row.placement)[row.device],
             "KV cache": sum(size for size, device in layers if device == row.device),
-            "compute buffers": compute_buffer_bytes(row.model, row.settings, row.placement)[row.device],
+            "compute buffers": compute_bytes(row),
         }
         told = {"weights": row.model_mib, "KV cache": row.context_mib, "compute buffers": row.compute_mib}
         for what, size in ours.items():

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.compute.buffer import PIPELINE_COPIES, compute_buffer_bytes, pipelined
+from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
 from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
 
@@ -38,6 +40,15 @@ class MemoryRow:
     @property
     def placement(self) -> Placement:
         return place(len(self.model.layers), (1.0,) * self.gpus, self.settings.gpu_layers, self.settings.cpu_moe_layers)
+
+
+def compute_bytes(row: MemoryRow) -> int:
+    """The compute buffer of the row's device by our rules; that commit already copies the input that tokens replace."""
+    size = compute_buffer_bytes(row.model, row.settings, row.placement)[row.device]
+    if row.device == HOST and pipelined(row.placement):
+        streams = 1 + row.model.wiring.graph.image_layers
+        size += (PIPELINE_COPIES - 1) * 4 * row.model.width * reserved_tokens(row.settings) * streams
+    return size
 
 
 def size_rows(name: str) -> list[dict[str, str]]:

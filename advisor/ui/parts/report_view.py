@@ -5,10 +5,7 @@ Everything shown comes from the same ReportDocument as the PDF.
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Sequence
-from datetime import UTC
-from html import escape
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -19,14 +16,16 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import money, rough, span
 from advisor.question.question import LANGUAGE_KEY, Question
 from advisor.report.appendix import ASKED, KEPT_FREE
-from advisor.report.document import Costs, Fact, Logo, ReportDocument
-from advisor.report.drawing import number
+from advisor.report.document import Costs, Fact, ReportDocument
+from advisor.report.drawing import costs_payload, memory_payload, number, quality_payload
 from advisor.report.from_answer import report_of
+from advisor.report.headings import headings
 from advisor.report.pdf import render_pdf
 from advisor.ui.address import question_link
 from advisor.ui.asking import Reply, reply_to
 from advisor.ui.charts.report import chart_config, cost_figure, memory_figure, quality_figure
 from advisor.ui.parts import model_input
+from advisor.ui.parts.report_brief import COLOURS, draw_brief, head, listed, tiles
 from advisor.ui.parts.text import plain, refusal, small
 from advisor.ui.tongue import with_language
 from advisor.words import told
@@ -34,8 +33,6 @@ from advisor.words import told
 VIEW_KEY = "view"  # of the page, not of the question
 REPORT_VIEW = "report"
 _CSS = Path(__file__).parent / "report.css"
-_COLOURS = {"good": "green", "tight": "orange", "bad": "red"}
-_TILE = 155  # pixels; four stand in a row, two on a phone
 
 
 def is_wanted() -> bool:
@@ -102,77 +99,81 @@ def file_name(document: ReportDocument, ending: str) -> str:
 
 
 def draw(document: ReportDocument) -> None:
-    """Draw the report."""
-    _head(document)
-    _figures(document.key_figures)
-    _list("Why", document.why)
+    """Draw the report: what whoever decides reads, then what whoever sets it up does, then money and assumptions."""
+    said = headings()
+    head(document)
+    if document.brief is not None:
+        draw_brief(document.brief, said)
+    if document.about:
+        st.markdown(small(plain(document.about)))
+    tiles("figure", [(fact.label, fact.value, (fact.note,)) for fact in document.key_figures])
+    listed(said["why"], document.why)
     left, right = st.columns(2)
     with left:
-        _facts("Model", document.model)
+        _facts(said["model"], document.model)
     with right:
-        _facts("Machine", document.machine)
-    if document.memory is not None and document.memory.bars:
-        st.header(plain(f"Memory by level {document.memory.where}"), anchor=False)
-        _chart(
-            memory_figure(document.memory),
-            "memory",
-            "Memory by level: "
-            + "; ".join(f"{bar.level} {number(bar.total_gib, 1)} GiB, {bar.verdict}" for bar in document.memory.bars),
-        )
-    if document.quality:
-        st.header("Quality by task", anchor=False)
-        words = (f"{row.task} {number(row.kept_percent.typical, 1)} %, {row.basis}" for row in document.quality)
-        _chart(quality_figure(document.quality), "quality", "Quality kept: " + "; ".join(words))
-        bases = dict.fromkeys(row.basis for row in document.quality)
-        st.markdown(small(plain(f"Typical value and range. Based on: {'; '.join(bases)}.")))
-    _speed(document)
-    if document.costs is not None:
-        _costs(document.costs)
-    for heading, sentences in (
-        ("Risks", document.risks),
-        ("Other choices", document.choices),
-        ("What would change it", document.what_would_flip),
-        ("Next steps", document.next_steps),
-    ):
-        _list(heading, sentences)
-    _assumptions(document)
+        _facts(said["machine"], document.machine)
+    _memory(document)
+    _quality(document, said)
+    _speed(document, said)
+    _choices(document, said)
+    if document.start:
+        st.header(said["start"], anchor=False)
+        for command in document.start:
+            st.markdown(plain(command.purpose))
+            st.code(command.line, language=None, wrap_lines=True)
+    _money(document, said)
+    listed(said["risks"], document.risks)
+    if document.brief is None:
+        listed(said["changes"], document.what_would_flip)
+    listed(said["next_steps"], document.next_steps)
+    _assumptions(document, said)
     if document.glossary:
-        st.header("Words used", anchor=False)
+        st.header(said["glossary"], anchor=False)
         st.markdown("\n".join(f"- **{plain(term.word)}**: {plain(term.meaning)}" for term in document.glossary))
 
 
-def _head(document: ReportDocument) -> None:
-    cover = document.cover
-    if cover.logo is not None:
-        st.html(_logo(cover.logo, cover.company))
-    day = document.generated_at.astimezone(UTC)
-    parts = [cover.company.strip(), "Recommendation", f"{day.day} {day:%B %Y}"]
-    if cover.prepared_for.strip():
-        parts.append(f"prepared for {cover.prepared_for.strip()}")
-    st.markdown(small(plain(" · ".join(part for part in parts if part))))
-    st.title(plain(document.title), anchor=False)
-    if document.title != document.subject:
-        st.markdown(plain(document.subject))
-    with st.container(border=True, key="report_verdict"):
-        st.markdown(f":{_COLOURS[document.tone]}[**{plain(document.verdict)}**]")
-    for paragraph in cover.note.splitlines():
-        if paragraph.strip():
-            st.markdown(plain(paragraph))
+def _memory(document: ReportDocument) -> None:
+    chart = document.memory
+    if chart is None or not chart.bars:
+        return
+    drawn = memory_payload(chart)
+    if drawn is not None:
+        st.header(plain(drawn["heading"]), anchor=False)
+        _chart(memory_figure(chart), "memory", drawn["alt"])
 
 
-def _logo(logo: Logo, company: str) -> str:
-    """As a picture: inside one, an SVG can neither run nor fetch anything."""
-    kind = "image/svg+xml" if logo.kind == "svg" else "image/png"
-    alt = escape(f"Logo of {company.strip()}" if company.strip() else "Company logo", quote=True)
-    return f'<img class="report-logo" alt="{alt}" src="data:{kind};base64,{b64encode(logo.data).decode()}">'
+def _quality(document: ReportDocument, said: Mapping[str, str]) -> None:
+    drawn = quality_payload(document.quality)
+    if drawn is None:
+        return
+    st.header(said["quality"], anchor=False)
+    _chart(quality_figure(document.quality), "quality", drawn["alt"])
+    bases = dict.fromkeys(row.basis for row in document.quality)
+    rests = told("Typical value and range. Based on: {bases}.", bases="; ".join(bases))
+    st.markdown(small(plain(rests)))
 
 
-def _figures(facts: Sequence[Fact]) -> None:
-    row = st.container(horizontal=True)
-    for place, fact in enumerate(facts):
-        with row.container(border=True, width=_TILE, key=f"figure_{place}"):
-            note = f"  \n{small(plain(fact.note))}" if fact.note else ""
-            st.markdown(f"{small(plain(fact.label))}  \n**{plain(fact.value)}**{note}")
+def _money(document: ReportDocument, said: Mapping[str, str]) -> None:
+    if document.what_matters is not None:
+        st.header(said["what_matters"], anchor=False)
+        rows = document.what_matters.rows
+        _table({name: [row[i] for row in rows] for i, name in enumerate(document.what_matters.columns)})
+    if document.costs is not None:
+        _costs(document.costs, said, document.brief is None)
+    listed(said["not_included"], document.not_included)
+
+
+def _choices(document: ReportDocument, said: Mapping[str, str]) -> None:
+    if not document.cards:
+        listed(said["choices"], document.choices)
+        return
+    st.header(said["cards"], anchor=False)
+    for card in document.cards:
+        figures = " · ".join(f"{fact.label} {fact.value}" for fact in card.figures)
+        gain = f"  \n{plain(card.gain)}" if card.gain else ""
+        mark = f":{COLOURS[card.tone]}[{plain(card.status)}]"
+        st.markdown(f"{plain(card.role)}: **{plain(card.name)}** {mark}  \n{small(plain(figures))}{gain}")
 
 
 def _facts(heading: str, facts: Sequence[Fact]) -> None:
@@ -190,55 +191,50 @@ def _chart(figure: go.Figure, name: str, alt: str) -> None:
     st.plotly_chart(figure, key=f"report_{name}", config=chart_config(name), alt=alt)
 
 
-def _speed(document: ReportDocument) -> None:
+def _speed(document: ReportDocument, said: Mapping[str, str]) -> None:
     if not document.speed:
         return
-    st.header("Speed", anchor=False)
+    st.header(said["speed"], anchor=False)
     _table(
         {
-            "What": [row.what for row in document.speed],
-            "Typical": [f"{rough(row.speed.typical)} {row.unit}" for row in document.speed],
-            "Range": [span(row.speed, rough) for row in document.speed],
-            "Based on": [row.basis for row in document.speed],
+            said["what"]: [row.what for row in document.speed],
+            said["typical"]: [f"{rough(row.speed.typical)} {row.unit}" for row in document.speed],
+            said["range"]: [span(row.speed, rough) for row in document.speed],
+            said["based_on"]: [row.basis for row in document.speed],
         }
     )
 
 
-def _costs(costs: Costs) -> None:
-    st.header("Cost", anchor=False)
-    _table(
-        {
-            "Option": [option.name for option in costs.options],
-            f"Up front ({costs.currency})": [number(option.upfront) for option in costs.options],
-            f"A month ({costs.currency})": [
-                f"{money(option.monthly.typical)} ({span(option.monthly, money)})" for option in costs.options
-            ],
-        }
-    )
+def _costs(costs: Costs, said: Mapping[str, str], with_options: bool) -> None:
+    st.header(said["cost"], anchor=False)
+    if with_options:  # which the three ways show else
+        _table(
+            {
+                said["option"]: [option.name for option in costs.options],
+                f"{said['upfront']} ({costs.currency})": [number(option.upfront) for option in costs.options],
+                f"{said['month']} ({costs.currency})": [
+                    f"{money(option.monthly.typical)} ({span(option.monthly, money)})" for option in costs.options
+                ],
+            }
+        )
     if costs.lines:
-        months = len(costs.lines[0].cumulative) - 1
-        ends = (f"{line.name} {number(line.cumulative[-1])} {costs.currency}" for line in costs.lines)
-        _chart(cost_figure(costs), "cost", f"Total cost after {months} months: {'; '.join(ends)}")
+        drawn = costs_payload(costs)["chart"]
+        _chart(cost_figure(costs), "cost", drawn["alt"])
     for place, mark in enumerate(costs.break_evens, start=1):
         st.markdown(f"**{place}** {plain(mark.label)}.")
     if costs.note:
         st.markdown(small(plain(costs.note)))
 
 
-def _list(heading: str, sentences: Sequence[str]) -> None:
-    if sentences:
-        st.header(heading, anchor=False)
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
-
-
-def _assumptions(document: ReportDocument) -> None:
+def _assumptions(document: ReportDocument, said: Mapping[str, str]) -> None:
     """What was asked for; how each figure follows from it is in the PDF."""
     appendix = document.appendix
-    st.header("Assumptions", anchor=False)
+    st.header(said["assumptions"], anchor=False)
     facts = [fact for fact in appendix.assumptions if fact.note in (told(ASKED), told(KEPT_FREE))]
     lines = [f"- {plain(fact.label)}: **{plain(fact.value)}**" for fact in facts]
     lines += [f"- {plain(note)}" for note in document.notes]
     st.markdown("\n".join(lines))
+    lines += [f"- {plain(line)}" for line in appendix.how_right]
     about = [
         "Every figure's formula and source, and the commands to run it, are in the PDF.",
         f"Data release {appendix.data_release}." if appendix.data_release else "",

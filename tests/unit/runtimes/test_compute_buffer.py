@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from advisor.foundation.units import MIB
 from advisor.models.catalogue import catalogue
-from advisor.runtimes.llama_cpp.compute.buffer import PIPELINE_COPIES, compute_buffer_bytes, pipelined
-from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
+from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
 from advisor.sizing.placement import HOST, place
 from advisor.sizing.settings import NEWEST_RELEASE, Settings
-from tests.support.reference import MEMORY_FILES, MemoryRow, memory_rows
+from tests.support.reference import MEMORY_FILES, MemoryRow, compute_bytes, memory_rows
 
 _MODELS = ("llama-3.1-8b-instruct", "gemma-3-12b-it", "gpt-oss-20b", "deepseek-v3.2", "qwen3-next-80b-a3b-instruct")
 
@@ -40,13 +39,7 @@ def _rows(name: str) -> tuple[MemoryRow, ...]:
 
 def _error_mib(row: MemoryRow) -> float:
     """How much higher than measured; the measured size is rounded down to whole MiB."""
-    placement = row.placement
-    got = compute_buffer_bytes(row.model, row.settings, placement)[row.device] / MIB
-    if row.device == HOST and pipelined(
-        placement
-    ):  # of the inputs that commit already copies the one that tokens replace
-        copied = 4 * row.model.width * reserved_tokens(row.settings) * (1 + row.model.wiring.graph.image_layers)
-        got += (PIPELINE_COPIES - 1) * copied / MIB
+    got = compute_bytes(row) / MIB
     return 0.0 if 0 <= got - row.compute_mib < 1 else got - row.compute_mib
 
 
