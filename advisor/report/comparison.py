@@ -21,6 +21,7 @@ from advisor.quality.scale import compared
 from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
+from advisor.report.named import status_inside
 from advisor.words import say, to_tell, told
 from advisor.words.written import amount, gb, gib, money, number, rough, span
 
@@ -140,7 +141,7 @@ def _asked(answers: Sequence[Answer]) -> tuple[Row, ...]:
 
 def _decided(answers: Sequence[Answer]) -> tuple[Row, ...]:
     group, instead = told(GROUPS[1]), [leading(one) for one in answers]
-    status = tuple(Cell(one.status, float(-STATUSES.index(one.status))) for one in answers)
+    status = tuple(Cell(status_inside(one.status), float(-STATUSES.index(one.status))) for one in answers)
     return (
         Row(group, told("Status"), status, told("best")),
         _row(

@@ -13,7 +13,6 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import money, rough, span
 from advisor.question.question import LANGUAGE_KEY, Question
 from advisor.report.appendix import ASKED, KEPT_FREE
 from advisor.report.document import Costs, Fact, ReportDocument
@@ -29,6 +28,7 @@ from advisor.ui.parts.report_brief import COLOURS, draw_brief, head, listed, til
 from advisor.ui.parts.text import plain, refusal, small
 from advisor.ui.tongue import with_language
 from advisor.words import told
+from advisor.words.written import money, rough, span
 
 VIEW_KEY = "view"  # of the page, not of the question
 REPORT_VIEW = "report"

@@ -211,7 +211,7 @@ def test_what_a_catalogue_lacks_is_said_in_english(tmp_path: Path) -> None:
         write_po(file, empty)
     french = _MODULE.Language(tmp_path / "messages.po", "fr", _MODULE.language("en"))
     assert french.say(fact("users", n=4), "page") == "4 users"
-    assert french.say(sentence("{name} holds {size:gb}.", name="a", size=1.5e9), "page") == "a holds 1,5 GB."
+    assert french.say(sentence("{name} holds {size:gb}.", name="a", size=1.5e9), "page") == "a holds 1,5\u00a0GB."
 
 
 def test_the_list_for_translators_holds_every_text() -> None:
