@@ -80,7 +80,7 @@ _READS_ONLY = _RANKS | {"feature-extraction", "sentence-similarity"}
 
 def writes_text(entry: ResolvedModel, model: Model) -> bool:
     """Whether the model writes; encoders, embedding models and rerankers turn text into vectors or scores."""
-    if not model.causal or (entry.entry is not None and entry.entry.variant == "embedding"):
+    if not model.writes or (entry.entry is not None and entry.entry.variant == "embedding"):
         return False
     return entry.repository is None or entry.repository.pipeline not in _READS_ONLY
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
-from advisor.costs.money import STALE_AFTER_DAYS
+from advisor.costs.money import OLD_AFTER_DAYS
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import catalogue
 
@@ -30,16 +30,15 @@ class DataTable:
 
 
 TABLES: tuple[DataTable, ...] = (
-    DataTable("prices/api.csv", "checked_on", "observed_on", STALE_AFTER_DAYS["api"]),
-    DataTable("prices/cloud.csv", seen="observed_on", limit_days=STALE_AFTER_DAYS["cloud"]),
-    DataTable("prices/electricity.csv", source="observed_on", limit_days=STALE_AFTER_DAYS["electricity"]),
-    DataTable("prices/exchange_rates.csv", source="observed_on", limit_days=STALE_AFTER_DAYS["currency"]),
-    DataTable("prices/hosts.csv", source="observed_on", limit_days=STALE_AFTER_DAYS["hardware"]),
-    DataTable("prices/power.csv", source="observed_on"),
-    DataTable("prices/tco.csv", seen="observed_on"),
-    DataTable("prices/resale.csv", source="observed_on"),
-    DataTable("prices/discounts.csv", source="observed_on"),
-    DataTable("machines.csv", seen="as_of", limit_days=STALE_AFTER_DAYS["hardware"]),
+    *(
+        DataTable(f"prices/{table}.csv", "as_of", "checked", OLD_AFTER_DAYS)
+        for table in ("hardware", "api", "cloud", "electricity", "exchange_rates", "hosts")
+    ),
+    *(
+        DataTable(f"prices/{table}.csv", "as_of", "checked")
+        for table in ("power", "tco", "resale", "discounts", "grid", "residency")
+    ),
+    DataTable("machines.csv", seen="as_of"),
     DataTable(MODELS, seen="as_of"),
     DataTable("ollama_names.csv", seen="read"),
     DataTable("published_files.csv", seen="read"),
@@ -63,7 +62,7 @@ TABLES: tuple[DataTable, ...] = (
 class TableAge:
     """Oldest and newest day of a table's rows, as it writes them (a year, a month or a day); None where it has none.
 
-    `old` rows have a price that was seen longer ago than `table.limit_days`.
+    `old` rows have a price of longer ago than `table.limit_days`, or of a day that nobody knows.
     """
 
     table: DataTable
@@ -82,7 +81,7 @@ def _age(table: DataTable, days: Sequence[tuple[str, str]], today: date) -> Tabl
     old = 0
     if table.limit_days is not None:
         last = today - timedelta(days=table.limit_days)
-        old = sum(_first_day(source or seen) < last for source, seen in days)
+        old = sum(not source or _first_day(source) < last for source, _ in days)
     return TableAge(table, len(days), _ends([row[0] for row in days]), _ends([row[1] for row in days]), old)
 
 

@@ -7,8 +7,9 @@ exists, and that the rows which calculations count on are there.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import get_args
 
 from advisor.answer.accuracy import ACCURACY_FILE, read_accuracy
 from advisor.costs import price_tables as prices
@@ -42,7 +43,8 @@ DATA = data_folder()
 
 def check_data(folder: Path = DATA) -> None:
     """Raise DataError naming the first file that is broken, its row or field, and the reason."""
-    machines = read_machines(folder / "machines.csv")
+    machines = read_machines(folder / "machines.csv", folder / "prices" / "hardware.csv")
+    _must_exist(folder / "prices" / "hardware.csv", "machine", machines, "machine")
     read_evidence(folder / "quality.csv")
     read_kv_evidence(folder / KV_FILE.name)
     read_constants(folder / "speed_constants.csv")
@@ -93,8 +95,11 @@ def _check_prices(folder: Path) -> None:
     read_rows(folder / "cloud.csv", prices.CloudOffer, prices.CLOUD_KEY)
     read_rows(folder / "api.csv", prices.ApiOffer, prices.API_KEY)
     tariffs = read_rows(folder / "electricity.csv", prices.ElectricityPrice, prices.ELECTRICITY_KEY)
-    typical = {row.country for row in tariffs if row.case == "typical"}
-    _must_exist(folder / "electricity.csv", "country", typical, "typical tariff")
+    for kind in get_args(prices.Customer):
+        typical = {row.country for row in tariffs if row.case == "typical" and row.kind == kind}
+        _must_exist(folder / "electricity.csv", "country", typical, "typical tariff", {"kind": kind})
+    read_rows(folder / "grid.csv", prices.Grid, prices.GRID_KEY)
+    read_rows(folder / "residency.csv", prices.Residency, prices.RESIDENCY_KEY)
     rates = {row.currency for row in read_rows(folder / "exchange_rates.csv", prices.ExchangeRate, ("currency",))}
     _must_have(folder / "exchange_rates.csv", ("EUR", "USD", "CHF"), rates)
     for table, column in (("electricity.csv", "currency"), ("cloud.csv", "currencies")):
@@ -109,10 +114,14 @@ def _check_prices(folder: Path) -> None:
     read_rows(folder / "discounts.csv", prices.Discount, prices.DISCOUNT_KEY)
 
 
-def _must_exist(path: Path, column: str, known: Collection[str], what: str) -> None:
-    """Every cell of a column that is not empty names something known."""
+def _must_exist(
+    path: Path, column: str, known: Collection[str], what: str, where: Mapping[str, str] | None = None
+) -> None:
+    """Every cell of a column that is not empty names something known, in the rows with these other cells."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
+            if any(row[other] != cell for other, cell in (where or {}).items()):
+                continue
             for name in row[column].split():
                 if name not in known:
                     raise broken_row(path, number, column, f"there is no {what} '{name}'")

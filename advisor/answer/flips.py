@@ -17,6 +17,7 @@ from advisor.answer.reasons import small_cache
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING, Message, fact
+from advisor.foundation.turns import still_wanted
 from advisor.quality.tasks import DEMANDS
 from advisor.question.configuration import CUSTOM_MACHINE, MAX_USERS
 from advisor.question.question import Question
@@ -64,6 +65,7 @@ def _identity(found: Answer) -> tuple[object, ...] | None:
 
 
 def _asked(found: Answer, **changes: Any) -> tuple[Question, Answer | None]:
+    still_wanted()
     question = found.question.with_values(**changes)
     try:
         return question, answer(question, today=found.today, measured_here=found.measured_here)

@@ -108,7 +108,7 @@ def _host_notes(hardware: Hardware, plan: Plan) -> tuple[Message, ...]:
 
 
 def _model_notes(entry: ResolvedModel, chosen: Machine, model: Model) -> tuple[Message, ...]:
-    notes = [*entry.notes]
+    notes = [*entry.notes, *model.notes]
     if model.runtime_note:
         notes.append(fact("runtime_hypothetical", note=model.runtime_note))
     if entry.confidence == "recalled":

@@ -36,6 +36,7 @@ from advisor.answer.traits import traits_of
 from advisor.answer.utility import Kept, utility
 from advisor.formats.level_id import LevelId
 from advisor.foundation.errors import InputError
+from advisor.foundation.turns import still_wanted
 from advisor.quality.own_files import is_native, native_file
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
@@ -155,6 +156,7 @@ class Search:
     def _compared(self, job: Job) -> Option | None:
         """The same as far as it takes to compare it."""
         if not job.planned:
+            still_wanted()
             job.planned = True
             job.option = self._planned(job, exactly=False)
         return job.option

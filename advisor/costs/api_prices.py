@@ -17,8 +17,10 @@ from types import MappingProxyType
 from typing import Any
 
 from advisor.costs.price_tables import ApiOffer, api_offers
+from advisor.foundation.dated_rows import Seen
 
 GENAI_PRICES = "genai-prices"
+_PACKAGE = "https://github.com/pydantic/genai-prices (the installed package)"
 _SAME_MODEL = r"(-(instruct|it|thinking|chat|\d{4}|gguf|awq|gptq|fp8|int8|int4|mlx|4bit|8bit))*"
 # Catalogue models whose id is not their family's name with a suffix.
 _FAMILIES = {
@@ -41,10 +43,7 @@ _FAMILIES = {
 
 @dataclass(frozen=True, slots=True)
 class ApiPrice:
-    """US dollars for a million tokens; `cached` is what a host asks for input it still has, None where it says nothing.
-
-    `seen_on` is the day the price's age counts from.
-    """
+    """US dollars for a million tokens; `cached` is asked for input that a host still has, if it says so."""
 
     provider: str
     model: str
@@ -53,8 +52,7 @@ class ApiPrice:
     input: Decimal
     output: Decimal
     cached: Decimal | None
-    source: str
-    seen_on: date
+    seen: Seen
 
     @property
     def precision(self) -> str | None:
@@ -126,8 +124,7 @@ def _current(row: ApiOffer, on: date) -> ApiPrice:
         input=found[0],
         output=found[1],
         cached=found[2],
-        source=row.source if found[:2] == listed[:2] else f"the installed package {GENAI_PRICES}",
-        seen_on=row.seen_on,
+        seen=row.seen if found[:2] == listed[:2] else row.seen._replace(source=_PACKAGE),
     )
 
 

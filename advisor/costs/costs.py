@@ -9,12 +9,13 @@ from decimal import Decimal
 from advisor.costs.break_even import BreakEven
 from advisor.costs.cheapest import cheapest_of, verdict_of
 from advisor.costs.inputs import CostInputs
-from advisor.costs.money import Converter, UsedPrice, converter_of
+from advisor.costs.money import OLD_AFTER_DAYS, Converter, UsedPrice, converter_of
 from advisor.costs.offer import Offer, Offers
 from advisor.costs.options import Option, api_option, by_price, of_rank, own_option, rent_option
 from advisor.costs.outlay import months_until
 from advisor.costs.own import own
 from advisor.costs.pay_per_token import pay_per_token
+from advisor.costs.power import grams_of
 from advisor.costs.price_tables import CASES
 from advisor.costs.rent import rent
 from advisor.costs.staircase import Staircase
@@ -174,9 +175,10 @@ def _energy(owned: Offer, tokens: int) -> Range | None:
 
 
 def _co2(energy: Range | None, inputs: CostInputs) -> Range | None:
-    if energy is None or inputs.power.co2_g_per_kwh is None:
+    grams = grams_of(inputs.power)
+    if energy is None or grams is None:
         return None
-    scaled = energy.scaled(inputs.power.co2_g_per_kwh / 1000)
+    scaled = energy.scaled(grams / 1000)
     return Range(round(scaled.low, 2), round(scaled.typical, 2), round(scaled.high, 2))
 
 
@@ -186,7 +188,7 @@ def _not_included(options: list[Option], inputs: CostInputs) -> tuple[Message, .
     names = {option.name for option in options}
     if "own" in names:
         found += [*not_counted(inputs), fact("setting_up"), fact("insurance")]
-        if inputs.power.co2_g_per_kwh is None:
+        if grams_of(inputs.power) is None:
             found.append(fact("co2_not_counted"))
     if "rent" in names and not (inputs.rent.storage_gb and inputs.rent.egress_gb):
         found.append(fact("storage_where_given"))
@@ -231,8 +233,7 @@ def _notes(
         notes.append(fact("ranges_overlap", currency=inputs.billing.currency, high=first.high, low=second.low))
     stale = [price for option in options for price in option.prices if price.is_stale]
     if stale:
-        oldest = max(price.age_days or 0 for price in stale)
-        notes.append(fact("prices_old", old=len(stale), days=oldest))
+        notes.append(fact("prices_old", old=len(stale), days=OLD_AFTER_DAYS))
     if inputs.load.cached_percent and speed is not None and speed.prefill is not None:
         notes.append(fact("prefix_cached", percent=inputs.load.cached_percent))
     for option in options:

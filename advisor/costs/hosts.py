@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from advisor.costs.price_tables import Case, Host, figures, hosts
+from advisor.costs.price_tables import Host, hosts
 from advisor.foundation.units import GIB
 from advisor.machines.capacity import CPU_KIND, UNIFIED_KINDS
 from advisor.machines.catalogue import Machine
@@ -37,10 +37,6 @@ class System:
     copies: int
     ram_gb: Decimal
     ram_more_gb: Decimal
-
-    def ram_price(self, case: Case) -> Decimal:
-        """US dollars for a GB more; 0 where nobody can add any."""
-        return Decimal(0) if self.host is None else figures()[f"ram_{self.host.ram_type}"].value(case)
 
 
 def is_module(machine: Machine) -> bool:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from advisor.costs.price_tables import Currency, Region, RentalTerm, currencies, electricity_prices
+from advisor.costs.price_tables import Currency, Customer, Region, RentalTerm, currencies, electricity_prices
 from advisor.foundation.errors import ImpossibleValue, choose_one_of, nearest, one_line, resembling
 from advisor.foundation.message import sentence
 from advisor.foundation.numbers import exact
@@ -190,11 +190,13 @@ class Billing(Part):
 class OwnTerms(Part):
     """Buying and looking after it: `device_price` is one device (as the catalogue sells it), `host_price` the computer
     around the devices of one machine; `admin_hours` (a month), `support_per_year` and `colocation_per_month` are for
-    each machine; `resale_percent` is what hardware fetches after the years of use. `spare_machines` are bought beyond
+    each machine; `market`: whether it is bought new or used, "any" takes used where no new price is known;
+    `resale_percent` is what hardware fetches after the years of use. `spare_machines` are bought beyond
     those that the load takes, `downtime_percent` of the time a machine serves nobody. `operation_hours` (a month) keep
     the model served, however many machines do it, owned or rented.
     """
 
+    market: Annotated[Literal["any", "new", "used"], _choice("market", "any", "new", "used")] = "any"
     device_price: Price = None
     host_price: Price = None
     resale_percent: Percent = None
@@ -221,6 +223,7 @@ class PowerTerms(Part):
     """
 
     country: Annotated[str, BeforeValidator(_country)] = "US"
+    customer: Annotated[Customer, _choice("customer", "business", "household")] = "business"
     electricity_price: Price = None
     pue: float | None = Field(None, ge=1, le=5)
     co2_g_per_kwh: float | None = Field(None, ge=0, le=5000)

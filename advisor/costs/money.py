@@ -13,7 +13,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from advisor.costs.inputs import Billing
-from advisor.costs.price_tables import Currency, exchange_rates
+from advisor.costs.price_tables import CASES, Case, Currency, exchange_rates, figures
+from advisor.foundation.dated_rows import Seen
 from advisor.foundation.message import NOTHING, Message, as_it_is, fact
 
 YOUR_INPUT = fact("your_input")  # the source of a price that the user gave
@@ -25,17 +26,19 @@ CENT = Decimal("0.01")
 _PER_MILLION = Decimal("0.0001")
 _MILLIONTH = Decimal("0.000001")
 
-Kind = Literal["cloud", "api", "electricity", "hardware", "currency", "figure", "yours"]
-# Days after which a price is flagged; what is not listed is not.
-STALE_AFTER_DAYS: dict[str, int] = {"cloud": 60, "api": 30, "electricity": 548, "hardware": 183, "currency": 60}
+# What goes out of date: prices and rates; of figures (watts, shares) only those that are money.
+Kind = Literal["price", "figure"]
+# A price is old, and its range wider, so many days after the day its source speaks of, or where that is not known.
+OLD_AFTER_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
 class UsedPrice:
     """One figure that an answer rests on, as its source states it.
 
-    `value` is in `currency` per `unit` (both "" where it is no money); `age_days` and `is_stale` are as of the day
-    asked; `users_own`: the user gave it, and `source` is empty.
+    `value` is in `currency` per `unit` (both "" where it is no money). `as_of` is the source's day and `checked` ours;
+    `age_days` counts from the source's, and `is_stale` where it is old or not known. `users_own`: the user gave it, and
+    `source` is empty.
     """
 
     label: Message
@@ -43,7 +46,8 @@ class UsedPrice:
     unit: Message
     currency: str
     source: str
-    observed_on: date | None
+    as_of: date | None
+    checked: date | None
     users_own: bool
     age_days: int | None
     is_stale: bool
@@ -89,13 +93,21 @@ class Converter:
         value: Decimal,
         unit: Message,
         currency: str,
-        source: str,
-        observed_on: date | None,
+        seen: Seen,
     ) -> UsedPrice:
         """A price from the tables, with its age."""
-        age = None if observed_on is None else (self.today - observed_on).days
-        stale = age is not None and age > STALE_AFTER_DAYS.get(kind, age)
-        return UsedPrice(label, value, unit, currency, source, observed_on, False, age, stale)
+        age = None if seen.as_of is None else (self.today - seen.as_of).days
+        stale = (kind == "price" or currency != "") and self.is_old(seen.as_of)
+        return UsedPrice(label, value, unit, currency, *seen, False, age, stale)
+
+    def is_old(self, as_of: date | None) -> bool:
+        """Whether a price of that day need not be today's any more."""
+        return as_of is None or (self.today - as_of).days > OLD_AFTER_DAYS
+
+    def range_of(self, low: Decimal, typical: Decimal, high: Decimal, as_of: date | None) -> dict[Case, Decimal]:
+        """A price in each case: what is old may have moved since, by as much as such prices do."""
+        moved = figures()["old_price"].typical / 100 if self.is_old(as_of) else Decimal(0)
+        return dict(zip(CASES, (low * (1 - moved), typical, high * (1 + moved)), strict=True))
 
     def rates_used(self, prices: Iterable[UsedPrice]) -> tuple[UsedPrice, ...]:
         """The exchange rates that were needed to bring these prices into the currency of the question."""
@@ -105,7 +117,7 @@ class Converter:
 
     def given(self, label: Message, value: Decimal, unit: Message) -> UsedPrice:
         """A price of the user's, in the currency of the question."""
-        return UsedPrice(label, value, unit, self.currency, "", None, True, None, False)
+        return UsedPrice(label, value, unit, self.currency, "", None, None, True, None, False)
 
 
 def converter_of(billing: Billing, today: date) -> Converter:
@@ -114,7 +126,7 @@ def converter_of(billing: Billing, today: date) -> Converter:
     per_eur = {currency: row.per_eur for currency, row in table.items()}
     converter = Converter(billing.currency, (), today, ())
     used = {
-        currency: converter.listed("currency", _rate(currency), row.per_eur, NOTHING, "", row.source, row.observed_on)
+        currency: converter.listed("price", _rate(currency), row.per_eur, NOTHING, "", row.seen)
         for currency, row in table.items()
         if currency != "EUR"
     }

@@ -142,8 +142,8 @@ def _where(hosts: list[Offer], region: Region) -> Message | None:
 
 def api_option(hosts: tuple[Offer, ...], tokens: int, inputs: CostInputs, rate: Decimal = Decimal(0)) -> Option:
     ranked = by_price(hosts)
-    chosen = [ranked[0], ranked[(len(ranked) - 1) // 2], ranked[-1]]
-    monthly = [host.bill().cost(tokens) for host in chosen]
+    chosen = [by_price(hosts, "low")[0], ranked[(len(ranked) - 1) // 2], by_price(hosts, "high")[-1]]
+    monthly = [host.bill(case).cost(tokens) for host, case in zip(chosen, CASES, strict=True)]
     decline = api_decline(inputs)
     outlays = tuple(Outlay(Decimal(0), amount, Decimal(0), _months(inputs), decline=decline) for amount in monthly)
     return Option(
@@ -205,10 +205,10 @@ def _best_by_provider(offers: tuple[Offer, ...], case: Case, tokens: int) -> lis
     return list(best.values())
 
 
-def by_price(hosts: tuple[Offer, ...]) -> list[Offer]:
+def by_price(hosts: tuple[Offer, ...], case: Case = "typical") -> list[Offer]:
     """The cheapest offer of each host, cheapest host first."""
     best: dict[str, Offer] = {}
-    for host in sorted(hosts, key=lambda host: (host.bill().per_token, host.name)):
+    for host in sorted(hosts, key=lambda host: (host.bill(case).per_token, host.name)):
         best.setdefault(host.provider, host)
     return list(best.values())
 

@@ -8,7 +8,6 @@ idle power + hours computed x (load - idle power), times PUE, times tariff.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from advisor.costs.hosts import COMPLETE, DATA_CENTRE, System, system_of
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import EACH, GIGABYTE, Converter, UsedPrice, cents, decimal, vat_of
 from advisor.costs.offer import Offer, Offers, Purchase
-from advisor.costs.power import Energy, Power, energy, power_notes, power_of, pue_of, tariff_of
+from advisor.costs.power import Energy, Power, energy, grid_of, power_notes, power_of, pue_of, tariff_of
 from advisor.costs.price_tables import CASES, Case, Figure, Host, figures
 from advisor.costs.resale import resale_figures, resale_share
 from advisor.costs.staircase import Staircase, Step
@@ -49,7 +48,7 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     system = system_of(machine, sets)
     hardware = _device_price(machine, inputs, converter, prices)
     if hardware is None:
-        return fact("no_price_to_own", machine=machine.name)
+        return _no_price(machine, inputs)
     around = _around(system, inputs, converter, prices)
     tariff = tariff_of(inputs.power, converter, prices, notes)
     power = {case: power_of(machine, sets, inputs.power, case) for case in CASES}
@@ -86,6 +85,10 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
         per_unit, per_token = (Decimal(0), Decimal(0)) if used is None else (used.per_unit, used.per_token)
         alone = joining if system.hosts > 1 else Decimal(0)
         purchases.append((case, Purchase(upfront, alone, joining, upfront * share, per_unit, per_token)))
+    grid = grid_of(inputs.power)
+    if grid is not None and used is not None:
+        label = fact("figure_grid", place=grid.country, year=grid.year)
+        prices.append(converter.listed("figure", label, grid.g_per_kwh, as_it_is("g per kWh"), "", grid.seen))
     prices += resale_figures(machine, inputs, converter)
     prices += _figure_prices(machine, system, inputs, converter)
     prices += figures_used(inputs, converter)
@@ -112,6 +115,14 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
             purchases=tuple(purchases),
         ),
     )
+
+
+def _no_price(machine: Machine, inputs: CostInputs) -> Message:
+    market = inputs.own.market
+    if market != "any" and machine.prices:
+        asked = fact("market_new") if market == "new" else fact("market_used")
+        return fact("no_price_on_market", machine=machine.name, market=asked)
+    return fact("no_price_to_own", machine=machine.name)
 
 
 class _Part(NamedTuple):
@@ -202,25 +213,18 @@ def _device_price(
         return dict.fromkeys(CASES, given)
     if machine.kind == CPU_KIND:
         return dict.fromkeys(CASES, Decimal(0))  # in the price of the computer
-    if machine.price_usd is None:
+    market = inputs.own.market
+    sold = machine.price_on(None if market == "any" else market)
+    if sold is None:
         return None
-    typical = decimal(machine.price_usd)
-    bounds = [typical]
-    seen = None if machine.as_of is None else _first_day(machine.as_of)
-    source = machine.street_price_source or machine.source
-    first = fact("price_launch", machine=machine.name)
-    label = first if machine.street_price_usd is None else fact("price_street", machine=machine.name)
-    prices.append(converter.listed("hardware", label, typical, EACH, "USD", source, seen))
-    launch = None if machine.launch_price_usd is None else decimal(machine.launch_price_usd)
-    # What a new one once cost bounds a street price, but says nothing any more about a card sold off as old.
-    if launch is not None and launch != typical and typical / 2 <= launch <= typical * 2:
-        bounds.append(launch)
-        prices.append(converter.listed("hardware", first, launch, EACH, "USD", machine.source, seen))
-    return {
-        "low": converter.convert(min(bounds), "USD"),
-        "typical": converter.convert(typical, "USD"),
-        "high": converter.convert(max(bounds), "USD"),
-    }
+    low, typical, high = decimal(sold.low), decimal(sold.typical), decimal(sold.high)
+    name = machine.name
+    label = fact("price_new", machine=name) if sold.market == "new" else fact("price_used", machine=name)
+    if low < high:
+        label = fact("figure_in_range", what=label, low=low, high=high)
+    prices.append(converter.listed("price", label, typical, EACH, "USD", sold.seen))
+    paid = converter.range_of(low, typical, high, sold.seen.as_of)
+    return {case: converter.convert(paid[case], "USD") for case in CASES}
 
 
 def _around(
@@ -237,19 +241,25 @@ def _around(
     label = fact(
         "figure_in_range", what=fact("price_host_class", name=host.name), low=host.price_low, high=host.price_high
     )
-    prices.append(converter.listed("hardware", label, host.price_typical, EACH, "USD", host.source, host.observed_on))
+    prices.append(converter.listed("price", label, host.price_typical, EACH, "USD", host.seen))
     if system.ram_more_gb:
         row = figures()[f"ram_{host.ram_type}"]
         label = fact("figure_in_range", what=fact("price_ram"), low=row.value("low"), high=row.value("high"))
-        prices.append(converter.listed("hardware", label, row.typical, GIGABYTE, "USD", row.source, row.observed_on))
-    return {
-        case: (converter.convert(host.price(case), "USD"), converter.convert(system.ram_price(case), "USD"))
-        for case in CASES
-    }
+        prices.append(converter.listed("price", label, row.typical, GIGABYTE, "USD", row.seen))
+    around, ram = converter.range_of(*host.prices, host.as_of), _ram_price(system, converter)
+    return {case: (converter.convert(around[case], "USD"), converter.convert(ram[case], "USD")) for case in CASES}
+
+
+def _ram_price(system: System, converter: Converter) -> dict[Case, Decimal]:
+    """US dollars for a GB more; 0 where nobody can add any."""
+    if system.host is None:
+        return dict.fromkeys(CASES, Decimal(0))
+    row = figures()[f"ram_{system.host.ram_type}"]
+    return converter.range_of(*row.cases, row.as_of)
 
 
 def _watts(converter: Converter, host: Host, label: Message, watts: Decimal) -> UsedPrice:
-    return converter.listed("figure", label, watts, as_it_is("W"), "", host.power_source, host.power_observed_on)
+    return converter.listed("figure", label, watts, as_it_is("W"), "", host.power_seen)
 
 
 def _figure_prices(machine: Machine, system: System, inputs: CostInputs, converter: Converter) -> list[UsedPrice]:
@@ -280,8 +290,4 @@ def _figure(converter: Converter, row: Figure, label: Message, unit: Message, cu
     shown = label
     if row.low is not None and row.high is not None:
         shown = fact("figure_in_range", what=label, low=row.low, high=row.high)
-    return converter.listed("figure", shown, row.typical, unit, currency, row.source, row.observed_on)
-
-
-def _first_day(month: str) -> date:
-    return date.fromisoformat(f"{month}-01")
+    return converter.listed("figure", shown, row.typical, unit, currency, row.seen)

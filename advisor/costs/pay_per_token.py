@@ -13,7 +13,7 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import MILLION_TOKENS, Converter, decimal, vat_of
 from advisor.costs.offer import Offer, Offers
 from advisor.costs.outlay import mean_price
-from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Discount, Region, discounts
+from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Discount, Region, discounts, residency
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.terms import api_decline, decline_used
 from advisor.foundation.message import Message, as_it_is, fact
@@ -32,6 +32,11 @@ class TokenPrices(NamedTuple):
     cached: Decimal | None
     batch_off: Decimal = Decimal(0)
 
+    def times(self, factor: Decimal) -> TokenPrices:
+        """The same prices so many times as high."""
+        cached = None if self.cached is None else self.cached * factor
+        return TokenPrices(self.input * factor, self.output * factor, cached, self.batch_off)
+
 
 @lru_cache(maxsize=64)
 def pay_per_token(model_id: str | None, inputs: CostInputs, converter: Converter, today: date) -> Offers:
@@ -43,7 +48,7 @@ def pay_per_token(model_id: str | None, inputs: CostInputs, converter: Converter
             converter.given(fact("price_tokens", of="API", what=what), price, MILLION_TOKENS)
             for what, price in _charged(given, inputs)
         )
-        bills, typical = _bills(given, inputs), _typical(given, inputs)
+        bills, typical = _bills(given, inputs, dict.fromkeys(CASES, Decimal(1))), _typical(given, inputs)
         prices += tuple(decline_used(inputs, converter))
         return (Offer("you", "", fact("your_api"), bills, prices, typical, region=inputs.rent.region),)
     family = None if model_id is None else family_of(model_id)
@@ -60,19 +65,26 @@ def _in_region(offers: tuple[ApiPrice, ...], region: Region) -> tuple[ApiPrice, 
     """Those that state this region; where none does, those that state none, which the answer then says."""
     if region == "any":
         return offers
-    stated = tuple(offer for offer in offers if offer.region == region)
+    stated = tuple(offer for offer in offers if _computes_in(offer, region))
     return stated or tuple(offer for offer in offers if offer.region is None)
 
 
+def _computes_in(offer: ApiPrice, region: Region) -> bool:
+    """Whether its host says that it computes there, always or for a surcharge."""
+    return offer.region == region or (offer.provider, region) in residency()
+
+
 def closed_models(inputs: CostInputs, converter: Converter, today: date) -> tuple[Offer, ...]:
-    """Models that can only be had by the token, cheapest first for this load."""
-    tokens = inputs.load.tokens_per_month
-    found = (_hosted(offer, inputs, converter) for offer in closed_prices(today))
+    """Models that can only be had by the token, cheapest first for this load: in a region, from who computes there."""
+    tokens, region = inputs.load.tokens_per_month, inputs.rent.region
+    there = (offer for offer in closed_prices(today) if region == "any" or _computes_in(offer, region))
+    found = (_hosted(offer, inputs, converter) for offer in there)
     return tuple(sorted(found, key=lambda hosted: (hosted.bill().cost(tokens), hosted.name)))
 
 
 def _hosted(offer: ApiPrice, inputs: CostInputs, converter: Converter) -> Offer:
     name = f"{offer.provider}, {offer.model}"
+    resident = None if offer.region is not None else residency().get((offer.provider, inputs.rent.region))
     cached, batch = _discount(offer, "cached", inputs), _discount(offer, "batch", inputs)
     again = offer.cached
     if again is None and cached is not None:
@@ -80,29 +92,30 @@ def _hosted(offer: ApiPrice, inputs: CostInputs, converter: Converter) -> Offer:
     listed = TokenPrices(offer.input, offer.output, offer.cached)
     prices = [
         converter.listed(
-            "api",
+            "price",
             fact("price_tokens", of=name, what=what),
             price,
             MILLION_TOKENS,
             "USD",
-            offer.source,
-            offer.seen_on,
+            offer.seen,
         )
         for what, price in _charged(listed, inputs)
     ]
     for kind, found in (("cached", cached if offer.cached is None else None), ("batch", batch)):
         if found is not None:
             label = fact("discount_cached", of=name) if kind == "cached" else fact("discount_batch", of=name)
-            prices.append(
-                converter.listed("figure", label, found.percent, as_it_is("%"), "", found.source, found.observed_on)
-            )
+            prices.append(converter.listed("figure", label, found.percent, as_it_is("%"), "", found.seen))
+    if resident is not None:
+        label = fact("surcharge_region", of=offer.provider, region=REGION_NAMES[inputs.rent.region])
+        prices.append(converter.listed("figure", label, resident.percent, as_it_is("%"), "", resident.seen))
     converted = TokenPrices(
         converter.convert(offer.input, "USD"),
         converter.convert(offer.output, "USD"),
         None if again is None else converter.convert(again, "USD"),
         Decimal(0) if batch is None else batch.percent / 100,
-    )
-    bills, typical = _bills(converted, inputs), _typical(converted, inputs)
+    ).times(1 + (Decimal(0) if resident is None else resident.percent / 100))
+    moved = converter.range_of(Decimal(1), Decimal(1), Decimal(1), offer.seen.as_of)
+    bills, typical = _bills(converted, inputs, moved), _typical(converted, inputs)
     prices += decline_used(inputs, converter)
     return Offer(
         offer.provider,
@@ -112,7 +125,7 @@ def _hosted(offer: ApiPrice, inputs: CostInputs, converter: Converter) -> Offer:
         tuple(prices),
         typical,
         notes=_not_reduced(again, batch, inputs),
-        region=offer.region,
+        region=offer.region if resident is None else resident.region,
         precision=offer.precision,
     )
 
@@ -152,9 +165,16 @@ def _reduced(per_million: TokenPrices, inputs: CostInputs) -> Decimal:
     return 1 - decimal(inputs.load.batch_percent) / 100 * per_million.batch_off
 
 
-def _bills(per_million: TokenPrices, inputs: CostInputs) -> tuple[tuple[Case, Staircase], ...]:
-    """One bill for all cases. Input that a host has in its cache costs less where it has a price for that, and so does
-    what may wait. Prices that fall are counted with their mean over the years of use.
+def _bills(
+    per_million: TokenPrices, inputs: CostInputs, moved: dict[Case, Decimal]
+) -> tuple[tuple[Case, Staircase], ...]:
+    """The bill in each case, by how far the prices may have `moved` since they were seen."""
+    return tuple((case, _bill(per_million.times(moved[case]), inputs)) for case in CASES)
+
+
+def _bill(per_million: TokenPrices, inputs: CostInputs) -> Staircase:
+    """Input that a host has in its cache costs less where it has a price for that, and so does what may wait. Prices
+    that fall are counted with their mean over the years of use.
     """
     load = inputs.load
     percent = decimal(load.cached_percent) if per_million.cached is not None else Decimal(0)
@@ -187,5 +207,4 @@ def _bills(per_million: TokenPrices, inputs: CostInputs) -> tuple[tuple[Case, St
             if fallen < 1:
                 of_price = fact("how_fallen", how=of_price, mean=fallen)
             steps.append(Step(label, Decimal(0), part * price * reduced * fallen / _MILLION, of_price))
-    bill = Staircase(tuple(steps), None, vat_of(inputs.billing), has_units=False)
-    return tuple((case, bill) for case in CASES)
+    return Staircase(tuple(steps), None, vat_of(inputs.billing), has_units=False)

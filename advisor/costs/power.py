@@ -11,7 +11,16 @@ from functools import cache, lru_cache
 from advisor.costs.hosts import COMPLETE, DATA_CENTRE, system_of
 from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.money import KWH, Converter, UsedPrice, decimal
-from advisor.costs.price_tables import CASES, Case, MeasuredPower, electricity_prices, figures, measured_power
+from advisor.costs.price_tables import (
+    CASES,
+    Case,
+    Grid,
+    MeasuredPower,
+    electricity_prices,
+    figures,
+    grids,
+    measured_power,
+)
 from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_of_token
 from advisor.foundation.message import Message, fact
 from advisor.machines.capacity import CPU_KIND
@@ -81,14 +90,26 @@ def tariff_of(
         if not given:
             notes.append(fact("electricity_free"))
         return dict.fromkeys(CASES, given)
-    table = electricity_prices()
+    table = electricity_prices(terms.customer)
     rows = {case: table.get((terms.country, case), table[terms.country, "typical"]) for case in CASES}
     for row in dict.fromkeys(rows.values()):
         label = fact("price_tariff", place=row.name, customer=row.customer)
-        prices.append(
-            converter.listed("electricity", label, row.price_per_kwh, KWH, row.currency, row.source, row.observed_on)
-        )
-    return {case: converter.convert(row.price_per_kwh, row.currency) for case, row in rows.items()}
+        prices.append(converter.listed("price", label, row.price_per_kwh, KWH, row.currency, row.seen))
+    if rows["typical"].kind != terms.customer:
+        notes.append(fact("tariff_of_others", place=rows["typical"].name, customer=rows["typical"].customer))
+    paid = [converter.convert(rows[case].price_per_kwh, rows[case].currency) for case in CASES]
+    return converter.range_of(paid[0], paid[1], paid[2], rows["typical"].as_of)
+
+
+def grams_of(terms: PowerTerms) -> float | None:
+    """Grams of CO2 that a kWh makes; None where nobody knows."""
+    grid = grid_of(terms)
+    return terms.co2_g_per_kwh if grid is None else float(grid.g_per_kwh)
+
+
+def grid_of(terms: PowerTerms) -> Grid | None:
+    """What the country's electricity emits, where the user does not say it; a state's is its country's."""
+    return None if terms.co2_g_per_kwh is not None else grids().get(terms.country.partition("-")[0])
 
 
 @lru_cache(maxsize=1024)

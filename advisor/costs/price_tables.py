@@ -1,6 +1,7 @@
 """The price tables in data/prices/: what a row must hold, and which row is broken why.
 
-Every row names its source and the day on which its price was seen. Prices are net of VAT, in the currency named.
+Every row names its source and two days, blank where not known: the source's own (`as_of`, of a month its first day)
+and ours (`checked`). Prices are net of VAT, in the currency named.
 """
 
 import csv
@@ -12,9 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.foundation.dated_rows import DatedRow, Day, Link, Seen
 from advisor.foundation.message import Message, fact
 from advisor.foundation.places import data_folder
 
@@ -30,13 +32,16 @@ REGION_NAMES: dict[Region, Message] = {
     "any": fact("region_any"),
 }
 RentalTerm = Literal["on-demand", "spot", "1-year"]
+Customer = Literal["business", "household"]
 Case = Literal["low", "typical", "high"]
 CASES: tuple[Case, ...] = ("low", "typical", "high")
 
 # What tells rows apart.
 CLOUD_KEY = ("provider", "region", "instance", "gpu_id", "term")
 API_KEY = ("provider", "model")
-ELECTRICITY_KEY = ("country", "case")
+ELECTRICITY_KEY = ("country", "kind", "case")
+GRID_KEY = ("country",)
+RESIDENCY_KEY = ("provider", "region")
 RESALE_KEY = ("kind", "year")
 DISCOUNT_KEY = ("provider", "kind")
 # Parameters of tco.csv that costs are computed with.
@@ -59,6 +64,7 @@ NEEDED_FIGURES = (
     "downtime",
     "network",
     "api_price_decline",
+    "old_price",
 )
 
 # Kinds of resale.csv that machines are sold again as.
@@ -67,25 +73,9 @@ RESALE_KINDS = ("card", "data-centre", "mac")
 NEEDED_HOSTS = ("desktop", "workstation-2", "workstation-4", "server-8", "board-8", "rack-cpu")
 
 _Price = Annotated[Decimal, Field(gt=0, lt=1_000_000, allow_inf_nan=False)]
-_Link = Annotated[str, Field(pattern=r"^(https?://\S+|by definition)")]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-    source: _Link
-    observed_on: date
-
-    @field_validator("observed_on")
-    @classmethod
-    def _a_past_day(cls, day: date) -> date:
-        # Not "today": whether a file is sound must not depend on the day it is read.
-        if not date(2020, 1, 1) <= day <= date(2100, 1, 1):
-            raise ValueError("the day must lie between 2020 and 2100")
-        return day
-
-
-class CloudOffer(_Row):
+class CloudOffer(DatedRow):
     """What one provider asks an hour, under one term, for an instance or for a single GPU of a larger server.
 
     `sold_by` "gpu": any number of GPUs up to a server's eight at this price each; "instance": only whole instances
@@ -112,12 +102,8 @@ class CloudOffer(_Row):
         return self
 
 
-class ApiOffer(_Row):
-    """What a host asks for a model's tokens, in US dollars per million.
-
-    `observed_on`: when the source was read; `checked_on`: when the source itself last looked, where it says so.
-    `retires_on`: the day the host announced as its last.
-    """
+class ApiOffer(DatedRow):
+    """What a host asks for a model's tokens, in US dollars per million. `retires_on`: the day announced as its last."""
 
     provider: Filled
     model: Filled
@@ -127,23 +113,26 @@ class ApiOffer(_Row):
     output_per_mtok: _Price
     cached_per_mtok: Annotated[_Price | None, BlankIsNone]
     context_tokens: Annotated[Annotated[int, Field(gt=0)] | None, BlankIsNone]
-    checked_on: Annotated[date | None, BlankIsNone]
     retires_on: Annotated[date | None, BlankIsNone]
-    feed: Literal["genai-prices", "litellm"]
-    feed_key: Annotated[str, Field(pattern=r"^[^/]+/.+$")]
+    feed: Literal["", "genai-prices", "litellm"]
+    feed_key: Annotated[str, Field(pattern=r"^([^/]+/.+)?$")]
     notes: str
 
-    @property
-    def seen_on(self) -> date:
-        """The day from which the price's age counts."""
-        return self.checked_on or self.observed_on
+    @model_validator(mode="after")
+    def _named_there(self) -> Self:
+        if bool(self.feed) != bool(self.feed_key):
+            raise ValueError("feed and feed_key must be given together")
+        return self
 
 
-class ElectricityPrice(_Row):
-    """A business tariff per kWh without VAT; `case` low and high are the bands of larger and smaller users."""
+class ElectricityPrice(DatedRow):
+    """A tariff per kWh: of a business without VAT, of a household with what it pays, as `customer` says; `case` low and
+    high are the bands of larger and smaller users.
+    """
 
     country: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,8}(-[A-Z]{2})?$")]
     name: Filled
+    kind: Customer
     case: Case
     price_per_kwh: Annotated[_Price, Field(lt=5)]
     currency: Currency
@@ -152,7 +141,29 @@ class ElectricityPrice(_Row):
     feed: Literal["", "eurostat"]
 
 
-class Figure(_Row):
+class Grid(DatedRow):
+    """Grams of CO2 (with other gases as their equivalent) for a kWh made in a country, over a year.
+
+    `feed_key`: its name in co2.js.
+    """
+
+    country: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,8}$")]
+    g_per_kwh: Annotated[Decimal, Field(ge=0, le=2000)]
+    year: Annotated[int, Field(ge=2020, le=2100)]
+    feed_key: Filled
+    notes: str
+
+
+class Residency(DatedRow):
+    """What a host adds, in %, for computing in a region only."""
+
+    provider: Filled
+    region: Region
+    percent: Annotated[Decimal, Field(ge=0, lt=100)]
+    notes: str
+
+
+class Figure(DatedRow):
     """A published figure about running hardware, in `unit`; only the typical one is always there."""
 
     parameter: Filled
@@ -168,12 +179,17 @@ class Figure(_Row):
             raise ValueError("low, typical and high must rise")
         return self
 
+    @property
+    def cases(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Low, typical and high; the typical one where no other is known."""
+        return self.low or self.typical, self.typical, self.high or self.typical
+
     def value(self, case: Case) -> Decimal:
-        """The figure in this case, the typical one where no other is known."""
-        return {"low": self.low, "typical": self.typical, "high": self.high}[case] or self.typical
+        """The figure in this case."""
+        return self.cases[CASES.index(case)]
 
 
-class Host(_Row):
+class Host(DatedRow):
     """A class of computers without their GPUs, in US dollars and watts behind the power supply.
 
     `ram_gb` is in its price, `ram_usual_gb` what one has at least; `load_w` while its GPUs compute.
@@ -193,8 +209,8 @@ class Host(_Row):
     load_w_high: _Price
     idle_w: _Price
     psu_efficiency: Annotated[Decimal, Field(gt=Decimal("0.5"), le=1)]
-    power_observed_on: date
-    power_source: _Link
+    power_as_of: Day
+    power_source: Link
     notes: str
 
     @model_validator(mode="after")
@@ -205,14 +221,20 @@ class Host(_Row):
             raise ValueError("idle_w, load_w_low, load_w_typical and load_w_high must rise")
         return self
 
-    def price(self, case: Case) -> Decimal:
-        return {"low": self.price_low, "typical": self.price_typical, "high": self.price_high}[case]
+    @property
+    def power_seen(self) -> Seen:
+        return Seen(self.power_source, self.power_as_of, self.checked)
+
+    @property
+    def prices(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Low, typical and high."""
+        return self.price_low, self.price_typical, self.price_high
 
     def load_w(self, case: Case) -> Decimal:
         return {"low": self.load_w_low, "typical": self.load_w_typical, "high": self.load_w_high}[case]
 
 
-class MeasuredPower(_Row):
+class MeasuredPower(DatedRow):
     """What machines that are sold whole take at the wall. `machines` is a pattern of ids ("dgx-spark-*")."""
 
     machines: Filled
@@ -221,7 +243,7 @@ class MeasuredPower(_Row):
     notes: str
 
 
-class Resale(_Row):
+class Resale(DatedRow):
     """What a kind of machine fetches so many years after it was bought, in % of its price then."""
 
     kind: Filled
@@ -241,7 +263,7 @@ class Resale(_Row):
         return {"low": self.low, "typical": self.typical, "high": self.high}[case]
 
 
-class Discount(_Row):
+class Discount(DatedRow):
     """What a host takes off: of everything that may wait for hours, or of input that it still has in its cache."""
 
     provider: Filled
@@ -250,14 +272,14 @@ class Discount(_Row):
     notes: str
 
 
-class ExchangeRate(_Row):
+class ExchangeRate(DatedRow):
     """How much of a currency one euro buys."""
 
     currency: Currency
     per_eur: _Price
 
 
-RowT = TypeVar("RowT", bound=_Row)
+RowT = TypeVar("RowT", bound=DatedRow)
 
 
 @cache
@@ -273,10 +295,28 @@ def api_offers() -> tuple[ApiOffer, ...]:
 
 
 @cache
-def electricity_prices() -> Mapping[tuple[str, Case], ElectricityPrice]:
-    """Tariffs by country code and case; a country always has the typical one."""
+def electricity_prices(kind: Customer = "business") -> Mapping[tuple[str, Case], ElectricityPrice]:
+    """Tariffs by country code and case for a kind of customer, those of the other kind where a country has no others;
+    it always has the typical one.
+    """
     rows = read_rows(FOLDER / "electricity.csv", ElectricityPrice, ELECTRICITY_KEY)
-    return MappingProxyType({(row.country, row.case): row for row in rows})
+    served = {row.country for row in rows if row.kind == kind}
+    return MappingProxyType(
+        {(row.country, row.case): row for row in rows if row.kind == kind or row.country not in served}
+    )
+
+
+@cache
+def grids() -> Mapping[str, Grid]:
+    """What a country's electricity emits, by its code."""
+    return MappingProxyType({row.country: row for row in read_rows(FOLDER / "grid.csv", Grid, GRID_KEY)})
+
+
+@cache
+def residency() -> Mapping[tuple[str, str], Residency]:
+    """Surcharges by host and region."""
+    rows = read_rows(FOLDER / "residency.csv", Residency, RESIDENCY_KEY)
+    return MappingProxyType({(row.provider, row.region): row for row in rows})
 
 
 @cache

@@ -46,7 +46,7 @@ class _Priced:
     title: Message
     copies: int
     hourly: Decimal
-    steps: tuple[Step, ...]
+    steps: dict[Case, tuple[Step, ...]]
     prices: tuple[UsedPrice, ...]
 
 
@@ -65,8 +65,9 @@ def rent(machine: Machine, devices: int, speed: Throughput | None, inputs: CostI
     for offer in priced:
         if offer.copies > least:
             continue
+        times = offer.copies
         bills = [
-            (case, Staircase(offer.steps, most and most * offer.copies, vat, busy_tokens=busy and busy * offer.copies))
+            (case, Staircase(offer.steps[case], most and most * times, vat, busy_tokens=busy and busy * times))
             for case, (most, busy) in reach.items()
         ]
         # A price of one's own is of an instance that holds the plan once.
@@ -127,7 +128,7 @@ def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, converter
     if inputs.rent.instance_price is not None:
         price = decimal(inputs.rent.instance_price)
         paid = converter.given(fact("price_instance"), price, HOUR)
-        steps, prices = _billed(price, inputs, converter)
+        steps, prices = _billed(dict.fromkeys(CASES, price), inputs, converter)
         return (_Priced("you", "", fact("your_instance"), 1, price, steps, (paid, *prices)),)
     found = []
     for fit in fitting_offers(machine, devices, inputs.rent.region, inputs.rent.term, inputs.rent.rent_gpu == "any"):
@@ -135,21 +136,20 @@ def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, converter
         currency = converter.currency if converter.currency in offer.currencies else offer.currencies.split()[0]
         unit, times = (GPU_HOUR, fit.gpus) if offer.sold_by == "gpu" else (HOUR, 1)
         title = as_it_is(fit.name)
-        paid = converter.listed("cloud", title, offer.price_per_hour, unit, currency, offer.source, offer.observed_on)
+        paid = converter.listed("price", title, offer.price_per_hour, unit, currency, offer.seen)
         hourly = converter.convert(offer.price_per_hour, currency) * times
-        steps, prices = _billed(hourly, inputs, converter)
+        steps, prices = _billed(converter.range_of(hourly, hourly, hourly, offer.as_of), inputs, converter)
         found.append(_Priced(offer.provider, fit.name, title, fit.copies, hourly, steps, (paid, *prices)))
     return tuple(found)
 
 
 def _billed(
-    hourly: Decimal, inputs: CostInputs, converter: Converter
-) -> tuple[tuple[Step, ...], tuple[UsedPrice, ...]]:
+    hourly: dict[Case, Decimal], inputs: CostInputs, converter: Converter
+) -> tuple[dict[Case, tuple[Step, ...]], tuple[UsedPrice, ...]]:
     """What an instance at so much an hour adds to the bill, and the prices of what is paid beside it."""
     hours = HOURS_PER_MONTH if inputs.rent.term == "1-year" else decimal(inputs.load.hours_per_month)
     prices = []
-    how = fact("how_instances", price=hourly, hours=hours)
-    steps = [Step(fact("bill_instances"), hourly * hours, Decimal(0), how)]
+    steps = []
     if inputs.rent.storage_gb and inputs.rent.storage_price is not None:
         size, price = decimal(inputs.rent.storage_gb), decimal(inputs.rent.storage_price)
         prices.append(converter.given(fact("bill_storage"), price, GIGABYTE_MONTH))
@@ -162,7 +162,11 @@ def _billed(
         how = fact("how_egress", size=size, price=price)
         steps.append(Step(fact("bill_egress"), Decimal(0), per_token, how))
     steps += operation(terms_of(inputs, converter))
-    return tuple(steps), tuple(prices)
+    rented = {
+        case: Step(fact("bill_instances"), price * hours, Decimal(0), fact("how_instances", price=price, hours=hours))
+        for case, price in hourly.items()
+    }
+    return {case: (rented[case], *steps) for case in CASES}, tuple(prices)
 
 
 def _why_none(machine: Machine, devices: int, inputs: CostInputs) -> Message:

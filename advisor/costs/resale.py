@@ -48,4 +48,4 @@ def resale_figures(machine: Machine, inputs: CostInputs, converter: Converter) -
     for row in resale_values()[resale_kind(machine)]:
         label = fact("figure_in_range", what=fact("figure_resale", n=row.year), low=row.low, high=row.high)
         unit = as_it_is("%")
-        yield converter.listed("figure", label, row.typical, unit, "", row.source, row.observed_on)
+        yield converter.listed("figure", label, row.typical, unit, "", row.seen)

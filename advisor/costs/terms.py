@@ -74,24 +74,27 @@ def terms_of(inputs: CostInputs, converter: Converter, case: Case = "typical") -
     """What is counted in one case."""
     own, usual = inputs.own, _USUAL[inputs.billing.buyer]
 
+    def price(name: str) -> Decimal:
+        return converter.convert(converter.range_of(*figures()[name].cases, figures()[name].as_of)[case], "USD")
+
     def figure(term: str, given: float | None = None) -> Decimal | None:
         if given is not None:
             return decimal(given)
         return figures()[usual[term]].value(case) if term in usual else None
 
     capital, downtime = figure("capital", own.cost_of_capital_percent), figure("downtime", own.downtime_percent)
-    space = None if own.colocation_per_month is not None else figure("space")
+    space = own.colocation_per_month is None and "space" in usual
     support = None if own.support_per_year is not None else figure("support")
     rate = None if own.admin_rate is None else decimal(own.admin_rate)
     return Terms(
         capital=None if capital is None else capital / 100,
         space=None if own.colocation_per_month is None else decimal(own.colocation_per_month),
-        space_per_kw=None if space is None else converter.convert(space, "USD"),
+        space_per_kw=price(usual["space"]) if space else None,
         support=None if own.support_per_year is None else decimal(own.support_per_year),
         support_share=None if support is None else support / 100,
         admin_hours=figure("admin", own.admin_hours),
         operation_hours=figure("operation", own.operation_hours),
-        rate=converter.convert(figures()["staff_rate"].value(case), "USD") if rate is None else rate,
+        rate=price("staff_rate") if rate is None else rate,
         downtime=(downtime or Decimal(0)) / 100,
         spares=_SPARES[inputs.billing.buyer] if own.spare_machines is None else own.spare_machines,
     )
@@ -163,4 +166,4 @@ def _used(label: Message, row: Figure, converter: Converter) -> UsedPrice:
     if row.low is not None and row.high is not None:
         shown = fact("figure_in_range", what=label, low=row.low, high=row.high)
     currency, _, unit = row.unit.partition(" per ") if row.unit.startswith("USD") else ("", "", row.unit)
-    return converter.listed("figure", shown, row.typical, as_it_is(unit), currency, row.source, row.observed_on)
+    return converter.listed("figure", shown, row.typical, as_it_is(unit), currency, row.seen)

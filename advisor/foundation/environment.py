@@ -28,6 +28,26 @@ def _separated_by(separator: str) -> BeforeValidator:
     return BeforeValidator(split)
 
 
+def _empty_is(default: int | None) -> BeforeValidator:
+    return BeforeValidator(lambda given: default if given == "" else given)
+
+
+QUOTAS: Mapping[str, int] = {"uploads": 40, "freezes": 60, "reads": 200, "runs": 10}
+
+
+def _quotas(given: object) -> object:
+    """ "uploads=5,runs=0" with the others as they are."""
+    if not isinstance(given, str):
+        return given
+    told = dict(part.split("=", 1) for part in given.replace(" ", "").split(",") if part)
+    if unknown := told.keys() - QUOTAS.keys():
+        raise ValueError(f"no quotas: {unknown}")
+    found = {name: int(number) for name, number in told.items()}
+    if any(number < 0 for number in found.values()):
+        raise ValueError("below zero")
+    return {**QUOTAS, **found}
+
+
 class Environment(BaseSettings):
     """What every part of the program may need. `title` says what a value must be, `description` what it does."""
 
@@ -58,6 +78,29 @@ class Environment(BaseSettings):
         description="NVIDIA's own; where it is set, `detect` says that it lists all GPUs all the same",
     )
 
+    quotas: Annotated[Mapping[str, int], NoDecode, BeforeValidator(_quotas)] = Field(
+        QUOTAS,
+        alias="LLM_FIT_ADVISOR_QUOTAS",
+        title="numbers an hour, such as uploads=40,freezes=60,reads=200,runs=10",
+        description="What one user may have an hour, an address five times as much: `uploads=40`, `freezes=60`, "
+        "`reads=200` of the Hub and of links, `runs=10`; unset: these",
+    )
+    proxies: Annotated[int | None, _empty_is(None)] = Field(
+        None,
+        ge=0,
+        le=10,
+        alias="LLM_FIT_ADVISOR_PROXIES",
+        title="a number from 0 to 10",
+        description="How many proxies of yours stand before the server: the visitor's address is told by them; unset: "
+        "one, where it is on the same machine",
+    )
+    most_frozen: Annotated[int, _empty_is(20_000)] = Field(
+        20_000,
+        ge=0,
+        alias="LLM_FIT_ADVISOR_MOST_FROZEN",
+        title="a whole number",
+        description="How many frozen recommendations are kept at the same time, of all visitors; 20000 unless set",
+    )
     language: str = Field(
         "",
         alias="LLM_FIT_ADVISOR_LANGUAGE",

@@ -1,8 +1,8 @@
 """Turns: one thread computes at a time, in the order of coming, and whoever waits lets the others go on.
 
 Python computes in one thread anyway; many pages at once only keep each other up. Code that waits for the network or a
-database says so with `elsewhere`, wherever it is, and what takes long calls `breathe` between its parts; without a turn
-these do nothing.
+database says so with `elsewhere`, wherever it is, and what takes long calls `breathe`, or at least `still_wanted`,
+between its parts; without a turn these do nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, local
 
+from advisor.foundation.errors import AdvisorError
+
 _LOOK_EVERY_S = 0.25
+
+
+class TooManyWaiting(AdvisorError):
+    """The queue is full: better told at once than found out after minutes."""
 
 
 class OneAtATime:
@@ -27,18 +33,23 @@ class OneAtATime:
         self.last_ended = time.monotonic()
 
     @contextmanager
-    def turn(self, look: Callable[[], object] = lambda: None) -> Iterator[None]:
+    def turn(self, look: Callable[[], object] = lambda: None, most_waiting: int | None = None) -> Iterator[None]:
         """Hold the turn while inside; in a thread that holds it already, nothing happens.
 
-        `look` is called now and then while waiting, and may raise to give the wait up.
+        `look` is called now and then, while waiting and between the parts of something long, and may raise to give it
+        up. Raises TooManyWaiting where more than `most_waiting` are before.
         """
         if getattr(self._mine, "ticket", None) is not None:
             yield
             return
+        if most_waiting is not None and len(self._queue) > most_waiting:
+            raise TooManyWaiting("Very many people are asking at this moment.")
         self._mine.ticket = self._enter(look)
+        self._mine.look = look
         try:
             yield
         finally:
+            self._mine.look = None
             # Perhaps another one by now, see `elsewhere`.
             ticket, self._mine.ticket = self._mine.ticket, None
             self._leave(ticket)
@@ -61,10 +72,24 @@ class OneAtATime:
             self._mine.ticket = self._enter(lambda: None)
 
     def breathe(self) -> None:
-        """Between the parts of something long: let whoever waits go first. Without a turn, nothing happens."""
+        """Between the parts of something long: let whoever waits go first, if it is still wanted.
+
+        Without a turn, nothing happens. Not where a lock is held, as inside of a cached property.
+        """
+        self.still_wanted()
         if getattr(self._mine, "ticket", None) is not None and len(self._queue) > 1:
             with self.elsewhere():
                 pass
+
+    def still_wanted(self) -> None:
+        """Give this turn up where its visitor left meanwhile: what `look` raises comes out of here."""
+        if (look := getattr(self._mine, "look", None)) is not None:
+            look()
+
+    @property
+    def waiting(self) -> int:
+        """How many are at work or wait."""
+        return len(self._queue)
 
     @property
     def idle(self) -> bool:
@@ -96,3 +121,4 @@ class OneAtATime:
 PAGES = OneAtATime()  # of this process
 elsewhere = PAGES.elsewhere
 breathe = PAGES.breathe
+still_wanted = PAGES.still_wanted

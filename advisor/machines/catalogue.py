@@ -17,11 +17,13 @@ from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
 from advisor.machines.find import FoundMachine, MachineFinder
 from advisor.machines.machine import Machine
+from advisor.machines.market import MarketPrice, market_prices
 from advisor.machines.rows import Kind, Row, Vendor
 
 __all__ = ["CATALOGUE", "Machine", "custom_machine", "find_machines", "load", "machine", "machines", "with_memory"]
 
 CATALOGUE = data_folder() / "machines.csv"
+PRICES = data_folder() / "prices" / "hardware.csv"
 
 MAX_MEMORY_GIB = 100_000
 MAX_BANDWIDTH_GB_S = 1_000_000
@@ -118,8 +120,10 @@ def with_wired_limit(chosen: Machine, limit_mib: int) -> Machine:
     return replace(chosen, capacity_bytes=limit_mib * MIB, capacity_basis=fact("wired_limit_as_given", mib=limit_mib))
 
 
-def load(path: Path) -> Mapping[str, Machine]:
-    """Read a catalogue file; raise DataError naming file, row, column and reason when it is broken."""
+def load(path: Path, prices: Path = PRICES) -> Mapping[str, Machine]:
+    """Read a catalogue file and what its machines are sold for; raise DataError naming file, row, column and reason
+    when one is broken.
+    """
     rows = list(read_rows(path, Row, ("id",)))
     reported = [
         ReportedShare(row.vendor, row.kind, row.memory_type, row.reported_mib * MIB / (row.memory_gib * GIB))
@@ -128,10 +132,11 @@ def load(path: Path) -> Mapping[str, Machine]:
     ]
     vendors, kinds = get_args(Vendor), get_args(Kind)
     rows.sort(key=lambda row: (vendors.index(row.vendor), kinds.index(row.kind), -row.release_year))
-    return MappingProxyType({row.id: _machine(row, reported) for row in rows})
+    sold = market_prices(prices)
+    return MappingProxyType({row.id: _machine(row, reported, sold.get(row.id, ())) for row in rows})
 
 
-def _machine(row: Row, reported: list[ReportedShare]) -> Machine:
+def _machine(row: Row, reported: list[ReportedShare], prices: tuple[MarketPrice, ...]) -> Machine:
     memory_bytes = int((row.memory_gib or 0) * GIB) // row.devices
     room, overhead = _capacity_and_overhead(row, memory_bytes, reported)
     unified = row.kind in capacity.UNIFIED_KINDS
@@ -174,8 +179,7 @@ def _machine(row: Row, reported: list[ReportedShare]) -> Machine:
         tdp_w=row.tdp_w,
         idle_w=row.idle_w,
         launch_price_usd=row.launch_price_usd,
-        street_price_usd=row.street_price_usd,
-        street_price_source=row.street_price_source,
+        prices=prices,
     )
 
 

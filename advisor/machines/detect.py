@@ -78,7 +78,7 @@ def detect(root: Path = Path("/")) -> Detected:
         ram_total_bytes=total,
         ram_free_bytes=min(memory.available, total),
         os=f"{platform.system()} {platform.release()}",
-        notes=tuple(dict.fromkeys((*notes, *_notes(known, cpu, ram)))),
+        notes=tuple(dict.fromkeys((*notes, *notes_on(known, cpu, ram)))),
         ram=ram,
     )
 
@@ -221,7 +221,8 @@ def _unified_share(gpu: DetectedGpu) -> float:
     return _APPLE_SMALL_SHARE if (gpu.memory_total_bytes or 0) < _APPLE_SMALL_GIB * GIB else _APPLE_SHARE
 
 
-def _notes(gpus: Sequence[DetectedGpu], cpu: str, ram: Ram | None) -> list[Message]:
+def notes_on(gpus: Sequence[DetectedGpu], cpu: str, ram: Ram | None) -> list[Message]:
+    """What the reader should know of what was found, and of what was not."""
     notes = []
     groups = _groups(gpus)
     if groups and ram is None and not groups[0][0].unified:

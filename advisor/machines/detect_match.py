@@ -77,6 +77,31 @@ def match_card(name: str, memory_bytes: int | None, compute_capability: str | No
     return min(fits, key=lambda fit: fit[:3])[3] if fits else None
 
 
+def match_begun(name: str, memory_bytes: int | None) -> Machine | None:
+    """The card whose name begins like one that a table cut off ("GeForce RTX 2080 ..."), by its memory.
+
+    A name is only cut where it goes on. Of several the slower one promises less.
+    """
+    begun = _plain(name.removesuffix("...").strip())
+    fits = [
+        card
+        for card in machines().values()
+        if not card.unified
+        and _plain(card.name).startswith(begun)
+        and len(_plain(card.name)) > len(begun)
+        and (memory_bytes is None or _distance(card, memory_bytes) is not None)
+    ]
+    if not fits or (memory_bytes is None and len(fits) > 1):
+        return None
+    return min(fits, key=lambda card: (card.bandwidth_bytes_per_s or 0, card.id))
+
+
+def _plain(name: str) -> str:
+    """Words in their order without brands: what a name begins with can be compared."""
+    text = name.lower().replace("(r)", " ").replace("(tm)", " ")
+    return " ".join(word for word in text.split() if word not in _FILLING)
+
+
 def match_unified(names: Iterable[str], memory_bytes: int) -> Machine | None:
     """The unified-memory PC whose words all occur in one of `names` (CPU, GPU, board); `memory_bytes` is all of it."""
     texts = [words(name) | _aliases(name) for name in names]
@@ -165,4 +190,6 @@ def _unified_words(name: str) -> frozenset[str]:
 
 
 def _aliases(name: str) -> frozenset[str]:
+    if "8060s" in name.lower():  # the graphics of this one processor
+        return frozenset({"ryzen", "ai", "max+", "395", "strix", "halo"})
     return frozenset({"dgx", "spark"}) if "gb10" in name.lower() else frozenset()

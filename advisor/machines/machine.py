@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from advisor.foundation.message import Message
+from advisor.machines.market import Market, MarketPrice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +59,13 @@ class Machine:
     tdp_w: float | None = None
     idle_w: float | None = None
     launch_price_usd: float | None = None
-    street_price_usd: float | None = None
-    street_price_source: str | None = None
+    prices: tuple[MarketPrice, ...] = ()
 
     @property
     def needs_memory(self) -> bool:
         """Whether the user must say how much memory there is before anything can be placed (`with_memory`)."""
         return self.memory_bytes == 0
 
-    @property
-    def price_usd(self) -> float | None:
-        """The street price, or where none is known the launch price, of all `count` devices together."""
-        return self.launch_price_usd if self.street_price_usd is None else self.street_price_usd
+    def price_on(self, market: Market | None) -> MarketPrice | None:
+        """What all `count` devices together are sold for; None as the market: new if there is a price, else used."""
+        return next((price for price in self.prices if market in (None, price.market)), None)

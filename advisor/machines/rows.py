@@ -60,8 +60,6 @@ class Row(BaseModel):
     interconnect: Annotated[str | None, BlankIsNone]
     interconnect_gb_s: Annotated[_Positive | None, BlankIsNone]
     launch_price_usd: Annotated[_Positive | None, BlankIsNone]
-    street_price_usd: Annotated[_Positive | None, BlankIsNone]
-    street_price_source: Annotated[_Link | None, BlankIsNone]
     confidence: Confidence
     as_of: Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
     source_url: _Link
@@ -78,6 +76,4 @@ class Row(BaseModel):
             raise ValueError("gpu_memory_fraction_older_os needs gpu_memory_fraction")
         if self.reported_mib is not None and self.reported_mib > (self.memory_gib or 0) * 1024:
             raise ValueError("reported_mib must not exceed memory_gib")
-        if (self.street_price_usd is None) != (self.street_price_source is None):
-            raise ValueError("street_price_usd and street_price_source must be given together")
         return self

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from advisor.models.indexer import Indexer
 from advisor.models.mixing import CachedHeads, Mixing, Past, Pool
+from advisor.models.observed import Observed
 from advisor.models.recurrent import NgramLookup, Recurrent
 from advisor.models.tensors import Part, Role, bias, matrix, norm
 
@@ -242,4 +243,4 @@ class LinearAttention(Mixing):
         yield matrix("attn_output", width, width, ATTENTION)
 
 
-Mixer = Attention | LatentAttention | CompressedAttention | LinearAttention | NgramLookup | Recurrent
+Mixer = Attention | LatentAttention | CompressedAttention | LinearAttention | NgramLookup | Observed | Recurrent

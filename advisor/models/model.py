@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from advisor.foundation.message import Message
+from advisor.foundation.message import Message, fact
 from advisor.models.feed_forward import FeedForward, MixtureOfExperts
 from advisor.models.mixers import Mixer
-from advisor.models.tensors import Part, Role, Tensor
+from advisor.models.tensors import Part, Role, Tensor, matrix
 from advisor.models.tower import Tower
 from advisor.models.wiring import Wiring
 
@@ -50,7 +50,7 @@ class Model:
     layer has no KV heads). The last `shared_kv_layers` layers read the KV cache of earlier ones. `trunk` is the model
     without the multi-token-prediction layers that this one includes, None when it includes none. `tower` is what turns
     images and sound into its tokens, None where it has none that is known. `runtime_note` says why llama.cpp cannot run
-    it, empty when it can.
+    it, empty when it can. `notes` say what its figures assume or leave out.
     """
 
     architecture: str
@@ -67,6 +67,7 @@ class Model:
     wiring: Wiring = field(default_factory=Wiring)
     trunk: Model | None = None
     tower: Tower | None = None
+    notes: tuple[Message, ...] = ()
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -92,6 +93,18 @@ class Model:
         if not self.mtp_layers:
             return self
         return replace(self, layers=self.layers + self.mtp_layers, mtp_layers=(), trunk=self)
+
+    def with_scores(self, labels: int) -> Model:
+        """The same network with a head that gives so many scores instead of tokens, or, with 0, without any head."""
+        kept = tuple(part for part in self.globals if not part.name.startswith("output."))
+        if labels and self.causal:
+            kept = (*kept, matrix("cls.output", self.width, labels, Role.OTHER))
+        return replace(self, globals=kept, mtp_layers=(), notes=(*self.notes, fact("no_text_head")))
+
+    @property
+    def writes(self) -> bool:
+        """Whether it gives tokens; encoders, and decoders with another head, turn text into a vector or scores."""
+        return self.causal and all(note.kind != "no_text_head" for note in self.notes)
 
     @cached_property
     def parameters(self) -> int:

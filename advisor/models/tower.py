@@ -26,6 +26,7 @@ _LARGEST_IMAGE = 16_384  # tokens of the largest image of the Qwen and Kimi fami
 _CONFORMER = 298_960  # rows of 1024
 _CONFORMER_WIDTH = 1536
 _CONFORMER_COMPUTE = 154 * MIB
+_GEMMAS = ("gemma", "paligemma", "shieldgemma")  # which put one matrix behind these eyes
 # Elements that PyTorch holds for a patch at once, in widths of the encoder: fitted to what vLLM logged with and without
 # (Qwen2.5-VL 3B: vllm-project/vllm pull 25631; Qwen3.8 27B: mitchross/talos-argocd-proxmox pulls 1995 and 2017).
 _HELD_GATED, _HELD_PLAIN = 20, 17
@@ -132,7 +133,7 @@ def _tower(seen: Mapping[str, Any], config: Mapping[str, Any], width: int) -> To
         return _qwen3(seen)
     if "fullatt_block_indexes" in seen:
         return _qwen25(seen)
-    if kind == "siglip_vision_model":
+    if kind == "siglip_vision_model" and str(config.get("model_type") or "gemma").startswith(_GEMMAS):
         return _siglip(seen, width)
     if kind == "pixtral":
         return _pixtral(seen, width)

@@ -72,6 +72,8 @@ class GraphWiring:
     """AltUp: so many parallel streams, of which one is computed and the others corrected (Gemma 3n); 0: none."""
     bank_every: int = 0
     """Every so many layers the residual stream is banked and a new one started (Kimi K3); 0: never."""
+    assumed: bool = False
+    """How it is wired is not known at all: what computing takes is a range."""
     by_release: ByRelease = field(default_factory=ByRelease)
     """What has changed from one release of llama.cpp to another."""
 

@@ -26,6 +26,7 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
 STALE_S = 20.0  # without a heartbeat for this long, a worker is taken for lost
 MOST_ATTEMPTS = 5
+MOST_OWN = 5  # of one owner that have not ended
 _FIRST_GUESS, _FIRST_GUESS_S = 0.15, 3.0  # what it takes until the rest can be guessed: the model ran once
 
 
@@ -102,6 +103,11 @@ class Runs:
                 raise InputError(
                     "{most_waiting} runs are waiting already; try again when some are through.",
                     most_waiting=most_waiting,
+                )
+            own = waiting.where(runs.c.owner_hash == owner_hash(owner))
+            if connection.execute(own).scalar_one() >= MOST_OWN:
+                raise InputError(
+                    "{most_own} runs of yours are waiting already; try again when some are through.", most_own=MOST_OWN
                 )
             now = _now(connection)
             connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 
 from advisor.foundation.errors import InputError
@@ -11,6 +12,7 @@ from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory, with_wired_limit
 from advisor.machines.chip import Chip, chip_of
+from advisor.machines.market import Market, MarketPrice
 from advisor.machines.ram import Ram
 from advisor.question.configuration import AUTO, CUSTOM_MACHINE, NO_OTHERS, MachineChoice, OtherPrograms
 from advisor.runtimes.llama_cpp.checks import check_vendors
@@ -59,8 +61,8 @@ class Hardware:
             id="mixed",
             name="mean card",
             count=1,
-            street_price_usd=_mean([_each(card.street_price_usd, card) for card in self.installed]),
             launch_price_usd=_mean([_each(card.launch_price_usd, card) for card in self.installed]),
+            prices=_mean_prices(self.installed),
             tdp_w=_mean([_each(card.tdp_w, card) for card in self.installed]),
             idle_w=_mean([_each(card.idle_w, card) for card in self.installed]),
         )
@@ -91,6 +93,27 @@ def _mean(values: list[float | None]) -> float | None:
     """The mean, None as soon as one is not known."""
     known = [value for value in values if value is not None]
     return sum(known) / len(values) if len(known) == len(values) else None
+
+
+def _mean_prices(cards: tuple[Machine, ...]) -> tuple[MarketPrice, ...]:
+    """The mean of different cards on each market that has all of them; on none, that of what each can be had for."""
+    markets: tuple[Market | None, ...] = ("new", "used")
+    found = [mean for mean in (_mean_price(cards, market) for market in markets) if mean is not None]
+    mean = _mean_price(cards, None) if not found else None
+    return tuple(found) if mean is None else (mean,)
+
+
+def _mean_price(cards: tuple[Machine, ...], market: Market | None) -> MarketPrice | None:
+    prices = [(card.price_on(market), card.count) for card in cards]
+    sold = [(price, count) for price, count in prices if price is not None]
+    if len(sold) < len(cards):
+        return None
+    # Old is what has an old price among them: the mean speaks of the oldest day.
+    oldest = min((price for price, _ in sold), key=lambda price: price.seen.as_of or date.min)
+    low, typical, high = (
+        sum(getattr(price, name) / count for price, count in sold) / len(sold) for name in ("low", "typical", "high")
+    )
+    return MarketPrice(oldest.market, low, typical, high, oldest.seen)
 
 
 def hardware_of(asked: MachineChoice, backend: str, runtime: RuntimeId, others: OtherPrograms = NO_OTHERS) -> Hardware:

@@ -239,7 +239,7 @@ def _price_words(price: UsedPrice) -> str:
 
 
 def _day(price: UsedPrice) -> str:
-    return "" if price.observed_on is None else price.observed_on.isoformat()
+    return "" if price.as_of is None else price.as_of.isoformat()
 
 
 def _commands(answer: Answer, shown: Candidate) -> tuple[Command, ...]:

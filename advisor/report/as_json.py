@@ -18,6 +18,7 @@ from advisor.answer.flips import flips
 from advisor.answer.reasons import reasons
 from advisor.foundation.message import fact
 from advisor.foundation.ranges import Range
+from advisor.foundation.turns import still_wanted
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import DIVERGENCE
 from advisor.report.compact import answer_document
@@ -118,6 +119,7 @@ def plan_document(answer: Answer) -> dict[str, Any]:
 
 
 def _plan(candidate: Candidate) -> dict[str, Any]:
+    still_wanted()
     plan = candidate.plan
     return {
         "level": plan.level,

@@ -62,6 +62,15 @@ def questions(lines: Iterable[bytes]) -> Iterator[str]:
             yield text
 
 
+def whole_text(source: str, most: int = 4_000_000) -> str:
+    """A file's text, or standard input's ("-"); Windows' shells write UTF-16. Raises InputError in one sentence."""
+    with _opened(source) as stream:
+        raw = stream.read(most + 1)
+    if len(raw) > most:
+        raise InputError("The text is longer than {most:,} bytes.", most=most)
+    return raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig", "replace")
+
+
 def _error(kind: str, message: str, suggestions: Iterable[str] = ()) -> Document:
     return {"kind": kind, "message": message, "did_you_mean": list(suggestions)}
 

@@ -177,18 +177,18 @@ def plan_document(found: Answer, option: Option) -> dict[str, Any]:
         "kv_tokens": plan.kv_tokens,
         "max_concurrency": None if plan.max_concurrency is None else figure(plan.max_concurrency),
         "served_share": None if plan.served_share is None else figure(plan.served_share),
-        "quality_percent": _range(quality.kept),
+        "quality_percent": range_document(quality.kept),
         "quality_basis": quality.basis if quality.kept is not None else None,
-        "tokens_per_s": _range(candidate.tokens_per_s) if writes else None,
-        "total_tokens_per_s": _range(speed.total_decode_tokens_per_s) if speed is not None and writes else None,
-        "prefill_tokens_per_s": _range(prefill),
-        "first_token_s": _range(speed.time_to_first_token_s) if speed is not None and writes else None,
+        "tokens_per_s": range_document(candidate.tokens_per_s) if writes else None,
+        "total_tokens_per_s": range_document(speed.total_decode_tokens_per_s) if speed is not None and writes else None,
+        "prefill_tokens_per_s": range_document(prefill),
+        "first_token_s": range_document(speed.time_to_first_token_s) if speed is not None and writes else None,
         "speed_basis": speed.basis if speed is not None else None,
         "query": pinned_query(option.setup.question, found.entry, plan),
     }
     if not writes:
         tokens = found.question.workload.prompt
-        document["inputs_per_s"] = None if prefill is None else _range(prefill.scaled(1 / tokens))
+        document["inputs_per_s"] = None if prefill is None else range_document(prefill.scaled(1 / tokens))
     return document
 
 
@@ -198,8 +198,8 @@ def brief_document(found: Answer, option: Option) -> dict[str, Any]:
     return {
         **_which(found, option),
         "max_context": candidate.plan.max_context,
-        "quality_percent": _range(candidate.kept),
-        "tokens_per_s": _range(candidate.tokens_per_s) if writes_text(found.entry, found.model) else None,
+        "quality_percent": range_document(candidate.kept),
+        "tokens_per_s": range_document(candidate.tokens_per_s) if writes_text(found.entry, found.model) else None,
         "query": pinned_query(option.setup.question, found.entry, option.plan),
     }
 
@@ -237,7 +237,8 @@ def _place(name: str, held: DeviceMemory) -> dict[str, Any]:
     }
 
 
-def _range(estimate: Range | None) -> dict[str, float | int] | None:
+def range_document(estimate: Range | None) -> dict[str, float | int] | None:
+    """RANGE of the contract."""
     if estimate is None:
         return None
     return {"low": figure(estimate.low), "typical": figure(estimate.typical), "high": figure(estimate.high)}

@@ -60,5 +60,6 @@ def _amounts(amounts: MoneyRange) -> dict[str, float | int]:
 
 
 def _amount(amount: Decimal) -> float | int:
-    """To a hundredth of a cent, which is what prices are rounded to; never printed with an exponent."""
-    return int(amount) if amount == int(amount) else float(amount)
+    """To the cent, below one to a hundredth of it, which is what prices are rounded to; without an exponent."""
+    rounded = round(amount, 2) if amount >= 1 else amount
+    return int(rounded) if rounded == int(rounded) else float(rounded)

@@ -23,6 +23,12 @@ _NOT_MODELS = ("datasets", "spaces", "collections", "docs", "blog", "papers", "a
 _TAGGED = re.compile(r"((?:https?://|hf://)?[^\s:]+/[^\s:/]+):([\w.\-]{1,60})")
 _MIRRORS = ("hf-mirror.com",)
 _LOCAL_NAMES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
+_PORTS = (443, 8443)  # of https; others belong to services that no link to a file leads to
+_UNICAST = ipaddress.ip_network("2000::/3")  # all that is given out of IPv6 for the internet
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Special all the same, and not known as such by every Python that this program runs with.
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.88.99.0/24", "2001::/23", "3fff::/20")))
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # in the third quarter of an address that carries one of IPv4 (RFC 5214)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,8 @@ def check_link(url: str) -> tuple[str, int]:
         raise InputError("Only https links are followed; give one that begins with https://.")
     if parts.username is not None or parts.password is not None:
         raise InputError("A link with a user name or password in it is not followed; give a public one.")
+    if port not in _PORTS:
+        raise InputError("Only links to the ports of https are followed, 443 and 8443; leave the port out.")
     if ("." not in host.strip("[]") and ":" not in host) or host.endswith(_LOCAL_NAMES):
         raise _private()
     with suppress(ValueError):  # most hosts are names
@@ -153,9 +161,25 @@ def check_address(text: str) -> None:
 
 
 def _is_public(text: str) -> bool:
+    """Whether an address is on the public internet, and so is the one of IPv4 that it carries, if any."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return address.is_global and not address.is_multicast and (inner is None or inner.is_global)
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _carried(address)
+        if inner is not None and not _is_public(str(inner)):
+            return False
+        if address.ipv4_mapped is not None or address in _NAT64:
+            return True
+        if address not in _UNICAST:
+            return False
+    return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)
+
+
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a gateway would make of it: mapped, 6to4, NAT64 or ISATAP."""
+    number = int(address)
+    if address in _NAT64 or number >> 32 & 0xFFFF_FFFF in _ISATAP:
+        return ipaddress.IPv4Address(number & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _private() -> InputError:

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message
+from advisor.foundation.quotas import take
 from advisor.foundation.turns import elsewhere
 
 _MOST_THREADS = 16
@@ -97,6 +98,7 @@ class Background(Generic[Key, Result]):
                 return task
             if sum(not task.future.done() for task in self._tasks.values()) >= _MOST_THREADS:
                 raise StillWorking("Too much is being read at the moment; try again in a minute.")
+            take("reads")
             task = self._tasks[key] = _Task(Future(), time.monotonic())
         # A daemon: a server that never answers must not keep the program from ending.
         Thread(target=self._run, args=(key, task), daemon=True).start()

@@ -10,7 +10,6 @@ from advisor.formats.gguf_other_types import OtherType
 from advisor.foundation.errors import InputError, one_line, printable
 from advisor.foundation.message import Message, sentence
 from advisor.models.blueprints import model_from_config
-from advisor.sources.addresses import check_public
 from advisor.sources.gguf_file import GgufHeader, join_splits
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.gguf_model import model_of
@@ -143,8 +142,6 @@ def from_link(url: str, allow_local: bool = False) -> ResolvedModel:
     """A GGUF file on any host but the Hub."""
     if not url.lower().startswith(("https://", "http://")) or (url.lower().startswith("http://") and not allow_local):
         raise InputError("Only https links are followed; give one that begins with https://.")
-    if not allow_local:
-        check_public(url)
     remote = LinkedFile(url, allow_local)
     if SPLIT_NAME.search(remote.name):
         raise InputError(

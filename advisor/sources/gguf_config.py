@@ -21,6 +21,7 @@ class Facts:
         self.header = header
         self.tensors: Mapping[str, StoredTensor] = {tensor.name: tensor for tensor in header.tensors}
         self.drafts = self.get("nextn_predict_layers", 0)
+        self.width = self.get("embedding_length", 0)
         self.layers = max(0, min(self.get("block_count", 0) - self.drafts, MAX_LAYERS))
 
     def get(self, key: str, default: Any = None) -> Any:

@@ -19,6 +19,7 @@ from advisor.sources.gguf_config import ARCHITECTURES, config_of
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.other_files import refuse_other_models
 from advisor.sources.tensor_comparison import Comparison, compare_with_header
+from advisor.sources.unknown_architecture import observed_model
 
 # Small tensors may differ (scales, biases, what a newer converter adds); more, and memory would be computed wrongly.
 _TOLERATED = 0.01
@@ -81,16 +82,38 @@ def model_of(header: GgufHeader) -> GgufModel:
         if comparison.agrees:
             break
     if best is None or best[1].off_by > _TOLERATED * header.elements or len(best[0].layers) != _blocks(header):
+        lacks = header.architecture in ARCHITECTURES and _missing(header)
+        if not lacks and (observed := observed_model(header)) is not None:
+            return GgufModel(observed, _why_assumed(header, best is None))
         return GgufModel(None, _why_unknown(header, best), best[1] if best else None)
     model, comparison, how = best
     what = comparison.sentence(sentence("the tensors in the file"))
     return GgufModel(model, sentence("{how} {compared}", how=how, compared=what), comparison)
 
 
+def _missing(header: GgufHeader) -> list[str]:
+    return [key for key in _ESSENTIAL if not header.number(f"{header.architecture}.{key}")]
+
+
+def _why_assumed(header: GgufHeader, unknown: bool) -> Message:
+    known = (
+        sentence("is not known to this version")
+        if unknown
+        else sentence("is stored in a form that this version does not know")
+    )
+    return sentence(
+        "Architecture '{architecture}' {known}: sizes from the file's header are exact ({size:gb}), its cache follows "
+        "from them, and what computing takes is a range.",
+        architecture=printable(header.architecture[:40]),
+        known=known,
+        size=header.header_bytes + header.data_bytes,
+    )
+
+
 def _why_unknown(header: GgufHeader, best: tuple[Model, Comparison, Message] | None) -> Message:
     architecture = printable(header.architecture[:40])
     exact = sentence("sizes from the file's header are exact ({size:gb})", size=header.header_bytes + header.data_bytes)
-    missing = [key for key in _ESSENTIAL if not header.number(f"{header.architecture}.{key}")]
+    missing = _missing(header)
     if best is None and missing and header.architecture in ARCHITECTURES:
         names = tuple(f"'{architecture}.{key}'" for key in missing)
         return sentence(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ MAX_CONFIG_BYTES = 4 << 20
 _MAX_FILES = 20_000
 _MAX_SHARDS = 1000
 _AT_A_TIME = 8
+_PATIENCE_S = 240.0  # for the headers of all files of a repository
 _MAIN = "main"
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -228,13 +230,20 @@ def _checkpoint(paths: Sequence[str], repository: str, revision: str, endpoint: 
 
 
 def _in_parallel(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
-    """Results in order; the first error ends it."""
+    """Results in order; the first error ends it, and so does a Hub that is slow with all of them."""
     if len(items) < 2:
         return [work(item) for item in items]
+    until = time.monotonic() + _PATIENCE_S
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
-            return [future.result() for future in futures]
+            return [future.result(max(until - time.monotonic(), 0)) for future in futures]
+        except TimeoutError:
+            for future in futures:
+                future.cancel()
+            raise HubUnreachable(
+                "The Hub is too slow to read {count:,} files from; try again later.", count=len(items)
+            ) from None
         except BaseException:
             for future in futures:
                 future.cancel()

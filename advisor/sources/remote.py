@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from urllib.parse import urljoin
-from urllib.request import getproxies
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from socket import SHUT_RDWR, socket
+from threading import Lock, Timer
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 from huggingface_hub import constants, hf_hub_url
@@ -16,8 +20,10 @@ from advisor.sources.addresses import HubAddress, check_address, check_public
 from advisor.sources.hub_errors import hub_errors
 
 TIMEOUT_S = 10.0
-_PATIENCE_S = 60.0  # for one range, however slowly it drips in
+_PATIENCE_S = 60.0  # for one file, all its ranges together, however slowly they drip in
 _REDIRECTS = 5
+
+_Trace = Callable[[str, Mapping[str, Any]], None]
 
 
 class HubFile:
@@ -32,6 +38,7 @@ class HubFile:
         self.with_token = "authorization" in self._headers
         self.size: int | None = None  # in bytes, where the server said so
         self.commit = ""  # the revision that the name stood for, once something was read
+        self._until = time.monotonic() + _PATIENCE_S
 
     def read(self, start: int, end: int) -> bytes:
         """A ReadRange."""
@@ -54,7 +61,7 @@ class HubFile:
             for answer in (*response.history, response):
                 self.commit = answer.headers.get(constants.HUGGINGFACE_HEADER_X_REPO_COMMIT) or self.commit
             self.size = _whole_size(response) or self.size
-            return _receive(response, start, end)
+            return _receive(response, start, end, self._until)
 
 
 class LinkedFile:
@@ -63,22 +70,31 @@ class LinkedFile:
     def __init__(self, url: str, allow_local: bool):
         self._url = url
         self._allow_local = allow_local
+        self._until = time.monotonic() + _PATIENCE_S
         self.size: int | None = None  # in bytes, where the server said so
         self.name = url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2][-120:] or "The linked file"
 
     def read(self, start: int, end: int) -> bytes:
         """A ReadRange."""
-        wanted = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+        # A connection for each range: one that was opened earlier would not be looked at.
+        wanted = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity", "Connection": "close"}
         url = self._url
         try:
             for _ in range(_REDIRECTS):
                 if not self._allow_local:
                     check_public(url)
-                with get_session().stream(
-                    "GET", url, headers=wanted, timeout=TIMEOUT_S, follow_redirects=False
-                ) as response:
-                    if not self._allow_local:
-                        _check_peer(response)
+                check = None if self._allow_local or _proxied(url) else _check_peer
+                with (
+                    _watched(self._until, check) as trace,
+                    get_session().stream(
+                        "GET",
+                        url,
+                        headers=wanted,
+                        timeout=TIMEOUT_S,
+                        follow_redirects=False,
+                        extensions={"trace": trace},
+                    ) as response,
+                ):
                     if response.has_redirect_location:
                         url = urljoin(url, response.headers["Location"])
                         continue
@@ -92,7 +108,7 @@ class LinkedFile:
                         )
                     self._url = url
                     self.size = _whole_size(response) or self.size
-                    return _receive(response, start, end)
+                    return _receive(response, start, end, self._until)
         except httpx2.TimeoutException:
             raise InputError(
                 "The server of {name} does not answer; try again, or download the file and give its path.",
@@ -103,12 +119,71 @@ class LinkedFile:
         raise InputError("The link to {name} is redirected too often; give the file's own link.", name=self.name)
 
 
-def _check_peer(response: httpx2.Response) -> None:
+@contextmanager
+def _watched(
+    until: float, check: Callable[[socket], None] | None
+) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+    """What httpx is to call while it connects: each connection is given to `check` before anything is sent over it.
+
+    At `until` all are cut. The timeouts of a socket cannot do that: they begin anew with every byte that comes.
+    """
+    open_ones: list[socket] = []
+    lock = Lock()
+    late = False
+
+    def trace(event: str, about: Mapping[str, Any]) -> None:
+        if event != "connection.connect_tcp.complete":
+            return
+        connection = about["return_value"].get_extra_info("socket")
+        try:
+            if check is not None:
+                check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        with lock:
+            open_ones.append(connection.dup())  # TLS takes the first one over
+            if late:
+                _cut(connection)
+
+    def cut_all() -> None:
+        nonlocal late
+        with lock:
+            late = True
+            for connection in open_ones:
+                _cut(connection)
+
+    timer = Timer(max(until - time.monotonic(), 0), cut_all)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield trace
+    except (httpx2.HTTPError, httpx2.StreamError, OSError):
+        if late:
+            raise httpx2.ReadTimeout("too slow") from None
+        raise
+    finally:
+        timer.cancel()
+        with lock:
+            for connection in open_ones:
+                connection.close()
+            open_ones.clear()
+
+
+def _cut(connection: socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(SHUT_RDWR)
+
+
+def _check_peer(connection: socket) -> None:
     """Between the look at a host's addresses and the connection, its name may have been made to lead elsewhere."""
-    stream = response.extensions.get("network_stream")
-    peer = stream.get_extra_info("server_addr") if stream is not None else None
-    if peer and not getproxies():  # a proxy of this network's own is private by nature
-        check_address(str(peer[0]))
+    check_address(str(connection.getpeername()[0]))
+
+
+def _proxied(url: str) -> bool:
+    """Whether a proxy fetches this link: it connects for us, and is private by nature."""
+    parts, proxies = urlsplit(url), getproxies()
+    return bool((parts.scheme in proxies or "all" in proxies) and not proxy_bypass(parts.hostname or ""))
 
 
 def _whole_size(response: httpx2.Response) -> int | None:
@@ -120,13 +195,12 @@ def _whole_size(response: httpx2.Response) -> int | None:
     return int(told) if told.isdecimal() else None
 
 
-def _receive(response: httpx2.Response, start: int, end: int) -> bytes:
+def _receive(response: httpx2.Response, start: int, end: int, until: float) -> bytes:
     """The wanted range and no more, also from servers that ignore ranges and send the whole file."""
     skip = start if response.status_code == 200 else 0
     wanted = skip + end - start
-    deadline = time.monotonic() + _PATIENCE_S
     pieces = bytearray()
-    for piece in response.iter_raw(1 << 16):
+    for piece in response.iter_raw():  # as they come: collected to a size, a drip would never be looked at
         pieces += piece
         if skip:
             passed = min(skip, len(pieces))
@@ -135,6 +209,6 @@ def _receive(response: httpx2.Response, start: int, end: int) -> bytes:
             wanted -= passed
         if len(pieces) >= wanted:
             break
-        if time.monotonic() > deadline:
+        if time.monotonic() > until:
             raise httpx2.ReadTimeout("too slow")
     return bytes(pieces[:wanted])

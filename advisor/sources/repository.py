@@ -12,6 +12,7 @@ from typing import Any
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
+from advisor.models.wrappers import text_section
 from advisor.sources.gguf_model import level_of_name
 from advisor.sources.quantization import Quantization
 from advisor.sources.raw_parts import is_gguf_name, piece_of
@@ -78,8 +79,8 @@ class Repository:
     @cached_property
     def layers(self) -> int:
         config = self.config or {}
-        for section in (config.get("text_config"), config.get("language_config"), config):
-            if isinstance(section, Mapping):
+        for section in (text_section(config), config):
+            if section is not None:
                 for key in ("num_hidden_layers", "n_layer", "n_layers", "num_layers"):
                     if isinstance(section.get(key), int):
                         return int(section[key])

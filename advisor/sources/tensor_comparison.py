@@ -24,16 +24,19 @@ Shape = tuple[int, ...]
 _LAYER = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|blk)\.(\d+)\.")
 _VISION = re.compile(
     r"(^|\.)(vision_tower|vision_model|vision_encoder|visual|vit|multi_modal_projector|mm_projector|vision_embed_tokens|embed_vision"
-    r"|patch_merger|vision_language_adapter|pre_mm_projector_norm|vision_adapter|image_newline|img_projection|mm_input_projection\w*)(\.|$)"
+    r"|patch_merger|vision_language_adapter|pre_mm_projector_norm|vision_adapter|image_newline|img_projection|mm_input_projection\w*"
+    r"|vision|image_embed|connector|projector|mlp1|aligner|view_seperator)(\.|$)"
 )
 _AUDIO = re.compile(
-    r"(^|\.)(audio_tower|audio_encoder|embed_audio|audio_projection|audio_adapter|speech_\w+|talker|code2wav|token2wav)(\.|$)"
+    r"(^|\.)(audio_tower|audio_encoder|embed_audio|audio_projection|audio_adapter|audio_embed|speech_\w+|talker|code2wav|token2wav)(\.|$)"
 )
 _DRAFT = re.compile(r"(^|\.)(mtp|nextn|eagle)(\.|$)")
 # Buffers and copies that a conversion leaves out, and tables that it computes.
 _LEFT_OUT = re.compile(
-    r"(rotary_emb\.inv_freq|position_ids|(^|\.)pooler\.|\.attn\.(masked_)?bias|\.rotary_emb\.|activation_sparsity)"
+    r"(rotary_emb\.inv_freq|\.lora_[AB]\.|position_ids|(^|\.)pooler\.|\.attn\.(masked_)?bias|\.rotary_emb\.|activation_sparsity)"
 )
+# Where wrappers keep their text model.
+_WITHIN = re.compile(r"^(thinker\.)?(model\.)?(language_model|text_model|language)\.(model\.)?|^thinker\.(model\.)?")
 _COMPUTED = ("rope_freqs", "rope_factors")
 _SHOWN = 4
 
@@ -208,7 +211,7 @@ class _Names:
     def __call__(self, name: str) -> str | None:
         if self._map is None:
             return None
-        plain = re.sub(r"^(model\.)?language_model\.(model\.)?", "model.", name)
+        plain = _WITHIN.sub("model.", name).replace(".base_layer.", ".")
         plain = plain.replace("model.lm_head.", "lm_head.")
         plain = re.sub(r"\.experts\.\d+\.", ".experts.", plain)
         if not plain.endswith((".weight", ".bias")):

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from advisor import __version__
 from advisor.foundation.data_release import data_release
+from advisor.foundation.environment import environment
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import sentence
 from advisor.report.document import Cover, Logo
@@ -127,6 +128,13 @@ class Store:
                 raise InputError(
                     "You have {most_per_owner} frozen links, the most there can be: delete some.",
                     most_per_owner=MOST_PER_OWNER,
+                )
+            most = environment().most_frozen
+            if connection.execute(select(func.count()).where(_not_revoked())).scalar_one() >= most:
+                raise InputError(
+                    "{most:,} recommendations are frozen here, the most that are kept: whoever runs this server can "
+                    "remove old ones, or allow more.",
+                    most=most,
                 )
             try:
                 connection.execute(insert(snapshots).values(row))

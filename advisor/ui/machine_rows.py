@@ -9,12 +9,14 @@ from math import floor
 from advisor.answer.machines_for_model import FittingMachine, Shopping, machines_tried, on_any_machine, shopping
 from advisor.answer.plans import runtime_name
 from advisor.answer.status import Status
+from advisor.costs.money import UsedPrice
 from advisor.costs.options import Option as Way
 from advisor.foundation.message import Message
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import machines
 from advisor.question.question import Question
 from advisor.sizing.plan import Verdict
+from advisor.ui.main_price import main_price
 from advisor.ui.sweeps import Steps, Sweep
 from advisor.words import say, say_all
 
@@ -34,6 +36,7 @@ class Bill:
     units: int
     offers: int
     not_included: tuple[str, ...]
+    price: UsedPrice
     per_million_tokens: float
 
 
@@ -152,6 +155,7 @@ def _bill(way: Way | None) -> Bill | None:
         units=way.units[1],
         offers=way.offers,
         not_included=_not_included(way),
+        price=main_price(way),
         per_million_tokens=float(way.per_million_tokens.typical),
     )
 

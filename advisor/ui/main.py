@@ -7,12 +7,15 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from advisor.foundation.quotas import asked_by
+from advisor.foundation.turns import TooManyWaiting
 from advisor.question.question import LANGUAGE_KEY
 from advisor.ui import state, tongue
 from advisor.ui.asking import Reply, ask
 from advisor.ui.one_at_a_time import turn
-from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, report_view
+from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, overload, report_view
 from advisor.ui.parts.text import refusal
+from advisor.ui.visitor import visitor_of_session
 
 HERE = Path(__file__).parent
 VIEWS = {
@@ -35,7 +38,7 @@ def view(name: str) -> Callable[[], None]:
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
 
 said_wrong = tongue.follow(st.query_params.get(LANGUAGE_KEY, ""))
-
+asked_by(visitor_of_session())
 # Links for readers open a report: no inputs, no other pages.
 if (frozen := frozen_view.wanted()) is not None:
     frozen_view.draw(frozen)
@@ -54,9 +57,12 @@ page = st.navigation(
 )
 st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
 measured_here = local_evidence.kept()
-with turn():
-    bar.draw()
-    reply: Reply = ask(link, measured_here)
-    for problem in (*filter(None, (said_wrong,)), *reply.problems):
-        st.warning(refusal(problem), icon=":material/link_off:")
-    page.run()
+try:
+    with turn():
+        bar.draw()
+        reply: Reply = ask(link, measured_here)
+        for problem in (*filter(None, (said_wrong,)), *reply.problems):
+            st.warning(refusal(problem), icon=":material/link_off:")
+        page.run()
+except TooManyWaiting as error:
+    overload.draw(error)

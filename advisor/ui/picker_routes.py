@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from advisor.foundation.errors import InputError, one_line
+from advisor.foundation.quotas import QUOTAS, OverQuota, asked_by
 from advisor.foundation.units import MIB
 from advisor.sources.resolve import find_any_model
 from advisor.ui.address import folder
@@ -28,6 +30,7 @@ from advisor.ui.picking import (
     offer_opened,
     offer_without_hub,
 )
+from advisor.ui.visitor import visitor_of
 
 _POLL_S = 0.05
 _LARGEST_FILE = 20 * MIB
@@ -61,6 +64,7 @@ async def find(request: Request) -> Response:
     """Choices for typed words. They come in the body: addresses are written into logs, and people paste secrets."""
     try:
         asked = _Asked.model_validate_json(await _body(request, _LONGEST_QUESTION))
+        asked_by(visitor_of(request))  # a request is a task of its own
         if asked.hub and asked.key in MODEL_KEYS:
             return _answer(await _search(asked.words[:MOST_TYPED], asked.question, asked.again))
         offer = offer_opened if asked.opened else offer_for
@@ -87,9 +91,12 @@ async def add_file(request: Request) -> Response:
         return _answer(Offer(said=f"'{one_line(key)}' takes no file."), 400)
     async with _FEW:
         try:
+            QUOTAS.take("uploads", visitor_of(request))
             return _answer(await run_in_threadpool(_kept, await _body(request, _LARGEST_FILE), name, question))
         except ClientDisconnect:
             return Response(status_code=400)
+        except OverQuota as error:
+            return _answer(Offer(said=str(error)), 429, error.wait_s)
         except InputError as error:
             return _answer(Offer(said=str(error)), 400)
 
@@ -138,6 +145,7 @@ async def _search(words: str, asked: Asked, again: bool) -> Offer:
         return offer_without_hub(words, str(error), asked)
 
 
-def _answer(offer: Offer, status: int = 200) -> Response:
+def _answer(offer: Offer, status: int = 200, wait_s: float = 0.0) -> Response:
     found: dict[str, Any] = asdict(offer)
-    return JSONResponse(found, status, headers={"Cache-Control": "no-store"})
+    later = {"Retry-After": str(math.ceil(wait_s))} if wait_s else {}
+    return JSONResponse(found, status, headers={"Cache-Control": "no-store", **later})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from html import escape
+from html import escape, unescape
 
 import pytest
 from hypothesis import given
@@ -24,9 +24,11 @@ from advisor.foundation.numbers import money, span
 from advisor.question.question import Question
 from advisor.ui.charts.cost import cumulative_chart, is_spread, staircase_chart, tornado_chart
 from advisor.ui.legend import NAMES, number
+from advisor.ui.main_price import main_price
 from advisor.ui.parts.cost_cards import headline
 from advisor.ui.parts.cost_figures import Figures, costed, figures_of
-from advisor.ui.parts.cost_tables import address, amount, load_table, paid_table, prices_table, years_table
+from advisor.ui.parts.cost_tables import amount, load_table, paid_table, prices_table, years_table
+from advisor.ui.parts.price_seen import address
 from advisor.ui.parts.text import plain
 from advisor.words import say, say_all
 from tests.support.pages import html, in_words, messages, opened, sections
@@ -193,13 +195,29 @@ def test_load_and_machines_can_be_worked_out_from_what_is_shown() -> None:
     assert float(served) == pytest.approx(730 * 3600 * 600 / (2 * float(seconds[1])), rel=1e-5)
 
 
+@pytest.mark.parametrize("query", [DEFAULT, CLOUD_CARD])
+def test_every_ways_price_links_to_its_source_with_its_month(query: str) -> None:
+    _, costs, _ = figures(query)
+    cards = dict(zip(NAMES, sections(html(drawn(query)), '<article class="way"'), strict=True))
+    assert len(costs.options) > 1
+    for option in costs.options:
+        ((link, text),) = re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', cards[option.name])
+        price = main_price(option)
+        assert unescape(link) == address(price.source)
+        month = "no date" if price.as_of is None else f"{price.as_of:%B %Y}"
+        assert text == (month if not price.is_stale or price.as_of is None else f"price of {month}")
+
+
 def test_every_price_is_listed_with_its_source_or_marked_as_the_users() -> None:
     page = drawn(LINK, "prices")
     _, costs, _ = figures(LINK)
     table = next(element.value for element in page.dataframe if "age_days" in element.value.columns)
     assert len(table) == len(costs.prices)
     for row, price in zip(table.itertuples(), costs.prices, strict=True):
-        assert row.flag == ("yours" if price.users_own else "old" if price.is_stale else "")
+        assert (row.flag == "yours") == price.users_own
+        assert row.flag.startswith(("price of ", "no date")) == price.is_stale
+        if price.is_stale and price.as_of is not None:
+            assert row.flag == f"price of {price.as_of:%B %Y}"
         assert price.users_own or str(row.source).startswith("https://")
     assert set(table["flag"]) >= {"yours", ""}
     units = prices_table(costs.prices)["unit"]

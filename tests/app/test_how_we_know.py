@@ -91,11 +91,11 @@ def test_every_table_has_its_age_and_old_prices_are_flagged() -> None:
         name for name in tables if not name.startswith(("fonts/", "tinylm/"))
     }
     with (data_folder() / "prices" / "cloud.csv").open(encoding="utf-8", newline="") as file:
-        seen = [date.fromisoformat(row["observed_on"]) for row in csv.DictReader(file)]
+        seen = [date.fromisoformat(row["as_of"]) for row in csv.DictReader(file)]
     last = max(seen)
     (rents,) = [age for age in data_ages(last) if age.table.file == "prices/cloud.csv"]
-    assert (rents.rows, rents.seen) == (len(seen), (min(seen).isoformat(), last.isoformat()))
-    assert rents.old == sum(day < last - timedelta(days=60) for day in seen)
+    assert (rents.rows, rents.source) == (len(seen), (min(seen).isoformat(), last.isoformat()))
+    assert rents.old == sum(day < last - timedelta(days=90) for day in seen)
     years_later = {age.table.file: age for age in data_ages(last + timedelta(days=2000))}
     assert all(age.old == age.rows for age in years_later.values() if age.table.limit_days)
     assert any(age.old for age in data_ages(datetime.now(UTC).date())) == bool(page.warning)

@@ -131,6 +131,8 @@ DEFAULTS: dict[str, Any] = {
     "years": 3,
     "country": "US",
     "region": "any",
+    "market": "any",
+    "customer": "business",
     "term": "on-demand",
     "rent_gpu": "same",
     "storage_gb": 0,
@@ -303,3 +305,20 @@ def test_a_default_that_a_link_writes_stays_pinned(key: str) -> None:
     page.button_group(key="in_usual_context").select(4096).run()
     assert asked_on(page).pins == {key}
     assert asked_on(page).workload.context == 4096
+
+
+def test_a_pasted_table_becomes_the_machine() -> None:
+    page = opened(
+        "model=qwen3-8b&machine=rtx-3060-12gb", more=True, more_group="Memory and placement", paste_machine=True
+    )
+    table = (
+        "|   0  NVIDIA GeForce RTX 4090        Off |   00000000:01:00.0 Off |                  Off |\n"
+        "|  0%   40C    P8             20W /  450W |    9000MiB /  24564MiB |      3%      Default |\n"
+    )
+    page.text_area(key="pasted_machine").set_value(table).run()
+    assert not page.exception
+    assert page.query_params["machine"] in ("rtx-4090", ["rtx-4090"])
+    assert "8232" in page.query_params["used_mib"]
+    page.text_area(key="pasted_machine").set_value("hello").run()
+    assert "Nothing in this text is known" in read(page)
+    assert page.query_params["machine"] in ("rtx-4090", ["rtx-4090"])

@@ -28,7 +28,7 @@ from advisor.ui.parts.prove_sources import MADE_LEVELS, need_of, request_of
 from advisor.ui.parts.text import plain
 from tests.support.html_tables import html_tables
 from tests.support.model_files import safetensors_file
-from tests.support.pages import html, sections
+from tests.support.pages import html, plain_words, sections
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 240
@@ -530,3 +530,18 @@ def test_the_disk_that_is_asked_for_covers_what_a_run_writes(home: Path) -> None
     assert one.bytes < many.bytes
     assert set(MADE_LEVELS) < set(LEVELS)
     assert tools.find_tool("no-such-tool") is None
+
+
+def test_what_was_measured_elsewhere_stands_beside_the_prediction() -> None:
+    page = AppTest.from_string(SCRIPT.format(query="model=qwen3-8b&machine=rtx-4090"), default_timeout=60).run()
+    bench = (
+        "| model | size | params | backend | ngl | test | t/s |\n"
+        "| qwen3 8B Q4_K - Medium | 4.68 GiB | 8.19 B | CUDA | 99 | tg128 | 131.25 ± 1.00 |\n"
+    )
+    page.session_state["held_link"] = {"model": "qwen3-8b", "machine": "rtx-4090"}
+    page.text_area(key="pasted_run").set_value(bench).run()
+    assert not page.exception
+    assert "131.2 tokens/s" in html(page)
+    assert "Predicted" in html(page)
+    page.text_area(key="pasted_run").set_value("<b>nothing</b>").run()
+    assert any("Nothing in this text is known" in plain_words(part.value) for part in page.markdown)

@@ -17,6 +17,8 @@ from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.reasons import reasons
 from advisor.answer.verdict import leading
+from advisor.foundation import quotas
+from advisor.foundation.quotas import Quotas
 from advisor.question.question import Question
 from advisor.report.document import Cover
 from advisor.report.exports import question_to_yaml
@@ -24,6 +26,7 @@ from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.pdf import render_pdf
 from advisor.store import open_store
+from advisor.ui import one_at_a_time
 from advisor.ui.ownership import CLAIM_PATH, OWNER_COOKIE, own
 from advisor.ui.parts import frozen_links
 from advisor.ui.parts.report_view import file_name
@@ -49,10 +52,12 @@ def shared(query: str = QUERY) -> AppTest:
     def draw() -> None:
         import streamlit as st
 
+        from advisor.foundation.quotas import Visitor, asked_by
         from advisor.ui.asking import ask
         from advisor.ui.link import ReadLink
         from advisor.ui.views import share as share_page
 
+        asked_by(Visitor(address="203.0.113.5"))
         share_page.draw(ask(ReadLink(st.query_params.to_dict())))
 
     page = AppTest.from_function(draw, default_timeout=120)
@@ -307,3 +312,30 @@ def test_file_names_are_plain() -> None:
 
     assert file_name(replace(document, subject="../..\\日本\n<x> on /etc"), "csv") == "x-on-etc.csv"
     assert file_name(replace(document, subject="日本"), "csv") == "report.csv"
+
+
+def test_a_frozen_link_ends_unless_it_is_asked_to_stay(database: str) -> None:
+    page = shared()
+    page.button(key="freeze").click().run()
+    (row,) = open_store(database).list_own(page.session_state["owner"])
+    assert row.expires_at is not None
+    assert (row.expires_at - row.created_at).days == 365
+
+
+def test_nobody_fills_the_database(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "QUOTAS", Quotas(lambda: {"freezes": 1}))
+    page = shared()
+    for _ in range(6):  # five, of one address
+        page.button(key="freeze").click().run()
+    assert len(open_store(database).list_own(page.session_state["owner"])) == 5
+    assert "enough of freezes" in page.warning[0].value
+
+
+def test_a_full_queue_is_said_and_the_page_tries_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_at_a_time, "MOST_WAITING", -1)
+    page = opened(QUERY)
+    assert "Very many people are asking" in page.warning[0].value
+    assert "as soon as there is room" in page.warning[0].value
+    monkeypatch.setattr(one_at_a_time, "MOST_WAITING", 100)
+    page.run()
+    assert not page.warning

@@ -106,3 +106,43 @@ def test_only_the_last_used_are_kept() -> None:
     for key in ("a", "b", "a", "c", "a", "b"):
         counted(sweep, key)
     assert asked == ["a", "b", "c", "b"]
+
+
+def test_a_look_whose_visitors_all_left_is_given_up_between_two_candidates() -> None:
+    """At once, not when their patience would have ended."""
+    steps_made, go_on, left = [], Event(), Event()
+
+    def steps(key: str) -> Steps[int]:
+        for step in range(1, 100):
+            steps_made.append(step)
+            yield step, 99
+            assert go_on.wait(10)
+        return 1
+
+    sweep = Sweep(steps, 4)
+    first, second = (lambda: not left.is_set()), (lambda: not left.is_set())
+    for is_there in (first, second):
+        assert isinstance(sweep.look("a", is_there), Progress)
+    until(lambda: steps_made == [1])
+    left.set()
+    began = time.monotonic()
+    go_on.set()
+    until(lambda: not sweeps._working)
+    assert time.monotonic() - began < 1
+    assert len(steps_made) <= 2
+
+
+def test_a_look_goes_on_while_one_of_its_visitors_is_there() -> None:
+    go_on = Event()
+
+    def steps(key: str) -> Steps[int]:
+        yield 1, 2
+        assert go_on.wait(10)
+        yield 2, 2
+        return 7
+
+    sweep = Sweep(steps, 4)
+    sweep.look("a", lambda: False)
+    sweep.look("a", lambda: True)
+    go_on.set()
+    assert counted(sweep, "a") == 7

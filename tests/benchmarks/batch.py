@@ -15,9 +15,9 @@ import time
 from collections import Counter
 from urllib.parse import urlencode
 
-from advisor.__main__ import answer_plan
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
+from advisor.report.asking import answer_plan
 from advisor.report.batch import INTERNAL, answer_line
 from advisor.report.compact import refusal_document
 

@@ -55,7 +55,7 @@ class FeedServer:
     @property
     def urls(self) -> FeedUrls:
         base = f"http://127.0.0.1:{self._server.server_address[1]}"
-        paths = ("v3", "v8", "litellm.json", "exoscale", "nrg_pc_205", "ecb.xml")
+        paths = ("v3", "v8", "litellm.json", "exoscale", "data", "ecb.xml", "grid.json")
         return FeedUrls(*(f"{base}/{path}" for path in paths))
 
     def gpuhunt(self, provider: str, *rows: str, header: str = GPUHUNT_HEADER) -> None:
@@ -81,7 +81,20 @@ class FeedServer:
         envelope = f"<gesmes:subject>Reference rates</gesmes:subject><Cube><Cube time='{day}'>{cubes}</Cube></Cube>"
         self.files["/ecb.xml"] = f'<?xml version="1.0" encoding="UTF-8"?>{envelope}'.encode()
 
-    def eurostat(self, prices: dict[tuple[str, str, str], float]) -> None:
+    def grid(self, **countries: tuple[int, float]) -> None:
+        """An object by country, as co2.js keeps it."""
+        entries = {
+            key: {
+                "country_code": key,
+                "country_or_region": key,
+                "year": year,
+                "emissions_intensity_gco2_per_kwh": grams,
+            }
+            for key, (year, grams) in countries.items()
+        }
+        self.files["/grid.json"] = json.dumps(entries).encode()
+
+    def eurostat(self, prices: dict[tuple[str, str, str], float], table: str = "nrg_pc_205") -> None:
         """JSON-stat as the real one: sparse values, eight dimensions, the last one running fastest."""
         bands = sorted({band for band, _, _ in prices})
         geos = sorted({geo for _, geo, _ in prices})
@@ -105,4 +118,4 @@ class FeedServer:
                 for name, of in codes.items()
             },
         }  # fmt: skip
-        self.files["/nrg_pc_205"] = json.dumps(data).encode()
+        self.files[f"/data/{table}"] = json.dumps(data).encode()

@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+TODAY = date(2026, 11, 30)
 DATA = Path(__file__).resolve().parents[2] / "data"
 COLUMNS = {"low": 0, "typical": 1, "high": 2}
 OPPOSITE = {"low": "high", "typical": "typical", "high": "low"}
@@ -62,6 +63,19 @@ def rows(name: str) -> list[dict[str, str]]:
 def figure(name: str, case: str) -> Decimal:
     row = next(row for row in rows("prices/tco.csv") if row["parameter"] == name)
     return Decimal(row[case] or row["typical"])
+
+
+def moved(as_of: str, case: str) -> Decimal:
+    """How far a price may have moved since the day of its source, over what it was then."""
+    old = not as_of or (TODAY - date.fromisoformat(as_of)).days > 90
+    by = figure("old_price", "typical") / 100 if old and case != "typical" else Decimal(0)
+    return 1 - by if case == "low" else 1 + by
+
+
+def money(name: str, case: str) -> Decimal:
+    """A figure that is a price."""
+    row = next(row for row in rows("prices/tco.csv") if row["parameter"] == name)
+    return figure(name, case) * moved(row["as_of"], case)
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -144,10 +158,10 @@ def own(scenario: Scenario, case: str) -> Bill:
     if a.buyer != "hobby":
         capital = machines * upfront * (1 + share) / 2 * figure("cost_of_capital", case) / 100 / 12
         lines.append(capital)
-        lines.append(machines * max(reads, writes) / 1000 * a.usd(figure("colocation_per_kw_month", case)))
+        lines.append(machines * max(reads, writes) / 1000 * a.usd(money("colocation_per_kw_month", case)))
         repairs = "support_contract" if a.buyer == "data-centre" else "hardware_repairs"
         lines.append(machines * upfront * figure(repairs, case) / 100 / 12)
-        rate = a.usd(figure("staff_rate", case))
+        rate = a.usd(money("staff_rate", case))
         lines.append(machines * figure("admin_hours_per_server_month", case) * rate)
         if a.buyer == "data-centre":
             lines.append(figure("operation_hours", case) * rate)
@@ -162,13 +176,13 @@ def _hardware(a: Asked) -> Decimal:
     scenario, given, row = a.asked, a.given, a.machine
     if "device_price" in given:
         device = Decimal(str(given["device_price"]))
+    elif row["kind"] == "cpu-platform":  # in the price of the computer
+        device = Decimal(0)
     else:
-        typical = Decimal(row["street_price_usd"] or row["launch_price_usd"] or 0)
-        bounds = [typical]
-        launch = Decimal(row["launch_price_usd"] or 0)
-        if launch and typical / 2 <= launch <= typical * 2:
-            bounds.append(launch)
-        device = a.usd({"low": min(bounds), "typical": typical, "high": max(bounds)}[a.case])
+        sold = [each for each in rows("prices/hardware.csv") if each["machine"] == row["id"]]
+        sold.sort(key=lambda each: each["market"])
+        price = next(each for each in sold if a.given.get("market", "any") in ("any", each["market"]))
+        device = a.usd(Decimal(price[a.case] or price["typical"]) * moved(price["as_of"], a.case))
     devices = (scenario.bought or scenario.devices) * device
     if not scenario.host:
         return devices
@@ -179,7 +193,8 @@ def _hardware(a: Asked) -> Decimal:
         Decimal(scenario.ram_gib), Decimal(host["ram_usual_gb"])
     )  # fmt: skip
     more = max(Decimal(0), has - Decimal(host["ram_gb"]))
-    around = a.usd(Decimal(host[f"price_{a.case}"])) + more * a.usd(figure(f"ram_{host['ram_type']}", a.case))
+    price = Decimal(host[f"price_{a.case}"]) * moved(host["as_of"], a.case)
+    around = a.usd(price) + more * a.usd(money(f"ram_{host['ram_type']}", a.case))
     return devices + scenario.hosts * around
 
 
@@ -237,10 +252,12 @@ def _usual_idle_share() -> Decimal:
 
 
 def _tariff(a: Asked) -> Decimal:
-    country = a.given.get("country", "US")
-    table = {row["case"]: row for row in rows("prices/electricity.csv") if row["country"] == country}
+    country, kind = a.given.get("country", "US"), a.given.get("customer", "business")
+    there = [row for row in rows("prices/electricity.csv") if row["country"] == country]
+    table = {row["case"]: row for row in there if row["kind"] == kind} or {row["case"]: row for row in there}
     row = table.get(a.case, table["typical"])
-    return convert(Decimal(row["price_per_kwh"]), row["currency"], a.currency)
+    paid = convert(Decimal(row["price_per_kwh"]), row["currency"], a.currency)
+    return paid * moved(table["typical"]["as_of"], a.case)
 
 
 def rent(scenario: Scenario, case: str) -> Bill | None:
@@ -261,7 +278,7 @@ def rent(scenario: Scenario, case: str) -> Bill | None:
         else:
             continue
         currency = a.currency if a.currency in row["currencies"].split() else row["currencies"].split()[0]
-        hourly = convert(Decimal(row["price_per_hour"]), currency, a.currency) * times
+        hourly = convert(Decimal(row["price_per_hour"]), currency, a.currency) * times * moved(row["as_of"], case)
         offers.append((copies, row["provider"], hourly, row["instance"]))
     if not offers:
         return None
@@ -272,7 +289,7 @@ def rent(scenario: Scenario, case: str) -> Bill | None:
         if copies == least:
             staff = Decimal(0)
             if a.buyer == "data-centre":
-                staff = cents(figure("operation_hours", "typical") * a.usd(figure("staff_rate", "typical")))
+                staff = cents(figure("operation_hours", "typical") * a.usd(money("staff_rate", "typical")))
             month = a.with_vat([instances * hourly * a.hours, staff])
             lines[provider] = min(month, lines.get(provider, month))
     ranked = sorted(lines.values())
@@ -296,8 +313,11 @@ def api(scenario: Scenario, case: str, today: date) -> Bill | None:
                 continue
             if row["retires_on"] and date.fromisoformat(row["retires_on"]) <= today:
                 continue
-            sent, written, again = _now(row, today)
-            listed.append((row["provider"], a.usd(sent), a.usd(written), None if again is None else a.usd(again)))
+            by = moved(row["as_of"], case)
+            sent, written, again = (None if price is None else a.usd(price) * by for price in _now(row, today))
+            assert sent is not None
+            assert written is not None
+            listed.append((row["provider"], sent, written, again))
     months = 12 * a.years
     fall = figure("api_price_decline", "typical") / 100 if a.buyer != "hobby" else Decimal(0)
     mean = round(sum((1 - fall) ** (Decimal(month) / 12) for month in range(months)) / months, 4)

@@ -54,6 +54,8 @@ LOAD = st.fixed_dictionaries(
         "currency": st.sampled_from(["USD", "EUR", "CHF"]),
         "years": st.integers(1, 5),
         "country": st.sampled_from(sorted({country for country, _ in electricity_prices()})),
+        "market": st.sampled_from(["any", "new", "used"]),
+        "customer": st.sampled_from(["business", "household"]),
         "region": st.sampled_from(["ch", "eu", "us", "any"]),
         "term": st.sampled_from(["on-demand", "spot", "1-year"]),
         "rent_gpu": st.sampled_from(["same", "any"]),

@@ -164,6 +164,8 @@ _FIXED: dict[str, Sequence[str]] = {
     "years": ("1", "5"),
     "country": ("CH", "WORLD", "XX"),
     "region": ("ch", "eu", "us"),
+    "market": ("new", "used"),
+    "customer": ("household",),
     "term": ("spot", "1-year"),
     "rent_gpu": ("any",),
     "vat_percent": ("8.1",),

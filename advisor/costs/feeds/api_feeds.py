@@ -43,7 +43,8 @@ def litellm_offers(models: dict[str, Any], rows: Iterable[ApiOffer], today: date
             {
                 **row.model_dump(),
                 **prices,
-                "observed_on": today,
+                "as_of": today,
+                "checked": today,
                 "retires_on": retires or row.retires_on,
                 "source": row.source.partition(" (")[0],
             },
@@ -69,8 +70,8 @@ def packaged_offers(rows: Iterable[ApiOffer], version: str, today: date) -> tupl
             "input_per_mtok": prices[0],
             "output_per_mtok": prices[1],
             "cached_per_mtok": prices[2],
-            "observed_on": today,
-            "checked_on": None,
+            "as_of": None,  # the package does not say when it looked
+            "checked": today,
             "source": f"{row.source.partition(' (')[0]} (package {version})",
         }
         found.append(checked(ApiOffer, GENAI_PRICES, {**row.model_dump(), **changed}))

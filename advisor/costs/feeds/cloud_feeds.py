@@ -17,6 +17,7 @@ from advisor.costs.feeds.feed_rows import amount, checked, csv_rows
 from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.money import plain
 from advisor.costs.price_tables import CloudOffer, RentalTerm
+from advisor.foundation.dated_rows import Seen
 
 GPUHUNT = {
     "aws": "AWS",
@@ -32,7 +33,7 @@ SKYPILOT = {"hyperstack": "Hyperstack", "jarvislabs": "Jarvis Labs"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Line:
     """One line of a cloud catalogue."""
 
     instance: str
@@ -43,17 +44,17 @@ class _Seen:
     spot: bool
 
 
-def gpuhunt_offers(provider: str, text: str, source: str, today: date) -> tuple[CloudOffer, ...]:
-    """Offers of a gpuhunt catalogue; raises FeedError."""
+def gpuhunt_offers(provider: str, text: str, source: str, as_of: date | None, today: date) -> tuple[CloudOffer, ...]:
+    """Offers of a gpuhunt catalogue of that day; raises FeedError."""
     columns = ("instance_name", "location", "price", "gpu_count", "gpu_name", "gpu_memory", "spot")
     name = f"gpuhunt, {provider}"
 
-    def seen() -> Iterator[_Seen]:
+    def seen() -> Iterator[_Line]:
         for number, row in csv_rows(name, text, columns):
             count = amount(name, number, "gpu_count", row["gpu_count"] or "0")
             if count:
                 memory = amount(name, number, "gpu_memory", row["gpu_memory"]) if row["gpu_memory"] else None
-                yield _Seen(
+                yield _Line(
                     row["instance_name"],
                     row["location"],
                     amount(name, number, "price", row["price"]),
@@ -64,15 +65,17 @@ def gpuhunt_offers(provider: str, text: str, source: str, today: date) -> tuple[
                     row["spot"].lower() == "true",
                 )
 
-    return _cheapest(provider, seen(), "gpuhunt", source, today)
+    return _cheapest(provider, seen(), "gpuhunt", Seen(source, as_of, today))
 
 
 def skypilot_offers(provider: str, text: str, source: str, today: date) -> tuple[CloudOffer, ...]:
-    """Offers of a SkyPilot catalogue; raises FeedError. Its memory column is wrong for some, so it is not read."""
+    """Offers of a SkyPilot catalogue, which has no date; raises FeedError. Its memory column is wrong for some, so it
+    is not read.
+    """
     columns = ("InstanceType", "AcceleratorName", "AcceleratorCount", "Price", "Region")
     name = f"SkyPilot, {provider}"
 
-    def seen() -> Iterator[_Seen]:
+    def seen() -> Iterator[_Line]:
         for number, row in csv_rows(name, text, columns):
             count = amount(name, number, "AcceleratorCount", row["AcceleratorCount"] or "0")
             if not count or count != int(count):
@@ -81,9 +84,9 @@ def skypilot_offers(provider: str, text: str, source: str, today: date) -> tuple
             for column, spot in (("Price", False), ("SpotPrice", True)):
                 if row.get(column):
                     price = amount(name, number, column, row[column])
-                    yield _Seen(row["InstanceType"], row["Region"], price, int(count), gpu_id, spot)
+                    yield _Line(row["InstanceType"], row["Region"], price, int(count), gpu_id, spot)
 
-    return _cheapest(provider, seen(), "skypilot", source, today)
+    return _cheapest(provider, seen(), "skypilot", Seen(source, None, today))
 
 
 def exoscale_offers(prices: dict[str, Any], rows: Iterable[CloudOffer], today: date) -> tuple[CloudOffer, ...]:
@@ -99,15 +102,16 @@ def exoscale_offers(prices: dict[str, Any], rows: Iterable[CloudOffer], today: d
             continue
         amounts = {currency: amount("Exoscale", 0, key, str(cell)) for currency, cell in cells.items()}
         same = [currency for currency, amount in amounts.items() if amount == amounts["USD"]]
-        changed = {"price_per_hour": _hourly(amounts["USD"]), "currencies": " ".join(same), "observed_on": today}
+        changed = {"price_per_hour": _hourly(amounts["USD"]), "currencies": " ".join(same)}
+        changed |= {"as_of": today, "checked": today}
         found.append(checked(CloudOffer, "Exoscale", {**row.model_dump(), **changed}))
     return tuple(found)
 
 
-def _cheapest(provider: str, seen: Iterable[_Seen], feed: str, source: str, today: date) -> tuple[CloudOffer, ...]:
+def _cheapest(provider: str, lines: Iterable[_Line], feed: str, seen: Seen) -> tuple[CloudOffer, ...]:
     """One offer for each instance, region and term: the cheapest location's."""
-    best: dict[tuple[str, str, RentalTerm], tuple[_Seen, str]] = {}
-    for each in seen:
+    best: dict[tuple[str, str, RentalTerm], tuple[_Line, str]] = {}
+    for each in lines:
         region = region_of(each.location)
         if each.gpu_id is None or region is None or each.price <= 0:
             continue
@@ -129,8 +133,7 @@ def _cheapest(provider: str, seen: Iterable[_Seen], feed: str, source: str, toda
                 "term": term,
                 "price_per_hour": _hourly(each.price),
                 "currencies": "USD",
-                "observed_on": today,
-                "source": source,
+                **seen._asdict(),
                 "feed": feed,
                 "notes": "",
             },

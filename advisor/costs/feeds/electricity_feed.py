@@ -10,21 +10,30 @@ from typing import Any
 
 from advisor.costs.feeds.feed_rows import checked
 from advisor.costs.feeds.fetch import FeedError
-from advisor.costs.price_tables import Case, ElectricityPrice
+from advisor.costs.price_tables import Case, Customer, ElectricityPrice
 
-_BANDS: dict[str, Case] = {"MWH500-1999": "low", "MWH20-499": "typical", "MWH_LT20": "high"}
+_BANDS: dict[Customer, dict[str, Case]] = {
+    "business": {"MWH500-1999": "low", "MWH20-499": "typical", "MWH_LT20": "high"},
+    "household": {"KWH2500-4999": "typical"},
+}
+# A business gets its VAT back; a household pays everything.
+_TABLES: dict[Customer, tuple[str, str]] = {"business": ("nrg_pc_205", "X_VAT"), "household": ("nrg_pc_204", "I_TAX")}
 _BAND_NAMES: dict[Case, str] = {
     "low": "500-1999 MWh/yr (band IC)",
     "typical": "20-499 MWh/yr (band IB)",
     "high": "under 20 MWh/yr (band IA)",
 }
 _COUNTRIES = {"EL": "GR", "EU27_2020": "EU27"}
-EUROSTAT_QUERY = "?format=JSON&lang=EN&siec=E7000&unit=KWH&tax=X_VAT&currency=EUR&lastTimePeriod=1" + "".join(
-    f"&nrg_cons={band}" for band in _BANDS
-)
 
 
-def eurostat_prices(data: dict[str, Any], source: str) -> tuple[ElectricityPrice, ...]:
+def eurostat_link(base: str, kind: Customer) -> str:
+    """Where a kind of customer's tariffs are, below the address of Eurostat's data."""
+    table, tax = _TABLES[kind]
+    bands = "".join(f"&nrg_cons={band}" for band in _BANDS[kind])
+    return f"{base}/{table}?format=JSON&lang=EN&siec=E7000&unit=KWH&tax={tax}&currency=EUR&lastTimePeriod=1{bands}"
+
+
+def eurostat_prices(data: dict[str, Any], source: str, kind: Customer, today: date) -> tuple[ElectricityPrice, ...]:
     """Tariffs of the newest half-year that each country and band has. Raises FeedError."""
     try:
         ids, sizes, values = data["id"], data["size"], data["value"]
@@ -40,9 +49,9 @@ def eurostat_prices(data: dict[str, Any], source: str) -> tuple[ElectricityPrice
             band, geo, period = (codes[which][at[which]] for which in (band_at, geo_at, time_at))
             country = _COUNTRIES.get(geo, geo)
             # EA is the euro area, whose members change.
-            if band not in _BANDS or value is None or not re.fullmatch(r"(?!EA)[A-Z]{2}|EU27", country):
+            if band not in _BANDS[kind] or value is None or not re.fullmatch(r"(?!EA)[A-Z]{2}|EU27", country):
                 continue
-            case = _BANDS[band]
+            case = _BANDS[kind][band]
             if (country, case) not in rows or rows[country, case][0] < period:
                 rows[country, case] = period, Decimal(str(value))
         labels = {_COUNTRIES.get(geo, geo): str(label) for geo, label in names.items()}
@@ -55,12 +64,16 @@ def eurostat_prices(data: dict[str, Any], source: str) -> tuple[ElectricityPrice
             {
                 "country": country,
                 "name": labels[country],
+                "kind": kind,
                 "case": case,
                 "price_per_kwh": price,
                 "currency": "EUR",
                 "period": period,
-                "observed_on": _last_day(period),
-                "customer": f"business, {_BAND_NAMES[case]}, excl. VAT and recoverable levies",
+                "as_of": _last_day(period),
+                "checked": today,
+                "customer": f"business, {_BAND_NAMES[case]}, excl. VAT and recoverable levies"
+                if kind == "business"
+                else "household, 2500-4999 kWh/yr (Eurostat band DC), incl. taxes and VAT",
                 "source": source,
                 "feed": "eurostat",
             },

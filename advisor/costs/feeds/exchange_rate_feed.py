@@ -11,7 +11,7 @@ from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.price_tables import ExchangeRate
 
 
-def ecb_rates(text: str, source: str, wanted: Collection[str]) -> tuple[ExchangeRate, ...]:
+def ecb_rates(text: str, source: str, wanted: Collection[str], today: date) -> tuple[ExchangeRate, ...]:
     """The day's reference rates of the `wanted` currencies; raises FeedError.
 
     The file is XML, of which only <Cube time='2026-11-24'> and <Cube currency='USD' rate='1.14'/> matter.
@@ -23,7 +23,7 @@ def ecb_rates(text: str, source: str, wanted: Collection[str]) -> tuple[Exchange
         raise FeedError("ECB: the file names no day, or no rate of {others}.", others=" and ".join(others))
     rates = {"EUR": "1"} | {currency: found[currency] for currency in others}
     try:
-        observed_on = date.fromisoformat(day[1])
+        as_of = date.fromisoformat(day[1])
     except ValueError:
         raise FeedError("ECB: {day} is no day.", day=day[1]) from None
     return tuple(
@@ -33,7 +33,8 @@ def ecb_rates(text: str, source: str, wanted: Collection[str]) -> tuple[Exchange
             {
                 "currency": currency,
                 "per_eur": amount("ECB", 0, currency, rate),
-                "observed_on": observed_on,
+                "as_of": as_of,
+                "checked": today,
                 "source": "by definition" if currency == "EUR" else source,
             },
         )

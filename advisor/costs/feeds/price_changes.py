@@ -62,5 +62,5 @@ def tariffs_by_band(rows: Iterable[ElectricityPrice]) -> dict[str, Decimal]:
     tariffs = {}
     for row in rows:
         band = re.search(r"band I[A-Z]", row.customer)
-        tariffs[f"{row.name}, {band[0] if band else row.case}"] = row.price_per_kwh
+        tariffs[f"{row.name}, {row.kind}, {band[0] if band else row.case}"] = row.price_per_kwh
     return tariffs

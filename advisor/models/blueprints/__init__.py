@@ -17,6 +17,7 @@ from advisor.models.blueprints.common import REGISTRY
 from advisor.models.config import Config
 from advisor.models.model import Model
 from advisor.models.tower import tower_of
+from advisor.models.wrappers import Inner, inner_of, parts_left_out
 
 __all__ = ["known_architectures", "model_from_config"]
 
@@ -29,24 +30,39 @@ def known_architectures() -> list[str]:
 
 
 def model_from_config(raw: Mapping[str, Any]) -> Model:
-    """The model a `config.json` describes.
+    """The model a `config.json` describes: of a wrapper the text model within, with what is known of the parts beside.
 
     Raises InputError, in one sentence, for an unknown architecture or for a missing or implausible field.
     """
     config = Config(raw)
-    blueprint = REGISTRY.get(config.architecture)
-    if blueprint is None:
-        raise InputError(
-            "Architecture '{architecture}' is not known to this version.",
-            architecture=one_line(config.architecture, 80),
-        )
+    name = config.architecture
+    inner: Inner | None = None
+    if name not in REGISTRY:
+        inner = inner_of(raw, name, REGISTRY)
+        if inner is None:
+            raise InputError(
+                "Architecture '{architecture}' is not known to this version.", architecture=one_line(name, 80)
+            )
+        config = Config(inner.config)
+    name = config.architecture
+    model = _built(name, config)
+    tower = tower_of(raw, model.width)
+    if tower is not None:
+        model = replace(model, tower=tower)
+    if inner is None:
+        return model
+    model = model if inner.labels is None else model.with_scores(inner.labels)
+    return replace(model, notes=(*model.notes, *parts_left_out(inner, tower is not None)))
+
+
+def _built(name: str, config: Config) -> Model:
     try:
-        model = blueprint(config)
+        return REGISTRY[name](config)
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         # Lists and nested objects of a config can be malformed in more ways than it pays to name one by one.
-        name, reason = one_line(config.architecture, 80), f"{type(error).__name__}: {one_line(error, 80)}"
+        reason = f"{type(error).__name__}: {one_line(error, 80)}"
         raise InputError(
-            "config.json: a field of this {name} has an unexpected form ({reason}).", name=name, reason=reason
+            "config.json: a field of this {name} has an unexpected form ({reason}).",
+            name=one_line(name, 80),
+            reason=reason,
         ) from None
-    tower = tower_of(raw, model.width)
-    return model if tower is None else replace(model, tower=tower)

@@ -10,6 +10,7 @@ from advisor.foundation.message import Message, fact
 from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
+from advisor.models.observed import Observed
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.runtimes.llama_cpp.kv_cache import as_kept, pooled_cells, widest_values, window_cells
 from advisor.sizing.memory_line import Term
@@ -80,10 +81,23 @@ def _mixer_terms(mixer: Mixer, model: Model, settings: Settings) -> Iterator[Ter
             convolved = (mixer.kernel - 1, PAST_TOKENS), (mixer.convolution_width, WIDE)
             yield _term(fact("layers_recurrent_convolution"), *convolved, (_F32, BYTES), users)
             yield _term(fact("layers_recurrent"), (mixer.state_elements, _STATE), (_F32, BYTES), users)
+        case Observed():
+            yield from _observed_terms(mixer, settings)
         case LinearAttention():
             return
         case _:
             assert_never(mixer)
+
+
+def _observed_terms(mixer: Observed, settings: Settings) -> Iterator[Term]:
+    past = mixer.past
+    cells = (window_cells(past.window, settings) if past.window else settings.cells, TOKENS)
+    for width, kind in ((past.keys, settings.cache_type_k), (past.values, settings.cache_type_v)):
+        if width:
+            yield _term(fact("layers_observed"), (width, WIDE), _stored(kind), cells, _streams(settings))
+    yield from _indexer_terms(past.indexer, settings)
+    if state := past.convolution + past.state:
+        yield _term(fact("layers_recurrent"), (state, _STATE), (_F32, BYTES), _users(settings))
 
 
 def _attention_terms(mixer: Attention, model: Model, settings: Settings) -> Iterator[Term]:

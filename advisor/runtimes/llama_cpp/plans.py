@@ -11,7 +11,9 @@ from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
+from advisor.foundation.ranges import Range
 from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
+from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown, Growth
 from advisor.runtimes.llama_cpp.lending import settled
 from advisor.runtimes.llama_cpp.needs import (
@@ -26,7 +28,7 @@ from advisor.runtimes.llama_cpp.placement_search import search_of
 from advisor.runtimes.llama_cpp.split_growth import SplitGrowth
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, scaled_weights, sized_weights
 from advisor.sizing.memory import Beside
-from advisor.sizing.placement import HOST
+from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
 from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
 
@@ -263,11 +265,19 @@ class LevelPlanner:
             host=self._host(held[HOST], now, adapters[HOST]),
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
+            compute_range=self._range(placement),
             notes=(*self._notes(sized, short, needed), *self._large_buffers(held, now)),
             limit=self._limit(now),
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),
         )
+
+    def _range(self, placement: Placement) -> Range | None:
+        """Of the compute buffer of the device that has the largest, where the graph is not known."""
+        if not self.model.wiring.graph.assumed:
+            return None
+        found = assumed_compute(self.model, self.settings.without_placement, placement)
+        return max(found.values(), key=lambda one: one.high)
 
     def _settled_needs(self, growth: Growth, weights: Weights) -> dict[int, int]:
         return needed_bytes(weights, self.memory, growth.placement, settled(growth, weights))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
+from advisor.models.observed import Observed
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 
 LEAST = 128  # elements that a slice of a matrix is a multiple of, for fast kernels
@@ -130,6 +131,8 @@ def cuts_of(mixer: Mixer | None) -> Cuts | None:
         case ShortConvolution():
             return Cuts()
         case LatentAttention() | CompressedAttention() | LinearAttention() | Mamba2() | KimiDelta() | NgramLookup():
+            return None
+        case Observed():
             return None
         case _:
             assert_never(mixer)

@@ -18,7 +18,7 @@ from advisor.formats.stored_tensor import Stored
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.models.tensors import Role, Tensor
-from advisor.runtimes.llama_cpp.compute.tensors import Tensors, tensors_of
+from advisor.runtimes.llama_cpp.compute.host_tensors import Tensors, tensors_of
 from advisor.sizing.placement import HOST, Placement
 
 # Looked up row by row rather than multiplied, so llama.cpp leaves them in host memory.

@@ -18,6 +18,7 @@ from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.indexer import Indexer
 from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
+from advisor.models.observed import Observed
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.sizing.request import RuntimeOptions
 from advisor.sizing.settings import round_up
@@ -204,6 +205,8 @@ def _mixing_elements(mixer: Mixer) -> int:
             return 2 * mixer.convolution_width + 3 * mixer.inner
         case CompressedAttention():
             return 2 * mixer.heads * mixer.head_size
+        case Observed():
+            return mixer.rows
         case ShortConvolution() | NgramLookup() | LinearAttention():
             return 0
         case _:

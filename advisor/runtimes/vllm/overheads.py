@@ -17,6 +17,7 @@ from advisor.foundation.units import GIB
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
 from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
 from advisor.models.model import Layer, Model
+from advisor.models.observed import Observed
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 
 # Bytes per request and vocabulary entry while sampling: FlashInfer's or the fused kernel keeps scores and
@@ -126,6 +127,8 @@ def _mixing(mixer: Mixer, gpus: int) -> int:
             return (2 * mixer.convolution_width + 3 * mixer.value_heads * mixer.value_size) // gpus
         case KimiDelta():
             return (2 * mixer.convolution_width + 3 * mixer.inner) // gpus
+        case Observed():
+            return mixer.rows
         case ShortConvolution() | NgramLookup() | LinearAttention():
             return 0
         case _:

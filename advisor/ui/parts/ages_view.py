@@ -13,6 +13,7 @@ from advisor.ui.parts.text import plain, small
 
 # What each table holds, by its name under data/.
 HOLDS = {
+    "prices/hardware.csv": "Prices of machines, new and used",
     "prices/api.csv": "Prices of hosts, per token",
     "prices/cloud.csv": "Rents of GPUs, per hour",
     "prices/electricity.csv": "Electricity tariffs",
@@ -22,7 +23,9 @@ HOLDS = {
     "prices/tco.csv": "Figures on owning machines",
     "prices/resale.csv": "What machines fetch again",
     "prices/discounts.csv": "Discounts of hosts",
-    "machines.csv": "Machines, with their prices",
+    "prices/grid.csv": "CO2 of countries' electricity",
+    "prices/residency.csv": "Surcharges for computing in a region",
+    "machines.csv": "Machines",
     MODELS: "Models",
     "ollama_names.csv": "Names in Ollama's library",
     "published_files.csv": "Published files with their sizes",
@@ -64,7 +67,8 @@ def draw() -> None:
     )
     st.markdown(
         small(
-            "Old means: seen longer ago than the days in brackets. “The source's days” are when something was measured "
+            "Old means: of longer ago than the days in brackets by its source, or of a day that nobody knows; it "
+            "counts with a wider range. “The source's days” are when something was measured "
             "or published, “Looked at” when it was read for this data. Where one is missing, the table has the other. "
             + plain(f"Data release {data_release()}.")
         )

@@ -11,11 +11,14 @@ from advisor.answer.money_words import is_equal
 from advisor.costs.costs import Costs
 from advisor.costs.draws import chances_of
 from advisor.costs.options import Option
+from advisor.costs.power import grid_of
 from advisor.costs.workload import Peak
-from advisor.foundation.numbers import money, plural, rough, span
+from advisor.foundation.numbers import approx, money, plural, rough, span
 from advisor.foundation.ranges import Range
 from advisor.ui.legend import NAMES, RECOMMENDED, number
+from advisor.ui.main_price import main_price
 from advisor.ui.parts.html import words
+from advisor.ui.parts.price_seen import seen
 from advisor.words import say
 
 _CHEAPEST = {"own": "Owning costs least", "rent": "Renting costs least", "api": "An API costs least"}
@@ -57,7 +60,7 @@ def rates(costs: Costs) -> str:
     rates = [price for price in costs.prices if price.is_rate]
     said = (
         f"{number(rate.value)} {say(rate.label, 'page')}"
-        + (f" ({rate.observed_on:%-d %B %Y})" if rate.observed_on is not None else " (yours)")
+        + (f" ({rate.as_of:%-d %B %Y})" if rate.as_of is not None else " (yours)")
         for rate in rates
     )
     return f"Converted at {', '.join(said)}." if rates else ""
@@ -84,10 +87,17 @@ def way_card(candidate: Candidate, costs: Costs, name: str, best: Option | None)
         facts.append(f"The median of {option.offers} providers")
     terms = (quality_words(candidate, option), speed_words(candidate, option))
     facts += [say(one, "page") for one in terms if one is not None]
-    said = "".join(f"<p>{words(fact)}</p>" for fact in facts)
+    said = "".join(f"<p>{words(fact)}</p>" for fact in facts) + _seen(option)
     price = f'<span class="price">{words(f"{money(monthly.typical)} {costs.currency}")}</span> a month'
     between = f'<span class="small">{words(span(monthly, money))}</span>'
     return f'<article class="way">{title}<p>{price}{between}</p>{said}</article>'
+
+
+def _seen(option: Option) -> str:
+    """Where the price of a way stands, and of which month it is."""
+    price = main_price(option)
+    link = seen(price)
+    return f'<p class="small">{words(say(price.label, "page"))}: {link}</p>' if link else ""
 
 
 def power(costs: Costs) -> Iterator[str]:
@@ -99,7 +109,15 @@ def power(costs: Costs) -> Iterator[str]:
     if costs.co2_kg_per_month is None:
         yield f"(CO2: give “CO2 (g per kWh)” under {BEHIND_MORE})."
     else:
-        yield f"and emits {_much(costs.co2_kg_per_month, 'kg', 't')} of CO2."
+        yield f"and emits {_much(costs.co2_kg_per_month, 'kg', 't')} of CO2, {_grid(costs)}."
+
+
+def _grid(costs: Costs) -> str:
+    """At how much CO2 a kWh, and whose figure that is."""
+    grid = grid_of(costs.inputs.power)
+    if grid is None:
+        return f"at your {approx(costs.inputs.power.co2_g_per_kwh or 0)} g a kWh"
+    return f"at {number(grid.g_per_kwh)} g a kWh as electricity in {grid.country} made in {grid.year}"
 
 
 def _much(values: Range, unit: str, thousand: str) -> str:

@@ -7,8 +7,9 @@ import streamlit as st
 from advisor.answer.answer import Answer
 from advisor.costs.article import LINK
 from advisor.costs.costs import Costs
-from advisor.costs.money import shown
+from advisor.costs.money import OLD_AFTER_DAYS, shown
 from advisor.costs.options import Option
+from advisor.costs.price_tables import REGION_NAMES
 from advisor.foundation.numbers import approx, exact
 from advisor.ui.legend import NAMES
 from advisor.ui.parts.cost_figures import claim, closed
@@ -18,6 +19,10 @@ from advisor.ui.parts.text import plain
 from advisor.words import say, say_all
 
 _CLAIM = "A quantized 70B on a $2,000 workstation can match APIs that cost thousands a month."
+_FLAG = (
+    "price of: of more than 90 days ago by its source. no date: its source gives none. Both count with a wider range. "
+    "yours: given by you."
+)
 
 
 def bills(costs: Costs) -> None:
@@ -75,7 +80,9 @@ def notes(costs: Costs) -> None:
 def prices_title(costs: Costs) -> str:
     """ "Prices used: 9, 2 of them old"."""
     old = len(costs.stale_prices)
-    return f"Prices used: {len(costs.prices)}" + (f", {old} of them old by the measure of such prices" if old else "")
+    return f"Prices used: {len(costs.prices)}" + (
+        f", {old} of them of more than {OLD_AFTER_DAYS} days ago, or of no known day" if old else ""
+    )
 
 
 def prices(costs: Costs) -> None:
@@ -97,9 +104,10 @@ def prices(costs: Costs) -> None:
             "label": text("Price of", width=260),
             "value": text("Value", alignment="right", width=80),
             "unit": text("Unit", width=190),
-            "flag": text("Flag", width=60, help="yours: given by you. old: too old to be relied on."),
+            "flag": text("Flag", width=150, help=_FLAG),
             "age_days": whole("Age (days)", format="%d", width=85),
-            "observed_on": st.column_config.DateColumn("Seen on", width=95),
+            "as_of": st.column_config.DateColumn("Source's day", width=95),
+            "checked": st.column_config.DateColumn("Read on", width=95),
             "source": st.column_config.LinkColumn("Source", display_text=r"https?://([^/]+)", width=170),
         },
     )
@@ -123,6 +131,10 @@ def closed_models(answer: Answer) -> None:
     inputs = answer.question.costs
     tokens = inputs.load.tokens_per_month
     hosts = closed(inputs, answer.today)
+    if not hosts:
+        there = say(REGION_NAMES[inputs.rent.region], "page")
+        st.markdown(plain(f"No host of such a model says that it computes there: {there}."))
+        return
     least, most = hosts[0].bill().cost(tokens), hosts[-1].bill().cost(tokens)
     st.markdown(
         plain(
@@ -145,8 +157,9 @@ def closed_models(answer: Answer) -> None:
             ),
             "input": money("Input (USD)", format="%.2f", help="Per million tokens."),
             "output": money("Output (USD)", format="%.2f", help="Per million tokens."),
-            "flag": st.column_config.TextColumn("Flag", width=60, help="old: too old to be relied on."),
-            "observed_on": st.column_config.DateColumn("Seen on", width=95),
+            "flag": st.column_config.TextColumn("Flag", width=150, help=_FLAG),
+            "as_of": st.column_config.DateColumn("Source's day", width=95),
+            "checked": st.column_config.DateColumn("Read on", width=95),
             "source": st.column_config.LinkColumn("Source", display_text=r"https?://([^/]+)", width=170),
         },
     )

@@ -16,6 +16,7 @@ from advisor.costs.series import paid_after
 from advisor.costs.staircase import Crossing
 from advisor.foundation.units import format_count
 from advisor.ui.legend import MOST_CROSSINGS, NAMES, crossing_words, number
+from advisor.ui.parts.price_seen import address, price_of
 from advisor.ui.parts.text import plain
 from advisor.words import say
 
@@ -120,9 +121,10 @@ def prices_table(prices: Sequence[UsedPrice]) -> pd.DataFrame:
                 "label": _priced_item(price)[0],
                 "value": number(price.value),
                 "unit": _unit(price),
-                "flag": "yours" if price.users_own else "old" if price.is_stale else "",
+                "flag": price_of(price),
                 "age_days": price.age_days,
-                "observed_on": price.observed_on,
+                "as_of": price.as_of,
+                "checked": price.checked,
                 "source": address(price.source),
             }
             for price in prices
@@ -145,12 +147,6 @@ def _unit(price: UsedPrice) -> str:
     return f"{price.currency} {unit}" if price.unit == EACH else f"{price.currency} per {unit}"
 
 
-def address(source: str) -> str | None:
-    """The address in a source, which may go on in words; None where it is none."""
-    first = source.partition(" ")[0]
-    return first if first.startswith(("https://", "http://")) else None
-
-
 def closed_table(hosts: Sequence[Offer], tokens: int) -> pd.DataFrame:
     """Closed models for the planned load, with the day on which their prices were seen."""
     return pd.DataFrame(
@@ -161,8 +157,9 @@ def closed_table(hosts: Sequence[Offer], tokens: int) -> pd.DataFrame:
                 "per_million": float(round(host.bill().per_token * 1_000_000, 4)),
                 "input": float(host.prices[0].value),
                 "output": float(host.prices[1].value),
-                "flag": "old" if any(price.is_stale for price in host.prices) else "",
-                "observed_on": host.prices[0].observed_on,
+                "flag": price_of(host.prices[0]),
+                "as_of": host.prices[0].as_of,
+                "checked": host.prices[0].checked,
                 "source": address(host.prices[0].source),
             }
             for host in hosts

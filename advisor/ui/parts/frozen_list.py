@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from advisor.foundation.errors import AdvisorError
+from advisor.foundation.quotas import take
 from advisor.report.document import ReportDocument
 from advisor.report.frozen import report_to_result
 from advisor.store import Summary
@@ -13,7 +14,8 @@ from advisor.ui.ownership import draw_keeper, keep_owner, owner
 from advisor.ui.parts.frozen_links import store
 from advisor.ui.parts.text import plain, refusal, small
 
-_EXPIRIES = {0: "never", 7: "after a week", 30: "after a month", 90: "after three months", 365: "after a year"}
+# The first one is taken unless something else is chosen: what nobody looks at any more must not stay for ever.
+_EXPIRIES = {365: "after a year", 7: "after a week", 30: "after a month", 90: "after three months", 0: "never"}
 _MOST_SHOWN = 20
 
 
@@ -32,6 +34,7 @@ def draw(query: str, document: ReportDocument) -> None:
         pressed = st.button("Freeze", type="primary", icon=":material/ac_unit:", key="freeze")
     try:
         if pressed:
+            take("freezes")
             made = store().freeze(query, report_to_result(document), secret, document.cover, days or None)
             st.session_state["frozen_id"] = made.id
             keep_owner(secret)

@@ -18,6 +18,7 @@ from advisor.ui.parts import report_view
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
 from advisor.ui.parts.text import plain, refusal, small
 from advisor.ui.tongue import with_language
+from advisor.words import speaking
 
 _CSS = Path(__file__).parent / "report.css"
 
@@ -40,7 +41,8 @@ def draw(id: str) -> None:
         st.link_button("Open the advisor", "/")
         return
     st.info(plain(_about(snapshot)), icon=":material/ac_unit:")
-    report_view.draw(document)
+    with speaking(document.language):  # which it was frozen in
+        report_view.draw(document)
     with st.container(key="for_the_screen"):
         with st.container(horizontal=True):
             report_view.download_pdf(document)

@@ -8,13 +8,15 @@ import streamlit as st
 from babel import Locale
 
 from advisor.costs.inputs import Buyer
-from advisor.costs.price_tables import REGION_NAMES, Region, RentalTerm, currencies, electricity_prices
+from advisor.costs.price_tables import REGION_NAMES, Customer, Region, RentalTerm, currencies, electricity_prices
 from advisor.ui.parts.fields import choice, number
 from advisor.words import say
 
 _LISTED = "as listed"
 _USUAL = "as usual for the buyer"
 _BUYERS = {"hobby": "A hobbyist", "small-company": "A small company", "data-centre": "A data centre"}
+_MARKETS = {"any": "New, or used where no new price is known", "new": "New", "used": "Used"}
+_CUSTOMERS = {"business": "A business", "household": "A household"}
 _PRICE = (0.0, 1e9)
 _WATTS = (0.0, 1e6)
 _MOST_TOKENS = (0, 10_000_000)
@@ -22,7 +24,7 @@ _REGIONS = {"EU27": "European Union"}  # among the countries with a price
 
 LOAD_KEYS = (
     *("requests_per_day", "tokens_in", "tokens_out", "peak_factor", "hours_per_month"),
-    *("buyer", "currency", "years", "country", "region", "term", "rent_gpu"),
+    *("buyer", "market", "currency", "years", "country", "customer", "region", "term", "rent_gpu"),
 )
 PRICE_KEYS = (
     *("device_price", "host_price", "resale_percent", "cost_of_capital_percent", "vat_percent"),
@@ -67,6 +69,7 @@ def draw_terms() -> None:
         names=_BUYERS,
         help="A company also pays for staff, support, capital and space. Your own figures replace the usual ones.",
     )
+    choice("market", "Bought", tuple(_MARKETS), names=_MARKETS)
     money = currencies()
     choice("currency", "Currency", money, names={one: f"{english.currencies[one]} ({one})" for one in money})
     number("years", "Years of use", step=1)
@@ -76,11 +79,13 @@ def draw_terms() -> None:
         sorted(countries, key=lambda one: named[one]),
         names=named,
     )
+    choice("customer", "Who pays for electricity", get_args(Customer), names=_CUSTOMERS)
     choice(
         "region",
         "Where to rent",
         get_args(Region),
         names={one: say(name, "page") for one, name in REGION_NAMES.items()},
+        help="And where an API computes: hosts that say so count first.",
     )
     choice("term", "How to rent", get_args(RentalTerm), names={one: one.capitalize() for one in get_args(RentalTerm)})
     choice(
@@ -110,7 +115,7 @@ def _running() -> None:
     st.markdown("**Running it**")
     number("electricity_price", "Electricity (per kWh)", step=0.01, bounds=_PRICE, placeholder=_LISTED)
     number("pue", "PUE", step=0.1, placeholder="by kind of machine", help="Power drawn over power used.")
-    number("co2_g_per_kwh", "CO2 (g per kWh)", step=10.0, placeholder="not known")
+    number("co2_g_per_kwh", "CO2 (g per kWh)", step=10.0, placeholder="of the country's grid")
     number("utilisation_percent", "Time computing (%)", step=5.0, bounds=(0, 100), placeholder="from load and speed")
     number("device_load_w", "Device at work (W)", step=10.0, bounds=_WATTS, placeholder=_LISTED)
     number("device_idle_w", "Device idle (W)", step=5.0, bounds=_WATTS, placeholder=_LISTED)

@@ -10,7 +10,9 @@ from advisor.machines.ram import USUAL_CHANNELS, USUAL_TYPE, Ram
 from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import Question
 from advisor.ui import state
+from advisor.ui.parts import paste_box
 from advisor.ui.parts.fields import choice, number, switch, text
+from advisor.ui.parts.fold import fold
 
 KEYS = (
     *("gpu_layers", "cpu_moe_layers", "kv_offload", "op_offload", "mmap", "other_machine", "other_gpus", "use_gpus"),
@@ -23,6 +25,7 @@ _SPLITS = {"layer": "Whole layers", "row": "Rows of matrices", "tensor": "Tensor
 
 def draw(machine_id: str) -> None:
     """Draw those that a machine has."""
+    fold("Paste a machine", "paste_machine", paste_box.draw_machine)
     if machine_id == CUSTOM_MACHINE:
         number("bandwidth_gb_s", "Memory bandwidth (GB/s)", step=50.0, placeholder="not given", help="For speed only.")
     choice(

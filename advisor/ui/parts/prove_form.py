@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from advisor.foundation.errors import AdvisorError
+from advisor.foundation.quotas import take
 from advisor.foundation.units import gb
 from advisor.quantize import tinylm
 from advisor.quantize.allowed import QuantizeSettings
@@ -62,6 +63,7 @@ def draw(settings: QuantizeSettings, owner: str) -> None:
         ready = request is not None and need is not None and _possible(need)
         if st.button("Start", type="primary", key="start_run", disabled=not ready) and request is not None:
             try:
+                take("runs")
                 with st.spinner("The run is put in the queue …"):
                     start_run(request, owner, settings=settings)
                 keep_owner(owner)

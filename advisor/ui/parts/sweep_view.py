@@ -8,16 +8,19 @@ from typing import TypeVar
 import streamlit as st
 
 from advisor.foundation.errors import InputError
+from advisor.question.question import LANGUAGE_KEY
 from advisor.ui.parts.text import plain, refusal
-from advisor.ui.sweeps import Progress
+from advisor.ui.sweeps import Presence, Progress
+from advisor.ui.tongue import follow
+from advisor.ui.visitor import presence
 
 Found = TypeVar("Found")
 
 
-def found_or_progress(look: Callable[[], Found | Progress], what: str) -> Found | None:
+def found_or_progress(look: Callable[[Presence], Found | Progress], what: str) -> Found | None:
     """What was found; None while it is looked for, which is shown, or where it cannot be, which is said."""
     try:
-        found = look()
+        found = look(presence())
     except InputError as error:
         st.error(refusal(str(error)), icon=":material/error:")
         return None
@@ -28,10 +31,11 @@ def found_or_progress(look: Callable[[], Found | Progress], what: str) -> Found 
 
 
 @st.fragment(run_every="0.4s")
-def _wait(look: Callable[[], object], what: str) -> None:
+def _wait(look: Callable[[Presence], object], what: str) -> None:
     """How far it is; the page is drawn again as soon as it is done."""
+    follow(st.query_params.get(LANGUAGE_KEY, ""))  # a fragment runs in a thread of its own
     try:
-        found = look()
+        found = look(presence())
     except InputError:
         found = None  # which the page says
     if not isinstance(found, Progress):

@@ -13,7 +13,7 @@ from advisor.words import say
 
 _SHOWN = "detected"
 # What a machine that was chosen before may have left behind.
-_CLEARED = {
+CLEARED = {
     "memory_gib": None,
     "host_memory_gib": None,
     "other_machine": None,
@@ -41,7 +41,7 @@ def draw() -> None:
 def _take() -> None:
     found = detect()
     st.session_state[_SHOWN] = found
-    state.change(**_CLEARED | question_values(found))
+    state.change(**CLEARED | question_values(found))
 
 
 def _words(found: Detected) -> str:

@@ -12,6 +12,7 @@ from advisor.report.cost_section import COMPARED_ONLY
 from advisor.ui.machine_rows import Bill, MachineRow, Machines
 from advisor.ui.parts.explore_html import small
 from advisor.ui.parts.html import badge, go, question_href
+from advisor.ui.parts.price_seen import seen
 
 
 def cards(found: Machines, shown: Sequence[MachineRow], question: Question) -> str:
@@ -117,7 +118,9 @@ def _api(bill: Bill | None, why: str, currency: str, note: str) -> str:
 def _price(bill: Bill, currency: str, of_what: str = "") -> str:
     low, high = money(bill.low), money(bill.high)
     between = small("; ".join(filter(None, (f"{low} to {high}" if low != high else "", of_what))))
-    return f'<p><span class="price">{money(bill.monthly)} {escape(currency)}</span> a month{between}</p>'
+    said = seen(bill.price)
+    source = f'<p class="small">{said}</p>' if said else ""
+    return f'<p><span class="price">{money(bill.monthly)} {escape(currency)}</span> a month{between}</p>{source}'
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:

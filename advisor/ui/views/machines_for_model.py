@@ -15,12 +15,13 @@ from advisor.question.question import Question
 from advisor.report.exports import csv_text
 from advisor.ui.asking import Reply
 from advisor.ui.legend import STATUS_HELP
-from advisor.ui.machine_rows import MACHINES, MachineRow, Machines, key_of
+from advisor.ui.machine_rows import MACHINES, Bill, MachineRow, Machines, key_of
 from advisor.ui.parts import machine_filters, ways_to_get_it
 from advisor.ui.parts.explore_html import NOTHING, figure, kept, skippable, speed, words
 from advisor.ui.parts.explore_html import small as small_html
 from advisor.ui.parts.html import badge, go, question_href
 from advisor.ui.parts.long_table import first_or_all, in_columns, offer_csv, three_columns
+from advisor.ui.parts.price_seen import seen
 from advisor.ui.parts.rows import Cell, table
 from advisor.ui.parts.sweep_view import found_or_progress
 from advisor.ui.parts.text import plain, refusal, small, tokens, users
@@ -133,12 +134,18 @@ def _cells(row: MachineRow, question: Question, common: Sequence[str]) -> tuple[
             f"short of {exact(wish)}" if wish is not None and not row.as_fast_as_asked else "",
         ),
         figure(f"{row.users:,}", f"{gib(row.memory_bytes)}{', ' + where if where else ''}"),
-        NOTHING if own is None else figure(money(own.upfront), f"{own.units} machines" if own.units > 1 else ""),
+        NOTHING if own is None else _priced(money(own.upfront), own, f"{own.units} machines" if own.units > 1 else ""),
         NOTHING if own is None else figure(money(own.monthly), _span(own.low, own.high)),
-        NOTHING if rent is None else figure(money(rent.monthly), _span(rent.low, rent.high)),
+        NOTHING if rent is None else _priced(money(rent.monthly), rent, _span(rent.low, rent.high)),
         NOTHING if row.watts is None else figure(f"{row.watts:,.0f}"),
         words(", ".join(missing)),
     )
+
+
+def _priced(amount: str, bill: Bill, about: str) -> Cell:
+    """An amount with its source and month."""
+    cell, said = figure(amount, about), seen(bill.price)
+    return Cell(f'{cell.html}<span class="small">{said}</span>' if said else cell.html, cell.is_number)
 
 
 def _span(low: float, high: float) -> str:

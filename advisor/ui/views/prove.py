@@ -11,12 +11,18 @@ from advisor.foundation.errors import InputError
 from advisor.quantize.allowed import QuantizeSettings, read_settings
 from advisor.ui import ownership
 from advisor.ui.asking import Reply
+from advisor.ui.parts import paste_box
 from advisor.ui.parts.prove_parts import INSTALL, missing_parts
 from advisor.ui.parts.text import refusal
 
 
 def draw(reply: Reply) -> None:
     """Draw the page."""
+    _draw_proofs(reply)
+    paste_box.draw_measured()
+
+
+def _draw_proofs(reply: Reply) -> None:
     st.title("Prove it", anchor=False)
     st.markdown(
         "The other pages predict. Here they are put to the test: llama.cpp itself, the program that runs the "

@@ -28,6 +28,7 @@ from advisor.ui import state, tongue
 from advisor.ui.address import manager_link, question_link
 from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
+from advisor.ui.one_at_a_time import in_turn
 from advisor.ui.parts import frozen_list, report_view
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.text import plain, refusal, small
@@ -136,8 +137,8 @@ def _downloads(answer: Answer, document: ReportDocument) -> None:
     with st.container(horizontal=True):
         report_view.download_pdf(document, paper or "a4", "PDF")
         for label, made, ending, mime in (
-            ("All levels as CSV", lambda: plans_csv(answer), "csv", "text/csv"),
-            ("Everything as JSON", lambda: _everything(answer), "json", "application/json"),
+            ("All levels as CSV", in_turn(lambda: plans_csv(answer)), "csv", "text/csv"),
+            ("Everything as JSON", in_turn(lambda: _everything(answer)), "json", "application/json"),
             ("Scenario as YAML", lambda: question_to_yaml(answer.question), "yaml", "application/yaml"),
         ):
             st.download_button(

@@ -23,7 +23,7 @@ from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.money import converter_of
 from advisor.costs.offer import Offer, Offers
 from advisor.costs.own import own
-from advisor.costs.pay_per_token import pay_per_token
+from advisor.costs.pay_per_token import closed_models, pay_per_token
 from advisor.costs.power import power_of
 from advisor.costs.price_tables import CASES, figures
 from advisor.costs.rent import fitting_offers, rent
@@ -126,15 +126,15 @@ def test_every_price_used_is_listed_with_source_and_date() -> None:
     for price in asked.prices:
         assert not price.users_own
         assert price.source.startswith("http")
-        assert price.observed_on is not None
-        assert price.age_days == (TODAY - price.observed_on).days
+        assert price.checked is not None
+        assert price.age_days == (None if price.as_of is None else (TODAY - price.as_of).days)
     # Dollars and euros were brought into francs: both rates are needed and shown.
     assert {"USD for one EUR", "CHF for one EUR"} <= {say(price.label) for price in asked.prices}
     assert {price.currency for price in asked.prices} == {"USD", "EUR", ""}
 
 
 def test_users_prices_are_marked_as_theirs_and_have_no_age() -> None:
-    asked = costs(**PRICED, pue=1, currency="EUR")
+    asked = costs(**PRICED, pue=1, currency="EUR", co2_g_per_kwh=100)
     assert {say(price.label) for price in asked.prices} >= {
         "GeForce RTX 3090",
         "Electricity",
@@ -264,8 +264,9 @@ def test_whole_instances_only() -> None:
     assert one.rent is not None
     names = {say(price.label) for price in one.rent.prices}
     assert any("8 x h200-sxm-141gb" in name for name in names)
-    hourly = min(price.value for price in one.rent.prices)
-    assert one.rent.monthly.low == round(hourly * 730, 2)
+    cheapest = min(one.rent.prices, key=lambda price: price.value)
+    least = cheapest.value * (1 - figures()["old_price"].typical / 100 if cheapest.is_stale else 1)
+    assert one.rent.monthly.low == round(least * 730, 2)
 
 
 def test_an_instance_that_holds_the_plan_four_times_serves_four_times_as_much() -> None:
@@ -559,25 +560,109 @@ def test_reading_prompts_and_writing_are_paid_for_by_their_own_watts() -> None:
         assert asked.energy_kwh_per_month.typical == pytest.approx(kwh, abs=0.01)
 
 
-def test_co2_needs_the_users_figure() -> None:
-    assert costs().co2_kg_per_month is None
-    asked = costs(co2_g_per_kwh=100)
-    assert asked.co2_kg_per_month is not None
-    assert asked.energy_kwh_per_month is not None
-    assert asked.co2_kg_per_month.typical == pytest.approx(asked.energy_kwh_per_month.typical / 10, abs=0.01)
+def test_co2_is_of_the_countrys_grid_or_the_users_figure() -> None:
+    for values, grams in (({"co2_g_per_kwh": 100}, 100), ({"country": "CH"}, 36.72), ({"country": "US-CA"}, 383.55)):
+        asked = costs(**values)  # type: ignore[arg-type]
+        assert asked.co2_kg_per_month is not None
+        assert asked.energy_kwh_per_month is not None
+        kwh = asked.energy_kwh_per_month.typical
+        assert asked.co2_kg_per_month.typical == pytest.approx(kwh * grams / 1000, abs=0.01)
+        sources = [price for price in asked.prices if "CO2" in say(price.label)]
+        assert len(sources) == ("country" in values)
 
 
-def test_stale_prices_are_flagged_by_kind() -> None:
-    fresh = costs()
-    later = cost_of(LLAMA, machine("rtx-3090"), 2, MEASURED, CostInputs.from_values({}), date(2028, 12, 1))
-    assert all(price.is_stale == (price.age_days is not None and price.age_days > 60)
-               for price in fresh.rent.prices)  # type: ignore[union-attr]  # fmt: skip
-    assert all(price.is_stale for price in later.rent.prices)  # type: ignore[union-attr]
-    assert all(price.is_stale == ((price.age_days or 0) > 30) for price in fresh.api.prices)  # type: ignore[union-attr]
-    tariff = next(price for price in later.own.prices if "Electricity" in say(price.label))  # type: ignore[union-attr]
-    assert tariff.is_stale
-    assert any("of the prices used are old" in note for note in say_all(later.notes))
-    assert not any("prices used are old" in note for note in say_all(costs(**PRICED, pue=1).notes))
+def test_a_household_pays_its_own_tariff_and_who_has_none_is_told() -> None:
+    def tariff(**values: Any) -> tuple[float, bool]:
+        asked = costs(**values)
+        assert asked.own is not None
+        told = any("at the tariff of others" in note for note in say_all(asked.notes))
+        return float(dict(asked.own.typical_inputs)["electricity_price"]), told
+
+    assert tariff(country="DE", currency="EUR") == (0.2618, False)
+    assert tariff(country="DE", currency="EUR", customer="household") == (0.3835, False)
+    assert tariff(country="CH", currency="CHF", customer="household") == (0.277, False)
+    assert tariff(country="CH", currency="CHF") == (0.277, True)
+    assert tariff(country="US", customer="household") == (0.1453, True)
+
+
+def test_new_and_used_are_two_markets_and_a_launch_price_is_none() -> None:
+    """An RTX 5090 came out at 1,999 dollars; in September 2026 one cost 5,258 new and 4,795 used."""
+    paid = {
+        market: costs(flat(30, 900), "rtx-5090", 1, market=market, host_price=0) for market in ("any", "new", "used")
+    }
+    upfront = {market: asked.own.upfront for market, asked in paid.items() if asked.own is not None}
+    assert upfront == {"any": 5258, "new": 5258, "used": 4795}
+    told = [say(price.label) for price in paid["used"].prices]
+    assert "GeForce RTX 5090, used" in told
+    # A P100 is only sold used, a GTX 1080 nowhere that anybody wrote down, and no M3 Ultra is sold any more.
+    assert costs(flat(30, 900), "tesla-p100-pcie-16gb", 1).own is not None
+    missing = dict(costs(flat(30, 900), "tesla-p100-pcie-16gb", 1, market="new").missing)
+    assert "No price is known for Tesla P100 PCIe 16GB, new: set" in say(missing["own"])
+    for gone in ("gtx-1080", "apple-m3-ultra-80c-512gb", "apple-m3-ultra-80c-256gb"):
+        asked = costs(flat(30, 900), gone, 1)
+        assert asked.own is None
+        assert "No price of today is known" in say(dict(asked.missing)["own"])
+
+
+def per_token(model: str, **values: Any) -> tuple[Offer, ...]:
+    inputs = CostInputs.from_values(values)
+    return offered(pay_per_token(model, inputs, converter_of(inputs.billing, TODAY), TODAY))
+
+
+def test_published_prices_in_europe_are_found() -> None:
+    """An H100 at Scaleway for 2.80 euros an hour; Gemma 4 31B computed in Switzerland for 0.24 and 0.48 a million."""
+    inputs = CostInputs.from_values({"region": "eu", "currency": "EUR"})
+    rented = offered(rent(machine("h100-pcie-80gb"), 1, MEASURED, inputs, converter_of(inputs.billing, TODAY)))
+    (scaleway,) = (offer for offer in rented if offer.provider == "Scaleway")
+    assert dict(scaleway.typical_inputs)["instance_price"] == Decimal("2.8")
+    (swiss,) = per_token("gemma-4-31b-it", region="ch")
+    assert swiss.provider.startswith("Infomaniak")
+    assert [price.value for price in swiss.prices[:2]] == [Decimal("0.24"), Decimal("0.48")]
+    assert swiss.region == "ch"
+
+
+def test_a_surcharge_for_computing_in_a_region_is_counted_and_named() -> None:
+    def openai(region: str) -> dict[str, Offer]:
+        inputs = CostInputs.from_values({"region": region})
+        hosts = closed_models(inputs, converter_of(inputs.billing, TODAY), TODAY)
+        assert region != "eu" or {host.provider for host in hosts} == {"OpenAI", "Mistral (EU)"}
+        return {host.name: host for host in hosts if host.provider == "OpenAI"}
+
+    anywhere, there = openai("any"), openai("eu")
+    assert anywhere.keys() == there.keys() != set()
+    for name, host in there.items():
+        assert host.bill().per_token == pytest.approx(anywhere[name].bill().per_token * Decimal("1.1"))
+        assert "Surcharge of OpenAI for computing in: the EU" in {say(price.label) for price in host.prices}
+    assert openai("ch") == {}
+
+
+def test_published_card_prices_lie_in_the_ranges() -> None:
+    """H100 SXM new for 35,000 to 40,000 and used for 22,000 to 25,000, MI300X, RTX 6000 Ada (May 2026)."""
+    for card, market, least, most in (
+        ("h100-sxm5-80gb", "new", 35_000, 40_000),
+        ("h100-sxm5-80gb", "used", 22_000, 25_000),
+        ("mi300x", "new", 17_000, 20_000),
+        ("rtx-6000-ada", "new", 7_800, 9_400),
+    ):
+        price = machine(card).price_on(market)  # type: ignore[arg-type]
+        assert price is not None
+        assert price.low <= least < price.typical < most <= price.high
+
+
+def test_an_old_price_counts_with_a_wider_range() -> None:
+    fresh = costs(flat(16, 400), "rtx-3090", 1, host_price=0, resale_percent=0, electricity_price=0)
+    later = cost_of(LLAMA, machine("rtx-3090"), 1, flat(16, 400), fresh.inputs, date(2028, 12, 1))
+    assert fresh.own is not None
+    assert later.own is not None
+    assert later.own.monthly.typical == fresh.own.monthly.typical
+    assert later.own.monthly.low < fresh.own.monthly.low
+    assert later.own.monthly.high > fresh.own.monthly.high
+    for asked in (fresh, later):
+        for price in asked.prices:
+            if price.currency or "for one EUR" in say(price.label):
+                assert price.is_stale == (not price.users_own and (price.age_days is None or price.age_days > 90))
+    assert any("more than 90 days ago" in note for note in say_all(later.notes))
+    assert not any("days ago" in note for note in say_all(costs(**PRICED, pue=1).notes))
 
 
 # Laws
@@ -796,13 +881,6 @@ def test_longer_use_costs_less_a_month() -> None:
     assert monthly == sorted(monthly, reverse=True)
 
 
-def test_a_launch_price_long_ago_does_not_bound_what_an_old_card_costs() -> None:
-    """A Tesla P40 cost 5,700 dollars and sells for 175; an RTX 5090 cost 1,999 and sells for 3,200."""
-    old, new = costs(MEASURED, "tesla-p40", 2), costs(MEASURED, "rtx-5090", 2)
-    assert [p.label for p in old.own.prices if "launch" in say(p.label)] == []  # type: ignore[union-attr]
-    assert [p.value for p in new.own.prices if "launch" in say(p.label)] == [1999]  # type: ignore[union-attr]
-
-
 @pytest.mark.parametrize(
     ("values", "advice"),
     [
@@ -922,10 +1000,10 @@ def test_document_is_plain_json_and_carries_the_prices() -> None:
         option = document[name]
         assert set(option["per_month"]) == {"low", "typical", "high"}
         assert round(sum(line["amount"] for line in option["bill"]), 2) == option["per_month"]["typical"]
-        assert all(price["source"] and "observed_on" in price for price in option["prices"])
+        assert all(price["source"] and "as_of" in price for price in option["prices"])
     assert document["exchange_rates"][0] == {
         "label": "USD for one EUR", "value": 1.2, "unit": "", "currency": "", "source": "your input",
-        "observed_on": None, "age_days": None, "is_stale": False, "users_own": True,
+        "as_of": None, "checked": None, "age_days": None, "is_stale": False, "users_own": True,
     }  # fmt: skip
 
 
@@ -940,12 +1018,12 @@ def test_closed_models_are_listed_for_the_same_load() -> None:
 
 
 def test_the_users_rate_converts() -> None:
-    """800 dollars at 1.25 dollars for a euro are 640 euros; at 1.25 for a franc 640 francs."""
+    """1,207 dollars at 1.25 dollars for a euro are 965.60 euros; at 1.25 for a franc as many francs."""
     given: tuple[dict[str, Any], ...] = ({"currency": "EUR", "eur_rate": 1.25}, {"currency": "CHF", "chf_rate": 1.25})
     for values in given:
         asked = costs(**values, host_price=0)
         assert asked.own is not None
-        assert asked.own.upfront == 2 * 640
+        assert asked.own.upfront == 2 * Decimal("965.60")
 
 
 # Bad input

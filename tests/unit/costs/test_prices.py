@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,32 +16,40 @@ from pydantic import BaseModel
 from advisor.costs import api_prices
 from advisor.costs.api_prices import closed_prices, family_of, packaged_price, prices_of
 from advisor.costs.inputs import Billing
-from advisor.costs.money import STALE_AFTER_DAYS, cents, converter_of, per_million, plain, shown
+from advisor.costs.money import OLD_AFTER_DAYS, cents, converter_of, per_million, plain, shown
 from advisor.costs.price_tables import (
     DISCOUNT_KEY,
     FOLDER,
+    GRID_KEY,
     NEEDED_FIGURES,
     RESALE_KEY,
     RESALE_KINDS,
+    RESIDENCY_KEY,
     ApiOffer,
     CloudOffer,
     Discount,
     ElectricityPrice,
     ExchangeRate,
     Figure,
+    Grid,
     Host,
     MeasuredPower,
     Resale,
+    Residency,
     api_offers,
     cloud_offers,
     discounts,
     electricity_prices,
     exchange_rates,
     figures,
+    grids,
     resale_values,
+    residency,
 )
 from advisor.foundation.csv_rows import read_rows
+from advisor.foundation.dated_rows import Seen
 from advisor.foundation.errors import AdvisorError, DataError
+from advisor.foundation.message import NOTHING, as_it_is
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 
@@ -49,7 +57,9 @@ TODAY = date(2026, 11, 30)
 TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "cloud.csv": (CloudOffer, ("provider", "region", "instance", "gpu_id", "term")),
     "api.csv": (ApiOffer, ("provider", "model")),
-    "electricity.csv": (ElectricityPrice, ("country", "case")),
+    "electricity.csv": (ElectricityPrice, ("country", "kind", "case")),
+    "grid.csv": (Grid, GRID_KEY),
+    "residency.csv": (Residency, RESIDENCY_KEY),
     "tco.csv": (Figure, ("parameter",)),
     "exchange_rates.csv": (ExchangeRate, ("currency",)),
     "hosts.csv": (Host, ("host",)),
@@ -63,11 +73,12 @@ TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
 
 
 def test_every_row_has_a_source_and_a_day_not_in_the_future() -> None:
-    rows = [*cloud_offers(), *api_offers(), *electricity_prices().values(), *figures().values()]
+    rows = [*cloud_offers(), *api_offers(), *electricity_prices().values(), *figures().values(), *grids().values()]
     assert len(rows) > 900
-    for row in [*rows, *exchange_rates().values()]:
+    for row in [*rows, *exchange_rates().values(), *residency().values()]:
         assert row.source
-        assert date(2025, 1, 1) <= row.observed_on <= TODAY
+        assert row.checked is not None
+        assert (row.as_of or date(2020, 1, 1)) <= row.checked <= TODAY
 
 
 def test_cloud_offers_are_for_known_gpus_at_believable_prices() -> None:
@@ -76,7 +87,6 @@ def test_cloud_offers_are_for_known_gpus_at_believable_prices() -> None:
         assert offer.gpu_id in machines(), offer
         each = offer.price_per_hour / offer.gpus
         assert Decimal("0.05") <= each <= 16, offer
-        assert (TODAY - offer.observed_on).days <= 365, offer
 
 
 def test_spot_and_one_year_are_cheaper_than_on_demand() -> None:
@@ -101,7 +111,10 @@ def test_api_prices_are_believable() -> None:
         assert Decimal("0.005") <= offer.input_per_mtok <= 50, offer
         assert offer.input_per_mtok <= 2 * offer.output_per_mtok, offer
         assert offer.cached_per_mtok is None or offer.cached_per_mtok <= offer.input_per_mtok, offer
-        assert offer.checked_on is None or offer.checked_on <= offer.observed_on, offer
+
+
+def test_no_offer_is_older_than_a_year() -> None:
+    assert all(TODAY - (offer.as_of or TODAY) <= timedelta(days=365) for offer in (*cloud_offers(), *api_offers()))
 
 
 def test_every_country_has_a_typical_tariff_and_its_cases_rise() -> None:
@@ -160,9 +173,8 @@ def cell(column: str, value: str) -> Callable[[list[list[str]]], None]:
         ("cloud.csv", "price_per_hour", "0", "greater than 0"),
         ("cloud.csv", "price_per_hour", "NaN", "finite"),
         ("cloud.csv", "price_per_hour", "", "valid decimal"),
-        ("cloud.csv", "observed_on", "", "date"),
-        ("cloud.csv", "observed_on", "2026", "date"),
-        ("cloud.csv", "observed_on", "1970-01-01", "between 2020 and 2100"),
+        ("cloud.csv", "as_of", "2026", "date"),
+        ("cloud.csv", "as_of", "1970-01-01", "between 2020 and 2100"),
         ("cloud.csv", "source", "a friend", "match"),
         ("cloud.csv", "region", "moon", "'ch'"),
         ("cloud.csv", "currencies", "pounds", "match"),
@@ -188,7 +200,7 @@ def test_broken_shapes_are_named(tmp_path: Path) -> None:
     assert "cloud.csv, row 1, column source: the column is missing." in broken(
         tmp_path, "cloud.csv", lambda rows: rows[0].__setitem__(rows[0].index("source"), "sauce")
     )
-    assert "row 3: it has 12 cells, but the header has 13." in broken(
+    assert "row 3: it has 13 cells, but the header has 14." in broken(
         tmp_path, "cloud.csv", lambda rows: rows[2].__delitem__(-1)
     )
     assert "row 6, column provider: an earlier row has the same provider, region" in broken(
@@ -206,7 +218,7 @@ def test_whatever_a_file_holds_is_refused_in_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
-    path.write_bytes(b"parameter,low,typical,high,unit,observed_on,source,notes\n" + data)
+    path.write_bytes(b"parameter,low,typical,high,unit,as_of,checked,source,notes\n" + data)
     try:
         read_rows(path, Figure, ("parameter",))
     except AdvisorError as error:
@@ -247,14 +259,14 @@ def test_package_and_table_agree() -> None:
             same += packaged_price(offer.feed_key, at)[:2] == (offer.input_per_mtok, offer.output_per_mtok)
         except LookupError:
             continue
-    assert len(rows) > 400
+    assert len(rows) > 380
     assert same > 0.8 * len(rows)
 
 
 def test_package_price_wins_and_the_table_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def groq() -> api_prices.ApiPrice:
+    def novita() -> api_prices.ApiPrice:
         prices_of.cache_clear()
-        return next(price for price in prices_of("llama-3.3-70b", TODAY) if price.provider == "Groq")
+        return next(price for price in prices_of("llama-3.3-70b", TODAY) if price.provider == "Novita AI")
 
     def other(key: str, at: datetime) -> tuple[Decimal, Decimal, None]:
         assert at.tzinfo is UTC
@@ -265,10 +277,10 @@ def test_package_price_wins_and_the_table_is_the_fallback(monkeypatch: pytest.Mo
 
     try:
         monkeypatch.setattr(api_prices, "packaged_price", other)
-        assert (groq().input, groq().source) == (Decimal("0.1"), "the installed package genai-prices")
+        assert (novita().input, novita().seen.source.partition(" (")[2]) == (Decimal("0.1"), "the installed package)")
         monkeypatch.setattr(api_prices, "packaged_price", unknown)
-        assert (groq().input, groq().output) == (Decimal("0.59"), Decimal("0.79"))
-        assert groq().source.startswith("https://github.com/pydantic/genai-prices")
+        assert (novita().input, novita().output) == (Decimal("0.135"), Decimal("0.4"))
+        assert novita().seen.source.startswith("https://github.com/pydantic/genai-prices")
     finally:
         prices_of.cache_clear()
 
@@ -291,7 +303,7 @@ def test_retired_models_are_not_offered() -> None:
 
 def test_closed_models_are_those_people_compare_with() -> None:
     families = {price.family for price in closed_prices(TODAY)}
-    assert {"gpt-5-mini", "claude-sonnet-5", "gemini-2.5-flash"} <= families
+    assert {"gpt-6-luna", "claude-sonnet-5", "gemini-3.8-flash"} <= families
     assert not any(price.open_weights for price in closed_prices(TODAY))
 
 
@@ -307,18 +319,18 @@ def test_amounts_are_rounded_once_and_shown_without_noise() -> None:
     assert shown(Decimal("1234.5"), "CHF") == "CHF 1,234.50"
 
 
-@pytest.mark.parametrize(("kind", "days"), STALE_AFTER_DAYS.items())
-def test_a_price_is_stale_the_day_after_its_limit(kind: str, days: int) -> None:
+def test_a_price_is_old_after_ninety_days_and_where_its_day_is_not_known() -> None:
+    assert OLD_AFTER_DAYS == 90
     converter = converter_of(Billing.from_values({}), TODAY)
-    for age, stale in ((days, False), (days + 1, True)):
-        seen = date.fromordinal(TODAY.toordinal() - age)
-        price = converter.listed(kind, "x", Decimal(1), "each", "USD", "https://example.org", seen)  # type: ignore[arg-type]
-        assert (price.age_days, price.is_stale) == (age, stale)
-
-
-def test_limits_are_those_that_are_promised() -> None:
-    assert (STALE_AFTER_DAYS["cloud"], STALE_AFTER_DAYS["api"]) == (60, 30)
-    assert 547 <= STALE_AFTER_DAYS["electricity"] <= 549  # 18 months
+    widened = (Decimal(0), Decimal(10), Decimal(20) * (1 + figures()["old_price"].typical / 100))
+    for days, old in ((90, False), (91, True), (None, True)):
+        as_of = None if days is None else TODAY - timedelta(days=days)
+        seen = Seen("https://example.org", as_of, TODAY)
+        price = converter.listed("price", as_it_is("x"), Decimal(1), NOTHING, "USD", seen)
+        assert (price.age_days, price.is_stale, price.checked) == (days, old, TODAY)
+        assert not converter.listed("figure", as_it_is("x"), Decimal(1), NOTHING, "", seen).is_stale
+        found = converter.range_of(Decimal(0), Decimal(10), Decimal(20), as_of)
+        assert tuple(found.values()) == (widened if old else (0, 10, 20))
 
 
 def test_currencies_convert_through_the_euro() -> None:

@@ -17,11 +17,14 @@ from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feeds.refresh import Outcome, refresh, report
 from advisor.costs.price_tables import (
     FOLDER,
+    GRID_KEY,
     ApiOffer,
     CloudOffer,
     ElectricityPrice,
     ExchangeRate,
+    Grid,
     cloud_offers,
+    grids,
 )
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import DataError
@@ -106,7 +109,7 @@ def test_gpuhunt_replaces_a_providers_rows(folder: Path, feeds: FeedServer) -> N
     # The cheapest location counts; other continents, unknown GPUs and A100s of an unknown form do not.
     h100 = rows["h100-sxm5-80gb", 1]
     assert (h100.price_per_hour, h100.instance, h100.region) == (Decimal("4.29"), "gpu_1x_h100_sxm5 (us-east-1)", "us")
-    assert h100.observed_on == TODAY
+    assert (h100.as_of, h100.checked) == (date(2026, 11, 20), TODAY)
     assert h100.source.endswith("/v3/lambdalabs/20261120-01/catalog.zip")
     assert ("a100-sxm4-40gb", 1) in rows
     assert ("a100-sxm4-40gb", 8) not in rows
@@ -187,7 +190,7 @@ def test_exoscale_keeps_our_rows_and_their_currencies(folder: Path, feeds: FeedS
     assert len(rows) == 12
     assert rows["exoscale:running_gpurtx6000pro_small"].price_per_hour == Decimal("2.25")
     assert {row.currencies for row in rows.values()} == {"USD EUR CHF"}
-    assert {row.observed_on for row in rows.values()} == {TODAY}
+    assert {row.as_of for row in rows.values()} == {TODAY}
 
 
 def test_exoscale_in_one_currency_only_is_no_price_in_another(folder: Path, feeds: FeedServer) -> None:
@@ -226,7 +229,7 @@ def test_litellm_updates_prices_and_drops_what_retired(folder: Path, feeds: Feed
     after = api(folder)
     assert after[llama].input_per_mtok == Decimal("0.25")
     assert after[llama].cached_per_mtok == Decimal("0.1")
-    assert after[llama].observed_on == TODAY
+    assert after[llama].as_of == TODAY
     assert gone not in after
     assert retired not in after
     # What floats a token turn into is what was there before: no other price is said to have changed.
@@ -236,12 +239,13 @@ def test_litellm_updates_prices_and_drops_what_retired(folder: Path, feeds: Feed
 def test_genai_prices_are_taken_from_the_installed_package(folder: Path, feeds: FeedServer) -> None:
     path = folder / "api.csv"
     text = path.read_text("utf-8")
-    groq = next(line for line in text.splitlines() if "groq/llama-3.3-70b-versatile" in line)
-    path.write_text(text.replace(groq, groq.replace(",0.59,0.79,", ",0.50,0.79,")), "utf-8")
+    listed = next(line for line in text.splitlines() if line.startswith("OpenRouter,meta-llama/llama-3.3-70b"))
+    path.write_text(text.replace(listed, listed.replace(",0.59,0.79,", ",0.50,0.79,")), "utf-8")
     outcome = run(folder, feeds, "genai-prices")["genai-prices"]
     assert outcome.problem is None
-    assert outcome.changes == ("Groq, llama-3.3-70b-versatile, input: 0.50 -> 0.59 (+18.0%)",)
-    assert api(folder)["groq/llama-3.3-70b-versatile"].input_per_mtok == Decimal("0.59")
+    assert outcome.changes == ("OpenRouter, meta-llama/llama-3.3-70b-instruct, input: 0.50 -> 0.59 (+18.0%)",)
+    row = api(folder)["openrouter/meta-llama/llama-3.3-70b-instruct"]
+    assert (row.input_per_mtok, row.as_of, row.checked) == (Decimal("0.59"), None, TODAY)
     assert feeds.asked == []
 
 
@@ -250,16 +254,17 @@ def test_eurostat_takes_the_newest_half_year_of_each_country(folder: Path, feeds
     prices = {(band, geo, "2026-S1"): price for band, price in bands.items() for geo in ("DE", "EL", "EU27_2020", "EA")}
     prices |= {("MWH20-499", "DE", "2025-S2"): 0.99, ("MWH20-499", "AT", "2025-S2"): 0.21}
     feeds.eurostat(prices)
-    outcome = run(folder, feeds, "eurostat")["eurostat"]
+    outcome = run(folder, feeds, "eurostat")["eurostat, business"]
     # Greece had band IC only, as its typical one: it is compared with band IC, not with the new typical one.
     assert outcome.problem is None
-    assert "Greece, band IC: 0.1738 -> 0.22 (+26.6%)" in outcome.changes
+    assert "Greece, business, band IC: 0.1738 -> 0.22 (+26.6%)" in outcome.changes
     rows = {
         (row.country, row.case): row
-        for row in read_rows(folder / "electricity.csv", ElectricityPrice, ("country", "case"))
+        for row in read_rows(folder / "electricity.csv", ElectricityPrice, ("country", "kind", "case"))
+        if row.kind == "business" or row.country == "CH"
     }
     germany = rows["DE", "typical"]
-    assert (germany.price_per_kwh, germany.period, germany.observed_on) == (
+    assert (germany.price_per_kwh, germany.period, germany.as_of) == (
         Decimal("0.25"),
         "2026-S1",
         date(2026, 6, 30),
@@ -273,13 +278,58 @@ def test_eurostat_takes_the_newest_half_year_of_each_country(folder: Path, feeds
     assert "nrg_cons=MWH20-499" in feeds.asked[0]
 
 
+def test_eurostat_has_households_in_a_table_of_its_own(folder: Path, feeds: FeedServer) -> None:
+    feeds.eurostat(
+        {("KWH2500-4999", geo, "2025-S2"): price for geo, price in (("DE", 0.3869), ("FR", 0.2561))}, "nrg_pc_204"
+    )
+    outcome = run(folder, feeds, "eurostat", accept=True)["eurostat, household"]
+    assert outcome.problem is None
+    assert "Germany, household, typical: 0.3835 -> 0.3869 (+0.9%)" in outcome.changes
+    rows = {
+        (row.country, row.kind): row
+        for row in read_rows(folder / "electricity.csv", ElectricityPrice, ("country", "kind", "case"))
+        if row.case == "typical"
+    }
+    germany = rows["DE", "household"]
+    assert (germany.as_of, germany.checked) == (date(2025, 12, 31), TODAY)
+    assert rows["FR", "household"].name == "France"
+    assert rows["DE", "business"].price_per_kwh == Decimal("0.2618")
+    assert rows["CH", "household"].currency == "CHF"
+
+
+def test_grids_take_later_years_only(folder: Path, feeds: FeedServer) -> None:
+    kept = {row.feed_key: (2021, 999.0) for row in grids().values()}
+    feeds.grid(**{**kept, "CHE": (2025, 39.5)})
+    outcome = run(folder, feeds, "co2.js")["co2.js"]
+    assert (outcome.problem, outcome.changes) == (None, ("CH, g per kWh: 36.72 -> 39.5 (+7.6%)",))
+    rows = {row.country: row for row in read_rows(folder / "grid.csv", Grid, GRID_KEY)}
+    assert (rows["CH"].year, rows["CH"].as_of, rows["CH"].checked) == (2025, date(2025, 12, 31), TODAY)
+    assert rows["DE"] == grids()["DE"]
+    feeds.grid(CHE=(2026, 39.5))
+    assert "has no year or no emissions" in (run(folder, feeds, "co2.js")["co2.js"].problem or "")
+
+
+def test_a_dry_run_tells_every_change_and_writes_none(folder: Path, feeds: FeedServer) -> None:
+    feeds.ecb("2026-11-24", USD="1.1510", CHF="0.9312")
+    feeds.gpuhunt("lambdalabs", *lambda_rows())
+    before = contents(folder)
+    looked = refresh(TODAY, dry_run=True, only=["ecb", "gpuhunt"], folder=folder, urls=feeds.urls)
+    assert contents(folder) == before
+    text = report(looked, 10_000)
+    assert "CHF for one EUR: 0.9197 -> 0.9312 (+1.3%)" in text
+    assert all(change in text for outcome in looked for change in outcome.changes)
+    done = refresh(TODAY, only=["ecb", "gpuhunt"], folder=folder, urls=feeds.urls)
+    assert [outcome.changes for outcome in done] == [outcome.changes for outcome in looked]
+    assert contents(folder) != before
+
+
 def test_ecb_rates_replace_the_table(folder: Path, feeds: FeedServer) -> None:
     feeds.ecb("2026-11-24", USD="1.1510", JPY="171.94", CHF="0.9312")
     outcome = run(folder, feeds, "ecb")["ecb"]
     assert outcome.problem is None
     assert "CHF for one EUR: 0.9197 -> 0.9312 (+1.3%)" in outcome.changes
     rows = {row.currency: row for row in read_rows(folder / "exchange_rates.csv", ExchangeRate, ("currency",))}
-    assert (rows["USD"].per_eur, rows["USD"].observed_on) == (Decimal("1.1510"), date(2026, 11, 24))
+    assert (rows["USD"].per_eur, rows["USD"].as_of) == (Decimal("1.1510"), date(2026, 11, 24))
     assert rows["EUR"].per_eur == 1
     feeds.ecb("2026-11-25", USD="115.10", CHF="0.9312")
     assert "USD for one EUR would move" in (run(folder, feeds, "ecb")["ecb"].problem or "")
@@ -308,13 +358,13 @@ def gpt_oss(price: str) -> bytes:
         ("litellm", "/litellm.json", b'{"sample_spec": {}}', "Refused: DeepInfra would keep 0 of"),
         ("exoscale", "/exoscale", b"{}", "Exoscale: there is no price table for USD, EUR and CHF."),
         ("exoscale", "/exoscale", b'{"usd": {}, "eur": {}, "chf": {}}', "Refused: Exoscale would keep 0 of 12 rows"),
-        ("eurostat", "/nrg_pc_205", b'{"id": [], "size": [], "value": {}}', "not the shape of JSON-stat"),
+        ("eurostat", "/data/nrg_pc_205", b'{"id": [], "size": [], "value": {}}', "not the shape of JSON-stat"),
         ("ecb", "/ecb.xml", b"<html>", "names no day, or no rate of USD and CHF"),
         ("ecb", "/ecb.xml", b"<Cube time='2026-13-01'><Cube currency='USD' rate='1'/><Cube currency='CHF' rate='1'/>",
          "ECB: 2026-13-01 is no day."),
         ("ecb", "/ecb.xml", b"<Cube time='2026-11-01'><Cube currency='USD' rate='x'/><Cube currency='CHF' rate='1'/>",
          "'x' is no amount"),
-        ("eurostat", "/nrg_pc_205", b'{"error": [{"status": 413}]}', "not the shape of JSON-stat"),
+        ("eurostat", "/data/nrg_pc_205", b'{"error": [{"status": 413}]}', "not the shape of JSON-stat"),
     ],
 )  # fmt: skip
 def test_other_shapes_are_refused_and_nothing_changes(
@@ -322,7 +372,7 @@ def test_other_shapes_are_refused_and_nothing_changes(
 ) -> None:
     before = contents(folder)
     feeds.files[path] = body
-    outcome = run(folder, feeds, feed)[feed]
+    outcome = run(folder, feeds, feed)[{"eurostat": "eurostat, business"}.get(feed, feed)]
     assert reason in (outcome.problem or "")
     assert contents(folder) == before
 
@@ -399,8 +449,8 @@ def test_refreshing_without_news_changes_only_dates(folder: Path, feeds: FeedSer
 def test_command_line(
     folder: Path, feeds: FeedServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def of_the_test(today: date, *, accept: bool, only: list[str]) -> tuple[Outcome, ...]:
-        return refresh(today, accept=accept, only=only, folder=folder, urls=feeds.urls)
+    def of_the_test(today: date, *, accept: bool, dry_run: bool, only: list[str]) -> tuple[Outcome, ...]:
+        return refresh(today, accept=accept, dry_run=dry_run, only=only, folder=folder, urls=feeds.urls)
 
     monkeypatch.setattr("advisor.costs.feeds.refresh.refresh", of_the_test)
     feeds.exoscale(**EXOSCALE)

@@ -53,7 +53,8 @@ SCENARIOS = {
         given={"requests_per_day": 20_000, "api_input_price": 0.5, "api_output_price": 2.5},
     ),
     "a Mac": Scenario(
-        "apple-m3-ultra-60c-96gb", 1, "", (11, 14, 17), (90, 120, 160), resale="mac", given={"years": 2},
+        "apple-m3-ultra-60c-96gb", 1, "", (11, 14, 17), (90, 120, 160), resale="mac",
+        given={"years": 2, "device_price": 3999},
     ),
     "a small computer for a year": Scenario(
         "dgx-spark-128gb", 1, "", (3, 4.5, 6), (400, 700, 900), given={"years": 1, "requests_per_day": 700},

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from advisor.foundation.turns import OneAtATime
+from advisor.foundation.turns import OneAtATime, TooManyWaiting
 
 
 class Left(BaseException):
@@ -118,6 +118,49 @@ def test_who_leaves_gives_the_place_up() -> None:
     for thread in threads:
         thread.join()
     assert got == ["last"]
+    assert turns.idle
+
+
+def test_something_long_is_given_up_when_its_visitor_left() -> None:
+    turns, parts, leaving = OneAtATime(), [], threading.Event()
+
+    def look() -> None:
+        if leaving.is_set():
+            raise Left
+
+    def long() -> None:
+        with turns.turn(look):
+            for part in range(10):
+                turns.still_wanted()
+                parts.append(part)
+                if part == 2:
+                    leaving.set()
+
+    with pytest.raises(Left):
+        long()
+    assert parts == [0, 1, 2]
+    turns.still_wanted()  # nobody's turn, nobody's look
+    with pytest.raises(Left), turns.turn(look):
+        turns.breathe()
+    assert turns.idle
+
+
+def test_who_comes_to_a_full_queue_is_told_at_once() -> None:
+    turns, release = OneAtATime(), threading.Event()
+
+    def holds() -> None:
+        with turns.turn():
+            release.wait(10)
+
+    threads = in_threads(holds, holds, holds)
+    assert turns.waiting == 3
+    with pytest.raises(TooManyWaiting, match="Very many people"), turns.turn(most_waiting=2):
+        pass
+    release.set()
+    with turns.turn(most_waiting=3):
+        assert turns.waiting >= 1
+    for thread in threads:
+        thread.join()
     assert turns.idle
 
 

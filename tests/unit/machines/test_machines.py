@@ -128,9 +128,9 @@ def test_watts_and_prices_are_plausible() -> None:
         if m.idle_w is not None:
             assert m.tdp_w is not None, m.id
             assert m.idle_w < 0.4 * m.tdp_w, m.id
-        if m.price_usd is not None:
-            assert 50 <= m.price_usd <= 60_000, m.id
-        assert (m.street_price_usd is None) == (m.street_price_source is None), m.id
+        for price in m.prices:
+            assert 50 <= price.low <= price.typical <= price.high <= 60_000, m.id
+            assert price.seen.source.startswith("https://"), m.id
 
 
 def test_weak_rows_say_why() -> None:
@@ -302,11 +302,22 @@ def test_a_card_takes_no_other_memory() -> None:
         with_memory(machine("rtx-4090"), 48)
 
 
-def test_price_is_the_street_price_if_there_is_one() -> None:
-    m = replace(MACHINES[0], launch_price_usd=2.0, street_price_usd=None)
-    assert m.price_usd == 2.0
-    assert replace(m, street_price_usd=1.0).price_usd == 1.0
-    assert replace(m, launch_price_usd=None).price_usd is None
+def test_a_price_is_that_of_its_market_and_new_where_none_is_asked_for() -> None:
+    one = machine("rtx-5090")
+    assert [price.market for price in one.prices] == ["new", "used"]
+    assert one.price_on(None) == one.price_on("new") != one.price_on("used")
+    used = machine("rtx-3090")
+    assert used.price_on(None) == used.price_on("used") is not None
+    assert used.price_on("new") is None
+    assert replace(used, launch_price_usd=1499, prices=()).price_on(None) is None
+
+
+def test_what_is_not_sold_any_more_or_was_only_priced_at_its_launch_has_no_price() -> None:
+    for gone in ("apple-m3-ultra-80c-512gb", "apple-m4-max-40c-128gb", "gtx-1080", "mi50-16gb", "nvidia-a16-per-gpu"):
+        assert machine(gone).prices == (), gone
+    assert all(
+        price.seen.as_of or "no date" in price.seen.source or price.seen.checked for m in MACHINES for price in m.prices
+    )
 
 
 # Broken files
@@ -362,7 +373,6 @@ def test_a_small_file_loads(write: Callable[..., Path]) -> None:
         (0, "as_of", "November 2026", "column as_of: "),
         (0, "source_url", "", "column source_url: "),
         (0, "source_url", "techpowerup", "column source_url: "),
-        (0, "street_price_source", "", "street_price_usd and street_price_source must be given together"),
     ],
 )
 def test_a_broken_cell_is_named(write: Callable[..., Path], row: int, column: str, value: str, reason: str) -> None:

@@ -154,6 +154,16 @@ def test_a_run_given_back_counts_no_attempt(store: Runs) -> None:
     assert claimed(store, id).attempt == 1
 
 
+def test_one_owner_cannot_fill_the_queue(store: Runs) -> None:
+    for _ in range(runs.MOST_OWN):
+        last = store.submit(TINY, OWNER)
+    with pytest.raises(InputError, match="5 runs of yours are waiting already"):
+        store.submit(TINY, OWNER)
+    store.submit(TINY, "another secret, long enough")
+    assert store.cancel(last, OWNER)
+    store.submit(TINY, OWNER)
+
+
 def test_too_many_waiting_runs_and_other_peoples_runs_are_refused(store: Runs) -> None:
     id = store.submit(TINY, OWNER, most_waiting=1)
     with pytest.raises(InputError, match="1 runs are waiting already"):

@@ -181,9 +181,12 @@ def test_licences_are_told_by_name_and_never_guessed(licence: str, use: str) -> 
 def test_different_cards_are_priced_at_their_mean() -> None:
     both = hardware("machine=rtx-3090&other_machine=rtx-3060-12gb")
     first, second = both.cards
-    assert first.street_price_usd
-    assert second.street_price_usd
-    assert both.average_card.street_price_usd == (first.street_price_usd + second.street_price_usd) / 2
+    (first_price,), (second_price,), (mean,) = first.prices, second.prices, both.average_card.prices
+    assert (mean.market, mean.typical) == ("used", (first_price.typical + second_price.typical) / 2)
+    assert mean.seen == second_price.seen  # the older of the two
+    # One is sold new only, the other used only: each at what it can be had for.
+    (either,) = hardware("machine=rtx-3090&other_machine=rtx-6000-ada").average_card.prices
+    assert either.typical == (1207 + 8600) / 2
     assert both.average_card.tdp_w is not None
     alike = hardware("machine=rtx-3090&gpus=2")
     assert alike.average_card == alike.machine

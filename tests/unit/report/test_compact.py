@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlencode
 import jsonschema
 import pytest
 
-from advisor.__main__ import answer_plan
 from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S
@@ -21,6 +20,7 @@ from advisor.foundation.numbers import rough
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report import compact
+from advisor.report.asking import answer_plan
 from advisor.report.batch import answer_line
 from advisor.report.compact import answer_document, figure, refusal_document
 from advisor.words import say
@@ -338,7 +338,7 @@ def test_a_paged_plan_says_which_share_it_serves_at_once(users: int, whole: bool
 
 
 def test_an_api_price_says_where_the_region_asked_for_is_not_known() -> None:
-    query = "model=gemma-4-31b-it&machine=rtx-4090"
+    query = "model=qwen3-32b&machine=rtx-4090"
     anywhere, there = asked(query), asked(f"{query}&region=ch")
     assert there["money"]["api"] is not None
     assert any("Switzerland" in note for note in there["notes"])

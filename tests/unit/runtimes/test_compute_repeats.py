@@ -93,10 +93,10 @@ def test_the_layout_of_a_shortened_word_becomes_that_of_the_word(model_id: str) 
         if not stretches:
             continue
         copies = buffer.PIPELINE_COPIES if buffer.pipelined(placement) else 1
-        rest = (placement.output, copies, buffer._Fused(True))
-        layout = buffer._laid_way(model, outline, tuple(short), *rest).layout
+        terms = buffer._Terms(placement.output, copies)
+        layout = buffer._laid_way(model, outline, tuple(short), terms).layout
         found = repeated(layout, len(layout.parts) - len(short) - 1, stretches)
         if found is not None:
-            assert _plain(found) == _plain(buffer._laid_way(model, outline, word, *rest).layout)
+            assert _plain(found) == _plain(buffer._laid_way(model, outline, word, terms).layout)
             compared += 1
     assert compared

@@ -9,7 +9,7 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.units import MIB
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
-from advisor.runtimes.llama_cpp.compute.tensors import Tensors, tensors_of
+from advisor.runtimes.llama_cpp.compute.host_tensors import Tensors, tensors_of
 from advisor.runtimes.llama_cpp.growth import Growth
 from advisor.runtimes.llama_cpp.lending import settled
 from advisor.runtimes.llama_cpp.needs import passing_bytes

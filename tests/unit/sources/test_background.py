@@ -6,8 +6,10 @@ import threading
 
 import pytest
 
+from advisor.foundation import quotas
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import sentence
+from advisor.foundation.quotas import OverQuota, Quotas, Visitor, working_for
 from advisor.sources import background
 from advisor.sources.background import Background, StillWorking
 
@@ -89,3 +91,17 @@ def test_results_kept_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(40):
         line.get(str(number))
     assert len(line._tasks) <= 6
+
+
+def test_only_what_is_not_known_yet_counts_for_a_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work()
+    work.release.set()
+    line = started(work, patience_s=20)
+    monkeypatch.setattr(quotas, "QUOTAS", Quotas(lambda: {"reads": 2}))
+    with working_for(Visitor("secret")):
+        for key in ("a", "b", "a", "b"):
+            assert line.get(key) == key.upper()
+        with pytest.raises(OverQuota, match="enough of reads"):
+            line.get("c")
+        assert line.get("a") == "A"
+    assert work.calls == ["a", "b"]

@@ -230,14 +230,13 @@ def test_an_unknown_architecture_says_its_bytes_and_names_no_stranger(hub: FakeH
     hub.add("o/new-GGUF", {"config.json": {"architectures": ["LlambForCausalLM"]}, "new-Q4_K_M.gguf": (head, size)})
     weights = safetensors_file([("model.embed_tokens.weight", "BF16", (1000, 1000))])
     hub.add("o/new", {"config.json": {"architectures": ["LlambForCausalLM"]}, "model.safetensors": weights})
-    for name, known in (
-        ("o/new-GGUF", "Its GGUF files: Q4_K_M 5.0 GB."),
-        ("o/new", "weights take 2.0 MB as published"),
-    ):
-        with pytest.raises(InputError, match="is not known to this version") as caught:
-            find_any_model(name, endpoint=hub.url)
-        assert known in str(caught.value)
-        assert "did you mean" not in str(caught.value)
+    found = find_any_model("o/new-GGUF", endpoint=hub.url)
+    assert found.must_have_model().parameters == catalogue()[LLAMA].model.parameters
+    assert "is not known to this version" in say(found.source)
+    with pytest.raises(InputError, match="is not known to this version") as caught:
+        find_any_model("o/new", endpoint=hub.url)
+    assert "weights take 2.0 MB as published" in str(caught.value)
+    assert "did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -378,3 +378,13 @@ def test_a_fingerprint_covers_everything_shown() -> None:
     assert len(prints) == len(row) + 1
     moved = {**row, "title": "tn", "note": ""}
     assert fingerprint(moved) not in prints
+
+
+def test_no_more_are_kept_than_the_operator_allows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many secrets are made up."""
+    monkeypatch.setenv("LLM_FIT_ADVISOR_MOST_FROZEN", "2")
+    first, _ = (store.freeze("model=x", {}, f"{OWNER} {number}") for number in range(2))
+    with pytest.raises(InputError, match="2 recommendations are frozen here"):
+        store.freeze("model=x", {}, OWNER)
+    assert store.delete(first.id, f"{OWNER} 0")
+    store.freeze("model=x", {}, OWNER)

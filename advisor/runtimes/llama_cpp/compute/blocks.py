@@ -7,6 +7,7 @@ from typing import assert_never
 
 from advisor.models.feed_forward import Dense, FeedForward, MixtureOfExperts
 from advisor.models.mixers import Attention, CompressedAttention, LatentAttention, LinearAttention, Mixer
+from advisor.models.observed import Observed
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLookup, ShortConvolution
 from advisor.runtimes.llama_cpp.compute import feed_forward as compute_feed_forward
 from advisor.runtimes.llama_cpp.compute import mixers as compute_mixers
@@ -71,7 +72,8 @@ def core(frame: Frame, mixer: Mixer, number: int, source: int) -> int:
             return compute_recurrent.kimi_delta(frame, mixer, source)
         case LinearAttention():
             return source
-        case Mamba2() | ShortConvolution() | NgramLookup():  # `mix` and `compute_streams.ngram_lookup` add these
+        case Observed() | Mamba2() | ShortConvolution() | NgramLookup():
+            # `mix` and `compute_streams.ngram_lookup` add these; of what was observed no graph is known.
             raise ValueError(f"{type(mixer).__name__} is never read by another block.")
         case _:
             assert_never(mixer)

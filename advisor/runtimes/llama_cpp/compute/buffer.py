@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Layer, Model
+from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
 from advisor.runtimes.llama_cpp.compute.frame import frame_of
 from advisor.runtimes.llama_cpp.compute.graph import Graph
+from advisor.runtimes.llama_cpp.compute.host_tensors import Tensors
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
 from advisor.runtimes.llama_cpp.compute.layout import Layout, lay_out
 from advisor.runtimes.llama_cpp.compute.repeats import repeated, shortened
-from advisor.runtimes.llama_cpp.compute.tensors import Tensors
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.settings import CACHE_TYPES, Settings
@@ -33,6 +34,8 @@ _RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     """Bytes of compute buffer per device number (HOST = -1, 0..devices-1); devices that compute nothing have 0."""
     model = model.trunk or model
+    if model.wiring.graph.assumed:
+        return {number: round(one.high) for number, one in assumed_compute(model, settings, placement).items()}
     return dict(_laid_out(model, as_kept(model, settings), placement))
 
 
@@ -40,8 +43,8 @@ def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement)
 def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     word = _word(model, placement)
     copies = PIPELINE_COPIES if pipelined(placement) else 1
-    way = _way(model, _outline(settings), word, placement.output, copies, HOST in placement.layers)
-    return way.layout.peaks(_sizes(model, settings, way.fused, way.chain, HOST), placement.devices)
+    way = _way(model, _outline(settings), word, _Terms(placement.output, copies, HOST in placement.layers))
+    return way.layout.peaks(_sizes(model, settings, way.chain, _Terms(HOST, fused=way.fused)), placement.devices)
 
 
 def lent_buffer_bytes(
@@ -52,14 +55,15 @@ def lent_buffer_bytes(
     None where it is not known which weight each operation reads.
     """
     model = model.trunk or model
+    if model.wiring.graph.assumed:
+        return None
     found = _lent(model, as_kept(model, settings), placement, tensors)
     return None if found is None else dict(found)
 
 
 @kept_beside
 def _lent(model: Model, settings: Settings, placement: Placement, tensors: Tensors) -> dict[int, int] | None:
-    plain = _way(model, _outline(settings), _word(model, placement), placement.output, 1, True)
-    firsts, alike = _firsts(model), tensors.first_alike
+    firsts, alike = _firsts(model), tensors.names.first_alike
     kinds: dict[tuple[int, int], int] = {}
     word = tuple(
         _Letter(
@@ -69,11 +73,23 @@ def _lent(model: Model, settings: Settings, placement: Placement, tensors: Tenso
         )
         for number, home in enumerate(placement.layers)
     )
+    outline, terms = _outline(settings), _Terms(placement.output, on_host=True)
+    terms = terms._replace(fused=_way(model, outline, _word(model, placement), terms).fused, on_host=False)
+    terms = terms._replace(tensors=tensors.names)
+    if (way := _lent_way(model, outline, word, terms)) is None:
+        return None
+    sizes = _sizes(model, settings, way.chain, terms)
+    of_layer = [tensors.of(number) for number in range(len(word))]
+    return way.layout.peaks(sizes, placement.devices, [of_layer[0], *of_layer, of_layer[-1]])
+
+
+@kept_beside
+def _lent_way(model: Model, outline: Settings, word: _Word, terms: _Terms) -> _Way | None:
+    """None where it is not known which weight each operation reads."""
     try:
-        way = _cut_way(model, _outline(settings), word, placement.output, 1, plain.fused, tensors)
+        return _cut_way(model, outline, word, terms)
     except KeyError:
         return None
-    return way.layout.peaks(_sizes(model, settings, way.fused, way.chain, placement.output, tensors), placement.devices)
 
 
 class _Letter(NamedTuple):
@@ -120,6 +136,20 @@ class _Fused(NamedTuple):
     streams: bool = True
 
 
+class _Terms(NamedTuple):
+    """What a graph depends on beside its model, settings and word.
+
+    Where the output lies; in how many copies is held what enters a device; whether what is `fused` is given up where it
+    would not run `on_host`; and the tensors whose weights pass through the first GPU, if any do.
+    """
+
+    output: int
+    copies: int = 1
+    on_host: bool = False
+    fused: _Fused = _Fused(True)
+    tensors: Tensors | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     """How the graph of a word is laid out; `chain` are the layers whose nodes are of all sizes that there are."""
@@ -130,60 +160,50 @@ class _Way:
 
 
 @kept_beside  # contexts, micro-batches and cache types of a kind share the steps
-def _way(model: Model, outline: Settings, word: _Word, output: int, copies: int, on_host: bool) -> _Way:
-    fused = _Fused(outline.flash_attention)
-    if on_host:
-        fused = _resolved(model, outline, tuple(shortened(word)[0]), output, fused)
-    return _cut_way(model, outline, word, output, copies, fused)
+def _way(model: Model, outline: Settings, word: _Word, terms: _Terms) -> _Way:
+    return _cut_way(model, outline, word, terms._replace(fused=_Fused(outline.flash_attention)))
 
 
-def _cut_way(
-    model: Model,
-    outline: Settings,
-    word: _Word,
-    output: int,
-    copies: int,
-    fused: _Fused,
-    tensors: Tensors | None = None,
-) -> _Way:
+def _cut_way(model: Model, outline: Settings, word: _Word, terms: _Terms) -> _Way:
     """The way of a word from that of what is left of it without its repetitions."""
     short, stretches = shortened(word)
-    way = _laid_way(model, outline, tuple(short), output, copies, fused, tensors)
+    way = _short_way(model, outline, tuple(short), terms)
     if not stretches:
         return way
     whole = repeated(way.layout, len(way.layout.parts) - len(short) - _AFTER_LAYERS, stretches)
     if whole is None:
-        return _laid_way(model, outline, word, output, copies, fused, tensors)
+        return _laid_way(model, outline, word, terms._replace(on_host=False, fused=way.fused))
     return replace(way, layout=whole)
 
 
-def _resolved(model: Model, outline: Settings, word: _Word, output: int, fused: _Fused) -> _Fused:
-    """llama.cpp gives up what would not run where its layer lies (`resolve_fused_ops`): not attention to quantized
-    values, which needs it."""
-    graph, _ = _graph(model, outline, word, output, fused)
-    if CACHE_TYPES[outline.cache_type_v][0] == 1 and _misplaced(graph.fused, graph.assign()):
-        fused = fused._replace(attention=False)
-        graph, _ = _graph(model, outline, word, output, fused)
-    return fused._replace(streams=False) if _misplaced(graph.fused_streams, graph.assign()) else fused
+@kept_beside  # words that repeat the same more or less often share it
+def _short_way(model: Model, outline: Settings, word: _Word, terms: _Terms) -> _Way:
+    return _laid_way(model, outline, word, terms)
 
 
-def _laid_way(
-    model: Model,
-    outline: Settings,
-    word: _Word,
-    output: int,
-    copies: int,
-    fused: _Fused,
-    tensors: Tensors | None = None,
-) -> _Way:
-    graph, starts = _graph(model, outline, word, output, fused, tensors)
+def _laid_way(model: Model, outline: Settings, word: _Word, terms: _Terms) -> _Way:
+    graph, starts = _graph(model, outline, word, terms)
     homes = graph.assign()
-    chain, pieces = _chain(word, tensors is not None)
-    sizes = _sizes(model, outline, fused, chain, HOST if tensors is None else output, tensors)
+    while terms.on_host and (fused := _still_fused(outline, graph, homes, terms.fused)) != terms.fused:
+        terms = terms._replace(fused=fused)
+        graph, starts = _graph(model, outline, word, terms)
+        homes = graph.assign()
+    chain, pieces = _chain(word, terms.tensors is not None)
+    sizes = _sizes(model, outline, chain, terms if terms.tensors else _Terms(HOST, fused=terms.fused))
     ends = [*starts[1:], len(graph.sizes)]
     if any(graph.sizes[a:b] != sizes[piece] for a, b, piece in zip(starts, ends, pieces, strict=True)):
         chain, pieces = tuple(word), list(range(len(starts)))  # each layer has its own
-    return _Way(lay_out(graph, homes, starts, pieces, copies), fused, chain)
+    return _Way(lay_out(graph, homes, starts, pieces, terms.copies), terms.fused, chain)
+
+
+def _still_fused(outline: Settings, graph: Graph, homes: Sequence[int], fused: _Fused) -> _Fused:
+    """llama.cpp gives up what would not run where its layer lies (`resolve_fused_ops`), attention first: not that to
+    quantized values, which needs it."""
+    if not fused.streams:
+        return fused
+    if fused.attention and CACHE_TYPES[outline.cache_type_v][0] == 1 and _misplaced(graph.fused, homes):
+        return fused._replace(attention=False)
+    return fused._replace(streams=False) if _misplaced(graph.fused_streams, homes) else fused
 
 
 def _misplaced(operations: Sequence[tuple[int, int]], homes: Sequence[int]) -> bool:
@@ -201,26 +221,22 @@ def _chain(word: _Word, lent: bool) -> tuple[_Word, list[int]]:
 
 
 @kept_beside
-def _sizes(
-    model: Model, settings: Settings, fused: _Fused, chain: _Word, output: int, tensors: Tensors | None = None
-) -> list[list[int]]:
+def _sizes(model: Model, settings: Settings, chain: _Word, terms: _Terms) -> list[list[int]]:
     """Bytes of each node: before the layers, of each layer of `chain`, and after them."""
-    graph, starts = _graph(model, settings, chain, output, fused, tensors)
+    graph, starts = _graph(model, settings, chain, terms)
     return [graph.sizes[a:b] for a, b in zip(starts, [*starts[1:], len(graph.sizes)], strict=True)]
 
 
-def _graph(
-    model: Model, settings: Settings, word: _Word, output: int, fused: _Fused, tensors: Tensors | None = None
-) -> tuple[Graph, list[int]]:
+def _graph(model: Model, settings: Settings, word: _Word, terms: _Terms) -> tuple[Graph, list[int]]:
     """The graph, and the first node of each of its pieces: before the layers, each layer, after them."""
-    graph, starts = Graph(), [0]
+    graph, starts, tensors = Graph(), [0], terms.tensors
     if not settings.since("2026-09"):  # later there is room for more once an operation has needed it
         graph.most_copies = _RUN_COPIES
     if tensors is not None:
         graph.layer_begins(tensors.of(word[0].number))
         graph.share("rope_")
-    frame = frame_of(model, settings, graph, fused.attention, fused.streams)
-    frame.output_home = output
+    frame = frame_of(model, settings, graph, terms.fused.attention, terms.fused.streams)
+    frame.output_home = terms.output
     graph.here = frame.first_home = word[0].home  # what lies between embedding and first layer
     stream = add_embedding(frame)
     for place, (number, home, experts_home) in enumerate(word, start=1):
@@ -230,7 +246,7 @@ def _graph(
         graph.here, frame.experts_home = home, experts_home
         stream = add_layer(frame, model.layers[number], number, stream, last=place == len(word))
     starts.append(len(graph.sizes))
-    graph.here = output
+    graph.here = terms.output
     add_output(frame, stream)
     return graph, starts
 

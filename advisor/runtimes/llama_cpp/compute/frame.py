@@ -119,12 +119,12 @@ class Frame:
         graph = self.graph
         if not graph.lent or (attention.window and self.model.wiring.graph.plain_windows):
             return (self.positions,)
-        return (self.positions, *(graph.weight(name) for name in graph.tensors if name.startswith("rope_")))
+        return (self.positions, *(graph.weight(name) for name in graph.weights.tensors if name.startswith("rope_")))
 
     def sinks(self) -> tuple[int, ...]:
         """What attention reads beside the mask, where it lies on the host."""
-        graph = self.graph
-        return (graph.weight("attn_sinks.weight"),) if graph.lent and "attn_sinks.weight" in graph.tensors else ()
+        graph, name = self.graph, "attn_sinks.weight"
+        return (graph.weight(name),) if graph.lent and name in graph.weights.tensors else ()
 
     def picked(self, node: int, width: int) -> int:
         """The rows of a result that need scores; from here on there are no others."""

@@ -28,6 +28,22 @@ def view(node: int) -> int:
 
 
 @dataclass(slots=True)
+class Passing:
+    """Weights of the host that pass through a GPU.
+
+    `tensors` are the bytes of those of the layer being added, by name; empty where none pass. `known` are the nodes of
+    those that are read in it, of which those in `runs` begin a run where they are copied, `shared` those of all layers;
+    `names` tells the name of each node.
+    """
+
+    tensors: Mapping[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
+    runs: set[int] = field(default_factory=set)
+    names: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Graph:
     """Nodes as parallel lists (this is simulated for every change of a setting).
 
@@ -36,13 +52,12 @@ class Graph:
     result (`ggml_build_forward_expand`); `settle()` marks such a point, and `early()` operations go to the
     last one, before whatever has been created since.
 
-    `tensors` are the bytes of the tensors of the layer being added, by name; empty where none of the host's pass
-    through a GPU. With them whatever uses a weight of the host is computed by the first GPU, which copies it
+    Where `weights` pass through a GPU, whatever uses one of the host is computed by the first GPU, which copies it
     (`op_offload`), and biases and factors matter too.
     """
 
     here: int = HOST
-    tensors: Mapping[str, int] = field(default_factory=dict)
+    weights: Passing = field(default_factory=lambda: Passing())
     sizes: list[int] = field(default_factory=list)
     homes: list[int] = field(default_factory=list)
     reads: list[tuple[int, ...]] = field(default_factory=list)
@@ -58,10 +73,7 @@ class Graph:
     kept: list[int] = field(default_factory=list)
     fused: list[tuple[int, int]] = field(default_factory=list)
     fused_streams: list[tuple[int, int]] = field(default_factory=list)
-    passing: set[int] = field(default_factory=set)
-    known: dict[str, int] = field(default_factory=dict)
     most_copies: int = 1 << 30
-    shared: dict[str, int] = field(default_factory=dict)
 
     def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
         self.sizes.append(size)
@@ -145,27 +157,31 @@ class Graph:
     @property
     def lent(self) -> bool:
         """Whether another device computes with the weights of the current layer."""
-        return self.here == HOST and bool(self.tensors)
+        return self.here == HOST and bool(self.weights.tensors)
 
     def layer_begins(self, tensors: Mapping[str, int]) -> None:
         """From here on weights are those of another layer."""
-        self.tensors, self.known = tensors, dict(self.shared)
+        self.weights.tensors, self.weights.known = tensors, dict(self.weights.shared)
 
     def share(self, prefix: str) -> None:
         """Weights so named are those of all layers, and copied once."""
-        self.shared = {name: self.weight(name) for name in self.tensors if name.startswith(prefix)}
+        self.weights.shared = {name: self.weight(name) for name in self.weights.tensors if name.startswith(prefix)}
 
     def weight(self, name: str) -> int:
         """A weight of the host, which is copied where it is read. KeyError: nobody knows of it."""
-        if (found := self.known.get(name)) is None:
-            found = self.known[name] = self.host_part(name)
-            self.passing.add(found)
+        weights = self.weights
+        if (found := weights.known.get(name)) is None:
+            found = weights.known[name] = self.host_part(name)
+            weights.runs.add(found)
         return found
 
     def host_part(self, name: str) -> int:
         """A view of a weight of the host: copied like it, but no reason to begin a run. KeyError as with `weight`."""
-        size = self.tensors.get(name) or self.tensors[name.removesuffix(".weight")]
-        return self.part(size, home=HOST)
+        weights = self.weights
+        name = name if name in weights.tensors else name.removesuffix(".weight")
+        node = self.part(weights.tensors[name], home=HOST)
+        weights.names[node] = name
+        return node
 
     def matmul(self, size: int, *reads: int, weight: str = "") -> int:
         """Multiplication by a weight of the current layer, and its bias."""
@@ -173,13 +189,13 @@ class Graph:
 
     def routed(self, home: int, size: int, *reads: int, weight: str = "") -> int:
         """The same by a weight on `home`: of experts chosen by the second input, if there is one."""
-        if home != HOST or not self.tensors:
+        if home != HOST or not self.weights.tensors:
             return self._add(size, reads, home, False, False)
         node = self._add(size, (self.weight(f"{weight}.weight"), *reads), LENDER, False, False)
         return self._shifted(node, f"{weight}.bias", *reads[1:])
 
     def _shifted(self, node: int, bias: str, *reads: int) -> int:
-        if bias not in self.tensors:
+        if bias not in self.weights.tensors:
             return node
         return self._add(self.sizes[node], (node, self.weight(bias), *reads), LENDER, True, False)
 
@@ -197,7 +213,7 @@ class Graph:
 
     def weighed(self, node: int, weight: str) -> int:
         """The same where it takes no memory and moves nothing, unless the weight has to be copied; and its bias."""
-        if not self.lent or f"{weight}.weight" not in self.tensors:
+        if not self.lent or f"{weight}.weight" not in self.weights.tensors:
             return node
         size = self.sizes[node if node >= 0 else ~node]
         return self._shifted(self.scaled(size, node, f"{weight}.weight"), f"{weight}.bias")
@@ -273,7 +289,7 @@ def schedule(graph: Graph, homes: list[int]) -> list[Step]:
     copies: dict[tuple[int, int], int] = {}
     run_start, device, next_copy = 0, _UNASSIGNED, len(homes)
     arrivals: list[Step] = []
-    parts, passing = graph.parts, graph.passing
+    parts, passing = graph.parts, graph.weights.runs
     for number in graph.order:
         home = homes[number]
         if home != device:

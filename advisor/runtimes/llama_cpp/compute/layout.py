@@ -10,7 +10,7 @@ result is that of going through all steps.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -25,8 +25,12 @@ from advisor.sizing.placement import HOST
 _NOWHERE = -1
 _WALK_BYTES = KIB  # about, of one result of `_walk` with what it was asked
 
-Source = tuple[int, int]
-"""Whose size a tensor has: the number of a piece of the graph (see `sizes_of`), and of the node in it."""
+Source = tuple[int, int | str]
+"""Whose size a tensor has: the number of a piece of the graph (see `sizes_of`), and of the node in it.
+
+A copy of a weight has its name instead, and of which layer it is: by how many after that of the part, or of all.
+"""
+_OF_ALL = 1 << 30
 
 
 _Step = tuple[int, int, bool, tuple[int, ...], tuple[tuple[int, int], ...]]
@@ -67,16 +71,18 @@ class Layout:
     tensors: int
     copied: frozenset[int] = frozenset()
 
-    def peaks(self, sizes_of: Sequence[Sequence[int]], devices: int) -> dict[int, int]:
-        """Highest byte per device (HOST and 0..devices-1), given the sizes of the nodes of each piece of the graph."""
-        sizes = [tuple([sizes_of[piece][node] for piece, node in sources]) for sources in self.sources]
+    def peaks(
+        self, sizes_of: Sequence[Sequence[int]], devices: int, weights: Sequence[Mapping[str, int]] = ()
+    ) -> dict[int, int]:
+        """Highest byte per device (HOST and 0..devices-1), given the sizes of the nodes of each piece of the graph, and
+        of the last parts the bytes of the `weights` that pass through."""
         places = [_NOWHERE] * self.tensors
         free = dict.fromkeys(range(HOST, devices), EMPTY)
         peaks = dict.fromkeys(range(HOST, devices), 0)
-        for part in self.parts:
+        for part, sizes in zip(self.parts, self._sizes(sizes_of, weights), strict=True):
             walked = _walk(
                 part.segment,
-                sizes[part.sources],
+                sizes,
                 tuple([free[device] for device in part.devices]),
                 tuple([places[tensor] for tensor in part.found]),
             )
@@ -87,6 +93,24 @@ class Layout:
             for tensor, place in zip(part.left, walked.left, strict=True):
                 places[tensor] = place
         return peaks
+
+    def _sizes(
+        self, sizes_of: Sequence[Sequence[int]], weights: Sequence[Mapping[str, int]]
+    ) -> Iterator[tuple[int, ...]]:
+        """Bytes of the tensors of each part."""
+        layers = [sorted({layer for layer, node in sources if isinstance(node, str)}) for sources in self.sources]
+        known: dict[tuple[int, ...], tuple[int, ...]] = {}
+        for piece, part in enumerate(self.parts, start=len(weights) - len(self.parts)):
+            near = {layer: weights[0 if layer == _OF_ALL else piece + layer] for layer in layers[part.sources]}
+            key = (part.sources, *map(id, near.values()))
+            if (found := known.get(key)) is None:
+                found = known[key] = tuple(
+                    [
+                        near[home][node] if isinstance(node, str) else sizes_of[home][node]
+                        for home, node in self.sources[part.sources]
+                    ]
+                )
+            yield found
 
 
 class _Walked(NamedTuple):
@@ -151,6 +175,11 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
             its = of_piece[piece] = [(piece, number) for number in range(end - start)]
         sources += its
     sources += [sources[originals[copy]] for copy in range(len(sources), len(homes))]
+    weights = {
+        node: (original, graph.weights.names[original])
+        for node, original in originals.items()
+        if original in graph.weights.names
+    }
 
     plain: list[_Plain] = []
     fixed: set[int] = set()
@@ -198,19 +227,40 @@ def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Seque
             lying.add(node)
         plain.append((node if node in lying else -1, device, always, over, tuple(last) if last else ()))
     cuts += [len(plain)] * (len(starts) + before - len(cuts))
-    found = _cut(plain, [0, *cuts, len(plain)], homes, sources)
+    of_layer = {copy: (bisect_right(starts, node) - 1, name) for copy, (node, name) in weights.items()}
+    found = _cut(plain, [0, *cuts, len(plain)], homes, _Sources(sources, before + 1, of_layer))
     if copies == 1:
         return found
     return replace(found, copied=frozenset(before + bisect_right(starts, node) for node in originals.values()))
 
 
-def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Sequence[Source]) -> Layout:
+class _Sources(NamedTuple):
+    """Of each tensor; of copies of weights, `weights` tell the piece of the graph and the name. So many parts are
+    `before` all pieces."""
+
+    plain: Sequence[Source]
+    before: int
+    weights: Mapping[int, tuple[int, str]]
+
+    def of(self, tensors: Iterable[int], part: int) -> tuple[Source, ...]:
+        if not self.weights:
+            return tuple([self.plain[tensor] for tensor in tensors])
+        return tuple([self._near(tensor, part - self.before) for tensor in tensors])
+
+    def _near(self, tensor: int, piece: int) -> Source:
+        if (weight := self.weights.get(tensor)) is None:
+            return self.plain[tensor]
+        home, name = weight
+        return home - piece if home else _OF_ALL, name
+
+
+def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: _Sources) -> Layout:
     """Segments between the cuts, each with tensors and devices of its own numbers."""
     ends = {node: number for number, step in enumerate(plain) if step[4] for node in step[4]}
     crossing: dict[int, int] = {}
     sized: dict[tuple[Source, ...], int] = {}
     parts: list[Part] = []
-    for start, end in pairwise(cuts):
+    for number, (start, end) in enumerate(pairwise(cuts)):
         tensors: dict[int, int] = {}
         devices: dict[int, int] = {}
         found: list[int] = []
@@ -235,7 +285,7 @@ def _cut(plain: list[_Plain], cuts: list[int], homes: list[int], sources: Sequen
             tuple([tensors[node] for node in left]),
             len(tensors),
         )
-        names = tuple([sources[node] for node in tensors])
+        names = sources.of(tensors, number)
         parts.append(
             Part(
                 segment,

@@ -205,7 +205,8 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
         return frame.masks[0] if selection is None else selection.mask(reduced)
 
     value_width = heads * attention.value_size
-    seen, cached = frame.cells(0) * frame.streams, ()
+    seen = frame.cells(0) * frame.streams
+    cached: tuple[int, ...] = ()
     if graph.lent:  # values are a view of the keys
         stored = cache_bytes(frame.settings.cache_type_k, attention.key_width)
         whole = stored * seen

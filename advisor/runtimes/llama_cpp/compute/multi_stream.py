@@ -21,12 +21,12 @@ def _low_rank_layer(frame: Frame, layer: Layer, number: int, streams: int, wirin
     for mixer in layer.mixers:
         if isinstance(mixer, NgramLookup):
             streams = compute_streams.ngram_lookup(frame, mixer, streams)
-    normed, source = compute_streams.low_rank_in(frame, streams, count, rank, "hc_attn")
+    connection, source = compute_streams.low_rank_in(frame, streams, count, rank, "hc_attn")
     out = graph.matmul(size, mix(frame, layer.mixers[0], number, source), weight=output_of(layer.mixers[0]))
-    streams = compute_streams.low_rank_out(frame, normed, out, streams, count, "hc_attn", last=last)
-    normed, source = compute_streams.low_rank_in(frame, streams, count, rank, "hc_ffn")
+    streams = compute_streams.low_rank_out(frame, connection, out, streams, last=last)
+    connection, source = compute_streams.low_rank_in(frame, streams, count, rank, "hc_ffn")
     fed = feed(frame, layer.feed_forward, source)
-    return compute_streams.low_rank_out(frame, normed, fed, streams, count, "hc_ffn")
+    return compute_streams.low_rank_out(frame, connection, fed, streams)
 
 
 def banked_layer(frame: Frame, layer: Layer, number: int, stream: int, every: int) -> int:

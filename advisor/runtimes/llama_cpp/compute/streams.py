@@ -6,6 +6,7 @@ src/models/deepseek4.cpp, glm5-next.cpp, qwen4exp.cpp, kimi-k3.cpp.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from advisor.models.recurrent import NgramLookup
 from advisor.runtimes.llama_cpp.compute.frame import Frame
@@ -91,24 +92,30 @@ def narrowed(frame: Frame, streams: int, count: int, weighted: bool) -> int:
     return total
 
 
-def low_rank_in(frame: Frame, streams: int, count: int, rank: int, kind: str) -> tuple[int, int]:
-    """Qwen4's connections: the normed streams, and what a block reads of them through a low-rank gate."""
+class LowRank(NamedTuple):
+    """Qwen4's connection of a block of a `kind`: so many streams, and these normed."""
+
+    kind: str
+    count: int
+    normed: int
+
+
+def low_rank_in(frame: Frame, streams: int, count: int, rank: int, kind: str) -> tuple[LowRank, int]:
+    """The connection, and what a block reads of the streams through a low-rank gate."""
     graph, size = frame.graph, frame.f32(frame.model.width)
     normed = view(graph.norm(count * size, streams, weight=f"{kind}_norm"))
     gate = graph.inplace(frame.f32(rank), graph.matmul(frame.f32(rank), normed, weight=f"{kind}_down"))
     gate = graph.matmul(count * size, gate, weight=f"{kind}_up")
-    return normed, graph.op(size, normed, view(gate))
+    return LowRank(kind, count, normed), graph.op(size, normed, view(gate))
 
 
-def low_rank_out(
-    frame: Frame, normed: int, result: int, streams: int, count: int, kind: str, *, last: bool = False
-) -> int:
+def low_rank_out(frame: Frame, by: LowRank, result: int, streams: int, *, last: bool = False) -> int:
     """The new streams; `last`: of the rows alone that need scores."""
-    graph, width, tokens = frame.graph, frame.model.width, frame.tokens
+    graph, width, tokens, count = frame.graph, frame.model.width, frame.tokens, by.count
     if last:
         result, streams = frame.picked(result, width), frame.picked(view(streams), count * width)
         streams = view(streams)
-    weights = graph.inplace(4 * count * tokens, graph.matmul(4 * count * tokens, normed, weight=f"{kind}_inject"))
+    weights = graph.inplace(4 * count * tokens, graph.matmul(4 * count * tokens, by.normed, weight=f"{by.kind}_inject"))
     if last:
         weights = frame.picked(weights, count)
     return graph.op(count * frame.f32(frame.model.width), result, streams, weights)

@@ -1,0 +1,1 @@
+"""For programs: the same questions over HTTP, from agents, in CI. Knows no Streamlit."""

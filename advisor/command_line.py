@@ -1,0 +1,141 @@
+"""The commands and what each takes, as argparse knows them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from advisor.costs.feeds.known_feeds import FEEDS
+
+ASKED = {"sizes": "model", "plan": "query"}  # what answers as JSON and in batches, and the name of its question
+# As advisor/answer/status.py has them, which would load the engine for --help.
+STATUSES = ("good", "limited", "slow", "last resort", "does not fit", "not as asked")
+_FORMATS = ("table", "json")
+
+
+def command_parser(program: str, about: str) -> argparse.ArgumentParser:
+    """What the commands take."""
+    parser = argparse.ArgumentParser(prog=program, description=about)
+    commands = parser.add_subparsers(dest="command", required=True)
+    sizes = commands.add_parser("sizes", help="exact size of a model at every level")
+    sizes.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        help="catalogue id, Hub repository, link or path of a GGUF file, path of a config.json, or a size such as 70B",
+    )
+    sizes.add_argument(
+        "--imatrix", action="store_true", help="table: sizes of files made with an importance matrix; JSON has both"
+    )
+    sizes.add_argument("--mtp", action="store_true", help="include multi-token-prediction layers")
+    plan = commands.add_parser("plan", help="what fits where, level by level")
+    plan.add_argument(
+        "query", metavar="QUERY", nargs="?", help="the page's query string: model=...&machine=...&context=..."
+    )
+    plan.add_argument("--plans", action="store_true", help="JSON: choices carry whole plans")
+    plan.add_argument(
+        "--flips",
+        action="store_true",
+        help="JSON: what would change the answer, asked question by question (takes as long as several)",
+    )
+    _add_report(commands.add_parser("report", help="the recommendation as a PDF"))
+    found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine, or of pasted output")
+    _add_paste(found)
+    lists = [
+        commands.add_parser(what, help=f"{what} of the catalogue, all or by words") for what in ("models", "machines")
+    ]
+    for one in lists:
+        one.add_argument("words", metavar="WORD", nargs="*", help="a name in part, a size, a vendor: qwen 32b, 2x 3090")
+        one.add_argument("--limit", type=_whole, default=1000, help="how many at most")
+    gate = commands.add_parser("check", help="exit with 1 where an answer is not good enough, for pipelines")
+    _add_gate(gate)
+    update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
+    update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
+    update.add_argument("--dry-run", action="store_true", help="print every change and write none")
+    update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
+    worker = commands.add_parser("worker", help="take real quantization runs from the queue until stopped")
+    worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="which runs; one worker a machine each")
+    agents = commands.add_parser("mcp", help="a server for agents, over standard input and output or over HTTP")
+    agents.add_argument("--http", action="store_true", help="streamable HTTP at /mcp instead of standard input")
+    agents.add_argument("--port", type=int, default=8765)
+    agents.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
+    serve = commands.add_parser("serve", help="the dashboard in the browser, until stopped")
+    serve.add_argument("--port", type=int, default=8501)
+    serve.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
+    serve.add_argument(
+        "--processes", type=int, default=1, help="more than one, with nginx before them: one a core serves most people"
+    )
+    serve.add_argument("--print-proxy", action="store_true", help="print nginx's configuration and start nothing")
+    for command in (sizes, plan, found, gate, *lists):
+        command.add_argument("--format", choices=_FORMATS, default="table")
+    for command, what in ((sizes, "what each size is made of"), (plan, "every level, evidence and bills")):
+        command.add_argument("--full", action="store_true", help=f"JSON: also {what}")
+        command.add_argument(
+            "--batch", metavar="FILE", help="one question a line (- reads stdin), one JSON object a line out"
+        )
+    return parser
+
+
+def _add_gate(gate: argparse.ArgumentParser) -> None:
+    gate.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    gate.add_argument("--status", choices=STATUSES, help="this status or a better one")
+    gate.add_argument("--min-tokens-per-s", type=float, help="for each user, typically")
+    gate.add_argument("--max-first-token-s", type=float, help="the wait for the first token, typically")
+    gate.add_argument("--min-context", type=int, help="tokens that fit, for each user")
+    gate.add_argument("--min-quality-percent", type=float, help="of the unquantized model's score, typically")
+
+
+def _whole(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1")
+    return int(text)
+
+
+def _add_paste(found: argparse.ArgumentParser) -> None:
+    found.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="read output of nvidia-smi, rocm-smi, lspci, free, llama-bench, a log of llama-server or vLLM and so on "
+        "instead of looking (- reads stdin); nothing in it is executed",
+    )
+    found.add_argument(
+        "--beside",
+        metavar="QUERY",
+        default="",
+        help="what the text does not say of a measurement: model=...&machine=...",
+    )
+    found.add_argument(
+        "--evidence", action="store_true", help="print what was measured as rows for data/speed_measurements.csv"
+    )
+    found.add_argument(
+        "--source-url", metavar="URL", default="", help="for --evidence: where others can read the output"
+    )
+
+
+def _add_report(made: argparse.ArgumentParser) -> None:
+    made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    made.add_argument("out", metavar="OUT.pdf", type=Path, help="the file to write; an older one is replaced")
+    made.add_argument("--paper", choices=("a4", "letter"), default="a4")
+    for name in ("title", "company", "prepared-for", "note"):
+        made.add_argument(f"--{name}", default="", help="text for the report's first page")
+    made.add_argument("--logo", metavar="FILE", type=Path, help="PNG or SVG for the report's first page")
+    made.add_argument(
+        "--lang", default="", help="its language and country, such as de-CH; else that of QUERY, or English"
+    )
+    made.add_argument("--link", default="", help="address of the dashboard, for the link and the code to scan")
+
+
+def misuse(options: argparse.Namespace) -> str:
+    """What is wrong with a command line that argparse lets pass; "" where nothing is."""
+    if options.command == "detect" and options.source is None and (options.beside or options.evidence):
+        return "--beside and --evidence need --from FILE"
+    if options.command not in ASKED:
+        return ""
+    name = ASKED[options.command]
+    if (getattr(options, name) is None) == (options.batch is None):
+        return f"{options.command} takes either {name.upper()} or --batch FILE"
+    only_json = [flag for flag in ("plans", "flips", "full") if getattr(options, flag, False)]
+    if only_json and options.batch is None and options.format != "json":
+        return f"--{only_json[0]} is for JSON: add --format json"
+    return ""

@@ -1,0 +1,72 @@
+"""What is refused before it costs anything: uploads beyond a visitor's share, connections beyond what can be served."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from advisor.foundation.quotas import QUOTAS, OverQuota
+from advisor.ui.static_files import path_in_app
+from advisor.ui.visitor import visitor_of
+
+MOST_SESSIONS = 1000  # connected to this process
+MOST_OF_AN_ADDRESS = 250
+_RETRY_S = 15
+_STREAM, _UPLOAD = "/_stcore/stream", "/_stcore/upload_file/"
+_FULL = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>LLM Fit Advisor is full</title>
+<meta http-equiv="refresh" content="{_RETRY_S}"><meta name="viewport" content="width=device-width, initial-scale=1">
+</head><body style="font-family: sans-serif; max-width: 36em; margin: 15vh auto; padding: 0 1em">
+<h1>Very many people are here at this moment</h1>
+<p>There is no room for another visit just now. This page tries again every {_RETRY_S} seconds; its address keeps your
+question.</p></body></html>"""
+
+
+class Limits:
+    """Counts the open connections of this process; `sessions` of them by address."""
+
+    def __init__(
+        self, app: ASGIApp, most_sessions: int = MOST_SESSIONS, most_of_an_address: int = MOST_OF_AN_ADDRESS
+    ) -> None:
+        self.app = app
+        self._most = most_sessions
+        self._most_of_one = most_of_an_address
+        self.sessions: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and path_in_app(scope) == _STREAM:
+            await self._session(scope, receive, send)
+        elif scope["type"] == "http" and (refused := self._refused(scope)) is not None:
+            await refused(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _full(self) -> bool:
+        return self.sessions.total() >= self._most
+
+    async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
+        network = visitor_of(HTTPConnection(scope)).network
+        if self._full() or self.sessions[network] >= self._most_of_one:
+            await send({"type": "websocket.close", "code": 1013, "reason": "full"})  # before it is accepted: a refusal
+            return
+        self.sessions[network] += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.sessions[network] -= 1
+            if not self.sessions[network]:
+                del self.sessions[network]
+
+    def _refused(self, scope: Scope) -> Response | None:
+        path = path_in_app(scope)
+        if scope["method"] == "PUT" and path.startswith(_UPLOAD):
+            try:
+                QUOTAS.take("uploads", visitor_of(HTTPConnection(scope)))
+            except OverQuota as error:
+                return PlainTextResponse(str(error), 429, {"Retry-After": str(math.ceil(error.wait_s))})
+        if path == "/" and self._full():
+            return HTMLResponse(_FULL, 503, {"Retry-After": str(_RETRY_S), "Cache-Control": "no-store"})
+        return None
