@@ -231,12 +231,12 @@ def _changes(found: Recommendation) -> tuple[str, ...]:
 
 def _look_again(found: Recommendation, has_changes: bool) -> str:
     oldest = oldest_price(found)
-    if oldest is None or oldest.observed_on is None:
+    if oldest is None or oldest.as_of is None:
         if has_changes:
             return told("No price here grows old; look again as soon as one of these happens.")
         return told("No price here grows old; look again when another model or machine comes into question.")
     today, label = found.asked.today, say(oldest.label, "report")
-    due, seen = oldest.observed_on + timedelta(days=FRESH_DAYS), written_day(oldest.observed_on)
+    due, seen = oldest.as_of + timedelta(days=FRESH_DAYS), written_day(oldest.as_of)
     if due <= today:
         return told(
             "Ask for fresh prices before you sign: the oldest that this rests on ({price}) is of {seen}, more than "
@@ -273,4 +273,4 @@ def oldest_price(found: Recommendation) -> UsedPrice | None:
     if found.asked.question.requirements.own_hardware:
         near = []
     prices = [price for option in (chosen, *near) if (price := telling_price(option)) is not None]
-    return min(prices, key=lambda price: price.observed_on or date.max, default=None)
+    return min(prices, key=lambda price: price.as_of or date.max, default=None)

@@ -67,7 +67,7 @@ def day_of_speed(shown: Candidate) -> str:
 
 def days_of_money(option: Option) -> str:
     """From when the prices of an option are: of machines, their hours, or tokens; "" where none has a date."""
-    days = sorted(price.observed_on for price in moving(option) if price.observed_on is not None)
+    days = sorted(price.as_of for price in moving(option) if price.as_of is not None)
     if not days:
         return ""
     if days[0] == days[-1]:
@@ -82,12 +82,12 @@ def moving(option: Option) -> tuple[UsedPrice, ...]:
 
 def telling_price(option: Option) -> UsedPrice | None:
     """The price that the typical case hangs on: of the device, or of the provider that is typical; None: undated."""
-    dated = [price for price in moving(option) if price.observed_on is not None]
+    dated = [price for price in moving(option) if price.as_of is not None]
     if option.name == "own":
         return dated[0] if dated else None
     title = say(option.title)
     named = [price for price in dated if _offer_of(price) in title]
-    return min(named or dated, key=lambda price: price.observed_on or date.max, default=None)
+    return min(named or dated, key=lambda price: price.as_of or date.max, default=None)
 
 
 def _offer_of(price: UsedPrice) -> str:
