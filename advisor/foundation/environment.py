@@ -105,7 +105,8 @@ class Environment(BaseSettings):
         "",
         alias="LLM_FIT_ADVISOR_LANGUAGE",
         title="the name of a language that there is, such as en or de-CH",
-        description="The language of sentences, reports and errors where a link names none, such as `de-CH`; unset: `en`",
+        description="The language of sentences, reports and errors where a link names none, such as `de-CH`; "
+        "unset: `en`",
     )
 
 

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from advisor.__main__ import answer_plan
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
+from advisor.report.asking import answer_plan
 from advisor.report.command import write_report
 from advisor.report.comparison_pdf import names_of
 from advisor.report.exports import plans_csv
