@@ -114,7 +114,9 @@ def _add_paste(found: argparse.ArgumentParser) -> None:
 
 
 def _add_report(made: argparse.ArgumentParser) -> None:
-    made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    made.add_argument(
+        "query", metavar="QUERY", help="the page's query string; with columns=... the comparison of that link"
+    )
     made.add_argument("out", metavar="OUT.pdf", type=Path, help="the file to write; an older one is replaced")
     made.add_argument("--paper", choices=("a4", "letter"), default="a4")
     for name in ("title", "company", "prepared-for", "note"):

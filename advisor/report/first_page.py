@@ -29,6 +29,7 @@ from advisor.report.how_sure import (
     telling_price,
 )
 from advisor.report.ways import upfront_of, ways_of
+from advisor.sizing.plan import Plan
 from advisor.words import say, say_all, told, written_day
 
 FRESH_DAYS = 90  # a price that is older is asked for again
@@ -46,7 +47,7 @@ def brief_of(found: Recommendation) -> Brief:
         money=tuple(_money(found)),
         gets=tuple(_gets_of_api(found) if found.way == "api" else _gets(found)),
         ways=ways_of(found),
-        changes=changes,
+        changes=(*filter(None, (_steady(found),)), *changes),
         look_again=_look_again(found, bool(changes)),
     )
 
@@ -76,7 +77,7 @@ def _money(found: Recommendation) -> Iterator[Figure]:
     billing = found.asked.question.costs.billing
     sure, days, currency = of_money(option), days_of_money(option), billing.currency
     dated = told("prices of {days}", days=days) if days else ""
-    label, monthly = _labels(option, found.option is None)
+    label, monthly, total = _labels(option, found.option is None, billing.years)
     yield Figure(
         "upfront",
         label,
@@ -95,7 +96,7 @@ def _money(found: Recommendation) -> Iterator[Figure]:
     yield Figure("month", monthly, *_amounts(option.monthly, currency), words=words, confidence=sure, as_of=dated)
     yield Figure(
         "total",
-        told("Over {years} years", years=billing.years),
+        total,
         *_amounts(option.total, currency),
         words=told("after resale") if option.resale else "",
         confidence=sure,
@@ -103,11 +104,11 @@ def _money(found: Recommendation) -> Iterator[Figure]:
     )
 
 
-def _labels(option: Option, named: bool) -> tuple[str, str]:
-    """What is paid at once and a month; `named` where the decision does not name the way."""
+def _labels(option: Option, named: bool, years: int) -> tuple[str, str, str]:
+    """What is paid at once, a month and in all; `named` where the decision does not name the way."""
     if named and option.name == "api":
-        return told("At once, by API"), told("A month, by API")
-    return told("At once"), told("A month")
+        return told("At once, by API"), told("A month, by API"), told("Over {years} years, by API", years=years)
+    return told("At once"), told("A month"), told("Over {years} years", years=years)
 
 
 def _amounts(amounts: MoneyRange, currency: str) -> tuple[str, str]:
@@ -188,12 +189,22 @@ def _room(found: Recommendation, users: int) -> str:
     """How many full contexts there is room for; an encoder keeps none."""
     if not found.about.shown.writes:
         return ""
-    most = int(users_that_fit(found.about.shown.plan))
+    plan = found.about.shown.plan
+    most = int(users_that_fit(plan))
+    if plan.at_once is None and most > users:  # beside the margin, which stays free
+        most = max(users, int(most - _margin_in_users(plan)))
     if most < users:
         return told("{most:,} of them with a full context at the same time", most=most)
     if most == users:
         return told("each with a full context")
     return told("room for {most:,} with full contexts", most=most)
+
+
+def _margin_in_users(plan: Plan) -> float:
+    """For how many users' contexts the margin would have room, which is not to be used."""
+    users = plan.settings.users
+    held = [(place.capacity_bytes or 0, place.kv_cache_bytes / users) for place in (plan.devices or (plan.host,))]
+    return max((plan.request.margin * capacity / each for capacity, each in held if each), default=0.0)
 
 
 def _changes(found: Recommendation) -> tuple[str, ...]:
@@ -204,14 +215,6 @@ def _changes(found: Recommendation) -> tuple[str, ...]:
         points = turning_points(found.about, found.about.shown)
         turns = say_all((one for each in points for one in turning_words(each)), "report")
         said += turns[:_MOST_OF_MONEY]
-        if points and not turns:
-            said.append(
-                told(
-                    "None of the {count} figures that matter most makes another way the cheapest, from a tenth to ten "
-                    "times of what is planned.",
-                    count=len(points),
-                )
-            )
     if found.way in ("api", "rent") and own is not None and found.about.chosen is not None:
         said.append(
             told(
@@ -227,6 +230,20 @@ def _changes(found: Recommendation) -> tuple[str, ...]:
         return tuple(said)
     plans = [flip.sentence for flip in flips(found.about)]
     return (*said, *say_all(plans[:_MOST_OF_PLAN], "report"))
+
+
+def _steady(found: Recommendation) -> str:
+    """That nothing of what money hangs on most turns it round, where that is so."""
+    if not found.is_compared or found.is_another:
+        return ""
+    points = turning_points(found.about, found.about.shown)
+    if not points or any(each.less or each.more for each in points):
+        return ""
+    return told(
+        "None of the {count} figures that matter most makes another way the cheapest, from a tenth to ten times of "
+        "what is planned.",
+        count=len(points),
+    )
 
 
 def _look_again(found: Recommendation, has_changes: bool) -> str:

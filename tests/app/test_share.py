@@ -154,7 +154,7 @@ def test_only_who_freezes_gets_a_cookie_and_only_for_themselves(database: str) -
 
 def test_a_frozen_page_shows_what_is_stored_not_what_would_be_computed(database: str) -> None:
     result = report_to_result(report_of(answer(Question.from_query(QUERY))))
-    result["verdict"] = "The verdict of another time."
+    result["brief"]["decision"] = "The verdict of another time."
     result["key_figures"][0]["value"] = "1,234.5 GiB"
     result["memory"]["recommended"] = "Q2_K"
     store = open_store(database)
@@ -242,7 +242,7 @@ def test_the_report_view_has_no_inputs_and_agrees_with_the_document(query: str) 
     assert document.verdict in texts(page).replace("\u2060", "")
     assert len(page.get("plotly_chart")) == (1 if found.chosen is None else 3)
     words = [header.value for header in page.header]
-    assert words[-2:] == ["Assumptions", "Words used"]
+    assert words[-2:] == ["Inputs and assumptions", "Words used"]
     assert ("Cost" in words) == (document.costs is not None)
 
 
@@ -292,7 +292,7 @@ def test_a_report_that_another_model_leads_sends_nobody_for_the_wrong_file() -> 
     assert other is not None
     document = report_of(found, link="https://advisor.example.org/?level=Q2_K")
     assert document.tone == "bad"
-    assert document.next_steps[0].endswith(f"https://advisor.example.org/?{other.found.question.to_query()}.")
+    assert document.next_steps[-1].endswith(f"https://advisor.example.org/?{other.found.question.to_query()}.")
     assert not [step for step in document.next_steps if "Q2_K" in step]
     assert len(document.choices) == len(choices(found))
     assert document.why == say_all(reasons(found), "report")
