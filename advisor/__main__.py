@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import runpy
@@ -26,16 +27,22 @@ from advisor.report.asking import answer_plan, answer_sizes
 if TYPE_CHECKING:
     from advisor.report.batch import Refusal, Work
 
+_LASTING = ("serve", "worker", "mcp")
 # As it was started: by the installed command, or by `python -m advisor`.
 _PROGRAM = "python -m advisor" if Path(sys.argv[0]).name == "__main__.py" else "llm-fit-advisor"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if arguments is None:
+        # One answer and the end: nothing that is thrown away is worth looking for.
+        gc.disable()
     parser = command_parser(_PROGRAM, __doc__ or "")
     options = parser.parse_args(arguments)
     if problem := misuse(options):
         parser.error(problem)
+    if getattr(options, "batch", None) is not None or options.command in _LASTING:
+        gc.enable()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
             return _ask(options)
@@ -138,6 +145,14 @@ def _pasted(options: argparse.Namespace) -> str:
     return paste_table(text, asked)
 
 
+def _deploy(options: argparse.Namespace) -> str:
+    from advisor.answer.answer import answer
+    from advisor.question.question import Question
+    from advisor.report.deployments import deployment
+
+    return deployment(answer(Question.from_query(options.query), allow_local=True), options.what).rstrip("\n")
+
+
 def _models(options: argparse.Namespace) -> str:
     from advisor.report.lists import models_document, models_table
 
@@ -204,6 +219,38 @@ def _agents(options: argparse.Namespace) -> str:
     return ""
 
 
+def _admin(options: argparse.Namespace) -> str:
+    from advisor.store import admin, open_store
+
+    store = open_store()
+    try:
+        match options.admin:
+            case "list":
+                rows = admin.listed(store, options.limit)
+                lines = (
+                    f"{row.id}  {row.created_at:%Y-%m-%d}  "
+                    f"{'never' if row.expires_at is None else format(row.expires_at, '%Y-%m-%d'):10}  "
+                    f"{row.bytes:>9,}  {row.owner}"
+                    for row in rows
+                )
+                head = f"{'id':16}  {'created':10}  {'expires':10}  {'bytes':>9}  owner"
+                return "\n".join((head, *lines))
+            case "revoke":
+                if not admin.revoke(store, options.id):
+                    raise InputError("There is no frozen recommendation {id}.", id=options.id[:40])
+                return f"{options.id} was revoked."
+            case "purge":
+                return f"{admin.purge(store, options.older_than)} were removed."
+            case "backup":
+                return f"{admin.back_up(store, options.file)} rows were written."
+            case "restore":
+                return f"{admin.restore(store, options.file)} rows were restored."
+            case _:
+                return json.dumps(admin.usage(store), indent=1)
+    finally:
+        store.close()
+
+
 def _serve(options: argparse.Namespace) -> str:
     if options.print_proxy or options.processes != 1:
         return _serve_many(options)
@@ -227,9 +274,11 @@ def _serve_many(options: argparse.Namespace) -> str:
 
 
 _COMMANDS = {
+    "admin": _admin,
     "sizes": _sizes,
     "plan": _plan,
     "report": _report,
+    "deploy": _deploy,
     "models": _models,
     "machines": _machines,
     "detect": _detect,

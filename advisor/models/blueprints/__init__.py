@@ -14,12 +14,14 @@ from typing import Any
 
 from advisor.foundation.errors import InputError, one_line
 from advisor.models.blueprints.common import REGISTRY
+from advisor.models.blueprints.usual import usual_decoder
 from advisor.models.config import Config
 from advisor.models.model import Model
+from advisor.models.refused import REFUSED
 from advisor.models.tower import tower_of
 from advisor.models.wrappers import Inner, inner_of, parts_left_out
 
-__all__ = ["known_architectures", "model_from_config"]
+__all__ = ["known_architectures", "known_to_nobody", "model_from_config"]
 
 for _family in iter_modules(__path__):  # importing a family registers its blueprints
     import_module(f"{__name__}.{_family.name}")
@@ -40,9 +42,9 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
     if name not in REGISTRY:
         inner = inner_of(raw, name, REGISTRY)
         if inner is None:
-            raise InputError(
-                "Architecture '{architecture}' is not known to this version.", architecture=one_line(name, 80)
-            )
+            if name not in REFUSED and (usual := usual_decoder(raw)) is not None:
+                return usual
+            raise _unknown(name)
         config = Config(inner.config)
     name = config.architecture
     model = _built(name, config)
@@ -53,6 +55,28 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
         return model
     model = model if inner.labels is None else model.with_scores(inner.labels)
     return replace(model, notes=(*model.notes, *parts_left_out(inner, tower is not None)))
+
+
+def known_to_nobody(raw: Mapping[str, Any]) -> bool:
+    """Whether no blueprint is for a config's architecture; raises InputError where it names none."""
+    name = Config(raw).architecture
+    return name not in REGISTRY and inner_of(raw, name, REGISTRY) is None
+
+
+def _unknown(name: str) -> InputError:
+    shown = one_line(name, 80)
+    if (why := REFUSED.get(name)) is not None:
+        return InputError(
+            "Architecture '{architecture}' is not sized from its config alone: {why}. Give a GGUF file of it, whose "
+            "header says enough.",
+            architecture=shown,
+            why=why,
+        )
+    return InputError(
+        "Architecture '{architecture}' is not known to this version. Give a GGUF file of it, or a repository with GGUF "
+        "or safetensors files: what their headers say is enough.",
+        architecture=shown,
+    )
 
 
 def _built(name: str, config: Config) -> Model:

@@ -48,6 +48,16 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
         model_from_config({**LLAMA, **changes})
 
 
+def test_the_usual_decoder_is_assumed_where_every_key_is_one_of_its_own() -> None:
+    config = {**LLAMA, "architectures": ["FooForCausalLM"], "rms_norm_eps": 1e-6, "hidden_act": "silu"}
+    found = model_from_config(config)
+    assert found.parameters == 6_738_415_616
+    assert [note.kind for note in found.notes] == ["decoder_assumed"]
+    for more in ({"altup_num_inputs": 4}, {"hidden_act": "gelu"}, {"rms_norm_eps": None}):
+        with pytest.raises(InputError, match="repository with GGUF or safetensors files"):
+            model_from_config({**config, **more})
+
+
 @pytest.mark.parametrize("raw", [[], "text", None, 7])
 def test_a_config_must_be_an_object(raw: Any) -> None:
     with pytest.raises(InputError, match="one JSON object"):

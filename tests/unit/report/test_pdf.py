@@ -37,7 +37,8 @@ from advisor.report.document import (
 )
 from advisor.report.from_answer import report_of
 from advisor.report.glyphs import BOX
-from advisor.report.pdf import Paper, render_pdf
+from advisor.report.payload import Paper
+from advisor.report.pdf import render_pdf
 from tests.support.sample_report import LINK, RECOMMENDED, bars, brief, costs, levels, report
 
 ROOT = Path(__file__).resolve().parents[3]

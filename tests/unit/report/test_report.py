@@ -20,9 +20,10 @@ from advisor.foundation.units import gib
 from advisor.question.question import FIELDS, Question
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Costs, Cover, ReportDocument
-from advisor.report.from_answer import STATUS_TONES, report_of
+from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.frozen_changes import changes
+from advisor.report.named import STATUS_TONES
 from advisor.report.pdf import render_pdf
 from tests.support.decided import chosen_level
 

@@ -187,9 +187,9 @@ def test_a_list_of_devices_leaves_out_what_no_runtime_uses() -> None:
     listed = told(LSPCI)
     assert listed["ignored"] == ["G200eR2"]
     assert [gpu["name"] for gpu in listed["gpus"]] == ["UHD Graphics 770", "GeForce RTX 3090", None]
-    assert {gpu.name for gpu in pasted_machine(read_paste(LSPCI)).detected.gpus if gpu.integrated} == {
-        "UHD Graphics 770"
-    }  # type: ignore[union-attr]
+    machine = pasted_machine(read_paste(LSPCI))
+    assert machine is not None
+    assert {gpu.name for gpu in machine.detected.gpus if gpu.integrated} == {"UHD Graphics 770"}
 
 
 @pytest.mark.parametrize(
