@@ -25,7 +25,7 @@ from advisor.foundation.errors import AdvisorError, InputError
 from advisor.report.asking import answer_plan, answer_sizes
 
 if TYPE_CHECKING:
-    from advisor.report.batch import Refusal, Work
+    from advisor.report.batch import Document, Refusal, Work
 
 _LASTING = ("serve", "worker", "mcp")
 # As it was started: by the installed command, or by `python -m advisor`.
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.enable()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
-            return _ask(options)
+            return _ask(options, lasting=arguments is not None)
         if options.command == "check":
             return _check(options)
         print(_COMMANDS[options.command](options), flush=True)
@@ -57,30 +57,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _ask(options: argparse.Namespace) -> int:
-    """Answer one question as JSON, or a batch of them; the exit status."""
+def _ask(options: argparse.Namespace, lasting: bool) -> int:
+    """Answer one question as JSON, or a batch of them; the exit status. A process that is `lasting` keeps its answers
+    itself.
+    """
     from advisor.report.batch import answer_line, run_batch
 
     work, refusal = _sizes_as_json(options) if options.command == "sizes" else _plan_as_json(options)
     if options.batch is not None:
         return run_batch(options.batch, work, refusal)
-    line, status = answer_line(getattr(options, ASKED[options.command]), work, refusal)
+    text = getattr(options, ASKED[options.command])
+    if lasting:
+        line, status = answer_line(text, work, refusal)
+    else:
+        from advisor.report.kept_answers import answer_before
+
+        told = {key: value for key, value in vars(options).items() if key not in ("query", "model", "batch")}
+        flags = json.dumps(told, sort_keys=True)
+        line, status = answer_before(options.command, text, flags, lambda: answer_line(text, work, refusal))
     print(line, flush=True)
     return status
 
 
 def _sizes_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
-    from advisor.report.sizes import sizes_refusal
+    def refusal(text: str, error: Document) -> Document:
+        from advisor.report.sizes import sizes_refusal
 
-    return partial(answer_sizes, mtp=options.mtp, full=options.full), sizes_refusal
+        return sizes_refusal(text, error)
+
+    return partial(answer_sizes, mtp=options.mtp, full=options.full), refusal
 
 
 def _plan_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
-    from advisor.report.compact import refusal_document
+    def refusal(text: str, error: Document) -> Document:
+        from advisor.report.compact import refusal_document
 
-    return partial(
-        answer_plan, whole_plans=options.plans, with_flips=options.flips, full=options.full
-    ), refusal_document
+        return refusal_document(text, error)
+
+    return partial(answer_plan, whole_plans=options.plans, with_flips=options.flips, full=options.full), refusal
 
 
 def _sizes(options: argparse.Namespace) -> str:
@@ -134,7 +148,7 @@ def _detect(options: argparse.Namespace) -> str:
 def _pasted(options: argparse.Namespace) -> str:
     from advisor.question.question import Question
     from advisor.report.batch import whole_text
-    from advisor.report.pasted import evidence_csv, paste_document, paste_table
+    from advisor.report.paste_output import evidence_csv, paste_document, paste_table
 
     asked = Question.from_query(options.beside).chosen() if options.beside else {}
     text = whole_text(options.source)

@@ -211,7 +211,7 @@ async def _detect(visitor_of: Callable[[Request], Visitor], request: Request) ->
 
 
 def _paste(text: str, request: Request) -> bytes:
-    from advisor.report.pasted import paste_document
+    from advisor.report.paste_output import paste_document
 
     query = _asked(request)
     return _as_json(paste_document(text, Question.from_query(query).chosen() if query else {}))

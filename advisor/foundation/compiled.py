@@ -20,22 +20,31 @@ _LARGEST = 4_000_000  # bytes of a file that is read
 
 
 def compiled(name: str, follows_from: str, make: Callable[[], Any]) -> Any:
-    """What `make` returns, or what it returned before for the same `follows_from`; plain values only."""
-    path = _folder()
-    if path is None:
+    """What `make` returns, or what it returned before for the same `follows_from`; plain values only.
+
+    What it raises is raised, and None is not kept.
+    """
+    folder = compiled_folder()
+    if folder is None:
         return make()
-    path = path / f"{name}.json"
+    path = folder / f"{name}.json"
     stamp = hashlib.sha256(follows_from.encode()).hexdigest()
     try:
         with path.open("rb") as file:
-            kept = json.loads(file.read(_LARGEST))
-        if kept["stamp"] == stamp and kept["sum"] == _sum(kept["value"]):
-            return kept["value"]
+            held = json.loads(file.read(_LARGEST))
+        if held["stamp"] == stamp and held["sum"] == _sum(held["value"]):
+            return held["value"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    value = make()
-    _write(path, json.dumps({"stamp": stamp, "sum": _sum(value), "value": value}))
+    if (value := make()) is not None:
+        _write(path, json.dumps({"stamp": stamp, "sum": _sum(value), "value": value}))
     return value
+
+
+def kept(prefix: str, asked: str, follows_from: str, make: Callable[[], Any]) -> Any:
+    """The same for one of many: `asked` tells them apart."""
+    name = f"{prefix}{hashlib.sha256(asked.encode()).hexdigest()[:24]}"
+    return compiled(name, f"{asked}\n{follows_from}", make)
 
 
 def stamp_of(*paths: Path) -> str:
@@ -51,7 +60,8 @@ def stamp_of(*paths: Path) -> str:
     return "\n".join(found)
 
 
-def _folder() -> Path | None:
+def compiled_folder() -> Path | None:
+    """Where it lies; None where nothing is to be kept on disk."""
     chosen = environment().cache
     if chosen == "":
         return None

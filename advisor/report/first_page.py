@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 from advisor.answer.flips import flips
 from advisor.answer.money_words import money_words
@@ -12,12 +12,13 @@ from advisor.answer.option import users_that_fit
 from advisor.answer.recommendation import Recommendation
 from advisor.answer.turning_points import turning_points, turning_words
 from advisor.answer.verdict import verdict
-from advisor.costs.money import MoneyRange, UsedPrice
+from advisor.costs.money import OLD_AFTER_DAYS, MoneyRange, UsedPrice
 from advisor.costs.options import Option
 from advisor.foundation.message import Span
 from advisor.foundation.ranges import Range
 from advisor.report.brief import Brief, Figure
 from advisor.report.how_sure import (
+    day_of_price,
     day_of_quality,
     day_of_speed,
     days_of_money,
@@ -32,7 +33,6 @@ from advisor.report.ways import upfront_of, ways_of
 from advisor.sizing.plan import Plan
 from advisor.words import say, say_all, told, written_day
 
-FRESH_DAYS = 90  # a price that is older is asked for again
 _NEAR = 3  # times: a way whose low end is dearer than that of the other's high end would have to change very much
 _MOST_OF_MONEY, _MOST_OF_PLAN = 3, 3  # of what would change the decision; the rest is on the third page
 
@@ -248,19 +248,25 @@ def _steady(found: Recommendation) -> str:
 
 def _look_again(found: Recommendation, has_changes: bool) -> str:
     oldest = oldest_price(found)
-    if oldest is None or oldest.as_of is None:
+    if oldest is None:
         if has_changes:
             return told("No price here grows old; look again as soon as one of these happens.")
         return told("No price here grows old; look again when another model or machine comes into question.")
     today, label = found.asked.today, say(oldest.label, "report")
-    due, seen = oldest.as_of + timedelta(days=FRESH_DAYS), written_day(oldest.as_of)
+    if oldest.as_of is None:
+        return told(
+            "Ask for fresh prices before you sign: of which day the price is that this rests on most ({price}), its "
+            "source does not say.",
+            price=label,
+        )
+    due, seen = oldest.as_of + timedelta(days=OLD_AFTER_DAYS), written_day(oldest.as_of)
     if due <= today:
         return told(
-            "Ask for fresh prices before you sign: the oldest that this rests on ({price}) is of {seen}, more than "
-            "{days} days ago.",
+            "Ask for fresh prices before you sign: the oldest that this rests on ({price}) is of {seen}, {age:,} days "
+            "ago.",
             price=label,
             seen=seen,
-            days=FRESH_DAYS,
+            age=(today - oldest.as_of).days,
         )
     if has_changes:
         return told(
@@ -269,14 +275,14 @@ def _look_again(found: Recommendation, has_changes: bool) -> str:
             day=written_day(due),
             price=label,
             seen=seen,
-            days=FRESH_DAYS,
+            days=OLD_AFTER_DAYS,
         )
     return told(
         "Look again on {day}: that day the oldest price that this rests on ({price}, of {seen}) is {days} days old.",
         day=written_day(due),
         price=label,
         seen=seen,
-        days=FRESH_DAYS,
+        days=OLD_AFTER_DAYS,
     )
 
 
@@ -290,4 +296,4 @@ def oldest_price(found: Recommendation) -> UsedPrice | None:
     if found.asked.question.requirements.own_hardware:
         near = []
     prices = [price for option in (chosen, *near) if (price := telling_price(option)) is not None]
-    return min(prices, key=lambda price: price.as_of or date.max, default=None)
+    return min(prices, key=day_of_price, default=None)

@@ -22,11 +22,14 @@ from advisor.report.cost_section import NAMES
 from advisor.report.document import ReportDocument
 from advisor.report.from_answer import report_of
 from advisor.report.pdf import render_pdf
+from advisor.report.web.around import Around
+from advisor.report.web.page import report_page
 from advisor.ui.parts.verdict_card import card
 from advisor.words import say
 from tests.support.decision_figures import reads
 from tests.support.decisions import Document, drawn, query_of
-from tests.support.pages import in_words, opened, read
+from tests.support.pages import in_words
+from tests.support.read_page import PageRead
 
 MOST_BYTES = 300_000
 _AMOUNT = re.compile(r"([\d.,]*\d) (USD|EUR|CHF)\b")
@@ -48,8 +51,8 @@ def question(seed: str, number: int) -> str:
     return query_of(values)
 
 
-def problems(query: str, on_the_page: bool = False) -> Iterator[str]:
-    """Where two of them differ; nothing for a question that is refused. `on_the_page` draws the report's page too."""
+def problems(query: str) -> Iterator[str]:
+    """Where two of them differ; nothing for a question that is refused."""
     try:
         found = answer(Question.from_query(query))
     except InputError:
@@ -65,19 +68,11 @@ def problems(query: str, on_the_page: bool = False) -> Iterator[str]:
         yield "one of the first three pages does not hold what belongs on it"
     yield from _held_by("the PDF's first page", pages[0], _first_page(brief))
     yield from _held_by("the PDF", "".join(pages[:3]), _later_pages(document))
-    if on_the_page:
-        shown = _drawn(query)
-        said = (*_first_page(brief), *_later_pages(document))
-        yield from _held_by("the page", shown, tuple(one.partition("https://")[0] for one in said))  # of another server
+    page = PageRead(report_page(document, Around("/", "/report.pdf"))).words
+    yield from _held_by("the page", page, (*_first_page(brief), *_later_pages(document)))
     yield from _decision_agrees(brief)
     yield from _json_agrees(found, brief, answer_document(found, query))
     yield from _card_agrees(found, document)
-
-
-def _drawn(query: str) -> str:
-    page = opened(f"{query}&view=report")
-    tables = " ".join(str(cell) for table in page.table for row in table.value.reset_index().values for cell in row)
-    return f"{read(page)} {tables}"
 
 
 def _first_page(brief: Brief) -> Iterator[str]:

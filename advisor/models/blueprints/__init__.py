@@ -1,7 +1,8 @@
 """Blueprints: from a `config.json` to a model, per architecture.
 
 A blueprint composes the blocks of `advisor.models.mixers` and `advisor.models.feed_forward`; it holds no
-sizes of its own. An architecture without a blueprint is named as unknown, never guessed.
+sizes of its own. Of an architecture without one the usual decoder is assumed only where every key of its config is one
+of that decoder's, and the model says so; else it is named as unknown.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from advisor.foundation.errors import InputError, one_line
 from advisor.models.blueprints.common import REGISTRY
 from advisor.models.blueprints.usual import usual_decoder
 from advisor.models.config import Config
+from advisor.models.mistral_params import config_of_params
 from advisor.models.model import Model
 from advisor.models.refused import REFUSED
 from advisor.models.tower import tower_of
@@ -36,6 +38,8 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
 
     Raises InputError, in one sentence, for an unknown architecture or for a missing or implausible field.
     """
+    Config(raw)  # which refuses what is no object
+    raw = config_of_params(raw)
     config = Config(raw)
     name = config.architecture
     inner: Inner | None = None

@@ -206,4 +206,5 @@ def rwkv7(config: Config) -> Model:
 
 def _rank(width: int, factor: float, power: float = 0.5) -> int:
     """Ranks of RWKV 7 where a config states none: by the width, in steps of 32."""
-    return max(32, round(factor * float(width) ** power / 32) * 32)
+    steps: float = factor * math.pow(width, power) / 32
+    return max(32, round(steps) * 32)

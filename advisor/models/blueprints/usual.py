@@ -34,4 +34,5 @@ def usual_decoder(raw: Mapping[str, Any]) -> Model | None:
     config = Config(raw)
     model = REGISTRY["LlamaForCausalLM"](config)
     notes = (fact("decoder_assumed", architecture=config.architecture[:60]),)
-    return replace(model, wiring=replace(model.wiring, assumed=True), notes=notes)
+    # Not called a Llama: what is converted or checked by that name must be one.
+    return replace(model, architecture="unknown", wiring=replace(model.wiring, assumed=True), notes=notes)

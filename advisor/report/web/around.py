@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.report.headings import PRODUCT
-from advisor.report.web.parts import attribute
+from advisor.report.web.pieces import attribute
 
 PICTURE_SIZE = (1200, 630)  # pixels, what chat programs ask for
 _TITLE_CHARACTERS, _SENTENCE_CHARACTERS = 120, 300  # of a preview; more is cut by whoever shows it

@@ -18,7 +18,7 @@ from advisor.report.drawing import costs_payload, memory_payload, quality_payloa
 from advisor.report.headings import PRODUCT, headings, kicker
 from advisor.report.web.around import Around, preview_tags
 from advisor.report.web.charts import cost_chart, memory_chart, quality_chart
-from advisor.report.web.parts import attribute, commands, facts, items, linked, section, table, text, tiles
+from advisor.report.web.pieces import attribute, commands, facts, items, linked, section, table, text, tiles
 from advisor.words import told
 from advisor.words.written import rough, span
 

@@ -213,8 +213,10 @@ def test_bookmarks_lead_to_the_parts_and_the_file_is_small(full: PdfReader) -> N
     def flat(entries: Any) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
         for entry in entries:
-            more = flat(entry) if isinstance(entry, list) else [(entry.title, full.get_destination_page_number(entry))]
-            found += more
+            if isinstance(entry, list):
+                found += flat(entry)
+            else:
+                found.append((str(entry.title), full.get_destination_page_number(entry) or 0))
         return found
 
     marks = flat(full.outline)

@@ -21,8 +21,8 @@ from advisor.__main__ import main
 from advisor.answer.beside_measured import beside, evidence_rows
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
-from advisor.report.pasted import evidence_csv, paste_document, paste_table
-from advisor.sources.pastes.machine import pasted_machine
+from advisor.report.paste_output import evidence_csv, paste_document, paste_table
+from advisor.sources.pastes.described_machine import pasted_machine
 from advisor.sources.pastes.measured import level_of, pasted_runs
 from advisor.sources.pastes.read import read_paste
 from advisor.sources.pastes.text import LONGEST

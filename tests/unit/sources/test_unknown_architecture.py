@@ -8,12 +8,18 @@ from dataclasses import replace
 
 import pytest
 
+from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.units import GIB
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
 from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
 from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
+from advisor.runtimes.llama_cpp.memory_lines import memory_lines
+from advisor.runtimes.llama_cpp.runtime import LLAMA_CPP
+from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import HOST, place
+from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.settings import Settings
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.gguf_header import read_gguf_header
@@ -64,6 +70,20 @@ def test_a_file_of_an_unknown_architecture_is_a_model_and_says_so() -> None:
     assert found.model is not None
     assert [note.kind for note in found.model.notes] == ["architecture_assumed"]
     assert compute_buffer_bytes(found.model, _SETTINGS[0], place(32, (1.0,)))[HOST] > 0
+
+
+def test_what_computing_takes_is_said_to_be_assumed() -> None:
+    model = _observed("llama-3.1-8b-instruct")
+    memory = Memory((Device("GPU", 24 * GIB, GIB // 2),), 64 * GIB, 2 * GIB)
+    (plan,) = LLAMA_CPP.plan(PlanRequest(model, memory, _SETTINGS[0], margin=0.04, stored=Levels(LEVELS["Q4_K_M"].id)))
+    span = plan.compute_range
+    assert span is not None
+    assert span.high == plan.devices[0].compute_bytes
+    (line,) = [
+        one for one in memory_lines(plan, model) if one.component == "compute" and one.place == plan.devices[0].name
+    ]
+    assert line.word == "assumed"
+    assert line.source.kind == "most_that_shapes_allow"
 
 
 # What a config does not say of layers whose cache is shared, small or none; an encoder keeps nothing.

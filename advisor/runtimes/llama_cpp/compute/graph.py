@@ -50,7 +50,8 @@ class Graph:
     `here` is the device whose weights the operations being added use. `order` is the execution order of
     operations. llama.cpp creates operations first and puts them into the order when something asks for their
     result (`ggml_build_forward_expand`); `settle()` marks such a point, and `early()` operations go to the
-    last one, before whatever has been created since.
+    last one, before whatever has been created since. `inputs` tell how many constants are allocated before each, and
+    `fused` holds, of attention and of streams, the operations that llama.cpp fuses, with where their layers lie.
 
     Where `weights` pass through a GPU, whatever uses one of the host is computed by the first GPU, which copies it
     (`op_offload`), and biases and factors matter too.
