@@ -131,6 +131,7 @@ def _report(options: argparse.Namespace) -> str:
         cover | {"prepared_for": options.prepared_for},
         options.logo,
         options.link,
+        options.lang,
     )
 
 

@@ -127,6 +127,9 @@ def _add_report(made: argparse.ArgumentParser) -> None:
     for name in ("title", "company", "prepared-for", "note"):
         made.add_argument(f"--{name}", default="", help="text for the report's first page")
     made.add_argument("--logo", metavar="FILE", type=Path, help="PNG or SVG for the report's first page")
+    made.add_argument(
+        "--lang", default="", help="its language and country, such as de-CH; else that of QUERY, or English"
+    )
     made.add_argument("--link", default="", help="address of the dashboard, for the link and the code to scan")
 
 

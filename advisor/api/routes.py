@@ -28,12 +28,13 @@ from advisor.foundation.quotas import Visitor, working_for
 from advisor.foundation.turns import PAGES
 from advisor.foundation.version import VERSION
 from advisor.models.catalogue import catalogue
-from advisor.question.question import MAX_QUERY_LENGTH, Question
+from advisor.question.question import LANGUAGE_KEY, MAX_QUERY_LENGTH, Question
 from advisor.report.asking import answer_plan, answer_sizes
 from advisor.report.compact import refusal_document
 from advisor.report.lists import MOST, machines_document, models_document
 from advisor.sources.pastes.text import LONGEST
 from advisor.sources.resolve import find_in_time
+from advisor.words import speaking
 
 PREFIX = "/api/v1"
 MOST_WAITING = 16
@@ -174,9 +175,10 @@ def _report(request: Request) -> bytes:
     from advisor.report.from_answer import report_of
     from advisor.report.pdf import render_pdf
 
-    question = Question.from_query(_asked(request))
-    _read(question.model.name)
-    return render_pdf(report_of(answer(question), Cover(), ""), "a4")
+    with speaking(request.query_params.get(LANGUAGE_KEY, "")):
+        question = Question.from_query(_asked(request))
+        _read(question.model.name)
+        return render_pdf(report_of(answer(question), Cover(), ""), "a4")
 
 
 def _badge(request: Request) -> bytes:

@@ -123,8 +123,8 @@ class Environment(Settings):
     language: str = Field(
         "",
         alias="LLM_FIT_ADVISOR_LANGUAGE",
-        title="the name of a language's catalogue, such as en",
-        description="The language of sentences, reports and errors: the name of a folder in `advisor/words/locale`; "
+        title="the name of a language that there is, such as en or de-CH",
+        description="The language of sentences, reports and errors where a link names none, such as `de-CH`; "
         "unset: `en`",
     )
 

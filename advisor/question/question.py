@@ -33,6 +33,7 @@ from advisor.runtimes.server import ServerOptions
 from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_QUERY_LENGTH = 4096
+LANGUAGE_KEY = "lang"  # of a link, beside the question
 # Of everything that is counted or measured here, less than this is nothing; it keeps figures and sentences finite.
 _LEAST = 1e-9
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime, level"
@@ -150,6 +151,8 @@ class Question(Composed):
             raise InputError("The query is not of the form key=value&key=value.") from None
         values: dict[str, str] = {}
         for key, value in pairs:
+            if key == LANGUAGE_KEY:  # how the answer is told; the same question in any language
+                continue
             if key in values:
                 raise InputError("'{name}' is given twice; give it once.", name=one_line(key))
             values[key] = value

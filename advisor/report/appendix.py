@@ -15,17 +15,17 @@ from advisor.costs.staircase import Line
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING, fact
-from advisor.foundation.numbers import exact
-from advisor.foundation.units import GIB, gib
+from advisor.foundation.units import GIB
 from advisor.foundation.version import VERSION
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Appendix, Command, Fact, SourceRow, Table
 from advisor.report.how_right import how_right
-from advisor.report.named import status_word, verdict_word
+from advisor.report.named import basis_word, status_inside, verdict_word
 from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
 from advisor.speed.explain import explanation
 from advisor.words import label, say, say_all, to_tell, told
+from advisor.words.written import exact, gib, number
 
 ASKED = to_tell("as asked for")  # the note of an assumption that is the user's
 KEPT_FREE = to_tell("kept free of each device")
@@ -73,14 +73,14 @@ def _levels_table(answer: Answer) -> Table:
             (
                 plan.level,
                 told("offload") if plan.verdict == "fits with offload" else verdict_word(plan.verdict),  # on one line
-                f"{plan.sized.file_bytes / 1e9:,.2f}",
-                f"{plan.sized.bits_per_weight:.2f}",
-                f"{plan.needed_bytes / GIB:,.1f}",
-                "–" if plan.free_bytes is None else f"{plan.free_bytes / GIB:,.1f}".replace("-", "−"),
-                "–" if kept is None else f"{kept.typical:.1f}",
+                number(plan.sized.file_bytes / 1e9, ",.2f"),
+                number(plan.sized.bits_per_weight, ".2f"),
+                number(plan.needed_bytes / GIB, ",.1f"),
+                "–" if plan.free_bytes is None else number(plan.free_bytes / GIB, ",.1f").replace("-", "−"),
+                "–" if kept is None else number(kept.typical, ".1f"),
                 # What does not fit does not run.
-                "–" if speed is None or plan.verdict == "does not fit" else f"{speed.typical:,.1f}",
-                f"{plan.max_context:,}" if plan.max_context else "–",
+                "–" if speed is None or plan.verdict == "does not fit" else number(speed.typical, ",.1f"),
+                number(plan.max_context, ",") if plan.max_context else "–",
             )
         )
     levels = [candidate.level for candidate in answer.candidates]
@@ -96,7 +96,7 @@ def _levels_table(answer: Answer) -> Table:
 def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     question, plan = answer.question, shown.plan
     facts = [
-        Fact(told("Why"), f"{shown.level}, {status_word(answer.status).lower()}", said)
+        Fact(told("Why"), f"{shown.level}, {status_inside(answer.status)}", said)
         for said in say_all(reasons(answer), "report")
     ]
     facts += [
@@ -113,11 +113,14 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     if plan.verdict == "does not fit":
         return tuple(facts)
     if shown.speed is not None:
-        facts += [Fact(told("Speed"), shown.speed.basis, said) for said in say_all(explanation(shown.speed), "report")]
+        facts += [
+            Fact(told("Speed"), basis_word(shown.speed.basis), said)
+            for said in say_all(explanation(shown.speed), "report")
+        ]
     quality = shown.quality
     if quality.notes:
-        facts.append(Fact(told("Quality"), quality.basis, " ".join(say_all(quality.notes, "report"))))
-    facts += [Fact(told("Quality"), quality.basis, said) for said in say_all(quality.remarks, "report")]
+        facts.append(Fact(told("Quality"), basis_word(quality.basis), " ".join(say_all(quality.notes, "report"))))
+    facts += [Fact(told("Quality"), basis_word(quality.basis), said) for said in say_all(quality.remarks, "report")]
     if shown.costs is not None:
         for option in shown.costs.options:
             facts += [_bill_line(option, line) for line in option.bill]
@@ -140,7 +143,7 @@ def _asked(answer: Answer) -> list[Fact]:
         Fact(
             told("Context"), say(fact("tokens", n=question.workload.context)), by_frontend.get("context", told(ASKED))
         ),
-        Fact(told("Users at once"), f"{question.workload.users:,}", by_frontend.get("users", told(ASKED))),
+        Fact(told("Users at once"), number(question.workload.users, ","), by_frontend.get("users", told(ASKED))),
         Fact(told("Load"), load, told(ASKED)),
         Fact(told("Years of use"), str(question.costs.billing.years), told(ASKED)),
         Fact(told("Currency"), question.costs.billing.currency, told(ASKED)),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError, one_line
-from advisor.question.question import Question
+from advisor.question.question import LANGUAGE_KEY, Question
 from advisor.report.columns import COLUMNS_KEY, Changes, question_of_column, read_columns, write_columns
 from advisor.report.comparison_pdf import comparison_pdf
 from advisor.report.document import Cover, Logo
@@ -16,16 +16,30 @@ from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
 from advisor.report.payload import Paper
 from advisor.report.pdf import render_pdf
+from advisor.words import chosen, speaking
 
 
 def write_report(
-    query: str, out: Path, paper: Paper, cover: Mapping[str, str], logo: Path | None, address: str = ""
+    query: str,
+    out: Path,
+    paper: Paper,
+    cover: Mapping[str, str],
+    logo: Path | None,
+    address: str = "",
+    language: str = "",
 ) -> str:
     """Write the report about a query to `out` and say so; raises InputError in one sentence.
 
     A query of the comparison, with `columns=`, makes the comparison of its questions; a cover is for one alone.
-    `address` is where the dashboard runs; without it the report has no link and no code to scan.
+    `address` is where the dashboard runs; without it the report has no link and no code to scan. `language` goes
+    before that of the query.
     """
+    asked = dict(parse_qsl(query.removeprefix("?"))).get(LANGUAGE_KEY, "")
+    with speaking(language or asked):
+        return _report(query, out, paper, cover, logo, address)
+
+
+def _report(query: str, out: Path, paper: Paper, cover: Mapping[str, str], logo: Path | None, address: str) -> str:
     if out.is_dir():
         raise InputError("{out} is a folder: name the PDF file to write.", out=one_line(out.name or out))
     if out.suffix.lower() != ".pdf":
@@ -40,14 +54,19 @@ def write_report(
     if columns:
         beside = [answer(question_of_column(base, changes), allow_local=True) for changes in columns]
         asked = f"{base.to_query()}&{COLUMNS_KEY}={write_columns(columns)}"
-        link = f"{address.rstrip('/')}/compare?{asked}" if address else ""
+        link = f"{address.rstrip('/')}/compare?{asked}{_language()}" if address else ""
         made = comparison_pdf((found, *beside), link=link, paper=paper)
         _write(made, out)
         return f"Wrote {out.name}: {1 + len(beside)} questions compared, {len(made):,} bytes."
-    link = f"{address.rstrip('/')}/?{found.question.to_query()}" if address else ""
+    link = f"{address.rstrip('/')}/?{found.question.to_query()}{_language()}" if address else ""
     made = render_pdf(report_of(found, on_it, link), paper)
     _write(made, out)
     return f"Wrote {out.name}: {found.entry.name} on {found.machine_name}, {len(made):,} bytes."
+
+
+def _language() -> str:
+    """The end of a link that is in another language."""
+    return f"&{LANGUAGE_KEY}={chosen()}" if chosen() else ""
 
 
 def _columns_of(query: str) -> tuple[Question, tuple[Changes, ...]]:

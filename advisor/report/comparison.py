@@ -17,14 +17,14 @@ from advisor.answer.status import STATUSES
 from advisor.answer.verdict import leading
 from advisor.costs.options import Option as Way
 from advisor.foundation.errors import InputError
-from advisor.foundation.numbers import money, rough, span
 from advisor.foundation.ranges import Range
-from advisor.foundation.units import gb, gib
 from advisor.quality.scale import compared
 from advisor.quality.tasks import task_name
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
+from advisor.report.named import status_inside
 from advisor.words import say, to_tell, told
+from advisor.words.written import amount, gb, gib, money, number, rough, span
 
 MOST_COMPARED = 4
 LETTERS = "ABCD"
@@ -129,7 +129,7 @@ def _asked(answers: Sequence[Answer]) -> tuple[Row, ...]:
             told("Context per user"),
             [told("{context:,} tokens", context=one.workload.context) for one in questions],
         ),
-        _row(group, told("Users"), [f"{one.workload.users:,}" for one in questions]),
+        _row(group, told("Users"), [number(one.workload.users, ",") for one in questions]),
         _row(group, told("Goal"), [one.requirements.goal.replace("-", " ") for one in questions]),
         _row(
             group,
@@ -142,7 +142,7 @@ def _asked(answers: Sequence[Answer]) -> tuple[Row, ...]:
 
 def _decided(answers: Sequence[Answer]) -> tuple[Row, ...]:
     group, instead = told(GROUPS[1]), [leading(one) for one in answers]
-    status = tuple(Cell(one.status, float(-STATUSES.index(one.status))) for one in answers)
+    status = tuple(Cell(status_inside(one.status), float(-STATUSES.index(one.status))) for one in answers)
     return (
         _row(group, told("What to do"), [say(recommendation(one).decision, "page") for one in answers]),
         Row(group, told("Status"), status, told("best")),
@@ -279,9 +279,9 @@ def _paid(name: str, ways: Sequence[Way | None], answers: Sequence[Answer]) -> R
         if way is None:
             cells.append(Cell(NONE))
             continue
-        between = span(way.monthly, money)
-        said = f"{money(way.monthly.typical)} {currency}"
-        said += f" ({between})" if " to " in between else ""
+        low, high = money(way.monthly.low), money(way.monthly.high)
+        said = amount(money(way.monthly.typical), currency)
+        said += f" ({span(way.monthly, money)})" if low != high else ""
         cells.append(Cell(said, -float(way.monthly.typical) if ranked else None))
     return Row(told(GROUPS[5]), name, tuple(cells), told("cheapest"), "tenth")
 
@@ -290,7 +290,9 @@ def _upfront(name: str, ways: Sequence[Way | None], answers: Sequence[Answer]) -
     currencies = [one.question.costs.billing.currency for one in answers]
     ranked = len(set(currencies)) == 1
     cells = (
-        Cell(NONE) if way is None else Cell(f"{money(way.upfront)} {currency}", -float(way.upfront) if ranked else None)
+        Cell(NONE)
+        if way is None
+        else Cell(amount(money(way.upfront), currency), -float(way.upfront) if ranked else None)
         for way, currency in zip(ways, currencies, strict=True)
     )
     return Row(told(GROUPS[5]), name, tuple(cells), told("cheapest"), "tenth")

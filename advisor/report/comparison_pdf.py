@@ -65,7 +65,7 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
 
 def names_of(one: Answer) -> str:
     """What a column is about: "Qwen3 32B on GeForce RTX 4090"."""
-    return f"{one.entry.name} on {one.machine_name}"
+    return told("{model} on {machine}", model=one.entry.name, machine=one.machine_name)
 
 
 def _row(row: Row) -> dict[str, Any]:

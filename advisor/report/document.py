@@ -253,6 +253,7 @@ class ReportDocument:
     notes: tuple[str, ...] = ()
     glossary: tuple[Gloss, ...] = ()
     appendix: Appendix = Appendix()
+    language: str = "en"  # that all of it is written in, as links name it
     brief: Brief | None = None
     about: str = ""
     cards: tuple[ChoiceCard, ...] = ()

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from advisor.foundation.numbers import approx, money, span
 from advisor.report.document import CHART_BARS, CostLine, Costs, MemoryBar, MemoryChart, QualityRow, chart_bars
-from advisor.words import told
+from advisor.words import told, written
+from advisor.words.written import approx, money, span
 
 _LABEL_GAP = 0.1  # of the chart's height: the least distance of two names beside their lines
 _MINUS = "\u2212"
@@ -20,7 +20,7 @@ _LETTER_PT = 4.9  # the widest mean of a bold letter at 8.5 pt
 
 def number(value: float, digits: int = 0) -> str:
     """A figure with a real minus sign: "−1,234.5"."""
-    text = f"{value:,.{digits}f}"
+    text = written.number(value, f",.{digits}f")
     return _MINUS + text[1:] if text.startswith("-") and any(sign in "123456789" for sign in text) else text.lstrip("-")
 
 
@@ -69,6 +69,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
         else told("{shown} of {all} levels; all are in the appendix. ", shown=len(bars), all=len(chart.bars))
     )
     return {
+        "unit": told("GiB"),
         "heading": told("Memory by level{where}", where=where),
         "alt": told("Memory by level{where}{limit}: ", where=where, limit=limit)
         + "; ".join(

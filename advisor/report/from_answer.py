@@ -14,8 +14,6 @@ from advisor.answer.recommendation import recommendation
 from advisor.answer.verdict import leading, verdict
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import fact
-from advisor.foundation.numbers import money, rough, span
-from advisor.foundation.units import format_count, gib
 from advisor.models.licences import commercial_use
 from advisor.quality import SCORED_TASKS
 from advisor.quality.tasks import task_name
@@ -33,9 +31,10 @@ from advisor.report.document import (
 )
 from advisor.report.first_page import brief_of
 from advisor.report.money_page import not_included, what_matters
-from advisor.report.named import STATUS_TONES, role_word
+from advisor.report.named import STATUS_TONES, basis_word, role_word
 from advisor.report.plan_page import about_of, cards_of, fullest, memory_of, start_of
-from advisor.words import say, say_all, to_tell, told
+from advisor.words import in_use, say, say_all, to_tell, told
+from advisor.words.written import amount, format_count, gib, money, number, rough, span
 
 _A_MONTH = {
     "own": to_tell("A month, owned"),
@@ -47,12 +46,6 @@ _TASKS = {
     "long_context": to_tell("Long context"),
     "instruction": to_tell("Instructions"),
     "multilingual": to_tell("Other languages"),
-}
-_BASES = {
-    "measured": to_tell("measured"),
-    "transferred": to_tell("carried over"),
-    "estimated": to_tell("estimated"),
-    "scaled": to_tell("scaled from similar devices"),
 }
 _GLOSSARY = (
     (
@@ -110,6 +103,7 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         notes=say_all(answer.notes, "report"),
         glossary=tuple(Gloss(told(word), told(meaning)) for word, meaning in _GLOSSARY),
         appendix=appendix_of(answer, shown, link),
+        language=in_use(),
         brief=brief_of(advised),
         about=about_of(advised),
         cards=cards_of(answer),
@@ -157,9 +151,9 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
             "{low:.0f} to {high:.0f} %, {basis}",
             low=shown.kept.low,
             high=min(shown.kept.high, 100),
-            basis=told(_BASES.get(shown.quality.basis, "")),
+            basis=basis_word(shown.quality.basis),
         )
-        found.append(Fact(told("Quality kept"), f"{min(shown.kept.typical, 100):.1f} %", note.rstrip(", ")))
+        found.append(Fact(told("Quality kept"), f"{number(min(shown.kept.typical, 100), '.1f')} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s
         label = told("Tokens/s per user") if answer.question.workload.users > 1 else told("Tokens/s")
@@ -169,8 +163,8 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     costs = shown.costs
     way = None if costs is None else costs.best(answer.question.requirements.own_hardware) or costs.own
     if costs is not None and way is not None:
-        between = f"{span(way.monthly, money)} {costs.currency}"
-        found.append(Fact(told(_A_MONTH[way.name]), f"{money(way.monthly.typical)} {costs.currency}", between))
+        between = amount(span(way.monthly, money), costs.currency)
+        found.append(Fact(told(_A_MONTH[way.name]), amount(money(way.monthly.typical), costs.currency), between))
     return tuple(found)
 
 
@@ -231,20 +225,22 @@ def _speed_rows(shown: Candidate) -> tuple[SpeedRow, ...]:
     rows = []
     if speed.decode_tokens_per_s is not None:
         label = told("Writing, for each user") if speed.load.users > 1 else told("Writing")
-        rows.append(SpeedRow(label, speed.decode_tokens_per_s, "tokens/s", basis))
+        rows.append(SpeedRow(label, speed.decode_tokens_per_s, told("tokens/s"), basis))
     if speed.inputs_per_s is not None:
         rows.append(
             SpeedRow(
                 told("Inputs of {tokens}", tokens=say(fact("tokens", n=speed.load.prompt_tokens))),
                 speed.inputs_per_s,
-                "inputs/s",
+                told("inputs/s"),
                 basis,
             )
         )
     if speed.load.users > 1 and speed.total_decode_tokens_per_s is not None:
-        rows.append(SpeedRow(told("Writing, all users"), speed.total_decode_tokens_per_s, "tokens/s", basis))
+        rows.append(SpeedRow(told("Writing, all users"), speed.total_decode_tokens_per_s, told("tokens/s"), basis))
     if speed.prefill_tokens_per_s is not None:
-        rows.append(SpeedRow(told("Reading the prompt"), speed.prefill_tokens_per_s, "tokens/s", told("estimated")))
+        rows.append(
+            SpeedRow(told("Reading the prompt"), speed.prefill_tokens_per_s, told("tokens/s"), told("estimated"))
+        )
     if speed.time_to_first_token_s is not None:
         load = speed.load
         prompt = told("for {tokens} of prompt", tokens=say(fact("tokens", n=load.prompt_tokens + load.cached_tokens)))
@@ -260,5 +256,5 @@ def _capital(text: str) -> str:
 
 def _basis(basis: str, n: int, sources: int) -> str:
     """What a figure rests on: "measured, 5 measurements of 2 sources"."""
-    said = told(_BASES.get(basis, basis))
+    said = basis_word(basis)
     return f"{said}, {say(counted(n, sources))}" if n else said

@@ -46,6 +46,22 @@ _ROLES: dict[Role, str] = {
 }
 
 
+_STATUSES_INSIDE: dict[Status, str] = {
+    "good": to_tell("good"),
+    "limited": to_tell("limited"),
+    "slow": to_tell("slow"),
+    "last resort": to_tell("last resort"),
+    "does not fit": to_tell("does not fit"),
+    "not as asked": to_tell("not as asked"),
+}
+_BASES = {
+    "measured": to_tell("measured"),
+    "transferred": to_tell("carried over"),
+    "estimated": to_tell("estimated"),
+    "scaled": to_tell("scaled from similar devices"),
+}
+
+
 def verdict_word(verdict: Verdict) -> str:
     return told(_VERDICTS[verdict])
 
@@ -53,6 +69,16 @@ def verdict_word(verdict: Verdict) -> str:
 def status_word(status: Status) -> str:
     """At the beginning of a line: "Last resort"."""
     return told(_STATUSES[status])
+
+
+def status_inside(status: Status) -> str:
+    """Inside a line, or after its sign: "last resort"."""
+    return told(_STATUSES_INSIDE[status])
+
+
+def basis_word(basis: str) -> str:
+    """What a figure rests on: "carried over"."""
+    return told(_BASES.get(basis, basis))
 
 
 def role_word(role: Role) -> str:

@@ -10,12 +10,12 @@ from typing import Any, Literal
 import segno
 from segno.encoder import DataOverflowError
 
-from advisor.foundation.numbers import rough, span
 from advisor.report.brief import Brief, Figure
 from advisor.report.document import Appendix, ChoiceCard, Command, Fact, Logo, ReportDocument, SpeedRow, Table
 from advisor.report.drawing import costs_payload, cut, memory_payload, quality_payload
 from advisor.report.headings import PRODUCT, day_of, headings, kicker
 from advisor.words import in_use, told
+from advisor.words.written import rough, span
 
 Paper = Literal["a4", "letter"]
 

@@ -19,7 +19,7 @@ from advisor.report.document import ReportDocument
 from advisor.report.glyphs import BOX, FONTS, TEXT_FONT, drawable_all
 from advisor.report.headings import PRODUCT
 from advisor.report.payload import Paper, report_payload
-from advisor.words import told
+from advisor.words import speaking, told
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _REPORT = "report.typ"
@@ -37,6 +37,11 @@ def render_pdf(document: ReportDocument, paper: Paper = "a4") -> bytes:
     Texts are data and never parsed as markup. A sign that no font has becomes a box, and the report says so; a logo
     that cannot be drawn is left out.
     """
+    with speaking(document.language):
+        return _render(document, paper)
+
+
+def _render(document: ReportDocument, paper: Paper) -> bytes:
     payload = report_payload(document, paper)
     moment = int(document.generated_at.timestamp())
     try:

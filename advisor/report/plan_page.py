@@ -13,12 +13,12 @@ from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import next_better
 from advisor.answer.recommendation import Recommendation
 from advisor.answer.run_it import ways_to_run
-from advisor.foundation.numbers import rough
-from advisor.foundation.units import GIB, gib
+from advisor.foundation.units import GIB
 from advisor.report.document import ChoiceCard, Command, Fact, MemoryBar, MemoryChart
 from advisor.report.named import STATUS_TONES, VERDICT_TONES, role_word, status_word
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.words import say, told
+from advisor.words.written import gib, rough
 
 _USUAL = "Q4_K_M"
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from advisor.foundation.environment import environment
+from advisor.ui.tongue import with_language
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -44,12 +45,12 @@ def folder() -> str:
 
 def question_link(query: str) -> str:
     """The link that opens this question."""
-    return f"{page_address()}/?{query}"
+    return f"{page_address()}/?{with_language(query)}"
 
 
 def manager_link(query: str) -> str:
     """The link that opens the report about this question, to read and to print."""
-    return f"{page_address()}/r?{query}"
+    return f"{page_address()}/r?{with_language(query)}"
 
 
 def frozen_link(id: str) -> str:

@@ -14,11 +14,12 @@ from advisor.answer.answer import answer
 from advisor.foundation.errors import AdvisorError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import MAX_QUERY_LENGTH, Question
-from advisor.ui import view_cache
+from advisor.ui import tongue, view_cache
 from advisor.ui.link import PAGE_KEYS, read_link
 from advisor.ui.one_at_a_time import turn
 from advisor.ui.parts import navigation
 from advisor.ui.parts.verdict_card import card
+from advisor.words import speaking
 
 # With these, the page shows something else than the answer.
 _OTHER_PAGES = frozenset({"view", "frozen"})
@@ -28,11 +29,13 @@ _LONGEST = MAX_QUERY_LENGTH + 200
 def first_answer(query: str) -> str:
     """The decision of the question in a query string, as HTML; "" where there is none to be had at once."""
     try:
-        question = _question(query)
-        if question is None:
+        asked = _asked(query)
+        if asked is None:
             return ""
+        question, language = asked
         key = ("first answer", question.to_query(question.given), datetime.now(UTC).date())
-        return view_cache.get(key, lambda: _draw(question))
+        with speaking(language):
+            return view_cache.get(key, lambda: _draw(question))
     except AdvisorError:
         return ""
     except Exception:  # whatever it is, the page itself must come
@@ -40,7 +43,8 @@ def first_answer(query: str) -> str:
         return ""
 
 
-def _question(query: str) -> Question | None:
+def _asked(query: str) -> tuple[Question, str] | None:
+    """The question, and the language it is asked in."""
     if len(query) > _LONGEST:
         return None
     try:
@@ -51,7 +55,9 @@ def _question(query: str) -> Question | None:
         return None
     read = read_link({key: values for key, values in raw.items() if key not in PAGE_KEYS})
     question = None if read.problems else Question.from_values(read.written)
-    return question if question is not None and question.model.name in catalogue() else None
+    if question is None or question.model.name not in catalogue():
+        return None
+    return question, tongue.asked(raw)
 
 
 def _draw(question: Question) -> str:

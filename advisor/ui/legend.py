@@ -8,6 +8,7 @@ from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LE
 from advisor.answer.status import Status
 from advisor.costs.staircase import Crossing
 from advisor.sizing.plan import Verdict
+from advisor.words import to_tell
 
 COMPONENTS = {
     "Weights": "weights_bytes",
@@ -56,7 +57,11 @@ BACKEND_NAMES = {
 }
 # What a figure of quality rests on; the names are the engine's.
 BASIS_SIGNS = {"measured": "●", "transferred": "◐", "estimated": "○"}
-BASIS_WORDS = {"measured": "measured", "transferred": "carried over", "estimated": "estimated"}
+BASIS_WORDS = {
+    "measured": to_tell("measured"),
+    "transferred": to_tell("carried over"),
+    "estimated": to_tell("estimated"),
+}
 
 
 def crossing_words(crossing: Crossing) -> str:

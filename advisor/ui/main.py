@@ -9,7 +9,8 @@ import streamlit as st
 
 from advisor.foundation.quotas import asked_by
 from advisor.foundation.turns import TooManyWaiting
-from advisor.ui import state
+from advisor.question.question import LANGUAGE_KEY
+from advisor.ui import state, tongue
 from advisor.ui.asking import Reply, ask
 from advisor.ui.metrics import rerun
 from advisor.ui.one_at_a_time import turn
@@ -37,6 +38,7 @@ def view(name: str) -> Callable[[], None]:
 # A local picture: a named icon would be fetched from a font server.
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
 
+said_wrong = tongue.follow(st.query_params.get(LANGUAGE_KEY, ""))
 asked_by(visitor_of_session())
 link = state.read()
 page = st.navigation(
@@ -52,7 +54,7 @@ try:
     with rerun(), turn():
         bar.draw()
         reply: Reply = ask(link, measured_here)
-        for problem in reply.problems:
+        for problem in (*filter(None, (said_wrong,)), *reply.problems):
             st.warning(refusal(problem), icon=":material/link_off:")
         page.run()
 except TooManyWaiting as error:

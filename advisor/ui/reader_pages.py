@@ -31,7 +31,8 @@ from advisor.ui.asking import Reply, reply_to
 from advisor.ui.making import Maker
 from advisor.ui.one_at_a_time import turn
 from advisor.ui.static_files import encodings
-from advisor.words import to_tell, told
+from advisor.ui.tongue import with_language
+from advisor.words import speaking, to_tell, told
 
 FileKind = Literal["pdf", "png"]
 _SMALLEST_COMPRESSED = 500  # bytes
@@ -87,11 +88,11 @@ def live_page(question: Question, around: Callable[[str], Around], address: str,
 
     Raises NoReport.
     """
-    with turn():
+    with speaking(lang), turn():
         reply = reply_to(question)
         answer = _answer(reply)
         breathe()
-        query = answer.question.to_query()
+        query = with_language(answer.question.to_query())
         document = report_of(answer, link=f"{address}/?{query}" if address else "")
     found = around(query)
     return _page(document, replace(found, told=(*found.told, *reply.problems)), lang)
@@ -112,9 +113,11 @@ def frozen_page(snapshot: Snapshot, around: Around, compared: bool, lang: str) -
     Raises DataError where what is stored cannot be read.
     """
     document = report_from_result(snapshot.result, snapshot.cover)
-    changed, today = _since(snapshot, document) if compared else ((told(_LATER),), "")
-    said = (*around.told, *_about(snapshot))
-    return _page(document, replace(around, told=said, changed=changed, today=today), lang)
+    with speaking(document.language):  # which it was frozen in, and is compared in
+        changed, today = _since(snapshot, document) if compared else ((told(_LATER),), "")
+        said = (*around.told, *_about(snapshot))
+        around = replace(around, told=said, changed=changed, today=today)
+    return _page(document, around, document.language)
 
 
 def _about(snapshot: Snapshot) -> tuple[str, ...]:
@@ -156,7 +159,8 @@ def _says_the_same(then: ReportDocument, now: ReportDocument) -> bool:
 
 
 def _page(document: ReportDocument, around: Around, lang: str) -> Sent:
-    body = report_page(document, around, lang).encode()
+    with speaking(document.language):
+        body = report_page(document, around, lang).encode()
     kept = zlib.compress(json.dumps(report_to_result(document), separators=(",", ":")).encode())
     encoded = {name: compress(body) for name, compress in encodings().items()}
     return Sent(body, "text/html; charset=utf-8", "", encoded, kept)
@@ -176,7 +180,8 @@ def report_file(document: ReportDocument, kind: FileKind, lang: str) -> Sent:
     """The report as PDF, or the picture of its preview; raises ReportError."""
     if kind == "pdf":
         return Sent(render_pdf(document), "application/pdf", file_name(document, "pdf"))
-    return Sent(preview_picture(document, lang), "image/png", "")
+    with speaking(document.language):
+        return Sent(preview_picture(document, document.language), "image/png", "")
 
 
 def plain_page(page: str) -> Sent:

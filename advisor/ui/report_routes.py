@@ -24,7 +24,7 @@ from advisor.foundation.quotas import OverQuota, asked_by
 from advisor.foundation.turns import TooManyWaiting
 from advisor.foundation.version import VERSION
 from advisor.models.catalogue import catalogue
-from advisor.question.question import MAX_QUERY_LENGTH, Question
+from advisor.question.question import LANGUAGE_KEY, MAX_QUERY_LENGTH, Question
 from advisor.report.web.around import Around
 from advisor.report.web.page import message_page, security_policy
 from advisor.sources.background import StillWorking
@@ -51,6 +51,7 @@ from advisor.ui.reader_pages import (
     plain_page,
 )
 from advisor.ui.static_files import accepted, path_in_app
+from advisor.ui.tongue import follow
 from advisor.ui.visitor import visitor_of
 from advisor.words import in_use, told
 
@@ -96,6 +97,8 @@ async def _answered(
     """An answer, or one sentence why there is none."""
     file = request.path_params.get("file")
     asked_by(visitor_of(request))  # a request is a task of its own
+    if wrong := follow(request.query_params.get(LANGUAGE_KEY, "")):
+        return _sentence(request, 400, told("There is no report"), wrong)
     try:
         if file is not None and file not in _KINDS:
             raise NoSuchModel("There is no such file.")
@@ -286,5 +289,5 @@ class OldLinks:
             return f"{above}{FROZEN}/{id}" if _ID.fullmatch(id) else f"{above}{FROZEN}/unknown"
         if found.get("view") != "report":
             return None
-        rest = urlencode([(key, value) for key, value in asked if key not in PAGE_KEYS])
+        rest = urlencode([(key, value) for key, value in asked if key not in PAGE_KEYS or key == LANGUAGE_KEY])
         return f"{above}{REPORT}{'?' if rest else ''}{rest}"

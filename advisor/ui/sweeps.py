@@ -14,6 +14,7 @@ from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from advisor.foundation.errors import InputError
+from advisor.words import in_use, speaking
 
 PATIENCE_S = 10.0  # after which somebody who is connected, but asks no more, is looking at something else
 _MOST_WAITING = 40
@@ -41,6 +42,7 @@ class Progress:
 class _Look:
     steps: Callable[[], Steps[Any]]
     asked: float
+    language: str
     waiting: set[Presence] = field(default_factory=set)
     done: int = 0
     total: int = 0
@@ -56,7 +58,7 @@ class Sweep(Generic[Key, Found]):
     def __init__(self, steps: Callable[[Key], Steps[Found]], most_kept: int) -> None:
         self._steps = steps
         self._most_kept = most_kept
-        self._looks: OrderedDict[Key, _Look] = OrderedDict()
+        self._looks: OrderedDict[tuple[str, Key], _Look] = OrderedDict()  # by language too: what is found says things
 
     def look(self, key: Key, is_there: Presence = _always) -> Found | Progress:
         """What was found, or how far it is; ask again later. Raises what went wrong, and then begins anew.
@@ -64,16 +66,17 @@ class Sweep(Generic[Key, Found]):
         `is_there` tells whether the visitor is still connected, the same one by an equal object: what all left is
         given up at once.
         """
+        said = in_use(), key
         with _lock:
-            found = self._looks.get(key)
+            found = self._looks.get(said)
             if found is None or found.given_up:
-                found = self._looks[key] = _Look(lambda: self._steps(key), time.monotonic())
+                found = self._looks[said] = _Look(lambda: self._steps(key), time.monotonic(), in_use())
                 _begin(found)
             found.asked = time.monotonic()
             found.waiting.add(is_there)
-            self._looks.move_to_end(key)
+            self._looks.move_to_end(said)
             if found.error is not None:
-                del self._looks[key]
+                del self._looks[said]
             before = _waiting.index(found) + 1 if found in _waiting else 0
             while len(self._looks) > self._most_kept and next(iter(self._looks.values())).ended:
                 self._looks.popitem(last=False)
@@ -124,13 +127,14 @@ def _work() -> None:
 
 def _finish(look: _Look) -> None:
     steps = None
-    while not (given_up := _is_left(look)):
-        try:
-            steps = look.steps() if steps is None else steps
-            look.done, look.total = next(steps)
-        except StopIteration as end:
-            look.result = end.value
-            break
+    with speaking(look.language):
+        while not (given_up := _is_left(look)):
+            try:
+                steps = look.steps() if steps is None else steps
+                look.done, look.total = next(steps)
+            except StopIteration as end:
+                look.result = end.value
+                break
     look.given_up = given_up
 
 

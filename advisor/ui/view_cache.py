@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 
 from advisor.foundation.units import MIB
+from advisor.words import in_use
 
 _MOST = 2_000
 _MOST_BYTES = 32 * MIB
@@ -67,7 +68,13 @@ def _size(key: Hashable, made: str) -> int:
 
 
 _views = ViewCache()
-get = _views.get
+
+
+def get(key: Hashable, make: Callable[[], str]) -> str:
+    """The string of this key in the language that is spoken."""
+    return _views.get((in_use(), key), make)
+
+
 clear = _views.clear
 
 

@@ -1,12 +1,14 @@
 """Facts -> sentences: messages of the engine in the words of a language, for the page, a report or a script.
 
-One catalogue file a language: `locale/<language>/LC_MESSAGES/messages.po`. Which one is spoken says `speak`, else the
-environment variable LLM_FIT_ADVISOR_LANGUAGE, else it is English. Errors speak it too, once this package is imported.
+One catalogue file a language: `locale/<language>/LC_MESSAGES/messages.po`; its countries are rules (spelling.py). Which
+one is spoken says `speak` or `speaking`, else the environment variable LLM_FIT_ADVISOR_LANGUAGE, else it is English.
+Errors speak it too, once this package is imported. Figures outside sentences are written by `written`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 
@@ -20,6 +22,7 @@ from advisor.words.language import ENGLISH, Audience, language, languages
 __all__ = [
     "ENGLISH",
     "Audience",
+    "chosen",
     "in_use",
     "label",
     "languages",
@@ -27,8 +30,10 @@ __all__ = [
     "say",
     "say_all",
     "speak",
+    "speaking",
     "to_tell",
     "told",
+    "usual",
     "written_day",
     "written_month",
 ]
@@ -44,9 +49,29 @@ def speak(name: str) -> None:
     _CHOSEN.set(_existing(name) if name else "")
 
 
+@contextmanager
+def speaking(name: str) -> Iterator[None]:
+    """Say everything in this language inside the block; "" changes nothing. Raises InputError as `speak` does."""
+    before = _CHOSEN.set(_existing(name) if name else _CHOSEN.get())
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(before)
+
+
+def chosen() -> str:
+    """The language that `speak` chose, as links name it; "" where nobody has chosen one."""
+    return _CHOSEN.get()
+
+
+def usual() -> str:
+    """The language of the settings, for whoever has not chosen one."""
+    return language_setting() or ENGLISH
+
+
 def in_use() -> str:
     """The language that is spoken, such as "en"; raises InputError where the settings name one without a catalogue."""
-    return _CHOSEN.get() or _existing(language_setting() or ENGLISH)
+    return _CHOSEN.get() or _existing(usual())
 
 
 def say(message: Message, audience: Audience = "script", language_name: str = "") -> str:
@@ -67,13 +92,14 @@ def to_tell(text: str) -> str:
 
 
 def written_day(day: date) -> str:
-    """ "25 November 2026": what a language writes for it is a text of its catalogue, a pattern of Unicode's."""
-    return str(format_date(day, told("d MMMM y"), locale=language(in_use()).locale))
+    """ "25 November 2026", "25. November 2026", in the United States "November 25, 2026"."""
+    name = in_use()
+    return str(format_date(day, "d MMMM y" if name == ENGLISH else "long", locale=language(name).locale))
 
 
 def written_month(day: date) -> str:
     """ "November 2026"."""
-    return str(format_date(day, told("MMMM y"), locale=language(in_use()).locale))
+    return str(format_date(day, "MMMM y", locale=language(in_use()).locale))
 
 
 def label(key: str) -> str:

@@ -17,6 +17,7 @@ from babel.numbers import NumberPattern
 
 from advisor.foundation import numbers
 from advisor.foundation.message import WAYS
+from advisor.words.spelling import before_unit
 
 Word = Callable[[str, str], str]  # a word, in a context, as the catalogue has it
 Number = float | Decimal
@@ -42,13 +43,18 @@ def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
     if way in _WITH_UNIT:
         number, _, unit = WAYS[way](float(figure)).partition(" ")
         written = signed(number, locale)
-        return f"{written} {word('unit' if way != 'count' else 'count', unit)}" if unit else written
+        return f"{written}{before_unit(locale)}{word('unit' if way != 'count' else 'count', unit)}" if unit else written
     found = _PYTHON.fullmatch(way)
     if found is None:
         raise ValueError(f"numbers are not written as {way!r}")
     text = format(figure, way.replace(",", ""))
-    plus, share = "+" * text.startswith("+"), "%" * text.endswith("%")
+    plus, share = "+" * text.startswith("+"), percent(locale) * text.endswith("%")
     return f"{plus}{signed(text.strip('+%'), locale, bool(found[2]))}{share}"
+
+
+def percent(locale: Locale) -> str:
+    """The sign as it stands behind a figure."""
+    return "%" if locale.language == "en" else f"{before_unit(locale)}%"
 
 
 def apart(value: float, limit: float, locale: Locale) -> str:

@@ -34,6 +34,7 @@ from babel.messages.pofile import read_po
 
 from advisor.foundation.message import Figure, Key, Message, Span, is_fact
 from advisor.words.figures import apart, write
+from advisor.words.spelling import COUNTRIES, IN_CURRENCY, in_currency, spelled
 
 Audience = Literal["page", "report", "script"]
 LOCALES = Path(__file__).parent / "locale"
@@ -75,12 +76,15 @@ class Language:
     def __init__(self, catalogue: Path, locale: str, instead: Language | None = None) -> None:
         with catalogue.open("rb") as file:
             entries = read_po(file, locale=locale)
+        self.locale = Locale.parse(locale)
+        for entry in entries:
+            if entry.id:
+                entry.string = _each(entry.string, self.locale)
         compiled = BytesIO()
         write_mo(compiled, entries)
         compiled.seek(0)
         self._texts = GNUTranslations(compiled)
         self._texts.add_fallback(instead._texts if instead is not None else _Missing())
-        self.locale = Locale.parse(locale)
 
     def say(self, message: Message, audience: Audience, place: str = "") -> str:
         """The message in words; `place` is the context of a message within another."""
@@ -93,7 +97,7 @@ class Language:
 
     def told(self, text: str, figures: dict[str, Figure]) -> str:
         """A text of the report's own, in its context."""
-        found = self._texts.pgettext("report", text) or text
+        found = self._texts.pgettext("report", text) or spelled(text, self.locale)  # such as a figure alone
         return self._filled(found, figures, "report") if figures else found
 
     def _filled(self, text: str, figures: dict[str, Figure], audience: Audience) -> str:
@@ -125,7 +129,8 @@ class Language:
             return self._texts.pgettext(context, kind)
         return self._texts.npgettext(context, kind, kind, count)
 
-    def _word(self, context: str, word: str) -> str:
+    def word(self, context: str, word: str) -> str:
+        """A word in a context, such as a unit, as the catalogue has it."""
         return self._texts.pgettext(context, word)
 
     def _figure(self, piece: Piece, figures: dict[str, Figure], audience: Audience) -> str:
@@ -137,6 +142,9 @@ class Language:
             if value.startswith("{"):
                 value = str(figures[value.strip("{}")])
             return f"{key}={value}" if audience == "script" else f"{self._key(key, audience)} = {value}"
+        if way.endswith(IN_CURRENCY):
+            amount = self._figure(Piece("", name, way.removesuffix(IN_CURRENCY)), figures, audience)
+            return in_currency(amount, str(figures["currency"]), self.locale)
         if way.startswith("apart "):
             return apart(_number(figures, name), _number(figures, way.removeprefix("apart ")), self.locale)
         return self._written(figures[name], way, audience)
@@ -156,7 +164,7 @@ class Language:
             case tuple():
                 return self._joined([self._written(one, "", audience) for one in figure], way or "listed")
             case _:
-                return write(figure, way, self.locale, self._word)
+                return write(figure, way, self.locale, self.word)
 
     def _joined(self, written: list[str], way: str) -> str:
         """ "a, b and c"; sums and products have the same sign everywhere."""
@@ -166,8 +174,12 @@ class Language:
 
     def _span(self, span: Span, way: str) -> str:
         """Both ends; one number where they read the same."""
-        low, high = (write(end, way, self.locale, self._word) for end in (span.low, span.high))
-        return low if low == high else self._texts.gettext("span").format(low=low, high=high)
+        low, high = (write(end, way, self.locale, self.word) for end in (span.low, span.high))
+        return low if low == high else self.between(low, high)
+
+    def between(self, low: str, high: str) -> str:
+        """Both ends of a range, written already: "120 to 180"."""
+        return self._texts.gettext("span").format(low=low, high=high)
 
     def _key(self, name: str, audience: Audience) -> str:
         return name if audience == "script" else self._texts.gettext("label").format(label=self.label(name))
@@ -186,14 +198,28 @@ def pieces(text: str) -> tuple[Piece, ...]:
     return tuple(Piece(before, name, way or "") for before, name, way, _ in string.Formatter().parse(text))
 
 
+def _each(texts: str | tuple[str, ...] | list[str] | None, locale: Locale) -> str | tuple[str, ...]:
+    """A text, or each of its plural forms, as the locale's country spells it."""
+    return spelled(texts, locale) if isinstance(texts, str) else tuple(spelled(text, locale) for text in texts or ())
+
+
 @cache
 def language(name: str) -> Language:
-    """The language with a catalogue of that name, such as "en"; raises FileNotFoundError where there is none."""
-    english = language(ENGLISH) if name != ENGLISH else None
-    return Language(LOCALES / name / "LC_MESSAGES" / "messages.po", name, english)
+    """The language of that name, such as "en" or "de-CH"; raises FileNotFoundError where it has no catalogue."""
+    spoken, _, country = name.partition("-")
+    english = language(ENGLISH) if spoken != ENGLISH else None
+    locale = "_".join((spoken, country or next(iter(COUNTRIES.get(spoken, ())), ""))).rstrip("_")
+    return Language(LOCALES / spoken / "LC_MESSAGES" / "messages.po", locale, english)
+
+
+@cache
+def catalogues() -> tuple[str, ...]:
+    """The languages that have a catalogue."""
+    return tuple(sorted(path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/messages.po")))
 
 
 @cache
 def languages() -> tuple[str, ...]:
-    """The names of the languages that have a catalogue."""
-    return tuple(sorted(path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/messages.po")))
+    """What links may ask for: each language with a catalogue, alone and with its countries."""
+    with_countries = (f"{name}-{country}" for name in catalogues() for country in COUNTRIES.get(name, ()))
+    return tuple(sorted((*catalogues(), *with_countries)))

@@ -1,4 +1,5 @@
-"""What a new language has to translate: `python -m advisor.words.template > messages.po`.
+"""What a new language has to translate: `python -m advisor.words.template > messages.po`, and what one that there is
+still lacks: `python -m advisor.words.template de`.
 
 Every entry of the English catalogue, its text as a comment, and every `sentence` and error that the code holds itself.
 An entry that stays empty is said in English.
@@ -42,6 +43,17 @@ def _trees(folder: Path) -> tuple[ast.Module, ...]:
 def _texts(trees: tuple[ast.Module, ...], makers: Collection[str]) -> tuple[str, ...]:
     texts = (text for tree in trees for text in _first_arguments(tree, makers))
     return tuple(dict.fromkeys(text for text in texts if any(sign.isalpha() for sign in _literal(text))))
+
+
+def lacking(name: str) -> Catalog:
+    """What of it the catalogue of a language has no text for."""
+    with (LOCALES / name / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        held = {(entry.context, entry.id) for entry in read_po(file) if entry.string}
+    found = Catalog()
+    for entry in template():
+        if entry.id and (entry.context, entry.id) not in held:
+            found.add(entry.id, context=entry.context, auto_comments=entry.auto_comments)
+    return found
 
 
 def template() -> Catalog:
@@ -92,4 +104,4 @@ def _literal(text: str) -> str:
 
 
 if __name__ == "__main__":
-    write_po(sys.stdout.buffer, template(), width=120)
+    write_po(sys.stdout.buffer, lacking(sys.argv[1]) if sys.argv[1:] else template(), width=120)

@@ -21,7 +21,7 @@ def grid_rows(data: dict[str, Any], rows: Iterable[Grid], source: str, today: da
     for row in rows:
         entry = data.get(row.feed_key)
         if not isinstance(entry, dict) or not isinstance(entry.get("year"), int) or _GRAMS not in entry:
-            raise FeedError("co2.js: {key} has no year or no {grams}.", key=row.feed_key, grams=_GRAMS)
+            raise FeedError("co2.js: {entry} has no year or no {grams}.", entry=row.feed_key, grams=_GRAMS)
         if entry["year"] <= row.year:
             found.append(row)
             continue

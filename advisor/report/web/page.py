@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from advisor.foundation.numbers import rough, span
 from advisor.report.appendix import ASKED, KEPT_FREE
 from advisor.report.brief import Figure, Ways
 from advisor.report.document import ChoiceCard, Costs, Fact, Logo, ReportDocument, SpeedRow, Table
@@ -21,6 +20,7 @@ from advisor.report.web.around import Around, preview_tags
 from advisor.report.web.charts import cost_chart, memory_chart, quality_chart
 from advisor.report.web.pieces import attribute, commands, facts, items, linked, section, table, text, tiles
 from advisor.words import told
+from advisor.words.written import rough, span
 
 
 @cache

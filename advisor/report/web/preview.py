@@ -29,7 +29,7 @@ def preview_picture(document: ReportDocument, lang: str = "en") -> bytes:
 def _payload(document: ReportDocument, lang: str) -> dict[str, Any]:
     return {
         "product": PRODUCT,
-        "lang": lang,
+        "lang": lang.partition("-")[0],
         "day": day_of(document),
         "title": cut(document.title, _TITLE),
         "decision": cut(decision_of(document), _DECISION),

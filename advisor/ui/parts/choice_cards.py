@@ -11,10 +11,10 @@ from advisor.answer.choices import Choice, choices
 from advisor.answer.pinned import pinned_query
 from advisor.answer.plans import runtime_name
 from advisor.answer.verdict import leading
-from advisor.foundation.numbers import rough
-from advisor.foundation.units import gib
+from advisor.report.named import role_word
 from advisor.ui.parts.html import badge, go, question_href, words
-from advisor.words import say
+from advisor.words import say, to_tell, told
+from advisor.words.written import gib, number, rough
 
 
 def cards(answer: Answer) -> str:
@@ -24,7 +24,8 @@ def cards(answer: Answer) -> str:
     if not found:
         return ""
     now = answer.chosen if first is None else None
-    return f'<section class="choices" aria-label="Other choices">{"".join(_card(one, now) for one in found)}</section>'
+    name = escape(told("Other choices"), quote=True)
+    return f'<section class="choices" aria-label="{name}">{"".join(_card(one, now) for one in found)}</section>'
 
 
 def _card(choice: Choice, now: Candidate | None) -> str:
@@ -32,23 +33,28 @@ def _card(choice: Choice, now: Candidate | None) -> str:
     link = pinned_query(option.setup.question, choice.found.entry, option.plan)
     figures = [runtime_name(option.plan.runtime), *_figures(option.candidate, now)]
     return (
-        f'<article class="card"><h2>{escape(choice.role.capitalize())} {badge(choice.status)}</h2>'
+        f'<article class="card"><h2>{escape(role_word(choice.role))} {badge(choice.status)}</h2>'
         f"<p>{words(say(choice.gain, 'page'))}</p>"
         f'<p class="dim">{words(" · ".join(figures))}</p>'
-        f"{go(question_href(link), 'Use this', 'use')}</article>"
+        f"{go(question_href(link), told('Use this'), 'use')}</article>"
     )
 
 
 def _figures(one: Candidate, now: Candidate | None) -> Iterator[str]:
     """What it gains and what it costs: each figure, and the decision's own where that reads otherwise."""
-    for figure, unit in ((_kept, "% kept"), (_speed, "tokens/s"), (_memory, "of memory")):
+    for figure, words_of in (
+        (_kept, to_tell("{figure} % kept")),
+        (_speed, to_tell("{figure} tokens/s")),
+        (_memory, to_tell("{figure} of memory")),
+    ):
         shown, held = figure(one), None if now is None else figure(now)
         if shown is not None:
-            yield f"{shown} {unit}" if held in (None, shown) else f"{shown} {unit} (now {held})"
+            said = told(words_of, figure=shown)
+            yield said if held in (None, shown) else told("{said} (now {held})", said=said, held=held)
 
 
 def _kept(one: Candidate) -> str | None:
-    return None if one.kept is None else f"{min(one.kept.typical, 100):.1f}"
+    return None if one.kept is None else number(min(one.kept.typical, 100), ".1f")
 
 
 def _speed(one: Candidate) -> str | None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from html import escape
 
 from advisor.answer.status import Status
+from advisor.report.named import status_inside
 from advisor.ui.legend import STATUS_COLOURS, STATUS_SIGNS
+from advisor.ui.tongue import with_language
 
 
 def words(text: str) -> str:
     """A sentence, escaped; a number and its unit stay on one line."""
-    return re.sub(r"(\d) (%|[KMG]i?B\b|tokens/s|tokens\b|USD\b)", r"\1&nbsp;\2", escape(text))
+    return re.sub(r"(\d) (%|[KMG]i?[Bo]\b|tokens/s|tokens\b|Tokens?(?:/s|\b)|USD\b)", r"\1&nbsp;\2", escape(text))
 
 
 def go(href: str, text: str, css: str = "") -> str:
@@ -30,7 +32,8 @@ def outside(address: str, text: str) -> str:
 
 
 def question_href(query: str, page: str = "") -> str:
-    """The address of a page about a question, from any page of the app."""
+    """The address of a page about a question, from any page of the app, in the language that was chosen."""
+    query = with_language(query)
     return f"./{page}?{query}" if query else f"./{page}"
 
 
@@ -62,4 +65,4 @@ def tile_list(found: Iterable[Tile]) -> str:
 
 def badge(status: Status) -> str:
     """A status with its sign and its colour."""
-    return f'<span class="badge {STATUS_COLOURS[status]}">{STATUS_SIGNS[status]} {escape(status)}</span>'
+    return f'<span class="badge {STATUS_COLOURS[status]}">{STATUS_SIGNS[status]} {escape(status_inside(status))}</span>'

@@ -8,8 +8,10 @@ from typing import TypeVar
 import streamlit as st
 
 from advisor.foundation.errors import InputError
+from advisor.question.question import LANGUAGE_KEY
 from advisor.ui.parts.text import plain, refusal
 from advisor.ui.sweeps import Presence, Progress
+from advisor.ui.tongue import follow
 from advisor.ui.visitor import presence
 
 Found = TypeVar("Found")
@@ -31,6 +33,7 @@ def found_or_progress(look: Callable[[Presence], Found | Progress], what: str) -
 @st.fragment(run_every="0.4s")
 def _wait(look: Callable[[Presence], object], what: str) -> None:
     """How far it is; the page is drawn again as soon as it is done."""
+    follow(st.query_params.get(LANGUAGE_KEY, ""))  # a fragment runs in a thread of its own
     try:
         found = look(presence())
     except InputError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from advisor.answer.status import Status
+from advisor.foundation.message import fact
 from advisor.sizing.plan import Verdict
 from advisor.ui.legend import SIGNS, STATUS_COLOURS, STATUS_SIGNS
+from advisor.words import say
 from advisor.words.keys import labelled
 
 # A word always stands beside the sign: colour and shape alone say nothing to many people.
@@ -51,8 +53,8 @@ def small(text: str) -> str:
 
 def tokens(count: int) -> str:
     """A context length as people read it: "8,192 tokens"."""
-    return f"{count:,} token{'' if count == 1 else 's'}"
+    return say(fact("tokens", n=count))
 
 
 def users(count: int) -> str:
-    return f"{count:,} user{'' if count == 1 else 's'}"
+    return say(fact("users", n=count))

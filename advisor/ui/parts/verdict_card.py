@@ -13,25 +13,33 @@ from advisor.answer.spill import fullest_card
 from advisor.answer.status import Status
 from advisor.answer.verdict import leading, verdict
 from advisor.costs.options import Option
-from advisor.foundation.numbers import money, rough, span
-from advisor.foundation.units import gib
 from advisor.quality.tasks import task_name
 from advisor.question.question import FIELDS
+from advisor.report.named import status_word
 from advisor.sizing.plan import DeviceMemory
-from advisor.ui.legend import BASIS_SIGNS, BASIS_WORDS, NAMES
+from advisor.ui.legend import BASIS_SIGNS, BASIS_WORDS
 from advisor.ui.parts.html import Tile, badge, go, question_href, tile_list, words
 from advisor.ui.parts.text import tokens, users
-from advisor.words import say, say_all
+from advisor.words import say, say_all, to_tell, told
+from advisor.words.written import amount, gib, money, number, rough, span
 
 # What each status promises, or what is missing.
 _FLOORS: dict[Status, str] = {
-    "good": f"{GOOD_BITS:.0f} bits or more, keeps {GOOD_PERCENT:.0f} %, {GOOD_TOKENS_PER_S:.0f} tokens/s or more",
-    "limited": f"{LEAST_BITS:.0f} bits, a tight fit, or {READING_TOKENS_PER_S:.0f} to {GOOD_TOKENS_PER_S:.0f} tokens/s",
-    "slow": f"under {READING_TOKENS_PER_S:.0f} tokens/s, slower than people read",
-    "last resort": f"keeps under {GOOD_PERCENT:.0f} %, under {LEAST_BITS:.0f} bits, or hardly moves",
-    "does not fit": "needs more memory than there is",
-    "not as asked": "breaks a requirement",
+    "good": to_tell("{good_bits:.0f} bits or more, keeps {good_percent:.0f} %, {good_speed:.0f} tokens/s or more"),
+    "limited": to_tell("{least_bits:.0f} bits, a tight fit, or {reading_speed:.0f} to {good_speed:.0f} tokens/s"),
+    "slow": to_tell("under {reading_speed:.0f} tokens/s, slower than people read"),
+    "last resort": to_tell("keeps under {good_percent:.0f} %, under {least_bits:.0f} bits, or hardly moves"),
+    "does not fit": to_tell("needs more memory than there is"),
+    "not as asked": to_tell("breaks a requirement"),
 }
+_LIMITS: dict[str, float] = {
+    "good_bits": GOOD_BITS,
+    "good_percent": GOOD_PERCENT,
+    "good_speed": GOOD_TOKENS_PER_S,
+    "least_bits": LEAST_BITS,
+    "reading_speed": READING_TOKENS_PER_S,
+}
+_WAYS = {"own": to_tell("own"), "rent": to_tell("rent"), "api": to_tell("API")}
 _WHOLE_BITS = 15.0  # from here on nothing is compressed
 
 
@@ -41,15 +49,16 @@ def card(answer: Answer) -> str:
     shown = answer.shown if instead is None else instead.found.shown
     about = answer if instead is None else instead.found
     runs = about.chosen is not None
-    asked = f"{tokens(answer.runs.workload.context)} of context, {users(answer.runs.workload.users)}"
     if not runs:
-        head = "Nothing runs as asked"
+        head = told("Nothing runs as asked")
+    elif instead is None:
+        head = told("Run it as {level}", level=shown.level)
     else:
-        head = f"Run it as {shown.level}" if instead is None else f"Run {instead.entry.name} as {shown.level}"
+        head = told("Run {model} as {level}", model=instead.entry.name, level=shown.level)
     return "".join(
         (
-            '<section class="card verdict answer" aria-label="The decision">',
-            f'<p class="dim">{escape(f"{answer.entry.name} on {answer.machine_name} · {asked}")}</p>',
+            f'<section class="card verdict answer" aria-label="{escape(told("The decision"), quote=True)}">',
+            f'<p class="dim">{escape(_asked(answer))}</p>',
             f"<h1>{escape(head)} {badge(about.status)}</h1>",
             f'<p class="dim floor">{words(_gloss(about, shown) if runs else _floor(about.status))}</p>',
             f'<p class="say">{words(say(verdict(answer), "page"))}</p>',
@@ -61,14 +70,26 @@ def card(answer: Answer) -> str:
     )
 
 
+def _asked(answer: Answer) -> str:
+    work = answer.runs.workload
+    return told(
+        "{model} on {machine} · {tokens} of context, {users}",
+        model=answer.entry.name,
+        machine=answer.machine_name,
+        tokens=tokens(work.context),
+        users=users(work.users),
+    )
+
+
 def _floor(status: Status) -> str:
-    return f"{status.capitalize()}: {_FLOORS[status]}."
+    floor = told(_FLOORS[status], **{name: limit for name, limit in _LIMITS.items() if f"{{{name}:" in _FLOORS[status]})
+    return f"{status_word(status)}: {floor}."
 
 
 def _gloss(about: Answer, shown: Candidate) -> str:
     """What the level's name means, and what the status does."""
     bits = shown.plan.sized.bits_per_weight
-    meaning = "not compressed" if bits >= _WHOLE_BITS else f"each weight in about {bits:.1f} bits"
+    meaning = told("not compressed") if bits >= _WHOLE_BITS else told("each weight in about {bits:.1f} bits", bits=bits)
     return f"{shown.level}: {meaning}. {_floor(about.status)}"
 
 
@@ -83,60 +104,72 @@ def tiles(about: Answer, shown: Candidate) -> Iterator[Tile]:
 
 def _quality(shown: Candidate) -> Tile:
     kept, basis = shown.kept, shown.quality.basis
-    label = "Quality kept" if shown.task == FIELDS["task"].default else f"Quality kept, {say(task_name(shown.task))}"
+    of_all = shown.task == FIELDS["task"].default
+    label = told("Quality kept") if of_all else told("Quality kept, {task}", task=say(task_name(shown.task)))
     if kept is None:
-        return Tile(label, "not known", "no measurement tells")
-    rests = f"{BASIS_SIGNS[basis]} {BASIS_WORDS[basis]}" if basis in BASIS_WORDS else ""
+        return Tile(label, told("not known"), told("no measurement tells"))
+    rests = f"{BASIS_SIGNS[basis]} {told(BASIS_WORDS[basis])}" if basis in BASIS_WORDS else ""
+    share = f"{number(min(kept.typical, 100), '.1f')} %"
     if kept.low == kept.high:
-        return Tile(label, f"{min(kept.typical, 100):.1f} %", "the original itself")
-    between = f"{kept.low:.0f} to {min(kept.high, 100):.0f} %"
-    return Tile(label, f"{min(kept.typical, 100):.1f} %", " · ".join(filter(None, (between, rests))))
+        return Tile(label, share, told("the original itself"))
+    between = told("{low:.0f} to {high:.0f} %", low=kept.low, high=min(kept.high, 100))
+    return Tile(label, share, " · ".join(filter(None, (between, rests))))
 
 
 def _speed(about: Answer, shown: Candidate) -> Tile:
     speed = shown.tokens_per_s if shown.writes else shown.inputs_per_s
-    unit = "tokens/s" if shown.writes else "inputs/s"
-    each = ", each user" if about.runs.workload.users > 1 else ""
+    unit = told("tokens/s") if shown.writes else told("inputs/s")
+    label = told("Speed, each user") if about.runs.workload.users > 1 else told("Speed")
     if speed is None:
         if fullest_card(shown.plan, about.hardware) is not None:
-            return Tile(f"Speed{each}", "not said", "the card is nearly full")
-        return Tile(f"Speed{each}", "not known", "the bandwidth is not known")
-    return Tile(f"Speed{each}", f"{rough(speed.typical)} {unit}", span(speed, rough))
+            return Tile(label, told("not said"), told("the card is nearly full"))
+        return Tile(label, told("not known"), told("the bandwidth is not known"))
+    return Tile(label, f"{rough(speed.typical)} {unit}", span(speed, rough))
 
 
 def _memory(about: Answer, shown: Candidate) -> Tile:
     plan = shown.plan
     devices = plan.devices
     if not devices:
-        return Tile("Memory", gib(plan.host.needed_bytes), f"of {_known(plan.host)}RAM")
-    held = gib(plan.host.needed_bytes) if plan.host.needed_bytes else ""
+        return Tile(told("Memory"), gib(plan.host.needed_bytes), told("of {ram}", ram=_ram(plan.host)))
+    held = plan.host.needed_bytes
+    capacity = sum(device.capacity_bytes or 0 for device in devices)
     if about.machine.unified:  # one memory: what the CPU holds lies in the same
-        where, host = " that its GPU may use", f", and {held} beside it"
+        where = told("of {capacity:gib} that its GPU may use", capacity=capacity)
+        host = told(", and {held:gib} beside it", held=held)
     else:
-        where = f" on {len(devices)} cards" if len(devices) > 1 else ""
-        host = f", and {held} of {_known(plan.host)}RAM"
-    capacity = gib(sum(device.capacity_bytes or 0 for device in devices))
+        cards = len(devices)
+        where = (
+            told("of {capacity:gib} on {cards} cards", capacity=capacity, cards=cards)
+            if cards > 1
+            else told("of {capacity:gib}", capacity=capacity)
+        )
+        host = told(", and {held:gib} of {ram}", held=held, ram=_ram(plan.host))
     needed = gib(sum(device.needed_bytes for device in devices))
-    return Tile("Memory", needed, f"of {capacity}{where}{host if held else ''}")
+    return Tile(told("Memory"), needed, f"{where}{host if held else ''}")
 
 
-def _known(place: DeviceMemory) -> str:
-    return "" if place.capacity_bytes is None else f"{gib(place.capacity_bytes)} of "
+def _ram(place: DeviceMemory) -> str:
+    return told("RAM") if place.capacity_bytes is None else told("{size:gib} of RAM", size=place.capacity_bytes)
 
 
 def _cost(about: Answer, shown: Candidate) -> Tile:
     costs = shown.costs
     best = None if costs is None else costs.best(about.question.requirements.own_hardware)
     if costs is None or best is None:
-        return Tile("Cost a month", "not known", "fewer than two ways have a price")
-    which = "Cost" if about.question.requirements.own_hardware else "Cheapest"
+        return Tile(told("Cost a month"), told("not known"), told("fewer than two ways have a price"))
+    label = (
+        told("Cost a month: {way}", way=_way(best))
+        if about.question.requirements.own_hardware
+        else told("Cheapest a month: {way}", way=_way(best))
+    )
     others = ", ".join(f"{_way(one)} {money(one.monthly.typical)}" for one in costs.options if one is not best)
     note = f"{span(best.monthly, money)}; {others}"
-    return Tile(f"{which} a month: {_way(best)}", f"{money(best.monthly.typical)} {costs.currency}", note)
+    return Tile(label, amount(money(best.monthly.typical), costs.currency), note)
 
 
 def _way(option: Option) -> str:
-    return NAMES[option.name] if option.name == "api" else NAMES[option.name].lower()
+    return told(_WAYS[option.name])
 
 
 def _ask_instead(answer: Answer) -> str:
@@ -144,9 +177,12 @@ def _ask_instead(answer: Answer) -> str:
     instead = leading(answer)
     if instead is None:
         return ""
-    what = answer.shown.level if answer.chosen is not None else "nothing runs as asked"
-    link = go(question_href(instead.found.question.to_query()), f"Ask the same about {instead.entry.name}")
-    return f"<p><b>{escape(f'{answer.entry.name} itself: {what}')}</b> {badge(answer.status)} · {link}</p>"
+    what = answer.shown.level if answer.chosen is not None else told("nothing runs as asked")
+    itself = told("{model} itself: {what}", model=answer.entry.name, what=what)
+    link = go(
+        question_href(instead.found.question.to_query()), told("Ask the same about {model}", model=instead.entry.name)
+    )
+    return f"<p><b>{escape(itself)}</b> {badge(answer.status)} · {link}</p>"
 
 
 def _why(answer: Answer) -> str:
@@ -154,7 +190,7 @@ def _why(answer: Answer) -> str:
     found = [f"<li>{words(sentence)}</li>" for sentence in say_all(reasons(answer), "page")]
     other = leading(answer) is not None
     shown, more = ([], found) if other else (found[:1], found[1:])
-    title = f"About {answer.entry.name}" if other else "More reasons"
+    title = told("About {model}", model=answer.entry.name) if other else told("More reasons")
     first = f'<ul class="why">{"".join(shown)}</ul>' if shown else ""
     if not more:
         return first

@@ -31,6 +31,7 @@ from advisor.ui.parts.cost_tables import (
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.html import words
 from advisor.ui.parts.text import plain, status_mark
+from advisor.ui.tongue import with_language
 from advisor.words import say, say_all, told
 
 _NO_TOOLS = {"displayModeBar": False}
@@ -56,7 +57,8 @@ def draw(answer: Answer) -> None:
 def _nothing_to_price(answer: Answer) -> None:
     said = plain(f"There is nothing to price yet. {say(verdict(answer), 'page')}")
     if (instead := leading(answer)) is not None:
-        said = f"{said} [What {plain(instead.entry.name)} costs](./?tab=Cost&{instead.found.question.to_query()})"
+        there = with_language(instead.found.question.to_query())
+        said = f"{said} [What {plain(instead.entry.name)} costs](./?tab=Cost&{there})"
     st.info(said, icon=":material/info:")
 
 
@@ -103,7 +105,7 @@ def _decision(answer: Answer) -> None:
         return
     said = plain(say(verdict(answer), "page"))
     if instead is not None:
-        link = f"/?tab=Cost&{instead.found.question.to_query()}"
+        link = f"/?tab=Cost&{with_language(instead.found.question.to_query())}"
         said = f"{said} [What {plain(instead.entry.name)} costs](.{link})"
     st.warning(f"{status_mark(answer.status)} {said}", icon=":material/info:")
 

@@ -14,7 +14,7 @@ from advisor.ui.address import question_link
 from advisor.ui.asking import Reply
 from advisor.ui.parts import model_input, published, run_card, wrong_figure
 from advisor.ui.parts.choice_cards import cards
-from advisor.ui.parts.html import go, words
+from advisor.ui.parts.html import go, question_href, words
 from advisor.ui.parts.text import refusal
 from advisor.ui.parts.verdict_card import card
 from advisor.words import say_all
@@ -76,7 +76,7 @@ def _below(answer: Answer) -> str:
 
 def _about() -> str:
     """What this is, and questions to begin with."""
-    examples = " · ".join(go(f"./?{query}", name) for name, query in EXAMPLES.items())
+    examples = " · ".join(go(question_href(query), name) for name, query in EXAMPLES.items())
     return (
         '<p class="about">Which open model runs on which machine, how well and at what cost, from real file sizes. '
         f"Try: {examples}</p>"

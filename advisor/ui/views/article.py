@@ -13,12 +13,13 @@ from advisor.answer.cases_of_methods import spent
 from advisor.answer.worked_cases import CASES, worked
 from advisor.foundation.numbers import approx
 from advisor.foundation.units import GB
-from advisor.question.question import Question
+from advisor.question.question import LANGUAGE_KEY, Question
 from advisor.ui.charts.methods import awq_picture, gguf_picture, gptq_picture
 from advisor.ui.legend import STATUS_SIGNS
 from advisor.ui.parts.html import go, question_href
 from advisor.ui.parts.html_table import Link, html_table
 from advisor.ui.parts.text import plain
+from advisor.ui.tongue import follow
 from advisor.words import say
 
 _SIGNS: dict[Outcome, tuple[str, str]] = {
@@ -36,6 +37,7 @@ def draw() -> None:
 
     A claim is put to the engine when it is opened; what came out serves every visitor of the day.
     """
+    follow(st.query_params.get(LANGUAGE_KEY, ""))  # a fragment runs in a thread of its own
     st.markdown(
         "What an article of June 2026 says about quantization, claim by claim, in our words and with its figures. Open "
         "one and it is asked of the engine anew: nothing is typed in but the claims and how the methods work."

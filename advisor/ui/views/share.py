@@ -11,7 +11,7 @@ import streamlit as st
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
-from advisor.question.question import Question
+from advisor.question.question import LANGUAGE_KEY, Question
 from advisor.report.as_json import full_document
 from advisor.report.document import (
     NAME_CHARACTERS,
@@ -25,7 +25,7 @@ from advisor.report.exports import QUESTION_BYTES, file_name, plans_csv, questio
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
 from advisor.report.pdf import render_pdf
-from advisor.ui import state
+from advisor.ui import state, tongue
 from advisor.ui.address import manager_link, question_link
 from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
@@ -33,6 +33,7 @@ from advisor.ui.one_at_a_time import in_turn
 from advisor.ui.parts import frozen_list
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.text import plain, refusal, small
+from advisor.words import ENGLISH, in_use
 
 _PAPERS = {"a4": "A4", "letter": "Letter"}
 
@@ -47,6 +48,7 @@ def draw(reply: Reply) -> None:
         return
     query = answer.question.to_query()
     st.markdown(plain(f"{answer.entry.name} on {answer.machine_name}"))
+    _language()
     st.header("Links", anchor=False)
     _link(
         "Copy link",
@@ -64,6 +66,29 @@ def draw(reply: Reply) -> None:
     frozen_list.draw(query, document)
     fold("Charts as pictures", "fold_pictures", _charts, document)
     _import()
+
+
+def _language() -> None:
+    """In which language and for which country sentences, links and the report are written."""
+    known = tongue.names()
+    given = st.query_params.get(LANGUAGE_KEY, "")
+    st.selectbox(
+        "Language and country",
+        list(known),
+        index=list(known).index(given if given in known else in_use()),
+        format_func=known.__getitem__,
+        key=f"language_{given}",
+        on_change=_choose_language,
+        args=(f"language_{given}",),
+        help="Of sentences, figures, the report and the links below. Labels of inputs stay English.",
+        width=320,
+    )
+
+
+def _choose_language(key: str) -> None:
+    """Go on in another language. For callbacks only."""
+    name = st.session_state[key]
+    state.show(**{LANGUAGE_KEY: None if name == ENGLISH else name})
 
 
 def _link(label: str, what: str, link: str) -> None:

@@ -57,7 +57,7 @@ _TWO_WORDS = re.compile(r"[A-Za-z]{2,} [a-z]{2,}|[a-z]{2,} [A-Za-z]{2,}")
 def pseudo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A language whose every text is the English one in brackets, dropped beside the others and asked for."""
     folder = tmp_path_factory.mktemp("languages")
-    shutil.copytree(ENGLISH.parents[2], folder, dirs_exist_ok=True)
+    shutil.copytree(ENGLISH.parents[1], folder / "en")
     with ENGLISH.open("rb") as file:
         english = read_po(file)
     other = Catalog(locale="de")
@@ -195,13 +195,13 @@ def test_a_page_can_choose_another_language_than_the_settings(pseudo: None) -> N
     assert say(fact("users", n=2)) == "2 users"
     speak("")
     assert say(fact("users", n=2)) == f"{OPENED}2 users{CLOSED}"
-    with pytest.raises(InputError, match="There is no language 'xx'; there are de, en"):
+    with pytest.raises(InputError, match="There is no language 'xx'; there are de, de-CH, de-DE, en, en-GB, en-US"):
         speak("xx")
 
 
 def test_a_language_that_there_is_not_is_said_in_english(pseudo: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_FIT_ADVISOR_LANGUAGE", "../etc")
-    with pytest.raises(InputError, match=r"There is no language '\.\./etc'; there are de, en\."):
+    with pytest.raises(InputError, match=r"There is no language '\.\./etc'; there are de, de-CH, de-DE, en, "):
         say(fact("users", n=2))
 
 
@@ -211,7 +211,7 @@ def test_what_a_catalogue_lacks_is_said_in_english(tmp_path: Path) -> None:
         write_po(file, empty)
     french = _MODULE.Language(tmp_path / "messages.po", "fr", _MODULE.language("en"))
     assert french.say(fact("users", n=4), "page") == "4 users"
-    assert french.say(sentence("{name} holds {size:gb}.", name="a", size=1.5e9), "page") == "a holds 1,5 GB."
+    assert french.say(sentence("{name} holds {size:gb}.", name="a", size=1.5e9), "page") == "a holds 1,5\u00a0GB."
 
 
 def test_the_list_for_translators_holds_every_text() -> None:

@@ -1,0 +1,48 @@
+"""How a country spells what its language's catalogue holds: rules, so that a country needs no catalogue of its own.
+
+Catalogues are written with plain spaces and, in German, as Germany spells.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from babel.core import Locale
+
+# A language has one catalogue for all of these; the first is taken where a link names none.
+COUNTRIES = {"de": ("DE", "CH"), "en": ("US", "GB"), "fr": ("FR", "CH")}
+IN_CURRENCY = " in currency"  # the end of a way to write an amount: in that of the figure `currency`
+
+_SPACE = "\u00a0"  # where a line is not broken
+_NARROW = "\u202f"
+_AMOUNT = re.compile(r"\{(\w+)(?::([^{}]*))?\} \{currency\}")
+_SIGN = re.compile(r"(?<=\S) (?=[%€])")
+_FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) ")
+
+
+@lru_cache(maxsize=4096)
+def spelled(text: str, locale: Locale) -> str:
+    """A text of the catalogue as people of the locale's country write it; English stays as it is."""
+    if locale.language == "en" or not text:
+        return text
+    text = _AMOUNT.sub(rf"{{\1:\2{IN_CURRENCY}}}", text)
+    if locale.language == "fr":
+        return _FRENCH.sub(_SPACE, text)
+    if locale.language == "de" and locale.territory == "CH":
+        text = text.replace("ß", "ss").replace("„", "«").replace("“", "»")
+    return _SIGN.sub(_SPACE, text)
+
+
+def before_unit(locale: Locale) -> str:
+    """What stands between a figure and its unit."""
+    return " " if locale.language == "en" else _SPACE
+
+
+def in_currency(written: str, currency: str, locale: Locale) -> str:
+    """An amount, or a range of them, with its currency: "36 USD", "36 €", "CHF 1'234.50"."""
+    if locale.language == "en":
+        return f"{written} {currency}"
+    if locale.territory == "CH":  # where money has a point in French too, and its currency before it
+        return f"{currency}{_SPACE}{written.replace(',', '.')}"
+    return f"{written}{_SPACE}{locale.currency_symbols.get(currency, currency)}"
