@@ -408,3 +408,11 @@ def test_examples_are_questions_with_a_good_answer(query: str) -> None:
     found = answer(Question.from_query(query))
     other = leading(found)
     assert (found if other is None else other.found).status == "good"
+
+
+def test_the_machine_that_the_server_runs_on_can_be_asked_about() -> None:
+    page = opened("model=qwen3-8b", more=True, more_group="Memory and placement", this_machine=True)
+    page.button(key="use_this_machine").click().run()
+    assert not page.exception
+    assert dict(page.query_params)["machine"]
+    assert "This describes the machine the advisor runs on" in " ".join(text.value for text in page.markdown)

@@ -10,7 +10,7 @@ from advisor.machines.ram import USUAL_CHANNELS, USUAL_TYPE, Ram
 from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.question.question import Question
 from advisor.ui import state
-from advisor.ui.parts import paste_box
+from advisor.ui.parts import paste_box, this_machine
 from advisor.ui.parts.fields import choice, number, switch, text
 from advisor.ui.parts.fold import fold
 
@@ -25,6 +25,7 @@ _SPLITS = {"layer": "Whole layers", "row": "Rows of matrices", "tensor": "Tensor
 
 def draw(machine_id: str) -> None:
     """Draw those that a machine has."""
+    fold("The machine this runs on", "this_machine", this_machine.draw)
     fold("Paste a machine", "paste_machine", paste_box.draw_machine)
     if machine_id == CUSTOM_MACHINE:
         number("bandwidth_gb_s", "Memory bandwidth (GB/s)", step=50.0, placeholder="not given", help="For speed only.")
