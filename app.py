@@ -7,24 +7,33 @@ from starlette.routing import Route
 from advisor.api.routes import api_routes
 from advisor.ui.address import folder
 from advisor.ui.limits import Limits
+from advisor.ui.metrics import Responses, metrics
 from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.picker_routes import ROUTES as PICKERS
-from advisor.ui.server import SCRIPT, SecurityHeaders, frozen, healthz, lifespan, moved
+from advisor.ui.report_routes import ROUTES as REPORTS
+from advisor.ui.report_routes import OldLinks
+from advisor.ui.server import SCRIPT, SecurityHeaders, healthz, lifespan, moved, readyz, robots
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import CompressedFiles
+from advisor.ui.visitor import visitor_of
 
 app = st.App(
     SCRIPT,
     routes=[
         Route("/healthz", healthz),
-        Route("/s/{id}", frozen),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        Route("/robots.txt", robots),
         Route(CLAIM_PATH + "/{code}", own),
         *PICKERS,
+        *REPORTS,
         # Streamlit's own folder holds its pages only.
-        *api_routes(("", folder())),
+        *api_routes(("", folder()), visitor_of),
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
-    middleware=[Middleware(SecurityHeaders), Middleware(Limits), Middleware(CompressedFiles), Middleware(StartPage)],
+    middleware=[
+        Middleware(kind) for kind in (Responses, SecurityHeaders, Limits, CompressedFiles, OldLinks, StartPage)
+    ],
     lifespan=lifespan,
 )

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from advisor.foundation.version import VERSION
 
 if TYPE_CHECKING:
-    from advisor.report.asked import Asked as Asked
-    from advisor.report.asked import ask as ask
+    from advisor.report.from_python import Asked as Asked
+    from advisor.report.from_python import ask as ask
 
 __all__ = ["Asked", "ask"]
 __version__ = VERSION
@@ -24,6 +24,6 @@ __version__ = VERSION
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from advisor.report import asked
+    from advisor.report import from_python
 
-    return getattr(asked, name)
+    return getattr(from_python, name)

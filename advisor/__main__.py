@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import runpy
@@ -24,21 +25,27 @@ from advisor.foundation.errors import AdvisorError, InputError
 from advisor.report.asking import answer_plan, answer_sizes
 
 if TYPE_CHECKING:
-    from advisor.report.batch import Refusal, Work
+    from advisor.report.batch import Document, Refusal, Work
 
+_LASTING = ("serve", "worker", "mcp")
 # As it was started: by the installed command, or by `python -m advisor`.
 _PROGRAM = "python -m advisor" if Path(sys.argv[0]).name == "__main__.py" else "llm-fit-advisor"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if arguments is None:
+        # One answer and the end: nothing that is thrown away is worth looking for.
+        gc.disable()
     parser = command_parser(_PROGRAM, __doc__ or "")
     options = parser.parse_args(arguments)
     if problem := misuse(options):
         parser.error(problem)
+    if getattr(options, "batch", None) is not None or options.command in _LASTING:
+        gc.enable()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
-            return _ask(options)
+            return _ask(options, lasting=arguments is not None)
         if options.command == "check":
             return _check(options)
         print(_COMMANDS[options.command](options), flush=True)
@@ -50,30 +57,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _ask(options: argparse.Namespace) -> int:
-    """Answer one question as JSON, or a batch of them; the exit status."""
+def _ask(options: argparse.Namespace, lasting: bool) -> int:
+    """Answer one question as JSON, or a batch of them; the exit status. A process that is `lasting` keeps its answers
+    itself.
+    """
     from advisor.report.batch import answer_line, run_batch
 
     work, refusal = _sizes_as_json(options) if options.command == "sizes" else _plan_as_json(options)
     if options.batch is not None:
         return run_batch(options.batch, work, refusal)
-    line, status = answer_line(getattr(options, ASKED[options.command]), work, refusal)
+    text = getattr(options, ASKED[options.command])
+    if lasting:
+        line, status = answer_line(text, work, refusal)
+    else:
+        from advisor.report.kept_answers import answer_before
+
+        told = {key: value for key, value in vars(options).items() if key not in ("query", "model", "batch")}
+        flags = json.dumps(told, sort_keys=True)
+        line, status = answer_before(options.command, text, flags, lambda: answer_line(text, work, refusal))
     print(line, flush=True)
     return status
 
 
 def _sizes_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
-    from advisor.report.sizes import sizes_refusal
+    def refusal(text: str, error: Document) -> Document:
+        from advisor.report.sizes import sizes_refusal
 
-    return partial(answer_sizes, mtp=options.mtp, full=options.full), sizes_refusal
+        return sizes_refusal(text, error)
+
+    return partial(answer_sizes, mtp=options.mtp, full=options.full), refusal
 
 
 def _plan_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:
-    from advisor.report.compact import refusal_document
+    def refusal(text: str, error: Document) -> Document:
+        from advisor.report.compact import refusal_document
 
-    return partial(
-        answer_plan, whole_plans=options.plans, with_flips=options.flips, full=options.full
-    ), refusal_document
+        return refusal_document(text, error)
+
+    return partial(answer_plan, whole_plans=options.plans, with_flips=options.flips, full=options.full), refusal
 
 
 def _sizes(options: argparse.Namespace) -> str:
@@ -127,7 +148,7 @@ def _detect(options: argparse.Namespace) -> str:
 def _pasted(options: argparse.Namespace) -> str:
     from advisor.question.question import Question
     from advisor.report.batch import whole_text
-    from advisor.report.pasted import evidence_csv, paste_document, paste_table
+    from advisor.report.paste_output import evidence_csv, paste_document, paste_table
 
     asked = Question.from_query(options.beside).chosen() if options.beside else {}
     text = whole_text(options.source)
@@ -136,6 +157,14 @@ def _pasted(options: argparse.Namespace) -> str:
     if options.format == "json":
         return json.dumps(paste_document(text, asked), indent=1)
     return paste_table(text, asked)
+
+
+def _deploy(options: argparse.Namespace) -> str:
+    from advisor.answer.answer import answer
+    from advisor.question.question import Question
+    from advisor.report.deployments import deployment
+
+    return deployment(answer(Question.from_query(options.query), allow_local=True), options.what).rstrip("\n")
 
 
 def _models(options: argparse.Namespace) -> str:
@@ -204,6 +233,38 @@ def _agents(options: argparse.Namespace) -> str:
     return ""
 
 
+def _admin(options: argparse.Namespace) -> str:
+    from advisor.store import admin, open_store
+
+    store = open_store()
+    try:
+        match options.admin:
+            case "list":
+                rows = admin.listed(store, options.limit)
+                lines = (
+                    f"{row.id}  {row.created_at:%Y-%m-%d}  "
+                    f"{'never' if row.expires_at is None else format(row.expires_at, '%Y-%m-%d'):10}  "
+                    f"{row.bytes:>9,}  {row.owner}"
+                    for row in rows
+                )
+                head = f"{'id':16}  {'created':10}  {'expires':10}  {'bytes':>9}  owner"
+                return "\n".join((head, *lines))
+            case "revoke":
+                if not admin.revoke(store, options.id):
+                    raise InputError("There is no frozen recommendation {id}.", id=options.id[:40])
+                return f"{options.id} was revoked."
+            case "purge":
+                return f"{admin.purge(store, options.older_than)} were removed."
+            case "backup":
+                return f"{admin.back_up(store, options.file)} rows were written."
+            case "restore":
+                return f"{admin.restore(store, options.file)} rows were restored."
+            case _:
+                return json.dumps(admin.usage(store), indent=1)
+    finally:
+        store.close()
+
+
 def _serve(options: argparse.Namespace) -> str:
     if options.print_proxy or options.processes != 1:
         return _serve_many(options)
@@ -227,9 +288,11 @@ def _serve_many(options: argparse.Namespace) -> str:
 
 
 _COMMANDS = {
+    "admin": _admin,
     "sizes": _sizes,
     "plan": _plan,
     "report": _report,
+    "deploy": _deploy,
     "models": _models,
     "machines": _machines,
     "detect": _detect,

@@ -10,6 +10,7 @@ from advisor.costs.feeds.known_feeds import FEEDS
 ASKED = {"sizes": "model", "plan": "query"}  # what answers as JSON and in batches, and the name of its question
 # As advisor/answer/status.py has them, which would load the engine for --help.
 STATUSES = ("good", "limited", "slow", "last resort", "does not fit", "not as asked")
+DEPLOYMENTS = ("compose", "kubernetes", "systemd", "llama-swap", "modelfile")  # as advisor/report/deployments.py has
 _FORMATS = ("table", "json")
 
 
@@ -47,6 +48,9 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
     for one in lists:
         one.add_argument("words", metavar="WORD", nargs="*", help="a name in part, a size, a vendor: qwen 32b, 2x 3090")
         one.add_argument("--limit", type=_whole, default=1000, help="how many at most")
+    made = commands.add_parser("deploy", help="the plan as a container, a service, a manifest or a model's description")
+    made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    made.add_argument("--as", dest="what", choices=DEPLOYMENTS, default="compose")
     gate = commands.add_parser("check", help="exit with 1 where an answer is not good enough, for pipelines")
     _add_gate(gate)
     update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
@@ -59,6 +63,7 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
     agents.add_argument("--http", action="store_true", help="streamable HTTP at /mcp instead of standard input")
     agents.add_argument("--port", type=int, default=8765)
     agents.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
+    _add_admin(commands.add_parser("admin", help="what is kept in the database: look, revoke, remove, back up"))
     serve = commands.add_parser("serve", help="the dashboard in the browser, until stopped")
     serve.add_argument("--port", type=int, default=8501)
     serve.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
@@ -114,7 +119,9 @@ def _add_paste(found: argparse.ArgumentParser) -> None:
 
 
 def _add_report(made: argparse.ArgumentParser) -> None:
-    made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
+    made.add_argument(
+        "query", metavar="QUERY", help="the page's query string; with columns=... the comparison of that link"
+    )
     made.add_argument("out", metavar="OUT.pdf", type=Path, help="the file to write; an older one is replaced")
     made.add_argument("--paper", choices=("a4", "letter"), default="a4")
     for name in ("title", "company", "prepared-for", "note"):
@@ -124,6 +131,18 @@ def _add_report(made: argparse.ArgumentParser) -> None:
         "--lang", default="", help="its language and country, such as de-CH; else that of QUERY, or English"
     )
     made.add_argument("--link", default="", help="address of the dashboard, for the link and the code to scan")
+
+
+def _add_admin(admin: argparse.ArgumentParser) -> None:
+    kinds = admin.add_subparsers(dest="admin", required=True)
+    shown = kinds.add_parser("list", help="frozen recommendations that work, newest first, without what they say")
+    shown.add_argument("--limit", type=int, default=100)
+    kinds.add_parser("revoke", help="have a link stop working").add_argument("id", metavar="ID")
+    gone = kinds.add_parser("purge", help="remove for good what expired or was deleted")
+    gone.add_argument("--older-than", type=int, metavar="DAYS", help="and whatever was frozen before that")
+    kinds.add_parser("quota", help="what may be kept and had, and who keeps the most")
+    for name, what in (("backup", "all of the database, to a file"), ("restore", "a backup, to an empty database")):
+        kinds.add_parser(name, help=what).add_argument("file", metavar="FILE", type=Path)
 
 
 def misuse(options: argparse.Namespace) -> str:

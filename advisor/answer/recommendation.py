@@ -138,8 +138,17 @@ def _unpriced(found: Answer, about: Answer, api: Option | None) -> Message:
         return fact("advise_at_home_unpriced", model=model, instead=instead, level=level, machine=machine)
     if api is None:
         return fact("advise_unpriced", model=model, instead=instead, level=level, machine=machine)
+    if about is found:
+        return fact(
+            "advise_if_there",
+            model=model,
+            level=level,
+            machine=machine,
+            amount=api.monthly.typical,
+            currency=found.question.costs.billing.currency,
+        )
     return fact(
-        "advise_if_there",
+        "advise_if_there_instead",
         model=model,
         instead=instead,
         level=level,

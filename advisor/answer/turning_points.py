@@ -8,6 +8,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.assess import priced_as
 from advisor.answer.candidate import Candidate
 from advisor.costs.sensitivity import Flip, Sensitivity, sensitivity
+from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import Message, fact
 
 _DOING = {"own": fact("owning"), "rent": fact("renting"), "api": fact("an_api")}
@@ -15,6 +16,16 @@ _DOING = {"own": fact("owning"), "rent": fact("renting"), "api": fact("an_api")}
 
 def turning_points(found: Answer, shown: Candidate) -> tuple[Sensitivity, ...]:
     """The five inputs with the largest swing first; () where nothing is owned or nothing can be compared with it."""
+    return _of_shown(found) if shown is found.shown else _asked(found, shown)
+
+
+@kept_beside
+def _of_shown(found: Answer) -> tuple[Sensitivity, ...]:
+    """Of the plan that every page is about: a report says them twice, and each costs a hundred bills."""
+    return _asked(found, found.shown)
+
+
+def _asked(found: Answer, shown: Candidate) -> tuple[Sensitivity, ...]:
     if shown.costs is None:
         return ()
     devices = max(1, len(found.hardware.installed))

@@ -119,7 +119,7 @@ def _limited(limit: int) -> int:
 
 def _detected(pasted: str, allow_detect: bool) -> dict[str, Any]:
     if pasted.strip():
-        from advisor.report.pasted import paste_document
+        from advisor.report.paste_output import paste_document
 
         return paste_document(pasted, {})
     if not allow_detect:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from advisor.foundation.errors import AdvisorError, InputError
+from advisor.foundation.quotas import OverQuota
 from advisor.sources.background import StillWorking
 
 _TITLES = {
@@ -40,6 +42,10 @@ def problem(status: int, detail: str, did_you_mean: tuple[str, ...] = ()) -> Res
 
 def problem_of(error: Exception) -> Response:
     """What an error means; one of our own is logged and tells nothing of this machine."""
+    if isinstance(error, OverQuota):
+        refused = problem(429, str(error))
+        refused.headers["Retry-After"] = str(max(1, math.ceil(error.wait_s)))
+        return refused
     if isinstance(error, StillWorking):
         return problem(503, str(error))
     if isinstance(error, InputError):

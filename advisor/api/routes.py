@@ -24,15 +24,17 @@ from advisor.api.badge import badge_of
 from advisor.api.problems import problem, problem_of
 from advisor.foundation.data_release import data_release
 from advisor.foundation.errors import InputError
+from advisor.foundation.quotas import Visitor, working_for
 from advisor.foundation.turns import PAGES
 from advisor.foundation.version import VERSION
 from advisor.models.catalogue import catalogue
-from advisor.question.question import MAX_QUERY_LENGTH, Question
+from advisor.question.question import LANGUAGE_KEY, MAX_QUERY_LENGTH, Question
 from advisor.report.asking import answer_plan, answer_sizes
 from advisor.report.compact import refusal_document
 from advisor.report.lists import MOST, machines_document, models_document
 from advisor.sources.pastes.text import LONGEST
 from advisor.sources.resolve import find_in_time
+from advisor.words import speaking
 
 PREFIX = "/api/v1"
 MOST_WAITING = 16
@@ -58,8 +60,17 @@ class _Waiting:
 _waiting = _Waiting()
 
 
-def api_routes(folders: Iterable[str] = ("",)) -> tuple[Route, ...]:
-    """The routes, below each of the folders that the server may serve under."""
+def _by_address(request: Request) -> Visitor:
+    return Visitor(address=request.client.host if request.client is not None else "")
+
+
+def api_routes(
+    folders: Iterable[str] = ("",), visitor_of: Callable[[Request], Visitor] = _by_address
+) -> tuple[Route, ...]:
+    """The routes, below each of the folders that the server may serve under.
+
+    `visitor_of` says whose share of what costs something, such as reading models from the Hub, a question takes.
+    """
     answers: tuple[tuple[str, str, Work], ...] = (
         ("/plan", _JSON, _plan),
         ("/sizes", _JSON, _sizes),
@@ -72,14 +83,16 @@ def api_routes(folders: Iterable[str] = ("",)) -> tuple[Route, ...]:
     found = []
     for folder in dict.fromkeys(folders):
         above = f"{folder}{PREFIX}"
-        found += [Route(f"{above}{path}", _get(work, kind), methods=["GET"]) for path, kind, work in answers]
-        found.append(Route(f"{folder}/badge.svg", _get(_badge, _SVG), methods=["GET"]))
-        found.append(Route(f"{above}/detect", _detect, methods=["POST"]))
+        found += [
+            Route(f"{above}{path}", _get(work, kind, visitor_of), methods=["GET"]) for path, kind, work in answers
+        ]
+        found.append(Route(f"{folder}/badge.svg", _get(_badge, _SVG, visitor_of), methods=["GET"]))
+        found.append(Route(f"{above}/detect", partial(_detect, visitor_of), methods=["POST"]))
         found += [Route(path, partial(_page, folder), methods=["GET"]) for path in (f"{folder}/api", above)]
     return tuple(found)
 
 
-def _get(work: Work, kind: str) -> Callable[[Request], Any]:
+def _get(work: Work, kind: str, visitor_of: Callable[[Request], Visitor]) -> Callable[[Request], Any]:
     async def answered(request: Request) -> Response:
         tag = _tag(request)
         headers = {"Cache-Control": "no-cache"} | ({} if tag is None else {"ETag": tag})
@@ -87,7 +100,7 @@ def _get(work: Work, kind: str) -> Callable[[Request], Any]:
             return Response(status_code=304, headers=headers)
         if _waiting.count >= MOST_WAITING:
             return problem(429, f"{MOST_WAITING} questions wait already: ask again in a moment.")
-        with _waiting:
+        with _waiting, working_for(visitor_of(request)):
             try:
                 body = await run_in_threadpool(_in_turn, work, request)
             except Exception as error:
@@ -162,9 +175,10 @@ def _report(request: Request) -> bytes:
     from advisor.report.from_answer import report_of
     from advisor.report.pdf import render_pdf
 
-    question = Question.from_query(_asked(request))
-    _read(question.model.name)
-    return render_pdf(report_of(answer(question), Cover(), ""), "a4")
+    with speaking(request.query_params.get(LANGUAGE_KEY, "")):
+        question = Question.from_query(_asked(request))
+        _read(question.model.name)
+        return render_pdf(report_of(answer(question), Cover(), ""), "a4")
 
 
 def _badge(request: Request) -> bytes:
@@ -175,13 +189,13 @@ def _badge(request: Request) -> bytes:
         return badge_of(refusal_document("", {"kind": "input", "message": str(error), "did_you_mean": []})).encode()
 
 
-async def _detect(request: Request) -> Response:
+async def _detect(visitor_of: Callable[[Request], Visitor], request: Request) -> Response:
     """What a paste says; it comes in the body, as plain text, and is not kept."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "text/plain":
         return problem(415, "Send the text as text/plain.")
     if _waiting.count >= MOST_WAITING:
         return problem(429, f"{MOST_WAITING} questions wait already: ask again in a moment.")
-    with _waiting:
+    with _waiting, working_for(visitor_of(request)):
         body = bytearray()
         try:
             async for part in request.stream():
@@ -197,7 +211,7 @@ async def _detect(request: Request) -> Response:
 
 
 def _paste(text: str, request: Request) -> bytes:
-    from advisor.report.pasted import paste_document
+    from advisor.report.paste_output import paste_document
 
     query = _asked(request)
     return _as_json(paste_document(text, Question.from_query(query).chosen() if query else {}))

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from advisor.costs.price_tables import ApiOffer, api_offers
+from advisor.foundation.compiled import compiled, stamp_of
 from advisor.foundation.dated_rows import Seen
 
 GENAI_PRICES = "genai-prices"
@@ -113,8 +117,8 @@ def _current(row: ApiOffer, on: date) -> ApiPrice:
     found = listed
     if row.feed == GENAI_PRICES:
         try:
-            found = packaged_price(row.feed_key, datetime.combine(on, time(12), UTC))
-        except LookupError:
+            found = _packaged_on(on)[row.feed_key]
+        except KeyError:
             found = listed
     return ApiPrice(
         provider=row.provider,
@@ -126,6 +130,33 @@ def _current(row: ApiOffer, on: date) -> ApiPrice:
         cached=found[2],
         seen=row.seen if found[:2] == listed[:2] else row.seen._replace(source=_PACKAGE),
     )
+
+
+@lru_cache(maxsize=4)
+def _packaged_on(day: date) -> Mapping[str, tuple[Decimal, Decimal, Decimal | None]]:
+    """The package's prices of our rows on a day, by their keys, without those that it does not know.
+
+    Loading the package takes as long as all else of a question, so they are kept.
+    """
+    keys = sorted({row.feed_key for row in api_offers() if row.feed == GENAI_PRICES})
+    installed = find_spec("genai_prices")
+    at = "" if installed is None or installed.origin is None else stamp_of(Path(installed.origin).with_name("data.py"))
+    kept = compiled("api-prices", "\n".join((day.isoformat(), at, *keys)), lambda: _written(keys, day))
+    return MappingProxyType(
+        {
+            key: (Decimal(asked), Decimal(written), None if cached is None else Decimal(cached))
+            for key, (asked, written, cached) in kept.items()
+        }
+    )
+
+
+def _written(keys: Iterable[str], day: date) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = {}
+    at = datetime.combine(day, time(12), UTC)
+    for key in keys:
+        with suppress(LookupError):
+            found[key] = [None if price is None else str(price) for price in packaged_price(key, at)]
+    return found
 
 
 def packaged_price(key: str, at: datetime) -> tuple[Decimal, Decimal, Decimal | None]:

@@ -18,6 +18,9 @@ _SWING = Decimal("0.5")
 _FARTHEST = Decimal(10)  # times; what would have to change more than that is no reason to hesitate
 _STEPS = (Decimal("1.1"), Decimal("1.3"), Decimal("1.6"), Decimal(2), Decimal(3), Decimal(5), _FARTHEST)
 _DIGITS = 3
+# Prices of one way, of which its bill is so many.
+_PRICES = ("api_input_price", "api_output_price", "api_cached_price", "electricity_price", "device_price", "host_price")
+_OF_ONE_WAY = frozenset((*_PRICES, "instance_price", "resale_percent"))
 Values = Mapping[str, Decimal]
 
 
@@ -87,12 +90,17 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """One input: its values at a factor, and the costs with these."""
+    """One input: its values at a factor, and the costs with these.
+
+    One that `only_rises` makes one way dearer (or cheaper) the higher it is, and leaves the others as they are: the
+    cheapest way then changes once, if at all.
+    """
 
     label: Message
     keys: tuple[str, ...]
     value: Callable[[Decimal], Decimal]
     ask: Callable[[Decimal], Costs]
+    only_rises: bool = False
 
 
 def sensitivity(
@@ -157,7 +165,11 @@ def _of_keys(asked: _Asked, label: Message, base: Values, most: Decimal | None) 
 
     first = next(iter(base))
     return _Input(
-        label, tuple(base), lambda factor: values(factor)[first], lambda factor: asked.with_values(values(factor))
+        label,
+        tuple(base),
+        lambda factor: values(factor)[first],
+        lambda factor: asked.with_values(values(factor)),
+        _OF_ONE_WAY.issuperset(base),
     )
 
 
@@ -180,11 +192,12 @@ def _flip(asked: _Asked, each: _Input, down: bool) -> Flip | None:
     def differs(at: Decimal) -> bool:
         return _cheapest(each.ask(at / value)) not in (now, None)
 
+    steps = (_rounded(each.value(1 / step if down else step), down) for step in _STEPS)
+    reached = [other for other in dict.fromkeys(steps) if other != value and each.value(other / value) == other]
+    if each.only_rises and reached and not differs(reached[-1]):
+        return None
     same = value
-    for step in _STEPS:
-        other = _rounded(each.value(1 / step if down else step), down)
-        if other == same or each.value(other / value) != other:  # as far as this input goes
-            continue
+    for other in reached:  # as far as this input goes
         if differs(other):
             return _between(each, value, same, other, differs, down)
         same = other

@@ -24,8 +24,16 @@ from advisor.foundation.units import MIB
 KEPT_BESIDE = 64 * MIB  # by all models together
 _SLACK = 4 * MIB  # looked at again after so much more
 _EVERY = 64  # results alike are weighed by a sample
-_SHARED = (type, FunctionType, MethodType, ModuleType, Enum)
 _MISSING = object()
+
+
+class Shared:
+    """What many results hold together: weighed with none of them."""
+
+    __slots__ = ()
+
+
+_SHARED = (type, FunctionType, MethodType, ModuleType, Enum, Shared)
 
 Owner = TypeVar("Owner")
 Kept = TypeVar("Kept", covariant=True)
@@ -34,7 +42,8 @@ Result = TypeVar("Result")
 
 
 def deep_bytes(thing: object) -> int:
-    """Bytes of an object with everything it alone holds; classes, functions and models are not counted."""
+    """Bytes of an object with everything it alone holds; classes, functions, models and what is `Shared` are not
+    counted."""
     seen: set[int] = set()
     todo, total = [thing], 0
     while todo:

@@ -31,12 +31,18 @@ def data_release(folder: Path | None = None) -> str:
         content = path.read_bytes().replace(b"\r\n", b"\n")
         for part in (inside.as_posix().encode(), content):
             total.update(len(part).to_bytes(8, "big") + part)
-        newest = max(newest, *_dates(path.suffix, content.decode("utf-8", "replace")), "")
+        newest = max(newest, *_dates(path.suffix, content), "")
     return f"{newest or 'undated'}+{total.hexdigest()[:12]}"
 
 
-def _dates(suffix: str, content: str) -> list[str]:
+def _dates(suffix: str, raw: bytes) -> list[str]:
+    titles = raw.partition(b"\n")[0].split(b",")
+    if suffix == ".csv" and b"as_of" not in titles:
+        return []
+    content = raw.decode("utf-8", "replace")
     if suffix != ".csv":
         return _AS_OF.findall(content)
-    dates = (row.get("as_of") or "" for row in csv.DictReader(io.StringIO(content)))
-    return [date for date in dates if re.fullmatch(_DATE, date)]
+    rows = csv.reader(io.StringIO(content))
+    column = next(rows).index("as_of")
+    # A column of a table holds few days, in thousands of rows.
+    return [date for date in {row[column] for row in rows if len(row) > column} if re.fullmatch(_DATE, date)]

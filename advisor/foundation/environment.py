@@ -9,15 +9,14 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 
-_Settings = TypeVar("_Settings", bound=BaseSettings)
+_Settings = TypeVar("_Settings", bound="Settings")
 _Resolved = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
 
@@ -48,10 +47,17 @@ def _quotas(given: object) -> object:
     return {**QUOTAS, **found}
 
 
-class Environment(BaseSettings):
+class Settings(BaseModel):
+    """Fields by the variables that are their aliases; `empty_is_given` says whether an empty one is a value."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+    empty_is_given: ClassVar[bool] = False
+
+
+class Environment(Settings):
     """What every part of the program may need. `title` says what a value must be, `description` what it does."""
 
-    model_config = SettingsConfigDict(frozen=True, case_sensitive=True, extra="ignore", str_strip_whitespace=True)
+    empty_is_given: ClassVar[bool] = True
 
     database: SecretStr = Field(
         SecretStr(""),
@@ -78,7 +84,7 @@ class Environment(BaseSettings):
         description="NVIDIA's own; where it is set, `detect` says that it lists all GPUs all the same",
     )
 
-    quotas: Annotated[Mapping[str, int], NoDecode, BeforeValidator(_quotas)] = Field(
+    quotas: Annotated[Mapping[str, int], BeforeValidator(_quotas)] = Field(
         QUOTAS,
         alias="LLM_FIT_ADVISOR_QUOTAS",
         title="numbers an hour, such as uploads=40,freezes=60,reads=200,runs=10",
@@ -101,6 +107,18 @@ class Environment(BaseSettings):
         title="a whole number",
         description="How many frozen recommendations are kept at the same time, of all visitors; 20000 unless set",
     )
+    log: Literal["", "json"] = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_LOG",
+        title="json, or nothing",
+        description="`json` writes logs as one object a line, without questions, names of files or secrets",
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        alias="LLM_FIT_ADVISOR_METRICS_TOKEN",
+        title="a secret of your own",
+        description="Who sends it as `Authorization: Bearer ...` may read `/metrics`; unset: this machine alone",
+    )
     language: str = Field(
         "",
         alias="LLM_FIT_ADVISOR_LANGUAGE",
@@ -110,12 +128,8 @@ class Environment(BaseSettings):
     )
 
 
-class RealRunEnvironment(BaseSettings):
+class RealRunEnvironment(Settings):
     """What the real run needs besides: who may have what quantized, and with which programs."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, case_sensitive=True, extra="ignore", str_strip_whitespace=True, env_ignore_empty=True
-    )
 
     enabled: bool = Field(
         False,
@@ -123,13 +137,13 @@ class RealRunEnvironment(BaseSettings):
         title="on or off",
         description="Whether real runs are offered; off unless set",
     )
-    folders: Annotated[tuple[_Resolved, ...], NoDecode, _separated_by(os.pathsep)] = Field(
+    folders: Annotated[tuple[_Resolved, ...], _separated_by(os.pathsep)] = Field(
         (),
         alias="LLM_FIT_ADVISOR_QUANTIZE_FOLDERS",
         title="folders separated as in PATH",
         description="Models in these folders may be quantized",
     )
-    repositories: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = Field(
+    repositories: Annotated[tuple[str, ...], _separated_by(",")] = Field(
         (),
         alias="LLM_FIT_ADVISOR_QUANTIZE_REPOS",
         title="repositories separated by commas",
@@ -182,7 +196,7 @@ class RealRunEnvironment(BaseSettings):
     )
 
 
-SETTINGS: tuple[type[BaseSettings], ...] = (Environment, RealRunEnvironment)
+SETTINGS: tuple[type[Settings], ...] = (Environment, RealRunEnvironment)
 
 
 def environment() -> Environment:
@@ -195,12 +209,12 @@ def real_run_environment(given: Mapping[str, str] | None = None) -> RealRunEnvir
     return _read(RealRunEnvironment, given or {})
 
 
-def variable(settings: type[BaseSettings], name: str) -> str:
+def variable(settings: type[Settings], name: str) -> str:
     """The environment variable behind a field: variable(Environment, "url") is "LLM_FIT_ADVISOR_URL"."""
     return settings.model_fields[name].alias or name
 
 
-def must_be(settings: type[BaseSettings], name: str) -> Message:
+def must_be(settings: type[Settings], name: str) -> Message:
     """What is said of a field whose variable holds something else."""
     title = settings.model_fields[name].title or ""
     return sentence("{variable} must be {title}.", variable=variable(settings, name), title=title)
@@ -217,8 +231,12 @@ def _read(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
 def _read_once(
     settings: type[_Settings], given: tuple[tuple[str, str], ...], _held: tuple[str | None, ...]
 ) -> _Settings:
+    # Those of the process are read here and not asked of the caller: he only says when they have changed.
+    names = [field.alias or name for name, field in settings.model_fields.items()]
+    held = {name: os.environ[name] for name in names if name in os.environ}
+    set_there = {name: value for name, value in held.items() if value or settings.empty_is_given}
     try:
-        return settings.model_validate(dict(given))
+        return settings.model_validate({**set_there, **dict(given)})
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]["loc"][0]
         # The value stays unsaid: it may be an address with a password.

@@ -69,3 +69,9 @@ class Machine:
     def price_on(self, market: Market | None) -> MarketPrice | None:
         """What all `count` devices together are sold for; None as the market: new if there is a price, else used."""
         return next((price for price in self.prices if market in (None, price.market)), None)
+
+    @property
+    def price_usd(self) -> float | None:
+        """The typical price on the market where it is bought if none is asked for."""
+        price = self.price_on(None)
+        return None if price is None else price.typical

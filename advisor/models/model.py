@@ -104,7 +104,7 @@ class Model:
     @property
     def writes(self) -> bool:
         """Whether it gives tokens; encoders, and decoders with another head, turn text into a vector or scores."""
-        return self.causal and all(note.kind != "no_text_head" for note in self.notes)
+        return (self.causal or not self.tied_embeddings) and all(note.kind != "no_text_head" for note in self.notes)
 
     @cached_property
     def parameters(self) -> int:

@@ -72,8 +72,6 @@ class GraphWiring:
     """AltUp: so many parallel streams, of which one is computed and the others corrected (Gemma 3n); 0: none."""
     bank_every: int = 0
     """Every so many layers the residual stream is banked and a new one started (Kimi K3); 0: never."""
-    assumed: bool = False
-    """How it is wired is not known at all: what computing takes is a range."""
     by_release: ByRelease = field(default_factory=ByRelease)
     """What has changed from one release of llama.cpp to another."""
 
@@ -176,6 +174,8 @@ class Wiring:
     router: RouterWiring = field(default_factory=RouterWiring)
     gguf: GgufWiring = field(default_factory=GgufWiring)
     repository: RepositoryWiring = field(default_factory=RepositoryWiring)
+    assumed: bool = False
+    """llama.cpp's graph is not known: what computing takes is a range."""
     states_in_32_bit: bool = False
     """vLLM keeps recurrent states in 32 bits instead of 16 (`mamba_ssm_dtype` of the config, mamba_utils.py)."""
 

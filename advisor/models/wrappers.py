@@ -32,6 +32,7 @@ _FLAT: Fields = {
     "Phi4MMForCausalLM": "Phi3ForCausalLM",
     "Phi4ForCausalLMV": "Phi3ForCausalLM",
     "DotsOCRForCausalLM": "Qwen2ForCausalLM",
+    "PaddleOCRVLForConditionalGeneration": "Ernie4_5ForCausalLM",
     "KORMoForCausalLM": "Qwen2ForCausalLM",
     "Qwen2VLModel": "Qwen2VLForConditionalGeneration",
     "LlamaBidirectionalModel": "LlamaModel",
@@ -43,6 +44,7 @@ _FLAT: Fields = {
     "LFM2ForCausalLM": "Lfm2ForCausalLM",
     "Qwen3_5MoeForCausalLM": "Qwen3_5MoeForConditionalGeneration",
     "MiMoV2ForCausalLM": "MiMoV2FlashForCausalLM",
+    "RuGPT3XLForCausalLM": "GPT2LMHeadModel",
     "KimiLinearModel": "KimiLinearForCausalLM",
 }
 # What a section's `model_type` stands for, as far as there is a blueprint of it.
@@ -86,7 +88,15 @@ _CLASS_OF_TYPE: Fields = {
     "deepseek_v2": "DeepseekV2ForCausalLM",
     "deepseek_v3": "DeepseekV3ForCausalLM",
     "kimi_k2": "DeepseekV3ForCausalLM",
+    "youtu": "YoutuForCausalLM",
+    "step3p5": "Step3p5ForCausalLM",
+    "hunyuan_v1_dense": "HunYuanDenseV1ForCausalLM",
     "kimi_linear": "KimiLinearForCausalLM",
+    "glm4v_text": "Glm4ForCausalLM",
+    "glm_ocr_text": "Glm4ForCausalLM",
+    "glm4v_moe_text": "Glm4MoeForCausalLM",
+    "exaone4_5_text": "Exaone4ForCausalLM",
+    "ernie4_5": "Ernie4_5ForCausalLM",
     "glm4": "Glm4ForCausalLM",
     "glm4_moe": "Glm4MoeForCausalLM",
     "internlm2": "InternLM2ForCausalLM",
@@ -113,7 +123,7 @@ _CLASS_OF_TYPE: Fields = {
 # Heads in place of the one that writes text. Without any, the network ends in its last layer.
 _SCORING = ("ForSequenceClassification", "ForTokenClassification", "ForRewardModel", "ForRewardModeling", "RewardModel")
 _HEADLESS = ("BidirectionalModel", "ForTextEmbedding", "ForEmbedding", "TextModel", "Model")
-_TEXT_HEADS = ("ForCausalLM", "ForMaskedLM", "Model")
+_TEXT_HEADS = ("ForCausalLM", "ForMaskedLM", "Model", "")
 # Which parts of a network the sections of a config, or keys beside the text model's, stand for.
 _PARTS: Fields = {
     "vision": (
@@ -151,7 +161,8 @@ def inner_of(raw: Fields, name: str, known: Container[str]) -> Inner | None:
     if (section := text_section(raw)) is not None and (found := _class_of(section, known)) is not None:
         kind = str(section.get("model_type", ""))
         tied = raw.get("tie_word_embeddings")
-        fields = {**DEFAULTS.get(kind, {}), **{key: value for key, value in section.items() if value is not None}}
+        # What a section states to be null has no default either.
+        fields = {key: value for key, value in {**DEFAULTS.get(kind, {}), **section}.items() if value is not None}
         if isinstance(tied, bool):
             fields.setdefault("tie_word_embeddings", tied)
         return Inner({**fields, "architectures": [found]}, None, beside)
@@ -159,6 +170,8 @@ def inner_of(raw: Fields, name: str, known: Container[str]) -> Inner | None:
         if flat in known:
             return Inner({**raw, "architectures": [flat]}, None, beside)
         name = flat
+    if (plain := name.rpartition(".")[2]) != name and plain in known:
+        return Inner({**raw, "architectures": [plain]}, None, beside)
     for suffixes, labels in ((_SCORING, _labels(raw)), (_HEADLESS, 0)):
         for suffix in suffixes:
             if (text := _with_text_head(name, suffix, known)) is not None:
@@ -182,6 +195,8 @@ def text_section(raw: Fields) -> Fields | None:
 
 def _class_of(section: Fields, known: Container[str]) -> str | None:
     names = section.get("architectures")
+    if section.get("use_mla") is False and "DeepseekForCausalLM" in known:
+        return "DeepseekForCausalLM"
     stated = names[0] if isinstance(names, list) and names else None
     for name in (stated, _FLAT.get(str(stated)), _CLASS_OF_TYPE.get(str(section.get("model_type")))):
         if isinstance(name, str) and name in known:

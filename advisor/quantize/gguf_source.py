@@ -130,7 +130,7 @@ def open_gguf_source(path: Path) -> GgufSource:
             path=path.name,
             quantized=", ".join(quantized[:3]),
         )
-    if found.model is None:
+    if found.model is None or found.comparison is None:
         raise InputError("{path} cannot be quantized here: {note}", path=path.name, note=found.note)
     return GgufSource(path, header, found.model)
 

@@ -50,7 +50,7 @@ def to_buy_document(question: Question, limit: int) -> dict[str, Any]:
             **_plan(row.chosen),
             "own_per_month": _rounded(row.chosen.own_monthly),
             "rent_per_month": _rounded(row.chosen.rent_monthly),
-            "price_usd": None if row.machine.price_usd is None else _rounded(row.machine.price_usd * row.gpus),
+            "price_usd": None if (price := row.machine.price_on(None)) is None else _rounded(price.typical * row.gpus),
             "query": pinned_query(row.option.setup.question, entry, row.chosen.plan),
         }
         for row in shopping.machines[:limit]

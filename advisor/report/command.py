@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError, one_line
 from advisor.question.question import LANGUAGE_KEY, Question
+from advisor.report.columns import COLUMNS_KEY, Changes, question_of_column, read_columns, write_columns
+from advisor.report.comparison_pdf import comparison_pdf
 from advisor.report.document import Cover, Logo
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
-from advisor.report.pdf import Paper, render_pdf
+from advisor.report.payload import Paper
+from advisor.report.pdf import render_pdf
 from advisor.words import chosen, speaking
 
 
@@ -27,15 +30,16 @@ def write_report(
 ) -> str:
     """Write the report about a query to `out` and say so; raises InputError in one sentence.
 
+    A query of the comparison, with `columns=`, makes the comparison of its questions; a cover is for one alone.
     `address` is where the dashboard runs; without it the report has no link and no code to scan. `language` goes
     before that of the query.
     """
     asked = dict(parse_qsl(query.removeprefix("?"))).get(LANGUAGE_KEY, "")
     with speaking(language or asked):
-        return _write(query, out, paper, cover, logo, address)
+        return _report(query, out, paper, cover, logo, address)
 
 
-def _write(query: str, out: Path, paper: Paper, cover: Mapping[str, str], logo: Path | None, address: str) -> str:
+def _report(query: str, out: Path, paper: Paper, cover: Mapping[str, str], logo: Path | None, address: str) -> str:
     if out.is_dir():
         raise InputError("{out} is a folder: name the PDF file to write.", out=one_line(out.name or out))
     if out.suffix.lower() != ".pdf":
@@ -45,10 +49,35 @@ def _write(query: str, out: Path, paper: Paper, cover: Mapping[str, str], logo: 
             "'{address}' is no address: it must start with https:// or http://.", address=one_line(address)
         )
     on_it = Cover(**cover, logo=None if logo is None else _read_logo(logo))
-    found = answer(Question.from_query(query), allow_local=True)
-    told_in = f"&{LANGUAGE_KEY}={chosen()}" if chosen() else ""
-    link = f"{address.rstrip('/')}/?{found.question.to_query()}{told_in}" if address else ""
+    base, columns = _columns_of(query)
+    found = answer(base, allow_local=True)
+    if columns:
+        beside = [answer(question_of_column(base, changes), allow_local=True) for changes in columns]
+        asked = f"{base.to_query()}&{COLUMNS_KEY}={write_columns(columns)}"
+        link = f"{address.rstrip('/')}/compare?{asked}{_language()}" if address else ""
+        made = comparison_pdf((found, *beside), link=link, paper=paper)
+        _write(made, out)
+        return f"Wrote {out.name}: {1 + len(beside)} questions compared, {len(made):,} bytes."
+    link = f"{address.rstrip('/')}/?{found.question.to_query()}{_language()}" if address else ""
     made = render_pdf(report_of(found, on_it, link), paper)
+    _write(made, out)
+    return f"Wrote {out.name}: {found.entry.name} on {found.machine_name}, {len(made):,} bytes."
+
+
+def _language() -> str:
+    """The end of a link that is in another language."""
+    return f"&{LANGUAGE_KEY}={chosen()}" if chosen() else ""
+
+
+def _columns_of(query: str) -> tuple[Question, tuple[Changes, ...]]:
+    """The question, and what a link of the comparison has beside it."""
+    pairs = query.lstrip("?").split("&")
+    of_columns = [pair for pair in pairs if pair.partition("=")[0] == COLUMNS_KEY]
+    base = Question.from_query("&".join(pair for pair in pairs if pair not in of_columns))
+    return base, read_columns(unquote_plus(of_columns[0].partition("=")[2])) if of_columns else ()
+
+
+def _write(made: bytes, out: Path) -> None:
     try:
         out.write_bytes(made)
     except OSError as error:
@@ -57,7 +86,6 @@ def _write(query: str, out: Path, paper: Paper, cover: Mapping[str, str], logo: 
             out=one_line(out.name),
             strerror=error.strerror or "no reason is given",
         ) from None
-    return f"Wrote {out.name}: {found.entry.name} on {found.machine_name}, {len(made):,} bytes."
 
 
 def _read_logo(path: Path) -> Logo:

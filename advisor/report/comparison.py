@@ -12,6 +12,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.plans import runtime_name
 from advisor.answer.policy import NOTICEABLE, VISIBLE_POINTS
 from advisor.answer.reasons import reasons
+from advisor.answer.recommendation import recommendation
 from advisor.answer.status import STATUSES
 from advisor.answer.verdict import leading
 from advisor.costs.options import Option as Way
@@ -143,6 +144,7 @@ def _decided(answers: Sequence[Answer]) -> tuple[Row, ...]:
     group, instead = told(GROUPS[1]), [leading(one) for one in answers]
     status = tuple(Cell(status_inside(one.status), float(-STATUSES.index(one.status))) for one in answers)
     return (
+        _row(group, told("What to do"), [say(recommendation(one).decision, "page") for one in answers]),
         Row(group, told("Status"), status, told("best")),
         _row(
             group,

@@ -12,6 +12,7 @@ from advisor.answer.answer import Answer
 from advisor.foundation.errors import InputError, one_line
 from advisor.question.question import Question
 from advisor.report.as_json import plan_document
+from advisor.report.document import ReportDocument
 
 QUESTION_BYTES = 16 * 1024
 _DEEPEST = 20
@@ -27,6 +28,12 @@ _DEVICE_COLUMNS = (
     "adapter_bytes",
     "mtp_bytes",
 )
+
+
+def file_name(document: ReportDocument, ending: str) -> str:
+    """ "llama-3.1-70b-on-rtx-4090.pdf": letters and digits only, whatever the model is called."""
+    words = "".join(sign if sign.isascii() and (sign.isalnum() or sign in ".-") else " " for sign in document.subject)
+    return f"{'-'.join(words.lower().split())[:80].strip('.-') or 'report'}.{ending}"
 
 
 def safe_cell(value: object) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 from advisor.answer.flips import flips
 from advisor.answer.money_words import money_words
@@ -12,12 +12,13 @@ from advisor.answer.option import users_that_fit
 from advisor.answer.recommendation import Recommendation
 from advisor.answer.turning_points import turning_points, turning_words
 from advisor.answer.verdict import verdict
-from advisor.costs.money import MoneyRange, UsedPrice
+from advisor.costs.money import OLD_AFTER_DAYS, MoneyRange, UsedPrice
 from advisor.costs.options import Option
 from advisor.foundation.message import Span
 from advisor.foundation.ranges import Range
 from advisor.report.brief import Brief, Figure
 from advisor.report.how_sure import (
+    day_of_price,
     day_of_quality,
     day_of_speed,
     days_of_money,
@@ -29,9 +30,9 @@ from advisor.report.how_sure import (
     telling_price,
 )
 from advisor.report.ways import upfront_of, ways_of
+from advisor.sizing.plan import Plan
 from advisor.words import say, say_all, told, written_day
 
-FRESH_DAYS = 90  # a price that is older is asked for again
 _NEAR = 3  # times: a way whose low end is dearer than that of the other's high end would have to change very much
 _MOST_OF_MONEY, _MOST_OF_PLAN = 3, 3  # of what would change the decision; the rest is on the third page
 
@@ -46,7 +47,7 @@ def brief_of(found: Recommendation) -> Brief:
         money=tuple(_money(found)),
         gets=tuple(_gets_of_api(found) if found.way == "api" else _gets(found)),
         ways=ways_of(found),
-        changes=changes,
+        changes=(*filter(None, (_steady(found),)), *changes),
         look_again=_look_again(found, bool(changes)),
     )
 
@@ -76,7 +77,7 @@ def _money(found: Recommendation) -> Iterator[Figure]:
     billing = found.asked.question.costs.billing
     sure, days, currency = of_money(option), days_of_money(option), billing.currency
     dated = told("prices of {days}", days=days) if days else ""
-    label, monthly = _labels(option, found.option is None)
+    label, monthly, total = _labels(option, found.option is None, billing.years)
     yield Figure(
         "upfront",
         label,
@@ -95,7 +96,7 @@ def _money(found: Recommendation) -> Iterator[Figure]:
     yield Figure("month", monthly, *_amounts(option.monthly, currency), words=words, confidence=sure, as_of=dated)
     yield Figure(
         "total",
-        told("Over {years} years", years=billing.years),
+        total,
         *_amounts(option.total, currency),
         words=told("after resale") if option.resale else "",
         confidence=sure,
@@ -103,11 +104,11 @@ def _money(found: Recommendation) -> Iterator[Figure]:
     )
 
 
-def _labels(option: Option, named: bool) -> tuple[str, str]:
-    """What is paid at once and a month; `named` where the decision does not name the way."""
+def _labels(option: Option, named: bool, years: int) -> tuple[str, str, str]:
+    """What is paid at once, a month and in all; `named` where the decision does not name the way."""
     if named and option.name == "api":
-        return told("At once, by API"), told("A month, by API")
-    return told("At once"), told("A month")
+        return told("At once, by API"), told("A month, by API"), told("Over {years} years, by API", years=years)
+    return told("At once"), told("A month"), told("Over {years} years", years=years)
 
 
 def _amounts(amounts: MoneyRange, currency: str) -> tuple[str, str]:
@@ -188,12 +189,22 @@ def _room(found: Recommendation, users: int) -> str:
     """How many full contexts there is room for; an encoder keeps none."""
     if not found.about.shown.writes:
         return ""
-    most = int(users_that_fit(found.about.shown.plan))
+    plan = found.about.shown.plan
+    most = int(users_that_fit(plan))
+    if plan.at_once is None and most > users:  # beside the margin, which stays free
+        most = max(users, int(most - _margin_in_users(plan)))
     if most < users:
         return told("{most:,} of them with a full context at the same time", most=most)
     if most == users:
         return told("each with a full context")
     return told("room for {most:,} with full contexts", most=most)
+
+
+def _margin_in_users(plan: Plan) -> float:
+    """For how many users' contexts the margin would have room, which is not to be used."""
+    users = plan.settings.users
+    held = [(place.capacity_bytes or 0, place.kv_cache_bytes / users) for place in (plan.devices or (plan.host,))]
+    return max((plan.request.margin * capacity / each for capacity, each in held if each), default=0.0)
 
 
 def _changes(found: Recommendation) -> tuple[str, ...]:
@@ -204,14 +215,6 @@ def _changes(found: Recommendation) -> tuple[str, ...]:
         points = turning_points(found.about, found.about.shown)
         turns = say_all((one for each in points for one in turning_words(each)), "report")
         said += turns[:_MOST_OF_MONEY]
-        if points and not turns:
-            said.append(
-                told(
-                    "None of the {count} figures that matter most makes another way the cheapest, from a tenth to ten "
-                    "times of what is planned.",
-                    count=len(points),
-                )
-            )
     if found.way in ("api", "rent") and own is not None and found.about.chosen is not None:
         said.append(
             told(
@@ -229,21 +232,41 @@ def _changes(found: Recommendation) -> tuple[str, ...]:
     return (*said, *say_all(plans[:_MOST_OF_PLAN], "report"))
 
 
+def _steady(found: Recommendation) -> str:
+    """That nothing of what money hangs on most turns it round, where that is so."""
+    if not found.is_compared or found.is_another:
+        return ""
+    points = turning_points(found.about, found.about.shown)
+    if not points or any(each.less or each.more for each in points):
+        return ""
+    return told(
+        "None of the {count} figures that matter most makes another way the cheapest, from a tenth to ten times of "
+        "what is planned.",
+        count=len(points),
+    )
+
+
 def _look_again(found: Recommendation, has_changes: bool) -> str:
     oldest = oldest_price(found)
-    if oldest is None or oldest.as_of is None:
+    if oldest is None:
         if has_changes:
             return told("No price here grows old; look again as soon as one of these happens.")
         return told("No price here grows old; look again when another model or machine comes into question.")
     today, label = found.asked.today, say(oldest.label, "report")
-    due, seen = oldest.as_of + timedelta(days=FRESH_DAYS), written_day(oldest.as_of)
+    if oldest.as_of is None:
+        return told(
+            "Ask for fresh prices before you sign: of which day the price is that this rests on most ({price}), its "
+            "source does not say.",
+            price=label,
+        )
+    due, seen = oldest.as_of + timedelta(days=OLD_AFTER_DAYS), written_day(oldest.as_of)
     if due <= today:
         return told(
-            "Ask for fresh prices before you sign: the oldest that this rests on ({price}) is of {seen}, more than "
-            "{days} days ago.",
+            "Ask for fresh prices before you sign: the oldest that this rests on ({price}) is of {seen}, {age:,} days "
+            "ago.",
             price=label,
             seen=seen,
-            days=FRESH_DAYS,
+            age=(today - oldest.as_of).days,
         )
     if has_changes:
         return told(
@@ -252,14 +275,14 @@ def _look_again(found: Recommendation, has_changes: bool) -> str:
             day=written_day(due),
             price=label,
             seen=seen,
-            days=FRESH_DAYS,
+            days=OLD_AFTER_DAYS,
         )
     return told(
         "Look again on {day}: that day the oldest price that this rests on ({price}, of {seen}) is {days} days old.",
         day=written_day(due),
         price=label,
         seen=seen,
-        days=FRESH_DAYS,
+        days=OLD_AFTER_DAYS,
     )
 
 
@@ -273,4 +296,4 @@ def oldest_price(found: Recommendation) -> UsedPrice | None:
     if found.asked.question.requirements.own_hardware:
         near = []
     prices = [price for option in (chosen, *near) if (price := telling_price(option)) is not None]
-    return min(prices, key=lambda price: price.as_of or date.max, default=None)
+    return min(prices, key=day_of_price, default=None)

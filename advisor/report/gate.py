@@ -8,6 +8,7 @@ from typing import Any
 
 from advisor.answer.status import STATUSES, Status
 from advisor.foundation.errors import InputError, choose_one_of
+from advisor.foundation.numbers import bare
 from advisor.words import told
 
 
@@ -62,4 +63,4 @@ def _typical(plan: Mapping[str, Any], key: str) -> float | None:
 
 
 def _said(value: float | None) -> str:
-    return told("Unknown") if value is None else f"{value:g}"
+    return told("Unknown") if value is None else bare(value)

@@ -81,13 +81,21 @@ def moving(option: Option) -> tuple[UsedPrice, ...]:
 
 
 def telling_price(option: Option) -> UsedPrice | None:
-    """The price that the typical case hangs on: of the device, or of the provider that is typical; None: undated."""
-    dated = [price for price in moving(option) if price.as_of is not None]
+    """The price that the typical case hangs on: of the device, or of the provider that is typical.
+
+    None where it is the user's own.
+    """
+    listed = [price for price in moving(option) if not price.users_own]
     if option.name == "own":
-        return dated[0] if dated else None
+        return listed[0] if listed else None
     title = say(option.title)
-    named = [price for price in dated if _offer_of(price) in title]
-    return min(named or dated, key=lambda price: price.as_of or date.max, default=None)
+    named = [price for price in listed if _offer_of(price) in title]
+    return min(named or listed, key=day_of_price, default=None)
+
+
+def day_of_price(price: UsedPrice) -> date:
+    """What prices are ordered by: those of no known day are the oldest."""
+    return price.as_of or date.min
 
 
 def _offer_of(price: UsedPrice) -> str:

@@ -85,6 +85,6 @@ def _machine(one: Machine, gpus: int | None) -> dict[str, Any]:
         "devices": one.count,
         "unified": one.unified,
         "bandwidth_bytes_per_s": None if one.bandwidth_bytes_per_s is None else int(one.bandwidth_bytes_per_s),
-        "price_usd": one.price_usd,
+        "price_usd": None if (price := one.price_on(None)) is None else price.typical,
         "gpus": gpus,
     }

@@ -66,6 +66,20 @@ def typeset(template: str, payload: dict[str, Any], moment: int) -> bytes:
         raise ReportError("The document could not be typeset: {error}", error=str(error)[:200]) from None
 
 
+def picture(template: str, payload: dict[str, Any]) -> bytes:
+    """A template of one page as a PNG, a pixel a point; its texts must be drawable. Raises ReportError."""
+    try:
+        with _one_at_a_time:
+            made = _compiler().compile(
+                str(_TEMPLATES / template), format="png", ppi=72, sys_inputs={"document": json.dumps(payload)}
+            )
+    except typst.TypstError as error:
+        raise ReportError("The picture could not be drawn: {error}", error=str(error)[:200]) from None
+    if not isinstance(made, bytes):
+        raise ReportError("The picture could not be drawn: it is not one page.")
+    return made
+
+
 def _compile(template: str, payload: dict[str, Any], moment: int) -> bytes:
     with _one_at_a_time:
         made = _compiler().compile(

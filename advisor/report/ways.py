@@ -113,6 +113,8 @@ def _data(found: Recommendation, way: Way) -> str:
     region, option = found.asked.question.costs.rent.region, found.of(way)
     if way == "own":
         return told("stays on your own hardware")
+    if option is None:
+        return _NONE
     if way == "rent":
         if not _holds(option, region):
             return told("to a data centre of the provider, in any country")
@@ -131,10 +133,15 @@ def _holds(option: Option | None, region: Region) -> bool:
     return not any(note.kind == "hosts_region_not_known" for note in option.notes)
 
 
+def _gives(found: Recommendation, way: Way) -> bool:
+    """Whether there is a plan to be had: on a machine that somebody rents out, or on one's own."""
+    return found.runs and (way == "own" or found.of(way) is not None)
+
+
 def _quality(found: Recommendation, way: Way) -> str:
     option = found.of(way)
     if way != "api":
-        return _kept(found.about.shown) if found.runs else _NONE
+        return _kept(found.about.shown) if _gives(found, way) else _NONE
     if option is None:
         return _NONE
     if option.precision is None:
@@ -161,7 +168,7 @@ def _speed(found: Recommendation, way: Way) -> str:
         return _NONE if found.api is None else told("no host lists it")
     shown = found.about.shown
     speed = shown.tokens_per_s if shown.writes else shown.inputs_per_s
-    if not found.runs:
+    if not _gives(found, way):
         return _NONE
     if speed is None:
         return told("not known")

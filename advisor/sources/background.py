@@ -12,7 +12,8 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock, Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message
@@ -38,6 +39,14 @@ class _Task(Generic[Result]):
     ended: float = 0.0  # set before the future is done
 
 
+_ALL: WeakSet[Background[Any, Any]] = WeakSet()
+
+
+def waiting_reads() -> int:
+    """How many are read in this process at the moment."""
+    return sum(one.busy for one in tuple(_ALL))
+
+
 class Background(Generic[Key, Result]):
     """Results of `work` by key, kept `kept_s` seconds after it ended; failures are kept `failures_kept_s`, so that a
     server in trouble is not asked with every change on a page.
@@ -61,6 +70,13 @@ class Background(Generic[Key, Result]):
         self._failures_kept_s = failures_kept_s
         self._lock = Lock()
         self._tasks: OrderedDict[Key, _Task[Result]] = OrderedDict()
+        _ALL.add(self)
+
+    @property
+    def busy(self) -> int:
+        """How many are being worked on."""
+        with self._lock:
+            return sum(not task.future.done() for task in self._tasks.values())
 
     def start(self, key: Key) -> None:
         """Begin, unless it has begun; raises InputError where too much is going on."""

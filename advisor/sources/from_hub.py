@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from advisor.foundation.errors import InputError
+from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.message import NOTHING, Message, fact, sentence
 from advisor.foundation.units import gb
-from advisor.models.blueprints import model_from_config
+from advisor.models.blueprints import known_to_nobody, model_from_config
 from advisor.models.model import Model
 from advisor.sources import hub
 from advisor.sources.addresses import HubAddress, hub_file_link
@@ -18,6 +18,7 @@ from advisor.sources.quantization import unpacked
 from advisor.sources.repository import GgufFile, Repository, RepositoryFile, group_gguf
 from advisor.sources.resolved import ResolvedModel
 from advisor.sources.tensor_comparison import compare_with_checkpoint
+from advisor.sources.unknown_checkpoint import observed_checkpoint
 
 
 def from_repository(address: HubAddress, endpoint: str | None = None) -> ResolvedModel:
@@ -27,11 +28,35 @@ def from_repository(address: HubAddress, endpoint: str | None = None) -> Resolve
         return _from_config_of(repository)
     except InputError as error:
         if not repository.models:
+            if (assumed := _from_tensors_of(repository)) is not None:
+                return assumed
             what = _sizes_of(repository)
             if what is None:
                 raise
             raise InputError("{error} {sizes}", error.suggestions, error=error.message, sizes=what) from None
     return _from_gguf_repository(repository, endpoint)
+
+
+def _from_tensors_of(repository: Repository) -> ResolvedModel | None:
+    """A repository whose architecture is not known, by what its tensors and its config say all the same."""
+    config, how = repository.config, repository.quantization
+    if config is None or not repository.text_tensors or (how is not None and not how.readable):
+        return None
+    if not known_to_nobody(config):
+        return None
+    names = config.get("architectures")
+    name = one_line(names[0] if isinstance(names, list) and names else config.get("model_type", ""), 60)
+    model = observed_checkpoint(unpacked(repository.text_tensors, config), config, name)
+    if model is None:
+        return None
+    source = sentence(
+        "From the tensors of {repository} (commit {revision}): its architecture '{architecture}' is not known to this "
+        "version.",
+        repository=repository.id,
+        revision=repository.revision[:8],
+        architecture=name,
+    )
+    return _of_repository(repository, model, source, [*repository.notices, *_parts(repository)])
 
 
 def _sizes_of(repository: Repository) -> Message | None:

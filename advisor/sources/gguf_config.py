@@ -8,44 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from advisor.models.config import MAX_LAYERS
-from advisor.sources.gguf_file import GgufHeader, StoredTensor
+from advisor.sources.gguf_facts import Facts
+from advisor.sources.gguf_file import GgufHeader
+from advisor.sources.gguf_plain import PLAIN
 
 Fields = dict[str, Any]
-
-
-class Facts:
-    """One header's metadata under the architecture's prefix, and its tensors by name."""
-
-    def __init__(self, header: GgufHeader):
-        self.header = header
-        self.tensors: Mapping[str, StoredTensor] = {tensor.name: tensor for tensor in header.tensors}
-        self.drafts = self.get("nextn_predict_layers", 0)
-        self.width = self.get("embedding_length", 0)
-        self.layers = max(0, min(self.get("block_count", 0) - self.drafts, MAX_LAYERS))
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """A whole number; of a list with one entry a layer, the largest. `default` for anything else."""
-        value = self.header.metadata.get(f"{self.header.architecture}.{key}")
-        numbers = [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, int)]
-        return max(numbers, default=default)
-
-    def per_layer(self, key: str) -> tuple[int, ...]:
-        """One whole number a layer, whether the file stores a list or a single value; 0 for anything else."""
-        value = self.header.metadata.get(f"{self.header.architecture}.{key}", 0)
-        items = value[: self.layers] if isinstance(value, tuple) else (value,) * self.layers
-        return tuple(item if isinstance(item, int) else 0 for item in items)
-
-    def has(self, name: str) -> bool:
-        return name in self.tensors
-
-    def has_in_layers(self, name: str) -> bool:
-        """Whether any layer has this tensor."""
-        return any(f"blk.{number}.{name}" in self.tensors for number in range(self.layers))
-
-    def rows(self, name: str) -> int | None:
-        tensor = self.tensors.get(name)
-        return tensor.shape[1] if tensor is not None and len(tensor.shape) > 1 else None
 
 
 def config_of(header: GgufHeader) -> Fields | None:
@@ -65,6 +32,7 @@ def _common(facts: Facts) -> Fields:
     experts, used = get("expert_count"), get("expert_used_count")
     inner, dense = get("expert_feed_forward_length"), get("feed_forward_length")
     rope, mla_key = get("rope.dimension_count"), get("attention.key_length_mla")
+    biased = facts.has_in_layers("attn_q.bias") or facts.has_in_layers("attn_qkv.bias")
     fields: Fields = {
         "hidden_size": get("embedding_length"),
         "num_hidden_layers": facts.layers,
@@ -79,10 +47,10 @@ def _common(facts: Facts) -> Fields:
         "max_position_embeddings": get("context_length"),
         "tie_word_embeddings": not facts.has("output.weight"),
         "sliding_window": get("attention.sliding_window") or None,
-        "attention_bias": facts.has_in_layers("attn_q.bias") or facts.has_in_layers("attn_qkv.bias"),
+        **dict.fromkeys(("attention_bias", "use_qkv_bias", "add_qkv_bias"), biased),
         "attention_out_bias": facts.has_in_layers("attn_output.bias"),
         "mlp_bias": facts.has_in_layers("ffn_up.bias"),
-        "use_bias": facts.has_in_layers("attn_q.bias"),
+        **dict.fromkeys(("use_bias", "bias"), facts.has_in_layers("attn_q.bias")),
         "lm_head_bias": facts.has("output.bias"),
         "use_qk_norm": facts.has_in_layers("attn_q_norm.weight"),
         "moe_intermediate_size": inner,
@@ -240,14 +208,8 @@ def _nemotron_h(facts: Facts) -> Fields:
     }
 
 
-def _encoder(facts: Facts) -> Fields:
-    return {
-        "type_vocab_size": facts.rows("token_types.weight"),
-        "max_position_embeddings": facts.rows("position_embd.weight") or facts.get("context_length"),
-    }
-
-
 ARCHITECTURES: Mapping[str, tuple[str, Callable[[Facts], Fields] | None]] = {
+    **PLAIN,
     "llama": ("LlamaForCausalLM", _llama),
     "mistral3": ("Mistral3ForConditionalGeneration", None),
     "mistral4": ("Mistral4ForCausalLM", None),
@@ -297,6 +259,4 @@ ARCHITECTURES: Mapping[str, tuple[str, Callable[[Facts], Fields] | None]] = {
     "falcon-h1": ("FalconH1ForCausalLM", _mamba),
     "nemotron_h": ("NemotronHForCausalLM", _nemotron_h),
     "nemotron_h_moe": ("NemotronHForCausalLM", _nemotron_h),
-    "bert": ("BertModel", _encoder),
-    "nomic-bert": ("NomicBertModel", _encoder),
 }

@@ -21,8 +21,8 @@ from advisor.models.mixing import CachedHeads, Past
 from advisor.models.model import Layer, Model
 from advisor.models.observed import Observed, ObservedState
 from advisor.models.tensors import Part, Role
-from advisor.models.wiring import GgufWiring, GraphWiring, Wiring
-from advisor.sources.gguf_config import Facts
+from advisor.models.wiring import GgufWiring, Wiring
+from advisor.sources.gguf_facts import Facts
 from advisor.sources.gguf_file import GgufHeader
 
 Shape = tuple[int, ...]
@@ -66,7 +66,7 @@ def observed_model(header: GgufHeader) -> Model | None:
         grouped_query_ratio=_ratio(facts),
         mtp_layers=layers[facts.layers :],
         causal=causal,
-        wiring=Wiring(GraphWiring(assumed=True), gguf=GgufWiring(tensor_split=False)),
+        wiring=Wiring(assumed=True, gguf=GgufWiring(tensor_split=False)),
         notes=(fact("architecture_assumed", architecture=header.architecture[:40]),),
     )
     return model.with_mtp()

@@ -67,7 +67,9 @@ class Store:
     def __init__(self, engine: Engine, now: Callable[[], datetime] = _now):
         self._engine = engine
         self._now = now
-        self._working = Sessions(engine, sentence("Frozen recommendations")).working
+        sessions = Sessions(engine, sentence("Frozen recommendations"))
+        self._working = sessions.working
+        self.reading, self.writing = sessions.reading, sessions.writing
 
     @property
     def engine(self) -> Engine:

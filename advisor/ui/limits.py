@@ -9,7 +9,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from advisor.foundation.quotas import QUOTAS, OverQuota
+from advisor.foundation.quotas import QUOTAS, OverQuota, working_for
+from advisor.ui.metrics import SESSIONS, count
 from advisor.ui.static_files import path_in_app
 from advisor.ui.visitor import visitor_of
 
@@ -29,18 +30,25 @@ class Limits:
     """Counts the open connections of this process; `sessions` of them by address."""
 
     def __init__(
-        self, app: ASGIApp, most_sessions: int = MOST_SESSIONS, most_of_an_address: int = MOST_OF_AN_ADDRESS
+        self,
+        app: ASGIApp,
+        most_sessions: int = MOST_SESSIONS,
+        most_of_an_address: int = MOST_OF_AN_ADDRESS,
+        sessions: Counter[str] | None = None,
     ) -> None:
         self.app = app
         self._most = most_sessions
         self._most_of_one = most_of_an_address
-        self.sessions: Counter[str] = Counter()
+        self.sessions = SESSIONS if sessions is None else sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and path_in_app(scope) == _STREAM:
             await self._session(scope, receive, send)
         elif scope["type"] == "http" and (refused := self._refused(scope)) is not None:
             await refused(scope, receive, send)
+        elif scope["type"] == "http":
+            with working_for(visitor_of(HTTPConnection(scope))):  # whatever is read for this request counts for them
+                await self.app(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -50,6 +58,7 @@ class Limits:
     async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
         network = visitor_of(HTTPConnection(scope)).network
         if self._full() or self.sessions[network] >= self._most_of_one:
+            count("overload_refusals")
             await send({"type": "websocket.close", "code": 1013, "reason": "full"})  # before it is accepted: a refusal
             return
         self.sessions[network] += 1
@@ -66,7 +75,9 @@ class Limits:
             try:
                 QUOTAS.take("uploads", visitor_of(HTTPConnection(scope)))
             except OverQuota as error:
+                count("quota_refusals")
                 return PlainTextResponse(str(error), 429, {"Retry-After": str(math.ceil(error.wait_s))})
         if path == "/" and self._full():
+            count("overload_refusals")
             return HTMLResponse(_FULL, 503, {"Retry-After": str(_RETRY_S), "Cache-Control": "no-store"})
         return None

@@ -12,8 +12,9 @@ from advisor.foundation.turns import TooManyWaiting
 from advisor.question.question import LANGUAGE_KEY
 from advisor.ui import state, tongue
 from advisor.ui.asking import Reply, ask
+from advisor.ui.metrics import rerun
 from advisor.ui.one_at_a_time import turn
-from advisor.ui.parts import bar, frozen_view, local_evidence, navigation, overload, report_view
+from advisor.ui.parts import bar, local_evidence, navigation, overload
 from advisor.ui.parts.text import refusal
 from advisor.ui.visitor import visitor_of_session
 
@@ -39,14 +40,6 @@ st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png",
 
 said_wrong = tongue.follow(st.query_params.get(LANGUAGE_KEY, ""))
 asked_by(visitor_of_session())
-# Links for readers open a report: no inputs, no other pages.
-if (frozen := frozen_view.wanted()) is not None:
-    frozen_view.draw(frozen)
-    st.stop()
-if report_view.is_wanted():
-    report_view.draw_link()
-    st.stop()
-
 link = state.read()
 page = st.navigation(
     [
@@ -58,7 +51,7 @@ page = st.navigation(
 st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
 measured_here = local_evidence.kept()
 try:
-    with turn():
+    with rerun(), turn():
         bar.draw()
         reply: Reply = ask(link, measured_here)
         for problem in (*filter(None, (said_wrong,)), *reply.problems):

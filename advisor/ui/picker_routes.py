@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from advisor.foundation.errors import InputError, one_line
-from advisor.foundation.quotas import QUOTAS, OverQuota, asked_by
+from advisor.foundation.quotas import QUOTAS, OverQuota
 from advisor.foundation.units import MIB
 from advisor.sources.resolve import find_any_model
 from advisor.ui.address import folder
@@ -64,7 +64,6 @@ async def find(request: Request) -> Response:
     """Choices for typed words. They come in the body: addresses are written into logs, and people paste secrets."""
     try:
         asked = _Asked.model_validate_json(await _body(request, _LONGEST_QUESTION))
-        asked_by(visitor_of(request))  # a request is a task of its own
         if asked.hub and asked.key in MODEL_KEYS:
             return _answer(await _search(asked.words[:MOST_TYPED], asked.question, asked.again))
         offer = offer_opened if asked.opened else offer_for

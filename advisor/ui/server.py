@@ -14,20 +14,28 @@ from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
+from anyio import to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.foundation.errors import AdvisorError
+from advisor.foundation.logs import set_up
+from advisor.foundation.turns import PAGES
+from advisor.store.database import holds_nothing
+from advisor.store.errors import StoreUnavailable
 from advisor.store.housekeeping import purge_regularly
 from advisor.ui.collecting import collect_when_idle, settle
-from advisor.ui.parts.frozen_links import FROZEN_KEY, store
+from advisor.ui.limits import MOST_SESSIONS
+from advisor.ui.metrics import SESSIONS
+from advisor.ui.one_at_a_time import MOST_WAITING
+from advisor.ui.parts.frozen_links import store
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.start_page import STREAMLIT_PAGE
+from advisor.ui.static_files import path_in_app
 
 SCRIPT = Path(__file__).with_name("main.py")
-_LONGEST_ID = 40
 
 
 @asynccontextmanager
@@ -39,9 +47,11 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     from advisor.answer.answer import answer
     from advisor.answer.data_check import check_data
     from advisor.question.question import Question
+    from advisor.report.from_answer import report_of
 
+    set_up()
     check_data()
-    answer(Question.from_values({}))
+    report_of(answer(Question.from_values({})))
     settle()
     _start_worker()
     chores = [asyncio.create_task(purge_regularly(store)), asyncio.create_task(collect_when_idle())]
@@ -70,14 +80,41 @@ def _start_worker() -> None:
 
 
 async def healthz(_: Request) -> Response:
-    """Say that the catalogues are loaded and questions can be answered, for a load balancer."""
-    return PlainTextResponse("ok")
+    """Say that this process runs and has loaded its data: restart what does not."""
+    return PlainTextResponse("ok", headers=_NOT_KEPT)
 
 
-async def frozen(request: Request) -> Response:
-    """Lead the short link of a frozen recommendation to its page; the page checks the id."""
-    folder = request.scope.get("root_path", "")
-    return RedirectResponse(f"{folder}/?{urlencode({FROZEN_KEY: request.path_params['id'][:_LONGEST_ID]})}", 303)
+async def readyz(_: Request) -> Response:
+    """Say whether another visit has room here, for whoever spreads them; a full process is not a broken one.
+
+    A database that is away is said and changes nothing: everything but frozen links works without it.
+    """
+    if PAGES.waiting > MOST_WAITING or SESSIONS.total() >= MOST_SESSIONS:
+        return PlainTextResponse("full", 503, _NOT_KEPT)
+    kept = await to_thread.run_sync(_database_answers)
+    return PlainTextResponse("ready" if kept else "ready, without the database", headers=_NOT_KEPT)
+
+
+def _database_answers() -> bool:
+    try:
+        found = store()
+        if not holds_nothing(found.engine):
+            found.check()
+    except StoreUnavailable:
+        return False
+    return True
+
+
+_NOT_KEPT = {"Cache-Control": "no-store"}
+# A link holds a whole question, a frozen one what somebody chose to show: neither belongs into a search engine.
+_ROBOTS = (
+    "User-agent: *\nDisallow: /*?\nDisallow: /s/\nDisallow: /r\nDisallow: /own\nDisallow: /find\nDisallow: /_stcore/\n"
+)
+
+
+async def robots(_: Request) -> Response:
+    """What search engines may look at: the pages themselves."""
+    return PlainTextResponse(_ROBOTS, headers={"Cache-Control": "public, max-age=86400"})
 
 
 async def moved(request: Request) -> Response:
@@ -94,9 +131,10 @@ def _inline_script_hashes() -> str:
     return " ".join(f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
 
 
+_POLICY = "Content-Security-Policy"
 # As strict as Streamlit works with: it writes styles from scripts, and draws charts and icons from data and blob URLs.
 _HEADERS = {
-    "Content-Security-Policy": "; ".join(
+    _POLICY: "; ".join(
         (
             "default-src 'self'",
             f"script-src 'self' {_inline_script_hashes()}",
@@ -129,9 +167,18 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
 
+        private = bool(scope.get("query_string")) or path_in_app(scope).startswith("/s/")
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                own = headers.get(_POLICY, "")
+                headers.update(_HEADERS)
+                if own.startswith("default-src 'none'"):  # a page that needs less is stricter with itself
+                    headers[_POLICY] = own
+                headers.setdefault("Cache-Control", "no-cache")
+                if private:
+                    headers["X-Robots-Tag"] = "noindex"
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

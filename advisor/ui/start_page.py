@@ -29,7 +29,7 @@ _WITHOUT_SCRIPTS = (
 _PATIENCE_S = 1.5  # a busy server sends the page without the decision rather than late
 _SMALLEST_BYTES = 500
 # Other answers of the server may be HTML as well.
-_NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/static/", "/api", "/badge.svg")
+_NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/static/", "/api/", "/badge.svg/", "/r/", "/s/")
 # What would have Streamlit answer that its own page has not changed, or send a part of it.
 _ABOUT_ITS_OWN = {b"if-none-match", b"if-modified-since", b"if-range", b"range"}
 
@@ -70,7 +70,7 @@ class StartPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = path_in_app(scope) if scope["type"] == "http" else ""
-        if not path or scope["method"] not in ("GET", "HEAD") or path.startswith(_NOT_PAGES):
+        if not path or scope["method"] not in ("GET", "HEAD") or f"{path}/".startswith(_NOT_PAGES):
             await self.app(scope, receive, send)
             return
         asked = Headers(scope=scope)

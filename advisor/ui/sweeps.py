@@ -96,6 +96,11 @@ _waiting: deque[_Look] = deque()
 _working: list[Thread] = []
 
 
+def waiting() -> int:
+    """How many looks are at work or wait."""
+    return len(_waiting) + len(_working)
+
+
 def _begin(look: _Look) -> None:
     if len(_waiting) >= _MOST_WAITING:
         raise InputError("Too many others are looking through the catalogue; try again in a minute.")

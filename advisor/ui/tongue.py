@@ -9,7 +9,7 @@ from babel.core import Locale
 
 from advisor.foundation.errors import InputError
 from advisor.question.question import LANGUAGE_KEY
-from advisor.words import chosen, languages, speak
+from advisor.words import chosen, languages, speak, usual
 
 
 def follow(name: str) -> str:
@@ -33,7 +33,9 @@ def asked(raw: Mapping[str, Iterable[str]]) -> str:
 def with_language(query: str) -> str:
     """A query of this program's own links, with the language that was chosen."""
     name = chosen()
-    return f"{query}{'&' if query else ''}{LANGUAGE_KEY}={quote(name, safe='')}" if name else query
+    if name in ("", usual()):
+        return query
+    return f"{query}{'&' if query else ''}{LANGUAGE_KEY}={quote(name, safe='')}"
 
 
 def names() -> dict[str, str]:

@@ -76,3 +76,8 @@ def get(key: Hashable, make: Callable[[], str]) -> str:
 
 
 clear = _views.clear
+
+
+def bytes_kept() -> int:
+    """About how many bytes all kept views take."""
+    return _views.bytes

@@ -33,6 +33,7 @@ __all__ = [
     "speaking",
     "to_tell",
     "told",
+    "usual",
     "written_day",
     "written_month",
 ]
@@ -63,9 +64,14 @@ def chosen() -> str:
     return _CHOSEN.get()
 
 
+def usual() -> str:
+    """The language of the settings, for whoever has not chosen one."""
+    return language_setting() or ENGLISH
+
+
 def in_use() -> str:
     """The language that is spoken, such as "en"; raises InputError where the settings name one without a catalogue."""
-    return _CHOSEN.get() or _existing(language_setting() or ENGLISH)
+    return _CHOSEN.get() or _existing(usual())
 
 
 def say(message: Message, audience: Audience = "script", language_name: str = "") -> str:

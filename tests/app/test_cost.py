@@ -215,7 +215,7 @@ def test_every_price_is_listed_with_its_source_or_marked_as_the_users() -> None:
     assert len(table) == len(costs.prices)
     for row, price in zip(table.itertuples(), costs.prices, strict=True):
         assert (row.flag == "yours") == price.users_own
-        assert row.flag.startswith(("price of ", "no date")) == price.is_stale
+        assert str(row.flag).startswith(("price of ", "no date")) == price.is_stale
         if price.is_stale and price.as_of is not None:
             assert row.flag == f"price of {price.as_of:%B %Y}"
         assert price.users_own or str(row.source).startswith("https://")

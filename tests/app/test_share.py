@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Router
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
@@ -21,18 +22,21 @@ from advisor.foundation import quotas
 from advisor.foundation.quotas import Quotas
 from advisor.question.question import Question
 from advisor.report.document import Cover
-from advisor.report.exports import question_to_yaml
+from advisor.report.exports import file_name, question_to_yaml
 from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.pdf import render_pdf
+from advisor.report.web.page import decision_of
 from advisor.store import open_store
 from advisor.ui import one_at_a_time
 from advisor.ui.ownership import CLAIM_PATH, OWNER_COOKIE, own
 from advisor.ui.parts import frozen_links
-from advisor.ui.parts.report_view import file_name
+from advisor.ui.report_routes import ROUTES
 from advisor.words import say_all
+from tests.support.asgi import Answered, ask
 from tests.support.own_loop import in_own_loop
 from tests.support.pages import html, opened
+from tests.support.read_page import PageRead
 
 RECORDED = Path(__file__).resolve().parents[1] / "support" / "recorded"
 QUERY = "model=gpt-oss-20b&machine=rtx-4090&users=2"
@@ -68,17 +72,27 @@ def shared(query: str = QUERY) -> AppTest:
     return page
 
 
+def site() -> Router:
+    """What readers of reports ask."""
+    return Router(ROUTES)
+
+
+def read_frozen(path: str) -> Answered:
+    return ask(site(), f"/s/{path}", host="advisor")
+
+
+def frozen_page(id: str) -> PageRead:
+    answered = read_frozen(id)
+    assert answered.status == 200
+    return PageRead(answered.body.decode())
+
+
 def links(page: AppTest) -> list[str]:
     return [code.value for code in page.code]
 
 
-def texts(page: AppTest) -> str:
-    """All Markdown of a page, letter by letter."""
-    return "\n".join(str(element.value).replace("\\", "") for element in (*page.title, *page.markdown))
-
-
 def test_links_hold_the_whole_question_and_the_address_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert links(shared())[:2] == [f"/?{QUERY}", f"/?{QUERY}&view=report"]
+    assert links(shared())[:2] == [f"/?{QUERY}", f"/r?{QUERY}"]
     monkeypatch.setenv("LLM_FIT_ADVISOR_URL", "https://advisor.example.org/llm/")
     page = shared(f"{QUERY}&currency=CHF&min_quality=97&context=4096")
     link = links(page)[0]
@@ -101,23 +115,21 @@ def test_freezing_gives_a_link_that_shows_the_same_and_can_be_deleted(database: 
     document = report_of(answer(Question.from_query(QUERY)))
     assert stored.result["verdict"] == document.verdict
 
-    seen = opened(f"frozen={id}")
-    assert not seen.error
-    assert not seen.sidebar.children
-    assert seen.title[0].value.replace("\\", "").replace("\u2060", "") == HOSTILE
-    assert document.verdict in texts(seen)
-    assert "# no heading" in texts(seen)
-    for fact in document.key_figures:
-        assert f"**{fact.value}**" in texts(seen)
-    seen.button(key="compare").click().run()
-    assert "Nothing: today's answer is the same." in texts(seen)
+    page_of = frozen_page(id)
+    assert HOSTILE in page_of.words
+    assert decision_of(document) in page_of.words
+    assert "# no heading" in page_of.words
+    assert document.brief is not None
+    for figure in (*document.brief.money, *document.brief.gets):
+        assert figure.value in page_of.words
+    assert "Nothing: the answer of today is the same." in page_of.words
 
     page.button(key=f"delete_{id}").click().run()
     assert not page.exception
     assert not any(link.startswith("/s/") for link in links(page))
-    assert opened(f"frozen={id}").error[0].value.replace("\\", "") == (
-        "This frozen recommendation was deleted by its owner."
-    )
+    gone = read_frozen(id)
+    assert gone.status == 404
+    assert "This frozen recommendation was deleted by its owner." in PageRead(gone.body.decode()).words
 
 
 def claimed(path: str, **headers: str) -> Response:
@@ -138,6 +150,9 @@ def test_only_who_freezes_gets_a_cookie_and_only_for_themselves(database: str) -
     # Neither another site nor who has one already is given it.
     for headers in (
         {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site", "referer": "https://advisor/share"},  # a page of another name beside this one
+        {"sec_fetch_site": "none", "referer": "https://advisor/share"},
+        {"referer": "https://other.advisor/share"},
         {"referer": "https://elsewhere.example/"},
         {},
         {"sec_fetch_site": "same-origin", "cookie": f"{OWNER_COOKIE}=one-that-i-have"},
@@ -154,17 +169,39 @@ def test_only_who_freezes_gets_a_cookie_and_only_for_themselves(database: str) -
 
 def test_a_frozen_page_shows_what_is_stored_not_what_would_be_computed(database: str) -> None:
     result = report_to_result(report_of(answer(Question.from_query(QUERY))))
-    result["verdict"] = "The verdict of another time."
-    result["key_figures"][0]["value"] = "1,234.5 GiB"
+    result["brief"]["decision"] = "The decision of another time."
+    result["brief"]["money"][0]["value"] = "1,234.5 USD"
     result["memory"]["recommended"] = "Q2_K"
-    store = open_store(database)
-    made = store.freeze(QUERY, result, "x" * 32, Cover(title="Old"))
-    page = opened(f"frozen={made.id}")
-    assert "The verdict of another time." in texts(page)
-    assert "**1,234.5 GiB**" in texts(page)
-    assert made.data_release in page.info[0].value.replace("\\", "")
-    page.button(key="compare").click().run()
-    assert "is recommended; it was Q2_K." in texts(page)
+    for option in result["costs"]["options"]:
+        option["monthly"] = {name: 2 * amount for name, amount in option["monthly"].items()}
+    made = open_store(database).freeze(QUERY, result, "x" * 32, Cover(title="Old"))
+    page = frozen_page(made.id)
+    assert "The decision of another time." in page.words
+    assert "1,234.5 USD" in page.words
+    assert made.data_release in page.words
+    # What has changed since, in answer and in money.
+    since = page.words.partition("What has changed since")[2]
+    assert f"The answer of today: {decision_of(report_of(answer(Question.from_query(QUERY))))}" in since
+    assert "is recommended; it was Q2_K." in since
+    assert "USD a month today; it was" in since
+    assert page.links["Open with today's data"] == f"../?{QUERY}"
+
+
+def test_a_frozen_report_has_its_files_and_says_that_it_is_the_same(database: str) -> None:
+    result = report_to_result(report_of(answer(Question.from_query(QUERY))))
+    id = open_store(database).freeze(QUERY, result, "x" * 32, Cover(title="Of <b>today</b>")).id
+    first = read_frozen(id)
+    page = PageRead(first.body.decode())
+    assert page.meta["og:title"] == "Of <b>today</b>"
+    assert page.meta["og:image"].endswith(f"/s/{id}/preview.png")
+    assert read_frozen(f"{id}/report.pdf").body.startswith(b"%PDF-")
+    assert read_frozen(f"{id}/preview.png").body.startswith(b"\x89PNG")
+    assert page.links["Download PDF"] == f"./{id}/report.pdf"
+    for file in ("", "/report.pdf", "/preview.png"):
+        etag = read_frozen(f"{id}{file}").headers["etag"]
+        again = ask(site(), f"/s/{id}{file}", host="advisor", if_none_match=etag)
+        assert (again.status, again.body) == (304, b"")
+        assert again.headers["cache-control"] == "no-cache"
 
 
 # What earlier versions stored, as they stored it; the first of them knew fewer fields. Never record these anew.
@@ -172,15 +209,12 @@ def test_a_frozen_page_shows_what_is_stored_not_what_would_be_computed(database:
 def test_what_earlier_versions_froze_still_opens(database: str, name: str) -> None:
     result = json.loads((RECORDED / name).read_text("utf-8"))
     made = open_store(database).freeze(QUERY, result, "x" * 32, Cover(title="Of another version"))
-    page = opened(f"frozen={made.id}")
-    assert not page.error
-    assert result["verdict"] in texts(page)
+    page = frozen_page(made.id)
+    assert result["verdict"] in page.words
     for fact in result["key_figures"]:
-        assert f"**{fact['value']}**" in texts(page)
-    assert len(page.get("plotly_chart")) == 3
-    assert all(sentence in texts(page) for sentence in result["next_steps"])
-    page.button(key="compare").click().run()
-    assert not page.exception
+        assert fact["value"] in page.words
+    assert page.tags.count("figure") == 3
+    assert all(sentence in page.words for sentence in result["next_steps"])
     stored = open_store(database).load(made.id)
     document = report_from_result(stored.result, stored.cover)
     assert held_in(report_to_result(document), result)
@@ -199,17 +233,27 @@ def held_in(values: Any, recorded: Any) -> bool:
 def test_a_frozen_report_of_which_only_the_least_is_there_opens(database: str) -> None:
     whole = json.loads((RECORDED / "frozen_report_1.json").read_text("utf-8"))
     least = {key: whole[key] for key in ("format", "subject", "verdict", "tone", "generated_at")}
-    page = opened(f"frozen={open_store(database).freeze(QUERY, least, 'x' * 32).id}")
-    assert not page.error
-    assert page.title[0].value.replace("\\", "") == whole["subject"]
-    assert whole["verdict"] in texts(page)
+    page = frozen_page(open_store(database).freeze(QUERY, least, "x" * 32).id)
+    assert whole["subject"] in page.words
+    assert whole["verdict"] in page.words
 
 
-@pytest.mark.parametrize("id", ["", "abc", "B" * 16, "../../etc/passwd", "<b>", "\u0669" * 16, "x" * 5000])
+@pytest.mark.parametrize("id", ["abc", "B" * 16, "%2E%2E", "<b>", "\u0669" * 16, "x" * 5000])
 def test_an_unknown_frozen_link_is_one_sentence(id: str) -> None:
-    page = opened(f"frozen={id}")
-    assert page.error[0].value.replace("\\", "").startswith("There is no frozen recommendation under this link")
-    assert not page.metric
+    answered = read_frozen(id)
+    assert answered.status == 404
+    assert "There is no frozen recommendation under this link" in PageRead(answered.body.decode()).words
+
+
+def test_what_is_damaged_or_cannot_be_asked_any_more_is_said(database: str) -> None:
+    store = open_store(database)
+    damaged = read_frozen(store.freeze(QUERY, {"format": "report/1"}, "x" * 32).id)
+    assert damaged.status == 500
+    assert "damaged" in PageRead(damaged.body.decode()).words
+    result = report_to_result(report_of(answer(Question.from_query(QUERY))))
+    page = frozen_page(store.freeze("machine=no-such-machine", result, "x" * 32).id)
+    assert "This question cannot be answered today: There is no machine" in page.words
+    assert result["brief"]["decision"] in page.words
 
 
 def test_a_lost_database_costs_only_the_frozen_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,45 +265,28 @@ def test_a_lost_database_costs_only_the_frozen_links(tmp_path: Path, monkeypatch
     assert str(tmp_path) not in page.warning[0].value
     page.button(key="freeze").click().run()
     assert len(page.warning) == 1
-    assert links(page)[:2] == [f"/?{QUERY}", f"/?{QUERY}&view=report"]
+    assert links(page)[:2] == [f"/?{QUERY}", f"/r?{QUERY}"]
     page.session_state["fold_pictures"] = True
     page.run()
     assert len(page.get("plotly_chart")) == 3
     monkeypatch.setenv("LLM_FIT_ADVISOR_DATABASE", "mysql://user:secret@host/x")
     page.run()
     assert "secret" not in page.warning[0].value
-    assert opened("frozen=BBBBBBBBBBBBBBBB").error
+    lost = read_frozen("BBBBBBBBBBBBBBBB")
+    assert lost.status == 503
+    assert b"secret" not in lost.body
 
 
 @pytest.mark.parametrize("query", [QUERY, "model=deepseek-v3", "model=llama-3.1-8b-instruct&runtime=vllm", "gpus=2"])
-def test_the_report_view_has_no_inputs_and_agrees_with_the_document(query: str) -> None:
-    page = opened(f"{query}&view=report")
+def test_the_report_to_read_has_no_inputs_and_agrees_with_the_document(query: str) -> None:
+    page = PageRead(ask(site(), "/r", query, host="advisor").body.decode())
     found = answer(Question.from_query(query))
     document = report_of(found)
-    for kind in ("selectbox", "number_input", "text_input", "button", "toggle"):
-        assert not page.get(kind)
-    assert not page.sidebar.children
-    assert document.verdict in texts(page).replace("\u2060", "")
-    assert len(page.get("plotly_chart")) == (1 if found.chosen is None else 3)
-    words = [header.value for header in page.header]
-    assert words[-2:] == ["Assumptions", "Words used"]
-    assert ("Cost" in words) == (document.costs is not None)
-
-
-@pytest.mark.parametrize(
-    ("query", "start"),
-    [
-        ("context=0", "context=0 is not possible"),
-        ("machine=rtx-409", "There is no machine"),
-        ("model=nonsense", "Unknown model"),
-        ("foo=<b>", "Unknown key 'foo'"),
-        ("level=MXFP4", "Level MXFP4 is only for"),
-    ],
-)
-def test_a_bad_report_link_is_one_sentence(query: str, start: str) -> None:
-    page = opened(f"{query}&view=report")
-    assert len(page.error) == 1
-    assert page.error[0].value.replace("\\", "").startswith(start)
+    assert not {"input", "select", "textarea", "button", "form"}.intersection(page.tags)
+    assert decision_of(document) in page.words
+    assert page.tags.count("figure") == (1 if found.chosen is None else 3)
+    assert page.headings[-1] == "Words used"
+    assert ("What has been paid after so many months" in page.headings) == (document.costs is not None)
 
 
 def test_other_views_are_no_views() -> None:
@@ -292,7 +319,7 @@ def test_a_report_that_another_model_leads_sends_nobody_for_the_wrong_file() -> 
     assert other is not None
     document = report_of(found, link="https://advisor.example.org/?level=Q2_K")
     assert document.tone == "bad"
-    assert document.next_steps[0].endswith(f"https://advisor.example.org/?{other.found.question.to_query()}.")
+    assert document.next_steps[-1].endswith(f"https://advisor.example.org/?{other.found.question.to_query()}.")
     assert not [step for step in document.next_steps if "Q2_K" in step]
     assert len(document.choices) == len(choices(found))
     assert document.why == say_all(reasons(found), "report")

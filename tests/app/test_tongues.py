@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from advisor.answer.answer import answer
@@ -20,6 +22,7 @@ from advisor.report.from_answer import report_of
 from advisor.report.payload import report_payload
 from advisor.report.pdf import render_pdf
 from advisor.ui.first_answer import first_answer
+from advisor.ui.report_routes import ROUTES
 from advisor.words import speaking
 from tests.support.pages import html, messages, opened
 
@@ -70,7 +73,7 @@ def test_a_choice_of_language_changes_the_link() -> None:
     assert "Deutsch (Schweiz)" in box.options
     box.set_value("de-CH").run()
     assert not page.exception
-    assert [code.value.partition("lang=")[2] for code in page.code[:2]] == ["de-CH", "de-CH&view=report"]
+    assert [code.value.partition("lang=")[2] for code in page.code[:2]] == ["de-CH", "de-CH"]
 
 
 def test_the_first_answer_has_it_too() -> None:
@@ -133,3 +136,18 @@ def test_a_german_report_stays_german_wherever_it_is_made() -> None:
         document = report_of(answer(Question.from_query(QUERY)))
     assert document.language == "de-DE"
     assert b"de-DE" in render_pdf(document)
+
+
+def test_the_readers_page_its_files_and_links_have_it() -> None:
+    client = TestClient(Starlette(routes=list(ROUTES)))
+    page = client.get(f"/r?{QUERY}&lang=de-CH")
+    assert page.status_code == 200
+    assert '<html lang="de-CH"' in page.text
+    assert "Was es kostet" in page.text
+    assert re.search(r'href="\./\?[^"]*lang=de-CH"', page.text)
+    assert page.headers["etag"] != client.get(f"/r?{QUERY}&lang=de-DE").headers["etag"]
+    assert "lang=" not in re.sub(r'<html lang="en"', "", client.get(f"/r?{QUERY}").text)
+    assert b"de-CH" in client.get(f"/r/report.pdf?{QUERY}&lang=de-CH").content
+    refused = client.get(f"/r?{QUERY}&lang=xx")
+    assert refused.status_code == 400
+    assert "There is no language" in refused.text

@@ -9,6 +9,8 @@ import pytest
 
 from tests.browser.visits import DESK, Open, Visit
 
+READERS = ("/r?", "/s/")  # reports, which are no pages of the dashboard
+
 
 @pytest.fixture(scope="session")
 def desk(chromium: Any) -> Iterator[Any]:
@@ -30,7 +32,7 @@ def visit(chromium: Any, desk: Any, server: str) -> Iterator[Open]:
             context = chromium.new_context(**(DESK | options))
             own.append(context)
         visits.append(Visit(context.new_page(), server))
-        return visits[-1].go(path)
+        return visits[-1].read(path) if path.startswith(READERS) else visits[-1].go(path)
 
     yield open_page
     for one in visits:

@@ -67,7 +67,7 @@ def _opened(one: Visit, tab: str) -> str:
     return "[data-testid=stTabs]"
 
 
-def test_a_report_and_what_opens_over_the_page(visit: Open) -> None:
+def test_what_opens_over_the_page(visit: Open) -> None:
     one = visit(f"/?{LOOKED_THROUGH}")
     one.open_more()
     found = []
@@ -79,9 +79,15 @@ def test_a_report_and_what_opens_over_the_page(visit: Open) -> None:
     one.page.get_by_role("combobox", name="Model", exact=True).click()
     one.page.get_by_role("option").first.wait_for()
     found += one.accessibility_violations("[data-picker]")
-    one.go(f"/?{LOOKED_THROUGH}&view=report")
-    one.page.wait_for_selector(".js-plotly-plot .main-svg")
-    found += check(one, "report")
+    assert found == []
+
+
+def test_a_report_to_read(visit: Open) -> None:
+    one = visit(f"/r?{LOOKED_THROUGH}")
+    found = [f"desk: {violation}" for violation in one.accessibility_violations()]
+    one.page.set_viewport_size(PHONE["viewport"])
+    found += [f"phone: {violation}" for violation in one.accessibility_violations_of_a_phone()]
+    assert one.too_wide() <= 0
     assert found == []
 
 

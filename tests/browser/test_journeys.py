@@ -57,6 +57,11 @@ class Person:
         self._count("press Enter")
         self.one.enter(label, number)
 
+    def read_link(self, link: str) -> None:
+        """Put a link to a report into the address line."""
+        self._count("open a link")
+        self.one.read(link.removeprefix(self.one.address))
+
     def open_link(self, link: str) -> None:
         """Follow a link that somebody sent."""
         self._count(f"open {link}")
@@ -82,15 +87,15 @@ def test_an_engineer_gets_to_the_copied_command(visit: Open) -> None:
 def test_a_manager_gets_a_link_and_the_pdf_comes_down(visit: Open) -> None:
     person = Person(visit("/"))
     person.click_on("link", "Report and share")
-    for_managers = person.page.locator("[data-testid=stCode]").filter(has_text="view=report")
+    for_managers = person.page.locator("[data-testid=stCode]").filter(has_text="/r?")
     for_managers.hover()
     person.click(for_managers.get_by_role("button", name="Copy to clipboard"))
     link = person.one.copied()
-    assert link.startswith(f"{person.one.address}/?")
-    person.open_link(link)
+    assert link.startswith(f"{person.one.address}/r?")
+    person.read_link(link)
     assert not person.page.locator("input, select, textarea").count(), "a report to read"
     with person.page.expect_download() as download:
-        person.click(person.page.get_by_role("button", name="Download PDF"))
+        person.click(person.page.get_by_role("link", name="Download PDF"))
     first = PdfReader(BytesIO(Path(download.value.path()).read_bytes())).pages[0].extract_text()
     assert "Llama 3.3 70B Instruct on 2 x GeForce RTX 3090" in " ".join(first.split())
     assert len(person.done) == 4

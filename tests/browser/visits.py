@@ -29,8 +29,8 @@ DESK: dict[str, Any] = {
 LOOKED_THROUGH = "model=qwen3-14b&machine=rtx-3090&gpus=2"
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 
-# Streamlit looks for its server below a page's own path first.
-_EXPECTED_404 = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
+# Streamlit looks for its server below a page's own path first; a frozen report may have been deleted.
+_EXPECTED_404 = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$|/s/[A-Za-z0-9]{16}$")
 _TRIES = 150  # a tenth of a second each
 
 Open = Callable[..., "Visit"]
@@ -64,6 +64,11 @@ class Visit:
         self.page.goto(f"{self.address}{path}")
         self.page.locator("#root h1").first.wait_for()
         self.settle()
+        return self
+
+    def read(self, path: str) -> Visit:
+        """Load a report for readers, which is complete when it is there."""
+        self.page.goto(f"{self.address}{path}")
         return self
 
     def follow(self, path: str) -> Visit:
@@ -147,7 +152,10 @@ class Visit:
         axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
         self.page.emulate_media(color_scheme=scheme)
         self.page.wait_for_function(
-            "scheme => getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === scheme",
+            """scheme => {
+                const app = document.querySelector('[data-testid=stApp]');
+                return !app || getComputedStyle(app).colorScheme === scheme;
+            }""",
             arg=scheme,
         )
         context = {"include": [[within]]} if within else None
@@ -172,7 +180,7 @@ class Visit:
         return int(
             self.page.evaluate(
                 "Math.max(...[document.documentElement, document.querySelector('[data-testid=stMain]')]"
-                ".map(one => one.scrollWidth - one.clientWidth))"
+                ".filter(Boolean).map(one => one.scrollWidth - one.clientWidth))"
             )
         )
 

@@ -129,14 +129,14 @@ def _text_agrees(plan: Document, text: str) -> Iterator[str]:
     shown = [dict(zip(names, row, strict=True)) for row in rows if row[0] == plan["level"]]
     agrees = any(
         written.items() <= row.items()
-        and _reads(row["quality"], quality(plan), lambda kept: f"{kept:.1f} %")
+        and reads(row["quality"], quality(plan), lambda kept: f"{kept:.1f} %")
         and ("tokens/s" not in row or _reads_as_speed(row["tokens/s"], speed(plan)))
         for row in shown
     )
     yield problem_unless(agrees, f"the text shows {shown}, decided is {in_short(plan)}")
 
 
-def _reads(shown: str, value: float | None, write: Callable[[float], str]) -> bool:
+def reads(shown: str, value: float | None, write: Callable[[float], str]) -> bool:
     """Whether a text shows a value of the JSON, which is rounded itself; "?" is what is not known."""
     if value is None:
         return shown == "?"
@@ -146,7 +146,7 @@ def _reads(shown: str, value: float | None, write: Callable[[float], str]) -> bo
 def _reads_as_speed(shown: str, value: float | None) -> bool:
     """With one decimal, which is more than the four digits of the JSON from 1,000 tokens/s on."""
     rounded = f"{float(shown):.0f}" if value is not None and value >= 1000 else shown
-    return _reads(rounded, value, lambda near: f"{near:.0f}" if near >= 1000 else f"{near:.1f}")
+    return reads(rounded, value, lambda near: f"{near:.0f}" if near >= 1000 else f"{near:.1f}")
 
 
 def _report_agrees(plan: Document, report: ReportDocument) -> Iterator[str]:
@@ -160,7 +160,7 @@ def _report_agrees(plan: Document, report: ReportDocument) -> Iterator[str]:
         ("Tokens/s", speed(plan), rough, ""),
     ):
         if value is not None:
-            agrees = _reads(shown.get(label, "?").removesuffix(unit), value, write)
+            agrees = reads(shown.get(label, "?").removesuffix(unit), value, write)
             yield problem_unless(agrees, f"{what}: {label}")
     rows = (
         []

@@ -181,8 +181,8 @@ def _hardware(a: Asked) -> Decimal:
     else:
         sold = [each for each in rows("prices/hardware.csv") if each["machine"] == row["id"]]
         sold.sort(key=lambda each: each["market"])
-        price = next(each for each in sold if a.given.get("market", "any") in ("any", each["market"]))
-        device = a.usd(Decimal(price[a.case] or price["typical"]) * moved(price["as_of"], a.case))
+        offer = next(each for each in sold if a.given.get("market", "any") in ("any", each["market"]))
+        device = a.usd(Decimal(offer[a.case] or offer["typical"]) * moved(offer["as_of"], a.case))
     devices = (scenario.bought or scenario.devices) * device
     if not scenario.host:
         return devices
@@ -193,8 +193,8 @@ def _hardware(a: Asked) -> Decimal:
         Decimal(scenario.ram_gib), Decimal(host["ram_usual_gb"])
     )  # fmt: skip
     more = max(Decimal(0), has - Decimal(host["ram_gb"]))
-    price = Decimal(host[f"price_{a.case}"]) * moved(host["as_of"], a.case)
-    around = a.usd(price) + more * a.usd(money(f"ram_{host['ram_type']}", a.case))
+    sold_for = Decimal(host[f"price_{a.case}"]) * moved(host["as_of"], a.case)
+    around = a.usd(sold_for) + more * a.usd(money(f"ram_{host['ram_type']}", a.case))
     return devices + scenario.hosts * around
 
 
@@ -314,20 +314,19 @@ def api(scenario: Scenario, case: str, today: date) -> Bill | None:
             if row["retires_on"] and date.fromisoformat(row["retires_on"]) <= today:
                 continue
             by = moved(row["as_of"], case)
-            sent, written, again = (None if price is None else a.usd(price) * by for price in _now(row, today))
-            assert sent is not None
-            assert written is not None
-            listed.append((row["provider"], sent, written, again))
+            sent, written, again = _now(row, today)
+            cached = None if again is None else a.usd(again) * by
+            listed.append((row["provider"], a.usd(sent) * by, a.usd(written) * by, cached))
     months = 12 * a.years
     fall = figure("api_price_decline", "typical") / 100 if a.buyer != "hobby" else Decimal(0)
     mean = round(sum((1 - fall) ** (Decimal(month) / 12) for month in range(months)) / months, 4)
     for provider, sent, written, again in listed:
         batch = off.get((provider, "batch"), Decimal(0)) if a.waits else Decimal(0)
-        cached = off.get((provider, "cached"))
-        price = again if again is not None else sent * (1 - cached) if cached is not None else sent
+        less = off.get((provider, "cached"))
+        price = again if again is not None else sent * (1 - less) if less is not None else sent
         requests = Decimal(a.tokens) / a.both / 1_000_000 * (1 - a.waits * batch) * mean
         parts = [requests * a.new * sent, requests * a.old * price, requests * a.out * written]
-        if price == sent and again is None and cached is None:  # nothing is charged apart
+        if price == sent and again is None and less is None:  # nothing is charged apart
             parts = [parts[0] + parts[1], parts[2]]
         worth = sum(parts, Decimal(0))
         if provider not in hosts or worth < hosts[provider]:

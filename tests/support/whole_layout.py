@@ -20,13 +20,13 @@ def whole_layout(model: Model, settings: Settings, placement: Placement) -> dict
     fused, streams = settings.flash_attention, True
     graph, homes = _graph(model, settings, placement, fused, streams)
     if HOST in placement.layers:
-        if any(homes[node] != home for node, home in graph.fused):
+        if any(homes[node] != home for node, home in graph.fused["attention"]):
             fused = False
             graph, homes = _graph(model, settings, placement, fused, streams)
-        if any(homes[node] != home for node, home in graph.fused_streams):
+        if any(homes[node] != home for node, home in graph.fused["streams"]):
             graph, homes = _graph(model, settings, placement, fused, False)
     copies = PIPELINE_COPIES if pipelined(placement) else 1
-    return _allocate(graph, homes, schedule(graph, homes), placement.devices, copies)
+    return allocated(graph, homes, schedule(graph, homes), placement.devices, copies)
 
 
 def _graph(
@@ -47,7 +47,7 @@ def _graph(
     return graph, graph.assign()
 
 
-def _allocate(graph: Graph, homes: list[int], steps: list[Step], devices: int, copies: int) -> dict[int, int]:
+def allocated(graph: Graph, homes: list[int], steps: list[Step], devices: int, copies: int) -> dict[int, int]:
     """Lay out all tensors as `ggml_gallocr_alloc_graph_impl` does and report how far each device got."""
     arenas = {device: Arena() for device in range(HOST, devices)}
     arrivals = sorted((step for step in steps if step[3] >= 0), key=lambda step: step[0])

@@ -1,7 +1,8 @@
 """Blueprints: from a `config.json` to a model, per architecture.
 
 A blueprint composes the blocks of `advisor.models.mixers` and `advisor.models.feed_forward`; it holds no
-sizes of its own. An architecture without a blueprint is named as unknown, never guessed.
+sizes of its own. Of an architecture without one the usual decoder is assumed only where every key of its config is one
+of that decoder's, and the model says so; else it is named as unknown.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from typing import Any
 
 from advisor.foundation.errors import InputError, one_line
 from advisor.models.blueprints.common import REGISTRY
+from advisor.models.blueprints.usual import usual_decoder
 from advisor.models.config import Config
+from advisor.models.mistral_params import config_of_params
 from advisor.models.model import Model
+from advisor.models.refused import REFUSED
 from advisor.models.tower import tower_of
 from advisor.models.wrappers import Inner, inner_of, parts_left_out
 
-__all__ = ["known_architectures", "model_from_config"]
+__all__ = ["known_architectures", "known_to_nobody", "model_from_config"]
 
 for _family in iter_modules(__path__):  # importing a family registers its blueprints
     import_module(f"{__name__}.{_family.name}")
@@ -34,15 +38,17 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
 
     Raises InputError, in one sentence, for an unknown architecture or for a missing or implausible field.
     """
+    Config(raw)  # which refuses what is no object
+    raw = config_of_params(raw)
     config = Config(raw)
     name = config.architecture
     inner: Inner | None = None
     if name not in REGISTRY:
         inner = inner_of(raw, name, REGISTRY)
         if inner is None:
-            raise InputError(
-                "Architecture '{architecture}' is not known to this version.", architecture=one_line(name, 80)
-            )
+            if name not in REFUSED and (usual := usual_decoder(raw)) is not None:
+                return usual
+            raise _unknown(name)
         config = Config(inner.config)
     name = config.architecture
     model = _built(name, config)
@@ -53,6 +59,28 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
         return model
     model = model if inner.labels is None else model.with_scores(inner.labels)
     return replace(model, notes=(*model.notes, *parts_left_out(inner, tower is not None)))
+
+
+def known_to_nobody(raw: Mapping[str, Any]) -> bool:
+    """Whether no blueprint is for a config's architecture; raises InputError where it names none."""
+    name = Config(raw).architecture
+    return name not in REGISTRY and inner_of(raw, name, REGISTRY) is None
+
+
+def _unknown(name: str) -> InputError:
+    shown = one_line(name, 80)
+    if (why := REFUSED.get(name)) is not None:
+        return InputError(
+            "Architecture '{architecture}' is not sized from its config alone: {why}. Give a GGUF file of it, whose "
+            "header says enough.",
+            architecture=shown,
+            why=why,
+        )
+    return InputError(
+        "Architecture '{architecture}' is not known to this version. Give a GGUF file of it, or a repository with GGUF "
+        "or safetensors files: what their headers say is enough.",
+        architecture=shown,
+    )
 
 
 def _built(name: str, config: Config) -> Model:

@@ -114,6 +114,14 @@ def deepseek_v2(config: Config) -> Model:
     )
 
 
+@blueprint("YoutuForCausalLM")
+def youtu(config: Config) -> Model:
+    """Latent attention without experts."""
+    layer = Layer((latent_attention(config),), dense(config), norms(width_of(config), ("attn_norm", "ffn_norm")))
+    wiring = Wiring(assumed=True, gguf=GgufWiring(tensor_split=False))
+    return decoder(config, "deepseek2", [layer] * config.layers(), tied_default=True, wiring=wiring)
+
+
 @blueprint("Mistral4ForCausalLM")
 def mistral4(config: Config) -> Model:
     return _latent_decoder(

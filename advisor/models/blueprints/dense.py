@@ -26,7 +26,15 @@ def known_by_size(config: Config, architecture: str) -> bool:
     return grouped and config.experts("num_local_experts", default=0) != 8
 
 
-@blueprint("LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM", "InternLM3ForCausalLM", "llama", "mistral")
+@blueprint(
+    "LlamaForCausalLM",
+    "LLaMAForCausalLM",
+    "MistralForCausalLM",
+    "InternLM3ForCausalLM",
+    "InternLMForCausalLM",
+    "llama",
+    "mistral",
+)
 def llama(config: Config) -> Model:
     """The reference shape. Window settings of early Mistral configs are not applied by llama.cpp."""
     return uniform_decoder(

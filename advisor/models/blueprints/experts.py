@@ -113,7 +113,7 @@ def phimoe(config: Config) -> Model:
     )
 
 
-@blueprint("Glm4MoeForCausalLM")
+@blueprint("Glm4MoeForCausalLM", "SolarOpenForCausalLM")
 def glm4_moe(config: Config) -> Model:
     width, count = width_of(config), config.layers()
     leading = config.integer("first_k_dense_replace", low=0, high=count)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.models.blueprints.common import (
     GATE_AND_UP,
+    PRE_NORMS,
+    SANDWICH_NORMS,
     blueprint,
     decoder,
     dense,
@@ -14,10 +18,11 @@ from advisor.models.blueprints.common import (
     uniform_decoder,
     width_of,
 )
-from advisor.models.config import Config
+from advisor.models.config import Config, integer_in
 from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
+from advisor.models.tensors import Role, matrix
 from advisor.models.wiring import ByRelease, GraphWiring, RepositoryWiring, RouterWiring, Wiring
 
 
@@ -121,3 +126,122 @@ def mimo_v2(config: Config) -> Model:
             router=RouterWiring(linear_in_transformers=False, in_mlx="unpacked"),
         ),
     )
+
+
+def _full_every(config: Config, every: str, default: int) -> tuple[bool, ...]:
+    """Which layers see all of the past."""
+    count = config.layers()
+    if config.has("layer_types"):
+        return tuple(kind == "full_attention" for kind in config.layer_types(count))
+    interval = config.integer(every, default=default)
+    return tuple((number + 1) % interval == 0 for number in range(count))
+
+
+@blueprint("AfmoeForCausalLM")
+def afmoe(config: Config) -> Model:
+    """Trinity: gated attention between norms on both sides; only layers with a window see positions."""
+    width, leading = width_of(config), config.integer("num_dense_layers", default=0, low=0)
+    attention = grouped_query_attention(config, query_key_norm="head", gate=True)
+    windowed = replace(attention, window=config.integer("sliding_window"))
+    inner = config.integer("moe_intermediate_size")
+    routed = MixtureOfExperts(
+        config.experts("num_experts"),
+        config.experts("num_experts_per_tok"),
+        inner,
+        selection_bias=True,
+        shared_inner=inner * config.experts("num_shared_experts", default=0),
+    )
+    plain, extras = dense(config), norms(width, SANDWICH_NORMS)
+    layers = [
+        Layer((attention if full else windowed,), plain if number < leading else routed, extras)
+        for number, full in enumerate(_full_every(config, "global_attn_every_n_layers", 4))
+    ]
+    return decoder(
+        config, "afmoe", layers, wiring=Wiring(GraphWiring(rotation="in windows"), router=RouterWiring(scaled=True))
+    )
+
+
+@blueprint("ExaoneMoEForCausalLM", "ExaoneMoeForCausalLM")
+def exaone_moe(config: Config) -> Model:
+    """K-EXAONE: only layers with a window see positions."""
+    width, leading = width_of(config), config.integer("first_k_dense_replace", default=1, low=0)
+    attention = grouped_query_attention(config, query_key_norm="head")
+    windowed = replace(attention, window=config.integer("sliding_window"))
+    inner = config.integer("moe_intermediate_size")
+    routed = MixtureOfExperts(
+        config.experts("num_experts"),
+        config.experts("num_experts_per_tok"),
+        inner,
+        selection_bias=True,
+        shared_inner=inner * config.experts("num_shared_experts", default=0),
+    )
+    plain, extras = dense(config), norms(width, PRE_NORMS)
+    layers = [
+        Layer((attention if full else windowed,), plain if number < leading else routed, extras)
+        for number, full in enumerate(_full_every(config, "sliding_window_pattern", 4))
+    ]
+    return decoder(
+        config,
+        "exaone-moe",
+        layers,
+        extra_globals=rope_factors(config, attention.head_size),
+        wiring=Wiring(GraphWiring(rotation="in windows"), router=RouterWiring(scaled=True)),
+    )
+
+
+@blueprint("SmallThinkerForCausalLM")
+def smallthinker(config: Config) -> Model:
+    """The router sees a layer's input, before attention."""
+    width, count = width_of(config), config.layers()
+    attention = grouped_query_attention(config)
+    windowed = replace(attention, window=config.integer("sliding_window_size", "sliding_window", default=4096))
+    routed = MixtureOfExperts(
+        config.experts("moe_num_primary_experts"),
+        config.experts("moe_num_active_primary_experts"),
+        config.integer("moe_ffn_hidden_size"),
+    )
+    layout = config.get("sliding_window_layout") or [0] * count
+    extras = norms(width, PRE_NORMS)
+    layers = [Layer((windowed if layout[number] else attention,), routed, extras) for number in range(count)]
+    return decoder(config, "smallthinker", layers, tied_default=True, wiring=Wiring(assumed=True))
+
+
+@blueprint("Step3p5ForCausalLM")
+def step35(config: Config) -> Model:
+    """Layers with a window have more heads; a gate for each head."""
+    width, count = width_of(config), config.layers()
+    head, cached = config.integer("head_dim"), config.integer("num_attention_groups")
+    other = config.section("attention_other_setting")
+    sparse = {int(part) for part in str(config.get("moe_layers_enum", "")).split(",") if part.strip()}
+    shared = config.integer("share_expert_dim", "share_expert_dims", default=0, low=0)
+    routed = MixtureOfExperts(
+        config.experts("moe_num_experts"),
+        config.experts("moe_top_k"),
+        config.integer("moe_intermediate_size"),
+        selection_bias=True,
+        shared_inner=shared,
+    )
+    window, plain = config.integer("sliding_window"), dense(config)
+    layers = []
+    for number, kind in enumerate(config.layer_types(count)):
+        sliding = kind == "sliding_attention"
+        heads = integer_in(other, "num_attention_heads") if sliding else config.integer("num_attention_heads")
+        groups = integer_in(other, "num_attention_groups") if sliding else cached
+        attention = Attention(heads, groups, head, window=window if sliding else 0, query_key_norm="head")
+        gate = (matrix("attn_gate", width, heads, Role.ATTENTION),)
+        extras = (*norms(width, PRE_NORMS), *gate)
+        layers.append(Layer((attention,), routed if number in sparse else plain, extras))
+    return decoder(config, "step35", layers, wiring=Wiring(router=RouterWiring(scaled=True)))
+
+
+@blueprint("MellumForCausalLM")
+def mellum(config: Config) -> Model:
+    """Qwen3's experts, with windows in most layers."""
+    width = width_of(config)
+    attention = grouped_query_attention(config, query_key_norm="head")
+    routed = MixtureOfExperts(
+        config.experts("num_experts"), config.experts("num_experts_per_tok"), config.integer("moe_intermediate_size")
+    )
+    windows = sliding_windows(config, config.layers(), 4)
+    layers = [Layer((replace(attention, window=window),), routed, norms(width, PRE_NORMS)) for window in windows]
+    return decoder(config, "mellum", layers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.foundation.errors import InputError
 from advisor.models.blueprints.common import (
     GATE_AND_UP,
@@ -74,6 +76,16 @@ def _mamba(config: Config, inner: int, norm: bool = True) -> Mamba2:
         convolution_bias=config.flag("mamba_conv_bias", default=True),
         norm=norm,
     )
+
+
+@blueprint("BambaForCausalLM")
+def bamba(config: Config) -> Model:
+    """As Granite's, whose config came later; its attention sees positions."""
+    attends = set(config.sequence("attn_layer_indices"))
+    types = ["attention" if number in attends else "mamba" for number in range(config.layers())]
+    inner = config.integer("intermediate_size")
+    model = granite_hybrid(Config({**config.values, "layer_types": types, "shared_intermediate_size": inner}))
+    return replace(model, wiring=replace(model.wiring, assumed=True))
 
 
 @blueprint("FalconH1ForCausalLM")

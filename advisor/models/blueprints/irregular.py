@@ -50,6 +50,8 @@ def nemotron_nas(config: Config) -> Model:
     """Each layer was chosen by search: attention or feed-forward may be absent or replaced by one matrix."""
     width = width_of(config)
     heads = config.integer("num_attention_heads")
+    if config.has("num_key_value_heads_per_layer"):
+        return _heads_by_layer(config, width, heads)
     layers = []
     for block in config.sequence("block_configs", config.layers()):
         attention, feed_forward = block["attention"], block["ffn"]
@@ -72,6 +74,14 @@ def nemotron_nas(config: Config) -> Model:
         extra_globals=rope_factors(config, width // heads),
         wiring=Wiring(gguf=GgufWiring(extra_value_bits=known_by_size(config, "deci"))),
     )
+
+
+def _heads_by_layer(config: Config, width: int, heads: int) -> Model:
+    """DeciLM-7B: layers differ in their KV heads only."""
+    extras, block = norms(width, PRE_NORMS), dense(config)
+    each = config.sequence("num_key_value_heads_per_layer", config.layers())
+    layers = [Layer((Attention(heads, int(cached), width // heads),), block, extras) for cached in each]
+    return decoder(config, "deci", layers, extra_globals=rope_factors(config, width // heads))
 
 
 def _multiple_of_256(multiplier: float, width: int) -> int:

@@ -107,9 +107,9 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: M
         "compute",
         holder.name,
         laid_out,
-        "modelled",
+        "assumed" if model.wiring.assumed else "modelled",
         _compute_sentence(model, settings, placement, number, laid_out),
-        fact("laid_out_as_allocator", release=settings.release, rules=source),
+        _compute_source(model, settings, source),
     )
     yield MemoryLine(
         "passing weights",
@@ -230,6 +230,13 @@ def _held(placement: Placement, model: Model, device: int) -> tuple[Message, ...
     if placement.output == device and model.has_output_head:
         parts.append(fact("held_output"))
     return tuple(parts) or (fact("held_nothing"),)
+
+
+def _compute_source(model: Model, settings: Settings, rules: Message) -> Message:
+    """On what the size of a compute buffer rests."""
+    if model.wiring.assumed:
+        return fact("most_that_shapes_allow", architecture=model.architecture)
+    return fact("laid_out_as_allocator", release=settings.release, rules=rules)
 
 
 def _compute_sentence(model: Model, settings: Settings, placement: Placement, device: int, size: int) -> Message:

@@ -206,11 +206,18 @@ class LevelChoices:
         low, high = choice.moe_layers, self.ground.count
         if choice == Choice(0, 0, False) or low >= high or not self.has_experts:
             return None
-        if not self._splits(Choice(choice.host_layers, high, choice.kv_on_host)):
+        beyond = Choice(choice.host_layers, high, choice.kv_on_host)
+        first, estimate, budgets = choice.host_layers, self._estimate(beyond), self._budgets_of(beyond)
+
+        def splits(moe: int) -> bool:
+            held, rooms = self._held(first, moe, choice.kv_on_host, estimate, budgets)
+            return held.splits(rooms, first)
+
+        if not splits(high):
             return None
         while high - low > 1:
             middle = (low + high) // 2
-            if self._splits(Choice(choice.host_layers, middle, choice.kv_on_host)):
+            if splits(middle):
                 high = middle
             else:
                 low = middle
@@ -221,16 +228,19 @@ class LevelChoices:
 
     def _runs(self, choice: Choice) -> tuple[Held, list[int]]:
         """What the devices hold up to each layer, and what each has room for."""
-        ground, estimate = self.ground, self._estimate(choice)
-        first, moe = choice.host_layers, max(choice.host_layers, choice.moe_layers)
-        budgets = self._budgets_of(choice)
-        if ground.lends and moe:
-            layers, output_on_host = min(first, ground.count), first > ground.count
-            widest = self.weights.passing_through(
-                layers, max(layers, choice.moe_layers), choice.kv_on_host, output_on_host
-            )
+        first, moe, kv_on_host = choice.host_layers, choice.moe_layers, choice.kv_on_host
+        return self._held(first, moe, kv_on_host, self._estimate(choice), self._budgets_of(choice))
+
+    def _held(
+        self, first: int, moe: int, kv_on_host: bool, estimate: Grown, budgets: list[int]
+    ) -> tuple[Held, list[int]]:
+        """The same of so many first layers and layers' experts on the host."""
+        ground, most = self.ground, max(first, moe)
+        if ground.lends and most:
+            layers = min(first, ground.count)
+            widest = self.weights.passing_through(layers, max(layers, moe), kv_on_host, first > ground.count)
             budgets = [budgets[0] - passing_beside(estimate, widest), *budgets[1:]]
-        return Held(*self._sums[choice.kv_on_host], moe, self._experts[moe]), budgets
+        return Held(*self._sums[kv_on_host], most, self._experts[most]), budgets
 
     def _budgets_of(self, choice: Choice) -> list[int]:
         """What each device has room for, but for weights that pass through the first."""
@@ -249,7 +259,7 @@ class LevelChoices:
     def _splits(self, choice: Choice) -> bool:
         """Whether the devices can hold what is not on the host, split one way or another."""
         held, budgets = self._runs(choice)
-        return held.greedy_cuts(budgets, choice.host_layers) is not None
+        return held.splits(budgets, choice.host_layers)
 
     def _with_shares(self, choice: Choice) -> Choice:
         """The choice with the fastest shares that fit; llama.cpp's own where they are as good."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from advisor.sizing.placement import Placement
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """Bytes that the devices together hold up to each layer, when the experts of `moe` first layers are on the host.
 
     `plain` adds up what is no expert, `whole` all, `away` is that of the experts on the host.
@@ -35,6 +34,27 @@ class Held:
     def within(self, ends: Sequence[int], budgets: Sequence[int]) -> bool:
         """Whether each device has room for its run; the first begins where `ends` do."""
         return all(self.up_to(b) - self.up_to(a) <= room for a, b, room in zip(ends, ends[1:], budgets, strict=False))
+
+    def splits(self, budgets: Sequence[int], first: int) -> bool:
+        """Whether `greedy_cuts` finds any; asked for very many choices."""
+        plain, whole, moe, away = self
+        last = len(whole) - 1
+        at, held = first, self.up_to(first)
+        if self.up_to(last) - held > sum([room for room in budgets if room > 0]):
+            return False
+        for room in budgets:
+            if room < 0:
+                continue
+            size = held + room
+            if plain[moe] <= size:
+                end = bisect_right(whole, size + away, moe) - 1
+            else:
+                end = bisect_right(plain, size, 0, moe) - 1
+            if end > at:
+                if end == last:
+                    return True
+                at, held = end, plain[end] if end <= moe else whole[end] - away
+        return at == last
 
     def greedy_cuts(self, budgets: Sequence[int], first: int) -> list[int] | None:
         """Where each device's run ends when each takes as many layers as it can hold; None if some are left over.

@@ -274,7 +274,7 @@ class LevelPlanner:
 
     def _range(self, placement: Placement) -> Range | None:
         """Of the compute buffer of the device that has the largest, where the graph is not known."""
-        if not self.model.wiring.graph.assumed:
+        if not self.model.wiring.assumed:
             return None
         found = assumed_compute(self.model, self.settings.without_placement, placement)
         return max(found.values(), key=lambda one: one.high)

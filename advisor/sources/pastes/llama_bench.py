@@ -111,7 +111,8 @@ def _records(lines: Sequence[str]) -> list[dict[str, Any]]:
     start = text.find('{"build_commit"') if '{"build_commit"' in text else text.find("{")
     if start < 0 or '"avg_ts"' not in text:
         return []
-    decoder, rows = json.JSONDecoder(), []
+    decoder = json.JSONDecoder()
+    rows: list[dict[str, Any]] = []
     while 0 <= start < len(text) and len(rows) < _MOST_ROWS:
         try:
             found, end = decoder.raw_decode(text, start)

@@ -10,8 +10,8 @@ import streamlit as st
 
 from advisor.answer.beside_measured import Beside, evidence_rows
 from advisor.foundation.errors import InputError
-from advisor.report.pasted import compared, csv_of, measured_words, predicted_words
-from advisor.sources.pastes.machine import PastedMachine, pasted_machine
+from advisor.report.paste_output import compared, csv_of, measured_words, predicted_words
+from advisor.sources.pastes.described_machine import PastedMachine, pasted_machine
 from advisor.sources.pastes.measured import PastedRun, pasted_runs
 from advisor.sources.pastes.read import read_paste
 from advisor.sources.pastes.text import LONGEST

@@ -21,15 +21,16 @@ from advisor.report.document import (
     Logo,
     ReportDocument,
 )
-from advisor.report.exports import QUESTION_BYTES, plans_csv, question_from_yaml, question_to_yaml
+from advisor.report.exports import QUESTION_BYTES, file_name, plans_csv, question_from_yaml, question_to_yaml
 from advisor.report.from_answer import report_of
 from advisor.report.logo import LOGO_BYTES, checked_logo
+from advisor.report.pdf import render_pdf
 from advisor.ui import state, tongue
 from advisor.ui.address import manager_link, question_link
 from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
 from advisor.ui.one_at_a_time import in_turn
-from advisor.ui.parts import frozen_list, report_view
+from advisor.ui.parts import frozen_list
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.text import plain, refusal, small
 from advisor.words import ENGLISH, in_use
@@ -54,7 +55,11 @@ def draw(reply: Reply) -> None:
         "Opens this scenario, to change and to try, with the data and prices of the day.",
         question_link(query),
     )
-    _link("Link for a manager", "The same as a report to read and to print: no inputs.", manager_link(query))
+    _link(
+        "Link for a manager",
+        "The same as a page to read and to print: it opens at once, and chat programs show the decision.",
+        manager_link(query),
+    )
     st.header("Report", anchor=False)
     document = report_of(answer, _cover(), question_link(query))
     _downloads(answer, document)
@@ -129,13 +134,13 @@ def _forget_logo() -> None:
 
 def _downloads(answer: Answer, document: ReportDocument) -> None:
     def name(ending: str) -> str:
-        return report_view.file_name(document, ending)
+        return file_name(document, ending)
 
     paper = st.segmented_control(
         "Paper", list(_PAPERS), format_func=_PAPERS.__getitem__, default="a4", key="paper", persist_state="session"
     )
     with st.container(horizontal=True):
-        report_view.download_pdf(document, paper or "a4", "PDF")
+        _download_pdf(document, paper or "a4")
         for label, made, ending, mime in (
             ("All levels as CSV", in_turn(lambda: plans_csv(answer)), "csv", "text/csv"),
             ("Everything as JSON", in_turn(lambda: _everything(answer)), "json", "application/json"),
@@ -144,6 +149,19 @@ def _downloads(answer: Answer, document: ReportDocument) -> None:
             st.download_button(
                 label, made, file_name=name(ending), mime=mime, on_click="ignore", key=f"download_{ending}"
             )
+
+
+def _download_pdf(document: ReportDocument, paper: str) -> None:
+    """A button for the document as PDF, which is made when it is pressed."""
+    st.download_button(
+        "PDF",
+        lambda: render_pdf(document, "letter" if paper == "letter" else "a4"),
+        file_name=file_name(document, "pdf"),
+        mime="application/pdf",
+        on_click="ignore",
+        icon=":material/picture_as_pdf:",
+        key=f"pdf_{paper}",
+    )
 
 
 def _everything(answer: Answer) -> str:
@@ -161,7 +179,7 @@ def _charts(document: ReportDocument) -> None:
     if document.costs is not None and document.costs.lines:
         figures.append(("cost", report_charts.cost_figure(document.costs)))
     for name, figure in figures:
-        file = report_view.file_name(document, name)
+        file = file_name(document, name)
         st.plotly_chart(
             report_charts.as_picture(figure),
             key=f"picture_{name}",

@@ -14,8 +14,10 @@ from starlette.applications import Starlette
 
 from advisor.api import openapi, routes
 from advisor.api.badge import badge
+from advisor.api.problems import problem_of
 from advisor.api.routes import MOST_WAITING, api_routes
 from advisor.foundation.data_release import data_release
+from advisor.foundation.quotas import OverQuota
 from advisor.models.catalogue import catalogue
 from advisor.report import compact
 from advisor.report.asking import answer_plan, answer_sizes
@@ -166,6 +168,13 @@ def test_too_many_at_once_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch
     assert answered.status == 429
     assert int(answered.headers["retry-after"]) > 0
     assert send(APP, b"x", "/api/v1/detect", content_type="text/plain").status == 429
+
+
+def test_a_visitor_has_so_much_an_hour() -> None:
+    error = OverQuota("Enough.")
+    error.wait_s = 61.2
+    refused = problem_of(error)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "62")
 
 
 def test_a_paste_is_read() -> None:

@@ -562,7 +562,7 @@ def test_reading_prompts_and_writing_are_paid_for_by_their_own_watts() -> None:
 
 def test_co2_is_of_the_countrys_grid_or_the_users_figure() -> None:
     for values, grams in (({"co2_g_per_kwh": 100}, 100), ({"country": "CH"}, 36.72), ({"country": "US-CA"}, 383.55)):
-        asked = costs(**values)  # type: ignore[arg-type]
+        asked = costs(**values)
         assert asked.co2_kg_per_month is not None
         assert asked.energy_kwh_per_month is not None
         kwh = asked.energy_kwh_per_month.typical

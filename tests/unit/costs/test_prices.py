@@ -264,8 +264,11 @@ def test_package_and_table_agree() -> None:
 
 
 def test_package_price_wins_and_the_table_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FIT_ADVISOR_CACHE", "")  # or the prices of before would be found there
+
     def novita() -> api_prices.ApiPrice:
         prices_of.cache_clear()
+        api_prices._packaged_on.cache_clear()
         return next(price for price in prices_of("llama-3.3-70b", TODAY) if price.provider == "Novita AI")
 
     def other(key: str, at: datetime) -> tuple[Decimal, Decimal, None]:
@@ -283,6 +286,7 @@ def test_package_price_wins_and_the_table_is_the_fallback(monkeypatch: pytest.Mo
         assert novita().seen.source.startswith("https://github.com/pydantic/genai-prices")
     finally:
         prices_of.cache_clear()
+        api_prices._packaged_on.cache_clear()
 
 
 @pytest.mark.parametrize("key", ["groq/gpt-oss-120b", "nobody/nothing", "groq", ""])

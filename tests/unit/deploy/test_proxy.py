@@ -137,6 +137,12 @@ def test_a_visit_stays_in_its_process(proxy: tuple[int, list[ThreadingHTTPServer
     # Files come once from the app for each form, whatever words a browser accepts it with.
     forms = [get(port, "/static/js/a.js", Accept_Encoding=words)[1] for words in ("gzip, br", "br", "gzip;q=1", "")]
     assert [form.split()[2] for form in forms] == ["br", "br", "gzip", "None"]
+    # A report is where it was made, for whoever reads it, and its readers get nothing to carry.
+    for path in ("/r?model=x", "/r/report.pdf?model=x", "/s/abc"):
+        assert len({get(port, path) for _ in range(5)}) == 1
+        assert get(port, path)[2] == ""
+    assert len({get(port, f"/r?model={number}")[1] for number in range(40)}) == 2
+    assert get(port, "/report")[2] != ""
     # Where a process is gone, the other one serves.
     servers[0].shutdown()
     servers[0].server_close()

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.foundation.errors import AdvisorError, DataError, InputError
+from advisor.foundation.message import Message
 from advisor.foundation.units import GIB, MIB
+from advisor.machines.capacity import ReportedShare, assumed_capacity
 from advisor.machines.catalogue import CATALOGUE, Machine, custom_machine, load, machine, machines, with_memory
 from advisor.words import say
 
@@ -432,3 +434,26 @@ def test_byte_order_mark_and_empty_lines_do_no_harm(write: Callable[..., Path]) 
     path = write(three_rows())
     path.write_text("\ufeff" + path.read_text(encoding="utf-8") + "\n\n", encoding="utf-8")
     assert len(load(path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "of"),
+    [
+        ([], 1.0, "capacity_as_sold"),
+        ([("NVIDIA", "card", "GDDR6", 0.9)], 1.0, "capacity_as_sold"),  # one says nothing about others
+        ([("NVIDIA", "card", "GDDR6", 0.9), ("NVIDIA", "card", "GDDR6", 0.8)], 0.8, "cards_of_type"),
+        ([("NVIDIA", "card", "GDDR6", 0.9), ("NVIDIA", "card", "GDDR5", 0.8)], 0.8, "cards_of_kind"),
+        ([("NVIDIA", "card", "GDDR6", 0.9), ("NVIDIA", "laptop", "GDDR6", 0.8)], 0.8, "cards_of_vendor"),
+        ([("NVIDIA", "card", "GDDR6", 0.9), ("AMD", "card", "GDDR6", 0.8)], 0.8, "cards_of_any"),
+        # The nearest two, not the lowest of all.
+        ([("NVIDIA", "card", "GDDR6", 0.9)] * 2 + [("AMD", "card", "GDDR6", 0.5)] * 2, 0.9, "cards_of_type"),
+        ([("NVIDIA", "card", "GDDR6", 1.2)] * 2, 1.0, "cards_of_type"),
+    ],
+)
+def test_two_reports_of_the_nearest_cards_tell_what_another_may_use(
+    rows: list[tuple[str, str, str, float]], share: float, of: str
+) -> None:
+    found = assumed_capacity(1000, "NVIDIA", "card", "GDDR6", [ReportedShare(*row) for row in rows])
+    assert found.bytes == int(1000 * share)
+    kinds_said = [found.basis.kind, *(value.kind for _, value in found.basis.figures if isinstance(value, Message))]
+    assert of in kinds_said

@@ -48,6 +48,28 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
         model_from_config({**LLAMA, **changes})
 
 
+def test_the_usual_decoder_is_assumed_where_every_key_is_one_of_its_own() -> None:
+    config = {**LLAMA, "architectures": ["FooForCausalLM"], "rms_norm_eps": 1e-6, "hidden_act": "silu"}
+    found = model_from_config(config)
+    assert found.parameters == 6_738_415_616
+    assert [note.kind for note in found.notes] == ["decoder_assumed"]
+    for more in ({"altup_num_inputs": 4}, {"hidden_act": "gelu"}, {"rms_norm_eps": None}):
+        with pytest.raises(InputError, match="repository with GGUF or safetensors files"):
+            model_from_config({**config, **more})
+
+
+def test_mistral_s_own_parameters_are_read() -> None:
+    dense = {"dim": 4096, "n_layers": 32, "head_dim": 128, "hidden_dim": 14336, "n_heads": 32, "n_kv_heads": 8}
+    more = {"norm_eps": 1e-05, "vocab_size": 32000}
+    assert model_from_config({**dense, **more}).parameters == 7_241_732_096
+    moe = {"moe": {"num_experts_per_tok": 2, "num_experts": 8}}
+    assert model_from_config({**dense, **more, **moe}).parameters == 46_702_792_704
+    seeing = model_from_config({**dense, **more, "vision_encoder": {"hidden_size": 1024}})
+    assert [note.kind for note in seeing.notes] == ["parts_left_out"]
+    with pytest.raises(InputError, match="names no architecture"):
+        model_from_config({**dense, **more, "q_lora_rank": 8})
+
+
 @pytest.mark.parametrize("raw", [[], "text", None, 7])
 def test_a_config_must_be_an_object(raw: Any) -> None:
     with pytest.raises(InputError, match="one JSON object"):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.units import MIB
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
-from tests.support.reference import TRUTH
+from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
+from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
+from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
+from advisor.runtimes.llama_cpp.weights import level_weights
+from advisor.sizing.placement import HOST, place
+from tests.support.known_totals import LEVEL, SETTINGS, rows
 
-ROWS: list[dict[str, Any]] = json.loads((Path(TRUTH) / "known_totals.json").read_text("utf-8"))
+ROWS = rows()
 
 
 def _model(name: str) -> Model:
@@ -22,6 +27,20 @@ def _model(name: str) -> Model:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["name"]))
 def test_a_real_config_has_the_published_number_of_weights(row: dict[str, Any]) -> None:
     assert model_from_config(row["config"]).parameters == row["parameters"]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if "told" in row], ids=lambda row: str(row["name"]))
+def test_weights_cache_and_compute_are_those_of_llama_cpp_s_planner(row: dict[str, Any]) -> None:
+    model = model_from_config(row["config"])
+    placement = place(len(model.layers), ())
+    weights, cache, compute = row["told"]
+    assert level_weights(model, LEVELS[LEVEL]).on_devices(placement)[HOST] // MIB == weights
+    assert sum(layer_cache_bytes(model, SETTINGS)) // MIB == cache
+    if model.wiring.assumed:
+        span = assumed_compute(model, SETTINGS, placement)[HOST]
+        assert span.low / MIB - 1 <= compute <= span.high / MIB
+    else:
+        assert abs(compute_buffer_bytes(model, SETTINGS, placement)[HOST] / MIB - compute) <= max(1, compute / 100)
 
 
 def test_parts_beside_the_text_model_are_named_where_they_are_not_counted() -> None:

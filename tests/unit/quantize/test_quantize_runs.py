@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import update
 
 from advisor.foundation.errors import InputError
-from advisor.quantize import native, runs
+from advisor.quantize import native, runs, supervise
 from advisor.quantize.allowed import read_settings
 from advisor.quantize.measure import measured_of
 from advisor.quantize.run_request import RunRequest, check_request
@@ -152,6 +152,11 @@ def test_a_run_given_back_counts_no_attempt(store: Runs) -> None:
     store.give_back(claimed(store, id))
     assert store.waiting("cpu") == (id,)
     assert claimed(store, id).attempt == 1
+
+
+def test_a_worker_is_lost_after_many_missed_beats_and_within_half_a_minute() -> None:
+    """A machine that swaps misses some; whoever waits must not wait for minutes."""
+    assert 20 * supervise.BEAT_S <= runs.STALE_S <= 30
 
 
 def test_one_owner_cannot_fill_the_queue(store: Runs) -> None:

@@ -43,7 +43,7 @@ def test_what_cannot_be_answered_says_why() -> None:
         ask(model="qwen3-8b", machine="rtx-409")
     assert "rtx-4090" in refused.value.suggestions
     with pytest.raises(AttributeError, match="no attribute 'tell'"):
-        _ = advisor.tell  # type: ignore[attr-defined]
+        _ = advisor.tell
 
 
 def test_importing_loads_no_engine() -> None:

@@ -69,6 +69,10 @@ def test_a_machine_without_devices_has_its_figures_on_the_host() -> None:
         "\t=1",
         "\r=1",
         "\n=1",
+        "\tx",  # spreadsheets drop these, and look at what follows
+        "\rx",
+        "\nx",
+        "\t",
         " =1",
         '=HYPERLINK("http://x")',
         "\uff1d1",

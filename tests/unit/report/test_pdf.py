@@ -37,8 +37,9 @@ from advisor.report.document import (
 )
 from advisor.report.from_answer import report_of
 from advisor.report.glyphs import BOX
-from advisor.report.pdf import Paper, render_pdf
-from tests.support.sample_report import LINK, RECOMMENDED, bars, costs, levels, report
+from advisor.report.payload import Paper
+from advisor.report.pdf import render_pdf
+from tests.support.sample_report import LINK, RECOMMENDED, bars, brief, costs, levels, report
 
 ROOT = Path(__file__).resolve().parents[3]
 LONG_NAME = "Very-Long-Organisation_Model-Name-v3.5-480B-A35B-Instruct-25"
@@ -206,6 +207,46 @@ def test_every_picture_is_told_in_words(full: PdfReader) -> None:
     assert "after 36 months" in cost
     assert "cheaper than the API after 34 months" in cost
     assert "QR code" in code
+
+
+def test_bookmarks_lead_to_the_parts_and_the_file_is_small(full: PdfReader) -> None:
+    def flat(entries: Any) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for entry in entries:
+            if isinstance(entry, list):
+                found += flat(entry)
+            else:
+                found.append((str(entry.title), full.get_destination_page_number(entry) or 0))
+        return found
+
+    marks = flat(full.outline)
+    assert dict(marks)[report().title] == 0
+    assert dict(marks)["What it costs"] == dict(marks)["When to look again"] == 0
+    assert dict(marks)["For whoever sets it up"] == dict(marks)["Start it"] == 1
+    assert dict(marks)["Risks, next steps and assumptions"] == dict(marks)["Not included in any price"] == 2
+    assert dict(marks)["Technical appendix"] == 3
+    assert [page for _, page in marks] == sorted(page for _, page in marks)
+    assert len(render_pdf(report())) < 300_000
+
+
+def test_a_report_kept_before_there_was_a_first_page_is_drawn_whole() -> None:
+    before = report(brief=None, cards=(), start=(), what_matters=None, not_included=(), choices=("Q4_K_M: faster.",))
+    first, second, third, fourth, *_ = pages(read(before))
+    assert before.verdict in first
+    assert all(fact.value in first for fact in before.key_figures)
+    assert "Q4_K_M: faster." in second
+    assert "Up front" in third
+    assert all(text in third for text in (*before.risks, *before.what_would_flip, *before.next_steps))
+    assert fourth.startswith("Technical appendix")
+
+
+def test_a_note_that_leaves_no_room_for_the_decision_moves_to_the_second_page() -> None:
+    cover = replace(report().cover, note="\n".join(["It must run in our own data centre, says the board. " * 3] * 12))
+    long = replace(brief(), changes=("With more users than planned another level is the better one. " * 5,) * 8)
+    first, second, *_ = pages(read(report(cover=cover, brief=long)))
+    assert "says the board" not in first
+    assert "says the board" in second
+    assert "When to look again" in first
 
 
 def test_all_fonts_are_embedded_and_the_repositorys_own(full: PdfReader) -> None:

@@ -20,9 +20,10 @@ from advisor.foundation.units import gib
 from advisor.question.question import FIELDS, Question
 from advisor.report.cost_section import NAMES
 from advisor.report.document import Costs, Cover, ReportDocument
-from advisor.report.from_answer import STATUS_TONES, report_of
+from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_from_result, report_to_result
 from advisor.report.frozen_changes import changes
+from advisor.report.named import STATUS_TONES
 from advisor.report.pdf import render_pdf
 from tests.support.decided import chosen_level
 
@@ -225,6 +226,19 @@ def test_a_report_that_cannot_be_made_is_one_line(
     assert message in output.err
     assert output.err.count("\n") == 1
     assert not list(tmp_path.glob("*.pdf"))
+
+
+def test_a_link_of_the_comparison_makes_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "compared.pdf"
+    query = "model=gpt-oss-20b&machine=rtx-4090&columns=machine~rtx-3090~~model~qwen3-32b"
+    assert main(["report", query, str(out), "--link", "https://advisor.example.org"]) == 0
+    assert capsys.readouterr().out.startswith("Wrote compared.pdf: 3 questions compared, ")
+    text = "".join("".join(page.extract_text() for page in PdfReader(out).pages).split())
+    assert f"https://advisor.example.org/compare?{query}" in text
+    for one in ("A:gpt-oss20BonGeForceRTX4090", "B:gpt-oss20BonGeForceRTX3090", "C:Qwen332BonGeForceRTX4090"):
+        assert one in text
+    assert main(["report", "model=gpt-oss-20b&columns=machine", str(out)]) == 2
+    assert "not of the form key~value" in capsys.readouterr().err
 
 
 def test_two_processes_write_the_same_file(tmp_path: Path) -> None:

@@ -6,12 +6,17 @@ import random
 
 import pytest
 
+from advisor.formats.gguf_levels import LEVELS
 from advisor.models.catalogue import catalogue
 from advisor.runtimes.llama_cpp.compute import buffer
+from advisor.runtimes.llama_cpp.compute.graph import schedule
 from advisor.runtimes.llama_cpp.compute.layout import Layout
 from advisor.runtimes.llama_cpp.compute.repeats import Stretch, repeated, shortened
-from advisor.sizing.placement import Placement, place
+from advisor.runtimes.llama_cpp.kv_cache import as_kept
+from advisor.runtimes.llama_cpp.weights import level_weights, tensors_in
+from advisor.sizing.placement import HOST, Placement, place
 from advisor.sizing.settings import Settings
+from tests.support.whole_layout import allocated
 
 
 def _whole(short: list[str], stretches: list[Stretch]) -> str:
@@ -100,3 +105,30 @@ def test_the_layout_of_a_shortened_word_becomes_that_of_the_word(model_id: str) 
             assert _plain(found) == _plain(buffer._laid_way(model, outline, word, terms).layout)
             compared += 1
     assert compared
+
+
+@pytest.mark.parametrize(
+    ("model_id", "level"),
+    [
+        ("llama-3.1-8b-instruct", "Q4_K_M"),
+        ("olmo-2-13b-instruct", "Q3_K_L"),
+        ("deepseek-v3.2", "Q2_K"),
+        ("nvidia-nemotron-nano-9b-v2", "Q4_K_M"),  # operations of later layers come early
+    ],
+)
+def test_steps_shared_between_levels_take_what_all_steps_of_one_do(model_id: str, level: str) -> None:
+    model, settings = catalogue()[model_id].model, Settings(8192)
+    tensors = tensors_in(level_weights(model, LEVELS[level]))
+    count = len(model.layers)
+    for placement in (
+        place(count, (1.0,), count // 2),
+        place(count, (1.0,), None, count // 3),
+        place(count, (1.0,), 0),
+    ):
+        moe = placement.cpu_moe_layers
+        word = [buffer._Letter(n, home, HOST if n < moe else home) for n, home in enumerate(placement.layers)]
+        terms = buffer._Terms(placement.output, tensors=tensors)
+        graph, _ = buffer._graph(model, as_kept(model, settings), tuple(word), terms)
+        homes = graph.assign()
+        whole = allocated(graph, homes, schedule(graph, homes), placement.devices, 1)
+        assert buffer.lent_buffer_bytes(model, settings, placement, tensors) == whole

@@ -237,3 +237,66 @@ def test_a_cache_that_is_asked_for_on_the_host_lies_there(
     assert found.placement.kv_on_host
     assert found.settings.kv_on_host
     assert search(model_id, "Q4_K_M", Memory(devices, None, GIB), wanted, rates) is None
+
+
+def test_a_cache_on_the_host_comes_as_fast_as_the_slower_of_host_and_link() -> None:
+    """All weights lie on the device: what differs is how long the cache takes."""
+
+    def seconds(host: float, link: float) -> float:
+        memory = Memory((Device("card", 80 * GIB, GIB // 4),), 64 * GIB, GIB)
+        wanted = Settings(8192, kv_on_host=True)
+        found = search("qwen3-8b", "Q4_K_M", memory, wanted, Rates((1e12,), host, link))
+        assert found is not None
+        assert not found.placement.offloads or found.placement.kv_on_host
+        return found.seconds_per_token
+
+    slow_link, fast_link = seconds(50e9, 10e9), seconds(50e9, 50e9)
+    assert slow_link > fast_link
+    assert seconds(50e9, 500e9) == pytest.approx(fast_link)  # the host cannot give more
+    assert seconds(10e9, 500e9) == pytest.approx(slow_link, rel=0.05)
+
+
+@pytest.mark.parametrize(("link", "host"), [(2e9, 400e9), (400e9, 20e9), (25e9, 60e9)])
+@pytest.mark.parametrize("size", [3.0, 5.0, 7.0, 9.0])
+def test_where_the_cache_lies_is_decided_by_host_and_link(link: float, host: float, size: float) -> None:
+    """The search is as fast as the better of both ways, each asked for by itself."""
+    memory = Memory((Device("card", int(size * GIB), GIB // 4),), 64 * GIB, GIB)
+    rates = Rates((1e12,), host, link)
+    found = search("qwen3-8b", "Q4_K_M", memory, Settings(40_000), rates)
+    on_host = search("qwen3-8b", "Q4_K_M", memory, Settings(40_000, kv_on_host=True), rates)
+    assert found is not None
+    assert on_host is not None
+    assert found.seconds_per_token <= on_host.seconds_per_token * (1 + 1e-9)
+    if found.placement.kv_on_host:
+        assert found.seconds_per_token == pytest.approx(on_host.seconds_per_token)
+
+
+@pytest.mark.parametrize("model_id", ["qwen3-8b", "gpt-oss-20b"])
+def test_what_the_system_keeps_of_the_host_is_no_room(model_id: str) -> None:
+    """A gigabyte more for the system is a gigabyte less for the model: the same as so much less memory."""
+    fits = []
+    for overhead in (0, 2 * GIB):
+        sizes = [
+            step
+            for step in range(2 * GIB, 24 * GIB, GIB // 8)
+            if search(
+                model_id,
+                "Q4_K_M",
+                Memory((Device("card", 3 * GIB, GIB // 4),), step, overhead),
+                Settings(8192),
+                Rates(),
+            )
+            is not None
+        ]
+        fits.append(min(sizes))
+    assert fits[1] - fits[0] == pytest.approx(2 * GIB / (1 - MARGIN), abs=GIB // 8 + 1)
+
+
+def test_nothing_is_chosen_that_only_fits_without_what_the_system_keeps() -> None:
+    """Near the least host that does, whatever is found has room for the system beside it."""
+    for step in range(8 * GIB, 14 * GIB, GIB // 4):
+        for context in (512, 30_000):
+            memory = Memory((Device("card", 3 * GIB, GIB // 4),), step, 2 * GIB)
+            found = plan("gpt-oss-20b", "Q4_K_M", memory, Settings(context))
+            if found.verdict == "fits with offload":
+                assert found.host.needed_bytes <= step * (1 - MARGIN)

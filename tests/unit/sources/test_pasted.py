@@ -233,6 +233,12 @@ def test_an_unknown_architecture_says_its_bytes_and_names_no_stranger(hub: FakeH
     found = find_any_model("o/new-GGUF", endpoint=hub.url)
     assert found.must_have_model().parameters == catalogue()[LLAMA].model.parameters
     assert "is not known to this version" in say(found.source)
+    whole = safetensors_file((name, "BF16", shape) for name, shape in checkpoint_tensors(LLAMA))
+    config = {**catalogue()[LLAMA].config, "architectures": ["LlambForCausalLM"], "model_type": "llamb", "odd_size": 3}
+    hub.add("o/whole", {"config.json": config, "model.safetensors": whole})
+    found = find_any_model("o/whole", endpoint=hub.url)
+    assert found.must_have_model().parameters == pytest.approx(catalogue()[LLAMA].model.parameters, rel=1e-6)
+    assert "its architecture 'LlambForCausalLM' is not known to this version" in say(found.source)
     with pytest.raises(InputError, match="is not known to this version") as caught:
         find_any_model("o/new", endpoint=hub.url)
     assert "weights take 2.0 MB as published" in str(caught.value)

@@ -21,8 +21,8 @@ from advisor.__main__ import main
 from advisor.answer.beside_measured import beside, evidence_rows
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
-from advisor.report.pasted import evidence_csv, paste_document, paste_table
-from advisor.sources.pastes.machine import pasted_machine
+from advisor.report.paste_output import evidence_csv, paste_document, paste_table
+from advisor.sources.pastes.described_machine import pasted_machine
 from advisor.sources.pastes.measured import level_of, pasted_runs
 from advisor.sources.pastes.read import read_paste
 from advisor.sources.pastes.text import LONGEST
@@ -187,9 +187,9 @@ def test_a_list_of_devices_leaves_out_what_no_runtime_uses() -> None:
     listed = told(LSPCI)
     assert listed["ignored"] == ["G200eR2"]
     assert [gpu["name"] for gpu in listed["gpus"]] == ["UHD Graphics 770", "GeForce RTX 3090", None]
-    assert {gpu.name for gpu in pasted_machine(read_paste(LSPCI)).detected.gpus if gpu.integrated} == {
-        "UHD Graphics 770"
-    }  # type: ignore[union-attr]
+    machine = pasted_machine(read_paste(LSPCI))
+    assert machine is not None
+    assert {gpu.name for gpu in machine.detected.gpus if gpu.integrated} == {"UHD Graphics 770"}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text, update
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError
@@ -30,7 +30,7 @@ from advisor.store import SnapshotNotFound, Store, StoreUnavailable, data_releas
 from advisor.store.database import default_url, make_engine
 from advisor.store.housekeeping import purge, purge_regularly
 from advisor.store.snapshot import RESULT_BYTES, fingerprint, storable
-from advisor.store.tables import metadata
+from advisor.store.tables import metadata, snapshots
 from advisor.ui import server
 from tests.support.own_loop import in_own_loop
 from tests.support.postgres import PASSWORD, Postgres, postgres
@@ -388,3 +388,38 @@ def test_no_more_are_kept_than_the_operator_allows(store: Store, monkeypatch: py
         store.freeze("model=x", {}, OWNER)
     assert store.delete(first.id, f"{OWNER} 0")
     store.freeze("model=x", {}, OWNER)
+
+
+def test_what_was_confirmed_outlives_a_power_cut(tmp_path: Path) -> None:
+    """SQLite's own default differs by how it was built; every connection of the pool is told."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'advisor.sqlite3'}")
+    with engine.connect() as first, engine.connect() as second:
+        for connection in (first, second):
+            told = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in _PRAGMAS}
+            assert told == _PRAGMAS
+    engine.dispose()
+
+
+_PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "journal_mode": "wal", "busy_timeout": 15_000}
+
+
+def test_a_logo_comes_back_to_the_byte_and_is_part_of_what_is_signed(store: Store) -> None:
+    logo = Logo(b"\x89PNG\r\n\x1a\n\x00\xff", "png")
+    made = store.freeze("model=x", {"a": 1}, OWNER, Cover(title="Ours", logo=logo))
+    assert made.cover.logo == logo
+    assert store.load(made.id).cover.logo == logo
+    without = store.freeze("model=x", {"a": 1}, OWNER, Cover(title="Ours"))
+    assert store.load(without.id).cover.logo is None
+    for change in ({"logo": b"another"}, {"logo_kind": "svg"}, {"logo": None}):
+        with store.engine.begin() as connection:
+            kept = connection.execute(select(snapshots).where(snapshots.c.id == made.id)).one()
+            connection.execute(update(snapshots).where(snapshots.c.id == made.id).values(**change))
+        with pytest.raises(StoreUnavailable, match="changed in the database"):
+            store.load(made.id)
+        with store.engine.begin() as connection:
+            before = {"logo": kept.logo, "logo_kind": kept.logo_kind}
+            connection.execute(update(snapshots).where(snapshots.c.id == made.id).values(**before))
+    assert store.load(made.id).cover.logo == logo
+    assert store.delete(made.id, OWNER)
+    with store.engine.connect() as connection:
+        assert connection.execute(select(snapshots.c.logo).where(snapshots.c.id == made.id)).scalar_one() is None

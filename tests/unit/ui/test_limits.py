@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_so_many_connections_and_then_a_clear_page() -> None:
         else:
             await fine(scope, receive, send)
 
-    limited = Limits(app, most_sessions=3, most_of_an_address=2)
+    limited = Limits(app, most_sessions=3, most_of_an_address=2, sessions=Counter())
 
     async def connect(address: str) -> tuple[Message, asyncio.Task[None]]:
         said: asyncio.Queue[Any] = asyncio.Queue()

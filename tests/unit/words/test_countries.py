@@ -14,9 +14,9 @@ from advisor.foundation.ranges import Range
 from advisor.words import in_use, languages, say, speak, speaking, told, written_day, written_month
 from advisor.words import written as figures
 from advisor.words.language import Language, language
+from advisor.words.spelling import in_currency
 
 SPACE = "\u00a0"
-NARROW = "\u202f"
 DAY = date(2026, 3, 4)
 
 
@@ -58,7 +58,7 @@ def test_french_has_a_space_before_a_semicolon_that_begins_a_text() -> None:
 
 def test_french_switzerland_writes_money_with_a_point_and_the_currency_first() -> None:
     french = language("en").locale.parse("fr_CH")
-    assert figures.in_currency("1'234,50", "CHF", french) == f"CHF{SPACE}1'234.50"
+    assert in_currency("1'234,50", "CHF", french) == f"CHF{SPACE}1'234.50"
 
 
 @pytest.mark.parametrize(

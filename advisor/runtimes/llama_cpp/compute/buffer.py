@@ -34,7 +34,7 @@ _RUN_COPIES = 30  # GGML_SCHED_MAX_SPLIT_INPUTS
 def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     """Bytes of compute buffer per device number (HOST = -1, 0..devices-1); devices that compute nothing have 0."""
     model = model.trunk or model
-    if model.wiring.graph.assumed:
+    if model.wiring.assumed:
         return {number: round(one.high) for number, one in assumed_compute(model, settings, placement).items()}
     return dict(_laid_out(model, as_kept(model, settings), placement))
 
@@ -55,7 +55,7 @@ def lent_buffer_bytes(
     None where it is not known which weight each operation reads.
     """
     model = model.trunk or model
-    if model.wiring.graph.assumed:
+    if model.wiring.assumed:
         return None
     found = _lent(model, as_kept(model, settings), placement, tensors)
     return None if found is None else dict(found)
@@ -201,9 +201,9 @@ def _still_fused(outline: Settings, graph: Graph, homes: Sequence[int], fused: _
     quantized values, which needs it."""
     if not fused.streams:
         return fused
-    if fused.attention and CACHE_TYPES[outline.cache_type_v][0] == 1 and _misplaced(graph.fused, homes):
+    if fused.attention and CACHE_TYPES[outline.cache_type_v][0] == 1 and _misplaced(graph.fused["attention"], homes):
         return fused._replace(attention=False)
-    return fused._replace(streams=False) if _misplaced(graph.fused_streams, homes) else fused
+    return fused._replace(streams=False) if _misplaced(graph.fused["streams"], homes) else fused
 
 
 def _misplaced(operations: Sequence[tuple[int, int]], homes: Sequence[int]) -> bool:

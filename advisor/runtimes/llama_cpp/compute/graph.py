@@ -50,7 +50,8 @@ class Graph:
     `here` is the device whose weights the operations being added use. `order` is the execution order of
     operations. llama.cpp creates operations first and puts them into the order when something asks for their
     result (`ggml_build_forward_expand`); `settle()` marks such a point, and `early()` operations go to the
-    last one, before whatever has been created since.
+    last one, before whatever has been created since. `inputs` tell how many constants are allocated before each, and
+    `fused` holds, of attention and of streams, the operations that llama.cpp fuses, with where their layers lie.
 
     Where `weights` pass through a GPU, whatever uses one of the host is computed by the first GPU, which copies it
     (`op_offload`), and biases and factors matter too.
@@ -62,17 +63,14 @@ class Graph:
     homes: list[int] = field(default_factory=list)
     reads: list[tuple[int, ...]] = field(default_factory=list)
     reuses: list[bool] = field(default_factory=list)
-    is_leaf: list[bool] = field(default_factory=list)
-    inputs: list[int] = field(default_factory=list)
-    late: dict[int, int] = field(default_factory=dict)
+    inputs: dict[int, int] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
     settled: int = 0
     parts: dict[int, int] = field(default_factory=dict)
     empty: set[int] = field(default_factory=set)
     unread: set[int] = field(default_factory=set)
     kept: list[int] = field(default_factory=list)
-    fused: list[tuple[int, int]] = field(default_factory=list)
-    fused_streams: list[tuple[int, int]] = field(default_factory=list)
+    fused: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: {"attention": [], "streams": []})
     most_copies: int = 1 << 30
 
     def _add(self, size: int, reads: tuple[int, ...], home: int, reuses: bool, leaf: bool) -> int:
@@ -80,7 +78,6 @@ class Graph:
         self.homes.append(home)
         self.reads.append(reads)
         self.reuses.append(reuses)
-        self.is_leaf.append(leaf)
         node = len(self.sizes) - 1
         if not leaf:
             self.order.append(node)
@@ -121,25 +118,28 @@ class Graph:
 
         It is allocated when so many constants have been.
         """
-        number = len(self.sizes)
-        self.inputs.append(number)
-        if constants:
-            self.late[number] = constants
+        self.inputs[len(self.sizes)] = constants
         return self._add(size, (), HOST, False, True)
+
+    @property
+    def late(self) -> dict[int, int]:
+        """Inputs that are allocated when so many constants have been."""
+        return {number: constants for number, constants in self.inputs.items() if constants}
 
     def leaves(self) -> list[int]:
         """What is allocated before anything else, in that order."""
-        every = [number for number, leaf in enumerate(self.is_leaf) if leaf and number not in self.parts]
-        if len(self.late) + len(self.inputs) == len(every):
+        others = {*self.order, *self.parts}
+        every, those_late = [number for number in range(len(self.sizes)) if number not in others], self.late
+        if len(those_late) + len(self.inputs) == len(every):
             return every
-        inputs, order, constants = set(self.inputs), [], 0
-        late = sorted(self.late, key=lambda number: (-self.late[number], -number))  # the next one last
+        order, constants = [], 0
+        late = sorted(those_late, key=lambda number: (-those_late[number], -number))  # the next one last
         for number in every:
-            if number not in self.late:
+            if number not in those_late:
                 order.append(number)
-            if number not in inputs:
+            if number not in self.inputs:
                 constants += 1
-            while late and self.late[late[-1]] <= constants:
+            while late and those_late[late[-1]] <= constants:
                 order.append(late.pop())
         return [*order, *reversed(late)]
 
@@ -237,7 +237,7 @@ class Graph:
     def flash_attention(self, size: int, *reads: int) -> int:
         """Fused attention; llama.cpp gives it up if it would not run where its layer lies."""
         node = self.op(size, *reads)
-        self.fused.append((node, self.here))
+        self.fused["attention"].append((node, self.here))
         self.settle()
         return node
 

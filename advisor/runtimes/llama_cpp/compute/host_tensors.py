@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Protocol
 from weakref import WeakValueDictionary
 
+from advisor.foundation.caches import Shared
+
 _IN_LAYER = re.compile(r"blk\.(\d{1,6})\.(.+)")
 _ALSO_NAMED = {"output.weight": "token_embd.weight", "output_norm.weight": "token_embd_norm.weight"}
 _OTHER_CHOICE = "rope_factors_short.weight"  # as large as the long ones, of which one kind is read
@@ -25,7 +27,7 @@ class _Stored(Protocol):
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity: graphs are kept by them
-class Tensors:
+class Tensors(Shared):
     """Names, without the layer, and bytes; and for each layer the first whose tensors are as large.
 
     `names` is the same without sizes: all tensors of one byte, one object for all files with the same tensors.

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from advisor.foundation.caches import remembered
+from advisor.foundation.caches import Shared, remembered
 from advisor.foundation.units import KIB, MIB
 from advisor.runtimes.llama_cpp.compute.allocator import EMPTY, Arena, Free
 from advisor.runtimes.llama_cpp.compute.graph import ALL, Graph, schedule
@@ -39,7 +39,7 @@ without a size, which inputs it may overwrite where they are of its size, and th
 with their devices. Tensors and devices are those of a segment."""
 
 
-class _Segment:
+class _Segment(Shared):
     """Steps over tensors that are numbered anew; equal segments are one object."""
 
     __slots__ = ("__weakref__", "found", "left", "steps", "tensors")

@@ -60,7 +60,7 @@ def mixed_out(frame: Frame, mixing: Mixing, result: int, streams: int, count: in
             _weigh_streams(frame, mixing, count)
         joined = graph.op(count * size, result, streams, mixing.result, mixing.across)
         if not (frame.model.wiring.streams and frame.model.wiring.streams.pinned):
-            graph.fused_streams.append((joined, graph.here))
+            graph.fused["streams"].append((joined, graph.here))
         return joined
     joined = -1
     for number in range(count):
@@ -96,7 +96,7 @@ class LowRank(NamedTuple):
     """Qwen4's connection of a block of a `kind`: so many streams, and these normed."""
 
     kind: str
-    count: int
+    streams: int
     normed: int
 
 
@@ -111,7 +111,7 @@ def low_rank_in(frame: Frame, streams: int, count: int, rank: int, kind: str) ->
 
 def low_rank_out(frame: Frame, by: LowRank, result: int, streams: int, *, last: bool = False) -> int:
     """The new streams; `last`: of the rows alone that need scores."""
-    graph, width, tokens, count = frame.graph, frame.model.width, frame.tokens, by.count
+    graph, width, tokens, count = frame.graph, frame.model.width, frame.tokens, by.streams
     if last:
         result, streams = frame.picked(result, width), frame.picked(view(streams), count * width)
         streams = view(streams)

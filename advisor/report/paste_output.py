@@ -14,7 +14,7 @@ from advisor.foundation.errors import InputError, printable
 from advisor.foundation.units import gib
 from advisor.report.compact import figure
 from advisor.report.detected import detected_document, detected_table
-from advisor.sources.pastes.machine import pasted_machine
+from advisor.sources.pastes.described_machine import pasted_machine
 from advisor.sources.pastes.measured import PastedRun, pasted_runs
 from advisor.sources.pastes.read import read_paste
 from advisor.words import say, told

@@ -1,0 +1,83 @@
+"""An answer that a process gave before, given again by the next one that is asked the same.
+
+Scripts and pipelines ask the same question again and again, each time in a new process, which costs far more than the
+answer. What is kept is the line of JSON itself, for questions about the catalogue alone, until program, data, day or
+language change. Files of program and data are told apart as Python does it for its own: by size and time of change.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from advisor.foundation.compiled import compiled_folder, kept, stamp_of
+from advisor.foundation.environment import language_setting
+from advisor.foundation.places import IMPORT_FOLDER, data_folder
+from advisor.foundation.version import VERSION
+
+_MOST = 500  # files
+_MODELS = ("model", "draft")  # which may name something elsewhere
+_PACKAGE = IMPORT_FOLDER / "advisor"
+
+
+def answer_before(command: str, text: str, flags: str, make: Callable[[], tuple[str, int]]) -> tuple[str, int]:
+    """What `make` returns, a line and an exit status, or the line that it returned before with status 0."""
+    if not _of_the_catalogue(command, text):
+        return make()
+    failed: list[tuple[str, int]] = []
+
+    def made() -> str | None:
+        line, status = make()
+        if status:
+            failed.append((line, status))
+            return None
+        return line
+
+    day = datetime.now(UTC).date().isoformat()  # the age of prices is counted from it
+    told = (VERSION, sys.version, day, language_setting(), _state())
+    line = kept(f"{command}-", "\n".join((command, flags, text)), "\n".join(told), made)
+    _forget_old()
+    return failed[0] if failed else (str(line), 0)
+
+
+def _of_the_catalogue(command: str, text: str) -> bool:
+    """Whether nothing that may change elsewhere is asked about."""
+    named = [text.strip()] if command == "sizes" else [one for key, one in parse_qsl(text) if key in _MODELS]
+    models = data_folder() / "models"
+    return (
+        bool(named)
+        and all(name.isprintable() and "/" not in name for name in named)
+        and all((models / f"{name}.json").is_file() for name in named)
+    )
+
+
+def _state() -> str:
+    """Names the state of program, data, and the package that brings prices."""
+    prices = find_spec("genai_prices")
+    others = [Path(prices.origin).with_name("data.py")] if prices is not None and prices.origin else []
+    return stamp_of(*sorted((*_files(_PACKAGE), *_files(data_folder()))), *others)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for base, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in ("__pycache__", "fonts", "_shipped", "ui")]
+        yield from (Path(base, name) for name in names if name.endswith((".py", ".po", ".csv", ".json", ".yaml")))
+
+
+def _forget_old() -> None:
+    """The oldest files go, so that a folder never fills."""
+    folder = compiled_folder()
+    if folder is None:
+        return
+    try:
+        files = [path for path in folder.glob("*-*.json") if path.name.startswith(("plan-", "sizes-"))]
+        if len(files) > _MOST:
+            for path in sorted(files, key=lambda path: path.stat().st_mtime)[: len(files) - _MOST]:
+                path.unlink(missing_ok=True)
+    except OSError:
+        return

@@ -1,0 +1,87 @@
+"""Decisions on a border: a plan that only lacks its margin, equals, caches of another kind, one machine or several."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from advisor.answer.answer import Answer, answer
+from advisor.answer.choices import choices
+from advisor.answer.flips import same
+from advisor.answer.machines_for_model import COUNTS, _machine_for, on_any_machine
+from advisor.answer.reasons import reasons
+from advisor.machines.catalogue import machines
+from advisor.models.catalogue import catalogue
+from advisor.question.question import Question
+from advisor.sources.resolved import from_entry
+from advisor.ui.tabs.quality import pareto_table
+
+TODAY = date(2026, 11, 30)
+SMALL = "model=llama-3.1-8b-instruct&machine=custom&runtime=llama.cpp&context=8192"
+
+
+def asked(query: str) -> Answer:
+    return answer(Question.from_query(query), today=TODAY)
+
+
+@pytest.mark.parametrize(("memory_gib", "kind"), [(5.2, "best_with_margin"), (6.4, "best_that_fits")])
+def test_what_the_next_level_lacks_is_true_when_it_is_asked_for(memory_gib: float, kind: str) -> None:
+    """Either only its margin, or room."""
+    query = f"{SMALL}&memory_gib={memory_gib}"
+    said = reasons(asked(query))[0]
+    assert said.kind == kind
+    above = dict(said.figures)["above"]
+    with_margin, without = asked(f"{query}&level={above}"), asked(f"{query}&level={above}&margin_percent=0")
+    assert not with_margin.shown.plan.fits
+    assert without.shown.plan.fits is (kind == "best_with_margin")
+
+
+@pytest.mark.parametrize("memory_gib", [6.6, 7.4])
+def test_a_choice_may_differ_by_its_cache_alone(memory_gib: float) -> None:
+    found = asked(f"{SMALL}&memory_gib={memory_gib}")
+    (longer,) = [one for one in choices(found) if one.role == "longer context"]
+    here, there = found.decided, longer.option
+    assert (here.plan.level_id, here.plan.placement) == (there.plan.level_id, there.plan.placement)
+    kinds = [one.setup.runtime.cache_types(one.plan.request) for one in (here, there)]
+    assert kinds[0] != kinds[1]
+    assert there.candidate.kept is not None
+    assert here.candidate.kept is not None
+    assert there.candidate.kept.low <= here.candidate.kept.low
+
+
+def test_answers_with_caches_of_another_kind_are_not_the_same() -> None:
+    query = f"{SMALL}&memory_gib=12&level=Q4_K_M"
+    found, like = asked(query), asked(f"{query}&currency=EUR")
+    other = asked(f"{query}&kv_type_k=q4_0&kv_type_v=q4_0")
+    assert same(found, like)
+    assert not same(found, other)
+    assert found.shown.kept is not None
+    assert other.shown.kept is not None
+    assert other.shown.kept.typical < found.shown.kept.typical  # a cache in 4 bits costs something
+
+
+def test_of_equal_qualities_only_the_first_is_the_best_for_its_memory() -> None:
+    candidates = asked("model=llama-3.1-8b-instruct&machine=rtx-4090").candidates
+    once, twice = pareto_table(candidates), pareto_table([*candidates, *candidates])
+    assert 1 < once["frontier"].sum() < len(once)
+    assert len(twice) == 2 * len(once)
+    assert twice["frontier"].sum() == once["frontier"].sum()
+
+
+@pytest.mark.parametrize("name", ["rtx-4090", "rtx-3060-12gb", "h100-sxm5-80gb", "tesla-p40"])
+def test_a_machine_is_taken_in_the_smallest_number_that_does_as_well(name: str) -> None:
+    """Well, or as well as eight of it: each number asked for by itself."""
+    question = on_any_machine(Question.from_query("model=llama-3.3-70b-instruct&context=8192"))
+    found = _machine_for(question, from_entry(catalogue()["llama-3.3-70b-instruct"]), machines()[name], TODAY)
+    assert found is not None
+
+    def status(gpus: int) -> str:
+        return answer(found.question.with_values(gpus=gpus), today=TODAY).status
+
+    wanted = found.option.status
+    assert status(found.gpus) == wanted
+    fewer = [status(number) for number in COUNTS if number < found.gpus]
+    assert wanted not in fewer
+    if found.rank:
+        assert status(COUNTS[-1]) == wanted
