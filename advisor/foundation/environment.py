@@ -31,7 +31,7 @@ def _empty_is(default: int | None) -> BeforeValidator:
     return BeforeValidator(lambda given: default if given == "" else given)
 
 
-QUOTAS: Mapping[str, int] = {"uploads": 40, "freezes": 60, "reads": 200, "runs": 10}
+QUOTAS: Mapping[str, int] = {"uploads": 30, "freezes": 60, "reads": 200, "runs": 10}
 
 
 def _quotas(given: object) -> object:
@@ -87,8 +87,9 @@ class Environment(Settings):
     quotas: Annotated[Mapping[str, int], BeforeValidator(_quotas)] = Field(
         QUOTAS,
         alias="LLM_FIT_ADVISOR_QUOTAS",
-        title="numbers an hour, such as uploads=40,freezes=60,reads=200,runs=10",
-        description="What one user may have an hour, an address five times as much: `uploads=40`, `freezes=60`, "
+        title="numbers an hour, such as uploads=30,freezes=60,reads=200,runs=10",
+        description="What one user may have an hour, an address five times as much: `uploads=30` (large ones count "
+        "several times), `freezes=60`, "
         "`reads=200` of the Hub and of links, `runs=10`; unset: these",
     )
     proxies: Annotated[int | None, _empty_is(None)] = Field(

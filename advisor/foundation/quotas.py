@@ -21,6 +21,7 @@ from advisor.foundation.errors import InputError
 
 HOUR_S = 3600.0
 USERS_BEHIND_AN_ADDRESS = 5
+UPLOAD_BYTES = 4 << 20  # an upload counts once, and once more for each so many
 _MOST_REMEMBERED = 20_000  # users, and as many addresses
 
 
@@ -60,11 +61,11 @@ class Quotas:
         self._users: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def take(self, kind: str, visitor: Visitor) -> None:
-        """Count one; raises OverQuota where the visitor has had all that there is."""
+    def take(self, kind: str, visitor: Visitor, worth: int = 1) -> None:
+        """Count one, or something large as so many; raises OverQuota where the visitor has had all that there is."""
         most, now = self._most()[kind], self._clock()
         counted = [
-            (table, (kind, name), HOUR_S / (most * share))
+            (table, (kind, name), worth * HOUR_S / (most * share))
             for table, name, share in (
                 (self._users, visitor.user, 1),
                 (self._addresses, visitor.network, USERS_BEHIND_AN_ADDRESS),
@@ -82,6 +83,12 @@ class Quotas:
                 table.move_to_end(key)
                 while len(table) > _MOST_REMEMBERED:
                     table.popitem(last=False)
+
+
+def uploads_worth(length: str | None) -> int:
+    """As how many an upload counts whose request says that it is so long; one that does not say counts in full."""
+    told = int(length) if length is not None and length.isdecimal() else 20 << 20
+    return 1 + told // UPLOAD_BYTES
 
 
 def _refusal(kind: str, most: int, wait: float) -> OverQuota:

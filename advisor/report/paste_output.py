@@ -89,7 +89,7 @@ def predicted_words(row: Beside) -> str:
     typical = _amount(row, row.predicted.typical)
     if row.predicted.low == row.predicted.high:
         return told("; predicted {typical}, {inside}", typical=typical, inside=inside)
-    low, high = figure(row.predicted.low), figure(row.predicted.high)
+    low, high = (f"{figure(end):,}" for end in (row.predicted.low, row.predicted.high))
     return told("; predicted {typical} ({low} to {high}), {inside}", typical=typical, low=low, high=high, inside=inside)
 
 

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from advisor.foundation.quotas import QUOTAS, OverQuota, working_for
+from advisor.foundation.quotas import QUOTAS, OverQuota, uploads_worth, working_for
 from advisor.ui.metrics import SESSIONS, count
 from advisor.ui.static_files import path_in_app
 from advisor.ui.visitor import visitor_of
@@ -17,6 +17,7 @@ from advisor.ui.visitor import visitor_of
 MOST_SESSIONS = 1000  # connected to this process
 MOST_OF_AN_ADDRESS = 250
 _RETRY_S = 15
+_LONGEST_BODY = 25 << 20
 _STREAM, _UPLOAD = "/_stcore/stream", "/_stcore/upload_file/"
 _FULL = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>LLM Fit Advisor is full</title>
 <meta http-equiv="refresh" content="{_RETRY_S}"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -24,6 +25,16 @@ _FULL = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>LL
 <h1>Very many people are here at this moment</h1>
 <p>There is no room for another visit just now. This page tries again every {_RETRY_S} seconds; its address keeps your
 question.</p></body></html>"""
+
+
+async def passed_over(receive: Receive) -> None:
+    """Let a body pass by, a piece at a time: who is cut off while sending never reads why."""
+    passed = 0
+    while passed < _LONGEST_BODY:
+        message = await receive()
+        passed += len(message.get("body", b""))
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return
 
 
 class Limits:
@@ -45,6 +56,8 @@ class Limits:
         if scope["type"] == "websocket" and path_in_app(scope) == _STREAM:
             await self._session(scope, receive, send)
         elif scope["type"] == "http" and (refused := self._refused(scope)) is not None:
+            if scope["method"] == "PUT":
+                await passed_over(receive)
             await refused(scope, receive, send)
         elif scope["type"] == "http":
             with working_for(visitor_of(HTTPConnection(scope))):  # whatever is read for this request counts for them
@@ -73,7 +86,8 @@ class Limits:
         path = path_in_app(scope)
         if scope["method"] == "PUT" and path.startswith(_UPLOAD):
             try:
-                QUOTAS.take("uploads", visitor_of(HTTPConnection(scope)))
+                sent = HTTPConnection(scope)
+                QUOTAS.take("uploads", visitor_of(sent), uploads_worth(sent.headers.get("content-length")))
             except OverQuota as error:
                 count("quota_refusals")
                 return PlainTextResponse(str(error), 429, {"Retry-After": str(math.ceil(error.wait_s))})

@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from advisor.foundation.errors import InputError, one_line
-from advisor.foundation.quotas import QUOTAS, OverQuota
+from advisor.foundation.quotas import QUOTAS, OverQuota, uploads_worth
 from advisor.foundation.units import MIB
 from advisor.sources.resolve import find_any_model
 from advisor.ui.address import folder
 from advisor.ui.asking import model_name
+from advisor.ui.limits import passed_over
 from advisor.ui.picking import (
     MODEL_KEYS,
     MOST_TYPED,
@@ -88,14 +89,16 @@ async def add_file(request: Request) -> Response:
         return _answer(Offer(said="A file is sent as application/octet-stream."), 415)
     if key not in MODEL_KEYS:
         return _answer(Offer(said=f"'{one_line(key)}' takes no file."), 400)
+    try:
+        QUOTAS.take("uploads", visitor_of(request), uploads_worth(request.headers.get("content-length")))
+    except OverQuota as error:
+        await passed_over(request.receive)
+        return _answer(Offer(said=str(error)), 429, error.wait_s)
     async with _FEW:
         try:
-            QUOTAS.take("uploads", visitor_of(request))
             return _answer(await run_in_threadpool(_kept, await _body(request, _LARGEST_FILE), name, question))
         except ClientDisconnect:
             return Response(status_code=400)
-        except OverQuota as error:
-            return _answer(Offer(said=str(error)), 429, error.wait_s)
         except InputError as error:
             return _answer(Offer(said=str(error)), 400)
 

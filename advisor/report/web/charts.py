@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from advisor.foundation.numbers import bare
 from advisor.words import to_tell, told
 
 COMPONENTS = (
@@ -69,7 +70,7 @@ def quality_chart(payload: Payload) -> str:
         low, high = row["low"], row["high"]
         drawn = [
             _rect(low, max(high - low, 0.004), (_ROOM - 6) / 2, 6, "c-range"),
-            f'<circle cx="{_share(row["typical"])}" cy="{_ROOM / 2:g}" r="4" class="c-point"/>',
+            f'<circle cx="{_share(row["typical"])}" cy="{bare(_ROOM / 2)}" r="4" class="c-point"/>',
         ]
         if row["required"] is not None:
             drawn.append(_line(row["required"], "c-limit"))
@@ -88,11 +89,11 @@ def quality_chart(payload: Payload) -> str:
 def cost_chart(payload: Payload) -> str:
     """Totals over the months as lines, and where they cross."""
     y_ticks = "".join(
-        f'<text x="46" y="{_down(tick["at"]) + 4:g}" class=end>{_text(tick["label"])}</text>'
+        f'<text x="46" y="{bare(_down(tick["at"]) + 4)}" class=end>{_text(tick["label"])}</text>'
         for tick in payload["y_ticks"]
     )
     grid = "".join(
-        f'<line x1="0" x2="100%" y1="{_down(tick["at"]):g}" y2="{_down(tick["at"]):g}" class="c-grid"/>'
+        f'<line x1="0" x2="100%" y1="{bare(_down(tick["at"]))}" y2="{bare(_down(tick["at"]))}" class="c-grid"/>'
         for tick in payload["y_ticks"]
     )
     x_ticks = "".join(_tick(tick, _PLOT + 24) for tick in payload["x_ticks"])
@@ -101,8 +102,9 @@ def cost_chart(payload: Payload) -> str:
         for i, line in enumerate(payload["lines"])
     )
     marks = "".join(
-        f'<circle cx="{_share(mark["x"])}" cy="{_down(mark["y"]):g}" r="7" class="c-mark"/>'
-        f'<text x="{_share(mark["x"])}" y="{_down(mark["y"]) + 3.5:g}" class="mid strong">{_text(mark["mark"])}</text>'
+        f'<circle cx="{_share(mark["x"])}" cy="{bare(_down(mark["y"]))}" r="7" class="c-mark"/>'
+        f'<text x="{_share(mark["x"])}" y="{bare(_down(mark["y"]) + 3.5)}" class="mid strong">'
+        f"{_text(mark['mark'])}</text>"
         for mark in payload["crossings"]
     )
     names = "".join(
@@ -137,7 +139,7 @@ def _axis(ticks: Sequence[Payload]) -> str:
 def _tick(tick: Payload, y: float) -> str:
     """A label that stays inside at both ends."""
     side = "" if tick["at"] < 0.04 else " class=end" if tick["at"] > 0.96 else " class=mid"
-    return f'<text x="{_share(tick["at"])}" y="{y:g}"{side}>{_text(tick["label"])}</text>'
+    return f'<text x="{_share(tick["at"])}" y="{bare(y)}"{side}>{_text(tick["label"])}</text>'
 
 
 def _svg(drawn: Iterable[str]) -> str:
@@ -147,7 +149,7 @@ def _svg(drawn: Iterable[str]) -> str:
 def _rect(at: float, width: float, y: float, height: float, css: str) -> str:
     if width <= 0:
         return ""
-    return f'<rect x="{_share(at)}" width="{_share(width)}" y="{y:g}" height="{height:g}" class="{css}"/>'
+    return f'<rect x="{_share(at)}" width="{_share(width)}" y="{bare(y)}" height="{bare(height)}" class="{css}"/>'
 
 
 def _line(at: float, css: str) -> str:

@@ -7,7 +7,16 @@ import pytest
 from advisor.foundation import quotas
 from advisor.foundation.environment import environment
 from advisor.foundation.errors import InputError
-from advisor.foundation.quotas import HOUR_S, USERS_BEHIND_AN_ADDRESS, OverQuota, Quotas, Visitor, take, working_for
+from advisor.foundation.quotas import (
+    HOUR_S,
+    USERS_BEHIND_AN_ADDRESS,
+    OverQuota,
+    Quotas,
+    Visitor,
+    take,
+    uploads_worth,
+    working_for,
+)
 
 
 class Clock:
@@ -107,10 +116,22 @@ def test_only_who_is_named_is_counted(monkeypatch: pytest.MonkeyPatch, counted: 
 
 
 def test_the_operator_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert environment().quotas["uploads"] == 40
+    assert environment().quotas["uploads"] == 30
     monkeypatch.setenv("LLM_FIT_ADVISOR_QUOTAS", "uploads=7, runs=0")
     assert dict(environment().quotas) == {"uploads": 7, "freezes": 60, "reads": 200, "runs": 0}
     for wrong in ("uploads", "uploads=x", "uploads=-1", "downloads=3"):
         monkeypatch.setenv("LLM_FIT_ADVISOR_QUOTAS", wrong)
         with pytest.raises(InputError, match="LLM_FIT_ADVISOR_QUOTAS must be numbers an hour"):
             environment()
+
+
+def test_forty_large_uploads_in_a_row_are_too_many(clock: Clock) -> None:
+    defaults = Quotas(lambda: environment().quotas, clock)
+    large, small = uploads_worth(str(19_000_000)), uploads_worth("5000")
+    assert (small, large, uploads_worth(None)) == (1, 5, 6)
+    for number in range(30):
+        defaults.take("uploads", Visitor(f"made up {number}", "203.0.113.5"), large)
+    with pytest.raises(OverQuota):
+        defaults.take("uploads", Visitor("another", "203.0.113.5"), large)
+    for _ in range(30):
+        defaults.take("uploads", Visitor("secret", "203.0.113.6"), small)

@@ -107,7 +107,7 @@ def test_the_operator_sees_how_much_and_not_what(store: Store) -> None:
     used = admin.usage(store)
     assert used["frozen"] == 2
     assert used["most_frozen"] == 20_000
-    assert used["an_hour_of_a_user"]["uploads"] == 40
+    assert used["an_hour_of_a_user"]["uploads"] == 30
     assert [row["frozen"] for row in used["largest_owners"]] == [1, 1]
     assert used["frozen_bytes"] == sum(row.bytes for row in admin.listed(store))
 

@@ -57,7 +57,7 @@ def few(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
 def test_streamlit_s_own_uploads_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, 1)
     app = Limits(fine)
-    said = [send(app, b"x", "/_stcore/upload_file/a/b", method="PUT") for _ in range(7)]
+    said = [send(app, b"x", "/_stcore/upload_file/a/b", method="PUT", content_length="1") for _ in range(7)]
     assert [one.status for one in said] == [200] * 5 + [429] * 2  # of an address
     assert "enough of uploads" in said[-1].body.decode()
     assert int(said[-1].headers["retry-after"]) > 600
@@ -67,7 +67,11 @@ def test_streamlit_s_own_uploads_are_counted(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_picker_s_uploads_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, 1)
     (route,) = (one for one in ROUTES if one.path == "/find/file")
-    own = {"content_type": "application/octet-stream", "cookie": "llm_fit_advisor_owner=0123456789abcdefgh"}
+    own = {
+        "content_length": "2",
+        "content_type": "application/octet-stream",
+        "cookie": "llm_fit_advisor_owner=0123456789abcdefgh",
+    }
     said = [send(route.app, b"{}", "/find/file", "key=model&name=config.json", **own) for _ in range(2)]
     assert [one.status for one in said] == [400, 429]
     assert "enough of uploads" in said[-1].body.decode()
