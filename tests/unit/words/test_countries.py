@@ -17,6 +17,7 @@ from advisor.words.language import Language, language
 from advisor.words.spelling import in_currency
 
 SPACE = "\u00a0"
+NARROW = "\u202f"
 DAY = date(2026, 3, 4)
 
 
