@@ -11,14 +11,15 @@ from functools import lru_cache
 from babel.core import Locale
 
 # A language has one catalogue for all of these; the first is taken where a link names none.
-COUNTRIES = {"de": ("DE", "CH"), "en": ("US", "GB"), "fr": ("FR", "CH")}
+COUNTRIES = {"de": ("DE", "CH"), "en": ("US", "GB"), "fr": ("FR", "CH", "BE", "CA")}
 IN_CURRENCY = " in currency"  # the end of a way to write an amount: in that of the figure `currency`
 
 _SPACE = "\u00a0"  # where a line is not broken
 _NARROW = "\u202f"
 _AMOUNT = re.compile(r"\{(\w+)(?::([^{}]*))?\} \{currency\}")
 _SIGN = re.compile(r"(?<=\S) (?=[%€])")
-_FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) ")
+# Spaces before such signs, and the one that a text which begins with a semicolon lacks.
+_FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) |^(?=; )")
 
 
 @lru_cache(maxsize=4096)

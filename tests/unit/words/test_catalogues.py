@@ -35,8 +35,8 @@ def meant() -> Iterator[tuple[tuple[str | None, str], tuple[str, ...]]]:
             yield place, english.get(place, (kind_of(entry),))
 
 
-def test_german_is_among_them() -> None:
-    assert "de" in OTHERS
+def test_german_and_french_are_among_them() -> None:
+    assert {"de", "fr"} <= set(OTHERS)
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -17,11 +17,13 @@ from advisor.words.language import Language, language
 from advisor.words.spelling import in_currency
 
 SPACE = "\u00a0"
+NARROW = "\u202f"
 DAY = date(2026, 3, 4)
 
 
 def test_each_language_is_offered_with_its_countries() -> None:
     assert {"de", "de-CH", "de-DE", "en", "en-GB", "en-US"} <= set(languages())
+    assert {"fr", "fr-BE", "fr-CA", "fr-CH", "fr-FR"} <= set(languages())
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,7 @@ def test_each_language_is_offered_with_its_countries() -> None:
         ("en-GB", "1,234.50 CHF", "1,234.5"),
         ("de-DE", f"1.234,50{SPACE}CHF", "1.234,5"),
         ("de-CH", f"CHF{SPACE}1'234.50", "1'234.5"),
+        ("fr-FR", f"1{NARROW}234,50{SPACE}CHF", f"1{NARROW}234,5"),
     ],
 )
 def test_money_and_numbers_are_written_as_in_the_country(name: str, amount: str, number: str) -> None:
@@ -47,6 +50,11 @@ def test_the_currency_is_that_of_the_sentence() -> None:
     with speaking("de-DE"):
         between = told("{range:span money} {currency}", range=Span(5.15, 26), currency="EUR")
     assert between == f"5,15 bis 26{SPACE}€"
+
+
+def test_french_has_a_space_before_a_semicolon_that_begins_a_text() -> None:
+    said = fact("advise_keeps_all")
+    assert say(said, language_name="fr-FR").startswith(f"{SPACE}; il")
 
 
 def test_french_switzerland_writes_money_with_a_point_and_the_currency_first() -> None:
