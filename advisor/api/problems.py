@@ -14,6 +14,7 @@ from advisor.sources.background import StillWorking
 
 _TITLES = {
     400: "The question cannot be answered",
+    404: "There is no such address",
     405: "This address takes another method",
     413: "The text is too long",
     415: "The text is sent as another type",

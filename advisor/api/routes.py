@@ -89,6 +89,8 @@ def api_routes(
         found.append(Route(f"{folder}/badge.svg", _get(_badge, _SVG, visitor_of), methods=["GET"]))
         found.append(Route(f"{above}/detect", partial(_detect, visitor_of), methods=["POST"]))
         found += [Route(path, partial(_page, folder), methods=["GET"]) for path in (f"{folder}/api", above)]
+        # The page answers every address that nobody else does: a program would take it for an answer.
+        found.append(Route(f"{above}/{{rest:path}}", _nowhere, methods=["GET"]))
     return tuple(found)
 
 
@@ -215,6 +217,12 @@ def _paste(text: str, request: Request) -> bytes:
 
     query = _asked(request)
     return _as_json(paste_document(text, Question.from_query(query).chosen() if query else {}))
+
+
+async def _nowhere(request: Request) -> Response:
+    if request.path_params["rest"] == "detect":
+        return problem(405, "Send the text with POST, as text/plain.")
+    return problem(404, "There is no such address here; /api says which there are.")
 
 
 async def _page(folder: str, _: Request) -> Response:

@@ -34,6 +34,8 @@ from advisor.sizing.settings import CACHE_TYPES, Settings
 
 MAX_QUERY_LENGTH = 4096
 LANGUAGE_KEY = "lang"  # of a link, beside the question
+# How an answer is told or shown, which changes nothing of it; a link copied from the page has them.
+SHOWING_KEYS = frozenset({LANGUAGE_KEY, "tab", "embed", "embed_options"})
 # Of everything that is counted or measured here, less than this is nothing; it keeps figures and sentences finite.
 _LEAST = 1e-9
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime, level"
@@ -136,13 +138,14 @@ class Question(Composed):
 
     @classmethod
     def from_query(cls, query: str) -> Self:
-        """The question of a query string; raises InputError in one sentence."""
+        """The question of a query string, or of a whole link that holds one; raises InputError in one sentence."""
         if len(query) > MAX_QUERY_LENGTH:
             raise InputError(
                 "The query is {count:,} characters long; at most {max_query_length:,} are read.",
                 count=len(query),
                 max_query_length=MAX_QUERY_LENGTH,
             )
+        query = _query_of(query)
         try:
             pairs = parse_qsl(
                 query.removeprefix("?"), keep_blank_values=True, strict_parsing=query not in ("", "?"), errors="strict"
@@ -151,7 +154,7 @@ class Question(Composed):
             raise InputError("The query is not of the form key=value&key=value.") from None
         values: dict[str, str] = {}
         for key, value in pairs:
-            if key == LANGUAGE_KEY:  # how the answer is told; the same question in any language
+            if key in SHOWING_KEYS:
                 continue
             if key in values:
                 raise InputError("'{name}' is given twice; give it once.", name=one_line(key))
@@ -205,3 +208,13 @@ def _in_order(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value == int(value) else value
+
+
+def _query_of(text: str) -> str:
+    """What a whole link asks, as copied from a browser; a query alone stays as it is."""
+    if not text.startswith(("http://", "https://")):
+        return text
+    query = text.partition("#")[0].partition("?")[2]
+    if not query:
+        raise InputError("This link holds no question: after the ? it names model and machine.")
+    return query

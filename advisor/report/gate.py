@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from advisor.answer.status import STATUSES, Status
@@ -30,6 +31,10 @@ class Gate:
             raise InputError(
                 "There is no status {status}: {choose}", status=repr(self.status), choose=choose_one_of(STATUSES)
             )
+        for least in (self.min_tokens_per_s, self.max_first_token_s, self.min_context, self.min_quality_percent):
+            # Nothing is below "not a number" or a negative one: a gate of it would let everything through.
+            if least is not None and not (isfinite(least) and least >= 0):
+                raise InputError("What an answer is held to must be a finite number from 0.")
 
     def missed(self, document: Mapping[str, Any]) -> tuple[str, ...]:
         """What the compact answer misses, a sentence each; a figure that is not known is missed."""

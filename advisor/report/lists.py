@@ -11,6 +11,7 @@ from advisor.machines.find import MachineFinder
 from advisor.machines.machine import Machine
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.find import find_models
+from advisor.words import told
 
 MODELS, MACHINES = "models/1", "machines/1"
 MOST = 1000  # more than there are
@@ -41,7 +42,7 @@ def models_table(document: Mapping[str, Any]) -> str:
     return "\n".join(
         f"{row['id']:44} {row['parameters'] / 1e9:>8.1f} B  {row['released']:10}  {row['name']}"
         for row in document["models"]
-    )
+    ) or told("No model of the catalogue is called like {words}.", words=repr(document["words"]))
 
 
 def machines_table(document: Mapping[str, Any]) -> str:
@@ -49,7 +50,7 @@ def machines_table(document: Mapping[str, Any]) -> str:
     return "\n".join(
         f"{row['id']:36} {(row['memory_bytes'] or 0) / 2**30:>8.1f} GiB  {row['kind']:18} {row['name']}"
         for row in document["machines"]
-    )
+    ) or told("No machine of the catalogue is called like {words}.", words=repr(document["words"]))
 
 
 @cache

@@ -16,7 +16,7 @@ from advisor.machines.catalogue import machine
 from advisor.models.catalogue import catalogue
 from advisor.question.configuration import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS
 from advisor.question.hardware import hardware_of
-from advisor.question.question import FIELDS, LANGUAGE_KEY, MAX_QUERY_LENGTH, Question
+from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, SHOWING_KEYS, Question
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import check_model
 
@@ -25,7 +25,7 @@ Written = Mapping[str, str]  # values by key, as a link writes them
 # Defaults of keys never change, so that old links keep their meaning; a page without a link shows a good question.
 START: Written = {"model": "llama-3.3-70b-instruct", "machine": "rtx-3090", "gpus": "2"}
 # Of the page, not of the question.
-PAGE_KEYS = frozenset({"view", "tab", "frozen", "columns", LANGUAGE_KEY, "embed", "embed_options"})
+PAGE_KEYS = SHOWING_KEYS | {"view", "frozen", "columns"}
 
 _MOST_PROBLEMS = 5
 # Asked alone, such a key is no mistake.

@@ -147,6 +147,13 @@ def test_bad_questions_are_problems(path: str, query: str) -> None:
     assert "Traceback" not in problem["detail"]
 
 
+def test_an_address_that_is_not_there_is_a_problem_and_not_the_page() -> None:
+    for path, status in (("/plans", 404), ("/plan/", 404), ("/a/b", 404), ("/detect", 405)):
+        answered = asked(path)
+        assert answered.status == json.loads(answered.body)["status"] == status
+        assert answered.headers["content-type"] == "application/problem+json"
+
+
 def test_what_may_have_been_meant_is_said() -> None:
     assert "rtx-4090" in json.loads(asked("/plan", "machine=rtx-409").body)["error"]["did_you_mean"]
 

@@ -50,6 +50,14 @@ def test_a_link_restores_the_question(question: Question) -> None:
     assert Question.from_query(question.to_query()) == question
 
 
+def test_a_whole_link_is_read_as_its_query() -> None:
+    query = "model=qwen3-32b&machine=rtx-4090&context=16384"
+    for address in ("http://localhost:8501/", "https://advisor.example.org/advisor/compare"):
+        assert Question.from_query(f"{address}?{query}&tab=What+would+change+it&lang=fr#x") == Question.from_query(
+            query
+        )
+
+
 def test_the_default_link_is_short_and_names_its_subject() -> None:
     assert Question.of().to_query() == "model=llama-3.1-70b-instruct&machine=rtx-4090"
     assert Question.from_query("") == Question.of()
@@ -79,6 +87,8 @@ def test_the_default_link_is_short_and_names_its_subject() -> None:
         ("\u202e<script>=1", "Unknown key"),
         ("context=\u0669\uff19", "is not possible"),
         ("nonsense", "not of the form"),
+        ("https://advisor.example.org/compare", "holds no question"),
+        ("https://advisor.example.org/?contxt=1", "did you mean 'context'"),
         ("model=%ff%fe", "not of the form"),
         ("model=" + "a" * 100_000, f"at most {MAX_QUERY_LENGTH:,}"),
     ],

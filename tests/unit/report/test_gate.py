@@ -47,6 +47,13 @@ def test_what_does_not_fit_passes_no_gate(capsys: pytest.CaptureFixture[str]) ->
         Gate(status="splendid")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-5"])
+def test_a_gate_that_nothing_could_miss_is_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--min-tokens-per-s", "--max-first-token-s", "--min-quality-percent"):
+        assert main(["check", QUERY, option, value]) == 2
+        assert "finite number from 0" in capsys.readouterr().err
+
+
 def test_a_typical_value_is_what_counts() -> None:
     document = answer_plan(QUERY)
     speed = document["decision"]["plan"]["tokens_per_s"]
@@ -61,5 +68,7 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.splitlines()) == len(catalogue())
     assert main(["machines", "2x", "3090", "--limit", "1"]) == 0
     assert capsys.readouterr().out.startswith("rtx-3090 ")
+    assert main(["machines", "zzz"]) == 0
+    assert capsys.readouterr().out == "No machine of the catalogue is called like 'zzz'.\n"
     with pytest.raises(SystemExit):
         main(["machines", "--limit", "0"])
