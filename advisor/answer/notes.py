@@ -124,6 +124,8 @@ def _stack_notes(about: Subject, decided: Option) -> Iterator[Message]:
     model, question, request = about.model, decided.setup.question, decided.plan.request
     if model.trunk is not None:
         yield mtp_note(decided.candidate) if question.model.mtp else fact("mtp_not_loaded")
+    elif question.model.mtp and not model.mtp_layers:
+        yield fact("mtp_not_there", model=about.entry.name)
     if model.mtp_layers:
         yield fact("mtp_left_out", n=len(model.mtp_layers), parameters=model.mtp_parameters)
     if model.tower is None or not about.writes:

@@ -165,6 +165,13 @@ def test_mtp_of_qwen_27b_on_a_3090() -> None:
     assert mib(seen.needed_bytes - seen.overhead_bytes) == pytest.approx(23_264, rel=0.03)
 
 
+def test_mtp_of_a_model_without_such_layers_is_said_to_change_nothing() -> None:
+    query = "machine=rtx-4090&mtp=on&model="
+    said = "has no layers for multi-token prediction"
+    assert any(said in note for note in say_all(answer(Question.from_query(f"{query}qwen3-8b")).notes))
+    assert not any(said in note for note in say_all(answer(Question.from_query(f"{query}qwen3.5-9b")).notes))
+
+
 def test_a_drafting_cache_is_never_quantized() -> None:
     query = "model=qwen3.8-27b&machine=h100-sxm5-80gb&runtime=llama.cpp&level=Q4_K_M&context=65536&mtp=on"
     whole, small = plan(f"{query}&kv_type_k=f16&kv_type_v=f16"), plan(f"{query}&kv_type_k=q4_0&kv_type_v=q4_0")
