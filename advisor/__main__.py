@@ -70,7 +70,7 @@ def _ask(options: argparse.Namespace, lasting: bool) -> int:
     if lasting:
         line, status = answer_line(text, work, refusal)
     else:
-        from advisor.report.kept_answers import answer_before
+        from advisor.report.repeated_answers import answer_before
 
         told = {key: value for key, value in vars(options).items() if key not in ("query", "model", "batch")}
         flags = json.dumps(told, sort_keys=True)
@@ -122,17 +122,12 @@ def _plan(options: argparse.Namespace) -> str:
 
 def _report(options: argparse.Namespace) -> str:
     from advisor.report.command import write_report
+    from advisor.words import speaking
 
     cover = {"title": options.title, "company": options.company, "note": options.note}
-    return write_report(
-        options.query,
-        options.out,
-        options.paper,
-        cover | {"prepared_for": options.prepared_for},
-        options.logo,
-        options.link,
-        options.lang,
-    )
+    cover |= {"prepared_for": options.prepared_for}
+    with speaking(options.lang):
+        return write_report(options.query, options.out, options.paper, cover, options.logo, options.link)
 
 
 def _detect(options: argparse.Namespace) -> str:

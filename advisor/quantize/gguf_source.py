@@ -130,7 +130,8 @@ def open_gguf_source(path: Path) -> GgufSource:
             path=path.name,
             quantized=", ".join(quantized[:3]),
         )
-    if found.model is None or found.comparison is None:
+    # Of an architecture that llama.cpp does not know, no tool of its makes another file.
+    if found.model is None or found.comparison is None or found.model.wiring.assumed:
         raise InputError("{path} cannot be quantized here: {note}", path=path.name, note=found.note)
     return GgufSource(path, header, found.model)
 

@@ -26,16 +26,15 @@ def write_report(
     cover: Mapping[str, str],
     logo: Path | None,
     address: str = "",
-    language: str = "",
 ) -> str:
     """Write the report about a query to `out` and say so; raises InputError in one sentence.
 
     A query of the comparison, with `columns=`, makes the comparison of its questions; a cover is for one alone.
-    `address` is where the dashboard runs; without it the report has no link and no code to scan. `language` goes
-    before that of the query.
+    `address` is where the dashboard runs; without it the report has no link and no code to scan. A language
+    that is spoken already goes before that of the query.
     """
     asked = dict(parse_qsl(query.removeprefix("?"))).get(LANGUAGE_KEY, "")
-    with speaking(language or asked):
+    with speaking(chosen() or asked):
         return _report(query, out, paper, cover, logo, address)
 
 

@@ -93,12 +93,13 @@ def test_scripts_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_the_command_line_writes_a_report_in_it(tmp_path: Path) -> None:
     out = tmp_path / "a.pdf"
-    write_report(QUERY, out, "a4", {}, None, language="de-DE")
+    with speaking("de-DE"):
+        write_report(QUERY, out, "a4", {}, None)
     assert b"de-DE" in out.read_bytes()
     write_report(f"{QUERY}&lang=de-CH", out, "a4", {}, None)
     assert b"de-CH" in out.read_bytes()
     with pytest.raises(InputError, match="There is no language 'klingon'"):
-        write_report(QUERY, out, "a4", {}, None, language="klingon")
+        write_report(f"{QUERY}&lang=klingon", out, "a4", {}, None)
 
 
 # English that no name or address has: what it would take for a sentence to have been left behind.

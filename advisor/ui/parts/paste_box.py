@@ -67,7 +67,7 @@ def _take_machine() -> None:
 
 def draw_measured() -> None:
     """A box whose text is put beside what is predicted, for the question where the text does not say."""
-    st.subheader("Measured by yourself", anchor=False)
+    st.header("Measured by yourself", anchor=False)
     text = st.text_area(
         "Paste what you measured",
         key=_RUN_TEXT,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.report import kept_answers
-from advisor.report.kept_answers import answer_before
+from advisor.report import repeated_answers
+from advisor.report.repeated_answers import answer_before
 
 ROOT = Path(__file__).resolve().parents[3]
 QUERY = "model=qwen3-8b&machine=rtx-4090"
@@ -36,7 +36,7 @@ def test_the_same_question_is_answered_once(asked: list[str], monkeypatch: pytes
     assert answered(asked, QUERY, flags="--flips")[0] == "answer 2"
     assert answered(asked, f"{QUERY}&users=2")[0] == "answer 3"
     assert answered(asked, "qwen3-8b", "sizes")[0] == answered(asked, "qwen3-8b", "sizes")[0] == "answer 4"
-    monkeypatch.setattr(kept_answers, "_state", lambda: "another program")
+    monkeypatch.setattr(repeated_answers, "_state", lambda: "another program")
     assert answered(asked, QUERY)[0] == "answer 5"
 
 
@@ -54,7 +54,7 @@ def test_a_refusal_is_not_kept(asked: list[str]) -> None:
 
 
 def test_old_answers_go(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_answers, "_MOST", 3)
+    monkeypatch.setattr(repeated_answers, "_MOST", 3)
     for users in range(1, 7):
         answered(asked, f"{QUERY}&users={users}")
     assert len(list((tmp_path / "compiled").iterdir())) == 3
