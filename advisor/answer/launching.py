@@ -57,6 +57,7 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         draft_repo=_draft_repo(question.model),
         has_mtp=bool(answer.model.mtp_layers) or answer.model.trunk is not None,
         sees=answer.model.tower is not None,
+        embeds=not answer.model.writes and all(part.name != "cls.output" for part in answer.model.globals),
         vision=plan.request.vision,
         adapters=plan.request.adapters,
         wired_limit_mb=question.machine.wired_limit_mb,

@@ -40,7 +40,8 @@ class Launch:
     share of them. `tensor_split` are shares by device, `override_tensors` llama.cpp's `pattern=buffer` pairs.
     `kv_offload` False leaves the KV cache in host memory, `mmap` False reads the file whole. `draft_file` is the GGUF
     of a model that drafts for this one, `draft_repo` its repository. `has_mtp` says that the model has layers that
-    could draft, `sees` that it has a vision part; `vision` and `adapters` say how that, and LoRA adapters, are loaded.
+    could draft, `sees` that it has a vision part, `embeds` that it gives vectors instead of text; `vision` and
+    `adapters` say how the vision part, and LoRA adapters, are loaded.
     `wired_limit_mb` is to what a Mac's budget is raised first.
     `experts` says that it is a mixture of experts, `extension` how a context is reached that the model was not trained
     for. `server` is what vLLM and SGLang are told, `serving` what a plan made of it (None: nothing is planned).
@@ -68,6 +69,7 @@ class Launch:
     draft_repo: str | None = None
     has_mtp: bool = False
     sees: bool = False
+    embeds: bool = False
     vision: Vision | None = None
     adapters: Adapters | None = None
     wired_limit_mb: int | None = None

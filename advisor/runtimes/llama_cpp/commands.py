@@ -33,7 +33,7 @@ _VISIBLE = {"cuda": "CUDA_VISIBLE_DEVICES", "rocm": "ROCR_VISIBLE_DEVICES", "vul
 
 
 def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
-    """The file, then `llama-server`, and for one user `llama-cli`."""
+    """The file, then `llama-server`, and for one user of a model that writes `llama-cli`."""
     settings = launch.settings
     options = (*_model(launch), *_placement(launch), *_memory(launch))
     notes = [fact("command_llama_server")]
@@ -42,9 +42,11 @@ def llama_cpp_commands(launch: Launch) -> tuple[Command, ...]:
     if _devices(launch):
         notes.append(fact("command_list_devices"))
     relaxed = "UR_L0_ENABLE_RELAXED_ALLOCATION_LIMITS=1 " if launch.backend == "sycl" else ""
-    serve = relaxed + command_line("llama-server", *options, "-np", settings.users)
+    # Without it the server refuses what an encoder is there for.
+    vectors = ("--embeddings",) if launch.embeds else ()
+    serve = relaxed + command_line("llama-server", *options, "-np", settings.users, *vectors)
     server = Command(as_it_is("llama-server"), serve, tuple(notes))
-    if settings.users > 1:
+    if settings.users > 1 or launch.embeds:
         return (*_file_commands(launch), server)
     return (
         *_file_commands(launch),

@@ -383,3 +383,12 @@ def test_a_plan_is_restored_with_all_its_parts() -> None:
 def test_a_part_that_cannot_be_is_one_sentence(query: str, why: str) -> None:
     with pytest.raises(InputError, match=why):
         answer(Question.from_query(query))
+
+
+def test_an_encoder_is_served_for_its_vectors_and_no_text_is_asked_of_it() -> None:
+    found = answer(Question.from_query("model=bge-m3&machine=rtx-3090&runtime=llama.cpp"))
+    programs = [one.text for one in commands(launch_of(found, found.shown))]
+    assert any("llama-server" in text and "--embeddings" in text for text in programs)
+    assert not any("llama-cli" in text for text in programs)
+    writes = answer(Question.from_query("model=qwen3-8b&machine=rtx-3090&runtime=llama.cpp"))
+    assert not any("--embeddings" in one.text for one in commands(launch_of(writes, writes.shown)))
