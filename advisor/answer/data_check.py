@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from advisor.answer.accuracy import ACCURACY_FILE, read_accuracy
+from advisor.costs import price_rows
 from advisor.costs import price_tables as prices
 from advisor.formats.levels import find_level
 from advisor.foundation.csv_rows import broken_row, read_rows, shown_path
@@ -92,26 +93,26 @@ def check_data(folder: Path = DATA) -> None:
 
 
 def _check_prices(folder: Path) -> None:
-    read_rows(folder / "cloud.csv", prices.CloudOffer, prices.CLOUD_KEY)
-    read_rows(folder / "api.csv", prices.ApiOffer, prices.API_KEY)
-    tariffs = read_rows(folder / "electricity.csv", prices.ElectricityPrice, prices.ELECTRICITY_KEY)
-    for kind in get_args(prices.Customer):
+    read_rows(folder / "cloud.csv", price_rows.CloudOffer, prices.CLOUD_KEY)
+    read_rows(folder / "api.csv", price_rows.ApiOffer, prices.API_KEY)
+    tariffs = read_rows(folder / "electricity.csv", price_rows.ElectricityPrice, prices.ELECTRICITY_KEY)
+    for kind in get_args(price_rows.Customer):
         typical = {row.country for row in tariffs if row.case == "typical" and row.kind == kind}
         _must_exist(folder / "electricity.csv", "country", typical, "typical tariff", {"kind": kind})
-    read_rows(folder / "grid.csv", prices.Grid, prices.GRID_KEY)
-    read_rows(folder / "residency.csv", prices.Residency, prices.RESIDENCY_KEY)
-    rates = {row.currency for row in read_rows(folder / "exchange_rates.csv", prices.ExchangeRate, ("currency",))}
+    read_rows(folder / "grid.csv", price_rows.Grid, prices.GRID_KEY)
+    read_rows(folder / "residency.csv", price_rows.Residency, prices.RESIDENCY_KEY)
+    rates = {row.currency for row in read_rows(folder / "exchange_rates.csv", price_rows.ExchangeRate, ("currency",))}
     _must_have(folder / "exchange_rates.csv", ("EUR", "USD", "CHF"), rates)
     for table, column in (("electricity.csv", "currency"), ("cloud.csv", "currencies")):
         _must_exist(folder / table, column, rates, "exchange rate for")
-    figures = {row.parameter for row in read_rows(folder / "tco.csv", prices.Figure, ("parameter",))}
+    figures = {row.parameter for row in read_rows(folder / "tco.csv", price_rows.Figure, ("parameter",))}
     _must_have(folder / "tco.csv", prices.NEEDED_FIGURES, figures)
-    hosts = {row.host for row in read_rows(folder / "hosts.csv", prices.Host, ("host",))}
+    hosts = {row.host for row in read_rows(folder / "hosts.csv", price_rows.Host, ("host",))}
     _must_have(folder / "hosts.csv", prices.NEEDED_HOSTS, hosts)
-    read_rows(folder / "power.csv", prices.MeasuredPower, ("machines",))
-    kinds = {row.kind for row in read_rows(folder / "resale.csv", prices.Resale, prices.RESALE_KEY)}
+    read_rows(folder / "power.csv", price_rows.MeasuredPower, ("machines",))
+    kinds = {row.kind for row in read_rows(folder / "resale.csv", price_rows.Resale, prices.RESALE_KEY)}
     _must_have(folder / "resale.csv", prices.RESALE_KINDS, kinds)
-    read_rows(folder / "discounts.csv", prices.Discount, prices.DISCOUNT_KEY)
+    read_rows(folder / "discounts.csv", price_rows.Discount, prices.DISCOUNT_KEY)
 
 
 def _must_exist(

@@ -19,7 +19,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from advisor.costs.price_tables import ApiOffer, api_offers
+from advisor.costs.price_rows import ApiOffer
+from advisor.costs.price_tables import api_offers
 from advisor.foundation.compiled import compiled, stamp_of
 from advisor.foundation.dated_rows import Seen
 

@@ -16,7 +16,7 @@ from advisor.costs.outlay import months_until
 from advisor.costs.own import own
 from advisor.costs.pay_per_token import pay_per_token
 from advisor.costs.power import grams_of
-from advisor.costs.price_tables import CASES
+from advisor.costs.price_rows import CASES
 from advisor.costs.rent import rent
 from advisor.costs.staircase import Staircase
 from advisor.costs.terms import not_counted, terms_of

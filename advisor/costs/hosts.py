@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from advisor.costs.price_tables import Host, hosts
+from advisor.costs.price_rows import Host
+from advisor.costs.price_tables import hosts
 from advisor.foundation.units import GIB
 from advisor.machines.capacity import CPU_KIND, UNIFIED_KINDS
 from advisor.machines.catalogue import Machine

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from advisor.costs.price_tables import Currency, Customer, Region, RentalTerm, currencies, electricity_prices
+from advisor.costs.price_rows import Currency, Customer, Region, RentalTerm
+from advisor.costs.price_tables import currencies, electricity_prices
 from advisor.foundation.errors import ImpossibleValue, choose_one_of, nearest, one_line, resembling
 from advisor.foundation.message import sentence
 from advisor.foundation.numbers import exact

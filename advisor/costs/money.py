@@ -13,7 +13,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from advisor.costs.inputs import Billing
-from advisor.costs.price_tables import CASES, Case, Currency, exchange_rates, figures
+from advisor.costs.price_rows import CASES, Case, Currency
+from advisor.costs.price_tables import exchange_rates, figures
 from advisor.foundation.dated_rows import Seen
 from advisor.foundation.message import NOTHING, Message, as_it_is, fact
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from advisor.costs.money import UsedPrice
-from advisor.costs.price_tables import Case
+from advisor.costs.price_rows import Case
 from advisor.costs.staircase import Staircase
 from advisor.foundation.message import Message
 

@@ -12,7 +12,7 @@ from advisor.costs.money import MoneyRange, UsedPrice, cents, decimal, per_milli
 from advisor.costs.offer import Offer
 from advisor.costs.outlay import Outlay
 from advisor.costs.own import CAPITAL, DEPRECIATION, NETWORK
-from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Region
+from advisor.costs.price_rows import CASES, REGION_NAMES, Case, Region
 from advisor.costs.staircase import Line, Staircase
 from advisor.costs.terms import api_decline
 from advisor.foundation.message import Message, as_it_is, fact

@@ -16,7 +16,8 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import EACH, GIGABYTE, Converter, UsedPrice, cents, decimal, vat_of
 from advisor.costs.offer import Offer, Offers, Purchase
 from advisor.costs.power import Energy, Power, energy, grid_of, power_notes, power_of, pue_of, tariff_of
-from advisor.costs.price_tables import CASES, Case, Figure, Host, figures
+from advisor.costs.price_rows import CASES, Case, Figure, Host
+from advisor.costs.price_tables import figures
 from advisor.costs.resale import resale_figures, resale_share
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.terms import Terms, figures_used, staff_and_capital, terms_of

@@ -13,7 +13,8 @@ from advisor.costs.inputs import CostInputs
 from advisor.costs.money import MILLION_TOKENS, Converter, decimal, vat_of
 from advisor.costs.offer import Offer, Offers
 from advisor.costs.outlay import mean_price
-from advisor.costs.price_tables import CASES, REGION_NAMES, Case, Discount, Region, discounts, residency
+from advisor.costs.price_rows import CASES, REGION_NAMES, Case, Discount, Region
+from advisor.costs.price_tables import discounts, residency
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.terms import api_decline, decline_used
 from advisor.foundation.message import Message, as_it_is, fact

@@ -11,16 +11,8 @@ from functools import cache, lru_cache
 from advisor.costs.hosts import COMPLETE, DATA_CENTRE, system_of
 from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.money import KWH, Converter, UsedPrice, decimal
-from advisor.costs.price_tables import (
-    CASES,
-    Case,
-    Grid,
-    MeasuredPower,
-    electricity_prices,
-    figures,
-    grids,
-    measured_power,
-)
+from advisor.costs.price_rows import CASES, Case, Grid, MeasuredPower
+from advisor.costs.price_tables import electricity_prices, figures, grids, measured_power
 from advisor.costs.workload import SECONDS_PER_HOUR, Throughput, seconds_formula, seconds_of_token
 from advisor.foundation.message import Message, fact
 from advisor.machines.capacity import CPU_KIND

@@ -14,7 +14,8 @@ from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
 from advisor.costs.money import GIGABYTE, GIGABYTE_MONTH, GPU_HOUR, HOUR, Converter, UsedPrice, decimal, vat_of
 from advisor.costs.offer import Offer, Offers
 from advisor.costs.own import operation
-from advisor.costs.price_tables import CASES, REGION_NAMES, Case, CloudOffer, Region, RentalTerm, cloud_offers
+from advisor.costs.price_rows import CASES, REGION_NAMES, Case, CloudOffer, Region, RentalTerm
+from advisor.costs.price_tables import cloud_offers
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.terms import terms_of
 from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine

@@ -11,7 +11,8 @@ from decimal import Decimal
 from advisor.costs.hosts import DATA_CENTRE
 from advisor.costs.inputs import CostInputs
 from advisor.costs.money import Converter, UsedPrice, decimal
-from advisor.costs.price_tables import Case, resale_values
+from advisor.costs.price_rows import Case
+from advisor.costs.price_tables import resale_values
 from advisor.foundation.message import as_it_is, fact
 from advisor.machines.catalogue import Machine
 

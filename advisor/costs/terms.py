@@ -13,7 +13,8 @@ from decimal import Decimal
 
 from advisor.costs.inputs import Buyer, CostInputs
 from advisor.costs.money import Converter, UsedPrice, decimal
-from advisor.costs.price_tables import Case, Figure, figures
+from advisor.costs.price_rows import Case, Figure
+from advisor.costs.price_tables import figures
 from advisor.foundation.message import Message, as_it_is, fact
 
 # What is usual, by who buys: the figure of each term.

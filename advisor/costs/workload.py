@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 
 from advisor.costs.inputs import Load
 from advisor.costs.money import decimal
-from advisor.costs.price_tables import Case
+from advisor.costs.price_rows import Case
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range

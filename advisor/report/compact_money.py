@@ -12,7 +12,7 @@ from advisor.costs.costs import Costs
 from advisor.costs.draws import chances_of
 from advisor.costs.money import MoneyRange
 from advisor.costs.options import Option
-from advisor.costs.price_tables import REGION_NAMES, Region
+from advisor.costs.price_rows import REGION_NAMES, Region
 from advisor.report.cost_document import peak_document
 from advisor.words import say, say_all
 

@@ -8,7 +8,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.recommendation import Recommendation, Way
 from advisor.costs.money import MoneyRange
 from advisor.costs.options import Option
-from advisor.costs.price_tables import REGION_NAMES, Region
+from advisor.costs.price_rows import REGION_NAMES, Region
 from advisor.foundation.message import Span
 from advisor.report.brief import Ways
 from advisor.report.cost_section import NAMES

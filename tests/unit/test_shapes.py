@@ -12,7 +12,7 @@ _ROW = "a row of a table: a field for each column"
 WIDE = {
     "answer/assess.py:candidates_of": "what an answer is made of, before there is one",
     "costs/costs.py:Costs": "the three ways side by side, and what compares them",
-    "costs/price_tables.py:Host": _ROW,
+    "costs/price_rows.py:Host": _ROW,
     "costs/options.py:Option": "one way to pay as page, report and JSON show it",
     "machines/machine.py:Machine": "the figures of a processor, most of them optional",
     "machines/rows.py:Row": _ROW,

@@ -11,7 +11,7 @@ from typing import Any
 from advisor.costs.api_prices import GENAI_PRICES, packaged_price
 from advisor.costs.feeds.feed_rows import amount, checked
 from advisor.costs.feeds.fetch import FeedError
-from advisor.costs.price_tables import ApiOffer
+from advisor.costs.price_rows import ApiOffer
 
 _MILLION = 1_000_000
 

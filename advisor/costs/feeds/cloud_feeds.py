@@ -16,7 +16,7 @@ from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feeds.feed_rows import amount, checked, csv_rows
 from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.money import plain
-from advisor.costs.price_tables import CloudOffer, RentalTerm
+from advisor.costs.price_rows import CloudOffer, RentalTerm
 from advisor.foundation.dated_rows import Seen
 
 GPUHUNT = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from advisor.costs.feeds.feed_rows import checked
 from advisor.costs.feeds.fetch import FeedError
-from advisor.costs.price_tables import Case, Customer, ElectricityPrice
+from advisor.costs.price_rows import Case, Customer, ElectricityPrice
 
 _BANDS: dict[Customer, dict[str, Case]] = {
     "business": {"MWH500-1999": "low", "MWH20-499": "typical", "MWH_LT20": "high"},

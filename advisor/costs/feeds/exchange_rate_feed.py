@@ -8,7 +8,7 @@ from datetime import date
 
 from advisor.costs.feeds.feed_rows import amount, checked
 from advisor.costs.feeds.fetch import FeedError
-from advisor.costs.price_tables import ExchangeRate
+from advisor.costs.price_rows import ExchangeRate
 
 
 def ecb_rates(text: str, source: str, wanted: Collection[str], today: date) -> tuple[ExchangeRate, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from advisor.costs.price_tables import Region
+from advisor.costs.price_rows import Region
 
 _IDS = {
     ("A10", 24): "nvidia-a10",

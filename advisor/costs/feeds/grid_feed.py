@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.costs.feeds.feed_rows import amount, checked
 from advisor.costs.feeds.fetch import FeedError
-from advisor.costs.price_tables import Grid
+from advisor.costs.price_rows import Grid
 
 _GRAMS = "emissions_intensity_gco2_per_kwh"
 

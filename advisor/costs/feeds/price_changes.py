@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from advisor.costs.price_tables import ApiOffer, CloudOffer, ElectricityPrice
+from advisor.costs.price_rows import ApiOffer, CloudOffer, ElectricityPrice
 
 _LARGEST_MOVE = Decimal("0.4")
 

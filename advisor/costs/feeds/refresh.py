@@ -28,17 +28,8 @@ from advisor.costs.feeds.price_changes import (
     tariffs_by_band,
     token_prices,
 )
-from advisor.costs.price_tables import (
-    FOLDER,
-    GRID_KEY,
-    ApiOffer,
-    CloudOffer,
-    Customer,
-    ElectricityPrice,
-    ExchangeRate,
-    Grid,
-    write_table,
-)
+from advisor.costs.price_rows import ApiOffer, CloudOffer, Customer, ElectricityPrice, ExchangeRate, Grid
+from advisor.costs.price_tables import FOLDER, GRID_KEY, write_table
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import plural

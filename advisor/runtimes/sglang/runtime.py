@@ -9,28 +9,23 @@ from typing import Any
 
 from advisor.formats.level_id import LevelId
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message, sentence
-from advisor.models.model import Model
-from advisor.runtimes.runtime import Limits, SpeedTraits, WholeOnDevices
+from advisor.foundation.message import Message
+from advisor.runtimes.runtime import Limits, SpeedTraits
 from advisor.runtimes.server import ServerOptions
 from advisor.runtimes.sglang.commands import sglang_commands
 from advisor.runtimes.sglang.plans import longest_context, plan_sglang, plan_sglang_level, refusals
 from advisor.runtimes.sglang.serve_options import DEFAULTS, SglangOptions
 from advisor.runtimes.support import machine_refusal
-from advisor.runtimes.vllm.cards import card_counts
-from advisor.runtimes.vllm.kernels import keeps_fp8
-from advisor.runtimes.vllm.runtime import LADDER, SERVER_KEYS, check_cards
-from advisor.sizing.memory import Memory
+from advisor.runtimes.vllm.runtime import LADDER, SERVER_KEYS, GpuServer, check_cards
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.quantization import Quantization
 
 _KEPT_IN_8_BITS = "fp8"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sglang(WholeOnDevices):
+class Sglang(GpuServer):
     """SGLang's rules: GPUs of one kind, and one pool of tokens beside the weights."""
 
     def check(self, request: PlanRequest) -> None:
@@ -38,23 +33,12 @@ class Sglang(WholeOnDevices):
         if request.settings.mtp and request.model.trunk is not None:
             raise InputError("mtp: drafting is planned for llama.cpp and vLLM, not for {name}.", name=self.name)
 
-    def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
-        mlx = quantization is not None and quantization.kind == "MLX"
-        return sentence("MLX files are for mlx-lm on Apple silicon") if mlx else None
-
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
         return plan_sglang(self, request)
 
     def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         return plan_sglang_level(self, request, level)
-
-    def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
-        whole = {"kv_fp8": False}
-        return (whole, {"kv_fp8": True}) if request.chip is not None and keeps_fp8(request.chip) else (whole,)
-
-    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
-        return card_counts(memory, model)
 
     def why_none(self, request: PlanRequest) -> Message:
         if request.chip is not None and (why := machine_refusal(self.id, request.chip)):

@@ -41,15 +41,27 @@ SERVER_KEYS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Vllm(WholeOnDevices):
-    """vLLM's rules: GPUs of one kind, every tensor split over all of them, the rest of the memory for the cache."""
-
-    def check(self, request: PlanRequest) -> None:
-        check_cards(self.name, request)
+class GpuServer(WholeOnDevices):
+    """What vLLM and SGLang share: files for GPUs, a cache in 16 bit or FP8, cards that share every tensor."""
 
     def checkpoint_refusal(self, quantization: Quantization | None) -> Message | None:
         mlx = quantization is not None and quantization.kind == "MLX"
         return sentence("MLX files are for mlx-lm on Apple silicon") if mlx else None
+
+    def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
+        whole = {"kv_fp8": False}
+        return (whole, {"kv_fp8": True}) if request.chip is not None and keeps_fp8(request.chip) else (whole,)
+
+    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
+        return card_counts(memory, model)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Vllm(GpuServer):
+    """vLLM's rules: GPUs of one kind, every tensor split over all of them, the rest of the memory for the cache."""
+
+    def check(self, request: PlanRequest) -> None:
+        check_cards(self.name, request)
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
@@ -60,13 +72,6 @@ class Vllm(WholeOnDevices):
 
     def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
         return None if may_fit(self, request, level) else float("inf")
-
-    def caches(self, request: PlanRequest) -> tuple[Mapping[str, Any], ...]:
-        whole = {"kv_fp8": False}
-        return (whole, {"kv_fp8": True}) if request.chip is not None and keeps_fp8(request.chip) else (whole,)
-
-    def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
-        return card_counts(memory, model)
 
     def why_none(self, request: PlanRequest) -> Message:
         if request.chip is not None and (why := machine_refusal(self.id, request.chip)):

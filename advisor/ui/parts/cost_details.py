@@ -9,7 +9,7 @@ from advisor.costs.article import LINK
 from advisor.costs.costs import Costs
 from advisor.costs.money import OLD_AFTER_DAYS, shown
 from advisor.costs.options import Option
-from advisor.costs.price_tables import REGION_NAMES
+from advisor.costs.price_rows import REGION_NAMES
 from advisor.foundation.numbers import approx, exact
 from advisor.ui.legend import NAMES
 from advisor.ui.parts.cost_figures import claim, closed

@@ -8,7 +8,8 @@ import streamlit as st
 from babel import Locale
 
 from advisor.costs.inputs import Buyer
-from advisor.costs.price_tables import REGION_NAMES, Customer, Region, RentalTerm, currencies, electricity_prices
+from advisor.costs.price_rows import REGION_NAMES, Customer, Region, RentalTerm
+from advisor.costs.price_tables import currencies, electricity_prices
 from advisor.ui.parts.fields import choice, number
 from advisor.words import say
 

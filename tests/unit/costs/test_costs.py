@@ -25,7 +25,8 @@ from advisor.costs.offer import Offer, Offers
 from advisor.costs.own import own
 from advisor.costs.pay_per_token import closed_models, pay_per_token
 from advisor.costs.power import power_of
-from advisor.costs.price_tables import CASES, figures
+from advisor.costs.price_rows import CASES
+from advisor.costs.price_tables import figures
 from advisor.costs.rent import fitting_offers, rent
 from advisor.costs.sensitivity import MOST_TELLING, Sensitivity, savings, sensitivity
 from advisor.costs.series import cost_curve, cumulative, curve_crossings, over_years

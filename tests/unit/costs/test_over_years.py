@@ -17,7 +17,8 @@ from advisor.costs.inputs import CostInputs, PowerTerms
 from advisor.costs.options import Option
 from advisor.costs.outlay import Outlay, mean_price
 from advisor.costs.power import power_of
-from advisor.costs.price_tables import CASES, RESALE_KINDS, discounts, figures
+from advisor.costs.price_rows import CASES
+from advisor.costs.price_tables import RESALE_KINDS, discounts, figures
 from advisor.costs.rent import fitting_offers
 from advisor.costs.resale import value_after
 from advisor.costs.workload import Throughput, tokens_per_machine

@@ -17,14 +17,7 @@ from advisor.costs import api_prices
 from advisor.costs.api_prices import closed_prices, family_of, packaged_price, prices_of
 from advisor.costs.inputs import Billing
 from advisor.costs.money import OLD_AFTER_DAYS, cents, converter_of, per_million, plain, shown
-from advisor.costs.price_tables import (
-    DISCOUNT_KEY,
-    FOLDER,
-    GRID_KEY,
-    NEEDED_FIGURES,
-    RESALE_KEY,
-    RESALE_KINDS,
-    RESIDENCY_KEY,
+from advisor.costs.price_rows import (
     ApiOffer,
     CloudOffer,
     Discount,
@@ -36,6 +29,15 @@ from advisor.costs.price_tables import (
     MeasuredPower,
     Resale,
     Residency,
+)
+from advisor.costs.price_tables import (
+    DISCOUNT_KEY,
+    FOLDER,
+    GRID_KEY,
+    NEEDED_FIGURES,
+    RESALE_KEY,
+    RESALE_KINDS,
+    RESIDENCY_KEY,
     api_offers,
     cloud_offers,
     discounts,

@@ -15,17 +15,8 @@ from advisor.__main__ import main
 from advisor.costs.feeds import fetch
 from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feeds.refresh import Outcome, refresh, report
-from advisor.costs.price_tables import (
-    FOLDER,
-    GRID_KEY,
-    ApiOffer,
-    CloudOffer,
-    ElectricityPrice,
-    ExchangeRate,
-    Grid,
-    cloud_offers,
-    grids,
-)
+from advisor.costs.price_rows import ApiOffer, CloudOffer, ElectricityPrice, ExchangeRate, Grid
+from advisor.costs.price_tables import FOLDER, GRID_KEY, cloud_offers, grids
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import DataError
 from advisor.machines.catalogue import machines
