@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,10 @@ class Served:
     def cpu_s(self) -> float:
         """CPU seconds that it has taken so far, to the microsecond."""
         return sum(time.clock_gettime((~one.pid << 3) | 2) for one in self.processes())  # Linux: its CPU-time clock
+
+    def replicas(self) -> list[psutil.Process]:
+        """The processes of the dashboard itself, where there are several."""
+        return [one for one in self.processes() if "--server.port" in one.cmdline()]
 
     def memory_mb(self) -> float:
         """Memory that no other process shares."""
@@ -62,8 +66,12 @@ def served(processes: int = 1, python: str = sys.executable, **environment: str)
                 _wait_for(f"{address}/healthz", process, log)
                 yield Served(address, psutil.Process(process.pid))
             finally:
+                _, *others = Served(address, psutil.Process(process.pid)).processes()
                 process.terminate()
                 process.wait(30)
+                for one in others:  # a worker outlives its dashboard
+                    with suppress(psutil.NoSuchProcess):
+                        one.terminate()
         if "Traceback" in (said := log.read_text()):
             raise SystemExit(f"The server reported an error:\n{said[-4000:]}")
 
