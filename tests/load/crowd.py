@@ -42,6 +42,7 @@ class Crowd:
     back_s: list[float] = field(default_factory=list)
     confirmed: set[str] = field(default_factory=set)
     lost: int = 0
+    visitors: list[Visitor] = field(default_factory=list)
 
     @asynccontextmanager
     async def there(self) -> AsyncIterator[Crowd]:
@@ -68,6 +69,7 @@ class Crowd:
         await asyncio.sleep(number / 5)  # two cores draw five first pages a second
         query, name = next(self.asked)
         visitor = await Visitor.arrive(self.address, query)
+        self.visitors.append(visitor)
         try:
             while True:
                 await self._ask(visitor, number, query, name)

@@ -13,7 +13,6 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.load.crowd import Crowd, get, lost_links, upload, with_uploaded
@@ -26,13 +25,15 @@ MANY = "uploads=100000,freezes=100000,reads=100000,runs=100000"  # one address i
 _QUERY = "model=qwen3-32b&machine=rtx-4090"
 _CONNECTED = """() => {
     const app = document.querySelector("[data-testid=stApp]");
-    return app?.dataset.testConnectionState === "CONNECTED" && app.dataset.testScriptState === "notRunning";
+    return app?.dataset.testConnectionState === "CONNECTED" && app.dataset.testScriptState === "notRunning"
+        && !document.querySelector("#first-answer") && !document.querySelector("[data-testid=stSkeleton]")
+        && document.querySelector("[data-testid=stMain] button");
 }"""
 
 
-def kill_one(server: Served, port_after: int = 1) -> float:
-    """Kill the replica at so many ports after the proxy's, without a warning; when that was."""
-    port = str(int(server.address.rpartition(":")[2]) + port_after)
+def kill_one(server: Served, process: int) -> float:
+    """Kill the process of that number, from 0, without a warning; when that was."""
+    port = str(int(server.address.rpartition(":")[2]) + 1 + process)
     (one,) = (one for one in server.replicas() if port in one.cmdline())
     one.kill()
     return time.monotonic()
@@ -52,7 +53,7 @@ async def back(server: Served, number: int) -> None:
                 await asyncio.sleep(0.2)
 
 
-async def in_a_browser(server: Served, kill: Callable[[int], float]) -> str:
+async def in_a_browser(server: Served) -> str:
     """One open page whose process is killed: it must come back by itself, with its question."""
     from playwright.async_api import async_playwright
 
@@ -63,13 +64,18 @@ async def in_a_browser(server: Served, kill: Callable[[int], float]) -> str:
         await page.wait_for_function(_CONNECTED, timeout=120_000)
         before = await page.inner_text("[data-testid=stMain]")
         cookies = {one.get("name"): one.get("value") for one in await page.context.cookies()}
-        killed = kill(1 + int(str(cookies["llm_fit_advisor_process"]).rpartition("_")[2]))
+        killed = kill_one(server, int(str(cookies["llm_fit_advisor_process"]).rpartition("_")[2]))
         await page.wait_for_function(f"() => !({_CONNECTED})()", timeout=60_000)
         await page.wait_for_function(_CONNECTED, timeout=120_000)
         took = time.monotonic() - killed
-        same = await page.inner_text("[data-testid=stMain]") == before
+        after = await page.inner_text("[data-testid=stMain]")
         await browser.close()
-    return f"a page in a browser: back after {took:.1f} s, {'the same' if same else 'ANOTHER'} answer"
+    other = [
+        f"{one} / {another}"
+        for one, another in zip(before.split("\n"), after.split("\n"), strict=False)
+        if one != another
+    ]
+    return f"a page in a browser: back after {took:.1f} s, with {'ANOTHER' if other else 'the same'} answer {other[:1]}"
 
 
 def said(crowd: Crowd, what: str) -> str:
@@ -92,9 +98,9 @@ async def run(server: Served, database: Postgres, sessions: int, seed: int) -> i
         await crowd.all_answered()
         print(said(crowd, f"{sessions} sessions are there"), flush=True)
         if Path(CHROMIUM).exists():
-            print(await in_a_browser(server, lambda port_after: kill_one(server, port_after)), flush=True)
+            print(await in_a_browser(server), flush=True)
         else:
-            kill_one(server)
+            kill_one(server, crowd.visitors[0].process)
         await crowd.all_answered(2)
         print(said(crowd, "a replica was killed"), flush=True)
         await back(server, 2)

@@ -54,6 +54,11 @@ class Visitor:
         cookie = await asyncio.to_thread(_start_page_cookie, f"{address}/?{query}")
         return cls(address, cookie, await _connected(address, cookie))
 
+    @property
+    def process(self) -> int:
+        """Which one the proxy's cookie names, from 0."""
+        return int(self.cookie.rpartition("_")[2])
+
     async def come_back(self) -> None:
         """Connect again with the same cookie until somebody answers, as the page does when its connection is lost."""
         end = time.monotonic() + _LONGEST_S
