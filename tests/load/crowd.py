@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.load.visitor import Visitor, questions
+from tests.load.visitor import Drawn, Visitor, questions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +26,8 @@ _PATIENCE_S = 120.0
 
 @dataclass
 class Crowd:
-    """So many sessions, and what became of them. Every `freeze_every`-th answer is frozen; 0 freezes none.
+    """So many sessions, and what became of them. Every `freeze_every`-th answer is frozen; 0 freezes none. After about
+    `stay` answers a visitor leaves and another one comes; 0: never.
 
     `lost` counts connections that broke, `back_s` how long it took until the same question was answered again.
     """
@@ -36,6 +37,7 @@ class Crowd:
     asked: Iterator[tuple[str, str]]
     think_s: float = 1.0
     freeze_every: int = 0
+    stay: float = 0.0
     answered: list[int] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -67,16 +69,22 @@ class Crowd:
 
     async def _visit(self, number: int) -> None:
         await asyncio.sleep(number / 5)  # two cores draw five first pages a second
-        query, name = next(self.asked)
-        visitor = await Visitor.arrive(self.address, query)
-        self.visitors.append(visitor)
-        try:
-            while True:
-                await self._ask(visitor, number, query, name)
-                await asyncio.sleep(random.uniform(0.5, 1.5) * self.think_s)
-                query, name = next(self.asked)
-        finally:
-            await visitor.leave()
+        while True:
+            query, name = next(self.asked)
+            visitor = await Visitor.arrive(self.address, query)
+            self.visitors.append(visitor)
+            try:
+                leaves_after = random.uniform(0.5, 1.5) * self.stay
+                while True:
+                    await self._ask(visitor, number, query, name)
+                    await asyncio.sleep(random.uniform(0.5, 1.5) * self.think_s)
+                    leaves_after -= 1
+                    if self.stay and leaves_after < 0:
+                        break  # and somebody else comes
+                    query, name = next(self.asked)
+            finally:
+                self.visitors.remove(visitor)
+                await visitor.leave()
 
     async def _ask(self, visitor: Visitor, number: int, query: str, name: str) -> None:
         """One question, asked again where the connection is lost meanwhile: it lives in the visitor's address."""
@@ -85,10 +93,8 @@ class Crowd:
             try:
                 drawn = await visitor.ask(query, name)
                 self.waits.append(drawn.seconds)
-                if drawn.error:
-                    self.errors.append(drawn.error)
-                if self.freeze_every and (self.answered[number] + number) % self.freeze_every == 0:
-                    await self._freeze(visitor, query)
+                self._note(drawn)
+                await self.use(visitor, query, self.answered[number] + number)
                 break
             except ConnectionClosed:
                 lost_at = lost_at or time.monotonic()
@@ -98,10 +104,20 @@ class Crowd:
             self.back_s.append(time.monotonic() - lost_at)
         self.answered[number] += 1
 
-    async def _freeze(self, visitor: Visitor, query: str) -> None:
+    def _note(self, drawn: Drawn) -> None:
+        if drawn.error:
+            self.errors.append(drawn.error)
+
+    async def use(self, visitor: Visitor, query: str, turn: int) -> None:
+        """What a visitor does with an answer; `turn` counts the answers of each, from a number of its own."""
+        if self.freeze_every and turn % self.freeze_every == 0:
+            await self.freeze(visitor, query)
+
+    async def freeze(self, visitor: Visitor, query: str) -> None:
         before = await visitor.ask(query, page="report")
         after = await visitor.ask(query, page="report", press="freeze")
-        self.errors += [drawn.error for drawn in (before, after) if drawn.error]
+        self._note(before)
+        self._note(after)
         self.confirmed |= after.frozen - before.frozen
 
 

@@ -29,7 +29,8 @@ class Served:
 
     def processes(self) -> list[psutil.Process]:
         """All of it, the proxy included."""
-        return [self.process, *self.process.children(recursive=True)]
+        found = [self.process, *self.process.children(recursive=True)]
+        return [one for one in found if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
     def cpu_s(self) -> float:
         """CPU seconds that it has taken so far, to the microsecond."""

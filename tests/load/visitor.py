@@ -108,6 +108,10 @@ class Visitor:
                     error = f"the page does not name {expected}"
                 return Drawn(time.perf_counter() - began, messages, size, error, frozenset(frozen))
 
+    def shows(self, button: str) -> bool:
+        """Whether a button of that key was on a page drawn so far."""
+        return button in self._buttons
+
     async def leave(self) -> None:
         await self._socket.close()
 
