@@ -23,6 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from advisor.foundation.environment import real_run_environment
 from advisor.foundation.errors import InputError
 from advisor.foundation.places import IMPORT_FOLDER, user_data_folder
 from advisor.quantize.allowed import QuantizeSettings, read_settings
@@ -127,7 +128,9 @@ def _turn(state: _State) -> Iterator[None]:
 
 
 def ensure_worker(queue: str = "cpu") -> bool:
-    """Start a worker that outlives this process, unless one is at work; whether one was started."""
+    """Start a worker that outlives this process, unless one is at work or all are elsewhere; whether it was started."""
+    if real_run_environment().workers == "elsewhere":
+        return False
     lock = _worker_lock(queue, read_settings())
     try:
         lock.acquire()

@@ -40,6 +40,25 @@ def test_nginx_takes_the_configuration(address: str, count: int, tmp_path: Path)
     assert "warn" not in checked.stderr
 
 
+@needs_nginx
+def test_processes_elsewhere_are_named_by_host_and_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elsewhere = ("localhost:8501", "127.0.0.1:8502", "[::1]:8503")
+    assert main(["serve", "--print-proxy", "--port", "8700", *(f"--at={one}" for one in elsewhere)]) == 0
+    printed = capsys.readouterr().out
+    command = started(tmp_path, printed, "-t")
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    for one in elsewhere:
+        assert printed.count(f"server {one} max_fails") == 1
+        assert printed.count(f"server {one} backup") == 2
+
+
+@pytest.mark.parametrize("server", ["app-1", "app-1:0", "app-1:70000", "app 1:80", "app;:80", ":80", "[::1]", ""])
+def test_what_is_no_host_and_port_is_refused(server: str) -> None:
+    with pytest.raises(InputError, match=r"^--at [^\n]+ is no host and port"):
+        nginx_configuration(8501, "127.0.0.1", 1, at=[server])
+
+
 def test_nothing_is_left_to_fill_in() -> None:
     assert not re.search(r"\{\{|\}\}", nginx_configuration(8501, "127.0.0.1", 2))
 

@@ -226,6 +226,12 @@ def test_the_queue_lies_where_its_address_says(home: Path, monkeypatch: pytest.M
         make_huey("cpu", "amqp://localhost")
 
 
+def test_where_workers_are_elsewhere_none_is_started(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FIT_ADVISOR_WORKERS", "elsewhere")
+    assert not ensure_worker()
+    assert not list(home.glob("worker-*"))
+
+
 # From here on with real processes.
 
 WORKER = """
