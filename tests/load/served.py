@@ -46,8 +46,10 @@ class Served:
 
 
 @contextmanager
-def served(processes: int = 1, python: str = sys.executable, **environment: str) -> Iterator[Served]:
-    """The dashboard in that many processes, started by the README's command with this Python."""
+def served(
+    processes: int = 1, python: str = sys.executable, root: Path = _ROOT, **environment: str
+) -> Iterator[Served]:
+    """The dashboard in that many processes, started by the README's command with this Python in this checkout."""
     port = _free_ports(processes + 1)
     command = [python, "-m", "advisor", "serve", "--port", str(port), "--processes", str(processes)]
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +61,7 @@ def served(processes: int = 1, python: str = sys.executable, **environment: str)
         with (
             log.open("w") as output,
             subprocess.Popen(
-                command, cwd=_ROOT, stdout=output, stderr=output, env=os.environ | own | environment
+                command, cwd=root, stdout=output, stderr=output, env=os.environ | own | environment
             ) as process,
         ):
             try:
