@@ -21,6 +21,7 @@ from itertools import islice
 from urllib.request import urlopen
 
 from advisor.quantize.runs import Run, Runs
+from advisor.store import SnapshotNotFound, open_store
 from tests.load.crowd import Crowd, lost_links, upload, with_uploaded
 from tests.load.replicas import MANY
 from tests.load.served import Served, served
@@ -32,6 +33,7 @@ _FLAT_PERCENT = 5.0
 _AWAY_S = 5.0
 _RUN_EVERY_S = 60.0  # a run of the tiny model takes some ten seconds of a core
 _UPLOAD_BYTES = 2_000_000
+_PAGES_READ = 20  # at the end, of frozen links; all of them are looked up
 
 
 @dataclass
@@ -107,6 +109,19 @@ def _again(pool: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         yield from pool
 
 
+def gone(url: str, confirmed: set[str]) -> list[str]:
+    """Of the frozen links that were confirmed, those that the database does not hold."""
+    store = open_store(url)
+    missing = []
+    for id in sorted(confirmed):
+        try:
+            store.load(id)
+        except SnapshotNotFound:
+            missing.append(id)
+    store.close()
+    return missing
+
+
 def ended_runs(url: str) -> list[Run]:
     """All runs, once none is at work any more; raises SystemExit where one never ends."""
     rows = Runs.open(url)
@@ -141,7 +156,7 @@ def main() -> int:
         environment = {f"LLM_FIT_ADVISOR_{name}": value for name, value in settings.items()}
         with served(options.processes, XDG_DATA_HOME=folder, **environment) as server:
             users, levels = asyncio.run(measure(server, database, options))
-            lost = lost_links(server.address, users.confirmed)
+            lost = gone(url, users.confirmed) or lost_links(server.address, set(sorted(users.confirmed)[:_PAGES_READ]))
             runs = ended_runs(url)
     failed = [run.message for run in runs if run.state != "done"]
     missing = users.done["runs"] - len(runs)
