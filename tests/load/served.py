@@ -47,7 +47,7 @@ class Served:
 
 @contextmanager
 def served(
-    processes: int = 1, python: str = sys.executable, root: Path = _ROOT, **environment: str
+    processes: int = 1, python: str = sys.executable, root: Path = _ROOT, /, **environment: str
 ) -> Iterator[Served]:
     """The dashboard in that many processes, started by the README's command with this Python in this checkout."""
     port = _free_ports(processes + 1)
@@ -71,7 +71,7 @@ def served(
             finally:
                 _, *others = Served(address, psutil.Process(process.pid)).processes()
                 process.terminate()
-                process.wait(30)
+                process.wait(60)
                 for one in others:  # a worker outlives its dashboard
                     with suppress(psutil.NoSuchProcess):
                         one.terminate()
