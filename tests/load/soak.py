@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from advisor.quantize.runs import Run, Runs
@@ -64,10 +65,15 @@ class Users(Crowd):
                 self.done["runs"] += 1
 
     def _pdf(self, query: str) -> None:
-        with urlopen(f"{self.address}/r/report.pdf?{query}", timeout=120) as answer:
-            if not answer.read().startswith(b"%PDF"):
-                self.errors.append(f"no PDF: {query}")
-        self.done["PDFs"] += 1
+        try:
+            with urlopen(f"{self.address}/r/report.pdf?{query}", timeout=120) as answer:
+                if not answer.read().startswith(b"%PDF"):
+                    self.errors.append(f"no PDF: {query}")
+            self.done["PDFs"] += 1
+        except HTTPError as refused:
+            if refused.code != 503 or "Retry-After" not in refused.headers:
+                raise
+            self.done["PDFs put off, as too many wait"] += 1
 
 
 def memory_mb(server: Served) -> float:
