@@ -36,7 +36,8 @@ def nginx_configuration(port: int, address: str, processes: int, folder: str = "
     """The whole configuration of an nginx that spreads visitors over that many processes.
 
     `folder` is the path that Streamlit serves under (`server.baseUrlPath`), "" or "/advisor"; `at` are the processes'
-    hosts and ports where they run elsewhere, else the ports after `port` on this machine.
+    hosts and ports where they run elsewhere, else the ports after `port` on this machine. With addresses instead of
+    names a visit that another process took over stays there.
     Raises InputError for an address or a number that no server has.
     """
     if not _ADDRESS.fullmatch(address):
@@ -60,6 +61,7 @@ def nginx_configuration(port: int, address: str, processes: int, folder: str = "
         drawn=_lines(8, (f"{share} process_{index};" for index, share in enumerate(shares))),
         named=_lines(8, (f"process_{index} process_{index};" for index in range(len(servers)))),
         unchanged=_lines(8, (f'process_{index} "";' for index in range(len(servers)))),
+        answered=_lines(8, (f'"~(^|\\s){re.escape(one)}$" process_{index};' for index, one in enumerate(servers))),
         upstreams="\n".join(_upstream(index, servers) for index in range(len(servers))),
     )
 

@@ -14,11 +14,15 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.load.crowd import Crowd, get, lost_links, upload, with_uploaded
 from tests.load.served import Served, served
 from tests.support.model_files import gguf_file
 from tests.support.postgres import Postgres, binaries, running
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MANY = "uploads=100000,freezes=100000,reads=100000,runs=100000"  # one address is everybody here
@@ -53,6 +57,12 @@ async def back(server: Served, number: int) -> None:
                 await asyncio.sleep(0.2)
 
 
+async def _process(page: Page) -> int:
+    """Which one the proxy's cookie names."""
+    cookies = {one.get("name"): one.get("value") for one in await page.context.cookies()}
+    return int(str(cookies["llm_fit_advisor_process"]).rpartition("_")[2])
+
+
 async def in_a_browser(server: Served) -> str:
     """One open page whose process is killed: it must come back by itself, with its question."""
     from playwright.async_api import async_playwright
@@ -63,19 +73,19 @@ async def in_a_browser(server: Served) -> str:
         await page.goto(f"{server.address}/?{_QUERY}")
         await page.wait_for_function(_CONNECTED, timeout=120_000)
         before = await page.inner_text("[data-testid=stMain]")
-        cookies = {one.get("name"): one.get("value") for one in await page.context.cookies()}
-        killed = kill_one(server, int(str(cookies["llm_fit_advisor_process"]).rpartition("_")[2]))
+        killed = kill_one(server, await _process(page))
         await page.wait_for_function(f"() => !({_CONNECTED})()", timeout=60_000)
         await page.wait_for_function(_CONNECTED, timeout=120_000)
         took = time.monotonic() - killed
-        after = await page.inner_text("[data-testid=stMain]")
+        after, process = await page.inner_text("[data-testid=stMain]"), await _process(page)
         await browser.close()
     other = [
         f"{one} / {another}"
         for one, another in zip(before.split("\n"), after.split("\n"), strict=False)
         if one != another
     ]
-    return f"a page in a browser: back after {took:.1f} s, with {'ANOTHER' if other else 'the same'} answer {other[:1]}"
+    answer = f"ANOTHER answer: {other[0]}" if other else "the same answer"
+    return f"a page in a browser: back after {took:.1f} s in process {process}, with {answer}"
 
 
 def said(crowd: Crowd, what: str) -> str:

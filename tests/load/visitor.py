@@ -66,6 +66,9 @@ class Visitor:
             await asyncio.sleep(_AGAIN_S)
             try:
                 self._socket = await _connected(self.address, self.cookie)
+                answered = self._socket.response
+                if answered is not None and "Set-Cookie" in answered.headers:  # another process takes the visit over
+                    self.cookie = answered.headers["Set-Cookie"].partition(";")[0]
             except (OSError, WebSocketException):
                 if time.monotonic() > end:
                     raise
