@@ -13,8 +13,8 @@ _TEMPLATE = Path(__file__).with_name("nginx.conf")
 _ADDRESS = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 _FOLDER = re.compile(r"(/[A-Za-z0-9_~-]+)*")
 _PORTS = range(1, 65_536)
-# A connection that is idle is closed by nginx before the process does it, after five seconds: an upload over one that is
-# just being closed would fail, and nobody sends it again.
+# A connection that is idle is closed by nginx before the process does it, after five seconds: an upload over one that
+# is just being closed would fail, and nobody sends it again.
 _KEPT_OPEN = ("keepalive 16;", "keepalive_timeout 3s;")
 _SERVER = re.compile(r"([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 
