@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.errors import DataError
+from advisor.foundation.kept_rows import Lazily
 from advisor.foundation.places import data_folder
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
@@ -147,5 +149,12 @@ def read_catalogue(folder: Path) -> Mapping[str, Entry]:
 
 @cache
 def catalogue() -> Mapping[str, Entry]:
-    """The bundled catalogue, read once."""
-    return read_catalogue(MODELS_FOLDER)
+    """The bundled catalogue: checked as a whole where it has changed, its entries made when they are asked for."""
+    return Lazily(of_the_program("models", _plain), Entry.model_validate)
+
+
+def _plain() -> dict[str, dict[str, Any]]:
+    return {
+        model_id: json.loads((MODELS_FOLDER / f"{model_id}.json").read_text("utf-8"))
+        for model_id in read_catalogue(MODELS_FOLDER)
+    }

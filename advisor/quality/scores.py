@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.kept_rows import Rows, kept_rows
 from advisor.foundation.places import data_folder
 
 SCORES_FILE = data_folder() / "model_scores.csv"
@@ -79,6 +80,6 @@ def read_scores(path: Path) -> tuple[Score, ...]:
 
 
 @cache
-def scores() -> tuple[Score, ...]:
-    """The bundled scores, read when first asked for."""
-    return read_scores(SCORES_FILE)
+def scores() -> Rows[Score]:
+    """The bundled scores, each made when first asked for."""
+    return kept_rows(SCORES_FILE, Score)
