@@ -28,6 +28,7 @@ from advisor.costs.price_rows import (
 )
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.dated_rows import DatedRow
+from advisor.foundation.kept_rows import Rows, kept_rows
 from advisor.foundation.places import data_folder
 
 FOLDER = data_folder() / "prices"
@@ -73,15 +74,15 @@ RowT = TypeVar("RowT", bound=DatedRow)
 
 
 @cache
-def cloud_offers() -> tuple[CloudOffer, ...]:
+def cloud_offers() -> Rows[CloudOffer]:
     """Every offer of a GPU by the hour."""
-    return read_rows(FOLDER / "cloud.csv", CloudOffer, CLOUD_KEY)
+    return kept_rows(FOLDER / "cloud.csv", CloudOffer, CLOUD_KEY)
 
 
 @cache
-def api_offers() -> tuple[ApiOffer, ...]:
+def api_offers() -> Rows[ApiOffer]:
     """Every offer of a model by the token."""
-    return read_rows(FOLDER / "api.csv", ApiOffer, API_KEY)
+    return kept_rows(FOLDER / "api.csv", ApiOffer, API_KEY)
 
 
 @cache

@@ -61,9 +61,9 @@ def kept(prefix: str, asked: str, follows_from: str, make: Callable[[], Any]) ->
     return compiled(name, f"{asked}\n{follows_from}", make)
 
 
-def of_the_program(name: str, make: Callable[[], Any]) -> Any:
-    """The same for what follows from the program and its data alone."""
-    return compiled(name, program_state(data_folder()), make)
+def of_the_program(name: str, make: Callable[[], Any], besides: str = "") -> Any:
+    """The same for what follows from the program, its data and `besides` alone."""
+    return compiled(name, f"{program_state(data_folder())}\n{besides}", make)
 
 
 def stamp_of(*paths: Path) -> str:

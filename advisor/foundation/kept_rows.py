@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
@@ -79,6 +79,22 @@ def kept_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> Rows[R
 
     columns, cells = of_the_program(f"rows-{path.stem}", checked)
     return Rows(_Table(kind, columns, cells), range(len(cells)))
+
+
+def places_by(
+    name: str, rows: Sequence[RowT], key: Callable[[RowT], str | tuple[str, ...] | None]
+) -> Mapping[Any, Sequence[int]]:
+    """Places of the rows by what `key` says of each, in their order; those of which it says None are left out."""
+
+    def made() -> dict[Any, list[int]]:
+        found: dict[Any, list[int]] = {}
+        for place, row in enumerate(rows):
+            if (of_row := key(row)) is not None:
+                found.setdefault(of_row, []).append(place)
+        return found
+
+    kept: Mapping[Any, Sequence[int]] = of_the_program(f"by-{name}", made)
+    return kept
 
 
 class Lazily(Mapping[KeyT, ValueT]):

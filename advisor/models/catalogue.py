@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -113,6 +113,34 @@ class Entry(BaseModel):
         if model.tower is None and (published := published_tower(self.id)) is not None:
             return replace(model, tower=published)
         return model
+
+    @property
+    def about(self) -> About:
+        """The same as of its `model`, which takes longer to make than to look this up."""
+        known = _about().get(self.id)
+        # An entry that is read from elsewhere may have the id of another.
+        return known if known is not None and catalogue().get(self.id) is self else _about_model(self.model)
+
+
+class About(NamedTuple):
+    """What is often asked of every model of the catalogue."""
+
+    parameters: int
+    active_parameters: int
+    context_length: int | None
+    runs: bool
+
+
+def _about_model(model: Model) -> About:
+    return About(model.parameters, model.active_parameters, model.context_length, not model.runtime_note)
+
+
+@cache
+def _about() -> Mapping[str, About]:
+    def made() -> dict[str, tuple[object, ...]]:
+        return {entry.id: tuple(_about_model(entry.model)) for entry in catalogue().values()}
+
+    return {model_id: About(*known) for model_id, known in of_the_program("models-about", made).items()}
 
 
 def read_entry(path: Path) -> Entry:
