@@ -52,14 +52,6 @@ def read_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> tuple[
     return tuple(rows)
 
 
-def read_cells(path: Path, kind: type[BaseModel]) -> tuple[list[str], list[list[str]]]:
-    """The columns and the cells of a file that `read_rows` has found to be sound."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [cells for _, cells in _cells(path, file, kind)]
-    columns = list(rows[0])
-    return columns, [list(cells.values()) for cells in rows]
-
-
 def _cells(path: Path, file: Iterator[str], kind: type[BaseModel]) -> Iterator[tuple[int, dict[str, str]]]:
     """The number and the cells by column of every row that is not an empty line."""
     reader = csv.reader(file, strict=True)

@@ -50,7 +50,7 @@ def _quotas(given: object) -> object:
 class Settings(BaseModel):
     """Fields by the variables that are their aliases; `empty_is_given` says whether an empty one is a value."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", str_strip_whitespace=True)
     empty_is_given: ClassVar[bool] = False
 
 
@@ -236,6 +236,8 @@ def _read_once(
     names = [field.alias or name for name, field in settings.model_fields.items()]
     held = {name: os.environ[name] for name in names if name in os.environ}
     set_there = {name: value for name, value in held.items() if value or settings.empty_is_given}
+    if not set_there and not given:
+        return settings.model_construct()  # which needs no schema: defaults are not validated either
     try:
         return settings.model_validate({**set_there, **dict(given)})
     except ValidationError as error:

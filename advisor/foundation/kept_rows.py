@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
 from advisor.foundation.compiled import of_the_program
-from advisor.foundation.csv_rows import read_cells, read_rows
+from advisor.foundation.csv_rows import read_rows
 
 RowT = TypeVar("RowT", bound=BaseModel)
 KeyT = TypeVar("KeyT")
@@ -57,28 +59,53 @@ class Rows(Sequence[RowT]):
 
 
 class _Table(Generic[RowT]):
-    def __init__(self, kind: type[RowT], columns: Sequence[str], cells: Sequence[bytes]) -> None:
-        self._kind, self._columns, self._cells = kind, columns, cells
+    """Values of each row by column, of `days` as texts and of `decimals` too: the plain values that can be kept."""
+
+    def __init__(
+        self, kind: type[RowT], columns: Sequence[str], days: Sequence[int], decimals: Sequence[int], rows: list[bytes]
+    ) -> None:
+        self._kind, self._columns, self._days, self._decimals, self._rows = kind, columns, days, decimals, rows
         self._made: dict[int, RowT] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def row(self, place: int) -> RowT:
         if (found := self._made.get(place)) is None:
-            cells = marshal.loads(self._cells[place])  # noqa: S302 - of a file that `compiled` has checked
-            row = self._kind.model_validate(dict(zip(self._columns, cells, strict=True)))
-            found = self._made.setdefault(place, row)  # two threads that ask at once get the same
+            # Not validated again, which needs a schema of every table and takes longer than to read it.
+            found = self._kind.model_construct(None, **dict(zip(self._columns, self._values(place), strict=True)))
+            found = self._made.setdefault(place, found)  # two threads that ask at once get the same
         return found
+
+    def _values(self, place: int) -> list[Any]:
+        values: list[Any] = marshal.loads(self._rows[place])  # noqa: S302 - of a file that `compiled` has checked
+        for column in self._days:
+            if values[column] is not None:
+                values[column] = date.fromisoformat(values[column])
+        for column in self._decimals:
+            if values[column] is not None:
+                values[column] = Decimal(values[column])
+        return values
 
 
 def kept_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> Rows[RowT]:
     """What `read_rows` returns of a file under data/, which is read and checked again only where it has changed."""
+    kept = of_the_program(f"rows-{path.stem}", lambda: _plain(read_rows(path, kind, key), list(kind.model_fields)))
+    table = _Table(kind, *kept)
+    return Rows(table, range(len(table)))
 
-    def checked() -> tuple[list[str], list[bytes]]:
-        read_rows(path, kind, key)
-        columns, rows = read_cells(path, kind)
-        return columns, [marshal.dumps(cells) for cells in rows]
 
-    columns, cells = of_the_program(f"rows-{path.stem}", checked)
-    return Rows(_Table(kind, columns, cells), range(len(cells)))
+def _plain(rows: Iterable[BaseModel], columns: list[str]) -> tuple[list[str], list[int], list[int], list[bytes]]:
+    values = [[getattr(row, column) for column in columns] for row in rows]
+    days, decimals = _columns_of(values, date), _columns_of(values, Decimal)
+    for row in values:
+        for column in (*days, *decimals):
+            row[column] = None if row[column] is None else str(row[column])
+    return columns, days, decimals, [marshal.dumps(row) for row in values]
+
+
+def _columns_of(values: Sequence[Sequence[object]], kind: type) -> list[int]:
+    return sorted({column for row in values for column, value in enumerate(row) if isinstance(value, kind)})
 
 
 def places_by(

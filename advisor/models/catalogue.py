@@ -35,7 +35,7 @@ class ParameterCount(BaseModel):
     without those layers), `difference` says why in a sentence.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     counted: int = Field(gt=0)
     published: int | None = Field(gt=0)
@@ -51,7 +51,7 @@ class OwnFile(BaseModel):
     what the level loses. Its bytes need not be those of the level.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     format: str = Field(min_length=1)
     level: str = Field(min_length=1)
@@ -72,7 +72,7 @@ class OwnFile(BaseModel):
 class Entry(BaseModel):
     """A model of the catalogue, with where its figures come from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, ignored_types=(cached_property,))
 
     id: str = Field(pattern=_ID, max_length=80)
     name: str = Field(min_length=1, max_length=80)
@@ -178,11 +178,15 @@ def read_catalogue(folder: Path) -> Mapping[str, Entry]:
 @cache
 def catalogue() -> Mapping[str, Entry]:
     """The bundled catalogue: checked as a whole where it has changed, its entries made when they are asked for."""
-    return Lazily(of_the_program("models", _plain), Entry.model_validate)
+    return Lazily(of_the_program("models", _plain), _entry)
 
 
 def _plain() -> dict[str, dict[str, Any]]:
-    return {
-        model_id: json.loads((MODELS_FOLDER / f"{model_id}.json").read_text("utf-8"))
-        for model_id in read_catalogue(MODELS_FOLDER)
-    }
+    return {model_id: entry.model_dump() for model_id, entry in read_catalogue(MODELS_FOLDER).items()}
+
+
+def _entry(plain: dict[str, Any]) -> Entry:
+    """An entry that was checked before."""
+    own_files = tuple(OwnFile.model_construct(None, **file) for file in plain["own_files"])
+    parameters = ParameterCount.model_construct(None, **plain["parameters"])
+    return Entry.model_construct(None, **{**plain, "parameters": parameters, "own_files": own_files})

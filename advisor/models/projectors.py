@@ -21,7 +21,7 @@ _KEY = ("model_id", "type")
 class Row(BaseModel):
     """The files of one type for one model; `printed_to_bytes` is how finely their size was printed, 1: exactly."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model_id: Filled
     type: ProjectorType

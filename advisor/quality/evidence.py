@@ -36,7 +36,7 @@ class Evidence(BaseModel):
     perplexity the file holds `ppl_ratio` = quantized / 16 bit; for divergence `quantized_value` in nats.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model: Filled
     model_id: str

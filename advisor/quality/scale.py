@@ -48,7 +48,7 @@ class Ability(BaseModel):
     or two), "other tasks" (none of the task) and "no rows" (only family, size, date and kind are known).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model_id: Filled
     mode: Mode

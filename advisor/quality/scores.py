@@ -39,7 +39,7 @@ class Score(BaseModel):
     such as averages of other rows and suspected faults of a harness; `note` then says why.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model_id: Filled
     mode: Literal["direct", "thinking", "low effort"]

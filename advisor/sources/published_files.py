@@ -48,7 +48,7 @@ class PublishedFile(BaseModel):
     where that is known, `read` the day on which the source was read.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model: Filled
     format: Filled
@@ -74,7 +74,7 @@ class PublishedFile(BaseModel):
 class PublishedRepository(BaseModel):
     """A repository with GGUF files of a model, whose list of files was not read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model: Filled
     repo: _Repository
@@ -89,7 +89,7 @@ class PublishedRepository(BaseModel):
 class GatedOwner(BaseModel):
     """Whose models are gated: all of theirs, or those under one licence."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     owner: Filled
     license: str

@@ -33,7 +33,7 @@ class ConstantRow(BaseModel):
     rows behind it, `sources` how many independent ones they are from (`evidence_words.origin`).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     kind: Kind
     group: str
