@@ -58,6 +58,19 @@ class Rows(Sequence[RowT]):
         return Rows(self._table, [self._places[place] for place in places])
 
 
+def unchecked(kind: type[RowT], values: dict[str, Any]) -> RowT:
+    """A row of values that were checked before, all of them: `model_construct` without looking for what is missing."""
+    found = kind.__new__(kind)
+    for name, value in (
+        ("__dict__", values),
+        ("__pydantic_fields_set__", set(values)),
+        ("__pydantic_extra__", None),
+        ("__pydantic_private__", None),
+    ):
+        object.__setattr__(found, name, value)
+    return found
+
+
 class _Table(Generic[RowT]):
     """Values of each row by column, of `days` as texts and of `decimals` too: the plain values that can be kept."""
 
@@ -73,7 +86,7 @@ class _Table(Generic[RowT]):
     def row(self, place: int) -> RowT:
         if (found := self._made.get(place)) is None:
             # Not validated again, which needs a schema of every table and takes longer than to read it.
-            found = self._kind.model_construct(None, **dict(zip(self._columns, self._values(place), strict=True)))
+            found = unchecked(self._kind, dict(zip(self._columns, self._values(place), strict=True)))
             found = self._made.setdefault(place, found)  # two threads that ask at once get the same
         return found
 

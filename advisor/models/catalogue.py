@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from advisor.foundation.compiled import of_the_program
 from advisor.foundation.errors import DataError
-from advisor.foundation.kept_rows import Lazily
+from advisor.foundation.kept_rows import Lazily, unchecked
 from advisor.foundation.places import data_folder
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
@@ -187,6 +187,6 @@ def _plain() -> dict[str, dict[str, Any]]:
 
 def _entry(plain: dict[str, Any]) -> Entry:
     """An entry that was checked before."""
-    own_files = tuple(OwnFile.model_construct(None, **file) for file in plain["own_files"])
-    parameters = ParameterCount.model_construct(None, **plain["parameters"])
-    return Entry.model_construct(None, **{**plain, "parameters": parameters, "own_files": own_files})
+    own_files = tuple(unchecked(OwnFile, file) for file in plain["own_files"])
+    parameters = unchecked(ParameterCount, plain["parameters"])
+    return unchecked(Entry, {**plain, "parameters": parameters, "own_files": own_files})
