@@ -48,8 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif arguments is None:
         write_methods_late()
         weigh_nothing()
-        # Threads for large matrices, of which there are none here, take longer to start than all of numpy to load.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        from advisor.foundation.environment import start_no_threads
+
+        start_no_threads()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
             return _ask(options, lasting=arguments is not None)

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
+from advisor.foundation.caches import Shared
 from advisor.foundation.compiled import of_the_program
 from advisor.foundation.csv_rows import read_rows
 
@@ -71,7 +72,7 @@ def unchecked(kind: type[RowT], values: dict[str, Any]) -> RowT:
     return found
 
 
-class _Table(Generic[RowT]):
+class _Table(Shared, Generic[RowT]):
     """Values of each row by column, of `days` as texts and of `decimals` too: the plain values that can be kept."""
 
     def __init__(

@@ -37,7 +37,7 @@ def machines() -> Mapping[str, Machine]:
     """Return the catalogue by id: by vendor, then kind, then the newest first."""
     rows = kept_rows(CATALOGUE, Row, ("id",))
 
-    def made() -> tuple[dict[str, int], list[tuple[str, ...]]]:
+    def made() -> tuple[dict[str, int], list[tuple[str, str, str, float]]]:
         place_of = {row.id: place for place, row in enumerate(rows)}
         shares = [(share.vendor, share.kind, share.memory_type, share.share) for share in _reported(rows)]
         return {row.id: place_of[row.id] for row in _in_order(rows)}, shares
