@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.command_line import ASKED, command_parser, misuse
-from advisor.costs.feeds.known_feeds import FEEDS
 from advisor.foundation.caches import weigh_nothing
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.foundation.quick_classes import write_methods_late
@@ -221,6 +220,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _refresh(options: argparse.Namespace) -> str:
+    from advisor.costs.feeds.known_feeds import FEEDS
     from advisor.costs.feeds.refresh import refresh, report
 
     today, only = datetime.now(UTC).date(), options.only or FEEDS

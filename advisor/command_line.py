@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from advisor.costs.feeds.known_feeds import FEEDS
-
 ASKED = {"sizes": "model", "plan": "query"}  # what answers as JSON and in batches, and the name of its question
 # As advisor/answer/status.py has them, which would load the engine for --help.
 STATUSES = ("good", "limited", "slow", "last resort", "does not fit", "not as asked")
@@ -79,6 +77,8 @@ def _add_deploy(made: argparse.ArgumentParser) -> None:
 
 
 def _add_refresh(update: argparse.ArgumentParser) -> None:
+    from advisor.costs.feeds.known_feeds import FEEDS
+
     update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
     update.add_argument("--dry-run", action="store_true", help="print every change and write none")
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")

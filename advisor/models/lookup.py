@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from advisor.foundation.errors import InputError, did_you_mean, one_line
 from advisor.models.catalogue import Entry, catalogue
-from advisor.models.find import suggest
 
 
 def find_model(model_id: str) -> Entry:
@@ -16,6 +15,8 @@ def find_model(model_id: str) -> Entry:
 
 def unknown_model(name: str) -> InputError:
     """That nothing goes by this name, with models of the same family and size, if there are any."""
+    from advisor.models.find import suggest  # late: most questions name a model that there is
+
     found = suggest(name)
     if found:
         return InputError("Unknown model '{name}'; {hint}", found, name=one_line(name, 80), hint=did_you_mean(found))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from advisor.formats.level_id import LevelId
 from advisor.foundation.message import Message, fact
@@ -22,7 +22,9 @@ from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.level_id import GGUF, LevelId
@@ -33,7 +33,9 @@ from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 _SMALLER_CACHE = "q8_0"
 _LEAST_BITS = 4  # of a weight: a model that does not fit on a card with these is not run on one of several
