@@ -44,6 +44,7 @@ def brief_of(found: Recommendation) -> Brief:
         decision=say(found.decision, "report"),
         beside=_beside(found),
         sure=_sure(found),
+        load=_load(found),
         money=tuple(_money(found)),
         gets=tuple(_gets_of_api(found) if found.way == "api" else _gets(found)),
         ways=ways_of(found),
@@ -67,6 +68,19 @@ def _sure(found: Recommendation) -> tuple[str, ...]:
     if not found.is_compared or found.is_another:
         return ()
     return say_all(money_words(found.about.shown)[1:], "report")
+
+
+def _load(found: Recommendation) -> str:
+    """The use that the money is for."""
+    load = found.asked.question.costs.load
+    return told(
+        "For {requests_per_day:exact} requests a day, each of {tokens_in:,} tokens in and {tokens_out:,} out: "
+        "{tokens:count} tokens a month.",
+        requests_per_day=load.requests_per_day,
+        tokens_in=load.tokens_in,
+        tokens_out=load.tokens_out,
+        tokens=float(load.tokens_per_month),
+    )
 
 
 def _money(found: Recommendation) -> Iterator[Figure]:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from advisor.report.appendix import ASKED, KEPT_FREE
-from advisor.report.brief import Figure, Ways
+from advisor.report.brief import Brief, Figure, Ways
 from advisor.report.document import ChoiceCard, Costs, Fact, Logo, ReportDocument, SpeedRow, Table
 from advisor.report.drawing import costs_payload, memory_payload, quality_payload
 from advisor.report.headings import PRODUCT, headings, kicker
@@ -135,13 +135,18 @@ def _deciding(document: ReportDocument, said: Mapping[str, str]) -> str:
     again = f"<p><strong>{text(brief.look_again)}</strong></p>" if brief.look_again else ""
     return "".join(
         (
-            section(said["money"], _figures(brief.money)),
+            section(said["money"], _load(brief) + _figures(brief.money)),
             section(said["gets"], _figures(brief.gets)),
             section(said["ways"], _ways(brief.ways)),
             section(said["changes"], items(brief.changes)),
             section(said["look_again"], again),
         )
     )
+
+
+def _load(brief: Brief) -> str:
+    """What the money is for, where there is any."""
+    return f"<p>{text(brief.load)}</p>" if brief.load and brief.money else ""
 
 
 def _figures(figures: tuple[Figure, ...]) -> str:
