@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Figure:
     """A figure of the first page: "A month", "60 USD", "33 to 104 USD", what it means, how sure it is, and of when.
 
-    `key` names it for whoever looks for one: upfront, month, total; quality, speed, first_token, users, inputs. What
-    is not known, or makes no sense for it, is "".
+    `key` names it for whoever looks for one: upfront, month, total, running; quality, speed, first_token, users,
+    inputs. What is not known, or makes no sense for it, is "".
     """
 
     key: str
