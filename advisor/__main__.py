@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING
 
 from advisor.command_line import ASKED, command_parser, misuse
 from advisor.costs.feeds.known_feeds import FEEDS
+from advisor.foundation.caches import weigh_nothing
 from advisor.foundation.errors import AdvisorError, InputError
+from advisor.foundation.quick_classes import write_methods_late
 from advisor.report.asking import answer_plan, answer_sizes
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(problem)
     if getattr(options, "batch", None) is not None or options.command in _LASTING:
         gc.enable()
+    elif arguments is None:
+        write_methods_late()
+        weigh_nothing()
+        from advisor.foundation.environment import start_no_threads
+
+        start_no_threads()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
             return _ask(options, lasting=arguments is not None)
@@ -54,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AdvisorError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    finally:
+        if arguments is None:
+            gc.freeze()  # or the end of the process would look for circles in all that was loaded, for a fifth of a run
     return 0
 
 

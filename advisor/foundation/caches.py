@@ -66,6 +66,14 @@ def deep_bytes(thing: object) -> int:
     return total
 
 
+_weighing = [True]
+
+
+def weigh_nothing() -> None:
+    """From now on, in a process that gives one answer and ends, before anything has grown."""
+    _weighing[0] = False
+
+
 class _Sampled:
     """Results of one function are alike: every so many is weighed, the others count as much."""
 
@@ -74,6 +82,8 @@ class _Sampled:
         self._last = 0
 
     def __call__(self, result: object) -> int:
+        if not _weighing[0]:
+            return 0
         if next(self._number) % _EVERY == 0:
             self._last = deep_bytes(result)
         return self._last

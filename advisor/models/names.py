@@ -57,7 +57,7 @@ _FIRST_VERSION = re.compile(r"v[01](\.\d+)*|v01")
 class OllamaName(BaseModel):
     """A name in Ollama's library that a rule cannot know; `means` is another name of the same model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: Filled
     means: Filled

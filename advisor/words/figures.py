@@ -23,6 +23,7 @@ Word = Callable[[str, str], str]  # a word, in a context, as the catalogue has i
 Number = float | Decimal
 
 _PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
+_ENGLISH = re.compile(r"[-+]?\d[\d,]*(\.\d+)?")
 _MOST_DIGITS = 400  # of any float, all of them
 _ROUNDED = ("approx", "rough", "exact", "money")
 _WITH_UNIT = ("gb", "gib", "count")
@@ -66,6 +67,14 @@ def apart(value: float, limit: float, locale: Locale) -> str:
 @lru_cache(maxsize=4096)
 def signed(text: str, locale: Locale, grouped: bool = True) -> str:
     """A number that is written the English way ("1,234.50"), with the locale's signs and as many decimals."""
+    if locale.language == "en" and _ENGLISH.fullmatch(text):
+        # As its locales write it, whose data take longer to load than an answer to write.
+        return format(Decimal(text.replace(",", "")), ",f" if grouped else "f")
+    return localized(text, locale, grouped)
+
+
+def localized(text: str, locale: Locale, grouped: bool = True) -> str:
+    """The same by the locale's own pattern and signs."""
     pattern = _pattern(locale, len(text.partition(".")[2]))
     with localcontext(prec=_MOST_DIGITS):
         return str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped))
