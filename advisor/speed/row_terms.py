@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -19,6 +20,7 @@ from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad, gguf_load
 from advisor.speed.measurements import Measurement
 from advisor.speed.nominal_rates import device_of
 from advisor.speed.roofline import (
+    DECODE_TERMS,
     Device,
     Terms,
     bus_terms,
@@ -38,6 +40,8 @@ _BITS = {
 }  # fmt: skip
 # Builds before took longer to read a cache, and builds before the second to read a prompt.
 _EARLY, _EARLY_PROMPTS = "2024-11", "2025-09"
+_STARTED_FOR_EXPERTS = 2  # times as much as for a layer
+_VLLM = re.compile(r"(?i)vllm v?(\d+)\.(\d+)")
 # Of a model that is not in the catalogue only its size is known: 8B has 32 layers, and depth grows with the cube root.
 _KNOWN_LAYERS, _KNOWN_PARAMETERS = 32, 8e9
 
@@ -135,12 +139,31 @@ def _case(row: Measurement) -> Case | None:
         step = serving_terms if backend == "vllm" else decode_terms
         terms = step(load, 0, device, first=True, sharing=sharing)
         hops = row.devices - 1.0 if row.split == "layer" else 0.0
-        early = bool(row.date) and row.date < _EARLY
-        terms = (*terms[:-4], hops, terms[-3], *((terms[3], terms[5]) if early else (0.0, 0.0)))
+        terms = (*terms[:-4], hops, terms[-3], *_early_terms(row, terms))
         ms = 1000 * load.users / row.tokens_per_s
     group = group_of(machine, backend) if machine else _group_of_name(row, backend)
     chip, generation = (chip_of(machine), machine.architecture or "") if machine else (row.device, "")
     return Case(row, backend, group, chip, load.shape.known_as or row.model, terms, ms, generation)
+
+
+def _early_terms(row: Measurement, terms: Terms) -> tuple[float, float]:
+    """What old builds took longer: llama.cpp for the cache and each layer; vLLM for each request and for all that it
+    starts layer by layer, experts among it and exchanges.
+    """
+    named = dict(zip(DECODE_TERMS, terms, strict=True))
+    if row.backend != "vllm":
+        early = bool(row.date) and row.date < _EARLY
+        return (named["cache"], named["layer"]) if early else (0.0, 0.0)
+    if not _before_async_scheduling(row):
+        return 0.0, 0.0
+    return named["requests"], named["layer"] + _STARTED_FOR_EXPERTS * named["moe_layer"] + named["exchange"]
+
+
+def _before_async_scheduling(row: Measurement) -> bool:
+    """Whether the host prepared a step after the one before had ended; vLLM 0.14 (2026-01) does both at once."""
+    if found := _VLLM.search(row.version):
+        return (int(found[1]), int(found[2])) < (0, 14)
+    return bool(row.date) and row.date < "2026"
 
 
 def bus_of(host_gb_s: float | None) -> float:
