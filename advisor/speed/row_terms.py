@@ -38,8 +38,10 @@ _BITS = {
     "FP16": 16.0, "F16": 16.0, "INT8": 8.0, "GPTQ-Int8": 8.3, "AutoRound INT4": 4.4, "AWQ": 4.4, "INT4": 4.4,
     "AWQ-INT4": 4.4, "GPTQ-INT4": 4.4, "W4A16": 4.4, "MXFP4": 4.4, "INT4-AWQ": 4.4, "NVFP4 (W4A16 fallback)": 4.5,
 }  # fmt: skip
-# Builds before took longer to read a cache, and builds before the second to read a prompt.
+# Builds before took longer to read a cache, and builds before the second to read a prompt; for AMD's matrix units kernels
+# were chosen anew in January 2026 (llama.cpp's pull requests 18537, 18666 and 18749: 20 to 76 % faster).
 _EARLY, _EARLY_PROMPTS = "2024-11", "2025-09"
+_EARLY_ON_AMD = "2026-01"
 _STARTED_FOR_EXPERTS = 2  # times as much as for a layer
 _VLLM = re.compile(r"(?i)vllm v?(\d+)\.(\d+)")
 # Of a model that is not in the catalogue only its size is known: 8B has 32 layers, and depth grows with the cube root.
@@ -79,11 +81,16 @@ class Case:
     @property
     def early(self) -> bool:
         """Whether an old build read this prompt, which tells nothing of how well today's are met."""
-        return self.row.kind == "prefill" and bool(self.row.date) and self.row.date < _EARLY_PROMPTS
+        return _read_early(self.row)
 
     @property
     def catalogued(self) -> bool:
         return bool(self.row.machine)
+
+
+def _read_early(row: Measurement) -> bool:
+    before = _EARLY_ON_AMD if row.backend in ("rocm", "vulkan") else _EARLY_PROMPTS
+    return row.kind == "prefill" and bool(row.date) and row.date < before
 
 
 def cases(rows: Iterable[Measurement], kind: str) -> list[Case]:
@@ -131,7 +138,7 @@ def _case(row: Measurement) -> Case | None:
         terms = prefill_terms(load, 0, device, first=True, depth=depth)
         if HOST in load.devices:
             terms = tuple(map(sum, zip(terms, bus_terms(load, bus_of(row.host_gb_s), device, depth), strict=True)))
-        if row.date and row.date < _EARLY_PROMPTS:
+        if _read_early(row):
             terms = (*terms[:-1], terms[0])
         # Several devices work on successive micro-batches at once.
         ms = 1000 / row.tokens_per_s * (pipeline_gain(row.devices) if row.split == "layer" else 1)
