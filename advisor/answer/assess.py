@@ -93,20 +93,13 @@ def asked_of(required: Requirements, writes: bool) -> Requirements:
     return required if writes else required.with_values(**dict.fromkeys(_ASKED_OF_WRITING))
 
 
-def encoder_notes(
-    entry: ResolvedModel, model: Model, work: Workload, required: Requirements, batch: int | None
-) -> tuple[Message, ...]:
-    """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is.
-
-    `batch` is how many tokens the runtime reads at once, where that is a limit.
-    """
+def encoder_notes(entry: ResolvedModel, model: Model, work: Workload, required: Requirements) -> tuple[Message, ...]:
+    """What the reader of an encoder's figures should know: its vectors, and what was left out."""
     notes = []
     if entry.repository is None or entry.repository.pipeline not in _RANKS:
         notes.append(fact("vectors", width=model.width, users=work.users))
     if asked := tuple(Key(key) for key in _ASKED_OF_WRITING if getattr(required, key) is not None):
         notes.append(fact("not_looked_at", n=len(asked), model=entry.name, asked=asked))
-    if batch is not None and not model.causal and work.prompt > batch:
-        notes.append(fact("encoder_batch", tokens=fact("tokens", n=work.prompt), prompt=work.prompt, ubatch=batch))
     return tuple(notes)
 
 
