@@ -24,7 +24,9 @@ from advisor.question.requirements import Requirements
 from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.needs import default_shares
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, sized_weights
+from advisor.runtimes.mlx.cache_and_step import MlxOptions
 from advisor.runtimes.registry import runtime_by
+from advisor.runtimes.vllm.split import form_of
 from advisor.sizing.placement import place
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels
@@ -185,14 +187,24 @@ def _load(asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model
         if whole:
             load = load.spread([device.weights_bytes / whole for device in plan.devices])
         return load
-    model = model.trunk or model
+    return _in_steps(_load_of_servers(model.trunk or model, plan, gpus, depth, prompt), plan)
+
+
+def _in_steps(load: SpeedLoad, plan: Plan) -> SpeedLoad:
+    """With prompts read in the smaller steps that MLX takes where its own do not fit."""
+    told = plan.request.options
+    if not isinstance(told, MlxOptions):
+        return load
+    return replace(load, micro_batch=min(load.micro_batch, told.prefill_step))
+
+
+def _load_of_servers(model: Model, plan: Plan, gpus: int, depth: int, prompt: int) -> SpeedLoad:
     if isinstance(plan.sized, PublishedCheckpoint):
         return checkpoint_load(
             model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
         )
-    return safetensors_load(
-        model, plan.sized.level, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
-    )
+    form = form_of(plan.request, model, plan.sized.level).published
+    return safetensors_load(model, form, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt)
 
 
 def _whole(plan: Plan) -> int:
