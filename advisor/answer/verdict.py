@@ -7,6 +7,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.choices import standing_words
 from advisor.answer.option import host_share_of
 from advisor.answer.other_models import OtherModel, other_model
+from advisor.answer.plans import refuses_input
 from advisor.answer.policy import ALL_KEPT
 from advisor.answer.reasons import in_the_way, on_each_device, small_cache
 from advisor.foundation.caches import kept_beside
@@ -36,7 +37,11 @@ def _run(found: Answer) -> Message:
     chosen = found.chosen or found.shown
     machine = found.hardware.name_of_used
     if not chosen.writes:
-        return fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=machine)
+        said = fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=machine)
+        setup, tokens = found.decided.setup, fact("tokens", n=found.runs.workload.prompt)
+        if not refuses_input(setup.runtime, found.model, setup.question):
+            return said
+        return fact("decision_with_warning", said=said, warning=fact("decision_refuses_input", tokens=tokens))
     kept = chosen.kept
     said = fact(
         "decision_run",
