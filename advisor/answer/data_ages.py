@@ -46,6 +46,7 @@ TABLES: tuple[DataTable, ...] = (
     DataTable("gated.csv", seen="read"),
     DataTable("projectors.csv", source="as_of"),
     DataTable("runtime_support.csv", seen="as_of"),
+    DataTable("runtime_architectures.csv", seen="as_of"),
     DataTable("checked_architectures.csv", seen="as_of"),
     DataTable("accuracy.csv", seen="as_of"),
     DataTable("quality.csv", seen="as_of"),

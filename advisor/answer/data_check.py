@@ -27,6 +27,9 @@ from advisor.quality.evidence import read_evidence
 from advisor.quality.kv_evidence import KV_FILE, read_kv_evidence
 from advisor.quality.scale import SCALE_FILE, read_scale
 from advisor.quality.scores import SCORES_FILE, read_scores
+from advisor.runtimes.architectures import KEY as ARCHITECTURES_KEY
+from advisor.runtimes.architectures import TABLE as ARCHITECTURES_TABLE
+from advisor.runtimes.architectures import Row as ArchitectureRow
 from advisor.runtimes.registry import ENGINES
 from advisor.runtimes.support import KEY as SUPPORT_KEY
 from advisor.runtimes.support import TABLE as SUPPORT_TABLE
@@ -55,6 +58,7 @@ def check_data(folder: Path = DATA) -> None:
     _must_exist(measured, "machine", machines, "machine")
     support = read_rows(folder / SUPPORT_TABLE.name, SupportRow, SUPPORT_KEY)
     _must_have(folder / SUPPORT_TABLE.name, [one.id for one in ENGINES], {row.runtime for row in support})
+    read_rows(folder / ARCHITECTURES_TABLE.name, ArchitectureRow, ARCHITECTURES_KEY)
     read_checked(folder / CHECKED_FILE.name)
     read_ollama_names(folder / OLLAMA_FILE.name)
     read_accuracy(folder / ACCURACY_FILE.name)

@@ -29,6 +29,7 @@ NUMBERS = {
     "projectors.csv": "bytes",
     "published_repositories.csv": "read",
     "runtime_support.csv": "bits",
+    "runtime_architectures.csv": "loads",
     "machines.csv": "devices",
     "model_scale.csv": "value",
     "model_scores.csv": "score",

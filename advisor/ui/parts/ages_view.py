@@ -33,6 +33,7 @@ HOLDS = {
     "gated.csv": "Owners who ask to accept terms first",
     "projectors.csv": "Sizes of vision and audio parts",
     "runtime_support.csv": "What runs which format on which hardware",
+    "runtime_architectures.csv": "Which models runtimes have code for",
     "checked_architectures.csv": "Architectures checked against llama.cpp",
     "accuracy.csv": "How right the figures are",
     "quality.csv": "Measured losses of quality",
