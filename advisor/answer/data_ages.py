@@ -41,6 +41,7 @@ TABLES: tuple[DataTable, ...] = (
     DataTable("machines.csv", seen="as_of"),
     DataTable(MODELS, seen="as_of"),
     DataTable("ollama_names.csv", seen="read"),
+    DataTable("models_not_sized.csv", seen="read"),
     DataTable("published_files.csv", seen="read"),
     DataTable("published_repositories.csv", seen="read"),
     DataTable("gated.csv", seen="read"),

@@ -22,6 +22,7 @@ from advisor.machines.catalogue import load as read_machines
 from advisor.models.catalogue import read_catalogue
 from advisor.models.checked import CHECKED_FILE, read_checked
 from advisor.models.names import OLLAMA_FILE, read_ollama_names
+from advisor.models.not_sized import NOT_SIZED_FILE, read_not_sized
 from advisor.models.projectors import PROJECTORS_FILE, read_projectors
 from advisor.quality.evidence import read_evidence
 from advisor.quality.kv_evidence import KV_FILE, read_kv_evidence
@@ -61,6 +62,7 @@ def check_data(folder: Path = DATA) -> None:
     read_rows(folder / ARCHITECTURES_TABLE.name, ArchitectureRow, ARCHITECTURES_KEY)
     read_checked(folder / CHECKED_FILE.name)
     read_ollama_names(folder / OLLAMA_FILE.name)
+    read_not_sized(folder / NOT_SIZED_FILE.name)
     read_accuracy(folder / ACCURACY_FILE.name)
     _check_prices(folder / "prices")
     scored, scale = folder / SCORES_FILE.name, folder / SCALE_FILE.name

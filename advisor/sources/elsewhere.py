@@ -8,8 +8,10 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry, catalogue
+from advisor.models.find import the_only_model
+from advisor.models.host_names import VARIANTS, is_routed, without_host
 from advisor.models.lookup import unknown_model
-from advisor.models.names import find_by_name, find_by_repository, words_of
+from advisor.models.names import find_by_host_name, find_by_name, find_by_repository, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
 from advisor.sources.command_lines import Pasted, unwrap
 from advisor.sources.files import from_config_text, from_link, from_path, is_local_file
@@ -76,7 +78,11 @@ def canonical(text: str) -> str:
 
 def _address(pasted: Pasted) -> HubAddress | OtherHub | str | None:
     """What was pasted as an address, with the file that a command names beside the repository."""
+    if is_routed(pasted.name):
+        return None
     address = parse_address(pasted.name)
+    if isinstance(address, HubAddress) and address.tag.lower() in VARIANTS:
+        address = replace(address, tag="")
     if isinstance(address, HubAddress) and pasted.file and not address.path:
         if is_gguf_name(pasted.file) and "*" not in pasted.file:
             return replace(address, path=pasted.file)
@@ -99,10 +105,13 @@ def _must_be_known(pasted: Pasted, allow_local: bool) -> tuple[Entry, str | None
         return known[name.lower()], tag.upper()
     if not pasted.ollama and (found := known.get(text.lower())) is not None:
         return found, None
+    if not pasted.ollama and (served := find_by_host_name(text)) is not None:
+        return served, None
     exact = None if pasted.ollama or tag else find_by_name(text)
     if exact is not None and set(words_of(text)) in ({*words_of(exact.id)}, {*words_of(exact.name)}):
         return exact, None
     meant, level = by_ollama_name(text)
+    meant = meant or find_by_repository(text) or the_only_model(text)
     if meant is None:
         raise unknown_model(text)
     return meant, level if level in LEVELS else None
@@ -187,4 +196,7 @@ def _read_hub(address: HubAddress, endpoint: str | None) -> ResolvedModel:
 def _known_repository(address: HubAddress) -> tuple[Entry | None, str | None]:
     """The model of the catalogue that a repository holds, or was made from by quantizing, and the level asked for."""
     level = level_of_name(address.path) or address.tag.upper()
-    return find_by_repository(address.repository), level if level in LEVELS else None
+    known = find_by_repository(address.repository)
+    if known is None and without_host(address.repository) != address.repository:
+        known = find_by_host_name(address.repository)
+    return known, level if level in LEVELS else None

@@ -25,6 +25,7 @@ NUMBERS = {
     "gated.csv": "read",
     "kv_quality.csv": "value",
     "ollama_names.csv": "read",
+    "models_not_sized.csv": "read",
     "published_files.csv": "bytes",
     "projectors.csv": "bytes",
     "published_repositories.csv": "read",

@@ -28,6 +28,7 @@ HOLDS = {
     "machines.csv": "Machines",
     MODELS: "Models",
     "ollama_names.csv": "Names in Ollama's library",
+    "models_not_sized.csv": "Models known by name only",
     "published_files.csv": "Published files with their sizes",
     "published_repositories.csv": "Repositories with GGUF files",
     "gated.csv": "Owners who ask to accept terms first",
