@@ -210,6 +210,23 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _refresh(options: argparse.Namespace) -> str:
+    return _propose(options) if options.what == "models" else _refresh_prices(options)
+
+
+def _propose(options: argparse.Namespace) -> str:
+    """Entries for models that the catalogue lacks: shown as a difference, written where --write says so."""
+    from advisor.sources.new_models import difference_of, propose, report, unknown_of, write_all
+
+    today = datetime.now(UTC).date()
+    wanted = tuple(options.repositories[: options.limit]) or unknown_of(options.by, options.limit)
+    found = propose(wanted, today, progress=partial(print, file=sys.stderr, flush=True))
+    if options.write:
+        written = write_all(found, today)
+        return "\n".join((report(found), *(f"written: {path}" for path in written)))
+    return "\n\n".join(filter(None, (difference_of(found, today), report(found))))
+
+
+def _refresh_prices(options: argparse.Namespace) -> str:
     from advisor.costs.feeds.refresh import refresh, report
 
     today, only = datetime.now(UTC).date(), options.only or FEEDS

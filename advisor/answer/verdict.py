@@ -12,6 +12,7 @@ from advisor.answer.policy import ALL_KEPT
 from advisor.answer.reasons import in_the_way, on_each_device, small_cache
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, Span, fact
+from advisor.runtimes.architectures import loading_of
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -114,6 +115,9 @@ def _free(plan: Plan) -> Message | None:
 
 
 def _warning(found: Answer) -> Message | None:
+    by = found.decided.setup.runtime
+    if loading_of(by.engine, found.shown.plan.request.model).loads != "yes":
+        return fact("decision_unsure", runtime=by.name)
     match found.status:
         case "last resort":
             return fact("decision_last_resort")
