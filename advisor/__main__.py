@@ -305,7 +305,7 @@ def _serve_many(options: argparse.Namespace) -> str:
     from advisor.deploy.proxy import nginx_configuration
 
     if options.print_proxy:
-        return nginx_configuration(options.port, options.address, options.processes, served_folder())
+        return nginx_configuration(options.port, options.address, options.processes, served_folder(), options.at)
     serve(options.port, options.address, options.processes, partial(print, flush=True))
     return ""
 

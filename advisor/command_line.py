@@ -80,6 +80,13 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
         "--processes", type=int, default=1, help="more than one, with nginx before them: one a core serves most people"
     )
     serve.add_argument("--print-proxy", action="store_true", help="print nginx's configuration and start nothing")
+    serve.add_argument(
+        "--at",
+        metavar="HOST:PORT",
+        action="append",
+        default=[],
+        help="for --print-proxy: a process that runs elsewhere",
+    )
     for command in (sizes, plan, found, gate, *lists):
         command.add_argument("--format", choices=_FORMATS, default="table")
     for command, what in ((sizes, "what each size is made of"), (plan, "every level, evidence and bills")):
@@ -167,6 +174,8 @@ def misuse(options: argparse.Namespace) -> str:
         return "--beside and --evidence need --from FILE"
     if options.command == "refresh":
         return _misused_refresh(options)
+    if options.command == "serve" and options.at and not options.print_proxy:
+        return "--at needs --print-proxy"
     if options.command not in ASKED:
         return ""
     name = ASKED[options.command]

@@ -171,6 +171,12 @@ class RealRunEnvironment(Settings):
         description="Hands runs to workers on several machines; `redis://...` needs `pip install redis`; "
         "unset: the database where it is PostgreSQL, else a file",
     )
+    workers: Literal["", "elsewhere"] = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_WORKERS",
+        title="elsewhere, or nothing",
+        description="`elsewhere`: the dashboard starts no worker, other machines have them; unset: one of its own",
+    )
     compress_python: Path | None = Field(
         None,
         alias="LLM_FIT_ADVISOR_COMPRESS_PYTHON",

@@ -24,7 +24,7 @@ def test_made_once_for_the_same_files(tmp_path: Path, monkeypatch: pytest.Monkey
     whole = file.read_bytes()
     for broken in (b"", b"{", whole[:-5], whole[:-1] + b"\x07", whole + b"0"):
         file.write_bytes(broken)
-        assert compiled("numbers", "two", make) == made[:-1] + [len(made) - 1]
+        assert compiled("numbers", "two", make) == [*made[:-1], len(made) - 1]
         assert file.stat().st_mode & 0o077 == 0 or os.name == "nt"
     assert [path.name for path in file.parent.iterdir()] == ["numbers.compiled"]
 
