@@ -37,6 +37,7 @@ _COMPANIONS: Mapping[str, Mapping[str, Any]] = {
     "api_output_price": {"api_input_price": 1},
     "api_cached_price": {"api_input_price": 1, "api_output_price": 1},
 }
+_MEMORY_OF_ANY = {"memory_gib": 1}  # which a custom machine needs
 # What only some machines have.
 _OF_THE_MACHINE = (
     "memory_gib",
@@ -126,7 +127,8 @@ def meaning(key: str, value: Any) -> Any:
     if key == "model":
         return Question.from_values({key: check_model(str(value))}).value(key)  # which may be too long
     if key == "machine":
-        return value if value == CUSTOM_MACHINE else machine(value).id
+        named = str(Question.from_values(_MEMORY_OF_ANY | {key: value}).value(key))
+        return named if named == CUSTOM_MACHINE else machine(named).id
     return Question.from_values({**_COMPANIONS.get(key, {}), key: value}).value(key)
 
 
