@@ -17,6 +17,9 @@ from advisor.ui.server import SCRIPT, SecurityHeaders, favicon, healthz, lifespa
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import CompressedFiles
 from advisor.ui.visitor import visitor_of
+from advisor.ui.your_machine import YourMachine
+
+AROUND = (Responses, SecurityHeaders, Limits, CompressedFiles, OldLinks, YourMachine, StartPage)
 
 app = st.App(
     SCRIPT,
@@ -33,8 +36,6 @@ app = st.App(
         *api_routes(("", folder()), visitor_of),
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
-    middleware=[
-        Middleware(kind) for kind in (Responses, SecurityHeaders, Limits, CompressedFiles, OldLinks, StartPage)
-    ],
+    middleware=[Middleware(kind) for kind in AROUND],
     lifespan=lifespan,
 )

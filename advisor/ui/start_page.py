@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from advisor.report.web.page import message_page, security_policy
 from advisor.ui.first_answer import first_answer
 from advisor.ui.parts.navigation import TITLES
-from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, accepted, encodings, path_in_app, script_version
+from advisor.ui.static_files import PAGE_SCRIPTS, STREAMLIT_FOLDER, accepted, encodings, path_in_app, script_version
 from advisor.words import in_use, told
 
 STREAMLIT_PAGE = STREAMLIT_FOLDER / "index.html"
@@ -44,7 +44,7 @@ def _template() -> tuple[str, str]:
     """The page before and after the place of the first answer."""
     page = STREAMLIT_PAGE.read_text("utf-8")
     style = "\n".join(path.read_text("utf-8") for path in _STYLES)
-    scripts = "\n    ".join(f'<script src=".{path}?v={script_version(path)}" defer></script>' for path in SCRIPTS)
+    scripts = "\n    ".join(f'<script src=".{path}?v={script_version(path)}" defer></script>' for path in PAGE_SCRIPTS)
     page = re.sub(r"<noscript>.*?</noscript>", f"<noscript>{_WITHOUT_SCRIPTS}</noscript>", page, flags=re.DOTALL)
     for old, new in (
         ("<title>Streamlit</title>", f"<title>{_TITLE}</title>\n    <style>{style}</style>\n    {scripts}"),
