@@ -125,10 +125,12 @@ def _sizes(options: argparse.Namespace) -> str:
 
 def _plan(options: argparse.Namespace) -> str:
     from advisor.answer.answer import answer
-    from advisor.question.question import Question
+    from advisor.question.question import Question, language_of
     from advisor.report.as_text import plan_table
+    from advisor.words import speaking
 
-    return plan_table(answer(Question.from_query(options.query), allow_local=True))
+    with speaking(language_of(options.query)):
+        return plan_table(answer(Question.from_query(options.query), allow_local=True))
 
 
 def _report(options: argparse.Namespace) -> str:
@@ -167,10 +169,12 @@ def _pasted(options: argparse.Namespace) -> str:
 
 def _deploy(options: argparse.Namespace) -> str:
     from advisor.answer.answer import answer
-    from advisor.question.question import Question
+    from advisor.question.question import Question, language_of
     from advisor.report.deployments import deployment
+    from advisor.words import speaking
 
-    return deployment(answer(Question.from_query(options.query), allow_local=True), options.what).rstrip("\n")
+    with speaking(language_of(options.query)):
+        return deployment(answer(Question.from_query(options.query), allow_local=True), options.what).rstrip("\n")
 
 
 def _models(options: argparse.Namespace) -> str:

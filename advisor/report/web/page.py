@@ -31,12 +31,12 @@ def style() -> str:
 
 
 @cache
-def security_policy() -> str:
-    """The page's Content-Security-Policy: its own style and pictures within it, and nothing else."""
+def security_policy(more: str = "") -> str:
+    """The page's Content-Security-Policy: its own style and pictures within it, and nothing else but `more`."""
     known = b64encode(hashlib.sha256(style().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{known}'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        f"frame-ancestors 'none'{more}"
     )
 
 
@@ -49,7 +49,7 @@ def report_page(document: ReportDocument, around: Around, lang: str = "en") -> s
         f"{_note(document)}{_deciding(document, said)}{_setting_up(document, said)}{_paying(document, said)}"
         f"{_appendix(document, said)}</main><footer>{_made(document)}</footer>"
     )
-    return _whole(document.title, head, body, lang)
+    return whole_page(document.title, head, body, lang)
 
 
 def message_page(title: str, sentence: str, live: str = "", lang: str = "en", again_s: int = 0) -> str:
@@ -59,7 +59,7 @@ def message_page(title: str, sentence: str, live: str = "", lang: str = "en", ag
     body = (
         f"<header><p class=quiet>{PRODUCT}</p><h1>{text(title)}</h1></header><main><p>{text(sentence)}</p>{way}</main>"
     )
-    return _whole(title, again, body, lang)
+    return whole_page(title, again, body, lang)
 
 
 def decision_of(document: ReportDocument) -> str:
@@ -67,7 +67,8 @@ def decision_of(document: ReportDocument) -> str:
     return document.verdict if document.brief is None else document.brief.decision
 
 
-def _whole(title: str, head: str, body: str, lang: str) -> str:
+def whole_page(title: str, head: str, body: str, lang: str) -> str:
+    """A page for readers around its `head` and `body`, which are HTML."""
     return (
         f'<!doctype html>\n<html lang="{attribute(lang)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
