@@ -6,7 +6,9 @@ from starlette.routing import Route
 
 from advisor.api.routes import api_routes
 from advisor.ui.address import folder
+from advisor.ui.gate import Gate
 from advisor.ui.limits import Limits
+from advisor.ui.login_page import ROUTES as LOGIN
 from advisor.ui.metrics import Responses, metrics
 from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.parts.navigation import MOVED
@@ -26,6 +28,7 @@ app = st.App(
         Route("/metrics", metrics),
         Route("/robots.txt", robots),
         Route(CLAIM_PATH + "/{code}", own),
+        *LOGIN,
         *PICKERS,
         *REPORTS,
         # Streamlit's own folder holds its pages only.
@@ -33,7 +36,7 @@ app = st.App(
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
     middleware=[
-        Middleware(kind) for kind in (Responses, SecurityHeaders, Limits, CompressedFiles, OldLinks, StartPage)
+        Middleware(kind) for kind in (Responses, SecurityHeaders, Gate, Limits, CompressedFiles, OldLinks, StartPage)
     ],
     lifespan=lifespan,
 )

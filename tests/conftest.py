@@ -49,10 +49,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def dashboard(log: Path, app: str = "app.py", **environment: str) -> Iterator[str]:
+def dashboard(log: Path, app: str = "app.py", port: int = 0, **environment: str) -> Iterator[str]:
     """The dashboard, or another app, in a process of its own, with more environment variables; its address."""
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind(("127.0.0.1", port))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port)]
     with (

@@ -30,7 +30,7 @@ from advisor.ui.address import manager_link, question_link
 from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
 from advisor.ui.one_at_a_time import in_turn
-from advisor.ui.parts import frozen_list
+from advisor.ui.parts import frozen_by_all, frozen_list
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.text import plain, refusal, small
 from advisor.words import ENGLISH, in_use
@@ -64,6 +64,7 @@ def draw(reply: Reply) -> None:
     document = report_of(answer, _cover(), question_link(query))
     _downloads(answer, document)
     frozen_list.draw(query, document)
+    frozen_by_all.draw()
     fold("Charts as pictures", "fold_pictures", _charts, document)
     _import()
 
