@@ -61,7 +61,7 @@ def dashboard(log: Path, app: str = "app.py", port: int = 0, **environment: str)
     ):
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait_for(f"{address}/_stcore/health", process, log)
+            wait_for(f"{address}/_stcore/health", process, log)
             yield address
         finally:
             process.terminate()
@@ -71,7 +71,7 @@ def dashboard(log: Path, app: str = "app.py", port: int = 0, **environment: str)
     assert "Warning" not in said, said
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:

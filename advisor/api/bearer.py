@@ -20,7 +20,7 @@ from advisor.store.database import default_url
 from advisor.store.tokens import Tokens
 
 _SCHEME = "bearer "
-_HOW = "Send a token as Authorization: Bearer ..."
+HOW = "Send a token as Authorization: Bearer ..."
 
 
 def program_of(headers: Mapping[str, str], found: Roles) -> Person | None:
@@ -65,4 +65,4 @@ async def _refused(scope: Scope) -> Response | None:
         program = None if found is None else await run_in_threadpool(program_of, Headers(scope=scope), found)
     except AdvisorError as error:
         return refusal(503, str(error))
-    return refusal(401, _HOW) if program is None else None
+    return refusal(401, HOW) if program is None else None

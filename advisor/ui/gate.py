@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from advisor.access.roles import Person, Roles, login_required, roles
-from advisor.api.bearer import program_of, refusal
+from advisor.api.bearer import HOW, program_of, refusal
 from advisor.foundation.errors import InputError
 from advisor.store.errors import StoreUnavailable
 from advisor.ui import login
@@ -33,7 +33,18 @@ NEXT_S = 900
 _LONGEST_NEXT = 3000  # browsers drop longer cookies
 # Who watches the server, who logs in, and what every browser loads to be able to.
 _OPEN = frozenset(
-    ("/healthz", "/readyz", "/metrics", "/robots.txt", LOGIN, "/auth/login", CALLBACK, "/_stcore/health", "/_stcore/host-config", *SCRIPTS)
+    (
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/robots.txt",
+        LOGIN,
+        "/auth/login",
+        CALLBACK,
+        "/_stcore/health",
+        "/_stcore/host-config",
+        *SCRIPTS,
+    )
 )
 _OPEN_BELOW = "/static/"
 _FROZEN = "/s/"
@@ -49,7 +60,7 @@ def safe_place(place: str) -> str:
     plain = place.isascii() and place.isprintable() and "\\" not in place and "#" not in place
     if not plain or not place.startswith("/") or len(place) > _LONGEST_NEXT:
         return ""
-    decoded = unquote(unquote(urlsplit(place).path))
+    decoded = unquote(unquote(place.partition("?")[0]))
     if "//" in decoded or "\\" in decoded or not decoded.isprintable() or ".." in decoded:
         return ""
     return place
@@ -132,15 +143,12 @@ async def _refused(scope: Scope) -> Response | None:
     if found.open_links and path.startswith(_FROZEN) and scope["method"] in ("GET", "HEAD"):
         return None  # what a link alone opens, the store knows
     if person is not None:
-        return refusal(403, told(_NO_RIGHT)) if programs else _no_right(request, person)
+        return refusal(403, "Your login has no right to ask this.") if programs else _no_right(request, person)
     if programs and path != "/api":
-        return refusal(401, told("Log in, or send a token as Authorization: Bearer ..."))
+        return refusal(401, HOW)
     if scope["method"] in ("GET", "HEAD") and not _NO_PLACES.match(path):
         return way_in(scope)
     return PlainTextResponse("Log in first\n", 401, {"Cache-Control": "no-store"})
-
-
-_NO_RIGHT = "Your login has no right to look at this."
 
 
 def _no_right(request: Request, person: Person) -> Response:

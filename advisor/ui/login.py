@@ -152,4 +152,16 @@ def may(act: Act) -> bool:
 def require(act: Act) -> None:
     """Before something is done in a session, whatever its page showed; raises NotAllowed."""
     if not may(act):
-        raise NotAllowed("Your login does not allow this, or it has ended: load the page again, or ask for the right.")
+        raise _not_allowed()
+
+
+def me() -> Person:
+    """Who is logged in in this session; raises NotAllowed."""
+    person = here()
+    if person is None:
+        raise _not_allowed()
+    return person
+
+
+def _not_allowed() -> NotAllowed:
+    return NotAllowed("Your login does not allow this, or it has ended: load the page again, or ask for the right.")

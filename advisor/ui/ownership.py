@@ -36,10 +36,7 @@ def owner() -> str:
     this visit.
     """
     if login_required():
-        person = login.here()
-        if person is None:
-            raise login.NotAllowed("Your login has ended: load the page again.")
-        return person.key
+        return login.me().key
     kept = st.context.cookies.get(OWNER_COOKIE, "")
     if len(kept) in _OWNER_LENGTHS and ":" not in kept:  # as persons have it
         return kept

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import json
 import socket
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import dashboard
+from tests.conftest import dashboard, wait_for
 
+DISCOVERY = "/.well-known/openid-configuration"
 COOKIE_SECRET = "a secret of this test, forty characters long"
 CLIENT_SECRET = "what the provider knows this program by"
 PEOPLE: Mapping[str, Mapping[str, object]] = {
@@ -50,21 +52,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def identity_provider() -> Iterator[str]:
+def identity_provider(log: Path) -> Iterator[str]:
     """Its address. It asks for no password: one says who one is."""
-    mock = pytest.importorskip("oidc_provider_mock")
-    serving = pytest.importorskip("werkzeug.serving")
-    people = [mock.User(sub=name, claims=dict(claims)) for name, claims in PEOPLE.items()]
-    os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # of the provider's own library: it serves plain http here
-    server = serving.make_server("127.0.0.1", 0, mock.app(user_claims=people), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+    pytest.importorskip("oidc_provider_mock")
+    port = free_port()
+    people = [part for sub, claims in PEOPLE.items() for part in ("--user-claims", json.dumps({"sub": sub, **claims}))]
+    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), *people]
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(f"{address}{DISCOVERY}", process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 def secrets_file(folder: Path, address: str, provider: str) -> Path:
@@ -76,7 +77,7 @@ def secrets_file(folder: Path, address: str, provider: str) -> Path:
         f'cookie_secret = "{COOKIE_SECRET}"\n'
         'client_id = "advisor"\n'
         f'client_secret = "{CLIENT_SECRET}"\n'
-        f'server_metadata_url = "{provider}/.well-known/openid-configuration"\n'
+        f'server_metadata_url = "{provider}{DISCOVERY}"\n'
     )
     return path
 
@@ -88,7 +89,7 @@ def company(folder: Path, **environment: str) -> Iterator[Company]:
     roles, log = folder / "roles.toml", folder / "log.txt"
     roles.write_text(ROLES)
     database = f"sqlite:///{folder / 'advisor.sqlite3'}"
-    with identity_provider() as provider:
+    with identity_provider(folder / "provider.txt") as provider:
         secrets = secrets_file(folder, f"http://127.0.0.1:{port}", provider)
         settings = {
             "LLM_FIT_ADVISOR_DATABASE": database,
