@@ -46,7 +46,7 @@ def _draw() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox("Link to delete", [row.id for row in rows], index=None, key="delete_any", width=280)
             st.button(
-                "Delete it for everybody",
+                "Delete for everybody",
                 key="delete_any_now",
                 disabled=chosen is None,
                 on_click=_delete,

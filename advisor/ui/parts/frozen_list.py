@@ -88,7 +88,7 @@ def _sharing() -> Sharing:
 
 def _offered() -> dict[Visibility, str]:
     found = roles()
-    offered: dict[Visibility, str] = {"private": "I alone", "company": "Everybody who logs in here"}
+    offered: dict[Visibility, str] = {"private": "Only me", "company": "Everybody who logs in here"}
     if found is not None and found.open_links:
         offered["link"] = "Whoever has the link"
     return offered

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
+from advisor.access.roles import login_required
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.question.question import LANGUAGE_KEY, Question
@@ -57,7 +58,9 @@ def draw(reply: Reply) -> None:
     )
     _link(
         "Link for a manager",
-        "The same as a page to read and to print: it opens at once, and chat programs show the decision.",
+        "The same as a page to read and to print, for whoever logs in here."
+        if login_required()
+        else "The same as a page to read and to print: it opens at once, and chat programs show the decision.",
         manager_link(query),
     )
     st.header("Report", anchor=False)
