@@ -271,10 +271,10 @@ def _admin(options: argparse.Namespace) -> str:
                 lines = (
                     f"{row.id}  {row.created_at:%Y-%m-%d}  "
                     f"{'never' if row.expires_at is None else format(row.expires_at, '%Y-%m-%d'):10}  "
-                    f"{row.bytes:>9,}  {row.owner}"
+                    f"{row.bytes:>9,}  {row.visibility:10}  {row.maker or row.owner}"
                     for row in rows
                 )
-                head = f"{'id':16}  {'created':10}  {'expires':10}  {'bytes':>9}  owner"
+                head = f"{'id':16}  {'created':10}  {'expires':10}  {'bytes':>9}  {'read by':10}  owner"
                 return "\n".join((head, *lines))
             case "revoke":
                 if not admin.revoke(store, options.id):
@@ -282,6 +282,8 @@ def _admin(options: argparse.Namespace) -> str:
                 return f"{options.id} was revoked."
             case "purge":
                 return f"{admin.purge(store, options.older_than)} were removed."
+            case "token":
+                return _token(options)
             case "backup":
                 return f"{admin.back_up(store, options.file)} rows were written."
             case "restore":
@@ -290,6 +292,25 @@ def _admin(options: argparse.Namespace) -> str:
                 return json.dumps(admin.usage(store), indent=1)
     finally:
         store.close()
+
+
+def _token(options: argparse.Namespace) -> str:
+    from advisor.store.tokens import Tokens
+
+    tokens = Tokens.open()
+    try:
+        if options.revoke is not None:
+            if not tokens.revoke(options.revoke):
+                raise InputError("There is no token {id}.", id=options.revoke[:40])
+            return f"{options.revoke} was revoked."
+        if options.email is not None:
+            secret, made = tokens.make(options.email, options.days)
+            until = f"{made.expires_at:%Y-%m-%d}"
+            return f"{secret}\nToken {made.id} of {made.email} works until {until}; it is not shown again."
+        lines = (f"{one.id:12}  {one.expires_at:%Y-%m-%d}  {one.email}" for one in tokens.listed())
+        return "\n".join((f"{'id':12}  {'expires':10}  address", *lines))
+    finally:
+        tokens.close()
 
 
 def _serve(options: argparse.Namespace) -> str:

@@ -157,6 +157,10 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
     gone = kinds.add_parser("purge", help="remove for good what expired or was deleted")
     gone.add_argument("--older-than", type=int, metavar="DAYS", help="and whatever was frozen before that")
     kinds.add_parser("quota", help="what may be kept and had, and who keeps the most")
+    token = kinds.add_parser("token", help="make, list or revoke what programs ask with where people log in")
+    token.add_argument("email", metavar="ADDRESS", nargs="?", help="for whom; without one those that work are listed")
+    token.add_argument("--days", type=int, default=90, help="how long it works")
+    token.add_argument("--revoke", metavar="ID", help="have one stop working")
     for name, what in (("backup", "all of the database, to a file"), ("restore", "a backup, to an empty database")):
         kinds.add_parser(name, help=what).add_argument("file", metavar="FILE", type=Path)
 

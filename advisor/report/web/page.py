@@ -52,9 +52,15 @@ def report_page(document: ReportDocument, around: Around, lang: str = "en") -> s
     return whole_page(document.title, head, body, lang)
 
 
-def message_page(title: str, sentence: str, live: str = "", lang: str = "en", again_s: int = 0) -> str:
-    """A page with one sentence where there is no report; `again_s`: it is asked for again after so many seconds."""
-    way = f'<nav><a href="{attribute(live)}">{text(told("Open in the dashboard"))}</a></nav>' if live else ""
+def message_page(
+    title: str, sentence: str, ways: Mapping[str, str] | None = None, lang: str = "en", again_s: int = 0
+) -> str:
+    """A page with one sentence where there is no report, and links on by what they are called.
+
+    `again_s`: it is asked for again after so many seconds.
+    """
+    links = "".join(f'<a href="{attribute(to)}">{text(name)}</a> ' for name, to in (ways or {}).items())
+    way = f"<nav>{links.strip()}</nav>" if links else ""
     again = f'<meta http-equiv="refresh" content="{again_s}">' if again_s else ""
     body = (
         f"<header><p class=quiet>{PRODUCT}</p><h1>{text(title)}</h1></header><main><p>{text(sentence)}</p>{way}</main>"
