@@ -18,6 +18,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 from weakref import WeakSet
 
 from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
 
 from advisor.foundation.units import MIB
 
@@ -186,17 +187,17 @@ class Remembered(Protocol[Args, Kept]):
 
 
 def remembered(
-    bound: int, weigh: Callable[[Any], int] | None = None
+    bound: int, weigh: Callable[[Any], int] | None = None, key: Callable[Args, Hashable] = hashkey
 ) -> Callable[[Callable[Args, Result]], Remembered[Args, Result]]:
     """Remember the results last used, up to `bound` bytes. `weigh` tells the bytes of one; without it, they are weighed
-    by a sample. A result heavier than all of that is not kept.
+    by a sample. A result heavier than all of that is not kept. `key` tells what of the arguments the result depends on.
     """
 
     def decorate(function: Callable[Args, Result]) -> Remembered[Args, Result]:
         name = f"{function.__module__}.{function.__qualname__}"
         kept: LRUCache[Any, Any] = LRUCache(bound, getsizeof=weigh or _Sampled())
         _remembered[name] = kept
-        return cast(Remembered[Args, Result], cached(kept, lock=Lock())(function))
+        return cast(Remembered[Args, Result], cached(kept, key=key, lock=Lock())(function))
 
     return decorate
 

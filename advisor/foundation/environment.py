@@ -120,6 +120,13 @@ class Environment(Settings):
         title="a secret of your own",
         description="Who sends it as `Authorization: Bearer ...` may read `/metrics`; unset: this machine alone",
     )
+    roles: str = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_ROLES",
+        title="the path of a file that says who may do what, or anonymous",
+        description="A file that says who may do what; where it is set people log in. Unset: nobody does; `anonymous` "
+        "says so where `[auth]` is configured",
+    )
     language: str = Field(
         "",
         alias="LLM_FIT_ADVISOR_LANGUAGE",
@@ -170,6 +177,12 @@ class RealRunEnvironment(Settings):
         title="an address that begins with postgresql:// or redis://",
         description="Hands runs to workers on several machines; `redis://...` needs `pip install redis`; "
         "unset: the database where it is PostgreSQL, else a file",
+    )
+    workers: Literal["", "elsewhere"] = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_WORKERS",
+        title="elsewhere, or nothing",
+        description="`elsewhere`: the dashboard starts no worker, other machines have them; unset: one of its own",
     )
     compress_python: Path | None = Field(
         None,

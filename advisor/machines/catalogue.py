@@ -26,7 +26,17 @@ from advisor.machines.rows import Kind, Row, Vendor
 if TYPE_CHECKING:
     from advisor.machines.find import FoundMachine, MachineFinder
 
-__all__ = ["CATALOGUE", "Machine", "custom_machine", "find_machines", "load", "machine", "machines", "with_memory"]
+__all__ = [
+    "CATALOGUE",
+    "Machine",
+    "custom_machine",
+    "find_machines",
+    "load",
+    "machine",
+    "machine_id",
+    "machines",
+    "with_memory",
+]
 
 CATALOGUE = data_folder() / "machines.csv"
 PRICES = data_folder() / "prices" / "hardware.csv"
@@ -66,6 +76,19 @@ def machine(machine_id: str) -> Machine:
             )
         raise InputError("There is no machine {shown} in the catalogue.", shown=repr(shown))
     return found
+
+
+def machine_id(typed: str) -> str:
+    """The id of a machine written as people write it ("RTX 4090", "GeForce RTX 4090"); anything else as it is."""
+    slug = "-".join(typed.replace("_", " ").lower().split())
+    if slug == typed:
+        return typed  # without a look at the catalogue
+    return slug if slug in machines() else _by_name().get(slug, typed)
+
+
+@cache
+def _by_name() -> Mapping[str, str]:
+    return {"-".join(found.name.lower().split()): id for id, found in machines().items()}
 
 
 def find_machines(typed: str, limit: int = 8) -> tuple[FoundMachine, ...]:

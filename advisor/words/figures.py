@@ -17,7 +17,7 @@ from babel.core import Locale
 
 from advisor.foundation import numbers
 from advisor.foundation.message import WAYS
-from advisor.words.spelling import before_unit
+from advisor.words.spelling import before_unit, with_sign_of_money
 
 if TYPE_CHECKING:
     from babel.numbers import NumberPattern
@@ -41,7 +41,8 @@ def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
     if not isfinite(figure):
         return str(figure)  # what somebody gave, and is told that it is not possible
     if way in _ROUNDED:
-        return signed(WAYS[way](float(figure)), locale)
+        rounded = signed(WAYS[way](float(figure)), locale)
+        return with_sign_of_money(rounded, locale) if way == "money" else rounded
     if way == "plain":
         return signed(WAYS[way](figure), locale, grouped=False)
     if way in _WITH_UNIT:
