@@ -87,7 +87,7 @@ class Store:
 
     def check(self) -> None:
         """Connect, and migrate where needed; raises StoreUnavailable."""
-        with self._working("used"):
+        with self._working("used"), self._engine.connect():
             pass
 
     def freeze(

@@ -26,6 +26,7 @@ TITLES = {
 _GROUPS = ((ANSWER,), (MODELS, MACHINES, COMPARE), (REPORT,), (PROVE, KNOW))
 # Where people who kept an old address are led to: the page and, on Answer, the tab.
 MOVED = {
+    "answer": (ANSWER, None),
     "fit": (ANSWER, None),
     "quality": (ANSWER, "Quality"),
     "cost": (ANSWER, "Cost"),

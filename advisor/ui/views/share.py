@@ -30,6 +30,7 @@ from advisor.ui import state, tongue
 from advisor.ui.address import manager_link, question_link
 from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
+from advisor.ui.link import for_your_machine
 from advisor.ui.one_at_a_time import in_turn
 from advisor.ui.parts import frozen_by_all, frozen_list
 from advisor.ui.parts.fold import fold
@@ -62,6 +63,11 @@ def draw(reply: Reply) -> None:
         if login_required()
         else "The same as a page to read and to print: it opens at once, and chat programs show the decision.",
         manager_link(query),
+    )
+    _link(
+        "Link for somebody else's machine",
+        "Asks whoever opens it which machine is theirs, and answers for that one.",
+        question_link(for_your_machine(dict(parse_qsl(query)))),
     )
     st.header("Report", anchor=False)
     document = report_of(answer, _cover(), question_link(query))
