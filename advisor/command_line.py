@@ -80,6 +80,13 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
         "--processes", type=int, default=1, help="more than one, with nginx before them: one a core serves most people"
     )
     serve.add_argument("--print-proxy", action="store_true", help="print nginx's configuration and start nothing")
+    serve.add_argument(
+        "--at",
+        metavar="HOST:PORT",
+        action="append",
+        default=[],
+        help="for --print-proxy: a process that runs elsewhere",
+    )
     for command in (sizes, plan, found, gate, *lists):
         command.add_argument("--format", choices=_FORMATS, default="table")
     for command, what in ((sizes, "what each size is made of"), (plan, "every level, evidence and bills")):
@@ -150,6 +157,10 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
     gone = kinds.add_parser("purge", help="remove for good what expired or was deleted")
     gone.add_argument("--older-than", type=int, metavar="DAYS", help="and whatever was frozen before that")
     kinds.add_parser("quota", help="what may be kept and had, and who keeps the most")
+    token = kinds.add_parser("token", help="make, list or revoke what programs ask with where people log in")
+    token.add_argument("email", metavar="ADDRESS", nargs="?", help="for whom; without one those that work are listed")
+    token.add_argument("--days", type=int, default=90, help="how long it works")
+    token.add_argument("--revoke", metavar="ID", help="have one stop working")
     for name, what in (("backup", "all of the database, to a file"), ("restore", "a backup, to an empty database")):
         kinds.add_parser(name, help=what).add_argument("file", metavar="FILE", type=Path)
 
@@ -167,6 +178,8 @@ def misuse(options: argparse.Namespace) -> str:
         return "--beside and --evidence need --from FILE"
     if options.command == "refresh":
         return _misused_refresh(options)
+    if options.command == "serve" and options.at and not options.print_proxy:
+        return "--at needs --print-proxy"
     if options.command not in ASKED:
         return ""
     name = ASKED[options.command]

@@ -79,7 +79,7 @@ class Subject:
     """What is asked about, the same for all setups. `model` is with or without its MTP layers, as asked.
 
     Where nobody asks for a context and the model knows less than is usual, `question` has its own, and `usual_context`
-    is what was not taken.
+    is what was not taken. Experts of more layers than there are are those of all.
     """
 
     question: Question
@@ -98,6 +98,9 @@ class Subject:
         beyond = limit is not None and usual > limit and "context" not in question.given
         if beyond:
             question = replace(question, workload=question.workload.with_values(context=limit))
+        if question.placement.cpu_moe_layers > len(model.layers):  # people write "all" or 999
+            placement = question.placement.with_values(cpu_moe_layers=len(model.layers))
+            question = replace(question, placement=placement)
         facts, writes = facts_of_model(entry, model), writes_text(entry, model)
         return cls(question, entry, model, facts, writes, usual if beyond else None)
 

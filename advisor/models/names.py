@@ -42,8 +42,8 @@ FORMS = frozenset(
 # What quantizers end the name of a repository with, part by part: "-bnb-4bit", ".w4a16", "-FP8-dynamic", "-i1-GGUF".
 _NAME_PART = re.compile(r"([-.])")
 _FORM_PART = re.compile(
-    r"(gguf|awq|gptq|mlx|hf|bnb|unsloth|dwq|auto_?round|quantized|qat|dynamic|imatrix|i1|ud|exl[23]|\d+bit|g\d+"
-    r"|(nv|mx)?fp[48]|[bf]p?16|u?int[48]|w\d+a\d+|i?q\d\w*)",
+    r"(gguf|awq|gptq|mlx|hf|bnb|unsloth|dwq|auto_?round|quantized|qat|dynamic|block|imatrix|i1|ud|exl[23]|\d+bit|g\d+"
+    r"|(nv|mx)?fp[48]|bf16|[bf]p?16|u?int[48]|w\d+a\d+|i?q\d\w*)",
     re.IGNORECASE,
 )
 _TUNED = frozenset(["instruct", "it", "chat", "pt", "hf", "bf", "fp"])
@@ -59,7 +59,7 @@ _FIRST_VERSION = re.compile(r"v[01](\.\d+)*|v01")
 class OllamaName(BaseModel):
     """A name in Ollama's library that a rule cannot know; `means` is another name of the same model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: Filled
     means: Filled
@@ -117,10 +117,16 @@ def find_by_repository(repository: str) -> Entry | None:
     """The model of the catalogue that a repository of the Hub holds, or was made from by quantizing; its own first."""
     if (own := _repositories().get(repository.lower())) is not None:
         return own
-    parts = _NAME_PART.split(repository.rpartition("/")[2])
-    while len(parts) > 1 and _FORM_PART.fullmatch(parts[-1]):
-        parts = parts[:-2]
-    return find_by_name("".join(parts))
+    return find_by_name(split_form(repository.rpartition("/")[2])[0])
+
+
+def split_form(name: str) -> tuple[str, str]:
+    """A repository's name without what quantizers end it with, and that: "Qwen3-32B" and "AWQ"."""
+    parts = _NAME_PART.split(name)
+    count = len(parts)
+    while count > 1 and _FORM_PART.fullmatch(parts[count - 1]):
+        count -= 2
+    return "".join(parts[:count]), "".join(parts[count + 1 :])
 
 
 def find_by_host_name(name: str) -> Entry | None:
