@@ -21,7 +21,8 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
     graph, inner = frame.graph, frame.f32(mamba.inner)
     width = mamba.convolution_width
     past = frame.state((mamba.kernel - 1) * width)
-    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source, weight="ssm_in"))
+    apart = frame.few_of_a_user and not frame.settings.since("2026-09")
+    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source, weight="ssm_in", at_home=apart))
     window = graph.op(frame.f32(width) + frame.per_user((mamba.kernel - 1) * width), view(past), joint)
     graph.store(frame.last_tokens(window))
     convolved = view(graph.matmul(frame.f32(width), window, weight="ssm_conv1d"))
@@ -32,17 +33,17 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
         read = [
             graph.part(frame.f32(width) - 4 * (width - part), convolved) for part in (mamba.inner, grouped, grouped)
         ]
-        scan = view(graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows))
+        scan = graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows)
     else:
-        scan = view(graph.on(graph.here, size, convolved, step, frame.state_rows))
+        scan = graph.on(graph.here, size, convolved, step, frame.state_rows)
     graph.settle()
     frame.unused_states(mamba.state_elements)
-    graph.store(scan)
+    graph.store(view(scan))
     beside()
     gates = graph.part(frame.f32(mamba.inner + width + mamba.heads) - 4 * (width + mamba.heads), joint)
     gate = graph.op(inner, gates)
     skipped = graph.shifted(inner, convolved, "ssm_d")
-    mixed = graph.inplace(inner, scan, skipped)
+    mixed = graph.inplace(inner, graph.seen(scan, inner), skipped)
     mixed = graph.op(inner, gate, mixed)
     if mamba.norm:
         mixed = graph.norm(inner, view(mixed), weight="ssm_norm")
@@ -99,13 +100,15 @@ def short_convolution(
     """LFM2's gated convolution without its output projection (src/models/lfm2.cpp)."""
     graph, size = frame.graph, frame.f32(width)
     past = frame.state((block.kernel - 1) * width)
-    joint = view(graph.matmul(3 * size, view(source), weight="shortconv.in_proj"))
+    few = frame.few_of_a_user
+    product = graph.matmul(3 * size, view(source), weight="shortconv.in_proj", at_home=few)
+    joint = view(product)
     gated = graph.op(size, joint)
     window = graph.op(size + frame.per_user((block.kernel - 1) * width), view(past), view(gated))
     graph.store(frame.last_tokens(window))
     beside()
     convolved = graph.matmul(size, window, weight="shortconv.conv")
-    return graph.inplace(size, joint, convolved)
+    return graph.inplace(size, graph.part(3 * size - 8 * width, joint) if few else joint, convolved)
 
 
 def kimi_delta(frame: Frame, delta: KimiDelta, source: int) -> int:
