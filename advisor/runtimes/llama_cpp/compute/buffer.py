@@ -20,6 +20,7 @@ from advisor.runtimes.llama_cpp.compute.graph import Graph
 from advisor.runtimes.llama_cpp.compute.host_tensors import Tensors
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
 from advisor.runtimes.llama_cpp.compute.layout import Layout, lay_out
+from advisor.runtimes.llama_cpp.compute.recurrent import with_steps
 from advisor.runtimes.llama_cpp.compute.repeats import repeated, shortened
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.sizing.placement import HOST, Placement
@@ -58,7 +59,7 @@ def lent_buffer_bytes(
     if model.wiring.assumed:
         return None
     found = _lent(model, as_kept(model, settings), placement, tensors)
-    return None if found is None else dict(found)
+    return None if found is None else with_steps(dict(found), model, settings, placement)
 
 
 @kept_beside

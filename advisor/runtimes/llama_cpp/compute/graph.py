@@ -184,7 +184,7 @@ class Graph:
         return node
 
     def matmul(self, size: int, *reads: int, weight: str = "", at_home: bool = False) -> int:
-        """Multiplication by a weight of the current layer, and its bias; `at_home` where no other device computes it."""
+        """Multiplication by a weight of the current layer, and its bias; `at_home`: no other device computes it."""
         if at_home:
             return self.on(self.here, size, *reads)
         return self.routed(self.here, size, *reads, weight=weight)

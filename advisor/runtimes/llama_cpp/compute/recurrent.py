@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from advisor.models.mixers import Mixer
+from advisor.models.model import Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
-from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.frame import Frame, reserved_tokens
 from advisor.runtimes.llama_cpp.compute.graph import view
-from advisor.sizing.placement import HOST
+from advisor.sizing.placement import HOST, Placement
+from advisor.sizing.settings import Settings
 
 
 def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] = lambda: None) -> int:
@@ -92,6 +95,42 @@ def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, in
     else:
         decay = graph.on(graph.here, size, decay)
     return view(decay), graph.op(size, view(graph.matmul(size, source, weight="ssm_beta")))
+
+
+# Before 2026-09 delta nets of several users are computed step by step where a GPU computes for the host: what the
+# steps of a layer take at most, in results of all tokens and in states of all users, as the planner of 2026-08 said of
+# Qwen3.5 0.8B and Kimi Linear.
+_STEPS, _STATES = 13.5, 2.5
+_KIMI_STEPS, _KIMI_STATES = 40.5, 0.5
+_CHUNK = 64
+_USERS_TRIED = 2  # of 16 tokens each, with which a GPU computes for the host
+
+
+def _stepwise_bytes(mixer: Mixer, settings: Settings) -> int:
+    """An upper bound of what a delta net takes of a compute buffer where it is not fused; 0 for other mixers."""
+    chunks = -(-reserved_tokens(settings) // (settings.users * _CHUNK))
+    tokens = settings.users * chunks * _CHUNK
+    match mixer:
+        case GatedDeltaNet():
+            each, steps, states = mixer.value_heads * mixer.value_size, _STEPS, _STATES * mixer.key_size
+        case KimiDelta():
+            each, steps, states = mixer.inner, _KIMI_STEPS, _KIMI_STATES * mixer.head_size
+        case _:
+            return 0
+    return round(4 * each * (steps * tokens + states * settings.users))
+
+
+def with_steps(found: dict[int, int], model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
+    """The same where delta nets are not fused, as llama.cpp finds that one of the host would not run there."""
+    if settings.since("2026-09") or settings.users < _USERS_TRIED:
+        return found
+    steps = [max((_stepwise_bytes(mixer, settings) for mixer in layer.mixers), default=0) for layer in model.layers]
+    if not any(size for size, home in zip(steps, placement.layers, strict=True) if home == HOST):
+        return found
+    for size, home in zip(steps, placement.layers, strict=True):
+        device = 0 if home == HOST else home
+        found[device] = max(found[device], size)
+    return found
 
 
 def short_convolution(
