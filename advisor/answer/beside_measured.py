@@ -60,9 +60,6 @@ def conditions_of(run: PastedRun, asked: Mapping[str, Any]) -> dict[str, Any]:
     values = {**asked, **run.conditions, **{key: value for key, value in told.items() if value is not None}}
     if run.tool in ("ollama log", "llama.cpp log", "llama-bench"):
         values.setdefault("users", 1)
-    layers = len(catalogue()[values["model"]].model.layers) if values.get("model") in catalogue() else None
-    if layers is not None and values.get("cpu_moe_layers", 0) > layers:  # people write 999 for all of them
-        values["cpu_moe_layers"] = layers
     return values
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from advisor.foundation.csv_rows import Filled, read_rows
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import Entry, catalogue
+from advisor.models.host_names import spellings, with_point
 
 OLLAMA_FILE = data_folder() / "ollama_names.csv"
 _WORD = re.compile(
@@ -48,6 +49,7 @@ _FORM_PART = re.compile(
 _TUNED = frozenset(["instruct", "it", "chat", "pt", "hf", "bf", "fp"])
 _THINKS = frozenset(["thinking", "think", "reasoning"])
 _SIZE_WORDS = frozenset(["nano", "tiny", "mini", "micro", "small", "medium", "large", "lite"])
+_PLUS = re.compile(r"(?<=[a-z])\+")
 _PUBLISHER = re.compile(r"^(c4ai|nvidia|meta|google|mistralai|openai)[ \-/](?=[a-z])")
 _DETAIL = re.compile(r"a\d+(\.\d+)?b|\d+[ke]")
 _DATE = re.compile(r"\d{4}|0\d")
@@ -57,7 +59,7 @@ _FIRST_VERSION = re.compile(r"v[01](\.\d+)*|v01")
 class OllamaName(BaseModel):
     """A name in Ollama's library that a rule cannot know; `means` is another name of the same model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: Filled
     means: Filled
@@ -82,14 +84,17 @@ class _Known:
 
 def words_of(name: str) -> tuple[str, ...]:
     """A name's words, lower case, with letters and numbers apart: "Llama3.3-70B" is llama, 3.3, 70b."""
-    return tuple(_WORD.findall(_PUBLISHER.sub("", name.lower().replace("_", "-"))))
+    return tuple(_WORD.findall(_PUBLISHER.sub("", _PLUS.sub("-plus", name.lower().replace("_", "-")))))
 
 
 def find_by_name(name: str) -> Entry | None:
     """The one model of the catalogue that a name means; None where it means none, or several sizes."""
     words = words_of(name)
-    if not any(word.isalpha() and word not in FORMS for word in words):
-        return None
+    if not any(word.isalpha() and word not in FORMS for word in words) or name.lower().endswith("-latest"):
+        return None  # what a publisher's "-latest" is changes
+    if any(word.isdigit() and words.count(word) > 1 for word in words):  # Llama 3_3 is no Llama 3
+        pointed = with_point(name)
+        return find_by_name(pointed) if pointed != name else None
     sizes = _sizes(words)
     asked = {word for word in words if word not in sizes}
     must = asked - FORMS
@@ -122,6 +127,11 @@ def split_form(name: str) -> tuple[str, str]:
     while count > 1 and _FORM_PART.fullmatch(parts[count - 1]):
         count -= 2
     return "".join(parts[:count]), "".join(parts[count + 1 :])
+
+
+def find_by_host_name(name: str) -> Entry | None:
+    """The model that a host's name means, such as `meta.llama3-3-70b-instruct-v1:0`; None where it means none."""
+    return next((found for text in spellings(name) if (found := find_by_repository(text)) is not None), None)
 
 
 def find_by_ollama_name(name: str) -> Entry | None:

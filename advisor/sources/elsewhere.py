@@ -9,8 +9,10 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry, catalogue
+from advisor.models.find import the_only_model
+from advisor.models.host_names import VARIANTS, is_routed, without_host
 from advisor.models.lookup import unknown_model
-from advisor.models.names import find_by_name, find_by_repository, split_form, words_of
+from advisor.models.names import find_by_host_name, find_by_name, find_by_repository, split_form, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
 from advisor.sources.command_lines import Pasted, unwrap
 from advisor.sources.files import from_config_text, from_link, from_path, is_local_file
@@ -78,7 +80,11 @@ def canonical(text: str) -> str:
 
 def _address(pasted: Pasted) -> HubAddress | OtherHub | str | None:
     """What was pasted as an address, with the file that a command names beside the repository."""
+    if is_routed(pasted.name):
+        return None
     address = parse_address(pasted.name)
+    if isinstance(address, HubAddress) and address.tag.lower() in VARIANTS:
+        address = replace(address, tag="")
     if isinstance(address, HubAddress) and pasted.file and not address.path:
         if is_gguf_name(pasted.file) and "*" not in pasted.file:
             return replace(address, path=pasted.file)
@@ -105,7 +111,10 @@ def _must_be_known(pasted: Pasted, allow_local: bool) -> tuple[Entry, str | None
         for spelt in (text, split_form(text)[0]):
             if (exact := _spelt(spelt)) is not None:
                 return exact, None if spelt == text else level_in_name(text, exact)
+    if not pasted.ollama and (served := find_by_host_name(text)) is not None:
+        return served, None
     meant, level = by_ollama_name(text)
+    meant = meant or find_by_repository(text) or the_only_model(text)
     if meant is None:
         raise unknown_model(text)
     return meant, level if level in LEVELS else None
@@ -209,6 +218,8 @@ def _read_hub(address: HubAddress, endpoint: str | None) -> ResolvedModel:
 def _known_repository(address: HubAddress) -> tuple[Entry | None, str | None]:
     """The model of the catalogue that a repository holds, or was made from by quantizing, and the level asked for."""
     known, level = find_by_repository(address.repository), level_of_name(address.path) or address.tag.upper()
+    if known is None and without_host(address.repository) != address.repository:
+        known = find_by_host_name(address.repository)
     if level:
         return known, level if level in LEVELS else None
     return known, level_in_name(address.repository, known)
