@@ -6,7 +6,9 @@ from starlette.routing import Route
 
 from advisor.api.routes import api_routes
 from advisor.ui.address import folder
+from advisor.ui.gate import Gate
 from advisor.ui.limits import Limits
+from advisor.ui.login_page import ROUTES as LOGIN
 from advisor.ui.metrics import Responses, metrics
 from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.parts.navigation import MOVED
@@ -19,7 +21,7 @@ from advisor.ui.static_files import CompressedFiles
 from advisor.ui.visitor import visitor_of
 from advisor.ui.your_machine import YourMachine
 
-AROUND = (Responses, SecurityHeaders, Limits, CompressedFiles, OldLinks, YourMachine, StartPage)
+AROUND = (Responses, SecurityHeaders, Gate, Limits, CompressedFiles, OldLinks, YourMachine, StartPage)
 
 app = st.App(
     SCRIPT,
@@ -30,6 +32,7 @@ app = st.App(
         Route("/robots.txt", robots),
         *(Route(f"{above}{path}", favicon) for above in {"", folder()} for path in ("/favicon.ico", "/favicon.png")),
         Route(CLAIM_PATH + "/{code}", own),
+        *LOGIN,
         *PICKERS,
         *REPORTS,
         # Streamlit's own folder holds its pages only.

@@ -53,7 +53,16 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
     made.add_argument("--as", dest="what", choices=DEPLOYMENTS, default="compose")
     gate = commands.add_parser("check", help="exit with 1 where an answer is not good enough, for pipelines")
     _add_gate(gate)
-    update = commands.add_parser("refresh", help="update the price tables in data/prices/ from public feeds")
+    update = commands.add_parser(
+        "refresh", help="update the price tables in data/prices/ from public feeds, or propose models from the Hub"
+    )
+    update.add_argument("what", nargs="?", choices=("prices", "models"), default="prices")
+    update.add_argument("repositories", metavar="ORG/NAME", nargs="*", help="models: these, instead of popular ones")
+    update.add_argument("--by", choices=("trending", "downloads"), default="trending", help="models: what is popular")
+    update.add_argument("--limit", type=_whole, default=20, help="models: how many at most")
+    update.add_argument(
+        "--write", action="store_true", help="models: write the difference that is only shown else; nothing is replaced"
+    )
     update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
     update.add_argument("--dry-run", action="store_true", help="print every change and write none")
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
@@ -71,6 +80,13 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
         "--processes", type=int, default=1, help="more than one, with nginx before them: one a core serves most people"
     )
     serve.add_argument("--print-proxy", action="store_true", help="print nginx's configuration and start nothing")
+    serve.add_argument(
+        "--at",
+        metavar="HOST:PORT",
+        action="append",
+        default=[],
+        help="for --print-proxy: a process that runs elsewhere",
+    )
     for command in (sizes, plan, found, gate, *lists):
         command.add_argument("--format", choices=_FORMATS, default="table")
     for command, what in ((sizes, "what each size is made of"), (plan, "every level, evidence and bills")):
@@ -141,14 +157,29 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
     gone = kinds.add_parser("purge", help="remove for good what expired or was deleted")
     gone.add_argument("--older-than", type=int, metavar="DAYS", help="and whatever was frozen before that")
     kinds.add_parser("quota", help="what may be kept and had, and who keeps the most")
+    token = kinds.add_parser("token", help="make, list or revoke what programs ask with where people log in")
+    token.add_argument("email", metavar="ADDRESS", nargs="?", help="for whom; without one those that work are listed")
+    token.add_argument("--days", type=int, default=90, help="how long it works")
+    token.add_argument("--revoke", metavar="ID", help="have one stop working")
     for name, what in (("backup", "all of the database, to a file"), ("restore", "a backup, to an empty database")):
         kinds.add_parser(name, help=what).add_argument("file", metavar="FILE", type=Path)
+
+
+def _misused_refresh(options: argparse.Namespace) -> str:
+    if options.what == "models":
+        wrong = [flag for flag in ("accept", "dry_run", "only") if getattr(options, flag)]
+        return f"--{wrong[0].replace('_', '-')} is for prices" if wrong else ""
+    return "repositories and --write are for refresh models" if options.repositories or options.write else ""
 
 
 def misuse(options: argparse.Namespace) -> str:
     """What is wrong with a command line that argparse lets pass; "" where nothing is."""
     if options.command == "detect" and options.source is None and (options.beside or options.evidence):
         return "--beside and --evidence need --from FILE"
+    if options.command == "refresh":
+        return _misused_refresh(options)
+    if options.command == "serve" and options.at and not options.print_proxy:
+        return "--at needs --print-proxy"
     if options.command not in ASKED:
         return ""
     name = ASKED[options.command]

@@ -149,7 +149,7 @@ def _answer(
     kept: tuple[LocalMeasurement, ...],
 ) -> Answer:
     entry = _find(question.model.name, allow_local, period)
-    if entry.level is not None and question.model.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
+    if entry.level in LEVELS and question.model.level is None:  # named with the model: llama3.3:70b-instruct-q4_K_M
         question = question.with_values(level=entry.level)
     measured_here = measured_of(entry, kept)
     return answered(decide(question, entry, today, measured_here))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 from advisor.formats.levels import find_level
 from advisor.foundation.errors import InputError
@@ -35,11 +36,23 @@ def runtime_name(runtime: str) -> str:
 def with_frontend_defaults(
     question: Question, given: frozenset[str], model: Model, hardware: Hardware, runtime: RuntimeId
 ) -> tuple[Question, tuple[Taken, ...]]:
-    """The question with what a front end chooses for settings that are not `given`, and these choices."""
+    """The question with what a front end chooses for settings that are not `given`, and these choices.
+
+    What reads an input in one batch is given batches as long as its inputs.
+    """
     gpu_bytes = sum(device.capacity_bytes for device in hardware.memory.devices)
-    defaults = runtime_by(runtime).defaults(gpu_bytes, model)
-    taken = tuple(each for each in defaults if each.key not in given)
-    return question.with_values(**{each.key: each.value for each in taken}) if taken else question, taken
+    by = runtime_by(runtime)
+    taken = tuple(each for each in by.defaults(gpu_bytes, model) if each.key not in given)
+    values: dict[str, Any] = {each.key: each.value for each in taken}
+    if "ubatch" not in given and refuses_input(by, model, question):
+        values["ubatch"] = question.workload.prompt
+    return question.with_values(**values) if values else question, taken
+
+
+def refuses_input(by: Runtime, model: Model, question: Question) -> bool:
+    """Whether an encoder's inputs are longer than the batch that must hold each of them."""
+    batch = None if model.causal else by.encoder_batch(question.settings)
+    return batch is not None and question.workload.prompt > batch
 
 
 def request_of(

@@ -27,6 +27,7 @@ from advisor.quality.kv_cache_loss import damages
 from advisor.question.configuration import AUTO
 from advisor.question.hardware import Hardware, chip_for, hardware_of
 from advisor.question.question import Question
+from advisor.runtimes.architectures import loading_of
 from advisor.runtimes.defaults import Taken
 from advisor.runtimes.registry import ENGINES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
@@ -108,7 +109,10 @@ def setups_of(about: Subject) -> tuple[Setup, ...]:
     """Every way that is possible; raises InputError with the first reason where none is."""
     found: list[Setup] = []
     refusals: list[InputError] = []
-    for runtime in runtimes_of(about.question, about.entry):
+    runtimes = runtimes_of(about.question, about.entry)
+    # Nobody is sent to an engine that may not load the model, where another does.
+    sure = tuple(one for one in runtimes if loading_of(runtime_by(one).engine, about.model).loads == "yes")
+    for runtime in sure or runtimes:
         try:
             found += _setups(about, runtime)
         except InputError as refusal:

@@ -7,10 +7,12 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.choices import standing_words
 from advisor.answer.option import host_share_of
 from advisor.answer.other_models import OtherModel, other_model
+from advisor.answer.plans import refuses_input
 from advisor.answer.policy import ALL_KEPT
 from advisor.answer.reasons import in_the_way, on_each_device, small_cache
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, Span, fact
+from advisor.runtimes.architectures import loading_of
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -36,7 +38,11 @@ def _run(found: Answer) -> Message:
     chosen = found.chosen or found.shown
     machine = found.hardware.name_of_used
     if not chosen.writes:
-        return fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=machine)
+        said = fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=machine)
+        setup, tokens = found.decided.setup, fact("tokens", n=found.runs.workload.prompt)
+        if not refuses_input(setup.runtime, found.model, setup.question):
+            return said
+        return fact("decision_with_warning", said=said, warning=fact("decision_refuses_input", tokens=tokens))
     kept = chosen.kept
     said = fact(
         "decision_run",
@@ -122,6 +128,9 @@ def _free(plan: Plan) -> Message | None:
 
 
 def _warning(found: Answer) -> Message | None:
+    by = found.decided.setup.runtime
+    if loading_of(by.engine, found.shown.plan.request.model).loads != "yes":
+        return fact("decision_unsure", runtime=by.name)
     match found.status:
         case "last resort":
             return fact("decision_last_resort")

@@ -1,14 +1,16 @@
 """The machines in data/machines.csv, and machines that the user describes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import InputError, did_you_mean, one_line
+from advisor.foundation.kept_rows import Lazily, kept_rows
 from advisor.foundation.message import fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.places import data_folder
@@ -17,7 +19,7 @@ from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
 from advisor.machines.find import FoundMachine, MachineFinder
 from advisor.machines.machine import Machine
-from advisor.machines.market import MarketPrice, market_prices
+from advisor.machines.market import MarketPrice, kept_market_prices, market_prices
 from advisor.machines.rows import Kind, Row, Vendor
 
 __all__ = [
@@ -43,7 +45,16 @@ _LONGEST_QUOTED = 60
 @cache
 def machines() -> Mapping[str, Machine]:
     """Return the catalogue by id: by vendor, then kind, then the newest first."""
-    return load(CATALOGUE)
+    rows = kept_rows(CATALOGUE, Row, ("id",))
+
+    def made() -> tuple[dict[str, int], list[tuple[str, str, str, float]]]:
+        place_of = {row.id: place for place, row in enumerate(rows)}
+        shares = [(share.vendor, share.kind, share.memory_type, share.share) for share in _reported(rows)]
+        return {row.id: place_of[row.id] for row in _in_order(rows)}, shares
+
+    places, shares = of_the_program("machines", made)
+    reported, sold = [ReportedShare(*share) for share in shares], kept_market_prices(PRICES)
+    return Lazily(places, lambda place: _machine(rows[place], reported, sold.get(rows[place].id, ())))
 
 
 def machine(machine_id: str) -> Machine:
@@ -147,16 +158,22 @@ def load(path: Path, prices: Path = PRICES) -> Mapping[str, Machine]:
     """Read a catalogue file and what its machines are sold for; raise DataError naming file, row, column and reason
     when one is broken.
     """
-    rows = list(read_rows(path, Row, ("id",)))
-    reported = [
+    rows = read_rows(path, Row, ("id",))
+    reported, sold = _reported(rows), market_prices(prices)
+    return MappingProxyType({row.id: _machine(row, reported, sold.get(row.id, ())) for row in _in_order(rows)})
+
+
+def _reported(rows: Sequence[Row]) -> list[ReportedShare]:
+    return [
         ReportedShare(row.vendor, row.kind, row.memory_type, row.reported_mib * MIB / (row.memory_gib * GIB))
         for row in rows
         if row.reported_mib is not None and row.memory_gib is not None and row.kind not in capacity.UNIFIED_KINDS
     ]
+
+
+def _in_order(rows: Sequence[Row]) -> list[Row]:
     vendors, kinds = get_args(Vendor), get_args(Kind)
-    rows.sort(key=lambda row: (vendors.index(row.vendor), kinds.index(row.kind), -row.release_year))
-    sold = market_prices(prices)
-    return MappingProxyType({row.id: _machine(row, reported, sold.get(row.id, ())) for row in rows})
+    return sorted(rows, key=lambda row: (vendors.index(row.vendor), kinds.index(row.kind), -row.release_year))
 
 
 def _machine(row: Row, reported: list[ReportedShare], prices: tuple[MarketPrice, ...]) -> Machine:

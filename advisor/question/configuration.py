@@ -33,7 +33,7 @@ BY_FRONTEND = frozenset({"context", "users"})
 # What is searched for where a question is silent: written, the default too is meant.
 SEARCHED = frozenset({"kv_type_k", "kv_type_v", "kv_fp8", "gpu_layers", "cpu_moe_layers", "kv_offload", "use_gpus"})
 # Where a question is silent, the runtime decides: written, the default too is meant.
-BY_RUNTIME = frozenset({"vision"})
+BY_RUNTIME = frozenset({"vision", "ubatch"})
 PINNED = SEARCHED | BY_RUNTIME  # what is written of these is kept, also where it is the default
 VISIONS = ("off", "on", "video")
 FRONTENDS = {str(one.id): one.frontend for one in REGISTERED if one.frontend is not None}

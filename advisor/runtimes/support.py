@@ -81,7 +81,7 @@ class Format:
 class Row(BaseModel):
     """One row as it stands in the file; `note` is a refusal's reason, or a sentence on how something is computed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, str_strip_whitespace=True)
 
     runtime: RuntimeId
     format: Filled

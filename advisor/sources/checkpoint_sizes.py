@@ -6,7 +6,7 @@ Publishers keep vision towers in 16 bit, layers that draft tokens mostly too, an
 
 from __future__ import annotations
 
-from advisor.formats.kept_layers import bytes_beside, kept_bytes
+from advisor.formats.kept_layers import eight_bits, kept_bytes
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors
@@ -16,7 +16,7 @@ from advisor.sources.published_files import published_files
 from advisor.sources.published_sizes import PublishedRange
 
 _TOLERANCE = 0.01
-_WHOLE = 2  # bytes of a weight in 16 bit
+_WHOLE, _EIGHT_BITS = 2, 1  # bytes of a weight
 _SCALES_COUNTED = ("INT4-native", "MXFP4-native")  # published in these, a total of parameters counts their scales
 _WITHOUT_DRAFT = (Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8)  # whose writers drop the layers that draft
 _AS_THE_MODEL_IS = (Scheme.PLAIN, Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8)  # a tied output head is not written
@@ -65,7 +65,7 @@ def _bytes_of_draft(entry: Entry | None, model: Model, sized: SizedSafetensors) 
         return 0
     experts = level.scheme is Scheme.PACKED and model.experts > 0
     packed = level.scheme is Scheme.BLOCK or experts or _native(entry, sized)
-    return _each(sized) if packed else bytes_beside(model, level)
+    return _each(sized) if packed else _EIGHT_BITS if eight_bits(model, level) else _WHOLE
 
 
 def _native(entry: Entry | None, sized: SizedSafetensors) -> bool:

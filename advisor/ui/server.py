@@ -26,6 +26,7 @@ from advisor.foundation.turns import PAGES
 from advisor.store.database import holds_nothing
 from advisor.store.errors import StoreUnavailable
 from advisor.store.housekeeping import purge_regularly
+from advisor.ui import login
 from advisor.ui.collecting import collect_when_idle, settle
 from advisor.ui.limits import MOST_SESSIONS
 from advisor.ui.metrics import SESSIONS
@@ -51,6 +52,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     from advisor.report.from_answer import report_of
 
     set_up()
+    login.check()
     check_data()
     report_of(answer(Question.from_values({})))
     settle()

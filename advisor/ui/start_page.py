@@ -33,7 +33,7 @@ _WITHOUT_SCRIPTS = (
 _PATIENCE_S = 1.5  # a busy server sends the page without the decision rather than late
 _SMALLEST_BYTES = 500
 # Other answers of the server may be HTML as well.
-_NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/static/", "/api/", "/badge.svg/", "/r/", "/s/")
+_NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/static/", "/api/", "/badge.svg/", "/r/", "/s/", "/login/")
 _PAGES = frozenset((*TITLES, "index.html"))
 # What would have Streamlit answer that its own page has not changed, or send a part of it.
 _ABOUT_ITS_OWN = {b"if-none-match", b"if-modified-since", b"if-range", b"range"}

@@ -11,6 +11,7 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
+from advisor.runtimes.architectures import check_architecture
 from advisor.runtimes.mlx.commands import mlx_commands
 from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
@@ -28,6 +29,8 @@ class Mlx(WholeOnDevices):
     """mlx-lm's rules: one device whose memory is the system's."""
 
     def check(self, request: PlanRequest) -> None:
+        if request.model.causal:  # what else is refused whatever its type
+            check_architecture(self.id, request.model)
         if request.chip is not None and (refusal := machine_refusal(self.id, request.chip)):
             raise InputError("{refusal}.", refusal=refusal)
 

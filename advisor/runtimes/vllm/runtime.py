@@ -12,6 +12,7 @@ from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
+from advisor.runtimes.architectures import check_architecture
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.server import ServerOptions
 from advisor.runtimes.support import machine_refusal
@@ -61,7 +62,7 @@ class Vllm(GpuServer):
     """vLLM's rules: GPUs of one kind, every tensor split over all of them, the rest of the memory for the cache."""
 
     def check(self, request: PlanRequest) -> None:
-        check_cards(self.name, request)
+        check_server(self, request)
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
@@ -100,8 +101,10 @@ class Vllm(GpuServer):
         return (_kv_dtype(request),) * 2
 
 
-def check_cards(name: str, request: PlanRequest) -> None:
-    """Raise InputError where there are no graphics cards, or several kinds of them."""
+def check_server(by: GpuServer, request: PlanRequest) -> None:
+    """Raise InputError where it has no code for the model, or where there are no graphics cards, or several kinds."""
+    name = by.name
+    check_architecture(by.id, request.model)
     if not request.memory.devices:
         raise InputError(
             "{name} is planned for graphics cards, and {machine_name} has none: use llama.cpp.",
