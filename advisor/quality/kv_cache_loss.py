@@ -22,6 +22,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.message import Span, fact
 from advisor.foundation.ranges import Range
@@ -167,7 +168,12 @@ def _points(logarithm: Floats | float) -> Floats:
 
 @cache
 def _fitted() -> _Fit:
-    return _fit(kv_evidence())
+    def made() -> tuple[list[float], list[list[float]], float, dict[str, int]]:
+        found = _fit(kv_evidence())
+        return found.known.tolist(), found.covariance.tolist(), float(found.keys), found.families
+
+    known, covariance, keys, families = of_the_program("kv-quality", made)
+    return _Fit(np.array(known), np.array(covariance), keys, families)
 
 
 def _slug(family: str) -> str:

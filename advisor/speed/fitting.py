@@ -39,8 +39,8 @@ _PREFILL = {
 _HOST = {"dense": 1.1, "experts": 1.4, "layer": 4.0}
 _STARTS = {"decode": _DECODE, "prefill": _PREFILL, "host": _HOST}
 # An engine for many records its launches once, so that a layer costs it less.
-_SERVED_STARTS = {**_STARTS, "decode": {**_DECODE, "layer": 0.4}}
-_SERVED_TERMS = ("serve_moe", "prompts", "prompts_attention", "requests", "exchange", "exchange_tokens")
+_SERVED_STARTS = {**_STARTS, "decode": {**_DECODE, "layer": 0.4, "requests": 2.0, "early": 5.0}}
+_SERVED_TERMS = ("serve_moe", "prompts", "prompts_attention", "requests", "exchange", "exchange_tokens", "early")
 _PULL_START, _PULL_SERVED = 0.2, 2.0
 # Nothing reads faster than its nominal bandwidth.
 _FLOOR = {

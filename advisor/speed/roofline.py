@@ -34,12 +34,16 @@ TERMS: Mapping[str, tuple[str, ...]] = {"decode": DECODE_TERMS, "prefill": PREFI
 Terms = tuple[float, ...]
 
 _PIPELINE_GAIN = 0.13  # what each further card adds to reading a prompt, by XiongjieDai's runs on 2, 4, 6 and 8 cards
-_LOW_BITS = 4  # levels below need more arithmetic to unpack
-_WHOLE_BITS = 16
+LOW_BITS = 4  # levels below need more arithmetic to unpack
+WHOLE_BITS = 16
 _CELL_BYTES, _TOGETHER = 2, 16  # of an element of the cache; tokens of a prompt that read it together
 _EXPERTS = 1000  # and that of going through experts per this many of them
 _OF_BYTES = 40  # operations/s for each byte/s of the memory, the median of GPUs, where the rate is not known
 _SMALL_BATCH = 8  # tokens that llama.cpp multiplies one by one, as vectors
+# Cards with a link of their own (of so many bytes/s) write into each other's memory: a small exchange takes some 10
+# microseconds, through the host's 25.
+_LINK, _LINKED = 100e9, 0.4
+_CHUNK = 2048  # tokens of a prompt that vLLM reads in one step
 _SERVED_COMPUTE = 2.0  # times the nominal time of a served batch's products
 _MS = 1000.0
 _LAYERS = 32  # the fixed cost is given per this many layers
@@ -75,8 +79,8 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
     others = load.users - 1
     found = {
         "weights": weights,
-        "quantized": weights if load.bits < _WHOLE_BITS else 0.0,
-        "low_bits": weights if load.bits < _LOW_BITS else 0.0,
+        "quantized": weights if load.bits < WHOLE_BITS else 0.0,
+        "low_bits": weights if load.bits < LOW_BITS else 0.0,
         "cache": cache,
         "compute": 2 * shape.active_parameters * load.share_of(number) / shader * _MS,
         "attention": load.users
@@ -115,15 +119,15 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     """
     shape = load.shape
     token = 2 * shape.active_parameters * load.share_of(number) / device.peak * _MS if device.peak else 0.0
-    read = load.weight_bytes(number, load.users) / device.bandwidth * _MS
-    if load.level == "NF4":
-        read *= _NF4_TIMES_16_BITS * _WHOLE_BITS / load.bits
-    weights = max(read, _SERVED_COMPUTE * load.users * token)
     prompts = load.users * load.read_per_written
+    read = _read_in_a_step(load, number, prompts) / device.bandwidth * _MS
+    if load.level == "NF4":
+        read *= _NF4_TIMES_16_BITS * WHOLE_BITS / load.bits
+    weights = max(read, _SERVED_COMPUTE * load.users * token)
     attention = shape.attention_operations(load.context_used / 2, unpacked=True) * load.share_of(number)
     found = {
         "weights": weights,
-        "quantized": weights if load.bits < _WHOLE_BITS else 0.0,
+        "quantized": weights if load.bits < WHOLE_BITS else 0.0,
         "cache": load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS,
         "serve_moe": (load.users + prompts) * token if shape.moe_layers else 0.0,
         "prompts": prompts * token,
@@ -132,9 +136,17 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     if first:
         found |= _once(shape) | {"requests": load.users / _USERS}
     if first and sharing > 1:
-        found["exchange"] = shape.layers / _LAYERS
+        found["exchange"] = shape.layers / _LAYERS * (_LINKED if device.link >= _LINK else 1.0)
         found["exchange_tokens"] = (load.users + prompts) * exchange_bytes(shape) / device.link * _MS
     return _in_order(DECODE_TERMS, found)
+
+
+def _read_in_a_step(load: SpeedLoad, number: int, prompts: float) -> float:
+    """Bytes of weights: a step that reads a part of a prompt meets every expert, the others those of their tokens."""
+    with_prompt = min(1.0, prompts / _CHUNK)
+    written = load.weight_bytes(number, load.users)
+    everything = load.dense_bytes.get(number, 0) + load.expert_bytes.get(number, 0)
+    return written + with_prompt * (everything - written)
 
 
 def exchange_bytes(shape: Shape) -> float:
@@ -159,7 +171,7 @@ def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     return (
         compute,
         compute if load.shape.moe_layers else 0.0,
-        compute if load.bits < _WHOLE_BITS else 0.0,
+        compute if load.bits < WHOLE_BITS else 0.0,
         compute if load.level == "BF16" else 0.0,
         load.shape.attention_operations(depth) * share / (device.attention or peak) * _MS,
         load.shape.cells_read(depth) * _CELL_BYTES / _TOGETHER * share / device.bandwidth * _MS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -19,6 +20,7 @@ from advisor.speed.load import USUAL_READ_PER_WRITTEN, SpeedLoad, gguf_load
 from advisor.speed.measurements import Measurement
 from advisor.speed.nominal_rates import device_of
 from advisor.speed.roofline import (
+    DECODE_TERMS,
     Device,
     Terms,
     bus_terms,
@@ -36,8 +38,12 @@ _BITS = {
     "FP16": 16.0, "F16": 16.0, "INT8": 8.0, "GPTQ-Int8": 8.3, "AutoRound INT4": 4.4, "AWQ": 4.4, "INT4": 4.4,
     "AWQ-INT4": 4.4, "GPTQ-INT4": 4.4, "W4A16": 4.4, "MXFP4": 4.4, "INT4-AWQ": 4.4, "NVFP4 (W4A16 fallback)": 4.5,
 }  # fmt: skip
-# Builds before took longer to read a cache, and builds before the second to read a prompt.
+# Builds before took longer to read a cache, and builds before the second to read a prompt; for AMD's matrix units
+# kernels were chosen anew in January 2026 (llama.cpp's pull requests 18537, 18666 and 18749: 20 to 76 % faster).
 _EARLY, _EARLY_PROMPTS = "2024-11", "2025-09"
+_EARLY_ON_AMD = "2026-01"
+_STARTED_FOR_EXPERTS = 2  # times as much as for a layer
+_VLLM = re.compile(r"(?i)vllm v?(\d+)\.(\d+)")
 # Of a model that is not in the catalogue only its size is known: 8B has 32 layers, and depth grows with the cube root.
 _KNOWN_LAYERS, _KNOWN_PARAMETERS = 32, 8e9
 
@@ -75,11 +81,16 @@ class Case:
     @property
     def early(self) -> bool:
         """Whether an old build read this prompt, which tells nothing of how well today's are met."""
-        return self.row.kind == "prefill" and bool(self.row.date) and self.row.date < _EARLY_PROMPTS
+        return _read_early(self.row)
 
     @property
     def catalogued(self) -> bool:
         return bool(self.row.machine)
+
+
+def _read_early(row: Measurement) -> bool:
+    before = _EARLY_ON_AMD if row.backend in ("rocm", "vulkan") else _EARLY_PROMPTS
+    return row.kind == "prefill" and bool(row.date) and row.date < before
 
 
 def cases(rows: Iterable[Measurement], kind: str) -> list[Case]:
@@ -127,7 +138,7 @@ def _case(row: Measurement) -> Case | None:
         terms = prefill_terms(load, 0, device, first=True, depth=depth)
         if HOST in load.devices:
             terms = tuple(map(sum, zip(terms, bus_terms(load, bus_of(row.host_gb_s), device, depth), strict=True)))
-        if row.date and row.date < _EARLY_PROMPTS:
+        if _read_early(row):
             terms = (*terms[:-1], terms[0])
         # Several devices work on successive micro-batches at once.
         ms = 1000 / row.tokens_per_s * (pipeline_gain(row.devices) if row.split == "layer" else 1)
@@ -135,12 +146,31 @@ def _case(row: Measurement) -> Case | None:
         step = serving_terms if backend == "vllm" else decode_terms
         terms = step(load, 0, device, first=True, sharing=sharing)
         hops = row.devices - 1.0 if row.split == "layer" else 0.0
-        early = bool(row.date) and row.date < _EARLY
-        terms = (*terms[:-4], hops, terms[-3], *((terms[3], terms[5]) if early else (0.0, 0.0)))
+        terms = (*terms[:-4], hops, terms[-3], *_early_terms(row, terms))
         ms = 1000 * load.users / row.tokens_per_s
     group = group_of(machine, backend) if machine else _group_of_name(row, backend)
     chip, generation = (chip_of(machine), machine.architecture or "") if machine else (row.device, "")
     return Case(row, backend, group, chip, load.shape.known_as or row.model, terms, ms, generation)
+
+
+def _early_terms(row: Measurement, terms: Terms) -> tuple[float, float]:
+    """What old builds took longer: llama.cpp for the cache and each layer; vLLM for each request and for all that it
+    starts layer by layer, experts among it and exchanges.
+    """
+    named = dict(zip(DECODE_TERMS, terms, strict=True))
+    if row.backend != "vllm":
+        early = bool(row.date) and row.date < _EARLY
+        return (named["cache"], named["layer"]) if early else (0.0, 0.0)
+    if not _before_async_scheduling(row):
+        return 0.0, 0.0
+    return named["requests"], named["layer"] + _STARTED_FOR_EXPERTS * named["moe_layer"] + named["exchange"]
+
+
+def _before_async_scheduling(row: Measurement) -> bool:
+    """Whether the host prepared a step after the one before had ended; vLLM 0.14 (2026-01) does both at once."""
+    if found := _VLLM.search(row.version):
+        return (int(found[1]), int(found[2])) < (0, 14)
+    return bool(row.date) and row.date < "2026"
 
 
 def bus_of(host_gb_s: float | None) -> float:
