@@ -112,7 +112,7 @@ def test_from_the_first_year_on_the_same_share_is_lost_every_year(kind: str) -> 
 def test_who_computes_nothing_has_no_busiest_hour() -> None:
     """A prompt whose reading is not counted, and no answer."""
     speed = Throughput(Range(10.0, 10.0, 10.0))
-    assert busiest_hour(speed, replace(Load(), tokens_out=0), 1000) is None
+    assert busiest_hour(speed, Load(tokens_out=0), 1000) is None
     assert busiest_hour(speed, Load(), 1000) is not None
     assert busiest_hour(None, Load(), 1000) is None
 
