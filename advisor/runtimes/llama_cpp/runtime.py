@@ -30,6 +30,7 @@ from advisor.runtimes.server import ServerOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
@@ -63,8 +64,8 @@ class LlamaCpp(Runtime):
         found = gguf_level(level)
         return planner_of(request, self).plan_level(found, exactly) if found.offered_for(request.model) else None
 
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
-        return planner_of(request, self).least_seconds(gguf_level(level))
+    def least_seconds(self, request: PlanRequest, level: LevelId, pace_of: PaceOf | None = None) -> float | None:
+        return planner_of(request, self).least_seconds(gguf_level(level), pace_of)
 
     def least_on_host(self, request: PlanRequest, level: LevelId) -> float | None:
         return planner_of(request, self).least_on_host(gguf_level(level))

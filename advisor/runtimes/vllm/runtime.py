@@ -29,6 +29,7 @@ from advisor.runtimes.vllm.plans import (
 from advisor.runtimes.vllm.serve_options import DEFAULTS, VllmOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
+from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -73,7 +74,7 @@ class Vllm(GpuServer):
     def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         return plan_vllm_level(self, request, level)
 
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+    def least_seconds(self, request: PlanRequest, level: LevelId, pace_of: PaceOf | None = None) -> float | None:
         return None if may_fit(self, request, level) else float("inf")
 
     def why_none(self, request: PlanRequest) -> Message:
