@@ -38,6 +38,8 @@ _OPEN = frozenset(
         "/readyz",
         "/metrics",
         "/robots.txt",
+        "/favicon.ico",
+        "/favicon.png",
         LOGIN,
         "/auth/login",
         CALLBACK,

@@ -19,7 +19,7 @@ _LONGEST = 60  # a whole text stands in the old field of some
 _HEAD = """# Licences of what comes along
 
 The program's own licence is Apache-2.0. These are the packages that `requirements.lock` installs with it, and those
-that its extras name, with what each says of its own licence. `python -m tests.benchmarks.licences` writes this list anew.
+that its extras name, with what each says of its own licence: `python -m tests.benchmarks.licences` writes it anew.
 """
 
 

@@ -34,7 +34,7 @@ from tests.support.read_page import PageRead
 
 SECRET = b"what the dashboard shows"
 OPEN = {"/healthz", "/readyz", "/metrics", "/robots.txt", "/login", "/auth/login", CALLBACK, "/page.js", "/pickers.js"}
-OPEN |= {"/_stcore/health", "/_stcore/host-config"}
+OPEN |= {"/_stcore/health", "/_stcore/host-config", "/favicon.ico", "/favicon.png"}
 CLOSED = (
     "/", "/report", "/s/BBBBBBBBBBBBBBBB", "/s/BBBBBBBBBBBBBBBB/report.pdf", "/s/BBBBBBBBBBBBBBBB/preview.png", "/r",
     "/r/report.pdf", "/find", "/find/file", "/own/x", "/api", "/api/v1", "/api/v1/plan", "/api/v1/openapi.json",
