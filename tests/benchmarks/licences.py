@@ -46,7 +46,8 @@ def listed() -> dict[str, tuple[str, str]]:
 
 def licence_of(found: Distribution) -> str:
     """What a package says: an SPDX expression, a few words, or its classifiers; "" where it says nothing."""
-    told = found.metadata.get("License-Expression") or found.metadata.get("License") or ""
+    fields = (found.metadata.get_all(name) for name in ("License-Expression", "License"))
+    told = next((str(values[0]) for values in fields if values), "")
     if told and len(told) <= _LONGEST and "\n" not in told:
         return " ".join(told.split())
     classifiers = found.metadata.get_all("Classifier") or []
