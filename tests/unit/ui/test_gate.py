@@ -175,6 +175,19 @@ def test_whoever_may_not_see_is_told_so_and_shown_nothing(roles: Path) -> None:
         assert ask(whole_site(), "/api/v1/models", cookie=cookie_of(name)).status == 403
 
 
+def test_a_refusal_is_told_in_the_language_of_the_link(roles: Path) -> None:
+    refused = ask(site(), "/report", "lang=de-CH", cookie=cookie_of("eve"))
+    assert "Sie sind als eve@example.org angemeldet" in PageRead(refused.body.decode()).words
+    away = urlsplit(ask(site(), "/report", "lang=fr").headers["location"])
+    assert PageRead(ask(site(), away.path, away.query).body.decode()).links.keys() == {"Se connecter"}
+
+
+def test_there_is_no_door_where_nobody_logs_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LLM_FIT_ADVISOR_ROLES", raising=False)
+    answered = ask(Router(LOGIN), "/login", "next=/report")
+    assert (answered.status, answered.headers["location"]) == (303, "/")
+
+
 def test_a_right_is_gone_with_the_next_request(roles: Path) -> None:
     cookie = cookie_of("ann")
     assert ask(site(), "/", cookie=cookie).status == 200
