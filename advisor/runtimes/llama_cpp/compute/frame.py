@@ -57,6 +57,7 @@ class Frame:
     selected: int = -1
     state_rows: int = -1
     unused_rows: int = -1
+    scanned_rows: int = -1
     temperature: int = -1
     output_rows: int = -1
     outputs: int = -1
@@ -219,7 +220,9 @@ class Frame:
 
     def _add_state_inputs(self) -> None:
         graph = self.graph
-        self.state_rows = graph.input(4 * self.users)
+        self.state_rows = self.scanned_rows = graph.input(4 * self.users)
+        if self.settings.since("2026-10"):  # others read them with the unused ones
+            self.scanned_rows = graph.part(4 * self.users, view(self.state_rows))
         self.unused_rows = graph.part(0, view(self.state_rows))
         graph.empty.add(self.unused_rows)
 

@@ -36,9 +36,9 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
         read = [
             graph.part(frame.f32(width) - 4 * (width - part), convolved) for part in (mamba.inner, grouped, grouped)
         ]
-        scan = graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows)
+        scan = graph.on(HOST, size, read[0], step, *read[1:], frame.scanned_rows)
     else:
-        scan = graph.on(graph.here, size, convolved, step, frame.state_rows)
+        scan = graph.on(graph.here, size, convolved, step, frame.scanned_rows)
     graph.settle()
     frame.unused_states(mamba.state_elements)
     graph.store(view(scan))
