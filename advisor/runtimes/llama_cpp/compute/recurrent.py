@@ -103,6 +103,7 @@ def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, in
 _STEPS, _STATES = 13.5, 2.5
 _KIMI_STEPS, _KIMI_STATES = 40.5, 0.5
 _CHUNK = 64
+_MASKED = 2  # bytes of the mask for each pair of tokens
 _USERS_TRIED = 2  # of 16 tokens each, with which a GPU computes for the host
 
 
@@ -125,11 +126,12 @@ def with_steps(found: dict[int, int], model: Model, settings: Settings, placemen
     if settings.since("2026-09") or settings.users < _USERS_TRIED:
         return found
     steps = [max((_stepwise_bytes(mixer, settings) for mixer in layer.mixers), default=0) for layer in model.layers]
+    mask = _MASKED * settings.cells * reserved_tokens(settings) // settings.shared_by
     if not any(size for size, home in zip(steps, placement.layers, strict=True) if home == HOST):
         return found
     for size, home in zip(steps, placement.layers, strict=True):
         device = 0 if home == HOST else home
-        found[device] = max(found[device], size)
+        found[device] = max(found[device], size + mask)
     return found
 
 
