@@ -6,6 +6,7 @@ import marshal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
@@ -73,12 +74,13 @@ def unchecked(kind: type[RowT], values: dict[str, Any]) -> RowT:
 
 
 class _Table(Shared, Generic[RowT]):
-    """Values of each row by column, of `days` as texts and of `decimals` too: the plain values that can be kept."""
+    """Plain values of each row by column, and by column what those of other kinds are made of them with."""
 
-    def __init__(
-        self, kind: type[RowT], columns: Sequence[str], days: Sequence[int], decimals: Sequence[int], rows: list[bytes]
-    ) -> None:
-        self._kind, self._columns, self._days, self._decimals, self._rows = kind, columns, days, decimals, rows
+    def __init__(self, kind: type[RowT], columns: Sequence[str], others: Mapping[int, str], rows: list[bytes]) -> None:
+        self._kind, self._columns, self._rows = kind, columns, rows
+        fields = kind.model_fields
+        make: dict[str, Any] = {"day": date.fromisoformat, "decimal": Decimal}
+        self._others = [(at, make.get(how) or fields[columns[at]].annotation) for at, how in others.items()]
         self._made: dict[int, RowT] = {}
 
     def __len__(self) -> int:
@@ -93,12 +95,9 @@ class _Table(Shared, Generic[RowT]):
 
     def _values(self, place: int) -> list[Any]:
         values: list[Any] = marshal.loads(self._rows[place])  # noqa: S302 - of a file that `compiled` has checked
-        for column in self._days:
+        for column, made in self._others:
             if values[column] is not None:
-                values[column] = date.fromisoformat(values[column])
-        for column in self._decimals:
-            if values[column] is not None:
-                values[column] = Decimal(values[column])
+                values[column] = made(values[column])
         return values
 
 
@@ -109,17 +108,20 @@ def kept_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> Rows[R
     return Rows(table, range(len(table)))
 
 
-def _plain(rows: Iterable[BaseModel], columns: list[str]) -> tuple[list[str], list[int], list[int], list[bytes]]:
+def _plain(rows: Iterable[BaseModel], columns: list[str]) -> tuple[list[str], dict[int, str], list[bytes]]:
     values = [[getattr(row, column) for column in columns] for row in rows]
-    days, decimals = _columns_of(values, date), _columns_of(values, Decimal)
+    others = {at: how for row in values for at, value in enumerate(row) if (how := _other_kind(value))}
     for row in values:
-        for column in (*days, *decimals):
-            row[column] = None if row[column] is None else str(row[column])
-    return columns, days, decimals, [marshal.dumps(row) for row in values]
+        for at, how in others.items():
+            row[at] = None if row[at] is None else row[at].value if how == "enum" else str(row[at])
+    return columns, others, [marshal.dumps(row) for row in values]
 
 
-def _columns_of(values: Sequence[Sequence[object]], kind: type) -> list[int]:
-    return sorted({column for row in values for column, value in enumerate(row) if isinstance(value, kind)})
+def _other_kind(value: object) -> str:
+    """What a value is that cannot be kept as it is."""
+    if isinstance(value, Enum):
+        return "enum"
+    return "day" if isinstance(value, date) else "decimal" if isinstance(value, Decimal) else ""
 
 
 def places_by(

@@ -113,7 +113,8 @@ def _is_page(message: Message) -> bool:
 
 def _nowhere(path: str) -> str:
     up = "../" * path.count("/", 1)
-    return message_page(told("There is no such page"), told("Nothing is at this address."), f"./{up}", in_use())
+    ways = {told("Open in the dashboard"): f"./{up}"}
+    return message_page(told("There is no such page"), told("Nothing is at this address."), ways, in_use())
 
 
 def _response(page: str, asked: Headers, method: str, status: int = 200) -> Response:
