@@ -48,9 +48,8 @@ def _held_with_gpus(chosen: list[Row]) -> None:
     """Each buffer is equal but for a few; those whose weights nobody can name are bounded from above."""
     wrong, percents = _misses(chosen)
     assert not wrong
-    assert percents.count(0) >= 0.93 * len(percents)
-    assert sum(percent < -0.5 for percent in percents) <= 0.01 * len(percents)
-    assert min(percents) > -17
+    assert percents.count(0) >= 0.97 * len(percents)
+    assert min(percents) >= -0.5
 
 
 @pytest.mark.parametrize("release", RELEASES)
