@@ -38,8 +38,8 @@ _BITS = {
     "FP16": 16.0, "F16": 16.0, "INT8": 8.0, "GPTQ-Int8": 8.3, "AutoRound INT4": 4.4, "AWQ": 4.4, "INT4": 4.4,
     "AWQ-INT4": 4.4, "GPTQ-INT4": 4.4, "W4A16": 4.4, "MXFP4": 4.4, "INT4-AWQ": 4.4, "NVFP4 (W4A16 fallback)": 4.5,
 }  # fmt: skip
-# Builds before took longer to read a cache, and builds before the second to read a prompt; for AMD's matrix units kernels
-# were chosen anew in January 2026 (llama.cpp's pull requests 18537, 18666 and 18749: 20 to 76 % faster).
+# Builds before took longer to read a cache, and builds before the second to read a prompt; for AMD's matrix units
+# kernels were chosen anew in January 2026 (llama.cpp's pull requests 18537, 18666 and 18749: 20 to 76 % faster).
 _EARLY, _EARLY_PROMPTS = "2024-11", "2025-09"
 _EARLY_ON_AMD = "2026-01"
 _STARTED_FOR_EXPERTS = 2  # times as much as for a layer
