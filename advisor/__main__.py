@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import json
 import os
 import runpy
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -20,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.command_line import ASKED, command_parser, misuse
-from advisor.costs.feeds.known_feeds import FEEDS
+from advisor.foundation.caches import weigh_nothing
 from advisor.foundation.errors import AdvisorError, InputError
+from advisor.foundation.quick_classes import write_methods_late
 from advisor.report.asking import answer_plan, answer_sizes
 
 if TYPE_CHECKING:
@@ -33,16 +36,34 @@ _PROGRAM = "python -m advisor" if Path(sys.argv[0]).name == "__main__.py" else "
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    if arguments is None:
-        # One answer and the end: nothing that is thrown away is worth looking for.
-        gc.disable()
-    parser = command_parser(_PROGRAM, __doc__ or "")
+    """Run one command; returns the exit code. Without arguments, those of the process, which then ends."""
+    if arguments is not None:
+        return _run(arguments)
+    # One answer and the end: nothing that is thrown away is worth looking for.
+    gc.disable()
+    status = _run(None)
+    if threading.active_count() == 1:
+        # Taking apart all that was loaded takes a third as long as an answer.
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = command_parser(_PROGRAM, __doc__ or "", sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(arguments)
     if problem := misuse(options):
         parser.error(problem)
     if getattr(options, "batch", None) is not None or options.command in _LASTING:
         gc.enable()
+    elif arguments is None:
+        write_methods_late()
+        weigh_nothing()
+        from advisor.foundation.environment import load_less
+
+        load_less()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
             return _ask(options, lasting=arguments is not None)
@@ -114,10 +135,12 @@ def _sizes(options: argparse.Namespace) -> str:
 
 def _plan(options: argparse.Namespace) -> str:
     from advisor.answer.answer import answer
-    from advisor.question.question import Question
+    from advisor.question.question import Question, language_of
     from advisor.report.as_text import plan_table
+    from advisor.words import speaking
 
-    return plan_table(answer(Question.from_query(options.query), allow_local=True))
+    with speaking(language_of(options.query)):
+        return plan_table(answer(Question.from_query(options.query), allow_local=True))
 
 
 def _report(options: argparse.Namespace) -> str:
@@ -156,10 +179,12 @@ def _pasted(options: argparse.Namespace) -> str:
 
 def _deploy(options: argparse.Namespace) -> str:
     from advisor.answer.answer import answer
-    from advisor.question.question import Question
+    from advisor.question.question import Question, language_of
     from advisor.report.deployments import deployment
+    from advisor.words import speaking
 
-    return deployment(answer(Question.from_query(options.query), allow_local=True), options.what).rstrip("\n")
+    with speaking(language_of(options.query)):
+        return deployment(answer(Question.from_query(options.query), allow_local=True), options.what).rstrip("\n")
 
 
 def _models(options: argparse.Namespace) -> str:
@@ -199,6 +224,24 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _refresh(options: argparse.Namespace) -> str:
+    return _propose(options) if options.what == "models" else _refresh_prices(options)
+
+
+def _propose(options: argparse.Namespace) -> str:
+    """Entries for models that the catalogue lacks: shown as a difference, written where --write says so."""
+    from advisor.sources.new_models import difference_of, propose, report, unknown_of, write_all
+
+    today = datetime.now(UTC).date()
+    wanted = tuple(options.repositories[: options.limit]) or unknown_of(options.by, options.limit)
+    found = propose(wanted, today, progress=partial(print, file=sys.stderr, flush=True))
+    if options.write:
+        written = write_all(found, today)
+        return "\n".join((report(found), *(f"written: {path}" for path in written)))
+    return "\n\n".join(filter(None, (difference_of(found, today), report(found))))
+
+
+def _refresh_prices(options: argparse.Namespace) -> str:
+    from advisor.costs.feeds.known_feeds import FEEDS
     from advisor.costs.feeds.refresh import refresh, report
 
     today, only = datetime.now(UTC).date(), options.only or FEEDS
@@ -239,10 +282,10 @@ def _admin(options: argparse.Namespace) -> str:
                 lines = (
                     f"{row.id}  {row.created_at:%Y-%m-%d}  "
                     f"{'never' if row.expires_at is None else format(row.expires_at, '%Y-%m-%d'):10}  "
-                    f"{row.bytes:>9,}  {row.owner}"
+                    f"{row.bytes:>9,}  {row.visibility:10}  {row.maker or row.owner}"
                     for row in rows
                 )
-                head = f"{'id':16}  {'created':10}  {'expires':10}  {'bytes':>9}  owner"
+                head = f"{'id':16}  {'created':10}  {'expires':10}  {'bytes':>9}  {'read by':10}  owner"
                 return "\n".join((head, *lines))
             case "revoke":
                 if not admin.revoke(store, options.id):
@@ -250,6 +293,8 @@ def _admin(options: argparse.Namespace) -> str:
                 return f"{options.id} was revoked."
             case "purge":
                 return f"{admin.purge(store, options.older_than)} were removed."
+            case "token":
+                return _token(options)
             case "backup":
                 return f"{admin.back_up(store, options.file)} rows were written."
             case "restore":
@@ -258,6 +303,25 @@ def _admin(options: argparse.Namespace) -> str:
                 return json.dumps(admin.usage(store), indent=1)
     finally:
         store.close()
+
+
+def _token(options: argparse.Namespace) -> str:
+    from advisor.store.tokens import Tokens
+
+    tokens = Tokens.open()
+    try:
+        if options.revoke is not None:
+            if not tokens.revoke(options.revoke):
+                raise InputError("There is no token {id}.", id=options.revoke[:40])
+            return f"{options.revoke} was revoked."
+        if options.email is not None:
+            secret, made = tokens.make(options.email, options.days)
+            until = f"{made.expires_at:%Y-%m-%d}"
+            return f"{secret}\nToken {made.id} of {made.email} works until {until}; it is not shown again."
+        lines = (f"{one.id:12}  {one.expires_at:%Y-%m-%d}  {one.email}" for one in tokens.listed())
+        return "\n".join((f"{'id':12}  {'expires':10}  address", *lines))
+    finally:
+        tokens.close()
 
 
 def _serve(options: argparse.Namespace) -> str:
@@ -277,7 +341,7 @@ def _serve_many(options: argparse.Namespace) -> str:
     from advisor.deploy.proxy import nginx_configuration
 
     if options.print_proxy:
-        return nginx_configuration(options.port, options.address, options.processes, served_folder())
+        return nginx_configuration(options.port, options.address, options.processes, served_folder(), options.at)
     serve(options.port, options.address, options.processes, partial(print, flush=True))
     return ""
 

@@ -49,10 +49,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def dashboard(log: Path, app: str = "app.py", **environment: str) -> Iterator[str]:
+def dashboard(log: Path, app: str = "app.py", port: int = 0, **environment: str) -> Iterator[str]:
     """The dashboard, or another app, in a process of its own, with more environment variables; its address."""
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind(("127.0.0.1", port))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port)]
     with (
@@ -61,7 +61,7 @@ def dashboard(log: Path, app: str = "app.py", **environment: str) -> Iterator[st
     ):
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait_for(f"{address}/_stcore/health", process, log)
+            wait_for(f"{address}/_stcore/health", process, log)
             yield address
         finally:
             process.terminate()
@@ -71,7 +71,7 @@ def dashboard(log: Path, app: str = "app.py", **environment: str) -> Iterator[st
     assert "Warning" not in said, said
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:

@@ -32,7 +32,7 @@ class Accuracy(BaseModel):
     time: the range was made without it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     kind: Literal["sizes", "memory", "speed", "quality"]
     what: Filled

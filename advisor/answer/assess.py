@@ -24,7 +24,9 @@ from advisor.question.requirements import Requirements
 from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.needs import default_shares
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, sized_weights
+from advisor.runtimes.mlx.cache_and_step import MlxOptions
 from advisor.runtimes.registry import runtime_by
+from advisor.runtimes.vllm.split import form_of
 from advisor.sizing.placement import place
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels
@@ -93,20 +95,13 @@ def asked_of(required: Requirements, writes: bool) -> Requirements:
     return required if writes else required.with_values(**dict.fromkeys(_ASKED_OF_WRITING))
 
 
-def encoder_notes(
-    entry: ResolvedModel, model: Model, work: Workload, required: Requirements, batch: int | None
-) -> tuple[Message, ...]:
-    """What the reader of an encoder's figures should know: its vectors, what was left out, how large a batch is.
-
-    `batch` is how many tokens the runtime reads at once, where that is a limit.
-    """
+def encoder_notes(entry: ResolvedModel, model: Model, work: Workload, required: Requirements) -> tuple[Message, ...]:
+    """What the reader of an encoder's figures should know: its vectors, and what was left out."""
     notes = []
     if entry.repository is None or entry.repository.pipeline not in _RANKS:
         notes.append(fact("vectors", width=model.width, users=work.users))
     if asked := tuple(Key(key) for key in _ASKED_OF_WRITING if getattr(required, key) is not None):
         notes.append(fact("not_looked_at", n=len(asked), model=entry.name, asked=asked))
-    if batch is not None and not model.causal and work.prompt > batch:
-        notes.append(fact("encoder_batch", tokens=fact("tokens", n=work.prompt), prompt=work.prompt, ubatch=batch))
     return tuple(notes)
 
 
@@ -192,14 +187,24 @@ def _load(asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model
         if whole:
             load = load.spread([device.weights_bytes / whole for device in plan.devices])
         return load
-    model = model.trunk or model
+    return _in_steps(_load_of_servers(model.trunk or model, plan, gpus, depth, prompt), plan)
+
+
+def _in_steps(load: SpeedLoad, plan: Plan) -> SpeedLoad:
+    """With prompts read in the smaller steps that MLX takes where its own do not fit."""
+    told = plan.request.options
+    if not isinstance(told, MlxOptions):
+        return load
+    return replace(load, micro_batch=min(load.micro_batch, told.prefill_step))
+
+
+def _load_of_servers(model: Model, plan: Plan, gpus: int, depth: int, prompt: int) -> SpeedLoad:
     if isinstance(plan.sized, PublishedCheckpoint):
         return checkpoint_load(
             model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
         )
-    return safetensors_load(
-        model, plan.sized.level, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
-    )
+    form = form_of(plan.request, model, plan.sized.level).published
+    return safetensors_load(model, form, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt)
 
 
 def _whole(plan: Plan) -> int:

@@ -22,11 +22,15 @@ from advisor.machines.catalogue import load as read_machines
 from advisor.models.catalogue import read_catalogue
 from advisor.models.checked import CHECKED_FILE, read_checked
 from advisor.models.names import OLLAMA_FILE, read_ollama_names
+from advisor.models.not_sized import NOT_SIZED_FILE, read_not_sized
 from advisor.models.projectors import PROJECTORS_FILE, read_projectors
 from advisor.quality.evidence import read_evidence
 from advisor.quality.kv_evidence import KV_FILE, read_kv_evidence
 from advisor.quality.scale import SCALE_FILE, read_scale
 from advisor.quality.scores import SCORES_FILE, read_scores
+from advisor.runtimes.architectures import KEY as ARCHITECTURES_KEY
+from advisor.runtimes.architectures import TABLE as ARCHITECTURES_TABLE
+from advisor.runtimes.architectures import Row as ArchitectureRow
 from advisor.runtimes.registry import ENGINES
 from advisor.runtimes.support import KEY as SUPPORT_KEY
 from advisor.runtimes.support import TABLE as SUPPORT_TABLE
@@ -55,8 +59,10 @@ def check_data(folder: Path = DATA) -> None:
     _must_exist(measured, "machine", machines, "machine")
     support = read_rows(folder / SUPPORT_TABLE.name, SupportRow, SUPPORT_KEY)
     _must_have(folder / SUPPORT_TABLE.name, [one.id for one in ENGINES], {row.runtime for row in support})
+    read_rows(folder / ARCHITECTURES_TABLE.name, ArchitectureRow, ARCHITECTURES_KEY)
     read_checked(folder / CHECKED_FILE.name)
     read_ollama_names(folder / OLLAMA_FILE.name)
+    read_not_sized(folder / NOT_SIZED_FILE.name)
     read_accuracy(folder / ACCURACY_FILE.name)
     _check_prices(folder / "prices")
     scored, scale = folder / SCORES_FILE.name, folder / SCALE_FILE.name

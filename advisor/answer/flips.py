@@ -14,6 +14,7 @@ from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.other_models import other_model
 from advisor.answer.reasons import small_cache
+from advisor.costs.hosts import COMPLETE
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING, Message, fact
@@ -126,8 +127,8 @@ def _users(found: Answer) -> Iterator[Flip]:
 
 def _cards(found: Answer) -> Iterator[Flip]:
     asked = found.question.machine
-    if not found.hardware.cards or found.machine.unified or "use_gpus" in found.question.pins:
-        return
+    if not found.hardware.cards or found.machine.kind in COMPLETE or "use_gpus" in found.question.pins:
+        return  # nobody puts a second card into a laptop
     if not same(found, _asked(found, gpus=asked.gpus + 1)[1]):
         yield _flip(found, "cards", "cards", asked.gpus + 1, gpus=asked.gpus + 1)
 

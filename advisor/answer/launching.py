@@ -10,6 +10,7 @@ from advisor.models.lookup import find_model
 from advisor.question.configuration import ModelChoice
 from advisor.runtimes.commands import Launch
 from advisor.runtimes.launch import AS_PUBLISHED
+from advisor.runtimes.mlx.cache_and_step import MlxOptions
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 
 
@@ -65,4 +66,5 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
         extension=extension_of(question.workload, entry, answer.model),
         server=question.server,
         serving=plan.serving,
+        prefill_step=told.prefill_step if isinstance(told := plan.request.options, MlxOptions) else None,
     )

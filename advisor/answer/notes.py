@@ -8,7 +8,7 @@ from advisor.answer.assess import encoder_notes
 from advisor.answer.drafting import drafting_note, mtp_note
 from advisor.answer.extending import extension_of
 from advisor.answer.option import Option
-from advisor.answer.plans import runtime_name
+from advisor.answer.plans import refuses_input, runtime_name
 from advisor.answer.runtime_notes import runtime_notes
 from advisor.answer.setups import Subject
 from advisor.answer.spill import spill_note
@@ -36,8 +36,8 @@ def notes_of(about: Subject, decided: Option) -> tuple[Message, ...]:
 def _notes(about: Subject, decided: Option) -> Iterator[Message]:
     setup, question, model, entry = decided.setup, decided.setup.question, about.model, about.entry
     if not about.writes:
-        batch = setup.runtime.encoder_batch(question.settings)
-        yield from encoder_notes(entry, model, question.workload, question.requirements, batch)
+        yield from encoder_notes(entry, model, question.workload, question.requirements)
+        yield from _batch_notes(about, decided)
     yield from _frontend_notes(setup.runtime.id, setup.taken)
     if about.usual_context is not None and "context" not in {one.key for one in setup.taken}:
         yield fact("context_of_model", tokens=fact("tokens", n=question.workload.context), usual=about.usual_context)
@@ -53,6 +53,17 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
         yield drafting
     yield from _model_notes(entry, setup.hardware.machine, model)
     yield from _stack_notes(about, decided)
+
+
+def _batch_notes(about: Subject, decided: Option) -> Iterator[Message]:
+    """How large the batch is that must hold an encoder's input, where it is not the usual one or too small."""
+    question, usual = decided.setup.question, about.question.runtime.ubatch
+    batch, prompt = question.runtime.ubatch, question.workload.prompt
+    tokens = fact("tokens", n=prompt)
+    if refuses_input(decided.setup.runtime, about.model, question):
+        yield fact("encoder_batch", tokens=tokens, prompt=prompt, ubatch=batch)
+    elif "ubatch" not in about.question.given and batch != usual:
+        yield fact("encoder_batch_taken", tokens=tokens, ubatch=batch, usual=usual)
 
 
 def _used(plan: Plan) -> int:

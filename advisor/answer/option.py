@@ -12,6 +12,8 @@ from advisor.answer.setups import Setup
 from advisor.answer.status import Status, status_by
 from advisor.answer.utility import Figures, Kept, Traits
 from advisor.question.requirements import Unmet
+from advisor.runtimes.architectures import loading_of
+from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
 
 DOES_NOT_FIT, NOT_AS_ASKED, TIGHT = 0, 1, 2
@@ -73,11 +75,17 @@ def figures_of(candidate: Candidate, weights: Weights) -> Figures:
 
 
 def status_of(
-    candidate: Candidate, kept: Kept, traits: Traits, unmet: tuple[Unmet, ...], shared_memory: bool = False
+    candidate: Candidate,
+    kept: Kept,
+    traits: Traits,
+    unmet: tuple[Unmet, ...],
+    shared_memory: bool = False,
+    refuses_input: bool = False,
 ) -> Status:
     """Of a plan that breaks the rules `unmet`; an encoder is judged by neither speed of writing nor quality.
 
     Where GPU and host share one memory, what lies on the host has no place of its own: the GPU's part is spent.
+    An encoder that `refuses_input` of the length that is asked for reads shorter ones only.
     """
     plan, speed = candidate.plan, candidate.tokens_per_s
     if plan.verdict == "does not fit":
@@ -88,7 +96,8 @@ def status_of(
     if candidate.writes:
         found = status_by(kept.overall, traits.bits, None if speed is None else speed.typical)
     is_squeezed = plan.verdict == "tight" or (shared_memory and plan.placement.offloads)
-    return "limited" if found == "good" and is_squeezed else found
+    is_sure = loading_of(runtime_by(plan.runtime).engine, plan.request.model).loads == "yes"
+    return "limited" if found == "good" and (is_squeezed or refuses_input or not is_sure) else found
 
 
 def host_share_of(plan: Plan) -> float | None:

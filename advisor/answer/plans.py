@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from advisor.formats.levels import find_level
 from advisor.foundation.errors import InputError
@@ -13,7 +14,6 @@ from advisor.models.model import Model
 from advisor.question.hardware import Hardware, chip_for
 from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
-from advisor.runtimes.published_support import published_support
 from advisor.runtimes.registry import RUNTIMES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
 from advisor.runtimes.support import Support
@@ -21,10 +21,11 @@ from advisor.sizing.plan import Plan
 from advisor.sizing.rates import HOST_READ_SHARE, Rates
 from advisor.sizing.request import Adapters, Checkpoint, DraftModel, GgufFile, Levels, PlanRequest, Vision
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.published_sizes import published_sizes_of
-from advisor.sources.repository import Repository
 from advisor.sources.resolve import ResolvedModel
+
+if TYPE_CHECKING:
+    from advisor.sources.repository import Repository
 
 
 def runtime_name(runtime: str) -> str:
@@ -35,11 +36,23 @@ def runtime_name(runtime: str) -> str:
 def with_frontend_defaults(
     question: Question, given: frozenset[str], model: Model, hardware: Hardware, runtime: RuntimeId
 ) -> tuple[Question, tuple[Taken, ...]]:
-    """The question with what a front end chooses for settings that are not `given`, and these choices."""
+    """The question with what a front end chooses for settings that are not `given`, and these choices.
+
+    What reads an input in one batch is given batches as long as its inputs.
+    """
     gpu_bytes = sum(device.capacity_bytes for device in hardware.memory.devices)
-    defaults = runtime_by(runtime).defaults(gpu_bytes, model)
-    taken = tuple(each for each in defaults if each.key not in given)
-    return question.with_values(**{each.key: each.value for each in taken}) if taken else question, taken
+    by = runtime_by(runtime)
+    taken = tuple(each for each in by.defaults(gpu_bytes, model) if each.key not in given)
+    values: dict[str, Any] = {each.key: each.value for each in taken}
+    if "ubatch" not in given and refuses_input(by, model, question):
+        values["ubatch"] = question.workload.prompt
+    return question.with_values(**values) if values else question, taken
+
+
+def refuses_input(by: Runtime, model: Model, question: Question) -> bool:
+    """Whether an encoder's inputs are longer than the batch that must hold each of them."""
+    batch = None if model.causal else by.encoder_batch(question.settings)
+    return batch is not None and question.workload.prompt > batch
 
 
 def request_of(
@@ -183,6 +196,8 @@ def published_request(
     if support.refusal:
         raise InputError("{refusal}.", refusal=support.refusal)
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
+    from advisor.sources.checkpoint_size import checkpoint_size  # late: it reads tables of tensors, as few answers do
+
     sized = checkpoint_size(loaded, repository.quantization, model, repository.layers)
     # What is known of a vision part is counted by itself, where it is loaded.
     apart = () if model.tower is None else ("vision", "audio")
@@ -195,4 +210,6 @@ def checkpoint_support(question: Question, repository: Repository, hardware: Har
     """Whether a runtime loads a repository's own safetensors on this hardware."""
     if refusal := runtime_by(runtime).checkpoint_refusal(repository.quantization):
         return Support(refusal)
+    from advisor.runtimes.published_support import published_support  # late, for the same reason
+
     return published_support(repository.quantization, runtime, chip_for(question.runtime.backend, hardware, runtime))

@@ -7,6 +7,7 @@ from advisor.foundation.message import NOTHING, Message, fact
 from advisor.models.model import Model
 from advisor.question.configuration import CUSTOM_MACHINE, RuntimeChoice
 from advisor.question.hardware import Hardware, chip_for
+from advisor.runtimes.architectures import loading_of
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.runtime_id import RuntimeId
@@ -23,6 +24,7 @@ def runtime_notes(
         _kernel_note(settings, model, hardware, runtime),
         _custom_note(asked.backend, hardware, runtime),
         _idle_note(hardware),
+        loading_of(runtime_by(runtime).engine, model).why,
     )
     return tuple(note for note in found if note is not None)
 

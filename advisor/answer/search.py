@@ -29,6 +29,7 @@ from advisor.answer.option import (
     figures_of,
     status_of,
 )
+from advisor.answer.plans import refuses_input
 from advisor.answer.policy import ENOUGH_TOKENS_PER_S, MANY_USERS, NOTICEABLE, VISIBLE_POINTS, WEIGHTS, Weights
 from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import Status
@@ -259,5 +260,7 @@ class Search:
                 lambda task: candidate.quality_at(task).typical, self.asked.task, plan.sized.level.nominal_bits
             )
         unmet = () if plan.verdict == "does not fit" else candidate.unmet(self.asked, self.about.entry.license)
-        status = status_of(candidate, kept, job.traits, unmet, job.setup.hardware.machine.unified)
+        unified = job.setup.hardware.machine.unified
+        refuses = refuses_input(job.setup.runtime, self.about.model, job.setup.question)
+        status = status_of(candidate, kept, job.traits, unmet, unified, refuses)
         return Option(job.setup, candidate, status, kept, job.traits, figures_of(candidate, self.weights), unmet)

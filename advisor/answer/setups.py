@@ -27,6 +27,7 @@ from advisor.quality.kv_cache_loss import damages
 from advisor.question.configuration import AUTO
 from advisor.question.hardware import Hardware, chip_for, hardware_of
 from advisor.question.question import Question
+from advisor.runtimes.architectures import loading_of
 from advisor.runtimes.defaults import Taken
 from advisor.runtimes.registry import ENGINES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
@@ -78,7 +79,7 @@ class Subject:
     """What is asked about, the same for all setups. `model` is with or without its MTP layers, as asked.
 
     Where nobody asks for a context and the model knows less than is usual, `question` has its own, and `usual_context`
-    is what was not taken.
+    is what was not taken. Experts of more layers than there are are those of all.
     """
 
     question: Question
@@ -97,6 +98,9 @@ class Subject:
         beyond = limit is not None and usual > limit and "context" not in question.given
         if beyond:
             question = replace(question, workload=question.workload.with_values(context=limit))
+        if question.placement.cpu_moe_layers > len(model.layers):  # people write "all" or 999
+            placement = question.placement.with_values(cpu_moe_layers=len(model.layers))
+            question = replace(question, placement=placement)
         facts, writes = facts_of_model(entry, model), writes_text(entry, model)
         return cls(question, entry, model, facts, writes, usual if beyond else None)
 
@@ -105,7 +109,10 @@ def setups_of(about: Subject) -> tuple[Setup, ...]:
     """Every way that is possible; raises InputError with the first reason where none is."""
     found: list[Setup] = []
     refusals: list[InputError] = []
-    for runtime in runtimes_of(about.question, about.entry):
+    runtimes = runtimes_of(about.question, about.entry)
+    # Nobody is sent to an engine that may not load the model, where another does.
+    sure = tuple(one for one in runtimes if loading_of(runtime_by(one).engine, about.model).loads == "yes")
+    for runtime in sure or runtimes:
         try:
             found += _setups(about, runtime)
         except InputError as refusal:

@@ -7,10 +7,12 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.choices import standing_words
 from advisor.answer.option import host_share_of
 from advisor.answer.other_models import OtherModel, other_model
+from advisor.answer.plans import refuses_input
 from advisor.answer.policy import ALL_KEPT
 from advisor.answer.reasons import in_the_way, on_each_device, small_cache
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, Span, fact
+from advisor.runtimes.architectures import loading_of
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -36,7 +38,11 @@ def _run(found: Answer) -> Message:
     chosen = found.chosen or found.shown
     machine = found.hardware.name_of_used
     if not chosen.writes:
-        return fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=machine)
+        said = fact("decision_run_encoder", model=found.entry.name, level=chosen.level, machine=machine)
+        setup, tokens = found.decided.setup, fact("tokens", n=found.runs.workload.prompt)
+        if not refuses_input(setup.runtime, found.model, setup.question):
+            return said
+        return fact("decision_with_warning", said=said, warning=fact("decision_refuses_input", tokens=tokens))
     kept = chosen.kept
     said = fact(
         "decision_run",
@@ -44,7 +50,12 @@ def _run(found: Answer) -> Message:
         level=chosen.level,
         how=_how(found),
         machine=machine,
-        parts=_known(None if kept is None else _keeping(kept.typical), _writing(found, chosen), _free(chosen.plan)),
+        parts=_known(
+            None if kept is None else _keeping(kept.typical),
+            _writing(found, chosen),
+            _served(chosen.plan),
+            _free(chosen.plan),
+        ),
     )
     return fact("decision_with_warning", said=said, warning=warning) if (warning := _warning(found)) else said
 
@@ -100,6 +111,14 @@ def _wish(found: Answer, chosen: Candidate) -> Message:
     return fact("wish_perhaps", wish=wish) if speed.high >= wish else fact("wish_missed", wish=wish)
 
 
+def _served(plan: Plan) -> Message | None:
+    """How many users a server's cache holds at once, where their full contexts are more than it takes."""
+    users = plan.settings.users
+    if plan.at_once is None or (served := int(plan.at_once)) >= users:
+        return None
+    return fact("decision_serves", served=served, users=users)
+
+
 def _free(plan: Plan) -> Message | None:
     holders = plan.devices or (plan.host,)
     shares = [
@@ -109,6 +128,9 @@ def _free(plan: Plan) -> Message | None:
 
 
 def _warning(found: Answer) -> Message | None:
+    by = found.decided.setup.runtime
+    if loading_of(by.engine, found.shown.plan.request.model).loads != "yes":
+        return fact("decision_unsure", runtime=by.name)
     match found.status:
         case "last resort":
             return fact("decision_last_resort")
@@ -127,7 +149,7 @@ def _run_other(found: Answer, other: OtherModel) -> Message:
         model=other.entry.name,
         level=shown.level,
         how=_how(other.found),
-        parts=_known(own, _writing(other.found, shown), _free(shown.plan)),
+        parts=_known(own, _writing(other.found, shown), _served(shown.plan), _free(shown.plan)),
         standing=standing_words(found, other),
     )
 

@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from starlette.types import ASGIApp
 
+from advisor.api.bearer import TokensOnly
 from advisor.foundation.errors import InputError
 from advisor.foundation.turns import PAGES
 from advisor.foundation.version import VERSION
@@ -88,8 +90,15 @@ def serve(transport: Literal["stdio", "http"], address: str = "127.0.0.1", port:
     if transport == "stdio":
         agents_server(allow_local=True).run("stdio")
     else:
-        server = agents_server(allow_detect=False)
-        server.run("streamable-http", host=address, port=port, stateless_http=True, json_response=True)
+        import uvicorn
+
+        uvicorn.run(TokensOnly(http_app(address)), host=address, port=port, log_level="info", access_log=False)
+
+
+def http_app(address: str) -> ASGIApp:
+    """The server over HTTP, as it is before anybody is asked for a token."""
+    server = agents_server(allow_detect=False)
+    return server.streamable_http_app(stateless_http=True, json_response=True, host=address)
 
 
 def _answered(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from advisor.sources.background import StillWorking
 
 _TITLES = {
     400: "The question cannot be answered",
+    401: "Nobody is logged in",
+    403: "This is not allowed",
     404: "There is no such address",
     405: "This address takes another method",
     413: "The text is too long",

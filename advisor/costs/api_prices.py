@@ -7,26 +7,24 @@ package's provider and model; a row the package does not know (any more) keeps t
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache, lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from advisor.costs.price_rows import ApiOffer
 from advisor.costs.price_tables import api_offers
-from advisor.foundation.compiled import compiled, stamp_of
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.dated_rows import Seen
+from advisor.foundation.kept_rows import Lazily, Rows, places_by
 
 GENAI_PRICES = "genai-prices"
 _PACKAGE = "https://github.com/pydantic/genai-prices (the installed package)"
-_SAME_MODEL = r"(-(instruct|it|thinking|chat|\d{4}|gguf|awq|gptq|fp8|int8|int4|mlx|4bit|8bit))*"
+_SAME_MODEL = re.compile(r"(-(instruct|it|thinking|chat|\d{4}|gguf|awq|gptq|fp8|int8|int4|mlx|4bit|8bit))*")
 # Catalogue models whose id is not their family's name with a suffix.
 _FAMILIES = {
     "deepseek-r1": "deepseek-r1-671b",
@@ -82,7 +80,9 @@ def family_of(model_id: str) -> str | None:
     name = model_id.rpartition("/")[2].lower()
     if name in _FAMILIES:
         return _FAMILIES[name]
-    fitting = [family for family in _by_family() if re.fullmatch(re.escape(family) + _SAME_MODEL, name)]
+    fitting = [
+        family for family in _by_family() if name.startswith(family) and _SAME_MODEL.fullmatch(name, len(family))
+    ]
     return max(fitting, key=len, default=None)
 
 
@@ -100,12 +100,10 @@ def closed_prices(on: date) -> tuple[ApiPrice, ...]:
 
 
 @cache
-def _by_family() -> Mapping[str, tuple[ApiOffer, ...]]:
-    families: dict[str, list[ApiOffer]] = defaultdict(list)
-    for row in api_offers():
-        if row.open_weights == "yes":
-            families[row.family].append(row)
-    return MappingProxyType({family: tuple(rows) for family, rows in families.items()})
+def _by_family() -> Mapping[str, Rows[ApiOffer]]:
+    """Offers of open-weight models."""
+    rows = api_offers()
+    return Lazily(places_by("api", rows, lambda row: row.family if row.open_weights == "yes" else None), rows.only)
 
 
 def _is_offered(row: ApiOffer, on: date) -> bool:
@@ -139,10 +137,11 @@ def _packaged_on(day: date) -> Mapping[str, tuple[Decimal, Decimal, Decimal | No
 
     Loading the package takes as long as all else of a question, so they are kept.
     """
-    keys = sorted({row.feed_key for row in api_offers() if row.feed == GENAI_PRICES})
-    installed = find_spec("genai_prices")
-    at = "" if installed is None or installed.origin is None else stamp_of(Path(installed.origin).with_name("data.py"))
-    kept = compiled("api-prices", "\n".join((day.isoformat(), at, *keys)), lambda: _written(keys, day))
+
+    def made() -> dict[str, list[str | None]]:
+        return _written(sorted({row.feed_key for row in api_offers() if row.feed == GENAI_PRICES}), day)
+
+    kept = of_the_program("api-prices", made, day.isoformat())
     return MappingProxyType(
         {
             key: (Decimal(asked), Decimal(written), None if cached is None else Decimal(cached))

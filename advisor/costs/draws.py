@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.costs.options import Cases, Option
+from advisor.foundation.compiled import kept
 from advisor.foundation.message import Message, fact
 
 if TYPE_CHECKING:
@@ -112,4 +113,10 @@ def _between(about: str, *cases: Decimal) -> _Draws:
 @lru_cache(maxsize=64)
 def _uniform(about: str) -> _Draws:
     """The same for the same thing, whichever else is drawn."""
+    drawn = kept("draws-", about, f"{np.__version__} {DRAWS}", lambda: _drawn_anew(about).tobytes())
+    return np.frombuffer(drawn)
+
+
+def _drawn_anew(about: str) -> _Draws:
+    # What draws takes longer to load than to draw.
     return np.random.default_rng(crc32(about.encode())).random(DRAWS)

@@ -26,8 +26,8 @@ from advisor.costs.price_rows import (
     Resale,
     Residency,
 )
-from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.dated_rows import DatedRow
+from advisor.foundation.kept_rows import Rows, kept_rows
 from advisor.foundation.places import data_folder
 
 FOLDER = data_folder() / "prices"
@@ -73,15 +73,15 @@ RowT = TypeVar("RowT", bound=DatedRow)
 
 
 @cache
-def cloud_offers() -> tuple[CloudOffer, ...]:
+def cloud_offers() -> Rows[CloudOffer]:
     """Every offer of a GPU by the hour."""
-    return read_rows(FOLDER / "cloud.csv", CloudOffer, CLOUD_KEY)
+    return kept_rows(FOLDER / "cloud.csv", CloudOffer, CLOUD_KEY)
 
 
 @cache
-def api_offers() -> tuple[ApiOffer, ...]:
+def api_offers() -> Rows[ApiOffer]:
     """Every offer of a model by the token."""
-    return read_rows(FOLDER / "api.csv", ApiOffer, API_KEY)
+    return kept_rows(FOLDER / "api.csv", ApiOffer, API_KEY)
 
 
 @cache
@@ -89,7 +89,7 @@ def electricity_prices(kind: Customer = "business") -> Mapping[tuple[str, Case],
     """Tariffs by country code and case for a kind of customer, those of the other kind where a country has no others;
     it always has the typical one.
     """
-    rows = read_rows(FOLDER / "electricity.csv", ElectricityPrice, ELECTRICITY_KEY)
+    rows = kept_rows(FOLDER / "electricity.csv", ElectricityPrice, ELECTRICITY_KEY)
     served = {row.country for row in rows if row.kind == kind}
     return MappingProxyType(
         {(row.country, row.case): row for row in rows if row.kind == kind or row.country not in served}
@@ -99,52 +99,52 @@ def electricity_prices(kind: Customer = "business") -> Mapping[tuple[str, Case],
 @cache
 def grids() -> Mapping[str, Grid]:
     """What a country's electricity emits, by its code."""
-    return MappingProxyType({row.country: row for row in read_rows(FOLDER / "grid.csv", Grid, GRID_KEY)})
+    return MappingProxyType({row.country: row for row in kept_rows(FOLDER / "grid.csv", Grid, GRID_KEY)})
 
 
 @cache
 def residency() -> Mapping[tuple[str, str], Residency]:
     """Surcharges by host and region."""
-    rows = read_rows(FOLDER / "residency.csv", Residency, RESIDENCY_KEY)
+    rows = kept_rows(FOLDER / "residency.csv", Residency, RESIDENCY_KEY)
     return MappingProxyType({(row.provider, row.region): row for row in rows})
 
 
 @cache
 def figures() -> Mapping[str, Figure]:
     """Published figures by parameter."""
-    return MappingProxyType({row.parameter: row for row in read_rows(FOLDER / "tco.csv", Figure, ("parameter",))})
+    return MappingProxyType({row.parameter: row for row in kept_rows(FOLDER / "tco.csv", Figure, ("parameter",))})
 
 
 @cache
 def hosts() -> Mapping[str, Host]:
     """Computers around GPUs by class."""
-    return MappingProxyType({row.host: row for row in read_rows(FOLDER / "hosts.csv", Host, ("host",))})
+    return MappingProxyType({row.host: row for row in kept_rows(FOLDER / "hosts.csv", Host, ("host",))})
 
 
 @cache
-def measured_power() -> tuple[MeasuredPower, ...]:
+def measured_power() -> Rows[MeasuredPower]:
     """Whole machines as a meter showed them."""
-    return read_rows(FOLDER / "power.csv", MeasuredPower, ("machines",))
+    return kept_rows(FOLDER / "power.csv", MeasuredPower, ("machines",))
 
 
 @cache
 def resale_values() -> Mapping[str, tuple[Resale, ...]]:
     """What machines of a kind fetch, by rising years."""
-    rows = sorted(read_rows(FOLDER / "resale.csv", Resale, RESALE_KEY), key=lambda row: row.year)
+    rows = sorted(kept_rows(FOLDER / "resale.csv", Resale, RESALE_KEY), key=lambda row: row.year)
     return MappingProxyType({kind: tuple(row for row in rows if row.kind == kind) for kind in RESALE_KINDS})
 
 
 @cache
 def discounts() -> Mapping[tuple[str, str], Discount]:
     """Discounts by host and kind."""
-    rows = read_rows(FOLDER / "discounts.csv", Discount, DISCOUNT_KEY)
+    rows = kept_rows(FOLDER / "discounts.csv", Discount, DISCOUNT_KEY)
     return MappingProxyType({(row.provider, row.kind): row for row in rows})
 
 
 @cache
 def exchange_rates() -> Mapping[str, ExchangeRate]:
     """Rates by currency."""
-    rows = read_rows(FOLDER / "exchange_rates.csv", ExchangeRate, ("currency",))
+    rows = kept_rows(FOLDER / "exchange_rates.csv", ExchangeRate, ("currency",))
     return MappingProxyType({row.currency: row for row in rows})
 
 

@@ -6,9 +6,10 @@ every hour, used or not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from advisor.costs.inputs import HOURS_PER_MONTH, CostInputs
 from advisor.costs.money import GIGABYTE, GIGABYTE_MONTH, GPU_HOUR, HOUR, Converter, UsedPrice, decimal, vat_of
@@ -19,6 +20,7 @@ from advisor.costs.price_tables import cloud_offers
 from advisor.costs.staircase import Staircase, Step
 from advisor.costs.terms import terms_of
 from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine
+from advisor.foundation.kept_rows import places_by
 from advisor.foundation.message import Message, as_it_is, fact
 from advisor.machines.catalogue import Machine, machines
 
@@ -93,18 +95,24 @@ def fitting_offers(
     `other_gpus` also takes a GPU whose memory is no slower and of which no more are needed, so that the plan's speed
     is the least to expect.
     """
+    offers, of_gpu = cloud_offers(), _places_by_gpu()
+    gpus = ((gpu, _needed(gpu, machine, devices, other_gpus)) for gpu in of_gpu)
+    found = sorted((place, needed) for gpu, needed in gpus if needed is not None for place in of_gpu[gpu])
     fits = []
-    for offer in cloud_offers():
+    for place, needed in found:
+        offer = offers[place]
         if offer.term != term or region not in ("any", offer.region):
-            continue
-        needed = _needed(offer.gpu_id, machine, devices, other_gpus)
-        if needed is None:
             continue
         if offer.sold_by == "gpu" and needed <= 8:
             fits.append(Fit(offer, needed, 1))
         elif offer.sold_by == "instance" and offer.gpus >= needed:
             fits.append(Fit(offer, offer.gpus, offer.gpus // needed))
     return tuple(fits)
+
+
+@cache
+def _places_by_gpu() -> Mapping[str, Sequence[int]]:
+    return places_by("cloud", cloud_offers(), lambda offer: offer.gpu_id)
 
 
 def _needed(gpu_id: str, machine: Machine, devices: int, other_gpus: bool) -> int | None:

@@ -19,8 +19,10 @@ _FARTHEST = Decimal(10)  # times; what would have to change more than that is no
 _STEPS = (Decimal("1.1"), Decimal("1.3"), Decimal("1.6"), Decimal(2), Decimal(3), Decimal(5), _FARTHEST)
 _DIGITS = 3
 # Prices of one way, of which its bill is so many.
-_PRICES = ("api_input_price", "api_output_price", "api_cached_price", "electricity_price", "device_price", "host_price")
-_OF_ONE_WAY = frozenset((*_PRICES, "instance_price", "resale_percent"))
+_API_PRICES = ("api_input_price", "api_output_price", "api_cached_price")
+_OF_ONE_WAY = frozenset(
+    (*_API_PRICES, "electricity_price", "device_price", "host_price", "instance_price", "resale_percent")
+)
 Values = Mapping[str, Decimal]
 
 
@@ -136,13 +138,13 @@ def savings(costs: Costs) -> Decimal | None:
 def _inputs(asked: _Asked) -> Iterator[_Input]:
     """Those that have a value; speeds last."""
     costs = asked.costs
-    known = _typical_values(costs)
+    known, currency = _typical_values(costs), costs.inputs.billing.currency
     for label, keys, most in (
-        (fact("input_api_prices"), ("api_input_price", "api_output_price", "api_cached_price"), None),
-        (fact("input_electricity_price"), ("electricity_price",), None),
-        (fact("input_price_of", machine=asked.machine.name), ("device_price",), None),
-        (fact("input_host_price"), ("host_price",), None),
-        (fact("input_instance_price"), ("instance_price",), None),
+        (fact("input_api_prices", currency=currency), _API_PRICES, None),
+        (fact("input_electricity_price", currency=currency), ("electricity_price",), None),
+        (fact("input_price_of", machine=asked.machine.name, currency=currency), ("device_price",), None),
+        (fact("input_host_price", currency=currency), ("host_price",), None),
+        (fact("input_instance_price", currency=currency), ("instance_price",), None),
         (fact("input_requests"), ("requests_per_day",), None),
         (fact("input_peak"), ("peak_factor",), None),
         (fact("input_utilisation"), ("utilisation_percent",), Decimal(100)),

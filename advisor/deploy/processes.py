@@ -24,14 +24,15 @@ from advisor.foundation.places import top_folder
 _START_S = 120.0
 _LOOK_EVERY_S = 0.5
 _STOP_S = 10.0
-_TOO_SOON_S = 60.0  # what ends sooner than that would do so again
+_TOO_SOON_S = 60.0  # what ends sooner than that so many times in a row would do so for ever
+_MOST_TOO_SOON = 3
 _SECRET = "STREAMLIT_SERVER_COOKIE_SECRET"  # noqa: S105  the variable's name
 
 
 def serve(port: int, address: str, processes: int, say: Callable[[str], None]) -> None:
     """Serve until stopped; raises InputError in one sentence where that is not possible.
 
-    One that ends is started again while the others go on; one that ends at once stops them all.
+    One that ends is started again while the others go on; one that ends at once again and again stops them all.
     """
     nginx = _nginx()
     folder = served_folder()
@@ -64,12 +65,14 @@ def _keep(
     say: Callable[[str], None],
 ) -> None:
     started = dict.fromkeys(commands, time.monotonic())
+    too_soon = dict.fromkeys(commands, 0)
     while True:
         time.sleep(_LOOK_EVERY_S)
         for name, process in list(running.items()):
             if (status := process.poll()) is None:
                 continue
-            if time.monotonic() - started[name] < _TOO_SOON_S:
+            too_soon[name] = too_soon[name] + 1 if time.monotonic() - started[name] < _TOO_SOON_S else 0
+            if too_soon[name] >= _MOST_TOO_SOON:
                 raise InputError(
                     "Of the dashboard, {name} ended with status {status}; all others were stopped.",
                     name=name,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
-
+from advisor.formats.gguf_constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model

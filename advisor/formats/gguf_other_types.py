@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from advisor.formats.gguf_constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 
 class OtherType(IntEnum):

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from advisor.formats.safetensors_levels import BESIDE_EXPERTS, SafetensorsLevel, Scheme
-from advisor.formats.safetensors_sizes import stored_weight
+from advisor.formats.safetensors_levels import BESIDE_EXPERTS, SafetensorsLevel, Scheme, find_safetensors_level
+from advisor.formats.safetensors_sizes import size_safetensors_level, stored_weight
 from advisor.foundation.caches import kept_beside
-from advisor.models.linear_layers import Kind, Weight, stored_layers
+from advisor.models.linear_layers import Kind, stored_layers
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
 from advisor.models.recurrent import GatedDeltaNet
 
-_WHOLE, _EIGHT_BIT = 2, 1  # bytes of a weight
+_WHOLE = 2  # bytes of a weight
 _INTEGERS = (Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED)
 _NEVER = (Scheme.PLAIN, Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4, Scheme.BLOCK)
 _FOUR_BITS = 4
 _ATTENTION, _FEED_FORWARD = "self_attn.", "mlp."
-_Weights = list[tuple[int, Weight]]
+_EIGHT_BITS = find_safetensors_level("FP8-static")
+# AutoAWQ never learned recurrent layers: what is published of them as AWQ is by llm-compressor.
+_GROUPS_OF_32 = find_safetensors_level("W4A16-asym-g32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +36,20 @@ class KeptBytes:
     most: int = 0
 
 
+@kept_beside
 def published_form(model: Model, level: SafetensorsLevel) -> SafetensorsLevel:
-    """The level as publishers make it, with what they usually do not pack; see `bytes_beside` for what that takes."""
+    """The level as publishers make it, with what they usually leave in 16 bit, or in 8."""
     if level.kept or level.bits != _FOUR_BITS:
         return level
-    if model.experts and _only_experts(model, level):
-        return replace(level, kept=BESIDE_EXPERTS)
-    if level.scheme is not Scheme.NVFP4 or model.experts:
-        return level
-    if _has_delta_net(model):
-        return replace(level, kept=(_ATTENTION, "linear_attn."))
-    return replace(level, kept=(_ATTENTION,)) if model.wiring.repository.attention_kept else level
+    if level.scheme is Scheme.AWQ and _is_hybrid(model):
+        level = replace(_GROUPS_OF_32, name=level.name, format=level.format)
+    kept = _kept(model, level)
+    return replace(level, kept=kept, kept_as=_EIGHT_BITS if eight_bits(model, level) else None) if kept else level
 
 
-def bytes_beside(model: Model, level: SafetensorsLevel) -> int:
-    """Bytes of a weight that publishers leave out of their four bits."""
-    eight = level.scheme is Scheme.NVFP4 and (_has_delta_net(model) or model.wiring.repository.native_fp4)
-    return _EIGHT_BIT if eight else _WHOLE
+def eight_bits(model: Model, level: SafetensorsLevel) -> bool:
+    """Whether publishers pack in 8 bits what they leave out of their four."""
+    return level.scheme is Scheme.NVFP4 and (_has_delta_net(model) or model.wiring.repository.native_fp4)
 
 
 @kept_beside
@@ -58,16 +57,22 @@ def kept_bytes(model: Model, level: SafetensorsLevel) -> KeptBytes:
     """What publishers leave in 16 bit, or in 8, of `model` at `level`."""
     if level.scheme in _NEVER or level.kept:
         return KeptBytes()
-    linear = [
-        (count, weight) for count, weights in stored_layers(model) for weight in weights if weight.kind is Kind.LINEAR
-    ]
     form = published_form(model, level)
-    usual = _more(linear, form.kept, model, level, bytes_beside(model, level)) if form.kept else 0
+    usual = size_safetensors_level(model, form).tensor_bytes - size_safetensors_level(model, level).tensor_bytes
     if level.scheme in _INTEGERS:
-        most = _more(linear, ("linear_attn.out_proj",), model, level, _WHOLE)
-    else:
-        most = _more(linear, ("",) if model.experts else ("linear_attn.",), model, level, _WHOLE)
-    return KeptBytes(usual, max(usual, most))
+        return KeptBytes(usual, usual + _in_16_bit(model, form, ("linear_attn.",)))
+    return KeptBytes(usual, usual + _in_16_bit(model, form, ("",) if model.experts else ("linear_attn.",)))
+
+
+def _kept(model: Model, level: SafetensorsLevel) -> tuple[str, ...]:
+    """Beginnings of the names of what publishers leave out of their four bits."""
+    if model.experts:
+        return BESIDE_EXPERTS if _only_experts(model, level) else ()
+    if level.scheme is not Scheme.NVFP4:
+        return ()
+    if _has_delta_net(model):
+        return (_ATTENTION, "linear_attn.")
+    return (_ATTENTION,) if model.wiring.repository.attention_kept else ()
 
 
 def _only_experts(model: Model, level: SafetensorsLevel) -> bool:
@@ -84,10 +89,15 @@ def _has_delta_net(model: Model) -> bool:
     return any(isinstance(mixer, GatedDeltaNet) for mixer in model.mixers)
 
 
-def _more(weights: _Weights, names: tuple[str, ...], model: Model, level: SafetensorsLevel, size: int) -> int:
-    """Bytes on top of what the level takes where the `weights` of these names have `size` bytes each."""
+def _is_hybrid(model: Model) -> bool:
+    return any(mixer.kept(model.width).state for mixer in model.mixers)
+
+
+def _in_16_bit(model: Model, level: SafetensorsLevel, names: tuple[str, ...]) -> int:
+    """How many bytes more it takes to leave Linear layers of these names, but the experts, in 16 bit."""
     return sum(
-        max(0, count * (size * weight.elements - stored_weight(weight, level, model.wiring).size_bytes))
-        for count, weight in weights
-        if weight.name.startswith(names)
+        max(0, count * (_WHOLE * weight.elements - stored_weight(weight, level, model.wiring).size_bytes))
+        for count, weights in stored_layers(model)
+        for weight in weights
+        if weight.kind is Kind.LINEAR and weight.name.startswith(names)
     )

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gguf.constants import GGML_QUANT_SIZES
-
+from advisor.formats.gguf_constants import GGML_QUANT_SIZES
 from advisor.formats.gguf_levels import Level, Type
 from advisor.formats.gguf_sizes import GroupedTensors, grouped_tensors
 from advisor.formats.gguf_tensor_classes import VALUE_LIKE, Part

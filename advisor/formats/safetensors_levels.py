@@ -42,8 +42,8 @@ class SafetensorsLevel:
     `format` is the family shown to users. `nominal_bits` is what the rule of thumb would use. `group` is the
     number of inputs that share a scale (0: all of them), `dtype` the type that packed values or plain weights
     have in the file. `zero_points` and `activation_scale` say that the file holds those as well. `rest` is how Linear
-    layers that are no experts are packed where that is otherwise. What begins with one of `kept` stays in 16 bit, and
-    so do the first and the last block where `ends_kept`.
+    layers that are no experts are packed where that is otherwise. What begins with one of `kept` is packed as
+    `kept_as` says, None: it stays in 16 bit, as do the first and the last block where `ends_kept`.
     """
 
     name: str
@@ -59,6 +59,7 @@ class SafetensorsLevel:
     note: Message | None = None
     rest: SafetensorsLevel | None = None
     kept: tuple[str, ...] = ()
+    kept_as: SafetensorsLevel | None = None
     ends_kept: bool = False
 
     @property

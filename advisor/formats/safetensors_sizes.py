@@ -30,6 +30,7 @@ _PACKED_KINDS: dict[Scheme, frozenset[Kind]] = {
 }
 _BITSANDBYTES = frozenset({Scheme.NF4, Scheme.LLM_INT8})
 _TABLE_IN_8_BIT = frozenset({Scheme.BLOCK, Scheme.MXFP8, Scheme.NVFP4, Scheme.MXFP4})
+_TABLE_BITS, _TABLE_GROUP = 5, 32
 _NGRAM_TABLE = "model.embed_tokens_per_layer"
 _NO_LINEAR = sentence("all experts of a layer are one tensor, and only Linear layers are packed")
 
@@ -89,7 +90,7 @@ class StoredWeight:
 
 def stored_weight(weight: Weight, level: SafetensorsLevel, wiring: Wiring, source: str = "BF16") -> StoredWeight:
     """How `weight` lies in a file of `level`; `source` is the dtype of the model the file is made from."""
-    chosen = _level_of(weight, level, wiring)
+    chosen = level_of(weight, level, wiring)
     refused = None
     if chosen:
         unknown = weight.together and level.scheme in _BITSANDBYTES
@@ -123,10 +124,12 @@ def _as_it_is(weight: Weight, level: SafetensorsLevel, source: str, refused: Mes
     return StoredWeight(weight, (Stored(suffix, dtype, weight.shape),), weight.copies, refused)
 
 
-def _level_of(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> SafetensorsLevel | None:
+def level_of(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> SafetensorsLevel | None:
     """The level at which the writer packs this weight, None for one that it leaves as it is."""
-    if weight.kind not in _PACKED_KINDS.get(level.scheme, _ANY_LINEAR) or weight.name.startswith(level.kept):
+    if weight.kind not in _PACKED_KINDS.get(level.scheme, _ANY_LINEAR):
         return None
+    if weight.name.startswith(level.kept):
+        return level.kept_as
     if level.rest is not None and weight.kind is not Kind.EXPERT:
         return level.rest
     if level.scheme in _BITSANDBYTES:
@@ -145,6 +148,9 @@ def _mlx_level_of(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> Sa
         return eight_bit
     if weight.name in wiring.repository.mlx_8_bit:
         return eight_bit
+    if weight.name == _NGRAM_TABLE and wiring.repository.table_in_8_bit:
+        # Its rows are no whole number of usual groups. What mlx-community's file in 4 bit measures is 6 bits a weight.
+        return replace(level, bits=max(level.bits, _TABLE_BITS), group=_TABLE_GROUP)
     return level
 
 
@@ -164,7 +170,7 @@ def by_block(level: SafetensorsLevel, count: int) -> Iterator[tuple[int, Safeten
     if count > whole:
         yield count - whole, level
     if whole:
-        yield whole, replace(level, kept=("",))
+        yield whole, replace(level, kept=("",), kept_as=None)
 
 
 def size_safetensors_level(model: Model, level: SafetensorsLevel, source: str = "BF16") -> SizedSafetensors:

@@ -18,6 +18,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 from weakref import WeakSet
 
 from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
 
 from advisor.foundation.units import MIB
 
@@ -65,6 +66,14 @@ def deep_bytes(thing: object) -> int:
     return total
 
 
+_weighing = [True]
+
+
+def weigh_nothing() -> None:
+    """From now on, in a process that gives one answer and ends, before anything has grown."""
+    _weighing[0] = False
+
+
 class _Sampled:
     """Results of one function are alike: every so many is weighed, the others count as much."""
 
@@ -73,6 +82,8 @@ class _Sampled:
         self._last = 0
 
     def __call__(self, result: object) -> int:
+        if not _weighing[0]:
+            return 0
         if next(self._number) % _EVERY == 0:
             self._last = deep_bytes(result)
         return self._last
@@ -176,17 +187,17 @@ class Remembered(Protocol[Args, Kept]):
 
 
 def remembered(
-    bound: int, weigh: Callable[[Any], int] | None = None
+    bound: int, weigh: Callable[[Any], int] | None = None, key: Callable[Args, Hashable] = hashkey
 ) -> Callable[[Callable[Args, Result]], Remembered[Args, Result]]:
     """Remember the results last used, up to `bound` bytes. `weigh` tells the bytes of one; without it, they are weighed
-    by a sample. A result heavier than all of that is not kept.
+    by a sample. A result heavier than all of that is not kept. `key` tells what of the arguments the result depends on.
     """
 
     def decorate(function: Callable[Args, Result]) -> Remembered[Args, Result]:
         name = f"{function.__module__}.{function.__qualname__}"
         kept: LRUCache[Any, Any] = LRUCache(bound, getsizeof=weigh or _Sampled())
         _remembered[name] = kept
-        return cast(Remembered[Args, Result], cached(kept, lock=Lock())(function))
+        return cast(Remembered[Args, Result], cached(kept, key=key, lock=Lock())(function))
 
     return decorate
 

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.places import data_folder
 
 _KINDS = (".csv", ".json", ".yaml", ".yml")
@@ -20,7 +21,12 @@ _AS_OF = re.compile(rf"""\bas_of["']?\s*:\s*["']?({_DATE})\b""")
 @lru_cache(maxsize=4)
 def data_release(folder: Path | None = None) -> str:
     """Newest check date and a hash over all catalogue files: "2026-11+3f9c01d2ab74". Equal data, equal release."""
-    folder = folder or data_folder()
+    if folder is None:
+        return str(of_the_program("data-release", lambda: _release(data_folder())))
+    return _release(folder)
+
+
+def _release(folder: Path) -> str:
     total = hashlib.sha256()
     newest = ""
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):

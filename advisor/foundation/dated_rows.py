@@ -27,7 +27,7 @@ class Seen(NamedTuple):
 class DatedRow(BaseModel):
     """What every such row has."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, str_strip_whitespace=True)
 
     source: Link
     as_of: Day

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -50,7 +50,7 @@ def _quotas(given: object) -> object:
 class Settings(BaseModel):
     """Fields by the variables that are their aliases; `empty_is_given` says whether an empty one is a value."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", str_strip_whitespace=True)
     empty_is_given: ClassVar[bool] = False
 
 
@@ -120,6 +120,13 @@ class Environment(Settings):
         title="a secret of your own",
         description="Who sends it as `Authorization: Bearer ...` may read `/metrics`; unset: this machine alone",
     )
+    roles: str = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_ROLES",
+        title="the path of a file that says who may do what, or anonymous",
+        description="A file that says who may do what; where it is set people log in. Unset: nobody does; `anonymous` "
+        "says so where `[auth]` is configured",
+    )
     language: str = Field(
         "",
         alias="LLM_FIT_ADVISOR_LANGUAGE",
@@ -170,6 +177,12 @@ class RealRunEnvironment(Settings):
         title="an address that begins with postgresql:// or redis://",
         description="Hands runs to workers on several machines; `redis://...` needs `pip install redis`; "
         "unset: the database where it is PostgreSQL, else a file",
+    )
+    workers: Literal["", "elsewhere"] = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_WORKERS",
+        title="elsewhere, or nothing",
+        description="`elsewhere`: the dashboard starts no worker, other machines have them; unset: one of its own",
     )
     compress_python: Path | None = Field(
         None,
@@ -236,6 +249,8 @@ def _read_once(
     names = [field.alias or name for name, field in settings.model_fields.items()]
     held = {name: os.environ[name] for name in names if name in os.environ}
     set_there = {name: value for name, value in held.items() if value or settings.empty_is_given}
+    if not set_there and not given:
+        return cast(_Settings, settings.model_construct())  # which needs no schema: defaults are not validated either
     try:
         return settings.model_validate({**set_there, **dict(given)})
     except ValidationError as error:
@@ -243,6 +258,16 @@ def _read_once(
         # The value stays unsaid: it may be an address with a password.
         name = next(name for name, field in settings.model_fields.items() if field.alias == wrong)
         raise InputError.saying(must_be(settings, name)) from None
+
+
+def load_less() -> None:
+    """For a process of one answer, before it loads anything: what its libraries would start for nothing.
+
+    numpy's threads for large matrices, of which an answer has none, take a fifth of the time that it takes to load, and
+    more the more cores there are; pydantic would look for extensions in whatever else is installed.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 _LANGUAGE = variable(Environment, "language")

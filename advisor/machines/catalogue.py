@@ -1,26 +1,42 @@
 """The machines in data/machines.csv, and machines that the user describes."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import InputError, did_you_mean, one_line
+from advisor.foundation.kept_rows import Lazily, kept_rows
 from advisor.foundation.message import fact
 from advisor.foundation.numbers import exact
 from advisor.foundation.places import data_folder
 from advisor.foundation.units import GIB, MIB
 from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
-from advisor.machines.find import FoundMachine, MachineFinder
 from advisor.machines.machine import Machine
-from advisor.machines.market import MarketPrice, market_prices
+from advisor.machines.market import MarketPrice, kept_market_prices, market_prices
 from advisor.machines.rows import Kind, Row, Vendor
 
-__all__ = ["CATALOGUE", "Machine", "custom_machine", "find_machines", "load", "machine", "machines", "with_memory"]
+if TYPE_CHECKING:
+    from advisor.machines.find import FoundMachine, MachineFinder
+
+__all__ = [
+    "CATALOGUE",
+    "Machine",
+    "custom_machine",
+    "find_machines",
+    "load",
+    "machine",
+    "machine_id",
+    "machines",
+    "with_memory",
+]
 
 CATALOGUE = data_folder() / "machines.csv"
 PRICES = data_folder() / "prices" / "hardware.csv"
@@ -33,7 +49,16 @@ _LONGEST_QUOTED = 60
 @cache
 def machines() -> Mapping[str, Machine]:
     """Return the catalogue by id: by vendor, then kind, then the newest first."""
-    return load(CATALOGUE)
+    rows = kept_rows(CATALOGUE, Row, ("id",))
+
+    def made() -> tuple[dict[str, int], list[tuple[str, str, str, float]]]:
+        place_of = {row.id: place for place, row in enumerate(rows)}
+        shares = [(share.vendor, share.kind, share.memory_type, share.share) for share in _reported(rows)]
+        return {row.id: place_of[row.id] for row in _in_order(rows)}, shares
+
+    places, shares = of_the_program("machines", made)
+    reported, sold = [ReportedShare(*share) for share in shares], kept_market_prices(PRICES)
+    return Lazily(places, lambda place: _machine(rows[place], reported, sold.get(rows[place].id, ())))
 
 
 def machine(machine_id: str) -> Machine:
@@ -53,6 +78,19 @@ def machine(machine_id: str) -> Machine:
     return found
 
 
+def machine_id(typed: str) -> str:
+    """The id of a machine written as people write it ("RTX 4090", "GeForce RTX 4090"); anything else as it is."""
+    slug = "-".join(typed.replace("_", " ").lower().split())
+    if slug == typed:
+        return typed  # without a look at the catalogue
+    return slug if slug in machines() else _by_name().get(slug, typed)
+
+
+@cache
+def _by_name() -> Mapping[str, str]:
+    return {"-".join(found.name.lower().split()): id for id, found in machines().items()}
+
+
 def find_machines(typed: str, limit: int = 8) -> tuple[FoundMachine, ...]:
     """At most `limit` machines that typed words may mean, the best match first."""
     return _finder().find(typed, limit)
@@ -60,6 +98,8 @@ def find_machines(typed: str, limit: int = 8) -> tuple[FoundMachine, ...]:
 
 @cache
 def _finder() -> MachineFinder:
+    from advisor.machines.find import MachineFinder  # late: most questions name a machine that there is
+
     return MachineFinder(machines())
 
 
@@ -124,16 +164,22 @@ def load(path: Path, prices: Path = PRICES) -> Mapping[str, Machine]:
     """Read a catalogue file and what its machines are sold for; raise DataError naming file, row, column and reason
     when one is broken.
     """
-    rows = list(read_rows(path, Row, ("id",)))
-    reported = [
+    rows = read_rows(path, Row, ("id",))
+    reported, sold = _reported(rows), market_prices(prices)
+    return MappingProxyType({row.id: _machine(row, reported, sold.get(row.id, ())) for row in _in_order(rows)})
+
+
+def _reported(rows: Sequence[Row]) -> list[ReportedShare]:
+    return [
         ReportedShare(row.vendor, row.kind, row.memory_type, row.reported_mib * MIB / (row.memory_gib * GIB))
         for row in rows
         if row.reported_mib is not None and row.memory_gib is not None and row.kind not in capacity.UNIFIED_KINDS
     ]
+
+
+def _in_order(rows: Sequence[Row]) -> list[Row]:
     vendors, kinds = get_args(Vendor), get_args(Kind)
-    rows.sort(key=lambda row: (vendors.index(row.vendor), kinds.index(row.kind), -row.release_year))
-    sold = market_prices(prices)
-    return MappingProxyType({row.id: _machine(row, reported, sold.get(row.id, ())) for row in rows})
+    return sorted(rows, key=lambda row: (vendors.index(row.vendor), kinds.index(row.kind), -row.release_year))
 
 
 def _machine(row: Row, reported: list[ReportedShare], prices: tuple[MarketPrice, ...]) -> Machine:

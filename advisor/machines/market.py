@@ -6,7 +6,7 @@ A launch price is history (`Machine.launch_price_usd`) and stands in for none of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
 from advisor.foundation.dated_rows import DatedRow, Seen
+from advisor.foundation.kept_rows import Lazily, kept_rows, places_by
 
 KEY = ("machine", "market")
 Market = Literal["new", "used"]
@@ -51,8 +52,20 @@ class MarketPrice:
 
 def market_prices(path: Path) -> Mapping[str, tuple[MarketPrice, ...]]:
     """The prices of each machine, the new one first; raises DataError naming row, column and reason."""
-    found: dict[str, list[MarketPrice]] = defaultdict(list)
-    for row in sorted(read_rows(path, Row, KEY), key=lambda row: row.market):
-        low, high = row.low or row.typical, row.high or row.typical
-        found[row.machine].append(MarketPrice(row.market, low, row.typical, high, row.seen))
-    return {machine: tuple(prices) for machine, prices in found.items()}
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in read_rows(path, Row, KEY):
+        found[row.machine].append(row)
+    return {machine: _prices(rows) for machine, rows in found.items()}
+
+
+def kept_market_prices(path: Path) -> Mapping[str, tuple[MarketPrice, ...]]:
+    """The same of the table that comes with the program, each made when it is asked for."""
+    rows = kept_rows(path, Row, KEY)
+    return Lazily(places_by("hardware", rows, lambda row: row.machine), lambda places: _prices(rows.only(places)))
+
+
+def _prices(rows: Iterable[Row]) -> tuple[MarketPrice, ...]:
+    return tuple(
+        MarketPrice(row.market, row.low or row.typical, row.typical, row.high or row.typical, row.seen)
+        for row in sorted(rows, key=lambda row: row.market)
+    )

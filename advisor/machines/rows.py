@@ -28,7 +28,7 @@ _Link = Annotated[str, Field(pattern=r"^https?://\S+$")]
 class Row(BaseModel):
     """One row as it stands in the file; memory, bandwidth, rates, watts and prices are for all `devices` together."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, str_strip_whitespace=True)
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     name: Filled

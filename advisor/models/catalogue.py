@@ -12,11 +12,13 @@ from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.errors import DataError
+from advisor.foundation.kept_rows import Lazily, unchecked
 from advisor.foundation.places import data_folder
 from advisor.models.blueprints import model_from_config
 from advisor.models.model import Model
@@ -33,7 +35,7 @@ class ParameterCount(BaseModel):
     without those layers), `difference` says why in a sentence.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     counted: int = Field(gt=0)
     published: int | None = Field(gt=0)
@@ -49,7 +51,7 @@ class OwnFile(BaseModel):
     what the level loses. Its bytes need not be those of the level.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     format: str = Field(min_length=1)
     level: str = Field(min_length=1)
@@ -70,7 +72,7 @@ class OwnFile(BaseModel):
 class Entry(BaseModel):
     """A model of the catalogue, with where its figures come from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, ignored_types=(cached_property,))
 
     id: str = Field(pattern=_ID, max_length=80)
     name: str = Field(min_length=1, max_length=80)
@@ -112,6 +114,34 @@ class Entry(BaseModel):
             return replace(model, tower=published)
         return model
 
+    @property
+    def about(self) -> About:
+        """The same as of its `model`, which takes longer to make than to look this up."""
+        known = _about().get(self.id)
+        # An entry that is read from elsewhere may have the id of another.
+        return known if known is not None and catalogue().get(self.id) is self else _about_model(self.model)
+
+
+class About(NamedTuple):
+    """What is often asked of every model of the catalogue."""
+
+    parameters: int
+    active_parameters: int
+    context_length: int | None
+    runs: bool
+
+
+def _about_model(model: Model) -> About:
+    return About(model.parameters, model.active_parameters, model.context_length, not model.runtime_note)
+
+
+@cache
+def _about() -> Mapping[str, About]:
+    def made() -> dict[str, tuple[object, ...]]:
+        return {entry.id: tuple(_about_model(entry.model)) for entry in catalogue().values()}
+
+    return {model_id: About(*known) for model_id, known in of_the_program("models-about", made).items()}
+
 
 def read_entry(path: Path) -> Entry:
     """One catalogue file; raises DataError with the file's name, the field and the reason."""
@@ -147,5 +177,16 @@ def read_catalogue(folder: Path) -> Mapping[str, Entry]:
 
 @cache
 def catalogue() -> Mapping[str, Entry]:
-    """The bundled catalogue, read once."""
-    return read_catalogue(MODELS_FOLDER)
+    """The bundled catalogue: checked as a whole where it has changed, its entries made when they are asked for."""
+    return Lazily(of_the_program("models", _plain), _entry)
+
+
+def _plain() -> dict[str, dict[str, Any]]:
+    return {model_id: entry.model_dump() for model_id, entry in read_catalogue(MODELS_FOLDER).items()}
+
+
+def _entry(plain: dict[str, Any]) -> Entry:
+    """An entry that was checked before."""
+    own_files = tuple(unchecked(OwnFile, file) for file in plain["own_files"])
+    parameters = unchecked(ParameterCount, plain["parameters"])
+    return unchecked(Entry, {**plain, "parameters": parameters, "own_files": own_files})

@@ -27,7 +27,7 @@ class Checked(BaseModel):
     for splits by share, offload and KV cache on the host. `tensor_split`: weights and cache with `-sm tensor`.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     architecture: Filled
     models: NonNegativeInt

@@ -7,7 +7,7 @@ from functools import cache
 
 from advisor.foundation.typed_words import Findable, Finder, Found
 from advisor.models.catalogue import Entry, catalogue
-from advisor.models.names import FORMS, words_of
+from advisor.models.names import FORMS, find_by_host_name, words_of
 
 # What a file's name says of its quantization.
 _LEVEL = re.compile(
@@ -31,8 +31,24 @@ def find_models(typed: str, limit: int = 8) -> tuple[Found, ...]:
 
     The words may be a name in part, a size, a publisher, a file's or a repository's name.
     """
-    text = _LEVEL.sub(" ", typed[:300].lower().rstrip("/").rpartition("/")[2])
-    return _finder().find(words_of(text), limit)
+    found = _finder().find(_typed_words(typed), limit)
+    meant = find_by_host_name(typed[:300])
+    if meant is None or (found and found[0].id == meant.id):
+        return found
+    return (Found(meant.id), *(one for one in found if one.id != meant.id))[:limit]
+
+
+def the_only_model(typed: str) -> Entry | None:
+    """The model that has all of the typed words where no other has: "qwen coder 30b"; None where several or none do."""
+    words = {word for word in _typed_words(typed) if word not in FORMS}
+    if not any(word.isalpha() and not _PLAIN.fullmatch(word) for word in words):
+        return None
+    having = [entry for entry in catalogue().values() if words <= _findable(entry).words.keys()]
+    return having[0] if len(having) == 1 else None
+
+
+def _typed_words(typed: str) -> tuple[str, ...]:
+    return words_of(_LEVEL.sub(" ", typed[:300].lower().rstrip("/").rpartition("/")[2]))
 
 
 def suggest(name: str, n: int = 3) -> tuple[str, ...]:
@@ -55,7 +71,7 @@ def _findable(entry: Entry) -> Findable:
     words |= dict.fromkeys(words_of(entry.hf_repo.rpartition("/")[2]), 0.0)
     words |= {word: _cost(word) for text in (entry.id, entry.name) for word in words_of(text)}
     if not any(_SIZE.fullmatch(word) for word in words):  # people say "671b" all the same
-        words[f"{entry.model.parameters / 1e9:.0f}b"] = 0.0
+        words[f"{entry.about.parameters / 1e9:.0f}b"] = 0.0
     words |= dict.fromkeys(_NAMED_BY_SIZE.findall(entry.id), 1.0)
     year, month = (int(part) for part in entry.released.split("-")[:2])
     return Findable(entry.id, words, -_YEAR * (year + month / 12 - 2000))

@@ -40,6 +40,14 @@ class Layer:
         yield from self.extras
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a config calls its model: the class that vLLM and SGLang look up, and the type that mlx-lm does."""
+
+    architecture: str
+    model_type: str
+
+
 @dataclass(frozen=True, eq=False)  # compared by identity, so that what follows from it can be kept beside it
 class Model:
     """What every size follows from. Lengths are in elements, `context_length` in tokens (None: unknown).
@@ -50,7 +58,8 @@ class Model:
     layer has no KV heads). The last `shared_kv_layers` layers read the KV cache of earlier ones. `trunk` is the model
     without the multi-token-prediction layers that this one includes, None when it includes none. `tower` is what turns
     images and sound into its tokens, None where it has none that is known. `runtime_note` says why llama.cpp cannot run
-    it, empty when it can. `notes` say what its figures assume or leave out.
+    it, empty when it can. `notes` say what its figures assume or leave out. `names` are those of its config, None where
+    it was read from none.
     """
 
     architecture: str
@@ -68,6 +77,7 @@ class Model:
     trunk: Model | None = None
     tower: Tower | None = None
     notes: tuple[Message, ...] = ()
+    names: Names | None = None
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:

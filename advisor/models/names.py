@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from advisor.foundation.csv_rows import Filled, read_rows
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import Entry, catalogue
+from advisor.models.host_names import spellings, with_point
 
 OLLAMA_FILE = data_folder() / "ollama_names.csv"
 _WORD = re.compile(
@@ -41,13 +42,14 @@ FORMS = frozenset(
 # What quantizers end the name of a repository with, part by part: "-bnb-4bit", ".w4a16", "-FP8-dynamic", "-i1-GGUF".
 _NAME_PART = re.compile(r"([-.])")
 _FORM_PART = re.compile(
-    r"(gguf|awq|gptq|mlx|hf|bnb|unsloth|dwq|auto_?round|quantized|qat|dynamic|imatrix|i1|ud|exl[23]|\d+bit|g\d+"
-    r"|(nv|mx)?fp[48]|[bf]p?16|u?int[48]|w\d+a\d+|i?q\d\w*)",
+    r"(gguf|awq|gptq|mlx|hf|bnb|unsloth|dwq|auto_?round|quantized|qat|dynamic|block|imatrix|i1|ud|exl[23]|\d+bit|g\d+"
+    r"|(nv|mx)?fp[48]|bf16|[bf]p?16|u?int[48]|w\d+a\d+|i?q\d\w*)",
     re.IGNORECASE,
 )
 _TUNED = frozenset(["instruct", "it", "chat", "pt", "hf", "bf", "fp"])
 _THINKS = frozenset(["thinking", "think", "reasoning"])
 _SIZE_WORDS = frozenset(["nano", "tiny", "mini", "micro", "small", "medium", "large", "lite"])
+_PLUS = re.compile(r"(?<=[a-z])\+")
 _PUBLISHER = re.compile(r"^(c4ai|nvidia|meta|google|mistralai|openai)[ \-/](?=[a-z])")
 _DETAIL = re.compile(r"a\d+(\.\d+)?b|\d+[ke]")
 _DATE = re.compile(r"\d{4}|0\d")
@@ -57,7 +59,7 @@ _FIRST_VERSION = re.compile(r"v[01](\.\d+)*|v01")
 class OllamaName(BaseModel):
     """A name in Ollama's library that a rule cannot know; `means` is another name of the same model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: Filled
     means: Filled
@@ -82,14 +84,17 @@ class _Known:
 
 def words_of(name: str) -> tuple[str, ...]:
     """A name's words, lower case, with letters and numbers apart: "Llama3.3-70B" is llama, 3.3, 70b."""
-    return tuple(_WORD.findall(_PUBLISHER.sub("", name.lower().replace("_", "-"))))
+    return tuple(_WORD.findall(_PUBLISHER.sub("", _PLUS.sub("-plus", name.lower().replace("_", "-")))))
 
 
 def find_by_name(name: str) -> Entry | None:
     """The one model of the catalogue that a name means; None where it means none, or several sizes."""
     words = words_of(name)
-    if not any(word.isalpha() and word not in FORMS for word in words):
-        return None
+    if not any(word.isalpha() and word not in FORMS for word in words) or name.lower().endswith("-latest"):
+        return None  # what a publisher's "-latest" is changes
+    if any(word.isdigit() and words.count(word) > 1 for word in words):  # Llama 3_3 is no Llama 3
+        pointed = with_point(name)
+        return find_by_name(pointed) if pointed != name else None
     sizes = _sizes(words)
     asked = {word for word in words if word not in sizes}
     must = asked - FORMS
@@ -112,10 +117,21 @@ def find_by_repository(repository: str) -> Entry | None:
     """The model of the catalogue that a repository of the Hub holds, or was made from by quantizing; its own first."""
     if (own := _repositories().get(repository.lower())) is not None:
         return own
-    parts = _NAME_PART.split(repository.rpartition("/")[2])
-    while len(parts) > 1 and _FORM_PART.fullmatch(parts[-1]):
-        parts = parts[:-2]
-    return find_by_name("".join(parts))
+    return find_by_name(split_form(repository.rpartition("/")[2])[0])
+
+
+def split_form(name: str) -> tuple[str, str]:
+    """A repository's name without what quantizers end it with, and that: "Qwen3-32B" and "AWQ"."""
+    parts = _NAME_PART.split(name)
+    count = len(parts)
+    while count > 1 and _FORM_PART.fullmatch(parts[count - 1]):
+        count -= 2
+    return "".join(parts[:count]), "".join(parts[count + 1 :])
+
+
+def find_by_host_name(name: str) -> Entry | None:
+    """The model that a host's name means, such as `meta.llama3-3-70b-instruct-v1:0`; None where it means none."""
+    return next((found for text in spellings(name) if (found := find_by_repository(text)) is not None), None)
 
 
 def find_by_ollama_name(name: str) -> Entry | None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.csv_rows import Filled, read_rows
 from advisor.foundation.places import data_folder
 from advisor.models.tower import ProjectorType, Tower
@@ -20,7 +21,7 @@ _KEY = ("model_id", "type")
 class Row(BaseModel):
     """The files of one type for one model; `printed_to_bytes` is how finely their size was printed, 1: exactly."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model_id: Filled
     type: ProjectorType
@@ -66,10 +67,14 @@ def projectors() -> tuple[Row, ...]:
 
 @cache
 def _by_model() -> dict[str, tuple[tuple[ProjectorType, int], ...]]:
-    found: dict[str, tuple[tuple[ProjectorType, int], ...]] = {}
-    for row in projectors():
-        found[row.model_id] = (*found.get(row.model_id, ()), (row.type, row.bytes))
-    return found
+    def made() -> dict[str, tuple[tuple[ProjectorType, int], ...]]:
+        found: dict[str, tuple[tuple[ProjectorType, int], ...]] = {}
+        for row in projectors():
+            found[row.model_id] = (*found.get(row.model_id, ()), (row.type, row.bytes))
+        return found
+
+    kept: dict[str, tuple[tuple[ProjectorType, int], ...]] = of_the_program("projectors", made)
+    return kept
 
 
 def published_tower(model_id: str) -> Tower | None:

@@ -20,7 +20,7 @@ REFUSED: Mapping[str, Message] = MappingProxyType(
         **dict.fromkeys(("ChameleonForCausalLM", "ChameleonForConditionalGeneration", "CogVLMForCausalLM"), _SEES),
         **dict.fromkeys(("PLaMo2ForCausalLM", "PLaMo3ForCausalLM", "Plamo2ForCausalLM", "Plamo3ForCausalLM"), _OWN),
         **dict.fromkeys(("RWKV6Qwen2ForCausalLM", "RwkvHybridForCausalLM", "TalkieForCausalLM"), _OWN),
-        **dict.fromkeys(("Cohere2MoeForCausalLM", "GroveMoeForCausalLM", "JinaEmbeddingsV5Model"), _OWN),
+        **dict.fromkeys(("GroveMoeForCausalLM", "JinaEmbeddingsV5Model"), _OWN),
         "modeling_grove_moe.GroveMoeForCausalLM": _OWN,
     }
 )

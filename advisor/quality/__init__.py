@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.numbers import given
 from advisor.models.catalogue import catalogue
 from advisor.models.lookup import find_model
-from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality
+from advisor.quality.estimator import KV_CACHE_NOTE, Basis, Estimator, ModelFacts, Quality, fitted_to
 from advisor.quality.evidence import Evidence, evidence
+from advisor.quality.kept_fit import plain, thawed
 from advisor.quality.level_groups import QualityLevel, find_quality_level
 from advisor.quality.lineage import slug
 from advisor.quality.measured_here import with_measured
@@ -39,7 +41,8 @@ __all__ = [
 
 @cache
 def _estimator() -> Estimator:
-    return Estimator(evidence())
+    rows = evidence()
+    return Estimator(rows, thawed(of_the_program("quality", lambda: plain(fitted_to(rows)))))
 
 
 _LONGEST_NAME = 200

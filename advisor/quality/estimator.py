@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 
 from advisor.foundation.evidence_words import independent
+from advisor.foundation.kept_rows import Rows
 from advisor.foundation.message import Message, Span, fact
 from advisor.foundation.ranges import Range
 from advisor.quality.divergence import Line, family_of, figure, fit_line
 from advisor.quality.evidence import Evidence
 from advisor.quality.level_groups import UNQUANTIZED, QualityLevel, known_level
 from advisor.quality.lineage import lineage, slug
-from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, effective_b, fit, scores
+from advisor.quality.losses import GROUPS, REFERENCE_B, TIERS, LossModel, effective_b, fit, scores
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, SCORED_TASKS
 from advisor.sources.local_measurements import LocalMeasurement
 
@@ -74,7 +76,7 @@ class Quality:
     basis: Basis
     n: int
     kld: Range | None
-    evidence: tuple[Evidence, ...]
+    evidence: Sequence[Evidence]
     notes: tuple[Message, ...]
     measured_here: tuple[LocalMeasurement, ...] = ()
     sources: int = 0
@@ -113,37 +115,79 @@ class _Count:
     least_bits: int
 
 
-class Estimator:
-    """Everything fitted to a set of measurements; answers from memory afterwards."""
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Everything that is worked out of a set of measurements, by their places in it.
 
-    def __init__(self, rows: Iterable[Evidence]):
-        self.rows = tuple(rows)
-        data = scores(self.rows)
-        self._loss = fit(data)
+    `of_model`, `of_lineage` and `of_group` are measurements by what is asked of them, `group_of` and `bits_of` are by
+    the publisher's word for a level, `kept` is the share of the 16-bit score and `links` are sources by place.
+    """
+
+    loss: LossModel
+    lines: Mapping[str, Line]
+    scored_groups: frozenset[str]
+    of_model: Mapping[tuple[str, str, str], Sequence[int]]
+    of_lineage: Mapping[tuple[str, ...], Sequence[int]]
+    of_group: Mapping[tuple[str, str], Sequence[tuple[float, int]]]
+    group_of: Mapping[str, str]
+    bits_of: Mapping[str, int]
+    levels: Sequence[str]
+    tasks: Sequence[str]
+    kept: Sequence[float | None]
+    links: Sequence[str]
+
+
+def fitted_to(rows: Sequence[Evidence]) -> Fitted:
+    """Fit to a set of measurements; deterministic."""
+    data = scores(rows)
+    loss = fit(data)
+    by_level = np.exp(loss.level)
+    lines = {task: fit_line([row for row in rows if row.task == task], by_level) for task in (DIVERGENCE, PERPLEXITY)}
+    of_model: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    of_lineage: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    of_group: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
+    group_of: dict[str, str] = {}
+    for place, row in enumerate(rows):
+        level = known_level(row.level)
+        if not level or level.group not in _GROUP_NUMBER or (row.task in lines and figure(row) is None):
+            continue
+        if level.stock:
+            of_model[slug(row.model), level.name, row.task].append(place)
+        kind = row.task if row.task in lines else _SCORE
+        of_lineage[lineage(row.model), kind].append(place)
+        of_lineage[lineage(row.model), kind, level.group].append(place)
+        size = math.log(effective_b(row.parameters_b, row.active_parameters_b) / REFERENCE_B)
+        of_group[level.group, row.task].append((size, place))
+        group_of[row.level] = level.group
+    named = {name: known_level(name) for name in sorted({row.level for row in rows})}
+    return Fitted(
+        loss=loss,
+        lines=lines,
+        scored_groups=frozenset(GROUPS[number] for number in data.group.tolist()),
+        of_model=dict(of_model),
+        of_lineage=dict(of_lineage),
+        of_group=dict(of_group),
+        group_of=group_of,
+        bits_of={name: level.bits for name, level in named.items() if level is not None},
+        levels=[row.level for row in rows],
+        tasks=[row.task for row in rows],
+        kept=[row.retention_percent for row in rows],
+        links=[row.source_url for row in rows],
+    )
+
+
+class Estimator:
+    """Everything fitted to a set of measurements, or to what `fitted_to` made of the same; answers from memory
+    afterwards."""
+
+    def __init__(self, rows: Iterable[Evidence], fitted: Fitted | None = None):
+        self.rows: Rows[Evidence] | tuple[Evidence, ...] = rows if isinstance(rows, Rows) else tuple(rows)
+        self._fitted = found = fitted_to(self.rows) if fitted is None else fitted
+        self._loss, self._lines = found.loss, found.lines
         self._noise: list[float] = self._loss.noise.tolist()
         self._bands: list[list[list[float]]] = self._loss.bands.tolist()
-        by_level = np.exp(self._loss.level)
-        self._lines: dict[str, Line] = {
-            task: fit_line([row for row in self.rows if row.task == task], by_level)
-            for task in (DIVERGENCE, PERPLEXITY)
-        }
-        self._scored_groups = {GROUPS[number] for number in set(data.group.tolist())}
-        self._of_model: dict[tuple[str, str, str], list[Evidence]] = defaultdict(list)
-        self._of_lineage: dict[tuple[str, ...], list[Evidence]] = defaultdict(list)
-        self._of_group: dict[tuple[str, str], list[tuple[float, Evidence]]] = defaultdict(list)
-        self._group_of: dict[str, str] = {}
-        for row in self.rows:
-            level = known_level(row.level)
-            if not level or level.group not in _GROUP_NUMBER or (row.task in self._lines and figure(row) is None):
-                continue
-            if level.stock:
-                self._of_model[slug(row.model), level.name, row.task].append(row)
-            kind = row.task if row.task in self._lines else _SCORE
-            self._of_lineage[lineage(row.model), kind].append(row)
-            self._of_lineage[lineage(row.model), kind, level.group].append(row)
-            size = math.log(effective_b(row.parameters_b, row.active_parameters_b) / REFERENCE_B)
-            self._of_group[level.group, row.task].append((size, row))
-            self._group_of[row.level] = level.group
+        self._scored_groups, self._group_of = found.scored_groups, found.group_of
+        self._of_model, self._of_lineage, self._of_group = found.of_model, found.of_lineage, found.of_group
         # Caches of this very object, gone with it.
         self._table = lru_cache(320)(self._table_of)  # 25 KB each, and the catalogue has fewer
         self._line_range = lru_cache(1 << 15)(self._line_range_of)
@@ -200,7 +244,7 @@ class Estimator:
     def _scores_of(self, name: str, level: str, task: str) -> Range | None:
         """The lowest, the mean and the highest published score of a model at a level and task, in percent of 16 bit."""
         rows = self._of_model.get((name, level, task), ())
-        found = [row.retention_percent for row in rows if row.retention_percent is not None]
+        found = [kept for row in rows if (kept := self._fitted.kept[row]) is not None]
         return Range(min(found), statistics.fmean(found), max(found)) if found else None
 
     def _table_of(self, kin: str, size: float) -> tuple[list[list[float]], list[list[float]]]:
@@ -217,44 +261,50 @@ class Estimator:
         low, high = (line.known if known else line.new)[fine]
         return Range(typical * math.exp(low), typical, typical * math.exp(high))
 
-    def _behind(self, subject: _Subject, level: QualityLevel, task: str) -> tuple[Basis, _Count, tuple[Evidence, ...]]:
+    def _rows(self, places: Iterable[int]) -> Sequence[Evidence]:
+        """The nearest of them, as they are handed out."""
+        nearest = list(islice(places, _MOST_EVIDENCE))
+        return self.rows.only(nearest) if isinstance(self.rows, Rows) else tuple(self.rows[place] for place in nearest)
+
+    def _behind(self, subject: _Subject, level: QualityLevel, task: str) -> tuple[Basis, _Count, Sequence[Evidence]]:
         if own := self._of_model.get((subject.name, level.name, task)):
-            return "measured", self._count(own), tuple(own[:_MOST_EVIDENCE])
+            return "measured", self._count(own), self._rows(own)
         if (subject.lineage, task if task in self._lines else _SCORE) in self._of_lineage:
             return "transferred", *self._kin(subject.lineage, level, task)
         return "estimated", *self._nearest(level.group, task, round(2 * subject.size) / 2)
 
-    def _count(self, rows: Iterable[Evidence]) -> _Count:
-        listed = list(rows)
-        bits = [level.bits for row in listed if (level := known_level(row.level)) is not None]
-        return _Count(len(listed), independent(row.source_url for row in listed), min(bits, default=0))
+    def _count(self, places: Iterable[int]) -> _Count:
+        listed, levels = list(places), self._fitted.levels
+        bits = [bits for place in listed if (bits := self._fitted.bits_of.get(levels[place])) is not None]
+        links = self._fitted.links
+        return _Count(len(listed), independent(links[place] for place in listed), min(bits, default=0))
 
-    def _kin_of(self, kin: str, level: QualityLevel, task: str) -> tuple[_Count, tuple[Evidence, ...]]:
+    def _kin_of(self, kin: str, level: QualityLevel, task: str) -> tuple[_Count, Sequence[Evidence]]:
         """Measurements of the same network that move the estimate: of the same kind, same level and task first."""
-        kind = task if task in self._lines else _SCORE
+        kind, tasks, levels = task if task in self._lines else _SCORE, self._fitted.tasks, self._fitted.levels
         every = self._of_lineage.get((kin, kind), ())
         near = self._of_lineage.get((kin, kind, level.group), ())
-        first = [row for row in near if row.task == task] + [row for row in near if row.task != task]
+        first = [row for row in near if tasks[row] == task] + [row for row in near if tasks[row] != task]
         group_of = self._group_of
         for row in every:
             if len(first) >= _MOST_EVIDENCE:
                 break
-            if group_of[row.level] != level.group:
+            if group_of[levels[row]] != level.group:
                 first.append(row)
-        return self._kin_count(kin, kind), tuple(first[:_MOST_EVIDENCE])
+        return self._kin_count(kin, kind), self._rows(first)
 
     def _kin_count_of(self, kin: str, kind: str) -> _Count:
         return self._count(self._of_lineage.get((kin, kind), ()))
 
-    def _nearest_of(self, group: str, task: str, size: float) -> tuple[_Count, tuple[Evidence, ...]]:
+    def _nearest_of(self, group: str, task: str, size: float) -> tuple[_Count, Sequence[Evidence]]:
         """Measurements at the level, of models of similar size if there are any; else for other tasks."""
         rows = self._of_group.get((group, task)) or [
             pair for other in SCORED_TASKS for pair in self._of_group.get((group, other), ()) if task in _TASK_NUMBER
         ]
         ordered = sorted((abs(own - size), place) for place, (own, _) in enumerate(rows))
         similar = [pair for pair in ordered if pair[0] <= _SIMILAR_SIZE] or ordered
-        count = self._count(rows[place][1] for _, place in similar)
-        return count, tuple(rows[place][1] for _, place in similar[:_MOST_EVIDENCE])
+        nearest = [rows[place][1] for _, place in similar]
+        return self._count(nearest), self._rows(nearest)
 
 
 _GROUP_NUMBER = {group: number for number, group in enumerate(GROUPS)}

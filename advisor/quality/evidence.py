@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.foundation.kept_rows import Rows, kept_rows
 from advisor.foundation.places import data_folder
 from advisor.quality.tasks import DIVERGENCE, PERPLEXITY, TASKS
 
@@ -35,7 +36,7 @@ class Evidence(BaseModel):
     perplexity the file holds `ppl_ratio` = quantized / 16 bit; for divergence `quantized_value` in nats.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model: Filled
     model_id: str
@@ -90,6 +91,6 @@ def read_evidence(path: Path) -> tuple[Evidence, ...]:
 
 
 @cache
-def evidence() -> tuple[Evidence, ...]:
-    """The bundled measurements, read when first asked for."""
-    return read_evidence(QUALITY_FILE)
+def evidence() -> Rows[Evidence]:
+    """The bundled measurements, each made when first asked for."""
+    return kept_rows(QUALITY_FILE, Evidence)

@@ -22,6 +22,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.errors import InputError, one_line
 from advisor.foundation.message import Span, fact
 from advisor.foundation.ranges import Range
@@ -76,6 +77,12 @@ def damages(family: str, kind_k: str | None, kind_v: str | None) -> bool:
     return kv_loss(family, kind_k, kind_v).typical > DAMAGE_POINTS
 
 
+def task_loss(family: str, kind_k: str | None, kind_v: str | None, task: str) -> Range:
+    """Points that a cache in these types costs at a task."""
+    lost = kv_loss(family, kind_k, kind_v)
+    return lost.scaled(relative_loss(_LONG)) if task == _LONG else lost
+
+
 def with_cache(
     quality: Quality, family: str, kind_k: str | None, kind_v: str | None, task: str = "knowledge"
 ) -> Quality:
@@ -84,9 +91,7 @@ def with_cache(
     What is looked for in a long text suffers first: 1.8 times as much as knowledge. Both errors are independent, so
     that they add as squares.
     """
-    lost = kv_loss(family, kind_k, kind_v)
-    if task == _LONG:
-        lost = lost.scaled(relative_loss(_LONG))
+    lost = task_loss(family, kind_k, kind_v, task)
     if not lost.typical or quality.kept is None:
         return quality
     kept = quality.kept
@@ -167,7 +172,12 @@ def _points(logarithm: Floats | float) -> Floats:
 
 @cache
 def _fitted() -> _Fit:
-    return _fit(kv_evidence())
+    def made() -> tuple[list[float], list[list[float]], float, dict[str, int]]:
+        found = _fit(kv_evidence())
+        return found.known.tolist(), found.covariance.tolist(), float(found.keys), found.families
+
+    known, covariance, keys, families = of_the_program("kv-quality", made)
+    return _Fit(np.array(known), np.array(covariance), keys, families)
 
 
 def _slug(family: str) -> str:

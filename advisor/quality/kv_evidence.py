@@ -46,7 +46,7 @@ class KvEvidence(BaseModel):
     date, as far as it is known; `as_of` is when it was read.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     engine: Literal["llama.cpp", "vllm"]
     model: Filled

@@ -16,7 +16,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.kept_rows import Lazily, kept_rows
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import Entry, catalogue
 from advisor.quality.scores import DATE, Mode, ScaleTask, Score, scores
@@ -46,7 +48,7 @@ class Ability(BaseModel):
     or two), "other tasks" (none of the task) and "no rows" (only family, size, date and kind are known).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model_id: Filled
     mode: Mode
@@ -93,12 +95,17 @@ def usual_mode(entry: Entry, modes: Collection[Mode]) -> Mode:
 @cache
 def _abilities() -> Mapping[tuple[str, str], Ability]:
     """By model and task, in the mode that the model usually answers in."""
-    rows = read_scale(SCALE_FILE)
-    modes: dict[str, set[Mode]] = defaultdict(set)
-    for row in rows:
-        modes[row.model_id].add(row.mode)
-    usual = {model: usual_mode(catalogue()[model], found) for model, found in modes.items()}
-    return {(row.model_id, row.task): row for row in rows if row.mode == usual[row.model_id]}
+    rows = kept_rows(SCALE_FILE, Ability, SCALE_KEY)
+
+    def usual() -> dict[tuple[str, str], int]:
+        modes: dict[str, set[Mode]] = defaultdict(set)
+        for row in rows:
+            modes[row.model_id].add(row.mode)
+        chosen = {model: usual_mode(catalogue()[model], found) for model, found in modes.items()}
+        return {(row.model_id, row.task): place for place, row in enumerate(rows) if row.mode == chosen[row.model_id]}
+
+    places: Mapping[tuple[str, str], int] = of_the_program("abilities", usual)
+    return Lazily(places, rows.__getitem__)
 
 
 def ability(model_id: str, task: str) -> Ability | None:
@@ -175,32 +182,38 @@ def original_scores(model_id: str, task: str, most: int = 3) -> tuple[Score, ...
     found: dict[str, Score] = {}
     for row in sorted(_rows(model_id, task), key=_telling, reverse=True):
         found.setdefault(row.benchmark, row)
-    return tuple(sorted(found.values(), key=lambda row: -_models_on()[row.benchmark])[:most])
+    return tuple(sorted(found.values(), key=lambda row: -_models_on(row.benchmark))[:most])
 
 
 def _rows(model_id: str, task: str) -> list[Score]:
     found = ability(model_id, task)
     if found is None:
         return []
-    return [row for row in _fitted_rows().get((model_id, task), ()) if row.mode == found.mode]
+    return [row for row in scores().only(_index()[0].get((model_id, task), ())) if row.mode == found.mode]
 
 
 def _telling(row: Score) -> tuple[bool, int, str, int, str]:
     # Of boards that measured the same models the one with the shortest name is the whole, the others are its parts.
-    return row.kind != "publisher", _models_on()[row.benchmark], row.as_of, -len(row.benchmark), row.benchmark
+    return row.kind != "publisher", _models_on(row.benchmark), row.as_of, -len(row.benchmark), row.benchmark
 
 
 @cache
-def _fitted_rows() -> Mapping[tuple[str, str], list[Score]]:
-    found: dict[tuple[str, str], list[Score]] = defaultdict(list)
-    for row in scores():
-        # Indices are means over several tasks.
-        if row.fit == "yes" and not row.composite:
-            found[row.model_id, row.task].append(row)
-    return found
+def _index() -> tuple[Mapping[tuple[str, str], list[int]], Mapping[str, int]]:
+    """Places of the rows that may be fitted and are no index over several tasks, by model and task; how many models
+    each benchmark has measured.
+    """
+
+    def made() -> tuple[dict[tuple[str, str], list[int]], dict[str, int]]:
+        found: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for place, row in enumerate(scores()):
+            if row.fit == "yes" and not row.composite:
+                found[row.model_id, row.task].append(place)
+        measured = Counter(benchmark for benchmark, _ in {(row.benchmark, row.model_id) for row in scores()})
+        return dict(found), dict(measured)
+
+    kept: tuple[Mapping[tuple[str, str], list[int]], Mapping[str, int]] = of_the_program("scores", made)
+    return kept
 
 
-@cache
-def _models_on() -> Mapping[str, int]:
-    """How many models each benchmark has measured."""
-    return Counter(benchmark for benchmark, _ in {(row.benchmark, row.model_id) for row in scores()})
+def _models_on(benchmark: str) -> int:
+    return _index()[1].get(benchmark, 0)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.kept_rows import Rows, kept_rows
 from advisor.foundation.places import data_folder
 
 SCORES_FILE = data_folder() / "model_scores.csv"
@@ -38,7 +39,7 @@ class Score(BaseModel):
     such as averages of other rows and suspected faults of a harness; `note` then says why.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model_id: Filled
     mode: Literal["direct", "thinking", "low effort"]
@@ -79,6 +80,6 @@ def read_scores(path: Path) -> tuple[Score, ...]:
 
 
 @cache
-def scores() -> tuple[Score, ...]:
-    """The bundled scores, read when first asked for."""
-    return read_scores(SCORES_FILE)
+def scores() -> Rows[Score]:
+    """The bundled scores, each made when first asked for."""
+    return kept_rows(SCORES_FILE, Score)

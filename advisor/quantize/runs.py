@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -129,6 +129,12 @@ class Runs:
         with self._rows.reading() as connection:
             rows = connection.execute(select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit))
             return tuple(_run(dict(row._mapping)) for row in rows)
+
+    def ended(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of `ids` that are runs and have ended."""
+        with self._rows.reading() as connection:
+            over = select(runs.c.id).where(runs.c.id.in_(tuple(ids)), runs.c.state.in_(ENDED))
+            return frozenset(connection.execute(over).scalars())
 
     def own_ids(self, owner: str) -> frozenset[str]:
         """The runs that `owner` may cancel or remove."""

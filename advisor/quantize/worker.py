@@ -23,6 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from advisor.foundation.environment import real_run_environment
 from advisor.foundation.errors import InputError
 from advisor.foundation.places import IMPORT_FOLDER, user_data_folder
 from advisor.quantize.allowed import QuantizeSettings, read_settings
@@ -30,13 +31,14 @@ from advisor.quantize.errors import ToolMissing
 from advisor.quantize.native import INSTALL
 from advisor.quantize.run_request import RunRequest, check_request
 from advisor.quantize.runs import Runs
-from advisor.quantize.supervise import work
+from advisor.quantize.supervise import remove_partial, work
 from advisor.quantize.tools import python_command
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
 
 QUEUES = ("cpu", "gpu")
 LOOK_EVERY_S = 2.0
+_CLEAN_EVERY_S = 300.0
 _MOST_IDLE_S = 1.0  # huey looks every 10 seconds otherwise
 _STOP_S = 15.0
 _log = logging.getLogger(__name__)
@@ -126,7 +128,9 @@ def _turn(state: _State) -> Iterator[None]:
 
 
 def ensure_worker(queue: str = "cpu") -> bool:
-    """Start a worker that outlives this process, unless one is at work; whether one was started."""
+    """Start a worker that outlives this process, unless one is at work or all are elsewhere; whether it was started."""
+    if real_run_environment().workers == "elsewhere":
+        return False
     lock = _worker_lock(queue, read_settings())
     try:
         lock.acquire()
@@ -165,6 +169,7 @@ def run_worker(queue: str = "cpu") -> str:
     task = _task(huey, runs, settings, state)
     finder = threading.Thread(target=_find_forgotten, args=(queue, huey, task, runs, state), daemon=True)
     finder.start()
+    threading.Thread(target=_clean_regularly, args=(runs, settings, state), daemon=True).start()
     consumer = huey.create_consumer(workers=1, periodic=False, max_delay=_MOST_IDLE_S, graceful_signal="INT")
     try:
         consumer.run()
@@ -192,6 +197,25 @@ def _find_forgotten(queue: str, huey: Any, task: Any, runs: Runs, state: _State)
         except Exception:  # the queue's own database may be away
             _log.exception("The queue cannot be looked at")
             time.sleep(LOOK_EVERY_S)
+
+
+def _clean_regularly(runs: Runs, settings: QuantizeSettings, state: _State) -> None:
+    while True:
+        with suppress(StoreUnavailable, OSError):
+            clean_up(runs, settings)
+        if state.stopping.wait(_CLEAN_EVERY_S):
+            return
+
+
+def clean_up(runs: Runs, settings: QuantizeSettings) -> None:
+    """Remove the halves of files that lie on this machine of runs that have ended.
+
+    A worker that is lost leaves them, and where another machine ends its run nobody else would look here.
+    """
+    if settings.output.is_dir():
+        ended = runs.ended(folder.name for folder in settings.output.iterdir() if folder.is_dir())
+        for id in ended:
+            remove_partial(settings.output / id)
 
 
 def remove_files(id: str, settings: QuantizeSettings | None = None) -> None:

@@ -16,6 +16,7 @@ from advisor.foundation.errors import ImpossibleValue, InputError, one_line
 from advisor.foundation.message import sentence
 from advisor.foundation.parts import Part
 from advisor.foundation.units import MIB
+from advisor.machines.catalogue import machine_id
 from advisor.machines.ram import USUAL_CHANNELS, USUAL_TYPE, Ram, ram_type
 from advisor.models.tower import PROJECTOR_TYPES, ProjectorType
 from advisor.question.requirements import Switch, known
@@ -24,13 +25,15 @@ from advisor.sizing.settings import CACHE_TYPES, NEWEST_RELEASE, RELEASES, Split
 
 MAX_USERS = 65_536  # far beyond what one machine serves; runtimes have limits of their own
 CUSTOM_MACHINE = "custom"
+# Of a link for somebody else: the machine of whoever opens it, who is asked which one that is.
+YOUR_MACHINE = "your-machine"
 AUTO = "auto"
 # Front ends have defaults of their own, which hold for these keys where a question is silent.
 BY_FRONTEND = frozenset({"context", "users"})
 # What is searched for where a question is silent: written, the default too is meant.
 SEARCHED = frozenset({"kv_type_k", "kv_type_v", "kv_fp8", "gpu_layers", "cpu_moe_layers", "kv_offload", "use_gpus"})
 # Where a question is silent, the runtime decides: written, the default too is meant.
-BY_RUNTIME = frozenset({"vision"})
+BY_RUNTIME = frozenset({"vision", "ubatch"})
 PINNED = SEARCHED | BY_RUNTIME  # what is written of these is kept, also where it is the default
 VISIONS = ("off", "on", "video")
 FRONTENDS = {str(one.id): one.frontend for one in REGISTERED if one.frontend is not None}
@@ -40,6 +43,7 @@ LLAMA_CPP_RELEASES = (NEWEST, *RELEASES)
 ROPE_SCALINGS = (AUTO, "none", "linear", "yarn")
 BACKENDS = (AUTO, "cuda", "rocm", "metal", "vulkan", "sycl", "cpu")
 _MOST_SHARES = 64
+MOST_LAYERS = 4096  # no model has so many: "all" of them
 
 
 def _automatic(value: Any) -> Any:
@@ -97,7 +101,20 @@ def _known_ram(value: Any) -> Any:
         raise ImpossibleValue.because(error) from None
 
 
-GpuLayers = Annotated[Annotated[int, Field(ge=0, le=4096)] | Literal["all"] | None, BeforeValidator(_automatic)]
+def _known_machine(value: Any) -> Any:
+    if value == YOUR_MACHINE:
+        raise ImpossibleValue(
+            "machine={your_machine} stands for the machine of whoever opens the link in a browser: name one here.",
+            your_machine=YOUR_MACHINE,
+        )
+    return machine_id(value) if isinstance(value, str) else value
+
+
+def _layers(value: Any) -> Any:
+    return MOST_LAYERS if value == "all" else value
+
+
+GpuLayers = Annotated[Annotated[int, Field(ge=0, le=MOST_LAYERS)] | Literal["all"] | None, BeforeValidator(_automatic)]
 Share = Annotated[float, Field(ge=0, le=1_000_000)]
 Shares = Annotated[
     tuple[Share, ...] | None, BeforeValidator(_numbers("tensor_split", "3,1")), PlainSerializer(_written_shares)
@@ -145,11 +162,13 @@ class MachineChoice(Part):
     `iogpu.wired_limit_mb` counts it).
     """
 
-    name: str = Field("rtx-4090", alias="machine", min_length=1, max_length=200)
+    name: Annotated[str, BeforeValidator(_known_machine)] = Field(
+        "rtx-4090", alias="machine", min_length=1, max_length=200
+    )
     gpus: int = Field(1, ge=1, le=64)
     memory_gib: float | None = Field(None, gt=0, le=100_000)
     bandwidth_gb_s: float | None = Field(None, ge=1, le=1_000_000)
-    other_machine: str | None = Field(None, min_length=1, max_length=200)
+    other_machine: Annotated[str | None, BeforeValidator(_known_machine)] = Field(None, min_length=1, max_length=200)
     other_gpus: int = Field(1, ge=1, le=64)
     use_gpus: int | None = Field(None, ge=1, le=64)
     host_memory_gib: float | None = Field(None, gt=0, le=100_000)
@@ -270,7 +289,7 @@ class PlacementWish(Part):
     """
 
     gpu_layers: GpuLayers = None
-    cpu_moe_layers: int = Field(0, ge=0, le=4096)
+    cpu_moe_layers: Annotated[int, BeforeValidator(_layers)] = Field(0, ge=0, le=MOST_LAYERS)
     kv_offload: Switch = True
     op_offload: Switch = True
     projector_offload: Switch = True

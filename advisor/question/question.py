@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode
 
 from advisor.costs.inputs import CostInputs
-from advisor.foundation.errors import InputError, nearest, one_line, resembling
+from advisor.foundation.errors import InputError, did_you_mean, one_line, resembling
 from advisor.foundation.message import sentence
 from advisor.foundation.numbers import bare, exact
 from advisor.foundation.parts import Composed
@@ -28,6 +28,7 @@ from advisor.question.configuration import (
     Workload,
 )
 from advisor.question.order import ORDER
+from advisor.question.other_names import OTHER_NAMES
 from advisor.question.requirements import Requirements
 from advisor.runtimes.server import ServerOptions
 from advisor.sizing.settings import CACHE_TYPES, Settings
@@ -166,9 +167,11 @@ class Question(Composed):
         """The question of already separated values; raises InputError in one sentence."""
         for key in values:
             if key not in FIELDS:
-                close = resembling(key, FIELDS)
-                hint = nearest(key, FIELDS) or sentence(
-                    "among the {count} known are {main}.", count=len(FIELDS), main=_MAIN_KEYS
+                close = OTHER_NAMES.get(key.lower()) or resembling(key, FIELDS)
+                hint = (
+                    did_you_mean(close)
+                    if close
+                    else sentence("among the {count} known are {main}.", count=len(FIELDS), main=_MAIN_KEYS)
                 )
                 raise InputError("Unknown key '{name}'; {hint}", close, name=one_line(key), hint=hint)
         found = super().from_values(values)
@@ -208,6 +211,11 @@ def _in_order(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value == int(value) else value
+
+
+def language_of(query: str) -> str:
+    """The language that a query, or a whole link, asks to be answered in; "" where it names none."""
+    return dict(parse_qsl(query.partition("#")[0].rpartition("?")[2])).get(LANGUAGE_KEY, "")
 
 
 def _query_of(text: str) -> str:

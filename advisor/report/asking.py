@@ -20,15 +20,17 @@ def answer_plan(
     `allow_local` lets its model be a path on this machine: never for what comes over a network.
     """
     from advisor.answer.answer import answer
-    from advisor.question.question import Question
+    from advisor.question.question import Question, language_of
     from advisor.report.compact import answer_document
+    from advisor.words import speaking
 
-    found = answer(Question.from_query(query), allow_local=allow_local)
-    if not full:
-        return answer_document(found, query, whole_plans=whole_plans, with_flips=with_flips)
-    from advisor.report.as_json import full_document
+    with speaking(language_of(query)):
+        found = answer(Question.from_query(query), allow_local=allow_local)
+        if not full:
+            return answer_document(found, query, whole_plans=whole_plans, with_flips=with_flips)
+        from advisor.report.as_json import full_document
 
-    return full_document(found, query, whole_plans=whole_plans, with_flips=with_flips)
+        return full_document(found, query, whole_plans=whole_plans, with_flips=with_flips)
 
 
 def answer_sizes(text: str, *, mtp: bool = False, full: bool = False, allow_local: bool = True) -> Document:

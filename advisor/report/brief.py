@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Figure:
     """A figure of the first page: "A month", "60 USD", "33 to 104 USD", what it means, how sure it is, and of when.
 
-    `key` names it for whoever looks for one: upfront, month, total; quality, speed, first_token, users, inputs. What
-    is not known, or makes no sense for it, is "".
+    `key` names it for whoever looks for one: upfront, month, total, running; quality, speed, first_token, users,
+    inputs. What is not known, or makes no sense for it, is "".
     """
 
     key: str
@@ -40,13 +40,15 @@ class Brief:
     """The first page, from which alone can be decided.
 
     `decision` is one sentence: what to do, and why own, rent or API; `beside` is the plan in a sentence, where the
-    decision leaves that to be said. `sure` says how sure that is, `money` and `gets` are figures of the way it names.
+    decision leaves that to be said. `sure` says how sure that is, `load` what use the money is for, `money` and `gets`
+    are figures of the way it names.
     `changes` are what would change it, `look_again` when it should be asked anew.
     """
 
     decision: str
     beside: str = ""
     sure: tuple[str, ...] = ()
+    load: str = ""
     money: tuple[Figure, ...] = ()
     gets: tuple[Figure, ...] = ()
     ways: Ways | None = None

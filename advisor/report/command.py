@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 from advisor.answer.answer import answer
 from advisor.foundation.errors import InputError, one_line
-from advisor.question.question import LANGUAGE_KEY, Question
+from advisor.question.question import LANGUAGE_KEY, Question, language_of
 from advisor.report.columns import COLUMNS_KEY, Changes, question_of_column, read_columns, write_columns
 from advisor.report.comparison_pdf import comparison_pdf
 from advisor.report.document import Cover, Logo
@@ -33,8 +33,7 @@ def write_report(
     `address` is where the dashboard runs; without it the report has no link and no code to scan. A language
     that is spoken already goes before that of the query.
     """
-    asked = dict(parse_qsl(query.removeprefix("?"))).get(LANGUAGE_KEY, "")
-    with speaking(chosen() or asked):
+    with speaking(chosen() or language_of(query)):
         return _report(query, out, paper, cover, logo, address)
 
 

@@ -32,6 +32,7 @@ from advisor.words import say, say_all
 SCHEMA = "answer/1"
 _DIGITS, _DECIMALS = 4, 4  # of estimates, which are never that exact
 _MOST_BYTES, _BYTES_PER_DEVICE = 5000, 500  # 5 KB on two devices, 8 KB on eight
+_FEWEST_REASONS = 3
 
 
 def answer_document(
@@ -62,14 +63,14 @@ def answer_document(
 
 
 def _fitting(choices: list[Any], document: dict[str, Any], devices: int) -> list[Any]:
-    """As many of the choices as keep the answer small. One that leads is the answer: rather the last reasons for the
-    plan of the model asked for are left out of `document`.
+    """As many of the choices as keep the answer small; rather than one of them the last reasons are left out of
+    `document`. A choice that leads is the answer, and one reason for the plan of the model asked for is then enough.
     """
     most = _MOST_BYTES + _BYTES_PER_DEVICE * max(0, devices - 2)
     decision = document["decision"]
+    _shorten(decision["reasons"], _FEWEST_REASONS, document, choices, most)
     if decision["leads"] is not None:
-        while _size(document) + _size(choices[0]) + 1 > most and len(decision["reasons"]) > 1:
-            decision["reasons"].pop()
+        _shorten(decision["reasons"], 1, document, choices[:1], most)
     left = most - _size(document)
     kept: list[Any] = []
     for choice in choices:
@@ -78,6 +79,13 @@ def _fitting(choices: list[Any], document: dict[str, Any], devices: int) -> list
             break
         kept.append(choice)
     return kept
+
+
+def _shorten(reasons: list[str], fewest: int, document: dict[str, Any], choices: list[Any], most: int) -> None:
+    """Drop the last reasons of `document` until these choices have room in it."""
+    needed = sum(_size(choice) + 1 for choice in choices)
+    while len(reasons) > fewest and _size(document) + needed > most:
+        reasons.pop()
 
 
 def _size(document: dict[str, Any]) -> int:

@@ -12,8 +12,7 @@ from advisor.answer.option import users_that_fit
 from advisor.answer.recommendation import Recommendation
 from advisor.answer.turning_points import turning_points, turning_words
 from advisor.answer.verdict import verdict
-from advisor.costs.money import OLD_AFTER_DAYS, MoneyRange, UsedPrice
-from advisor.costs.options import Option
+from advisor.costs.money import OLD_AFTER_DAYS, UsedPrice
 from advisor.foundation.message import Span
 from advisor.foundation.ranges import Range
 from advisor.report.brief import Brief, Figure
@@ -21,15 +20,14 @@ from advisor.report.how_sure import (
     day_of_price,
     day_of_quality,
     day_of_speed,
-    days_of_money,
-    of_money,
     of_quality,
     of_speed,
     quality_in_words,
     speed_in_words,
     telling_price,
 )
-from advisor.report.ways import upfront_of, ways_of
+from advisor.report.money_figures import load_of, money_of
+from advisor.report.ways import ways_of
 from advisor.sizing.plan import Plan
 from advisor.words import say, say_all, told, written_day
 
@@ -44,7 +42,8 @@ def brief_of(found: Recommendation) -> Brief:
         decision=say(found.decision, "report"),
         beside=_beside(found),
         sure=_sure(found),
-        money=tuple(_money(found)),
+        load=load_of(found),
+        money=tuple(money_of(found)),
         gets=tuple(_gets_of_api(found) if found.way == "api" else _gets(found)),
         ways=ways_of(found),
         changes=(*filter(None, (_steady(found),)), *changes),
@@ -67,57 +66,6 @@ def _sure(found: Recommendation) -> tuple[str, ...]:
     if not found.is_compared or found.is_another:
         return ()
     return say_all(money_words(found.about.shown)[1:], "report")
-
-
-def _money(found: Recommendation) -> Iterator[Figure]:
-    """At once, a month, and over the years: of the way to go, else of the only one with a price."""
-    option = found.option or (found.ways[0] if len(found.ways) == 1 else None)
-    if option is None:
-        return
-    billing = found.asked.question.costs.billing
-    sure, days, currency = of_money(option), days_of_money(option), billing.currency
-    dated = told("prices of {days}", days=days) if days else ""
-    label, monthly, total = _labels(option, found.option is None, billing.years)
-    yield Figure(
-        "upfront",
-        label,
-        *(_amounts(upfront_of(option), currency) if option.upfront else (told("nothing"), "")),
-        words=told("to buy {what}", what=say(option.title, "report")) if option.upfront else "",
-        confidence=sure if option.upfront else "",
-        as_of=dated if option.upfront else "",
-    )
-    words = ""
-    if option.upfront:
-        words = told(
-            "{running:money} {currency} of it month by month, the rest is the purchase less its resale",
-            running=option.outlays[1].monthly,
-            currency=currency,
-        )
-    yield Figure("month", monthly, *_amounts(option.monthly, currency), words=words, confidence=sure, as_of=dated)
-    yield Figure(
-        "total",
-        total,
-        *_amounts(option.total, currency),
-        words=told("after resale") if option.resale else "",
-        confidence=sure,
-        as_of=dated,
-    )
-
-
-def _labels(option: Option, named: bool, years: int) -> tuple[str, str, str]:
-    """What is paid at once, a month and in all; `named` where the decision does not name the way."""
-    if named and option.name == "api":
-        return told("At once, by API"), told("A month, by API"), told("Over {years} years, by API", years=years)
-    return told("At once"), told("A month"), told("Over {years} years", years=years)
-
-
-def _amounts(amounts: MoneyRange, currency: str) -> tuple[str, str]:
-    """The typical amount, and both ends where they differ."""
-    typical = told("{amount:money} {currency}", amount=amounts.typical, currency=currency)
-    if amounts.low == amounts.high:
-        return typical, ""
-    between = told("{range:span money} {currency}", range=Span(amounts.low, amounts.high), currency=currency)
-    return typical, between
 
 
 def _gets_of_api(found: Recommendation) -> Iterator[Figure]:

@@ -59,16 +59,16 @@ def _finder() -> MachineFinder:
 
 
 def _model(entry: Entry) -> dict[str, Any]:
-    model = entry.model
+    about = entry.about
     return {
         "id": entry.id,
         "name": entry.name,
         "publisher": entry.publisher,
         "family": entry.family,
         "variant": entry.variant,
-        "parameters": model.parameters,
-        "active_parameters": model.active_parameters,
-        "context_length": model.context_length,
+        "parameters": about.parameters,
+        "active_parameters": about.active_parameters,
+        "context_length": about.context_length,
         "licence": entry.license,
         "released": entry.released,
         "repository": entry.hf_repo,

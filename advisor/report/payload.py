@@ -85,6 +85,7 @@ def _brief(brief: Brief) -> dict[str, Any]:
         "decision": brief.decision,
         "beside": brief.beside,
         "sure": list(brief.sure),
+        "load": brief.load,
         "money": [_figure(one) for one in brief.money],
         "gets": [_figure(one) for one in brief.gets],
         "ways": None

@@ -7,22 +7,16 @@ language change. Files of program and data are told apart as Python does it for 
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import parse_qsl
 
-from advisor.foundation.compiled import compiled_folder, kept, stamp_of
+from advisor.foundation.compiled import SUFFIX, compiled_folder, kept, program_state
 from advisor.foundation.environment import language_setting
-from advisor.foundation.places import IMPORT_FOLDER, data_folder
-from advisor.foundation.version import VERSION
+from advisor.foundation.places import data_folder
 
 _MOST = 500  # files
 _MODELS = ("model", "draft")  # which may name something elsewhere
-_PACKAGE = IMPORT_FOLDER / "advisor"
 
 
 def answer_before(command: str, text: str, flags: str, make: Callable[[], tuple[str, int]]) -> tuple[str, int]:
@@ -39,7 +33,7 @@ def answer_before(command: str, text: str, flags: str, make: Callable[[], tuple[
         return line
 
     day = datetime.now(UTC).date().isoformat()  # the age of prices is counted from it
-    told = (VERSION, sys.version, day, language_setting(), _state())
+    told = (day, language_setting(), program_state(data_folder()))
     line = kept(f"{command}-", "\n".join((command, flags, text)), "\n".join(told), made)
     _forget_old()
     return failed[0] if failed else (str(line), 0)
@@ -56,26 +50,13 @@ def _of_the_catalogue(command: str, text: str) -> bool:
     )
 
 
-def _state() -> str:
-    """Names the state of program, data, and the package that brings prices."""
-    prices = find_spec("genai_prices")
-    others = [Path(prices.origin).with_name("data.py")] if prices is not None and prices.origin else []
-    return stamp_of(*sorted((*_files(_PACKAGE), *_files(data_folder()))), *others)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for base, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in ("__pycache__", "fonts", "_shipped", "ui")]
-        yield from (Path(base, name) for name in names if name.endswith((".py", ".po", ".csv", ".json", ".yaml")))
-
-
 def _forget_old() -> None:
     """The oldest files go, so that a folder never fills."""
     folder = compiled_folder()
     if folder is None:
         return
     try:
-        files = [path for path in folder.glob("*-*.json") if path.name.startswith(("plan-", "sizes-"))]
+        files = [path for path in folder.glob(f"*-*{SUFFIX}") if path.name.startswith(("plan-", "sizes-"))]
         if len(files) > _MOST:
             for path in sorted(files, key=lambda path: path.stat().st_mtime)[: len(files) - _MOST]:
                 path.unlink(missing_ok=True)

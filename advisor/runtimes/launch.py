@@ -45,6 +45,7 @@ class Launch:
     `wired_limit_mb` is to what a Mac's budget is raised first.
     `experts` says that it is a mixture of experts, `extension` how a context is reached that the model was not trained
     for. `server` is what vLLM and SGLang are told, `serving` what a plan made of it (None: nothing is planned).
+    `prefill_step` is how many tokens of a prompt MLX reads at once (None: its own).
     """
 
     model_name: str
@@ -77,6 +78,7 @@ class Launch:
     extension: Extension | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     serving: Serving | None = None
+    prefill_step: int | None = None
 
     def __post_init__(self) -> None:
         for what, value, form in (

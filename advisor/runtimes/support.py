@@ -15,7 +15,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
-from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.csv_rows import Filled
+from advisor.foundation.kept_rows import Rows, kept_rows
 from advisor.foundation.message import Message, as_it_is, sentence
 from advisor.foundation.places import data_folder
 from advisor.machines.chip import CPU, Chip, chip_of
@@ -81,7 +82,7 @@ class Format:
 class Row(BaseModel):
     """One row as it stands in the file; `note` is a refusal's reason, or a sentence on how something is computed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, str_strip_whitespace=True)
 
     runtime: RuntimeId
     format: Filled
@@ -152,9 +153,9 @@ def _number(capability: str) -> tuple[int, ...]:
 
 
 @cache
-def table() -> tuple[Row, ...]:
+def table() -> Rows[Row]:
     """The whole table; raises DataError naming file, row, column and reason when it is broken."""
-    return read_rows(TABLE, Row, KEY)
+    return kept_rows(TABLE, Row, KEY)
 
 
 def format_of_level(level: SafetensorsLevel) -> Format:

@@ -39,8 +39,11 @@ class PublishedFiles(Protocol):
     def most_bytes(self, model: Model, level: Level, imatrix: bool) -> int:
         """What the file may measure that whoever follows a plan of stock bytes downloads."""
 
+    def form(self, model: Model, level: SafetensorsLevel) -> SafetensorsLevel:
+        """The level as publishers of such models make it."""
+
     def kept_bytes(self, model: Model, level: SafetensorsLevel) -> int:
-        """How much more a checkpoint takes whose publisher left layers in 16 bit that the level's writer packs."""
+        """How much more than that a checkpoint may take whose publisher left more layers in 16 bit."""
 
 
 @dataclass(frozen=True, slots=True)

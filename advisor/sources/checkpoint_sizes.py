@@ -6,7 +6,7 @@ Publishers keep vision towers in 16 bit, layers that draft tokens mostly too, an
 
 from __future__ import annotations
 
-from advisor.formats.kept_layers import bytes_beside, kept_bytes
+from advisor.formats.kept_layers import eight_bits, kept_bytes
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors
@@ -16,7 +16,7 @@ from advisor.sources.published_files import published_files
 from advisor.sources.published_sizes import PublishedRange
 
 _TOLERANCE = 0.01
-_WHOLE = 2  # bytes of a weight in 16 bit
+_WHOLE, _EIGHT_BITS = 2, 1  # bytes of a weight
 _SCALES_COUNTED = ("INT4-native", "MXFP4-native")  # published in these, a total of parameters counts their scales
 _WITHOUT_DRAFT = (Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8)  # whose writers drop the layers that draft
 _AS_THE_MODEL_IS = (Scheme.PLAIN, Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8)  # a tied output head is not written
@@ -28,6 +28,8 @@ def checkpoint_range(entry: Entry | None, model: Model, sized: SizedSafetensors)
     rows = published_files("" if entry is None else entry.id).get(level.id, ())
     files = tuple(row for row in rows if row.bytes is not None)
     kept, other = kept_bytes(model, level), _other_parameters(entry, model)
+    if level.scheme in _WITHOUT_DRAFT and model.tower is not None:  # what the total counts besides may be for drafting
+        other = min(other, model.tower.parameters)
     draft, tied = model.mtp_parameters, sized.tied_copy_bytes
     parts = other * _bytes_of_other(entry, sized) + draft * _bytes_of_draft(entry, model, sized)
     typical = size + kept.usual + round(parts)
@@ -65,7 +67,7 @@ def _bytes_of_draft(entry: Entry | None, model: Model, sized: SizedSafetensors) 
         return 0
     experts = level.scheme is Scheme.PACKED and model.experts > 0
     packed = level.scheme is Scheme.BLOCK or experts or _native(entry, sized)
-    return _each(sized) if packed else bytes_beside(model, level)
+    return _each(sized) if packed else _EIGHT_BITS if eight_bits(model, level) else _WHOLE
 
 
 def _native(entry: Entry | None, sized: SizedSafetensors) -> bool:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
+from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 from advisor.models.catalogue import Entry, catalogue
+from advisor.models.find import the_only_model
+from advisor.models.host_names import VARIANTS, is_routed, without_host
 from advisor.models.lookup import unknown_model
-from advisor.models.names import find_by_name, find_by_repository, words_of
+from advisor.models.names import find_by_host_name, find_by_name, find_by_repository, split_form, words_of
 from advisor.sources.addresses import HubAddress, check_link, hub_file_link, parse_address
 from advisor.sources.command_lines import Pasted, unwrap
 from advisor.sources.files import from_config_text, from_link, from_path, is_local_file
+from advisor.sources.form_in_name import level_in_name
 from advisor.sources.free_size import looks_like_size, typical_model
 from advisor.sources.from_hub import from_chosen_file, from_hub_file, from_repository, is_folder
 from advisor.sources.gguf_model import level_of_name
@@ -76,7 +80,11 @@ def canonical(text: str) -> str:
 
 def _address(pasted: Pasted) -> HubAddress | OtherHub | str | None:
     """What was pasted as an address, with the file that a command names beside the repository."""
+    if is_routed(pasted.name):
+        return None
     address = parse_address(pasted.name)
+    if isinstance(address, HubAddress) and address.tag.lower() in VARIANTS:
+        address = replace(address, tag="")
     if isinstance(address, HubAddress) and pasted.file and not address.path:
         if is_gguf_name(pasted.file) and "*" not in pasted.file:
             return replace(address, path=pasted.file)
@@ -95,17 +103,40 @@ def _must_be_known(pasted: Pasted, allow_local: bool) -> tuple[Entry, str | None
         raise InputError("Files are not read by path here: upload the file, or give a Hub repository or a link.")
     known = catalogue()
     name, _, tag = text.partition(":")
-    if tag.upper() in LEVELS and name.lower() in known:
-        return known[name.lower()], tag.upper()
+    if name.lower() in known and (named := _level_called(tag)) is not None:
+        return known[name.lower()], named
     if not pasted.ollama and (found := known.get(text.lower())) is not None:
         return found, None
-    exact = None if pasted.ollama or tag else find_by_name(text)
-    if exact is not None and set(words_of(text)) in ({*words_of(exact.id)}, {*words_of(exact.name)}):
-        return exact, None
+    if not pasted.ollama and not tag:
+        for spelt in (text, split_form(text)[0]):
+            if (exact := _spelt(spelt)) is not None:
+                return exact, None if spelt == text else level_in_name(text, exact)
+    if not pasted.ollama and (served := find_by_host_name(text)) is not None:
+        return served, None
     meant, level = by_ollama_name(text)
+    meant = meant or find_by_repository(text) or the_only_model(text)
     if meant is None:
         raise unknown_model(text)
     return meant, level if level in LEVELS else None
+
+
+def _spelt(text: str) -> Entry | None:
+    """The model that is called so, but for case and what stands between the words."""
+    found = find_by_name(text)
+    if found is None:
+        return None
+    names = (found.id, found.name, found.hf_repo.rpartition("/")[2])
+    return found if any(set(words_of(text)) == {*words_of(name)} for name in names) else None
+
+
+def _level_called(tag: str) -> str | None:
+    """The level of this name, whatever the case of llama.cpp's; None for what is no level."""
+    if tag.upper() in LEVELS:
+        return tag.upper()
+    try:
+        return find_safetensors_level(tag).name
+    except InputError:
+        return None
 
 
 def _mix_in(name: str) -> str:
@@ -186,5 +217,9 @@ def _read_hub(address: HubAddress, endpoint: str | None) -> ResolvedModel:
 
 def _known_repository(address: HubAddress) -> tuple[Entry | None, str | None]:
     """The model of the catalogue that a repository holds, or was made from by quantizing, and the level asked for."""
-    level = level_of_name(address.path) or address.tag.upper()
-    return find_by_repository(address.repository), level if level in LEVELS else None
+    known, level = find_by_repository(address.repository), level_of_name(address.path) or address.tag.upper()
+    if known is None and without_host(address.repository) != address.repository:
+        known = find_by_host_name(address.repository)
+    if level:
+        return known, level if level in LEVELS else None
+    return known, level_in_name(address.repository, known)

@@ -10,8 +10,7 @@ import math
 import struct
 from itertools import pairwise
 
-from gguf.constants import GGUF_DEFAULT_ALIGNMENT, GGUF_MAGIC, GGUFValueType
-
+from advisor.formats.gguf_constants import GGUF_DEFAULT_ALIGNMENT, GGUF_MAGIC, GGUFValueType
 from advisor.formats.gguf_other_types import TYPES, OtherType, layout
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, as_it_is, sentence

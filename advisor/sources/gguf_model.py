@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gguf.constants import LlamaFileType
-
+from advisor.formats.gguf_constants import LlamaFileType
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError, printable
 from advisor.foundation.message import Message, sentence

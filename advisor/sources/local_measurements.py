@@ -28,7 +28,7 @@ class LocalSpeed(BaseModel):
     read at once before the first one was written.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     prefill: Range
     decode: Range
@@ -46,7 +46,7 @@ class LocalMeasurement(BaseModel):
     None where it was not measured. `same_top` is the fraction of tokens with the same first choice.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     run: str
     measured_on: str = Field(pattern=r"^20\d\d-[01]\d-[0-3]\d$")

@@ -9,7 +9,7 @@ not known, which says nothing about whether it exists.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.csv_rows import BlankIsNone, Filled, read_rows
+from advisor.foundation.kept_rows import Lazily, Rows, kept_rows, places_by
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import Entry
 
@@ -47,7 +48,7 @@ class PublishedFile(BaseModel):
     where that is known, `read` the day on which the source was read.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model: Filled
     format: Filled
@@ -73,7 +74,7 @@ class PublishedFile(BaseModel):
 class PublishedRepository(BaseModel):
     """A repository with GGUF files of a model, whose list of files was not read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     model: Filled
     repo: _Repository
@@ -88,7 +89,7 @@ class PublishedRepository(BaseModel):
 class GatedOwner(BaseModel):
     """Whose models are gated: all of theirs, or those under one licence."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     owner: Filled
     license: str
@@ -129,9 +130,14 @@ def stock_files(entry: Entry, level: LevelId) -> tuple[PublishedFile, ...]:
     return tuple(row for row in published_files(entry.id).get(level, ()) if row.repo not in trained)
 
 
+@lru_cache(maxsize=512)
 def published_files(model: str) -> Mapping[LevelId, tuple[PublishedFile, ...]]:
     """Every file that is known of a model of the catalogue, by its level, those to name first in front."""
-    return _files().get(model, {})
+    found: dict[LevelId, tuple[PublishedFile, ...]] = {}
+    for row in _files().get(model, ()):
+        level = LevelId(row.format, row.level)
+        found[level] = (*found.get(level, ()), row)
+    return found
 
 
 def likely_repository(entry: Entry | None, level: LevelId, file_bytes: int) -> PublishedRepository | None:
@@ -162,20 +168,15 @@ def is_gated(repository: str, license: str) -> bool:
 
 
 @cache
-def _files() -> Mapping[str, Mapping[LevelId, tuple[PublishedFile, ...]]]:
-    found: dict[str, dict[LevelId, tuple[PublishedFile, ...]]] = {}
-    for row in read_published_files(FILES):
-        of_model, level = found.setdefault(row.model, {}), LevelId(row.format, row.level)
-        of_model[level] = (*of_model.get(level, ()), row)
-    return found
+def _files() -> Mapping[str, Rows[PublishedFile]]:
+    rows = kept_rows(FILES, PublishedFile, FILES_KEY)
+    return Lazily(places_by("files", rows, lambda row: row.model), rows.only)
 
 
 @cache
-def _repositories() -> Mapping[str, tuple[PublishedRepository, ...]]:
-    found: dict[str, tuple[PublishedRepository, ...]] = {}
-    for row in read_published_repositories(REPOSITORIES):
-        found[row.model] = (*found.get(row.model, ()), row)
-    return found
+def _repositories() -> Mapping[str, Rows[PublishedRepository]]:
+    rows = kept_rows(REPOSITORIES, PublishedRepository, REPOSITORIES_KEY)
+    return Lazily(places_by("repositories", rows, lambda row: row.model), rows.only)
 
 
 @cache

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import size_level
-from advisor.formats.kept_layers import kept_bytes
+from advisor.formats.kept_layers import kept_bytes, published_form
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.formats.published_spread import published_spread
 from advisor.formats.safetensors_levels import SafetensorsLevel
@@ -98,14 +98,23 @@ class PublishedSizes:
         fetched = dict(self.listed).get(level.name) or (None if row is None else row.bytes)
         return fetched or published_spread(model, level, self.own_mixes).high
 
+    def form(self, model: Model, level: SafetensorsLevel) -> SafetensorsLevel:
+        """The level as publishers of such models make it: its own where the model was published in it."""
+        return level if self._as_it_is(level) else published_form(model, level)
+
     def kept_bytes(self, model: Model, level: SafetensorsLevel) -> int:
-        """How much more a checkpoint takes whose publisher left layers in 16 bit that the level's writer packs.
+        """How much more than that a checkpoint may take whose publisher left more layers in 16 bit.
 
         Nothing where the model was published in this level, or is packed by its runtime while it loads.
         """
+        if self._as_it_is(level):
+            return 0
+        kept = kept_bytes(model, level)
+        return kept.most - kept.usual
+
+    def _as_it_is(self, level: SafetensorsLevel) -> bool:
         files = () if self._entry is None else self._entry.own_files
-        own = any(LevelId(file.format, file.level) == level.id for file in files)
-        return 0 if own or level.name in _PACKED_WHILE_LOADING else kept_bytes(model, level).most
+        return level.name in _PACKED_WHILE_LOADING or any(LevelId(one.format, one.level) == level.id for one in files)
 
     def range_of(self, model: Model, level: Level, imatrix: bool = False) -> PublishedRange:
         """What published files of a stock level measure."""

@@ -21,10 +21,10 @@ class ResolvedModel:
     """A model and where it comes from.
 
     `model` is None where only a file's own sizes are known. `id` restores it in a link, with the commit that was
-    read. `source` is the sentence that says what the figures rest on. `level` is the GGUF level that was named with the
-    model (`llama3.3:70b-instruct-q4_K_M`), where no file tells it. `file` is the GGUF file that was asked for,
-    `repository` what else its repository holds. `size_range` is how many times as large real models of a mere
-    size are, at least and at most.
+    read. `source` is the sentence that says what the figures rest on. `level` is the level that was named with the
+    model (`llama3.3:70b-instruct-q4_K_M`, `Qwen3-32B-AWQ`), where no file tells it. `file` is the GGUF file that
+    was asked for, `repository` what else its repository holds. `size_range` is how many times as large real models
+    of a mere size are, at least and at most.
     """
 
     id: str

@@ -12,9 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gguf import get_tensor_name_map
-from gguf.constants import MODEL_ARCH_NAMES
-
 from advisor.foundation.errors import printable
 from advisor.foundation.message import Message, as_it_is, sentence
 from advisor.models.model import Model
@@ -200,6 +197,10 @@ class _Names:
     """From a checkpoint's tensor names to GGUF's."""
 
     def __init__(self, model: Model):
+        # Imported late: the package takes longer to load than most questions to answer, which compare no tensors.
+        from gguf import get_tensor_name_map
+        from gguf.constants import MODEL_ARCH_NAMES
+
         architecture = next((key for key, value in MODEL_ARCH_NAMES.items() if value == model.architecture), None)
         self._known: Mapping[str, str] = {tensor.name: tensor.name for tensor in model.tensors}
         self._map = (

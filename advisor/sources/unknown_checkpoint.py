@@ -15,6 +15,7 @@ from typing import Any
 
 from advisor.formats.gguf_levels import Type
 from advisor.foundation.message import fact
+from advisor.models.blueprints import names_of
 from advisor.models.model import Model
 from advisor.models.wrappers import text_section
 from advisor.sources.gguf_file import GgufHeader, StoredTensor
@@ -83,7 +84,7 @@ def observed_checkpoint(
     if model is None:
         return None
     notes = (fact("architecture_assumed_of_repository", architecture=architecture[:60]),)
-    return replace(model, architecture="unknown", notes=notes)
+    return replace(model, architecture="unknown", notes=notes, names=names_of(config))
 
 
 # Size of a state, and factors of how many there are.

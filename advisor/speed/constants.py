@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import DataError
 from advisor.foundation.places import data_folder
@@ -32,7 +33,7 @@ class ConstantRow(BaseModel):
     rows behind it, `sources` how many independent ones they are from (`evidence_words.origin`).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     kind: Kind
     group: str
@@ -103,4 +104,12 @@ def _constants(rows: Iterable[ConstantRow]) -> Constants:
 @cache
 def constants() -> Mapping[str, Constants]:
     """The bundled constants, read once."""
-    return read_constants(CONSTANTS)
+    kept = of_the_program("speed-constants", _plain)
+    return {kind: Constants(*parts) for kind, parts in kept.items()}
+
+
+def _plain() -> dict[str, tuple[Mapping[Any, Any], ...]]:
+    return {
+        kind: (found.terms, found.sizes, found.factors, found.counts, found.ends)
+        for kind, found in read_constants(CONSTANTS).items()
+    }

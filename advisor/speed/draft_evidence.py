@@ -24,7 +24,7 @@ class DraftEvidence(BaseModel):
     each of `users` at once. A blank `backend` is one that the source does not tell.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     engine: Literal["llama.cpp", "vllm"]
     backend: Literal["cuda", "rocm", "vulkan", "metal", "vllm", ""]

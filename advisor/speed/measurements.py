@@ -54,7 +54,7 @@ class Measurement(BaseModel):
     prompt of `prompt_tokens` was read among the others' writing: the rate is then of written tokens, reading included.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     kind: Literal["decode", "prefill", "batch"]
     machine: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from weakref import WeakKeyDictionary
 
+from advisor.foundation.compiled import of_the_program
 from advisor.models.catalogue import Entry, catalogue
 from advisor.models.model import Model
 
@@ -105,8 +106,13 @@ def _signature(model: Model, parameters: int) -> Hashable:
 @cache
 def _known_shapes() -> Mapping[Hashable, str]:
     """The first catalogue id, alphabetically, of every shape. Counting its parameters again would take seconds."""
-    entries = sorted(catalogue().values(), key=_id, reverse=True)
-    return {_signature(entry.model, entry.parameters.counted): entry.id for entry in entries}
+
+    def known() -> dict[Hashable, str]:
+        entries = sorted(catalogue().values(), key=_id, reverse=True)
+        return {_signature(entry.model, entry.parameters.counted): entry.id for entry in entries}
+
+    found: Mapping[Hashable, str] = of_the_program("shapes", known)
+    return found
 
 
 def _id(entry: Entry) -> str:

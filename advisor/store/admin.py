@@ -20,23 +20,25 @@ from sqlalchemy import Connection, DateTime, LargeBinary, Row, Table, delete, fu
 from advisor.foundation.environment import QUOTAS, environment
 from advisor.foundation.errors import InputError
 from advisor.store.migrate import NEWEST
-from advisor.store.store import MOST_PER_OWNER, Store
+from advisor.store.store import EMPTIED, MOST_PER_OWNER, Store
 from advisor.store.tables import UtcDateTime, metadata, snapshots
 
 _FORMAT = "llm-fit-advisor-backup"
 _AT_ONCE = 200
-_REVOKED = {"result": "{}", "logo": None, "note": "", "title": "", "company": "", "prepared_for": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A frozen recommendation as its operator sees it: whose (the beginning of a hash) and how large, not what it says.
+    """A frozen recommendation as its operator sees it: whose and how large, not what it says.
 
-    `bytes` is of its result and logo.
+    `owner` is the beginning of a hash, `maker` who was logged in, "" where nobody was; `bytes` is of its result and
+    logo.
     """
 
     id: str
     owner: str
+    maker: str
+    visibility: str
     created_at: datetime
     expires_at: datetime | None
     bytes: int
@@ -44,11 +46,19 @@ class Kept:
 
 def listed(store: Store, limit: int = 100) -> tuple[Kept, ...]:
     """Those that work, newest first; raises StoreUnavailable."""
-    columns = [snapshots.c[name] for name in ("id", "owner_hash", "created_at", "expires_at")]
+    columns = [snapshots.c[name] for name in ("id", "owner_hash", "maker", "visibility", "created_at", "expires_at")]
     wanted = select(*columns, _size().label("size")).where(_alive()).order_by(snapshots.c.created_at.desc())
     with store.reading() as connection:
         return tuple(
-            Kept(row.id, row.owner_hash[:12], row.created_at, row.expires_at, int(row.size))
+            Kept(
+                id=row.id,
+                owner=row.owner_hash[:12],
+                maker=row.maker,
+                visibility=row.visibility,
+                created_at=row.created_at,
+                expires_at=row.expires_at,
+                bytes=int(row.size),
+            )
             for row in connection.execute(wanted.limit(limit))
         )
 
@@ -57,7 +67,7 @@ def revoke(store: Store, id: str) -> bool:
     """Have a link stop working, whoever froze it; False where there is none. Its contents go at once."""
     with store.writing() as connection:
         alive = (snapshots.c.id == id, snapshots.c.revoked_at.is_(None))
-        done = connection.execute(update(snapshots).where(*alive).values(revoked_at=datetime.now(UTC), **_REVOKED))
+        done = connection.execute(update(snapshots).where(*alive).values(revoked_at=datetime.now(UTC), **EMPTIED))
         return bool(done.rowcount)
 
 
@@ -177,7 +187,8 @@ def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> None:
             row[column.name] = datetime.fromisoformat(value)
         elif isinstance(column.type, LargeBinary):
             row[column.name] = b64decode(value)
-    connection.execute(insert(table).values({column.name: row.get(column.name) for column in table.columns}))
+    # What a backup of an older schema does not know is as a migration would have it.
+    connection.execute(insert(table).values({name: row[name] for name in table.columns.keys() & row.keys()}))
 
 
 def _alive() -> Any:

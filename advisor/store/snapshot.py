@@ -12,6 +12,7 @@ from typing import Any
 from advisor.foundation.errors import InputError, printable
 from advisor.report.document import Cover
 from advisor.report.logo import LOGO_BYTES
+from advisor.store.sharing import Visibility
 
 SCHEMA_VERSION = 1  # of what `result` holds; raise it when that changes
 RESULT_BYTES = 2 * 1024 * 1024
@@ -27,6 +28,7 @@ class Summary:
     query: str
     created_at: datetime
     expires_at: datetime | None
+    visibility: Visibility = "link"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from advisor.report.document import Cover, Logo
 from advisor.store.database import default_url, make_engine, writing
 from advisor.store.errors import SnapshotNotFound, StoreUnavailable
 from advisor.store.sessions import Sessions
+from advisor.store.sharing import ANYBODY, BY_LINK, Reader, Sharing, Visibility
 from advisor.store.snapshot import (
     SCHEMA_VERSION,
     Snapshot,
@@ -33,6 +34,7 @@ from advisor.store.snapshot import (
     checked_query,
     fingerprint,
     result_text,
+    storable,
 )
 from advisor.store.tables import snapshots
 
@@ -41,6 +43,10 @@ _ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZbcdfghjkmnpqrstvwxyz"
 _ID_LENGTH = 16  # 48^16: about 89 bits
 MOST_PER_OWNER = 500
 MOST_DAYS = 3650
+# What a deleted one no longer holds.
+EMPTIED: Mapping[str, Any] = {
+    "result": "{}", "logo": None, "note": "", "title": "", "company": "", "prepared_for": "", "maker": "",
+}  # fmt: skip
 KEPT_DAYS = 30  # after it expired or was deleted, so that its link can say what happened
 
 
@@ -81,7 +87,7 @@ class Store:
 
     def check(self) -> None:
         """Connect, and migrate where needed; raises StoreUnavailable."""
-        with self._working("used"):
+        with self._working("used"), self._engine.connect():
             pass
 
     def freeze(
@@ -91,6 +97,7 @@ class Store:
         owner: str,
         cover: Cover | None = None,
         expires_in_days: int | None = None,
+        sharing: Sharing = BY_LINK,
     ) -> Snapshot:
         """Keep an answer under a new, unguessable id; it is on disk when this returns.
 
@@ -121,6 +128,8 @@ class Store:
             "logo": None if chosen.logo is None else chosen.logo.data,
             "logo_kind": None if chosen.logo is None else chosen.logo.kind,
             "owner_hash": _hash(owner),
+            "visibility": sharing.visibility,
+            "maker": storable(sharing.maker),
         }
         row["sha256"] = fingerprint(row)
         with self._working("kept"), writing(self._engine) as connection:
@@ -144,10 +153,13 @@ class Store:
                 raise StoreUnavailable("Freezing did not work this time: try again.") from None
         return _snapshot(row)
 
-    def load(self, id: str) -> Snapshot:
-        """Exactly what was frozen; raises SnapshotNotFound (unknown, expired, deleted) or StoreUnavailable."""
+    def load(self, id: str, reader: Reader = ANYBODY) -> Snapshot:
+        """Exactly what was frozen; raises SnapshotNotFound (unknown, expired, deleted) or StoreUnavailable.
+
+        What the reader may not read is as unknown as what there never was.
+        """
         row = self._find(id)
-        if row is None:
+        if row is None or not reader.may_read(row.visibility, row.owner_hash):
             raise SnapshotNotFound("There is no frozen recommendation under this link: check that it is complete.")
         if row.revoked_at is not None:
             raise SnapshotNotFound("This frozen recommendation was deleted by its owner.")
@@ -166,13 +178,18 @@ class Store:
             own = (snapshots.c.id == id, snapshots.c.owner_hash == _hash(owner), _not_revoked())
             with writing(self._engine) as connection:
                 # Its contents go at once; the row stays for a while so that the link can say what happened.
-                emptied = {"result": "{}", "logo": None, "note": "", "title": "", "company": "", "prepared_for": ""}
-                done = connection.execute(update(snapshots).where(*own).values(revoked_at=self._now(), **emptied))
+                done = connection.execute(update(snapshots).where(*own).values(revoked_at=self._now(), **EMPTIED))
                 return bool(done.rowcount)
+
+    def share(self, id: str, owner: str, visibility: Visibility) -> bool:
+        """Say anew who may read one's own; False where there is none of this owner's."""
+        with self._working("kept"), writing(self._engine) as connection:
+            own = (snapshots.c.id == id, snapshots.c.owner_hash == _hash(owner), _not_revoked())
+            return bool(connection.execute(update(snapshots).where(*own).values(visibility=visibility)).rowcount)
 
     def list_own(self, owner: str) -> tuple[Summary, ...]:
         """An owner's frozen recommendations that still work, newest first."""
-        columns = [snapshots.c[name] for name in ("id", "title", "query", "created_at", "expires_at")]
+        columns = [snapshots.c[name] for name in ("id", "title", "query", "created_at", "expires_at", "visibility")]
         alive = or_(snapshots.c.expires_at.is_(None), snapshots.c.expires_at > self._now())
         wanted = (
             select(*columns)

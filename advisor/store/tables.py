@@ -59,6 +59,8 @@ snapshots = Table(
     Column("logo", LargeBinary),
     Column("logo_kind", String(8)),
     Column("owner_hash", String(64), nullable=False),
+    Column("visibility", String(8), nullable=False, server_default="link"),  # advisor/store/sharing.py
+    Column("maker", Text, nullable=False, server_default=""),
     Index(None, "owner_hash", "created_at"),
     Index(None, "expires_at"),
 )
@@ -111,4 +113,16 @@ asked = Table(
     Column("query", Text, nullable=False),
     Column("told", Text, nullable=False),
     Index(None, "asked_at"),
+)
+
+# By which programs ask where people log in (advisor/store/tokens.py).
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "hash"),
 )

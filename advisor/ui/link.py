@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import bare
 from advisor.machines.catalogue import machine
 from advisor.models.catalogue import catalogue
-from advisor.question.configuration import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS
+from advisor.question.configuration import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS, YOUR_MACHINE
 from advisor.question.hardware import hardware_of
 from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, SHOWING_KEYS, Question
 from advisor.sizing.runtime_id import RuntimeId
@@ -37,6 +37,7 @@ _COMPANIONS: Mapping[str, Mapping[str, Any]] = {
     "api_output_price": {"api_input_price": 1},
     "api_cached_price": {"api_input_price": 1, "api_output_price": 1},
 }
+_MEMORY_OF_ANY = {"memory_gib": 1}  # which a custom machine needs
 # What only some machines have.
 _OF_THE_MACHINE = (
     "memory_gib",
@@ -49,6 +50,13 @@ _OF_THE_MACHINE = (
     "split",
     "tensor_split",
 )
+# What describes a machine, and goes with it to another question.
+MACHINE_KEYS = (
+    *("machine", "gpus", "memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus", "use_gpus"),
+    *("host_memory_gib", "host_bandwidth_gb_s", "overhead_mib", "used_mib", "host_used_mib"),
+    *("ram_type", "ram_channels", "ram_sockets"),
+)
+_ON_IT = ("backend", "split", "tensor_split", "wired_limit_mb", "gpu_layers", "cpu_moe_layers")
 _CARDS = frozenset({"machine", "gpus", "other_machine", "other_gpus", "use_gpus"})
 _OF_EACH_CARD = frozenset({"tensor_split", "used_mib"})  # which are of particular cards
 # A machine without a size of its own starts with one, so that there is an answer at once.
@@ -109,6 +117,12 @@ def changed_link(written: Written, changes: Mapping[str, Any]) -> Written:
         return kept
 
 
+def for_your_machine(written: Written) -> str:
+    """The query that asks the same of whoever opens it, about a machine of theirs (`your_machine.py`)."""
+    kept = {key: given for key, given in written.items() if key not in MACHINE_KEYS + _ON_IT}
+    return urlencode({**kept, "machine": YOUR_MACHINE})
+
+
 def needs_memory(machine_id: str) -> bool:
     """Whether somebody must say how much memory there is."""
     return machine_id == CUSTOM_MACHINE or machine(machine_id).needs_memory
@@ -126,7 +140,8 @@ def meaning(key: str, value: Any) -> Any:
     if key == "model":
         return Question.from_values({key: check_model(str(value))}).value(key)  # which may be too long
     if key == "machine":
-        return value if value == CUSTOM_MACHINE else machine(value).id
+        named = str(Question.from_values(_MEMORY_OF_ANY | {key: value}).value(key))
+        return named if named == CUSTOM_MACHINE else machine(named).id
     return Question.from_values({**_COMPANIONS.get(key, {}), key: value}).value(key)
 
 

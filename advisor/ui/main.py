@@ -14,7 +14,7 @@ from advisor.ui import state, tongue
 from advisor.ui.asking import Reply, ask
 from advisor.ui.metrics import rerun
 from advisor.ui.one_at_a_time import turn
-from advisor.ui.parts import bar, local_evidence, navigation, overload
+from advisor.ui.parts import bar, local_evidence, login_bar, navigation, overload
 from advisor.ui.parts.text import refusal
 from advisor.ui.visitor import visitor_of_session
 
@@ -39,6 +39,8 @@ def view(name: str) -> Callable[[], None]:
 st.set_page_config(page_title="LLM Fit Advisor", page_icon=HERE / "favicon.png", layout="wide")
 
 said_wrong = tongue.follow(st.query_params.get(LANGUAGE_KEY, ""))
+if not login_bar.let_in():
+    st.stop()
 asked_by(visitor_of_session())
 link = state.read()
 page = st.navigation(
@@ -48,7 +50,7 @@ page = st.navigation(
     ],
     position="hidden",
 )
-st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written)))
+st.html(navigation.row("" if page.url_path == "answer" else page.url_path, urlencode(link.written), login_bar.person()))
 measured_here = local_evidence.kept()
 try:
     with rerun(), turn():

@@ -15,7 +15,9 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import Response
 
+from advisor.access.roles import login_required
 from advisor.store import new_owner
+from advisor.ui import login
 from advisor.ui.address import folder
 
 OWNER_COOKIE = "llm_fit_advisor_owner"
@@ -30,9 +32,13 @@ _lock = Lock()
 
 
 def owner() -> str:
-    """This browser's secret: of its cookie, else of this visit."""
+    """Whose things are one's own: the person's who is logged in, else this browser's, by the secret of its cookie or of
+    this visit.
+    """
+    if login_required():
+        return login.me().key
     kept = st.context.cookies.get(OWNER_COOKIE, "")
-    if len(kept) in _OWNER_LENGTHS:
+    if len(kept) in _OWNER_LENGTHS and ":" not in kept:  # as persons have it
         return kept
     if "owner" not in st.session_state:
         st.session_state["owner"] = new_owner()
@@ -41,7 +47,7 @@ def owner() -> str:
 
 def keep_owner(secret: str) -> None:
     """Have the browser keep this secret, which something was just kept under; `draw_keeper` does it."""
-    if st.context.cookies.get(OWNER_COOKIE) == secret or "owner_code" in st.session_state:
+    if login_required() or st.context.cookies.get(OWNER_COOKIE) == secret or "owner_code" in st.session_state:
         return
     code = secrets.token_urlsafe(16)
     with _lock:
@@ -64,7 +70,7 @@ async def own(request: Request) -> Response:
     Only for the page itself: another site could otherwise make a visitor freeze under a secret that it knows.
     """
     answer = Response(status_code=204, headers={"Cache-Control": "no-store"})
-    if OWNER_COOKIE in request.cookies or not _from_here(request):
+    if OWNER_COOKIE in request.cookies or not from_here(request):
         return answer
     with _lock:
         secret = _waiting.pop(request.path_params["code"], None)
@@ -80,9 +86,12 @@ async def own(request: Request) -> Response:
     return answer
 
 
-def _from_here(request: Request) -> bool:
-    """Browsers say it themselves on https and on the same machine; elsewhere by the page that asks."""
+def from_here(request: Request, typed: bool = False) -> bool:
+    """Whether a page of this server asks, or, where `typed` counts too, a person at the browser's own line.
+
+    Browsers say it themselves on https and on the same machine; elsewhere by the page that asks.
+    """
     said = request.headers.get("sec-fetch-site")
     if said is not None:
-        return said == "same-origin"
+        return said == "same-origin" or (typed and said == "none")
     return urlsplit(request.headers.get("referer", "")).netloc == request.headers.get("host")

@@ -19,6 +19,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from advisor.access.roles import login_required
+from advisor.api.problems import problem, problem_of
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.foundation.quotas import OverQuota, asked_by
 from advisor.foundation.turns import TooManyWaiting
@@ -26,12 +28,13 @@ from advisor.foundation.version import VERSION
 from advisor.models.catalogue import catalogue
 from advisor.question.question import LANGUAGE_KEY, MAX_QUERY_LENGTH, Question
 from advisor.report.web.around import Around
-from advisor.report.web.page import message_page, security_policy
 from advisor.sources.background import StillWorking
 from advisor.sources.resolve import READING
 from advisor.store import Snapshot, SnapshotNotFound, StoreUnavailable, data_release
 from advisor.ui.address import address_for, folder
+from advisor.ui.gate import way_in
 from advisor.ui.link import PAGE_KEYS
+from advisor.ui.login import reader_of, sender
 from advisor.ui.making import Busy
 from advisor.ui.parts.frozen_links import FROZEN_KEY, store
 from advisor.ui.parts.navigation import TITLES
@@ -48,12 +51,12 @@ from advisor.ui.reader_pages import (
     frozen_page,
     live_file,
     live_page,
-    plain_page,
 )
-from advisor.ui.static_files import accepted, path_in_app
+from advisor.ui.reader_sentences import sent_page, sentence_page
+from advisor.ui.static_files import path_in_app
 from advisor.ui.tongue import follow
 from advisor.ui.visitor import visitor_of
-from advisor.words import in_use, told
+from advisor.words import in_use, speak, told
 
 REPORT = "/r"
 FROZEN = "/s"
@@ -65,13 +68,26 @@ _ID = re.compile(r"[A-Za-z0-9]{1,40}")
 _TODAY = "public, max-age=300"
 _ALWAYS_ASK = "no-cache"
 _HUB_PATIENCE_S, _POLL_S = 1.0, 0.05
-_AGAIN_S = 5
 _SLOT_S = 600  # how long a model from elsewhere counts as unchanged
 
 
 async def report(request: Request) -> Response:
     """The page about the question in the address."""
     return await _answered(request, _live)
+
+
+async def report_for_programs(request: Request) -> Response:
+    """The same report's PDF under `/api/v1`, where errors are problems and not pages."""
+    asked_by(visitor_of(request))
+    try:
+        speak(request.query_params.get(LANGUAGE_KEY, ""))
+        return await _live(request, "pdf", in_use())
+    except (Busy, TooManyWaiting) as error:
+        return problem(429, str(error))
+    except StillReading as error:
+        return problem(503, str(error))
+    except Exception as error:
+        return problem_of(error)
 
 
 async def frozen(request: Request) -> Response:
@@ -108,7 +124,7 @@ async def _answered(
     except NoReport as error:
         return _sentence(request, error.status, told("There is no report"), str(error))
     except SnapshotNotFound as error:
-        return _sentence(request, 404, told("There is no report"), str(error))
+        return _no_such(request, str(error))
     except OverQuota as error:
         return _sentence(request, 429, told("Please try again"), str(error))
     except InputError as error:
@@ -158,7 +174,8 @@ async def _kept(request: Request, kind: FileKind | None, lang: str) -> Response:
     id = request.path_params["id"]
     if not _ID.fullmatch(id):
         raise SnapshotNotFound("There is no frozen recommendation under this link: check that it is complete.")
-    snapshot = await SNAPSHOTS.get((id, lang), lambda: store().load(id))
+    reader = reader_of(request)
+    snapshot = await SNAPSHOTS.get((id, lang, reader), lambda: store().load(id, reader))
     address = _address(request)
     key: tuple[Hashable, ...] = (id, snapshot.sha256, VERSION, lang)
     if kind is not None:
@@ -178,6 +195,21 @@ async def _kept(request: Request, kind: FileKind | None, lang: str) -> Response:
     )
     sent = await PAGES.get(key, lambda: frozen_page(snapshot, around, compared, lang))
     return _response(request, sent, key, _ALWAYS_ASK)
+
+
+def _no_such(request: Request, why: str) -> Response:
+    """What there is not; where people log in, said of what is not theirs in the same words."""
+    if not login_required():
+        return _sentence(request, 404, told("There is no report"), why)
+    person = sender(request)
+    if person is None:
+        return way_in(request.scope)
+    words = told(
+        "Under this link there is nothing that you may read: ask whoever sent it to share it. You are logged in as "
+        "{who}.",
+        who=person.email or person.name or "?",
+    )
+    return _sentence(request, 404, told("There is no report"), words)
 
 
 def _question(query: str) -> Question:
@@ -235,33 +267,14 @@ def _unchanged(request: Request, key: Hashable, control: str) -> Response | None
 
 
 def _response(request: Request, sent: Sent, key: Hashable, control: str) -> Response:
-    return _sent(request, sent, 200, {"ETag": _etag(key), "Cache-Control": control})
-
-
-def _sent(request: Request, sent: Sent, status: int, headers: dict[str, str]) -> Response:
-    body, encoding = sent.body, accepted(request.headers)
-    if encoding is not None and encoding in sent.encoded:
-        body = sent.encoded[encoding]
-        headers |= {"Content-Encoding": encoding}
-    if sent.encoded:
-        headers |= {"Vary": "Accept-Encoding", "Content-Security-Policy": security_policy()}
-    if sent.name:
-        headers |= {"Content-Disposition": f'attachment; filename="{sent.name}"'}
-    headers |= {"Content-Length": str(len(body))}
-    return Response(b"" if request.method == "HEAD" else body, status, headers, sent.kind)
+    return sent_page(request, sent, 200, {"ETag": _etag(key), "Cache-Control": control})
 
 
 def _sentence(request: Request, status: int, title: str, sentence: str) -> Response:
-    """A page with one sentence; where waiting helps, it asks again by itself."""
     query = request.url.query
     up = "../" * path_in_app(request.scope).count("/", 1)
     live = f"./{up}?{query}" if query and len(query) <= _LONGEST else f"./{up}"
-    again_s = _AGAIN_S if status in (202, 503) else 0
-    page = message_page(title, sentence, live, in_use(), again_s)
-    headers = {"Cache-Control": "no-store"}
-    if again_s:
-        headers["Retry-After"] = str(again_s)
-    return _sent(request, plain_page(page), status, headers)
+    return sentence_page(request, status, title, sentence, {told("Open in the dashboard"): live})
 
 
 class OldLinks:

@@ -17,7 +17,7 @@ import streamlit as st
 from anyio import to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.foundation.errors import AdvisorError
@@ -26,6 +26,7 @@ from advisor.foundation.turns import PAGES
 from advisor.store.database import holds_nothing
 from advisor.store.errors import StoreUnavailable
 from advisor.store.housekeeping import purge_regularly
+from advisor.ui import login
 from advisor.ui.collecting import collect_when_idle, settle
 from advisor.ui.limits import MOST_SESSIONS
 from advisor.ui.metrics import SESSIONS
@@ -36,6 +37,7 @@ from advisor.ui.start_page import STREAMLIT_PAGE
 from advisor.ui.static_files import path_in_app
 
 SCRIPT = Path(__file__).with_name("main.py")
+FAVICON = Path(__file__).with_name("favicon.png")
 
 
 @asynccontextmanager
@@ -50,6 +52,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     from advisor.report.from_answer import report_of
 
     set_up()
+    login.check()
     check_data()
     report_of(answer(Question.from_values({})))
     settle()
@@ -115,6 +118,11 @@ _ROBOTS = (
 async def robots(_: Request) -> Response:
     """What search engines may look at: the pages themselves."""
     return PlainTextResponse(_ROBOTS, headers={"Cache-Control": "public, max-age=86400"})
+
+
+async def favicon(_: Request) -> Response:
+    """The picture that browsers ask for by themselves, and that Streamlit's page names before any script has run."""
+    return FileResponse(FAVICON, headers={"Cache-Control": "public, max-age=86400"})
 
 
 async def moved(request: Request) -> Response:

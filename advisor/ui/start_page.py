@@ -1,5 +1,6 @@
 """The page that Streamlit starts from, completed: our script and style, a title, and the decision of the question in
-the link, so that it is read before any script has run.
+the link, so that it is read before any script has run. Streamlit sends it for every address; where there is no page, a
+404 goes out instead.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from advisor.report.web.page import message_page, security_policy
 from advisor.ui.first_answer import first_answer
-from advisor.ui.static_files import SCRIPTS, STREAMLIT_FOLDER, accepted, encodings, path_in_app, script_version
+from advisor.ui.parts.navigation import TITLES
+from advisor.ui.static_files import PAGE_SCRIPTS, STREAMLIT_FOLDER, accepted, encodings, path_in_app, script_version
+from advisor.words import in_use, told
 
 STREAMLIT_PAGE = STREAMLIT_FOLDER / "index.html"
 _STYLES = sorted(Path(__file__).with_name("styles").glob("*.css"))
@@ -29,7 +33,8 @@ _WITHOUT_SCRIPTS = (
 _PATIENCE_S = 1.5  # a busy server sends the page without the decision rather than late
 _SMALLEST_BYTES = 500
 # Other answers of the server may be HTML as well.
-_NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/static/", "/api/", "/badge.svg/", "/r/", "/s/")
+_NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/static/", "/api/", "/badge.svg/", "/r/", "/s/", "/login/")
+_PAGES = frozenset((*TITLES, "index.html"))
 # What would have Streamlit answer that its own page has not changed, or send a part of it.
 _ABOUT_ITS_OWN = {b"if-none-match", b"if-modified-since", b"if-range", b"range"}
 
@@ -39,7 +44,7 @@ def _template() -> tuple[str, str]:
     """The page before and after the place of the first answer."""
     page = STREAMLIT_PAGE.read_text("utf-8")
     style = "\n".join(path.read_text("utf-8") for path in _STYLES)
-    scripts = "\n    ".join(f'<script src=".{path}?v={script_version(path)}" defer></script>' for path in SCRIPTS)
+    scripts = "\n    ".join(f'<script src=".{path}?v={script_version(path)}" defer></script>' for path in PAGE_SCRIPTS)
     page = re.sub(r"<noscript>.*?</noscript>", f"<noscript>{_WITHOUT_SCRIPTS}</noscript>", page, flags=re.DOTALL)
     for old, new in (
         ("<title>Streamlit</title>", f"<title>{_TITLE}</title>\n    <style>{style}</style>\n    {scripts}"),
@@ -81,8 +86,12 @@ class StartPage:
             nonlocal replaced
             if message["type"] == "http.response.start" and _is_page(message):
                 replaced = True
-                first = await self._first_answer(path, scope)
-                await _response(page_with(first), asked, scope["method"])(scope, receive, send)
+                if path.strip("/") not in _PAGES:
+                    answered = _response(_nowhere(path), asked, scope["method"], 404)
+                    answered.headers["Content-Security-Policy"] = security_policy()
+                else:
+                    answered = _response(page_with(await self._first_answer(path, scope)), asked, scope["method"])
+                await answered(scope, receive, send)
             elif not replaced:
                 await send(message)
 
@@ -102,11 +111,17 @@ def _is_page(message: Message) -> bool:
     return message["status"] == 200 and Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")
 
 
-def _response(page: str, asked: Headers, method: str) -> Response:
+def _nowhere(path: str) -> str:
+    up = "../" * path.count("/", 1)
+    ways = {told("Open in the dashboard"): f"./{up}"}
+    return message_page(told("There is no such page"), told("Nothing is at this address."), ways, in_use())
+
+
+def _response(page: str, asked: Headers, method: str, status: int = 200) -> Response:
     body, encoding = page.encode(), accepted(asked)
     headers = {"Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
     if encoding is not None and len(body) > _SMALLEST_BYTES:
         body = encodings()[encoding](body)
         headers["Content-Encoding"] = encoding
     headers["Content-Length"] = str(len(body))
-    return Response(b"" if method == "HEAD" else body, 200, MutableHeaders(headers), "text/html")
+    return Response(b"" if method == "HEAD" else body, status, MutableHeaders(headers), "text/html")

@@ -25,7 +25,9 @@ except ImportError:  # a tenth smaller than gzip, and not needed
     brotli = None
 
 STREAMLIT_FOLDER = Path(st.__file__).parent / "static"
-SCRIPTS = {f"/{name}": Path(__file__).with_name(name) for name in ("page.js", "pickers.js")}
+PAGE_SCRIPTS = ("/page.js", "/pickers.js")
+YOUR_MACHINE_SCRIPT = "/your_machine.js"
+SCRIPTS = {path: Path(__file__).with_name(path[1:]) for path in (*PAGE_SCRIPTS, YOUR_MACHINE_SCRIPT)}
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _FOR_GOOD = "public, immutable, max-age=31536000"
 _BROTLI_QUALITY = 8  # 11 is 8 % smaller and takes 35 times as long

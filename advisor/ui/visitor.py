@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from advisor.foundation.environment import environment
 from advisor.foundation.quotas import Visitor
+from advisor.ui import login
 from advisor.ui.ownership import OWNER_COOKIE
 
 _LONGEST = 200
@@ -21,6 +22,8 @@ _LONGEST = 200
 def visitor_of(request: HTTPConnection) -> Visitor:
     """Who sends a request."""
     peer = request.client.host if request.client is not None else ""
+    if (person := login.sender(request)) is not None:
+        return Visitor(person.key, address_of(peer, request.headers))
     return Visitor(request.cookies.get(OWNER_COOKIE, "")[:_LONGEST], address_of(peer, request.headers))
 
 
@@ -30,6 +33,8 @@ def visitor_of_session() -> Visitor:
     # Streamlit hides this machine's own address.
     peer = context.ip_address or "127.0.0.1"
     headers = Headers({name: str(value) for name, value in context.headers.items()})
+    if (person := login.here()) is not None:
+        return Visitor(person.key, address_of(peer, headers))
     return Visitor(context.cookies.get(OWNER_COOKIE, "")[:_LONGEST], address_of(peer, headers))
 
 

@@ -11,18 +11,22 @@ from copy import copy
 from decimal import Decimal, localcontext
 from functools import lru_cache
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from babel.core import Locale
-from babel.numbers import NumberPattern
 
 from advisor.foundation import numbers
 from advisor.foundation.message import WAYS
-from advisor.words.spelling import before_unit
+from advisor.words.spelling import before_unit, with_sign_of_money
+
+if TYPE_CHECKING:
+    from babel.numbers import NumberPattern
 
 Word = Callable[[str, str], str]  # a word, in a context, as the catalogue has it
 Number = float | Decimal
 
 _PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
+_ENGLISH = re.compile(r"[-+]?\d[\d,]*(\.\d+)?")
 _MOST_DIGITS = 400  # of any float, all of them
 _ROUNDED = ("approx", "rough", "exact", "money")
 _WITH_UNIT = ("gb", "gib", "count")
@@ -37,7 +41,8 @@ def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
     if not isfinite(figure):
         return str(figure)  # what somebody gave, and is told that it is not possible
     if way in _ROUNDED:
-        return signed(WAYS[way](float(figure)), locale)
+        rounded = signed(WAYS[way](float(figure)), locale)
+        return with_sign_of_money(rounded, locale) if way == "money" else rounded
     if way == "plain":
         return signed(WAYS[way](figure), locale, grouped=False)
     if way in _WITH_UNIT:
@@ -65,6 +70,14 @@ def apart(value: float, limit: float, locale: Locale) -> str:
 @lru_cache(maxsize=4096)
 def signed(text: str, locale: Locale, grouped: bool = True) -> str:
     """A number that is written the English way ("1,234.50"), with the locale's signs and as many decimals."""
+    if locale.language == "en" and _ENGLISH.fullmatch(text):
+        # As its locales write it, whose data take longer to load than an answer to write.
+        return format(Decimal(text.replace(",", "")), ",f" if grouped else "f")
+    return localized(text, locale, grouped)
+
+
+def localized(text: str, locale: Locale, grouped: bool = True) -> str:
+    """The same by the locale's own pattern and signs."""
     pattern = _pattern(locale, len(text.partition(".")[2]))
     with localcontext(prec=_MOST_DIGITS):
         return str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped))

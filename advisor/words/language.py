@@ -29,9 +29,8 @@ from pathlib import Path
 from typing import Literal
 
 from babel.core import Locale
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 
+from advisor.foundation.compiled import compiled, stamp_of
 from advisor.foundation.message import Figure, Key, Message, Span, is_fact
 from advisor.words.figures import apart, write
 from advisor.words.spelling import COUNTRIES, IN_CURRENCY, in_currency, spelled
@@ -74,16 +73,10 @@ class Language:
     one a fact's kind raises KeyError."""
 
     def __init__(self, catalogue: Path, locale: str, instead: Language | None = None) -> None:
-        with catalogue.open("rb") as file:
-            entries = read_po(file, locale=locale)
         self.locale = Locale.parse(locale)
-        for entry in entries:
-            if entry.id:
-                entry.string = _each(entry.string, self.locale)
-        compiled = BytesIO()
-        write_mo(compiled, entries)
-        compiled.seek(0)
-        self._texts = GNUTranslations(compiled)
+        rules = stamp_of(catalogue, *(Path(__file__).with_name(name) for name in ("language.py", "spelling.py")))
+        texts = compiled(f"words-{locale}", rules, lambda: _binary(catalogue, self.locale))
+        self._texts = GNUTranslations(BytesIO(texts))
         self._texts.add_fallback(instead._texts if instead is not None else _Missing())
 
     def say(self, message: Message, audience: Audience, place: str = "") -> str:
@@ -196,6 +189,22 @@ def _number(figures: dict[str, Figure], name: str) -> float:
 def pieces(text: str) -> tuple[Piece, ...]:
     """A text of a catalogue in its pieces."""
     return tuple(Piece(before, name, way or "") for before, name, way, _ in string.Formatter().parse(text))
+
+
+def _binary(catalogue: Path, locale: Locale) -> bytes:
+    """A catalogue as gettext reads it, spelled for the locale's country."""
+    # Imported late: parsing takes longer than a question, and its outcome is kept.
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    with catalogue.open("rb") as file:
+        entries = read_po(file, locale=str(locale))
+    for entry in entries:
+        if entry.id:
+            entry.string = _each(entry.string, locale)
+    written = BytesIO()
+    write_mo(written, entries)
+    return written.getvalue()
 
 
 def _each(texts: str | tuple[str, ...] | list[str] | None, locale: Locale) -> str | tuple[str, ...]:

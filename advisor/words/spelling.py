@@ -44,6 +44,11 @@ def in_currency(written: str, currency: str, locale: Locale) -> str:
     """An amount, or a range of them, with its currency: "36 USD", "36 €", "CHF 1'234.50"."""
     if locale.language == "en":
         return f"{written} {currency}"
-    if locale.territory == "CH":  # where money has a point in French too, and its currency before it
-        return f"{currency}{_SPACE}{written.replace(',', '.')}"
+    if locale.territory == "CH":  # the currency before the amount
+        return f"{currency}{_SPACE}{with_sign_of_money(written, locale)}"
     return f"{written}{_SPACE}{locale.currency_symbols.get(currency, currency)}"
+
+
+def with_sign_of_money(written: str, locale: Locale) -> str:
+    """An amount with the decimal sign that money has: in Switzerland a point in French too."""
+    return written.replace(",", ".") if locale.territory == "CH" else written

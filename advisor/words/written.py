@@ -34,7 +34,7 @@ def exact(value: float) -> str:
 
 def money(amount: float | Decimal) -> str:
     """As `numbers.money`."""
-    return _signed(numbers.money(amount))
+    return _signed(numbers.money(amount)) if _other() is None else number(amount, "money")
 
 
 def span(values: numbers.Span, each: Callable[[Any], str] = approx) -> str:

@@ -274,6 +274,7 @@ PINS = {
     "kv_offload": "on",
     "use_gpus": "1",
     "vision": "off",
+    "ubatch": "512",
 }
 
 

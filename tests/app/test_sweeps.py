@@ -133,16 +133,19 @@ def test_a_look_whose_visitors_all_left_is_given_up_between_two_candidates() -> 
 
 
 def test_a_look_goes_on_while_one_of_its_visitors_is_there() -> None:
-    go_on = Event()
+    begun, go_on = [], Event()
 
     def steps(key: str) -> Steps[int]:
+        begun.append(key)
         yield 1, 2
         assert go_on.wait(10)
         yield 2, 2
         return 7
 
     sweep = Sweep(steps, 4)
-    sweep.look("a", lambda: False)
     sweep.look("a", lambda: True)
+    until(lambda: begun == ["a"])
+    sweep.look("a", lambda: False)
     go_on.set()
     assert counted(sweep, "a") == 7
+    assert begun == ["a"]

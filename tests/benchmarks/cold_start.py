@@ -1,46 +1,90 @@
 """What one question costs from a cold start, in CPU time beside `import pandas`: `-m tests.benchmarks.cold_start`.
 
-Three of each in turn, the least counts. What was asked before, by an earlier process, is answered from what that kept;
-"anew" is a question that nobody has asked, with everything else in Python's own caches.
+Five of each in turn, the least counts. "New" is a question that nobody has asked, where others have been asked before:
+the tables are kept in the cache folder (a fresh one, for this alone), Python's compiled files lie beside the sources.
+"Again" is what an earlier process has answered, "first" the very first question of an installation.
 """
 
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
-_QUERY = "model=llama-3.1-8b-instruct&machine=rtx-4090"
-_PLAN = ["-m", "advisor", "plan", _QUERY, "--format", "json"]
-_SIZES = ["-m", "advisor", "sizes", "llama-3.1-8b-instruct", "--format", "json"]
-_COMMANDS = {
-    "import pandas": (["-c", "import pandas"], False),
-    "plan, anew": (_PLAN, True),
-    "plan, again": (_PLAN, False),
-    "sizes, anew": (_SIZES, True),
-    "sizes, again": (_SIZES, False),
+_QUESTIONS = {
+    "8 B on 24 GB": "model=llama-3.1-8b-instruct&machine=rtx-4090",
+    "70 B on 2 x 24 GB": "model=llama-3.3-70b-instruct&machine=rtx-3090&gpus=2",
+    "MoE, host memory": "model=gpt-oss-120b&machine=rtx-4090&host_memory_gib=128",
+    "H100, 50 users": "model=llama-3.3-70b-instruct&machine=h100-sxm5-80gb&users=50",
+    "Mac": "model=qwen3-32b&machine=apple-m4-max-40c-128gb",
 }
-_RUNS = 3
+_PLAN = {name: ["plan", query] for name, query in _QUESTIONS.items()}
+_SIZES = ["sizes", "llama-3.1-8b-instruct"]
+_RUNS = 5
 
 
-def cost(arguments: list[str], anew: bool) -> tuple[float, int]:
-    """Seconds of CPU time of one process and its children, and the bytes it prints."""
-    environment = os.environ | ({"LLM_FIT_ADVISOR_CACHE": ""} if anew else {})
-    before = os.times()
+def cost(arguments: list[str], cache: Path) -> tuple[float, int]:
+    """Seconds of CPU time of one process, and the bytes it prints."""
+    environment = os.environ | {"LLM_FIT_ADVISOR_CACHE": str(cache)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pandas brings its compiled files with it
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, check=True)
-    after = os.times()
-    spent = after.children_user + after.children_system - before.children_user - before.children_system
-    return spent, len(done.stdout)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, len(done.stdout)
+
+
+def forget_answers(cache: Path) -> None:
+    """What was asked before is new again."""
+    for kept in (*cache.glob("compiled/plan-*"), *cache.glob("compiled/sizes-*")):
+        kept.unlink()
+
+
+def forget_all(cache: Path) -> None:
+    """As after installing."""
+    shutil.rmtree(cache)
+
+
+def commands() -> dict[str, tuple[list[str], Callable[[Path], None] | None]]:
+    """What is measured: the arguments, and what is forgotten before."""
+    found: dict[str, tuple[list[str], Callable[[Path], None] | None]] = {
+        "import pandas": (["-c", "import pandas"], None)
+    }
+    asked = {"sizes": _SIZES} | {f"plan, {name}": arguments for name, arguments in _PLAN.items()}
+    for name, arguments in asked.items():
+        found[f"new {name}"] = (["-m", "advisor", *arguments, "--format", "json"], forget_answers)
+    for name in ("sizes", *list(asked)[-1:]):
+        found[f"again {name}"] = (["-m", "advisor", *asked[name], "--format", "json"], None)
+    for words in (["models", "qwen"], ["machines", "3090"]):
+        found[" ".join(words)] = (["-m", "advisor", *words, "--format", "json"], None)
+    first = list(asked)[1]
+    found[f"first {first}"] = (["-m", "advisor", *asked[first], "--format", "json"], forget_all)
+    return found
 
 
 def main() -> None:
     """Print what each costs."""
-    for command in _COMMANDS.values():
-        cost(*command)
-    found = {name: min(cost(*command) for _ in range(_RUNS)) for name, command in _COMMANDS.items()}
-    scale = found["import pandas"][0]
-    for name, (seconds, size) in found.items():
-        print(f"{name:14} {seconds:6.3f} s of CPU  {seconds / scale:5.2f} x import pandas  {size:7,} bytes")
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder) / "cache"
+        known = commands()
+        for arguments, _ in known.values():
+            cost(arguments, cache)
+        found: dict[str, list[tuple[float, int]]] = {name: [] for name in known}
+        for _ in range(_RUNS):
+            for name, (arguments, forget) in known.items():
+                if forget is not None and cache.is_dir():
+                    forget(cache)
+                if name.startswith("again"):
+                    cost(arguments, cache)
+                found[name].append(cost(arguments, cache))
+    least = {name: min(runs) for name, runs in found.items()}
+    scale = least["import pandas"][0]
+    for name, (seconds, size) in least.items():
+        print(f"{name:32} {seconds:6.3f} s of CPU  {seconds / scale:5.2f} x import pandas  {size:7,} bytes")
 
 
 if __name__ == "__main__":

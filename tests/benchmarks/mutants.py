@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.mutants [WORDS IN A NAME ...]
 
-Prints a line for each mutant of `mutants.yaml`, killed or SURVIVES, and how many were killed; the exit status is 1
-where one survives. Each runs a few test files until the first failure: some seconds, all of them some minutes.
+Prints a line for each mutant of `mutants.yaml`, killed or SURVIVES, and how many were killed of each group; the exit
+status is 1 where one survives. Each runs a few test files until the first failure: some seconds, all of them some
+minutes of a core. `python -m tests.benchmarks.drawn_faults` draws others at random.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def notices(folder: Path, tests: Sequence[str]) -> bool:
 
 def main(words: Sequence[str]) -> int:
     chosen = [one for one in mutants() if not words or any(word in one["name"] for word in words)]
-    survived = 0
+    found: dict[str, list[bool]] = {}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         copied(folder)
@@ -68,10 +69,11 @@ def main(words: Sequence[str]) -> int:
             path.write_text(sound.replace(one["old"], one["new"]), "utf-8")
             killed = notices(folder, one["tests"])
             path.write_text(sound, "utf-8")
-            survived += not killed
+            found.setdefault(one["name"].partition(":")[0], []).append(killed)
             print(f"{'killed' if killed else 'SURVIVES':9}{one['name']}", flush=True)
-    print(f"{len(chosen) - survived} of {len(chosen)} killed")
-    return 1 if survived else 0
+    for group, killed_ones in found.items():
+        print(f"{group}: {sum(killed_ones)} of {len(killed_ones)} killed")
+    return 0 if all(map(all, found.values())) else 1
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,16 @@ class Served:
 
     def processes(self) -> list[psutil.Process]:
         """All of it, the proxy included."""
-        return [self.process, *self.process.children(recursive=True)]
+        found = [self.process, *self.process.children(recursive=True)]
+        return [one for one in found if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
     def cpu_s(self) -> float:
         """CPU seconds that it has taken so far, to the microsecond."""
         return sum(time.clock_gettime((~one.pid << 3) | 2) for one in self.processes())  # Linux: its CPU-time clock
+
+    def replicas(self) -> list[psutil.Process]:
+        """The processes of the dashboard itself, where there are several."""
+        return [one for one in self.processes() if "--server.port" in one.cmdline()]
 
     def memory_mb(self) -> float:
         """Memory that no other process shares."""
@@ -41,8 +46,10 @@ class Served:
 
 
 @contextmanager
-def served(processes: int = 1, python: str = sys.executable, **environment: str) -> Iterator[Served]:
-    """The dashboard in that many processes, started by the README's command with this Python."""
+def served(
+    processes: int = 1, python: str = sys.executable, root: Path = _ROOT, /, **environment: str
+) -> Iterator[Served]:
+    """The dashboard in that many processes, started by the README's command with this Python in this checkout."""
     port = _free_ports(processes + 1)
     command = [python, "-m", "advisor", "serve", "--port", str(port), "--processes", str(processes)]
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +61,7 @@ def served(processes: int = 1, python: str = sys.executable, **environment: str)
         with (
             log.open("w") as output,
             subprocess.Popen(
-                command, cwd=_ROOT, stdout=output, stderr=output, env=os.environ | own | environment
+                command, cwd=root, stdout=output, stderr=output, env=os.environ | own | environment
             ) as process,
         ):
             try:
@@ -62,8 +69,12 @@ def served(processes: int = 1, python: str = sys.executable, **environment: str)
                 _wait_for(f"{address}/healthz", process, log)
                 yield Served(address, psutil.Process(process.pid))
             finally:
+                _, *others = Served(address, psutil.Process(process.pid)).processes()
                 process.terminate()
-                process.wait(30)
+                process.wait(60)
+                for one in others:  # a worker outlives its dashboard
+                    with suppress(psutil.NoSuchProcess):
+                        one.terminate()
         if "Traceback" in (said := log.read_text()):
             raise SystemExit(f"The server reported an error:\n{said[-4000:]}")
 

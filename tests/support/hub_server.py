@@ -140,7 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
             {"id": name, "downloads": 1000, "pipeline_tag": "text-generation", "trendingScore": 1, **repository.info}
             | {"gated": "manual" if repository.gated else False}
             for name, repository in self.hub.repositories.items()
-            if all(word in name.lower() for word in words) and not repository.private
+            if all(word in name.lower() for word in words)
+            and all(tag in repository.info.get("tags", ()) for tag in asked.get("filter", ()))
+            and asked.get("pipeline_tag", [""])[0] in ("", repository.info.get("pipeline_tag", "text-generation"))
+            and not repository.private
         ]
         found.sort(key=lambda item: -item[asked["sort"][0]])
         self.reply(200, json.dumps(found[: int(asked["limit"][0])]).encode())

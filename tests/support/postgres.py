@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +125,9 @@ class Postgres:
         assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A running PostgreSQL; skipped where none is installed."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("There is no PostgreSQL: install it to test the store on it")
+@contextmanager
+def running(programs: Path) -> Iterator[Postgres]:
+    """One of its own, until this ends."""
     # Not below pytest's folder, which only root may enter where root runs the tests.
     folder = Path(tempfile.mkdtemp(prefix="advisor-postgres-"))
     server = Postgres(folder, programs)
@@ -140,3 +138,13 @@ def postgres() -> Iterator[Postgres]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL; skipped where none is installed."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("There is no PostgreSQL: install it to test the store on it")
+    with running(programs) as server:
+        yield server

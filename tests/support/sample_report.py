@@ -103,7 +103,8 @@ def brief() -> Brief:
     return Brief(
         decision="Run Llama 3.1 70B as Q5_K_M on your own A100 80 GB: owning costs least, about 210 USD a month.",
         beside="Llama 3.1 70B as Q5_K_M fits on one A100 80 GB with 11 % to spare.",
-        sure=("In 7 of 10 draws over the ranges owning is cheapest.",),
+        sure=("With every amount drawn at random from its range, owning is cheapest in 7 of 10 draws.",),
+        load="For 28,000 requests a day, each of 1,000 tokens in and 200 out: 1,022 M tokens a month.",
         money=(
             Figure(
                 "upfront", "At once", "14,500 USD", "12,000 to 16,000 USD", "to buy it", "estimated", "November 2026"

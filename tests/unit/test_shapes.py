@@ -20,6 +20,7 @@ WIDE = {
     "models/blueprints/common.py:uniform_decoder": "as `decoder`",
     "models/blueprints/deepseek.py:_latent_decoder": "as `decoder`",
     "models/catalogue.py:Entry": "a model's file, field by field",
+    "models/model.py:Model": "what every size follows from, half of it optional, and what its config calls it",
     "models/wiring.py:GraphWiring": "what llama.cpp does differently for an architecture, off by default",
     "models/mixers.py:Attention": "the variants of attention that publishers combine, off by default",
     "quality/evidence.py:Evidence": _ROW,

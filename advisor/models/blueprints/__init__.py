@@ -18,12 +18,12 @@ from advisor.models.blueprints.common import REGISTRY
 from advisor.models.blueprints.usual import usual_decoder
 from advisor.models.config import Config
 from advisor.models.mistral_params import config_of_params
-from advisor.models.model import Model
+from advisor.models.model import Model, Names
 from advisor.models.refused import REFUSED
 from advisor.models.tower import tower_of
 from advisor.models.wrappers import Inner, inner_of, parts_left_out
 
-__all__ = ["known_architectures", "known_to_nobody", "model_from_config"]
+__all__ = ["known_architectures", "known_to_nobody", "model_from_config", "names_of"]
 
 for _family in iter_modules(__path__):  # importing a family registers its blueprints
     import_module(f"{__name__}.{_family.name}")
@@ -39,7 +39,18 @@ def model_from_config(raw: Mapping[str, Any]) -> Model:
     Raises InputError, in one sentence, for an unknown architecture or for a missing or implausible field.
     """
     Config(raw)  # which refuses what is no object
-    raw = config_of_params(raw)
+    return replace(_model(config_of_params(raw)), names=names_of(raw))
+
+
+def names_of(raw: Mapping[str, Any]) -> Names | None:
+    """What a config calls its model; None where it does not say."""
+    classes, kind = raw.get("architectures"), raw.get("model_type")
+    first = classes[0] if isinstance(classes, list) and classes and isinstance(classes[0], str) else ""
+    kind = kind if isinstance(kind, str) else ""
+    return Names(first[:200], kind[:200]) if first or kind else None
+
+
+def _model(raw: Mapping[str, Any]) -> Model:
     config = Config(raw)
     name = config.architecture
     inner: Inner | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from advisor.foundation.message import fact
 from advisor.models.blueprints.common import (
     QWEN3_VISION,
+    REGISTRY,
     SANDWICH_NORMS,
     blueprint,
     dense,
@@ -52,6 +53,9 @@ def llama(config: Config) -> Model:
 
 @blueprint("Mistral3ForConditionalGeneration", "Ministral3ForCausalLM")
 def mistral3(config: Config) -> Model:
+    """The class around Mistral's text models that see; which of them is within, its section says."""
+    if config.text("model_type") == "mistral4":
+        return REGISTRY["Mistral4ForCausalLM"](config)
     return uniform_decoder(config, "mistral3", attention=grouped_query_attention(config), feed_forward=dense(config))
 
 

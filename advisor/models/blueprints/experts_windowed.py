@@ -161,6 +161,43 @@ def afmoe(config: Config) -> Model:
     )
 
 
+@blueprint("Cohere2MoeForCausalLM")
+def cohere2_moe(config: Config) -> Model:
+    """Cohere2 with experts after dense layers: attention and feed-forward side by side, windows see positions."""
+    width, leading = width_of(config), config.integer("first_k_dense_replace", default=0, low=0)
+    attention = grouped_query_attention(config)
+    windowed = replace(attention, window=config.integer("sliding_window"))
+    inner = config.integer("intermediate_size")
+    routed = MixtureOfExperts(
+        config.experts("num_experts"),
+        config.experts("num_experts_per_tok"),
+        inner,
+        shared_inner=inner * config.experts("num_shared_experts", default=0),
+    )
+    plain = Dense(config.integer("prefix_dense_intermediate_size", "intermediate_size"))
+    extras = norms(width, ("attn_norm",))
+    layers = [
+        Layer((attention if full else windowed,), plain if number < leading else routed, extras)
+        for number, full in enumerate(_full_every(config, "sliding_window_pattern", 4))
+    ]
+    summed = config.flag("norm_topk_prob", default=True)
+    return decoder(
+        config,
+        "cohere2moe",
+        layers,
+        tied_default=True,
+        wiring=Wiring(
+            GraphWiring(
+                layer_norm=not config.has("rms_norm_eps"),
+                beside_attention="before projection",
+                rotation="in windows",
+            ),
+            router=RouterWiring(weights="sum to one" if summed else "as they are", linear_in_transformers=False),
+            repository=RepositoryWiring(experts_together=True, merged=(GATE_AND_UP,)),
+        ),
+    )
+
+
 @blueprint("ExaoneMoEForCausalLM", "ExaoneMoeForCausalLM")
 def exaone_moe(config: Config) -> Model:
     """K-EXAONE: only layers with a window see positions."""

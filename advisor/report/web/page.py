@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from advisor.report.appendix import ASKED, KEPT_FREE
-from advisor.report.brief import Figure, Ways
+from advisor.report.brief import Brief, Figure, Ways
 from advisor.report.document import ChoiceCard, Costs, Fact, Logo, ReportDocument, SpeedRow, Table
 from advisor.report.drawing import costs_payload, memory_payload, quality_payload
 from advisor.report.headings import PRODUCT, headings, kicker
@@ -31,12 +31,12 @@ def style() -> str:
 
 
 @cache
-def security_policy() -> str:
-    """The page's Content-Security-Policy: its own style and pictures within it, and nothing else."""
+def security_policy(more: str = "") -> str:
+    """The page's Content-Security-Policy: its own style and pictures within it, and nothing else but `more`."""
     known = b64encode(hashlib.sha256(style().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{known}'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        f"frame-ancestors 'none'{more}"
     )
 
 
@@ -49,17 +49,23 @@ def report_page(document: ReportDocument, around: Around, lang: str = "en") -> s
         f"{_note(document)}{_deciding(document, said)}{_setting_up(document, said)}{_paying(document, said)}"
         f"{_appendix(document, said)}</main><footer>{_made(document)}</footer>"
     )
-    return _whole(document.title, head, body, lang)
+    return whole_page(document.title, head, body, lang)
 
 
-def message_page(title: str, sentence: str, live: str = "", lang: str = "en", again_s: int = 0) -> str:
-    """A page with one sentence where there is no report; `again_s`: it is asked for again after so many seconds."""
-    way = f'<nav><a href="{attribute(live)}">{text(told("Open in the dashboard"))}</a></nav>' if live else ""
+def message_page(
+    title: str, sentence: str, ways: Mapping[str, str] | None = None, lang: str = "en", again_s: int = 0
+) -> str:
+    """A page with one sentence where there is no report, and links on by what they are called.
+
+    `again_s`: it is asked for again after so many seconds.
+    """
+    links = "".join(f'<a href="{attribute(to)}">{text(name)}</a> ' for name, to in (ways or {}).items())
+    way = f"<nav>{links.strip()}</nav>" if links else ""
     again = f'<meta http-equiv="refresh" content="{again_s}">' if again_s else ""
     body = (
         f"<header><p class=quiet>{PRODUCT}</p><h1>{text(title)}</h1></header><main><p>{text(sentence)}</p>{way}</main>"
     )
-    return _whole(title, again, body, lang)
+    return whole_page(title, again, body, lang)
 
 
 def decision_of(document: ReportDocument) -> str:
@@ -67,7 +73,8 @@ def decision_of(document: ReportDocument) -> str:
     return document.verdict if document.brief is None else document.brief.decision
 
 
-def _whole(title: str, head: str, body: str, lang: str) -> str:
+def whole_page(title: str, head: str, body: str, lang: str) -> str:
+    """A page for readers around its `head` and `body`, which are HTML."""
     return (
         f'<!doctype html>\n<html lang="{attribute(lang)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -135,13 +142,18 @@ def _deciding(document: ReportDocument, said: Mapping[str, str]) -> str:
     again = f"<p><strong>{text(brief.look_again)}</strong></p>" if brief.look_again else ""
     return "".join(
         (
-            section(said["money"], _figures(brief.money)),
+            section(said["money"], _load(brief) + _figures(brief.money)),
             section(said["gets"], _figures(brief.gets)),
             section(said["ways"], _ways(brief.ways)),
             section(said["changes"], items(brief.changes)),
             section(said["look_again"], again),
         )
     )
+
+
+def _load(brief: Brief) -> str:
+    """What the money is for, where there is any."""
+    return f"<p>{text(brief.load)}</p>" if brief.load and brief.money else ""
 
 
 def _figures(figures: tuple[Figure, ...]) -> str:

@@ -66,7 +66,9 @@ def ollama_commands(launch: Launch) -> tuple[Command, ...]:
         lines += [f"ADAPTER ./lora-{number + 1}.gguf" for number in range(launch.adapters.count)]
     if launch.gpu_layers is not None:
         lines.append(f"PARAMETER num_gpu {launch.gpu_layers}")
-    plain = launch.gpu_layers is None and launch.adapters is None
+    if (batched := _ollama_batch(launch)) is not None:
+        lines.append(f"PARAMETER num_batch {batched}")
+    plain = launch.gpu_layers is None and launch.adapters is None and batched is None
     fetched = launch.published_repo is not None and launch.file is None and plain
     environment = [
         *([f"OLLAMA_CONTEXT_LENGTH={settings.context}"] if fetched else []),
@@ -89,6 +91,12 @@ def ollama_commands(launch: Launch) -> tuple[Command, ...]:
         Command(fact("command_start_ollama"), serve, _ollama_notes(launch)),
         Command(fact("command_it"), f"{create} && ollama run {name}"),
     )
+
+
+def _ollama_batch(launch: Launch) -> int | None:
+    """What an encoder's inputs must fit in, where that is not Ollama's own: it is micro-batch and batch at once."""
+    batch = launch.settings.micro_batch
+    return batch if launch.embeds and batch != _DEFAULT_MICRO_BATCH else None
 
 
 def lm_studio_commands(launch: Launch) -> tuple[Command, ...]:
@@ -268,7 +276,7 @@ def unknown_to_ollama(launch: Launch) -> tuple[str, ...]:
         ("cache on host", not launch.kv_offload and launch.gpus > 0),
         ("tensors", bool(launch.override_tensors) and launch.gpus > 0),
         ("context", launch.extension is not None),
-        ("batch", settings.micro_batch != _DEFAULT_MICRO_BATCH and launch.gpus > 0),
+        ("batch", settings.micro_batch != _DEFAULT_MICRO_BATCH and launch.gpus > 0 and not launch.embeds),
     )
     return tuple(key for key, wanted in found if wanted)
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from gguf.constants import GGML_QUANT_SIZES
 from numpy.typing import NDArray
 
+from advisor.formats.gguf_constants import GGML_QUANT_SIZES
 from advisor.formats.gguf_levels import Level, Type
 from advisor.formats.gguf_sizes import SizedLevel, grouped_tensors, size_level
 from advisor.formats.stored_tensor import Stored

@@ -48,10 +48,11 @@ _RUNTIME_BYTES = Range(50 * MIB, 150 * MIB, 400 * MIB)
 
 @dataclass(frozen=True, slots=True)
 class MlxOptions(RuntimeOptions):
-    """What `mlx_lm.server` is told: `--kv-bits` (None: 16 bit), `--prefill-step-size`."""
+    """What `mlx_lm.server` is told: `--kv-bits` (None: 16 bit), `--prefill-step-size` (`chosen`: by a plan)."""
 
     kv_bits: int | None = None
     prefill_step: int = PREFILL_STEP
+    chosen: bool = False
 
     def __post_init__(self) -> None:
         if self.kv_bits is not None and self.kv_bits not in _KV_BITS:
@@ -106,14 +107,15 @@ def mlx_largest_buffer_bytes(model: Model, context: int, users: int, options: Ml
     return max(scores, _at_once(users, options) * max(caches, default=0))
 
 
-def mlx_step_within(model: Model, context: int, most: int) -> int | None:
-    """The largest prefill step, by halves of the usual one, with which no buffer is larger than `most` bytes."""
-    step = PREFILL_STEP
+def mlx_steps(told: MlxOptions | None) -> tuple[MlxOptions, ...]:
+    """The prefill steps that a plan may take: as told, else the usual one and smaller ones, by halves."""
+    if told is not None and not told.chosen:
+        return (told,)
+    smaller, step = [], PREFILL_STEP
     while step > _LEAST_STEP:
         step //= 2
-        if mlx_largest_buffer_bytes(model, context, 1, MlxOptions(prefill_step=step)) <= most:
-            return step
-    return None
+        smaller.append(MlxOptions(prefill_step=step, chosen=True))
+    return (DEFAULTS, *smaller)
 
 
 @kept_beside

@@ -30,6 +30,8 @@ def mlx_commands(launch: Launch) -> tuple[Command, ...]:
             steps = (Command(fact("command_convert"), convert, (fact("command_with_mlx"),)),)
     # Caches of finished conversations are kept as well; ten by default, which the plan does not count.
     options: list[object] = ["--decode-concurrency", settings.users, "--prompt-cache-size", settings.users]
+    if launch.prefill_step is not None:
+        options += ["--prefill-step-size", launch.prefill_step]
     notes = [fact("command_mlx_server")]
     if launch.extension is not None and launch.extension.scaling != "none":
         notes.append(fact("command_scale_in_config", factor=launch.extension.factor))

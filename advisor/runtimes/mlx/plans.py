@@ -7,6 +7,7 @@ Rules of mlx-lm 0.32.2: `generate.py` (the memory limit of Metal is wired), `ser
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from advisor.formats.level_id import LevelId
@@ -14,16 +15,17 @@ from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLe
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import NOTHING, Message, fact
+from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 from advisor.runtimes.mlx.cache_and_step import (
     DEFAULTS,
     MOST_DECODED,
+    PREFILL_STEP,
     STEP,
     MlxOptions,
     mlx_cache_bytes,
     mlx_largest_buffer_bytes,
-    mlx_step_within,
+    mlx_steps,
     mlx_temporary_bytes,
 )
 from advisor.sizing.memory import Device, Memory
@@ -81,16 +83,18 @@ def _levels(wanted: Levels) -> list[SafetensorsLevel]:
 
 def _plan(by: Planner, request: PlanRequest, sized: SizedSafetensors, weights: int) -> Plan:
     """`weights` are the bytes of the tensors that mlx-lm loads."""
-    bill = _Bill(request, weights)
-    model, memory, settings = bill.model, request.memory, request.settings
-    _check(model, memory, settings, bill.options)
+    bills = _bills(request, weights)
+    model, memory, settings = bills[0].model, request.memory, request.settings
+    _check(model, memory, settings, bills[0].options)
+    # A smaller step reads a prompt more slowly: the largest with which it fits, else the one that lacks least.
+    bill = min(bills, key=lambda one: max(0.0, one.shortage(settings.context)))
     device, short = memory.devices[0], bill.shortage(settings.context)
     limit = bill.buffer_limit(settings.context)
     tight = limit is None and bill.missing(settings.context, 0, highest=False) <= 0
     verdict: Verdict = "fits" if short <= 0 else "tight" if tight else "does not fit"
     temporary = mlx_temporary_bytes(model, settings.context, settings.users, bill.options)
     return Plan(
-        request=request,
+        request=replace(request, options=bill.options) if bill.options.chosen else request,
         by=by,
         sized=sized,
         settings=settings,
@@ -122,16 +126,24 @@ def _plan(by: Planner, request: PlanRequest, sized: SizedSafetensors, weights: i
 
 def longest_context(plan: Plan) -> int:
     """See `Plan.max_context`."""
-    bill = _Bill(plan.request, plan.devices[0].weights_bytes)
-    return _longest(bill.model, plan.settings.context, lambda context: bill.shortage(context) <= 0)
+    bills = _bills(plan.request, plan.devices[0].weights_bytes)
+    return _longest(
+        bills[0].model, plan.settings.context, lambda context: any(bill.shortage(context) <= 0 for bill in bills)
+    )
+
+
+def _bills(request: PlanRequest, weights: int) -> tuple[_Bill, ...]:
+    """One for each prefill step that a plan may take, the usual one first."""
+    told = None if request.options is None else request.options_or(DEFAULTS)
+    return tuple(_Bill(request, weights, options) for options in mlx_steps(told))
 
 
 class _Bill:
     """What weights and a context take of the one memory there is."""
 
-    def __init__(self, request: PlanRequest, weights: int):
-        self.request, self.weights = request, weights
-        self.model, self.options = request.model.trunk or request.model, request.options_or(DEFAULTS)
+    def __init__(self, request: PlanRequest, weights: int, options: MlxOptions):
+        self.request, self.weights, self.options = request, weights, options
+        self.model = request.model.trunk or request.model
 
     def shortage(self, context: int) -> float:
         """Bytes that lack: with the margin at the typical estimate, without it at the highest."""
@@ -148,14 +160,12 @@ class _Bill:
         return mlx_largest_buffer_bytes(self.model, context, self.request.settings.users, self.options)
 
     def buffer_limit(self, context: int) -> Message | None:
-        """That the largest buffer is larger than may be, and with which prefill step none is."""
+        """That the largest buffer is larger than may be."""
         device = self.request.memory.devices[0]
         if device.buffer_limit is None or not self.excess(context):
             return None
         most, buffer = device.buffer_limit.bytes, self.largest_buffer(context)
-        step = mlx_step_within(self.model, context, most)
-        way = NOTHING if step is None else fact("mlx_smaller_step", step=step)
-        return fact("mlx_buffer_too_large", buffer=buffer, most=most, device=device.name, way=way)
+        return fact("mlx_buffer_too_large", buffer=buffer, most=most, device=device.name)
 
     def missing(self, context: int, keep: float, *, highest: bool) -> float:
         model, users, options = self.model, self.request.settings.users, self.options
@@ -187,6 +197,8 @@ def _longest(model: Model, asked: int, fits: Callable[[int], bool]) -> int:
 
 def _notes(settings: Settings, options: MlxOptions) -> tuple[Message, ...]:
     notes = [fact("mlx_prompt_caches")]
+    if options.chosen:
+        notes.append(fact("mlx_smaller_step", step=options.prefill_step, usual=PREFILL_STEP))
     if options.kv_bits and settings.users > 1:
         notes.append(fact("mlx_one_at_a_time"))
     elif settings.users > MOST_DECODED:

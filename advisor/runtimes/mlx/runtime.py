@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
+from advisor.runtimes.architectures import check_architecture
 from advisor.runtimes.mlx.commands import mlx_commands
 from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
@@ -20,7 +21,9 @@ from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,6 +31,8 @@ class Mlx(WholeOnDevices):
     """mlx-lm's rules: one device whose memory is the system's."""
 
     def check(self, request: PlanRequest) -> None:
+        if request.model.causal:  # what else is refused whatever its type
+            check_architecture(self.id, request.model)
         if request.chip is not None and (refusal := machine_refusal(self.id, request.chip)):
             raise InputError("{refusal}.", refusal=refusal)
 

@@ -11,7 +11,7 @@ from advisor.machines.chip import Chip
 from advisor.runtimes.sglang.pool import token_pool
 from advisor.runtimes.sglang.serve_options import DEFAULTS, chunk_of, share_of
 from advisor.runtimes.vllm.overheads import Batch, Step, activation_range, overhead_range
-from advisor.runtimes.vllm.split import Loaded, check_request, even_split, level_by_stage
+from advisor.runtimes.vllm.split import Loaded, check_request, even_split, form_of, level_by_stage
 from advisor.runtimes.vllm.stack import beside_on_gpu
 from advisor.runtimes.vllm.stages import stages_of
 from advisor.sizing.memory import Device
@@ -56,7 +56,7 @@ class Frame:
 
     def loaded(self, by: Planner, level: SafetensorsLevel) -> Loaded | InputError:
         """Bytes of a level's weights on one GPU of each stage, or why it is neither loaded nor split."""
-        return level_by_stage(by, level, self.models, self.split, self.chip)
+        return level_by_stage(by, form_of(self.request, self.model, level), self.models, self.split, self.chip)
 
     def static(self, device: Device) -> int:
         """What weights and cache may take: their share of what is free at the start."""

@@ -16,7 +16,7 @@ from advisor.runtimes.sglang.commands import sglang_commands
 from advisor.runtimes.sglang.plans import longest_context, plan_sglang, plan_sglang_level, refusals
 from advisor.runtimes.sglang.serve_options import DEFAULTS, SglangOptions
 from advisor.runtimes.support import machine_refusal
-from advisor.runtimes.vllm.runtime import LADDER, SERVER_KEYS, GpuServer, check_cards
+from advisor.runtimes.vllm.runtime import LADDER, SERVER_KEYS, GpuServer, check_server
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
@@ -29,7 +29,7 @@ class Sglang(GpuServer):
     """SGLang's rules: GPUs of one kind, and one pool of tokens beside the weights."""
 
     def check(self, request: PlanRequest) -> None:
-        check_cards(self.name, request)
+        check_server(self, request)
         if request.settings.mtp and request.model.trunk is not None:
             raise InputError("mtp: drafting is planned for llama.cpp and vLLM, not for {name}.", name=self.name)
 

@@ -22,7 +22,14 @@ from advisor.runtimes.drafts import check_draft
 from advisor.runtimes.vllm.kv_cache import PagedCache, paged_cache
 from advisor.runtimes.vllm.overheads import Step, activation_range, default_batch, overhead_range
 from advisor.runtimes.vllm.serve_options import DEFAULTS
-from advisor.runtimes.vllm.split import Loaded, check_request, checkpoint_by_stage, kept_by_stage, level_by_stage
+from advisor.runtimes.vllm.split import (
+    Loaded,
+    check_request,
+    checkpoint_by_stage,
+    form_of,
+    kept_by_stage,
+    level_by_stage,
+)
 from advisor.runtimes.vllm.stack import ENCODING_SPREAD, beside_on_gpu, cached_model, encoding_bytes
 from advisor.runtimes.vllm.stages import stages_of
 from advisor.sizing.memory import Beside, Device
@@ -96,7 +103,7 @@ class Frame:
 
     def loaded(self, by: Planner, level: SafetensorsLevel) -> Loaded | InputError:
         """Bytes of a level's weights on one GPU of each stage, or why it is neither loaded nor split."""
-        return level_by_stage(by, level, self.models, self.split, self.chip)
+        return level_by_stage(by, form_of(self.request, self.model, level), self.models, self.split, self.chip)
 
     def published(self, stored: Checkpoint) -> tuple[int, ...]:
         """Bytes of a repository's checkpoint on one GPU of each stage."""

@@ -23,9 +23,9 @@ from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, NgramLook
 # Bytes per request and vocabulary entry while sampling: FlashInfer's or the fused kernel keeps scores and
 # probabilities; a sort over the vocabulary, as on GPUs without either, took 36 to 39 (gpt-oss-120b: 7.4 GiB).
 SAMPLER_BYTES = Range(4, 16, 40)
-# Sorted on consumer Blackwell, whose image had no kernel for it: 1,024 requests of Qwen3.8 27B left 556 blocks in BF16
-# and 939 in FP8 of an RTX PRO 6000 (vllm-project/recipes pull 831).
-_SORTED_BYTES = Range(16, 46, 50)
+# Sorted on consumer Blackwell, whose image had no kernel for it: 1,024 requests of Qwen3.8 27B left 556 blocks in BF16,
+# 939 in FP8 and, of a file of 24.0 GiB in NVFP4, 1,011 of an RTX PRO 6000 (vllm-project/recipes pulls 831 and 810).
+_SORTED_BYTES = Range(16, 50, 54)
 _SORTS_FROM = 12.0  # compute capability
 # Fusion by torch.compile saves some of the copies of a token's state; attention backends add workspaces.
 FORWARD_FACTOR = Range(0.8, 1.1, 2.0)

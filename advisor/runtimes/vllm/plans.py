@@ -119,7 +119,8 @@ def _plan(frame: Frame, by: Planner, sized: SizedSafetensors, loaded: Loaded) ->
         for stage, own, needed, pool in zip(frame.stages, weights, least, pools, strict=True)
     ]
     caches = [(stage.cache, pool) for stage, pool in zip(frame.stages, pools, strict=True) if stage.cache is not None]
-    told, sure = frame.batch.requests, _most_requests(frame, weights, frame.sure_pool)
+    heaviest = [own + more for own, more in zip(weights, kept, strict=True)]
+    told, sure = frame.batch.requests, _most_requests(frame, heaviest, frame.sure_pool)
     limit = None
     if sure is not None and 1 <= sure < told:
         if frame.options.max_requests is None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
+from advisor.runtimes.architectures import check_architecture
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.server import ServerOptions
 from advisor.runtimes.support import machine_refusal
@@ -28,9 +29,12 @@ from advisor.runtimes.vllm.plans import (
 from advisor.runtimes.vllm.serve_options import DEFAULTS, VllmOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
+from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 _KEPT_IN_8_BITS = "fp8"
 # Of the question; what only such a server reads.
@@ -61,7 +65,7 @@ class Vllm(GpuServer):
     """vLLM's rules: GPUs of one kind, every tensor split over all of them, the rest of the memory for the cache."""
 
     def check(self, request: PlanRequest) -> None:
-        check_cards(self.name, request)
+        check_server(self, request)
 
     def plan(self, request: PlanRequest) -> tuple[Plan, ...]:
         self.check(request)
@@ -70,7 +74,7 @@ class Vllm(GpuServer):
     def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         return plan_vllm_level(self, request, level)
 
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+    def least_seconds(self, request: PlanRequest, level: LevelId, pace_of: PaceOf | None = None) -> float | None:
         return None if may_fit(self, request, level) else float("inf")
 
     def why_none(self, request: PlanRequest) -> Message:
@@ -100,8 +104,10 @@ class Vllm(GpuServer):
         return (_kv_dtype(request),) * 2
 
 
-def check_cards(name: str, request: PlanRequest) -> None:
-    """Raise InputError where there are no graphics cards, or several kinds of them."""
+def check_server(by: GpuServer, request: PlanRequest) -> None:
+    """Raise InputError where it has no code for the model, or where there are no graphics cards, or several kinds."""
+    name = by.name
+    check_architecture(by.id, request.model)
     if not request.memory.devices:
         raise InputError(
             "{name} is planned for graphics cards, and {machine_name} has none: use llama.cpp.",

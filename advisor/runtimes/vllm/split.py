@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.safetensors_levels import SafetensorsLevel
-from advisor.formats.safetensors_sizes import SizedSafetensors
+from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_level
+from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
-from advisor.foundation.message import Message
+from advisor.foundation.message import Message, fact
 from advisor.machines.chip import Chip
 from advisor.models.model import Model
 from advisor.runtimes.support import supports
@@ -21,6 +22,28 @@ from advisor.sizing.request import Checkpoint, Levels, PlanRequest
 from advisor.sizing.settings import Settings
 
 Loaded = tuple[tuple[int, ...], tuple[Message, ...]]  # bytes of weights by stage, and what is to be said of them
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A level, and as publishers make it of a model, which takes so many bytes `more`."""
+
+    level: SafetensorsLevel
+    published: SafetensorsLevel
+    more: int = 0
+
+
+def form_of(request: PlanRequest, model: Model, level: SafetensorsLevel) -> Form:
+    """How the checkpoints of a level are published, where that is asked about."""
+    stored = request.stored
+    published = stored.published if isinstance(stored, Levels) else None
+    form = level if published is None else published.form(model, level)
+    return Form(level, level) if form == level else Form(level, form, _bytes(model, form) - _bytes(model, level))
+
+
+@kept_beside
+def _bytes(model: Model, level: SafetensorsLevel) -> int:
+    return size_safetensors_level(model, level).tensor_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +99,11 @@ def check_request(model: Model, memory: Memory, settings: Settings, split: Split
     check_split(model, split.tensor)
 
 
-def level_by_stage(
-    by: Planner, level: SafetensorsLevel, stages: tuple[Model, ...], split: Split, chip: Chip
-) -> Loaded | InputError:
-    """Bytes of a level's weights on one GPU of each stage, and what is to be said of how it is computed; else why it is
-    neither loaded nor split.
+def level_by_stage(by: Planner, form: Form, stages: tuple[Model, ...], split: Split, chip: Chip) -> Loaded | InputError:
+    """Bytes of a level's weights on one GPU of each stage, and what is to be said of them; else why it is neither
+    loaded nor split.
     """
+    level = form.level
     allowed = supports(by.id, level, chip)
     if allowed.refusal:
         return InputError("{level}: {refusal}; choose another level.", level=level.name, refusal=allowed.refusal)
@@ -89,7 +111,7 @@ def level_by_stage(
         weights = tuple(
             weights_per_gpu(
                 stage,
-                level,
+                form.published,
                 split.tensor,
                 expert_gpus=split.expert_gpus,
                 expert_parallel=split.expert_parallel,
@@ -99,7 +121,8 @@ def level_by_stage(
         )
     except InputError as error:
         return error
-    return weights, allowed.notes
+    said = (fact("checkpoint_as_published", level=level.name, more=form.more),) if form.more else ()
+    return weights, (*allowed.notes, *said)
 
 
 def checkpoint_by_stage(

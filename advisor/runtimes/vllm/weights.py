@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
-from advisor.formats.safetensors_sizes import StoredWeight, by_block, padded_as_published, stored_weight
+from advisor.formats.safetensors_sizes import StoredWeight, by_block, level_of, padded_as_published, stored_weight
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.models.linear_layers import Kind, Weight, stored_block, stored_globals
@@ -197,8 +197,10 @@ def _divided(weight: Weight, size: int, gpus: int) -> int:
 
 def _check_groups(weight: Weight, shard: Weight, level: SafetensorsLevel, wiring: Wiring, gpus: int) -> None:
     """Groups of inputs, and blocks of FP8 scales, must not be cut in two by the split."""
-    if len(stored_weight(weight, level, wiring).tensors) == 1:
+    packed = level_of(weight, level, wiring)
+    if packed is None or len(stored_weight(weight, level, wiring).tensors) == 1:
         return  # not packed
+    level = packed
     blocks = level.scheme is Scheme.BLOCK
     sizes = shard.shape if blocks else shard.shape[1:]
     if not level.group or _regrouped(shard, level) or not any(size % level.group for size in sizes):

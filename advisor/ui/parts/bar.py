@@ -10,7 +10,7 @@ import streamlit as st
 from advisor.question.configuration import CUSTOM_MACHINE
 from advisor.ui import state
 from advisor.ui.asking import machine_names, model_name
-from advisor.ui.link import needs_memory
+from advisor.ui.link import MACHINE_KEYS, for_your_machine, needs_memory
 from advisor.ui.parts import more_inputs
 from advisor.ui.parts.fields import choice, number
 from advisor.ui.parts.pickers import machine_picker, model_picker
@@ -29,11 +29,6 @@ _GOALS = {
 _GOAL_HELP = (
     "What to make best among what runs well. Balanced: the least loss of quality that is not noticeably slow. No goal "
     "recommends what is visibly damaged while something better runs."
-)
-_MACHINE_KEYS = (
-    *("machine", "gpus", "memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus", "use_gpus"),
-    *("host_memory_gib", "host_bandwidth_gb_s", "overhead_mib", "used_mib", "host_used_mib"),
-    *("ram_type", "ram_channels", "ram_sockets"),
 )
 # Drawn for phones, where the bar is folded; an element of its own, so that a new question does not fold it again.
 _FOLD = '<details class="bar-fold"><summary>Change the question</summary></details>'
@@ -66,13 +61,14 @@ def draw() -> None:
 
 
 def _my_machine() -> str:
-    """Keep this machine in the browser, take the kept one, or forget it (page.js)."""
-    held = {key: given for key, given in state.written().items() if key in _MACHINE_KEYS}
+    """Keep this machine in the browser, take the kept one, forget it (page.js), or have it recognized."""
+    held = {key: given for key, given in state.written().items() if key in MACHINE_KEYS}
     return (
-        '<div class="mine"><a hidden data-kept-machine="' + " ".join(_MACHINE_KEYS) + '" href="./"></a>'
+        '<div class="mine"><a hidden data-kept-machine="' + " ".join(MACHINE_KEYS) + '" href="./"></a>'
         f'<button type="button" data-keep-machine="{escape(urlencode(held), quote=True)}" '
         f'data-name="{escape(_machine_in_words(), quote=True)}">Keep as my machine</button>'
-        '<button type="button" hidden data-forget-machine="1">Forget it</button></div>'
+        '<button type="button" hidden data-forget-machine="1">Forget it</button>'
+        f'<a target="_self" href="./?{escape(for_your_machine(state.written()), quote=True)}">Recognize mine</a></div>'
     )
 
 

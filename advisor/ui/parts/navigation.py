@@ -26,6 +26,7 @@ TITLES = {
 _GROUPS = ((ANSWER,), (MODELS, MACHINES, COMPARE), (REPORT,), (PROVE, KNOW))
 # Where people who kept an old address are led to: the page and, on Answer, the tab.
 MOVED = {
+    "answer": (ANSWER, None),
     "fit": (ANSWER, None),
     "quality": (ANSWER, "Quality"),
     "cost": (ANSWER, "Cost"),
@@ -37,13 +38,13 @@ MOVED = {
 }
 
 
-def row(current: str, query: str) -> str:
-    """The links as HTML; `current` is the page that is open."""
+def row(current: str, query: str, person: str = "") -> str:
+    """The links as HTML; `current` is the page that is open, `person` the HTML of who is logged in."""
     groups = (
         "<span class='places'>" + "".join(_link(page, page == current, query) for page in group) + "</span>"
         for group in _GROUPS
     )
-    return f'<nav class="navigation" aria-label="Pages"><b>LLM Fit Advisor</b>{"".join(groups)}</nav>'
+    return f'<nav class="navigation" aria-label="Pages"><b>LLM Fit Advisor</b>{"".join(groups)}{person}</nav>'
 
 
 def _link(page: str, is_open: bool, query: str) -> str:

@@ -29,6 +29,7 @@ from advisor.sizing.settings import Settings
 from advisor.store.asked import Asked
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
+from advisor.ui import login
 from advisor.ui.asking import Reply
 from advisor.ui.ownership import keep_owner
 from advisor.ui.parts.html import question_href
@@ -154,6 +155,7 @@ def _level(answer: Answer, levels: list[str], kept: Collection[str]) -> str:
 
 def _ask(answer: Answer, candidate: Candidate, owner: str) -> Told:
     """Raises AdvisorError in one sentence."""
+    login.require("quantize")
     level, metadata = LEVELS[candidate.level], _metadata(answer)
     if not _ASKING.acquire(timeout=_PATIENCE_S):
         raise InputError("llama.cpp is being asked by others; try again in a minute.")

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from advisor.foundation.errors import AdvisorError
 from advisor.quantize.runs import Run, Runs, State
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
+from advisor.ui import login
 from advisor.ui.parts.html_table import html_table
 from advisor.ui.parts.text import plain, refusal, small
 
@@ -49,15 +51,16 @@ def draw(owner: str) -> tuple[Run, ...]:
     return tuple(run for run in found if run.ended and run.result)
 
 
-def _say(error: StoreUnavailable) -> None:
+def _say(error: AdvisorError) -> None:
     st.warning(refusal(str(error)), icon=":material/cloud_off:")
     st.button("Look again", key="look_again")
 
 
 def _board(owner: str, was_at_work: bool) -> None:
     try:
+        login.require("quantize")  # it is drawn again by itself, long after its page was
         found, own = opened_runs().newest(_MOST), opened_runs().own_ids(owner)
-    except StoreUnavailable as error:
+    except AdvisorError as error:
         _say(error)
         return
     active = [run for run in found if not run.ended]
@@ -113,8 +116,9 @@ def duration(seconds: float, rough: bool = False) -> str:
 
 def _cancel(id: str, owner: str) -> None:
     try:
+        login.require("quantize")
         opened_runs().cancel(id, owner)
-    except StoreUnavailable as error:
+    except AdvisorError as error:
         st.toast(refusal(str(error)))
 
 

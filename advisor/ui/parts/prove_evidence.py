@@ -15,6 +15,7 @@ from advisor.sources.local_measurements import LocalMeasurement
 from advisor.store.database import default_url
 from advisor.store.errors import StoreUnavailable
 from advisor.store.kept_measurements import Measurements
+from advisor.ui import login
 from advisor.ui.ownership import keep_owner
 from advisor.ui.parts.local_evidence import look_again, measurements
 from advisor.ui.parts.prove_board import opened_runs
@@ -142,6 +143,7 @@ def _rows() -> Measurements:
 
 def _keep(run: Run, model_id: str, owner: str) -> None:
     try:
+        login.require("quantize")
         _rows().keep(measurements_of(run, model_id), owner)
         keep_owner(owner)
     except AdvisorError as error:
@@ -151,6 +153,7 @@ def _keep(run: Run, model_id: str, owner: str) -> None:
 
 def _forget(run: str, owner: str) -> None:
     try:
+        login.require("quantize")
         _rows().forget(run, owner)
     except AdvisorError as error:
         st.toast(refusal(str(error)))

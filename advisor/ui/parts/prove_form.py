@@ -17,6 +17,7 @@ from advisor.quantize.packaged import packaged_models
 from advisor.quantize.run_request import MATRIX_OF_TINYLM, TRY_IT_NOW, RunRequest
 from advisor.quantize.tools import find_tool
 from advisor.quantize.worker import start_run
+from advisor.ui import login
 from advisor.ui.ownership import keep_owner
 from advisor.ui.parts.prove_sources import (
     MADE_LEVELS,
@@ -63,6 +64,7 @@ def draw(settings: QuantizeSettings, owner: str) -> None:
         ready = request is not None and need is not None and _possible(need)
         if st.button("Start", type="primary", key="start_run", disabled=not ready) and request is not None:
             try:
+                login.require("quantize")
                 take("runs")
                 with st.spinner("The run is put in the queue …"):
                     start_run(request, owner, settings=settings)

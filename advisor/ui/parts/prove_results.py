@@ -13,7 +13,7 @@ from advisor.quantize.allowed import QuantizeSettings
 from advisor.quantize.predicted import Row
 from advisor.quantize.runs import Run
 from advisor.quantize.worker import remove_files
-from advisor.store.errors import StoreUnavailable
+from advisor.ui import login
 from advisor.ui.charts.measured import picture
 from advisor.ui.parts import prove_evidence
 from advisor.ui.parts.html_table import html_table
@@ -143,9 +143,10 @@ def _counted_off(result: Mapping[str, Any]) -> str:
 
 def _remove(id: str, owner: str, settings: QuantizeSettings) -> None:
     try:
+        login.require("quantize")
         if opened_runs().remove(id, owner):
             remove_files(id, settings)
         else:
             st.toast("Only the browser that started a run can remove it.")
-    except StoreUnavailable as error:
+    except AdvisorError as error:
         st.toast(refusal(str(error)))

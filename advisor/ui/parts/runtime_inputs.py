@@ -39,7 +39,7 @@ def draw() -> None:
     choice("kv_type_v", "KV cache type, values", tuple(CACHE_TYPES), help="llama.cpp `-ctv`")
     switch("kv_fp8", "KV cache in FP8", help=f"{_readers('kv_fp8')}: `--kv-cache-dtype fp8`")
     switch("flash_attention", "Flash attention", help="llama.cpp `-fa`")
-    number("ubatch", "Micro-batch (tokens)", step=128, help="llama.cpp `-ub`")
+    number("ubatch", "Micro-batch (tokens)", step=128, placeholder="512", help="llama.cpp `-ub`")
     choice(
         "llama_cpp",
         "Release of llama.cpp",

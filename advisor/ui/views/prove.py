@@ -9,7 +9,7 @@ import streamlit as st
 
 from advisor.foundation.errors import InputError
 from advisor.quantize.allowed import QuantizeSettings, read_settings
-from advisor.ui import ownership
+from advisor.ui import login, ownership
 from advisor.ui.asking import Reply
 from advisor.ui.parts import paste_box
 from advisor.ui.parts.prove_parts import INSTALL, missing_parts
@@ -36,6 +36,13 @@ def _draw_proofs(reply: Reply) -> None:
     missing = missing_parts()
     if not settings.enabled:
         _explain(missing, settings)
+        return
+    if not login.may("quantize"):
+        st.info(
+            "Your login does not allow asking llama.cpp or quantizing on this server: ask whoever runs it for the "
+            "right.",
+            icon=":material/lock:",
+        )
         return
     from advisor.quantize.ask import can_ask
     from advisor.ui.parts import prove_ask

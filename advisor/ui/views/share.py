@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
+from advisor.access.roles import login_required
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.question.question import LANGUAGE_KEY, Question
@@ -29,8 +30,9 @@ from advisor.ui import state, tongue
 from advisor.ui.address import manager_link, question_link
 from advisor.ui.asking import Reply
 from advisor.ui.charts import report as report_charts
+from advisor.ui.link import for_your_machine
 from advisor.ui.one_at_a_time import in_turn
-from advisor.ui.parts import frozen_list
+from advisor.ui.parts import frozen_by_all, frozen_list
 from advisor.ui.parts.fold import fold
 from advisor.ui.parts.text import plain, refusal, small
 from advisor.words import ENGLISH, in_use
@@ -57,13 +59,21 @@ def draw(reply: Reply) -> None:
     )
     _link(
         "Link for a manager",
-        "The same as a page to read and to print: it opens at once, and chat programs show the decision.",
+        "The same as a page to read and to print, for whoever logs in here."
+        if login_required()
+        else "The same as a page to read and to print: it opens at once, and chat programs show the decision.",
         manager_link(query),
+    )
+    _link(
+        "Link for somebody else's machine",
+        "Asks whoever opens it which machine is theirs, and answers for that one.",
+        question_link(for_your_machine(dict(parse_qsl(query)))),
     )
     st.header("Report", anchor=False)
     document = report_of(answer, _cover(), question_link(query))
     _downloads(answer, document)
     frozen_list.draw(query, document)
+    frozen_by_all.draw()
     fold("Charts as pictures", "fold_pictures", _charts, document)
     _import()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.choices import choices
 from advisor.answer.flips import same
-from advisor.answer.machines_for_model import COUNTS, _machine_for, on_any_machine
+from advisor.answer.machines_for_model import COUNTS, _as_good_as_the_largest, _machine_for, on_any_machine
 from advisor.answer.reasons import reasons
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
@@ -85,3 +87,30 @@ def test_a_machine_is_taken_in_the_smallest_number_that_does_as_well(name: str) 
     assert wanted not in fewer
     if found.rank:
         assert status(COUNTS[-1]) == wanted
+
+
+def test_as_many_are_taken_as_it_takes_to_be_as_fast_as_asked() -> None:
+    question = on_any_machine(Question.from_query("model=llama-3.3-70b-instruct&context=8192&min_tokens_per_s=30"))
+    entry = from_entry(catalogue()["llama-3.3-70b-instruct"])
+    found = _machine_for(question, entry, machines()["rtx-4090"], TODAY)
+    assert found is not None
+    assert found.as_fast_as_asked
+    fewer = [answer(found.question.with_values(gpus=number), today=TODAY) for number in COUNTS if number < found.gpus]
+    assert found.option.status in [one.status for one in fewer], "the speed alone makes the difference"
+    assert not any(one.decided.candidate.as_fast_as(30) for one in fewer)
+
+
+def test_what_a_search_says_below_what_it_was_asked_for_is_not_taken() -> None:
+    """A search that has nothing of a status may tell of another option all the same."""
+    question = Question.from_values({})
+
+    def told(status: str, gpus: int) -> Any:
+        candidate = SimpleNamespace(as_fast_as=lambda _: True)
+        option = SimpleNamespace(status=status, runs=True, candidate=candidate)
+        return question.with_values(gpus=gpus), SimpleNamespace(best=lambda least: option)
+
+    one = machines()["rtx-4090"]
+    for statuses, taken in ((("last resort", "slow", "slow"), 2), (("slow", "slow", "slow"), 1)):
+        found = _as_good_as_the_largest(one, [told(*each) for each in zip(statuses, COUNTS, strict=False)])
+        assert found is not None
+        assert found.gpus == taken

@@ -6,15 +6,18 @@ import pytest
 
 from advisor.answer.answer import Answer, answer
 from advisor.answer.assess import writes_text
+from advisor.answer.launching import launch_of
 from advisor.answer.reasons import reasons
+from advisor.answer.verdict import verdict
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report.as_text import plan_table
 from advisor.report.from_answer import report_of
+from advisor.runtimes.registry import runtime_by
 from advisor.sources.resolved import from_entry
 from advisor.speed import speed_of
 from advisor.speed.explain import explanation
-from advisor.words import say_all
+from advisor.words import say, say_all
 from tests.support.decided import chosen_level, why
 
 ENCODERS = [entry.id for entry in catalogue().values() if entry.variant == "embedding"]
@@ -80,11 +83,47 @@ def test_what_is_asked_of_writing_is_not_looked_at_and_a_note_says_so() -> None:
     assert [one.requirement for one in dear.decided.unmet] == ["max_cost_per_month"]
 
 
-def test_an_input_must_fit_in_one_batch() -> None:
-    long = of("model=bge-m3&machine=rtx-4090&context=4096&prompt_tokens=2048")
-    assert any("set ubatch=2048" in note for note in say_all(long.notes))
-    wide = of("model=bge-m3&machine=rtx-4090&context=4096&prompt_tokens=2048&ubatch=2048")
-    assert not any("set ubatch" in note for note in say_all(wide.notes))
+LONG = "model=bge-m3&machine=rtx-4090&context=4096&prompt_tokens=3000&runtime={runtime}"
+
+
+def commands_of(found: Answer) -> str:
+    launch = launch_of(found, found.shown)
+    lines = (command.text for command in runtime_by(found.runtime).commands(launch))
+    return " ".join(" ".join(lines).replace("\\\n", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("runtime", "told"),
+    [("llama.cpp", "-b 3000 -ub 3000"), ("ollama", "PARAMETER num_batch 3000"), ("lm-studio", "lms load")],
+)
+def test_an_input_is_read_in_one_batch_and_its_memory_is_counted(runtime: str, told: str) -> None:
+    query = LONG.format(runtime=runtime)
+    found = of(query)
+    assert found.status == "good"
+    assert found.shown.plan.settings.micro_batch == 3000
+    assert any("with ubatch=3000, as llama.cpp's own 512 would refuse it" in note for note in say_all(found.notes))
+    assert told in commands_of(found)
+    written = of(f"{query}&ubatch=3000")
+    assert written.shown.plan == found.shown.plan
+    assert not any("would refuse it" in note for note in say_all(written.notes))
+    short = of(query.replace("3000", "300"))
+    assert short.shown.plan.settings.micro_batch == 512
+    assert short.shown.plan.devices[0].compute_bytes < found.shown.plan.devices[0].compute_bytes
+
+
+def test_a_batch_that_is_too_small_for_the_inputs_is_kept_where_it_is_written_and_said() -> None:
+    found = of("model=bge-m3&machine=rtx-4090&context=4096&prompt_tokens=2048&ubatch=512")
+    assert found.status == "limited"
+    assert found.shown.plan.settings.micro_batch == 512
+    assert "refuses inputs of 2,048 tokens" in say(verdict(found))
+    assert any("set ubatch=2048" in note for note in say_all(found.notes))
+    assert "ubatch=512" in found.question.to_query()
+
+
+def test_models_that_read_in_pieces_keep_the_usual_batch() -> None:
+    for model in ("qwen3-embedding-0.6b", "llama-3.2-3b-instruct"):
+        found = of(f"model={model}&machine=rtx-4090&context=4096&prompt_tokens=2048&runtime=llama.cpp")
+        assert found.shown.plan.settings.micro_batch == 512
 
 
 def test_models_that_write_are_not_encoders() -> None:

@@ -68,6 +68,17 @@ def test_an_address_has_several_times_as_many_however_many_secrets_it_makes_up(c
     assert had(counted, "uploads", *[Visitor("", "203.0.113.6")] * 100) == at_once
 
 
+def test_what_is_worth_more_than_an_hour_gives_is_never_had_however_long_one_waits(
+    counted: Quotas, clock: Clock
+) -> None:
+    one = Visitor("secret", "203.0.113.5")
+    counted.take("uploads", one)
+    clock.now += 100 * HOUR_S
+    with pytest.raises(OverQuota):
+        counted.take("uploads", one, worth=5)
+    counted.take("uploads", one, worth=4)
+
+
 def test_refused_ones_are_not_counted(counted: Quotas) -> None:
     """Who tries again and again must not use up the share of the others behind the address."""
     assert had(counted, "uploads", *[Visitor("one", "203.0.113.5")] * 100) == 4

@@ -7,12 +7,14 @@ import re
 
 import pytest
 
+from advisor.costs.api_prices import family_of
 from advisor.foundation.errors import InputError
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import catalogue
-from advisor.models.find import suggest
+from advisor.models.find import find_models, suggest
 from advisor.models.lookup import find_model
-from advisor.models.names import find_by_name, find_by_ollama_name, find_by_repository
+from advisor.models.names import find_by_host_name, find_by_name, find_by_ollama_name, find_by_repository
+from advisor.models.not_sized import NOT_SIZED_FILE, read_not_sized
 from advisor.sources.resolve import check_model, find_any_model
 
 
@@ -66,6 +68,105 @@ def test_a_name_means_a_model_of_the_catalogue(name: str, model: str) -> None:
     assert (found.id, found.level) == (entry, level or None)
     again = find_any_model(model)  # what a link holds
     assert (again.id, again.level) == (found.id, found.level)
+
+
+# As people type them into the box, and as scripts hand them on from another host.
+TYPED = """
+glm 4.5 air: glm-4.5-air
+glm air: glm-4.5-air
+deepseek r1 70b: deepseek-r1-distill-llama-70b
+r1 70b: deepseek-r1-distill-llama-70b
+r1 distill qwen 32b: deepseek-r1-distill-qwen-32b
+qwen coder 30b: qwen3-coder-30b-a3b-instruct
+qwen 2.5 coder 7b: qwen2.5-coder-7b-instruct
+llama scout: llama-4-scout-17b-16e-instruct
+nemotron nano 9b: nvidia-nemotron-nano-9b-v2
+north mini code: north-mini-code-1.0
+nomic embed: nomic-embed-text-v1.5
+command-r+: c4ai-command-r-plus
+llama-3-3-70b-instruct: llama-3.3-70b-instruct
+Meta-Llama-3_3-70B-Instruct: llama-3.3-70b-instruct
+Meta-Llama-3.1-70B-Instruct-AWQ-INT4: llama-3.1-70b-instruct
+databricks-meta-llama-3-3-70b-instruct: llama-3.3-70b-instruct
+databricks-meta-llama-3-1-8b-instruct: llama-3.1-8b-instruct
+meta.llama3-3-70b-instruct-v1:0: llama-3.3-70b-instruct
+us.meta.llama3-1-8b-instruct-v1:0: llama-3.1-8b-instruct
+meta.llama3-70b-instruct-v1:0: llama-3-70b-instruct
+mistral.mistral-7b-instruct-v0:2: mistral-7b-instruct-v0.2
+mistral.mixtral-8x7b-instruct-v0:1: mixtral-8x7b-instruct-v0.1
+us.deepseek.r1-v1:0: deepseek-r1
+openai.gpt-oss-120b-1:0: gpt-oss-120b
+qwen.qwen3-coder-30b-a3b-v1:0: qwen3-coder-30b-a3b-instruct
+accounts/fireworks/models/llama-v3p3-70b-instruct: llama-3.3-70b-instruct
+accounts/fireworks/models/deepseek-v3p1: deepseek-v3.1
+@cf/meta/llama-3.3-70b-instruct-fp8-fast: llama-3.3-70b-instruct
+llama-3.3-70b-versatile: llama-3.3-70b-instruct
+llama-3.1-8b-instant: llama-3.1-8b-instruct
+openrouter/meta-llama/llama-3.3-70b-instruct:free: llama-3.3-70b-instruct
+together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo: llama-3.3-70b-instruct
+vertex_ai/meta/llama-3.3-70b-instruct-maas: llama-3.3-70b-instruct
+bedrock/us.meta.llama3-3-70b-instruct-v1:0: llama-3.3-70b-instruct
+ollama/llama3.3:70b: llama-3.3-70b-instruct
+"""
+
+
+@pytest.mark.parametrize("line", TYPED.split("\n")[1:-1])
+def test_what_people_type_and_what_hosts_call_a_model_is_that_model(line: str) -> None:
+    typed, _, model = line.rpartition(": ")
+    assert check_model(typed) == model
+    assert find_models(typed)[0].id == model
+
+
+@pytest.mark.parametrize(
+    ("typed", "among"),
+    [
+        ("r1 distill", "deepseek-r1-distill-llama-70b"),
+        ("nemotron super", "llama-3.3-nemotron-super-49b-v1.5"),
+        ("gpt oss", "gpt-oss-20b"),
+        ("llama 70b", "llama-3.3-70b-instruct"),
+        ("qwen3 coder", "qwen3-coder-30b-a3b-instruct"),
+        ("granite 4 tiny", "granite-4.0-h-tiny"),
+    ],
+)
+def test_where_several_may_be_meant_they_are_named(typed: str, among: str) -> None:
+    assert among in {found.id for found in find_models(typed)}
+    with pytest.raises(InputError) as caught:
+        check_model(typed)
+    assert caught.value.suggestions
+
+
+def test_no_host_s_name_is_taken_for_another_model() -> None:
+    with (data_folder() / "prices" / "api.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["open_weights"] == "yes"]
+    served = {family_of(model) for model in catalogue()}
+    known = 0
+    for row in rows:
+        name = row["model"]
+        found = find_by_host_name(name) or find_by_repository(name)
+        if found is not None and found.id != "deepseek-r1-0528-qwen3-8b":  # which is priced as Qwen3 8B
+            known += 1
+            assert family_of(found.id) == row["family"], name
+    assert known > 0.9 * sum(row["family"] in served for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("typed", "repository"),
+    [
+        ("Command A+", "CohereLabs/command-a-plus-05-2026-bf16"),
+        ("command-a-plus-05-2026", "CohereLabs/command-a-plus-05-2026-bf16"),
+        ("deepseek-v4-pro-0813", "deepseek-ai/DeepSeek-V4-Pro-0813"),
+        ("accounts/fireworks/models/kimi-k2p7-code", "moonshotai/Kimi-K2.7-Code"),
+        ("Mistral Medium 3.5", "mistralai/Mistral-Medium-3.5-128B"),
+    ],
+)
+def test_a_model_that_is_known_and_not_sized_says_where_it_is_read_from(typed: str, repository: str) -> None:
+    with pytest.raises(InputError, match="its config was not readable when the catalogue was made") as caught:
+        find_any_model(typed)
+    assert caught.value.suggestions == (repository,)
+
+
+def test_what_is_sized_is_not_listed_as_not_sized() -> None:
+    assert not [row.name for row in read_not_sized(NOT_SIZED_FILE) if find_by_repository(row.repo) is not None]
 
 
 def test_every_model_is_found_by_its_own_spellings() -> None:

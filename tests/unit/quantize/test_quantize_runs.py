@@ -25,7 +25,7 @@ from advisor.quantize.measure import measured_of
 from advisor.quantize.run_request import RunRequest, check_request
 from advisor.quantize.runs import Run, RunLost, Runs
 from advisor.quantize.supervise import remove_partial
-from advisor.quantize.worker import ensure_worker, make_huey, remove_files, start_run
+from advisor.quantize.worker import clean_up, ensure_worker, make_huey, remove_files, start_run
 from advisor.store.database import make_engine, writing
 from advisor.store.errors import StoreUnavailable
 from advisor.store.tables import runs as table
@@ -226,6 +226,12 @@ def test_the_queue_lies_where_its_address_says(home: Path, monkeypatch: pytest.M
         make_huey("cpu", "amqp://localhost")
 
 
+def test_where_workers_are_elsewhere_none_is_started(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FIT_ADVISOR_WORKERS", "elsewhere")
+    assert not ensure_worker()
+    assert not list(home.glob("worker-*"))
+
+
 # From here on with real processes.
 
 WORKER = """
@@ -331,6 +337,64 @@ def test_a_worker_killed_is_replaced_and_finished_levels_stay(
     assert not [name for name in files(home, id) if "part" in name or name.endswith(".logits")]
     remove_files(id)
     assert not (home / "runs" / id).exists()
+
+
+# A worker that is killed at the moment in which its run's process says these words.
+_KILLED_AT = """
+import os, signal, sys
+from advisor.quantize import runs, supervise
+from advisor.quantize.allowed import read_settings
+runs.MOST_ATTEMPTS = 9
+listen = supervise._listen
+def until_the_words(child, heard):
+    for line in child.stdout:
+        if sys.argv[2] in line.decode():
+            os.kill(os.getpid(), signal.SIGKILL)
+supervise._listen = until_the_words if sys.argv[2] else listen
+supervise.work(sys.argv[1], runs.Runs.open(), read_settings(), f"killed at {sys.argv[2]}", lambda: False)
+"""
+_STEPS = (
+    "Preparing the source", "Running the unquantized model", "Quantizing Q8_0", "Measuring Q8_0", '"results"',
+)  # fmt: skip
+
+
+@needs_library
+def test_a_worker_killed_in_each_step_leaves_nothing_half(home: Path, rows: Runs) -> None:
+    """Every step of one run loses its worker once: the next one goes on with what was finished, and ends it."""
+    id = rows.submit(RunRequest(source="tinylm", levels=("Q8_0",), matrix="tinylm", chunks=2), OWNER)
+    folder = home / "runs" / id
+    made_at = set()
+    for number, step in enumerate((*_STEPS, "")):
+        done = subprocess.run([sys.executable, "-c", _KILLED_AT, id, step], cwd=ROOT, check=False)
+        assert done.returncode == (-signal.SIGKILL if step else 0)
+        run = must_get(rows, id)
+        assert run.attempt == number + 1
+        if step:
+            assert (run.state, run.worker) == ("running", f"killed at {step}")
+            assert rows.waiting("cpu") == ()
+            age(rows, run, runs.STALE_S + 5)
+            assert rows.waiting("cpu") == (id,)
+        if number > 1:
+            made_at.add((folder / "tinylm-16bit.gguf").stat().st_mtime_ns)
+    assert (run.state, run.message) == ("done", "")
+    assert len(made_at) == 1, "what was finished is not made again"
+    found = run.result["Q8_0"]
+    assert found["file_bytes"] == found["predicted_file_bytes"] == (folder / "tinylm-Q8_0.gguf").stat().st_size
+    assert measured_of(found).quality.kl_divergence > 0
+    assert not [path for pattern in supervise._PARTIAL for path in folder.glob(pattern)]
+
+
+def test_a_worker_removes_the_halves_that_another_machine_never_sees(rows: Runs, home: Path) -> None:
+    ended_run, at_work = (claimed(rows, rows.submit(TINY, OWNER)).id for _ in range(2))
+    rows.end(must_get(rows, ended_run), "done")
+    settings = read_settings()
+    for id in (ended_run, at_work, "somebody else's"):
+        (settings.output / id).mkdir(parents=True)
+        for name in ("tinylm-Q8_0.gguf", "tinylm-Q4_K_M.gguf.part"):
+            (settings.output / id / name).touch()
+    clean_up(rows, settings)
+    assert files(home, ended_run) == {"tinylm-Q8_0.gguf"}
+    assert len(files(home, at_work)) == len(files(home, "somebody else's")) == 2
 
 
 @needs_library

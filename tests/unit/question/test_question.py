@@ -16,9 +16,10 @@ from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
-from advisor.question.configuration import CUSTOM_MACHINE, MAX_USERS
+from advisor.question.configuration import CUSTOM_MACHINE, MAX_USERS, YOUR_MACHINE
 from advisor.question.order import ORDER
-from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, Question
+from advisor.question.other_names import OTHER_NAMES
+from advisor.question.question import FIELDS, LANGUAGE_KEY, MAX_QUERY_LENGTH, Question
 from advisor.sizing.settings import CACHE_TYPES
 from advisor.words import say
 
@@ -85,6 +86,10 @@ def test_the_default_link_is_short_and_names_its_subject() -> None:
         ("users=1&users=2", "given twice"),
         ("contxt=1", "did you mean 'context'"),
         ("\u202e<script>=1", "Unknown key"),
+        ("gpu=RTX 4090", "did you mean 'machine'"),
+        ("vram=24", "did you mean 'memory_gib'"),
+        ("language=de", "did you mean 'lang'"),
+        ("machine=your-machine", "of whoever opens the link"),
         ("context=\u0669\uff19", "is not possible"),
         ("nonsense", "not of the form"),
         ("https://advisor.example.org/compare", "holds no question"),
@@ -123,6 +128,27 @@ def test_a_bad_link_gets_one_sentence(query: str, message: str) -> None:
 def test_a_question_that_cannot_be_answered_says_why(query: str, message: str) -> None:
     with pytest.raises(InputError, match=message.replace(".", r"\.")):
         answer(Question.from_query(query))
+
+
+def test_machines_are_known_by_the_names_people_write() -> None:
+    for written in ("RTX 4090", "rtx_4090", "GeForce RTX 4090", " rtx  4090 "):
+        assert Question.from_query(f"machine={written}").machine.name == "rtx-4090"
+    assert Question.from_query("machine=rtx-4090&other_machine=RTX 3090").machine.other_machine == "rtx-3090"
+    for id, found in machines().items():  # no name is another's
+        assert Question.of(machine=found.name.upper()).machine.name == id
+    assert YOUR_MACHINE not in machines()
+
+
+def test_other_programs_names_of_keys_lead_to_ours() -> None:
+    assert {ours for (ours,) in OTHER_NAMES.values()} <= {*FIELDS, LANGUAGE_KEY}
+    assert FIELDS.keys().isdisjoint(OTHER_NAMES)
+
+
+def test_experts_of_all_layers_stay_on_the_host() -> None:
+    query = "model=qwen3-30b-a3b&machine=rtx-4090&host_memory_gib=64&cpu_moe_layers="
+    plans = [answer(Question.from_query(query + layers)).shown.plan for layers in ("48", "all", "999")]
+    assert {plan.settings.cpu_moe_layers for plan in plans} == {48}
+    assert len({plan.needed_bytes for plan in plans}) == 1
 
 
 @given(st.text(max_size=200))

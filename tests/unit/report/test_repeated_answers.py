@@ -36,7 +36,7 @@ def test_the_same_question_is_answered_once(asked: list[str], monkeypatch: pytes
     assert answered(asked, QUERY, flags="--flips")[0] == "answer 2"
     assert answered(asked, f"{QUERY}&users=2")[0] == "answer 3"
     assert answered(asked, "qwen3-8b", "sizes")[0] == answered(asked, "qwen3-8b", "sizes")[0] == "answer 4"
-    monkeypatch.setattr(repeated_answers, "_state", lambda: "another program")
+    monkeypatch.setattr(repeated_answers, "program_state", lambda _data: "another program")
     assert answered(asked, QUERY)[0] == "answer 5"
 
 

@@ -52,7 +52,7 @@ def test_everything_is_shown_letter_by_letter() -> None:
     assert page.words.count("<script>alert(1)</script>") > 50
     assert text.count("</style>") == 1
     assert page.links["Open with today's data"] == f"./?{HOSTILE}"
-    assert "script" not in PageRead(message_page(HOSTILE, HOSTILE, HOSTILE)).tags
+    assert "script" not in PageRead(message_page(HOSTILE, HOSTILE, {HOSTILE: HOSTILE})).tags
 
 
 def test_the_largest_page_is_small_and_whole() -> None:

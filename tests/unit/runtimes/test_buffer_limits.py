@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from advisor.answer.answer import Answer, answer
@@ -12,6 +14,8 @@ from advisor.foundation.units import GIB
 from advisor.machines.catalogue import machine
 from advisor.question.question import Question
 from advisor.runtimes.commands import commands
+from advisor.runtimes.mlx.cache_and_step import MlxOptions, mlx_largest_buffer_bytes
+from advisor.speed import estimate_speed
 from advisor.words import say_all
 
 MLX = "model=qwen3.5-9b&machine=apple-m1-max-32gb&runtime=mlx&level=MLX-4bit-g64"
@@ -34,19 +38,41 @@ def test_metals_largest_buffer(machine_id: str, largest: float) -> None:
     assert machine(machine_id).largest_buffer_bytes == pytest.approx(largest, rel=0.002)
 
 
-def test_a_long_prompt_needs_one_buffer_that_metal_does_not_give() -> None:
-    """0xSero/local-ai-registry pull 43: 64,022 tokens pass, 128,022 fail with 22.01 GB of 20.10."""
+def test_a_long_prompt_is_read_in_steps_whose_buffers_metal_gives() -> None:
+    """Case 49, 0xSero/local-ai-registry pull 43: 64,022 tokens pass, 128,022 fail with 22.01 GB of 20.10 in one buffer,
+    at mlx-lm's own 2,048 tokens a step.
+    """
     short, long = (asked(f"{MLX}&context={n}&prompt_tokens={n}") for n in (64_022, 128_022))
-    assert short.shown.plan.verdict == "fits"
-    assert long.shown.plan.verdict == "does not fit"
-    assert 64_022 <= long.shown.plan.max_context < 128_022
-    assert long.shown.plan.missing_bytes > 0
-    said = " ".join(say_all(reasons(long)))
-    assert "Metal allocates at most 18.7 GiB at once" in said
-    assert "--prefill-step-size 1024" in said
-    assert "more memory" not in said
+    assert short.shown.plan.verdict == long.shown.plan.verdict == "fits"
+    assert mlx_largest_buffer_bytes(long.model, 128_022, 1) == pytest.approx(22.01e9, rel=0.02)
+    assert [steps(one) for one in (short, long)] == [None, 1024]
+    assert any("--prefill-step-size 1024), as 2,048 do not fit" in note for note in say_all(long.shown.plan.notes))
+    smaller = MlxOptions(prefill_step=1024)
+    assert mlx_largest_buffer_bytes(long.model, 128_022, 1, smaller) < 20.10e9
     reach = long.shown.plan.max_context
     assert asked(f"{MLX}&context={reach}&prompt_tokens={reach}").shown.plan.verdict == "fits"
+
+
+def test_the_largest_step_that_fits_is_taken_and_small_ones_are_slower() -> None:
+    query = "model=deepseek-v3&machine=apple-m3-ultra-80c-512gb&runtime=mlx&level=MLX-4bit-g64"
+    near = asked(f"{query}&context=4096")
+    reach = near.shown.plan.max_context
+    far, beyond = (asked(f"{query}&context={n}&prompt_tokens={n}") for n in (reach, reach + 4096))
+    assert [steps(one) for one in (near, far)] == [None, 128]
+    assert [one.shown.plan.verdict == "fits" for one in (near, far, beyond)] == [True, True, False]
+    speed = far.shown.speed
+    assert speed is not None
+    assert speed.prefill_tokens_per_s is not None
+    usual = estimate_speed(replace(speed.load, micro_batch=512), speed.devices, speed.backend)
+    assert usual is not None
+    assert usual.prefill_tokens_per_s is not None
+    assert speed.prefill_tokens_per_s.typical < usual.prefill_tokens_per_s.typical
+
+
+def steps(found: Answer) -> int | None:
+    """What the command says of the prefill step."""
+    text = " ".join(one.text for one in commands(launch_of(found, found.shown)))
+    return int(text.split("--prefill-step-size")[1].split()[0]) if "--prefill-step-size" in text else None
 
 
 VULKAN = (

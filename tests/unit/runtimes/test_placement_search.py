@@ -292,6 +292,34 @@ def test_what_the_system_keeps_of_the_host_is_no_room(model_id: str) -> None:
     assert fits[1] - fits[0] == pytest.approx(2 * GIB / (1 - MARGIN), abs=GIB // 8 + 1)
 
 
+@pytest.mark.parametrize(
+    ("model_id", "context", "cards", "host_gib"),
+    [("gpt-oss-20b", 30_000, (4, 2), 14), ("olmoe-1b-7b-0125-instruct", 8192, (3,), 5)],
+)
+def test_what_the_system_keeps_and_what_is_not_there_lead_to_the_same(
+    model_id: str, context: int, cards: tuple[int, ...], host_gib: int
+) -> None:
+    devices = tuple(Device(f"card {number}", gib * GIB, GIB // 4) for number, gib in enumerate(cards))
+    kept = Memory(devices, host_gib * GIB, 2 * GIB)
+    less = Memory(devices, host_gib * GIB - round(2 * GIB / (1 - MARGIN)), 0)
+    found = search(model_id, "Q4_K_M", kept, Settings(context), Rates())
+    assert found is not None
+    assert found == search(model_id, "Q4_K_M", less, Settings(context), Rates())
+
+
+def test_there_is_no_room_in_what_the_system_keeps() -> None:
+    model = find_model("qwen3-8b").model
+    weights = level_weights(model, LEVELS["Q4_K_M"])
+    device = Device("card", 3 * GIB, GIB // 4)
+
+    def least_gib(overhead: int) -> int:
+        sizes = range(1, 24)
+        ground = (Search(model, Memory((device,), gib * GIB, overhead), Settings(8192), 0.0, Rates()) for gib in sizes)
+        return next(gib for gib, one in zip(sizes, ground, strict=True) if one.has_room(weights))
+
+    assert least_gib(2 * GIB) == least_gib(0) + 2
+
+
 def test_nothing_is_chosen_that_only_fits_without_what_the_system_keeps() -> None:
     """Near the least host that does, whatever is found has room for the system beside it."""
     for step in range(8 * GIB, 14 * GIB, GIB // 4):

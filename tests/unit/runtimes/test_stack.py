@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 
 import pytest
 
@@ -18,8 +19,10 @@ from advisor.models.linear_layers import Kind, stored_block
 from advisor.question.question import Question
 from advisor.report.compact import answer_document
 from advisor.runtimes.commands import commands
+from advisor.runtimes.vllm.every_level import frame_of
 from advisor.runtimes.vllm.runtime import VLLM
 from advisor.runtimes.vllm.serve_options import VllmOptions
+from advisor.sizing.memory import Beside
 from advisor.sizing.plan import Plan
 from advisor.words import say_all
 
@@ -159,10 +162,17 @@ def test_the_mtp_context_is_as_large_as_llama_cpp_says(context: int, micro_batch
 
 
 def test_mtp_of_qwen_27b_on_a_3090() -> None:
-    """club-3090 issue 1380: a peak of 23,264 MiB with KV q8_0 for 215,040 tokens; it used to crash here."""
-    query = "model=qwen3.8-27b&machine=rtx-3090&runtime=llama.cpp&level=IQ4_XS&context=215040&mtp=on&llama_cpp=2026-08"
-    seen = plan(f"{query}&kv_type_k=q8_0&kv_type_v=q8_0").devices[0]
-    assert mib(seen.needed_bytes - seen.overhead_bytes) == pytest.approx(23_264, rel=0.03)
+    """Case 15, club-3090 issue 1380: a peak of 23,264 MiB with KV q8_0 for 215,040 tokens, driver and CUDA included.
+
+    The file is Unsloth's, which issue 1123 there gives 13.27 GiB: 1.1 GiB less than llama-quantize makes of the level.
+    """
+    query = "model=qwen3.8-27b&machine=rtx-3090&runtime=llama.cpp&context=215040&mtp=on&kv_type_k=q8_0&kv_type_v=q8_0"
+    theirs, stock = plan(f"{query}&publisher=unsloth&level=UD-IQ4_XS"), plan(f"{query}&level=IQ4_XS")
+    assert theirs.sized.file_bytes / GIB == pytest.approx(13.27, abs=0.01)
+    card = theirs.devices[0]
+    assert 22_900 < mib(card.needed_bytes - card.overhead_bytes) < 23_264
+    assert (theirs.verdict, stock.verdict) == ("tight", "does not fit")
+    assert stock.devices[0].weights_bytes - card.weights_bytes > GIB
 
 
 def test_mtp_of_a_model_without_such_layers_is_said_to_change_nothing() -> None:
@@ -209,6 +219,7 @@ def test_adapters_go_with_their_layers() -> None:
 
 
 def test_vllm_makes_places_of_the_next_rank_for_every_adapter() -> None:
+    """Case 47: adapters take what the cache would have (vLLM issues 14450 and 15039)."""
     query = "model=llama-3.1-8b-instruct&machine=a100-sxm4-80gb&runtime=vllm&level=BF16-safetensors"
     seen = plan(f"{query}&lora_rank=100&loras=3").devices[0]
     assert seen.beside.adapters == 3 * 128 * 41_943_040 // 16 * 2
@@ -236,7 +247,7 @@ def blocks(query: str, options: VllmOptions | None = None) -> int:
     ("level", "utilisation", "measured"), [("BF16-safetensors", 0.95, 556), ("FP8-block128", 0.92, 939)]
 )
 def test_qwen_27b_on_an_rtx_pro_6000(level: str, utilisation: float, measured: int) -> None:
-    """vllm-project/recipes pull 831: blocks that are left at the default of 1,024 sequences."""
+    """Case 33, vllm-project/recipes pull 831: blocks that are left at the default of 1,024 sequences."""
     query = (
         "model=qwen3.8-27b&machine=rtx-pro-6000-blackwell-max-q&runtime=vllm&context=262144"
         f"&level={level}&gpu_memory_utilization={utilisation}"
@@ -244,13 +255,42 @@ def test_qwen_27b_on_an_rtx_pro_6000(level: str, utilisation: float, measured: i
     seen = plan(f"{query}&max_num_seqs=1024")
     assert seen.verdict == "does not fit"
     assert seen.limit is not None
-    assert dict(seen.limit.figures)["blocks"] == pytest.approx(measured, rel=0.05)
+    assert dict(seen.limit.figures)["blocks"] == pytest.approx(measured, rel=0.035)
     (note,) = [note for note in say_all(seen.notes) if "--max-num-seqs" in note]
     advised = int(note.split("--max-num-seqs ")[1].split()[0].strip(".,").replace(",", ""))
     assert 0.85 * measured < advised <= measured
     assert plan(f"{query}&max_num_seqs={advised}").fits
     assert plan(f"{query}&max_num_seqs=1024&enforce_eager=on").fits
     assert f"--max-num-seqs {advised}" in told(f"{query}&users=1024")
+
+
+def test_qwen_27b_in_nvfp4_on_an_rtx_pro_6000() -> None:
+    """Case 33: 1,011 blocks, of a file whose weights are 24.04 GiB (12.02 on each of two, recipes pull 810); others
+    leave less in 16 bit, and what is advised holds for all.
+    """
+    query = (
+        "model=qwen3.8-27b&machine=rtx-pro-6000-blackwell-max-q&runtime=vllm&context=262144&level=NVFP4"
+        "&gpu_memory_utilization=0.92&max_num_seqs=1024"
+    )
+    seen = plan(query)
+    assert seen.verdict == "tight"
+    (note,) = [note for note in say_all(seen.notes) if "--max-num-seqs" in note]
+    advised = int(note.split("--max-num-seqs ")[1].split()[0].strip(".,").replace(",", ""))
+    assert 0.85 * 1011 < advised <= 1011
+    frame, tower = frame_of(seen.request), seen.request.model.tower
+    (stage,) = frame.stages
+    assert tower is not None
+    assert stage.cache is not None
+    text = round(24.04 * GIB) - 2 * tower.parameters
+    assert frame.pool(stage, text - stage.fixed_bytes) // stage.cache.block_bytes == pytest.approx(1011, rel=0.045)
+
+
+def test_weights_of_qwen_27b_on_two_cards() -> None:
+    """vllm-project/recipes pull 810: 14.28 GiB in FP8 on each, vision included."""
+    seen = plan("model=qwen3.8-27b&machine=rtx-5090&gpus=2&runtime=vllm&context=262144&level=FP8-block128")
+    tower = seen.request.model.tower
+    assert tower is not None
+    assert (seen.devices[0].weights_bytes + tower.parameters) / GIB == pytest.approx(14.28, rel=0.003)
 
 
 def test_qwen_27b_on_two_3090() -> None:
@@ -272,7 +312,10 @@ def test_the_same_with_larger_steps() -> None:
 
 
 def test_steps_of_64_000_tokens_leave_kimi_linear_little() -> None:
-    """vllm issue 28228: 2.30 GiB of cache on each of two 3090, which a usual step leaves 9 GiB or more."""
+    """Case 43, vllm issue 28228: 2.30 GiB of cache on each of two 3090, which a usual step leaves thrice as much.
+
+    Its file is one of llm-compressor's, with nothing but the experts packed, in groups of 32.
+    """
     query = (
         "model=kimi-linear-48b-a3b-instruct&machine=rtx-3090&gpus=2&runtime=vllm&level=AWQ-W4A16-g128&context=120000"
         "&gpu_memory_utilization=0.95&max_num_seqs=8"
@@ -285,7 +328,8 @@ def test_steps_of_64_000_tokens_leave_kimi_linear_little() -> None:
     usual, large = plan(query), plan(f"{query}&max_num_batched_tokens=64000")
     assert usual.compute_range is not None
     assert large.compute_range is not None
-    assert left(usual, usual.compute_range.typical) > 9
+    assert left(usual, usual.compute_range.typical) > 6
+    assert left(large, large.compute_range.typical) == pytest.approx(2.30, abs=0.8)
     assert left(large, large.compute_range.high) < 2.30 < left(large, large.compute_range.low)
     assert large.verdict == "tight"
 
@@ -359,6 +403,45 @@ def test_every_part_is_in_the_sum_once_and_on_the_bill() -> None:
     assert (
         sum(place["other_bytes"] for place in answer_document(found(WHOLE), WHOLE)["decision"]["plan"]["memory"]) > GIB
     )
+
+
+SWITCHES = {"vision": "&vision=on", "mtp": "&mtp=on", "adapters": "&lora_rank=32&loras=2"}
+OTHERS = ("", "&projector_offload=off", "&kv_offload=off", "&flash_attention=off", "&op_offload=off")
+
+
+def beside(seen: Plan) -> Beside:
+    """What lies beside the model, wherever it does."""
+    every = [holder.beside for holder in (*seen.devices, seen.host)]
+    return Beside(*(sum(getattr(one, part) for one in every) for part in ("draft", "projector", "adapters", "mtp")))
+
+
+@pytest.mark.parametrize("runtime", ["llama.cpp", "vllm", "sglang"])
+def test_nothing_listed_is_left_out_or_counted_twice_whatever_is_switched(runtime: str) -> None:
+    """Each part takes as much beside the others as alone, and what a place needs is the sum of what is listed there."""
+    query = f"model=qwen3.5-9b&machine=a100-sxm4-80gb&gpus=2&runtime={runtime}&context=8192&vision=off"
+    query += "&gpu_layers=all&level=Q4_K_M" if runtime == "llama.cpp" else "&level=BF16-safetensors"
+    names = tuple(SWITCHES) if runtime != "sglang" else ("vision",)
+    for other in OTHERS if runtime == "llama.cpp" else ("",):
+        seen = {
+            chosen: plan(query.replace("&vision=off", "&vision=off" * ("vision" not in chosen)) + other + "".join(more))
+            for size in range(len(names) + 1)
+            for chosen in combinations(names, size)
+            for more in ([SWITCHES[name] for name in chosen],)
+        }
+        alone = {name: beside(seen[name,]) for name in names}
+        for chosen, one in seen.items():
+            for holder in (*one.devices, one.host):
+                own = holder.weights_bytes + holder.kv_cache_bytes + holder.compute_bytes + holder.passing_bytes
+                assert holder.needed_bytes == own + holder.overhead_bytes + holder.beside.total
+            together = beside(one)
+            assert together.projector == (alone["vision"].projector if "vision" in chosen else 0)
+            assert together.mtp == (alone["mtp"].mtp if "mtp" in chosen else 0)
+            assert together.adapters > 0 if "adapters" in chosen else together.adapters == 0
+            assert not together.draft
+            if "mtp" not in chosen:
+                plain = seen[()]
+                assert [d.weights_bytes for d in one.devices] == [d.weights_bytes for d in plain.devices]
+                assert together.adapters == (alone["adapters"].adapters if "adapters" in chosen else 0)
 
 
 def test_a_plan_is_restored_with_all_its_parts() -> None:

@@ -10,6 +10,7 @@ import socket
 import threading
 from base64 import b64encode
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from streamlit.web.server.starlette.starlette_static_routes import create_streamlit_static_handler
@@ -154,13 +155,24 @@ def test_a_question_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_page_starts_with_our_script_and_only_the_first_with_an_answer() -> None:
-    for path in ("/", "/compare", "/models-for-a-machine", "/no-such-page"):
+    for path in ("/", "/compare", "/models-for-a-machine", "/index.html"):
         page = ask(site(lambda _: "<p>here</p>"), path, accept_encoding="gzip")
         text = gzip.decompress(page.body).decode()
         assert f'<script src="./page.js?v={script_version("/page.js")}" defer></script>' in text
         assert "<title>LLM Fit Advisor</title>" in text
         assert ("<p>here</p>" in text) == (path == "/")
     assert ask(site(), "/manifest.json").headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/nope", "/compare/nope", "/favicon", "/wp-login.php"])
+def test_where_there_is_no_page_a_404_says_so(path: str) -> None:
+    answered = ask(site(), path)
+    assert answered.status == 404
+    assert b"There is no such page" in answered.body
+    assert b"<script" not in answered.body
+    assert "script-src" not in answered.headers["content-security-policy"]
+    (way,) = re.findall(r'<nav><a href="([^"]+)"', answered.body.decode())
+    assert urljoin(f"https://example.org{path}", way) == "https://example.org/"
 
 
 def test_a_browser_that_knows_streamlits_page_gets_ours() -> None:

@@ -9,9 +9,11 @@ result is that of going through all steps.
 
 from __future__ import annotations
 
+import marshal
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -24,6 +26,8 @@ from advisor.sizing.placement import HOST
 
 _NOWHERE = -1
 _WALK_BYTES = KIB  # about, of one result of `_walk` with what it was asked
+_LAYOUT_BYTES = 64 * KIB  # about, of one
+_BY_VALUE = 2  # the last version of the format that tells nothing of which objects are the same
 
 Source = tuple[int, int | str]
 """Whose size a tensor has: the number of a piece of the graph (see `sizes_of`), and of the node in it.
@@ -62,7 +66,7 @@ class Part:
     left: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """The steps of a graph, without sizes; `copied` are the numbers of parts of which copies are held throughout."""
 
@@ -150,6 +154,21 @@ def _walk(segment: _Segment, sizes: tuple[int, ...], free: tuple[Free, ...], fou
 _Plain = tuple[int, int, bool, tuple[int, ...], tuple[int, ...]]
 
 
+def _without_sizes(
+    graph: Graph, homes: Sequence[int], starts: Sequence[int], pieces: Sequence[int], copies: int
+) -> Hashable:
+    """What a layout depends on: all of a graph but its sizes, in which alone models of one kind differ. As a digest,
+    since it takes more room than a layout."""
+    its = graph.weights
+    every = (
+        *(graph.order, graph.reads, graph.reuses, list(graph.inputs.items()), list(graph.parts.items())),
+        *(sorted(graph.empty), sorted(graph.unread), graph.kept, graph.most_copies, sorted(its.runs)),
+        *(list(its.names), "\n".join(its.names.values()), list(homes), list(starts), list(pieces), copies),
+    )
+    return blake2b(marshal.dumps(every, _BY_VALUE)).digest()
+
+
+@remembered(16 * MIB, weigh=lambda _: _LAYOUT_BYTES, key=_without_sizes)
 def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Sequence[int], copies: int) -> Layout:
     """The steps of a graph whose operations have their `homes`.
 

@@ -1,0 +1,66 @@
+"""Two processes behind nginx on one PostgreSQL, with sessions that go on: a process is killed, the database restarts.
+
+`python -m tests.load.replicas` does the same with 50 sessions and a browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.load.crowd import Crowd, get, lost_links, upload, with_uploaded
+from tests.load.replicas import MANY, back, kill_one
+from tests.load.served import Served, served
+from tests.support.model_files import gguf_file
+from tests.support.own_loop import in_own_loop
+from tests.support.postgres import Postgres, postgres
+
+__all__ = ["postgres"]
+_SESSIONS = 4
+
+
+@pytest.fixture
+def server(postgres: Postgres) -> Iterator[Served]:
+    """The dashboard as the README starts it in two processes."""
+    if shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") is None:
+        pytest.skip("nginx is not installed: install it to test several processes")
+    database = postgres.new_database()
+    with served(2, LLM_FIT_ADVISOR_DATABASE=database, LLM_FIT_ADVISOR_QUOTAS=MANY) as found:
+        yield found
+
+
+def test_visitors_go_on_when_a_process_is_killed_and_when_the_database_restarts(
+    server: Served, postgres: Postgres
+) -> None:
+    crowd = in_own_loop(_outages(server, postgres))
+    assert crowd.errors == []
+    assert crowd.confirmed
+    assert lost_links(server.address, crowd.confirmed) == []
+
+
+async def _outages(server: Served, database: Postgres) -> Crowd:
+    header, _ = gguf_file("llama-3.1-8b-instruct")
+    asked = with_uploaded(upload(server.address, header, "mine.gguf"), seed=1)
+    crowd = Crowd(server.address, _SESSIONS, asked, think_s=0.3, freeze_every=2)
+    async with crowd.there():
+        await crowd.all_answered()
+        kill_one(server, crowd.visitors[0].process)
+        await crowd.all_answered()
+        assert len(crowd.back_s) == crowd.lost > 0, "who was there is served by the other one"
+        await back(server, 2)  # it is started again
+        confirmed = len(crowd.confirmed)
+        await asyncio.to_thread(database.kill)
+        assert await asyncio.to_thread(get, server.address, "/readyz") == (200, "ready, without the database")
+        status, page = await asyncio.to_thread(get, server.address, "/s/2222222222222222")
+        assert status == 503
+        assert "the database cannot be reached" in page
+        await crowd.all_answered()  # everything but frozen links works without it
+        await asyncio.to_thread(database.start)
+        async with asyncio.timeout(120):
+            while len(crowd.confirmed) == confirmed:
+                await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(get, server.address, "/readyz") == (200, "ready")
+    return crowd
