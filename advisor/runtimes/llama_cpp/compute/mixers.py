@@ -148,9 +148,8 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
             straight = (graph.op(size, cache[1]),)
         scored = graph.op(table, cache[0], view(query))
         soft = graph.inplace(table, scored, mask, *frame.sinks())
-        if not straight and (graph.lent or not attention.own_kv):  # values may lie elsewhere
-            straight = cache[1:]
-        out = graph.op(result, view(graph.op(result, soft, *straight)))
+        # Values may lie elsewhere than what is computed with them: before a hybrid's GPU layers too.
+        out = graph.op(result, view(graph.op(result, soft, *(straight or cache[1:]))))
         graph.settle()
     return out
 
