@@ -136,9 +136,7 @@ class Entry(BaseModel):
 
     def _kept(self, what: str) -> tuple[Any, Any] | None:
         """What is kept of the bundled entry of this id; None of others, and where nothing is kept."""
-        if compiled_folder() is None or catalogue().get(self.id) is not self:
-            return None
-        return _about_all(what)[self.id]
+        return _about_all(what).get(self.id) if catalogue().get(self.id) is self else None
 
 
 _ABOUT, _SIZES = "models-about", "models-sizes"
@@ -151,7 +149,8 @@ def _about_all(what: str) -> Mapping[str, tuple[Any, Any]]:
             return {one.id: (one.model.context_length, not one.model.runtime_note) for one in catalogue().values()}
         return {one.id: (one.model.parameters, one.model.active_parameters) for one in catalogue().values()}
 
-    found: Mapping[str, tuple[Any, Any]] = of_the_program(what, made)
+    # Where nothing can be kept, each model is asked when it is needed, and not all for one.
+    found: Mapping[str, tuple[Any, Any]] = {} if compiled_folder() is None else of_the_program(what, made)
     return found
 
 
