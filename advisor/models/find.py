@@ -41,7 +41,8 @@ def find_models(typed: str, limit: int = 8) -> tuple[Found, ...]:
 def the_only_model(typed: str) -> Entry | None:
     """The model that has all of the typed words where no other has: "qwen coder 30b"; None where several or none do."""
     words = {word for word in _typed_words(typed) if word not in FORMS}
-    if not any(word.isalpha() and not _PLAIN.fullmatch(word) for word in words):
+    named = any(word.isalpha() and not _PLAIN.fullmatch(word) for word in words)
+    if "/" in typed or not named or max(len(words), *map(len, words)) < 3:
         return None
     having = [entry for entry in catalogue().values() if words <= _findable(entry).words.keys()]
     return having[0] if len(having) == 1 else None

@@ -188,7 +188,7 @@ def difference_of(found: Iterable[Proposed], today: date, folder: Path | None = 
     """What --write would change, as a difference to review: new files, and rows at the end of a table."""
     folder = folder or data_folder()
     lines: list[str] = []
-    rows = []
+    rows: list[str] = []
     for one in found:
         if one.entry is not None:
             lines += unified_diff((), _text_of(one.entry).splitlines(), "/dev/null", _path_of(one.entry), lineterm="")
@@ -203,7 +203,8 @@ def difference_of(found: Iterable[Proposed], today: date, folder: Path | None = 
 def write_all(found: Iterable[Proposed], today: date, folder: Path | None = None) -> tuple[str, ...]:
     """Write the entries and rows; the paths that were. An entry that is there already is never replaced."""
     folder = folder or data_folder()
-    written, rows = [], []
+    written: list[str] = []
+    rows: list[str] = []
     for one in found:
         if one.entry is None or (path := folder / "models" / f"{one.entry.id}.json").exists():
             continue

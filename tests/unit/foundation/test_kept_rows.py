@@ -88,7 +88,7 @@ def test_a_broken_table_is_named_and_not_kept(tmp_path: Path) -> None:
     path.write_text("provider,region\nx,y\n", "utf-8")
     for _ in range(2):
         with pytest.raises(DataError, match=r"cloud\.csv, row 1, column source: the column is missing"):
-            kept_rows(path, CloudOffer)
+            list(kept_rows(path, CloudOffer))
 
 
 def test_values_are_made_when_asked_for_and_once() -> None:
