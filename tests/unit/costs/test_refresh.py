@@ -17,7 +17,7 @@ from advisor.costs.feeds import fetch
 from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
 from advisor.costs.feeds.feed_models import families, family_meant
 from advisor.costs.feeds.refresh import refresh, report
-from advisor.costs.feeds.tables import Outcome
+from advisor.costs.feeds.updated_tables import Outcome
 from advisor.costs.price_rows import ApiOffer, CloudOffer, ElectricityPrice, ExchangeRate, Grid
 from advisor.costs.price_tables import FOLDER, GRID_KEY, api_offers, cloud_offers, grids
 from advisor.foundation.csv_rows import read_rows
