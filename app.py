@@ -14,7 +14,7 @@ from advisor.ui.ownership import CLAIM_PATH, own
 from advisor.ui.parts.navigation import MOVED
 from advisor.ui.picker_routes import ROUTES as PICKERS
 from advisor.ui.report_routes import ROUTES as REPORTS
-from advisor.ui.report_routes import OldLinks
+from advisor.ui.report_routes import OldLinks, report_for_programs
 from advisor.ui.server import SCRIPT, SecurityHeaders, favicon, healthz, lifespan, moved, readyz, robots
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import CompressedFiles
@@ -36,7 +36,7 @@ app = st.App(
         *PICKERS,
         *REPORTS,
         # Streamlit's own folder holds its pages only.
-        *api_routes(("", folder()), visitor_of),
+        *api_routes(("", folder()), visitor_of, report_for_programs),
         *(Route(f"/{old}", moved) for old in MOVED),
     ],
     middleware=[Middleware(kind) for kind in AROUND],

@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import json
 import os
 import runpy
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.command_line import ASKED, command_parser, misuse
-from advisor.costs.feeds.known_feeds import FEEDS
 from advisor.foundation.caches import weigh_nothing
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.foundation.quick_classes import write_methods_late
@@ -35,11 +36,23 @@ _PROGRAM = "python -m advisor" if Path(sys.argv[0]).name == "__main__.py" else "
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    if arguments is None:
-        # One answer and the end: nothing that is thrown away is worth looking for.
-        gc.disable()
-    parser = command_parser(_PROGRAM, __doc__ or "")
+    """Run one command; returns the exit code. Without arguments, those of the process, which then ends."""
+    if arguments is not None:
+        return _run(arguments)
+    # One answer and the end: nothing that is thrown away is worth looking for.
+    gc.disable()
+    status = _run(None)
+    if threading.active_count() == 1:
+        # Taking apart all that was loaded takes a third as long as an answer.
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = command_parser(_PROGRAM, __doc__ or "", sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(arguments)
     if problem := misuse(options):
         parser.error(problem)
@@ -48,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif arguments is None:
         write_methods_late()
         weigh_nothing()
-        from advisor.foundation.environment import start_no_threads
+        from advisor.foundation.environment import load_less
 
-        start_no_threads()
+        load_less()
     try:
         if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
             return _ask(options, lasting=arguments is not None)
@@ -62,9 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AdvisorError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    finally:
-        if arguments is None:
-            gc.freeze()  # or the end of the process would look for circles in all that was loaded, for a fifth of a run
     return 0
 
 
@@ -231,6 +241,7 @@ def _propose(options: argparse.Namespace) -> str:
 
 
 def _refresh_prices(options: argparse.Namespace) -> str:
+    from advisor.costs.feeds.known_feeds import FEEDS
     from advisor.costs.feeds.refresh import refresh, report
 
     today, only = datetime.now(UTC).date(), options.only or FEEDS

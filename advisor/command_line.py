@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from advisor.costs.feeds.known_feeds import FEEDS
 
 ASKED = {"sizes": "model", "plan": "query"}  # what answers as JSON and in batches, and the name of its question
 # As advisor/answer/status.py has them, which would load the engine for --help.
@@ -14,11 +13,19 @@ DEPLOYMENTS = ("compose", "kubernetes", "systemd", "llama-swap", "modelfile")  #
 _FORMATS = ("table", "json")
 
 
-def command_parser(program: str, about: str) -> argparse.ArgumentParser:
-    """What the commands take."""
+def command_parser(program: str, about: str, asked: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """What the commands take; where the first argument of `asked` is one of them, what that one takes."""
     parser = argparse.ArgumentParser(prog=program, description=about)
-    commands = parser.add_subparsers(dest="command", required=True)
-    sizes = commands.add_parser("sizes", help="exact size of a model at every level")
+    named = asked[:1] if asked and asked[0] in _COMMANDS else tuple(_COMMANDS)
+    every = f"{{{','.join(_COMMANDS)}}}" if len(named) < len(_COMMANDS) else None
+    commands = parser.add_subparsers(dest="command", required=True, metavar=every)
+    for name in named:
+        told, add = _COMMANDS[name]
+        add(commands.add_parser(name, help=told))
+    return parser
+
+
+def _add_sizes(sizes: argparse.ArgumentParser) -> None:
     sizes.add_argument(
         "model",
         metavar="MODEL",
@@ -29,7 +36,11 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
         "--imatrix", action="store_true", help="table: sizes of files made with an importance matrix; JSON has both"
     )
     sizes.add_argument("--mtp", action="store_true", help="include multi-token-prediction layers")
-    plan = commands.add_parser("plan", help="what fits where, level by level")
+    _add_format(sizes)
+    _add_batch(sizes, "what each size is made of")
+
+
+def _add_plan(plan: argparse.ArgumentParser) -> None:
     plan.add_argument(
         "query", metavar="QUERY", nargs="?", help="the page's query string: model=...&machine=...&context=..."
     )
@@ -39,23 +50,35 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
         action="store_true",
         help="JSON: what would change the answer, asked question by question (takes as long as several)",
     )
-    _add_report(commands.add_parser("report", help="the recommendation as a PDF"))
-    found = commands.add_parser("detect", help="the GPUs, CPU and memory of this machine, or of pasted output")
-    _add_paste(found)
-    lists = [
-        commands.add_parser(what, help=f"{what} of the catalogue, all or by words") for what in ("models", "machines")
-    ]
-    for one in lists:
-        one.add_argument("words", metavar="WORD", nargs="*", help="a name in part, a size, a vendor: qwen 32b, 2x 3090")
-        one.add_argument("--limit", type=_whole, default=1000, help="how many at most")
-    made = commands.add_parser("deploy", help="the plan as a container, a service, a manifest or a model's description")
+    _add_format(plan)
+    _add_batch(plan, "every level, evidence and bills")
+
+
+def _add_format(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", choices=_FORMATS, default="table")
+
+
+def _add_batch(command: argparse.ArgumentParser, full: str) -> None:
+    command.add_argument("--full", action="store_true", help=f"JSON: also {full}")
+    command.add_argument(
+        "--batch", metavar="FILE", help="one question a line (- reads stdin), one JSON object a line out"
+    )
+
+
+def _add_list(one: argparse.ArgumentParser) -> None:
+    one.add_argument("words", metavar="WORD", nargs="*", help="a name in part, a size, a vendor: qwen 32b, 2x 3090")
+    one.add_argument("--limit", type=_whole, default=1000, help="how many at most")
+    _add_format(one)
+
+
+def _add_deploy(made: argparse.ArgumentParser) -> None:
     made.add_argument("query", metavar="QUERY", help="the page's query string: model=...&machine=...&context=...")
     made.add_argument("--as", dest="what", choices=DEPLOYMENTS, default="compose")
-    gate = commands.add_parser("check", help="exit with 1 where an answer is not good enough, for pipelines")
-    _add_gate(gate)
-    update = commands.add_parser(
-        "refresh", help="update the price tables in data/prices/ from public feeds, or propose models from the Hub"
-    )
+
+
+def _add_refresh(update: argparse.ArgumentParser) -> None:
+    from advisor.costs.feeds.known_feeds import FEEDS
+
     update.add_argument("what", nargs="?", choices=("prices", "models"), default="prices")
     update.add_argument("repositories", metavar="ORG/NAME", nargs="*", help="models: these, instead of popular ones")
     update.add_argument("--by", choices=("trending", "downloads"), default="trending", help="models: what is popular")
@@ -66,14 +89,19 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
     update.add_argument("--accept", action="store_true", help="take over large moves and losses that are refused else")
     update.add_argument("--dry-run", action="store_true", help="print every change and write none")
     update.add_argument("--only", action="append", choices=FEEDS, help="only this feed; may be given several times")
-    worker = commands.add_parser("worker", help="take real quantization runs from the queue until stopped")
+
+
+def _add_worker(worker: argparse.ArgumentParser) -> None:
     worker.add_argument("--queue", choices=("cpu", "gpu"), default="cpu", help="which runs; one worker a machine each")
-    agents = commands.add_parser("mcp", help="a server for agents, over standard input and output or over HTTP")
+
+
+def _add_agents(agents: argparse.ArgumentParser) -> None:
     agents.add_argument("--http", action="store_true", help="streamable HTTP at /mcp instead of standard input")
     agents.add_argument("--port", type=int, default=8765)
     agents.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
-    _add_admin(commands.add_parser("admin", help="what is kept in the database: look, revoke, remove, back up"))
-    serve = commands.add_parser("serve", help="the dashboard in the browser, until stopped")
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=int, default=8501)
     serve.add_argument("--address", default="127.0.0.1", help="0.0.0.0 listens on every interface")
     serve.add_argument(
@@ -87,14 +115,6 @@ def command_parser(program: str, about: str) -> argparse.ArgumentParser:
         default=[],
         help="for --print-proxy: a process that runs elsewhere",
     )
-    for command in (sizes, plan, found, gate, *lists):
-        command.add_argument("--format", choices=_FORMATS, default="table")
-    for command, what in ((sizes, "what each size is made of"), (plan, "every level, evidence and bills")):
-        command.add_argument("--full", action="store_true", help=f"JSON: also {what}")
-        command.add_argument(
-            "--batch", metavar="FILE", help="one question a line (- reads stdin), one JSON object a line out"
-        )
-    return parser
 
 
 def _add_gate(gate: argparse.ArgumentParser) -> None:
@@ -104,6 +124,7 @@ def _add_gate(gate: argparse.ArgumentParser) -> None:
     gate.add_argument("--max-first-token-s", type=float, help="the wait for the first token, typically")
     gate.add_argument("--min-context", type=int, help="tokens that fit, for each user")
     gate.add_argument("--min-quality-percent", type=float, help="of the unquantized model's score, typically")
+    _add_format(gate)
 
 
 def _whole(text: str) -> int:
@@ -132,6 +153,7 @@ def _add_paste(found: argparse.ArgumentParser) -> None:
     found.add_argument(
         "--source-url", metavar="URL", default="", help="for --evidence: where others can read the output"
     )
+    _add_format(found)
 
 
 def _add_report(made: argparse.ArgumentParser) -> None:
@@ -170,6 +192,26 @@ def _misused_refresh(options: argparse.Namespace) -> str:
         wrong = [flag for flag in ("accept", "dry_run", "only") if getattr(options, flag)]
         return f"--{wrong[0].replace('_', '-')} is for prices" if wrong else ""
     return "repositories and --write are for refresh models" if options.repositories or options.write else ""
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "sizes": ("exact size of a model at every level", _add_sizes),
+    "plan": ("what fits where, level by level", _add_plan),
+    "report": ("the recommendation as a PDF", _add_report),
+    "detect": ("the GPUs, CPU and memory of this machine, or of pasted output", _add_paste),
+    "models": ("models of the catalogue, all or by words", _add_list),
+    "machines": ("machines of the catalogue, all or by words", _add_list),
+    "deploy": ("the plan as a container, a service, a manifest or a model's description", _add_deploy),
+    "check": ("exit with 1 where an answer is not good enough, for pipelines", _add_gate),
+    "refresh": (
+        "update the price tables in data/prices/ from public feeds, or propose models from the Hub",
+        _add_refresh,
+    ),
+    "worker": ("take real quantization runs from the queue until stopped", _add_worker),
+    "mcp": ("a server for agents, over standard input and output or over HTTP", _add_agents),
+    "admin": ("what is kept in the database: look, revoke, remove, back up", _add_admin),
+    "serve": ("the dashboard in the browser, until stopped", _add_serve),
+}
 
 
 def misuse(options: argparse.Namespace) -> str:

@@ -37,6 +37,7 @@ _ANSWERS_BYTES = 48 * MIB
 _SMALL = 8 * KIB
 _EACH_LAYER = 12 * KIB
 _EACH_CANDIDATE = 28 * KIB
+_MLX_LEVELS = 8
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity: what follows from it is kept beside it
@@ -114,7 +115,8 @@ def _weight(found: ResolvedModel) -> int:
 
 
 def _answer_weight(found: Answer) -> int:
-    return _weight(found.entry) + _EACH_CANDIDATE * len(LEVELS)
+    levels = _MLX_LEVELS if found.runtime is RuntimeId.MLX else len(LEVELS)
+    return _weight(found.entry) + _EACH_CANDIDATE * levels
 
 
 @remembered(_MODELS_BYTES, _weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
@@ -177,8 +177,6 @@ def evidence_rows(run: PastedRun, asked: Mapping[str, Any], source: str, today: 
     chosen, model = question.machine.name, question.model.name
     if chosen not in machines() or model not in catalogue():
         raise InputError("A row of evidence needs a machine and a model of the catalogue.")
-    if source and not source.startswith("https://"):
-        raise InputError("The source must be an address that begins with https://, where others can read the output.")
     if (why := other_size(run, model)) is not None:
         raise InputError.saying(why)
     where, entry = machine(chosen), catalogue()[model]
@@ -214,13 +212,20 @@ def evidence_rows(run: PastedRun, asked: Mapping[str, Any], source: str, today: 
             "version": run.version,
             "date": run.date or today.isoformat(),
             "left_out": "",
-            "source": source,
+            "source": "",
             "notes": "",
         }
         blank = {key: (None if value == "" and key in _NUMBERS else value) for key, value in row.items()}
-        Measurement.model_validate({**blank, "source": source or _NOWHERE})
+        Measurement.model_validate({**blank, "source": _NOWHERE})
         rows.append(row)
-    return tuple(rows)
+    return with_source(rows, source)
+
+
+def with_source(rows: Sequence[Mapping[str, Any]], source: str) -> tuple[dict[str, Any], ...]:
+    """Rows with the address where the output can be read, "" where there is none yet; InputError where it is none."""
+    if source and not source.startswith("https://"):
+        raise InputError("The source must be an address that begins with https://, where others can read the output.")
+    return tuple({**row, "source": source} for row in rows)
 
 
 _NUMBERS = frozenset(

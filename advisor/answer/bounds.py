@@ -7,6 +7,7 @@ least from a plan as fast as any.
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 from advisor.answer.assess import pricing_of
 from advisor.answer.candidate import cheaper_monthly, licence_gap
@@ -17,12 +18,16 @@ from advisor.answer.pricing import Pricing, cost_of_a_million
 from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import status_by
 from advisor.answer.utility import Figures, utility
+from advisor.formats.level_id import LevelId
+from advisor.formats.levels import find_level
 from advisor.question.requirements import Requirements
+from advisor.sizing.rates import Pace
 from advisor.speed.draft_gain import MOST as MOST_DRAFTED
+from advisor.speed.least import LeastPace
+from advisor.speed.shape import shape_of
 
 _NEVER = float("-inf")
-# Nothing is faster than rated bandwidths allow, but what is fitted to measurements may come close.
-_OPTIMISM = 1.5
+_OPTIMISM = 1.01  # layers that only draft are counted as if they were read
 _AS_FAST_AS_ANY = 1e6  # tokens/s
 _MANY_MORE = 1e6  # users than any machine has room for
 
@@ -35,6 +40,7 @@ class Bounds:
         self.users = about.question.workload.users
         self._least: dict[Job, float | None] = {}
         self._broken: dict[Setup, int] = {}
+        self._paces: dict[Setup, LeastPace] = {}
         self._cheapest: dict[Setup, float | None] = {}
 
     def of(self, job: Job, weights: Weights, refined: bool, least_rank: int = DOES_NOT_FIT) -> Key:
@@ -46,29 +52,31 @@ class Bounds:
             if least_rank > TIGHT or not self._may_be_tight(job):
                 return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
             least, most = None, TIGHT
+        least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
+        if self.about.writes and least_kept is not None and job.kept.task < least_kept and job.level is not None:
+            broken += 1
+        if broken:
+            most = min(most, NOT_AS_ASKED)
         faster = _OPTIMISM * (MOST_DRAFTED if self.about.question.model.mtp else 1.0)
-        speed = faster / least if least and job.setup.speed_is_known else None
+        speed = faster / least if least and job.setup.speed_is_known and self.about.writes else None
         figures = Figures(
             _AS_FAST_AS_ANY if speed is None else speed,
-            self._least_on_host(job) if refined else None,
+            self._least_on_host(job, most) if refined else None,
             users_that_fit=_MANY_MORE if weights.users else 1,
             cost=self._least_cost(job.setup) if weights.money else None,
         )
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
-        least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
-        if not self.about.writes:
-            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken) if broken else Key(most, points)
-        if least_kept is not None and job.kept.task < least_kept and job.level is not None:
-            broken += 1
-        if broken:
-            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken)
+        if broken or not self.about.writes:
+            return Key(most, points - BROKEN * broken)
         return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
 
-    def _least_on_host(self, job: Job) -> float | None:
-        """The share of the weights that any plan which fits has on the host; None where there may be none."""
+    def _least_on_host(self, job: Job, rank: int) -> float | None:
+        """The share of the weights that any plan of this rank or a better one has on the host; None where there may be
+        none. Up to "tight" no margin is kept."""
         if job.level is None or self._least_seconds(job) == float("inf"):
             return None
-        return job.setup.runtime.least_on_host(job.setup.request, job.level)
+        setup = job.setup
+        return setup.runtime.least_on_host(setup.without_margin if rank <= TIGHT else setup.request, job.level)
 
     def _least_cost(self, setup: Setup) -> float | None:
         """What a million tokens cost at least, of the fastest plan imaginable."""
@@ -93,8 +101,18 @@ class Bounds:
         if job.level is None:
             return None
         if job not in self._least:
-            self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level)
+            pace_of = partial(self._pace, job.setup, job.level) if job.setup.speed_is_known else None
+            self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level, pace_of)
         return self._least[job]
+
+    def _pace(self, setup: Setup, level: LevelId, dense: float, experts: float) -> Pace:
+        """At which such a level is read at best."""
+        if (paces := self._paces.get(setup)) is None:
+            hardware, model = setup.hardware, self.about.model.trunk or self.about.model
+            devices = hardware.cards or (hardware.machine,)
+            paces = LeastPace(shape_of(model), self.users, devices, hardware.backend, hardware.host_bandwidth)
+            self._paces[setup] = paces
+        return paces.of(level.name, find_level(str(level)).nominal_bits, dense, experts)
 
     def _may_be_tight(self, job: Job) -> bool:
         """Whether what does not fit may do so without its margin."""

@@ -11,7 +11,7 @@ from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level, written
 from advisor.models.catalogue import OwnFile
 from advisor.quality import ModelFacts, Quality, estimate_quality
-from advisor.quality.kv_cache_loss import with_cache
+from advisor.quality.kv_cache_loss import task_loss, with_cache
 from advisor.quality.own_files import with_own_file
 from advisor.quality.published import estimate_published
 from advisor.runtimes.registry import runtime_by
@@ -48,11 +48,16 @@ def kept_before(
     facts: ModelFacts, own_file: OwnFile | None, level: LevelId, task: str, caches: CacheTypes
 ) -> float | None:
     """What a level will typically keep, in percent, before anything is planned."""
+    kept = _kept_of_file(facts, own_file, level, task)
+    return None if kept is None else max(0.0, kept - task_loss(facts.family, *caches, task).typical)
+
+
+@lru_cache(maxsize=1 << 14)  # caches of all types share it
+def _kept_of_file(facts: ModelFacts, own_file: OwnFile | None, level: LevelId, task: str) -> float | None:
     found = estimate_quality(facts, written(level), task)
     if own_file is not None:
         found = with_own_file(found, own_file, task)
-    kept = with_cache(found, facts.family, *caches, task).kept
-    return None if kept is None else kept.typical
+    return None if found.kept is None else found.kept.typical
 
 
 @lru_cache(maxsize=1 << 14)

@@ -8,6 +8,7 @@ the same model, saying what it lacks.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from advisor.answer.plans import runtime_name
 from advisor.answer.setups import Setup, Subject, runtimes_of, setups_of, setups_of_checkpoint
@@ -18,7 +19,9 @@ from advisor.question.configuration import AUTO
 from advisor.runtimes.registry import ENGINES, runtime_by
 from advisor.sizing.plan import Plan
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.formats.levels import find_level
 from advisor.foundation.errors import InputError
@@ -14,7 +14,6 @@ from advisor.models.model import Model
 from advisor.question.hardware import Hardware, chip_for
 from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
-from advisor.runtimes.published_support import published_support
 from advisor.runtimes.registry import RUNTIMES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
 from advisor.runtimes.support import Support
@@ -22,10 +21,11 @@ from advisor.sizing.plan import Plan
 from advisor.sizing.rates import HOST_READ_SHARE, Rates
 from advisor.sizing.request import Adapters, Checkpoint, DraftModel, GgufFile, Levels, PlanRequest, Vision
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.checkpoint_size import checkpoint_size
 from advisor.sources.published_sizes import published_sizes_of
-from advisor.sources.repository import Repository
 from advisor.sources.resolve import ResolvedModel
+
+if TYPE_CHECKING:
+    from advisor.sources.repository import Repository
 
 
 def runtime_name(runtime: str) -> str:
@@ -196,6 +196,8 @@ def published_request(
     if support.refusal:
         raise InputError("{refusal}.", refusal=support.refusal)
     loaded = [tensor for tensor in repository.tensors if repository.part_of(tensor) != "mtp"]
+    from advisor.sources.checkpoint_size import checkpoint_size  # late: it reads tables of tensors, as few answers do
+
     sized = checkpoint_size(loaded, repository.quantization, model, repository.layers)
     # What is known of a vision part is counted by itself, where it is loaded.
     apart = () if model.tower is None else ("vision", "audio")
@@ -208,4 +210,6 @@ def checkpoint_support(question: Question, repository: Repository, hardware: Har
     """Whether a runtime loads a repository's own safetensors on this hardware."""
     if refusal := runtime_by(runtime).checkpoint_refusal(repository.quantization):
         return Support(refusal)
+    from advisor.runtimes.published_support import published_support  # late, for the same reason
+
     return published_support(repository.quantization, runtime, chip_for(question.runtime.backend, hardware, runtime))

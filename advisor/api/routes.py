@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -65,18 +65,20 @@ def _by_address(request: Request) -> Visitor:
 
 
 def api_routes(
-    folders: Iterable[str] = ("",), visitor_of: Callable[[Request], Visitor] = _by_address
+    folders: Iterable[str] = ("",),
+    visitor_of: Callable[[Request], Visitor] = _by_address,
+    report: Callable[[Request], Awaitable[Response]] | None = None,
 ) -> tuple[Route, ...]:
     """The routes, below each of the folders that the server may serve under.
 
     `visitor_of` says whose share of what costs something, such as reading models from the Hub, a question takes.
+    `report` answers for the PDF where a server keeps those that it has made.
     """
     answers: tuple[tuple[str, str, Work], ...] = (
         ("/plan", _JSON, _plan),
         ("/sizes", _JSON, _sizes),
         ("/models", _JSON, partial(_listed, models_document)),
         ("/machines", _JSON, partial(_listed, machines_document)),
-        ("/report.pdf", _PDF, _report),
         ("/badge.svg", _SVG, _badge),
         ("/openapi.json", _JSON, lambda _: _as_json(openapi.document())),
     )
@@ -86,6 +88,7 @@ def api_routes(
         found += [
             Route(f"{above}{path}", _get(work, kind, visitor_of), methods=["GET"]) for path, kind, work in answers
         ]
+        found.append(Route(f"{above}/report.pdf", report or _get(_report, _PDF, visitor_of), methods=["GET"]))
         found.append(Route(f"{folder}/badge.svg", _get(_badge, _SVG, visitor_of), methods=["GET"]))
         found.append(Route(f"{above}/detect", partial(_detect, visitor_of), methods=["POST"]))
         found += [Route(path, partial(_page, folder), methods=["GET"]) for path in (f"{folder}/api", above)]

@@ -13,6 +13,9 @@ _TEMPLATE = Path(__file__).with_name("nginx.conf")
 _ADDRESS = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 _FOLDER = re.compile(r"(/[A-Za-z0-9_~-]+)*")
 _PORTS = range(1, 65_536)
+# A connection that is idle is closed by nginx before the process does it, after five seconds: an upload over one that
+# is just being closed would fail, and nobody sends it again.
+_KEPT_OPEN = ("keepalive 16;", "keepalive_timeout 3s;")
 _SERVER = re.compile(r"([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 
 
@@ -77,7 +80,7 @@ def _checked(at: Sequence[str]) -> list[str]:
 def _upstream(index: int, servers: Sequence[str]) -> str:
     """One process; where it does not answer, another serves its visitors."""
     others = (f"server {one} backup;" for one in servers if one != servers[index])
-    lines = _lines(8, (f"server {servers[index]} max_fails=1 fail_timeout=2s;", *others, "keepalive 16;"))
+    lines = _lines(8, (f"server {servers[index]} max_fails=1 fail_timeout=2s;", *others, *_KEPT_OPEN))
     return f"    upstream process_{index} {{\n{lines}\n    }}"
 
 

@@ -60,7 +60,7 @@ def kept_bytes(model: Model, level: SafetensorsLevel) -> KeptBytes:
     form = published_form(model, level)
     usual = size_safetensors_level(model, form).tensor_bytes - size_safetensors_level(model, level).tensor_bytes
     if level.scheme in _INTEGERS:
-        return KeptBytes(usual, usual + _in_16_bit(model, form, ("linear_attn.out_proj",)))
+        return KeptBytes(usual, usual + _in_16_bit(model, form, ("linear_attn.",)))
     return KeptBytes(usual, usual + _in_16_bit(model, form, ("",) if model.experts else ("linear_attn.",)))
 
 

@@ -30,6 +30,7 @@ _PACKED_KINDS: dict[Scheme, frozenset[Kind]] = {
 }
 _BITSANDBYTES = frozenset({Scheme.NF4, Scheme.LLM_INT8})
 _TABLE_IN_8_BIT = frozenset({Scheme.BLOCK, Scheme.MXFP8, Scheme.NVFP4, Scheme.MXFP4})
+_TABLE_BITS, _TABLE_GROUP = 5, 32
 _NGRAM_TABLE = "model.embed_tokens_per_layer"
 _NO_LINEAR = sentence("all experts of a layer are one tensor, and only Linear layers are packed")
 
@@ -147,6 +148,9 @@ def _mlx_level_of(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> Sa
         return eight_bit
     if weight.name in wiring.repository.mlx_8_bit:
         return eight_bit
+    if weight.name == _NGRAM_TABLE and wiring.repository.table_in_8_bit:
+        # Its rows are no whole number of usual groups. What mlx-community's file in 4 bit measures is 6 bits a weight.
+        return replace(level, bits=max(level.bits, _TABLE_BITS), group=_TABLE_GROUP)
     return level
 
 

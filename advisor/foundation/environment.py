@@ -260,11 +260,14 @@ def _read_once(
         raise InputError.saying(must_be(settings, name)) from None
 
 
-def start_no_threads() -> None:
-    """Before numpy is loaded, for a process of one answer: its threads for large matrices, of which an answer has none,
-    take a fifth of the time that it takes to load, and more the more cores there are.
+def load_less() -> None:
+    """For a process of one answer, before it loads anything: what its libraries would start for nothing.
+
+    numpy's threads for large matrices, of which an answer has none, take a fifth of the time that it takes to load, and
+    more the more cores there are; pydantic would look for extensions in whatever else is installed.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 _LANGUAGE = variable(Environment, "language")

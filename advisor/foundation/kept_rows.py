@@ -6,13 +6,15 @@ import marshal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from enum import Enum
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
 from advisor.foundation.caches import Shared
-from advisor.foundation.compiled import of_the_program
+from advisor.foundation.compiled import of_the_program, stamp_of
 from advisor.foundation.csv_rows import read_rows
 
 RowT = TypeVar("RowT", bound=BaseModel)
@@ -24,8 +26,12 @@ ValueT = TypeVar("ValueT")
 class Rows(Sequence[RowT]):
     """The rows of a table, or some of them, each made when it is first asked for. Pickled, they are a tuple."""
 
-    def __init__(self, table: _Table[RowT], places: Sequence[int]) -> None:
-        self._table, self._places = table, places
+    def __init__(self, table: _Table[RowT], places: Sequence[int] | None = None) -> None:
+        self._table, self._chosen = table, places
+
+    @property
+    def _places(self) -> Sequence[int]:
+        return range(len(self._table.rows)) if self._chosen is None else self._chosen
 
     @overload
     def __getitem__(self, place: int) -> RowT: ...
@@ -56,7 +62,8 @@ class Rows(Sequence[RowT]):
 
     def only(self, places: Iterable[int]) -> Rows[RowT]:
         """Those at these places."""
-        return Rows(self._table, [self._places[place] for place in places])
+        chosen = self._chosen
+        return Rows(self._table, list(places) if chosen is None else [chosen[place] for place in places])
 
 
 def unchecked(kind: type[RowT], values: dict[str, Any]) -> RowT:
@@ -73,53 +80,69 @@ def unchecked(kind: type[RowT], values: dict[str, Any]) -> RowT:
 
 
 class _Table(Shared, Generic[RowT]):
-    """Values of each row by column, of `days` as texts and of `decimals` too: the plain values that can be kept."""
+    """Plain values of each row by column, loaded when first asked for, and of columns of other kinds how."""
 
-    def __init__(
-        self, kind: type[RowT], columns: Sequence[str], days: Sequence[int], decimals: Sequence[int], rows: list[bytes]
-    ) -> None:
-        self._kind, self._columns, self._days, self._decimals, self._rows = kind, columns, days, decimals, rows
+    def __init__(self, kind: type[RowT], load: Callable[[], tuple[list[str], dict[int, str], list[bytes]]]) -> None:
+        self._kind, self._load = kind, load
         self._made: dict[int, RowT] = {}
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    @cached_property
+    def _kept(self) -> tuple[list[str], dict[int, str], list[bytes]]:
+        return self._load()
+
+    @property
+    def rows(self) -> list[bytes]:
+        return self._kept[2]
+
+    @cached_property
+    def _others(self) -> list[tuple[int, Callable[[Any], Any]]]:
+        columns, others, _ = self._kept
+        make: dict[str, Any] = {"day": date.fromisoformat, "decimal": Decimal}
+        fields = self._kind.model_fields
+        return [(at, make.get(how) or fields[columns[at]].annotation) for at, how in others.items()]
 
     def row(self, place: int) -> RowT:
         if (found := self._made.get(place)) is None:
             # Not validated again, which needs a schema of every table and takes longer than to read it.
-            found = unchecked(self._kind, dict(zip(self._columns, self._values(place), strict=True)))
+            found = unchecked(self._kind, dict(zip(self._kept[0], self._values(place), strict=True)))
             found = self._made.setdefault(place, found)  # two threads that ask at once get the same
         return found
 
     def _values(self, place: int) -> list[Any]:
-        values: list[Any] = marshal.loads(self._rows[place])  # noqa: S302 - of a file that `compiled` has checked
-        for column in self._days:
+        values: list[Any] = marshal.loads(self.rows[place])  # noqa: S302 - of a file that `compiled` has checked
+        for column, made in self._others:
             if values[column] is not None:
-                values[column] = date.fromisoformat(values[column])
-        for column in self._decimals:
-            if values[column] is not None:
-                values[column] = Decimal(values[column])
+                values[column] = made(values[column])
         return values
 
 
 def kept_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> Rows[RowT]:
-    """What `read_rows` returns of a file under data/, which is read and checked again only where it has changed."""
-    kept = of_the_program(f"rows-{path.stem}", lambda: _plain(read_rows(path, kind, key), list(kind.model_fields)))
-    table = _Table(kind, *kept)
-    return Rows(table, range(len(table)))
+    """What `read_rows` returns of a file under data/, which is read and checked again only where it has changed, and
+    not before something of it is asked for; what `read_rows` raises is raised then.
+    """
+
+    def load() -> Any:
+        made = partial(_plain, kind, path, key)
+        return of_the_program(f"rows-{path.stem}", made, stamp_of(path))
+
+    return Rows(_Table(kind, load))
 
 
-def _plain(rows: Iterable[BaseModel], columns: list[str]) -> tuple[list[str], list[int], list[int], list[bytes]]:
-    values = [[getattr(row, column) for column in columns] for row in rows]
-    days, decimals = _columns_of(values, date), _columns_of(values, Decimal)
+def _plain(kind: type[BaseModel], path: Path, key: tuple[str, ...]) -> tuple[list[str], dict[int, str], list[bytes]]:
+    columns = list(kind.model_fields)
+    values = [[getattr(row, column) for column in columns] for row in read_rows(path, kind, key)]
+    others = {at: how for row in values for at, value in enumerate(row) if (how := _other_kind(value))}
     for row in values:
-        for column in (*days, *decimals):
-            row[column] = None if row[column] is None else str(row[column])
-    return columns, days, decimals, [marshal.dumps(row) for row in values]
+        for at, how in others.items():
+            row[at] = None if row[at] is None else row[at].value if how == "enum" else str(row[at])
+    return columns, others, [marshal.dumps(row) for row in values]
 
 
-def _columns_of(values: Sequence[Sequence[object]], kind: type) -> list[int]:
-    return sorted({column for row in values for column, value in enumerate(row) if isinstance(value, kind)})
+def _other_kind(value: object) -> str:
+    """What a value is that cannot be kept as it is."""
+    if isinstance(value, Enum):
+        return "enum"
+    return "day" if isinstance(value, date) else "decimal" if isinstance(value, Decimal) else ""
 
 
 def places_by(

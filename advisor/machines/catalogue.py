@@ -1,11 +1,13 @@
 """The machines in data/machines.csv, and machines that the user describes."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from advisor.foundation.compiled import of_the_program
 from advisor.foundation.csv_rows import read_rows
@@ -17,10 +19,12 @@ from advisor.foundation.places import data_folder
 from advisor.foundation.units import GIB, MIB
 from advisor.machines import capacity
 from advisor.machines.capacity import Amount, ReportedShare
-from advisor.machines.find import FoundMachine, MachineFinder
 from advisor.machines.machine import Machine
 from advisor.machines.market import MarketPrice, kept_market_prices, market_prices
 from advisor.machines.rows import Kind, Row, Vendor
+
+if TYPE_CHECKING:
+    from advisor.machines.find import FoundMachine, MachineFinder
 
 __all__ = [
     "CATALOGUE",
@@ -94,6 +98,8 @@ def find_machines(typed: str, limit: int = 8) -> tuple[FoundMachine, ...]:
 
 @cache
 def _finder() -> MachineFinder:
+    from advisor.machines.find import MachineFinder  # late: most questions name a machine that there is
+
     return MachineFinder(machines())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from advisor.foundation.errors import InputError
+from advisor.models.renamed import as_published
 
 MAX_DIMENSION = (
     1 << 24
@@ -32,7 +33,8 @@ class Config:
             if isinstance(raw.get(section), Mapping):
                 text = dict(raw[section])
                 break
-        self.values: dict[str, Any] = {**raw, **{key: value for key, value in text.items() if value is not None}}
+        self._text_ties = text.get("tie_word_embeddings")
+        self.values = as_published({**raw, **{key: value for key, value in text.items() if value is not None}})
 
     def get(self, key: str, default: Any = None) -> Any:
         value = self.values.get(key)
@@ -120,10 +122,13 @@ class Config:
         return None
 
     def tied(self, default: bool = False) -> bool:
-        """Whether input and output embeddings are one matrix; the class default differs by family."""
-        if isinstance(self.raw.get("tie_word_embeddings"), bool):
-            return bool(self.raw["tie_word_embeddings"])
-        return self.flag("tie_word_embeddings", default=default)
+        """Whether input and output embeddings are one matrix; the class default differs by family.
+
+        Where a wrapper says one thing and its text model another, one of them is a default that nobody meant: a
+        matrix too many is counted then rather than one too few.
+        """
+        said = [one for one in (self.raw.get("tie_word_embeddings"), self._text_ties) if isinstance(one, bool)]
+        return all(said) if said else self.flag("tie_word_embeddings", default=default)
 
 
 def integer_in(section: Mapping[str, Any], key: str, low: int = 1, high: int = MAX_DIMENSION) -> int:

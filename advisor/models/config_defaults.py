@@ -1,7 +1,8 @@
 """What a config's text section leaves out: `transformers` writes only what differs from its class's defaults there.
 
-Read from `src/transformers/models/*/configuration_*.py` of huggingface/transformers at 001f85b38 and, for
-DeepSeek V2, from its publisher's `configuration_deepseek.py` (2026-11-30).
+Read from `src/transformers/models/*/configuration_*.py` of huggingface/transformers at 001f85b38, and the same in the
+package transformers 5.24.0; for DeepSeek V2 from its publisher's `configuration_deepseek.py`, which has 30 layers where
+transformers has 32 (2026-11-30).
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@ from __future__ import annotations
 from advisor.foundation.errors import InputError, did_you_mean, one_line
 from advisor.foundation.message import NOTHING, as_it_is
 from advisor.models.catalogue import Entry, catalogue
-from advisor.models.find import suggest
-from advisor.models.not_sized import not_sized
 
 
 def find_model(model_id: str) -> Entry:
@@ -20,6 +18,10 @@ def unknown_model(name: str) -> InputError:
     """That nothing goes by this name, with models of the same family and size, if there are any; of a model that is
     known and not sized, where it is read from.
     """
+    # Late: most questions name a model that there is.
+    from advisor.models.find import suggest
+    from advisor.models.not_sized import not_sized
+
     if (known := not_sized(name)) is not None:
         return InputError(
             "{name} by {publisher}{said} is known, but its config was not readable when the catalogue was made "

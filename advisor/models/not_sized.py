@@ -26,7 +26,7 @@ NOT_SIZED_FILE = data_folder() / "models_not_sized.csv"
 class NotSized(BaseModel):
     """A model by name; `said` is what its publisher says of its size, `source` where that and the name were read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: Filled
     publisher: Filled

@@ -91,6 +91,7 @@ _CLASS_OF_TYPE: Fields = {
     "youtu": "YoutuForCausalLM",
     "step3p5": "Step3p5ForCausalLM",
     "hunyuan_v1_dense": "HunYuanDenseV1ForCausalLM",
+    "hunyuan_vl_text": "HunYuanDenseV1ForCausalLM",
     "kimi_linear": "KimiLinearForCausalLM",
     "glm4v_text": "Glm4ForCausalLM",
     "glm_ocr_text": "Glm4ForCausalLM",

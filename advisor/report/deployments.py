@@ -25,6 +25,7 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.words import say
 
 _FOLDER = "/models"
+_PATIENCE_S = 3600  # the first start fetches the file
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*=")
 # llama.cpp's docs/docker.md, vLLM's and Ollama's pages on Docker (October 2026).
 _LLAMA_CPP_IMAGES = {"cuda": "server-cuda", "rocm": "server-rocm", "vulkan": "server-vulkan", "sycl": "server-intel"}
@@ -33,7 +34,7 @@ _PORTS = {RuntimeId.LLAMA_CPP: 8080, RuntimeId.VLLM: 8000, RuntimeId.OLLAMA: 114
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """How a plan is started: `words` are the command's, without the variables before it."""
+    """How a plan is started: `words` are the command's, without the variables before it; `modelfile` is Ollama's."""
 
     runtime: RuntimeId
     name: str
@@ -44,8 +45,18 @@ class _Run:
     gpus: int
     vendor: str
     host_gib: int
-    model: str
+    modelfile: str
     about: tuple[str, ...]
+
+    @property
+    def cache(self) -> str:
+        """Where what is fetched lies in its image."""
+        return "/root/.ollama" if self.runtime is RuntimeId.OLLAMA else "/root/.cache"
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether the weights are fetched from where some want a reader's token."""
+        return self.runtime is RuntimeId.VLLM
 
 
 def deployment(found: Answer, what: str) -> str:
@@ -83,11 +94,14 @@ def _run(found: Answer, way: WayToRun) -> _Run:
         command += ["--port", str(port)]
     vendor = hardware.cards[0].vendor if hardware.cards else ""
     needed = ", ".join(gib(device.needed_bytes) for device in (*plan.devices, plan.host) if device.needed_bytes)
-    # "ollama run NAME" comes after "ollama serve".
-    model = words[-1][2] if way.runtime is RuntimeId.OLLAMA and len(words[-1]) > 2 else ""
+    about = [say(verdict(found), "script"), f"Memory: {needed}", f"Asked: {found.question.to_query()}"]
+    modelfile = ""
+    if way.runtime is RuntimeId.OLLAMA:  # "ollama run NAME" comes after "ollama serve"
+        about.append(f"Then: {way.lines[-1].text}")
+        modelfile = _written_modelfile(way) or f"FROM {words[-1][2]}\nPARAMETER num_ctx {found.runs.workload.context}"
     return _Run(
         runtime=way.runtime,
-        name=re.sub(r"[^a-z0-9]+", "-", f"{found.entry.name}-{plan.level}".lower()).strip("-")[:60],
+        name=_name(f"{found.entry.name}-{plan.level}"),
         words=tuple(command),
         variables=variables,
         port=port,
@@ -95,9 +109,20 @@ def _run(found: Answer, way: WayToRun) -> _Run:
         gpus=len(plan.devices),
         vendor=vendor,
         host_gib=max(2, math.ceil(plan.host.needed_bytes / GIB) + 1),
-        model=model,
-        about=(say(verdict(found), "script"), f"Memory: {needed}", f"Asked: {found.question.to_query()}"),
+        modelfile=modelfile,
+        about=tuple(about),
     )
+
+
+def _written_modelfile(way: WayToRun) -> str:
+    """The one that its commands create the model from, where they do."""
+    return next((one.text for one in way.before if one.title.kind == "command_modelfile"), "")
+
+
+def _name(text: str) -> str:
+    """As a label of DNS that begins with a letter, which Kubernetes asks of a service."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return (name if name[:1].isalpha() else f"m-{name}")[:60].strip("-")
 
 
 def _image(runtime: RuntimeId, backend: str, on_gpu: bool) -> str:
@@ -112,15 +137,17 @@ def _compose(run: _Run) -> str:
     service: dict[str, Any] = {
         "image": run.image,
         "entrypoint": [_program(run)],
-        "command": _inside(run),
+        "command": [word.replace("$", "$$") for word in _inside(run)],  # Compose fills in variables
         "ports": [f"127.0.0.1:{run.port}:{run.port}"],
-        "volumes": [f"./models:{_FOLDER}", "cache:/root/.cache"],
+        "volumes": [f"./models:{_FOLDER}", f"cache:{run.cache}"],
         "working_dir": _FOLDER,
         "ipc": "host",
         "restart": "unless-stopped",
     }
-    if run.variables:
-        service["environment"] = dict(run.variables)
+    # Without a value, a variable is whatever it is where Compose runs.
+    environment: dict[str, str | None] = {**run.variables, **({"HF_TOKEN": None} if run.wants_token else {})}
+    if environment:
+        service["environment"] = environment
     if run.gpus and run.vendor == "NVIDIA":
         devices = {"driver": "nvidia", "count": run.gpus, "capabilities": ["gpu"]}
         service["deploy"] = {"resources": {"reservations": {"devices": [devices]}}}
@@ -141,11 +168,19 @@ def _kubernetes(run: _Run) -> str:
         "workingDir": _FOLDER,
         "ports": [{"containerPort": run.port}],
         "resources": {"requests": {"memory": f"{run.host_gib}Gi"}, **({"limits": limits} if limits else {})},
-        "volumeMounts": [{"name": "models", "mountPath": _FOLDER}, {"name": "shm", "mountPath": "/dev/shm"}],  # noqa: S108
+        "volumeMounts": [
+            {"name": "models", "mountPath": _FOLDER},
+            {"name": "models", "mountPath": run.cache, "subPath": "cache"},  # what is fetched outlives the pod
+            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108
+        ],
         "readinessProbe": {"httpGet": {"path": _health(run), "port": run.port}, "periodSeconds": 10},
     }
-    if run.variables:
-        container["env"] = [{"name": name, "value": value} for name, value in run.variables.items()]
+    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in run.variables.items()]
+    if run.wants_token:
+        secret = {"name": "hf-token", "key": "token", "optional": True}
+        env.append({"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": secret}})
+    if env:
+        container["env"] = env
     volumes = [
         {"name": "models", "persistentVolumeClaim": {"claimName": "models"}},
         {"name": "shm", "emptyDir": {"medium": "Memory"}},
@@ -160,13 +195,20 @@ def _kubernetes(run: _Run) -> str:
 
 def _systemd(run: _Run) -> str:
     # systemd expands % and $ in a command, and takes the whole path of a program where it has no PATH.
-    command = " ".join(_unit_word(word) for word in run.words)
+    # Of these servers vLLM alone listens on every interface.
+    words = (*run.words, "--host", "127.0.0.1") if run.runtime is RuntimeId.VLLM else run.words
+    command = " ".join(_unit_word(word) for word in words)
     variables = "".join(f"Environment={_unit_word(f'{name}={value}')}\n" for name, value in run.variables.items())
+    if run.wants_token:
+        variables += f"EnvironmentFile=-/etc/default/{run.name}\n"  # for HF_TOKEN, where there is one
+    # NVIDIA's devices are open to everybody.
+    groups = "SupplementaryGroups=render\n" if run.gpus and run.vendor in ("AMD", "Intel") else ""
     return (
         f"[Unit]\nDescription={run.name}\nAfter=network-online.target\nWants=network-online.target\n\n"
         f"[Service]\nWorkingDirectory=/var/lib/models\n{variables}ExecStart=/usr/bin/env {command}\n"
-        "Restart=on-failure\nRestartSec=5\nLimitMEMLOCK=infinity\nNoNewPrivileges=true\nDynamicUser=true\n"
-        "StateDirectory=models\nCacheDirectory=models\nEnvironment=XDG_CACHE_HOME=/var/cache/models\n\n"
+        f"Restart=on-failure\nRestartSec=5\nLimitMEMLOCK=infinity\nNoNewPrivileges=true\nDynamicUser=true\n{groups}"
+        "StateDirectory=models\nCacheDirectory=models\nEnvironment=HOME=/var/lib/models\n"
+        "Environment=XDG_CACHE_HOME=/var/cache/models\n\n"
         "[Install]\nWantedBy=multi-user.target\n"
     )
 
@@ -184,12 +226,11 @@ def _llama_swap(run: _Run) -> str:
     model: dict[str, Any] = {"cmd": command, "ttl": 600}
     if run.variables:
         model["env"] = [f"{name}={value}" for name, value in run.variables.items()]
-    return _yaml({"models": {run.name: model}})
+    return _yaml({"healthCheckTimeout": _PATIENCE_S, "models": {run.name: model}})
 
 
 def _modelfile(run: _Run) -> str:
-    context = run.variables.get("OLLAMA_CONTEXT_LENGTH")
-    return f"FROM {run.model}\n" + (f"PARAMETER num_ctx {context}\n" if context else "")
+    return f"{run.modelfile}\n"
 
 
 def _program(run: _Run) -> str:

@@ -14,8 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.compiled import of_the_program
+from advisor.foundation.csv_rows import Filled
 from advisor.foundation.errors import InputError
+from advisor.foundation.kept_rows import Lazily, kept_rows
 from advisor.foundation.message import Message, fact, sentence
 from advisor.foundation.places import data_folder
 from advisor.models.model import Model, Names
@@ -39,7 +41,7 @@ class Row(BaseModel):
     `until` is the last release that had code of its own for it; since then it is run, if at all, by transformers' code.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     runtime: RuntimeId
     name: Filled
@@ -64,10 +66,16 @@ _LOADED = Loading("yes")
 @cache
 def table() -> Mapping[RuntimeId, Mapping[str, Row]]:
     """Rows by runtime and name; raises DataError naming file, row, column and reason for a broken one."""
-    found: dict[RuntimeId, dict[str, Row]] = {}
-    for row in read_rows(TABLE, Row, KEY):
-        found.setdefault(row.runtime, {})[row.name] = row
-    return found
+    rows = kept_rows(TABLE, Row, KEY)
+
+    def made() -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for place, row in enumerate(rows):
+            found.setdefault(row.runtime.value, {})[row.name] = place
+        return found
+
+    kept = of_the_program("architectures", made)
+    return {RuntimeId(name): Lazily(places, rows.__getitem__) for name, places in kept.items()}
 
 
 def loading_of(runtime: RuntimeId, model: Model) -> Loading:

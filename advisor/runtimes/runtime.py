@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from advisor.formats.level_id import LevelId
 from advisor.foundation.message import Message, fact
@@ -19,10 +19,13 @@ from advisor.runtimes.server import ServerOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,8 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
-        """No placement of this level that fits reads what a token needs in less time, at rated bandwidths.
+    def least_seconds(self, request: PlanRequest, level: LevelId, pace_of: PaceOf | None = None) -> float | None:
+        """No placement of this level that fits reads what a token needs in less time, at its pace or rated bandwidths.
 
         Infinite where none fits; None where that is not known before it is planned.
         """
@@ -198,7 +201,7 @@ class Runtime(ABC):
 class WholeOnDevices(Runtime):
     """A runtime that leaves nothing to the host: its few plans are cheap, and not searched further."""
 
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+    def least_seconds(self, request: PlanRequest, level: LevelId, pace_of: PaceOf | None = None) -> float | None:
         return None
 
     def offload_bytes(self, plan: Plan) -> int | None:

@@ -15,7 +15,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme
-from advisor.foundation.csv_rows import Filled, read_rows
+from advisor.foundation.csv_rows import Filled
+from advisor.foundation.kept_rows import Rows, kept_rows
 from advisor.foundation.message import Message, as_it_is, sentence
 from advisor.foundation.places import data_folder
 from advisor.machines.chip import CPU, Chip, chip_of
@@ -152,9 +153,9 @@ def _number(capability: str) -> tuple[int, ...]:
 
 
 @cache
-def table() -> tuple[Row, ...]:
+def table() -> Rows[Row]:
     """The whole table; raises DataError naming file, row, column and reason when it is broken."""
-    return read_rows(TABLE, Row, KEY)
+    return kept_rows(TABLE, Row, KEY)
 
 
 def format_of_level(level: SafetensorsLevel) -> Format:

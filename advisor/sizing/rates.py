@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from advisor.sizing.placement import HOST
@@ -27,3 +28,18 @@ class Rates:
         if device == HOST:
             return self.host
         return (self.devices[device] if device < len(self.devices) else None) or DEVICE_BANDWIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a step reads at best, in bytes a second: on the fastest device, and on the host outside experts and of
+    experts. `step` are the seconds that it takes whatever it reads."""
+
+    device: float
+    host: float
+    host_experts: float
+    step: float = 0.0
+
+
+PaceOf = Callable[[float, float], Pace]
+"""The pace of a model with so many bytes of weights read for each token: outside experts, and of all experts."""

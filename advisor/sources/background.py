@@ -9,16 +9,18 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock, Thread
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message
 from advisor.foundation.quotas import take
 from advisor.foundation.turns import elsewhere
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _MOST_THREADS = 16
 _MOST_KEPT = 64
@@ -115,6 +117,8 @@ class Background(Generic[Key, Result]):
             if sum(not task.future.done() for task in self._tasks.values()) >= _MOST_THREADS:
                 raise StillWorking("Too much is being read at the moment; try again in a minute.")
             take("reads")
+            from concurrent.futures import Future  # late: most questions read nothing, and it brings logging along
+
             task = self._tasks[key] = _Task(Future(), time.monotonic())
         # A daemon: a server that never answers must not keep the program from ending.
         Thread(target=self._run, args=(key, task), daemon=True).start()

@@ -6,13 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from advisor.formats.safetensors_levels import PUBLISHER, SafetensorsLevel, Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.models.model import Model
-from advisor.sources.quantization import WHOLE, Part, Quantization
-from advisor.sources.safetensors_header import CheckpointTensor
-from advisor.sources.tensor_comparison import part_of
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Part, Quantization
+    from advisor.sources.safetensors_header import CheckpointTensor
 
 FORMAT = "published"
 _EXPERT = re.compile(r"\.(experts|switch_mlp)\.")
@@ -36,6 +38,8 @@ class PublishedCheckpoint(SizedSafetensors):
     @property
     def scheme(self) -> SafetensorsLevel:
         """The level that most of its packed weights are in: what measurements of it are kept by."""
+        from advisor.sources.quantization import WHOLE
+
         packed = [part for part in self.parts if part.name != WHOLE] or list(self.parts)
         alike = packed[0].level if len(packed) == 1 and packed[0].level is not None else self.level
         return replace(alike, nominal_bits=self.level.nominal_bits)
@@ -45,6 +49,10 @@ def checkpoint_size(
     tensors: Sequence[CheckpointTensor], quantization: Quantization | None, model: Model, layers: int
 ) -> PublishedCheckpoint:
     """`tensors` are those that a runtime loads, none of their bytes estimated; `layers` tells draft layers apart."""
+    # Late: what is published is told from what is computed in every answer, but sized in few.
+    from advisor.sources.quantization import WHOLE, Part
+    from advisor.sources.tensor_comparison import part_of
+
     size = sum(tensor.bytes for tensor in tensors)
     text = [tensor for tensor in tensors if part_of(tensor.name, layers) == "text"]
     experts = sum(tensor.bytes for tensor in text if _EXPERT.search(tensor.name))

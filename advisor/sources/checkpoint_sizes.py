@@ -28,6 +28,8 @@ def checkpoint_range(entry: Entry | None, model: Model, sized: SizedSafetensors)
     rows = published_files("" if entry is None else entry.id).get(level.id, ())
     files = tuple(row for row in rows if row.bytes is not None)
     kept, other = kept_bytes(model, level), _other_parameters(entry, model)
+    if level.scheme in _WITHOUT_DRAFT and model.tower is not None:  # what the total counts besides may be for drafting
+        other = min(other, model.tower.parameters)
     draft, tied = model.mtp_parameters, sized.tied_copy_bytes
     parts = other * _bytes_of_other(entry, sized) + draft * _bytes_of_draft(entry, model, sized)
     typical = size + kept.usual + round(parts)

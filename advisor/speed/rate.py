@@ -32,7 +32,7 @@ from advisor.speed.roofline import (
 
 Split = Literal["layer", "tensor", "row"]
 
-_HOST_GROUP = "host"
+HOST_GROUP = "host"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def decode_rate(
     """The rate at which each user's tokens are written."""
     group, known = group_of(devices[0], backend), table["decode"]
     own = known.of(group)
-    tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
+    tier, n, sources, factor = evidence(load.shape.known_as, load.level, devices[0], backend, group, known)
     offloads = HOST in parts and backend != "cpu"
     kernel = has_kernel(backend, load.cache_types)
 
@@ -76,7 +76,7 @@ def decode_rate(
             host = decode_terms(some, HOST, parts[HOST], first=False)
             host_ms = weighed(host, known.of(group_of(devices[0], "cpu")))
         elif offloads:
-            host_ms = weighed(host_terms(some, parts[HOST].bandwidth), table["host"].of(_HOST_GROUP))
+            host_ms = weighed(host_terms(some, parts[HOST].bandwidth), table["host"].of(HOST_GROUP))
         waits = 0.0 if kernel else crossing_ms(some.shape, some.context_used, some.users)
         return terms, host_ms + waits, weighed(terms, own) * factor + host_ms + waits
 
@@ -86,7 +86,7 @@ def decode_rate(
         ms, in_turn = alone, True
     ends = known.range_of(judged_by(group, load.users, len(devices), split), tier)
     if host_ms:
-        on_host = table["host"].range_of(_HOST_GROUP, "group") if kernel else ends_of_host()
+        on_host = table["host"].range_of(HOST_GROUP, "group") if kernel else ends_of_host()
         ends = _blended(ends, on_host, min(1.0, host_ms / ms))
     most = 1000 / least_ms(load, parts, together=split != "layer")
     return Rate(_range(1000 / ms, ends, most), tier, n, sources, terms, own, factor, host_ms, in_turn)
@@ -142,7 +142,7 @@ def prefill_rate(
         # Weights in host memory are copied to the GPU to read a prompt.
         link = min(parts[HOST].bandwidth, LINK_BANDWIDTH)
         total = tuple(map(_plus, total, bus_terms(load, link, parts[numbers[0]], depth)))
-    tier, n, sources, factor = _evidence(load, devices[0], backend, group, known)
+    tier, n, sources, factor = evidence(load.shape.known_as, load.level, devices[0], backend, group, known)
     if split == "layer":
         factor /= pipeline_gain(len(numbers))
     ends = known.range_of(judged_by(group, 1, len(devices), split, before), tier)
@@ -154,8 +154,8 @@ def prefill_rate(
     return Rate(spread, tier, n, sources, total, own, factor, 0.0)
 
 
-def _evidence(
-    load: SpeedLoad, machine: Machine, backend: Backend, group: str, known: Constants
+def evidence(
+    model: str | None, level: str, machine: Machine, backend: Backend, group: str, known: Constants
 ) -> tuple[str, int, int, float]:
     """The nearest tier with measurements, their number and that of their sources, and the factor on the time that
     follows from all tiers.
@@ -164,7 +164,7 @@ def _evidence(
     if (kind := (machine.architecture or group, backend)) in known.factors:
         tier, (n, sources), log_factor = "generation", known.counts[kind], known.factors[kind]
     key: tuple[str, ...] = (chip_of(machine), backend)
-    for name, part in (("chip", ""), ("model", load.shape.known_as or ""), ("level", load.level)):
+    for name, part in (("chip", ""), ("model", model or ""), ("level", level)):
         if name != "chip":
             key = (*key, part)
         if key not in known.factors:

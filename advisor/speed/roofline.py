@@ -34,8 +34,8 @@ TERMS: Mapping[str, tuple[str, ...]] = {"decode": DECODE_TERMS, "prefill": PREFI
 Terms = tuple[float, ...]
 
 _PIPELINE_GAIN = 0.13  # what each further card adds to reading a prompt, by XiongjieDai's runs on 2, 4, 6 and 8 cards
-_LOW_BITS = 4  # levels below need more arithmetic to unpack
-_WHOLE_BITS = 16
+LOW_BITS = 4  # levels below need more arithmetic to unpack
+WHOLE_BITS = 16
 _CELL_BYTES, _TOGETHER = 2, 16  # of an element of the cache; tokens of a prompt that read it together
 _EXPERTS = 1000  # and that of going through experts per this many of them
 _OF_BYTES = 40  # operations/s for each byte/s of the memory, the median of GPUs, where the rate is not known
@@ -79,8 +79,8 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
     others = load.users - 1
     found = {
         "weights": weights,
-        "quantized": weights if load.bits < _WHOLE_BITS else 0.0,
-        "low_bits": weights if load.bits < _LOW_BITS else 0.0,
+        "quantized": weights if load.bits < WHOLE_BITS else 0.0,
+        "low_bits": weights if load.bits < LOW_BITS else 0.0,
         "cache": cache,
         "compute": 2 * shape.active_parameters * load.share_of(number) / shader * _MS,
         "attention": load.users
@@ -122,12 +122,12 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     prompts = load.users * load.read_per_written
     read = _read_in_a_step(load, number, prompts) / device.bandwidth * _MS
     if load.level == "NF4":
-        read *= _NF4_TIMES_16_BITS * _WHOLE_BITS / load.bits
+        read *= _NF4_TIMES_16_BITS * WHOLE_BITS / load.bits
     weights = max(read, _SERVED_COMPUTE * load.users * token)
     attention = shape.attention_operations(load.context_used / 2, unpacked=True) * load.share_of(number)
     found = {
         "weights": weights,
-        "quantized": weights if load.bits < _WHOLE_BITS else 0.0,
+        "quantized": weights if load.bits < WHOLE_BITS else 0.0,
         "cache": load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS,
         "serve_moe": (load.users + prompts) * token if shape.moe_layers else 0.0,
         "prompts": prompts * token,
@@ -171,7 +171,7 @@ def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     return (
         compute,
         compute if load.shape.moe_layers else 0.0,
-        compute if load.bits < _WHOLE_BITS else 0.0,
+        compute if load.bits < WHOLE_BITS else 0.0,
         compute if load.level == "BF16" else 0.0,
         load.shape.attention_operations(depth) * share / (device.attention or peak) * _MS,
         load.shape.cells_read(depth) * _CELL_BYTES / _TOGETHER * share / device.bandwidth * _MS,

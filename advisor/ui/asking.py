@@ -25,7 +25,7 @@ class Reply:
     """What the page has to show: an answer or the sentence why there is none, and what was wrong with the link.
 
     `found` is the model, also where there is no answer about it; `model_error` says that `error` is about finding it,
-    and `model` is what was asked for.
+    and `model` is what was asked for. `suggestions` are values that may have been meant.
     """
 
     answer: Answer | None
@@ -34,6 +34,7 @@ class Reply:
     found: ResolvedModel | None = None
     model_error: InputError | None = None
     model: str = ""
+    suggestions: tuple[str, ...] = ()
 
     @property
     def waiting(self) -> bool:
@@ -86,13 +87,13 @@ def reply_to(
     try:
         found = find_in_time(question.model.name)
     except InputError as error:
-        return Reply(None, str(error), problems, model_error=error, model=question.model.name)
+        return Reply(None, str(error), problems, None, error, question.model.name, error.suggestions)
     if found.entry is None:  # with the commit that was read, so that a link opens the same again
         question = question.with_values(model=found.id)
     try:
         return _answered(question, found, problems, measured_here)
     except InputError as error:
-        return Reply(None, str(error), problems, found)
+        return Reply(None, str(error), problems, found, suggestions=error.suggestions)
 
 
 def _answered(

@@ -104,7 +104,8 @@ def _answer(reply: Reply) -> Answer:
     if isinstance(reply.model_error, OverQuota):
         raise reply.model_error
     why = reply.error or "There is no answer."
-    raise (StillReading if reply.waiting else NoSuchModel if reply.model_error is not None else NoReport)(why)
+    kind = StillReading if reply.waiting else NoSuchModel if reply.model_error is not None else NoReport
+    raise kind(why, reply.suggestions)
 
 
 def frozen_page(snapshot: Snapshot, around: Around, compared: bool, lang: str) -> Sent:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from advisor.access.roles import login_required
+from advisor.api.problems import problem, problem_of
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.foundation.quotas import OverQuota, asked_by
 from advisor.foundation.turns import TooManyWaiting
@@ -55,7 +56,7 @@ from advisor.ui.reader_sentences import sent_page, sentence_page
 from advisor.ui.static_files import path_in_app
 from advisor.ui.tongue import follow
 from advisor.ui.visitor import visitor_of
-from advisor.words import in_use, told
+from advisor.words import in_use, speak, told
 
 REPORT = "/r"
 FROZEN = "/s"
@@ -73,6 +74,20 @@ _SLOT_S = 600  # how long a model from elsewhere counts as unchanged
 async def report(request: Request) -> Response:
     """The page about the question in the address."""
     return await _answered(request, _live)
+
+
+async def report_for_programs(request: Request) -> Response:
+    """The same report's PDF under `/api/v1`, where errors are problems and not pages."""
+    asked_by(visitor_of(request))
+    try:
+        speak(request.query_params.get(LANGUAGE_KEY, ""))
+        return await _live(request, "pdf", in_use())
+    except (Busy, TooManyWaiting) as error:
+        return problem(429, str(error))
+    except StillReading as error:
+        return problem(503, str(error))
+    except Exception as error:
+        return problem_of(error)
 
 
 async def frozen(request: Request) -> Response:

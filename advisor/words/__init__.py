@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 
-from babel.dates import format_date
-
 from advisor.foundation.environment import language_setting
 from advisor.foundation.errors import InputError, word_errors
 from advisor.foundation.message import Figure, Message
@@ -91,15 +89,21 @@ def to_tell(text: str) -> str:
     return text
 
 
+def _formatted(day: date, form: str) -> str:
+    # Imported late: babel's dates bring time zones along, and few answers name a day.
+    from babel.dates import format_date
+
+    return str(format_date(day, form, locale=language(in_use()).locale))
+
+
 def written_day(day: date) -> str:
     """ "25 November 2026", "25. November 2026", in the United States "November 25, 2026"."""
-    name = in_use()
-    return str(format_date(day, "d MMMM y" if name == ENGLISH else "long", locale=language(name).locale))
+    return _formatted(day, "d MMMM y" if in_use() == ENGLISH else "long")
 
 
 def written_month(day: date) -> str:
     """ "November 2026"."""
-    return str(format_date(day, "MMMM y", locale=language(in_use()).locale))
+    return _formatted(day, "MMMM y")
 
 
 def label(key: str) -> str:

@@ -11,13 +11,16 @@ from copy import copy
 from decimal import Decimal, localcontext
 from functools import lru_cache
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from babel.core import Locale
-from babel.numbers import NumberPattern
 
 from advisor.foundation import numbers
 from advisor.foundation.message import WAYS
 from advisor.words.spelling import before_unit, with_sign_of_money
+
+if TYPE_CHECKING:
+    from babel.numbers import NumberPattern
 
 Word = Callable[[str, str], str]  # a word, in a context, as the catalogue has it
 Number = float | Decimal

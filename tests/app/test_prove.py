@@ -16,6 +16,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.places import data_folder
 from advisor.quantize import ask, native, tools
 from advisor.quantize.allowed import read_settings
 from advisor.quantize.errors import RunFailed
@@ -543,5 +544,20 @@ def test_what_was_measured_elsewhere_stands_beside_the_prediction() -> None:
     assert not page.exception
     assert "131.2 tokens/s" in html(page)
     assert "Predicted" in html(page)
+    page.button(key="keep_pasted_0").click().run()
+    assert "Kept as evidence" in [part.value for part in page.subheader]
+    page.text_area(key="pasted_run").set_value(bench.replace("131.25", "121.25")).run()
+    page.button(key="keep_pasted_0").click().run()
+    page.text_input(key="pasted_source").set_value("ftp://x").run()
+    assert any("https://" in plain_words(part.value) for part in page.markdown)
+    page.text_input(key="pasted_source").set_value("https://example.org/run.txt").run()
+    assert not page.exception
+    kept = page.session_state["pasted_evidence"]
+    assert [row["tokens_per_s"] for row in kept] == [131.25, 121.25]
+    columns = (data_folder() / "speed_measurements.csv").read_text("utf-8").splitlines()[0].split(",")
+    assert list(kept[0]) == columns
+    assert html(page).count("<td>GeForce RTX 4090</td>") == 2
+    page.button(key="forget_pasted_evidence").click().run()
+    assert not page.subheader
     page.text_area(key="pasted_run").set_value("<b>nothing</b>").run()
     assert any("Nothing in this text is known" in plain_words(part.value) for part in page.markdown)

@@ -131,7 +131,8 @@ def glm4_moe(config: Config) -> Model:
         shared_inner=inner * config.experts("n_shared_experts", default=0),
     )
     extras = norms(width, ("attn_norm", "post_attention_norm"))
-    lead, rest = Layer((attention,), dense(config), extras), Layer((attention,), routed, extras)
+    rest = Layer((attention,), routed, extras)
+    lead = Layer((attention,), dense(config), extras) if leading else rest
     drafts = config.integer("num_nextn_predict_layers", default=0, low=0, high=16)
     draft = Layer((attention,), routed, extras + draft_head(width, own_draft_vocabulary(config)))
     return decoder(

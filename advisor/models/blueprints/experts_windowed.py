@@ -180,7 +180,7 @@ def cohere2_moe(config: Config) -> Model:
         Layer((attention if full else windowed,), plain if number < leading else routed, extras)
         for number, full in enumerate(_full_every(config, "sliding_window_pattern", 4))
     ]
-    weights = "sum to one" if config.flag("norm_topk_prob", default=True) else "as they are"
+    summed = config.flag("norm_topk_prob", default=True)
     return decoder(
         config,
         "cohere2moe",
@@ -192,7 +192,7 @@ def cohere2_moe(config: Config) -> Model:
                 beside_attention="before projection",
                 rotation="in windows",
             ),
-            router=RouterWiring(weights=weights, linear_in_transformers=False),
+            router=RouterWiring(weights="sum to one" if summed else "as they are", linear_in_transformers=False),
             repository=RepositoryWiring(experts_together=True, merged=(GATE_AND_UP,)),
         ),
     )

@@ -24,6 +24,8 @@ from advisor.models.recurrent import GatedDeltaNet, Mamba2, ShortConvolution
 from advisor.models.tensors import Part, Role
 from advisor.models.wiring import ByRelease, GgufWiring, GraphWiring, RepositoryWiring, RouterWiring, Wiring
 
+_GRANITE_KINDS = {"linear_attention": "mamba", "full_attention": "attention"}  # as transformers 5 calls them
+
 
 @blueprint("GraniteMoeHybridForCausalLM")
 def granite_hybrid(config: Config) -> Model:
@@ -31,7 +33,7 @@ def granite_hybrid(config: Config) -> Model:
     whose tensors llama.cpp can split."""
     width, count = width_of(config), config.layers()
     kinds: dict[str, Attention | Mamba2] = {"attention": grouped_query_attention(config)}
-    types = config.layer_types(count)
+    types = [_GRANITE_KINDS.get(kind, kind) for kind in config.layer_types(count)]
     hybrid = set(types) != {"attention"}
     if hybrid:
         kinds["mamba"] = _mamba(config, config.integer("mamba_expand") * width)
@@ -157,7 +159,14 @@ def nemotron_h(config: Config) -> Model:
 def _nemotron_pattern(config: Config) -> str:
     """One letter a layer, from the pattern string or, in newer configs, from the list of block types."""
     if config.has("layers_block_type"):
-        letters = {"mamba": "M", "attention": "*", "mlp": "-", "moe": "E"}
+        letters = {
+            "mamba": "M",
+            "linear_attention": "M",
+            "attention": "*",
+            "full_attention": "*",
+            "mlp": "-",
+            "moe": "E",
+        }
         pattern = "".join(letters.get(str(kind), "?") for kind in config.sequence("layers_block_type"))
     else:
         pattern = config.text("hybrid_override_pattern")

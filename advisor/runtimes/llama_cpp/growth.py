@@ -10,7 +10,7 @@ from functools import cached_property
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.compute.buffer import compute_buffer_bytes
-from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
+from advisor.runtimes.llama_cpp.compute.frame import LENT_TOKENS, reserved_tokens
 from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
 from advisor.runtimes.llama_cpp.mtp import drafting_bytes
 from advisor.sizing.placement import HOST, Placement, place
@@ -18,7 +18,6 @@ from advisor.sizing.settings import Settings
 
 GRAIN = 256  # tokens; llama.cpp rounds the context of a user up to this
 _MASK, _SCORE = 2, 4  # bytes of an entry of the attention mask, and of the scores
-_LENT_TOKENS = 32  # from this many tokens on a GPU computes for layers on the host (`op_offload`, ggml-backend.cpp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Grown:
 def lends_gpu(settings: Settings, placement: Placement) -> bool:
     """Whether the first GPU computes prompts with weights that lie on the host, copying them one at a time."""
     weights_on_host = placement.host_layers or placement.cpu_moe_layers or placement.output == HOST
-    enough = placement.lends and reserved_tokens(settings) >= _LENT_TOKENS
+    enough = placement.lends and reserved_tokens(settings) >= LENT_TOKENS
     return bool(enough and placement.devices and weights_on_host)
 
 

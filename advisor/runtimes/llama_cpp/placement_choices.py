@@ -16,6 +16,7 @@ from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground, prefix
 from advisor.runtimes.llama_cpp.weights import Weights
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import HOST
+from advisor.sizing.rates import Pace
 
 
 class LevelChoices:
@@ -100,20 +101,29 @@ class LevelChoices:
                 best, limit = fitting, seconds
         return best
 
-    def least_seconds(self) -> float:
-        """No choice that fits takes less for a token; infinite where none fits.
+    def least_seconds(self, pace: Pace) -> float:
+        """No choice that fits reads the weights for a token in less time; infinite where none fits.
 
         Buffers are taken to be nothing, and the cache to be empty: how far a context is used is not known here.
         """
         weights, ground = self.weights, self.ground
         plain = int(weights.layers.sum()) + self._output
-        read = plain + float(weights.experts @ ground.reading.expert_share)
+        experts = float(weights.experts @ ground.reading.expert_share)
+        alone = plain / pace.host + experts / pace.host_experts  # nothing on devices, as where they are of no use
+        if not self.memory.devices:
+            return alone
         if plain + int(weights.experts.sum()) + sum(ground.caches) <= self._room({}):
-            return read / ground.fastest
+            return (plain + experts) / pace.device
         if self.memory.host_capacity_bytes is None:
             return float("inf")
-        alone = read / ground.rates.host  # nothing on the devices, as where they are of no use
-        return min(alone, *(float(self._offloads(on_host, {}, full=False)[0].min()) for on_host in (False, True)))
+        found = [alone]
+        for kv_on_host in (False, True):
+            possible, layers, moe = self._possible(kv_on_host, {})
+            read, of_experts = self.read_plain[layers], self.read_experts[moe]
+            elsewhere = plain + experts - read - of_experts
+            seconds = read / pace.host + of_experts / pace.host_experts + elsewhere / pace.device
+            found.append(float(np.where(possible, seconds, np.inf).min()))
+        return min(found)
 
     def _candidates(self) -> Iterator[tuple[float, Choice]]:
         """Whole layers on the host and at least as many layers' experts as memory demands, with the least seconds.
@@ -146,12 +156,12 @@ class LevelChoices:
             left += device.capacity_bytes * (1 - self.ground.margin) - device.overhead_bytes - compute.get(number, 0)
         return left
 
-    def _offloads(
-        self, kv_on_host: bool, compute: Mapping[int, int], *, full: bool = True
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """For each number of whole layers on the host: the least seconds a token, infinite where it cannot fit, and
-        of how many layers the experts must at least be there. `full`: whether the whole cache is read."""
-        ground, rates = self.ground, self.ground.rates
+    def _possible(
+        self, kv_on_host: bool, compute: Mapping[int, int]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+        """For each number of whole layers on the host: whether it may fit, that number, and of how many layers the
+        experts must at least be there."""
+        ground = self.ground
         held = self.plain if kv_on_host else self.plain + self.cache
         layers = np.arange(len(held))
         over = self.experts[-1] + held[-1] - held - self._room(compute)
@@ -160,16 +170,21 @@ class LevelChoices:
             for _ in range(2):  # the more lies on the host, the more passes through the first device
                 moe = np.searchsorted(self.experts, over + self._least_passing(layers, moe), side="left")
         possible = (moe < len(held)) & self._host_may_hold(layers, moe, kv_on_host)
-        moe = np.minimum(np.maximum(moe, layers), ground.count)
-        on_host = self.read_plain + self.read_experts[np.maximum(moe, layers)]
+        return possible, layers, np.maximum(np.minimum(np.maximum(moe, layers), ground.count), layers)
+
+    def _offloads(self, kv_on_host: bool, compute: Mapping[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The same with the least seconds a token, infinite where it cannot fit."""
+        ground, rates = self.ground, self.ground.rates
+        possible, layers, moe = self._possible(kv_on_host, compute)
+        on_host = self.read_plain + self.read_experts[moe]
         elsewhere = self.read_plain[-1] + self.read_experts[-1] - on_host
-        cache: NDArray[np.float64] | float = 0.0
-        if full and kv_on_host:
-            cache = np.full(len(held), self.read_cache[-1] / min(rates.link, rates.host))
-        elif full:
+        cache: NDArray[np.float64] | float
+        if kv_on_host:
+            cache = np.full(len(layers), self.read_cache[-1] / min(rates.link, rates.host))
+        else:
             cache = self.read_cache / rates.host + (self.read_cache[-1] - self.read_cache) / ground.fastest
         seconds = on_host / rates.host + elsewhere / ground.fastest + cache
-        return np.where(possible, seconds, np.inf), moe
+        return np.where(possible, seconds, np.inf), np.minimum(moe, ground.count)
 
     def _host_may_hold(
         self, layers: NDArray[np.int64], moe: NDArray[np.int64], kv_on_host: bool

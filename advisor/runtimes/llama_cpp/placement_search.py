@@ -19,7 +19,7 @@ from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground
 from advisor.runtimes.llama_cpp.weights import Weights, level_weights
 from advisor.sizing.memory import Memory
 from advisor.sizing.placement import Placement
-from advisor.sizing.rates import Rates
+from advisor.sizing.rates import Pace, Rates
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.settings import Settings
 
@@ -110,16 +110,15 @@ class Search(Ground):
             tried.add(placement)
         return self._found(weights, best[1]) if best else self._without_gpu(weights, memory)
 
-    def least_seconds(self, weights: Weights) -> float:
-        """No placement that fits takes less for a token; infinite where none fits.
+    def least_seconds(self, weights: Weights, pace: Pace | None = None) -> float:
+        """No placement that fits takes less for a token, at this pace or rated bandwidths; infinite where none fits.
 
         Buffers are taken to be nothing, and the cache to be empty: how far a context is used is not known here.
         """
-        if not self.memory.devices:
-            alone = self.place(Choice(0, 0, False))
-            seconds = self.reading.seconds(weights, alone, self.rates, full=False)
-            return seconds if self._may_fit(weights, alone) else float("inf")
-        return LevelChoices(self, weights, self.memory).least_seconds()
+        if not self.memory.devices and not self._may_fit(weights, self.place(Choice(0, 0, False))):
+            return float("inf")
+        pace = pace or Pace(self.fastest, self.rates.host, self.rates.host)
+        return pace.step + LevelChoices(self, weights, self.memory).least_seconds(pace)
 
     def _may_fit(self, weights: Weights, placement: Placement) -> bool:
         held = weights.on_devices(placement)
@@ -142,10 +141,9 @@ class Search(Ground):
         return held + sum(self.caches) <= room
 
     def least_on_host(self, weights: Weights) -> float | None:
-        """The share of the weights that is on the host wherever it fits; None where all may lie on the devices, and be
-        it without a margin."""
-        memory = self.memory
-        room = sum(max(0, device.capacity_bytes - device.overhead_bytes) for device in memory.devices)
+        """The share of the weights that is on the host wherever it fits; None where all may lie on the devices."""
+        memory, left = self.memory, 1 - self.margin
+        room = sum(max(0.0, device.capacity_bytes * left - device.overhead_bytes) for device in memory.devices)
         needed = int(weights.layers.sum()) + int(weights.experts.sum()) + weights.output
         if not memory.devices or needed + weights.tied + sum(self.caches) <= room:
             return None

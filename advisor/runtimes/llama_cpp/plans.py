@@ -30,6 +30,7 @@ from advisor.runtimes.llama_cpp.weights import Weights, file_weights, scaled_wei
 from advisor.sizing.memory import Beside
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
+from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import Checkpoint, GgufFile, Levels, PlanRequest
 
 __all__ = ["GRAIN", "LevelPlanner", "levels_of", "plan_gguf"]
@@ -165,7 +166,7 @@ class LevelPlanner:
     def plan_level(self, level: Level, exactly: bool = True) -> Plan:
         return self.plan(self.sized(level), exactly)
 
-    def least_seconds(self, level: Level) -> float | None:
+    def least_seconds(self, level: Level, pace_of: PaceOf | None = None) -> float | None:
         """See `Runtime.least_seconds`: where the placement is searched for."""
         if self.split or not self.request.search:
             return None
@@ -175,7 +176,10 @@ class LevelPlanner:
         # Without a margin it is asked whether a plan may be tight, which its own file decides.
         if not room(weights) or (self.margin and not room(self.judged(sized, weights))):
             return float("inf")
-        return self.searcher.least_seconds(weights)
+        if pace_of is None:
+            return self.searcher.least_seconds(weights)
+        dense = int(weights.layers.sum()) + weights.output + weights.tied
+        return self.searcher.least_seconds(weights, pace_of(dense, int(weights.experts.sum())))
 
     def least_on_host(self, level: Level) -> float | None:
         """See `Runtime.least_on_host`."""
@@ -238,7 +242,7 @@ class LevelPlanner:
 
     def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights, exactly: bool) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
-        found = self.searcher.best(judged) if self.request.search else None
+        found = self.searcher.best(judged) if self.request.search and self.searcher.has_room(judged) else None
         fits_as_judged = found is not None
         if found is None and judged is not weights and self._may_be_placed(weights):
             found = self.searcher.best(weights)

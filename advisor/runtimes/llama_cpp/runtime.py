@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.level_id import GGUF, LevelId
@@ -30,10 +30,13 @@ from advisor.runtimes.server import ServerOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 _SMALLER_CACHE = "q8_0"
 _LEAST_BITS = 4  # of a weight: a model that does not fit on a card with these is not run on one of several
@@ -61,8 +64,8 @@ class LlamaCpp(Runtime):
         found = gguf_level(level)
         return planner_of(request, self).plan_level(found, exactly) if found.offered_for(request.model) else None
 
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
-        return planner_of(request, self).least_seconds(gguf_level(level))
+    def least_seconds(self, request: PlanRequest, level: LevelId, pace_of: PaceOf | None = None) -> float | None:
+        return planner_of(request, self).least_seconds(gguf_level(level), pace_of)
 
     def least_on_host(self, request: PlanRequest, level: LevelId) -> float | None:
         return planner_of(request, self).least_on_host(gguf_level(level))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
@@ -21,7 +21,9 @@ from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import find_safetensors_level
@@ -29,9 +29,12 @@ from advisor.runtimes.vllm.plans import (
 from advisor.runtimes.vllm.serve_options import DEFAULTS, VllmOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.plan import Plan
+from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
-from advisor.sources.quantization import Quantization
+
+if TYPE_CHECKING:
+    from advisor.sources.quantization import Quantization
 
 _KEPT_IN_8_BITS = "fp8"
 # Of the question; what only such a server reads.
@@ -71,7 +74,7 @@ class Vllm(GpuServer):
     def plan_level(self, request: PlanRequest, level: LevelId, exactly: bool = True) -> Plan | None:
         return plan_vllm_level(self, request, level)
 
-    def least_seconds(self, request: PlanRequest, level: LevelId) -> float | None:
+    def least_seconds(self, request: PlanRequest, level: LevelId, pace_of: PaceOf | None = None) -> float | None:
         return None if may_fit(self, request, level) else float("inf")
 
     def why_none(self, request: PlanRequest) -> Message:

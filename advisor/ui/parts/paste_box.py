@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from html import escape
 
 import streamlit as st
 
-from advisor.answer.beside_measured import Beside, evidence_rows
+from advisor.answer.beside_measured import Beside
 from advisor.foundation.errors import InputError
-from advisor.report.paste_output import compared, csv_of, measured_words, predicted_words
+from advisor.report.paste_output import compared, measured_words, predicted_words
 from advisor.sources.pastes.described_machine import PastedMachine, pasted_machine
 from advisor.sources.pastes.measured import PastedRun, pasted_runs
 from advisor.sources.pastes.read import read_paste
 from advisor.sources.pastes.text import LONGEST
 from advisor.ui import state
 from advisor.ui.link import Written
+from advisor.ui.parts import pasted_evidence
 from advisor.ui.parts.rows import cell, number_cell, table
 from advisor.ui.parts.text import plain, refusal, small
 from advisor.ui.parts.this_machine import CLEARED
@@ -66,15 +66,21 @@ def _take_machine() -> None:
 
 
 def draw_measured() -> None:
-    """A box whose text is put beside what is predicted, for the question where the text does not say."""
+    """A box whose text is put beside what is predicted, for the question where the text does not say, and what was
+    kept of earlier ones."""
     st.header("Measured by yourself", anchor=False)
+    _draw_pasted()
+    pasted_evidence.draw_kept()
+
+
+def _draw_pasted() -> None:
     text = st.text_area(
         "Paste what you measured",
         key=_RUN_TEXT,
         max_chars=LONGEST,
         height=120,
         placeholder="llama-bench, a log of llama-server, Ollama or vLLM, or what vllm bench serve prints",
-        help="What the text does not name, model or machine, is taken from the question above. Nothing is kept.",
+        help="What the text does not name, model or machine, is taken from the question above. Nothing is stored.",
     )
     if not text.strip():
         return
@@ -96,21 +102,7 @@ def _draw_run(run: PastedRun, asked: Written, number: int) -> None:
     named = " · ".join(filter(None, (run.tool, run.model, run.quant, ", ".join(run.devices))))
     said = f"<p>{escape(why)}</p>" if why else ""
     st.html(f"<p><strong>{escape(named)}</strong></p>{said}{_table(rows)}")
-    if not run.rates:
-        return
-    try:
-        made = csv_of(evidence_rows(run, asked, "", datetime.now(UTC).date()))
-    except InputError as error:
-        st.markdown(small(f"No row of evidence: {refusal(str(error))}"))
-        return
-    st.download_button(
-        "Row for the evidence table (CSV)",
-        made,
-        file_name="measured.csv",
-        mime="text/csv",
-        key=f"pasted_evidence_{number}",
-        help="As in data/speed_measurements.csv; fill in the source, an address where others can read the output.",
-    )
+    pasted_evidence.draw_keeping(run, asked, number)
 
 
 def _table(rows: tuple[Beside, ...]) -> str:

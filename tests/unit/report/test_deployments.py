@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,12 +19,16 @@ from advisor.answer.run_it import ways_to_run
 from advisor.command_line import DEPLOYMENTS as KNOWN
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
+from advisor.report import deployments
 from advisor.report.deployments import DEPLOYMENTS, deployment
+from advisor.sizing.runtime_id import RuntimeId
 
 LLAMA = "model=llama-3.1-8b-instruct&machine=rtx-4090&runtime=llama.cpp"
 VLLM = "model=llama-3.1-8b-instruct&machine=rtx-4090&gpus=2&runtime=vllm&users=8"
 AMD = "model=llama-3.1-8b-instruct&machine=rx-7900-xtx&runtime=llama.cpp"
 OLLAMA = "model=llama-3.1-8b-instruct&machine=rtx-4090&runtime=ollama&context=16384"
+OLLAMA_FROM_FILES = "model=qwen2.5-vl-7b-instruct&machine=rtx-4090&runtime=ollama&vision=on&context=16384"
+EXPERTS = "model=qwen3-30b-a3b&machine=rtx-4090&cpu_moe_layers=all&host_memory_gib=64&runtime=llama.cpp"
 
 
 def found(query: str) -> Answer:
@@ -75,10 +80,29 @@ def test_a_service_of_systemd(tmp_path: Path) -> None:
     unit.read_string(text)
     assert unit["Service"]["ExecStart"] == "/usr/bin/env ollama serve"
     assert "Environment=OLLAMA_CONTEXT_LENGTH=16384" in text
-    if (checker := shutil.which("systemd-analyze")) is not None:
-        file = tmp_path / "model.service"
-        file.write_text(text, "utf-8")
-        subprocess.run([checker, "verify", str(file)], check=True)
+    # A user of its own has no home, and Ollama keeps its models there.
+    assert "Environment=HOME=/var/lib/models" in text
+    assert "SupplementaryGroups=render" in deployment(found(AMD), "systemd")
+
+
+@pytest.mark.parametrize("query", [LLAMA, VLLM, AMD, OLLAMA, EXPERTS])
+@pytest.mark.parametrize("what", ["compose", "kubernetes", "systemd", "llama-swap"])
+def test_the_programs_themselves_take_it(query: str, what: str, tmp_path: Path) -> None:
+    """Those that are installed here; `pip install kubernetes-validate` brings one."""
+    reply = found(query)
+    if RuntimeId(reply.shown.plan.runtime) not in DEPLOYMENTS[what][1]:
+        return
+    file = tmp_path / f"model.{'service' if what == 'systemd' else 'yaml'}"
+    file.write_text(deployment(reply, what), "utf-8")
+    words = {
+        "compose": ["docker-compose", "-f", str(file), "config", "--quiet"],
+        "kubernetes": ["kubernetes-validate", "--strict", str(file)],
+        "systemd": ["systemd-analyze", "verify", str(file)],
+        "llama-swap": ["llama-server", *command(reply)[1:], "--help"],  # which reads what stands before it
+    }[what]
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"there is no {words[0]}")
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
 def test_configurations_of_programs() -> None:
@@ -88,6 +112,28 @@ def test_configurations_of_programs() -> None:
     lines = [line for line in deployment(found(OLLAMA), "modelfile").splitlines() if not line.startswith("#")]
     assert lines[0].startswith("FROM ")
     assert lines[1] == "PARAMETER num_ctx 16384"
+    made = deployment(found(OLLAMA_FROM_FILES), "modelfile")
+    assert "# Then: ollama create" in made
+    assert re.findall("^FROM (.*)$", made, re.MULTILINE) == [
+        "./Qwen2.5-VL-7B-Instruct-Q8_0.gguf",
+        "./mmproj-Qwen2.5-VL-7B-Instruct-F16.gguf",
+    ]
+
+
+def test_what_is_fetched_is_kept_and_a_token_comes_from_outside() -> None:
+    for query, folder in ((LLAMA, "/root/.cache"), (OLLAMA, "/root/.ollama")):
+        (service,) = loaded(deployment(found(query), "compose"))["services"].values()
+        assert f"cache:{folder}" in service["volumes"]
+        (container,) = loaded(deployment(found(query), "kubernetes"))[0]["spec"]["template"]["spec"]["containers"]
+        assert folder in {one["mountPath"] for one in container["volumeMounts"]}
+    (service,) = loaded(deployment(found(VLLM), "compose"))["services"].values()
+    assert service["environment"] == {"HF_TOKEN": None}
+    assert "--host 127.0.0.1" in deployment(found(VLLM), "systemd")
+
+
+def test_names_are_those_of_services() -> None:
+    for text in ("70B-Q4_K_M", "Qwen3.5 " * 20, "_x_"):
+        assert re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", deployments._name(text))
 
 
 def test_what_cannot_be_deployed_says_why(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ where there is no report."""
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import threading
 from io import BytesIO
@@ -16,6 +17,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Router
 
 from advisor.answer.answer import answer
+from advisor.api.routes import api_routes
+from advisor.foundation.quotas import OverQuota
 from advisor.foundation.turns import PAGES as TURNS
 from advisor.question.question import Question
 from advisor.report.drawing import bar_name
@@ -24,7 +27,8 @@ from advisor.report.web.page import decision_of
 from advisor.sources.background import StillWorking
 from advisor.sources.resolve import READING
 from advisor.ui import reader_pages, report_routes
-from advisor.ui.report_routes import ROUTES, OldLinks
+from advisor.ui.making import Busy
+from advisor.ui.report_routes import ROUTES, OldLinks, report_for_programs
 from advisor.ui.server import SecurityHeaders
 from advisor.ui.start_page import StartPage
 from advisor.ui.static_files import CompressedFiles
@@ -272,3 +276,35 @@ def test_links_within_the_page_lead_on_from_a_folder() -> None:
     page = read(answered)
     assert page.meta["og:url"] == f"http://{HOST}/advisor/r?{QUERY}"
     assert re.match(r"\./r/report\.pdf\?", page.links["Download PDF"])
+
+
+def test_programs_get_the_same_pdf_and_problems_instead_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under `/api/v1`, made once for both."""
+    api = Router([*api_routes(("",), report=report_for_programs)])
+    page_s = asked("/r/report.pdf", QUERY)
+    first = ask(api, "/api/v1/report.pdf", QUERY, host=HOST)
+    assert (first.status, first.headers["content-type"]) == (200, "application/pdf")
+    assert first.body == page_s.body
+    assert first.headers["content-disposition"].endswith('.pdf"')
+    with monkeypatch.context() as nothing_is_computed:
+        nothing_is_computed.setattr(report_routes, "live_page", None)
+        assert ask(api, "/api/v1/report.pdf", QUERY, host=HOST, if_none_match=first.headers["etag"]).status == 304
+    for query, status, said in (
+        ("machine=rtx-409", 400, "rtx-4090"),
+        (f"{QUERY}&lang=zz", 400, "de-CH"),
+        ("machine=your-machine", 400, "whoever opens the link"),
+    ):
+        refused = ask(api, "/api/v1/report.pdf", query, host=HOST)
+        problem = json.loads(refused.body)
+        assert (refused.status, refused.headers["content-type"]) == (status, "application/problem+json")
+        assert said in problem["detail"]
+        assert (said in problem["error"]["did_you_mean"]) == (said == "rtx-4090")
+    for error, status in ((Busy(), 429), (OverQuota("Enough."), 429), (StillWorking("It is read."), 503)):
+
+        def refuse(*_: Any, error: Exception = error) -> Any:
+            raise error
+
+        monkeypatch.setattr(report_routes, "_question", refuse)
+        refused = ask(api, "/api/v1/report.pdf", QUERY, host=HOST)
+        assert (refused.status, refused.headers["content-type"]) == (status, "application/problem+json")
+        assert int(refused.headers["retry-after"]) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import random
 import string
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from babel.core import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.catalog import Message as BabelMessage
 from babel.messages.pofile import read_po, write_po
@@ -24,6 +26,7 @@ from advisor.foundation.message import Key, Message, Span, as_it_is, fact
 from advisor.question.question import FIELDS, Question
 from advisor.speed.explain import explanation
 from advisor.words import say
+from advisor.words.figures import localized, signed
 from advisor.words.language import LOCALES, Language
 
 CODE = Path(advisor.__path__[0])
@@ -239,3 +242,15 @@ def test_a_text_that_reads_as_its_kind_is_a_text() -> None:
 def test_a_kind_without_a_text_is_an_error() -> None:
     with pytest.raises(KeyError, match="never_heard_of"):
         say(Message("never_heard_of"))
+
+
+def test_english_figures_are_those_of_the_locale() -> None:
+    """English ones are written without the locale's data, which take long to load."""
+    draw = random.Random(11)
+    for name in ("en", "en_US", "en_GB"):
+        locale = Locale.parse(name)
+        for _ in range(300):
+            figure = draw.choice((draw.uniform(-1, 1), draw.uniform(-1e9, 1e9), draw.randrange(10**12), 0.0, -0.0))
+            text = format(figure, draw.choice((",.0f", ".1f", ",.2f", "+.3f", ".15f")))
+            for grouped in (True, False):
+                assert signed(text, locale, grouped) == localized(text, locale, grouped)

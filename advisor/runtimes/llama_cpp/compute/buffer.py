@@ -15,11 +15,12 @@ from typing import NamedTuple
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Layer, Model
 from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
-from advisor.runtimes.llama_cpp.compute.frame import frame_of
+from advisor.runtimes.llama_cpp.compute.frame import LENT_TOKENS, frame_of, too_few
 from advisor.runtimes.llama_cpp.compute.graph import Graph
 from advisor.runtimes.llama_cpp.compute.host_tensors import Tensors
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
 from advisor.runtimes.llama_cpp.compute.layout import Layout, lay_out
+from advisor.runtimes.llama_cpp.compute.recurrent import with_steps
 from advisor.runtimes.llama_cpp.compute.repeats import repeated, shortened
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
 from advisor.sizing.placement import HOST, Placement
@@ -58,7 +59,7 @@ def lent_buffer_bytes(
     if model.wiring.assumed:
         return None
     found = _lent(model, as_kept(model, settings), placement, tensors)
-    return None if found is None else dict(found)
+    return None if found is None else with_steps(dict(found), model, settings, placement)
 
 
 @kept_beside
@@ -73,7 +74,7 @@ def _lent(model: Model, settings: Settings, placement: Placement, tensors: Tenso
         )
         for number, home in enumerate(placement.layers)
     )
-    outline, terms = _outline(settings), _Terms(placement.output, on_host=True)
+    outline, terms = _outline_lent(settings), _Terms(placement.output, on_host=True)
     terms = terms._replace(fused=_way(model, outline, _word(model, placement), terms).fused, on_host=False)
     terms = terms._replace(tensors=tensors.names)
     if (way := _lent_way(model, outline, word, terms)) is None:
@@ -127,6 +128,14 @@ def _outline(settings: Settings) -> Settings:
         unified=settings.unified,
         release=settings.release,
     )
+
+
+def _outline_lent(settings: Settings) -> Settings:
+    """The same where a GPU computes for the host, which depends on how many tokens are there."""
+    outline = _outline(settings)
+    if not too_few(settings, settings.users):
+        return outline
+    return replace(outline, micro_batch=(LENT_TOKENS - 1) * settings.users)
 
 
 class _Fused(NamedTuple):

@@ -20,6 +20,7 @@ BLOCK_POSITIONS = 256  # positions MiniMax M3's block scores are padded to in a 
 BLOCK = 128  # positions of one block there
 _POOLS_PICKED = 512  # pools GLM 5 Next's indexer picks
 _POSITIONED = 64  # numbers of each head that DeepSeek's sparse attention and its indexers turn by position
+LENT_TOKENS = 32  # from this many on a GPU computes for layers on the host (`op_offload`, ggml-backend.cpp)
 _ROTATION = 64  # heads whose size is a multiple of this are stored rotated in quantized caches
 
 
@@ -93,6 +94,16 @@ class Frame:
     def streams(self) -> int:
         """KV caches that layers attend to."""
         return self.settings.streams
+
+    @property
+    def few_of_a_user(self) -> bool:
+        """Whether a multiplication that has each user's tokens apart is too small for another device to compute it."""
+        return self.graph.lent and too_few(self.settings, self.users)
+
+    @property
+    def few_of_a_stream(self) -> bool:
+        """The same of one that has the tokens of each cache apart."""
+        return self.graph.lent and too_few(self.settings, self.streams)
 
     @property
     def attends_apart(self) -> bool:
@@ -329,6 +340,11 @@ def frame_of(model: Model, settings: Settings, graph: Graph, fused: bool, fused_
     scored = min(context, settings.micro_batch)
     tokens = round_up(scored, settings.users)
     return Frame(model, settings, graph, tokens, fused, fused_streams, outputs=scored)
+
+
+def too_few(settings: Settings, parts: int) -> bool:
+    """Whether a part of the tokens is too small for a GPU to compute for the host."""
+    return reserved_tokens(settings) // parts < LENT_TOKENS
 
 
 def reserved_tokens(settings: Settings) -> int:

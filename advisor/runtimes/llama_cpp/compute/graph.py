@@ -183,8 +183,10 @@ class Graph:
         weights.names[node] = name
         return node
 
-    def matmul(self, size: int, *reads: int, weight: str = "") -> int:
-        """Multiplication by a weight of the current layer, and its bias."""
+    def matmul(self, size: int, *reads: int, weight: str = "", at_home: bool = False) -> int:
+        """Multiplication by a weight of the current layer, and its bias; `at_home`: no other device computes it."""
+        if at_home:
+            return self.on(self.here, size, *reads)
         return self.routed(self.here, size, *reads, weight=weight)
 
     def routed(self, home: int, size: int, *reads: int, weight: str = "") -> int:

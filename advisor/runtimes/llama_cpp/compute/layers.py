@@ -194,10 +194,11 @@ def _mixed(
     if len(mixers) > 1:  # Falcon H1: both read the same norm, which is computed twice
         first = core(frame, mixers[0], number, source)
         source = graph.norm(size, stream, weight="attn_norm")
-    out = graph.matmul(size, mix(frame, mixers[-1], number, source, beside), weight=output_of(mixers[-1]))
     reshaped = isinstance(mixers[-1], (GatedDeltaNet, ShortConvolution)) or (
         isinstance(mixers[-1], Mamba2) and not frame.settings.since("2026-09")
     )
+    mixed = mix(frame, mixers[-1], number, source, beside)
+    out = graph.matmul(size, mixed, weight=output_of(mixers[-1]), at_home=reshaped and frame.few_of_a_user)
     outs.append(view(out) if reshaped else out)
     return outs, stream
 

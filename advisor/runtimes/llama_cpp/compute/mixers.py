@@ -214,7 +214,8 @@ def latent_attention(frame: Frame, attention: LatentAttention, source: int) -> i
         cached = graph.part(whole, home=HOST), graph.part(whole - rest, home=HOST)
     if frame.fused:
         latent_out = view(graph.flash_attention(frame.f32(heads * rank), view(query), *cached, mask()))
-        values = graph.matmul(frame.f32(value_width), latent_out, weight="attn_v_b")
+        apart = frame.few_of_a_stream
+        values = graph.matmul(frame.f32(value_width), latent_out, weight="attn_v_b", at_home=apart)
         result = view(graph.op(frame.f32(value_width), view(values)))
     else:
         straight = graph.op(cache_bytes(frame.settings.cache_type_k, rank) * seen, *cached[1:])

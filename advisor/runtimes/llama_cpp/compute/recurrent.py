@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from advisor.models.mixers import Mixer
+from advisor.models.model import Model
 from advisor.models.recurrent import GatedDeltaNet, KimiDelta, Mamba2, ShortConvolution
-from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.frame import Frame, reserved_tokens
 from advisor.runtimes.llama_cpp.compute.graph import view
-from advisor.sizing.placement import HOST
+from advisor.sizing.placement import HOST, Placement
+from advisor.sizing.settings import Settings
 
 
 def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] = lambda: None) -> int:
@@ -21,7 +24,8 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
     graph, inner = frame.graph, frame.f32(mamba.inner)
     width = mamba.convolution_width
     past = frame.state((mamba.kernel - 1) * width)
-    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source, weight="ssm_in"))
+    apart = frame.few_of_a_user and not frame.settings.since("2026-09")
+    joint = view(graph.matmul(frame.f32(mamba.inner + width + mamba.heads), source, weight="ssm_in", at_home=apart))
     window = graph.op(frame.f32(width) + frame.per_user((mamba.kernel - 1) * width), view(past), joint)
     graph.store(frame.last_tokens(window))
     convolved = view(graph.matmul(frame.f32(width), window, weight="ssm_conv1d"))
@@ -32,17 +36,17 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
         read = [
             graph.part(frame.f32(width) - 4 * (width - part), convolved) for part in (mamba.inner, grouped, grouped)
         ]
-        scan = view(graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows))
+        scan = graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows)
     else:
-        scan = view(graph.on(graph.here, size, convolved, step, frame.state_rows))
+        scan = graph.on(graph.here, size, convolved, step, frame.state_rows)
     graph.settle()
     frame.unused_states(mamba.state_elements)
-    graph.store(scan)
+    graph.store(view(scan))
     beside()
     gates = graph.part(frame.f32(mamba.inner + width + mamba.heads) - 4 * (width + mamba.heads), joint)
     gate = graph.op(inner, gates)
     skipped = graph.shifted(inner, convolved, "ssm_d")
-    mixed = graph.inplace(inner, scan, skipped)
+    mixed = graph.inplace(inner, graph.seen(scan, inner), skipped)
     mixed = graph.op(inner, gate, mixed)
     if mamba.norm:
         mixed = graph.norm(inner, view(mixed), weight="ssm_norm")
@@ -93,19 +97,57 @@ def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, in
     return view(decay), graph.op(size, view(graph.matmul(size, source, weight="ssm_beta")))
 
 
+# Before 2026-09 delta nets of several users are computed step by step where a GPU computes for the host: what the
+# steps of a layer take at most, in results of all tokens and in states of all users, as the planner of 2026-08 said of
+# Qwen3.5 0.8B and Kimi Linear.
+_STEPS, _STATES = 13.5, 2.5
+_KIMI_STEPS, _KIMI_STATES = 40.5, 0.5
+_CHUNK = 64
+_USERS_TRIED = 2  # of 16 tokens each, with which a GPU computes for the host
+
+
+def _stepwise_bytes(mixer: Mixer, settings: Settings) -> int:
+    """An upper bound of what a delta net takes of a compute buffer where it is not fused; 0 for other mixers."""
+    chunks = -(-reserved_tokens(settings) // (settings.users * _CHUNK))
+    tokens = settings.users * chunks * _CHUNK
+    match mixer:
+        case GatedDeltaNet():
+            each, steps, states = mixer.value_heads * mixer.value_size, _STEPS, _STATES * mixer.key_size
+        case KimiDelta():
+            each, steps, states = mixer.inner, _KIMI_STEPS, _KIMI_STATES * mixer.head_size
+        case _:
+            return 0
+    return round(4 * each * (steps * tokens + states * settings.users))
+
+
+def with_steps(found: dict[int, int], model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
+    """The same where delta nets are not fused, as llama.cpp finds that one of the host would not run there."""
+    if settings.since("2026-09") or settings.users < _USERS_TRIED:
+        return found
+    steps = [max((_stepwise_bytes(mixer, settings) for mixer in layer.mixers), default=0) for layer in model.layers]
+    if not any(size for size, home in zip(steps, placement.layers, strict=True) if home == HOST):
+        return found
+    for size, home in zip(steps, placement.layers, strict=True):
+        device = 0 if home == HOST else home
+        found[device] = max(found[device], size)
+    return found
+
+
 def short_convolution(
     frame: Frame, block: ShortConvolution, source: int, width: int, beside: Callable[[], None] = lambda: None
 ) -> int:
     """LFM2's gated convolution without its output projection (src/models/lfm2.cpp)."""
     graph, size = frame.graph, frame.f32(width)
     past = frame.state((block.kernel - 1) * width)
-    joint = view(graph.matmul(3 * size, view(source), weight="shortconv.in_proj"))
+    few = frame.few_of_a_user
+    product = graph.matmul(3 * size, view(source), weight="shortconv.in_proj", at_home=few)
+    joint = view(product)
     gated = graph.op(size, joint)
     window = graph.op(size + frame.per_user((block.kernel - 1) * width), view(past), view(gated))
     graph.store(frame.last_tokens(window))
     beside()
     convolved = graph.matmul(size, window, weight="shortconv.conv")
-    return graph.inplace(size, joint, convolved)
+    return graph.inplace(size, graph.part(3 * size - 8 * width, joint) if few else joint, convolved)
 
 
 def kimi_delta(frame: Frame, delta: KimiDelta, source: int) -> int:
