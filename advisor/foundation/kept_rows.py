@@ -108,8 +108,8 @@ class _Table(Shared, Generic[RowT]):
     def _others(self) -> list[tuple[int, Callable[[Any], Any]]]:
         columns, others, _ = self._kept
         make: dict[str, Any] = {"day": date.fromisoformat, "decimal": Decimal}
-        fields = self._kind.model_fields
-        return [(at, make.get(how) or fields[columns[at]].annotation) for at, how in others.items()]
+        kinds: dict[str, Any] = {name: field.annotation for name, field in self._kind.model_fields.items()}
+        return [(at, make.get(how) or kinds[columns[at]]) for at, how in others.items()]
 
     def row(self, place: int) -> RowT:
         kept = self.rows[place]
