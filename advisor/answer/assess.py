@@ -12,6 +12,7 @@ from advisor.answer.serving import Wish
 from advisor.answer.spill import fullest_card
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.levels import means
+from advisor.formats.safetensors_sizes import SizedSafetensors
 from advisor.foundation.message import Key, Message, fact
 from advisor.models.catalogue import OwnFile
 from advisor.models.model import Model
@@ -187,7 +188,7 @@ def _load(asked: ModelChoice, work: Workload, entry: ResolvedModel, model: Model
         if whole:
             load = load.spread([device.weights_bytes / whole for device in plan.devices])
         return load
-    return _in_steps(_load_of_servers(model.trunk or model, plan, gpus, depth, prompt), plan)
+    return _in_steps(_load_of_files(model.trunk or model, plan, plan.sized, gpus, (depth, prompt)), plan)
 
 
 def _in_steps(load: SpeedLoad, plan: Plan) -> SpeedLoad:
@@ -198,12 +199,12 @@ def _in_steps(load: SpeedLoad, plan: Plan) -> SpeedLoad:
     return replace(load, micro_batch=min(load.micro_batch, told.prefill_step))
 
 
-def _load_of_servers(model: Model, plan: Plan, gpus: int, depth: int, prompt: int) -> SpeedLoad:
-    if isinstance(plan.sized, PublishedCheckpoint):
-        return checkpoint_load(
-            model, plan.sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt
-        )
-    form = form_of(plan.request, model, plan.sized.level).published
+def _load_of_files(model: Model, plan: Plan, sized: SizedSafetensors, gpus: int, told: tuple[int, int]) -> SpeedLoad:
+    """`told` are the tokens in the cache and those of the prompt."""
+    depth, prompt = told
+    if isinstance(sized, PublishedCheckpoint):
+        return checkpoint_load(model, sized, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt)
+    form = form_of(plan.request, model, sized.level).published
     return safetensors_load(model, form, gpus, settings=plan.settings, context_used=depth, prompt_tokens=prompt)
 
 

@@ -50,6 +50,8 @@ class GraphWiring:
     """Every so many layers one does not turn them all the same (SmolLM3); 0: none."""
     position_axes: int = 1
     """Positions of a token as an input: 4 (time, height, width, spare) where images may mix with text (M-RoPE)."""
+    embeddings_scaled: bool = False
+    """Embeddings are multiplied by a number before the first layer (Granite)."""
     queries_scaled_by_position: bool = False
     """Layers without rotation scale queries by a temperature, an input of its own (`build_inp_attn_scale`)."""
     values_normed: bool = False

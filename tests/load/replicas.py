@@ -40,8 +40,10 @@ def kill_one(server: Served, process: int) -> float:
     """Kill the process of that number, from 0, without a warning; when that was."""
     port = str(int(server.address.rpartition(":")[2]) + 1 + process)
     (one,) = (one for one in server.replicas() if port in one.cmdline())
+    killed = time.monotonic()
     one.kill()
-    return time.monotonic()
+    one.wait(60)
+    return killed
 
 
 async def back(server: Served, number: int) -> None:
@@ -74,7 +76,7 @@ async def in_a_browser(server: Served) -> str:
         await page.goto(f"{server.address}/?{_QUERY}")
         await page.wait_for_function(_CONNECTED, timeout=120_000)
         before = await page.inner_text("[data-testid=stMain]")
-        killed = kill_one(server, await _process(page))
+        killed = await asyncio.to_thread(kill_one, server, await _process(page))
         await page.wait_for_function(f"() => !({_CONNECTED})()", timeout=60_000)
         await page.wait_for_function(_CONNECTED, timeout=120_000)
         took = time.monotonic() - killed
@@ -111,7 +113,7 @@ async def run(server: Served, database: Postgres, sessions: int, seed: int) -> i
         if Path(CHROMIUM).exists():
             print(await in_a_browser(server), flush=True)
         else:
-            kill_one(server, crowd.visitors[0].process)
+            await asyncio.to_thread(kill_one, server, crowd.visitors[0].process)
         await crowd.all_answered(1, _PATIENCE_S)
         print(said(crowd, "a replica was killed"), flush=True)
         await back(server, 2)

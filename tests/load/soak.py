@@ -88,7 +88,7 @@ class Users(Crowd):
 
 def memory_mb(server: Served) -> float:
     """What the dashboard's own processes hold alone; workers and their runs are others."""
-    return sum(one.memory_full_info().uss for one in server.replicas() or [server.process]) / 1e6
+    return sum(one.memory_full_info().uss for one in server.replicas()) / 1e6
 
 
 async def measure(server: Served, database: Postgres, options: argparse.Namespace) -> tuple[Users, list[float]]:

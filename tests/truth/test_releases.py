@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from advisor.question.configuration import LLAMA_CPP_RELEASES, NEWEST
-from advisor.sizing.settings import RELEASES
+from advisor.sizing.placement import HOST
+from advisor.sizing.settings import RELEASES, Settings
 from tests.support.releases import PLACED_FILE, Row, miss_mib, predicted_mib, rows
 
 _STEP = 5  # rows of the suite: one of so many
@@ -47,9 +48,8 @@ def _held_with_gpus(chosen: list[Row]) -> None:
     """Each buffer is equal but for a few; those whose weights nobody can name are bounded from above."""
     wrong, percents = _misses(chosen)
     assert not wrong
-    assert percents.count(0) >= 0.93 * len(percents)
-    assert sum(percent < -0.5 for percent in percents) <= 0.01 * len(percents)
-    assert min(percents) > -40
+    assert percents.count(0) >= 0.97 * len(percents)
+    assert min(percents) >= -0.5
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -64,6 +64,46 @@ def test_plans_with_gpus_are_those_of_the_release(release: str) -> None:
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_row_with_gpus(release: str) -> None:
     _held_with_gpus([row for row in rows(PLACED_FILE) if row.settings.release == release])
+
+
+# Of kinds that fresh draws found: model, level, release, users, micro-batch, context, layers on so many GPUs that
+# compute for the host, device, MiB of its compute buffer.
+FOUND = [
+    # what users' few tokens leave on the host
+    ("lfm2-1.2b", "Q4_K_M", "2026-10", 8, 64, 2908, 0, 1, 0, 122),
+    ("lfm2-1.2b", "Q4_K_M", "2026-10", 8, 64, 2908, 0, 1, HOST, 5),
+    ("kimi-linear-48b-a3b-instruct", "Q4_K_M", "2026-10", 8, 128, 2908, 0, 1, 0, 490),
+    ("kimi-linear-48b-a3b-instruct", "Q4_K_M", "2026-10", 8, 128, 2908, 0, 1, HOST, 20),
+    ("qwen3.5-0.8b", "Q4_K_M", "2026-10", 8, 128, 2908, 0, 1, 0, 322),
+    ("granite-4.0-h-micro", "Q4_K_M", "2026-08", 8, 128, 2908, 0, 1, HOST, 31),
+    # the part of a scan that is copied
+    ("granite-4.0-h-micro", "Q4_K_M", "2026-08", 4, 1024, 2048, 0, 1, 0, 573),
+    ("granite-4.0-h-micro", "Q4_K_M", "2026-10", 4, 1024, 2048, 0, 1, 0, 581),
+    ("nvidia-nemotron-nano-9b-v2", "Q4_K_M", "2026-09", 1, 1536, 8192, 0, 1, 0, 1460),
+    ("nvidia-nemotron-nano-9b-v2", "F16", "2026-10", 1, 2048, 8192, 0, 1, 0, 2179),
+]
+# Delta nets of several users that are not fused.
+BOUNDED = [
+    ("qwen3.5-0.8b", "Q4_K_M", "2026-08", 2, 1024, 1720, 24, 2, 0, 106),
+    ("qwen3.5-0.8b", "Q4_K_M", "2026-08", 8, 64, 1024, 24, 2, 1, 61),
+    ("kimi-linear-48b-a3b-instruct", "Q4_K_M", "2026-08", 8, 2048, 1024, 26, 2, 0, 1300),
+]
+
+
+def _row(found: tuple[str, str, str, int, int, int, int, int, int, int]) -> Row:
+    model, level, release, users, batch, context, layers, gpus, device, told = found
+    settings = Settings(context, users, micro_batch=batch, gpu_layers=layers, release=release)
+    return Row(model, level, settings, (0, 0, told), gpus, device)
+
+
+@pytest.mark.parametrize("row", [_row(one) for one in FOUND])
+def test_what_hybrids_need_of_a_gpu_that_computes_for_the_host(row: Row) -> None:
+    assert miss_mib(predicted_mib(row)[2], row.told[2]) == 0
+
+
+@pytest.mark.parametrize("row", [_row(one) for one in BOUNDED])
+def test_what_is_not_fused_is_bounded_from_above(row: Row) -> None:
+    assert row.told[2] <= predicted_mib(row)[2] < 1.3 * row.told[2]
 
 
 def test_the_question_knows_the_releases_of_the_table() -> None:

@@ -80,6 +80,7 @@ def granite(config: Config) -> Model:
         attention=grouped_query_attention(config),
         feed_forward=dense(config, bias=config.flag("mlp_bias")),
         wiring=Wiring(
+            GraphWiring(embeddings_scaled=True),
             repository=RepositoryWiring(mlx_8_bit=("self_attn.o_proj", "mlp.down_proj", "lm_head")),
         ),
     )

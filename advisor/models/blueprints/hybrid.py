@@ -54,7 +54,7 @@ def granite_hybrid(config: Config) -> Model:
         "granitehybrid",
         [Layer((kinds[kind],), block, extras) for kind in types],
         wiring=Wiring(
-            GraphWiring(rotation="nowhere" if hybrid else "everywhere"),
+            GraphWiring(rotation="nowhere" if hybrid else "everywhere", embeddings_scaled=not hybrid),
             gguf=GgufWiring(tensor_split=not hybrid),
             repository=RepositoryWiring(experts_together=True, merged=_GRANITE_MERGED),
         ),

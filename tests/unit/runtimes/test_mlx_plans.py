@@ -44,7 +44,7 @@ def plan_of(model_id: str, context: int = 4096, users: int = 1, memory: Memory =
             Settings(context=context, users=users),
             stored=Levels(FOUR_BIT.id),
             margin=0.05,
-            options=MlxOptions(**options),
+            options=MlxOptions(**options),  # type: ignore[arg-type]
         )
     )[0]
 

@@ -57,6 +57,8 @@ class Frame:
     selected: int = -1
     state_rows: int = -1
     unused_rows: int = -1
+    scanned_rows: int = -1
+    other_rows: int = -1
     temperature: int = -1
     output_rows: int = -1
     outputs: int = -1
@@ -168,8 +170,10 @@ class Frame:
         Beside a scan, which is told one state, the others of so many numbers are read with them since 2026-10.
         """
         graph = self.graph
-        size = 4 * elements * (self.users - 1) if self.settings.since("2026-10") else 0
-        rest = graph.early(size, reads=(self.unused_rows,))
+        others = self.users - 1 if elements and self.settings.since("2026-10") else 0
+        if others and self.other_rows < 0:
+            self.other_rows = graph.part(4 * others, view(self.state_rows))
+        rest = graph.early(4 * elements * others, reads=(self.other_rows if others else self.unused_rows,))
         graph.empty.add(rest)
         graph.early(0, graph.here, (view(rest),))
 
@@ -219,7 +223,9 @@ class Frame:
 
     def _add_state_inputs(self) -> None:
         graph = self.graph
-        self.state_rows = graph.input(4 * self.users)
+        self.state_rows = self.scanned_rows = graph.input(4 * self.users)
+        if self.settings.since("2026-10"):  # others read them with the unused ones
+            self.scanned_rows = graph.part(4 * self.users, view(self.state_rows))
         self.unused_rows = graph.part(0, view(self.state_rows))
         graph.empty.add(self.unused_rows)
 

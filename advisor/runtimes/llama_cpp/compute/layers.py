@@ -48,8 +48,8 @@ def add_embedding(frame: Frame) -> int:
         graph.op(0, view(given), slots, joined)
         graph.keep(joined)
         graph.settle()
-    if factors >= 0:
-        stream = graph.inplace(size, stream, factors)
+    if model.wiring.graph.embeddings_scaled or model.wiring.graph.by_release.scaled_by_rows:
+        stream = graph.inplace(size, stream, *((factors,) if factors >= 0 else ()))
     tables = {part.name for part in model.globals}
     if "token_types.weight" in tables:  # BERT: token type and position are added, then a norm
         learned = "position_embd.weight" in tables

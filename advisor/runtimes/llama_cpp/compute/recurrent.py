@@ -36,9 +36,9 @@ def mamba2(frame: Frame, mamba: Mamba2, source: int, beside: Callable[[], None] 
         read = [
             graph.part(frame.f32(width) - 4 * (width - part), convolved) for part in (mamba.inner, grouped, grouped)
         ]
-        scan = graph.on(HOST, size, read[0], step, *read[1:], frame.state_rows)
+        scan = graph.on(HOST, size, read[0], step, *read[1:], frame.scanned_rows)
     else:
-        scan = graph.on(graph.here, size, convolved, step, frame.state_rows)
+        scan = graph.on(graph.here, size, convolved, step, frame.scanned_rows)
     graph.settle()
     frame.unused_states(mamba.state_elements)
     graph.store(view(scan))
@@ -103,6 +103,7 @@ def _delta_gates(frame: Frame, net: GatedDeltaNet, source: int) -> tuple[int, in
 _STEPS, _STATES = 13.5, 2.5
 _KIMI_STEPS, _KIMI_STATES = 40.5, 0.5
 _CHUNK = 64
+_MASKED = 2  # bytes of the mask for each pair of tokens
 _USERS_TRIED = 2  # of 16 tokens each, with which a GPU computes for the host
 
 
@@ -125,11 +126,12 @@ def with_steps(found: dict[int, int], model: Model, settings: Settings, placemen
     if settings.since("2026-09") or settings.users < _USERS_TRIED:
         return found
     steps = [max((_stepwise_bytes(mixer, settings) for mixer in layer.mixers), default=0) for layer in model.layers]
+    mask = _MASKED * settings.cells * reserved_tokens(settings) // settings.shared_by
     if not any(size for size, home in zip(steps, placement.layers, strict=True) if home == HOST):
         return found
     for size, home in zip(steps, placement.layers, strict=True):
         device = 0 if home == HOST else home
-        found[device] = max(found[device], size)
+        found[device] = max(found[device], size + mask)
     return found
 
 
